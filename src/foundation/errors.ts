@@ -1,0 +1,110 @@
+/**
+ * The one shape of error that Holdfast throws, and the one table that says what each code means for the exit status.
+ *
+ * A message is lower case without a full stop and says what happened; a hint is a sentence that says what to do next.
+ * Context values are for people and machines to read: never put a secret there.
+ */
+
+/** Exit codes of the command line, restic's where it has one. */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  partial: 3,
+  missed: 4,
+  noRepository: 10,
+  locked: 11,
+  wrongPassword: 12,
+  interrupted: 130,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** Every error code, with the exit code that a command ends with when it is thrown out of it. */
+export const ERROR_EXITS = {
+  internal: EXIT.failed,
+  interrupted: EXIT.interrupted,
+  'bad-usage': EXIT.usage,
+  'plan-not-found': EXIT.usage,
+  'plan-invalid': EXIT.usage,
+  'unknown-source': EXIT.usage,
+  'unknown-repository': EXIT.usage,
+  'unknown-snapshot': EXIT.failed,
+  'secret-unavailable': EXIT.failed,
+  'no-repository': EXIT.noRepository,
+  'repository-exists': EXIT.failed,
+  'repository-locked': EXIT.locked,
+  'repository-damaged': EXIT.failed,
+  'repository-unsupported': EXIT.failed,
+  'lock-lost': EXIT.failed,
+  'wrong-password': EXIT.wrongPassword,
+  'object-missing': EXIT.failed,
+  'object-exists': EXIT.failed,
+  'store-unreachable': EXIT.failed,
+  'store-failed': EXIT.failed,
+  'disk-full': EXIT.failed,
+  'permission-denied': EXIT.failed,
+  'source-unreachable': EXIT.failed,
+  'source-refused': EXIT.failed,
+  'source-lost': EXIT.failed,
+  'source-unsupported': EXIT.failed,
+  'path-missing': EXIT.failed,
+  'program-missing': EXIT.failed,
+  'program-too-old': EXIT.failed,
+  'program-failed': EXIT.failed,
+  'target-not-empty': EXIT.failed,
+  'target-unsuitable': EXIT.failed,
+  'target-failed': EXIT.failed,
+  'unsafe-path': EXIT.failed,
+  'sandbox-failed': EXIT.failed,
+  'not-provable': EXIT.missed,
+  'timed-out': EXIT.failed,
+} as const satisfies Record<string, ExitCode>;
+
+export type ErrorCode = keyof typeof ERROR_EXITS;
+
+export interface ErrorDetails {
+  /** A sentence that says what to do next. */
+  hint?: string;
+  /** Whether the same call may succeed when it is made again. */
+  retryable?: boolean;
+  /** Names, numbers and places that belong to the message. Never a secret. */
+  context?: Readonly<Record<string, string | number | boolean | undefined>>;
+  cause?: unknown;
+}
+
+export class HoldfastError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly retryable: boolean;
+  readonly context: Readonly<Record<string, string | number | boolean | undefined>>;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'HoldfastError';
+    this.code = code;
+    this.hint = details.hint;
+    this.retryable = details.retryable ?? false;
+    this.context = details.context ?? {};
+  }
+
+  get exitCode(): ExitCode {
+    return ERROR_EXITS[this.code];
+  }
+}
+
+/** Whether `error` is a HoldfastError, with that code if one is given. */
+export function isHoldfastError(error: unknown, code?: ErrorCode): error is HoldfastError {
+  return error instanceof HoldfastError && (code === undefined || error.code === code);
+}
+
+/** The system's error code (`ENOENT`, `ENOSPC` …) of `error`, if it is one. */
+export function systemCode(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
+}
+
+/** The message of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

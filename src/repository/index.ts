@@ -1,0 +1,1 @@
+export type * from './snapshot-io.ts';

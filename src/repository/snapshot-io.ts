@@ -1,0 +1,62 @@
+import type { TreeNode } from '../format/index.ts';
+
+/**
+ * What a source sees of a repository: somewhere to write a snapshot's files and trees, and somewhere to read them.
+ */
+
+/** A file's content, stored. */
+export interface StoredFile {
+  /** Blob ids (hex) in order. The contents of two files set one after the other are a file too. */
+  content: string[];
+  sizeBytes: number;
+}
+
+/** One file's bytes on their way into the repository. */
+export interface FileStream {
+  /**
+   * Takes the next bytes. They are copied before the promise is returned, so the caller may reuse its buffer at once;
+   * awaiting the promise is the back-pressure. One call at a time per stream.
+   */
+  write(bytes: Uint8Array): Promise<void>;
+  /** The file is complete. Resolves once every one of its blobs is held by a pack that is being written. */
+  end(): Promise<StoredFile>;
+  /** Gives the stream up; what it wrote is never referred to. Harmless after `end`. */
+  abort(): void;
+}
+
+/** Writes the files and trees of one snapshot. Nothing of it is visible before the operation saves the snapshot. */
+export interface SnapshotWriter {
+  /** How many streams may be open at the same time; `openFile` waits while as many are. */
+  readonly maxStreams: number;
+  /**
+   * @param cut `content` (the default) cuts where the content says so; a number of bytes cuts at that fixed size,
+   *   which is what page-structured files want.
+   */
+  openFile(cut?: 'content' | number): Promise<FileStream>;
+  /**
+   * Reads an open file from its start to its end, as cheaply as the machine allows.
+   * The promise resolves when reading is over, so that the caller may close the descriptor; `stored` resolves later,
+   * so that many small files are on their way at once. One call at a time.
+   */
+  writeFrom(fileDescriptor: number): Promise<{ sizeBytes: number; stored: Promise<StoredFile> }>;
+  /** Stores a directory's entries, in any order; names must be unique. Resolves to the tree's id. */
+  saveTree(nodes: TreeNode[]): Promise<string>;
+}
+
+/** Reads one snapshot. Every byte it gives was authenticated. */
+export interface SnapshotReader {
+  /** The snapshot's id (hex). */
+  readonly id: string;
+  /** Its root tree's id (hex). */
+  readonly tree: string;
+  /** The moment it was taken, milliseconds since 1970. */
+  readonly timeMs: number;
+  /** The entries of a tree, checked and sorted. @throws repository-damaged */
+  entries(tree: string): Promise<TreeNode[]>;
+  /** The node at an absolute path of byte strings (`/data/toc.dat`), if there is one. */
+  find(path: string): Promise<TreeNode | undefined>;
+  /** A file's content in order, read ahead. Each buffer belongs to the caller. @throws repository-damaged */
+  read(node: TreeNode): AsyncIterable<Uint8Array>;
+  /** A small file's whole content. @throws repository-damaged, also when it is larger than `limitBytes` */
+  readWhole(node: TreeNode, limitBytes: number): Promise<Buffer>;
+}

@@ -1,0 +1,114 @@
+import type { Clock } from '../foundation/clock.ts';
+import type { HoldfastError } from '../foundation/errors.ts';
+import type { Progress } from '../foundation/progress.ts';
+import type { Target } from '../foundation/target.ts';
+import type { TreeNode } from '../format/index.ts';
+import type { SnapshotReader, SnapshotWriter } from '../repository/index.ts';
+
+/**
+ * One thing to protect: how to see what is there, capture it into a snapshot, bring it back to a target, and say
+ * whether what is at a target is what was captured.
+ *
+ * A source holds no connection between calls. All of its methods may be called on a fresh object of the same plan entry:
+ * a restore does not need the living source, nor the process that captured it.
+ */
+export interface Source {
+  readonly name: string;
+  readonly type: 'postgres' | 'files';
+
+  /**
+   * Captures the source at one moment. Throws when there is nothing worth keeping; what could not be read beside what
+   * could is returned in `problems`, and makes the backup partial.
+   * @throws source-unreachable, source-refused, source-lost, program-missing, program-too-old, path-missing
+   */
+  capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture>;
+
+  /**
+   * Brings a snapshot back to a target that is empty, or does not exist and is then made. Writes nowhere else.
+   * A restore that fails throws and says what it left behind.
+   * @throws target-not-empty, target-unsuitable, target-failed, repository-damaged, not-provable
+   */
+  restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored>;
+
+  /**
+   * Holds what is at a target against the snapshot's manifest, and runs the plan's validations there.
+   * A difference is a failed check, not an exception; an exception means that it could not be looked at.
+   */
+  validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Check[]>;
+}
+
+export interface CaptureContext {
+  clock: Clock;
+  progress: Progress;
+  signal: AbortSignal;
+  /** A directory of this run's own, mode 0700, removed afterwards whatever happens. */
+  scratchDirectory: string;
+  /** The newest complete snapshot of this source, if there is one. */
+  previous: SnapshotReader | undefined;
+}
+
+export interface Capture {
+  /** The entries of the snapshot's root directory: `data` for a database, the real paths' first parts for files. */
+  roots: TreeNode[];
+  /** The snapshot's `paths`, as restic means them. */
+  paths: string[];
+  /** The moment that the data is of, milliseconds since 1970 on Holdfast's clock. */
+  timeMs: number;
+  manifest: Manifest;
+  /** What could not be read, or changed while it was: each makes the backup partial. */
+  problems: Problem[];
+  counts: { filesNew: number; filesChanged: number; filesUnmodified: number; dirs: number; bytesProcessed: number };
+}
+
+export interface Problem {
+  /** A path or the name of a table or other item, fit to be shown. */
+  item: string;
+  error: HoldfastError;
+}
+
+/** `/.holdfast/manifest.json`: what was captured. Kept small: it is read whole. */
+export interface Manifest {
+  /** Version of this file's format. */
+  version: 1;
+  source: string;
+  type: Source['type'];
+  /** When the capture began and ended, and the moment the data is of: RFC 3339. */
+  startedAt: string;
+  finishedAt: string;
+  time: string;
+  /** How far the server's clock was ahead of Holdfast's, if there is a server. */
+  clockOffsetMs?: number;
+  tool: { name: 'holdfast'; version: string };
+  /** What belongs to this type of source: versions, positions, counts, digests. */
+  details: Record<string, unknown>;
+  /** Items that were not captured whole. Empty for a complete backup. */
+  problems: { item: string; code: string; message: string }[];
+}
+
+export interface RestoreContext {
+  clock: Clock;
+  progress: Progress;
+  signal: AbortSignal;
+  scratchDirectory: string;
+}
+
+export interface Restored {
+  bytes: number;
+  items: number;
+  /** What a person should know: roles that were made, a locale that another stood in for. */
+  notes: string[];
+}
+
+export interface ValidateContext extends RestoreContext {
+  /** The moment of the recovery point, milliseconds since 1970. */
+  timeMs: number;
+}
+
+/** The result of one check. */
+export interface Check {
+  /** `schema`, `rows public.orders`, `validate: customers exist` … */
+  name: string;
+  result: 'passed' | 'failed' | 'not-provable';
+  /** What was expected and what was found, in one line. */
+  detail: string;
+}
