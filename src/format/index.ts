@@ -1,1 +1,14 @@
+export * from './chunker.ts';
+export * from './compression.ts';
+export * from './config.ts';
+export * from './file-mode.ts';
+export * from './index-file.ts';
+export * from './key-file.ts';
+export * from './lock-file.ts';
+export * from './pack.ts';
+export { asId, asRecord, ID_PATTERN, sealJson, unsealJson } from './sealed-json.ts';
+export * from './sealing.ts';
+export * from './snapshot.ts';
+export * from './time.ts';
+export { compareNames, decodeTree, encodeTree, isSafeName } from './tree.ts';
 export * from './tree-node.ts';

@@ -48,6 +48,8 @@ export const ERROR_EXITS = {
   'source-refused': EXIT.failed,
   'source-lost': EXIT.failed,
   'source-unsupported': EXIT.failed,
+  'archive-damaged': EXIT.failed,
+  'archive-unsupported': EXIT.failed,
   'path-missing': EXIT.failed,
   'program-missing': EXIT.failed,
   'program-too-old': EXIT.failed,

@@ -1,1 +1,9 @@
+export { checkRepository, type CheckReport, type Finding } from './check/check.ts';
+export { type Extracted, extractTree, prepareTarget } from './extract/extract.ts';
+export { type IndexedRepository, loadIndex } from './indexed.ts';
+export { type HeldLock, lockRepository } from './locks.ts';
+export { Reader } from './read/reader.ts';
+export { createRepository, openRepository, type Repository } from './repository.ts';
 export type * from './snapshot-io.ts';
+export { findSnapshot, listSnapshots, type StoredSnapshot } from './snapshots.ts';
+export { WriteSession } from './write/session.ts';

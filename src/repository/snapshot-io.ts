@@ -39,6 +39,8 @@ export interface SnapshotWriter {
    * so that many small files are on their way at once. One call at a time.
    */
   writeFrom(fileDescriptor: number): Promise<{ sizeBytes: number; stored: Promise<StoredFile> }>;
+  /** Whether the repository has all of these blobs, so that a file may be made of them without being read. */
+  holds(content: readonly string[]): boolean;
   /** Stores a directory's entries, in any order; names must be unique. Resolves to the tree's id. */
   saveTree(nodes: TreeNode[]): Promise<string>;
 }
@@ -55,6 +57,8 @@ export interface SnapshotReader {
   entries(tree: string): Promise<TreeNode[]>;
   /** The node at an absolute path of byte strings (`/data/toc.dat`), if there is one. */
   find(path: string): Promise<TreeNode | undefined>;
+  /** How many bytes a blob has. @throws repository-damaged when the index does not know it */
+  plainLength(id: string): number;
   /** A file's content in order, read ahead. Each buffer belongs to the caller. @throws repository-damaged */
   read(node: TreeNode): AsyncIterable<Uint8Array>;
   /** A small file's whole content. @throws repository-damaged, also when it is larger than `limitBytes` */

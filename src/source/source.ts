@@ -97,6 +97,8 @@ export interface Restored {
   items: number;
   /** What a person should know: roles that were made, a locale that another stood in for. */
   notes: string[];
+  /** What is there but not as it was: an owner or a time that could not be set. Each makes the restore partial. */
+  problems: { path: string; message: string }[];
 }
 
 export interface ValidateContext extends RestoreContext {

@@ -1,0 +1,44 @@
+'use strict';
+
+/** Runs Holdfast in this process, which is Node 24 or newer. */
+
+const { statSync } = require('node:fs');
+const module_ = require('node:module');
+const { join } = require('node:path');
+const { pathToFileURL } = require('node:url');
+const { complainOfDependencies, isCheckout, root } = require('./complain.cjs');
+const { hideExperimentalWarnings } = require('./warnings.cjs');
+
+function run() {
+  hideExperimentalWarnings();
+  cacheCompiledCode();
+  if (process.env.HOLDFAST_LAUNCHER_FD) require('./follow-launcher.cjs').followLauncher();
+  const main = isCheckout() ? join(root, 'src', 'main', 'main.ts') : join(root, 'dist', 'main', 'main.js');
+  import(pathToFileURL(main).href).catch((error) => {
+    if (isMissingPackage(error)) complainOfDependencies();
+    throw error;
+  });
+}
+
+/**
+ * Compiled code is kept in the user's own cache. Node's default is the shared temporary directory, where somebody else
+ * could lay code for a Holdfast that runs as root.
+ */
+function cacheCompiledCode() {
+  const home = process.env.HOME;
+  const directory = process.env.XDG_CACHE_HOME || (home && join(home, '.cache'));
+  if (!directory?.startsWith('/') || !isOurs(process.env.XDG_CACHE_HOME || home)) return;
+  module_.enableCompileCache(join(directory, 'holdfast', 'compiled'));
+}
+
+/** Whether a directory belongs to the user that runs this: with sudo, HOME may be somebody else's. */
+function isOurs(directory) {
+  const status = statSync(directory, { throwIfNoEntry: false });
+  return status !== undefined && status.uid === process.getuid?.();
+}
+
+function isMissingPackage(error) {
+  return error?.code === 'ERR_MODULE_NOT_FOUND' && String(error.message).startsWith('Cannot find package');
+}
+
+module.exports = { run };

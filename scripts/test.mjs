@@ -1,0 +1,62 @@
+/**
+ * Everything that must hold, one step after the other, with one verdict at the end; run by `npm test`.
+ *
+ * With arguments it runs only vitest, with those arguments. The last line says what was counted: tests, and the steps
+ * that failed, each as one.
+ */
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { node24Environment, runOnNode24 } from './node24.mjs';
+
+const STEPS = [
+  ['lint', 'node', ['scripts/lint.mjs']],
+  ['typecheck', 'tsc', ['--noEmit']],
+  ['tidy', 'node', ['scripts/tidy.ts']],
+];
+
+const args = process.argv.slice(2);
+const failedSteps = args.length > 0 ? [] : STEPS.filter((step) => !runStep(...step)).map(([name]) => name);
+const tests = runTests(args);
+const failed = failedSteps.length + tests.failed;
+if (failedSteps.length > 0) console.log(`failed: ${failedSteps.join(', ')}`);
+console.log(`${tests.passed} passed, ${failed} failed, ${tests.skipped} skipped`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+function runStep(name, program, stepArgs) {
+  console.log(`\n== ${name}`);
+  const startMs = performance.now();
+  const isGood = runOnNode24(program, stepArgs);
+  console.log(`== ${name}: ${isGood ? 'good' : 'failed'} after ${((performance.now() - startMs) / 1000).toFixed(1)} s`);
+  return isGood;
+}
+
+/** The counts come through a file: what a terminal shows is for people, and changes. */
+function runTests(vitestArgs) {
+  console.log('\n== tests');
+  const scratch = mkdtempSync(join(tmpdir(), 'holdfast-counts-'));
+  const countsFile = join(scratch, 'counts.json');
+  try {
+    const env = { ...node24Environment(), HOLDFAST_TEST_COUNTS: countsFile };
+    const isGood = runOnNode24('vitest', ['run', ...vitestArgs], { env });
+    return withFailure(readCounts(countsFile), isGood);
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+}
+
+/** No file means that vitest never came to its end. */
+function readCounts(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    console.error(`tests: no counts: ${error.message}`);
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+}
+
+/** A run can fail without a failed test: no test was found, or an error came from outside of every test. */
+function withFailure(counts, isGood) {
+  return isGood || counts.failed > 0 ? counts : { ...counts, failed: 1 };
+}

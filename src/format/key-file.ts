@@ -1,0 +1,99 @@
+import { randomBytes, scrypt } from 'node:crypto';
+import { hostname, userInfo } from 'node:os';
+import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
+import { type SealingKey, seal, unseal } from './sealing.ts';
+import { asRecord, parseJsonDocument } from './sealed-json.ts';
+import { formatTimeMs } from './time.ts';
+
+/**
+ * A key file: the repository's master key, sealed under a key that scrypt derives from a password.
+ * It is plain JSON, named by the SHA-256 of its bytes. Source: restic's design document, "Keys, Encryption and MAC".
+ */
+
+export interface KdfParameters {
+  N: number;
+  r: number;
+  p: number;
+}
+
+/** What OWASP's password storage cheat sheet asks of scrypt is within a factor of two; a command must start quickly, too. */
+const KDF: KdfParameters = { N: 32768, r: 8, p: 2 };
+/** A hostile key file must not make us allocate or compute without end. */
+const KDF_MEMORY_LIMIT_BYTES = 1024 * 1024 * 1024;
+const KDF_MAX_PARALLELISATION = 64;
+
+async function deriveKey(password: string, salt: Buffer, { N, r, p }: KdfParameters): Promise<SealingKey> {
+  const bytes = await new Promise<Buffer>((resolve, reject) => {
+    const maxmem = 128 * N * r + 128 * r * p + 1024 * 1024;
+    scrypt(Buffer.from(password, 'utf8'), salt, 64, { N, r, p, maxmem }, (error, key) => (error ? reject(error) : resolve(key)));
+  });
+  return { encrypt: bytes.subarray(0, 32), macK: bytes.subarray(32, 48), macR: bytes.subarray(48, 64) };
+}
+
+export function newSealingKey(): SealingKey {
+  return { encrypt: randomBytes(32), macK: randomBytes(16), macR: randomBytes(16) };
+}
+
+/** The bytes of a new key file that opens `master` with `password`. `kdf` is for tests. */
+export async function encodeKeyFile(master: SealingKey, password: string, nowMs: number, kdf: KdfParameters = KDF): Promise<Buffer> {
+  const salt = randomBytes(64);
+  const derived = await deriveKey(password, salt, kdf);
+  const data = {
+    mac: { k: master.macK.toString('base64'), r: master.macR.toString('base64') },
+    encrypt: master.encrypt.toString('base64'),
+  };
+  return Buffer.from(
+    JSON.stringify({
+      created: formatTimeMs(nowMs),
+      username: userInfo().username,
+      hostname: hostname(),
+      kdf: 'scrypt',
+      ...kdf,
+      salt: salt.toString('base64'),
+      data: seal(derived, Buffer.from(JSON.stringify(data))).toString('base64'),
+    }),
+  );
+}
+
+/**
+ * The master key that a key file holds; undefined when the password is not the one of this file.
+ * @throws repository-damaged, repository-unsupported when the file is none that can be tried
+ */
+export async function decodeKeyFile(bytes: Uint8Array, password: string): Promise<SealingKey | undefined> {
+  const file = asRecord(parseJsonDocument(Buffer.from(bytes).toString('utf8')), 'a key file');
+  if (file['kdf'] !== 'scrypt') {
+    throw new HoldfastError('repository-unsupported', `a key file uses the unknown key derivation ${JSON.stringify(file['kdf'])}`);
+  }
+  const derived = await deriveKey(password, base64(file['salt']), checkedKdf(file));
+  try {
+    return decodeMaster(unseal(derived, base64(file['data'])));
+  } catch (error) {
+    if (isHoldfastError(error, 'repository-damaged')) return undefined;
+    throw error;
+  }
+}
+
+function decodeMaster(plain: Buffer): SealingKey {
+  const master = asRecord(parseJsonDocument(plain.toString('utf8')), 'a master key');
+  const mac = asRecord(master['mac'], 'a master key');
+  const key = { encrypt: base64(master['encrypt']), macK: base64(mac['k']), macR: base64(mac['r']) };
+  if (key.encrypt.length !== 32 || key.macK.length !== 16 || key.macR.length !== 16) {
+    throw new HoldfastError('repository-damaged', 'a master key has parts of the wrong length');
+  }
+  return key;
+}
+
+function checkedKdf(file: Record<string, unknown>): KdfParameters {
+  const { N, r, p } = file as { N: unknown; r: unknown; p: unknown };
+  const whole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
+  const powerOfTwo = whole(N) && Number.isInteger(Math.log2(N)) && N > 1;
+  if (!powerOfTwo || !whole(r) || !whole(p) || 128 * N * r > KDF_MEMORY_LIMIT_BYTES || p > KDF_MAX_PARALLELISATION) {
+    throw new HoldfastError('repository-damaged', 'a key file asks for impossible key derivation parameters');
+  }
+  return { N, r, p };
+}
+
+function base64(value: unknown): Buffer {
+  if (typeof value !== 'string') throw new HoldfastError('repository-damaged', 'a key file lacks a part');
+  return Buffer.from(value, 'base64');
+}

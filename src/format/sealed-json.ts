@@ -1,0 +1,60 @@
+import { HoldfastError, messageOf } from '../foundation/errors.ts';
+import { compress, decompress } from './compression.ts';
+import { parseExactJson, stringifyExactJson } from './exact-json.ts';
+import { type SealingKey, seal, unseal } from './sealing.ts';
+
+/**
+ * The sealed JSON documents of a repository: index, snapshots and locks.
+ * Format 2 seals 0x02 ‖ zstd(JSON); format 1 seals the JSON itself, which begins with `{` or `[`.
+ */
+
+const COMPRESSED = 0x02;
+const FIRST_OF_JSON = [0x7b, 0x5b];
+/** Far above any index file that a writer makes, far below what would exhaust the memory. */
+const LIMIT_BYTES = 1024 * 1024 * 1024;
+
+export function sealJson(key: SealingKey, value: unknown, formatVersion: 1 | 2): Buffer {
+  const json = Buffer.from(stringifyExactJson(value), 'utf8');
+  if (formatVersion === 1) return seal(key, json);
+  return seal(key, Buffer.concat([Buffer.of(COMPRESSED), compress(json)]));
+}
+
+/** @throws repository-damaged when it was not sealed by this key, or is no JSON */
+export function unsealJson(key: SealingKey, sealed: Uint8Array): unknown {
+  const plain = unseal(key, sealed);
+  const first = plain[0];
+  if (first !== COMPRESSED && !FIRST_OF_JSON.includes(first ?? 0)) {
+    throw new HoldfastError('repository-unsupported', `a sealed document has the unknown encoding ${first ?? 'of no bytes'}`, {
+      hint: 'A newer version of restic or Holdfast may have written it.',
+    });
+  }
+  const json = first === COMPRESSED ? decompress(plain.subarray(1), LIMIT_BYTES) : plain;
+  return parseJsonDocument(json.toString('utf8'));
+}
+
+/** @throws repository-damaged when the text is no JSON */
+export function parseJsonDocument(text: string): unknown {
+  try {
+    return parseExactJson(text);
+  } catch (cause) {
+    throw new HoldfastError('repository-damaged', `a document is not JSON: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** @throws repository-damaged unless `value` is a JSON object */
+export function asRecord(value: unknown, what: string): Record<string, unknown> {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    throw new HoldfastError('repository-damaged', `${what} is not an object`);
+  }
+  return value as Record<string, unknown>;
+}
+
+export const ID_PATTERN = /^[0-9a-f]{64}$/;
+
+/** @throws repository-damaged unless `value` is an id: 64 hexadecimal digits */
+export function asId(value: unknown, what: string): string {
+  if (typeof value !== 'string' || !ID_PATTERN.test(value)) {
+    throw new HoldfastError('repository-damaged', `${what} is not an id`);
+  }
+  return value;
+}

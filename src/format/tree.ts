@@ -1,0 +1,183 @@
+import { HoldfastError } from '../foundation/errors.ts';
+import { goJsonString, parseExactJson, stringifyExactJson } from './exact-json.ts';
+import { goQuote, goUnquote } from './go-quote.ts';
+import { asRecord, ID_PATTERN } from './sealed-json.ts';
+import { byteString, byteStringOfText, bytesOf, type NodeType, type TreeNode } from './tree-node.ts';
+
+/**
+ * A directory as restic stores it: `{"nodes":[…]}` and a newline, which is part of what is hashed; entries sorted by the
+ * bytes of their names. Members stand in the order that restic writes them in, so that equal trees have equal ids.
+ */
+
+/** A growing buffer: a large directory never becomes one string. */
+class Bytes {
+  #buffer = Buffer.allocUnsafe(64 * 1024);
+  #length = 0;
+
+  add(text: string): void {
+    const most = text.length * 3;
+    if (this.#length + most > this.#buffer.length) {
+      const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#length + most));
+      this.#buffer.copy(larger, 0, 0, this.#length);
+      this.#buffer = larger;
+    }
+    this.#length += this.#buffer.write(text, this.#length, 'utf8');
+  }
+
+  get bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+}
+
+/** Compares byte strings by their bytes: a UTF-16 unit is a byte here. */
+export function compareNames(a: { name: string }, b: { name: string }): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
+
+/** The bytes of a tree. `nodes` may be in any order. @throws internal when a name is taken twice or impossible */
+export function encodeTree(nodes: readonly TreeNode[]): Buffer {
+  const out = new Bytes();
+  out.add('{"nodes":[');
+  let previous: string | undefined;
+  for (const node of [...nodes].sort(compareNames)) {
+    if (node.name === previous || !isSafeName(node.name)) {
+      throw new HoldfastError('internal', `a tree cannot hold the name ${JSON.stringify(node.name)} here`);
+    }
+    out.add(`${previous === undefined ? '' : ','}${encodeNode(node)}`);
+    previous = node.name;
+  }
+  out.add(']}\n');
+  return out.bytes;
+}
+
+function encodeNode(node: TreeNode): string {
+  let text = `{"name":${goJsonString(goQuote(node.name))},"type":"${node.type}"`;
+  const add = (key: string, value: unknown): void => {
+    text += `,"${key}":${stringifyExactJson(value)}`;
+  };
+  const addUnlessZero = (key: string, value: number | bigint | string | undefined): void => {
+    if (value !== undefined && value !== 0 && value !== 0n && value !== '') add(key, value);
+  };
+  addUnlessZero('mode', node.mode);
+  add('mtime', node.mtime ?? ZERO_TIME);
+  add('atime', node.atime ?? ZERO_TIME);
+  add('ctime', node.ctime ?? ZERO_TIME);
+  add('uid', node.uid ?? 0);
+  add('gid', node.gid ?? 0);
+  addUnlessZero('user', node.user);
+  addUnlessZero('group', node.group);
+  addUnlessZero('inode', node.inode);
+  addUnlessZero('device_id', node.device_id);
+  addUnlessZero('size', node.size);
+  addUnlessZero('links', node.links);
+  if (node.linktarget !== undefined) addLinkTarget(node.linktarget, add);
+  if (node.extended_attributes?.length) add('extended_attributes', node.extended_attributes);
+  addUnlessZero('device', node.device);
+  text += node.content === null ? ',"content":null' : `,"content":[${node.content.map((id) => `"${id}"`).join(',')}]`;
+  addUnlessZero('subtree', node.subtree);
+  for (const [key, value] of Object.entries(node.unknown ?? {})) add(key, value);
+  return `${text}}`;
+}
+
+/** What Go writes for a time that was never set. */
+const ZERO_TIME = '0001-01-01T00:00:00Z';
+
+/** A target that is not UTF-8 stands in a member of its own as well, as base64: restic 0.16 and newer read it there. */
+function addLinkTarget(target: string, add: (key: string, value: string) => void): void {
+  const bytes = bytesOf(target);
+  const text = bytes.toString('utf8');
+  add('linktarget', text);
+  if (!Buffer.from(text, 'utf8').equals(bytes)) add('linktarget_raw', bytes.toString('base64'));
+}
+
+/** Whether a name may stand in a directory: a hostile tree must not lead anywhere else. */
+export function isSafeName(name: string): boolean {
+  return name !== '' && name !== '.' && name !== '..' && !name.includes('/') && !name.includes('\0');
+}
+
+/** The entries of a tree. @throws repository-damaged when it is none, or holds a name that no directory can have */
+export function decodeTree(bytes: Uint8Array): TreeNode[] {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  let document: unknown;
+  try {
+    document = parseExactJson(text);
+  } catch (cause) {
+    throw new HoldfastError('repository-damaged', 'a tree is not JSON', { cause });
+  }
+  const nodes = asRecord(document, 'a tree')['nodes'] ?? [];
+  if (!Array.isArray(nodes)) throw new HoldfastError('repository-damaged', 'a tree lists no nodes');
+  const decoded = nodes.map((node) => decodeNode(asRecord(node, 'a node')));
+  assertUnique(decoded);
+  return decoded;
+}
+
+function assertUnique(nodes: TreeNode[]): void {
+  const names = new Set<string>();
+  for (const node of nodes) {
+    if (names.has(node.name)) throw new HoldfastError('repository-damaged', 'a tree holds the same name twice');
+    names.add(node.name);
+  }
+}
+
+const TYPES: readonly string[] = ['file', 'dir', 'symlink', 'dev', 'chardev', 'fifo', 'socket', 'irregular'] satisfies NodeType[];
+type Kind = 'text' | 'number' | 'list';
+const KNOWN: Record<string, Kind> = {
+  mode: 'number',
+  mtime: 'text',
+  atime: 'text',
+  ctime: 'text',
+  uid: 'number',
+  gid: 'number',
+  user: 'text',
+  group: 'text',
+  inode: 'number',
+  device_id: 'number',
+  size: 'number',
+  links: 'number',
+  extended_attributes: 'list',
+  device: 'number',
+};
+
+function decodeNode(record: Record<string, unknown>): TreeNode {
+  const { name, type, content, subtree, linktarget, linktarget_raw: rawTarget, ...rest } = record;
+  const decodedName = typeof name === 'string' ? goUnquote(name) : '';
+  if (!isSafeName(decodedName)) {
+    throw new HoldfastError('repository-damaged', `a tree holds the impossible name ${JSON.stringify(decodedName)}`, {
+      hint: 'Such a name would lead a restore out of its target. The repository was damaged or tampered with.',
+    });
+  }
+  if (typeof type !== 'string' || !TYPES.includes(type)) {
+    throw new HoldfastError('repository-damaged', `a tree holds an entry of the unknown type ${JSON.stringify(type)}`);
+  }
+  const node: TreeNode = { name: decodedName, type: type as NodeType, content: decodeContent(content) };
+  if (typeof subtree === 'string' && ID_PATTERN.test(subtree)) node.subtree = subtree;
+  if (typeof rawTarget === 'string') node.linktarget = byteString(Buffer.from(rawTarget, 'base64'));
+  else if (typeof linktarget === 'string') node.linktarget = byteStringOfText(linktarget);
+  return decodeRest(node, rest);
+}
+
+function decodeRest(node: TreeNode, rest: Record<string, unknown>): TreeNode {
+  const unknown: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(rest)) {
+    const kind = KNOWN[key];
+    if (kind === undefined) unknown[key] = value;
+    else if (matches(kind, value)) (node as unknown as Record<string, unknown>)[key] = value;
+    else throw new HoldfastError('repository-damaged', `a tree holds an entry with a malformed ${key}`);
+  }
+  if (Object.keys(unknown).length > 0) node.unknown = unknown;
+  return node;
+}
+
+function matches(kind: Kind, value: unknown): boolean {
+  if (kind === 'text') return typeof value === 'string';
+  if (kind === 'list') return Array.isArray(value) && value.every((item) => typeof item?.name === 'string');
+  return (typeof value === 'number' && value >= 0) || (typeof value === 'bigint' && value >= 0n);
+}
+
+function decodeContent(content: unknown): string[] | null {
+  if (content === null || content === undefined) return null;
+  if (!Array.isArray(content) || !content.every((id) => typeof id === 'string' && ID_PATTERN.test(id))) {
+    throw new HoldfastError('repository-damaged', 'a tree holds a file with a malformed content');
+  }
+  return content;
+}

@@ -1,0 +1,58 @@
+import { createRequire } from 'node:module';
+import { getSystemErrorName } from 'node:util';
+
+/**
+ * The few system calls that Node does not offer: times to the nanosecond, and special files.
+ * Paths are bytes; a failure is thrown as Node throws its own, with `code` (`EPERM` …), `errno` and `syscall`.
+ */
+
+const AT_FDCWD = process.platform === 'darwin' ? -2 : -100;
+const AT_SYMLINK_NOFOLLOW = process.platform === 'darwin' ? 0x20 : 0x100;
+
+interface Calls {
+  utimensat(directory: number, path: Uint8Array, times: BigInt64Array, flags: number): number;
+  mknod(path: Uint8Array, mode: number, device: bigint): number;
+  errno(): number;
+}
+let loaded: Calls | undefined;
+
+/** Loaded at first use: a command that restores nothing need not pay for it. */
+function calls(): Calls {
+  if (loaded === undefined) {
+    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+    const libc = koffi.load(null);
+    loaded = {
+      utimensat: libc.func('int utimensat(int, const void *, const void *, int)') as unknown as Calls['utimensat'],
+      mknod: libc.func(`int mknod(const void *, unsigned int, ${process.platform === 'darwin' ? 'int' : 'uint64_t'})`) as unknown as Calls['mknod'],
+      errno: () => koffi.errno(),
+    };
+  }
+  return loaded;
+}
+
+/** Sets when a file, or a link itself, was read and changed last: nanoseconds since 1970. */
+export function setTimes(path: Uint8Array, accessedNs: bigint, modifiedNs: bigint): void {
+  const second = 1_000_000_000n;
+  const parts = [accessedNs, modifiedNs].flatMap((time) => {
+    const fraction = ((time % second) + second) % second;
+    return [(time - fraction) / second, fraction];
+  });
+  const { utimensat } = calls();
+  check(utimensat(AT_FDCWD, cString(path), BigInt64Array.from(parts), AT_SYMLINK_NOFOLLOW), 'utimensat', path);
+}
+
+/** Makes a device, FIFO or socket. @param systemMode `st_mode`: type and permissions */
+export function makeSpecialFile(path: Uint8Array, systemMode: number, device: bigint): void {
+  check(calls().mknod(cString(path), systemMode, device), 'mknod', path);
+}
+
+function cString(path: Uint8Array): Buffer {
+  return Buffer.concat([path, Buffer.of(0)]);
+}
+
+function check(result: number, syscall: string, path: Uint8Array): void {
+  if (result === 0) return;
+  const errno = calls().errno();
+  const code = getSystemErrorName(-errno);
+  throw Object.assign(new Error(`${code}: ${syscall} '${Buffer.from(path).toString('utf8')}'`), { code, errno, syscall });
+}

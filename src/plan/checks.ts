@@ -1,0 +1,142 @@
+/** What no single key can tell: names that must exist, schedules that must fit, places that must differ. Pure. */
+import { durationNotation } from '../foundation/units.ts';
+import { isTimezone, longestGapMs, parseSchedule, type Schedule } from '../schedule/index.ts';
+import { valueAt } from './issues.ts';
+import { nearestName } from './names.ts';
+import type { Finding } from './problems.ts';
+import { keepsSomething, type RetentionDocument, retentionPolicy } from './retention-schema.ts';
+import { parseStore } from './store.ts';
+import { objectiveMs } from './values.ts';
+
+/**
+ * The findings across keys in the plan `raw`. Parts that are themselves wrong, as `earlier` says, are passed over, so
+ * that one slip is told once and the rest of the plan is checked all the same.
+ */
+export function crossFindings(raw: unknown, earlier: readonly Finding[], directory: string): Finding[] {
+  const unsound = new Set(earlier.flatMap(({ path }) => path.map((_, index) => keyOf(path.slice(0, index + 1)))));
+  const context: Context = {
+    directory,
+    at: (...path) => valueAt(raw, path),
+    sound: (...path) => (unsound.has(keyOf(path)) ? undefined : valueAt(raw, path)),
+    repositories: namesIn(valueAt(raw, ['repositories'])),
+    sources: namesIn(valueAt(raw, ['sources'])),
+  };
+  return [
+    ...emptyFindings(context),
+    ...samePlaceFindings(context),
+    ...context.sources.flatMap((name) => [
+      ...repositoryFindings(context, name),
+      ...scheduleFindings(context, name),
+      ...retentionFindings(context, name),
+      ...duplicateFindings(context, name),
+    ]),
+  ];
+}
+
+interface Context {
+  directory: string;
+  /** What stands at a path. */
+  at(...path: PropertyKey[]): unknown;
+  /** What stands at a path, unless something in it is wrong. */
+  sound(...path: PropertyKey[]): unknown;
+  /** All names, also of what is wrong otherwise. */
+  repositories: string[];
+  sources: string[];
+}
+
+function emptyFindings(context: Context): Finding[] {
+  return (['repositories', 'sources'] as const)
+    .filter((key) => context.sound(key) !== undefined && context[key].length === 0)
+    .map((key) => ({ path: [key], at: 'key' as const, message: `the plan names no ${key}; expected at least one` }));
+}
+
+function samePlaceFindings({ directory, sound, repositories }: Context): Finding[] {
+  const byPlace = new Map<string, string>();
+  const findings: Finding[] = [];
+  for (const name of repositories) {
+    const store = sound('repositories', name, 'store');
+    const place = typeof store === 'string' ? parseStore(store, directory) : { problem: '' };
+    if ('problem' in place) continue;
+    const other = byPlace.get(place.path);
+    if (other === undefined) byPlace.set(place.path, name);
+    else findings.push({ path: ['repositories', name, 'store'], at: 'value', message: `"${other}" is already there` });
+  }
+  return findings;
+}
+
+function repositoryFindings({ sound, at, repositories }: Context, source: string): Finding[] {
+  if (repositories.length === 0) return [];
+  const known = repositories.join(', ');
+  const path = ['sources', source, 'repository'];
+  const given = sound(...path);
+  if (typeof given === 'string' && !repositories.includes(given)) {
+    const nearest = nearestName(given, repositories);
+    const hint = nearest === undefined ? `; expected one of ${known}` : `; did you mean "${nearest}"?`;
+    const message = `there is no repository "${given}"${hint}`;
+    return [{ path, at: 'value', found: given, message, ...(nearest === undefined ? {} : { nearest }) }];
+  }
+  if (at(...path) === undefined && repositories.length > 1 && isPlainObject(at('sources', source))) {
+    const expected = `one of ${known}`;
+    return [{ path, at: 'key', expected, message: `missing key "repository"; expected ${expected}` }];
+  }
+  return [];
+}
+
+function scheduleFindings({ sound, at }: Context, source: string): Finding[] {
+  const path = ['sources', source, 'schedule'];
+  const written = sound(...path);
+  const timezone = sound('timezone') ?? 'UTC';
+  if (typeof written !== 'string' || typeof timezone !== 'string' || !isTimezone(timezone)) return [];
+  const parsed = parseSchedule(written);
+  if ('problem' in parsed) return [];
+  const finding = { path, at: 'value' as const, found: written };
+  if (parsed.schedule.kind === 'continuous' && sound('sources', source, 'type') === 'postgres') {
+    return [{ ...finding, message: 'a logical backup cannot be continuous; expected a schedule such as hourly' }];
+  }
+  const gapMs = longestGapMs(parsed.schedule, timezone);
+  if (gapMs === undefined) return [{ ...finding, message: `"${written}" is never due; no such day exists` }];
+  const ownRpo = ['sources', source, 'objectives', 'rpo'];
+  const rpo = at(...ownRpo) === undefined ? sound('objectives', 'rpo') : sound(...ownRpo);
+  const rpoMs = typeof rpo === 'string' ? objectiveMs(rpo) : undefined;
+  if (rpoMs === undefined || gapMs <= rpoMs) return [];
+  return [{ ...finding, message: tooSparse(parsed.schedule, gapMs, String(rpo)) }];
+}
+
+function tooSparse(schedule: Schedule, gapMs: number, rpo: string): string {
+  const gap = durationNotation(gapMs);
+  return `"${schedule.text}" leaves up to ${gap} between backups and cannot meet the RPO of ${rpo}`;
+}
+
+function retentionFindings({ sound }: Context, source: string): Finding[] {
+  const path = ['sources', source, 'retention'];
+  const retention = sound(...path);
+  if (typeof retention !== 'object' || retention === null) return [];
+  if (keepsSomething(retentionPolicy(retention as RetentionDocument))) return [];
+  const message = 'this keeps nothing; expected at least one rule above zero, or no "retention" to keep everything';
+  return [{ path, at: 'key', message }];
+}
+
+function duplicateFindings({ sound }: Context, source: string): Finding[] {
+  const path = ['sources', source, 'validate'];
+  const checks = sound(...path);
+  if (!Array.isArray(checks)) return [];
+  const names = checks.map((check: { name?: unknown }) => check?.name);
+  return names.flatMap((name, index) => {
+    if (names.indexOf(name) === index) return [];
+    const message = `two checks of this source are called "${String(name)}"`;
+    return [{ path: [...path, index, 'name'], at: 'value' as const, found: String(name), message }];
+  });
+}
+
+function namesIn(value: unknown): string[] {
+  return isPlainObject(value) ? Object.keys(value) : [];
+}
+
+function isPlainObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A path as one text; no key in a plan holds a zero byte. */
+function keyOf(path: readonly PropertyKey[]): string {
+  return path.map(String).join('\0');
+}

@@ -1,0 +1,60 @@
+/** What is legal in a plan and still doubtful. Pure. */
+import { isAbsolute, relative } from 'node:path';
+import { longestGapMs } from '../schedule/index.ts';
+import type { Finding } from './problems.ts';
+import { parseStore } from './store.ts';
+import type { Plan, Source } from './view.ts';
+
+/** The warnings of a plan that is otherwise right. */
+export function doubts(plan: Plan): Finding[] {
+  return [...plan.sources.values()].flatMap((source) => [
+    ...promiseDoubts(source),
+    ...scheduleDoubts(source, plan),
+    ...keepingDoubts(source),
+    ...proofDoubts(source),
+    ...ownRepositoryDoubts(source, plan),
+  ]);
+}
+
+function promiseDoubts(source: Source): Finding[] {
+  const { rpoMs, rtoMs } = source.objectives;
+  const absent = [rpoMs === undefined ? 'RPO' : '', rtoMs === undefined ? 'RTO' : ''].filter((name) => name !== '');
+  if (absent.length === 0) return [];
+  return [about(source, [], `no ${absent.join(' and no ')}: nothing says when it is too late`)];
+}
+
+function scheduleDoubts(source: Source, plan: Plan): Finding[] {
+  if (source.schedule === undefined) return [about(source, [], 'no schedule: it is backed up only by hand')];
+  const gapMs = longestGapMs(source.schedule, plan.timezone);
+  if (gapMs === undefined || gapMs === 0 || gapMs !== source.objectives.rpoMs) return [];
+  return [about(source, ['schedule'], 'as long as the RPO: it is missed while each backup runs')];
+}
+
+function keepingDoubts(source: Source): Finding[] {
+  return source.retention === undefined ? [about(source, [], 'no retention: everything is kept')] : [];
+}
+
+function proofDoubts(source: Source): Finding[] {
+  if (source.type !== 'postgres' || source.validate.length > 0) return [];
+  return [
+    about(source, [], 'no validate: a restore is compared with what was captured, and with nothing you know of it'),
+  ];
+}
+
+function ownRepositoryDoubts(source: Source, plan: Plan): Finding[] {
+  const store = plan.repositories.get(source.repository)?.store;
+  const place = typeof store === 'string' ? parseStore(store, plan.directory) : undefined;
+  if (source.type !== 'files' || place === undefined || 'problem' in place) return [];
+  const within = source.paths.findIndex((path) => typeof path === 'string' && contains(path, place.path));
+  if (within < 0) return [];
+  return [about(source, ['paths', within], `holds the repository "${source.repository}", which would back up itself`)];
+}
+
+function contains(directory: string, path: string): boolean {
+  const below = relative(directory, path);
+  return !below.startsWith('..') && !isAbsolute(below);
+}
+
+function about(source: Source, path: readonly PropertyKey[], message: string): Finding {
+  return { path: ['sources', source.name, ...path], at: path.length === 0 ? 'key' : 'value', message };
+}

@@ -1,0 +1,30 @@
+/**
+ * The plan: its schema, loading it with all that is wrong with it at once, and fetching the values it refers to.
+ */
+export { type FindOptions, PLAN_NAME, PLAN_VARIABLE } from './find.ts';
+export { type JsonSchema, planJsonSchema } from './json-schema.ts';
+export { type LoadedPlan, loadPlan, parsePlan } from './load.ts';
+export { formatProblem, PlanInvalidError, type Problem } from './problems.ts';
+export type { SecretReference, TextOrReference } from './reference-schema.ts';
+export type { KeepCount, RetentionPolicy } from './retention-schema.ts';
+export type { PlanDocument, PlanInput } from './schema.ts';
+export {
+  describeReference,
+  isReference,
+  type ReferenceContext,
+  type Resolved,
+  resolveReferences,
+  resolveSecret,
+} from './secrets.ts';
+export { showPlan, showPlanYaml } from './show.ts';
+export { parseStore, type StorePlace, storePlace } from './store.ts';
+export type {
+  FilesSource,
+  Objectives,
+  Plan,
+  PostgresSource,
+  Repository,
+  Source,
+  SourceType,
+  ValidateCheck,
+} from './view.ts';

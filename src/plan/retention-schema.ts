@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import type { CalendarDuration } from '../foundation/units.ts';
+import { calendarDuration, checkedCalendar, filled } from './values.ts';
+
+/** How many snapshots a rule keeps. */
+export type KeepCount = number | 'forever';
+
+/** Which snapshots are kept, with restic's meaning of each rule. A snapshot stays while any rule keeps it. */
+export interface RetentionPolicy {
+  last?: KeepCount;
+  hourly?: KeepCount;
+  daily?: KeepCount;
+  weekly?: KeepCount;
+  monthly?: KeepCount;
+  yearly?: KeepCount;
+  /** All snapshots of so long before the newest. */
+  within?: CalendarDuration;
+  withinHourly?: CalendarDuration;
+  withinDaily?: CalendarDuration;
+  withinWeekly?: CalendarDuration;
+  withinMonthly?: CalendarDuration;
+  withinYearly?: CalendarDuration;
+  /** Snapshots with any of these tags. */
+  tags?: string[];
+}
+
+const COUNT_NOTATION = 'a whole number from 0, or forever';
+
+function count(what: string) {
+  return z
+    .union([z.int({ error: () => COUNT_NOTATION }).min(0, { error: () => COUNT_NOTATION }), z.literal('forever')], {
+      error: () => COUNT_NOTATION,
+    })
+    .meta({ description: `How many ${what} to keep, or forever.` })
+    .optional();
+}
+
+function within(what: string) {
+  return calendarDuration(`Keep ${what} within this time before the newest.`).optional();
+}
+
+export const retention = z
+  .strictObject({
+    last: count('of the newest snapshots'),
+    hourly: count('hours with their newest snapshot'),
+    daily: count('days with their newest snapshot'),
+    weekly: count('weeks with their newest snapshot'),
+    monthly: count('months with their newest snapshot'),
+    yearly: count('years with their newest snapshot'),
+    within: within('every snapshot'),
+    withinHourly: within('the newest snapshot of each hour'),
+    withinDaily: within('the newest snapshot of each day'),
+    withinWeekly: within('the newest snapshot of each week'),
+    withinMonthly: within('the newest snapshot of each month'),
+    withinYearly: within('the newest snapshot of each year'),
+    tags: z
+      .array(filled('a tag', 'A tag.'), { error: () => 'a list of tags' })
+      .meta({ description: 'Keep snapshots with any of these tags.' })
+      .optional(),
+  })
+  .meta({ description: 'Which snapshots are kept. Without it, all are.' });
+
+export type RetentionDocument = z.output<typeof retention>;
+
+const COUNTS = ['last', 'hourly', 'daily', 'weekly', 'monthly', 'yearly'] as const;
+const SPANS = ['within', 'withinHourly', 'withinDaily', 'withinWeekly', 'withinMonthly', 'withinYearly'] as const;
+
+/** The policy that a checked document describes. */
+export function retentionPolicy(document: RetentionDocument): RetentionPolicy {
+  const policy: RetentionPolicy = {};
+  for (const key of COUNTS) {
+    const value = document[key];
+    if (value !== undefined) policy[key] = value;
+  }
+  for (const key of SPANS) {
+    const value = document[key];
+    if (value !== undefined) policy[key] = checkedCalendar(value);
+  }
+  if (document.tags !== undefined) policy.tags = document.tags;
+  return policy;
+}
+
+/** Whether any rule of `policy` can keep a snapshot. Tags alone keep none that a backup makes by itself. */
+export function keepsSomething(policy: RetentionPolicy): boolean {
+  return (
+    COUNTS.some((key) => policy[key] === 'forever' || (policy[key] ?? 0) > 0) ||
+    SPANS.some((key) => (policy[key]?.months ?? 0) > 0 || (policy[key]?.ms ?? 0) > 0)
+  );
+}

@@ -1,0 +1,22 @@
+import { stringify } from 'yaml';
+import type { LoadedPlan } from './load.ts';
+import type { PlanDocument } from './schema.ts';
+
+/** The plan with everything filled in that its author left out, in the notation it was written in. */
+export function showPlan({ document }: Pick<LoadedPlan, 'document'>): PlanDocument {
+  const onlyRepository = Object.keys(document.repositories)[0];
+  const sources = Object.entries(document.sources).map(([name, source]) => [
+    name,
+    {
+      ...source,
+      objectives: { ...document.objectives, ...source.objectives },
+      repository: source.repository ?? onlyRepository,
+    },
+  ]);
+  return { ...document, sources: Object.fromEntries(sources) };
+}
+
+/** `showPlan` as YAML. */
+export function showPlanYaml(loaded: Pick<LoadedPlan, 'document'>): string {
+  return stringify(showPlan(loaded), { aliasDuplicateObjects: false, lineWidth: 0 });
+}

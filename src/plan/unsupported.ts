@@ -1,0 +1,59 @@
+/**
+ * What the plan's format names and this version cannot do yet. It is refused by name, never taken for a slip of the pen
+ * and never ignored. To support something, take it off this table and add it to the schema.
+ *
+ * Places are paths with `*` for any name; the reference to a secret may stand in many places and is `**`.
+ */
+const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
+  '': [
+    'groups',
+    'sandboxes',
+    'verification',
+    'maintenance',
+    'contacts',
+    'alerts',
+    'services',
+    'standbys',
+    'runbooks',
+    'drills',
+    'reports',
+    'reviews',
+    'compliance',
+  ],
+  'repositories.*': ['s3', 'lock', 'capacity', 'mirrorOf', 'storageClass', 'copies', 'retention'],
+  'sources.*': ['wal', 'runsOn', 'stream', 'project', 'collections', 'from'],
+  'sources.*.validate.*': ['collection', 'count'],
+  '**': ['gcp'],
+};
+
+const UNSUPPORTED_VALUES: Readonly<Record<string, readonly string[]>> = {
+  'sources.*.type': ['redis', 'firestore', 'git', 'secrets'],
+  'sources.*.method': ['physical'],
+};
+
+/** Kinds of store that this version cannot write to. */
+const UNSUPPORTED_SCHEMES: readonly string[] = ['s3', 'gs'];
+
+export const NOT_SUPPORTED = 'not supported by this version';
+
+/** The keys at `place` that the format has and this version has not. */
+export function unsupportedKeys(place: readonly PropertyKey[]): string[] {
+  return Object.entries(UNSUPPORTED_KEYS)
+    .filter(([pattern]) => pattern === '**' || matches(pattern, place))
+    .flatMap(([, keys]) => keys);
+}
+
+export function isUnsupportedValue(path: readonly PropertyKey[], value: unknown): boolean {
+  return Object.entries(UNSUPPORTED_VALUES).some(
+    ([pattern, values]) => matches(pattern, path) && typeof value === 'string' && values.includes(value),
+  );
+}
+
+export function isUnsupportedScheme(scheme: string): boolean {
+  return UNSUPPORTED_SCHEMES.includes(scheme.toLowerCase());
+}
+
+function matches(pattern: string, path: readonly PropertyKey[]): boolean {
+  const parts = pattern === '' ? [] : pattern.split('.');
+  return parts.length === path.length && parts.every((part, index) => part === '*' || part === path[index]);
+}

@@ -1,0 +1,103 @@
+/** The schemas of single values: what each text in a plan must look like, said once. */
+import { z } from 'zod';
+import { type CalendarDuration, longestCalendarMs, parseCalendarDuration, parseDuration } from '../foundation/units.ts';
+import { parseSchedule, SCHEDULE_NOTATION } from '../schedule/index.ts';
+import { IDENTIFIER, IDENTIFIER_NOTATION } from './names.ts';
+
+export const DURATION_NOTATION = 'a duration such as 90s, 30m, 2h30m, 7d or 4w';
+export const OBJECTIVE_NOTATION = 'a duration such as 5m, 1h, 26h, 8d or 1mo';
+export const RETENTION_NOTATION = 'a duration such as 36h, 30d, 8w, 12mo or 1y';
+
+/** What is wrong with a text: what was expected in its place, or another message. */
+export interface Complaint {
+  expected?: string;
+  message?: string;
+  /** The known name that was most likely meant. */
+  nearest?: string;
+}
+
+/**
+ * A text that `judge` has no complaint about. The complaint reaches the reader through `params`; `pattern` is a coarse
+ * form of the same for editors.
+ */
+export function text(
+  expected: string,
+  description: string,
+  judge: (value: string) => Complaint | undefined,
+  pattern?: string,
+) {
+  return z
+    .string({ error: () => expected })
+    .superRefine((value, context) => {
+      const complaint = judge(value);
+      if (complaint !== undefined) context.addIssue({ code: 'custom', message: expected, params: { ...complaint } });
+    })
+    .meta({ description, ...(pattern === undefined ? {} : { pattern }) });
+}
+
+/** Any text with something in it. */
+export function filled(expected: string, description: string) {
+  return z
+    .string({ error: () => expected })
+    .regex(/\S/, { error: () => expected })
+    .meta({ description });
+}
+
+const DURATION_PATTERN = '^([0-9.]+(w|d|h|m|s|ms))+$';
+const CALENDAR_PATTERN = '^([0-9]+(y|mo|w|d|h))+$';
+const OBJECTIVE_PATTERN = '^([0-9.]+(y|mo|w|d|h|m|s|ms))+$';
+
+export const identifier = z
+  .string({ error: () => IDENTIFIER_NOTATION })
+  .regex(IDENTIFIER, { error: () => IDENTIFIER_NOTATION })
+  .max(100, { error: () => 'a name of at most 100 characters' });
+
+export const duration = (description: string) =>
+  text(
+    DURATION_NOTATION,
+    description,
+    (value) => (parseDuration(value) === undefined ? { expected: DURATION_NOTATION } : undefined),
+    DURATION_PATTERN,
+  );
+
+/** Milliseconds of an objective; a month counts as 31 days and a year as 366, the longest they can be. */
+export function objectiveMs(value: string): number | undefined {
+  const fixed = parseDuration(value);
+  if (fixed !== undefined) return fixed;
+  const calendar = parseCalendarDuration(value);
+  return calendar === undefined ? undefined : longestCalendarMs(calendar);
+}
+
+export const objective = (description: string) =>
+  text(
+    OBJECTIVE_NOTATION,
+    description,
+    (value) => {
+      const ms = objectiveMs(value);
+      if (ms === undefined) return { expected: OBJECTIVE_NOTATION };
+      return ms === 0 ? { message: 'no time at all can be promised; expected more than 0' } : undefined;
+    },
+    OBJECTIVE_PATTERN,
+  );
+
+export const calendarDuration = (description: string) =>
+  text(
+    RETENTION_NOTATION,
+    description,
+    (value) => {
+      if (parseCalendarDuration(value) !== undefined) return undefined;
+      if (parseDuration(value) === undefined) return { expected: RETENTION_NOTATION };
+      return { message: 'a retention counts in h, d, w, mo and y; "m" could be minutes or months' };
+    },
+    CALENDAR_PATTERN,
+  );
+
+export const schedule = text(SCHEDULE_NOTATION, `When a backup is due: ${SCHEDULE_NOTATION}.`, (value) => {
+  const parsed = parseSchedule(value);
+  return 'problem' in parsed ? { message: `${parsed.problem}; expected ${SCHEDULE_NOTATION}` } : undefined;
+});
+
+/** The calendar duration of a text that has passed `calendarDuration`. */
+export function checkedCalendar(value: string): CalendarDuration {
+  return parseCalendarDuration(value) ?? { months: 0, ms: 0 };
+}

@@ -1,0 +1,138 @@
+/** The plan as the program works with it: names resolved, defaults filled in, durations in milliseconds. */
+import { posix } from 'node:path';
+import { parseDuration } from '../foundation/units.ts';
+import { parseSchedule, type Schedule } from '../schedule/index.ts';
+import type { TextOrReference } from './reference-schema.ts';
+import { type RetentionPolicy, retentionPolicy } from './retention-schema.ts';
+import type { PlanDocument } from './schema.ts';
+import type { SourceDocument } from './source-schema.ts';
+import { objectiveMs } from './values.ts';
+
+/** What is promised; a key that is absent promises nothing. */
+export interface Objectives {
+  rpoMs?: number;
+  rtoMs?: number;
+  /** How old the newest proven recovery point may be. */
+  proofMs?: number;
+}
+
+export interface Repository {
+  name: string;
+  /** As written, unless a reference: resolve it with `resolveReferences`, then take `storePlace`. */
+  store: TextOrReference;
+  password: TextOrReference;
+}
+
+/** A check of a restored copy. */
+export type ValidateCheck =
+  /** The one value the query gives must be true. */
+  | { kind: 'sql'; name: string; sql: TextOrReference }
+  /** The one value the query gives is a time, and must be this close to the recovery point. */
+  | { kind: 'sql-within'; name: string; sql: TextOrReference; withinMs: number }
+  /** The program must exit 0. */
+  | { kind: 'exec'; name: string; exec: TextOrReference[] };
+
+interface SourceBase {
+  name: string;
+  /** The name of the repository it is kept in. */
+  repository: string;
+  /** Its own, filled up with the plan's. */
+  objectives: Objectives;
+  schedule?: Schedule;
+  /** Without one, everything is kept. */
+  retention?: RetentionPolicy;
+  validate: ValidateCheck[];
+}
+
+export interface PostgresSource extends SourceBase {
+  type: 'postgres';
+  url: TextOrReference;
+  method: 'logical';
+}
+
+export interface FilesSource extends SourceBase {
+  type: 'files';
+  /** Absolute, at least one. */
+  paths: TextOrReference[];
+  exclude: TextOrReference[];
+}
+
+export type Source = PostgresSource | FilesSource;
+export type SourceType = Source['type'];
+
+export interface Plan {
+  version: 1;
+  name: string;
+  timezone: string;
+  /** The plan's own; each source has its effective ones. */
+  objectives: Objectives;
+  /** By name, in the order of the file. */
+  repositories: ReadonlyMap<string, Repository>;
+  /** By name, in the order of the file. */
+  sources: ReadonlyMap<string, Source>;
+  /** The plan's directory, absolute: what relative paths are relative to. */
+  directory: string;
+}
+
+/** The plan that a checked document describes. */
+export function buildPlan(document: PlanDocument, directory: string): Plan {
+  const repositories = new Map(
+    Object.entries(document.repositories).map(([name, { store, password }]) => [name, { name, store, password }]),
+  );
+  const sources = Object.entries(document.sources).map(([name, source]): [string, Source] => [
+    name,
+    buildSource(name, source, document),
+  ]);
+  return {
+    version: document.version,
+    name: document.name,
+    timezone: document.timezone,
+    objectives: buildObjectives(document.objectives),
+    repositories,
+    sources: new Map(sources),
+    directory,
+  };
+}
+
+function buildSource(name: string, source: SourceDocument, plan: PlanDocument): Source {
+  const schedule = source.schedule === undefined ? undefined : parseSchedule(source.schedule);
+  const base: SourceBase = {
+    name,
+    repository: source.repository ?? Object.keys(plan.repositories)[0] ?? '',
+    objectives: buildObjectives({ ...plan.objectives, ...source.objectives }),
+    validate: source.validate.map(buildCheck),
+    ...(schedule !== undefined && 'schedule' in schedule ? { schedule: schedule.schedule } : {}),
+    ...(source.retention === undefined ? {} : { retention: retentionPolicy(source.retention) }),
+  };
+  switch (source.type) {
+    case 'postgres':
+      return { ...base, type: 'postgres', url: source.url, method: source.method };
+    case 'files':
+      return { ...base, type: 'files', paths: source.paths.map(cleanPath), exclude: source.exclude };
+  }
+}
+
+function buildObjectives(document: PlanDocument['objectives']): Objectives {
+  const [rpoMs, rtoMs, proofMs] = [document.rpo, document.rto, document.proof].map((value) =>
+    value === undefined ? undefined : objectiveMs(value),
+  );
+  return {
+    ...(rpoMs === undefined ? {} : { rpoMs }),
+    ...(rtoMs === undefined ? {} : { rtoMs }),
+    ...(proofMs === undefined ? {} : { proofMs }),
+  };
+}
+
+function buildCheck(check: SourceDocument['validate'][number]): ValidateCheck {
+  if (!('sql' in check) || check.sql === undefined) {
+    return { kind: 'exec', name: check.name, exec: check.exec ?? [] };
+  }
+  if (check.within === undefined) return { kind: 'sql', name: check.name, sql: check.sql };
+  return { kind: 'sql-within', name: check.name, sql: check.sql, withinMs: parseDuration(check.within) ?? 0 };
+}
+
+/** `/srv//uploads/` and `/srv/uploads` are one path. */
+function cleanPath(path: TextOrReference): TextOrReference {
+  if (typeof path !== 'string') return path;
+  return posix.resolve(path);
+}

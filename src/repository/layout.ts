@@ -1,0 +1,17 @@
+/** Where restic keeps what: the keys of a repository's objects. */
+export const CONFIG_KEY = 'config';
+export const KEYS_PREFIX = 'keys/';
+export const INDEX_PREFIX = 'index/';
+export const SNAPSHOTS_PREFIX = 'snapshots/';
+export const LOCKS_PREFIX = 'locks/';
+export const DATA_PREFIX = 'data/';
+
+export function packKey(id: string): string {
+  return `${DATA_PREFIX}${id.slice(0, 2)}/${id}`;
+}
+
+/** The id at the end of a key, or undefined where it is none: files that are not restic's are not looked at. */
+export function idOfKey(key: string): string | undefined {
+  const name = key.slice(key.lastIndexOf('/') + 1);
+  return /^[0-9a-f]{64}$/.test(name) ? name : undefined;
+}

@@ -1,0 +1,102 @@
+import { HoldfastError } from '../../foundation/errors.ts';
+import { awaitedLater } from '../../foundation/promises.ts';
+import { decodeTree, SEAL_OVERHEAD_BYTES, snapshotTimeMs, type TreeNode } from '../../format/index.ts';
+import type { IndexedRepository } from '../indexed.ts';
+import { packKey } from '../layout.ts';
+import type { SnapshotReader } from '../snapshot-io.ts';
+import type { StoredSnapshot } from '../snapshots.ts';
+import { ReadPool } from './pool.ts';
+
+/** How many plain bytes are read ahead of whoever consumes a file. */
+const READ_AHEAD_BYTES = 16 * 1024 * 1024;
+
+/** Reads one snapshot. `close` ends its threads. */
+export class Reader implements SnapshotReader {
+  readonly indexed: IndexedRepository;
+  readonly snapshot: StoredSnapshot;
+  readonly pool: ReadPool;
+
+  constructor(indexed: IndexedRepository, snapshot: StoredSnapshot) {
+    this.indexed = indexed;
+    this.snapshot = snapshot;
+    this.pool = new ReadPool(indexed.repository.key);
+  }
+
+  get id(): string {
+    return this.snapshot.id;
+  }
+
+  get tree(): string {
+    return this.snapshot.tree;
+  }
+
+  get timeMs(): number {
+    return snapshotTimeMs(this.snapshot);
+  }
+
+  async close(): Promise<void> {
+    await this.pool.close();
+  }
+
+  async entries(tree: string): Promise<TreeNode[]> {
+    return decodeTree(await this.indexed.readBlob(tree));
+  }
+
+  async find(path: string): Promise<TreeNode | undefined> {
+    let node: TreeNode = { name: '', type: 'dir', content: null, subtree: this.snapshot.tree };
+    for (const part of path.split('/').filter((name) => name !== '')) {
+      if (node.subtree === undefined) return undefined;
+      const next = (await this.entries(node.subtree)).find(({ name }) => name === part);
+      if (next === undefined) return undefined;
+      node = next;
+    }
+    return node;
+  }
+
+  async *read(node: TreeNode): AsyncIterable<Uint8Array> {
+    const ids = node.content ?? [];
+    const ahead: { bytes: number; plain: Promise<Uint8Array> }[] = [];
+    let aheadBytes = 0;
+    let next = 0;
+    const fill = (): void => {
+      while (next < ids.length && (ahead.length === 0 || aheadBytes < READ_AHEAD_BYTES)) {
+        const blob = this.#open(ids[next++]!);
+        ahead.push(blob);
+        aheadBytes += blob.bytes;
+      }
+    };
+    for (fill(); ahead.length > 0; fill()) {
+      const { bytes, plain } = ahead.shift()!;
+      yield await plain;
+      aheadBytes -= bytes;
+    }
+  }
+
+  async readWhole(node: TreeNode, limitBytes: number): Promise<Buffer> {
+    const parts: Uint8Array[] = [];
+    let bytes = 0;
+    for (const id of node.content ?? []) {
+      const plain = await this.indexed.readBlob(id);
+      bytes += plain.length;
+      if (bytes > limitBytes) {
+        throw new HoldfastError('repository-damaged', `a file that should be small has more than ${limitBytes} bytes`);
+      }
+      parts.push(plain);
+    }
+    return Buffer.concat(parts);
+  }
+
+  plainLength(id: string): number {
+    const { length, uncompressedLength } = this.indexed.locate(id);
+    return uncompressedLength ?? length - SEAL_OVERHEAD_BYTES;
+  }
+
+  #open(id: string): { bytes: number; plain: Promise<Uint8Array> } {
+    const { pack, offset, length, uncompressedLength } = this.indexed.locate(id);
+    const plain = this.indexed.repository.store
+      .get(packKey(pack), { offset, length })
+      .then((sealed) => this.pool.open(sealed, [{ id, start: 0, length, uncompressedLength, destinations: [] }]))
+      .then(([opened]) => opened!);
+    return { bytes: uncompressedLength ?? length, plain: awaitedLater(plain) };
+  }
+}

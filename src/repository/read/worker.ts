@@ -1,0 +1,87 @@
+import { writeSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import type { SealingKey } from '../../format/index.ts';
+import { openBlob } from '../indexed.ts';
+import { inspectPack, type PackFinding } from '../check/inspect-pack.ts';
+
+/** A thread that opens sealed blobs, and either gives them back or writes them where they belong. */
+
+export interface SealedBlob {
+  id: string;
+  /** Where the sealed blob begins in the job's bytes. */
+  start: number;
+  length: number;
+  uncompressedLength: number | undefined;
+  /** Open files, and positions in them, that the plain bytes are written to. */
+  destinations: { descriptor: number; position: number }[];
+}
+
+export type Job = { number: number; sealed: Uint8Array } & (
+  | { kind: 'open'; blobs: SealedBlob[] }
+  | { kind: 'write'; blobs: SealedBlob[] }
+  | { kind: 'inspect'; pack: string }
+);
+
+export type Answer = { number: number } & (
+  | { kind: 'opened'; plains: Uint8Array[] }
+  | { kind: 'written'; bytes: number }
+  | { kind: 'inspected'; findings: PackFinding[] }
+  | { kind: 'failed'; blob: string | undefined; code: string | undefined; message: string; system: string | undefined }
+);
+
+const raw = workerData as { encrypt: Uint8Array; macK: Uint8Array; macR: Uint8Array };
+const key: SealingKey = { encrypt: Buffer.from(raw.encrypt), macK: Buffer.from(raw.macK), macR: Buffer.from(raw.macR) };
+
+parentPort!.on('message', (job: Job) => {
+  let present: string | undefined;
+  try {
+    if (job.kind === 'inspect') {
+      post({ kind: 'inspected', number: job.number, findings: inspectPack(key, job.pack, job.sealed) });
+      return;
+    }
+    const plains: Uint8Array[] = [];
+    let bytes = 0;
+    for (const blob of job.blobs) {
+      present = blob.id;
+      const plain = openBlob(key, job.sealed.subarray(blob.start, blob.start + blob.length), blob.id, blob.uncompressedLength);
+      if (job.kind === 'open') plains.push(ownCopy(plain));
+      else bytes += writeTo(plain, blob.destinations);
+    }
+    post(job.kind === 'open' ? { kind: 'opened', number: job.number, plains } : { kind: 'written', number: job.number, bytes });
+  } catch (error) {
+    const code = isHoldfastError(error) ? error.code : undefined;
+    post({ kind: 'failed', number: job.number, blob: present, code, message: messageOf(error), system: systemCode(error) });
+  }
+});
+
+function post(answer: Answer): void {
+  const transfer = answer.kind === 'opened' ? answer.plains.map((plain) => plain.buffer as ArrayBuffer) : [];
+  parentPort!.postMessage(answer, transfer);
+}
+
+/** A buffer that may be transferred: small ones share their memory with others. */
+function ownCopy(plain: Buffer): Uint8Array {
+  return plain.byteOffset === 0 && plain.byteLength === plain.buffer.byteLength ? plain : new Uint8Array(plain);
+}
+
+function writeTo(plain: Buffer, destinations: SealedBlob['destinations']): number {
+  // A file has its full length already: where it should hold zeros it does, and takes no space there.
+  if (isZero(plain)) return plain.length * destinations.length;
+  for (const { descriptor, position } of destinations) {
+    for (let done = 0; done < plain.length; ) {
+      done += writeSync(descriptor, plain, done, plain.length - done, position + done);
+    }
+  }
+  return plain.length * destinations.length;
+}
+
+const ZEROS = Buffer.alloc(64 * 1024);
+
+function isZero(plain: Buffer): boolean {
+  for (let at = 0; at < plain.length; at += ZEROS.length) {
+    const end = Math.min(at + ZEROS.length, plain.length);
+    if (plain.compare(ZEROS, 0, end - at, at, end) !== 0) return false;
+  }
+  return true;
+}

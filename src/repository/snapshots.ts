@@ -1,0 +1,40 @@
+import { HoldfastError } from '../foundation/errors.ts';
+import { decodeSnapshot, encodeSnapshot, type Snapshot, snapshotTimeMs } from '../format/index.ts';
+import { idOfKey, SNAPSHOTS_PREFIX } from './layout.ts';
+import type { Repository } from './repository.ts';
+
+/** A snapshot that is in a repository. */
+export interface StoredSnapshot extends Snapshot {
+  id: string;
+}
+
+const SHORTEST_ID_PREFIX = 4;
+
+/** All snapshots, oldest first. @throws repository-damaged */
+export async function listSnapshots(repository: Repository): Promise<StoredSnapshot[]> {
+  const keys = await repository.documentKeys(SNAPSHOTS_PREFIX);
+  const snapshots = await Promise.all(keys.map((key) => readSnapshot(repository, key)));
+  return snapshots.sort((a, b) => snapshotTimeMs(a) - snapshotTimeMs(b) || (a.id < b.id ? -1 : 1));
+}
+
+export async function readSnapshot(repository: Repository, key: string): Promise<StoredSnapshot> {
+  return { ...decodeSnapshot(await repository.getDocument(key)), id: idOfKey(key)! };
+}
+
+/**
+ * The snapshot with this id, or with an id that begins so.
+ * @throws unknown-snapshot when there is none, or more than one
+ */
+export function findSnapshot(snapshots: readonly StoredSnapshot[], idPrefix: string): StoredSnapshot {
+  const known = snapshots.length === 1 ? 'there is one snapshot' : `there are ${snapshots.length} snapshots`;
+  const matching = /^[0-9a-f]+$/.test(idPrefix) && idPrefix.length >= SHORTEST_ID_PREFIX ? snapshots.filter(({ id }) => id.startsWith(idPrefix)) : [];
+  if (matching.length === 1) return matching[0]!;
+  throw new HoldfastError('unknown-snapshot', `${matching.length === 0 ? 'no snapshot' : `${matching.length} snapshots`} with an id that begins with ${JSON.stringify(idPrefix)}; ${known}`, {
+    hint: 'List them with `holdfast snapshots`; an id may be shortened to its first 4 digits or more, as long as it is the only one.',
+  });
+}
+
+/** Makes a snapshot visible. Everything that it refers to must be durable. Resolves to its id. */
+export async function saveSnapshot(repository: Repository, snapshot: Snapshot): Promise<string> {
+  return repository.putDocument(SNAPSHOTS_PREFIX, encodeSnapshot(snapshot));
+}

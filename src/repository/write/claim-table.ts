@@ -1,0 +1,95 @@
+import { idWords, sameWords } from '../blob-table.ts';
+
+/**
+ * The ids of blobs that this run stores, so that of several workers that meet the same new blob only one stores it.
+ * It is shared by all workers, and grows without locks: in segments, each twice as large as the one before, whose memory
+ * is reserved at once and costs nothing until it is touched.
+ *
+ * Two workers may in a rare race both be told that a blob is theirs, when they meet it just as a segment fills up. Then it
+ * is stored twice, which the format allows.
+ */
+
+const FIRST_SEGMENT_SLOTS = 2 ** 14;
+const SEGMENTS = 12;
+const WORDS_PER_ID = 8;
+
+interface Segment {
+  slots: Int32Array;
+  words: Int32Array;
+  capacity: number;
+}
+
+export type SharedClaimTable = SharedArrayBuffer;
+
+export class ClaimTable {
+  readonly shared: SharedClaimTable;
+  /** How many entries each segment has given out. */
+  readonly #counts: Int32Array;
+  readonly #segments: Segment[] = [];
+
+  private constructor(shared: SharedClaimTable) {
+    this.shared = shared;
+    this.#counts = new Int32Array(shared, 0, SEGMENTS);
+    let offset = SEGMENTS * 4;
+    for (let index = 0; index < SEGMENTS; index++) {
+      const slotCount = FIRST_SEGMENT_SLOTS * 2 ** index;
+      const capacity = slotCount / 2;
+      const slots = new Int32Array(shared, offset, slotCount);
+      offset += slotCount * 4;
+      this.#segments.push({ slots, capacity, words: new Int32Array(shared, offset, capacity * WORDS_PER_ID) });
+      offset += capacity * WORDS_PER_ID * 4;
+    }
+  }
+
+  static create(): ClaimTable {
+    const slots = FIRST_SEGMENT_SLOTS * (2 ** SEGMENTS - 1);
+    return new ClaimTable(new SharedArrayBuffer(SEGMENTS * 4 + slots * 4 + (slots / 2) * WORDS_PER_ID * 4));
+  }
+
+  static attach(shared: SharedClaimTable): ClaimTable {
+    return new ClaimTable(shared);
+  }
+
+  /** Whether the caller is the first to claim this id, and so the one to store the blob. */
+  claim(id: Uint8Array): boolean {
+    const words = idWords(id);
+    for (let index = 0; index < SEGMENTS; index++) {
+      const segment = this.#segments[index]!;
+      const isFull = Atomics.load(this.#counts, index) >= segment.capacity;
+      const result = isFull ? find(segment, words) : this.#findOrAdd(index, segment, words);
+      if (result !== 'absent') return result === 'added';
+    }
+    // 33 million new blobs in one run: beyond that they are stored without being remembered.
+    return true;
+  }
+
+  #findOrAdd(index: number, segment: Segment, words: Int32Array): 'found' | 'added' | 'absent' {
+    const mask = segment.slots.length - 1;
+    let entry = -1;
+    for (let slot = words[0]! & mask; ; slot = (slot + 1) & mask) {
+      const taken = Atomics.load(segment.slots, slot);
+      if (taken !== 0) {
+        if (sameWords(segment.words, (taken - 1) * WORDS_PER_ID, words)) return 'found';
+        continue;
+      }
+      if (entry === -1) {
+        entry = Atomics.add(this.#counts, index, 1);
+        if (entry >= segment.capacity) return 'absent';
+        segment.words.set(words, entry * WORDS_PER_ID);
+      }
+      const holder = Atomics.compareExchange(segment.slots, slot, 0, entry + 1);
+      if (holder === 0) return 'added';
+      // Another worker was faster with this slot: look at what it put there before going on.
+      if (sameWords(segment.words, (holder - 1) * WORDS_PER_ID, words)) return 'found';
+    }
+  }
+}
+
+function find(segment: Segment, words: Int32Array): 'found' | 'absent' {
+  const mask = segment.slots.length - 1;
+  for (let slot = words[0]! & mask; ; slot = (slot + 1) & mask) {
+    const taken = Atomics.load(segment.slots, slot);
+    if (taken === 0) return 'absent';
+    if (sameWords(segment.words, (taken - 1) * WORDS_PER_ID, words)) return 'found';
+  }
+}

@@ -1,0 +1,252 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { awaitedLater } from '../../foundation/promises.ts';
+import type { BlobType, SealingKey } from '../../format/index.ts';
+import type { BlobTable } from '../blob-table.ts';
+import { ClaimTable } from './claim-table.ts';
+import type { FinishedPack } from './pack-file.ts';
+import { Sealer } from './sealer.ts';
+import { type Slab, Slabs } from './slabs.ts';
+import { TICKETS, Tickets } from './tickets.ts';
+import type { WorkerInput, WorkerMessage } from './worker.ts';
+
+export interface PipelineOptions {
+  key: SealingKey;
+  table: BlobTable;
+  /** Where packs are written before they are put: the store's staging directory, or any. */
+  stagingDirectory: string | undefined;
+  packSizeBytes: number;
+  /** Puts a finished pack into the store. It may be called for several at once. */
+  commit: (pack: FinishedPack) => Promise<void>;
+}
+
+export interface PipelineStatistics {
+  dataBlobs: number;
+  treeBlobs: number;
+  /** Plain bytes of new blobs, and what they take in their packs. */
+  addedBytes: number;
+  addedPackedBytes: number;
+}
+
+interface Waiting {
+  slab: Slab;
+  lengthBytes: number;
+  type: BlobType;
+  resolve: (id: string) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * The writing pipeline. The main thread fills slabs of shared memory and cuts them into chunks; the workers hash, look up,
+ * compress, seal, and append to packs of their own; the main thread puts finished packs into the store.
+ *
+ * A failure anywhere fails everything that waits, and every later call.
+ */
+export class Pipeline {
+  readonly slabs: Slabs;
+  readonly statistics: PipelineStatistics = { dataBlobs: 0, treeBlobs: 0, addedBytes: 0, addedPackedBytes: 0 };
+  readonly #options: PipelineOptions;
+  readonly #stagingDirectory: string;
+  readonly #stagingPrefix = `${process.pid}-${randomBytes(6).toString('hex')}-`;
+  readonly #tickets = new Tickets();
+  readonly #claims = ClaimTable.create();
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #commits = new Set<Promise<void>>();
+  readonly #workers: { thread: Worker; ended: Promise<void> }[] = [];
+  /** For blobs too large for a slab, which are trees of huge directories. */
+  readonly #ownSealer: Sealer;
+  #issued = 0;
+  #collected = 0;
+  #failure: { error: unknown } | undefined;
+  #closing = false;
+  #placeFreed = Promise.withResolvers<void>();
+
+  private constructor(options: PipelineOptions, stagingDirectory: string) {
+    this.#options = options;
+    this.#stagingDirectory = stagingDirectory;
+    this.slabs = new Slabs();
+    const { key, table, packSizeBytes } = options;
+    const stagingPrefix = this.#stagingPrefix;
+    this.#ownSealer = new Sealer({
+      key,
+      table,
+      claims: this.#claims,
+      stagingDirectory,
+      stagingPrefix,
+      packSizeBytes,
+      onPack: (pack) => this.#commit(pack),
+    });
+  }
+
+  static async start(options: PipelineOptions): Promise<Pipeline> {
+    const directory = options.stagingDirectory ?? join(tmpdir(), `holdfast-packs-${process.getuid?.() ?? 0}`);
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const pipeline = new Pipeline(options, directory);
+    const threads = Math.max(1, Math.min(availableParallelism(), 8));
+    for (let index = 0; index < threads; index++) pipeline.#startWorker();
+    pipeline.#collectForever().catch((error: unknown) => pipeline.#fail(error));
+    return pipeline;
+  }
+
+  /**
+   * Hands a chunk of a slab to the workers, and resolves to the blob's id (hex) once it is known to be held by the
+   * repository or by a pack that is being written. The slab is kept until then.
+   */
+  async submit(slab: Slab, start: number, lengthBytes: number, type: BlobType): Promise<{ id: Promise<string> }> {
+    while (this.#issued - this.#collected >= TICKETS) {
+      this.#throwIfFailed();
+      await this.#placeFreed.promise;
+    }
+    this.#throwIfFailed();
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    slab.retain();
+    const number = this.#issued++;
+    this.#waiting.set(number, { slab, lengthBytes, type, resolve, reject });
+    this.#tickets.issue(number, slab.offset + start, lengthBytes, type === 'tree' ? 1 : 0);
+    return { id: awaitedLater(promise) };
+  }
+
+  /** Stores a blob of any size on this thread. */
+  storeHere(plain: Uint8Array, type: BlobType): string {
+    this.#throwIfFailed();
+    const { id, fresh, storedBytes } = this.#here(() => this.#ownSealer.store(type, plain));
+    if (fresh) this.#count(type, plain.byteLength, storedBytes);
+    return id.toString('hex');
+  }
+
+  /** Waits until every blob is in a pack and every pack is in the store. The pipeline has ended then. */
+  async finish(): Promise<void> {
+    this.#throwIfFailed();
+    this.#here(() => this.#ownSealer.finish());
+    this.#closing = true;
+    this.#tickets.close();
+    await Promise.all(this.#workers.map((worker) => worker.ended));
+    while (this.#commits.size > 0) await Promise.all(this.#commits);
+    this.#throwIfFailed();
+  }
+
+  /** Ends the pipeline at once and removes what it staged. Packs that are in the store stay: nothing refers to them. */
+  async abort(reason: unknown): Promise<void> {
+    this.#fail(reason);
+    this.#tickets.close();
+    await Promise.all(this.#workers.map((worker) => worker.thread.terminate()));
+    await Promise.allSettled(this.#commits);
+    this.#ownSealer.discard();
+    for (const name of await readdir(this.#stagingDirectory)) {
+      if (name.startsWith(this.#stagingPrefix)) await rm(join(this.#stagingDirectory, name), { force: true });
+    }
+  }
+
+  #startWorker(): void {
+    const { key, table, packSizeBytes } = this.#options;
+    const input: WorkerInput = {
+      key,
+      slabs: this.slabs.memory,
+      tickets: this.#tickets.shared,
+      table: table.shared,
+      claims: this.#claims.shared,
+      stagingDirectory: this.#stagingDirectory,
+      stagingPrefix: this.#stagingPrefix,
+      packSizeBytes,
+    };
+    const thread = new Worker(new URL(`./worker${extname(import.meta.url)}`, import.meta.url), { workerData: input });
+    const ended = new Promise<void>((resolve) => {
+      let finished = false;
+      thread.on('message', (message: WorkerMessage) => {
+        finished ||= message.kind === 'finished';
+        this.#receive(message);
+      });
+      thread.on('error', (error) => this.#fail(error));
+      thread.on('exit', () => {
+        if (!finished) this.#fail(new HoldfastError('internal', 'a thread that writes packs ended before its work did'));
+        resolve();
+      });
+    });
+    this.#workers.push({ thread, ended });
+  }
+
+  #receive(message: WorkerMessage): void {
+    if (message.kind === 'pack') this.#commit(message.pack);
+    else if (message.kind === 'failed') this.#fail(this.#stagingError(message));
+  }
+
+  /** Runs what writes packs on this thread, with the same errors as a worker's. */
+  #here<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw this.#stagingError({ message: messageOf(error), code: systemCode(error) });
+    }
+  }
+
+  #stagingError({ message, code }: { message: string; code: string | undefined }): HoldfastError {
+    const context = { directory: this.#stagingDirectory };
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      return new HoldfastError('disk-full', `cannot write a pack in ${this.#stagingDirectory}: no space is left`, {
+        hint: 'Free some space on the disk of the repository, then run the same command again.',
+        context,
+      });
+    }
+    return new HoldfastError('store-failed', `cannot write a pack in ${this.#stagingDirectory}: ${message}`, { context });
+  }
+
+  #commit(pack: FinishedPack): void {
+    const commit = this.#options
+      .commit(pack)
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => this.#commits.delete(commit));
+    this.#commits.add(commit);
+  }
+
+  async #collectForever(): Promise<void> {
+    while (this.#failure === undefined) {
+      const done = this.#tickets.doneCount;
+      this.#collect();
+      if (this.#closing && this.#waiting.size === 0) return;
+      await this.#tickets.moreDone(done);
+    }
+  }
+
+  #collect(): void {
+    const before = this.#collected;
+    for (; this.#collected < this.#issued; this.#collected++) {
+      const result = this.#tickets.result(this.#collected);
+      if (result === undefined) break;
+      const waiting = this.#waiting.get(this.#collected)!;
+      this.#waiting.delete(this.#collected);
+      waiting.slab.release();
+      if (result.fresh) this.#count(waiting.type, waiting.lengthBytes, result.storedBytes);
+      waiting.resolve(result.id.toString('hex'));
+    }
+    if (this.#collected > before) this.#wakeSubmitters();
+  }
+
+  #wakeSubmitters(): void {
+    this.#placeFreed.resolve();
+    this.#placeFreed = Promise.withResolvers<void>();
+  }
+
+  #count(type: BlobType, plainBytes: number, storedBytes: number): void {
+    this.statistics[type === 'tree' ? 'treeBlobs' : 'dataBlobs']++;
+    this.statistics.addedBytes += plainBytes;
+    this.statistics.addedPackedBytes += storedBytes;
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = { error };
+    for (const waiting of this.#waiting.values()) waiting.reject(error);
+    this.#waiting.clear();
+    this.slabs.fail(error);
+    this.#tickets.close();
+    this.#wakeSubmitters();
+  }
+
+  #throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+}

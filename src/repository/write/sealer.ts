@@ -1,0 +1,79 @@
+import { hash, randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { type BlobType, compress, type SealingKey, sealParts } from '../../format/index.ts';
+import type { BlobTable } from '../blob-table.ts';
+import type { ClaimTable } from './claim-table.ts';
+import { type FinishedPack, PackFile } from './pack-file.ts';
+
+export interface SealerOptions {
+  key: SealingKey;
+  table: BlobTable;
+  claims: ClaimTable;
+  stagingDirectory: string;
+  /** Every staged file of a run begins with this, so that an aborted run can remove its own. */
+  stagingPrefix: string;
+  /** A pack is finished once it holds as much. */
+  packSizeBytes: number;
+  onPack: (pack: FinishedPack) => void;
+}
+
+/** Turns plain blobs into sealed ones in packs: hash, look up, compress, seal, append. One per thread. */
+export class Sealer {
+  readonly #options: SealerOptions;
+  readonly #packs = new Map<BlobType, PackFile>();
+
+  constructor(options: SealerOptions) {
+    this.#options = options;
+  }
+
+  /** Stores a blob unless the repository or this run has it. */
+  store(type: BlobType, plain: Uint8Array): { id: Buffer; fresh: boolean; storedBytes: number } {
+    const id = hash('sha256', plain, 'buffer');
+    if (this.#options.table.has(id) || !this.#options.claims.claim(id)) return { id, fresh: false, storedBytes: 0 };
+    const compressed = compress(plain);
+    const pays = compressed.length < plain.byteLength;
+    const parts = sealParts(this.#options.key, pays ? compressed : plain);
+    const pack = this.#packOf(type);
+    const before = pack.sizeBytes;
+    pack.append({ id: id.toString('hex'), type, ...(pays && { uncompressedLength: plain.byteLength }) }, parts);
+    // These two are as large as the blob and garbage from here on: left to the collector they would double the memory.
+    release(parts[1]);
+    release(compressed);
+    const storedBytes = pack.sizeBytes - before;
+    if (pack.sizeBytes >= this.#options.packSizeBytes) this.#finish(type, pack);
+    return { id, fresh: true, storedBytes };
+  }
+
+  /** Finishes the packs that are begun. */
+  finish(): void {
+    for (const [type, pack] of [...this.#packs]) this.#finish(type, pack);
+  }
+
+  /** Gives up the packs that are begun. */
+  discard(): void {
+    for (const pack of this.#packs.values()) pack.discard();
+    this.#packs.clear();
+  }
+
+  #packOf(type: BlobType): PackFile {
+    let pack = this.#packs.get(type);
+    if (pack === undefined) {
+      const name = `${this.#options.stagingPrefix}${randomBytes(8).toString('hex')}`;
+      pack = new PackFile(join(this.#options.stagingDirectory, name));
+      this.#packs.set(type, pack);
+    }
+    return pack;
+  }
+
+  #finish(type: BlobType, pack: PackFile): void {
+    this.#packs.delete(type);
+    this.#options.onPack(pack.finish(this.#options.key));
+  }
+}
+
+/** Gives a buffer's memory back at once, where the buffer owns it alone. */
+function release(buffer: Buffer): void {
+  if (buffer.byteOffset === 0 && buffer.byteLength === buffer.buffer.byteLength && buffer.buffer instanceof ArrayBuffer) {
+    buffer.buffer.transfer(0);
+  }
+}

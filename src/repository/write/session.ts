@@ -1,0 +1,113 @@
+import type { Clock } from '../../foundation/clock.ts';
+import { encodeIndexFile, type IndexFile, MAX_BLOBS_PER_INDEX_FILE, type Snapshot } from '../../format/index.ts';
+import type { IndexedRepository } from '../indexed.ts';
+import { INDEX_PREFIX, packKey } from '../layout.ts';
+import type { HeldLock } from '../locks.ts';
+import type { SnapshotWriter } from '../snapshot-io.ts';
+import { saveSnapshot } from '../snapshots.ts';
+import type { FinishedPack } from './pack-file.ts';
+import { Pipeline, type PipelineStatistics } from './pipeline.ts';
+import { Writer } from './writer.ts';
+
+/** restic's default. */
+const PACK_SIZE_BYTES = 16 * 1024 * 1024;
+/** What a killed run had stored by then is found by the next one. */
+const INDEX_AT_LEAST_EVERY_MS = 5 * 60_000;
+
+/**
+ * Writes one snapshot in the order that makes it safe: packs, then the index of them, then the snapshot. A snapshot that is
+ * visible is complete; a session that dies before leaves nothing but packs that a later one uses or a prune removes.
+ */
+export class WriteSession {
+  readonly writer: SnapshotWriter;
+  readonly #indexed: IndexedRepository;
+  readonly #pipeline: Pipeline;
+  readonly #lock: HeldLock;
+  readonly #clock: Clock;
+  #unindexed: IndexFile['packs'] = [];
+  #unindexedBlobs = 0;
+  #indexedMs: number;
+
+  private constructor(indexed: IndexedRepository, pipeline: Pipeline, options: WriteSessionOptions) {
+    this.#indexed = indexed;
+    this.#pipeline = pipeline;
+    this.#lock = options.lock;
+    this.#clock = options.clock;
+    this.#indexedMs = options.clock.monotonicMs();
+    this.writer = new Writer(pipeline, indexed.table, indexed.repository.config.chunkerPolynomial);
+  }
+
+  static async begin(indexed: IndexedRepository, options: WriteSessionOptions): Promise<WriteSession> {
+    const { key, store } = indexed.repository;
+    let session: WriteSession | undefined;
+    const pipeline = await Pipeline.start({
+      key,
+      table: indexed.table,
+      stagingDirectory: store.stagingDirectory,
+      packSizeBytes: options.packSizeBytes ?? PACK_SIZE_BYTES,
+      commit: (pack) => session!.#commitPack(pack),
+    });
+    session = new WriteSession(indexed, pipeline, options);
+    return session;
+  }
+
+  get statistics(): Readonly<PipelineStatistics> {
+    return this.#pipeline.statistics;
+  }
+
+  /**
+   * Makes everything written durable, then the snapshot visible. Ends the session.
+   * @param snapshot is called when all blobs are stored, so that it can hold the final figures
+   */
+  async commit(snapshot: () => Snapshot): Promise<string> {
+    await this.#pipeline.finish();
+    await this.#writeIndex();
+    this.#lock.assertHeld();
+    return saveSnapshot(this.#indexed.repository, snapshot());
+  }
+
+  /** Ends the session without a snapshot. */
+  async abort(reason: unknown): Promise<void> {
+    await this.#pipeline.abort(reason);
+  }
+
+  async #commitPack(pack: FinishedPack): Promise<void> {
+    await this.#indexed.repository.store.put(packKey(pack.id), { file: pack.file, sizeBytes: pack.sizeBytes });
+    this.#unindexed.push({ id: pack.id, blobs: pack.blobs });
+    this.#unindexedBlobs += pack.blobs.length;
+    const overdue = this.#clock.monotonicMs() - this.#indexedMs > INDEX_AT_LEAST_EVERY_MS;
+    if (overdue || this.#unindexedBlobs >= MAX_BLOBS_PER_INDEX_FILE) await this.#writeIndex();
+  }
+
+  async #writeIndex(): Promise<void> {
+    const packs = this.#unindexed;
+    this.#unindexed = [];
+    this.#unindexedBlobs = 0;
+    this.#indexedMs = this.#clock.monotonicMs();
+    for (const file of splitIndex(packs)) {
+      await this.#indexed.repository.putDocument(INDEX_PREFIX, encodeIndexFile(file));
+    }
+  }
+}
+
+export interface WriteSessionOptions {
+  lock: HeldLock;
+  clock: Clock;
+  /** For tests. */
+  packSizeBytes?: number;
+}
+
+/** Packs in index files that hold no more blobs than other readers like. */
+export function splitIndex(packs: IndexFile['packs']): IndexFile[] {
+  const files: IndexFile[] = [];
+  let blobs = Number.POSITIVE_INFINITY;
+  for (const pack of packs) {
+    if (blobs + pack.blobs.length > MAX_BLOBS_PER_INDEX_FILE) {
+      files.push({ packs: [] });
+      blobs = 0;
+    }
+    files.at(-1)!.packs.push(pack);
+    blobs += pack.blobs.length;
+  }
+  return files;
+}

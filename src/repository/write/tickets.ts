@@ -1,0 +1,130 @@
+/**
+ * How the main thread hands chunks to the workers: tickets in shared memory. A ticket says where in the shared slabs a
+ * chunk lies; the worker that takes it writes the blob's id back. Bulk data never crosses a message.
+ *
+ * Tickets are numbered from 0 on; number n lives in place n modulo TICKETS, which is free again once the main thread has
+ * collected ticket n - TICKETS.
+ */
+
+export const TICKETS = 4096;
+const WORDS = 6;
+const ID_BYTES = 32;
+
+/** Cells of the control words. */
+const ISSUED = 0;
+const TAKEN = 1;
+const DONE = 2;
+const CLOSED = 3;
+/** Changes whenever a worker that waits should look again. */
+const SIGNAL = 4;
+
+/** Words of a ticket. */
+const STATE = 0;
+const OFFSET = 1;
+const LENGTH = 2;
+const TYPE = 3;
+const FRESH = 4;
+const STORED = 5;
+
+export interface SharedTickets {
+  control: SharedArrayBuffer;
+  words: SharedArrayBuffer;
+  ids: SharedArrayBuffer;
+}
+
+export interface TicketResult {
+  id: Buffer;
+  /** Whether the blob was new and is stored now. */
+  fresh: boolean;
+  /** How many bytes it takes in its pack, when it is fresh. */
+  storedBytes: number;
+}
+
+export class Tickets {
+  readonly shared: SharedTickets;
+  readonly #control: Int32Array;
+  readonly #words: Int32Array;
+  readonly #ids: Uint8Array;
+
+  constructor(shared?: SharedTickets) {
+    this.shared = shared ?? {
+      control: new SharedArrayBuffer(8 * 4),
+      words: new SharedArrayBuffer(TICKETS * WORDS * 4),
+      ids: new SharedArrayBuffer(TICKETS * ID_BYTES),
+    };
+    this.#control = new Int32Array(this.shared.control);
+    this.#words = new Int32Array(this.shared.words);
+    this.#ids = new Uint8Array(this.shared.ids);
+  }
+
+  // The main thread's side.
+
+  /** Issues the next ticket. Its place must be free. */
+  issue(number: number, offset: number, length: number, type: 0 | 1): void {
+    const at = (number % TICKETS) * WORDS;
+    this.#words[at + OFFSET] = offset;
+    this.#words[at + LENGTH] = length;
+    this.#words[at + TYPE] = type;
+    Atomics.store(this.#words, at + STATE, 0);
+    Atomics.store(this.#control, ISSUED, number + 1);
+    this.#wake();
+  }
+
+  /** The result of a ticket, once its worker is done with it. */
+  result(number: number): TicketResult | undefined {
+    const place = number % TICKETS;
+    const at = place * WORDS;
+    if (Atomics.load(this.#words, at + STATE) === 0) return undefined;
+    return {
+      id: Buffer.from(this.#ids.subarray(place * ID_BYTES, (place + 1) * ID_BYTES)),
+      fresh: this.#words[at + FRESH] === 1,
+      storedBytes: this.#words[at + STORED]!,
+    };
+  }
+
+  get doneCount(): number {
+    return Atomics.load(this.#control, DONE);
+  }
+
+  /** Resolves once the number of tickets done is another than `seen`. */
+  async moreDone(seen: number): Promise<void> {
+    const wait = Atomics.waitAsync(this.#control, DONE, seen);
+    if (wait.async) await wait.value;
+  }
+
+  /** No more tickets will come: workers that find none left end. */
+  close(): void {
+    Atomics.store(this.#control, CLOSED, 1);
+    this.#wake();
+  }
+
+  #wake(): void {
+    Atomics.add(this.#control, SIGNAL, 1);
+    Atomics.notify(this.#control, SIGNAL);
+  }
+
+  // The workers' side.
+
+  /** Takes the next ticket, waiting for it; undefined once there will be no more. */
+  take(): { number: number; offset: number; length: number; type: 0 | 1 } | undefined {
+    const number = Atomics.add(this.#control, TAKEN, 1);
+    for (;;) {
+      const signal = Atomics.load(this.#control, SIGNAL);
+      if (Atomics.load(this.#control, ISSUED) > number) break;
+      if (Atomics.load(this.#control, CLOSED) === 1) return undefined;
+      Atomics.wait(this.#control, SIGNAL, signal);
+    }
+    const at = (number % TICKETS) * WORDS;
+    return { number, offset: this.#words[at + OFFSET]!, length: this.#words[at + LENGTH]!, type: this.#words[at + TYPE] as 0 | 1 };
+  }
+
+  finish(number: number, id: Uint8Array, fresh: boolean, storedBytes: number): void {
+    const place = number % TICKETS;
+    this.#ids.set(id, place * ID_BYTES);
+    this.#words[place * WORDS + FRESH] = fresh ? 1 : 0;
+    this.#words[place * WORDS + STORED] = storedBytes;
+    Atomics.store(this.#words, place * WORDS + STATE, 1);
+    Atomics.add(this.#control, DONE, 1);
+    Atomics.notify(this.#control, DONE);
+  }
+}

@@ -1,0 +1,117 @@
+import { encodeTree, gearTable, type TreeNode } from '../../format/index.ts';
+import type { BlobTable } from '../blob-table.ts';
+import type { FileStream, SnapshotWriter, StoredFile } from '../snapshot-io.ts';
+import { Lane } from './lane.ts';
+import type { Pipeline } from './pipeline.ts';
+import { SLAB_BYTES, type Slab, Slabs } from './slabs.ts';
+
+/** One lane reads files, one slab collects trees; the other lanes are for streams. */
+const STREAMS = Slabs.maxLanes - 2;
+
+/** Writes files and trees through a pipeline. */
+export class Writer implements SnapshotWriter {
+  readonly maxStreams = STREAMS;
+  readonly #pipeline: Pipeline;
+  readonly #table: BlobTable;
+  readonly #gear: Int32Array;
+  readonly #fileLane: Lane;
+  readonly #idleLanes: Lane[] = [];
+  readonly #laneTakers: ((lane: Lane) => void)[] = [];
+  #treeSlab: Slab | undefined;
+  #treePosition = 0;
+  /** Trees go into their slab one after the other. */
+  #treeTurn: Promise<unknown> = Promise.resolve();
+
+  constructor(pipeline: Pipeline, table: BlobTable, chunkerPolynomial: string) {
+    this.#pipeline = pipeline;
+    this.#table = table;
+    this.#gear = gearTable(chunkerPolynomial);
+    this.#fileLane = new Lane(pipeline, this.#gear);
+    for (let index = 0; index < STREAMS; index++) this.#idleLanes.push(new Lane(pipeline, this.#gear));
+  }
+
+  async openFile(cut: 'content' | number = 'content'): Promise<FileStream> {
+    const lane = this.#idleLanes.pop() ?? (await new Promise<Lane>((resolve) => this.#laneTakers.push(resolve)));
+    lane.beginFile(cut);
+    return new LaneStream(lane, () => this.#giveBack(lane));
+  }
+
+  async writeFrom(fileDescriptor: number): Promise<{ sizeBytes: number; stored: Promise<StoredFile> }> {
+    this.#fileLane.beginFile('content');
+    try {
+      await this.#fileLane.readFrom(fileDescriptor);
+    } catch (error) {
+      this.#fileLane.dropFile();
+      throw error;
+    }
+    return this.#fileLane.endFile();
+  }
+
+  holds(content: readonly string[]): boolean {
+    return content.every((id) => this.#table.has(Buffer.from(id, 'hex')));
+  }
+
+  async saveTree(nodes: TreeNode[]): Promise<string> {
+    const bytes = encodeTree(nodes);
+    if (bytes.length > SLAB_BYTES) return this.#pipeline.storeHere(bytes, 'tree');
+    const turn = this.#treeTurn.then(() => this.#submitTree(bytes));
+    // A failed turn fails its own caller; the next one begins all the same, and meets the pipeline's failure itself.
+    this.#treeTurn = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    return (await turn).id;
+  }
+
+  async #submitTree(bytes: Buffer): Promise<{ id: Promise<string> }> {
+    if (this.#treeSlab === undefined || this.#treePosition + bytes.length > SLAB_BYTES) {
+      const fresh = await this.#pipeline.slabs.take();
+      this.#treeSlab?.release();
+      this.#treeSlab = fresh;
+      this.#treePosition = 0;
+    }
+    this.#treeSlab.bytes.set(bytes, this.#treePosition);
+    const start = this.#treePosition;
+    this.#treePosition += bytes.length;
+    return this.#pipeline.submit(this.#treeSlab, start, bytes.length, 'tree');
+  }
+
+  #giveBack(lane: Lane): void {
+    lane.rest();
+    const taker = this.#laneTakers.shift();
+    if (taker === undefined) this.#idleLanes.push(lane);
+    else taker(lane);
+  }
+}
+
+class LaneStream implements FileStream {
+  readonly #lane: Lane;
+  readonly #onEnd: () => void;
+  #ended = false;
+
+  constructor(lane: Lane, onEnd: () => void) {
+    this.#lane = lane;
+    this.#onEnd = onEnd;
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#lane.write(bytes);
+  }
+
+  async end(): Promise<StoredFile> {
+    const { stored } = await this.#lane.endFile();
+    this.#release();
+    return stored;
+  }
+
+  abort(): void {
+    if (!this.#ended) this.#lane.dropFile();
+    this.#release();
+  }
+
+  #release(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#onEnd();
+  }
+}

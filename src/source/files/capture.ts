@@ -1,0 +1,205 @@
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, type BigIntStats } from 'node:fs';
+import { HoldfastError, isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { awaitedLater } from '../../foundation/promises.ts';
+import { byteString, byteStringOfText, bytesOf, displayName, type TreeNode } from '../../format/index.ts';
+import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
+import type { Capture, CaptureContext, Problem } from '../index.ts';
+import { nodeOf } from './node-of.ts';
+
+/**
+ * Something on its way: reading it is over, and its node comes when everything in it is stored. It is wrapped, since an
+ * async function that returned the promise itself would wait for it.
+ */
+interface Coming<T> {
+  coming: Promise<T>;
+}
+
+/** What is to be captured below a directory: everything, or only some entries. */
+interface Selection {
+  all: boolean;
+  children: Map<string, Selection>;
+}
+
+/** Captures directories and files with everything below them, one after the other, in the order of their names. */
+export class FileCapture {
+  readonly problems: Problem[] = [];
+  readonly counts: Capture['counts'] = { filesNew: 0, filesChanged: 0, filesUnmodified: 0, dirs: 0, bytesProcessed: 0 };
+  readonly #writer: SnapshotWriter;
+  readonly #context: CaptureContext;
+  readonly #isExcluded: (path: string) => boolean;
+
+  constructor(writer: SnapshotWriter, context: CaptureContext, isExcluded: (path: string) => boolean) {
+    this.#writer = writer;
+    this.#context = context;
+    this.#isExcluded = isExcluded;
+  }
+
+  /**
+   * @param paths absolute, as text
+   * @returns the entries of the root directory that lead to them
+   * @throws path-missing when none of the paths is there
+   */
+  async capture(paths: readonly string[]): Promise<TreeNode[]> {
+    const root = selectionOf(this.#present(paths));
+    const nodes = await this.#entries('', root, this.#context.previous?.tree);
+    return Promise.all(nodes);
+  }
+
+  #present(paths: readonly string[]): string[] {
+    const missing = paths.filter((path) => lstatSync(path, { throwIfNoEntry: false }) === undefined);
+    const errors = missing.map((path) => new HoldfastError('path-missing', `${path} does not exist`, {
+      hint: 'Correct the path in the plan, or mount what should be there.',
+      context: { path },
+    }));
+    if (missing.length === paths.length) throw errors[0]!;
+    for (const error of errors) this.problems.push({ item: String(error.context['path']), error });
+    return paths.filter((path) => !missing.includes(path));
+  }
+
+  /** @param path a byte string, `` for the root */
+  async #entries(path: string, selection: Selection, previousTree: string | undefined): Promise<Promise<TreeNode>[]> {
+    const names = selection.all ? this.#list(path) : [...selection.children.keys()].sort();
+    const before = await this.#previousEntries(previousTree);
+    const nodes: Promise<TreeNode>[] = [];
+    for (const name of names) {
+      this.#context.signal.throwIfAborted();
+      const inside = selection.all ? ALL : selection.children.get(name)!;
+      const entry = `${path}/${name}`;
+      if (this.#isExcluded(entry)) continue;
+      try {
+        nodes.push(awaitedLater((await this.#entry(entry, name, inside, before.get(name))).coming));
+      } catch (error) {
+        this.#recordProblem(entry, error);
+      }
+    }
+    return nodes;
+  }
+
+  /** Reads one entry; its node comes when everything in it is stored. */
+  async #entry(path: string, name: string, selection: Selection, before: TreeNode | undefined): Promise<Coming<TreeNode>> {
+    const bytes = bytesOf(path);
+    const stats = lstatSync(bytes, { bigint: true });
+    const node = nodeOf(name, bytes, stats);
+    if (node.type === 'dir') {
+      const { coming } = await this.#directory(path, selection, before?.subtree);
+      return { coming: coming.then((subtree) => ({ ...node, subtree })) };
+    }
+    if (node.type !== 'file') return { coming: Promise.resolve(node) };
+    return this.#file(path, node, stats, before);
+  }
+
+  async #directory(path: string, selection: Selection, previousTree: string | undefined): Promise<Coming<string>> {
+    this.counts.dirs++;
+    const nodes = await this.#entries(path, selection, previousTree);
+    return { coming: Promise.all(nodes).then((entries) => this.#writer.saveTree(entries)) };
+  }
+
+  async #file(path: string, node: TreeNode, stats: BigIntStats, before: TreeNode | undefined): Promise<Coming<TreeNode>> {
+    if (before?.content && isUnchanged(node, before) && this.#writer.holds(before.content)) {
+      this.counts.filesUnmodified++;
+      this.#count(Number(stats.size));
+      return { coming: Promise.resolve({ ...node, content: before.content }) };
+    }
+    const descriptor = openSync(bytesOf(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      const { sizeBytes, stored } = await this.#writer.writeFrom(descriptor);
+      this.#count(sizeBytes);
+      this.counts[before === undefined ? 'filesNew' : 'filesChanged']++;
+      if (hasChanged(stats, fstatSync(descriptor, { bigint: true }), sizeBytes)) this.#recordProblem(path, changedWhileRead());
+      return { coming: stored.then(({ content }) => ({ ...node, size: sizeBytes, content })) };
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  #list(path: string): string[] {
+    try {
+      const names = readdirSync(path === '' ? '/' : bytesOf(path), { encoding: 'buffer' });
+      return names.map((name) => byteString(name)).sort();
+    } catch (error) {
+      this.#recordProblem(path, error);
+      return [];
+    }
+  }
+
+  async #previousEntries(tree: string | undefined): Promise<Map<string, TreeNode>> {
+    if (tree === undefined || this.#context.previous === undefined) return new Map();
+    return previousEntries(this.#context.previous, tree);
+  }
+
+  #count(bytes: number): void {
+    this.counts.bytesProcessed += bytes;
+    this.#context.progress.advance({ bytes, items: 1 });
+  }
+
+  /** What concerns one entry makes the backup partial; what concerns the repository ends it. */
+  #recordProblem(path: string, error: unknown): void {
+    const item = displayName(path);
+    if (isHoldfastError(error, 'source-lost')) {
+      this.problems.push({ item, error });
+      return;
+    }
+    const code = systemCode(error);
+    const syscall = (error as { syscall?: unknown }).syscall;
+    if (code === undefined || syscall === undefined || code === 'ENOSPC') throw error;
+    const message = code === 'ENOENT' ? 'vanished while the backup was running' : `cannot be read: ${messageOf(error)}`;
+    const kind = code === 'EACCES' || code === 'EPERM' ? 'permission-denied' : 'source-lost';
+    this.problems.push({ item, error: new HoldfastError(kind, message, { cause: error }) });
+  }
+}
+
+/** Entries that cannot be read only mean that everything is read again. */
+async function previousEntries(previous: SnapshotReader, tree: string): Promise<Map<string, TreeNode>> {
+  try {
+    return new Map((await previous.entries(tree)).map((node) => [node.name, node]));
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+    return new Map();
+  }
+}
+
+const ALL: Selection = { all: true, children: new Map() };
+
+function selectionOf(paths: readonly string[]): Selection {
+  const root: Selection = { all: false, children: new Map() };
+  for (const path of paths) {
+    let selection = root;
+    for (const part of byteStringOfText(path).split('/').filter((name) => name !== '')) {
+      let next = selection.children.get(part);
+      if (next === undefined) {
+        next = { all: false, children: new Map() };
+        selection.children.set(part, next);
+      }
+      selection = next;
+    }
+    selection.all = true;
+  }
+  return root;
+}
+
+/** restic's rule: a file is read again unless type, size, times of change and inode are what they were. */
+function isUnchanged(now: TreeNode, before: TreeNode): boolean {
+  return (
+    before.type === 'file' &&
+    now.size === (before.size ?? 0) &&
+    now.mtime === before.mtime &&
+    now.ctime === before.ctime &&
+    now.inode === before.inode
+  );
+}
+
+function hasChanged(before: BigIntStats, after: BigIntStats, readBytes: number): boolean {
+  return (
+    before.ino !== after.ino ||
+    before.dev !== after.dev ||
+    after.size !== BigInt(readBytes) ||
+    before.size !== after.size ||
+    before.mtimeNs !== after.mtimeNs
+  );
+}
+
+function changedWhileRead(): HoldfastError {
+  return new HoldfastError('source-lost', 'changed while it was read: what was stored may be a mixture of before and after', {
+    hint: 'Back up again when nobody writes to it, or take the backup from a snapshot of the file system.',
+  });
+}

@@ -1,0 +1,129 @@
+import { HoldfastError } from '../../foundation/errors.ts';
+import { runProgram } from '../../foundation/process.ts';
+import type { Target } from '../../foundation/target.ts';
+import { formatTimeMs, type TreeNode } from '../../format/index.ts';
+import { extractTree, type SnapshotReader, type SnapshotWriter } from '../../repository/index.ts';
+import type { Capture, CaptureContext, Check, Manifest, RestoreContext, Restored, Source, ValidateContext } from '../index.ts';
+import { FileCapture } from './capture.ts';
+import { pathMatcher } from './exclude.ts';
+import { DirectoryComparison } from './validate.ts';
+
+export interface FilesSourceOptions {
+  name: string;
+  /** Absolute. */
+  paths: string[];
+  /** Patterns of what is left out: see `pathMatcher`. */
+  exclude: string[];
+  /** Programs that must exit 0 when what was restored is right. */
+  validate: { name: string; exec: string[] }[];
+  /** Holdfast's own version, for the manifest. */
+  version: string;
+}
+
+/** Directories and files of this machine. */
+export function createFilesSource(options: FilesSourceOptions): Source {
+  return new FilesSource(options);
+}
+
+/** What Holdfast adds to a snapshot's root is no part of the files. */
+const OWN_DIRECTORY = '.holdfast';
+
+class FilesSource implements Source {
+  readonly type = 'files';
+  readonly name: string;
+  readonly #options: FilesSourceOptions;
+
+  constructor(options: FilesSourceOptions) {
+    this.name = options.name;
+    this.#options = options;
+  }
+
+  async capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture> {
+    const startedMs = context.clock.nowMs();
+    context.progress.phase('reading files');
+    const capture = new FileCapture(writer, context, pathMatcher(this.#options.exclude));
+    const roots = await capture.capture(this.#options.paths);
+    const { problems, counts } = capture;
+    const manifest: Manifest = {
+      version: 1,
+      source: this.name,
+      type: this.type,
+      startedAt: formatTimeMs(startedMs),
+      finishedAt: formatTimeMs(context.clock.nowMs()),
+      time: formatTimeMs(startedMs),
+      tool: { name: 'holdfast', version: this.#options.version },
+      details: {
+        paths: this.#options.paths,
+        exclude: this.#options.exclude,
+        files: counts.filesNew + counts.filesChanged + counts.filesUnmodified,
+        directories: counts.dirs,
+        bytes: counts.bytesProcessed,
+        // A tree's id is the digest of everything below it.
+        trees: Object.fromEntries(roots.filter(({ subtree }) => subtree !== undefined).map(({ name, subtree }) => [name, subtree])),
+      },
+      problems: problems.map(({ item, error }) => ({ item, code: error.code, message: error.message })),
+    };
+    return { roots, paths: this.#options.paths, timeMs: startedMs, manifest, problems, counts };
+  }
+
+  async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
+    const include = (path: string): boolean => path !== `/${OWN_DIRECTORY}` && !path.startsWith(`/${OWN_DIRECTORY}/`);
+    const extracted = await extractTree(reader, reader.tree, directoryOf(target), { ...context, include });
+    return {
+      bytes: extracted.bytes,
+      items: extracted.files + extracted.directories + extracted.others,
+      notes: [],
+      problems: extracted.problems,
+    };
+  }
+
+  async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Check[]> {
+    const directory = directoryOf(target);
+    const roots = (await reader.entries(reader.tree)).filter(({ name }) => name !== OWN_DIRECTORY);
+    const comparison = await new DirectoryComparison(reader, context.progress).compare(roots, directory);
+    const checks = [this.#manifestCheck(roots, await readManifestTrees(reader)), comparison];
+    for (const { name, exec } of this.#options.validate) checks.push(await runCheck(name, exec, directory, context.signal));
+    return checks;
+  }
+
+  #manifestCheck(roots: TreeNode[], trees: Record<string, unknown>): Check {
+    const differing = roots.filter(({ name, subtree }) => trees[name] !== subtree).map(({ name }) => name);
+    return {
+      name: 'manifest',
+      result: differing.length === 0 ? 'passed' : 'failed',
+      detail: differing.length === 0 ? 'the trees are those of the manifest' : `the manifest has other trees for ${differing.join(', ')}`,
+    };
+  }
+}
+
+const MANIFEST_LIMIT_BYTES = 64 * 1024 * 1024;
+
+async function readManifestTrees(reader: SnapshotReader): Promise<Record<string, unknown>> {
+  const node = await reader.find(`/${OWN_DIRECTORY}/manifest.json`);
+  if (node === undefined) throw new HoldfastError('repository-damaged', 'the snapshot has no manifest');
+  const manifest = JSON.parse((await reader.readWhole(node, MANIFEST_LIMIT_BYTES)).toString('utf8')) as Partial<Manifest>;
+  return (manifest.details?.['trees'] ?? {}) as Record<string, unknown>;
+}
+
+function directoryOf(target: Target): string {
+  if (target.kind === 'directory') return target.path;
+  throw new HoldfastError('target-unsuitable', 'files can be restored to a directory only', {
+    hint: 'Give `--to` the path of a directory that is empty or does not exist.',
+  });
+}
+
+const CHECK_TIMEOUT_MS = 10 * 60_000;
+
+async function runCheck(name: string, exec: string[], directory: string, signal: AbortSignal): Promise<Check> {
+  const words = exec.map((word) => word.replaceAll('${sandbox.path}', directory).replaceAll('${target.path}', directory));
+  const [program = '', ...args] = words;
+  try {
+    const environment = { PATH: process.env['PATH'] ?? '', HOLDFAST_RESTORED: directory };
+    await runProgram(program, args, { environment, timeoutMs: CHECK_TIMEOUT_MS, signal });
+    return { name: `validate: ${name}`, result: 'passed', detail: 'exited 0' };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof HoldfastError)) throw error;
+    return { name: `validate: ${name}`, result: 'failed', detail: error.message };
+  }
+}

@@ -1,0 +1,67 @@
+import { type BigIntStats, readFileSync, readlinkSync } from 'node:fs';
+import { byteString, formatTime, goMode, type NodeType, type TreeNode } from '../../format/index.ts';
+import { systemCode } from '../../foundation/errors.ts';
+
+/** What a file system says of an entry, as a node of a tree. Content and subtree are the caller's. */
+export function nodeOf(name: string, path: Buffer, stats: BigIntStats): TreeNode {
+  const type = typeOf(stats);
+  const node: TreeNode = {
+    name,
+    type,
+    mode: goMode(Number(stats.mode)),
+    mtime: formatTime(stats.mtimeNs),
+    // As restic does by default: a time that every backup changes would make every tree a new one.
+    atime: formatTime(stats.mtimeNs),
+    ctime: formatTime(stats.ctimeNs),
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    user: userName(Number(stats.uid)),
+    group: groupName(Number(stats.gid)),
+    inode: exact(stats.ino),
+    device_id: exact(stats.dev),
+    content: null,
+  };
+  if (type === 'dir') return node;
+  node.links = exact(stats.nlink);
+  if (type === 'file') node.size = exact(stats.size);
+  if (type === 'symlink') node.linktarget = byteString(readlinkSync(path, { encoding: 'buffer' }));
+  if (type === 'dev' || type === 'chardev') node.device = exact(stats.rdev);
+  return node;
+}
+
+function typeOf(stats: BigIntStats): NodeType {
+  if (stats.isFile()) return 'file';
+  if (stats.isDirectory()) return 'dir';
+  if (stats.isSymbolicLink()) return 'symlink';
+  if (stats.isBlockDevice()) return 'dev';
+  if (stats.isCharacterDevice()) return 'chardev';
+  if (stats.isFIFO()) return 'fifo';
+  return stats.isSocket() ? 'socket' : 'irregular';
+}
+
+function exact(value: bigint): number | bigint {
+  return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+}
+
+const userName = namesOf('/etc/passwd');
+const groupName = namesOf('/etc/group');
+
+/** Names by number, from a file of `name:password:number:…` lines, read once. Without such a file there are no names. */
+function namesOf(file: string): (id: number) => string {
+  let names: Map<number, string> | undefined;
+  return (id) => {
+    names ??= readNames(file);
+    return names.get(id) ?? '';
+  };
+}
+
+function readNames(file: string): Map<number, string> {
+  let text = '';
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+  }
+  const lines = text.split('\n').map((line) => line.split(':'));
+  return new Map(lines.filter((fields) => fields.length > 2).map(([name = '', , id]) => [Number(id), name]));
+}

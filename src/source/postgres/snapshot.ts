@@ -1,0 +1,114 @@
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import type { Session } from './session.ts';
+import { sqlFile } from './sql-files.ts';
+
+/** A table whose rows are captured. */
+export interface SourceTable {
+  oid: number;
+  schema: string;
+  name: string;
+  /** `p` permanent, `u` unlogged. */
+  persistence: string;
+  /** As the server estimates it, with what is stored out of line. */
+  sizeBytes: number;
+  /** Schema and name, quoted for SQL. */
+  qualified: string;
+  /** `(id, name)`, quoted for SQL; empty for no columns. */
+  columnList: string;
+  columns: string[];
+  /** What the archive says to load the rows, in the database's encoding. */
+  copyStatement: Buffer;
+}
+
+export interface ExportedSnapshot {
+  id: string;
+  /** Largest first, as the snapshot sees them; all of them are locked against changes of their structure. */
+  tables: SourceTable[];
+}
+
+/** How long another session's exclusive lock is waited for. */
+export const LOCK_TIMEOUT_MS = 60_000;
+const TABLES_PER_LOCK = 500;
+const ATTEMPTS = 5;
+const UNDEFINED_TABLE = '42P01';
+const UNDEFINED_SCHEMA = '3F000';
+
+/**
+ * Opens a transaction that reads one moment, with every table locked against changes of structure, and exports it.
+ *
+ * The locks come before the snapshot: a table that is truncated or rewritten between the two would look empty in it.
+ * LOCK TABLE takes no snapshot, so that the first query after it does. Tables that were made in between are locked
+ * afterwards, which is all that pg_dump ever does.
+ * @throws timed-out when a lock cannot be had; source-refused when a table may not be read
+ */
+export async function exportSnapshot(session: Session): Promise<ExportedSnapshot> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await tryExport(session);
+    } catch (error) {
+      // A table was dropped between the list and its lock: the list is out of date.
+      const state = isHoldfastError(error) ? error.context['sqlState'] : undefined;
+      if (attempt === ATTEMPTS || (state !== UNDEFINED_TABLE && state !== UNDEFINED_SCHEMA)) throw error;
+      await session.query('start again', 'ROLLBACK');
+    }
+  }
+}
+
+async function tryExport(session: Session): Promise<ExportedSnapshot> {
+  const before = await listTables(session);
+  await session.query('begin a transaction', 'BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+  await session.query('limit the wait for locks', `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+  await lockTables(session, before);
+  const { id } = await session.one('export the snapshot', 'SELECT pg_catalog.pg_export_snapshot() AS id');
+  const tables = await listTables(session);
+  const locked = new Set(before.map(({ oid, qualified }) => `${oid} ${qualified}`));
+  await lockTables(
+    session,
+    tables.filter(({ oid, qualified }) => !locked.has(`${oid} ${qualified}`)),
+  );
+  return { id: id ?? '', tables };
+}
+
+async function lockTables(session: Session, tables: readonly SourceTable[]): Promise<void> {
+  for (let start = 0; start < tables.length; start += TABLES_PER_LOCK) {
+    const batch = tables.slice(start, start + TABLES_PER_LOCK);
+    const list = batch.map(({ qualified }) => `ONLY ${qualified}`).join(', ');
+    try {
+      await session.query('lock the tables', `LOCK TABLE ${list} IN ACCESS SHARE MODE`);
+    } catch (error) {
+      throw isHoldfastError(error, 'timed-out') ? lockTimedOut(error, batch) : error;
+    }
+  }
+}
+
+function lockTimedOut(error: HoldfastError, batch: readonly SourceTable[]): HoldfastError {
+  const names = batch.slice(0, 3).map(({ qualified }) => qualified);
+  const more = batch.length > names.length ? ` or one of ${batch.length - names.length} more` : '';
+  return new HoldfastError('timed-out', `somebody holds an exclusive lock on ${names.join(', ')}${more}`, {
+    hint: 'Wait until that has ended (see pg_locks), and run the backup again.',
+    retryable: true,
+    context: { waitedMs: LOCK_TIMEOUT_MS },
+    cause: error,
+  });
+}
+
+async function listTables(session: Session): Promise<SourceTable[]> {
+  const rows = await session.query('list the tables', sqlFile('tables'));
+  return rows.map((row) => ({
+    oid: Number(row['oid']),
+    schema: row['schema'] ?? '',
+    name: row['name'] ?? '',
+    persistence: row['persistence'] ?? 'p',
+    sizeBytes: Number(row['size_bytes']),
+    qualified: row['qualified'] ?? '',
+    columnList: row['column_list'] ?? '',
+    columns: JSON.parse(row['column_names'] ?? '[]') as string[],
+    copyStatement: Buffer.from(row['copy_statement'] ?? '', 'hex'),
+  }));
+}
+
+/** Makes a session read what an exported snapshot reads. */
+export async function joinSnapshot(session: Session, id: string): Promise<void> {
+  await session.query('begin a transaction', 'BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+  await session.query('join the snapshot', `SET TRANSACTION SNAPSHOT '${id.replaceAll("'", "''")}'`);
+}

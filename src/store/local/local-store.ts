@@ -1,0 +1,243 @@
+import { randomBytes } from 'node:crypto';
+import { constants, type Dirent, type Stats } from 'node:fs';
+import { type FileHandle, link, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { type Content, isObjectKey, type ObjectStore, type StoredObject } from '../index.ts';
+
+/** Objects as files below one directory. Half-written ones lie in `.staging`, which no listing shows. */
+const STAGING = '.staging';
+const FILE_MODE = 0o600;
+const DIRECTORY_MODE = 0o700;
+/** A staged file that is older belongs to a writer that is dead. */
+const ABANDONED_AFTER_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * @param directory an absolute path; it is made when something is put
+ */
+export function createLocalStore(directory: string): ObjectStore {
+  return new LocalStore(directory);
+}
+
+class LocalStore implements ObjectStore {
+  readonly location: string;
+  readonly capabilities = { conditionalPut: true };
+  readonly stagingDirectory: string;
+  /** Directories that exist, so that a put need not make them again. */
+  readonly #made = new Map<string, Promise<void>>();
+
+  constructor(directory: string) {
+    this.location = directory;
+    this.stagingDirectory = join(directory, STAGING);
+  }
+
+  async put(key: string, content: Content, options: { ifAbsent?: boolean } = {}): Promise<void> {
+    const path = this.#path(key);
+    await this.#guard('write', key, async () => {
+      await this.#makeDirectory(dirname(path));
+      const staged = content instanceof Uint8Array ? await this.#stage(content) : content.file;
+      try {
+        await (options.ifAbsent ? link(staged, path) : rename(staged, path));
+      } catch (error) {
+        if (systemCode(error) !== 'EXDEV' || content instanceof Uint8Array) throw error;
+        await this.#copyAcross(staged, path, options.ifAbsent ?? false);
+      } finally {
+        await rm(staged, { force: true });
+      }
+      await syncDirectory(dirname(path));
+    });
+  }
+
+  async get(key: string, range?: { offset: number; length: number }): Promise<Uint8Array> {
+    const path = this.#path(key);
+    return this.#guard('read', key, async () => {
+      const file = await open(path, 'r');
+      try {
+        const { offset, length } = range ?? { offset: 0, length: (await file.stat()).size };
+        return await readExactly(file, offset, length);
+      } finally {
+        await file.close();
+      }
+    });
+  }
+
+  async *list(prefix: string): AsyncIterable<StoredObject> {
+    const start = prefix === '' ? this.location : this.#path(prefix.replace(/\/$/, ''));
+    for (const { path, key } of await this.#walk(start, prefix)) {
+      const info = await this.#guard('list', prefix, () => statIfThere(path));
+      if (info?.isFile()) yield { key, sizeBytes: info.size, modifiedMs: info.mtimeMs };
+    }
+  }
+
+  async stat(key: string): Promise<StoredObject | undefined> {
+    const info = await this.#guard('look up', key, () => statIfThere(this.#path(key)));
+    return info?.isFile() ? { key, sizeBytes: info.size, modifiedMs: info.mtimeMs } : undefined;
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#guard('delete', key, () => rm(this.#path(key), { force: true }));
+  }
+
+  #path(key: string): string {
+    if (!isObjectKey(key)) throw new HoldfastError('internal', `${JSON.stringify(key)} is no object key`);
+    return join(this.location, key);
+  }
+
+  async #walk(directory: string, prefix: string): Promise<{ path: string; key: string }[]> {
+    const found: { path: string; key: string }[] = [];
+    const visit = async (path: string, keyPrefix: string): Promise<void> => {
+      for (const entry of await this.#guard('list', prefix, () => entriesIfThere(path))) {
+        if (entry.name.startsWith('.')) continue;
+        const inside = { path: join(path, entry.name), key: `${keyPrefix}${entry.name}` };
+        if (entry.isDirectory()) await visit(inside.path, `${inside.key}/`);
+        else found.push(inside);
+      }
+    };
+    await visit(directory, prefix);
+    return found;
+  }
+
+  async #stage(bytes: Uint8Array): Promise<string> {
+    await this.#makeDirectory(this.stagingDirectory);
+    const path = join(this.stagingDirectory, `${process.pid}-${randomBytes(8).toString('hex')}`);
+    await writeDurably(path, async (file) => writeAll(file, bytes));
+    return path;
+  }
+
+  async #copyAcross(from: string, to: string, ifAbsent: boolean): Promise<void> {
+    await this.#makeDirectory(this.stagingDirectory);
+    const path = join(this.stagingDirectory, `${process.pid}-${randomBytes(8).toString('hex')}`);
+    const source = await open(from, 'r');
+    try {
+      await writeDurably(path, async (file) => {
+        for await (const chunk of source.createReadStream({ autoClose: false })) await writeAll(file, chunk as Buffer);
+      });
+      await (ifAbsent ? link(path, to) : rename(path, to));
+    } finally {
+      await source.close();
+      await rm(path, { force: true });
+    }
+  }
+
+  /** Makes a directory and whatever leads to it, durably. */
+  #makeDirectory(path: string): Promise<void> {
+    let made = this.#made.get(path);
+    if (made === undefined) {
+      made = this.#makeDirectoryNow(path);
+      this.#made.set(path, made);
+      made.catch(() => this.#made.delete(path));
+    }
+    return made;
+  }
+
+  async #makeDirectoryNow(path: string): Promise<void> {
+    const first = await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+    if (path === this.stagingDirectory) await this.#removeAbandoned();
+    if (first === undefined) return;
+    for (let made = path; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made));
+  }
+
+  async #removeAbandoned(): Promise<void> {
+    for (const entry of await entriesIfThere(this.stagingDirectory)) {
+      const path = join(this.stagingDirectory, entry.name);
+      const info = await statIfThere(path);
+      if (info !== undefined && Date.now() - info.mtimeMs > ABANDONED_AFTER_MS) await rm(path, { force: true });
+    }
+  }
+
+  async #guard<T>(verb: string, key: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw storeError(error, verb, key, this.location);
+    }
+  }
+}
+
+function storeError(error: unknown, verb: string, key: string, location: string): HoldfastError {
+  if (error instanceof HoldfastError) return error;
+  const context = { key, store: location };
+  const what = `cannot ${verb} ${key} in ${location}`;
+  switch (systemCode(error)) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return new HoldfastError('object-missing', `${key} is not in ${location}`, { context, cause: error });
+    case 'EEXIST':
+      return new HoldfastError('object-exists', `${key} is in ${location} already`, { context, cause: error });
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new HoldfastError('disk-full', `${what}: no space is left`, {
+        hint: 'Free some space on the disk of the repository, then run the same command again.',
+        context,
+        cause: error,
+      });
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new HoldfastError('permission-denied', `${what}: ${messageOf(error)}`, {
+        hint: 'Give the user that runs Holdfast the right to do so.',
+        context,
+        cause: error,
+      });
+    default:
+      return new HoldfastError('store-failed', `${what}: ${messageOf(error)}`, { context, cause: error });
+  }
+}
+
+async function readExactly(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
+  const buffer = Buffer.allocUnsafeSlow(length);
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
+    if (bytesRead === 0) throw new HoldfastError('repository-damaged', `an object ends at byte ${offset + done}, before its expected end`);
+    done += bytesRead;
+  }
+  return buffer;
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.byteLength; ) {
+    done += (await file.write(bytes, done, bytes.byteLength - done)).bytesWritten;
+  }
+}
+
+/** Writes a new file and syncs it; a file that could not be written whole is removed. */
+async function writeDurably(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
+  const file = await open(path, 'wx', FILE_MODE);
+  try {
+    await write(file);
+    await file.sync();
+  } catch (error) {
+    await unlink(path);
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+async function entriesIfThere(path: string): Promise<Dirent[]> {
+  try {
+    return await readdir(path, { withFileTypes: true });
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function statIfThere(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}

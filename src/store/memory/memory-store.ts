@@ -1,0 +1,55 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { HoldfastError } from '../../foundation/errors.ts';
+import { type Content, isObjectKey, type ObjectStore, type StoredObject } from '../index.ts';
+
+/** Objects in this process's memory: for tests. `objects` may be looked at and tampered with. */
+export class MemoryStore implements ObjectStore {
+  readonly location = 'memory';
+  readonly capabilities = { conditionalPut: true };
+  readonly stagingDirectory = undefined;
+  readonly objects = new Map<string, { bytes: Uint8Array; modifiedMs: number }>();
+
+  async put(key: string, content: Content, options: { ifAbsent?: boolean } = {}): Promise<void> {
+    this.#check(key);
+    if (options.ifAbsent && this.objects.has(key)) throw new HoldfastError('object-exists', `${key} is there already`);
+    this.objects.set(key, { bytes: ownBytes(content), modifiedMs: Date.now() });
+  }
+
+  async get(key: string, range?: { offset: number; length: number }): Promise<Uint8Array> {
+    this.#check(key);
+    const object = this.objects.get(key);
+    if (object === undefined) throw new HoldfastError('object-missing', `${key} is not in memory`);
+    const { offset, length } = range ?? { offset: 0, length: object.bytes.byteLength };
+    if (offset + length > object.bytes.byteLength) {
+      throw new HoldfastError('repository-damaged', `an object ends at byte ${object.bytes.byteLength}, before its expected end`);
+    }
+    return object.bytes.slice(offset, offset + length);
+  }
+
+  async *list(prefix: string): AsyncIterable<StoredObject> {
+    for (const [key, { bytes, modifiedMs }] of [...this.objects]) {
+      if (key.startsWith(prefix)) yield { key, sizeBytes: bytes.byteLength, modifiedMs };
+    }
+  }
+
+  async stat(key: string): Promise<StoredObject | undefined> {
+    const object = this.objects.get(key);
+    return object && { key, sizeBytes: object.bytes.byteLength, modifiedMs: object.modifiedMs };
+  }
+
+  async delete(key: string): Promise<void> {
+    this.#check(key);
+    this.objects.delete(key);
+  }
+
+  #check(key: string): void {
+    if (!isObjectKey(key)) throw new HoldfastError('internal', `${JSON.stringify(key)} is no object key`);
+  }
+}
+
+function ownBytes(content: Content): Uint8Array {
+  if (content instanceof Uint8Array) return content.slice();
+  const bytes = readFileSync(content.file);
+  rmSync(content.file);
+  return bytes;
+}

@@ -1,0 +1,62 @@
+/**
+ * Where objects lie. The smallest thing that a repository needs of a disk or a cloud; retries, caches and limits wrap it.
+ *
+ * A key is a relative path of parts separated by `/`, each of letters, digits, `-`, `_` and `.`, none beginning with `.`.
+ * Every method may be called at the same time as any other. Errors: `store-unreachable` (trying again may help),
+ * `permission-denied`, `disk-full`, `store-failed`.
+ */
+export interface ObjectStore {
+  /** The place, fit to be shown: never with credentials. */
+  readonly location: string;
+  readonly capabilities: StoreCapabilities;
+  /**
+   * Where a large object may be written as a file before it is put, at no cost beyond a rename.
+   * Undefined where there is no such place: then any directory does.
+   */
+  readonly stagingDirectory: string | undefined;
+
+  /**
+   * Stores an object whole, replacing one that is there. When the promise resolves it is durable and visible to `get`,
+   * `stat` and `list`; when it rejects it may or may not be there, but never in part.
+   * A file given as content must be synced; it belongs to the store from here on and may be moved.
+   * @throws object-exists with `ifAbsent` where something is there (needs the capability `conditionalPut`)
+   */
+  put(key: string, content: Content, options?: { ifAbsent?: boolean }): Promise<void>;
+
+  /**
+   * An object's bytes, or `range` of them, all of it or nothing: a range beyond its end, or a short answer, is an error.
+   * The buffer belongs to the caller alone.
+   * @throws object-missing
+   */
+  get(key: string, range?: { offset: number; length: number }): Promise<Uint8Array>;
+
+  /** Every object whose key begins with `prefix` (whole parts, ending in `/`, or empty for all), in no order. */
+  list(prefix: string): AsyncIterable<StoredObject>;
+
+  /** What is known of an object, if it is there. */
+  stat(key: string): Promise<StoredObject | undefined>;
+
+  /** Removes an object. One that is not there is no error. */
+  delete(key: string): Promise<void>;
+}
+
+export interface StoreCapabilities {
+  /** Whether `ifAbsent` decides a race between writers. */
+  conditionalPut: boolean;
+}
+
+export type Content = Uint8Array | { file: string; sizeBytes: number };
+
+export interface StoredObject {
+  key: string;
+  sizeBytes: number;
+  /** Milliseconds since 1970, by the store's clock. */
+  modifiedMs: number;
+}
+
+const KEY = /^[A-Za-z0-9_-][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/;
+
+/** Whether a key is one: a hostile one must not lead out of the store. */
+export function isObjectKey(key: string): boolean {
+  return key.length <= 512 && KEY.test(key);
+}

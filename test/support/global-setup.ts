@@ -1,0 +1,15 @@
+/** One temporary directory for a whole run of tests, removed at its end; every test's `os.tmpdir()` lies in it. */
+
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export default function setUp(): () => void {
+  // Short, because a Unix socket's path may have no more than 107 bytes.
+  const directory = mkdtempSync(join(tmpdir(), 'hf-'));
+  // PostgreSQL does not run as root, so that tests start it as somebody who must be able to pass through.
+  chmodSync(directory, 0o711);
+  process.env['TMPDIR'] = directory;
+  process.env['HOLDFAST_TEST_DIRECTORY'] = directory;
+  return () => rmSync(directory, { recursive: true, force: true });
+}
