@@ -12,7 +12,12 @@ export function installNpmDependencies(root) {
   if (readIfThere(stamp) === wanted) return;
   if (!isInstalled(JSON.parse(lockText).packages, root)) {
     // No install scripts: every dependency brings its binaries in its package, and none needs to run code to be ready.
-    runVisibly('npm dependencies', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: root });
+    try {
+      runVisibly('npm dependencies', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: root });
+    } catch (error) {
+      const hint = 'where npm says that package-lock.json lacks packages, "npm run lock" completes it';
+      throw new Error(`${error.message}; ${hint}`, { cause: error });
+    }
   }
   writeFileSync(stamp, wanted);
 }

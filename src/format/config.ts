@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { HoldfastError } from '../foundation/errors.ts';
 import { newChunkerPolynomial } from './polynomial.ts';
-import { type SealingKey, seal, unseal } from './sealing.ts';
 import { asId, asRecord, parseJsonDocument } from './sealed-json.ts';
+import { type SealingKey, seal, unseal } from './sealing.ts';
 
 /** A repository's configuration: sealed, but neither compressed nor marked with an encoding. */
 export interface RepositoryConfig {
@@ -26,9 +26,13 @@ export function decodeConfig(key: SealingKey, sealed: Uint8Array): RepositoryCon
   const document = asRecord(parseJsonDocument(unseal(key, sealed).toString('utf8')), 'the configuration');
   const version = document['version'];
   if (version !== 1 && version !== 2) {
-    throw new HoldfastError('repository-unsupported', `the repository has format ${String(version)}; 1 and 2 are known`, {
-      hint: 'A newer version of Holdfast may know it.',
-    });
+    throw new HoldfastError(
+      'repository-unsupported',
+      `the repository has format ${String(version)}; 1 and 2 are known`,
+      {
+        hint: 'A newer version of Holdfast may know it.',
+      },
+    );
   }
   const polynomial = document['chunker_polynomial'];
   if (typeof polynomial !== 'string' || !/^[0-9a-f]{1,16}$/.test(polynomial)) {

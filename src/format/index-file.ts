@@ -43,7 +43,8 @@ export function decodeIndexFile(document: unknown): IndexFile {
 
 function decodeBlob(entry: unknown): PackedBlob {
   const { id, type, offset, length, uncompressed_length: plainLength } = asRecord(entry, 'a blob in an index');
-  const isLength = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32;
+  const isLength = (value: unknown): value is number =>
+    Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32;
   if ((type !== 'data' && type !== 'tree') || !isLength(offset) || !isLength(length)) {
     throw new HoldfastError('repository-damaged', 'an index holds a malformed blob');
   }

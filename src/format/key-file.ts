@@ -1,8 +1,8 @@
 import { randomBytes, scrypt } from 'node:crypto';
 import { hostname, userInfo } from 'node:os';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
-import { type SealingKey, seal, unseal } from './sealing.ts';
 import { asRecord, parseJsonDocument } from './sealed-json.ts';
+import { type SealingKey, seal, unseal } from './sealing.ts';
 import { formatTimeMs } from './time.ts';
 
 /**
@@ -25,7 +25,9 @@ const KDF_MAX_PARALLELISATION = 64;
 async function deriveKey(password: string, salt: Buffer, { N, r, p }: KdfParameters): Promise<SealingKey> {
   const bytes = await new Promise<Buffer>((resolve, reject) => {
     const maxmem = 128 * N * r + 128 * r * p + 1024 * 1024;
-    scrypt(Buffer.from(password, 'utf8'), salt, 64, { N, r, p, maxmem }, (error, key) => (error ? reject(error) : resolve(key)));
+    scrypt(Buffer.from(password, 'utf8'), salt, 64, { N, r, p, maxmem }, (error, key) =>
+      error ? reject(error) : resolve(key),
+    );
   });
   return { encrypt: bytes.subarray(0, 32), macK: bytes.subarray(32, 48), macR: bytes.subarray(48, 64) };
 }
@@ -35,7 +37,12 @@ export function newSealingKey(): SealingKey {
 }
 
 /** The bytes of a new key file that opens `master` with `password`. `kdf` is for tests. */
-export async function encodeKeyFile(master: SealingKey, password: string, nowMs: number, kdf: KdfParameters = KDF): Promise<Buffer> {
+export async function encodeKeyFile(
+  master: SealingKey,
+  password: string,
+  nowMs: number,
+  kdf: KdfParameters = KDF,
+): Promise<Buffer> {
   const salt = randomBytes(64);
   const derived = await deriveKey(password, salt, kdf);
   const data = {
@@ -62,7 +69,10 @@ export async function encodeKeyFile(master: SealingKey, password: string, nowMs:
 export async function decodeKeyFile(bytes: Uint8Array, password: string): Promise<SealingKey | undefined> {
   const file = asRecord(parseJsonDocument(Buffer.from(bytes).toString('utf8')), 'a key file');
   if (file['kdf'] !== 'scrypt') {
-    throw new HoldfastError('repository-unsupported', `a key file uses the unknown key derivation ${JSON.stringify(file['kdf'])}`);
+    throw new HoldfastError(
+      'repository-unsupported',
+      `a key file uses the unknown key derivation ${JSON.stringify(file['kdf'])}`,
+    );
   }
   const derived = await deriveKey(password, base64(file['salt']), checkedKdf(file));
   try {

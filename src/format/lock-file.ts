@@ -1,6 +1,6 @@
+import { HoldfastError } from '../foundation/errors.ts';
 import { asRecord } from './sealed-json.ts';
 import { parseTimeMs } from './time.ts';
-import { HoldfastError } from '../foundation/errors.ts';
 
 /** A lock: who uses the repository, and whether others may at the same time. Source: restic's design document, "Locks". */
 export interface LockFile {

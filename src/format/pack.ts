@@ -91,7 +91,10 @@ export function decodePackTrailer(key: SealingKey, trailer: Uint8Array, packByte
     at += entryBytes;
   }
   if (offset !== packBytes - trailer.byteLength) {
-    throw new HoldfastError('repository-damaged', `a pack's header lists ${offset} bytes of blobs, the pack holds ${packBytes - trailer.byteLength}`);
+    throw new HoldfastError(
+      'repository-damaged',
+      `a pack's header lists ${offset} bytes of blobs, the pack holds ${packBytes - trailer.byteLength}`,
+    );
   }
   return blobs;
 }

@@ -24,9 +24,13 @@ export function unsealJson(key: SealingKey, sealed: Uint8Array): unknown {
   const plain = unseal(key, sealed);
   const first = plain[0];
   if (first !== COMPRESSED && !FIRST_OF_JSON.includes(first ?? 0)) {
-    throw new HoldfastError('repository-unsupported', `a sealed document has the unknown encoding ${first ?? 'of no bytes'}`, {
-      hint: 'A newer version of restic or Holdfast may have written it.',
-    });
+    throw new HoldfastError(
+      'repository-unsupported',
+      `a sealed document has the unknown encoding ${first ?? 'of no bytes'}`,
+      {
+        hint: 'A newer version of restic or Holdfast may have written it.',
+      },
+    );
   }
   const json = first === COMPRESSED ? decompress(plain.subarray(1), LIMIT_BYTES) : plain;
   return parseJsonDocument(json.toString('utf8'));

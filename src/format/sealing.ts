@@ -61,13 +61,19 @@ export function seal(key: SealingKey, plaintext: Uint8Array): Buffer {
  */
 export function unseal(key: SealingKey, sealed: Uint8Array): Buffer {
   if (sealed.byteLength < SEAL_OVERHEAD_BYTES) {
-    throw new HoldfastError('repository-damaged', `sealed data is ${sealed.byteLength} bytes long, too short to be any`);
+    throw new HoldfastError(
+      'repository-damaged',
+      `sealed data is ${sealed.byteLength} bytes long, too short to be any`,
+    );
   }
   const nonce = sealed.subarray(0, NONCE_BYTES);
   const ciphertext = sealed.subarray(NONCE_BYTES, sealed.byteLength - MAC_BYTES);
   const mac = sealed.subarray(sealed.byteLength - MAC_BYTES);
   if (!timingSafeEqual(macOf(key, nonce, ciphertext), mac)) {
-    throw new HoldfastError('repository-damaged', 'authentication failed: the data is damaged or was sealed by another key');
+    throw new HoldfastError(
+      'repository-damaged',
+      'authentication failed: the data is damaged or was sealed by another key',
+    );
   }
   return createDecipheriv('aes-256-ctr', key.encrypt, nonce).update(ciphertext);
 }

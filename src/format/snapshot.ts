@@ -40,7 +40,21 @@ export interface SnapshotSummary {
   total_bytes_processed: number;
 }
 
-const KNOWN = ['time', 'parent', 'tree', 'paths', 'hostname', 'username', 'uid', 'gid', 'excludes', 'tags', 'original', 'program_version', 'summary'];
+const KNOWN = [
+  'time',
+  'parent',
+  'tree',
+  'paths',
+  'hostname',
+  'username',
+  'uid',
+  'gid',
+  'excludes',
+  'tags',
+  'original',
+  'program_version',
+  'summary',
+];
 
 export function encodeSnapshot({ unknown, ...known }: Snapshot): unknown {
   return { ...known, ...unknown };
@@ -53,7 +67,8 @@ export function decodeSnapshot(document: unknown): Snapshot {
   if (typeof time !== 'string' || parseTimeMs(time) === undefined) {
     throw new HoldfastError('repository-damaged', 'a snapshot has no valid time');
   }
-  const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every((item) => typeof item === 'string');
+  const isTexts = (value: unknown): value is string[] =>
+    Array.isArray(value) && value.every((item) => typeof item === 'string');
   const known = Object.fromEntries(Object.entries(record).filter(([key]) => KNOWN.includes(key)));
   const unknown = Object.fromEntries(Object.entries(record).filter(([key]) => !KNOWN.includes(key)));
   return {

@@ -119,7 +119,16 @@ function assertUnique(nodes: TreeNode[]): void {
   }
 }
 
-const TYPES: readonly string[] = ['file', 'dir', 'symlink', 'dev', 'chardev', 'fifo', 'socket', 'irregular'] satisfies NodeType[];
+const TYPES: readonly string[] = [
+  'file',
+  'dir',
+  'symlink',
+  'dev',
+  'chardev',
+  'fifo',
+  'socket',
+  'irregular',
+] satisfies NodeType[];
 type Kind = 'text' | 'number' | 'list';
 const KNOWN: Record<string, Kind> = {
   mode: 'number',

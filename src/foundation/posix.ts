@@ -23,7 +23,9 @@ function calls(): Calls {
     const libc = koffi.load(null);
     loaded = {
       utimensat: libc.func('int utimensat(int, const void *, const void *, int)') as unknown as Calls['utimensat'],
-      mknod: libc.func(`int mknod(const void *, unsigned int, ${process.platform === 'darwin' ? 'int' : 'uint64_t'})`) as unknown as Calls['mknod'],
+      mknod: libc.func(
+        `int mknod(const void *, unsigned int, ${process.platform === 'darwin' ? 'int' : 'uint64_t'})`,
+      ) as unknown as Calls['mknod'],
       errno: () => koffi.errno(),
     };
   }
@@ -54,5 +56,9 @@ function check(result: number, syscall: string, path: Uint8Array): void {
   if (result === 0) return;
   const errno = calls().errno();
   const code = getSystemErrorName(-errno);
-  throw Object.assign(new Error(`${code}: ${syscall} '${Buffer.from(path).toString('utf8')}'`), { code, errno, syscall });
+  throw Object.assign(new Error(`${code}: ${syscall} '${Buffer.from(path).toString('utf8')}'`), {
+    code,
+    errno,
+    syscall,
+  });
 }

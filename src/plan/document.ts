@@ -50,11 +50,22 @@ export function parseYaml(text: string): PlanYaml | { problems: SyntaxProblem[] 
     // Repeated keys are found below: the parser takes quadratic time for it.
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
     const problems = [...syntaxProblems(document, lines), ...shapeProblems(document, lines)];
-    if (problems.length > 0) return { problems: problems.slice(0, MAX_SYNTAX_PROBLEMS) };
+    if (problems.length > 0) return { problems: distinct(problems).slice(0, MAX_SYNTAX_PROBLEMS) };
     return { value: document.toJS({ maxAliasCount: MAX_ALIASES }), locate: locator(document, lines) };
   } catch (error) {
     return { problems: [{ line: 1, column: 1, message: `cannot be read as YAML: ${firstLine(messageOf(error))}` }] };
   }
+}
+
+/** In the order of the file, without what one slip makes a parser say again on the same line. */
+function distinct(problems: readonly SyntaxProblem[]): SyntaxProblem[] {
+  const sorted = [...problems].sort((a, b) => a.line - b.line || a.column - b.column);
+  const byLine = new Map<string, SyntaxProblem>();
+  for (const problem of sorted) {
+    const key = `${problem.line}: ${problem.message}`;
+    if (!byLine.has(key)) byLine.set(key, problem);
+  }
+  return [...byLine.values()];
 }
 
 function syntaxProblems(document: Document, lines: LineCounter): SyntaxProblem[] {

@@ -5,14 +5,10 @@ import type { PlanDocument } from './schema.ts';
 /** The plan with everything filled in that its author left out, in the notation it was written in. */
 export function showPlan({ document }: Pick<LoadedPlan, 'document'>): PlanDocument {
   const onlyRepository = Object.keys(document.repositories)[0];
-  const sources = Object.entries(document.sources).map(([name, source]) => [
-    name,
-    {
-      ...source,
-      objectives: { ...document.objectives, ...source.objectives },
-      repository: source.repository ?? onlyRepository,
-    },
-  ]);
+  const sources = Object.entries(document.sources).map(([name, { validate, ...source }]) => {
+    const objectives = { ...document.objectives, ...source.objectives };
+    return [name, { ...source, objectives, repository: source.repository ?? onlyRepository, validate }];
+  });
   return { ...document, sources: Object.fromEntries(sources) };
 }
 

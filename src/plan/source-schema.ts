@@ -25,6 +25,12 @@ const command = z
   .min(1, { error: () => 'a list of the program and its arguments' })
   .meta({ description: 'A program and its arguments; it must exit 0. No shell reads them.' });
 
+/** A check with the key `required` and without the keys `refused`, as JSON Schema. */
+function kindOfCheck(required: string, refused: readonly string[]) {
+  const properties = Object.fromEntries([[required, true], ...refused.map((key) => [key, false])]);
+  return { type: 'object', properties, required: [required] };
+}
+
 /** Exactly one of sql and exec; said here once for the loader and once for the JSON Schema. */
 const databaseCheck = z
   .strictObject(
@@ -43,7 +49,7 @@ const databaseCheck = z
     if ((check.sql === undefined) === (check.exec === undefined)) complain('a check has either "sql" or "exec"');
     else if (check.within !== undefined && check.sql === undefined) complain('"within" belongs to a check with "sql"');
   })
-  .meta({ oneOf: [{ required: ['sql'] }, { required: ['exec'] }], dependentRequired: { within: ['sql'] } });
+  .meta({ oneOf: [kindOfCheck('sql', ['exec']), kindOfCheck('exec', ['sql', 'within'])] });
 
 const commandCheck = z.strictObject(
   { name: checkName, exec: command },

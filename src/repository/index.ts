@@ -1,5 +1,4 @@
-export { checkRepository, type CheckReport, type Finding } from './check/check.ts';
-export { type Extracted, extractTree, prepareTarget } from './extract/extract.ts';
+export { type CheckReport, checkRepository, type Finding } from './check/check.ts';
 export { type IndexedRepository, loadIndex } from './indexed.ts';
 export { type HeldLock, lockRepository } from './locks.ts';
 export { Reader } from './read/reader.ts';

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
-import { HoldfastError } from '../foundation/errors.ts';
 import { decodeIndexFile, decompress, type IndexFile, MAX_CHUNK_BYTES, unseal } from '../format/index.ts';
+import { HoldfastError } from '../foundation/errors.ts';
 import { type BlobLocation, BlobTable } from './blob-table.ts';
 import { INDEX_PREFIX, packKey } from './layout.ts';
 import type { Repository } from './repository.ts';
@@ -36,17 +36,28 @@ export class IndexedRepository {
   /** A blob's plain bytes, authenticated. @throws repository-damaged */
   async readBlob(id: string): Promise<Buffer> {
     const location = this.locate(id);
-    const sealed = await this.repository.store.get(packKey(location.pack), { offset: location.offset, length: location.length });
+    const sealed = await this.repository.store.get(packKey(location.pack), {
+      offset: location.offset,
+      length: location.length,
+    });
     return openBlob(this.repository.key, sealed, id, location.uncompressedLength);
   }
 }
 
 /** Unseals, decompresses and checks a blob. @throws repository-damaged */
-export function openBlob(key: Repository['key'], sealed: Uint8Array, id: string, uncompressedLength: number | undefined): Buffer {
+export function openBlob(
+  key: Repository['key'],
+  sealed: Uint8Array,
+  id: string,
+  uncompressedLength: number | undefined,
+): Buffer {
   const opened = unseal(key, sealed);
-  const plain = uncompressedLength === undefined ? opened : decompress(opened, Math.min(uncompressedLength, MAX_BLOB_BYTES));
+  const plain =
+    uncompressedLength === undefined ? opened : decompress(opened, Math.min(uncompressedLength, MAX_BLOB_BYTES));
   if (hash('sha256', plain, 'hex') !== id) {
-    throw new HoldfastError('repository-damaged', `blob ${id} is damaged: its content does not match its name`, { context: { blob: id } });
+    throw new HoldfastError('repository-damaged', `blob ${id} is damaged: its content does not match its name`, {
+      context: { blob: id },
+    });
   }
   return plain;
 }
@@ -60,10 +71,14 @@ export async function loadIndex(repository: Repository): Promise<IndexedReposito
   const files: IndexFile[] = new Array(keys.length);
   let next = 0;
   const read = async (): Promise<void> => {
-    for (let at = next++; at < keys.length; at = next++) files[at] = decodeIndexFile(await repository.getDocument(keys[at]!));
+    for (let at = next++; at < keys.length; at = next++)
+      files[at] = decodeIndexFile(await repository.getDocument(keys[at]!));
   };
   await Promise.all(Array.from({ length: PARALLEL_READS }, read));
-  const blobCount = files.reduce((sum, file) => sum + file.packs.reduce((count, pack) => count + pack.blobs.length, 0), 0);
+  const blobCount = files.reduce(
+    (sum, file) => sum + file.packs.reduce((count, pack) => count + pack.blobs.length, 0),
+    0,
+  );
   const table = BlobTable.withCapacity(blobCount);
   const packNumbers = new Map<string, number>();
   const packIds: string[] = [];

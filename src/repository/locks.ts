@@ -1,8 +1,7 @@
 import { hostname, userInfo } from 'node:os';
+import { decodeLockFile, formatTimeMs, type LockFile, parseTimeMs } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { HoldfastError, isHoldfastError, systemCode } from '../foundation/errors.ts';
-import { decodeLockFile, formatTimeMs, type LockFile } from '../format/index.ts';
-import { parseTimeMs } from '../format/index.ts';
 import { LOCKS_PREFIX } from './layout.ts';
 import type { Repository } from './repository.ts';
 
@@ -49,15 +48,23 @@ export async function lockRepository(repository: Repository, options: LockOption
   return lock;
 }
 
-async function refuseIfLocked(repository: Repository, { exclusive, clock }: LockOptions, own: string | undefined): Promise<void> {
+async function refuseIfLocked(
+  repository: Repository,
+  { exclusive, clock }: LockOptions,
+  own: string | undefined,
+): Promise<void> {
   for (const { key, lock } of await readLocks(repository)) {
     if (key === own || (!exclusive && !lock.exclusive) || isStale(lock, clock.nowMs())) continue;
     const who = `${lock.username || 'somebody'} on ${lock.hostname || 'an unknown host'} (process ${lock.pid})`;
-    throw new HoldfastError('repository-locked', `the repository at ${repository.store.location} is locked${lock.exclusive ? ' exclusively' : ''} by ${who} since ${lock.time}`, {
-      hint: 'Wait until it is done. A lock whose process is dead on this machine, or that is older than 30 minutes, binds nobody.',
-      retryable: true,
-      context: { lock: key, host: lock.hostname, pid: lock.pid },
-    });
+    throw new HoldfastError(
+      'repository-locked',
+      `the repository at ${repository.store.location} is locked${lock.exclusive ? ' exclusively' : ''} by ${who} since ${lock.time}`,
+      {
+        hint: 'Wait until it is done. A lock whose process is dead on this machine, or that is older than 30 minutes, binds nobody.',
+        retryable: true,
+        context: { lock: key, host: lock.hostname, pid: lock.pid },
+      },
+    );
   }
 }
 
@@ -129,10 +136,14 @@ class RefreshedLock implements HeldLock {
 
   assertHeld(): void {
     if (this.#options.clock.monotonicMs() - this.#writtenMs < GIVE_UP_AFTER_MS) return;
-    throw new HoldfastError('lock-lost', 'the lock of the repository could not be refreshed for 22 minutes: others may take it for stale', {
-      hint: 'Check that the repository can be written to, then run the same command again.',
-      retryable: true,
-    });
+    throw new HoldfastError(
+      'lock-lost',
+      'the lock of the repository could not be refreshed for 22 minutes: others may take it for stale',
+      {
+        hint: 'Check that the repository can be written to, then run the same command again.',
+        retryable: true,
+      },
+    );
   }
 
   async release(): Promise<void> {

@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { Clock } from '../foundation/clock.ts';
-import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
 import {
   decodeConfig,
   decodeKeyFile,
@@ -13,6 +11,8 @@ import {
   sealJson,
   unsealJson,
 } from '../format/index.ts';
+import type { Clock } from '../foundation/clock.ts';
+import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
 import type { ObjectStore } from '../store/index.ts';
 import { CONFIG_KEY, idOfKey, KEYS_PREFIX } from './layout.ts';
 
@@ -40,7 +40,9 @@ export class Repository {
   async getDocument(key: string): Promise<unknown> {
     const sealed = await this.store.get(key);
     if (sha256(sealed) !== idOfKey(key)) {
-      throw new HoldfastError('repository-damaged', `${key} is damaged: its content does not match its name`, { context: { key } });
+      throw new HoldfastError('repository-damaged', `${key} is damaged: its content does not match its name`, {
+        context: { key },
+      });
     }
     try {
       return unsealJson(this.key, sealed);

@@ -1,4 +1,5 @@
 import type { TreeNode } from '../format/index.ts';
+import type { Progress } from '../foundation/progress.ts';
 
 /**
  * What a source sees of a repository: somewhere to write a snapshot's files and trees, and somewhere to read them.
@@ -63,4 +64,31 @@ export interface SnapshotReader {
   read(node: TreeNode): AsyncIterable<Uint8Array>;
   /** A small file's whole content. @throws repository-damaged, also when it is larger than `limitBytes` */
   readWhole(node: TreeNode, limitBytes: number): Promise<Buffer>;
+  /**
+   * Writes the whole snapshot into a directory that is empty, or is made, and nowhere else.
+   * @throws target-not-empty, target-failed, disk-full, repository-damaged
+   */
+  extract(target: string, options: ExtractOptions): Promise<Extracted>;
+}
+
+export interface ExtractOptions {
+  progress: Progress;
+  signal: AbortSignal;
+  /** Which entries are wanted, by path in the snapshot (a byte string). All, when left out. */
+  include?: (path: string) => boolean;
+}
+
+export interface Extracted {
+  files: number;
+  directories: number;
+  others: number;
+  bytes: number;
+  /** Owners, permissions and times that could not be set. The contents are right. */
+  problems: MetadataProblem[];
+}
+
+/** Something that could not be set on an entry which is there otherwise. */
+export interface MetadataProblem {
+  path: string;
+  message: string;
 }

@@ -1,5 +1,5 @@
-import { HoldfastError } from '../foundation/errors.ts';
 import { decodeSnapshot, encodeSnapshot, type Snapshot, snapshotTimeMs } from '../format/index.ts';
+import { HoldfastError } from '../foundation/errors.ts';
 import { idOfKey, SNAPSHOTS_PREFIX } from './layout.ts';
 import type { Repository } from './repository.ts';
 
@@ -27,11 +27,18 @@ export async function readSnapshot(repository: Repository, key: string): Promise
  */
 export function findSnapshot(snapshots: readonly StoredSnapshot[], idPrefix: string): StoredSnapshot {
   const known = snapshots.length === 1 ? 'there is one snapshot' : `there are ${snapshots.length} snapshots`;
-  const matching = /^[0-9a-f]+$/.test(idPrefix) && idPrefix.length >= SHORTEST_ID_PREFIX ? snapshots.filter(({ id }) => id.startsWith(idPrefix)) : [];
+  const matching =
+    /^[0-9a-f]+$/.test(idPrefix) && idPrefix.length >= SHORTEST_ID_PREFIX
+      ? snapshots.filter(({ id }) => id.startsWith(idPrefix))
+      : [];
   if (matching.length === 1) return matching[0]!;
-  throw new HoldfastError('unknown-snapshot', `${matching.length === 0 ? 'no snapshot' : `${matching.length} snapshots`} with an id that begins with ${JSON.stringify(idPrefix)}; ${known}`, {
-    hint: 'List them with `holdfast snapshots`; an id may be shortened to its first 4 digits or more, as long as it is the only one.',
-  });
+  throw new HoldfastError(
+    'unknown-snapshot',
+    `${matching.length === 0 ? 'no snapshot' : `${matching.length} snapshots`} with an id that begins with ${JSON.stringify(idPrefix)}; ${known}`,
+    {
+      hint: 'List them with `holdfast snapshots`; an id may be shortened to its first 4 digits or more, as long as it is the only one.',
+    },
+  );
 }
 
 /** Makes a snapshot visible. Everything that it refers to must be durable. Resolves to its id. */

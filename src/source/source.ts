@@ -1,8 +1,8 @@
+import type { TreeNode } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
 import type { HoldfastError } from '../foundation/errors.ts';
 import type { Progress } from '../foundation/progress.ts';
 import type { Target } from '../foundation/target.ts';
-import type { TreeNode } from '../format/index.ts';
 import type { SnapshotReader, SnapshotWriter } from '../repository/index.ts';
 
 /**

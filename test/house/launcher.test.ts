@@ -56,12 +56,10 @@ for (const [way, program, skip] of WAYS) {
     it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('delivers %s once, however it is sent', async (signal) => {
       const lasting = await startLasting(program());
       process.kill(lasting.launcherPid, signal);
-      await sleep(400);
-      expect(lasting.output()).toBe(`${signal}\n`);
+      await expectInTheEnd(lasting.output, `${signal}\n`);
       // As a terminal does it: to every process of the group.
       process.kill(-lasting.launcherPid, signal);
-      await sleep(400);
-      expect(lasting.output()).toBe(`${signal}\n${signal}\n`);
+      await expectInTheEnd(lasting.output, `${signal}\n${signal}\n`);
       process.kill(-lasting.launcherPid, 'SIGKILL');
     });
 
@@ -75,7 +73,7 @@ for (const [way, program, skip] of WAYS) {
     it('leaves no orphan when it is killed', async () => {
       const lasting = await startLasting(program());
       process.kill(lasting.launcherPid, 'SIGKILL');
-      await expect.poll(() => isRunning(lasting.pid), { timeout: 5000 }).toBe(false);
+      await expect.poll(() => isRunning(lasting.pid), { timeout: 10_000 }).toBe(false);
     });
 
     it('says what to do when the dependencies are missing', () => {
@@ -155,6 +153,13 @@ async function startLasting(node: string | undefined) {
     pid: Number(first.slice('pid '.length)),
     output: () => text.slice(first.length + 1),
   };
+}
+
+/** Waits for the output to come, and then for a while whether more comes. */
+async function expectInTheEnd(output: () => string, expected: string): Promise<void> {
+  await expect.poll(output, { timeout: 10_000 }).toBe(expected);
+  await sleep(300);
+  expect(output()).toBe(expected);
 }
 
 function firstOutput(child: ChildProcess): Promise<unknown> {

@@ -1,6 +1,6 @@
 /** One temporary directory for a whole run of tests, removed at its end; every test's `os.tmpdir()` lies in it. */
 
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -11,5 +11,8 @@ export default function setUp(): () => void {
   chmodSync(directory, 0o711);
   process.env['TMPDIR'] = directory;
   process.env['HOLDFAST_TEST_DIRECTORY'] = directory;
+  // What tests compile belongs to copies that will be gone; the user's own cache would keep it for ever.
+  process.env['XDG_CACHE_HOME'] = join(directory, 'cache');
+  mkdirSync(join(directory, 'cache'));
   return () => rmSync(directory, { recursive: true, force: true });
 }

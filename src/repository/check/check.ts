@@ -1,8 +1,8 @@
+import { decodeIndexFile, decodeTree, displayName, packTrailerBytes } from '../../format/index.ts';
 import { isHoldfastError, messageOf } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
-import { decodeIndexFile, decodeTree, displayName, packTrailerBytes } from '../../format/index.ts';
 import { type IndexedRepository, loadIndex } from '../indexed.ts';
-import { DATA_PREFIX, idOfKey, INDEX_PREFIX, packKey, SNAPSHOTS_PREFIX } from '../layout.ts';
+import { DATA_PREFIX, INDEX_PREFIX, idOfKey, packKey, SNAPSHOTS_PREFIX } from '../layout.ts';
 import { ReadPool } from '../read/pool.ts';
 import type { Repository } from '../repository.ts';
 import { readSnapshot, type StoredSnapshot } from '../snapshots.ts';
@@ -29,7 +29,10 @@ export interface CheckReport {
  * every file; that every pack is there with the size that the index gives it; with `readData` every byte of every pack.
  * Damage is a finding, not an exception.
  */
-export async function checkRepository(repository: Repository, options: { readData: boolean; progress: Progress }): Promise<CheckReport> {
+export async function checkRepository(
+  repository: Repository,
+  options: { readData: boolean; progress: Progress },
+): Promise<CheckReport> {
   const report: CheckReport = { snapshots: 0, packs: 0, blobs: 0, bytesRead: 0, findings: [] };
   const sizes = await listPacks(repository);
   const indexed = await checkIndex(repository, sizes, report);
@@ -49,7 +52,11 @@ async function listPacks(repository: Repository): Promise<Map<string, number>> {
 }
 
 /** Holds what the index says against the packs that are there. */
-async function checkIndex(repository: Repository, sizes: Map<string, number>, report: CheckReport): Promise<IndexedRepository | undefined> {
+async function checkIndex(
+  repository: Repository,
+  sizes: Map<string, number>,
+  report: CheckReport,
+): Promise<IndexedRepository | undefined> {
   const known = new Set<string>();
   for (const key of await repository.documentKeys(INDEX_PREFIX)) {
     try {
@@ -59,7 +66,8 @@ async function checkIndex(repository: Repository, sizes: Map<string, number>, re
         const bytes = pack.blobs.reduce((sum, blob) => sum + blob.length, packTrailerBytes(pack.blobs));
         const size = sizes.get(pack.id);
         if (size === undefined) addError(report, packKey(pack.id), 'the pack is missing');
-        else if (size !== bytes) addError(report, packKey(pack.id), `the pack has ${size} bytes, the index says ${bytes}`);
+        else if (size !== bytes)
+          addError(report, packKey(pack.id), `the pack has ${size} bytes, the index says ${bytes}`);
       }
     } catch (error) {
       if (!isHoldfastError(error)) throw error;
@@ -68,9 +76,16 @@ async function checkIndex(repository: Repository, sizes: Map<string, number>, re
   }
   report.packs = known.size;
   for (const id of sizes.keys()) {
-    if (!known.has(id)) report.findings.push({ severity: 'note', where: packKey(id), message: 'no index knows this pack; a run that was interrupted may have left it' });
+    if (!known.has(id))
+      report.findings.push({
+        severity: 'note',
+        where: packKey(id),
+        message: 'no index knows this pack; a run that was interrupted may have left it',
+      });
   }
-  return report.findings.some(({ severity, where }) => severity === 'error' && where.startsWith(INDEX_PREFIX)) ? undefined : loadIndex(repository);
+  return report.findings.some(({ severity, where }) => severity === 'error' && where.startsWith(INDEX_PREFIX))
+    ? undefined
+    : loadIndex(repository);
 }
 
 async function checkSnapshots(indexed: IndexedRepository, report: CheckReport, progress: Progress): Promise<void> {
@@ -111,16 +126,29 @@ async function checkTree(
   }
   for (const node of nodes) {
     const missing = (node.content ?? []).filter((id) => !indexed.table.has(Buffer.from(id, 'hex')));
-    if (missing.length > 0) addError(report, where(`/${node.name}`), `${missing.length} of its blobs are in no pack, the first is ${missing[0]}`);
+    if (missing.length > 0)
+      addError(
+        report,
+        where(`/${node.name}`),
+        `${missing.length} of its blobs are in no pack, the first is ${missing[0]}`,
+      );
     if (node.type !== 'dir') continue;
     if (node.subtree === undefined) addError(report, where(`/${node.name}`), 'the directory has no tree');
     else await checkTree(indexed, snapshot, node.subtree, `${path}/${node.name}`, seen, report);
   }
 }
 
-async function readPacks(repository: Repository, sizes: Map<string, number>, report: CheckReport, progress: Progress): Promise<void> {
+async function readPacks(
+  repository: Repository,
+  sizes: Map<string, number>,
+  report: CheckReport,
+  progress: Progress,
+): Promise<void> {
   const packs = [...sizes.keys()];
-  progress.phase('reading packs', { bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0), items: packs.length });
+  progress.phase('reading packs', {
+    bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0),
+    items: packs.length,
+  });
   await using pool = new ReadPool(repository.key);
   let next = 0;
   const work = async (): Promise<void> => {
@@ -148,4 +176,3 @@ async function readPack(repository: Repository, pool: ReadPool, pack: string, re
 function addError(report: CheckReport, where: string, message: string): void {
   report.findings.push({ severity: 'error', where, message });
 }
-

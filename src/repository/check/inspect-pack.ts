@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
-import { messageOf } from '../../foundation/errors.ts';
 import { decodePackTrailer, type PackedBlob, packTrailerLength, type SealingKey } from '../../format/index.ts';
+import { messageOf } from '../../foundation/errors.ts';
 import { openBlob } from '../indexed.ts';
 
 /** Something wrong with a pack. */

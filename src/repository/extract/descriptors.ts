@@ -17,7 +17,11 @@ export class Descriptors {
   /** Makes a file of its full length, which must not exist: whatever leads elsewhere (a link) is refused by the system. */
   create(file: number): void {
     const { path, node } = this.#files[file]!;
-    const descriptor = openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW, 0o600);
+    const descriptor = openSync(
+      path,
+      constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW,
+      0o600,
+    );
     ftruncateSync(descriptor, Number(node.size ?? 0));
     this.#created.add(file);
     this.#open.set(file, { descriptor, users: 0 });

@@ -1,26 +1,17 @@
 import { mkdirSync, readdirSync } from 'node:fs';
-import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
-import type { Progress } from '../../foundation/progress.ts';
 import { displayName } from '../../format/index.ts';
-import type { Reader } from '../read/reader.ts';
+import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import type { IndexedRepository } from '../indexed.ts';
+import type { ReadPool } from '../read/pool.ts';
+import type { Extracted, ExtractOptions, SnapshotReader } from '../snapshot-io.ts';
 import { fetchFiles } from './fetch.ts';
-import { applyMetadata, type MetadataProblem, makeHardLink, makeOther } from './metadata.ts';
+import { applyMetadata, makeHardLink, makeOther } from './metadata.ts';
 import { type ExtractPlan, type PlannedEntry, planExtract } from './plan.ts';
 
-export interface ExtractOptions {
-  progress: Progress;
-  signal: AbortSignal;
-  /** Which entries are wanted, by path in the snapshot (a byte string). All, when left out. */
-  include?: (path: string) => boolean;
-}
-
-export interface Extracted {
-  files: number;
-  directories: number;
-  others: number;
-  bytes: number;
-  /** Owners, permissions and times that could not be set. The contents are right. */
-  problems: MetadataProblem[];
+/** A reader, and what it reads with. */
+export interface ExtractSource extends Pick<SnapshotReader, 'entries'> {
+  indexed: IndexedRepository;
+  pool: ReadPool;
 }
 
 /**
@@ -30,7 +21,12 @@ export interface Extracted {
  * files are made anew and never opened through a link, and links are made after everything else.
  * @throws target-not-empty, target-failed, disk-full, repository-damaged
  */
-export async function extractTree(reader: Reader, tree: string, target: string, options: ExtractOptions): Promise<Extracted> {
+export async function extractTree(
+  reader: ExtractSource,
+  tree: string,
+  target: string,
+  options: ExtractOptions,
+): Promise<Extracted> {
   const plan = await planExtract(reader, tree, Buffer.from(target), options.include ?? (() => true));
   prepareTarget(target);
   try {
@@ -40,7 +36,7 @@ export async function extractTree(reader: Reader, tree: string, target: string, 
   }
 }
 
-async function fill(reader: Reader, plan: ExtractPlan, options: ExtractOptions): Promise<Extracted> {
+async function fill(reader: ExtractSource, plan: ExtractPlan, options: ExtractOptions): Promise<Extracted> {
   options.progress.phase('restoring', { bytes: plan.bytes, items: plan.files.length });
   for (const { path } of plan.directories) mkdirSync(path, { mode: 0o700 });
   await fetchFiles(reader.indexed, reader.pool, plan.files, options);
@@ -57,7 +53,7 @@ async function fill(reader: Reader, plan: ExtractPlan, options: ExtractOptions):
 }
 
 /** @throws target-not-empty, target-failed */
-export function prepareTarget(target: string): void {
+function prepareTarget(target: string): void {
   try {
     mkdirSync(target, { recursive: true, mode: 0o700 });
     if (readdirSync(target).length === 0) return;
@@ -79,5 +75,8 @@ function targetError(error: unknown, target: string): unknown {
       cause: error,
     });
   }
-  return new HoldfastError('target-failed', `cannot restore to ${target}: ${messageOf(error)}`, { cause: error, context: { target } });
+  return new HoldfastError('target-failed', `cannot restore to ${target}: ${messageOf(error)}`, {
+    cause: error,
+    context: { target },
+  });
 }

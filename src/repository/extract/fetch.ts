@@ -1,6 +1,6 @@
+import { SEAL_OVERHEAD_BYTES } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
-import { SEAL_OVERHEAD_BYTES } from '../../format/index.ts';
 import type { IndexedRepository } from '../indexed.ts';
 import { packKey } from '../layout.ts';
 import type { ReadPool } from '../read/pool.ts';
@@ -64,7 +64,10 @@ async function fetchRange(
   range: Range,
   progress: Progress,
 ): Promise<void> {
-  const sealed = await indexed.repository.store.get(packKey(range.pack), { offset: range.offset, length: range.length });
+  const sealed = await indexed.repository.store.get(packKey(range.pack), {
+    offset: range.offset,
+    length: range.length,
+  });
   const acquired: number[] = [];
   try {
     const blobs = range.blobs.map(({ id, offset, length, uncompressedLength, destinations }) => ({
@@ -99,7 +102,10 @@ function planRanges(indexed: IndexedRepository, files: readonly PlannedEntry[]):
       position += uncompressedLength ?? length - SEAL_OVERHEAD_BYTES;
     }
     if (position !== Number(node.size ?? 0)) {
-      throw new HoldfastError('repository-damaged', `${path.toString('utf8')} should have ${node.size ?? 0} bytes, its blobs have ${position}`);
+      throw new HoldfastError(
+        'repository-damaged',
+        `${path.toString('utf8')} should have ${node.size ?? 0} bytes, its blobs have ${position}`,
+      );
     }
   }
   return [...packs].flatMap(([pack, blobs]) => coalesce(pack, [...blobs.values()]));
@@ -110,7 +116,11 @@ function coalesce(pack: string, blobs: WantedBlob[]): Range[] {
   for (const blob of blobs.sort((a, b) => a.offset - b.offset)) {
     const last = ranges.at(-1);
     const end = blob.offset + blob.length;
-    if (last !== undefined && blob.offset - (last.offset + last.length) <= MAX_GAP_BYTES && end - last.offset <= MAX_RANGE_BYTES) {
+    if (
+      last !== undefined &&
+      blob.offset - (last.offset + last.length) <= MAX_GAP_BYTES &&
+      end - last.offset <= MAX_RANGE_BYTES
+    ) {
       last.length = Math.max(last.length, end - last.offset);
       last.blobs.push(blob);
     } else {

@@ -1,16 +1,16 @@
 import { chmodSync, lchownSync, linkSync, lstatSync, symlinkSync } from 'node:fs';
+import { bytesOf, displayName, parseTime, systemPermissions, type TreeNode } from '../../format/index.ts';
 import { HoldfastError, messageOf } from '../../foundation/errors.ts';
 import { makeSpecialFile, setTimes } from '../../foundation/posix.ts';
-import { bytesOf, displayName, parseTime, systemPermissions, type TreeNode } from '../../format/index.ts';
+import type { MetadataProblem } from '../snapshot-io.ts';
 import type { PlannedEntry } from './plan.ts';
 
-const SPECIAL: Partial<Record<TreeNode['type'], number>> = { fifo: 0o010000, chardev: 0o020000, dev: 0o060000, socket: 0o140000 };
-
-/** Something that could not be set on an entry which is there otherwise. */
-export interface MetadataProblem {
-  path: string;
-  message: string;
-}
+const SPECIAL: Partial<Record<TreeNode['type'], number>> = {
+  fifo: 0o010000,
+  chardev: 0o020000,
+  dev: 0o060000,
+  socket: 0o140000,
+};
 
 /** Makes a link or a special file. */
 export function makeOther({ path, node }: PlannedEntry): void {

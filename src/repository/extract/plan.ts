@@ -27,7 +27,7 @@ export interface ExtractPlan {
  *   a directory is made when anything in it is wanted
  */
 export async function planExtract(
-  reader: SnapshotReader,
+  reader: Pick<SnapshotReader, 'entries'>,
   tree: string,
   target: Buffer,
   include: (path: string) => boolean,

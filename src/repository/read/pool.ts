@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { ERROR_EXITS, type ErrorCode, HoldfastError } from '../../foundation/errors.ts';
 import type { SealingKey } from '../../format/index.ts';
+import { ERROR_EXITS, type ErrorCode, HoldfastError } from '../../foundation/errors.ts';
 import type { PackFinding } from '../check/inspect-pack.ts';
 import type { Answer, Job, SealedBlob } from './worker.ts';
 
@@ -70,7 +70,9 @@ export class ReadPool implements AsyncDisposable {
   }
 
   #startThread(): Worker {
-    const worker = new Worker(new URL(`./worker${extname(import.meta.url)}`, import.meta.url), { workerData: this.#key });
+    const worker = new Worker(new URL(`./worker${extname(import.meta.url)}`, import.meta.url), {
+      workerData: this.#key,
+    });
     worker.on('message', (answer: Answer) => this.#receive(answer));
     worker.on('error', (error) => this.#fail(error));
     return worker;

@@ -1,9 +1,10 @@
+import { decodeTree, SEAL_OVERHEAD_BYTES, snapshotTimeMs, type TreeNode } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
-import { decodeTree, SEAL_OVERHEAD_BYTES, snapshotTimeMs, type TreeNode } from '../../format/index.ts';
+import { extractTree } from '../extract/extract.ts';
 import type { IndexedRepository } from '../indexed.ts';
 import { packKey } from '../layout.ts';
-import type { SnapshotReader } from '../snapshot-io.ts';
+import type { Extracted, ExtractOptions, SnapshotReader } from '../snapshot-io.ts';
 import type { StoredSnapshot } from '../snapshots.ts';
 import { ReadPool } from './pool.ts';
 
@@ -89,6 +90,10 @@ export class Reader implements SnapshotReader {
   plainLength(id: string): number {
     const { length, uncompressedLength } = this.indexed.locate(id);
     return uncompressedLength ?? length - SEAL_OVERHEAD_BYTES;
+  }
+
+  extract(target: string, options: ExtractOptions): Promise<Extracted> {
+    return extractTree(this, this.tree, target, options);
   }
 
   #open(id: string): { bytes: number; plain: Promise<Uint8Array> } {

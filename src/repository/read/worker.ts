@@ -1,9 +1,9 @@
 import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import type { SealingKey } from '../../format/index.ts';
-import { openBlob } from '../indexed.ts';
+import { isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { inspectPack, type PackFinding } from '../check/inspect-pack.ts';
+import { openBlob } from '../indexed.ts';
 
 /** A thread that opens sealed blobs, and either gives them back or writes them where they belong. */
 
@@ -44,14 +44,30 @@ parentPort!.on('message', (job: Job) => {
     let bytes = 0;
     for (const blob of job.blobs) {
       present = blob.id;
-      const plain = openBlob(key, job.sealed.subarray(blob.start, blob.start + blob.length), blob.id, blob.uncompressedLength);
+      const plain = openBlob(
+        key,
+        job.sealed.subarray(blob.start, blob.start + blob.length),
+        blob.id,
+        blob.uncompressedLength,
+      );
       if (job.kind === 'open') plains.push(ownCopy(plain));
       else bytes += writeTo(plain, blob.destinations);
     }
-    post(job.kind === 'open' ? { kind: 'opened', number: job.number, plains } : { kind: 'written', number: job.number, bytes });
+    post(
+      job.kind === 'open'
+        ? { kind: 'opened', number: job.number, plains }
+        : { kind: 'written', number: job.number, bytes },
+    );
   } catch (error) {
     const code = isHoldfastError(error) ? error.code : undefined;
-    post({ kind: 'failed', number: job.number, blob: present, code, message: messageOf(error), system: systemCode(error) });
+    post({
+      kind: 'failed',
+      number: job.number,
+      blob: present,
+      code,
+      message: messageOf(error),
+      system: systemCode(error),
+    });
   }
 });
 

@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs';
-import { awaitedLater } from '../../foundation/promises.ts';
 import { Chunker } from '../../format/index.ts';
+import { awaitedLater } from '../../foundation/promises.ts';
 import type { StoredFile } from '../snapshot-io.ts';
 import type { Pipeline } from './pipeline.ts';
 import { SLAB_BYTES, type Slab } from './slabs.ts';
@@ -37,7 +37,8 @@ export class Lane {
 
   /** The bytes are copied before the promise is returned. */
   write(bytes: Uint8Array): Promise<void> {
-    if (this.#slab === undefined || SLAB_BYTES - this.#position < bytes.byteLength) return this.#writeCopy(bytes.slice());
+    if (this.#slab === undefined || SLAB_BYTES - this.#position < bytes.byteLength)
+      return this.#writeCopy(bytes.slice());
     this.#slab.bytes.set(bytes, this.#position);
     return this.#wrote(this.#slab, bytes.byteLength);
   }

@@ -3,9 +3,9 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import type { BlobType, SealingKey } from '../../format/index.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
-import type { BlobType, SealingKey } from '../../format/index.ts';
 import type { BlobTable } from '../blob-table.ts';
 import { ClaimTable } from './claim-table.ts';
 import type { FinishedPack } from './pack-file.ts';
@@ -162,7 +162,8 @@ export class Pipeline {
       });
       thread.on('error', (error) => this.#fail(error));
       thread.on('exit', () => {
-        if (!finished) this.#fail(new HoldfastError('internal', 'a thread that writes packs ended before its work did'));
+        if (!finished)
+          this.#fail(new HoldfastError('internal', 'a thread that writes packs ended before its work did'));
         resolve();
       });
     });
@@ -191,7 +192,9 @@ export class Pipeline {
         context,
       });
     }
-    return new HoldfastError('store-failed', `cannot write a pack in ${this.#stagingDirectory}: ${message}`, { context });
+    return new HoldfastError('store-failed', `cannot write a pack in ${this.#stagingDirectory}: ${message}`, {
+      context,
+    });
   }
 
   #commit(pack: FinishedPack): void {

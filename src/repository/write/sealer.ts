@@ -73,7 +73,11 @@ export class Sealer {
 
 /** Gives a buffer's memory back at once, where the buffer owns it alone. */
 function release(buffer: Buffer): void {
-  if (buffer.byteOffset === 0 && buffer.byteLength === buffer.buffer.byteLength && buffer.buffer instanceof ArrayBuffer) {
+  if (
+    buffer.byteOffset === 0 &&
+    buffer.byteLength === buffer.buffer.byteLength &&
+    buffer.buffer instanceof ArrayBuffer
+  ) {
     buffer.buffer.transfer(0);
   }
 }

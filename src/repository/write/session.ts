@@ -1,5 +1,5 @@
-import type { Clock } from '../../foundation/clock.ts';
 import { encodeIndexFile, type IndexFile, MAX_BLOBS_PER_INDEX_FILE, type Snapshot } from '../../format/index.ts';
+import type { Clock } from '../../foundation/clock.ts';
 import type { IndexedRepository } from '../indexed.ts';
 import { INDEX_PREFIX, packKey } from '../layout.ts';
 import type { HeldLock } from '../locks.ts';

@@ -50,7 +50,8 @@ export class Slabs {
   /** A slab, held once by the caller. */
   async take(): Promise<Slab> {
     if (this.#failure !== undefined) throw this.#failure.error;
-    const slab = this.#free.pop() ?? (await new Promise<Slab>((resolve, reject) => this.#takers.push({ resolve, reject })));
+    const slab =
+      this.#free.pop() ?? (await new Promise<Slab>((resolve, reject) => this.#takers.push({ resolve, reject })));
     slab.retain();
     return slab;
   }

@@ -115,7 +115,12 @@ export class Tickets {
       Atomics.wait(this.#control, SIGNAL, signal);
     }
     const at = (number % TICKETS) * WORDS;
-    return { number, offset: this.#words[at + OFFSET]!, length: this.#words[at + LENGTH]!, type: this.#words[at + TYPE] as 0 | 1 };
+    return {
+      number,
+      offset: this.#words[at + OFFSET]!,
+      length: this.#words[at + LENGTH]!,
+      type: this.#words[at + TYPE] as 0 | 1,
+    };
   }
 
   finish(number: number, id: Uint8Array, fresh: boolean, storedBytes: number): void {

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { messageOf, systemCode } from '../../foundation/errors.ts';
 import type { SealingKey } from '../../format/index.ts';
+import { messageOf, systemCode } from '../../foundation/errors.ts';
 import { BlobTable, type SharedBlobTable } from '../blob-table.ts';
 import { ClaimTable, type SharedClaimTable } from './claim-table.ts';
 import type { FinishedPack } from './pack-file.ts';

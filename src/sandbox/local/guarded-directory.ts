@@ -1,9 +1,10 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { HoldfastError, messageOf } from '../../foundation/errors.ts';
 
 /** A directory that is removed when it is closed, and also when this process dies without closing it. */
@@ -34,7 +35,7 @@ export function freshDirectoryPath(parentDirectory: string = tmpdir()): string {
  * @throws sandbox-failed when it cannot be made
  */
 export async function openGuardedDirectory(path: string): Promise<GuardedDirectory> {
-  const guard = await spawnGuard(path);
+  const guard = spawnGuard(path);
   let said = '';
   guard.stderr.on('data', (bytes: Buffer) => {
     said = (said + bytes.toString()).slice(-2000);
@@ -58,10 +59,10 @@ export async function openGuardedDirectory(path: string): Promise<GuardedDirecto
   return { path, keeper: guard.stdin, close };
 }
 
-async function spawnGuard(path: string): Promise<Guard> {
-  const script = await readFile(new URL('./guard-directory.sh', import.meta.url), 'utf8');
+function spawnGuard(path: string): Guard {
+  const script = fileURLToPath(new URL('./guard-directory.sh', import.meta.url));
   // A session of its own: a Ctrl-C in the terminal goes to this process's group and must not reach the guard.
-  const guard = spawn('/bin/sh', ['-c', script, 'holdfast-guard-directory', path], {
+  const guard = spawn('/bin/sh', [script, path], {
     cwd: '/',
     env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin' },
     detached: true,

@@ -13,6 +13,7 @@ shift 6
 # A background job's standard input is /dev/null, so the pipe moves to a descriptor that survives that.
 exec 4<&0 </dev/null
 trap '' HUP INT QUIT TERM PIPE
+umask 077
 cd "$directory" || exit 126
 
 if [ -n "$log" ]; then
@@ -25,11 +26,12 @@ program=$!
 (
   while read -r _ <&4; do :; done
   kill -"$stop_signal" "$program"
-  waited_seconds=0
-  while [ "$waited_seconds" -lt "$grace_seconds" ]; do
-    # This may outlive the supervisor by a second; it must hold nothing that somebody waits for.
-    sleep 1 >/dev/null 2>&1 3>&- 4<&-
-    waited_seconds=$((waited_seconds + 1))
+  waited_tenths=0
+  while [ "$waited_tenths" -lt "$((grace_seconds * 10))" ]; do
+    # This may outlive the supervisor by one round; it must hold nothing that somebody waits for.
+    # A sleep that knows whole seconds only makes the grace longer.
+    { sleep 0.1 || sleep 1; } >/dev/null 2>&1 3>&- 4<&-
+    waited_tenths=$((waited_tenths + 1))
   done
   kill -KILL "$program"
 ) 2>/dev/null &

@@ -1,5 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { chmod, copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { messageOf } from '../../foundation/errors.ts';
 import { setReferenced } from './guarded-directory.ts';
@@ -45,9 +46,11 @@ const SAID_LIMIT_CHARACTERS = 4000;
  * process is gone, by SIGKILL too.
  */
 export async function superviseProgram(options: SupervisedProgramOptions): Promise<SupervisedProgram> {
-  // Handed over as text: the unprivileged user may not be able to read the file where this program is installed.
-  const script = await readFile(new URL('./supervise-program.sh', import.meta.url), 'utf8');
-  const child = spawn('/bin/sh', ['-c', script, 'holdfast-supervise-program', ...supervisorArguments(options)], {
+  // A copy where the unprivileged user may read it, which need not be so where this program is installed.
+  const script = join(options.directory, 'supervise-program.sh');
+  await copyFile(new URL('./supervise-program.sh', import.meta.url), script);
+  await chmod(script, 0o755);
+  const child = spawn('/bin/sh', [script, ...supervisorArguments(options)], {
     cwd: '/',
     env: {
       PATH: process.env['PATH'] ?? '/usr/bin:/bin',

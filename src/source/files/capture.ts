@@ -1,7 +1,7 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, type BigIntStats } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readdirSync } from 'node:fs';
+import { byteString, byteStringOfText, bytesOf, displayName, type TreeNode } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
-import { byteString, byteStringOfText, bytesOf, displayName, type TreeNode } from '../../format/index.ts';
 import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
 import type { Capture, CaptureContext, Problem } from '../index.ts';
 import { nodeOf } from './node-of.ts';
@@ -47,10 +47,13 @@ export class FileCapture {
 
   #present(paths: readonly string[]): string[] {
     const missing = paths.filter((path) => lstatSync(path, { throwIfNoEntry: false }) === undefined);
-    const errors = missing.map((path) => new HoldfastError('path-missing', `${path} does not exist`, {
-      hint: 'Correct the path in the plan, or mount what should be there.',
-      context: { path },
-    }));
+    const errors = missing.map(
+      (path) =>
+        new HoldfastError('path-missing', `${path} does not exist`, {
+          hint: 'Correct the path in the plan, or mount what should be there.',
+          context: { path },
+        }),
+    );
     if (missing.length === paths.length) throw errors[0]!;
     for (const error of errors) this.problems.push({ item: String(error.context['path']), error });
     return paths.filter((path) => !missing.includes(path));
@@ -76,7 +79,12 @@ export class FileCapture {
   }
 
   /** Reads one entry; its node comes when everything in it is stored. */
-  async #entry(path: string, name: string, selection: Selection, before: TreeNode | undefined): Promise<Coming<TreeNode>> {
+  async #entry(
+    path: string,
+    name: string,
+    selection: Selection,
+    before: TreeNode | undefined,
+  ): Promise<Coming<TreeNode>> {
     const bytes = bytesOf(path);
     const stats = lstatSync(bytes, { bigint: true });
     const node = nodeOf(name, bytes, stats);
@@ -94,7 +102,12 @@ export class FileCapture {
     return { coming: Promise.all(nodes).then((entries) => this.#writer.saveTree(entries)) };
   }
 
-  async #file(path: string, node: TreeNode, stats: BigIntStats, before: TreeNode | undefined): Promise<Coming<TreeNode>> {
+  async #file(
+    path: string,
+    node: TreeNode,
+    stats: BigIntStats,
+    before: TreeNode | undefined,
+  ): Promise<Coming<TreeNode>> {
     if (before?.content && isUnchanged(node, before) && this.#writer.holds(before.content)) {
       this.counts.filesUnmodified++;
       this.#count(Number(stats.size));
@@ -105,7 +118,8 @@ export class FileCapture {
       const { sizeBytes, stored } = await this.#writer.writeFrom(descriptor);
       this.#count(sizeBytes);
       this.counts[before === undefined ? 'filesNew' : 'filesChanged']++;
-      if (hasChanged(stats, fstatSync(descriptor, { bigint: true }), sizeBytes)) this.#recordProblem(path, changedWhileRead());
+      if (hasChanged(stats, fstatSync(descriptor, { bigint: true }), sizeBytes))
+        this.#recordProblem(path, changedWhileRead());
       return { coming: stored.then(({ content }) => ({ ...node, size: sizeBytes, content })) };
     } finally {
       closeSync(descriptor);
@@ -164,7 +178,9 @@ function selectionOf(paths: readonly string[]): Selection {
   const root: Selection = { all: false, children: new Map() };
   for (const path of paths) {
     let selection = root;
-    for (const part of byteStringOfText(path).split('/').filter((name) => name !== '')) {
+    for (const part of byteStringOfText(path)
+      .split('/')
+      .filter((name) => name !== '')) {
       let next = selection.children.get(part);
       if (next === undefined) {
         next = { all: false, children: new Map() };
@@ -199,7 +215,11 @@ function hasChanged(before: BigIntStats, after: BigIntStats, readBytes: number):
 }
 
 function changedWhileRead(): HoldfastError {
-  return new HoldfastError('source-lost', 'changed while it was read: what was stored may be a mixture of before and after', {
-    hint: 'Back up again when nobody writes to it, or take the backup from a snapshot of the file system.',
-  });
+  return new HoldfastError(
+    'source-lost',
+    'changed while it was read: what was stored may be a mixture of before and after',
+    {
+      hint: 'Back up again when nobody writes to it, or take the backup from a snapshot of the file system.',
+    },
+  );
 }

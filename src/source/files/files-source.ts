@@ -1,9 +1,18 @@
+import { formatTimeMs, type TreeNode } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { runProgram } from '../../foundation/process.ts';
 import type { Target } from '../../foundation/target.ts';
-import { formatTimeMs, type TreeNode } from '../../format/index.ts';
-import { extractTree, type SnapshotReader, type SnapshotWriter } from '../../repository/index.ts';
-import type { Capture, CaptureContext, Check, Manifest, RestoreContext, Restored, Source, ValidateContext } from '../index.ts';
+import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
+import type {
+  Capture,
+  CaptureContext,
+  Check,
+  Manifest,
+  RestoreContext,
+  Restored,
+  Source,
+  ValidateContext,
+} from '../index.ts';
 import { FileCapture } from './capture.ts';
 import { pathMatcher } from './exclude.ts';
 import { DirectoryComparison } from './validate.ts';
@@ -59,7 +68,9 @@ class FilesSource implements Source {
         directories: counts.dirs,
         bytes: counts.bytesProcessed,
         // A tree's id is the digest of everything below it.
-        trees: Object.fromEntries(roots.filter(({ subtree }) => subtree !== undefined).map(({ name, subtree }) => [name, subtree])),
+        trees: Object.fromEntries(
+          roots.filter(({ subtree }) => subtree !== undefined).map(({ name, subtree }) => [name, subtree]),
+        ),
       },
       problems: problems.map(({ item, error }) => ({ item, code: error.code, message: error.message })),
     };
@@ -68,7 +79,7 @@ class FilesSource implements Source {
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
     const include = (path: string): boolean => path !== `/${OWN_DIRECTORY}` && !path.startsWith(`/${OWN_DIRECTORY}/`);
-    const extracted = await extractTree(reader, reader.tree, directoryOf(target), { ...context, include });
+    const extracted = await reader.extract(directoryOf(target), { ...context, include });
     return {
       bytes: extracted.bytes,
       items: extracted.files + extracted.directories + extracted.others,
@@ -82,7 +93,8 @@ class FilesSource implements Source {
     const roots = (await reader.entries(reader.tree)).filter(({ name }) => name !== OWN_DIRECTORY);
     const comparison = await new DirectoryComparison(reader, context.progress).compare(roots, directory);
     const checks = [this.#manifestCheck(roots, await readManifestTrees(reader)), comparison];
-    for (const { name, exec } of this.#options.validate) checks.push(await runCheck(name, exec, directory, context.signal));
+    for (const { name, exec } of this.#options.validate)
+      checks.push(await runCheck(name, exec, directory, context.signal));
     return checks;
   }
 
@@ -91,7 +103,10 @@ class FilesSource implements Source {
     return {
       name: 'manifest',
       result: differing.length === 0 ? 'passed' : 'failed',
-      detail: differing.length === 0 ? 'the trees are those of the manifest' : `the manifest has other trees for ${differing.join(', ')}`,
+      detail:
+        differing.length === 0
+          ? 'the trees are those of the manifest'
+          : `the manifest has other trees for ${differing.join(', ')}`,
     };
   }
 }
@@ -101,7 +116,9 @@ const MANIFEST_LIMIT_BYTES = 64 * 1024 * 1024;
 async function readManifestTrees(reader: SnapshotReader): Promise<Record<string, unknown>> {
   const node = await reader.find(`/${OWN_DIRECTORY}/manifest.json`);
   if (node === undefined) throw new HoldfastError('repository-damaged', 'the snapshot has no manifest');
-  const manifest = JSON.parse((await reader.readWhole(node, MANIFEST_LIMIT_BYTES)).toString('utf8')) as Partial<Manifest>;
+  const manifest = JSON.parse(
+    (await reader.readWhole(node, MANIFEST_LIMIT_BYTES)).toString('utf8'),
+  ) as Partial<Manifest>;
   return (manifest.details?.['trees'] ?? {}) as Record<string, unknown>;
 }
 
@@ -115,7 +132,9 @@ function directoryOf(target: Target): string {
 const CHECK_TIMEOUT_MS = 10 * 60_000;
 
 async function runCheck(name: string, exec: string[], directory: string, signal: AbortSignal): Promise<Check> {
-  const words = exec.map((word) => word.replaceAll('${sandbox.path}', directory).replaceAll('${target.path}', directory));
+  const words = exec.map((word) =>
+    word.replaceAll('${sandbox.path}', directory).replaceAll('${target.path}', directory),
+  );
   const [program = '', ...args] = words;
   try {
     const environment = { PATH: process.env['PATH'] ?? '', HOLDFAST_RESTORED: directory };

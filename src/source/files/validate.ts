@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import { byteString, bytesOf, displayName, systemPermissions, type TreeNode } from '../../format/index.ts';
 import { isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
-import { byteString, bytesOf, displayName, systemPermissions, type TreeNode } from '../../format/index.ts';
 import type { SnapshotReader } from '../../repository/index.ts';
 import type { Check } from '../index.ts';
 import { nodeOf } from './node-of.ts';
@@ -74,7 +74,8 @@ export class DirectoryComparison {
   #compareMetadata(node: TreeNode, found: TreeNode, name: string): void {
     if (found.linktarget !== node.linktarget) this.#differ(name, 'leads elsewhere');
     const isLink = node.type === 'symlink';
-    if (!isLink && systemPermissions(found.mode ?? 0) !== systemPermissions(node.mode ?? 0)) this.#differ(name, 'has other permissions');
+    if (!isLink && systemPermissions(found.mode ?? 0) !== systemPermissions(node.mode ?? 0))
+      this.#differ(name, 'has other permissions');
     if (found.mtime !== node.mtime) this.#differ(name, `was changed at ${found.mtime}, not at ${node.mtime}`);
     const mayGiveAway = process.getuid?.() === 0;
     if (mayGiveAway && (found.uid !== node.uid || found.gid !== node.gid)) this.#differ(name, 'has another owner');
@@ -101,7 +102,9 @@ export class DirectoryComparison {
         this.#progress.advance({ bytes: bytes.length });
       }
       this.#bytes += position;
-      return fstatSync(descriptor).size === position ? undefined : `has ${fstatSync(descriptor).size} bytes, not ${position}`;
+      return fstatSync(descriptor).size === position
+        ? undefined
+        : `has ${fstatSync(descriptor).size} bytes, not ${position}`;
     } finally {
       closeSync(descriptor);
     }

@@ -14,7 +14,7 @@ export async function measureClockOffset(session: Session, clock: Clock): Promis
     const startedMs = clock.monotonicMs();
     const { now } = await session.one(
       "ask for the server's time",
-      'SELECT (pg_catalog.date_part(\'epoch\', pg_catalog.clock_timestamp()) * 1000)::text AS now',
+      "SELECT (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000)::text AS now",
     );
     const roundTripMs = clock.monotonicMs() - startedMs;
     if (roundTripMs < best.roundTripMs) best = { roundTripMs, offsetMs: Number(now) - (sentMs + roundTripMs / 2) };

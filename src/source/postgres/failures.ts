@@ -1,6 +1,6 @@
-import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import type { ErrorCode } from '../../foundation/errors.ts';
-import { labelOf, type Location } from './location.ts';
+import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { type Location, labelOf } from './location.ts';
 
 /** Which end of a backup or restore a server is at: it decides what its failures are called. */
 export type Side = 'source' | 'target';
@@ -10,7 +10,8 @@ const REFUSED = /^(28|3D000|42501|53300|0A000)/;
 /** SQLSTATEs of a server that starts, stops, or has just crashed. */
 const NOT_SERVING = /^57P0[1-5]$/;
 const CONNECTION_LOST = /^08/;
-const LOST_MESSAGE = /connection (terminated|ended|closed|error)|not queryable|server closed the connection|socket hang up/i;
+const LOST_MESSAGE =
+  /connection (terminated|ended|closed|error)|not queryable|server closed the connection|socket hang up/i;
 
 /** An error of pg's, said as what it means for a connection that was to be made. */
 export function connectFailure(error: unknown, location: Location, side: Side): HoldfastError {
@@ -19,19 +20,27 @@ export function connectFailure(error: unknown, location: Location, side: Side): 
   const where = labelOf(location);
   const context = { database: where, user: location.user, sqlState: state, reason: reasonOf(error) };
   if (state !== undefined && REFUSED.test(state)) {
-    return new HoldfastError(side === 'source' ? 'source-refused' : 'target-failed', `the server refused the login to ${where}`, {
-      hint: refusalHint(state),
-      retryable: state === '53300',
-      context,
-      cause: error,
-    });
+    return new HoldfastError(
+      side === 'source' ? 'source-refused' : 'target-failed',
+      `the server refused the login to ${where}`,
+      {
+        hint: refusalHint(state),
+        retryable: state === '53300',
+        context,
+        cause: error,
+      },
+    );
   }
   if (isTlsProblem(error)) {
-    return new HoldfastError(side === 'source' ? 'source-refused' : 'target-failed', `no secure connection to ${where}`, {
-      hint: 'Compare the URL\'s sslmode and sslrootcert with what the server offers.',
-      context,
-      cause: error,
-    });
+    return new HoldfastError(
+      side === 'source' ? 'source-refused' : 'target-failed',
+      `no secure connection to ${where}`,
+      {
+        hint: "Compare the URL's sslmode and sslrootcert with what the server offers.",
+        context,
+        cause: error,
+      },
+    );
   }
   return new HoldfastError(side === 'source' ? 'source-unreachable' : 'target-failed', `no connection to ${where}`, {
     hint: 'See whether the server runs, and whether its host name, port and the network between are right.',
@@ -52,7 +61,7 @@ export function workFailure(error: unknown, location: Location, side: Side, doin
   const context = { database: where, sqlState: state, reason: reasonOf(error) };
   if (isConnectionLoss(error)) {
     return new HoldfastError(side === 'source' ? 'source-lost' : 'target-failed', `lost the server of ${where}`, {
-      hint: 'See in the server\'s log why it ended the connection, and run this again.',
+      hint: "See in the server's log why it ended the connection, and run this again.",
       retryable: true,
       context: { ...context, doing },
       cause: error,

@@ -188,7 +188,8 @@ async function readExactly(file: FileHandle, offset: number, length: number): Pr
   const buffer = Buffer.allocUnsafeSlow(length);
   for (let done = 0; done < length; ) {
     const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
-    if (bytesRead === 0) throw new HoldfastError('repository-damaged', `an object ends at byte ${offset + done}, before its expected end`);
+    if (bytesRead === 0)
+      throw new HoldfastError('repository-damaged', `an object ends at byte ${offset + done}, before its expected end`);
     done += bytesRead;
   }
   return buffer;

@@ -21,7 +21,10 @@ export class MemoryStore implements ObjectStore {
     if (object === undefined) throw new HoldfastError('object-missing', `${key} is not in memory`);
     const { offset, length } = range ?? { offset: 0, length: object.bytes.byteLength };
     if (offset + length > object.bytes.byteLength) {
-      throw new HoldfastError('repository-damaged', `an object ends at byte ${object.bytes.byteLength}, before its expected end`);
+      throw new HoldfastError(
+        'repository-damaged',
+        `an object ends at byte ${object.bytes.byteLength}, before its expected end`,
+      );
     }
     return object.bytes.slice(offset, offset + length);
   }

@@ -1,0 +1,45 @@
+import type { ExitCode } from '../foundation/errors.ts';
+import type { Environment, Workspace } from '../operations/index.ts';
+import type { LoadedPlan } from '../plan/index.ts';
+
+/** One command of the command line: what its help says, and what it does. */
+export interface CommandDefinition {
+  /** One word, or two (`plan check`). */
+  name: string;
+  /** In commander's notation: `[source...]`. */
+  arguments?: string;
+  /** One line, beginning with a verb, lower case. */
+  summary: string;
+  /** More of it, for the command's own help. */
+  description?: string;
+  options?: { flags: string; description: string; choices?: string[] }[];
+  examples: { command: string; does: string }[];
+  /** The exit codes that it can end with, beside those that every command has. */
+  exits: ExitCode[];
+  /** Whether it changes a repository. */
+  writes: boolean;
+  run(invocation: Invocation): Promise<Outcome>;
+}
+
+/** What a command gets. */
+export interface Invocation {
+  /** Arguments in order; a variadic one is a list. */
+  arguments: readonly (string | string[] | undefined)[];
+  options: Readonly<Record<string, string | boolean | undefined>>;
+  environment: Environment;
+  /** The working directory. */
+  directory: string;
+  /** @throws plan-not-found, plan-invalid */
+  loadPlan(): Promise<LoadedPlan>;
+  /** The plan at work. Its warnings are for `plan check` to tell. @throws as `loadPlan` */
+  workspace(): Promise<Workspace>;
+}
+
+/** What a command ends with. Just one of the two forms is printed. */
+export interface Outcome {
+  exit: ExitCode;
+  /** The one document of `--json`. */
+  json: unknown;
+  /** For people; without a newline at its end. */
+  text: string;
+}

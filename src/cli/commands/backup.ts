@@ -1,0 +1,52 @@
+import { EXIT } from '../../foundation/errors.ts';
+import { formatDuration, formatSize } from '../../foundation/units.ts';
+import type { SourceOutcome } from '../../operations/index.ts';
+import type { CommandDefinition } from '../command.ts';
+import { LOCKING_EXITS } from '../exit-codes.ts';
+import { bad, counted, doubtful, good, shortId } from '../text.ts';
+
+export const backup: CommandDefinition = {
+  name: 'backup',
+  arguments: '[source...]',
+  summary: 'back up sources now',
+  description:
+    'Backs up the sources of these names, or all, side by side. One that fails does not stop the others. What cannot be read in a source is named, the rest of it is kept, and the backup is partial.',
+  examples: [
+    { command: 'holdfast backup', does: 'back up everything' },
+    { command: 'holdfast backup omni-db uploads', does: 'back up these two' },
+  ],
+  exits: [...LOCKING_EXITS, EXIT.partial],
+  writes: true,
+  async run({ arguments: [names], workspace }) {
+    const operations = await import('../../operations/index.ts');
+    const outcomes = await operations.backup(await workspace(), (names ?? []) as string[]);
+    const json = {
+      sources: outcomes.map(({ ...outcome }) =>
+        'problems' in outcome ? { ...outcome, problems: outcome.problems.map(shownProblem) } : outcome,
+      ),
+    };
+    return { exit: operations.backupExit(outcomes), json, text: outcomes.map(describe).join('\n') };
+  },
+};
+
+function shownProblem({ item, error }: { item: string; error: { code: string; message: string } }): unknown {
+  return { item, code: error.code, message: error.message };
+}
+
+/** As many problems are listed; the manifest has all. */
+const LISTED_PROBLEMS = 20;
+
+function describe(outcome: SourceOutcome): string {
+  if (outcome.outcome === 'failed') {
+    const { error } = outcome;
+    const said =
+      typeof error.context['said'] === 'string' ? `\n  ${error.context['said'].replaceAll('\n', '\n  ')}` : '';
+    return `${bad('failed')}   ${outcome.source}: ${error.message}${said}${error.hint === undefined ? '' : `\n  ${error.hint}`}`;
+  }
+  const { source, snapshot, bytesProcessed, bytesStored, durationMs, problems } = outcome;
+  const figures = `${formatSize(bytesProcessed)} in ${formatDuration(durationMs)}, ${formatSize(bytesStored)} new in the repository`;
+  const line = `${outcome.outcome === 'complete' ? good('complete') : doubtful('partial ')} ${source}: snapshot ${shortId(snapshot)}, ${figures}`;
+  const listed = problems.slice(0, LISTED_PROBLEMS).map(({ item, error }) => `  ${item}: ${error.message}`);
+  if (problems.length > listed.length) listed.push(`  and ${counted(problems.length - listed.length, 'more problem')}`);
+  return [line, ...listed].join('\n');
+}

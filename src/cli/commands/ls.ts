@@ -1,0 +1,42 @@
+import { EXIT } from '../../foundation/errors.ts';
+import { formatSize } from '../../foundation/units.ts';
+import type { ListedEntry } from '../../operations/index.ts';
+import type { CommandDefinition } from '../command.ts';
+import { REPOSITORY_EXITS } from '../exit-codes.ts';
+import { shownTime, table } from '../text.ts';
+
+export const ls: CommandDefinition = {
+  name: 'ls',
+  arguments: '<snapshot> [path]',
+  summary: 'list what a snapshot holds',
+  description:
+    'Lists what a snapshot holds, from a path in it on. The id may be shortened; `latest` is the newest of all.',
+  examples: [
+    { command: 'holdfast ls 3fa85f64', does: 'everything in it' },
+    { command: 'holdfast ls latest /srv/uploads', does: 'one directory of the newest snapshot' },
+  ],
+  exits: REPOSITORY_EXITS,
+  writes: false,
+  async run({ arguments: [snapshot, path], workspace }) {
+    const { listEntries } = await import('../../operations/index.ts');
+    const entries: ListedEntry[] = [];
+    for await (const entry of listEntries(await workspace(), snapshot as string, (path as string | undefined) ?? '/'))
+      entries.push(entry);
+    const rows = entries.map(({ path: shown, node }) => [
+      node.type,
+      node.type === 'file' ? formatSize(Number(node.size ?? 0)) : '',
+      node.mtime === undefined ? '' : shownTime(node.mtime),
+      shown,
+    ]);
+    const json = {
+      entries: entries.map(({ path: shown, node }) => ({
+        path: shown,
+        type: node.type,
+        size: node.size ?? 0,
+        mode: node.mode ?? 0,
+        mtime: node.mtime,
+      })),
+    };
+    return { exit: EXIT.done, json, text: table([['type', 'size', 'changed', 'path'], ...rows], { right: [1] }) };
+  },
+};

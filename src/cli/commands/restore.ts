@@ -1,0 +1,76 @@
+import { EXIT, HoldfastError } from '../../foundation/errors.ts';
+import { formatDuration, formatSize } from '../../foundation/units.ts';
+import type { RestoreResult } from '../../operations/index.ts';
+import type { CommandDefinition } from '../command.ts';
+import { LOCKING_EXITS } from '../exit-codes.ts';
+import { doubtful, good, shortId, shownTime } from '../text.ts';
+
+export const restore: CommandDefinition = {
+  name: 'restore',
+  arguments: '[source]',
+  summary: 'bring a source, or any snapshot, back to a new place',
+  description:
+    'Brings a recovery point of a source back: files to a directory, a database to a database URL or as files to a directory. The target must be empty or not exist; nothing else is written to. Without a source, --snapshot takes any snapshot, whoever wrote it, to a directory.',
+  options: [
+    {
+      flags: '--to <target>',
+      description: 'a directory, or a database URL (without a password in it: use PGPASSWORD or ~/.pgpass)',
+    },
+    {
+      flags: '--at <time>',
+      description: 'the newest recovery point not after this time: 2026-01-31T14:03:06Z, `2h ago`, or `latest`',
+    },
+    { flags: '--snapshot <id>', description: 'this snapshot' },
+    { flags: '--repository <name>', description: 'read from this repository' },
+  ],
+  examples: [
+    {
+      command: 'holdfast restore uploads --to /srv/uploads-restored',
+      does: 'the newest recovery point of a directory',
+    },
+    {
+      command: 'holdfast restore omni-db --to postgres://localhost/omni_restored --at "2h ago"',
+      does: 'a database as it was two hours ago',
+    },
+    { command: 'holdfast restore --snapshot 3fa85f64 --to ./look', does: 'any snapshot, as stock restic would' },
+  ],
+  exits: [...LOCKING_EXITS, EXIT.partial],
+  writes: true,
+  async run({ arguments: [source], options, workspace }) {
+    const given = (name: string): string | undefined => options[name] as string | undefined;
+    const to = given('to');
+    if (to === undefined) {
+      throw new HoldfastError('bad-usage', 'restore needs a target', {
+        hint: 'Add `--to` with a directory or a database URL.',
+      });
+    }
+    if (source === undefined && given('snapshot') === undefined) {
+      throw new HoldfastError('bad-usage', 'restore needs a source or a snapshot', {
+        hint: 'Name a source of the plan, or add `--snapshot` with an id.',
+      });
+    }
+    const operations = await import('../../operations/index.ts');
+    const optional = (name: 'at' | 'snapshot' | 'repository'): object =>
+      given(name) === undefined ? {} : { [name]: given(name) };
+    const request = {
+      to,
+      ...(source !== undefined && { source: source as string }),
+      ...optional('at'),
+      ...optional('snapshot'),
+      ...optional('repository'),
+    };
+    const result = await operations.restore(await workspace(), request);
+    return { exit: result.outcome === 'complete' ? EXIT.done : EXIT.partial, json: result, text: describe(result) };
+  },
+};
+
+function describe(result: RestoreResult): string {
+  const { snapshot, time, target, bytes, items, durationMs } = result;
+  const state = result.outcome === 'complete' ? good('restored') : doubtful('restored in part');
+  return [
+    `${state} ${result.source ?? 'snapshot'} of ${shownTime(time)} (snapshot ${shortId(snapshot)}) to ${target}`,
+    `  ${items.toLocaleString('en')} items, ${formatSize(bytes)} in ${formatDuration(durationMs)}`,
+    ...result.notes.map((note) => `  ${note}`),
+    ...result.problems.map(({ path, message }) => `  ${path}: ${message}`),
+  ].join('\n');
+}

@@ -1,0 +1,41 @@
+import { EXIT } from '../../foundation/errors.ts';
+import { formatSize } from '../../foundation/units.ts';
+import type { CommandDefinition } from '../command.ts';
+import { REPOSITORY_EXITS } from '../exit-codes.ts';
+import { shortId, shownTime, table } from '../text.ts';
+
+export const snapshots: CommandDefinition = {
+  name: 'snapshots',
+  arguments: '[source]',
+  summary: 'list the snapshots',
+  description:
+    'Lists the snapshots of a source, or all that the repositories of the plan hold, whoever wrote them, oldest first.',
+  options: [{ flags: '--repository <name>', description: 'look into this repository' }],
+  examples: [
+    { command: 'holdfast snapshots', does: 'everything there is' },
+    { command: 'holdfast snapshots omni-db --json', does: 'those of one source, for a program' },
+  ],
+  exits: REPOSITORY_EXITS,
+  writes: false,
+  async run({ arguments: [source], options, workspace }) {
+    const { listAll } = await import('../../operations/index.ts');
+    const listed = await listAll(
+      await workspace(),
+      source as string | undefined,
+      options['repository'] as string | undefined,
+    );
+    const rows = listed.map((snapshot) => [
+      shortId(snapshot.id),
+      shownTime(snapshot.time),
+      snapshot.hostname,
+      snapshot.tags?.join(' ') ?? '',
+      snapshot.summary === undefined ? '' : formatSize(snapshot.summary.total_bytes_processed),
+      snapshot.paths.join(' '),
+    ]);
+    const text =
+      rows.length === 0
+        ? 'There is no snapshot yet. Take one with `holdfast backup`.'
+        : table([['id', 'time', 'host', 'tags', 'size', 'paths'], ...rows], { right: [4] });
+    return { exit: EXIT.done, json: { snapshots: listed }, text };
+  },
+};

@@ -1,0 +1,64 @@
+import { EXIT } from '../../foundation/errors.ts';
+import { formatDuration } from '../../foundation/units.ts';
+import type { SourceStatus } from '../../operations/index.ts';
+import type { CommandDefinition } from '../command.ts';
+import { REPOSITORY_EXITS } from '../exit-codes.ts';
+import { bad, doubtful, faint, good, shownTime, table } from '../text.ts';
+
+export const status: CommandDefinition = {
+  name: 'status',
+  summary: 'show every source: last backup, last proof, objectives and actuals',
+  description:
+    'Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point and, beside it, from the newest proven one; RTO as the last proof measured it.',
+  examples: [{ command: 'holdfast status', does: 'is everything all right?' }],
+  exits: [...REPOSITORY_EXITS, EXIT.missed],
+  writes: false,
+  async run({ workspace }) {
+    const operations = await import('../../operations/index.ts');
+    const sources = await operations.status(await workspace());
+    const exit = sources.every(({ missed }) => missed.length === 0) ? EXIT.done : EXIT.missed;
+    const heading = [
+      'source',
+      'snapshots',
+      'last backup',
+      'proof',
+      'last proven',
+      'RPO now',
+      'proven',
+      'promised',
+      'RTO measured',
+      'promised',
+    ];
+    const failures = sources.flatMap(({ source, failure }) =>
+      failure === undefined
+        ? []
+        : [`${bad('failed')} ${source}: the backup of ${shownTime(failure.time)} failed: ${failure.message}`],
+    );
+    return { exit, json: { sources }, text: [table([heading, ...sources.map(row)]), ...failures].join('\n') };
+  },
+};
+
+function row({ source, snapshots, last, proven, objectives, actual, missed }: SourceStatus): string[] {
+  const measured = (value: number | undefined, isMissed: boolean): string =>
+    value === undefined ? (isMissed ? bad('none') : faint('-')) : (isMissed ? bad : good)(formatDuration(value));
+  const promised = (value: number | undefined): string => (value === undefined ? faint('-') : formatDuration(value));
+  return [
+    source,
+    String(snapshots),
+    last === undefined
+      ? bad('never')
+      : `${shownTime(last.time)}${last.outcome === 'partial' ? doubtful(' partial') : ''}`,
+    last === undefined ? faint('-') : paintProof(last.proof),
+    proven === undefined ? doubtful('never') : shownTime(proven.time),
+    measured(actual.rpoMs, missed.includes('rpo')),
+    measured(actual.provenRpoMs, missed.includes('proof')),
+    promised(objectives.rpoMs),
+    measured(actual.rtoMs, missed.includes('rto')),
+    promised(objectives.rtoMs),
+  ];
+}
+
+function paintProof(proof: NonNullable<SourceStatus['last']>['proof']): string {
+  if (proof === 'proven') return good(proof);
+  return proof === 'failed' || proof === 'not-provable' ? bad(proof) : doubtful(proof);
+}

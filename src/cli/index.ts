@@ -1,0 +1,2 @@
+export { COMMANDS } from './registry.ts';
+export { type CommandLine, runCommandLine } from './run.ts';

@@ -1,0 +1,131 @@
+import { systemClock } from '../foundation/clock.ts';
+import type { Progress } from '../foundation/progress.ts';
+import { formatDuration, formatSize, formatThroughput } from '../foundation/units.ts';
+
+/** Work that is over sooner is not worth showing. */
+const SHOW_AFTER_MS = 2000;
+const REDRAW_EVERY_MS = 200;
+/** Where the output is no terminal, a plain line now and then. */
+const PLAIN_LINE_EVERY_MS = 10_000;
+
+interface Task {
+  label: string;
+  phase: string;
+  startedMs: number;
+  phaseStartedMs: number;
+  totalBytes: number | undefined;
+  totalItems: number | undefined;
+  bytes: number;
+  items: number;
+  /** When a plain line was last printed for it. */
+  printedMs: number;
+}
+
+/** Draws what is going on: one line per task that redraws itself on a terminal, plain lines elsewhere. */
+export class ProgressDisplay {
+  readonly #stream: NodeJS.WriteStream;
+  readonly #mode: 'terminal' | 'plain' | 'off';
+  readonly #tasks = new Map<string, Task>();
+  #timer: NodeJS.Timeout | undefined;
+  #drawnLines = 0;
+
+  constructor(stream: NodeJS.WriteStream, enabled: boolean) {
+    this.#stream = stream;
+    this.#mode = !enabled ? 'off' : stream.isTTY ? 'terminal' : 'plain';
+  }
+
+  task(label: string): Progress {
+    return {
+      phase: (name, total) => this.#phase(label, name, total),
+      advance: ({ bytes = 0, items = 0 }) => {
+        const task = this.#tasks.get(label);
+        if (task === undefined) return;
+        task.bytes += bytes;
+        task.items += items;
+      },
+      note: (message) => this.print(`${label}: ${message}`),
+    };
+  }
+
+  /** Prints a line above what is drawn. */
+  print(line: string): void {
+    this.#erase();
+    this.#stream.write(`${line}\n`);
+    this.#draw();
+  }
+
+  /** Ends the drawing and leaves nothing of it. */
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#erase();
+    this.#tasks.clear();
+  }
+
+  #phase(label: string, phase: string, total: { bytes?: number; items?: number } | undefined): void {
+    const now = systemClock.monotonicMs();
+    const startedMs = this.#tasks.get(label)?.startedMs ?? now;
+    const counters = { bytes: 0, items: 0, totalBytes: total?.bytes, totalItems: total?.items };
+    this.#tasks.set(label, { label, phase, startedMs, phaseStartedMs: now, printedMs: now, ...counters });
+    if (this.#timer !== undefined || this.#mode === 'off') return;
+    this.#timer = setInterval(() => (this.#mode === 'terminal' ? this.#redraw() : this.#printPlain()), REDRAW_EVERY_MS);
+    this.#timer.unref();
+  }
+
+  #redraw(): void {
+    this.#erase();
+    this.#draw();
+  }
+
+  #erase(): void {
+    if (this.#drawnLines > 0) this.#stream.write(`\u001b[${this.#drawnLines}A\u001b[0J`);
+    this.#drawnLines = 0;
+  }
+
+  #draw(): void {
+    if (this.#mode !== 'terminal') return;
+    const now = systemClock.monotonicMs();
+    const shown = [...this.#tasks.values()].filter(({ startedMs }) => now - startedMs >= SHOW_AFTER_MS);
+    for (const task of shown) this.#stream.write(`${describe(task, now).slice(0, (this.#stream.columns ?? 80) - 1)}\n`);
+    this.#drawnLines = shown.length;
+  }
+
+  #printPlain(): void {
+    const now = systemClock.monotonicMs();
+    for (const task of this.#tasks.values()) {
+      const isFirst = task.printedMs === task.phaseStartedMs;
+      if (now - task.printedMs < (isFirst ? SHOW_AFTER_MS : PLAIN_LINE_EVERY_MS)) continue;
+      task.printedMs = now;
+      this.#stream.write(`${describe(task, now)}\n`);
+    }
+  }
+}
+
+/** `uploads: reading files  45%  1.2 GiB of 2.7 GiB  312 MiB/s  5 s left` */
+function describe(task: Task, now: number): string {
+  const elapsedMs = now - task.phaseStartedMs;
+  const parts = [`${task.label}: ${task.phase}`];
+  const fraction = doneFraction(task);
+  if (fraction !== undefined) parts.push(`${Math.floor(fraction * 100)}%`);
+  if (task.bytes > 0) {
+    parts.push(
+      task.totalBytes === undefined
+        ? formatSize(task.bytes)
+        : `${formatSize(task.bytes)} of ${formatSize(task.totalBytes)}`,
+    );
+    parts.push(formatThroughput(task.bytes, elapsedMs));
+  } else if (task.items > 0) {
+    parts.push(task.totalItems === undefined ? `${task.items}` : `${task.items} of ${task.totalItems}`);
+  }
+  parts.push(
+    fraction !== undefined && fraction > 0.01 && fraction < 1
+      ? `${formatDuration((elapsedMs / fraction) * (1 - fraction))} left`
+      : `${formatDuration(elapsedMs)} so far`,
+  );
+  return parts.join('  ');
+}
+
+/** A total may be a guess: what is more than all of it says nothing. */
+function doneFraction({ bytes, items, totalBytes, totalItems }: Task): number | undefined {
+  const fraction = totalBytes ? bytes / totalBytes : totalItems ? items / totalItems : undefined;
+  return fraction === undefined || fraction > 1 ? undefined : fraction;
+}

@@ -1,0 +1,219 @@
+import { Command, CommanderError, Option } from 'commander';
+import { systemClock } from '../foundation/clock.ts';
+import { EXIT, type ExitCode, HoldfastError, isHoldfastError } from '../foundation/errors.ts';
+import type { Adapters, Environment } from '../operations/index.ts';
+import type { LoadedPlan } from '../plan/index.ts';
+import type { CommandDefinition, Invocation } from './command.ts';
+import { errorJson, errorText } from './errors.ts';
+import { COMMON_EXITS, EXIT_MEANINGS } from './exit-codes.ts';
+import { ProgressDisplay } from './progress.ts';
+import { COMMANDS, GROUPS } from './registry.ts';
+
+/** What the command line is given by the composition root. */
+export interface CommandLine {
+  adapters: Adapters;
+  version: string;
+  /** Without the program and the script. */
+  arguments: readonly string[];
+}
+
+interface GlobalOptions {
+  plan?: string;
+  json?: boolean;
+  progress?: boolean;
+}
+
+/** Runs one command. Resolves to the exit code, once everything is printed. */
+export async function runCommandLine(line: CommandLine): Promise<ExitCode> {
+  const json = line.arguments.includes('--json');
+  const interruption = listenForInterruption();
+  let exit: ExitCode = EXIT.done;
+  const program = buildProgram(line, async (definition, values) => {
+    exit = await runCommand(line, definition, { ...values, signal: interruption.signal });
+  });
+  try {
+    await program.parseAsync(line.arguments as string[], { from: 'user' });
+    return exit;
+  } catch (error) {
+    if (error instanceof CommanderError) return commanderExit(error, json);
+    return report(error, { json, signal: interruption.signal });
+  } finally {
+    interruption.stop();
+  }
+}
+
+type RunValues = { arguments: Invocation['arguments']; options: Invocation['options'] & GlobalOptions };
+
+function buildProgram(
+  line: CommandLine,
+  run: (definition: CommandDefinition, values: RunValues) => Promise<void>,
+): Command {
+  const program = new Command('holdfast')
+    .description(
+      'Disaster recovery that runs: backs up what the plan names, proves that it comes back, and recovers it.',
+    )
+    .version(line.version)
+    .option('--plan <file>', 'the plan; else holdfast.yaml here or in a parent directory, or HOLDFAST_PLAN')
+    .option('--json', 'print one JSON document to standard output')
+    .option('--no-progress', 'show no progress')
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .showSuggestionAfterError(true)
+    .addHelpText(
+      'after',
+      `\nStart with:\n  holdfast demo         the whole story, in about a minute\n  holdfast plan check   is my plan right?\n`,
+    );
+  const groups = new Map<string, Command>();
+  for (const definition of COMMANDS) {
+    const [first = '', second] = definition.name.split(' ');
+    let parent = program;
+    if (second !== undefined) {
+      parent =
+        groups.get(first) ??
+        program
+          .command(first)
+          .description(GROUPS[first] ?? '')
+          .exitOverride();
+      groups.set(first, parent);
+    }
+    addCommand(parent, definition, second ?? first, run);
+  }
+  return program;
+}
+
+function addCommand(
+  parent: Command,
+  definition: CommandDefinition,
+  name: string,
+  run: (definition: CommandDefinition, values: RunValues) => Promise<void>,
+): void {
+  const command = parent.command(`${name} ${definition.arguments ?? ''}`.trim()).summary(definition.summary);
+  command.description(
+    definition.description ?? `${definition.summary[0]!.toUpperCase()}${definition.summary.slice(1)}.`,
+  );
+  command.exitOverride().configureOutput({ outputError: () => {} });
+  for (const { flags, description, choices } of definition.options ?? []) {
+    const option = new Option(flags, description);
+    command.addOption(choices === undefined ? option : option.choices(choices));
+  }
+  command.addHelpText('after', () => helpTail(definition));
+  command.action(async (...values: unknown[]) => {
+    const self = values.at(-1) as Command;
+    await run(definition, {
+      arguments: values.slice(0, -2) as Invocation['arguments'],
+      options: self.optsWithGlobals(),
+    });
+  });
+}
+
+function helpTail({ examples, exits }: CommandDefinition): string {
+  const shown = examples.map(({ command, does }) => `  ${command}\n      ${does}`).join('\n');
+  const codes = [...new Set([...COMMON_EXITS, ...exits])].sort((a, b) => a - b);
+  const meanings = codes.map((code) => `  ${String(code).padStart(3)}  ${EXIT_MEANINGS[code]}`).join('\n');
+  return `\nExamples:\n${shown}\n\nExit codes:\n${meanings}\n`;
+}
+
+async function runCommand(
+  line: CommandLine,
+  definition: CommandDefinition,
+  values: RunValues & { signal: AbortSignal },
+): Promise<ExitCode> {
+  const { options, signal } = values;
+  const json = options.json === true;
+  const display = new ProgressDisplay(process.stderr, options.progress !== false);
+  const environment: Environment = {
+    clock: systemClock,
+    variables: process.env,
+    version: line.version,
+    signal,
+    progress: (label) => display.task(label),
+    adapters: line.adapters,
+  };
+  try {
+    const outcome = await definition.run({
+      ...values,
+      environment,
+      directory: process.cwd(),
+      ...planLoaders(options, environment),
+    });
+    display.stop();
+    await print(json ? JSON.stringify(outcome.json, jsonValue, 2) : outcome.text);
+    return outcome.exit;
+  } catch (error) {
+    display.stop();
+    return report(error, { json, signal });
+  }
+}
+
+function planLoaders({ plan }: GlobalOptions, environment: Environment): Pick<Invocation, 'loadPlan' | 'workspace'> {
+  const loadPlan = async (): Promise<LoadedPlan> => {
+    const planLayer = await import('../plan/index.ts');
+    return planLayer.loadPlan({
+      ...(plan !== undefined && { path: plan }),
+      cwd: process.cwd(),
+      env: environment.variables,
+    });
+  };
+  const workspace: Invocation['workspace'] = async () => {
+    const [loaded, { Workspace }] = await Promise.all([loadPlan(), import('../operations/index.ts')]);
+    return new Workspace(loaded, environment);
+  };
+  return { loadPlan, workspace };
+}
+
+/** Errors in an outcome are shown as any other; a bigint as a number. */
+function jsonValue(_key: string, value: unknown): unknown {
+  if (value instanceof HoldfastError) return errorJson(value);
+  return typeof value === 'bigint' ? Number(value) : value;
+}
+
+async function report(thrown: unknown, { json, signal }: { json: boolean; signal: AbortSignal }): Promise<ExitCode> {
+  const error = await reportableError(thrown, signal);
+  process.stderr.write(`${errorText(error, Boolean(process.env['HOLDFAST_DEBUG']))}\n`);
+  if (json) await print(JSON.stringify({ error: errorJson(error) }, undefined, 2));
+  return error.exitCode;
+}
+
+async function reportableError(thrown: unknown, signal: AbortSignal): Promise<HoldfastError> {
+  if (isHoldfastError(thrown) && !signal.aborted) return thrown;
+  const { reportable } = await import('../operations/index.ts');
+  return reportable(thrown, signal);
+}
+
+async function commanderExit(error: CommanderError, json: boolean): Promise<ExitCode> {
+  if (error.exitCode === 0) return EXIT.done;
+  // Commander shows the help of a bare `holdfast` as an error of its own.
+  if (error.code === 'commander.help') return EXIT.usage;
+  const message = error.message.replace(/^error: /, '').replace(/\.$/, '');
+  const hint = 'See `holdfast --help`, or `holdfast COMMAND --help`.';
+  return report(new HoldfastError('bad-usage', message, { hint }), { json, signal: new AbortController().signal });
+}
+
+/** Resolves once the text is with the reader, so that the process may end. */
+function print(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text === '' ? '' : `${text}\n`, (error) => {
+      // Whoever reads may stop reading (`holdfast ls … | head`): that is no failure.
+      if (error && (error as NodeJS.ErrnoException).code !== 'EPIPE') reject(error);
+      else resolve();
+    });
+  });
+}
+
+/** The first signal ends the work in good order; the second ends the process. */
+function listenForInterruption(): { signal: AbortSignal; stop: () => void } {
+  const controller = new AbortController();
+  const interrupt = (): void => {
+    if (controller.signal.aborted) process.exit(EXIT.interrupted);
+    process.stderr.write('\nholdfast: ending in good order; once more to end at once\n');
+    controller.abort(new HoldfastError('interrupted', 'interrupted'));
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, interrupt);
+  return {
+    signal: controller.signal,
+    stop: () => {
+      for (const signal of signals) process.off(signal, interrupt);
+    },
+  };
+}

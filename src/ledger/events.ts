@@ -1,0 +1,85 @@
+/**
+ * What the ledger records. Every event has a version of its own shape in `version`; kinds that this program does not know
+ * are kept and passed over.
+ */
+
+export interface EventBodies {
+  'repository.created': { repository: string; store: string };
+  'backup.finished': BackupFinished;
+  'backup.failed': { source: string; code: string; message: string; durationMs: number };
+  'proof.recorded': ProofRecorded;
+  'restore.finished': {
+    source?: string;
+    snapshot: string;
+    target: string;
+    bytes: number;
+    durationMs: number;
+    outcome: 'complete' | 'partial';
+  };
+  'restore.failed': {
+    source?: string;
+    snapshot: string;
+    target: string;
+    code: string;
+    message: string;
+    durationMs: number;
+  };
+  'check.finished': { repository: string; readData: boolean; clean: boolean; errors: number; durationMs: number };
+}
+
+export interface BackupFinished {
+  source: string;
+  snapshot: string;
+  tree: string;
+  outcome: 'complete' | 'partial';
+  /** RFC 3339: the moment the data is of. */
+  time: string;
+  durationMs: number;
+  bytesProcessed: number;
+  bytesAdded: number;
+  problems: number;
+  clockOffsetMs?: number;
+}
+
+/**
+ * What is known of a recovery point. It is keyed by the snapshot's tree and the validator's version, so that other tags on
+ * a snapshot, or a copy of it, do not lose the proof.
+ */
+export interface ProofRecorded {
+  source: string;
+  snapshot: string;
+  tree: string;
+  validatorVersion: number;
+  state: 'proven' | 'failed' | 'not-provable';
+  /** From the start of the restore until everything was validated: what a recovery would have taken. */
+  durationMs: number;
+  restoreMs: number;
+  validateMs: number;
+  bytes: number;
+  checksPassed: number;
+  /** The checks that did not pass, by name. */
+  checksFailed: string[];
+  /** Why it could not be proven here, if that is so. */
+  reason?: string;
+}
+
+export type EventKind = keyof EventBodies;
+
+/** The part of an event that every kind has. Member names are part of the stored form. */
+export interface EventEnvelope {
+  version: 1;
+  /** A random id of the process that wrote it: no two write one chain. */
+  writer: string;
+  /** 0, 1, 2 … within the writer. */
+  sequence: number;
+  /** SHA-256 (hex) of the writer's event before this one. */
+  previous: string | null;
+  /** Newest events that the writer knew of other writers: SHA-256 (hex) by writer. */
+  heads: Record<string, string>;
+  /** RFC 3339. */
+  time: string;
+  /** Who: user@host. */
+  actor: string;
+}
+
+export type LedgerEvent = { [Kind in EventKind]: EventEnvelope & { kind: Kind; body: EventBodies[Kind] } }[EventKind];

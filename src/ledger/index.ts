@@ -1,0 +1,2 @@
+export type * from './events.ts';
+export { Ledger, type LedgerStorage } from './ledger.ts';

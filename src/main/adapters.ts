@@ -1,0 +1,35 @@
+import { HoldfastError } from '../foundation/errors.ts';
+import type { Adapters } from '../operations/index.ts';
+
+/** Every adapter there is, each loaded when the plan first needs it. */
+export const adapters: Adapters = {
+  async openStore(place) {
+    const { createLocalStore } = await import('../store/local/index.ts');
+    return createLocalStore(place.path);
+  },
+
+  async createSource(source, { version, ...references }) {
+    const { resolveReferences, resolveSecret } = await import('../plan/index.ts');
+    switch (source.type) {
+      case 'files': {
+        const { createFilesSource } = await import('../source/files/index.ts');
+        const { paths, exclude, validate } = await resolveReferences(source, references);
+        const checks = validate.flatMap((check) => (check.kind === 'exec' ? [check] : []));
+        return createFilesSource({ name: source.name, paths, exclude, validate: checks, version });
+      }
+      case 'postgres': {
+        const { createPostgresSource } = await import('../source/postgres/index.ts');
+        const { name, url } = source;
+        const validate = await resolveReferences(source.validate, references);
+        return createPostgresSource({ name, url: () => resolveSecret(url, references), validate, version });
+      }
+      default:
+        throw new HoldfastError('internal', `no adapter for a source of type ${(source as { type: string }).type}`);
+    }
+  },
+
+  async createSandbox({ clock, signal }) {
+    const { createLocalSandbox } = await import('../sandbox/local/index.ts');
+    return createLocalSandbox({ clock, signal });
+  },
+};

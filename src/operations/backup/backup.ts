@@ -1,0 +1,107 @@
+import { EXIT, type ExitCode, type HoldfastError } from '../../foundation/errors.ts';
+import type { Source as PlanSource } from '../../plan/index.ts';
+import {
+  type HeldLock,
+  type IndexedRepository,
+  listSnapshots,
+  loadIndex,
+  lockRepository,
+  type StoredSnapshot,
+} from '../../repository/index.ts';
+import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
+import { type BackupOfSource, backupSource } from './backup-source.ts';
+
+export type SourceOutcome =
+  | ({ outcome: 'complete' | 'partial' } & BackupOfSource)
+  | { outcome: 'failed'; source: string; durationMs: number; error: HoldfastError };
+
+/** How many sources of a repository are captured at the same time: each keeps all processors busy by itself. */
+const SIDE_BY_SIDE = 2;
+
+/** Backs up these sources, or all: side by side, each on its own. One that fails does not stop the others. */
+export async function backup(workspace: Workspace, names: readonly string[]): Promise<SourceOutcome[]> {
+  const sources = workspace.sources(names);
+  const repositories = [...new Set(sources.map(({ repository }) => repository))];
+  const outcomes = await Promise.all(
+    repositories.map((name) =>
+      backupTo(
+        workspace,
+        name,
+        sources.filter(({ repository }) => repository === name),
+      ),
+    ),
+  );
+  const byName = new Map(outcomes.flat().map((outcome) => [outcome.source, outcome]));
+  return sources.map(({ name }) => byName.get(name)!);
+}
+
+/** Everything of one repository under one lock, with one loaded index. */
+async function backupTo(workspace: Workspace, name: string, sources: PlanSource[]): Promise<SourceOutcome[]> {
+  const { clock } = workspace.environment;
+  const startedMs = clock.monotonicMs();
+  let lock: HeldLock | undefined;
+  try {
+    const opened = await workspace.open(name);
+    lock = await lockRepository(opened.repository, { exclusive: false, clock });
+    const shared = {
+      opened,
+      lock,
+      indexed: await loadIndex(opened.repository),
+      snapshots: await listSnapshots(opened.repository),
+    };
+    return await sideBySide(sources, (source) => backupOne(workspace, source, shared));
+  } catch (error) {
+    const reported = reportable(error, workspace.environment.signal);
+    const durationMs = clock.monotonicMs() - startedMs;
+    return sources.map(({ name: source }) => ({ outcome: 'failed', source, durationMs, error: reported }));
+  } finally {
+    await lock?.release();
+  }
+}
+
+interface Shared {
+  opened: OpenedRepository;
+  lock: HeldLock;
+  indexed: IndexedRepository;
+  snapshots: StoredSnapshot[];
+}
+
+async function backupOne(workspace: Workspace, source: PlanSource, shared: Shared): Promise<SourceOutcome> {
+  const { clock, signal } = workspace.environment;
+  const startedMs = clock.monotonicMs();
+  try {
+    const done = await backupSource(workspace, source, shared);
+    return { outcome: done.problems.length === 0 ? 'complete' : 'partial', ...done };
+  } catch (error) {
+    const reported = reportable(error, signal);
+    const durationMs = clock.monotonicMs() - startedMs;
+    await shared.opened.ledger.append('backup.failed', {
+      source: source.name,
+      code: reported.code,
+      message: reported.message,
+      durationMs,
+    });
+    return { outcome: 'failed', source: source.name, durationMs, error: reported };
+  }
+}
+
+async function sideBySide<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = new Array(items.length);
+  let next = 0;
+  const run = async (): Promise<void> => {
+    for (let at = next++; at < items.length; at = next++) results[at] = await work(items[at]!);
+  };
+  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, run));
+  return results;
+}
+
+/** What a backup of several sources ends with: a failure outweighs a partial one, and that a complete one. */
+export function backupExit(outcomes: readonly SourceOutcome[]): ExitCode {
+  const failed = outcomes.filter((outcome) => outcome.outcome === 'failed');
+  const exits = new Set(failed.map(({ error }) => error.exitCode));
+  // When everything failed of one cause (a wrong password, say), that cause has its own exit code.
+  if (failed.length === outcomes.length && exits.size === 1) return [...exits][0]!;
+  if (exits.has(EXIT.interrupted)) return EXIT.interrupted;
+  if (failed.length > 0) return EXIT.failed;
+  return outcomes.some(({ outcome }) => outcome === 'partial') ? EXIT.partial : EXIT.done;
+}

@@ -1,0 +1,36 @@
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import { createRepository } from '../../repository/index.ts';
+import type { Workspace } from '../workspace.ts';
+
+export interface InitResult {
+  repositories: { name: string; store: string; created: boolean; id?: string }[];
+}
+
+/**
+ * Creates the repositories that the plan names and that are not there.
+ * @throws repository-exists when there was none to create
+ */
+export async function initRepositories(workspace: Workspace): Promise<InitResult> {
+  const result: InitResult = { repositories: [] };
+  for (const name of workspace.plan.repositories.keys())
+    result.repositories.push(await initRepository(workspace, name));
+  if (result.repositories.some(({ created }) => created)) return result;
+  const places = result.repositories.map(({ store }) => store).join(', ');
+  throw new HoldfastError('repository-exists', `nothing to create: there is a repository at ${places} already`, {
+    hint: 'Nothing was changed. Use it as it is, or name another place in the plan.',
+  });
+}
+
+async function initRepository(workspace: Workspace, name: string): Promise<InitResult['repositories'][number]> {
+  const { store, password } = await workspace.storeOf(name);
+  try {
+    const repository = await createRepository(store, await password(), workspace.environment.clock);
+    await workspace
+      .attach(name, repository)
+      .ledger.append('repository.created', { repository: name, store: store.location });
+    return { name, store: store.location, created: true, id: repository.config.id };
+  } catch (error) {
+    if (!isHoldfastError(error, 'repository-exists')) throw error;
+    return { name, store: store.location, created: false };
+  }
+}

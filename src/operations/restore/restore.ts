@@ -1,0 +1,166 @@
+import { resolve } from 'node:path';
+import { HoldfastError } from '../../foundation/errors.ts';
+import type { Target } from '../../foundation/target.ts';
+import type { Source as PlanSource } from '../../plan/index.ts';
+import {
+  findSnapshot,
+  listSnapshots,
+  loadIndex,
+  lockRepository,
+  Reader,
+  type StoredSnapshot,
+} from '../../repository/index.ts';
+import type { Restored } from '../../source/index.ts';
+import { newestSnapshot, parseMoment, snapshotsOf, sourceOf } from '../snapshots-of.ts';
+import { type OpenedRepository, reportable, type Workspace, withScratch } from '../workspace.ts';
+
+export interface RestoreRequest {
+  /** A source of the plan; left out, the snapshot is taken as it is, whoever wrote it. */
+  source?: string;
+  /** An id or the beginning of one. */
+  snapshot?: string;
+  /** A moment: RFC 3339, `2h ago` or `latest`. */
+  at?: string;
+  /** A directory or a database URL, as given. */
+  to: string;
+  /** Where the repository is not the source's own, or there is no source. */
+  repository?: string;
+}
+
+export interface RestoreResult extends Restored {
+  source?: string;
+  snapshot: string;
+  /** RFC 3339: the moment that was restored. */
+  time: string;
+  target: string;
+  durationMs: number;
+  outcome: 'complete' | 'partial';
+}
+
+/** Brings a snapshot back to a place that is empty or new. */
+export async function restore(workspace: Workspace, request: RestoreRequest): Promise<RestoreResult> {
+  const { clock, signal } = workspace.environment;
+  const started = clock.monotonicMs();
+  const planned = request.source === undefined ? undefined : workspace.sources([request.source])[0]!;
+  const opened = await workspace.open(repositoryName(workspace, request, planned));
+  const lock = await lockRepository(opened.repository, { exclusive: false, clock });
+  try {
+    const snapshot = chooseSnapshot(await listSnapshots(opened.repository), workspace, request);
+    const target = targetOf(request.to);
+    const about = { ...(planned && { source: planned.name }), snapshot: snapshot.id, target: labelOf(target) };
+    try {
+      const restored = await restoreSnapshot(workspace, opened, { planned, snapshot, target });
+      const result: RestoreResult = {
+        ...about,
+        ...restored,
+        time: snapshot.time,
+        durationMs: clock.monotonicMs() - started,
+        outcome: restored.problems.length === 0 ? 'complete' : 'partial',
+      };
+      const { bytes, durationMs, outcome } = result;
+      await opened.ledger.append('restore.finished', { ...about, bytes, durationMs, outcome });
+      return result;
+    } catch (error) {
+      const { code, message } = reportable(error, signal);
+      await opened.ledger.append('restore.failed', {
+        ...about,
+        code,
+        message,
+        durationMs: clock.monotonicMs() - started,
+      });
+      throw error;
+    }
+  } finally {
+    await lock.release();
+  }
+}
+
+function repositoryName(workspace: Workspace, { repository }: RestoreRequest, planned: PlanSource | undefined): string {
+  if (repository !== undefined) return repository;
+  if (planned !== undefined) return planned.repository;
+  const names = [...workspace.plan.repositories.keys()];
+  if (names.length === 1) return names[0]!;
+  throw new HoldfastError('bad-usage', 'the plan has several repositories', {
+    hint: `Say which with --repository: ${names.join(', ')}.`,
+  });
+}
+
+/** @throws unknown-snapshot, bad-usage */
+export function chooseSnapshot(
+  snapshots: StoredSnapshot[],
+  workspace: Workspace,
+  { source, snapshot, at }: Pick<RestoreRequest, 'source' | 'snapshot' | 'at'>,
+): StoredSnapshot {
+  if (snapshot !== undefined && at !== undefined) {
+    throw new HoldfastError('bad-usage', '--snapshot and --at exclude each other', { hint: 'Give one of the two.' });
+  }
+  if (snapshot !== undefined && snapshot !== 'latest') {
+    const found = findSnapshot(snapshots, snapshot);
+    if (source !== undefined && sourceOf(found) !== source) {
+      throw new HoldfastError('bad-usage', `snapshot ${found.id.slice(0, 8)} is not of ${source}`, {
+        hint: `List the snapshots of ${source} with \`holdfast snapshots ${source}\`.`,
+      });
+    }
+    return found;
+  }
+  const candidates = source === undefined ? snapshots : snapshotsOf(snapshots, workspace.plan.name, source);
+  return newestSnapshot(
+    candidates,
+    source ?? 'the repository',
+    parseMoment(at ?? 'latest', workspace.environment.clock.nowMs()),
+  );
+}
+
+async function restoreSnapshot(
+  workspace: Workspace,
+  opened: OpenedRepository,
+  { planned, snapshot, target }: { planned: PlanSource | undefined; snapshot: StoredSnapshot; target: Target },
+): Promise<Restored> {
+  const { clock, signal } = workspace.environment;
+  const progress = workspace.environment.progress(planned?.name ?? snapshot.id.slice(0, 8));
+  const reader = new Reader(await loadIndex(opened.repository), snapshot);
+  try {
+    if (planned !== undefined) {
+      const source = await workspace.createSource(planned);
+      return await withScratch((scratchDirectory) =>
+        source.restore(reader, target, { clock, progress, signal, scratchDirectory }),
+      );
+    }
+    if (target.kind !== 'directory') {
+      throw new HoldfastError('bad-usage', 'a snapshot can be restored to a database only as the source it is of', {
+        hint: 'Name the source: `holdfast restore SOURCE --snapshot ID --to URL`.',
+      });
+    }
+    const extracted = await reader.extract(target.path, { progress, signal });
+    const items = extracted.files + extracted.directories + extracted.others;
+    return { bytes: extracted.bytes, items, notes: [], problems: extracted.problems };
+  } finally {
+    await reader.close();
+  }
+}
+
+/** @param to as given on the command line; a path is relative to the working directory */
+export function targetOf(to: string): Target {
+  if (/^postgres(ql)?:\/\//.test(to)) return { kind: 'database', url: to, label: withoutSecrets(to), sandbox: false };
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(to) && !to.startsWith('file://')) {
+    throw new HoldfastError('bad-usage', 'the target is neither a directory nor the URL of a PostgreSQL database');
+  }
+  return { kind: 'directory', path: resolve(to.replace(/^file:\/\//, '')) };
+}
+
+function labelOf(target: Target): string {
+  return target.kind === 'directory' ? target.path : target.label;
+}
+
+/** A URL that may be shown. */
+function withoutSecrets(url: string): string {
+  try {
+    const parsed = new URL(url);
+    parsed.password = '';
+    parsed.search = '';
+    return parsed.toString();
+  } catch {
+    // What is no URL may hold anything.
+    return 'the database given';
+  }
+}

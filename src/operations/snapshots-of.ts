@@ -1,0 +1,65 @@
+import { parseTimeMs, snapshotTimeMs } from '../format/index.ts';
+import { HoldfastError } from '../foundation/errors.ts';
+import { parseDuration } from '../foundation/units.ts';
+import type { StoredSnapshot } from '../repository/index.ts';
+
+/** How Holdfast's snapshots are told apart: the plan's name as host, and these tags. */
+export const HOLDFAST_TAG = 'holdfast';
+export const PARTIAL_TAG = 'partial';
+
+export function sourceTag(source: string): string {
+  return `source:${source}`;
+}
+
+/** The snapshots of a source, oldest first. */
+export function snapshotsOf(snapshots: readonly StoredSnapshot[], plan: string, source: string): StoredSnapshot[] {
+  return snapshots.filter(({ hostname, tags }) => hostname === plan && tags?.includes(sourceTag(source)));
+}
+
+/** Which source of which plan a snapshot is of, if Holdfast made it. */
+export function sourceOf({ tags }: StoredSnapshot): string | undefined {
+  return tags?.find((tag) => tag.startsWith('source:'))?.slice('source:'.length);
+}
+
+export function isPartial({ tags }: StoredSnapshot): boolean {
+  return tags?.includes(PARTIAL_TAG) ?? false;
+}
+
+/**
+ * The newest recovery point of a source, not after a moment.
+ * @param at RFC 3339, `2h ago`-like moments already resolved; `latest` or undefined for the newest
+ * @throws unknown-snapshot when there is none
+ */
+export function newestSnapshot(
+  snapshots: readonly StoredSnapshot[],
+  source: string,
+  atMs: number | undefined,
+): StoredSnapshot {
+  const newest = snapshots.findLast((snapshot) => atMs === undefined || snapshotTimeMs(snapshot) <= atMs);
+  if (newest !== undefined) return newest;
+  const first = snapshots[0];
+  throw new HoldfastError(
+    'unknown-snapshot',
+    first === undefined ? `${source} has no snapshot` : `${source} has no snapshot that old`,
+    {
+      hint: first === undefined ? `Take one with \`holdfast backup ${source}\`.` : `Its first one is of ${first.time}.`,
+    },
+  );
+}
+
+const AGO = /^(.+?)\s+ago$/;
+
+/**
+ * A moment as people write it: RFC 3339, `2h ago`, or `latest`.
+ * @returns milliseconds since 1970; undefined for `latest`
+ * @throws bad-usage
+ */
+export function parseMoment(text: string, nowMs: number): number | undefined {
+  if (text === 'latest') return undefined;
+  const ago = parseDuration(AGO.exec(text)?.[1] ?? '');
+  const moment = ago === undefined ? parseTimeMs(text.replace(' ', 'T')) : nowMs - ago;
+  if (moment !== undefined) return moment;
+  throw new HoldfastError('bad-usage', `${JSON.stringify(text)} is no time`, {
+    hint: 'Write a time such as 2026-01-31T14:03:06Z, or `2h ago`, or `latest`.',
+  });
+}

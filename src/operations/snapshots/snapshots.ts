@@ -1,0 +1,67 @@
+import { byteStringOfText, displayName, type TreeNode } from '../../format/index.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
+import { findSnapshot, listSnapshots, loadIndex, Reader, type StoredSnapshot } from '../../repository/index.ts';
+import { snapshotsOf } from '../snapshots-of.ts';
+import type { Workspace } from '../workspace.ts';
+
+export interface ListedSnapshot extends StoredSnapshot {
+  repository: string;
+}
+
+/** The snapshots of a source of the plan, or all that the plan's repositories hold, oldest first. */
+export async function listAll(workspace: Workspace, source?: string, repository?: string): Promise<ListedSnapshot[]> {
+  const planned = source === undefined ? undefined : workspace.sources([source])[0]!;
+  const names =
+    repository !== undefined
+      ? [repository]
+      : planned !== undefined
+        ? [planned.repository]
+        : [...workspace.plan.repositories.keys()];
+  const lists = await Promise.all(
+    names.map(async (name) => {
+      const snapshots = await listSnapshots((await workspace.open(name)).repository);
+      const wanted = planned === undefined ? snapshots : snapshotsOf(snapshots, workspace.plan.name, planned.name);
+      return wanted.map((snapshot) => ({ ...snapshot, repository: name }));
+    }),
+  );
+  return lists.flat();
+}
+
+export interface ListedEntry {
+  /** In the snapshot, fit to be shown. */
+  path: string;
+  node: TreeNode;
+}
+
+/** What a snapshot holds, from a path in it on, parents before what is in them. */
+export async function* listEntries(workspace: Workspace, id: string, path: string): AsyncIterable<ListedEntry> {
+  const { repository, snapshot } = await locate(workspace, id);
+  const reader = new Reader(await loadIndex((await workspace.open(repository)).repository), snapshot);
+  try {
+    const start = byteStringOfText(path).replace(/\/+$/, '');
+    const node = await reader.find(start);
+    if (node === undefined) {
+      throw new HoldfastError('unknown-snapshot', `snapshot ${snapshot.id.slice(0, 8)} has no ${path}`, {
+        hint: `See what it has with \`holdfast ls ${snapshot.id.slice(0, 8)}\`.`,
+      });
+    }
+    if (start !== '') yield { path: displayName(start), node };
+    if (node.subtree !== undefined) yield* below(reader, node.subtree, start);
+  } finally {
+    await reader.close();
+  }
+}
+
+async function* below(reader: Reader, tree: string, prefix: string): AsyncIterable<ListedEntry> {
+  for (const node of await reader.entries(tree)) {
+    const path = `${prefix}/${node.name}`;
+    yield { path: displayName(path), node };
+    if (node.subtree !== undefined) yield* below(reader, node.subtree, path);
+  }
+}
+
+async function locate(workspace: Workspace, id: string): Promise<{ repository: string; snapshot: StoredSnapshot }> {
+  const all = await listAll(workspace);
+  const found = id === 'latest' && all.length > 0 ? all.at(-1)! : findSnapshot(all, id);
+  return { repository: (found as ListedSnapshot).repository, snapshot: found };
+}

@@ -1,0 +1,140 @@
+import { snapshotTimeMs } from '../../format/index.ts';
+import type { LedgerEvent, ProofRecorded } from '../../ledger/index.ts';
+import type { Objectives, Source as PlanSource } from '../../plan/index.ts';
+import { listSnapshots, type StoredSnapshot } from '../../repository/index.ts';
+import { isPartial, snapshotsOf } from '../snapshots-of.ts';
+import type { Workspace } from '../workspace.ts';
+
+/** What is known of a recovery point. */
+export type ProofState = 'stored' | 'checked' | 'proven' | 'failed' | 'not-provable';
+
+export interface SourceStatus {
+  source: string;
+  type: PlanSource['type'];
+  repository: string;
+  snapshots: number;
+  /** The newest snapshot. */
+  last?: { snapshot: string; time: string; outcome: 'complete' | 'partial'; proof: ProofState };
+  /** The last attempt, when it failed after the newest snapshot was taken. */
+  failure?: { time: string; code: string; message: string };
+  /** The newest snapshot that is proven. */
+  proven?: { snapshot: string; time: string; provenAt: string };
+  objectives: Objectives;
+  actual: {
+    /** Age of the newest complete recovery point, and of the newest proven one. */
+    rpoMs?: number;
+    provenRpoMs?: number;
+    /** What the last proof took, from the start of the restore until everything was validated. */
+    rtoMs?: number;
+  };
+  /** The objectives that are missed now. */
+  missed: ('rpo' | 'rto' | 'proof')[];
+}
+
+export async function status(workspace: Workspace): Promise<SourceStatus[]> {
+  const repositories = [...new Set([...workspace.plan.sources.values()].map(({ repository }) => repository))];
+  const known = new Map(
+    await Promise.all(
+      repositories.map(async (name) => {
+        const { repository, ledger } = await workspace.open(name);
+        return [name, { snapshots: await listSnapshots(repository), events: await ledger.read() }] as const;
+      }),
+    ),
+  );
+  const nowMs = workspace.environment.clock.nowMs();
+  return [...workspace.plan.sources.values()].map((source) => {
+    const { snapshots, events } = known.get(source.repository)!;
+    return sourceStatus(source, snapshotsOf(snapshots, workspace.plan.name, source.name), events, nowMs);
+  });
+}
+
+/**
+ * A source's status from what is stored. Pure.
+ * @param snapshots the source's own, oldest first
+ * @param events of its repository's ledger, oldest first
+ */
+export function sourceStatus(
+  source: PlanSource,
+  snapshots: StoredSnapshot[],
+  events: LedgerEvent[],
+  nowMs: number,
+): SourceStatus {
+  const proofs = proofsOf(source.name, events);
+  const lastCheckMs = lastCleanCheckMs(source.repository, events);
+  const proofState = (snapshot: StoredSnapshot): ProofState =>
+    proofs.get(snapshot.tree)?.body.state ?? (snapshotTimeMs(snapshot) <= lastCheckMs ? 'checked' : 'stored');
+  const last = snapshots.at(-1);
+  const complete = snapshots.findLast((snapshot) => !isPartial(snapshot));
+  const proven = snapshots.findLast((snapshot) => proofState(snapshot) === 'proven');
+  const provenEvent = proven && proofs.get(proven.tree);
+  const failure = failureAfter(source.name, events);
+  const newestProof = [...proofs.values()].filter(({ body }) => body.state === 'proven').at(-1);
+  const actual: SourceStatus['actual'] = {
+    ...(complete && { rpoMs: nowMs - snapshotTimeMs(complete) }),
+    ...(proven && { provenRpoMs: nowMs - snapshotTimeMs(proven) }),
+    ...(newestProof && { rtoMs: newestProof.body.durationMs }),
+  };
+  const oldest = snapshots[0];
+  return {
+    source: source.name,
+    type: source.type,
+    repository: source.repository,
+    snapshots: snapshots.length,
+    ...(last && {
+      last: {
+        snapshot: last.id,
+        time: last.time,
+        outcome: isPartial(last) ? 'partial' : 'complete',
+        proof: proofState(last),
+      },
+    }),
+    ...(failure && { failure }),
+    ...(proven && provenEvent && { proven: { snapshot: proven.id, time: proven.time, provenAt: provenEvent.time } }),
+    objectives: source.objectives,
+    actual,
+    missed: missedObjectives(source.objectives, actual, oldest && nowMs - snapshotTimeMs(oldest)),
+  };
+}
+
+type ProofEvent = Extract<LedgerEvent, { kind: 'proof.recorded' }>;
+
+/** The newest proof of each tree. */
+function proofsOf(source: string, events: LedgerEvent[]): Map<ProofRecorded['tree'], ProofEvent> {
+  const proofs = new Map<string, ProofEvent>();
+  for (const event of events) {
+    if (event.kind !== 'proof.recorded' || event.body.source !== source) continue;
+    proofs.delete(event.body.tree);
+    proofs.set(event.body.tree, event);
+  }
+  return proofs;
+}
+
+function lastCleanCheckMs(repository: string, events: LedgerEvent[]): number {
+  const check = events.findLast(
+    (event) => event.kind === 'check.finished' && event.body.repository === repository && event.body.readData,
+  );
+  return check?.kind === 'check.finished' && check.body.clean ? Date.parse(check.time) - check.body.durationMs : 0;
+}
+
+function failureAfter(source: string, events: LedgerEvent[]): SourceStatus['failure'] {
+  const last = events.findLast(
+    (event) => (event.kind === 'backup.failed' || event.kind === 'backup.finished') && event.body.source === source,
+  );
+  return last?.kind === 'backup.failed'
+    ? { time: last.time, code: last.body.code, message: last.body.message }
+    : undefined;
+}
+
+function missedObjectives(
+  promised: Objectives,
+  actual: SourceStatus['actual'],
+  oldestMs: number | undefined,
+): SourceStatus['missed'] {
+  const missed: SourceStatus['missed'] = [];
+  if (promised.rpoMs !== undefined && (actual.rpoMs ?? Number.POSITIVE_INFINITY) > promised.rpoMs) missed.push('rpo');
+  if (promised.rtoMs !== undefined && actual.rtoMs !== undefined && actual.rtoMs > promised.rtoMs) missed.push('rto');
+  // What was never proven is overdue once it could have been for as long as the objective allows.
+  const proofAgeMs = actual.provenRpoMs ?? oldestMs ?? 0;
+  if (promised.proofMs !== undefined && proofAgeMs > promised.proofMs) missed.push('proof');
+  return missed;
+}

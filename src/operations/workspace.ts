@@ -1,0 +1,155 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { seal, unseal } from '../format/index.ts';
+import type { Clock } from '../foundation/clock.ts';
+import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
+import type { Progress } from '../foundation/progress.ts';
+import { Ledger, type LedgerStorage } from '../ledger/index.ts';
+import {
+  type LoadedPlan,
+  type Plan,
+  type Source as PlanSource,
+  type ReferenceContext,
+  resolveSecret,
+  type StorePlace,
+  storePlace,
+} from '../plan/index.ts';
+import { openRepository, type Repository } from '../repository/index.ts';
+import type { Sandbox } from '../sandbox/index.ts';
+import type { Source } from '../source/index.ts';
+import type { ObjectStore } from '../store/index.ts';
+
+/** What operations need from outside: made by the composition root, or by a test. */
+export interface Environment {
+  clock: Clock;
+  /** Variables that references may name. */
+  variables: Readonly<Record<string, string | undefined>>;
+  /** Holdfast's own version. */
+  version: string;
+  signal: AbortSignal;
+  /** Where work on `label` (a source, a repository) tells how far it is. */
+  progress(label: string): Progress;
+  adapters: Adapters;
+}
+
+/** The implementations of the boundaries. Each is loaded when it is first asked for. */
+export interface Adapters {
+  openStore(place: StorePlace): Promise<ObjectStore>;
+  createSource(source: PlanSource, context: ReferenceContext & { version: string }): Promise<Source>;
+  createSandbox(environment: Pick<Environment, 'clock' | 'signal'>): Promise<Sandbox>;
+}
+
+/** A repository of the plan, open, with its ledger. */
+export interface OpenedRepository {
+  name: string;
+  repository: Repository;
+  ledger: Ledger;
+}
+
+/** A plan at work: opens what it names, once. */
+export class Workspace {
+  readonly plan: Plan;
+  readonly environment: Environment;
+  readonly #opened = new Map<string, Promise<OpenedRepository>>();
+
+  constructor({ plan }: Pick<LoadedPlan, 'plan'>, environment: Environment) {
+    this.plan = plan;
+    this.environment = environment;
+  }
+
+  get references(): ReferenceContext {
+    const { variables, signal } = this.environment;
+    return { directory: this.plan.directory, env: variables, signal };
+  }
+
+  /** @throws no-repository, wrong-password, secret-unavailable … */
+  open(name: string): Promise<OpenedRepository> {
+    let opened = this.#opened.get(name);
+    if (opened === undefined) {
+      opened = this.#open(name);
+      this.#opened.set(name, opened);
+    }
+    return opened;
+  }
+
+  async #open(name: string): Promise<OpenedRepository> {
+    const { store, password } = await this.storeOf(name);
+    return this.attach(name, await openRepository(store, await password()));
+  }
+
+  attach(name: string, repository: Repository): OpenedRepository {
+    return { name, repository, ledger: new Ledger(ledgerStorage(repository), this.environment.clock) };
+  }
+
+  /** A repository's store and password, whether the repository is there or not. */
+  async storeOf(name: string): Promise<{ store: ObjectStore; password: () => Promise<string> }> {
+    const planned = this.plan.repositories.get(name);
+    if (planned === undefined)
+      throw unknownName('unknown-repository', 'repository', name, [...this.plan.repositories.keys()]);
+    const place = storePlace(await resolveSecret(planned.store, this.references), this.plan.directory);
+    const store = await this.environment.adapters.openStore(place);
+    return { store, password: () => resolveSecret(planned.password, this.references) };
+  }
+
+  /** The plan's sources of these names, or all. @throws unknown-source */
+  sources(names: readonly string[]): PlanSource[] {
+    if (names.length === 0) return [...this.plan.sources.values()];
+    return [...new Set(names)].map((name) => {
+      const source = this.plan.sources.get(name);
+      if (source === undefined) throw unknownName('unknown-source', 'source', name, [...this.plan.sources.keys()]);
+      return source;
+    });
+  }
+
+  createSource(planned: PlanSource): Promise<Source> {
+    return this.environment.adapters.createSource(planned, { ...this.references, version: this.environment.version });
+  }
+}
+
+function unknownName(
+  code: 'unknown-source' | 'unknown-repository',
+  what: string,
+  name: string,
+  known: string[],
+): HoldfastError {
+  return new HoldfastError(code, `the plan has no ${what} ${JSON.stringify(name)}`, {
+    hint: `It has: ${known.join(', ')}.`,
+  });
+}
+
+const LEDGER_PREFIX = 'holdfast/ledger/';
+
+function ledgerStorage({ store, key }: Repository): LedgerStorage {
+  return {
+    seal: (plain) => seal(key, plain),
+    unseal: (sealed) => unseal(key, sealed),
+    putNew: (name, sealed) =>
+      store.put(`${LEDGER_PREFIX}${name}`, sealed, { ifAbsent: store.capabilities.conditionalPut }),
+    get: (name) => store.get(`${LEDGER_PREFIX}${name}`),
+    async *list() {
+      for await (const { key: name, modifiedMs } of store.list(LEDGER_PREFIX))
+        yield { key: name.slice(LEDGER_PREFIX.length), modifiedMs };
+    },
+  };
+}
+
+/** Runs `work` with a directory of its own, mode 0700, that is removed afterwards whatever happens. */
+export async function withScratch<T>(work: (directory: string) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'holdfast-scratch-'));
+  try {
+    return await work(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** The error to report for whatever was thrown: an abort by the user is one of its own kind. */
+export function reportable(error: unknown, signal: AbortSignal): HoldfastError {
+  if (signal.aborted) return new HoldfastError('interrupted', 'interrupted', { cause: error });
+  if (isHoldfastError(error)) return error;
+  return new HoldfastError('internal', error instanceof Error ? error.message : String(error), {
+    hint: 'This is a defect of Holdfast. Please report it with the output of the same command and HOLDFAST_DEBUG=1.',
+    cause: error,
+  });
+}

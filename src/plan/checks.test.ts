@@ -1,0 +1,192 @@
+import { describe, expect, test } from 'vitest';
+import { parsePlan } from './load.ts';
+import { formatProblem, PlanInvalidError } from './problems.ts';
+
+const PASSWORD = 'password: { env: HOLDFAST_PASSWORD }';
+
+function parse(text: string) {
+  return parsePlan(text, { file: 'holdfast.yaml', directory: '/plans/shop' });
+}
+
+function linesIn(text: string): string[] {
+  try {
+    parse(text);
+    return [];
+  } catch (error) {
+    if (!(error instanceof PlanInvalidError)) throw error;
+    return error.problems.map(formatProblem);
+  }
+}
+
+interface Parts {
+  top?: string;
+  repositories?: string[];
+  source?: string;
+}
+
+/** A plan with its repositories from line 4 on and one source of the given keys below them. */
+function planOf({
+  top = 'timezone: UTC',
+  repositories = [`primary: { store: ./a, ${PASSWORD} }`],
+  source = '',
+}: Parts) {
+  const lines = repositories.map((line) => `  ${line}\n`).join('');
+  return `version: 1\nname: shop\n${top}\nrepositories:\n${lines}sources:\n  db: { type: files, paths: [/srv]${source} }\n`;
+}
+
+describe('a name that nothing defines', () => {
+  test('is told with the nearest', () => {
+    expect(linesIn(planOf({ source: ', repository: primry' }))).toEqual([
+      'holdfast.yaml:7:49: sources.db.repository: there is no repository "primry"; did you mean "primary"?',
+    ]);
+    expect(linesIn(planOf({ source: ', repository: elsewhere' }))).toEqual([
+      'holdfast.yaml:7:49: sources.db.repository: there is no repository "elsewhere"; expected one of primary',
+    ]);
+  });
+
+  test('is needed where there are several to choose from', () => {
+    const repositories = [`a: { store: ./a, ${PASSWORD} }`, `b: { store: ./b, ${PASSWORD} }`];
+    expect(linesIn(planOf({ repositories }))).toEqual([
+      'holdfast.yaml:8:3: sources.db.repository: missing key "repository"; expected one of a, b',
+    ]);
+    expect(linesIn(planOf({ repositories, source: ', repository: b' }))).toEqual([]);
+  });
+
+  test('is checked although the repository is itself wrong', () => {
+    const repositories = ['primary: { store: s3://x }'];
+    expect(linesIn(planOf({ repositories, source: ', repository: primry' })).at(-1)).toContain(
+      'did you mean "primary"?',
+    );
+  });
+});
+
+describe('a schedule', () => {
+  test('that is never due', () => {
+    expect(linesIn(planOf({ source: ', schedule: 0 0 30 2 *' }))).toEqual([
+      'holdfast.yaml:7:47: sources.db.schedule: "0 0 30 2 *" is never due; no such day exists',
+    ]);
+  });
+
+  test.each([
+    [
+      'objectives: { rpo: 1h }',
+      ', schedule: daily',
+      '"daily" leaves up to 1d between backups and cannot meet the RPO of 1h',
+    ],
+    [
+      'timezone: UTC',
+      ', schedule: every 2h, objectives: { rpo: 1h }',
+      '"every 2h" leaves up to 2h between backups and cannot meet the RPO of 1h',
+    ],
+    [
+      '{ timezone: Europe/Berlin, objectives: { rpo: 24h } }',
+      ', schedule: daily',
+      '"daily" leaves up to 1d1h between backups and cannot meet the RPO of 24h',
+    ],
+  ])('cannot meet its RPO: %s%s', (top, source, message) => {
+    const lines = top.startsWith('{') ? 'timezone: Europe/Berlin\nobjectives: { rpo: 24h }' : top;
+    const row = top.startsWith('{') ? 8 : 7;
+    expect(linesIn(planOf({ top: lines, source }))).toEqual([
+      `holdfast.yaml:${row}:47: sources.db.schedule: ${message}`,
+    ]);
+  });
+
+  test('is held against the RPO of its own source before that of the plan', () => {
+    const top = 'objectives: { rpo: 1h }';
+    expect(linesIn(planOf({ top, source: ', schedule: daily, objectives: { rpo: 26h } }'.slice(0, -2) }))).toEqual([]);
+    expect(linesIn(planOf({ top, source: ', schedule: daily, objectives: { rpo: soon }' }))).toEqual([
+      expect.stringContaining('sources.db.objectives.rpo: found "soon"'),
+    ]);
+  });
+
+  test('that is just as long as its RPO is legal, and doubtful', () => {
+    const { warnings } = parse(planOf({ top: 'objectives: { rpo: 1h }', source: ', schedule: hourly' }));
+    expect(warnings.map(formatProblem)).toContain(
+      'holdfast.yaml:7:47: sources.db.schedule: as long as the RPO: it is missed while each backup runs',
+    );
+  });
+
+  test('is judged on the clock of UTC where the time zone is wrong', () => {
+    expect(linesIn(planOf({ top: 'timezone: Nowhere', source: ', schedule: 0 0 31 2 *' }))).toHaveLength(2);
+  });
+
+  test('cannot be continuous for a logical backup', () => {
+    const text = planOf({}).replace(
+      'type: files, paths: [/srv]',
+      'type: postgres, url: { env: A }, schedule: continuous',
+    );
+    expect(linesIn(text)).toEqual([
+      'holdfast.yaml:7:52: sources.db.schedule: a logical backup cannot be continuous; expected a schedule such as hourly',
+    ]);
+    expect(linesIn(planOf({ source: ', schedule: continuous' }))).toEqual([]);
+  });
+});
+
+test.each(['{}', '{ daily: 0 }', '{ within: 0d, last: 0 }', '{ tags: [kept] }'])(
+  'a retention of %s keeps nothing',
+  (retention) => {
+    expect(linesIn(planOf({ source: `, retention: ${retention}` }))).toEqual([
+      'holdfast.yaml:7:37: sources.db.retention: this keeps nothing; expected at least one rule above zero, or no "retention" to keep everything',
+    ]);
+  },
+);
+
+test.each(['{ daily: 1 }', '{ yearly: forever }', '{ within: 1mo }', '{ withinDaily: 36h }'])(
+  'a retention of %s keeps something',
+  (retention) => {
+    expect(linesIn(planOf({ source: `, retention: ${retention}` }))).toEqual([]);
+  },
+);
+
+test('two checks of one name', () => {
+  const source = ', validate: [{ name: a, exec: [x] }, { name: b, exec: [x] }, { name: a, exec: [y] }]';
+  expect(linesIn(planOf({ source }))).toEqual([
+    'holdfast.yaml:7:104: sources.db.validate.2.name: two checks of this source are called "a"',
+  ]);
+});
+
+test.each(['./a/../a/', '/plans/shop/a', 'file:///plans/shop/a'])('two repositories at one place: %s', (store) => {
+  const repositories = [`a: { store: a, ${PASSWORD} }`, `b: { store: "${store}", ${PASSWORD} }`];
+  expect(linesIn(planOf({ repositories, source: ', repository: a' }))).toEqual([
+    'holdfast.yaml:6:15: repositories.b.store: "a" is already there',
+  ]);
+});
+
+test('a plan without repositories or sources', () => {
+  expect(linesIn('version: 1\nname: shop\nrepositories: {}\nsources: {}\n')).toEqual([
+    'holdfast.yaml:3:1: repositories: the plan names no repositories; expected at least one',
+    'holdfast.yaml:4:1: sources: the plan names no sources; expected at least one',
+  ]);
+});
+
+describe('doubts', () => {
+  function warningsOf(text: string): string[] {
+    return parse(text).warnings.map(formatProblem);
+  }
+
+  test('are told of a source without promises, schedule, retention and checks', () => {
+    const text = planOf({}).replace('type: files, paths: [/srv]', 'type: postgres, url: { env: A }');
+    expect(warningsOf(text)).toEqual([
+      'holdfast.yaml:7:3: sources.db: no RPO and no RTO: nothing says when it is too late',
+      'holdfast.yaml:7:3: sources.db: no schedule: it is backed up only by hand',
+      'holdfast.yaml:7:3: sources.db: no retention: everything is kept',
+      'holdfast.yaml:7:3: sources.db: no validate: a restore is compared with what was captured, and with nothing you know of it',
+    ]);
+  });
+
+  test('are none of a source that has them', () => {
+    const top = 'objectives: { rpo: 2h, rto: 1h }';
+    expect(warningsOf(planOf({ top, source: ', schedule: hourly, retention: { daily: 7 }' }))).toEqual([]);
+  });
+
+  test('are told of a repository inside of what it backs up', () => {
+    const top = 'objectives: { rpo: 2h, rto: 1h }';
+    const repositories = [`primary: { store: /srv/backups, ${PASSWORD} }`];
+    const source = ', schedule: hourly, retention: { daily: 7 }';
+    expect(warningsOf(planOf({ top, repositories, source }))).toEqual([
+      'holdfast.yaml:7:30: sources.db.paths.0: holds the repository "primary", which would back up itself',
+    ]);
+    const beside = [`primary: { store: /srv-backups, ${PASSWORD} }`];
+    expect(warningsOf(planOf({ top, repositories: beside, source }))).toEqual([]);
+  });
+});

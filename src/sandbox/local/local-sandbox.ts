@@ -1,0 +1,77 @@
+import type { Clock } from '../../foundation/clock.ts';
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import type { PostgresPrograms } from '../../foundation/postgres-programs.ts';
+import type { Progress } from '../../foundation/progress.ts';
+import type { Sandbox, SandboxTarget } from '../sandbox.ts';
+import { freshDirectoryPath, openGuardedDirectory } from './guarded-directory.ts';
+import { findServer, type PostgresCluster, startPostgresCluster } from './postgres-cluster.ts';
+import { createSandboxDatabase, type DatabaseNeed, SANDBOX_DATABASE } from './sandbox-database.ts';
+
+export interface LocalSandboxOptions {
+  clock: Clock;
+  /** Gives up what is being opened. What is open is closed by its own `close`. */
+  signal?: AbortSignal;
+  /** Where sandboxes are made; the system's temporary directory by default. It takes all that is restored into them. */
+  parentDirectory?: string;
+  /** How long a server may take to start: 30 s by default. */
+  startTimeoutMs?: number;
+}
+
+/**
+ * Sandboxes on this machine: directories that only this user enters, and PostgreSQL servers of their own behind a
+ * private Unix socket. Processes beside this one see to it that they are gone when this one is, however it ends.
+ *
+ * `close` of a database throws sandbox-failed, with the end of the server's log, when the server had died meanwhile: that
+ * is then the reason for whatever else failed there. All has been removed by then.
+ */
+export function createLocalSandbox(options: LocalSandboxOptions): Sandbox {
+  return {
+    open: (need, progress) => {
+      options.signal?.throwIfAborted();
+      return need.kind === 'directory' ? openDirectory(options) : openDatabase(options, need, progress);
+    },
+  };
+}
+
+async function openDirectory(options: LocalSandboxOptions): Promise<SandboxTarget> {
+  const directory = await openGuardedDirectory(freshDirectoryPath(options.parentDirectory));
+  return { target: { kind: 'directory', path: directory.path }, notes: [], close: directory.close };
+}
+
+async function openDatabase(
+  options: LocalSandboxOptions,
+  need: DatabaseNeed,
+  progress: Progress,
+): Promise<SandboxTarget> {
+  progress.phase('starting a sandbox server');
+  const server = await serverOrNotProvable(need);
+  const cluster = await startPostgresCluster({ ...options, server });
+  try {
+    const notes = [...(await createSandboxDatabase(cluster, need)), ...newerServerNotes(need, cluster)];
+    const label = `sandbox PostgreSQL ${cluster.version} at ${cluster.socketDirectory}`;
+    const url = cluster.url(SANDBOX_DATABASE);
+    return { target: { kind: 'database', url, label, sandbox: true }, notes, close: cluster.stop };
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+}
+
+function newerServerNotes(need: DatabaseNeed, cluster: PostgresCluster): string[] {
+  if (cluster.majorVersion === need.majorVersion) return [];
+  return [`PostgreSQL ${cluster.version} stood in for ${need.majorVersion}, whose server is not on this machine`];
+}
+
+/** A missing server program says nothing about the backup: it is neither proven nor failed. */
+async function serverOrNotProvable(need: DatabaseNeed): Promise<PostgresPrograms> {
+  try {
+    return await findServer(need.majorVersion, need.newerServes);
+  } catch (error) {
+    if (!isHoldfastError(error, 'program-missing') && !isHoldfastError(error, 'program-too-old')) throw error;
+    throw new HoldfastError('not-provable', error.message, {
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      context: error.context,
+      cause: error,
+    });
+  }
+}
