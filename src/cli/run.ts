@@ -192,11 +192,9 @@ async function commanderExit(error: CommanderError, json: boolean): Promise<Exit
 /** Resolves once the text is with the reader, so that the process may end. */
 function print(text: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    process.stdout.write(text === '' ? '' : `${text}\n`, (error) => {
-      // Whoever reads may stop reading (`holdfast ls … | head`): that is no failure.
-      if (error && (error as NodeJS.ErrnoException).code !== 'EPIPE') reject(error);
-      else resolve();
-    });
+    // Whoever reads may stop reading (`holdfast ls … | head`): that is no failure.
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => (error.code === 'EPIPE' ? resolve() : reject(error)));
+    process.stdout.write(text === '' ? '' : `${text}\n`, () => resolve());
   });
 }
 

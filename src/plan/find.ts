@@ -4,8 +4,8 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { HoldfastError, systemCode } from '../foundation/errors.ts';
 
-export const PLAN_NAME = 'holdfast.yaml';
-export const PLAN_VARIABLE = 'HOLDFAST_PLAN';
+const PLAN_NAME = 'holdfast.yaml';
+const PLAN_VARIABLE = 'HOLDFAST_PLAN';
 
 /** Far beyond any plan that people keep; the point is to stop at a wrong file. */
 export const LARGEST_PLAN_BYTES = 1024 * 1024;

@@ -1,7 +1,7 @@
 /**
  * The plan: its schema, loading it with all that is wrong with it at once, and fetching the values it refers to.
  */
-export { type FindOptions, PLAN_NAME, PLAN_VARIABLE } from './find.ts';
+export type { FindOptions } from './find.ts';
 export { type JsonSchema, planJsonSchema } from './json-schema.ts';
 export { type LoadedPlan, loadPlan, parsePlan } from './load.ts';
 export { formatProblem, PlanInvalidError, type Problem } from './problems.ts';
@@ -10,14 +10,13 @@ export type { KeepCount, RetentionPolicy } from './retention-schema.ts';
 export type { PlanDocument, PlanInput } from './schema.ts';
 export {
   describeReference,
-  isReference,
   type ReferenceContext,
   type Resolved,
   resolveReferences,
   resolveSecret,
 } from './secrets.ts';
 export { showPlan, showPlanYaml } from './show.ts';
-export { parseStore, type StorePlace, storePlace } from './store.ts';
+export { type StorePlace, storePlace } from './store.ts';
 export type {
   FilesSource,
   Objectives,

@@ -95,7 +95,7 @@ describe('the JSON Schema', () => {
 
   test('cannot be changed by who was given it', () => {
     (planJsonSchema()['properties'] as JsonSchema)['name'] = {};
-    expect(planJsonSchema()).toEqual(schema);
+    expect((planJsonSchema()['properties'] as JsonSchema)['name']).not.toEqual({});
   });
 
   test('knows the keys of each place', () => {

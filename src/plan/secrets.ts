@@ -26,7 +26,7 @@ export type Resolved<T> = T extends SecretReference
 const COMMAND_TIMEOUT_MS = 30_000;
 const LARGEST_SECRET_BYTES = 64 * 1024;
 
-export function isReference(value: unknown): value is SecretReference {
+function isReference(value: unknown): value is SecretReference {
   if (typeof value !== 'object' || value === null) return false;
   const keys = Object.keys(value);
   return keys.length === 1 && ['env', 'file', 'command'].includes(keys[0] ?? '');

@@ -1,4 +1,4 @@
-import { isAbsolute, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HoldfastError } from '../foundation/errors.ts';
 import { isUnsupportedScheme, NOT_SUPPORTED } from './unsupported.ts';
@@ -31,15 +31,15 @@ export function parseStore(store: string, directory: string): StorePlace | { pro
 }
 
 function parseFileUrl(store: string): StorePlace | { problem: string } {
+  const problem = 'not a file URL of this machine; expected file:///absolute/path';
+  if (!/^file:\/\//i.test(store)) return { problem };
   try {
     const path = fileURLToPath(store);
-    if (isAbsolute(path) && /^file:\/\//i.test(store) && !path.includes('\0')) {
-      return { kind: 'local', path: resolve(path) };
-    }
+    return path.includes('\0') ? { problem } : { kind: 'local', path: resolve(path) };
   } catch {
-    // Falls through: a host, an escaped slash, or no URL at all.
+    // A host, an escaped slash, or no URL at all.
+    return { problem };
   }
-  return { problem: 'not a file URL of this machine; expected file:///absolute/path' };
 }
 
 /** The place that `store` names; throws `plan-invalid`. For a store whose text came from a reference. */

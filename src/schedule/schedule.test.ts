@@ -130,6 +130,7 @@ describe('the longest gap', () => {
     ['*/7 * * * *', 'UTC', 7 * 60_000],
     ['0 9-17 * * mon-fri', 'UTC', 2 * DAY_MS + 16 * HOUR_MS],
     ['0 0 29 2 *', 'UTC', (3 * 365 + 366) * DAY_MS],
+    ['0 0 1 * mon', 'UTC', 7 * DAY_MS],
     ['0 0 31 * *', 'UTC', 61 * DAY_MS],
   ])('of %s in %s', (text, timezone, gapMs) => {
     expect(longestGapMs(scheduleOf(text), timezone)).toBe(gapMs);

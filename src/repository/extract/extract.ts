@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { displayName } from '../../format/index.ts';
+import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import type { IndexedRepository } from '../indexed.ts';
 import type { ReadPool } from '../read/pool.ts';
@@ -28,7 +29,7 @@ export async function extractTree(
   options: ExtractOptions,
 ): Promise<Extracted> {
   const plan = await planExtract(reader, tree, Buffer.from(target), options.include ?? (() => true));
-  prepareTarget(target);
+  await prepareTarget(target);
   try {
     return await fill(reader, plan, options);
   } catch (error) {
@@ -53,9 +54,9 @@ async function fill(reader: ExtractSource, plan: ExtractPlan, options: ExtractOp
 }
 
 /** @throws target-not-empty, target-failed */
-function prepareTarget(target: string): void {
+async function prepareTarget(target: string): Promise<void> {
   try {
-    mkdirSync(target, { recursive: true, mode: 0o700 });
+    await makeDirectories(target, 0o700);
     if (readdirSync(target).length === 0) return;
   } catch (error) {
     throw targetError(error, target);

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { BlobType, SealingKey } from '../../format/index.ts';
+import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import type { BlobTable } from '../blob-table.ts';
@@ -84,7 +85,7 @@ export class Pipeline {
 
   static async start(options: PipelineOptions): Promise<Pipeline> {
     const directory = options.stagingDirectory ?? join(tmpdir(), `holdfast-packs-${process.getuid?.() ?? 0}`);
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectories(directory, 0o700);
     const pipeline = new Pipeline(options, directory);
     const threads = Math.max(1, Math.min(availableParallelism(), 8));
     for (let index = 0; index < threads; index++) pipeline.#startWorker();

@@ -50,7 +50,7 @@ export async function explainFullDisk(path: string, error: unknown): Promise<unk
   if (!isHoldfastError(error, 'sandbox-failed') && systemCode(error) !== 'ENOSPC') return error;
   const { bavail, bsize } = await statfs(path);
   const context = isHoldfastError(error) ? error.context : {};
-  const said = /no space left/i.test(`${context['said']}`) || systemCode(error) === 'ENOSPC';
+  const said = /no space left|free disk space/i.test(`${context['said']}`) || systemCode(error) === 'ENOSPC';
   if (bavail * bsize >= FULL_DISK_BYTES && !said) return error;
   return new HoldfastError('disk-full', `no space left for a sandbox server at ${path}`, {
     hint: 'Free some space, or let TMPDIR name a directory on another disk.',

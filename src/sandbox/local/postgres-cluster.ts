@@ -7,7 +7,7 @@ import type { PostgresClusterOptions } from './cluster-options.ts';
 import { type ClusterPlace, databaseUrl, refuseLongSocketPath } from './cluster-place.ts';
 import { initialiseCluster, startServer } from './cluster-start.ts';
 import { freshDirectoryPath, openGuardedDirectory } from './guarded-directory.ts';
-import type { ProgramEnd, SupervisedProgram } from './supervised-program.ts';
+import type { SupervisedProgram } from './supervised-program.ts';
 import { sandboxUser } from './unprivileged-user.ts';
 
 /** A running PostgreSQL server of one's own, reachable by its Unix socket and by nothing else. */
@@ -101,7 +101,6 @@ function runningCluster(place: ClusterPlace, server: SupervisedProgram, pid: num
   const ended = server.ended.then(async (end) => {
     lastLog = await readLogTail(logPath);
     if (stopping) return undefined;
-    killOrphanedServer(pid, end);
     const died = await serverFailed(place, `died with exit status ${end.status}`, end);
     await directory.close();
     return died;
@@ -132,14 +131,4 @@ function runningCluster(place: ClusterPlace, server: SupervisedProgram, pid: num
       return stopped;
     },
   };
-}
-
-/** A supervisor that was killed itself could not stop its server. */
-function killOrphanedServer(pid: number, end: ProgramEnd): void {
-  if (!end.supervisorKilled) return;
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It is gone already.
-  }
 }

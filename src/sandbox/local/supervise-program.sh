@@ -5,7 +5,7 @@
 #
 # Standard input is a pipe that the parent holds and writes nothing to. At its end (the parent closed it, or died) the
 # program gets STOP_SIGNAL, and SIGKILL after GRACE_SECONDS. Whichever way the program ends, no server process of this
-# data directory is left. LOG takes the program's output; empty, it goes to standard error.
+# data directory is left, and standard output stays open until then. LOG takes the program's output; empty, it goes to standard error.
 # File descriptor 3, inherited, keeps the directory: its guard waits until every process that holds it is gone.
 
 stop_signal=$1 grace_seconds=$2 directory=$3 server_program=$4 data_directory=$5 log=$6
@@ -27,7 +27,7 @@ program=$!
   while read -r _ <&4; do :; done
   kill -"$stop_signal" "$program"
   waited_tenths=0
-  while [ "$waited_tenths" -lt "$((grace_seconds * 10))" ]; do
+  while kill -0 "$program" && [ "$waited_tenths" -lt "$((grace_seconds * 10))" ]; do
     # This may outlive the supervisor by one round; it must hold nothing that somebody waits for.
     # A sleep that knows whole seconds only makes the grace longer.
     { sleep 0.1 || sleep 1; } >/dev/null 2>&1 3>&- 4<&-

@@ -28,8 +28,6 @@ export interface ProgramEnd {
   status: number;
   /** The end of what it said, where that does not go to a log; also what the supervisor itself had to say. */
   said: string;
-  /** Whether the supervisor itself was killed, and could not see to the program's end. */
-  supervisorKilled: boolean;
 }
 
 export interface SupervisedProgram {
@@ -39,6 +37,7 @@ export interface SupervisedProgram {
   stop(): Promise<ProgramEnd>;
 }
 
+const KILLED_STATUS = 128 + 9;
 const SAID_LIMIT_CHARACTERS = 4000;
 
 /**
@@ -90,8 +89,9 @@ function watchEnd(child: ChildProcessByStdio<Writable, Readable, Readable>): Pro
   return new Promise((resolve) => {
     child.once('error', (error) => {
       hear(messageOf(error));
-      if (child.pid === undefined) resolve({ status: 127, said, supervisorKilled: false });
+      if (child.pid === undefined) resolve({ status: 127, said });
     });
-    child.once('close', (status) => resolve({ status: status ?? 255, said, supervisorKilled: status === null }));
+    // Where the supervisor itself was killed this comes only when its other half has stopped the program.
+    child.once('close', (status) => resolve({ status: status ?? KILLED_STATUS, said }));
   });
 }

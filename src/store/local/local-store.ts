@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { constants, type Dirent, type Stats } from 'node:fs';
-import { type FileHandle, link, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, link, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { type Content, isObjectKey, type ObjectStore, type StoredObject } from '../index.ts';
 
@@ -131,7 +132,7 @@ class LocalStore implements ObjectStore {
   }
 
   async #makeDirectoryNow(path: string): Promise<void> {
-    const first = await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+    const first = await makeDirectories(path, DIRECTORY_MODE);
     if (path === this.stagingDirectory) await this.#removeAbandoned();
     if (first === undefined) return;
     for (let made = path; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made));

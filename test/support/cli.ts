@@ -1,0 +1,77 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+/** Runs the command line as a user does: `bin/holdfast`, in a directory of its own. */
+
+export const HOLDFAST = fileURLToPath(new URL('../../bin/holdfast', import.meta.url));
+export const PASSWORD = 'correct horse battery staple';
+
+export interface Ran {
+  /** The exit code; the name of the signal when one ended it. */
+  exit: number | NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** A directory that is removed when the test has finished. */
+export function scratchDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** The environment of a person who has a password set and nothing else of ours. */
+export function environment(extra: Record<string, string> = {}): Record<string, string> {
+  const { PATH = '', HOME = '' } = process.env;
+  return { PATH, HOME, HOLDFAST_PASSWORD: PASSWORD, ...extra };
+}
+
+export function startHoldfast(
+  directory: string,
+  words: string[],
+  env: Record<string, string> = environment(),
+): { child: ChildProcess; done: Promise<Ran> } {
+  const child = spawn(HOLDFAST, words, { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (bytes: Buffer) => {
+    stdout += bytes.toString();
+  });
+  child.stderr.on('data', (bytes: Buffer) => {
+    stderr += bytes.toString();
+  });
+  const done = new Promise<Ran>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (status, signal) => resolve({ exit: status ?? signal, stdout, stderr }));
+  });
+  return { child, done };
+}
+
+export function holdfast(directory: string, words: string[], env?: Record<string, string>): Promise<Ran> {
+  return startHoldfast(directory, words, env).done;
+}
+
+/** The one document that `--json` printed. */
+// biome-ignore lint/suspicious/noExplicitAny: each test says itself what it expects in it
+export function document(ran: Ran): any {
+  return JSON.parse(ran.stdout);
+}
+
+/** Writes a plan with a repository `main` at `./repository` and these sources (YAML below `sources:`). */
+export function writePlan(directory: string, sources: string, more = ''): void {
+  writeFileSync(
+    join(directory, 'holdfast.yaml'),
+    `version: 1
+name: test
+objectives: { rpo: 1h, rto: 4h }
+repositories:
+  main: { store: ./repository, password: { env: HOLDFAST_PASSWORD } }
+sources:
+${sources}
+${more}`,
+  );
+}
