@@ -29,6 +29,8 @@ export interface Invocation {
   environment: Environment;
   /** The working directory. */
   directory: string;
+  /** Tells a person what happens now, on standard error. */
+  tell(line: string): void;
   /** @throws plan-not-found, plan-invalid */
   loadPlan(): Promise<LoadedPlan>;
   /** The plan at work. Its warnings are for `plan check` to tell. @throws as `loadPlan` */

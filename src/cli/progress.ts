@@ -44,6 +44,7 @@ export class ProgressDisplay {
         task.items += items;
       },
       note: (message) => this.print(`${label}: ${message}`),
+      finish: () => this.#tasks.delete(label),
     };
   }
 

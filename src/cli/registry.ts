@@ -1,6 +1,7 @@
 import type { CommandDefinition } from './command.ts';
 import { backup } from './commands/backup.ts';
 import { check } from './commands/check.ts';
+import { demo } from './commands/demo.ts';
 import { init } from './commands/init.ts';
 import { ls } from './commands/ls.ts';
 import { planCheck } from './commands/plan-check.ts';
@@ -24,6 +25,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   verify,
   check,
   status,
+  demo,
 ];
 
 /** What the first word of commands of two words is about. */

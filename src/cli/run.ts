@@ -134,6 +134,7 @@ async function runCommand(
       ...values,
       environment,
       directory: process.cwd(),
+      tell: (text) => display.print(text),
       ...planLoaders(options, environment),
     });
     display.stop();

@@ -30,7 +30,7 @@ export function stringifyExactJson(value: unknown): string {
   return JSON.stringify(value);
 }
 
-const NEEDS_GO_ESCAPE = /[<>&\u2028\u2029\b\f]/g;
+const NEEDS_GO_ESCAPE = /[<>&\u2028\u2029]/g;
 const PLAIN_TEXT = /^[ !#-%'-;=?-[\]-~]*$/;
 
 /** A string as Go's encoding/json writes it: `<`, `>`, `&` and the two line separators are escaped too. */

@@ -30,7 +30,6 @@ const UNESCAPES: Record<string, string> = {
   v: '\v',
   '\\': '\\',
   '"': '"',
-  "'": "'",
 };
 
 /** The text that stands for a byte string in a tree's JSON, before JSON's own escaping. */
@@ -71,7 +70,7 @@ export function goUnquote(quoted: string): string {
       at += character.length;
       continue;
     }
-    const [bytes, length] = unescape(quoted, at);
+    const [bytes, length] = decodeEscape(quoted, at);
     name += bytes;
     at += length;
   }
@@ -79,20 +78,21 @@ export function goUnquote(quoted: string): string {
 }
 
 /** The bytes that an escape at `at` stands for, and how many characters it takes. */
-function unescape(quoted: string, at: number): [bytes: string, length: number] {
+function decodeEscape(quoted: string, at: number): [bytes: string, length: number] {
   const kind = quoted[at + 1] ?? '';
   const simple = UNESCAPES[kind];
   if (simple !== undefined) return [simple, 2];
   const numeric = /^\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3}))/.exec(
     quoted.slice(at, at + 10),
   );
-  const [escape = '', byte, short, long, octal] = numeric ?? [];
+  const [whole = '', byte, short, long, octal] = numeric ?? [];
   const value = Number.parseInt(byte ?? short ?? long ?? octal ?? '', octal === undefined ? 16 : 8);
   const isByte = byte !== undefined || octal !== undefined;
-  if (Number.isNaN(value) || value > (isByte ? 0xff : 0x10ffff)) {
+  const isSurrogate = !isByte && value >= 0xd800 && value < 0xe000;
+  if (Number.isNaN(value) || isSurrogate || value > (isByte ? 0xff : 0x10ffff)) {
     throw new HoldfastError('repository-damaged', 'a tree holds a name with an escape that does not exist');
   }
-  return [isByte ? String.fromCharCode(value) : byteStringOfText(String.fromCodePoint(value)), escape.length];
+  return [isByte ? String.fromCharCode(value) : byteStringOfText(String.fromCodePoint(value)), whole.length];
 }
 
 /** How many bytes the well-formed UTF-8 character at `at` takes; 0 where there is none. */

@@ -5,8 +5,6 @@ import { asId, asRecord } from './sealed-json.ts';
 /** An index file: which pack holds which blobs. Source: restic's design document, "Indexing". */
 export interface IndexFile {
   packs: { id: string; blobs: PackedBlob[] }[];
-  /** Ids of index files that this one replaces. Written by old versions; honoured by nobody now. */
-  supersedes?: string[];
 }
 
 /** The newest restic writes no larger ones. */

@@ -1,6 +1,8 @@
 import { randomBytes, scrypt } from 'node:crypto';
-import { hostname, userInfo } from 'node:os';
+import { hostname } from 'node:os';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
+import { currentUser } from '../foundation/user.ts';
+import { stringifyExactJson } from './exact-json.ts';
 import { asRecord, parseJsonDocument } from './sealed-json.ts';
 import { type SealingKey, seal, unseal } from './sealing.ts';
 import { formatTimeMs } from './time.ts';
@@ -52,7 +54,7 @@ export async function encodeKeyFile(
   return Buffer.from(
     JSON.stringify({
       created: formatTimeMs(nowMs),
-      username: userInfo().username,
+      username: currentUser().username,
       hostname: hostname(),
       kdf: 'scrypt',
       ...kdf,
@@ -71,16 +73,19 @@ export async function decodeKeyFile(bytes: Uint8Array, password: string): Promis
   if (file['kdf'] !== 'scrypt') {
     throw new HoldfastError(
       'repository-unsupported',
-      `a key file uses the unknown key derivation ${JSON.stringify(file['kdf'])}`,
+      `a key file uses the unknown key derivation ${stringifyExactJson(file['kdf'])}`,
     );
   }
   const derived = await deriveKey(password, base64(file['salt']), checkedKdf(file));
+  const sealed = base64(file['data']);
+  let master: Buffer;
   try {
-    return decodeMaster(unseal(derived, base64(file['data'])));
+    master = unseal(derived, sealed);
   } catch (error) {
     if (isHoldfastError(error, 'repository-damaged')) return undefined;
     throw error;
   }
+  return decodeMaster(master);
 }
 
 function decodeMaster(plain: Buffer): SealingKey {
@@ -97,7 +102,9 @@ function checkedKdf(file: Record<string, unknown>): KdfParameters {
   const { N, r, p } = file as { N: unknown; r: unknown; p: unknown };
   const whole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
   const powerOfTwo = whole(N) && Number.isInteger(Math.log2(N)) && N > 1;
-  if (!powerOfTwo || !whole(r) || !whole(p) || 128 * N * r > KDF_MEMORY_LIMIT_BYTES || p > KDF_MAX_PARALLELISATION) {
+  // scrypt takes 128 r N bytes for its work and 128 r p for its blocks.
+  const bounded = powerOfTwo && whole(r) && whole(p) && 128 * r * (N + p) <= KDF_MEMORY_LIMIT_BYTES;
+  if (!bounded || p > KDF_MAX_PARALLELISATION) {
     throw new HoldfastError('repository-damaged', 'a key file asks for impossible key derivation parameters');
   }
   return { N, r, p };

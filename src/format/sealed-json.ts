@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import { HoldfastError, messageOf } from '../foundation/errors.ts';
 import { compress, decompress } from './compression.ts';
 import { parseExactJson, stringifyExactJson } from './exact-json.ts';
@@ -10,8 +11,8 @@ import { type SealingKey, seal, unseal } from './sealing.ts';
 
 const COMPRESSED = 0x02;
 const FIRST_OF_JSON = [0x7b, 0x5b];
-/** Far above any index file that a writer makes, far below what would exhaust the memory. */
-const LIMIT_BYTES = 1024 * 1024 * 1024;
+/** What one string can hold: far above any document that a writer makes. */
+export const DOCUMENT_LIMIT_BYTES = constants.MAX_STRING_LENGTH;
 
 export function sealJson(key: SealingKey, value: unknown, formatVersion: 1 | 2): Buffer {
   const json = Buffer.from(stringifyExactJson(value), 'utf8');
@@ -32,7 +33,8 @@ export function unsealJson(key: SealingKey, sealed: Uint8Array): unknown {
       },
     );
   }
-  const json = first === COMPRESSED ? decompress(plain.subarray(1), LIMIT_BYTES) : plain;
+  const json = first === COMPRESSED ? decompress(plain.subarray(1), DOCUMENT_LIMIT_BYTES) : plain;
+  if (json.length > DOCUMENT_LIMIT_BYTES) throw new HoldfastError('repository-damaged', 'a document is too large');
   return parseJsonDocument(json.toString('utf8'));
 }
 

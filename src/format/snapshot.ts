@@ -69,6 +69,9 @@ export function decodeSnapshot(document: unknown): Snapshot {
   }
   const isTexts = (value: unknown): value is string[] =>
     Array.isArray(value) && value.every((item) => typeof item === 'string');
+  if (tags !== undefined && tags !== null && !isTexts(tags)) {
+    throw new HoldfastError('repository-damaged', "a snapshot's tags are not a list of texts");
+  }
   const known = Object.fromEntries(Object.entries(record).filter(([key]) => KNOWN.includes(key)));
   const unknown = Object.fromEntries(Object.entries(record).filter(([key]) => !KNOWN.includes(key)));
   return {

@@ -5,7 +5,7 @@ const NANOSECONDS_PER_SECOND = 1_000_000_000n;
 /** Nanoseconds since 1970 as text, in UTC. Times beyond the years 0 to 9999, which RFC 3339 cannot say, are brought to its ends. */
 export function formatTime(nanoseconds: bigint): string {
   const first = -62_167_219_200n * NANOSECONDS_PER_SECOND;
-  const last = 253_402_300_799n * NANOSECONDS_PER_SECOND;
+  const last = 253_402_300_800n * NANOSECONDS_PER_SECOND - 1n;
   const time = nanoseconds < first ? first : nanoseconds > last ? last : nanoseconds;
   const fraction = ((time % NANOSECONDS_PER_SECOND) + NANOSECONDS_PER_SECOND) % NANOSECONDS_PER_SECOND;
   const seconds = (time - fraction) / NANOSECONDS_PER_SECOND;

@@ -58,9 +58,10 @@ export function bytesOf(text: string): Buffer {
 export function displayName(text: string): string {
   const bytes = bytesOf(text);
   const decoded = bytes.toString('utf8');
-  const printable = decoded.includes('\ufffd') && !Buffer.from(decoded, 'utf8').equals(bytes) ? text : decoded;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not reach a terminal
-  return printable.replace(/[\u0000-\u001f\u007f-\u009f\\]/g, (character) =>
-    character === '\\' ? '\\\\' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  );
+  const escaped = (character: string): string =>
+    character === '\\' ? '\\\\' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  // biome-ignore-start lint/suspicious/noControlCharactersInRegex: control characters are what must not reach a terminal
+  if (!Buffer.from(decoded, 'utf8').equals(bytes)) return text.replace(/[\u0000-\u001f\u007f-\u00ff\\]/g, escaped);
+  return decoded.replace(/[\u0000-\u001f\u007f-\u009f\\]/g, escaped);
+  // biome-ignore-end lint/suspicious/noControlCharactersInRegex: above
 }

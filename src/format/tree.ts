@@ -1,8 +1,8 @@
 import { HoldfastError } from '../foundation/errors.ts';
 import { goJsonString, parseExactJson, stringifyExactJson } from './exact-json.ts';
 import { goQuote, goUnquote } from './go-quote.ts';
-import { asRecord, ID_PATTERN } from './sealed-json.ts';
-import { byteString, byteStringOfText, bytesOf, type NodeType, type TreeNode } from './tree-node.ts';
+import { asRecord, DOCUMENT_LIMIT_BYTES, ID_PATTERN } from './sealed-json.ts';
+import { byteString, byteStringOfText, bytesOf, displayName, type NodeType, type TreeNode } from './tree-node.ts';
 
 /**
  * A directory as restic stores it: `{"nodes":[…]}` and a newline, which is part of what is hashed; entries sorted by the
@@ -95,8 +95,14 @@ export function isSafeName(name: string): boolean {
   return name !== '' && name !== '.' && name !== '..' && !name.includes('/') && !name.includes('\0');
 }
 
-/** The entries of a tree. @throws repository-damaged when it is none, or holds a name that no directory can have */
+/**
+ * The entries of a tree, sorted by name.
+ * @throws repository-damaged when it is none, or holds a name that no directory can have, or one twice
+ */
 export function decodeTree(bytes: Uint8Array): TreeNode[] {
+  if (bytes.byteLength > DOCUMENT_LIMIT_BYTES) {
+    throw new HoldfastError('repository-damaged', `a tree of ${bytes.byteLength} bytes is too large to be read`);
+  }
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   let document: unknown;
   try {
@@ -106,17 +112,13 @@ export function decodeTree(bytes: Uint8Array): TreeNode[] {
   }
   const nodes = asRecord(document, 'a tree')['nodes'] ?? [];
   if (!Array.isArray(nodes)) throw new HoldfastError('repository-damaged', 'a tree lists no nodes');
-  const decoded = nodes.map((node) => decodeNode(asRecord(node, 'a node')));
-  assertUnique(decoded);
-  return decoded;
-}
-
-function assertUnique(nodes: TreeNode[]): void {
-  const names = new Set<string>();
-  for (const node of nodes) {
-    if (names.has(node.name)) throw new HoldfastError('repository-damaged', 'a tree holds the same name twice');
-    names.add(node.name);
-  }
+  const decoded = nodes.map((node) => decodeNode(asRecord(node, 'a node'))).sort(compareNames);
+  const twice = decoded.find(({ name }, at) => name === decoded[at + 1]?.name);
+  if (twice === undefined) return decoded;
+  throw new HoldfastError(
+    'repository-damaged',
+    `a tree holds the name ${JSON.stringify(displayName(twice.name))} twice`,
+  );
 }
 
 const TYPES: readonly string[] = [
@@ -130,22 +132,23 @@ const TYPES: readonly string[] = [
   'irregular',
 ] satisfies NodeType[];
 type Kind = 'text' | 'number' | 'list';
-const KNOWN: Record<string, Kind> = {
-  mode: 'number',
-  mtime: 'text',
-  atime: 'text',
-  ctime: 'text',
-  uid: 'number',
-  gid: 'number',
-  user: 'text',
-  group: 'text',
-  inode: 'number',
-  device_id: 'number',
-  size: 'number',
-  links: 'number',
-  extended_attributes: 'list',
-  device: 'number',
-};
+/** A map, since a member of a hostile tree may be named as what every object has. */
+const KNOWN = new Map<string, Kind>([
+  ['mode', 'number'],
+  ['mtime', 'text'],
+  ['atime', 'text'],
+  ['ctime', 'text'],
+  ['uid', 'number'],
+  ['gid', 'number'],
+  ['user', 'text'],
+  ['group', 'text'],
+  ['inode', 'number'],
+  ['device_id', 'number'],
+  ['size', 'number'],
+  ['links', 'number'],
+  ['extended_attributes', 'list'],
+  ['device', 'number'],
+]);
 
 function decodeNode(record: Record<string, unknown>): TreeNode {
   const { name, type, content, subtree, linktarget, linktarget_raw: rawTarget, ...rest } = record;
@@ -156,24 +159,33 @@ function decodeNode(record: Record<string, unknown>): TreeNode {
     });
   }
   if (typeof type !== 'string' || !TYPES.includes(type)) {
-    throw new HoldfastError('repository-damaged', `a tree holds an entry of the unknown type ${JSON.stringify(type)}`);
+    throw new HoldfastError(
+      'repository-damaged',
+      `a tree holds an entry of the unknown type ${stringifyExactJson(type)}`,
+    );
   }
   const node: TreeNode = { name: decodedName, type: type as NodeType, content: decodeContent(content) };
   if (typeof subtree === 'string' && ID_PATTERN.test(subtree)) node.subtree = subtree;
+  else if (type === 'dir') {
+    throw new HoldfastError(
+      'repository-damaged',
+      `a tree holds the directory ${displayName(decodedName)} without a tree`,
+    );
+  }
   if (typeof rawTarget === 'string') node.linktarget = byteString(Buffer.from(rawTarget, 'base64'));
   else if (typeof linktarget === 'string') node.linktarget = byteStringOfText(linktarget);
   return decodeRest(node, rest);
 }
 
 function decodeRest(node: TreeNode, rest: Record<string, unknown>): TreeNode {
-  const unknown: Record<string, unknown> = {};
+  const unknown: [string, unknown][] = [];
   for (const [key, value] of Object.entries(rest)) {
-    const kind = KNOWN[key];
-    if (kind === undefined) unknown[key] = value;
+    const kind = KNOWN.get(key);
+    if (kind === undefined) unknown.push([key, value]);
     else if (matches(kind, value)) (node as unknown as Record<string, unknown>)[key] = value;
     else throw new HoldfastError('repository-damaged', `a tree holds an entry with a malformed ${key}`);
   }
-  if (Object.keys(unknown).length > 0) node.unknown = unknown;
+  if (unknown.length > 0) node.unknown = Object.fromEntries(unknown);
   return node;
 }
 

@@ -9,10 +9,13 @@ export interface Progress {
   advance(done: { bytes?: number; items?: number }): void;
   /** Something a person should know while the work goes on. */
   note(message: string): void;
+  /** The work is over, however it ended: nothing more is to be shown of it. */
+  finish(): void;
 }
 
 export const noProgress: Progress = {
   phase: () => {},
   advance: () => {},
   note: () => {},
+  finish: () => {},
 };

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { hostname, userInfo } from 'node:os';
+import { hostname } from 'node:os';
 import type { Clock } from '../foundation/clock.ts';
-import { HoldfastError, messageOf } from '../foundation/errors.ts';
+import { HoldfastError, isHoldfastError, messageOf } from '../foundation/errors.ts';
+import { currentUser } from '../foundation/user.ts';
 import type { EventBodies, EventEnvelope, EventKind, LedgerEvent } from './events.ts';
 
 /** Where events lie, and the key that seals them: what the ledger needs of a repository. Keys are relative to the ledger. */
@@ -20,6 +21,11 @@ const NAMED_HEADS = 8;
 const SEQUENCE_DIGITS = 10;
 const KEY = /^([0-9a-f]{32})\/([0-9]{10})$/;
 
+interface ReadEvent {
+  event: LedgerEvent;
+  hash: string;
+}
+
 interface StoredEvent {
   key: string;
   writer: string;
@@ -27,11 +33,11 @@ interface StoredEvent {
   modifiedMs: number;
 }
 
-/** The append-only record of what Holdfast did and saw. One object of this class writes one chain. */
+/** The append-only record of what Holdfast did and saw. One object of this class writes one chain, unless a put fails. */
 export class Ledger {
   readonly #storage: LedgerStorage;
   readonly #clock: Clock;
-  readonly #writer = randomBytes(16).toString('hex');
+  #writer = newWriter();
   #sequence = 0;
   #previous: string | null = null;
   /** Events are appended one after the other, whoever asks. */
@@ -53,16 +59,25 @@ export class Ledger {
   }
 
   /**
-   * All events, oldest first, each authenticated and its chain checked.
-   * @throws repository-damaged when an event is damaged or missing within its chain
+   * All events, oldest first, each authenticated, its chain checked, and that every event which another one names is there.
+   * @throws repository-damaged when an event is damaged, was moved, or is missing
    */
   async read(): Promise<LedgerEvent[]> {
-    const stored = await this.#list();
-    const events = await Promise.all(stored.map((entry) => this.#readEvent(entry)));
-    assertChains(events);
+    const events = await this.#readChecked().catch((error: unknown) => {
+      if (!isHoldfastError(error, 'repository-damaged')) throw error;
+      // A listing is not one moment: it may hold an event that was added meanwhile, and not the one that this builds on.
+      return this.#readChecked();
+    });
     return events
       .map(({ event }) => event)
       .sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : a.sequence - b.sequence));
+  }
+
+  async #readChecked(): Promise<ReadEvent[]> {
+    const stored = await this.#list();
+    const events = await Promise.all(stored.map((entry) => this.#readEvent(entry)));
+    assertChains(events);
+    return events;
   }
 
   async #append<Kind extends EventKind>(kind: Kind, body: EventBodies[Kind]): Promise<void> {
@@ -73,11 +88,19 @@ export class Ledger {
       previous: this.#previous,
       heads: this.#sequence === 0 ? await this.#headsOfOthers() : {},
       time: new Date(this.#clock.nowMs()).toISOString(),
-      actor: `${userInfo().username}@${hostname()}`,
+      actor: `${currentUser().username}@${hostname()}`,
     };
     const plain = Buffer.from(JSON.stringify({ ...envelope, kind, body }));
     const key = `${this.#writer}/${String(this.#sequence).padStart(SEQUENCE_DIGITS, '0')}`;
-    await this.#storage.putNew(key, this.#storage.seal(plain));
+    try {
+      await this.#storage.putNew(key, this.#storage.seal(plain));
+    } catch (error) {
+      // Whether the event is there nobody knows, so that nothing can follow it: what comes next begins a new chain.
+      this.#writer = newWriter();
+      this.#sequence = 0;
+      this.#previous = null;
+      throw error;
+    }
     this.#previous = sha256(plain);
     this.#sequence++;
   }
@@ -102,8 +125,8 @@ export class Ledger {
     return stored;
   }
 
-  async #readEvent({ key, writer, sequence }: StoredEvent): Promise<{ event: LedgerEvent; hash: string }> {
-    const plain = this.#storage.unseal(await this.#storage.get(key));
+  async #readEvent({ key, writer, sequence }: StoredEvent): Promise<ReadEvent> {
+    const plain = await this.#unseal(key);
     let event: LedgerEvent;
     try {
       event = JSON.parse(Buffer.from(plain).toString('utf8')) as LedgerEvent;
@@ -112,10 +135,15 @@ export class Ledger {
         cause,
       });
     }
-    if (event.version > 1) {
+    const { version, kind, time, heads } = event ?? {};
+    const isWhole = typeof kind === 'string' && typeof time === 'string' && typeof heads === 'object' && heads !== null;
+    if (typeof version !== 'number' || (version === 1 && !isWhole)) {
+      throw new HoldfastError('repository-damaged', `the ledger's event ${key} is malformed`);
+    }
+    if (version > 1) {
       throw new HoldfastError(
         'repository-unsupported',
-        `the ledger's event ${key} has the unknown version ${event.version}`,
+        `the ledger's event ${key} has the unknown version ${version}`,
         {
           hint: 'Use the version of Holdfast that wrote it, or a newer one.',
         },
@@ -126,10 +154,25 @@ export class Ledger {
     }
     return { event, hash: sha256(plain) };
   }
+
+  async #unseal(key: string): Promise<Uint8Array> {
+    const sealed = await this.#storage.get(key);
+    try {
+      return this.#storage.unseal(sealed);
+    } catch (error) {
+      if (!isHoldfastError(error)) throw error;
+      throw new HoldfastError(error.code, `the ledger's event ${key}: ${error.message}`, { cause: error });
+    }
+  }
 }
 
-/** @throws repository-damaged unless each writer's events follow one another without a gap */
-function assertChains(events: readonly { event: LedgerEvent; hash: string }[]): void {
+function newWriter(): string {
+  return randomBytes(16).toString('hex');
+}
+
+/** @throws repository-damaged unless each writer's events follow one another without a gap, and those that others name are there */
+function assertChains(events: readonly ReadEvent[]): void {
+  const known = new Set(events.map(({ event, hash }) => `${event.writer} ${hash}`));
   const hashes = new Map(events.map(({ event, hash }) => [`${event.writer}/${event.sequence}`, hash]));
   for (const { event } of events) {
     const expected = event.sequence === 0 ? null : hashes.get(`${event.writer}/${event.sequence - 1}`);
@@ -141,6 +184,12 @@ function assertChains(events: readonly { event: LedgerEvent; hash: string }[]): 
           hint: 'Somebody with the password of the repository edited or removed events.',
         },
       );
+    }
+    const gone = Object.entries(event.heads).find(([writer, hash]) => !known.has(`${writer} ${hash}`));
+    if (gone !== undefined) {
+      throw new HoldfastError('repository-damaged', `the ledger lacks events of writer ${gone[0]}, which others name`, {
+        hint: 'Somebody with the password of the repository edited or removed events.',
+      });
     }
   }
 }

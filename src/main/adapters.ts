@@ -1,6 +1,9 @@
 import { HoldfastError } from '../foundation/errors.ts';
 import type { Adapters } from '../operations/index.ts';
 
+/** The oldest major version that its makers still mend. */
+const OLDEST_POSTGRES = 14;
+
 /** Every adapter there is, each loaded when the plan first needs it. */
 export const adapters: Adapters = {
   async openStore(place) {
@@ -31,5 +34,17 @@ export const adapters: Adapters = {
   async createSandbox({ clock, signal }) {
     const { createLocalSandbox } = await import('../sandbox/local/index.ts');
     return createLocalSandbox({ clock, signal });
+  },
+
+  async startDemoServer({ clock, signal }) {
+    const [{ startPostgresCluster }, { findPostgresPrograms }] = await Promise.all([
+      import('../sandbox/local/index.ts'),
+      import('../foundation/postgres-programs.ts'),
+    ]);
+    const server = await findPostgresPrograms({
+      programs: ['initdb', 'postgres', 'pg_dump', 'pg_restore'],
+      atLeastMajor: OLDEST_POSTGRES,
+    });
+    return startPostgresCluster({ server, clock, signal });
   },
 };

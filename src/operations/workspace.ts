@@ -38,6 +38,19 @@ export interface Adapters {
   openStore(place: StorePlace): Promise<ObjectStore>;
   createSource(source: PlanSource, context: ReferenceContext & { version: string }): Promise<Source>;
   createSandbox(environment: Pick<Environment, 'clock' | 'signal'>): Promise<Sandbox>;
+  /** A PostgreSQL server for the demo. @throws program-missing where there is none on this machine */
+  startDemoServer(environment: Pick<Environment, 'clock' | 'signal'>): Promise<DemoServer>;
+}
+
+/** A database server of the demo's own, on a private socket. */
+export interface DemoServer {
+  version: string;
+  pid: number;
+  socketDirectory: string;
+  /** The connection string of one of its databases. */
+  url(database: string): string;
+  /** Ends the server and removes all that it had. */
+  stop(): Promise<void>;
 }
 
 /** A repository of the plan, open, with its ledger. */

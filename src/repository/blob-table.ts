@@ -1,11 +1,11 @@
-import type { PackedBlob } from '../format/index.ts';
+import type { BlobType, PackedBlob } from '../format/index.ts';
 
 /**
  * Which pack holds which blob: an open-addressing table over typed arrays in shared memory, so that all workers look up
  * in the one copy. About 54 bytes a blob. It is filled by one thread and read-only from then on.
  *
- * An entry is an id, and four numbers: pack, offset, sealed length, plain length. A pack's number is an index into a list
- * of pack ids that only the main thread needs.
+ * An entry is a blob's key, and four numbers: pack, offset, sealed length, plain length. A pack's number is an index into a
+ * list of pack ids that only the main thread needs.
  */
 
 const ID_BYTES = 32;
@@ -30,8 +30,7 @@ export interface BlobLocation {
 
 export class BlobTable {
   readonly shared: SharedBlobTable;
-  readonly #ids: Uint8Array;
-  readonly #idWords: Int32Array;
+  readonly #keys: Int32Array;
   readonly #fields: Uint32Array;
   readonly #slots: Int32Array;
   readonly #slotMask: number;
@@ -39,8 +38,7 @@ export class BlobTable {
 
   private constructor(shared: SharedBlobTable) {
     this.shared = shared;
-    this.#ids = new Uint8Array(shared.ids);
-    this.#idWords = new Int32Array(shared.ids);
+    this.#keys = new Int32Array(shared.ids);
     this.#fields = new Uint32Array(shared.fields);
     this.#slots = new Int32Array(shared.slots);
     this.#slotMask = this.#slots.length - 1;
@@ -67,10 +65,11 @@ export class BlobTable {
 
   /** Adds a blob that is not there yet; one that is keeps its first place. */
   add(id: Uint8Array, packNumber: number, blob: Omit<PackedBlob, 'id'>): void {
-    const slot = this.#slotOf(id);
+    const key = blobKey(id, blob.type);
+    const slot = this.#slotOf(key);
     if (this.#slots[slot] !== 0) return;
     const entry = this.#count++;
-    this.#ids.set(id, entry * ID_BYTES);
+    this.#keys.set(key, entry * KEY_WORDS);
     const at = entry * FIELDS;
     this.#fields[at] = blob.type === 'tree' ? packNumber + TREE_BIT : packNumber;
     this.#fields[at + 1] = blob.offset;
@@ -79,12 +78,12 @@ export class BlobTable {
     this.#slots[slot] = entry + 1;
   }
 
-  has(id: Uint8Array): boolean {
-    return this.#slots[this.#slotOf(id)] !== 0;
+  has(id: Uint8Array, type: BlobType): boolean {
+    return this.#slots[this.#slotOf(blobKey(id, type))] !== 0;
   }
 
-  find(id: Uint8Array): BlobLocation | undefined {
-    const entry = this.#slots[this.#slotOf(id)]! - 1;
+  find(id: Uint8Array, type: BlobType): BlobLocation | undefined {
+    const entry = this.#slots[this.#slotOf(blobKey(id, type))]! - 1;
     if (entry < 0) return undefined;
     const at = entry * FIELDS;
     const pack = this.#fields[at]!;
@@ -97,26 +96,31 @@ export class BlobTable {
     };
   }
 
-  /** The slot that holds `id`, or the empty one where it would go. */
-  #slotOf(id: Uint8Array): number {
-    const words = idWords(id);
-    for (let slot = words[0]! & this.#slotMask; ; slot = (slot + 1) & this.#slotMask) {
+  /** The slot that holds `key`, or the empty one where it would go. */
+  #slotOf(key: Int32Array): number {
+    for (let slot = key[0]! & this.#slotMask; ; slot = (slot + 1) & this.#slotMask) {
       const entry = this.#slots[slot]! - 1;
-      if (entry < 0 || sameWords(this.#idWords, entry * (ID_BYTES / 4), words)) return slot;
+      if (entry < 0 || sameKey(this.#keys, entry * KEY_WORDS, key)) return slot;
     }
   }
 }
 
-const scratch = new Int32Array(ID_BYTES / 4);
+export const KEY_WORDS = ID_BYTES / 4;
+const scratch = new Int32Array(KEY_WORDS);
 const scratchBytes = new Uint8Array(scratch.buffer);
 
-/** An id as eight words; valid until the next call. Ids are hashes already: any of their bits will do as a hash. */
-export function idWords(id: Uint8Array): Int32Array {
+/**
+ * What tells blobs apart, as eight words, valid until the next call: the id, with one bit turned over for trees. A file may
+ * have the very bytes of a tree, and must be stored as data all the same: readers look for a blob by type and id. Ids are
+ * hashes, so that two keys are no more likely to be equal than two ids, and any of their bits will do as a hash.
+ */
+export function blobKey(id: Uint8Array, type: BlobType): Int32Array {
   scratchBytes.set(id);
+  if (type === 'tree') scratchBytes[ID_BYTES - 1]! ^= 1;
   return scratch;
 }
 
-export function sameWords(words: Int32Array, at: number, other: Int32Array): boolean {
-  for (let index = 0; index < ID_BYTES / 4; index++) if (words[at + index] !== other[index]) return false;
+export function sameKey(keys: Int32Array, at: number, key: Int32Array): boolean {
+  for (let index = 0; index < KEY_WORDS; index++) if (keys[at + index] !== key[index]) return false;
   return true;
 }

@@ -1,4 +1,5 @@
-export { type CheckReport, checkRepository, type Finding } from './check/check.ts';
+export { checkRepository } from './check/check.ts';
+export type { CheckReport, Finding } from './check/report.ts';
 export { type IndexedRepository, loadIndex } from './indexed.ts';
 export { type HeldLock, lockRepository } from './locks.ts';
 export { Reader } from './read/reader.ts';

@@ -1,13 +1,14 @@
-import { hostname, userInfo } from 'node:os';
+import { hostname } from 'node:os';
 import { decodeLockFile, formatTimeMs, type LockFile, parseTimeMs } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { HoldfastError, isHoldfastError, systemCode } from '../foundation/errors.ts';
-import { LOCKS_PREFIX } from './layout.ts';
+import { currentUser } from '../foundation/user.ts';
+import { idOfKey, LOCKS_PREFIX } from './layout.ts';
 import type { Repository } from './repository.ts';
 
 /**
  * Locks as restic has them: any number of shared ones, or one exclusive one. A holder refreshes its own; one that nobody
- * refreshed for half an hour, or whose process on this machine is gone, is stale and binds nobody.
+ * refreshed for half an hour, or whose process on this machine is gone, is stale and binds nobody: who meets it removes it.
  * Source: restic's design document, "Locks".
  */
 
@@ -53,32 +54,47 @@ async function refuseIfLocked(
   { exclusive, clock }: LockOptions,
   own: string | undefined,
 ): Promise<void> {
-  for (const { key, lock } of await readLocks(repository)) {
-    if (key === own || (!exclusive && !lock.exclusive) || isStale(lock, clock.nowMs())) continue;
-    const who = `${lock.username || 'somebody'} on ${lock.hostname || 'an unknown host'} (process ${lock.pid})`;
-    throw new HoldfastError(
-      'repository-locked',
-      `the repository at ${repository.store.location} is locked${lock.exclusive ? ' exclusively' : ''} by ${who} since ${lock.time}`,
-      {
-        hint: 'Wait until it is done. A lock whose process is dead on this machine, or that is older than 30 minutes, binds nobody.',
-        retryable: true,
-        context: { lock: key, host: lock.hostname, pid: lock.pid },
-      },
-    );
+  for await (const { key, sizeBytes, modifiedMs } of repository.store.list(LOCKS_PREFIX)) {
+    // An empty one is a lock that somebody is about to write, or that a crash kept from being one.
+    if (key === own || idOfKey(key) === undefined || sizeBytes === 0) continue;
+    const lock = await readLock(repository, key);
+    if (lock === undefined) continue;
+    // A lock that cannot be read binds like the strictest one, as long as its holder may be alive.
+    const isExpired = lock === 'damaged' ? clock.nowMs() - modifiedMs > STALE_AFTER_MS : isStale(lock, clock.nowMs());
+    if (isExpired) await repository.store.delete(key);
+    else if (lock === 'damaged' || exclusive || lock.exclusive) throw locked(repository, key, lock);
   }
 }
 
-async function readLocks(repository: Repository): Promise<{ key: string; lock: LockFile }[]> {
-  const locks: { key: string; lock: LockFile }[] = [];
-  for (const key of await repository.documentKeys(LOCKS_PREFIX)) {
-    try {
-      locks.push({ key, lock: decodeLockFile(await repository.getDocument(key)) });
-    } catch (error) {
-      // It was released between being listed and being read.
-      if (!isHoldfastError(error, 'object-missing')) throw error;
-    }
+/** A lock; undefined when it was released between being listed and being read. */
+async function readLock(repository: Repository, key: string): Promise<LockFile | 'damaged' | undefined> {
+  try {
+    return decodeLockFile(await repository.getDocument(key));
+  } catch (error) {
+    if (isHoldfastError(error, 'object-missing')) return undefined;
+    if (isHoldfastError(error, 'repository-damaged')) return 'damaged';
+    throw error;
   }
-  return locks;
+}
+
+function locked({ store }: Repository, key: string, lock: LockFile | 'damaged'): HoldfastError {
+  if (lock === 'damaged') {
+    return new HoldfastError(
+      'repository-locked',
+      `the repository at ${store.location} has a lock that cannot be read: ${key}`,
+      { hint: 'Try again in 30 minutes: by then it binds nobody.', retryable: true, context: { lock: key } },
+    );
+  }
+  const who = `${lock.username || 'somebody'} on ${lock.hostname || 'an unknown host'} (process ${lock.pid})`;
+  return new HoldfastError(
+    'repository-locked',
+    `the repository at ${store.location} is locked${lock.exclusive ? ' exclusively' : ''} by ${who} since ${lock.time}`,
+    {
+      hint: 'Wait until it is done. A lock whose process is dead on this machine, or that is older than 30 minutes, binds nobody.',
+      retryable: true,
+      context: { lock: key, host: lock.hostname, pid: lock.pid },
+    },
+  );
 }
 
 export function isStale(lock: LockFile, nowMs: number): boolean {
@@ -96,10 +112,11 @@ function isAlive(pid: number): boolean {
 }
 
 class RefreshedLock implements HeldLock {
-  key: string | undefined;
+  /** The lock that stands, and those before it that could not be removed yet. */
+  readonly #keys: string[] = [];
   readonly #repository: Repository;
   readonly #options: LockOptions;
-  #writtenMs = 0;
+  #written = { wallMs: 0, monotonicMs: 0 };
   #timer: NodeJS.Timeout | undefined;
   #refreshing: Promise<void> = Promise.resolve();
 
@@ -108,34 +125,47 @@ class RefreshedLock implements HeldLock {
     this.#options = options;
   }
 
-  /** Writes a lock of now, then removes the one before it. */
+  get key(): string | undefined {
+    return this.#keys.at(-1);
+  }
+
+  /** Writes a lock of now, then removes what came before it. */
   async write(): Promise<void> {
-    const before = this.key;
-    const { username, uid, gid } = userInfo();
-    const nowMs = this.#options.clock.nowMs();
+    const { clock, exclusive } = this.#options;
+    const written = { wallMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
     const lock: LockFile = {
-      time: formatTimeMs(nowMs),
-      exclusive: this.#options.exclusive,
+      time: formatTimeMs(written.wallMs),
+      exclusive,
       hostname: hostname(),
-      username,
       pid: process.pid,
-      ...(uid >= 0 && { uid, gid }),
+      ...currentUser(),
     };
-    this.key = `${LOCKS_PREFIX}${await this.#repository.putDocument(LOCKS_PREFIX, lock)}`;
-    this.#writtenMs = this.#options.clock.monotonicMs();
-    if (before !== undefined && before !== this.key) await this.#repository.store.delete(before);
+    const key = `${LOCKS_PREFIX}${await this.#repository.putDocument(LOCKS_PREFIX, lock)}`;
+    this.#keys.push(key);
+    this.#written = written;
+    await this.#removeAllBut(key);
   }
 
   keepFresh(): void {
     this.#timer = setInterval(() => {
       // A refresh that fails is tried again at the next turn; `assertHeld` tells when that has gone on for too long.
-      this.#refreshing = this.#refreshing.then(() => this.write()).catch(() => undefined);
+      this.#refreshing = this.#refreshing.then(() => this.#refresh()).catch(() => undefined);
     }, REFRESH_EVERY_MS);
     this.#timer.unref();
   }
 
+  /** What was lost stays lost: others may have worked in the meantime as if nobody were here. */
+  async #refresh(): Promise<void> {
+    this.assertHeld();
+    await this.write();
+  }
+
   assertHeld(): void {
-    if (this.#options.clock.monotonicMs() - this.#writtenMs < GIVE_UP_AFTER_MS) return;
+    const { clock } = this.#options;
+    // Others go by the wall clock, which goes on while this machine sleeps and the other clock may not.
+    const wallMs = clock.nowMs() - this.#written.wallMs;
+    const monotonicMs = clock.monotonicMs() - this.#written.monotonicMs;
+    if (Math.max(wallMs, monotonicMs) < GIVE_UP_AFTER_MS) return;
     throw new HoldfastError(
       'lock-lost',
       'the lock of the repository could not be refreshed for 22 minutes: others may take it for stale',
@@ -149,6 +179,13 @@ class RefreshedLock implements HeldLock {
   async release(): Promise<void> {
     clearInterval(this.#timer);
     await this.#refreshing;
-    if (this.key !== undefined) await this.#repository.store.delete(this.key);
+    await this.#removeAllBut(undefined);
+  }
+
+  async #removeAllBut(kept: string | undefined): Promise<void> {
+    for (const key of this.#keys.filter((each) => each !== kept)) {
+      await this.#repository.store.delete(key);
+      this.#keys.splice(this.#keys.indexOf(key), 1);
+    }
   }
 }

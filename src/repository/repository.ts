@@ -14,7 +14,7 @@ import {
 import type { Clock } from '../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
 import type { ObjectStore } from '../store/index.ts';
-import { CONFIG_KEY, idOfKey, KEYS_PREFIX } from './layout.ts';
+import { CONFIG_KEY, DATA_PREFIX, INDEX_PREFIX, idOfKey, KEYS_PREFIX, SNAPSHOTS_PREFIX } from './layout.ts';
 
 /** A repository whose password was right: documents can be read and written, blobs not yet. See `loadIndex`. */
 export class Repository {
@@ -67,17 +67,13 @@ export function sha256(bytes: Uint8Array): string {
 /**
  * Makes a repository in a store that has none.
  * The key is stored first and the configuration last: a repository exists from the moment that it has a configuration.
+ * What an attempt that died before left behind is only keys: they are removed.
  * @throws repository-exists
  */
 export async function createRepository(store: ObjectStore, password: string, clock: Clock): Promise<Repository> {
   if (password === '') throw new HoldfastError('bad-usage', 'a repository cannot have an empty password');
-  const refuse = (): HoldfastError =>
-    new HoldfastError('repository-exists', `there is a repository at ${store.location} already`, {
-      hint: 'Nothing was changed. Use it as it is, or name another place in the plan.',
-      context: { store: store.location },
-    });
-  if ((await store.stat(CONFIG_KEY)) !== undefined) throw refuse();
-  for await (const { key } of store.list(KEYS_PREFIX)) if (idOfKey(key) !== undefined) throw refuse();
+  await refuseIfThere(store);
+  const abandonedKeys = await keysOf(store);
   const key = newSealingKey();
   const config = newConfig();
   const keyFile = await encodeKeyFile(key, password, clock.nowMs());
@@ -86,10 +82,30 @@ export async function createRepository(store: ObjectStore, password: string, clo
   try {
     await store.put(CONFIG_KEY, encodeConfig(key, config), { ifAbsent: store.capabilities.conditionalPut });
   } catch (error) {
-    await store.delete(keyFileKey);
-    throw isHoldfastError(error, 'object-exists') ? refuse() : error;
+    // When it is there all the same, by a put that failed after its effect, its key must stay.
+    if (isHoldfastError(error, 'object-exists')) {
+      await store.delete(keyFileKey);
+      throw repositoryExists(store);
+    }
+    throw error;
   }
+  for (const abandoned of abandonedKeys) await store.delete(abandoned);
   return new Repository(store, key, config);
+}
+
+/** @throws repository-exists also when a configuration alone is missing: what is there would be lost with a new one */
+async function refuseIfThere(store: ObjectStore): Promise<void> {
+  if ((await store.stat(CONFIG_KEY)) !== undefined) throw repositoryExists(store);
+  for (const prefix of [SNAPSHOTS_PREFIX, INDEX_PREFIX, DATA_PREFIX]) {
+    for await (const { key } of store.list(prefix)) if (idOfKey(key) !== undefined) throw repositoryExists(store);
+  }
+}
+
+function repositoryExists(store: ObjectStore): HoldfastError {
+  return new HoldfastError('repository-exists', `there is a repository at ${store.location} already`, {
+    hint: 'Nothing was changed. Use it as it is, or name another place in the plan.',
+    context: { store: store.location },
+  });
 }
 
 /**
@@ -97,27 +113,18 @@ export async function createRepository(store: ObjectStore, password: string, clo
  * @throws no-repository, wrong-password, repository-damaged, repository-unsupported
  */
 export async function openRepository(store: ObjectStore, password: string): Promise<Repository> {
-  const key = await findKey(store, password);
+  const keys = await keysOf(store);
+  if (keys.length === 0) throw noRepository(store);
   const sealed = await store.get(CONFIG_KEY).catch((error: unknown) => {
     throw isHoldfastError(error, 'object-missing') ? noRepository(store) : error;
   });
-  return new Repository(store, key, decodeConfig(key, sealed));
-}
-
-async function findKey(store: ObjectStore, password: string): Promise<SealingKey> {
-  const keys: string[] = [];
-  for await (const { key } of store.list(KEYS_PREFIX)) if (idOfKey(key) !== undefined) keys.push(key);
-  if (keys.length === 0) throw noRepository(store);
   let damage: unknown;
-  for (const key of keys.sort()) {
+  for (const keyFile of keys) {
     try {
-      const bytes = await store.get(key);
-      if (sha256(bytes) !== idOfKey(key)) {
-        throw new HoldfastError('repository-damaged', `${key} is damaged: its content does not match its name`);
-      }
-      const master = await decodeKeyFile(bytes, password);
-      if (master !== undefined) return master;
+      const key = await readKeyFile(store, keyFile, password);
+      if (key !== undefined) return new Repository(store, key, decodeConfig(key, sealed));
     } catch (error) {
+      if (!isHoldfastError(error) || error.code === 'repository-unsupported') throw error;
       // Another key file may still open the repository: only when none does is this one's damage the news.
       damage = error;
     }
@@ -127,6 +134,21 @@ async function findKey(store: ObjectStore, password: string): Promise<SealingKey
     hint: 'Check where the plan takes the password of this repository from.',
     context: { store: store.location },
   });
+}
+
+async function keysOf(store: ObjectStore): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of store.list(KEYS_PREFIX)) if (idOfKey(key) !== undefined) keys.push(key);
+  return keys.sort();
+}
+
+/** The master key, when the password opens this key file. @throws repository-damaged, naming it */
+async function readKeyFile(store: ObjectStore, keyFile: string, password: string): Promise<SealingKey | undefined> {
+  const bytes = await store.get(keyFile);
+  if (sha256(bytes) !== idOfKey(keyFile)) {
+    throw new HoldfastError('repository-damaged', `${keyFile} is damaged: its content does not match its name`);
+  }
+  return decodeKeyFile(bytes, password);
 }
 
 function noRepository(store: ObjectStore): HoldfastError {

@@ -38,8 +38,9 @@ export interface SnapshotWriter {
    * Reads an open file from its start to its end, as cheaply as the machine allows.
    * The promise resolves when reading is over, so that the caller may close the descriptor; `stored` resolves later,
    * so that many small files are on their way at once. One call at a time.
+   * @param limitBytes as many are read at most: a file may grow faster than it is read
    */
-  writeFrom(fileDescriptor: number): Promise<{ sizeBytes: number; stored: Promise<StoredFile> }>;
+  writeFrom(fileDescriptor: number, limitBytes?: number): Promise<{ sizeBytes: number; stored: Promise<StoredFile> }>;
   /** Whether the repository has all of these blobs, so that a file may be made of them without being read. */
   holds(content: readonly string[]): boolean;
   /** Stores a directory's entries, in any order; names must be unique. Resolves to the tree's id. */
@@ -83,12 +84,12 @@ export interface Extracted {
   directories: number;
   others: number;
   bytes: number;
-  /** Owners, permissions and times that could not be set. The contents are right. */
-  problems: MetadataProblem[];
+  /** Owners, permissions and times that could not be set, and devices that could not be made. The contents are right. */
+  problems: ExtractProblem[];
 }
 
-/** Something that could not be set on an entry which is there otherwise. */
-export interface MetadataProblem {
+/** Something that could not be set on an entry which is there otherwise, or an entry without content that is not. */
+export interface ExtractProblem {
   path: string;
   message: string;
 }

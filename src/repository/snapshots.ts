@@ -1,5 +1,5 @@
 import { decodeSnapshot, encodeSnapshot, type Snapshot, snapshotTimeMs } from '../format/index.ts';
-import { HoldfastError } from '../foundation/errors.ts';
+import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
 import { idOfKey, SNAPSHOTS_PREFIX } from './layout.ts';
 import type { Repository } from './repository.ts';
 
@@ -10,15 +10,39 @@ export interface StoredSnapshot extends Snapshot {
 
 const SHORTEST_ID_PREFIX = 4;
 
-/** All snapshots, oldest first. @throws repository-damaged */
-export async function listSnapshots(repository: Repository): Promise<StoredSnapshot[]> {
+/**
+ * All snapshots, oldest first.
+ * @param onDamage is told of a snapshot that cannot be read, which is left out then; without it that is thrown
+ * @throws repository-damaged
+ */
+export async function listSnapshots(
+  repository: Repository,
+  onDamage?: (error: HoldfastError) => void,
+): Promise<StoredSnapshot[]> {
   const keys = await repository.documentKeys(SNAPSHOTS_PREFIX);
-  const snapshots = await Promise.all(keys.map((key) => readSnapshot(repository, key)));
+  const read = async (key: string): Promise<StoredSnapshot[]> => {
+    try {
+      return [await readSnapshot(repository, key)];
+    } catch (error) {
+      // One that was forgotten between being listed and being read is no snapshot any more.
+      if (isHoldfastError(error, 'object-missing')) return [];
+      if (onDamage === undefined || !isHoldfastError(error)) throw error;
+      onDamage(error);
+      return [];
+    }
+  };
+  const snapshots = (await Promise.all(keys.map(read))).flat();
   return snapshots.sort((a, b) => snapshotTimeMs(a) - snapshotTimeMs(b) || (a.id < b.id ? -1 : 1));
 }
 
 export async function readSnapshot(repository: Repository, key: string): Promise<StoredSnapshot> {
-  return { ...decodeSnapshot(await repository.getDocument(key)), id: idOfKey(key)! };
+  const document = await repository.getDocument(key);
+  try {
+    return { ...decodeSnapshot(document), id: idOfKey(key)! };
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+    throw new HoldfastError(error.code, `${key}: ${error.message}`, { cause: error, context: { key } });
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { appendFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { document, environment, holdfast, scratchDirectory, startHoldfast, writePlan } from '../support/cli.ts';
 
@@ -76,11 +76,25 @@ describe('what goes wrong with a repository', () => {
   it('is told apart: no repository is 10, a wrong password 12', async () => {
     const directory = scratchDirectory();
     writePlan(directory, `  files: { type: files, paths: [${directory}] }`);
-    for (const command of [['backup'], ['snapshots'], ['status'], ['check'], ['verify'], ['restore', 'files', '--to', 'x']]) {
+    for (const command of [
+      ['backup'],
+      ['snapshots'],
+      ['status'],
+      ['check'],
+      ['verify'],
+      ['restore', 'files', '--to', 'x'],
+    ]) {
       expect((await holdfast(directory, command)).exit, command.join(' ')).toBe(10);
     }
     await holdfast(directory, ['init']);
-    for (const command of [['backup'], ['snapshots'], ['status'], ['check'], ['verify'], ['restore', 'files', '--to', 'x']]) {
+    for (const command of [
+      ['backup'],
+      ['snapshots'],
+      ['status'],
+      ['check'],
+      ['verify'],
+      ['restore', 'files', '--to', 'x'],
+    ]) {
       const ran = await holdfast(directory, command, environment({ HOLDFAST_PASSWORD: 'wrong' }));
       expect(ran.exit, command.join(' ')).toBe(12);
       expect(ran.stderr + ran.stdout).not.toContain('wrong password'.repeat(2));
@@ -105,7 +119,10 @@ describe('what goes wrong with a repository', () => {
     rmSync(index, { recursive: true });
     const ran = await holdfast(directory, ['check', '--json']);
     expect(ran.exit).toBe(1);
-    expect(document(ran).repositories[0].findings[0]).toMatchObject({ severity: 'error', message: 'the pack is missing' });
+    expect(document(ran).repositories[0].findings[0]).toMatchObject({
+      severity: 'error',
+      message: 'the pack is missing',
+    });
     expect((await holdfast(directory, ['restore', 'files', '--to', 'back'])).exit).toBe(1);
     expect((await holdfast(directory, ['verify'])).exit).toBe(4);
   });
@@ -117,7 +134,10 @@ describe('a backup that cannot read everything', () => {
     writePlan(directory, `  files: { type: files, paths: [${directory}/data, ${directory}/gone] }`);
     const ran = await holdfast(directory, ['backup', '--json']);
     expect(ran.exit).toBe(3);
-    expect(document(ran).sources[0]).toMatchObject({ outcome: 'partial', problems: [{ item: `${directory}/gone`, code: 'path-missing' }] });
+    expect(document(ran).sources[0]).toMatchObject({
+      outcome: 'partial',
+      problems: [{ item: `${directory}/gone`, code: 'path-missing' }],
+    });
     expect(document(await holdfast(directory, ['snapshots', '--json'])).snapshots[0].tags).toContain('partial');
     const human = await holdfast(directory, ['backup']);
     expect(human.stdout).toContain(`${directory}/gone: `);
@@ -145,10 +165,16 @@ describe('a backup that cannot read everything', () => {
 
   it('fails when there is nothing to read at all, beside another source that succeeds', async () => {
     const directory = await prepared();
-    writePlan(directory, `  files: { type: files, paths: [${directory}/data] }\n  gone: { type: files, paths: [/nowhere/at/all] }`);
+    writePlan(
+      directory,
+      `  files: { type: files, paths: [${directory}/data] }\n  gone: { type: files, paths: [/nowhere/at/all] }`,
+    );
     const ran = await holdfast(directory, ['backup', '--json']);
     expect(ran.exit).toBe(1);
-    expect(document(ran).sources).toMatchObject([{ outcome: 'complete' }, { outcome: 'failed', error: { code: 'path-missing' } }]);
+    expect(document(ran).sources).toMatchObject([
+      { outcome: 'complete' },
+      { outcome: 'failed', error: { code: 'path-missing' } },
+    ]);
   });
 });
 
@@ -207,7 +233,14 @@ describe('a backup that is killed', () => {
 describe('the output', () => {
   it('is one document with --json, whatever happens, before or after the command', async () => {
     const directory = await prepared();
-    for (const words of [['--json', 'backup'], ['backup', '--json'], ['status', '--json'], ['bakcup', '--json'], ['restore', '--json'], ['plan', 'check', '--json']]) {
+    for (const words of [
+      ['--json', 'backup'],
+      ['backup', '--json'],
+      ['status', '--json'],
+      ['bakcup', '--json'],
+      ['restore', '--json'],
+      ['plan', 'check', '--json'],
+    ]) {
       const ran = await holdfast(directory, words);
       expect(() => JSON.parse(ran.stdout), words.join(' ')).not.toThrow();
     }
@@ -215,7 +248,13 @@ describe('the output', () => {
 
   it('holds no secret, in errors neither', async () => {
     const directory = await prepared();
-    for (const words of [['plan', 'show'], ['backup'], ['status'], ['snapshots'], ['restore', 'files', '--to', '/proc/nowhere']]) {
+    for (const words of [
+      ['plan', 'show'],
+      ['backup'],
+      ['status'],
+      ['snapshots'],
+      ['restore', 'files', '--to', '/proc/nowhere'],
+    ]) {
       const { stdout, stderr } = await holdfast(directory, words, environment({ HOLDFAST_DEBUG: '1' }));
       expect(stdout + stderr).not.toContain('correct horse');
     }

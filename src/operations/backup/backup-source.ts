@@ -45,8 +45,8 @@ export async function backupSource(
   const session = await WriteSession.begin(shared.indexed, { lock: shared.lock, clock });
   const stop = (): void => void session.abort(signal.reason);
   signal.addEventListener('abort', stop, { once: true });
+  const progress = expecting(workspace.environment.progress(planned.name), parent);
   try {
-    const progress = expecting(workspace.environment.progress(planned.name), parent);
     const capture = await withScratch((scratchDirectory) =>
       source.capture(session.writer, { clock, progress, signal, scratchDirectory, previous }),
     );
@@ -91,6 +91,7 @@ export async function backupSource(
     throw error;
   } finally {
     signal.removeEventListener('abort', stop);
+    progress.finish();
     await previous?.close();
   }
 }

@@ -21,17 +21,19 @@ export async function check(
 }
 
 async function checkOne(workspace: Workspace, name: string, readData: boolean): Promise<CheckOfRepository> {
-  const { clock, progress } = workspace.environment;
+  const { clock } = workspace.environment;
+  const progress = workspace.environment.progress(name);
   const started = clock.monotonicMs();
   const { repository, ledger } = await workspace.open(name);
   const lock = await lockRepository(repository, { exclusive: false, clock });
   try {
-    const report = await checkRepository(repository, { readData, progress: progress(name) });
+    const report = await checkRepository(repository, { readData, progress });
     const errors = report.findings.filter(({ severity }) => severity === 'error').length;
     const durationMs = clock.monotonicMs() - started;
     await ledger.append('check.finished', { repository: name, readData, clean: errors === 0, errors, durationMs });
     return { ...report, repository: name, clean: errors === 0, durationMs };
   } finally {
+    progress.finish();
     await lock.release();
   }
 }

@@ -135,6 +135,7 @@ async function restoreSnapshot(
     const items = extracted.files + extracted.directories + extracted.others;
     return { bytes: extracted.bytes, items, notes: [], problems: extracted.problems };
   } finally {
+    progress.finish();
     await reader.close();
   }
 }

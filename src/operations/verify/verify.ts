@@ -142,6 +142,7 @@ async function prove(
     }
     throw error;
   } finally {
+    progress.finish();
     await reader.close();
   }
 }

@@ -1,35 +1,47 @@
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { decodePackTrailer, type PackedBlob, packTrailerLength, type SealingKey } from '../../format/index.ts';
 import { messageOf } from '../../foundation/errors.ts';
 import { openBlob } from '../indexed.ts';
 
-/** Something wrong with a pack. */
-export interface PackFinding {
-  pack: string;
-  /** The blob that is damaged, where it is one. */
-  blob?: string;
-  message: string;
+/** What a look at every byte of a pack found. */
+export interface Inspection {
+  /** What is wrong with the pack as a whole. */
+  messages: string[];
+  /** The blobs that are damaged. */
+  damaged: Pick<PackedBlob, 'id' | 'type'>[];
+  /** `listingDigest` of what the pack's header lists; undefined when the header cannot be read. */
+  listing: string | undefined;
 }
 
 /** Reads and authenticates every byte of a pack: its name, its header, and each blob in it. */
-export function inspectPack(key: SealingKey, pack: string, bytes: Uint8Array): PackFinding[] {
-  const findings: PackFinding[] = [];
-  if (hash('sha256', bytes, 'hex') !== pack) {
-    findings.push({ pack, message: 'its content does not match its name' });
-  }
+export function inspectPack(key: SealingKey, pack: string, bytes: Uint8Array): Inspection {
+  const inspection: Inspection = { messages: [], damaged: [], listing: undefined };
+  if (hash('sha256', bytes, 'hex') !== pack) inspection.messages.push('its content does not match its name');
   let blobs: PackedBlob[];
   try {
     const trailer = bytes.subarray(bytes.byteLength - packTrailerLength(bytes.subarray(-4), bytes.byteLength));
     blobs = decodePackTrailer(key, trailer, bytes.byteLength);
   } catch (error) {
-    return [...findings, { pack, message: messageOf(error) }];
+    inspection.messages.push(`its header cannot be read: ${messageOf(error)}`);
+    return inspection;
   }
+  inspection.listing = listingDigest(blobs);
   for (const blob of blobs) {
     try {
-      openBlob(key, bytes.subarray(blob.offset, blob.offset + blob.length), blob.id, blob.uncompressedLength);
+      openBlob(key, bytes.subarray(blob.offset, blob.offset + blob.length), blob, pack);
     } catch (error) {
-      findings.push({ pack, blob: blob.id, message: messageOf(error) });
+      inspection.damaged.push({ id: blob.id, type: blob.type });
+      inspection.messages.push(messageOf(error));
     }
   }
-  return findings;
+  return inspection;
+}
+
+/** One short text for all that is said of a pack's blobs, to hold what an index says against what the pack does. */
+export function listingDigest(blobs: readonly PackedBlob[]): string {
+  const digest = createHash('sha256');
+  for (const { id, type, offset, length, uncompressedLength } of [...blobs].sort((a, b) => a.offset - b.offset)) {
+    digest.update(`${type} ${id} ${offset} ${length} ${uncompressedLength ?? '-'}\n`);
+  }
+  return digest.digest('base64');
 }

@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync } from 'node:fs';
-import { displayName } from '../../format/index.ts';
+import { byteStringOfText, displayName } from '../../format/index.ts';
 import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import type { IndexedRepository } from '../indexed.ts';
@@ -41,15 +41,16 @@ async function fill(reader: ExtractSource, plan: ExtractPlan, options: ExtractOp
   options.progress.phase('restoring', { bytes: plan.bytes, items: plan.files.length });
   for (const { path } of plan.directories) mkdirSync(path, { mode: 0o700 });
   await fetchFiles(reader.indexed, reader.pool, plan.files, options);
-  for (const entry of plan.others) makeOther(entry);
+  const others = plan.others.map((entry) => ({ entry, problem: makeOther(entry) }));
   for (const { path, existing } of plan.hardLinks) makeHardLink(plan.files[existing]!.path, path);
-  const inOrder: PlannedEntry[] = [...plan.files, ...plan.others, ...plan.directories.toReversed()];
+  const made = others.filter(({ problem }) => problem === undefined).map(({ entry }) => entry);
+  const inOrder: PlannedEntry[] = [...plan.files, ...made, ...plan.directories.toReversed()];
   return {
     files: plan.files.length + plan.hardLinks.length,
     directories: plan.directories.length,
-    others: plan.others.length,
+    others: made.length,
     bytes: plan.bytes,
-    problems: inOrder.flatMap(applyMetadata),
+    problems: [...others.flatMap(({ problem }) => problem ?? []), ...inOrder.flatMap(applyMetadata)],
   };
 }
 
@@ -61,7 +62,7 @@ async function prepareTarget(target: string): Promise<void> {
   } catch (error) {
     throw targetError(error, target);
   }
-  throw new HoldfastError('target-not-empty', `the target ${displayName(target)} is not empty`, {
+  throw new HoldfastError('target-not-empty', `the target ${displayName(byteStringOfText(target))} is not empty`, {
     hint: 'Name a directory that is empty or does not exist: a restore never overwrites what is there.',
     context: { target },
   });

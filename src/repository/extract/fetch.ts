@@ -1,4 +1,4 @@
-import { SEAL_OVERHEAD_BYTES } from '../../format/index.ts';
+import { byteString, displayName, SEAL_OVERHEAD_BYTES } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import type { IndexedRepository } from '../indexed.ts';
@@ -7,6 +7,8 @@ import type { ReadPool } from '../read/pool.ts';
 import { Descriptors } from './descriptors.ts';
 import type { PlannedEntry } from './plan.ts';
 
+/** As many files are written to at most by one range: there are limits to how many may be open. */
+const MAX_DESTINATIONS = 32;
 /** Blobs of a pack that lie no further apart are read in one go. */
 const MAX_GAP_BYTES = 128 * 1024;
 const MAX_RANGE_BYTES = 8 * 1024 * 1024;
@@ -81,7 +83,7 @@ async function fetchRange(
         return { descriptor, position };
       }),
     }));
-    progress.advance({ bytes: await pool.write(sealed, blobs) });
+    progress.advance({ bytes: await pool.write(range.pack, sealed, blobs) });
   } finally {
     for (const file of acquired) descriptors.release(file);
   }
@@ -93,37 +95,50 @@ function planRanges(indexed: IndexedRepository, files: readonly PlannedEntry[]):
   for (const [file, { node, path }] of files.entries()) {
     let position = 0;
     for (const id of node.content ?? []) {
-      const { pack, offset, length, uncompressedLength } = indexed.locate(id);
-      let blobs = packs.get(pack);
-      if (blobs === undefined) packs.set(pack, (blobs = new Map()));
-      let blob = blobs.get(id);
-      if (blob === undefined) blobs.set(id, (blob = { id, offset, length, uncompressedLength, destinations: [] }));
+      const { pack, offset, length, uncompressedLength } = indexed.locate(id, 'data');
+      const blobs = packs.get(pack) ?? new Map<string, WantedBlob>();
+      packs.set(pack, blobs);
+      const blob = blobs.get(id) ?? { id, offset, length, uncompressedLength, destinations: [] };
+      blobs.set(id, blob);
       blob.destinations.push({ file, position });
       position += uncompressedLength ?? length - SEAL_OVERHEAD_BYTES;
     }
     if (position !== Number(node.size ?? 0)) {
       throw new HoldfastError(
         'repository-damaged',
-        `${path.toString('utf8')} should have ${node.size ?? 0} bytes, its blobs have ${position}`,
+        `${displayName(byteString(path))} should have ${node.size ?? 0} bytes, its blobs have ${position}`,
       );
     }
   }
-  return [...packs].flatMap(([pack, blobs]) => coalesce(pack, [...blobs.values()]));
+  return [...packs].flatMap(([pack, blobs]) => coalesce(pack, [...blobs.values()].flatMap(splitDestinations)));
+}
+
+/** A blob that goes to very many places as several, which are read one after the other. */
+function splitDestinations({ destinations, ...blob }: WantedBlob): WantedBlob[] {
+  const parts: WantedBlob[] = [];
+  for (let at = 0; at < destinations.length; at += MAX_DESTINATIONS) {
+    parts.push({ ...blob, destinations: destinations.slice(at, at + MAX_DESTINATIONS) });
+  }
+  return parts;
 }
 
 function coalesce(pack: string, blobs: WantedBlob[]): Range[] {
   const ranges: Range[] = [];
+  let destinations = 0;
   for (const blob of blobs.sort((a, b) => a.offset - b.offset)) {
     const last = ranges.at(-1);
     const end = blob.offset + blob.length;
     if (
       last !== undefined &&
       blob.offset - (last.offset + last.length) <= MAX_GAP_BYTES &&
-      end - last.offset <= MAX_RANGE_BYTES
+      end - last.offset <= MAX_RANGE_BYTES &&
+      destinations + blob.destinations.length <= MAX_DESTINATIONS
     ) {
+      destinations += blob.destinations.length;
       last.length = Math.max(last.length, end - last.offset);
       last.blobs.push(blob);
     } else {
+      destinations = blob.destinations.length;
       ranges.push({ pack, offset: blob.offset, length: blob.length, blobs: [blob] });
     }
   }

@@ -1,8 +1,8 @@
 import { chmodSync, lchownSync, linkSync, lstatSync, symlinkSync } from 'node:fs';
-import { bytesOf, displayName, parseTime, systemPermissions, type TreeNode } from '../../format/index.ts';
-import { HoldfastError, messageOf } from '../../foundation/errors.ts';
+import { byteString, bytesOf, displayName, parseTime, systemPermissions, type TreeNode } from '../../format/index.ts';
+import { messageOf, systemCode } from '../../foundation/errors.ts';
 import { makeSpecialFile, setTimes } from '../../foundation/posix.ts';
-import type { MetadataProblem } from '../snapshot-io.ts';
+import type { ExtractProblem } from '../snapshot-io.ts';
 import type { PlannedEntry } from './plan.ts';
 
 const SPECIAL: Partial<Record<TreeNode['type'], number>> = {
@@ -12,15 +12,22 @@ const SPECIAL: Partial<Record<TreeNode['type'], number>> = {
   socket: 0o140000,
 };
 
-/** Makes a link or a special file. */
-export function makeOther({ path, node }: PlannedEntry): void {
+/** Makes a link or a special file. What this system has not, or only root may make, is a problem and no more. */
+export function makeOther({ path, node }: PlannedEntry): ExtractProblem | undefined {
+  const problem = (message: string): ExtractProblem => ({ path: displayName(byteString(path)), message });
   if (node.type === 'symlink') {
     symlinkSync(bytesOf(node.linktarget ?? ''), path);
-    return;
+    return undefined;
   }
   const type = SPECIAL[node.type];
-  if (type === undefined) throw new HoldfastError('target-failed', `cannot restore an entry of type ${node.type}`);
-  makeSpecialFile(path, type + systemPermissions(node.mode ?? 0), BigInt(node.device ?? 0));
+  if (type === undefined) return problem(`cannot be made: its type is ${node.type}`);
+  try {
+    makeSpecialFile(path, type + systemPermissions(node.mode ?? 0), BigInt(node.device ?? 0));
+    return undefined;
+  } catch (error) {
+    if (systemCode(error) !== 'EPERM') throw error;
+    return problem(`cannot be made: ${messageOf(error)}`);
+  }
 }
 
 export function makeHardLink(existing: Buffer, path: Buffer): void {
@@ -31,13 +38,13 @@ export function makeHardLink(existing: Buffer, path: Buffer): void {
  * Sets owner, permissions and times, in this order: changing the owner clears setuid, and changing anything touches times.
  * Only root may give files away: for others the owner stays who restores, as with every tool.
  */
-export function applyMetadata({ path, node }: PlannedEntry): MetadataProblem[] {
-  const problems: MetadataProblem[] = [];
+export function applyMetadata({ path, node }: PlannedEntry): ExtractProblem[] {
+  const problems: ExtractProblem[] = [];
   const attempt = (what: string, work: () => void): void => {
     try {
       work();
     } catch (error) {
-      problems.push({ path: displayName(path.toString('latin1')), message: `cannot set ${what}: ${messageOf(error)}` });
+      problems.push({ path: displayName(byteString(path)), message: `cannot set ${what}: ${messageOf(error)}` });
     }
   };
   if (process.getuid?.() === 0 && node.uid !== undefined && node.gid !== undefined) {

@@ -3,7 +3,7 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { SealingKey } from '../../format/index.ts';
 import { ERROR_EXITS, type ErrorCode, HoldfastError } from '../../foundation/errors.ts';
-import type { PackFinding } from '../check/inspect-pack.ts';
+import type { Inspection } from '../check/inspect-pack.ts';
 import type { Answer, Job, SealedBlob } from './worker.ts';
 
 type Done = Exclude<Answer, { kind: 'failed' }>;
@@ -24,21 +24,22 @@ export class ReadPool implements AsyncDisposable {
   }
 
   /** Opens blobs and gives their plain bytes back. `sealed` is taken over. @throws repository-damaged */
-  async open(sealed: Uint8Array, blobs: SealedBlob[]): Promise<Uint8Array[]> {
-    const answer = await this.#run({ kind: 'open', sealed, blobs });
+  async open(pack: string, sealed: Uint8Array, blobs: SealedBlob[]): Promise<Uint8Array[]> {
+    const answer = await this.#run({ kind: 'open', pack, sealed, blobs });
     return answer.kind === 'opened' ? answer.plains : [];
   }
 
   /** Opens blobs and writes them to their destinations. `sealed` is taken over. Returns how many bytes were written. */
-  async write(sealed: Uint8Array, blobs: SealedBlob[]): Promise<number> {
-    const answer = await this.#run({ kind: 'write', sealed, blobs });
+  async write(pack: string, sealed: Uint8Array, blobs: SealedBlob[]): Promise<number> {
+    const answer = await this.#run({ kind: 'write', pack, sealed, blobs });
     return answer.kind === 'written' ? answer.bytes : 0;
   }
 
-  /** Looks at every byte of a pack. `sealed` is taken over. */
-  async inspect(sealed: Uint8Array, pack: string): Promise<PackFinding[]> {
-    const answer = await this.#run({ kind: 'inspect', sealed, pack });
-    return answer.kind === 'inspected' ? answer.findings : [];
+  /** Looks at every byte of a pack. `sealed` is taken over. @throws internal */
+  async inspect(pack: string, sealed: Uint8Array): Promise<Inspection> {
+    const answer = await this.#run({ kind: 'inspect', pack, sealed });
+    if (answer.kind === 'inspected') return answer.inspection;
+    throw new HoldfastError('internal', `a thread answered with ${answer.kind} to what it was not asked`);
   }
 
   async close(): Promise<void> {

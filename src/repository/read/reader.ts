@@ -1,4 +1,4 @@
-import { decodeTree, SEAL_OVERHEAD_BYTES, snapshotTimeMs, type TreeNode } from '../../format/index.ts';
+import { decodeTree, snapshotTimeMs, type TreeNode } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import { extractTree } from '../extract/extract.ts';
@@ -40,7 +40,7 @@ export class Reader implements SnapshotReader {
   }
 
   async entries(tree: string): Promise<TreeNode[]> {
-    return decodeTree(await this.indexed.readBlob(tree));
+    return decodeTree(await this.indexed.readBlob(tree, 'tree'));
   }
 
   async find(path: string): Promise<TreeNode | undefined> {
@@ -77,19 +77,17 @@ export class Reader implements SnapshotReader {
     const parts: Uint8Array[] = [];
     let bytes = 0;
     for (const id of node.content ?? []) {
-      const plain = await this.indexed.readBlob(id);
-      bytes += plain.length;
+      bytes += this.plainLength(id);
       if (bytes > limitBytes) {
         throw new HoldfastError('repository-damaged', `a file that should be small has more than ${limitBytes} bytes`);
       }
-      parts.push(plain);
+      parts.push(await this.indexed.readBlob(id, 'data'));
     }
     return Buffer.concat(parts);
   }
 
   plainLength(id: string): number {
-    const { length, uncompressedLength } = this.indexed.locate(id);
-    return uncompressedLength ?? length - SEAL_OVERHEAD_BYTES;
+    return this.indexed.plainLength(id);
   }
 
   extract(target: string, options: ExtractOptions): Promise<Extracted> {
@@ -97,10 +95,10 @@ export class Reader implements SnapshotReader {
   }
 
   #open(id: string): { bytes: number; plain: Promise<Uint8Array> } {
-    const { pack, offset, length, uncompressedLength } = this.indexed.locate(id);
+    const { pack, offset, length, uncompressedLength } = this.indexed.locate(id, 'data');
     const plain = this.indexed.repository.store
       .get(packKey(pack), { offset, length })
-      .then((sealed) => this.pool.open(sealed, [{ id, start: 0, length, uncompressedLength, destinations: [] }]))
+      .then((sealed) => this.pool.open(pack, sealed, [{ id, start: 0, length, uncompressedLength, destinations: [] }]))
       .then(([opened]) => opened!);
     return { bytes: uncompressedLength ?? length, plain: awaitedLater(plain) };
   }

@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { SealingKey } from '../../format/index.ts';
 import { isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
-import { inspectPack, type PackFinding } from '../check/inspect-pack.ts';
+import { type Inspection, inspectPack } from '../check/inspect-pack.ts';
 import { openBlob } from '../indexed.ts';
 
 /** A thread that opens sealed blobs, and either gives them back or writes them where they belong. */
@@ -17,16 +17,16 @@ export interface SealedBlob {
   destinations: { descriptor: number; position: number }[];
 }
 
-export type Job = { number: number; sealed: Uint8Array } & (
+export type Job = { number: number; pack: string; sealed: Uint8Array } & (
   | { kind: 'open'; blobs: SealedBlob[] }
   | { kind: 'write'; blobs: SealedBlob[] }
-  | { kind: 'inspect'; pack: string }
+  | { kind: 'inspect' }
 );
 
 export type Answer = { number: number } & (
   | { kind: 'opened'; plains: Uint8Array[] }
   | { kind: 'written'; bytes: number }
-  | { kind: 'inspected'; findings: PackFinding[] }
+  | { kind: 'inspected'; inspection: Inspection }
   | { kind: 'failed'; blob: string | undefined; code: string | undefined; message: string; system: string | undefined }
 );
 
@@ -37,19 +37,14 @@ parentPort!.on('message', (job: Job) => {
   let present: string | undefined;
   try {
     if (job.kind === 'inspect') {
-      post({ kind: 'inspected', number: job.number, findings: inspectPack(key, job.pack, job.sealed) });
+      post({ kind: 'inspected', number: job.number, inspection: inspectPack(key, job.pack, job.sealed) });
       return;
     }
     const plains: Uint8Array[] = [];
     let bytes = 0;
     for (const blob of job.blobs) {
       present = blob.id;
-      const plain = openBlob(
-        key,
-        job.sealed.subarray(blob.start, blob.start + blob.length),
-        blob.id,
-        blob.uncompressedLength,
-      );
+      const plain = openBlob(key, job.sealed.subarray(blob.start, blob.start + blob.length), blob, job.pack);
       if (job.kind === 'open') plains.push(ownCopy(plain));
       else bytes += writeTo(plain, blob.destinations);
     }

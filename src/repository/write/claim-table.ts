@@ -1,7 +1,8 @@
-import { idWords, sameWords } from '../blob-table.ts';
+import type { BlobType } from '../../format/index.ts';
+import { blobKey, KEY_WORDS, sameKey } from '../blob-table.ts';
 
 /**
- * The ids of blobs that this run stores, so that of several workers that meet the same new blob only one stores it.
+ * The keys of blobs that this run stores, so that of several workers that meet the same new blob only one stores it.
  * It is shared by all workers, and grows without locks: in segments, each twice as large as the one before, whose memory
  * is reserved at once and costs nothing until it is touched.
  *
@@ -11,7 +12,6 @@ import { idWords, sameWords } from '../blob-table.ts';
 
 const FIRST_SEGMENT_SLOTS = 2 ** 14;
 const SEGMENTS = 12;
-const WORDS_PER_ID = 8;
 
 interface Segment {
   slots: Int32Array;
@@ -36,23 +36,23 @@ export class ClaimTable {
       const capacity = slotCount / 2;
       const slots = new Int32Array(shared, offset, slotCount);
       offset += slotCount * 4;
-      this.#segments.push({ slots, capacity, words: new Int32Array(shared, offset, capacity * WORDS_PER_ID) });
-      offset += capacity * WORDS_PER_ID * 4;
+      this.#segments.push({ slots, capacity, words: new Int32Array(shared, offset, capacity * KEY_WORDS) });
+      offset += capacity * KEY_WORDS * 4;
     }
   }
 
   static create(): ClaimTable {
     const slots = FIRST_SEGMENT_SLOTS * (2 ** SEGMENTS - 1);
-    return new ClaimTable(new SharedArrayBuffer(SEGMENTS * 4 + slots * 4 + (slots / 2) * WORDS_PER_ID * 4));
+    return new ClaimTable(new SharedArrayBuffer(SEGMENTS * 4 + slots * 4 + (slots / 2) * KEY_WORDS * 4));
   }
 
   static attach(shared: SharedClaimTable): ClaimTable {
     return new ClaimTable(shared);
   }
 
-  /** Whether the caller is the first to claim this id, and so the one to store the blob. */
-  claim(id: Uint8Array): boolean {
-    const words = idWords(id);
+  /** Whether the caller is the first to claim this blob, and so the one to store it. */
+  claim(id: Uint8Array, type: BlobType): boolean {
+    const words = blobKey(id, type);
     for (let index = 0; index < SEGMENTS; index++) {
       const segment = this.#segments[index]!;
       const isFull = Atomics.load(this.#counts, index) >= segment.capacity;
@@ -69,18 +69,18 @@ export class ClaimTable {
     for (let slot = words[0]! & mask; ; slot = (slot + 1) & mask) {
       const taken = Atomics.load(segment.slots, slot);
       if (taken !== 0) {
-        if (sameWords(segment.words, (taken - 1) * WORDS_PER_ID, words)) return 'found';
+        if (sameKey(segment.words, (taken - 1) * KEY_WORDS, words)) return 'found';
         continue;
       }
       if (entry === -1) {
         entry = Atomics.add(this.#counts, index, 1);
         if (entry >= segment.capacity) return 'absent';
-        segment.words.set(words, entry * WORDS_PER_ID);
+        segment.words.set(words, entry * KEY_WORDS);
       }
       const holder = Atomics.compareExchange(segment.slots, slot, 0, entry + 1);
       if (holder === 0) return 'added';
       // Another worker was faster with this slot: look at what it put there before going on.
-      if (sameWords(segment.words, (holder - 1) * WORDS_PER_ID, words)) return 'found';
+      if (sameKey(segment.words, (holder - 1) * KEY_WORDS, words)) return 'found';
     }
   }
 }
@@ -90,6 +90,6 @@ function find(segment: Segment, words: Int32Array): 'found' | 'absent' {
   for (let slot = words[0]! & mask; ; slot = (slot + 1) & mask) {
     const taken = Atomics.load(segment.slots, slot);
     if (taken === 0) return 'absent';
-    if (sameWords(segment.words, (taken - 1) * WORDS_PER_ID, words)) return 'found';
+    if (sameKey(segment.words, (taken - 1) * KEY_WORDS, words)) return 'found';
   }
 }

@@ -37,8 +37,10 @@ export class Lane {
 
   /** The bytes are copied before the promise is returned. */
   write(bytes: Uint8Array): Promise<void> {
-    if (this.#slab === undefined || SLAB_BYTES - this.#position < bytes.byteLength)
-      return this.#writeCopy(bytes.slice());
+    if (this.#slab === undefined || SLAB_BYTES - this.#position < bytes.byteLength) {
+      // Not slice(): a Buffer's gives a view of the same memory.
+      return this.#writeCopy(new Uint8Array(bytes));
+    }
     this.#slab.bytes.set(bytes, this.#position);
     return this.#wrote(this.#slab, bytes.byteLength);
   }
@@ -53,12 +55,13 @@ export class Lane {
     }
   }
 
-  /** Reads an open file from its position to its end, straight into the slabs. Returns how many bytes it had. */
-  async readFrom(fileDescriptor: number): Promise<number> {
+  /** Reads an open file from its position to its end, but no more than `limitBytes`, straight into the slabs. */
+  async readFrom(fileDescriptor: number, limitBytes = Number.POSITIVE_INFINITY): Promise<void> {
     for (;;) {
       const slab = await this.#room();
-      const length = readSync(fileDescriptor, slab.bytes, this.#position, SLAB_BYTES - this.#position, null);
-      if (length === 0) return this.#fileBytes;
+      const most = Math.min(SLAB_BYTES - this.#position, limitBytes - this.#fileBytes);
+      const length = readSync(fileDescriptor, slab.bytes, this.#position, most, null);
+      if (length === 0) return;
       await this.#wrote(slab, length);
     }
   }

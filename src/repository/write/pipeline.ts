@@ -18,6 +18,7 @@ import type { WorkerInput, WorkerMessage } from './worker.ts';
 export interface PipelineOptions {
   key: SealingKey;
   table: BlobTable;
+  formatVersion: 1 | 2;
   /** Where packs are written before they are put: the store's staging directory, or any. */
   stagingDirectory: string | undefined;
   packSizeBytes: number;
@@ -70,12 +71,13 @@ export class Pipeline {
     this.#options = options;
     this.#stagingDirectory = stagingDirectory;
     this.slabs = new Slabs();
-    const { key, table, packSizeBytes } = options;
+    const { key, table, formatVersion, packSizeBytes } = options;
     const stagingPrefix = this.#stagingPrefix;
     this.#ownSealer = new Sealer({
       key,
       table,
       claims: this.#claims,
+      formatVersion,
       stagingDirectory,
       stagingPrefix,
       packSizeBytes,
@@ -85,7 +87,11 @@ export class Pipeline {
 
   static async start(options: PipelineOptions): Promise<Pipeline> {
     const directory = options.stagingDirectory ?? join(tmpdir(), `holdfast-packs-${process.getuid?.() ?? 0}`);
-    await makeDirectories(directory, 0o700);
+    try {
+      await makeDirectories(directory, 0o700);
+    } catch (error) {
+      throw stagingError(directory, messageOf(error), systemCode(error));
+    }
     const pipeline = new Pipeline(options, directory);
     const threads = Math.max(1, Math.min(availableParallelism(), 8));
     for (let index = 0; index < threads; index++) pipeline.#startWorker();
@@ -137,19 +143,28 @@ export class Pipeline {
     await Promise.all(this.#workers.map((worker) => worker.thread.terminate()));
     await Promise.allSettled(this.#commits);
     this.#ownSealer.discard();
-    for (const name of await readdir(this.#stagingDirectory)) {
-      if (name.startsWith(this.#stagingPrefix)) await rm(join(this.#stagingDirectory, name), { force: true });
+    for (const name of await this.#staged()) await rm(join(this.#stagingDirectory, name), { force: true });
+  }
+
+  async #staged(): Promise<string[]> {
+    try {
+      return (await readdir(this.#stagingDirectory)).filter((name) => name.startsWith(this.#stagingPrefix));
+    } catch (error) {
+      // Gone with all that was in it; that the repository went away is what the run ends with, not this.
+      if (systemCode(error) === 'ENOENT') return [];
+      throw error;
     }
   }
 
   #startWorker(): void {
-    const { key, table, packSizeBytes } = this.#options;
+    const { key, table, formatVersion, packSizeBytes } = this.#options;
     const input: WorkerInput = {
       key,
       slabs: this.slabs.memory,
       tickets: this.#tickets.shared,
       table: table.shared,
       claims: this.#claims.shared,
+      formatVersion,
       stagingDirectory: this.#stagingDirectory,
       stagingPrefix: this.#stagingPrefix,
       packSizeBytes,
@@ -173,7 +188,9 @@ export class Pipeline {
 
   #receive(message: WorkerMessage): void {
     if (message.kind === 'pack') this.#commit(message.pack);
-    else if (message.kind === 'failed') this.#fail(this.#stagingError(message));
+    else if (message.kind === 'failed') {
+      this.#fail(stagingError(this.#stagingDirectory, message.message, message.code));
+    }
   }
 
   /** Runs what writes packs on this thread, with the same errors as a worker's. */
@@ -181,21 +198,8 @@ export class Pipeline {
     try {
       return work();
     } catch (error) {
-      throw this.#stagingError({ message: messageOf(error), code: systemCode(error) });
+      throw stagingError(this.#stagingDirectory, messageOf(error), systemCode(error));
     }
-  }
-
-  #stagingError({ message, code }: { message: string; code: string | undefined }): HoldfastError {
-    const context = { directory: this.#stagingDirectory };
-    if (code === 'ENOSPC' || code === 'EDQUOT') {
-      return new HoldfastError('disk-full', `cannot write a pack in ${this.#stagingDirectory}: no space is left`, {
-        hint: 'Free some space on the disk of the repository, then run the same command again.',
-        context,
-      });
-    }
-    return new HoldfastError('store-failed', `cannot write a pack in ${this.#stagingDirectory}: ${message}`, {
-      context,
-    });
   }
 
   #commit(pack: FinishedPack): void {
@@ -253,4 +257,15 @@ export class Pipeline {
   #throwIfFailed(): void {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
+}
+
+function stagingError(directory: string, message: string, code: string | undefined): HoldfastError {
+  const context = { directory };
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new HoldfastError('disk-full', `cannot write a pack in ${directory}: no space is left`, {
+      hint: 'Free some space on the disk of the repository, then run the same command again.',
+      context,
+    });
+  }
+  return new HoldfastError('store-failed', `cannot write a pack in ${directory}: ${message}`, { context });
 }

@@ -9,6 +9,8 @@ export interface SealerOptions {
   key: SealingKey;
   table: BlobTable;
   claims: ClaimTable;
+  /** Format 1 knows no compression. */
+  formatVersion: 1 | 2;
   stagingDirectory: string;
   /** Every staged file of a run begins with this, so that an aborted run can remove its own. */
   stagingPrefix: string;
@@ -29,16 +31,17 @@ export class Sealer {
   /** Stores a blob unless the repository or this run has it. */
   store(type: BlobType, plain: Uint8Array): { id: Buffer; fresh: boolean; storedBytes: number } {
     const id = hash('sha256', plain, 'buffer');
-    if (this.#options.table.has(id) || !this.#options.claims.claim(id)) return { id, fresh: false, storedBytes: 0 };
-    const compressed = compress(plain);
-    const pays = compressed.length < plain.byteLength;
-    const parts = sealParts(this.#options.key, pays ? compressed : plain);
+    const { table, claims, key, formatVersion } = this.#options;
+    if (table.has(id, type) || !claims.claim(id, type)) return { id, fresh: false, storedBytes: 0 };
+    const compressed = formatVersion === 1 ? plain : compress(plain);
+    const pays = compressed.byteLength < plain.byteLength;
+    const parts = sealParts(key, pays ? compressed : plain);
     const pack = this.#packOf(type);
     const before = pack.sizeBytes;
     pack.append({ id: id.toString('hex'), type, ...(pays && { uncompressedLength: plain.byteLength }) }, parts);
     // These two are as large as the blob and garbage from here on: left to the collector they would double the memory.
     release(parts[1]);
-    release(compressed);
+    if (compressed !== plain) release(compressed);
     const storedBytes = pack.sizeBytes - before;
     if (pack.sizeBytes >= this.#options.packSizeBytes) this.#finish(type, pack);
     return { id, fresh: true, storedBytes };
@@ -72,7 +75,7 @@ export class Sealer {
 }
 
 /** Gives a buffer's memory back at once, where the buffer owns it alone. */
-function release(buffer: Buffer): void {
+function release(buffer: Uint8Array): void {
   if (
     buffer.byteOffset === 0 &&
     buffer.byteLength === buffer.buffer.byteLength &&

@@ -38,11 +38,12 @@ export class WriteSession {
   }
 
   static async begin(indexed: IndexedRepository, options: WriteSessionOptions): Promise<WriteSession> {
-    const { key, store } = indexed.repository;
+    const { key, store, config } = indexed.repository;
     let session: WriteSession | undefined;
     const pipeline = await Pipeline.start({
       key,
       table: indexed.table,
+      formatVersion: config.version,
       stagingDirectory: store.stagingDirectory,
       packSizeBytes: options.packSizeBytes ?? PACK_SIZE_BYTES,
       commit: (pack) => session!.#commitPack(pack),

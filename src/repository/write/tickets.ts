@@ -96,6 +96,8 @@ export class Tickets {
   close(): void {
     Atomics.store(this.#control, CLOSED, 1);
     this.#wake();
+    // Who waits for results looks again as well: after a failure there may be no more.
+    Atomics.notify(this.#control, DONE);
   }
 
   #wake(): void {

@@ -15,6 +15,7 @@ export interface WorkerInput {
   tickets: SharedTickets;
   table: SharedBlobTable;
   claims: SharedClaimTable;
+  formatVersion: 1 | 2;
   stagingDirectory: string;
   stagingPrefix: string;
   packSizeBytes: number;
@@ -37,11 +38,12 @@ function run(input: WorkerInput): void {
   };
   const slabs = new Uint8Array(input.slabs);
   const tickets = new Tickets(input.tickets);
-  const { stagingDirectory, stagingPrefix, packSizeBytes } = input;
+  const { formatVersion, stagingDirectory, stagingPrefix, packSizeBytes } = input;
   const sealer = new Sealer({
     key,
     table: BlobTable.attach(input.table),
     claims: ClaimTable.attach(input.claims),
+    formatVersion,
     stagingDirectory,
     stagingPrefix,
     packSizeBytes,

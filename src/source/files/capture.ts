@@ -1,10 +1,13 @@
-import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readdirSync } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, statSync } from 'node:fs';
 import { byteString, byteStringOfText, bytesOf, displayName, type TreeNode } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
 import type { Capture, CaptureContext, Problem } from '../index.ts';
 import { nodeOf } from './node-of.ts';
+
+/** What Holdfast adds to a snapshot's root is no part of the files. */
+export const OWN_DIRECTORY = '.holdfast';
 
 /**
  * Something on its way: reading it is over, and its node comes when everything in it is stored. It is wrapped, since an
@@ -56,19 +59,30 @@ export class FileCapture {
     );
     if (missing.length === paths.length) throw errors[0]!;
     for (const error of errors) this.problems.push({ item: String(error.context['path']), error });
-    return paths.filter((path) => !missing.includes(path));
+    const present = paths.filter((path) => !missing.includes(path));
+    for (const path of present) if (lstatSync(path).isSymbolicLink()) this.#recordLink(path);
+    return present;
+  }
+
+  /** A link alone is hardly what somebody wants to protect. */
+  #recordLink(path: string): void {
+    const error = new HoldfastError('source-unsupported', 'is a symbolic link: what it leads to was not backed up', {
+      hint: 'Name the place that the link leads to in the plan.',
+    });
+    this.problems.push({ item: displayName(byteStringOfText(path)), error });
   }
 
   /** @param path a byte string, `` for the root */
   async #entries(path: string, selection: Selection, previousTree: string | undefined): Promise<Promise<TreeNode>[]> {
-    const names = selection.all ? this.#list(path) : [...selection.children.keys()].sort();
+    const names = this.#names(path, selection);
     const before = await this.#previousEntries(previousTree);
     const nodes: Promise<TreeNode>[] = [];
     for (const name of names) {
       this.#context.signal.throwIfAborted();
       const inside = selection.all ? ALL : selection.children.get(name)!;
       const entry = `${path}/${name}`;
-      if (this.#isExcluded(entry)) continue;
+      // What the plan names, and what leads to it, no pattern takes away.
+      if (selection.all && this.#isExcluded(entry)) continue;
       try {
         nodes.push(awaitedLater((await this.#entry(entry, name, inside, before.get(name))).coming));
       } catch (error) {
@@ -76,6 +90,16 @@ export class FileCapture {
       }
     }
     return nodes;
+  }
+
+  #names(path: string, selection: Selection): string[] {
+    const names = selection.all ? this.#list(path) : [...selection.children.keys()].sort();
+    if (path !== '' || !names.includes(OWN_DIRECTORY)) return names;
+    this.problems.push({
+      item: `/${OWN_DIRECTORY}`,
+      error: new HoldfastError('source-unsupported', "was not backed up: in a snapshot this place is the manifest's"),
+    });
+    return names.filter((name) => name !== OWN_DIRECTORY);
   }
 
   /** Reads one entry; its node comes when everything in it is stored. */
@@ -86,7 +110,8 @@ export class FileCapture {
     before: TreeNode | undefined,
   ): Promise<Coming<TreeNode>> {
     const bytes = bytesOf(path);
-    const stats = lstatSync(bytes, { bigint: true });
+    // What leads to a path of the plan may be a link; what it leads to is meant, and that is in a directory of this name.
+    const stats = (selection.all ? lstatSync : statSync)(bytes, { bigint: true });
     const node = nodeOf(name, bytes, stats);
     if (node.type === 'dir') {
       const { coming } = await this.#directory(path, selection, before?.subtree);
@@ -115,7 +140,8 @@ export class FileCapture {
     }
     const descriptor = openSync(bytesOf(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
-      const { sizeBytes, stored } = await this.#writer.writeFrom(descriptor);
+      if (!fstatSync(descriptor).isFile()) throw changedWhileRead();
+      const { sizeBytes, stored } = await this.#writer.writeFrom(descriptor, Number(stats.size) + MAX_GROWTH_BYTES);
       this.#count(sizeBytes);
       this.counts[before === undefined ? 'filesNew' : 'filesChanged']++;
       if (hasChanged(stats, fstatSync(descriptor, { bigint: true }), sizeBytes))
@@ -171,6 +197,9 @@ async function previousEntries(previous: SnapshotReader, tree: string): Promise<
     return new Map();
   }
 }
+
+/** A file that grows while it is read is followed for so long: it might grow for ever. */
+const MAX_GROWTH_BYTES = 64 * 1024 * 1024;
 
 const ALL: Selection = { all: true, children: new Map() };
 

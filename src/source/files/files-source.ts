@@ -13,7 +13,7 @@ import type {
   Source,
   ValidateContext,
 } from '../index.ts';
-import { FileCapture } from './capture.ts';
+import { FileCapture, OWN_DIRECTORY } from './capture.ts';
 import { pathMatcher } from './exclude.ts';
 import { DirectoryComparison } from './validate.ts';
 
@@ -33,9 +33,6 @@ export interface FilesSourceOptions {
 export function createFilesSource(options: FilesSourceOptions): Source {
   return new FilesSource(options);
 }
-
-/** What Holdfast adds to a snapshot's root is no part of the files. */
-const OWN_DIRECTORY = '.holdfast';
 
 class FilesSource implements Source {
   readonly type = 'files';

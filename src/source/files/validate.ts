@@ -15,6 +15,8 @@ export class DirectoryComparison {
   readonly #reader: SnapshotReader;
   readonly #progress: Progress;
   readonly #differences: string[] = [];
+  /** Files with several names: in which file of the directory each was found, and by which name. */
+  readonly #linked = new Map<string, { inode: unknown; name: string }>();
   #entries = 0;
   #bytes = 0;
 
@@ -73,12 +75,21 @@ export class DirectoryComparison {
 
   #compareMetadata(node: TreeNode, found: TreeNode, name: string): void {
     if (found.linktarget !== node.linktarget) this.#differ(name, 'leads elsewhere');
+    if (found.device !== node.device) this.#differ(name, 'is another device');
+    if (node.type === 'file' && Number(node.links ?? 1) > 1) this.#compareLink(node, found, name);
     const isLink = node.type === 'symlink';
     if (!isLink && systemPermissions(found.mode ?? 0) !== systemPermissions(node.mode ?? 0))
       this.#differ(name, 'has other permissions');
     if (found.mtime !== node.mtime) this.#differ(name, `was changed at ${found.mtime}, not at ${node.mtime}`);
     const mayGiveAway = process.getuid?.() === 0;
     if (mayGiveAway && (found.uid !== node.uid || found.gid !== node.gid)) this.#differ(name, 'has another owner');
+  }
+
+  #compareLink(node: TreeNode, found: TreeNode, name: string): void {
+    const identity = `${node.device_id}:${node.inode}`;
+    const first = this.#linked.get(identity);
+    if (first === undefined) this.#linked.set(identity, { inode: found.inode, name });
+    else if (first.inode !== found.inode) this.#differ(name, `is not the same file as ${displayName(first.name)}`);
   }
 
   #compareContent(node: TreeNode, path: Buffer, name: string): void {

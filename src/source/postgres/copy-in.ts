@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type pg from 'pg';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { END_OF_ROWS } from './archive/add-table-data.ts';
-import { connectionOf, type Session } from './session.ts';
+import type { Session } from './session.ts';
 
 const COPY_DATA = 0x64;
 const MESSAGE_HEADER_BYTES = 5;

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { connectionOf, type Session } from './session.ts';
+import type { Session } from './session.ts';
 
 const MESSAGE_HEADER_BYTES = 5;
 const COPY_DATA = 0x64;

@@ -10,8 +10,8 @@ import { type Content, isObjectKey, type ObjectStore, type StoredObject } from '
 const STAGING = '.staging';
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
-/** A staged file that is older belongs to a writer that is dead. */
-const ABANDONED_AFTER_MS = 24 * 60 * 60 * 1000;
+/** A staged file that nobody wrote to for so long belongs to a writer that is dead, on whichever machine. */
+const ABANDONED_AFTER_MS = 7 * 24 * 60 * 60 * 1000;
 
 /**
  * @param directory an absolute path; it is made when something is put
@@ -55,7 +55,7 @@ class LocalStore implements ObjectStore {
       const file = await open(path, 'r');
       try {
         const { offset, length } = range ?? { offset: 0, length: (await file.stat()).size };
-        return await readExactly(file, offset, length);
+        return await readExactly(file, offset, length, `${key} in ${this.location}`);
       } finally {
         await file.close();
       }
@@ -66,7 +66,7 @@ class LocalStore implements ObjectStore {
     const start = prefix === '' ? this.location : this.#path(prefix.replace(/\/$/, ''));
     for (const { path, key } of await this.#walk(start, prefix)) {
       const info = await this.#guard('list', prefix, () => statIfThere(path));
-      if (info?.isFile()) yield { key, sizeBytes: info.size, modifiedMs: info.mtimeMs };
+      if (info?.isFile() && isObjectKey(key)) yield { key, sizeBytes: info.size, modifiedMs: info.mtimeMs };
     }
   }
 
@@ -150,6 +150,8 @@ class LocalStore implements ObjectStore {
     try {
       return await work();
     } catch (error) {
+      // A directory that was made may be gone: the next put is to make it again.
+      if (systemCode(error) === 'ENOENT') this.#made.clear();
       throw storeError(error, verb, key, this.location);
     }
   }
@@ -162,6 +164,8 @@ function storeError(error: unknown, verb: string, key: string, location: string)
   switch (systemCode(error)) {
     case 'ENOENT':
     case 'ENOTDIR':
+    case 'EISDIR':
+      if (verb === 'write') break;
       return new HoldfastError('object-missing', `${key} is not in ${location}`, { context, cause: error });
     case 'EEXIST':
       return new HoldfastError('object-exists', `${key} is in ${location} already`, { context, cause: error });
@@ -181,16 +185,17 @@ function storeError(error: unknown, verb: string, key: string, location: string)
         cause: error,
       });
     default:
-      return new HoldfastError('store-failed', `${what}: ${messageOf(error)}`, { context, cause: error });
   }
+  return new HoldfastError('store-failed', `${what}: ${messageOf(error)}`, { context, cause: error });
 }
 
-async function readExactly(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
+async function readExactly(file: FileHandle, offset: number, length: number, what: string): Promise<Uint8Array> {
   const buffer = Buffer.allocUnsafeSlow(length);
   for (let done = 0; done < length; ) {
     const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
-    if (bytesRead === 0)
-      throw new HoldfastError('repository-damaged', `an object ends at byte ${offset + done}, before its expected end`);
+    if (bytesRead === 0) {
+      throw new HoldfastError('repository-damaged', `${what} is damaged: it ends before byte ${offset + length}`);
+    }
     done += bytesRead;
   }
   return buffer;

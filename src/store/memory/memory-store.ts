@@ -11,8 +11,9 @@ export class MemoryStore implements ObjectStore {
 
   async put(key: string, content: Content, options: { ifAbsent?: boolean } = {}): Promise<void> {
     this.#check(key);
+    const bytes = ownBytes(content);
     if (options.ifAbsent && this.objects.has(key)) throw new HoldfastError('object-exists', `${key} is there already`);
-    this.objects.set(key, { bytes: ownBytes(content), modifiedMs: Date.now() });
+    this.objects.set(key, { bytes, modifiedMs: Date.now() });
   }
 
   async get(key: string, range?: { offset: number; length: number }): Promise<Uint8Array> {
@@ -23,10 +24,10 @@ export class MemoryStore implements ObjectStore {
     if (offset + length > object.bytes.byteLength) {
       throw new HoldfastError(
         'repository-damaged',
-        `an object ends at byte ${object.bytes.byteLength}, before its expected end`,
+        `${key} in memory is damaged: it ends before byte ${offset + length}`,
       );
     }
-    return object.bytes.slice(offset, offset + length);
+    return new Uint8Array(object.bytes.subarray(offset, offset + length));
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {
@@ -36,6 +37,7 @@ export class MemoryStore implements ObjectStore {
   }
 
   async stat(key: string): Promise<StoredObject | undefined> {
+    this.#check(key);
     const object = this.objects.get(key);
     return object && { key, sizeBytes: object.bytes.byteLength, modifiedMs: object.modifiedMs };
   }
@@ -51,7 +53,8 @@ export class MemoryStore implements ObjectStore {
 }
 
 function ownBytes(content: Content): Uint8Array {
-  if (content instanceof Uint8Array) return content.slice();
+  // Not slice(): a Buffer's gives a view of the same memory.
+  if (content instanceof Uint8Array) return new Uint8Array(content);
   const bytes = readFileSync(content.file);
   rmSync(content.file);
   return bytes;

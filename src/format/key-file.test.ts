@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { decodeKeyFile, encodeKeyFile, newSealingKey } from './key-file.ts';
+
+const master = newSealingKey();
+const QUICK = { N: 2, r: 1, p: 1 };
+
+async function changed(change: Record<string, unknown>): Promise<Buffer> {
+  const file = JSON.parse((await encodeKeyFile(master, 'right', 0, QUICK)).toString()) as Record<string, unknown>;
+  return Buffer.from(JSON.stringify({ ...file, ...change }));
+}
+
+describe('a key file', () => {
+  it.each(['right', 'pässwörd 世界', ' '])('gives the master key to the password %j', async (password) => {
+    expect(await decodeKeyFile(await encodeKeyFile(master, password, 0, QUICK), password)).toEqual(master);
+  });
+
+  it('gives nothing to another password', async () => {
+    const file = await encodeKeyFile(master, 'right', 0, QUICK);
+    for (const password of ['', 'Right', 'right ', 'wrong']) {
+      expect(await decodeKeyFile(file, password)).toBeUndefined();
+    }
+  });
+
+  it('derives its key at a cost by default', async () => {
+    const file = JSON.parse((await encodeKeyFile(master, 'right', 0)).toString()) as { N: number; r: number };
+    expect(file.N * file.r).toBeGreaterThanOrEqual(2 ** 18);
+  });
+
+  it.each([
+    { N: 0 },
+    { N: 3 },
+    { N: 2 ** 40 },
+    { N: -2 },
+    { N: '32768' },
+    { N: 1.5 },
+    { r: 0 },
+    { r: 2 ** 30 },
+    { N: 2, r: 2 ** 22, p: 64 },
+    { p: 0 },
+    { p: 1e9 },
+    { salt: 5 },
+    { data: null },
+  ])('is refused when it asks for %j', async (change) => {
+    const startMs = performance.now();
+    await expect(decodeKeyFile(await changed(change), 'right')).rejects.toMatchObject({ code: 'repository-damaged' });
+    expect(performance.now() - startMs).toBeLessThan(500);
+  });
+
+  it('is refused when it uses what is not known', async () => {
+    const file = await changed({ kdf: 'argon2' });
+    await expect(decodeKeyFile(file, 'right')).rejects.toMatchObject({ code: 'repository-unsupported' });
+  });
+
+  it.each(['', 'null', '[]', '"text"', '{', '{}'])('is refused when it is %j', async (text) => {
+    await expect(decodeKeyFile(Buffer.from(text), 'right')).rejects.toThrow(/./);
+  });
+});

@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import type { EventBodies, EventKind, LedgerEvent } from '../../ledger/index.ts';
+import type { Source } from '../../plan/index.ts';
+import type { StoredSnapshot } from '../../repository/index.ts';
+import { sourceStatus } from './status.ts';
+
+const HOUR_MS = 3_600_000;
+const NOW = Date.parse('2026-03-01T12:00:00Z');
+
+function source(objectives: Source['objectives'] = {}): Source {
+  return { name: 'db', type: 'files', repository: 'main', objectives, validate: [], paths: ['/x'], exclude: [] };
+}
+
+function snapshot(id: string, hoursAgo: number, tags: string[] = []): StoredSnapshot {
+  const time = new Date(NOW - hoursAgo * HOUR_MS).toISOString();
+  return { id, time, tree: `tree-${id}`, paths: ['/db'], hostname: 'test', tags: ['holdfast', 'source:db', ...tags] };
+}
+
+function event<Kind extends EventKind>(kind: Kind, hoursAgo: number, body: Partial<EventBodies[Kind]>): LedgerEvent {
+  const time = new Date(NOW - hoursAgo * HOUR_MS).toISOString();
+  const envelope = { version: 1, writer: 'w', sequence: 0, previous: null, heads: {}, time, actor: 'a' };
+  return { ...envelope, kind, body } as unknown as LedgerEvent;
+}
+
+function proof(
+  id: string,
+  state: 'proven' | 'failed' | 'not-provable',
+  hoursAgo: number,
+  durationMs = 1000,
+): LedgerEvent {
+  return event('proof.recorded', hoursAgo, { source: 'db', snapshot: id, tree: `tree-${id}`, state, durationMs });
+}
+
+describe('the status of a source', () => {
+  it('counts RPO from the newest complete recovery point, and beside it from the newest proven one', () => {
+    const snapshots = [snapshot('a', 5), snapshot('b', 3), snapshot('c', 1, ['partial'])];
+    const status = sourceStatus(source({ rpoMs: 2 * HOUR_MS }), snapshots, [proof('a', 'proven', 4)], NOW);
+    expect(status.actual).toEqual({ rpoMs: 3 * HOUR_MS, provenRpoMs: 5 * HOUR_MS, rtoMs: 1000 });
+    expect(status.last).toMatchObject({ snapshot: 'c', outcome: 'partial', proof: 'stored' });
+    expect(status.proven?.snapshot).toBe('a');
+    expect(status.missed).toEqual(['rpo']);
+  });
+
+  it('takes RTO from the last proof, and misses it when that took too long', () => {
+    const events = [proof('a', 'proven', 4, 9000), proof('a', 'proven', 2, 3 * HOUR_MS)];
+    const status = sourceStatus(source({ rtoMs: 2 * HOUR_MS }), [snapshot('a', 5)], events, NOW);
+    expect(status.actual.rtoMs).toBe(3 * HOUR_MS);
+    expect(status.missed).toEqual(['rto']);
+  });
+
+  it('believes the newest proof of a recovery point, a failed one as well', () => {
+    const events = [proof('a', 'proven', 4), proof('a', 'failed', 2)];
+    const status = sourceStatus(source(), [snapshot('a', 5)], events, NOW);
+    expect(status.last?.proof).toBe('failed');
+    expect(status.proven).toBeUndefined();
+    expect(status.actual.provenRpoMs).toBeUndefined();
+  });
+
+  it('takes what is not provable here neither for proven nor for failed', () => {
+    const status = sourceStatus(source(), [snapshot('a', 5)], [proof('a', 'not-provable', 2)], NOW);
+    expect(status.last?.proof).toBe('not-provable');
+    expect(status.proven).toBeUndefined();
+  });
+
+  it('calls checked what a clean reading of every byte came after, until a later one is not clean', () => {
+    const check = (clean: boolean, hoursAgo: number, readData = true): LedgerEvent =>
+      event('check.finished', hoursAgo, { repository: 'main', readData, clean, durationMs: 0 });
+    const proofAfter = (...events: LedgerEvent[]) =>
+      sourceStatus(source(), [snapshot('a', 5)], events, NOW).last?.proof;
+    expect(proofAfter(check(true, 4))).toBe('checked');
+    expect(proofAfter(check(true, 6))).toBe('stored');
+    expect(proofAfter(check(true, 4, false))).toBe('stored');
+    expect(proofAfter(check(true, 4), check(false, 3))).toBe('stored');
+  });
+
+  it('misses the proof objective when the newest proven point is too old, or never was while it could have been', () => {
+    const objectives = { proofMs: 4 * HOUR_MS };
+    const missed = (snapshots: StoredSnapshot[], events: LedgerEvent[]) =>
+      sourceStatus(source(objectives), snapshots, events, NOW).missed;
+    expect(missed([snapshot('a', 3)], [])).toEqual([]);
+    expect(missed([snapshot('a', 5), snapshot('b', 1)], [])).toEqual(['proof']);
+    expect(missed([snapshot('a', 5), snapshot('b', 1)], [proof('b', 'proven', 0)])).toEqual([]);
+    expect(missed([snapshot('a', 5), snapshot('b', 1)], [proof('a', 'proven', 4)])).toEqual(['proof']);
+  });
+
+  it('misses RPO when there is no recovery point at all', () => {
+    expect(sourceStatus(source({ rpoMs: HOUR_MS }), [], [], NOW).missed).toEqual(['rpo']);
+    expect(sourceStatus(source(), [], [], NOW).missed).toEqual([]);
+  });
+
+  it('tells of a failure until a later backup succeeds', () => {
+    const failed = event('backup.failed', 2, { source: 'db', code: 'source-unreachable', message: 'down' });
+    const finished = event('backup.finished', 1, { source: 'db' });
+    const snapshots = [snapshot('a', 5)];
+    expect(sourceStatus(source(), snapshots, [failed], NOW).failure).toMatchObject({ code: 'source-unreachable' });
+    expect(sourceStatus(source(), snapshots, [failed, finished], NOW).failure).toBeUndefined();
+  });
+});

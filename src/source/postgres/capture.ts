@@ -1,0 +1,200 @@
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HoldfastError } from '../../foundation/errors.ts';
+import type { PostgresPrograms } from '../../foundation/postgres-programs.ts';
+import { formatTimeMs, type TreeNode } from '../../format/index.ts';
+import type { SnapshotWriter } from '../../repository/index.ts';
+import type { Capture, CaptureContext, Manifest, Problem } from '../index.ts';
+import { addTableData } from './archive/add-table-data.ts';
+import { tableFileName } from './archive/file-name.ts';
+import { readToc } from './archive/read-toc.ts';
+import { archiveVersion } from './archive/toc.ts';
+import { writeToc } from './archive/write-toc.ts';
+import { type CapturedTable, captureTables, type NamedTable } from './capture-tables.ts';
+import { measureClockOffset } from './clock-offset.ts';
+import { ARCHIVE_FORMAT, type PostgresDetails } from './details.ts';
+import { dumpArchive, excludable, findDumpPrograms } from './dump.ts';
+import { digestLargeObjects } from './large-objects.ts';
+import type { Location } from './location.ts';
+import { ROW_DIGEST } from './row-digest.ts';
+import { inspectServer, type ServerFacts } from './server.ts';
+import { Session } from './session.ts';
+import { type ExportedSnapshot, exportSnapshot, joinSnapshot } from './snapshot.ts';
+
+/** The table of contents of an archive in directory format. */
+export const TOC_FILE = 'toc.dat';
+
+/** More connections do not read faster than two processors pack, and each is one less for the living. */
+const CONNECTIONS = 3;
+
+/** Go's FileModes of a directory and a file that only their owner may read. */
+const DIRECTORY_MODE = 2 ** 31 + 0o700;
+const FILE_MODE = 0o600;
+
+export interface CaptureOptions {
+  source: string;
+  version: string;
+  location: Location;
+}
+
+interface Captured {
+  facts: ServerFacts;
+  programs: PostgresPrograms;
+  clockOffsetMs: number;
+  timeMs: number;
+  tables: CapturedTable[];
+  archiveDirectory: string;
+}
+
+/** Captures a database, as it was at one moment, as an archive that stock pg_restore restores. */
+export async function captureDatabase(
+  options: CaptureOptions,
+  writer: SnapshotWriter,
+  context: CaptureContext,
+): Promise<Capture> {
+  const startedMs = context.clock.nowMs();
+  const captured = await readMoment(options, writer, context);
+  const { nodes, problems, details, bytes } = await storeArchive(captured, writer);
+  const times = timesOf(captured.timeMs);
+  const data: TreeNode = {
+    ...{ name: 'data', type: 'dir', mode: DIRECTORY_MODE, ...times, content: null },
+    subtree: await writer.saveTree(nodes.map((node) => ({ ...node, ...times }))),
+  };
+  const manifest: Manifest = {
+    version: 1,
+    source: options.source,
+    type: 'postgres',
+    startedAt: formatTimeMs(startedMs),
+    finishedAt: formatTimeMs(context.clock.nowMs()),
+    time: formatTimeMs(captured.timeMs),
+    clockOffsetMs: captured.clockOffsetMs,
+    tool: { name: 'holdfast', version: options.version },
+    details: { ...details },
+    problems: problems.map(({ item, error }) => ({ item, code: error.code, message: error.message })),
+  };
+  const counts = { filesNew: nodes.length, filesChanged: 0, filesUnmodified: 0, dirs: 1, bytesProcessed: bytes };
+  return { roots: [data], paths: [`/${options.source}`], timeMs: captured.timeMs, manifest, problems, counts };
+}
+
+/** Reads everything at one moment: rows over several connections, and beside them, by pg_dump, all the rest. */
+async function readMoment(options: CaptureOptions, writer: SnapshotWriter, context: CaptureContext): Promise<Captured> {
+  // What fails ends what runs beside it: an error must not wait until the largest table is through.
+  const failed = new AbortController();
+  const signal = AbortSignal.any([context.signal, failed.signal]);
+  const main = await Session.open(options.location, { side: 'source', signal });
+  try {
+    const facts = await inspectServer(main);
+    const programs = await findDumpPrograms(facts.majorVersion);
+    const clockOffsetMs = await measureClockOffset(main, context.clock);
+    const exported = await exportSnapshot(main);
+    const timeMs = context.clock.nowMs();
+    context.progress.phase('copying tables', { bytes: facts.sizeBytes, items: exported.tables.length });
+    const archiveDirectory = join(context.scratchDirectory, 'archive');
+    const copied = excludable(exported.tables, facts.encoding);
+    const dump = dumpArchive({
+      ...{ programs, location: options.location, directory: archiveDirectory, snapshotId: exported.id },
+      ...{ without: copied, encoding: facts.encoding, signal },
+    });
+    const queue = named(copied);
+    const copy = (): Promise<CapturedTable[]> => copyQueue(options.location, exported, queue, { facts, writer, context, signal });
+    const copies = Array.from({ length: Math.min(CONNECTIONS, writer.maxStreams - 1, queue.length) }, copy);
+    const works: Promise<unknown>[] = [dump, ...copies];
+    const results = await Promise.allSettled(works.map((work) => endOthersOnFailure(work, failed)));
+    for (const result of results) if (result.status === 'rejected') throw failed.signal.reason ?? result.reason;
+    const tables = (await Promise.all(copies)).flat();
+    return { facts, programs, clockOffsetMs, timeMs, tables, archiveDirectory };
+  } finally {
+    await main.close();
+  }
+}
+
+async function endOthersOnFailure<T>(work: Promise<T>, failed: AbortController): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    failed.abort(error);
+    throw error;
+  }
+}
+
+async function copyQueue(
+  location: Location,
+  exported: ExportedSnapshot,
+  queue: NamedTable[],
+  { facts, writer, context, signal }: { facts: ServerFacts; writer: SnapshotWriter; context: CaptureContext; signal: AbortSignal },
+): Promise<CapturedTable[]> {
+  const session = await Session.open(location, { side: 'source', signal });
+  try {
+    await joinSnapshot(session, exported.id);
+    return await captureTables(session, queue, facts.encoding, writer, context.progress);
+  } finally {
+    await session.close();
+  }
+}
+
+function named(tables: ExportedSnapshot['tables']): NamedTable[] {
+  const taken = new Set<string>();
+  return tables.map((table) => ({ ...table, fileName: tableFileName(table.schema, table.name, table.oid, taken) }));
+}
+
+/** Puts pg_dump's archive and the tables' rows together, and stores them. */
+async function storeArchive(
+  { facts, programs, tables, archiveDirectory }: Captured,
+  writer: SnapshotWriter,
+): Promise<{ nodes: TreeNode[]; problems: Problem[]; details: PostgresDetails; bytes: number }> {
+  const dumped = readToc(await readFile(join(archiveDirectory, TOC_FILE)));
+  const { toc, missing } = addTableData(dumped, tables);
+  await writeFile(join(archiveDirectory, TOC_FILE), writeToc(toc), { mode: FILE_MODE });
+  const problems = missing.map(({ qualified }) => ({ item: qualified, error: withoutDefinition(qualified) }));
+  const present = tables.filter((table) => !missing.includes(table));
+  const nodes = present.map(({ fileName, stored }): TreeNode => fileNode(fileName, stored.content, stored.sizeBytes));
+  for (const name of await readdir(archiveDirectory)) nodes.push(await storeFile(archiveDirectory, name, writer));
+  const details: PostgresDetails = {
+    ...facts,
+    format: ARCHIVE_FORMAT,
+    archiveVersion: archiveVersion(toc),
+    pgDumpVersion: programs.version,
+    digest: ROW_DIGEST,
+    tables: present
+      .map(({ schema, name, fileName, counted, columns }) => ({ schema, name, file: fileName, ...counted, columns }))
+      .sort((a, b) => (`${a.schema}.${a.name}` < `${b.schema}.${b.name}` ? -1 : 1)),
+    largeObjects: await digestLargeObjects(archiveDirectory),
+  };
+  return { nodes, problems, details, bytes: nodes.reduce((sum, { size }) => sum + Number(size), 0) };
+}
+
+async function storeFile(directory: string, name: string, writer: SnapshotWriter): Promise<TreeNode> {
+  const path = join(directory, name);
+  if (!(await stat(path)).isFile()) throw new HoldfastError('archive-unsupported', `pg_dump's archive holds ${name}, which is no file`);
+  const descriptor = openSync(path, 'r');
+  try {
+    const { stored } = await writer.writeFrom(descriptor);
+    const { content, sizeBytes } = await stored;
+    return fileNode(name, content, sizeBytes);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function fileNode(name: string, content: string[], sizeBytes: number): TreeNode {
+  return { name, type: 'file', mode: FILE_MODE, size: sizeBytes, content };
+}
+
+function timesOf(timeMs: number): Pick<TreeNode, 'mtime' | 'atime' | 'ctime'> {
+  const time = formatTimeMs(timeMs);
+  return { mtime: time, atime: time, ctime: time };
+}
+
+function withoutDefinition(qualified: string): HoldfastError {
+  return new HoldfastError('source-unsupported', `pg_dump has no definition of table ${qualified}, so its rows are not kept`, {
+    hint: 'See whether the table belongs to an extension or to the system.',
+  });
+}
+
+/** Makes the archive's directory for a restore. */
+export async function makeArchiveDirectory(scratchDirectory: string): Promise<string> {
+  const directory = join(scratchDirectory, 'archive');
+  await mkdir(directory, { mode: 0o700 });
+  return directory;
+}

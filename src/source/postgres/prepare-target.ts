@@ -1,0 +1,150 @@
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import type { PostgresDetails } from './details.ts';
+import { quoteIdentifier, quoteLiteral } from './identifiers.ts';
+import { type Location, labelOf, otherDatabase } from './location.ts';
+import { Session } from './session.ts';
+import { sqlFile } from './sql-files.ts';
+
+/** Opens the target database, making it where it does not exist, and sees that it can take the restore. */
+
+const NO_SUCH_DATABASE = '3D000';
+/** Databases that every server has, to connect to while another one is made. */
+const MAINTENANCE_DATABASES = ['postgres', 'template1'];
+
+export interface PreparedTarget {
+  isSuperuser: boolean;
+  /** Whether every tablespace of the source is there. */
+  withTablespaces: boolean;
+  notes: string[];
+}
+
+/** @throws target-failed, target-unsuitable */
+export async function openTarget(
+  location: Location,
+  details: PostgresDetails,
+  signal: AbortSignal,
+): Promise<{ session: Session; created: boolean; notes: string[] }> {
+  try {
+    return { session: await Session.open(location, { side: 'target', signal }), created: false, notes: [] };
+  } catch (error) {
+    if (!isHoldfastError(error) || error.context['sqlState'] !== NO_SUCH_DATABASE) throw error;
+  }
+  const notes = await createDatabase(location, details, signal);
+  return { session: await Session.open(location, { side: 'target', signal }), created: true, notes };
+}
+
+async function createDatabase(location: Location, details: PostgresDetails, signal: AbortSignal): Promise<string[]> {
+  const session = await openMaintenance(location, signal);
+  const create = (locale: string): Promise<unknown> =>
+    session.query(
+      `make the database ${location.database}`,
+      `CREATE DATABASE ${quoteIdentifier(location.database)} TEMPLATE template0 ENCODING ${quoteLiteral(details.encoding)}${locale}`,
+    );
+  try {
+    await create(localeClause(details));
+    return [];
+  } catch (error) {
+    if (!isHoldfastError(error) || !LOCALE_REFUSED.has(String(error.context['sqlState']))) throw error;
+    await create(` LC_COLLATE 'C' LC_CTYPE 'C'`);
+    return [`the locale ${details.collate} is not on the target's server: the database was made with C`];
+  } finally {
+    await session.close();
+  }
+}
+
+/** What a server says of a locale it does not have: a wrong object type, an invalid parameter, a feature it lacks. */
+const LOCALE_REFUSED: ReadonlySet<string> = new Set(['42809', '22023', '0A000', '42704']);
+
+function localeClause({ collate, ctype, localeProvider, locale }: PostgresDetails): string {
+  const system = ` LC_COLLATE ${quoteLiteral(collate)} LC_CTYPE ${quoteLiteral(ctype)}`;
+  if (localeProvider === 'i' && locale !== null) return `${system} LOCALE_PROVIDER icu ICU_LOCALE ${quoteLiteral(locale)}`;
+  if (localeProvider === 'b' && locale !== null) return `${system} LOCALE_PROVIDER builtin BUILTIN_LOCALE ${quoteLiteral(locale)}`;
+  return system;
+}
+
+async function openMaintenance(location: Location, signal: AbortSignal): Promise<Session> {
+  let refused: unknown;
+  for (const database of MAINTENANCE_DATABASES) {
+    try {
+      return await Session.open(otherDatabase(location, database), { side: 'target', signal });
+    } catch (error) {
+      refused = error;
+    }
+  }
+  throw refused;
+}
+
+/**
+ * Finds beforehand what would fail, and makes the roles that are missing where that is possible.
+ * @throws target-not-empty, target-unsuitable, not-provable in a sandbox
+ */
+export async function prepareTarget(session: Session, details: PostgresDetails, isSandbox: boolean): Promise<PreparedTarget> {
+  const row = await session.one('look at the target', sqlFile('target'), [
+    JSON.stringify(details.extensions.map(({ name }) => name)),
+    JSON.stringify(details.roles),
+    JSON.stringify(details.tablespaces),
+  ]);
+  const list = (name: string): string[] => JSON.parse(row[name] ?? '[]') as string[];
+  const where = labelOf(session.location);
+  const unsuitable = (message: string, hint: string): HoldfastError =>
+    new HoldfastError(isSandbox ? 'not-provable' : 'target-unsuitable', message, { hint, context: { database: where } });
+  const majorVersion = Math.floor(Number(row['version_number']) / 10_000);
+  if (majorVersion < details.majorVersion) {
+    throw unsuitable(`the target is PostgreSQL ${majorVersion}, the source was ${details.majorVersion}`, 'Restore to a server of the same or a newer major version.');
+  }
+  const objects = list('objects');
+  if (objects.length > 0) {
+    throw new HoldfastError('target-not-empty', `the database ${where} is not empty: it has ${objects.slice(0, 3).join(', ')}${objects.length > 3 ? ' …' : ''}`, {
+      hint: 'Name a database that is empty or does not exist: a restore never overwrites what is there.',
+    });
+  }
+  const extensions = list('missing_extensions');
+  if (extensions.length > 0) {
+    throw unsuitable(`the target's server does not have the extension ${extensions.join(', ')}`, 'Install the packages of these extensions on the server.');
+  }
+  const roles = await makeRoles(session, list('missing_roles'), row['may_create_roles'] === 'true', unsuitable);
+  const tablespaces = list('missing_tablespaces');
+  return {
+    isSuperuser: row['is_superuser'] === 'true',
+    withTablespaces: tablespaces.length === 0,
+    notes: [
+      ...(isSandbox ? [] : roles),
+      ...(tablespaces.length > 0 ? [`the tablespace ${tablespaces.join(', ')} is not on the target's server: everything went to the default one`] : []),
+    ],
+  };
+}
+
+async function makeRoles(
+  session: Session,
+  missing: string[],
+  mayCreate: boolean,
+  unsuitable: (message: string, hint: string) => HoldfastError,
+): Promise<string[]> {
+  const statements = missing.map((role) => `CREATE ROLE ${quoteIdentifier(role)} NOLOGIN`);
+  if (statements.length > 0 && !mayCreate) {
+    throw unsuitable(`the target's server does not have the role ${missing.join(', ')}`, `Run there: ${statements.join('; ')};`);
+  }
+  for (const [index, statement] of statements.entries()) await session.query(`make the role ${missing[index]}`, statement);
+  return missing.map((role) => `the role ${role} was missing: it was made, without login`);
+}
+
+/** Settings whose value is a list of quoted names already. */
+const LIST_SETTINGS = new Set(['search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries']);
+
+/** Gives a database that was made here the settings that the source's has. Resolves to what could not be set. */
+export async function applySettings(session: Session, { settings }: PostgresDetails): Promise<string[]> {
+  const notes: string[] = [];
+  for (const setting of settings) {
+    const name = setting.slice(0, setting.indexOf('='));
+    const value = setting.slice(setting.indexOf('=') + 1);
+    const written = LIST_SETTINGS.has(name.toLowerCase()) ? value : quoteLiteral(value);
+    const parts = name.split('.').map(quoteIdentifier).join('.');
+    try {
+      await session.query(`set ${name}`, `ALTER DATABASE ${quoteIdentifier(session.location.database)} SET ${parts} TO ${written}`);
+    } catch (error) {
+      if (!isHoldfastError(error)) throw error;
+      notes.push(`the database's setting ${name} could not be set`);
+    }
+  }
+  return notes;
+}

@@ -1,0 +1,189 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import { findPostgresPrograms, type PostgresPrograms } from '../../foundation/postgres-programs.ts';
+import { runProgram } from '../../foundation/process.ts';
+import type { Target } from '../../foundation/target.ts';
+import type { TreeNode } from '../../format/index.ts';
+import type { SnapshotReader } from '../../repository/index.ts';
+import type { RestoreContext, Restored } from '../index.ts';
+import { readToc } from './archive/read-toc.ts';
+import { type ArchiveToc, SECTION, textOf, type TocEntry } from './archive/toc.ts';
+import { makeArchiveDirectory, TOC_FILE } from './capture.ts';
+import { copyIn, rowsOfFile } from './copy-in.ts';
+import { type PostgresDetails, readManifest, type TableDetails } from './details.ts';
+import { quoteIdentifier } from './identifiers.ts';
+import { databaseArgument, type Location, labelOf, parseLocation, programEnvironment } from './location.ts';
+import { applySettings, openTarget, type PreparedTarget, prepareTarget } from './prepare-target.ts';
+import { Session } from './session.ts';
+
+/** Loading is bound by the server: a third connection keeps it busy while one waits for the repository. */
+const CONNECTIONS = 3;
+const POST_DATA_JOBS = 2;
+const TOC_LIMIT_BYTES = 512 * 1024 * 1024;
+
+/** Brings an archive back into a database that is empty or made here. */
+export async function restoreDatabase(reader: SnapshotReader, target: Extract<Target, { kind: 'database' }>, context: RestoreContext): Promise<Restored> {
+  const { details } = await readManifest(reader);
+  const location = parseLocation(target.url);
+  const programs = await findPostgresPrograms({ programs: ['pg_restore'], atLeastMajor: Number.parseInt(details.pgDumpVersion, 10) });
+  const { session, created, notes } = await openTarget(location, details, context.signal);
+  try {
+    const prepared = await prepareTarget(session, details, target.sandbox);
+    const files = await archiveFiles(reader);
+    await load({ reader, context, details, location, programs, prepared, files });
+    notes.push(...prepared.notes, ...(created ? await applySettings(session, details) : []));
+  } catch (error) {
+    throw created && isHoldfastError(error) ? incomplete(error, location) : error;
+  } finally {
+    await session.close();
+  }
+  return { bytes: details.tables.reduce((sum, { bytes }) => sum + bytes, 0), items: details.tables.length, notes, problems: [] };
+}
+
+interface Load {
+  reader: SnapshotReader;
+  context: RestoreContext;
+  details: PostgresDetails;
+  location: Location;
+  programs: PostgresPrograms;
+  prepared: PreparedTarget;
+  files: Map<string, TreeNode>;
+}
+
+/** Definitions first, then rows, then what pg_dump kept of the data, then indexes and constraints. */
+async function load(job: Load): Promise<void> {
+  const { reader, context, details, files } = job;
+  const rowFiles = new Set(details.tables.map(({ file }) => file));
+  const directory = await makeArchiveDirectory(context.scratchDirectory);
+  for (const [name, node] of files) if (!rowFiles.has(name)) await writeFileOf(reader, node, join(directory, name));
+  const toc = readToc(await reader.readWhole(fileOf(files, TOC_FILE), TOC_LIMIT_BYTES));
+  const restore = (section: number, entries: TocEntry[], jobs: number): Promise<void> => pgRestore(job, directory, section, entries, jobs);
+  context.progress.phase('making tables');
+  await restore(SECTION.preData, wanted(toc, SECTION.preData, job), 1);
+  await loadTables(job);
+  const rest = wanted(toc, SECTION.data, job).filter(({ fileName }) => !rowFiles.has(textOf(fileName)));
+  await restore(SECTION.data, rest, 1);
+  context.progress.phase('making indexes and constraints');
+  await restore(SECTION.postData, wanted(toc, SECTION.postData, job), POST_DATA_JOBS);
+}
+
+/** The entries of a section, without those that the target's login may not restore and nobody would miss. */
+function wanted(toc: ArchiveToc, section: number, { prepared }: Load): TocEntry[] {
+  // A comment or a grant has no section of its own: as for pg_restore, it goes with what stands before it.
+  let current: number = SECTION.preData;
+  return toc.entries.filter((entry) => {
+    if (entry.section !== SECTION.none) current = entry.section;
+    if (current !== section) return false;
+    // Only an extension's owner may comment on it; the comment is the extension's own in nearly every case.
+    const isExtensionComment = textOf(entry.description) === 'COMMENT' && textOf(entry.tag).startsWith('EXTENSION ');
+    return prepared.isSuperuser || !isExtensionComment;
+  });
+}
+
+const SECTION_NAMES: Record<number, string> = { [SECTION.preData]: 'pre-data', [SECTION.data]: 'data', [SECTION.postData]: 'post-data' };
+
+async function pgRestore(job: Load, directory: string, section: number, entries: TocEntry[], jobs: number): Promise<void> {
+  if (entries.length === 0) return;
+  const { programs, location, prepared, context } = job;
+  const name = SECTION_NAMES[section]!;
+  const list = join(context.scratchDirectory, `${name}.list`);
+  await writeNew(list, entries.map(({ dumpId }) => `${dumpId};\n`).join(''));
+  await runProgram(
+    programs.path('pg_restore'),
+    [
+      '--exit-on-error',
+      '--no-password',
+      `--section=${name}`,
+      `--use-list=${list}`,
+      ...(prepared.withTablespaces ? [] : ['--no-tablespaces']),
+      ...(jobs > 1 ? [`--jobs=${jobs}`] : []),
+      `--dbname=${databaseArgument(location)}`,
+      directory,
+    ],
+    { environment: programEnvironment(location), signal: context.signal },
+  );
+}
+
+async function loadTables(job: Load): Promise<void> {
+  const { details, context, location } = job;
+  const queue = details.tables.filter(({ rows }) => rows > 0).sort((a, b) => b.bytes - a.bytes);
+  context.progress.phase('loading rows', { bytes: queue.reduce((sum, { bytes }) => sum + bytes, 0), items: queue.length });
+  const failed = new AbortController();
+  const signal = AbortSignal.any([context.signal, failed.signal]);
+  const work = async (): Promise<void> => {
+    const session = await Session.open(location, { side: 'target', signal });
+    try {
+      for (let table = queue.shift(); table !== undefined; table = queue.shift()) await loadTable(job, session, table);
+    } catch (error) {
+      failed.abort(error);
+      throw error;
+    } finally {
+      await session.close();
+    }
+  };
+  const results = await Promise.allSettled(Array.from({ length: Math.min(CONNECTIONS, queue.length) }, work));
+  for (const result of results) if (result.status === 'rejected') throw failed.signal.reason ?? result.reason;
+}
+
+async function loadTable({ reader, details, files, context }: Load, session: Session, table: TableDetails): Promise<void> {
+  const qualified = `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`;
+  const columns = table.columns.length === 0 ? '' : `(${table.columns.map(quoteIdentifier).join(', ')})`;
+  const sql = `COPY ${qualified} ${columns} FROM STDIN WITH (ENCODING '${details.encoding}')`;
+  const rows = counted(rowsOfFile(reader.read(fileOf(files, table.file)), table.file), (bytes) => context.progress.advance({ bytes }));
+  const loaded = await copyIn(session, `load table ${qualified}`, sql, rows);
+  context.progress.advance({ items: 1 });
+  if (loaded === table.rows) return;
+  throw new HoldfastError('target-failed', `table ${qualified} has ${loaded} rows, the snapshot ${table.rows}`, {
+    hint: 'See whether a rule or trigger on the target keeps rows out.',
+  });
+}
+
+async function* counted(rows: AsyncIterable<Uint8Array>, count: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  for await (const bytes of rows) {
+    yield bytes;
+    count(bytes.length);
+  }
+}
+
+/** The files under `/data`, by name. */
+export async function archiveFiles(reader: SnapshotReader): Promise<Map<string, TreeNode>> {
+  const data = await reader.find('/data');
+  if (data?.subtree === undefined) throw new HoldfastError('repository-damaged', 'the snapshot has no /data');
+  return new Map((await reader.entries(data.subtree)).map((node) => [node.name, node]));
+}
+
+/** @throws archive-damaged */
+export function fileOf(files: ReadonlyMap<string, TreeNode>, name: string): TreeNode {
+  const node = files.get(name);
+  if (node?.type === 'file') return node;
+  throw new HoldfastError('archive-damaged', `the snapshot has no file /data/${name}`, { hint: 'Restore an older snapshot.' });
+}
+
+/** Writes a file of the snapshot to a path where there is none. */
+export async function writeFileOf(reader: SnapshotReader, node: TreeNode, path: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    for await (const bytes of reader.read(node)) await file.writeFile(bytes);
+  } finally {
+    await file.close();
+  }
+}
+
+async function writeNew(path: string, text: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(text);
+  } finally {
+    await file.close();
+  }
+}
+
+function incomplete(error: HoldfastError, location: Location): HoldfastError {
+  const left = `The database ${labelOf(location)} was made and is incomplete: drop it before you try again.`;
+  return new HoldfastError(error.code, error.message, {
+    hint: error.hint === undefined ? left : `${error.hint} ${left}`,
+    context: error.context,
+    cause: error,
+  });
+}

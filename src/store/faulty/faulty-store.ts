@@ -1,0 +1,84 @@
+import { HoldfastError } from '../../foundation/errors.ts';
+import type { Content, ObjectStore, StoreCapabilities, StoredObject } from '../index.ts';
+
+export interface StoreCall {
+  method: 'put' | 'get' | 'list' | 'stat' | 'delete';
+  /** A prefix for `list`. */
+  key: string;
+}
+
+/** What a rule says of a call: nothing, or when it fails. `disk-full` is before, as a disk does it. */
+export type Fault = 'before' | 'after' | 'disk-full' | undefined;
+
+/** A store that records every call and fails by a rule: for tests. */
+export class FaultyStore implements ObjectStore {
+  /** Every call that came, in order, whether it failed or not. */
+  readonly calls: StoreCall[] = [];
+  /** May be changed at any time. @param index how many calls came before */
+  rule: (call: StoreCall, index: number) => Fault;
+  readonly #inner: ObjectStore;
+
+  constructor(inner: ObjectStore, rule: FaultyStore['rule'] = () => undefined) {
+    this.#inner = inner;
+    this.rule = rule;
+  }
+
+  get location(): string {
+    return this.#inner.location;
+  }
+
+  get capabilities(): StoreCapabilities {
+    return this.#inner.capabilities;
+  }
+
+  get stagingDirectory(): string | undefined {
+    return this.#inner.stagingDirectory;
+  }
+
+  /** The keys of the puts that came. */
+  get puts(): string[] {
+    return this.calls.filter(({ method }) => method === 'put').map(({ key }) => key);
+  }
+
+  put(key: string, content: Content, options?: { ifAbsent?: boolean }): Promise<void> {
+    return this.#run({ method: 'put', key }, () => this.#inner.put(key, content, options));
+  }
+
+  get(key: string, range?: { offset: number; length: number }): Promise<Uint8Array> {
+    return this.#run({ method: 'get', key }, () => this.#inner.get(key, range));
+  }
+
+  async *list(prefix: string): AsyncIterable<StoredObject> {
+    const finish = this.#begin({ method: 'list', key: prefix });
+    yield* this.#inner.list(prefix);
+    finish();
+  }
+
+  stat(key: string): Promise<StoredObject | undefined> {
+    return this.#run({ method: 'stat', key }, () => this.#inner.stat(key));
+  }
+
+  delete(key: string): Promise<void> {
+    return this.#run({ method: 'delete', key }, () => this.#inner.delete(key));
+  }
+
+  async #run<T>(call: StoreCall, work: () => Promise<T>): Promise<T> {
+    const finish = this.#begin(call);
+    const result = await work();
+    finish();
+    return result;
+  }
+
+  /** @returns what is to be called when the effect is there */
+  #begin(call: StoreCall): () => void {
+    const fault = this.rule(call, this.calls.length);
+    this.calls.push(call);
+    const what = `${call.method} ${call.key}`;
+    if (fault === 'disk-full') throw new HoldfastError('disk-full', `cannot ${what}: no space is left`);
+    const fail = (): never => {
+      throw new HoldfastError('store-unreachable', `cannot ${what}: made to fail`, { retryable: true });
+    };
+    if (fault === 'before') fail();
+    return fault === 'after' ? fail : () => undefined;
+  }
+}

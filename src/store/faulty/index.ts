@@ -1,0 +1,1 @@
+export { FaultyStore, type StoreCall } from './faulty-store.ts';

@@ -1,0 +1,115 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { testDirectory } from '../../../test/support/repository.ts';
+import { requires } from '../../../test/support/requirements.ts';
+import { describeObjectStore } from '../../../test/support/store-conformance.ts';
+import { createLocalStore } from './local-store.ts';
+
+describeObjectStore('a local directory', () => createLocalStore(join(testDirectory(), 'not', 'yet', 'there')));
+
+describe('a local store', () => {
+  it('leaves nothing in its staging directory', async () => {
+    const directory = testDirectory();
+    const store = createLocalStore(directory);
+    await store.put('object', Buffer.from('x'));
+    await store.put('object', Buffer.from('x'), { ifAbsent: true }).catch(() => 'it is there');
+    expect(readdirSync(join(directory, '.staging'))).toEqual([]);
+  });
+
+  it('keeps what it stores from other users', async () => {
+    const directory = join(testDirectory(), 'store');
+    await createLocalStore(directory).put('data/ab/object', Buffer.from('x'));
+    expect(statSync(directory).mode & 0o777).toBe(0o700);
+    expect(statSync(join(directory, 'data', 'ab')).mode & 0o777).toBe(0o700);
+    expect(statSync(join(directory, 'data', 'ab', 'object')).mode & 0o777).toBe(0o600);
+  });
+
+  it('lists no file that is not an object', async () => {
+    const directory = testDirectory();
+    const store = createLocalStore(directory);
+    await store.put('data/object', Buffer.from('x'));
+    writeFileSync(join(directory, 'data', 'a copy of object~ (1)'), 'x');
+    writeFileSync(join(directory, 'data', '.hidden'), 'x');
+    symlinkSync('/nonexistent', join(directory, 'data', 'dangling'));
+    mkdirSync(join(directory, 'data', 'empty'));
+    const keys: string[] = [];
+    for await (const { key } of store.list('')) keys.push(key);
+    expect(keys).toEqual(['data/object']);
+  });
+
+  it('removes what a dead writer staged long ago, and nothing younger', async () => {
+    const directory = testDirectory();
+    mkdirSync(join(directory, '.staging'));
+    for (const [name, ageDays] of [
+      ['old', 8],
+      ['young', 2],
+    ] as const) {
+      const file = join(directory, '.staging', name);
+      writeFileSync(file, 'x');
+      const time = Date.now() / 1000 - ageDays * 86_400;
+      utimesSync(file, time, time);
+    }
+    await createLocalStore(directory).put('object', Buffer.from('x'));
+    expect(readdirSync(join(directory, '.staging'))).toEqual(['young']);
+  });
+
+  it('takes a file from another file system', async ({ skip }) => {
+    const other = '/dev/shm';
+    const directory = testDirectory();
+    if (!existsSync(other) || statSync(other).dev === statSync(directory).dev) skip('there is only one file system');
+    const file = join(other, `holdfast-test-${process.pid}`);
+    writeFileSync(file, 'x'.repeat(100_000));
+    const store = createLocalStore(directory);
+    await store.put('object', { file, sizeBytes: 100_000 });
+    expect(await store.get('object')).toHaveLength(100_000);
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it('says that it cannot write when its directory goes away, and goes on when it is back', async () => {
+    const directory = join(testDirectory(), 'store');
+    const store = createLocalStore(directory);
+    await store.put('data/object', Buffer.from('x'));
+    rmSync(directory, { recursive: true });
+    await expect(store.put('data/object', Buffer.from('x'))).rejects.toMatchObject({ code: 'store-failed' });
+    await store.put('data/object', Buffer.from('y'));
+    expect(Buffer.from(await store.get('data/object')).toString()).toBe('y');
+  });
+
+  it('says what stands in the way of a directory', async () => {
+    const directory = testDirectory();
+    writeFileSync(join(directory, 'file'), '');
+    const store = createLocalStore(join(directory, 'file'));
+    await expect(store.put('object', Buffer.from('x'))).rejects.toMatchObject({ code: 'store-failed' });
+    await expect(store.get('object')).rejects.toMatchObject({ code: 'object-missing' });
+  });
+});
+
+describe.skipIf(!requires('tmpfs'))('a local store on a disk of its own', () => {
+  function withTmpfs(options: string, work: (directory: string) => Promise<void>): Promise<void> {
+    const directory = testDirectory();
+    spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', directory]);
+    return work(directory).finally(() => spawnSync('umount', ['-l', directory]));
+  }
+
+  it('says disk-full, and keeps no part of the object', () =>
+    withTmpfs('size=1m', async (directory) => {
+      const store = createLocalStore(directory);
+      await store.put('small', Buffer.alloc(1000, 1));
+      await expect(store.put('large', Buffer.alloc(2 << 20, 1))).rejects.toMatchObject({ code: 'disk-full' });
+      expect(await store.stat('large')).toBeUndefined();
+      expect(readdirSync(join(directory, '.staging'))).toEqual([]);
+      expect(await store.get('small')).toHaveLength(1000);
+    }));
+
+  it('says permission-denied on a disk that is read-only', () =>
+    withTmpfs('size=1m', async (directory) => {
+      const store = createLocalStore(directory);
+      await store.put('object', Buffer.from('x'));
+      spawnSync('mount', ['-o', 'remount,ro', directory]);
+      await expect(store.put('object', Buffer.from('y'))).rejects.toMatchObject({ code: 'permission-denied' });
+      await expect(store.delete('object')).rejects.toMatchObject({ code: 'permission-denied' });
+      expect(Buffer.from(await store.get('object')).toString()).toBe('x');
+    }));
+});
