@@ -1,2 +1,1 @@
-export { COMMANDS } from './registry.ts';
 export { type CommandLine, runCommandLine } from './run.ts';

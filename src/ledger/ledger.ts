@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock } from '../foundation/clock.ts';
 import { HoldfastError, isHoldfastError, messageOf } from '../foundation/errors.ts';
+import { settled } from '../foundation/promises.ts';
 import { currentUser } from '../foundation/user.ts';
 import type { EventBodies, EventEnvelope, EventKind, LedgerEvent } from './events.ts';
 
@@ -51,10 +52,7 @@ export class Ledger {
   /** Records an event; resolves once it is durable. */
   append<Kind extends EventKind>(kind: Kind, body: EventBodies[Kind]): Promise<void> {
     const turn = this.#turn.then(() => this.#append(kind, body));
-    this.#turn = turn.then(
-      () => undefined,
-      () => undefined,
-    );
+    this.#turn = settled(turn);
     return turn;
   }
 

@@ -3,13 +3,12 @@
  */
 export type { FindOptions } from './find.ts';
 export { type JsonSchema, planJsonSchema } from './json-schema.ts';
-export { type LoadedPlan, loadPlan, parsePlan } from './load.ts';
-export { formatProblem, PlanInvalidError, type Problem } from './problems.ts';
+export { type LoadedPlan, loadPlan } from './load.ts';
+export { formatProblem, type Problem } from './problems.ts';
 export type { SecretReference, TextOrReference } from './reference-schema.ts';
 export type { KeepCount, RetentionPolicy } from './retention-schema.ts';
 export type { PlanDocument, PlanInput } from './schema.ts';
 export {
-  describeReference,
   type ReferenceContext,
   type Resolved,
   resolveReferences,

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { decodeLockFile, formatTimeMs, type LockFile, parseTimeMs } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { HoldfastError, isHoldfastError, systemCode } from '../foundation/errors.ts';
+import { settled } from '../foundation/promises.ts';
 import { currentUser } from '../foundation/user.ts';
 import { idOfKey, LOCKS_PREFIX } from './layout.ts';
 import type { Repository } from './repository.ts';
@@ -149,7 +150,7 @@ class RefreshedLock implements HeldLock {
   keepFresh(): void {
     this.#timer = setInterval(() => {
       // A refresh that fails is tried again at the next turn; `assertHeld` tells when that has gone on for too long.
-      this.#refreshing = this.#refreshing.then(() => this.#refresh()).catch(() => undefined);
+      this.#refreshing = this.#refreshing.then(() => settled(this.#refresh()));
     }, REFRESH_EVERY_MS);
     this.#timer.unref();
   }

@@ -9,7 +9,12 @@ export const demo: CommandDefinition = {
   summary: 'play a disaster and its recovery, on a database of its own',
   description:
     'Starts a PostgreSQL server of its own on a private socket, fills it with a shop, backs it up together with a directory of uploads, and proves the backup. Then a table is dropped, half of another overwritten, the uploads deleted; everything is recovered to a new place and compared with what was there. Nothing else on this machine is touched, and nothing is left running.',
-  options: [{ flags: '--directory <path>', description: 'make its directory in this one, instead of the system’s temporary one' }],
+  options: [
+    {
+      flags: '--directory <path>',
+      description: 'make its directory in this one, instead of the system’s temporary one',
+    },
+  ],
   examples: [
     { command: 'holdfast demo', does: 'the whole story, in about a minute' },
     { command: 'holdfast demo --json', does: 'what was measured and compared, for a program' },
@@ -50,7 +55,11 @@ function lostTable({ lost: { dropped, overwritten, deleted } }: DemoReport): str
   return table([
     ['what', 'happened', 'gone'],
     [`table ${dropped.table}`, 'dropped, with all that hangs on it', counted(dropped.rows, 'row')],
-    [`table ${overwritten.table}`, `${overwritten.column} overwritten`, `${counted(overwritten.rows, 'row')} of ${overwritten.ofRows.toLocaleString('en')}`],
+    [
+      `table ${overwritten.table}`,
+      `${overwritten.column} overwritten`,
+      `${counted(overwritten.rows, 'row')} of ${overwritten.ofRows.toLocaleString('en')}`,
+    ],
     ['uploads', 'deleted', `${counted(deleted.files, 'file')}, ${formatSize(deleted.bytes)}`],
   ]);
 }
@@ -73,7 +82,10 @@ function backTable({ comparison, restored }: DemoReport): string {
     ],
   ];
   const named = [...differences.database, ...differences.uploads].slice(0, NAMED_DIFFERENCES);
-  return [table(rows), ...named.map(({ name, before, after }) => bad(`${name}: was ${before ?? 'not there'}, is ${after ?? 'gone'}`))].join('\n');
+  return [
+    table(rows),
+    ...named.map(({ name, before, after }) => bad(`${name}: was ${before ?? 'not there'}, is ${after ?? 'gone'}`)),
+  ].join('\n');
 }
 
 /** As many are named. */
@@ -99,13 +111,25 @@ function objectivesTable({ objectives, actual }: DemoReport): string {
 }
 
 function verdictLine({ verdict, totalMs, comparison: { differences } }: DemoReport): string {
-  if (verdict !== 'recovered') return bad(strong(`NOT RECOVERED: ${counted(differences.database.length + differences.uploads.length, 'difference')}`));
+  if (verdict !== 'recovered')
+    return bad(
+      strong(`NOT RECOVERED: ${counted(differences.database.length + differences.uploads.length, 'difference')}`),
+    );
   return `${good(strong('RECOVERED'))}: every row and every file is back. The whole story took ${formatDuration(totalMs)}.`;
 }
 
 function resticSection({ restic }: DemoReport): string[] {
-  if (restic === undefined) return [faint('Stock restic is not on this machine; with it, the same snapshots can be read without Holdfast.'), ''];
-  return [section(`The same snapshots, as stock ${restic.version} sees them`, `${restic.snapshots}\n\nrestic check: ${restic.check}`)];
+  if (restic === undefined)
+    return [
+      faint('Stock restic is not on this machine; with it, the same snapshots can be read without Holdfast.'),
+      '',
+    ];
+  return [
+    section(
+      `The same snapshots, as stock ${restic.version} sees them`,
+      `${restic.snapshots}\n\nrestic check: ${restic.check}`,
+    ),
+  ];
 }
 
 function nextSteps({ world, restored, restic }: DemoReport): string {
@@ -116,7 +140,8 @@ function nextSteps({ world, restored, restic }: DemoReport): string {
     `cd ${directory}`,
     'holdfast status                   ' + faint('# last backup, last proof, RPO and RTO'),
     'holdfast snapshots                ' + faint('# what there is'),
-    `holdfast ls ${restored.database.snapshot.slice(0, 8)}              ` + faint('# what is in the snapshot of the database'),
+    `holdfast ls ${restored.database.snapshot.slice(0, 8)}              ` +
+      faint('# what is in the snapshot of the database'),
     'holdfast verify                   ' + faint('# prove it again'),
     'holdfast restore uploads --to ./again',
     ...(restic === undefined ? [] : [restic.command]),

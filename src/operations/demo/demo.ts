@@ -8,8 +8,15 @@ import { type Proof, verify } from '../verify/verify.ts';
 import { type DemoServer, type Environment, Workspace } from '../workspace.ts';
 import { findLeftovers } from './leftovers.ts';
 import { type Lost, strike } from './shop/disaster.ts';
-import { compareFingerprints, type DatabaseFingerprint, type Difference, type DirectoryFingerprint, fingerprintDatabase, fingerprintDirectory } from './shop/fingerprint.ts';
 import { fillShop } from './shop/fill.ts';
+import {
+  compareFingerprints,
+  type DatabaseFingerprint,
+  type Difference,
+  type DirectoryFingerprint,
+  fingerprintDatabase,
+  fingerprintDirectory,
+} from './shop/fingerprint.ts';
 import { writeUploads } from './shop/uploads.ts';
 import { type SeenByRestic, seeWithRestic } from './stock-restic.ts';
 import { type DemoWorld, makeWorld } from './world.ts';
@@ -54,7 +61,11 @@ const RECOVERED_DATABASE = 'shop_recovered';
  * @param tell is called as each chapter begins
  * @param parent where its directory is made
  */
-export async function playDemo(environment: Environment, tell: (chapter: string) => void, parent?: string): Promise<DemoReport> {
+export async function playDemo(
+  environment: Environment,
+  tell: (chapter: string) => void,
+  parent?: string,
+): Promise<DemoReport> {
   const { clock } = environment;
   const startedMs = clock.monotonicMs();
   const elapsedMs: Record<string, number> = {};
@@ -94,8 +105,10 @@ async function play(
     progress.finish();
   });
   const workspace = new Workspace(await loadPlan({ path: world.plan, cwd: world.directory, env: {} }), environment);
-  const before = await chapter('remember', 'remembering every row and every file, by other means than the product', () =>
-    fingerprint(server.url(DATABASE), world.uploads),
+  const before = await chapter(
+    'remember',
+    'remembering every row and every file, by other means than the product',
+    () => fingerprint(server.url(DATABASE), world.uploads),
   );
   await chapter('backup', 'making a repository and backing up', async () => {
     await initRepositories(workspace);
@@ -104,16 +117,22 @@ async function play(
   const proofs = await chapter('prove', 'proving: restoring into a sandbox and validating', () => prove(workspace));
   const disasterMs = environment.clock.nowMs();
   const begunMs = environment.clock.monotonicMs();
-  const lost = await chapter('disaster', 'DISASTER: a table is dropped, half of another overwritten, the uploads deleted', () =>
-    strike(server.url(DATABASE), world.uploads),
+  const lost = await chapter(
+    'disaster',
+    'DISASTER: a table is dropped, half of another overwritten, the uploads deleted',
+    () => strike(server.url(DATABASE), world.uploads),
   );
-  const restored = await chapter('recover', 'recovering to a new database and a new directory', () => recover(workspace, server, world));
+  const restored = await chapter('recover', 'recovering to a new database and a new directory', () =>
+    recover(workspace, server, world),
+  );
   const comparison = await chapter('compare', 'comparing everything with what was there', async () =>
     compare(before, await fingerprint(server.url(RECOVERED_DATABASE), recoveredUploads(world))),
   );
   const rtoMs = environment.clock.monotonicMs() - begunMs;
   const path = environment.variables['PATH'] ?? '';
-  const restic = await chapter('restic', 'looking at the repository with stock restic', () => seeWithRestic(world, path, environment.signal));
+  const restic = await chapter('restic', 'looking at the repository with stock restic', () =>
+    seeWithRestic(world, path, environment.signal),
+  );
   const { tables, rows, files, bytes } = comparison;
   return {
     world,
@@ -123,16 +142,23 @@ async function play(
     restored,
     comparison,
     objectives: { rpoMs: RPO_OBJECTIVE_MS, rtoMs: RTO_OBJECTIVE_MS },
-    actual: { rpoMs: disasterMs - Math.min(...[restored.database, restored.uploads].map(({ time }) => Date.parse(time))), rtoMs },
+    actual: {
+      rpoMs: disasterMs - Math.min(...[restored.database, restored.uploads].map(({ time }) => Date.parse(time))),
+      rtoMs,
+    },
     restic,
-    verdict: differenceCount(comparison) === 0 && proofs.every(({ state }) => state === 'proven') ? 'recovered' : 'not recovered',
+    verdict:
+      differenceCount(comparison) === 0 && proofs.every(({ state }) => state === 'proven')
+        ? 'recovered'
+        : 'not recovered',
   };
 }
 
 async function backUp(workspace: Workspace): Promise<void> {
   for (const outcome of await backup(workspace, [])) {
     if (outcome.outcome === 'failed') throw outcome.error;
-    if (outcome.outcome === 'partial') throw new HoldfastError('source-lost', `the backup of ${outcome.source} is partial`);
+    if (outcome.outcome === 'partial')
+      throw new HoldfastError('source-lost', `the backup of ${outcome.source} is partial`);
   }
 }
 
@@ -140,8 +166,14 @@ async function prove(workspace: Workspace): Promise<Proof[]> {
   const proofs = await verify(workspace, { sources: [] });
   const unproven = proofs.find(({ state }) => state !== 'proven');
   if (unproven === undefined) return proofs;
-  const reasons = [unproven.reason, ...unproven.checks.filter(({ result }) => result !== 'passed').map(({ name, detail }) => `${name}: ${detail}`)];
-  throw new HoldfastError('not-provable', `${unproven.source} could not be proven: ${reasons.filter(Boolean).join('; ')}`);
+  const reasons = [
+    unproven.reason,
+    ...unproven.checks.filter(({ result }) => result !== 'passed').map(({ name, detail }) => `${name}: ${detail}`),
+  ];
+  throw new HoldfastError(
+    'not-provable',
+    `${unproven.source} could not be proven: ${reasons.filter(Boolean).join('; ')}`,
+  );
 }
 
 async function recover(workspace: Workspace, server: DemoServer, world: DemoWorld): Promise<DemoReport['restored']> {

@@ -3,7 +3,10 @@ import { systemCode } from '../../foundation/errors.ts';
 import type { DemoServer } from '../workspace.ts';
 
 /** Looks, from outside, for processes that know of the server's directory and for the directory itself. */
-export async function findLeftovers({ pid, socketDirectory }: DemoServer): Promise<{ processes: number[]; sockets: string[] }> {
+export async function findLeftovers({
+  pid,
+  socketDirectory,
+}: DemoServer): Promise<{ processes: number[]; sockets: string[] }> {
   const processes = processesNaming(socketDirectory);
   if (isAlive(pid)) processes.push(pid);
   return { processes: [...new Set(processes)], sockets: existsSync(socketDirectory) ? [socketDirectory] : [] };

@@ -1,5 +1,5 @@
 import { encodeTree, gearTable, type TreeNode } from '../../format/index.ts';
-import { awaitedLater } from '../../foundation/promises.ts';
+import { awaitedLater, settled } from '../../foundation/promises.ts';
 import type { BlobTable } from '../blob-table.ts';
 import type { FileStream, SnapshotWriter, StoredFile } from '../snapshot-io.ts';
 import { Lane } from './lane.ts';
@@ -60,10 +60,7 @@ export class Writer implements SnapshotWriter {
     if (bytes.length > SLAB_BYTES) return this.#pipeline.storeHere(bytes, 'tree');
     const turn = this.#treeTurn.then(() => this.#submitTree(bytes));
     // A failed turn fails its own caller; the next one begins all the same, and meets the pipeline's failure itself.
-    this.#treeTurn = turn.then(
-      () => undefined,
-      () => undefined,
-    );
+    this.#treeTurn = settled(turn);
     return (await turn).id;
   }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { open, statfs } from 'node:fs/promises';
 import { HoldfastError, isHoldfastError, systemCode } from '../../foundation/errors.ts';
 import { lastLines } from '../../foundation/process.ts';
@@ -9,8 +10,8 @@ const LOG_TAIL_BYTES = 16_384;
 
 /** The last lines of a server's log; nothing when there is none. */
 export async function readLogTail(logPath: string): Promise<string> {
-  const file = await open(logPath).catch(() => undefined);
-  if (file === undefined) return '';
+  if (!existsSync(logPath)) return '';
+  const file = await open(logPath);
   try {
     const { size } = await file.stat();
     const start = Math.max(0, size - LOG_TAIL_BYTES);

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { settled } from '../../foundation/promises.ts';
 import { clusterFailed, serverFailed } from './cluster-errors.ts';
 import { type ClusterPlace, databaseUrl, type StopManner, superviseHere } from './cluster-place.ts';
 import { settingArguments } from './cluster-settings.ts';
@@ -65,7 +66,7 @@ async function endInTime(place: ClusterPlace, program: SupervisedProgram): Promi
   const patience = signal === undefined ? stopWaiting.signal : AbortSignal.any([signal, stopWaiting.signal]);
   const remainingMs = Math.max(0, place.deadlineMs - clock.monotonicMs());
   // Rejected when it is no longer waited for, which is no error.
-  const timeUp = delay(remainingMs, undefined, { signal: patience }).catch(() => undefined);
+  const timeUp = settled(delay(remainingMs, undefined, { signal: patience })).then(() => undefined);
   try {
     const end = await Promise.race([program.ended, timeUp]);
     signal?.throwIfAborted();

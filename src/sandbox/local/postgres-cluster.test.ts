@@ -8,6 +8,7 @@ import { embeddedPostgres18BinDirectory } from '../../../test/support/postgres.t
 import { requires, skipWithout } from '../../../test/support/requirements.ts';
 import { systemClock } from '../../foundation/clock.ts';
 import { listPostgresPrograms } from '../../foundation/postgres-programs.ts';
+import { awaitedLater, settled } from '../../foundation/promises.ts';
 import type { PostgresClusterOptions } from './cluster-options.ts';
 import { type PostgresCluster, startPostgresCluster } from './postgres-cluster.ts';
 
@@ -17,7 +18,7 @@ describe.skipIf(!requires('postgresql'))('a cluster of its own', () => {
 
   afterEach(async () => {
     vi.unstubAllEnvs();
-    for (const cluster of open.splice(0)) await cluster.stop().catch(() => {});
+    for (const cluster of open.splice(0)) await settled(cluster.stop());
     if (parentDirectory !== '') rmSync(parentDirectory, { recursive: true, force: true });
     parentDirectory = '';
   });
@@ -116,7 +117,7 @@ describe.skipIf(!requires('postgresql'))('a cluster of its own', () => {
     client.on('error', () => {});
     await client.connect();
     const [row] = (await client.query('select pg_backend_pid() as pid')).rows as { pid: number }[];
-    client.query('select count(*) from generate_series(1, 1e12)').catch(() => {});
+    awaitedLater(client.query('select count(*) from generate_series(1, 1e12)'));
     await new Promise((resolve) => setTimeout(resolve, 300));
     process.kill(cluster.pid, 'SIGKILL');
     await cluster.ended;

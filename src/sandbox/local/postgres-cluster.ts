@@ -2,6 +2,7 @@ import { chown, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HoldfastError } from '../../foundation/errors.ts';
 import { findPostgresPrograms, type PostgresPrograms } from '../../foundation/postgres-programs.ts';
+import { awaitedLater } from '../../foundation/promises.ts';
 import { explainFullDisk, readLogTail, serverFailed } from './cluster-errors.ts';
 import type { PostgresClusterOptions } from './cluster-options.ts';
 import { type ClusterPlace, databaseUrl, refuseLongSocketPath } from './cluster-place.ts';
@@ -105,8 +106,7 @@ function runningCluster(place: ClusterPlace, server: SupervisedProgram, pid: num
     await directory.close();
     return died;
   });
-  // Whoever waits for it sees the rejection; nobody has to.
-  ended.catch(() => {});
+  awaitedLater(ended);
   const stop = async () => {
     stopping = true;
     await server.stop();

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { HoldfastError, messageOf } from '../../foundation/errors.ts';
+import { settled } from '../../foundation/promises.ts';
 import type { SandboxNeed } from '../sandbox.ts';
 import type { PostgresCluster } from './postgres-cluster.ts';
 
@@ -36,7 +37,7 @@ export async function createSandboxDatabase(cluster: PostgresCluster, need: Data
       cause,
     });
   } finally {
-    await client.end().catch(() => {});
+    await settled(client.end());
   }
 }
 

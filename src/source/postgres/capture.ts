@@ -1,9 +1,9 @@
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { formatTimeMs, type TreeNode } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { PostgresPrograms } from '../../foundation/postgres-programs.ts';
-import { formatTimeMs, type TreeNode } from '../../format/index.ts';
 import type { SnapshotWriter } from '../../repository/index.ts';
 import type { Capture, CaptureContext, Manifest, Problem } from '../index.ts';
 import { addTableData } from './archive/add-table-data.ts';
@@ -97,7 +97,8 @@ async function readMoment(options: CaptureOptions, writer: SnapshotWriter, conte
       ...{ without: copied, encoding: facts.encoding, signal },
     });
     const queue = named(copied);
-    const copy = (): Promise<CapturedTable[]> => copyQueue(options.location, exported, queue, { facts, writer, context, signal });
+    const copy = (): Promise<CapturedTable[]> =>
+      copyQueue(options.location, exported, queue, { facts, writer, context, signal });
     const copies = Array.from({ length: Math.min(CONNECTIONS, writer.maxStreams - 1, queue.length) }, copy);
     const works: Promise<unknown>[] = [dump, ...copies];
     const results = await Promise.allSettled(works.map((work) => endOthersOnFailure(work, failed)));
@@ -122,7 +123,12 @@ async function copyQueue(
   location: Location,
   exported: ExportedSnapshot,
   queue: NamedTable[],
-  { facts, writer, context, signal }: { facts: ServerFacts; writer: SnapshotWriter; context: CaptureContext; signal: AbortSignal },
+  {
+    facts,
+    writer,
+    context,
+    signal,
+  }: { facts: ServerFacts; writer: SnapshotWriter; context: CaptureContext; signal: AbortSignal },
 ): Promise<CapturedTable[]> {
   const session = await Session.open(location, { side: 'source', signal });
   try {
@@ -166,7 +172,8 @@ async function storeArchive(
 
 async function storeFile(directory: string, name: string, writer: SnapshotWriter): Promise<TreeNode> {
   const path = join(directory, name);
-  if (!(await stat(path)).isFile()) throw new HoldfastError('archive-unsupported', `pg_dump's archive holds ${name}, which is no file`);
+  if (!(await stat(path)).isFile())
+    throw new HoldfastError('archive-unsupported', `pg_dump's archive holds ${name}, which is no file`);
   const descriptor = openSync(path, 'r');
   try {
     const { stored } = await writer.writeFrom(descriptor);
@@ -187,9 +194,13 @@ function timesOf(timeMs: number): Pick<TreeNode, 'mtime' | 'atime' | 'ctime'> {
 }
 
 function withoutDefinition(qualified: string): HoldfastError {
-  return new HoldfastError('source-unsupported', `pg_dump has no definition of table ${qualified}, so its rows are not kept`, {
-    hint: 'See whether the table belongs to an extension or to the system.',
-  });
+  return new HoldfastError(
+    'source-unsupported',
+    `pg_dump has no definition of table ${qualified}, so its rows are not kept`,
+    {
+      hint: 'See whether the table belongs to an extension or to the system.',
+    },
+  );
 }
 
 /** Makes the archive's directory for a restore. */

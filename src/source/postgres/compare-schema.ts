@@ -1,5 +1,5 @@
-import { type ArchiveToc, textOf, type TocEntry } from './archive/toc.ts';
 import type { Check } from '../index.ts';
+import { type ArchiveToc, type TocEntry, textOf } from './archive/toc.ts';
 
 /** As many differences are named; of the others there is a count. */
 const NAMED_DIFFERENCES = 5;
@@ -27,7 +27,16 @@ export function compareSchemas(expected: ArchiveToc, found: ArchiveToc): Check {
 }
 
 /** What says nothing of the schema itself: rows are compared by themselves, and these differ from server to server. */
-const LEFT_OUT = new Set(['TABLE DATA', 'BLOBS', 'BLOB METADATA', 'ENCODING', 'STDSTRINGS', 'SEARCHPATH', 'DATABASE', 'DATABASE PROPERTIES']);
+const LEFT_OUT = new Set([
+  'TABLE DATA',
+  'BLOBS',
+  'BLOB METADATA',
+  'ENCODING',
+  'STDSTRINGS',
+  'SEARCHPATH',
+  'DATABASE',
+  'DATABASE PROPERTIES',
+]);
 
 /** Every definition by kind, schema and name. Entries that share all of these are told apart by their place among them. */
 function definitions(toc: ArchiveToc): Map<string, string> {
@@ -41,7 +50,10 @@ function definitions(toc: ArchiveToc): Map<string, string> {
 }
 
 function nameOf({ description, namespace, tag }: TocEntry): string {
-  return [description, namespace, tag].map(textOf).filter((part) => part !== '').join(' ');
+  return [description, namespace, tag]
+    .map(textOf)
+    .filter((part) => part !== '')
+    .join(' ');
 }
 
 function definitionOf(entry: TocEntry): string {

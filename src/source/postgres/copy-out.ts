@@ -74,7 +74,10 @@ class CopyOutQuery implements pg.Submittable {
           for (const listener of listeners) listener.call(stream, bytes);
         }
       };
-      if (rows.length === 0) return pass();
+      if (rows.length === 0) {
+        pass();
+        return;
+      }
       stream.pause();
       this.#take(rows).then(
         () => {

@@ -40,7 +40,9 @@ class PostgresSource implements Source {
   }
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
-    return target.kind === 'database' ? restoreDatabase(reader, target, context) : restoreArchive(reader, target.path, context);
+    return target.kind === 'database'
+      ? restoreDatabase(reader, target, context)
+      : restoreArchive(reader, target.path, context);
   }
 
   async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Check[]> {
@@ -50,7 +52,11 @@ class PostgresSource implements Source {
 }
 
 /** Writes the archive itself to a directory that is empty or made: `pg_restore` opens it. */
-async function restoreArchive(reader: SnapshotReader, directory: string, { progress, signal }: RestoreContext): Promise<Restored> {
+async function restoreArchive(
+  reader: SnapshotReader,
+  directory: string,
+  { progress, signal }: RestoreContext,
+): Promise<Restored> {
   const files = await archiveFiles(reader);
   const bytes = [...files.values()].reduce((sum, { size }) => sum + Number(size ?? 0), 0);
   progress.phase('writing the archive', { bytes, items: files.size });

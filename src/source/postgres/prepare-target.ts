@@ -57,8 +57,10 @@ const LOCALE_REFUSED: ReadonlySet<string> = new Set(['42809', '22023', '0A000', 
 
 function localeClause({ collate, ctype, localeProvider, locale }: PostgresDetails): string {
   const system = ` LC_COLLATE ${quoteLiteral(collate)} LC_CTYPE ${quoteLiteral(ctype)}`;
-  if (localeProvider === 'i' && locale !== null) return `${system} LOCALE_PROVIDER icu ICU_LOCALE ${quoteLiteral(locale)}`;
-  if (localeProvider === 'b' && locale !== null) return `${system} LOCALE_PROVIDER builtin BUILTIN_LOCALE ${quoteLiteral(locale)}`;
+  if (localeProvider === 'i' && locale !== null)
+    return `${system} LOCALE_PROVIDER icu ICU_LOCALE ${quoteLiteral(locale)}`;
+  if (localeProvider === 'b' && locale !== null)
+    return `${system} LOCALE_PROVIDER builtin BUILTIN_LOCALE ${quoteLiteral(locale)}`;
   return system;
 }
 
@@ -78,7 +80,11 @@ async function openMaintenance(location: Location, signal: AbortSignal): Promise
  * Finds beforehand what would fail, and makes the roles that are missing where that is possible.
  * @throws target-not-empty, target-unsuitable, not-provable in a sandbox
  */
-export async function prepareTarget(session: Session, details: PostgresDetails, isSandbox: boolean): Promise<PreparedTarget> {
+export async function prepareTarget(
+  session: Session,
+  details: PostgresDetails,
+  isSandbox: boolean,
+): Promise<PreparedTarget> {
   const row = await session.one('look at the target', sqlFile('target'), [
     JSON.stringify(details.extensions.map(({ name }) => name)),
     JSON.stringify(details.roles),
@@ -87,20 +93,33 @@ export async function prepareTarget(session: Session, details: PostgresDetails, 
   const list = (name: string): string[] => JSON.parse(row[name] ?? '[]') as string[];
   const where = labelOf(session.location);
   const unsuitable = (message: string, hint: string): HoldfastError =>
-    new HoldfastError(isSandbox ? 'not-provable' : 'target-unsuitable', message, { hint, context: { database: where } });
+    new HoldfastError(isSandbox ? 'not-provable' : 'target-unsuitable', message, {
+      hint,
+      context: { database: where },
+    });
   const majorVersion = Math.floor(Number(row['version_number']) / 10_000);
   if (majorVersion < details.majorVersion) {
-    throw unsuitable(`the target is PostgreSQL ${majorVersion}, the source was ${details.majorVersion}`, 'Restore to a server of the same or a newer major version.');
+    throw unsuitable(
+      `the target is PostgreSQL ${majorVersion}, the source was ${details.majorVersion}`,
+      'Restore to a server of the same or a newer major version.',
+    );
   }
   const objects = list('objects');
   if (objects.length > 0) {
-    throw new HoldfastError('target-not-empty', `the database ${where} is not empty: it has ${objects.slice(0, 3).join(', ')}${objects.length > 3 ? ' …' : ''}`, {
-      hint: 'Name a database that is empty or does not exist: a restore never overwrites what is there.',
-    });
+    throw new HoldfastError(
+      'target-not-empty',
+      `the database ${where} is not empty: it has ${objects.slice(0, 3).join(', ')}${objects.length > 3 ? ' …' : ''}`,
+      {
+        hint: 'Name a database that is empty or does not exist: a restore never overwrites what is there.',
+      },
+    );
   }
   const extensions = list('missing_extensions');
   if (extensions.length > 0) {
-    throw unsuitable(`the target's server does not have the extension ${extensions.join(', ')}`, 'Install the packages of these extensions on the server.');
+    throw unsuitable(
+      `the target's server does not have the extension ${extensions.join(', ')}`,
+      'Install the packages of these extensions on the server.',
+    );
   }
   const roles = await makeRoles(session, list('missing_roles'), row['may_create_roles'] === 'true', unsuitable);
   const tablespaces = list('missing_tablespaces');
@@ -109,7 +128,9 @@ export async function prepareTarget(session: Session, details: PostgresDetails, 
     withTablespaces: tablespaces.length === 0,
     notes: [
       ...(isSandbox ? [] : roles),
-      ...(tablespaces.length > 0 ? [`the tablespace ${tablespaces.join(', ')} is not on the target's server: everything went to the default one`] : []),
+      ...(tablespaces.length > 0
+        ? [`the tablespace ${tablespaces.join(', ')} is not on the target's server: everything went to the default one`]
+        : []),
     ],
   };
 }
@@ -122,14 +143,23 @@ async function makeRoles(
 ): Promise<string[]> {
   const statements = missing.map((role) => `CREATE ROLE ${quoteIdentifier(role)} NOLOGIN`);
   if (statements.length > 0 && !mayCreate) {
-    throw unsuitable(`the target's server does not have the role ${missing.join(', ')}`, `Run there: ${statements.join('; ')};`);
+    throw unsuitable(
+      `the target's server does not have the role ${missing.join(', ')}`,
+      `Run there: ${statements.join('; ')};`,
+    );
   }
-  for (const [index, statement] of statements.entries()) await session.query(`make the role ${missing[index]}`, statement);
+  for (const [index, statement] of statements.entries())
+    await session.query(`make the role ${missing[index]}`, statement);
   return missing.map((role) => `the role ${role} was missing: it was made, without login`);
 }
 
 /** Settings whose value is a list of quoted names already. */
-const LIST_SETTINGS = new Set(['search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries']);
+const LIST_SETTINGS = new Set([
+  'search_path',
+  'temp_tablespaces',
+  'local_preload_libraries',
+  'session_preload_libraries',
+]);
 
 /** Gives a database that was made here the settings that the source's has. Resolves to what could not be set. */
 export async function applySettings(session: Session, { settings }: PostgresDetails): Promise<string[]> {
@@ -140,7 +170,10 @@ export async function applySettings(session: Session, { settings }: PostgresDeta
     const written = LIST_SETTINGS.has(name.toLowerCase()) ? value : quoteLiteral(value);
     const parts = name.split('.').map(quoteIdentifier).join('.');
     try {
-      await session.query(`set ${name}`, `ALTER DATABASE ${quoteIdentifier(session.location.database)} SET ${parts} TO ${written}`);
+      await session.query(
+        `set ${name}`,
+        `ALTER DATABASE ${quoteIdentifier(session.location.database)} SET ${parts} TO ${written}`,
+      );
     } catch (error) {
       if (!isHoldfastError(error)) throw error;
       notes.push(`the database's setting ${name} could not be set`);

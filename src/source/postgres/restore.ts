@@ -1,14 +1,14 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { TreeNode } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { findPostgresPrograms, type PostgresPrograms } from '../../foundation/postgres-programs.ts';
 import { runProgram } from '../../foundation/process.ts';
 import type { Target } from '../../foundation/target.ts';
-import type { TreeNode } from '../../format/index.ts';
 import type { SnapshotReader } from '../../repository/index.ts';
 import type { RestoreContext, Restored } from '../index.ts';
 import { readToc } from './archive/read-toc.ts';
-import { type ArchiveToc, SECTION, textOf, type TocEntry } from './archive/toc.ts';
+import { type ArchiveToc, SECTION, type TocEntry, textOf } from './archive/toc.ts';
 import { makeArchiveDirectory, TOC_FILE } from './capture.ts';
 import { copyIn, rowsOfFile } from './copy-in.ts';
 import { type PostgresDetails, readManifest, type TableDetails } from './details.ts';
@@ -23,10 +23,17 @@ const POST_DATA_JOBS = 2;
 const TOC_LIMIT_BYTES = 512 * 1024 * 1024;
 
 /** Brings an archive back into a database that is empty or made here. */
-export async function restoreDatabase(reader: SnapshotReader, target: Extract<Target, { kind: 'database' }>, context: RestoreContext): Promise<Restored> {
+export async function restoreDatabase(
+  reader: SnapshotReader,
+  target: Extract<Target, { kind: 'database' }>,
+  context: RestoreContext,
+): Promise<Restored> {
   const { details } = await readManifest(reader);
   const location = parseLocation(target.url);
-  const programs = await findPostgresPrograms({ programs: ['pg_restore'], atLeastMajor: Number.parseInt(details.pgDumpVersion, 10) });
+  const programs = await findPostgresPrograms({
+    programs: ['pg_restore'],
+    atLeastMajor: Number.parseInt(details.pgDumpVersion, 10),
+  });
   const { session, created, notes } = await openTarget(location, details, context.signal);
   try {
     const prepared = await prepareTarget(session, details, target.sandbox);
@@ -38,7 +45,12 @@ export async function restoreDatabase(reader: SnapshotReader, target: Extract<Ta
   } finally {
     await session.close();
   }
-  return { bytes: details.tables.reduce((sum, { bytes }) => sum + bytes, 0), items: details.tables.length, notes, problems: [] };
+  return {
+    bytes: details.tables.reduce((sum, { bytes }) => sum + bytes, 0),
+    items: details.tables.length,
+    notes,
+    problems: [],
+  };
 }
 
 interface Load {
@@ -58,7 +70,8 @@ async function load(job: Load): Promise<void> {
   const directory = await makeArchiveDirectory(context.scratchDirectory);
   for (const [name, node] of files) if (!rowFiles.has(name)) await writeFileOf(reader, node, join(directory, name));
   const toc = readToc(await reader.readWhole(fileOf(files, TOC_FILE), TOC_LIMIT_BYTES));
-  const restore = (section: number, entries: TocEntry[], jobs: number): Promise<void> => pgRestore(job, directory, section, entries, jobs);
+  const restore = (section: number, entries: TocEntry[], jobs: number): Promise<void> =>
+    pgRestore(job, directory, section, entries, jobs);
   context.progress.phase('making tables');
   await restore(SECTION.preData, wanted(toc, SECTION.preData, job), 1);
   await loadTables(job);
@@ -81,9 +94,19 @@ function wanted(toc: ArchiveToc, section: number, { prepared }: Load): TocEntry[
   });
 }
 
-const SECTION_NAMES: Record<number, string> = { [SECTION.preData]: 'pre-data', [SECTION.data]: 'data', [SECTION.postData]: 'post-data' };
+const SECTION_NAMES: Record<number, string> = {
+  [SECTION.preData]: 'pre-data',
+  [SECTION.data]: 'data',
+  [SECTION.postData]: 'post-data',
+};
 
-async function pgRestore(job: Load, directory: string, section: number, entries: TocEntry[], jobs: number): Promise<void> {
+async function pgRestore(
+  job: Load,
+  directory: string,
+  section: number,
+  entries: TocEntry[],
+  jobs: number,
+): Promise<void> {
   if (entries.length === 0) return;
   const { programs, location, prepared, context } = job;
   const name = SECTION_NAMES[section]!;
@@ -108,7 +131,10 @@ async function pgRestore(job: Load, directory: string, section: number, entries:
 async function loadTables(job: Load): Promise<void> {
   const { details, context, location } = job;
   const queue = details.tables.filter(({ rows }) => rows > 0).sort((a, b) => b.bytes - a.bytes);
-  context.progress.phase('loading rows', { bytes: queue.reduce((sum, { bytes }) => sum + bytes, 0), items: queue.length });
+  context.progress.phase('loading rows', {
+    bytes: queue.reduce((sum, { bytes }) => sum + bytes, 0),
+    items: queue.length,
+  });
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
   const work = async (): Promise<void> => {
@@ -126,11 +152,17 @@ async function loadTables(job: Load): Promise<void> {
   for (const result of results) if (result.status === 'rejected') throw failed.signal.reason ?? result.reason;
 }
 
-async function loadTable({ reader, details, files, context }: Load, session: Session, table: TableDetails): Promise<void> {
+async function loadTable(
+  { reader, details, files, context }: Load,
+  session: Session,
+  table: TableDetails,
+): Promise<void> {
   const qualified = `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`;
   const columns = table.columns.length === 0 ? '' : `(${table.columns.map(quoteIdentifier).join(', ')})`;
   const sql = `COPY ${qualified} ${columns} FROM STDIN WITH (ENCODING '${details.encoding}')`;
-  const rows = counted(rowsOfFile(reader.read(fileOf(files, table.file)), table.file), (bytes) => context.progress.advance({ bytes }));
+  const rows = counted(rowsOfFile(reader.read(fileOf(files, table.file)), table.file), (bytes) =>
+    context.progress.advance({ bytes }),
+  );
   const loaded = await copyIn(session, `load table ${qualified}`, sql, rows);
   context.progress.advance({ items: 1 });
   if (loaded === table.rows) return;
@@ -157,7 +189,9 @@ export async function archiveFiles(reader: SnapshotReader): Promise<Map<string, 
 export function fileOf(files: ReadonlyMap<string, TreeNode>, name: string): TreeNode {
   const node = files.get(name);
   if (node?.type === 'file') return node;
-  throw new HoldfastError('archive-damaged', `the snapshot has no file /data/${name}`, { hint: 'Restore an older snapshot.' });
+  throw new HoldfastError('archive-damaged', `the snapshot has no file /data/${name}`, {
+    hint: 'Restore an older snapshot.',
+  });
 }
 
 /** Writes a file of the snapshot to a path where there is none. */

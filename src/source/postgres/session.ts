@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { settled } from '../../foundation/promises.ts';
 import { connectFailure, type Side, workFailure } from './failures.ts';
 import { isSocket, type Location } from './location.ts';
 import { sqlFile } from './sql-files.ts';
@@ -93,7 +94,7 @@ export class Session {
     this.#options.signal.removeEventListener('abort', this.#onAbort);
     const timer = setTimeout(() => this.destroy(), GOODBYE_TIMEOUT_MS);
     // A connection that is already gone needs no goodbye, and whatever broke it was told when it was last used.
-    await this.client.end().catch(() => {});
+    await settled(this.client.end());
     clearTimeout(timer);
   }
 

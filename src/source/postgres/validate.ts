@@ -61,7 +61,15 @@ async function dumpRest(
 ): Promise<string> {
   const directory = join(scratchDirectory, 'found');
   const programs = await findDumpPrograms(Math.max(majorVersion, Number.parseInt(pgDumpVersion, 10)));
-  await dumpArchive({ programs, location, directory, snapshotId, without: excludable(tables, encoding), encoding, signal });
+  await dumpArchive({
+    programs,
+    location,
+    directory,
+    snapshotId,
+    without: excludable(tables, encoding),
+    encoding,
+    signal,
+  });
   return directory;
 }
 
@@ -74,14 +82,23 @@ async function compareRows(
   const found = new Map(tables.map((table) => [JSON.stringify([table.schema, table.name]), table]));
   const queue = [...details.tables.entries()].sort(([, a], [, b]) => b.bytes - a.bytes);
   const checks: Check[] = new Array(queue.length);
-  context.progress.phase('comparing rows', { bytes: details.tables.reduce((sum, { bytes }) => sum + bytes, 0), items: queue.length });
+  context.progress.phase('comparing rows', {
+    bytes: details.tables.reduce((sum, { bytes }) => sum + bytes, 0),
+    items: queue.length,
+  });
   const work = async (): Promise<void> => {
     const session = await Session.open(location, { side: 'target', signal: context.signal });
     try {
       await joinSnapshot(session, id);
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         const [index, expected] = next;
-        checks[index] = await compareTable(session, expected, found.get(JSON.stringify([expected.schema, expected.name])), details, context);
+        checks[index] = await compareTable(
+          session,
+          expected,
+          found.get(JSON.stringify([expected.schema, expected.name])),
+          details,
+          context,
+        );
       }
     } finally {
       await session.close();
@@ -90,7 +107,16 @@ async function compareRows(
   await Promise.all(Array.from({ length: Math.min(CONNECTIONS, queue.length) }, work));
   const expected = new Set(details.tables.map(({ schema, name }) => JSON.stringify([schema, name])));
   const extra = tables.filter(({ schema, name }) => !expected.has(JSON.stringify([schema, name])));
-  return [...checks, ...extra.map(({ qualified }): Check => ({ name: `rows ${qualified}`, result: 'failed', detail: 'the table was not in the snapshot' }))];
+  return [
+    ...checks,
+    ...extra.map(
+      ({ qualified }): Check => ({
+        name: `rows ${qualified}`,
+        result: 'failed',
+        detail: 'the table was not in the snapshot',
+      }),
+    ),
+  ];
 }
 
 async function compareTable(
@@ -102,23 +128,40 @@ async function compareTable(
 ): Promise<Check> {
   const name = `rows ${expected.schema}.${expected.name}`;
   if (table === undefined) return { name, result: 'failed', detail: 'the table is missing' };
-  if (table.columns.join('\0') !== expected.columns.join('\0')) return { name, result: 'failed', detail: 'the table has other columns' };
+  if (table.columns.join('\0') !== expected.columns.join('\0'))
+    return { name, result: 'failed', detail: 'the table has other columns' };
   const digest = new RowDigest();
-  const rows = await copyOut(session, `read table ${table.qualified}`, copyOutStatement(table, encoding), async (bytes) => {
-    digest.update(bytes);
-    progress.advance({ bytes: bytes.length });
-  });
+  const rows = await copyOut(
+    session,
+    `read table ${table.qualified}`,
+    copyOutStatement(table, encoding),
+    async (bytes) => {
+      digest.update(bytes);
+      progress.advance({ bytes: bytes.length });
+    },
+  );
   const counted = countedOf(digest, table, rows);
-  if (counted.rows !== expected.rows) return { name, result: 'failed', detail: `${counted.rows} rows, the snapshot has ${expected.rows}` };
+  if (counted.rows !== expected.rows)
+    return { name, result: 'failed', detail: `${counted.rows} rows, the snapshot has ${expected.rows}` };
   const equal = counted.digest === expected.digest;
-  return { name, result: equal ? 'passed' : 'failed', detail: `${rows} rows, digest ${equal ? 'equal' : `${counted.digest}, not ${expected.digest}`}` };
+  return {
+    name,
+    result: equal ? 'passed' : 'failed',
+    detail: `${rows} rows, digest ${equal ? 'equal' : `${counted.digest}, not ${expected.digest}`}`,
+  };
 }
 
 function largeObjectsCheck(details: PostgresDetails, found: PostgresDetails['largeObjects']): Check[] {
   const expected = details.largeObjects;
   if (expected.count === 0 && found.count === 0) return [];
   const equal = expected.count === found.count && expected.digest === found.digest;
-  return [{ name: 'large objects', result: equal ? 'passed' : 'failed', detail: `${found.count} of ${expected.count}, contents ${equal ? 'equal' : 'differ'}` }];
+  return [
+    {
+      name: 'large objects',
+      result: equal ? 'passed' : 'failed',
+      detail: `${found.count} of ${expected.count}, contents ${equal ? 'equal' : 'differ'}`,
+    },
+  ];
 }
 
 /** @param timeMs the recovery point, by the captured server's clock */
@@ -131,7 +174,10 @@ async function runPlanned(
 ): Promise<Check[]> {
   const checks: Check[] = [];
   for (const check of planned) {
-    const found = check.kind === 'exec' ? runExec(check.exec, location, target, context) : runQuery(check, location, context, timeMs);
+    const found =
+      check.kind === 'exec'
+        ? runExec(check.exec, location, target, context)
+        : runQuery(check, location, context, timeMs);
     checks.push({ name: `validate: ${check.name}`, ...(await found) });
   }
   return checks;
@@ -153,7 +199,8 @@ async function runQuery(
     await session.query('fix how times are written', `SET LOCAL datestyle = 'ISO'; SET LOCAL timezone = 'UTC'`);
     const rows = await session.query('run the query', check.sql);
     const values = rows.flatMap((row) => Object.values(row));
-    if (values.length !== 1) return { result: 'failed', detail: `the query gave ${values.length} values, one was expected` };
+    if (values.length !== 1)
+      return { result: 'failed', detail: `the query gave ${values.length} values, one was expected` };
     return check.kind === 'sql' ? judgeTruth(values[0]!) : judgeTime(values[0]!, timeMs, check.withinMs);
   } catch (error) {
     signal.throwIfAborted();
@@ -188,7 +235,9 @@ async function runExec(
   target: Extract<Target, { kind: 'database' }>,
   { signal }: ValidateContext,
 ): Promise<Found> {
-  const [program = '', ...words] = exec.map((word) => word.replaceAll('${sandbox.url}', target.url).replaceAll('${target.url}', target.url));
+  const [program = '', ...words] = exec.map((word) =>
+    word.replaceAll('${sandbox.url}', target.url).replaceAll('${target.url}', target.url),
+  );
   const environment = { ...programEnvironment(location), DATABASE_URL: target.url };
   try {
     await runProgram(program, words, { environment, signal, timeoutMs: QUERY_TIMEOUT_MS });
@@ -197,6 +246,9 @@ async function runExec(
     signal.throwIfAborted();
     if (!(error instanceof HoldfastError)) throw error;
     const said = error.context['said'];
-    return { result: 'failed', detail: typeof said === 'string' && said !== '' ? `${error.message}: ${said}` : error.message };
+    return {
+      result: 'failed',
+      detail: typeof said === 'string' && said !== '' ? `${error.message}: ${said}` : error.message,
+    };
   }
 }

@@ -1,0 +1,69 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { BlobType } from '../format/index.ts';
+import { type BlobLocation, BlobTable } from './blob-table.ts';
+
+const id = fc.uint8Array({ minLength: 32, maxLength: 32 });
+/** Ids that collide in all but a few bits, as ids of other programs may. */
+const similarId = fc.uint8Array({ minLength: 2, maxLength: 2 }).map((bytes) => {
+  const similar = new Uint8Array(32);
+  similar[31] = bytes[0]! & 3;
+  similar[16] = bytes[1]! & 3;
+  return similar;
+});
+const uint32 = fc.integer({ min: 1, max: 2 ** 32 - 1 });
+const entry = fc.record({
+  id: fc.oneof(id, similarId),
+  type: fc.constantFrom<BlobType>('data', 'tree'),
+  packNumber: fc.nat(2 ** 31 - 1),
+  offset: fc.nat(2 ** 32 - 1),
+  length: uint32,
+  uncompressedLength: fc.option(uint32, { nil: undefined }),
+});
+
+describe('the table of blobs', () => {
+  it('is a map by type and id, in which the first place of a blob stays', () => {
+    fc.assert(
+      fc.property(fc.array(entry, { maxLength: 100 }), fc.array(fc.oneof(id, similarId)), (entries, others) => {
+        const table = BlobTable.withCapacity(entries.length);
+        const model = new Map<string, BlobLocation>();
+        const nameOf = (of: Uint8Array, type: BlobType): string => `${type} ${Buffer.from(of).toString('hex')}`;
+        for (const { id: of, packNumber, type, offset, length, uncompressedLength } of entries) {
+          table.add(of, packNumber, { type, offset, length, ...(uncompressedLength && { uncompressedLength }) });
+          const name = nameOf(of, type);
+          if (!model.has(name)) model.set(name, { packNumber, type, offset, length, uncompressedLength });
+        }
+        expect(table.count).toBe(model.size);
+        const attached = BlobTable.attach(table.shared);
+        for (const of of [...entries.map((each) => each.id), ...others]) {
+          for (const type of ['data', 'tree'] as const) {
+            expect(table.find(of, type)).toEqual(model.get(nameOf(of, type)));
+            expect(attached.has(of, type)).toBe(model.has(nameOf(of, type)));
+          }
+        }
+      }),
+    );
+  });
+
+  it('takes as many as it was made for, and about 54 bytes for each', () => {
+    const count = 20_000;
+    const table = BlobTable.withCapacity(count);
+    const idOf = (index: number): Buffer => {
+      const bytes = Buffer.alloc(32);
+      bytes.writeUInt32LE((index * 2_654_435_761) % 2 ** 32);
+      bytes.writeUInt32LE(index, 8);
+      return bytes;
+    };
+    for (let index = 0; index < count; index++) {
+      table.add(idOf(index), index, { type: 'data', offset: index, length: 40 });
+    }
+    for (let index = 0; index < count; index++) expect(table.find(idOf(index), 'data')?.packNumber).toBe(index);
+    expect(table.has(idOf(count), 'data')).toBe(false);
+    const { ids, fields, slots } = table.shared;
+    expect((ids.byteLength + fields.byteLength + slots.byteLength) / count).toBeLessThan(64);
+  });
+
+  it('may be empty', () => {
+    expect(BlobTable.withCapacity(0).find(new Uint8Array(32), 'data')).toBeUndefined();
+  });
+});
