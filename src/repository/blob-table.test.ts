@@ -7,7 +7,7 @@ const id = fc.uint8Array({ minLength: 32, maxLength: 32 });
 /** Ids that collide in all but a few bits, as ids of other programs may. */
 const similarId = fc.uint8Array({ minLength: 2, maxLength: 2 }).map((bytes) => {
   const similar = new Uint8Array(32);
-  similar[31] = bytes[0]! & 3;
+  similar[31] = (bytes[0]! & 3) << 1;
   similar[16] = bytes[1]! & 3;
   return similar;
 });

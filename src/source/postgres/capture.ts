@@ -9,7 +9,7 @@ import type { Capture, CaptureContext, Manifest, Problem } from '../index.ts';
 import { addTableData } from './archive/add-table-data.ts';
 import { tableFileName } from './archive/file-name.ts';
 import { readToc } from './archive/read-toc.ts';
-import { archiveVersion } from './archive/toc.ts';
+import { archiveVersion, textOf } from './archive/toc.ts';
 import { writeToc } from './archive/write-toc.ts';
 import { type CapturedTable, captureTables, type NamedTable } from './capture-tables.ts';
 import { measureClockOffset } from './clock-offset.ts';
@@ -158,6 +158,10 @@ async function storeArchive(
   for (const name of await readdir(archiveDirectory)) nodes.push(await storeFile(archiveDirectory, name, writer));
   const details: PostgresDetails = {
     ...facts,
+    // The server does not record what depends on its first superuser, who owns things like any other role.
+    roles: [
+      ...new Set([...facts.roles, ...toc.entries.map(({ owner }) => textOf(owner)).filter((owner) => owner !== '')]),
+    ].sort(),
     format: ARCHIVE_FORMAT,
     archiveVersion: archiveVersion(toc),
     pgDumpVersion: programs.version,

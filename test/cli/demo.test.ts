@@ -1,0 +1,41 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { document, holdfast, scratchDirectory } from '../support/cli.ts';
+import { requires } from '../support/requirements.ts';
+
+describe.skipIf(!requires('postgresql', 'pg_dump', 'restic'))('the demo', () => {
+  it('recovers everything, measures it, and leaves nothing running', async () => {
+    const directory = scratchDirectory();
+    const ran = await holdfast(directory, ['demo', '--json', '--directory', directory]);
+    expect(ran.stderr).toContain('DISASTER');
+    expect(ran.exit).toBe(0);
+    const report = document(ran);
+    expect(report.verdict).toBe('recovered');
+    expect(report.comparison.differences).toEqual({ database: [], uploads: [] });
+    expect(report.comparison.rows).toBeGreaterThan(290_000);
+    expect(report.comparison.files).toBeGreaterThan(390);
+    expect(report.lost).toMatchObject({ dropped: { table: 'payments' }, overwritten: { table: 'customers' } });
+    expect(report.lost.deleted.files).toBeGreaterThan(390);
+    expect(report.proofs.map(({ state }: { state: string }) => state)).toEqual(['proven', 'proven']);
+    expect(report.actual.rpoMs).toBeGreaterThan(0);
+    expect(report.actual.rpoMs).toBeLessThan(report.objectives.rpoMs);
+    expect(report.actual.rtoMs).toBeGreaterThan(0);
+    expect(report.actual.rtoMs).toBeLessThan(report.objectives.rtoMs);
+    expect(Object.keys(report.elapsedMs)).toEqual(expect.arrayContaining(['backup', 'prove', 'recover', 'compare']));
+    expect(report.restic.check).toBe('no errors were found');
+    expect(report.leftovers).toEqual({ processes: [], sockets: [] });
+  });
+
+  it('leaves a plan with which one can go on, without the server', async () => {
+    const directory = scratchDirectory();
+    const { world } = document(await holdfast(directory, ['demo', '--json', '--directory', directory]));
+    onTestFinished(() => rmSync(world.directory, { recursive: true, force: true }));
+    const status = document(await holdfast(world.directory, ['status', '--json'])).sources;
+    expect(status.map(({ last }: { last: { proof: string } }) => last.proof)).toEqual(['proven', 'proven']);
+    expect((await holdfast(world.directory, ['verify'])).exit).toBe(0);
+    expect((await holdfast(world.directory, ['restore', 'uploads', '--to', 'again'])).exit).toBe(0);
+    expect(existsSync(world.repository)).toBe(true);
+    const password = readFileSync(world.passwordFile, 'utf8').trim();
+    expect(readFileSync(world.plan, 'utf8')).not.toContain(password);
+  });
+});
