@@ -5,11 +5,17 @@ import type { HoldfastError } from '../foundation/errors.ts';
 /** For people: what happened, what to do next, and with HOLDFAST_DEBUG the stack and causes. */
 export function errorText(error: HoldfastError, debug: boolean): string {
   const lines = [`holdfast: ${error.message}`];
-  const said = error.context['said'];
-  if (typeof said === 'string' && said !== '') lines.push(indent(said));
-  if (error.hint !== undefined) lines.push(indent(error.hint));
+  lines.push(...errorDetails(error).map(indent));
   if (debug) lines.push(stackOf(error));
   return lines.join('\n');
+}
+
+/** What a person needs beside the message: the reason or the words of another program, and what to do next. */
+export function errorDetails({ message, hint, context }: HoldfastError): string[] {
+  const given = [context['reason'], context['said']].filter((text) => typeof text === 'string');
+  return [...given, hint].filter(
+    (text): text is string => text !== undefined && text !== '' && !message.includes(text),
+  );
 }
 
 /** For programs. */
@@ -25,7 +31,7 @@ export function errorJson(error: HoldfastError): unknown {
   };
 }
 
-function indent(text: string): string {
+export function indent(text: string): string {
   return text.replace(/^/gm, '  ');
 }
 

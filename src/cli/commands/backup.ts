@@ -2,6 +2,7 @@ import { EXIT } from '../../foundation/errors.ts';
 import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { SourceOutcome } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
+import { errorDetails, indent } from '../errors.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { bad, counted, doubtful, good, shortId } from '../text.ts';
 
@@ -39,9 +40,7 @@ const LISTED_PROBLEMS = 20;
 function describe(outcome: SourceOutcome): string {
   if (outcome.outcome === 'failed') {
     const { error } = outcome;
-    const said =
-      typeof error.context['said'] === 'string' ? `\n  ${error.context['said'].replaceAll('\n', '\n  ')}` : '';
-    return `${bad('failed')}   ${outcome.source}: ${error.message}${said}${error.hint === undefined ? '' : `\n  ${error.hint}`}`;
+    return [`${bad('failed')}   ${outcome.source}: ${error.message}`, ...errorDetails(error).map(indent)].join('\n');
   }
   const { source, snapshot, bytesProcessed, bytesStored, durationMs, problems } = outcome;
   const figures = `${formatSize(bytesProcessed)} in ${formatDuration(durationMs)}, ${formatSize(bytesStored)} new in the repository`;

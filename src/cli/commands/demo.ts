@@ -1,8 +1,9 @@
+import { basename, delimiter, dirname } from 'node:path';
 import { EXIT } from '../../foundation/errors.ts';
 import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { DemoReport } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
-import { bad, counted, faint, good, strong, table } from '../text.ts';
+import { bad, counted, faint, good, shortId, strong, table } from '../text.ts';
 
 export const demo: CommandDefinition = {
   name: 'demo',
@@ -133,22 +134,39 @@ function resticSection({ restic }: DemoReport): string[] {
 }
 
 function nextSteps({ world, restored, restic }: DemoReport): string {
-  const { directory, plan } = world;
-  const lines = [
-    `The repository is ${world.repository}, its password in ${world.passwordFile}.`,
-    '',
-    `cd ${directory}`,
-    'holdfast status                   ' + faint('# last backup, last proof, RPO and RTO'),
-    'holdfast snapshots                ' + faint('# what there is'),
-    `holdfast ls ${restored.database.snapshot.slice(0, 8)}              ` +
-      faint('# what is in the snapshot of the database'),
-    'holdfast verify                   ' + faint('# prove it again'),
-    'holdfast restore uploads --to ./again',
-    ...(restic === undefined ? [] : [restic.command]),
-    '',
-    `Then write a plan of your own; ${plan} is an example. Remove ${directory} when you are done.`,
+  const { directory } = world;
+  const holdfast = ownCommand();
+  const steps = [
+    [`cd ${directory}`, ''],
+    [`${holdfast} status`, 'last backup, last proof, RPO and RTO'],
+    [`${holdfast} snapshots`, 'what there is'],
+    [`${holdfast} ls ${shortId(restored.database.snapshot)}`, 'what the snapshot of the database holds'],
+    [`${holdfast} verify`, 'prove it again'],
+    [`${holdfast} restore uploads --to ./again`, 'the uploads, to a directory of your own'],
+    ...(restic === undefined
+      ? []
+      : [[`restic -r repository --password-file password snapshots`, 'the same, without Holdfast']]),
   ];
-  return lines.join('\n');
+  return [
+    `The repository is ${world.repository}; its password is in ${world.passwordFile}.`,
+    `${basename(world.plan)} there is an example of a plan. Remove ${directory} when you are done.`,
+    '',
+    ...aligned(steps),
+  ].join('\n');
+}
+
+function aligned(steps: string[][]): string[] {
+  const width = Math.max(...steps.map(([command = '']) => command.length));
+  return steps.map(([command = '', does = '']) =>
+    does === '' ? command : `${command.padEnd(width)}  ${faint(`# ${does}`)}`,
+  );
+}
+
+/** How this program is started from here: by its name where it is on the PATH, else by where it lies. */
+function ownCommand(): string {
+  const own = process.argv[1] ?? 'holdfast';
+  const onPath = (process.env['PATH'] ?? '').split(delimiter).includes(dirname(own));
+  return onPath ? basename(own) : own;
 }
 
 function leftoversLine({ leftovers }: DemoReport): string {

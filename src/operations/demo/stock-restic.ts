@@ -9,8 +9,6 @@ export interface SeenByRestic {
   snapshots: string;
   /** The last line of `restic check`. */
   check: string;
-  /** The command that anybody may repeat. */
-  command: string;
 }
 
 /** Looks at the repository with the restic of this machine; undefined where there is none. */
@@ -28,8 +26,7 @@ export async function seeWithRestic(
     const version = (await restic('version')).split(' ').slice(0, 2).join(' ');
     const snapshots = await restic('snapshots', '--no-cache', '--compact');
     const check = (await restic('check', '--no-cache')).split('\n').at(-1) ?? '';
-    const command = `restic -r ${world.repository} --password-file ${world.passwordFile} snapshots`;
-    return { version, snapshots, check, command };
+    return { version, snapshots, check };
   } catch (error) {
     if (isHoldfastError(error, 'program-missing')) return undefined;
     throw error;

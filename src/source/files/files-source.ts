@@ -14,6 +14,7 @@ import type {
   ValidateContext,
 } from '../index.ts';
 import { FileCapture, OWN_DIRECTORY } from './capture.ts';
+import { estimateFiles } from './estimate.ts';
 import { pathMatcher } from './exclude.ts';
 import { DirectoryComparison } from './validate.ts';
 
@@ -46,8 +47,10 @@ class FilesSource implements Source {
 
   async capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture> {
     const startedMs = context.clock.nowMs();
-    context.progress.phase('reading files');
-    const capture = new FileCapture(writer, context, pathMatcher(this.#options.exclude));
+    const isExcluded = pathMatcher(this.#options.exclude);
+    const isFirst = context.previous === undefined;
+    context.progress.phase('reading files', isFirst ? estimateFiles(this.#options.paths, isExcluded) : undefined);
+    const capture = new FileCapture(writer, context, isExcluded);
     const roots = await capture.capture(this.#options.paths);
     const { problems, counts } = capture;
     const manifest: Manifest = {
