@@ -71,7 +71,9 @@ describe('a snapshot that is written', () => {
         closeSync(descriptor);
         expect(sizeBytes).toBe(content.length);
         nodes.push(
-          stored.then(({ content: blobs }): TreeNode => ({ name: `${index}`, type: 'file', size: sizeBytes, content: blobs })),
+          stored.then(
+            ({ content: blobs }): TreeNode => ({ name: `${index}`, type: 'file', size: sizeBytes, content: blobs }),
+          ),
         );
       }
       return Promise.all(nodes);
@@ -84,10 +86,13 @@ describe('a snapshot that is written', () => {
     const repository = await testRepository();
     const contents = Array.from({ length: 12 }, (_, index) => noise(1_000_000 * index + 17, index));
     await writeSnapshot(repository, (writer) =>
-      Promise.all(contents.map((content, index) => writeFile(writer, `${index}`, content, 'content', 7919 * (index + 1)))),
+      Promise.all(
+        contents.map((content, index) => writeFile(writer, `${index}`, content, 'content', 7919 * (index + 1))),
+      ),
     );
     const read = await readFiles(repository);
-    for (const [index, content] of contents.entries()) expect(read.get(`${index}`)!.equals(content), `${index}`).toBe(true);
+    for (const [index, content] of contents.entries())
+      expect(read.get(`${index}`)!.equals(content), `${index}`).toBe(true);
   });
 
   it('has the bytes that were written, though the caller uses its buffer again at once', async () => {
@@ -233,7 +238,9 @@ describe('a write session that fails', () => {
         stream.abort();
       }
       const streams = await Promise.all(
-        Array.from({ length: writer.maxStreams }, (_, index) => writeFile(writer, `${index}`, content, 'content', 65_536)),
+        Array.from({ length: writer.maxStreams }, (_, index) =>
+          writeFile(writer, `${index}`, content, 'content', 65_536),
+        ),
       );
       return streams;
     });

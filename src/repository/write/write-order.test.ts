@@ -1,11 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { check, errorsOf, noise, readFiles, testRepository, writeFiles } from '../../../test/support/repository.ts';
+import {
+  check,
+  errorsOf,
+  noise,
+  PASSWORD,
+  readFiles,
+  testRepository,
+  writeFiles,
+} from '../../../test/support/repository.ts';
 import { FaultyStore } from '../../store/faulty/index.ts';
 import { MemoryStore } from '../../store/memory/index.ts';
 import { listSnapshots, openRepository } from '../index.ts';
 import { splitIndex } from './session.ts';
-import { PASSWORD } from '../../../test/support/repository.ts';
 
 const FILES = { a: noise(3 << 20), b: noise(2 << 20, 2), c: Buffer.from('small') };
 const OPTIONS = { packSizeBytes: 1 << 20 };
@@ -37,9 +44,10 @@ describe('the order of writing', () => {
       const index = (await repository.getDocument(key)) as { packs: { id: string }[] };
       for (const { id } of index.packs) expect(durable).toContain(`data/${id.slice(0, 2)}/${id}`);
     };
-    await writeFiles(repository, FILES, { ...OPTIONS, clock: { ...clock, monotonicMs: () => (nowMs += 200_000) } }).catch(
-      (error: unknown) => expect(error).toMatchObject({ code: 'lock-lost' }),
-    );
+    await writeFiles(repository, FILES, {
+      ...OPTIONS,
+      clock: { ...clock, monotonicMs: () => (nowMs += 200_000) },
+    }).catch((error: unknown) => expect(error).toMatchObject({ code: 'lock-lost' }));
     expect(store.puts.filter((key) => key.startsWith('index/')).length).toBeGreaterThan(1);
     expect(await errorsOf(repository)).toEqual([]);
   });

@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, type Stats } from 'node:fs';
-import { systemCode } from '../../foundation/errors.ts';
 import { byteString, byteStringOfText, bytesOf } from '../../format/index.ts';
+import { systemCode } from '../../foundation/errors.ts';
 
 /**
  * How much there is to read, for a first backup that has no earlier one to guess from. What cannot be looked at counts for
