@@ -10,7 +10,7 @@ export interface DatabaseFingerprint extends Fingerprint {
 }
 
 export interface DirectoryFingerprint extends Fingerprint {
-  /** Regular files by name, and the bytes in them; a file with two names counts twice. */
+  /** Regular files by name, and the bytes in them; those of a file with two names count once. */
   files: number;
   bytes: number;
 }

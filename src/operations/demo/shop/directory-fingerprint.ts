@@ -42,9 +42,9 @@ async function describe(path: Buffer, name: string, entry: BigIntStats, survey: 
   if (entry.isSymbolicLink()) return `link to ${shown(await readlink(path, { encoding: 'buffer' }))}`;
   if (!entry.isFile()) return 'special file';
   survey.files++;
-  survey.bytes += Number(entry.size);
   const identity = `${entry.dev}:${entry.ino}`;
   const firstName = survey.firstNames.get(identity) ?? name;
+  if (firstName === name) survey.bytes += Number(entry.size);
   survey.firstNames.set(identity, firstName);
   const sameAs = firstName === name ? '' : `, the same as ${firstName}`;
   return `file of ${entry.size} bytes, sha256 ${await digestOf(path)}${sameAs}`;

@@ -52,7 +52,7 @@ export async function writeUploads(directory: string, progress: Progress = noPro
   // Whatever is made in a directory changes its time: the deepest are set first, and last of all.
   const deepestFirst = [...directories].sort((one, other) => other.length - one.length);
   for (const [index, each] of deepestFirst.entries()) await utimes(inside(each), ...timesOf(index));
-  return { files: uploads.length + 1, bytes: bytes + (uploads[INVOICES]?.contents.length ?? 0) };
+  return { files: uploads.length + 1, bytes };
 }
 
 function* invoices(): Iterable<Upload> {

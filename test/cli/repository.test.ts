@@ -1,0 +1,83 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { systemClock } from '../../src/foundation/clock.ts';
+import { lockRepository, openRepository } from '../../src/repository/index.ts';
+import { createLocalStore } from '../../src/store/local/index.ts';
+import { document, holdfast, PASSWORD, scratchDirectory, writePlan } from '../support/cli.ts';
+import { requires } from '../support/requirements.ts';
+
+async function prepared(directory: string): Promise<void> {
+  mkdirSync(join(directory, 'data'));
+  writeFileSync(join(directory, 'data', 'note.txt'), 'remember');
+  writePlan(directory, `  files: { type: files, paths: [${directory}/data] }`);
+  expect((await holdfast(directory, ['init'])).exit).toBe(0);
+}
+
+describe('a repository that somebody has locked exclusively', () => {
+  it('is exit code 11, names who, and is free again after them', async () => {
+    const directory = scratchDirectory();
+    await prepared(directory);
+    const repository = await openRepository(createLocalStore(join(directory, 'repository')), PASSWORD);
+    const lock = await lockRepository(repository, { exclusive: true, clock: systemClock });
+    for (const words of [
+      ['backup', '--json'],
+      ['check', '--json'],
+      ['verify', '--json'],
+    ]) {
+      const ran = await holdfast(directory, words);
+      expect(ran.exit, words[0]).toBe(11);
+      expect(ran.stdout).toContain(`process ${process.pid}`);
+    }
+    expect((await holdfast(directory, ['snapshots'])).exit).toBe(0);
+    await lock.release();
+    expect((await holdfast(directory, ['backup'])).exit).toBe(0);
+  });
+});
+
+describe.skipIf(!requires('tmpfs', 'restic'))('a repository whose disk is full', () => {
+  it('fails the backup with 1, stays clean, and goes on when there is space again', async () => {
+    const directory = scratchDirectory();
+    mkdirSync(join(directory, 'repository'));
+    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', join(directory, 'repository')]).status).toBe(
+      0,
+    );
+    onTestFinished(() => {
+      spawnSync('umount', [join(directory, 'repository')]);
+    });
+    await prepared(directory);
+    expect((await holdfast(directory, ['backup'])).exit).toBe(0);
+    const large = join(directory, 'data', 'large');
+    writeFileSync(large, incompressible(64 * 1024 * 1024));
+    const full = await holdfast(directory, ['backup', '--json']);
+    expect(full.exit).toBe(1);
+    expect(document(full).sources[0].error.code).toBe('disk-full');
+    rmSync(large);
+    expect(document(await holdfast(directory, ['snapshots', '--json'])).snapshots).toHaveLength(1);
+    expect((await holdfast(directory, ['check', '--read-data'])).exit).toBe(0);
+    const env = { ...process.env, RESTIC_PASSWORD: PASSWORD };
+    const restic = spawnSync('restic', ['-r', 'repository', '--no-cache', '--no-lock', 'check', '--read-data'], {
+      cwd: directory,
+      env,
+    });
+    expect(restic.status, restic.stdout.toString() + restic.stderr.toString()).toBe(0);
+    writeFileSync(join(directory, 'data', 'small'), 'fits');
+    spawnSync('mount', ['-o', 'remount,size=64m', join(directory, 'repository')]);
+    expect((await holdfast(directory, ['backup'])).exit).toBe(0);
+    expect((await holdfast(directory, ['verify'])).exit).toBe(0);
+  });
+});
+
+function incompressible(bytes: number): Buffer {
+  const buffer = Buffer.alloc(bytes);
+  let state = 1;
+  for (let at = 0; at < bytes; at += 4) {
+    // xorshift32: noise, the same on every run.
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    buffer.writeInt32LE(state | 0, at);
+  }
+  return buffer;
+}
