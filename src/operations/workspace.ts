@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { seal, unseal } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
@@ -145,16 +142,6 @@ function ledgerStorage({ store, key }: Repository): LedgerStorage {
         yield { key: name.slice(LEDGER_PREFIX.length), modifiedMs };
     },
   };
-}
-
-/** Runs `work` with a directory of its own, mode 0700, that is removed afterwards whatever happens. */
-export async function withScratch<T>(work: (directory: string) => Promise<T>): Promise<T> {
-  const directory = await mkdtemp(join(tmpdir(), 'holdfast-scratch-'));
-  try {
-    return await work(directory);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
 }
 
 /** The error to report for whatever was thrown: an abort by the user is one of its own kind. */

@@ -69,6 +69,33 @@ describe.skipIf(!requires('tmpfs', 'restic'))('a repository whose disk is full',
   });
 });
 
+describe.skipIf(!requires('tmpfs'))('a repository that cannot be written to', () => {
+  it('is restored from, checked and proven all the same, and it is said that nothing was recorded', async () => {
+    const directory = scratchDirectory();
+    mkdirSync(join(directory, 'repository'));
+    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', join(directory, 'repository')]).status).toBe(
+      0,
+    );
+    onTestFinished(() => {
+      spawnSync('umount', [join(directory, 'repository')]);
+    });
+    await prepared(directory);
+    expect((await holdfast(directory, ['backup'])).exit).toBe(0);
+    expect(spawnSync('mount', ['-o', 'remount,ro', join(directory, 'repository')]).status).toBe(0);
+    const restored = await holdfast(directory, ['restore', 'files', '--to', 'back', '--json']);
+    expect(restored.exit).toBe(0);
+    expect(document(restored).notes).toEqual([
+      expect.stringMatching(/without a lock/),
+      expect.stringMatching(/not recorded/),
+    ]);
+    expect((await holdfast(directory, ['check', '--read-data'])).exit).toBe(0);
+    expect((await holdfast(directory, ['verify'])).exit).toBe(0);
+    const backup = await holdfast(directory, ['backup', '--json']);
+    expect(backup.exit).toBe(1);
+    expect(document(backup).sources[0].error.code).toBe('permission-denied');
+  });
+});
+
 function incompressible(bytes: number): Buffer {
   const buffer = Buffer.alloc(bytes);
   let state = 1;

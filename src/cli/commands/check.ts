@@ -36,5 +36,6 @@ function describe(report: CheckOfRepository): string {
     ...report.findings.map(
       ({ severity, where, message }) => `  ${severity === 'error' ? bad('error') : faint('note')} ${where}: ${message}`,
     ),
+    ...report.notes.map((note) => `  ${note}`),
   ].join('\n');
 }

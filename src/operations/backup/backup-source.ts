@@ -10,8 +10,9 @@ import {
   WriteSession,
 } from '../../repository/index.ts';
 import type { Capture, Problem } from '../../source/index.ts';
+import { withScratch } from '../scratch.ts';
 import { HOLDFAST_TAG, PARTIAL_TAG, snapshotsOf, sourceTag } from '../snapshots-of.ts';
-import { type OpenedRepository, type Workspace, withScratch } from '../workspace.ts';
+import type { OpenedRepository, Workspace } from '../workspace.ts';
 
 export interface BackupOfSource {
   source: string;

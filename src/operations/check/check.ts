@@ -1,9 +1,12 @@
-import { type CheckReport, checkRepository, lockRepository } from '../../repository/index.ts';
+import { type CheckReport, checkRepository } from '../../repository/index.ts';
+import { Reading } from '../reading.ts';
 import type { Workspace } from '../workspace.ts';
 
 export interface CheckOfRepository extends CheckReport {
   repository: string;
   clean: boolean;
+  /** What a person should know: that it could not be recorded, for example. */
+  notes: string[];
   durationMs: number;
 }
 
@@ -24,16 +27,16 @@ async function checkOne(workspace: Workspace, name: string, readData: boolean): 
   const { clock } = workspace.environment;
   const progress = workspace.environment.progress(name);
   const started = clock.monotonicMs();
-  const { repository, ledger } = await workspace.open(name);
-  const lock = await lockRepository(repository, { exclusive: false, clock });
+  const opened = await workspace.open(name);
+  const reading = await Reading.begin(opened, clock);
   try {
-    const report = await checkRepository(repository, { readData, progress });
+    const report = await checkRepository(opened.repository, { readData, progress });
     const errors = report.findings.filter(({ severity }) => severity === 'error').length;
     const durationMs = clock.monotonicMs() - started;
-    await ledger.append('check.finished', { repository: name, readData, clean: errors === 0, errors, durationMs });
-    return { ...report, repository: name, clean: errors === 0, durationMs };
+    await reading.record('check.finished', { repository: name, readData, clean: errors === 0, errors, durationMs });
+    return { ...report, repository: name, clean: errors === 0, durationMs, notes: reading.notes };
   } finally {
     progress.finish();
-    await lock.release();
+    await reading.end();
   }
 }

@@ -2,17 +2,12 @@ import { resolve } from 'node:path';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
-import {
-  findSnapshot,
-  listSnapshots,
-  loadIndex,
-  lockRepository,
-  Reader,
-  type StoredSnapshot,
-} from '../../repository/index.ts';
+import { findSnapshot, listSnapshots, loadIndex, Reader, type StoredSnapshot } from '../../repository/index.ts';
 import type { Restored } from '../../source/index.ts';
+import { Reading } from '../reading.ts';
+import { withScratch } from '../scratch.ts';
 import { newestSnapshot, parseMoment, snapshotsOf, sourceOf } from '../snapshots-of.ts';
-import { type OpenedRepository, reportable, type Workspace, withScratch } from '../workspace.ts';
+import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
 
 export interface RestoreRequest {
   /** A source of the plan; left out, the snapshot is taken as it is, whoever wrote it. */
@@ -43,35 +38,31 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
   const started = clock.monotonicMs();
   const planned = request.source === undefined ? undefined : workspace.sources([request.source])[0]!;
   const opened = await workspace.open(repositoryName(workspace, request, planned));
-  const lock = await lockRepository(opened.repository, { exclusive: false, clock });
+  const reading = await Reading.begin(opened, clock);
   try {
     const snapshot = chooseSnapshot(await listSnapshots(opened.repository), workspace, request);
     const target = targetOf(request.to);
     const about = { ...(planned && { source: planned.name }), snapshot: snapshot.id, target: labelOf(target) };
-    try {
-      const restored = await restoreSnapshot(workspace, opened, { planned, snapshot, target });
-      const result: RestoreResult = {
-        ...about,
-        ...restored,
-        time: snapshot.time,
-        durationMs: clock.monotonicMs() - started,
-        outcome: restored.problems.length === 0 ? 'complete' : 'partial',
-      };
-      const { bytes, durationMs, outcome } = result;
-      await opened.ledger.append('restore.finished', { ...about, bytes, durationMs, outcome });
-      return result;
-    } catch (error) {
-      const { code, message } = reportable(error, signal);
-      await opened.ledger.append('restore.failed', {
-        ...about,
-        code,
-        message,
-        durationMs: clock.monotonicMs() - started,
-      });
-      throw error;
-    }
+    const restored = await restoreSnapshot(workspace, opened, { planned, snapshot, target }).catch(
+      async (error: unknown) => {
+        const { code, message } = reportable(error, signal);
+        await reading.record('restore.failed', { ...about, code, message, durationMs: clock.monotonicMs() - started });
+        throw error;
+      },
+    );
+    const outcome = restored.problems.length === 0 ? 'complete' : 'partial';
+    const durationMs = clock.monotonicMs() - started;
+    await reading.record('restore.finished', { ...about, bytes: restored.bytes, durationMs, outcome });
+    return {
+      ...about,
+      ...restored,
+      notes: [...restored.notes, ...reading.notes],
+      time: snapshot.time,
+      durationMs,
+      outcome,
+    };
   } finally {
-    await lock.release();
+    await reading.end();
   }
 }
 

@@ -6,14 +6,15 @@ import {
   type IndexedRepository,
   listSnapshots,
   loadIndex,
-  lockRepository,
   Reader,
   type StoredSnapshot,
 } from '../../repository/index.ts';
 import type { Check, Manifest } from '../../source/index.ts';
+import { Reading } from '../reading.ts';
 import { chooseSnapshot } from '../restore/restore.ts';
+import { withScratch } from '../scratch.ts';
 import { snapshotsOf } from '../snapshots-of.ts';
-import { type OpenedRepository, type Workspace, withScratch } from '../workspace.ts';
+import type { Workspace } from '../workspace.ts';
 import { readManifest, sandboxNeed } from './need.ts';
 
 /** Grows when a validator checks more than before: a proof says by which it was made. */
@@ -50,17 +51,17 @@ export async function verify(workspace: Workspace, request: VerifyRequest): Prom
 }
 
 async function verifySource(workspace: Workspace, planned: PlanSource, request: VerifyRequest): Promise<Proof> {
-  const { clock } = workspace.environment;
   const opened = await workspace.open(planned.repository);
-  const lock = await lockRepository(opened.repository, { exclusive: false, clock });
+  const reading = await Reading.begin(opened, workspace.environment.clock);
   try {
     const snapshots = await listSnapshots(opened.repository);
     const snapshot = pick(workspace, snapshots, planned, request);
     const proof = await prove(workspace, planned, snapshot, await loadIndex(opened.repository));
-    await record(opened, proof);
-    return proof;
+    const { checks: _checks, notes, time: _time, ...event } = proof;
+    await reading.record('proof.recorded', event);
+    return { ...proof, notes: [...notes, ...reading.notes] };
   } finally {
-    await lock.release();
+    await reading.end();
   }
 }
 
@@ -154,10 +155,3 @@ const FAILS_PROOF: ReadonlySet<string> = new Set([
   'target-failed',
   'program-failed',
 ]);
-
-async function record(
-  opened: OpenedRepository,
-  { checks: _checks, notes: _notes, time: _time, ...event }: Proof,
-): Promise<void> {
-  await opened.ledger.append('proof.recorded', event);
-}

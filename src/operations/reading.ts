@@ -1,0 +1,52 @@
+import type { Clock } from '../foundation/clock.ts';
+import { type HoldfastError, isHoldfastError } from '../foundation/errors.ts';
+import type { EventBodies, EventKind } from '../ledger/index.ts';
+import { type HeldLock, lockRepository } from '../repository/index.ts';
+import type { OpenedRepository } from './workspace.ts';
+
+/**
+ * Work that reads a repository, under a shared lock, and records what it found.
+ *
+ * On the day of a disaster the repository may be on a full disk, or a copy that cannot be written to. What is there can be
+ * read all the same: then there is no lock and no record, and `notes` says so.
+ */
+export class Reading {
+  readonly notes: string[] = [];
+  readonly #opened: OpenedRepository;
+  readonly #lock: HeldLock | undefined;
+
+  private constructor(opened: OpenedRepository, lock: HeldLock | undefined) {
+    this.#opened = opened;
+    this.#lock = lock;
+  }
+
+  /** @throws repository-locked, and whatever keeps the repository from being read */
+  static async begin(opened: OpenedRepository, clock: Clock): Promise<Reading> {
+    try {
+      return new Reading(opened, await lockRepository(opened.repository, { exclusive: false, clock }));
+    } catch (error) {
+      if (!isUnwritable(error)) throw error;
+      const reading = new Reading(opened, undefined);
+      reading.notes.push(`the repository is read without a lock: ${error.message}`);
+      return reading;
+    }
+  }
+
+  /** Records an event, or notes that it could not be. */
+  async record<Kind extends EventKind>(kind: Kind, body: EventBodies[Kind]): Promise<void> {
+    try {
+      await this.#opened.ledger.append(kind, body);
+    } catch (error) {
+      if (!isUnwritable(error)) throw error;
+      this.notes.push(`this was not recorded in the ledger: ${error.message}`);
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.#lock?.release();
+  }
+}
+
+function isUnwritable(error: unknown): error is HoldfastError {
+  return isHoldfastError(error, 'permission-denied') || isHoldfastError(error, 'disk-full');
+}

@@ -1,0 +1,49 @@
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemCode } from '../foundation/errors.ts';
+
+const NAME = /^holdfast-scratch-(\d+)-/;
+
+/**
+ * Runs `work` with a directory of its own, mode 0700, that is removed afterwards whatever happens. What a process that was
+ * killed left there, which may be a part of a database, is removed by the next one.
+ */
+export async function withScratch<T>(work: (directory: string) => Promise<T>): Promise<T> {
+  await removeAbandoned();
+  const directory = await mkdtemp(join(tmpdir(), `holdfast-scratch-${process.pid}-`));
+  try {
+    return await work(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function removeAbandoned(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const pid = NAME.exec(name)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid)) && (await isOwn(join(tmpdir(), name)))) {
+      await rm(join(tmpdir(), name), { recursive: true, force: true });
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return systemCode(error) !== 'ESRCH';
+  }
+}
+
+/** The temporary directory is everybody's: what belongs to another user is left alone. */
+async function isOwn(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).uid === process.getuid?.();
+  } catch (error) {
+    // Another process was quicker to remove it.
+    if (systemCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
