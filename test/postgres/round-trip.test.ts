@@ -41,7 +41,7 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a database with one of ever
     const tables = (manifest.details as { tables: { name: string; rows: number }[] }).tables;
     expect(tables.find(({ name }) => name === 'no_columns')).toMatchObject({ rows: 2 });
     expect(tables.find(({ name }) => name === 'with_serial')).toMatchObject({ rows: 33 });
-    expect(tables).toHaveLength(26);
+    expect(tables).toHaveLength(23);
   });
 
   it.each([['one by one', []], ['in parallel', ['--jobs=2']]])('is restored by stock pg_restore, %s', async (how, jobs) => {
@@ -81,7 +81,10 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a database with one of ever
 
   it('gives the same archive when a restored copy is captured', async () => {
     const again = await capture(server.url('made here'));
-    const tablesOf = ({ capture: { manifest } }: CapturedSnapshot) => manifest.details['tables'];
+    // The names of files may have object ids in them, which are others in a copy.
+    const tablesOf = ({ capture: { manifest } }: CapturedSnapshot) =>
+      (manifest.details['tables'] as object[]).map((table) => ({ ...table, file: undefined }));
     expect(tablesOf(again)).toEqual(tablesOf(snapshot));
+    expect(again.capture.manifest.details['largeObjects']).toEqual(snapshot.capture.manifest.details['largeObjects']);
   });
 });

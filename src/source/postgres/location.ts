@@ -73,7 +73,7 @@ export function programEnvironment(location: Location): Record<string, string> {
     PGAPPNAME: 'holdfast',
     PGCONNECT_TIMEOUT: '15',
   };
-  for (const name of ['PATH', 'HOME', 'PGPASSFILE', 'PGSYSCONFDIR']) {
+  for (const name of ['PATH', 'HOME', 'PGPASSFILE', 'PGPASSWORD', 'PGSYSCONFDIR']) {
     const value = process.env[name];
     if (value !== undefined) environment[name] = value;
   }
