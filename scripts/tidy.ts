@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { COMMANDS } from '../src/cli/registry.ts';
 import type { Finding, TextFile } from './tidy/finding.ts';
 import { checkCommands, checkLinks } from './tidy/markdown.ts';
 import { checkLockFile, checkManifest } from './tidy/packages.ts';
@@ -15,6 +16,7 @@ import { checkText } from './tidy/text.ts';
 /** Made, not written; and what tests keep as it came from elsewhere. */
 const LEFT_OUT = /(?:^|\/)(?:node_modules|dist|coverage|\.git|fixtures)(?:\/|$)/;
 
+const commands = new Set(COMMANDS.map(({ name }) => name));
 const root = resolve(process.argv[2] ?? join(import.meta.dirname, '..'));
 const findings = projectFiles(root).flatMap((file) => checkFile(root, file));
 for (const { file, line, message } of findings) console.log(`${file}:${line}: ${message}`);
@@ -27,8 +29,7 @@ function checkFile(root: string, file: TextFile): Finding[] {
   const { path } = file;
   const findings = checkText(file);
   if (isSource(path)) findings.push(...checkSource(file));
-  // The command line does not list its commands for other programs yet; until then documents may name any.
-  if (path.endsWith('.md')) findings.push(...checkLinks(root, file), ...checkCommands(file, undefined));
+  if (path.endsWith('.md')) findings.push(...checkLinks(root, file), ...checkCommands(file, commands));
   if (path === 'package-lock.json') findings.push(...checkLockFile(file));
   if (path === 'package.json') findings.push(...checkManifest(file));
   return findings;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { capture, dumpText, failures, restore, validate } from '../support/postgres-source.ts';
 import { startTestServer, type TestServer } from '../support/postgres.ts';
+import { capture, dumpText, failures, restore, validate } from '../support/postgres-source.ts';
 import { requires } from '../support/requirements.ts';
 
 /** Names that only wildcards could stand for, beside things that such a wildcard would match too. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from '../support/postgres.ts';
 import {
   type CapturedSnapshot,
   capture,
@@ -10,7 +11,6 @@ import {
   scratch,
   validate,
 } from '../support/postgres-source.ts';
-import { startTestServer, type TestServer } from '../support/postgres.ts';
 import { requires } from '../support/requirements.ts';
 
 const everything = readFileSync(new URL('./everything.sql', import.meta.url), 'utf8');
@@ -27,7 +27,10 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a database with one of ever
     await server.query('postgres', ROLES);
     url = await server.createDatabase('everything', `TEMPLATE template0 LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'`);
     await server.query('everything', everything);
-    await server.query('postgres', `ALTER DATABASE everything SET search_path TO "Ünï ""quoted"".schema", shop, public`);
+    await server.query(
+      'postgres',
+      `ALTER DATABASE everything SET search_path TO "Ünï ""quoted"".schema", shop, public`,
+    );
     await server.query('postgres', `ALTER DATABASE everything SET work_mem TO '5MB'`);
     await server.query('postgres', `ALTER DATABASE everything SET "my.Setting" TO 'it''s, \\ one'`);
     snapshot = await capture(url);
@@ -44,7 +47,10 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a database with one of ever
     expect(tables).toHaveLength(23);
   });
 
-  it.each([['one by one', []], ['in parallel', ['--jobs=2']]])('is restored by stock pg_restore, %s', async (how, jobs) => {
+  it.each([
+    ['one by one', []],
+    ['in parallel', ['--jobs=2']],
+  ])('is restored by stock pg_restore, %s', async (how, jobs) => {
     const name = `stock ${how}`;
     const target = await server.createDatabase(name, `TEMPLATE template0 LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'`);
     const directory = `${scratch()}/archive`;

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from '../support/postgres.ts';
 import {
   type CapturedSnapshot,
   capture,
@@ -7,7 +8,6 @@ import {
   restore,
   validate,
 } from '../support/postgres-source.ts';
-import { startTestServer, type TestServer } from '../support/postgres.ts';
 import { requires } from '../support/requirements.ts';
 
 const SHOP = `
@@ -50,30 +50,86 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('the validation of a restore
   });
 
   it.each([
-    ['a row that was changed', `UPDATE customers SET name = 'Name 7' WHERE id = 7`, /^rows public\.customers: .*digest/],
-    ['values that two rows exchanged', `UPDATE customers SET name = 'name ' || (17 - id) WHERE id IN (8, 9)`, /^rows public\.customers/],
-    ['a row that was deleted', 'DELETE FROM orders WHERE id = 9', /^rows public\.orders: 499 rows, the snapshot has 500/],
-    ['a row that is there twice', 'INSERT INTO orders SELECT * FROM orders WHERE id = 9', /^rows public\.orders: 501 rows/],
-    ['one row in the place of another', 'DELETE FROM orders WHERE id = 9; INSERT INTO orders SELECT * FROM orders WHERE id = 8', /^rows public\.orders: .*digest/],
+    [
+      'a row that was changed',
+      `UPDATE customers SET name = 'Name 7' WHERE id = 7`,
+      /^rows public\.customers: .*digest/,
+    ],
+    [
+      'values that two rows exchanged',
+      `UPDATE customers SET name = 'name ' || (17 - id) WHERE id IN (8, 9)`,
+      /^rows public\.customers/,
+    ],
+    [
+      'a row that was deleted',
+      'DELETE FROM orders WHERE id = 9',
+      /^rows public\.orders: 499 rows, the snapshot has 500/,
+    ],
+    [
+      'a row that is there twice',
+      'INSERT INTO orders SELECT * FROM orders WHERE id = 9',
+      /^rows public\.orders: 501 rows/,
+    ],
+    [
+      'one row in the place of another',
+      'DELETE FROM orders WHERE id = 9; INSERT INTO orders SELECT * FROM orders WHERE id = 8',
+      /^rows public\.orders: .*digest/,
+    ],
     ['an index that is gone', 'DROP INDEX by_name', /^schema: INDEX public by_name is missing/],
-    ['a constraint that is gone', 'ALTER TABLE orders DROP CONSTRAINT orders_customer_fkey', /^schema: FK CONSTRAINT public orders orders_customer_fkey is missing/],
-    ['a check that is gone', 'ALTER TABLE orders DROP CONSTRAINT orders_total_check', /^schema: TABLE public orders differs/],
-    ['a constraint that is not validated', 'ALTER TABLE orders DROP CONSTRAINT orders_customer_fkey, ADD CONSTRAINT orders_customer_fkey FOREIGN KEY (customer) REFERENCES customers NOT VALID', /^schema: FK CONSTRAINT/],
-    ['a function that was changed', `CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 2'`, /^schema: FUNCTION public f\(\) differs/],
-    ['a view that was changed', 'CREATE OR REPLACE VIEW v AS SELECT id FROM customers WHERE id > 0', /^schema: VIEW public v differs/],
+    [
+      'a constraint that is gone',
+      'ALTER TABLE orders DROP CONSTRAINT orders_customer_fkey',
+      /^schema: FK CONSTRAINT public orders orders_customer_fkey is missing/,
+    ],
+    [
+      'a check that is gone',
+      'ALTER TABLE orders DROP CONSTRAINT orders_total_check',
+      /^schema: TABLE public orders differs/,
+    ],
+    [
+      'a constraint that is not validated',
+      'ALTER TABLE orders DROP CONSTRAINT orders_customer_fkey, ADD CONSTRAINT orders_customer_fkey FOREIGN KEY (customer) REFERENCES customers NOT VALID',
+      /^schema: FK CONSTRAINT/,
+    ],
+    [
+      'a function that was changed',
+      `CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 2'`,
+      /^schema: FUNCTION public f\(\) differs/,
+    ],
+    [
+      'a view that was changed',
+      'CREATE OR REPLACE VIEW v AS SELECT id FROM customers WHERE id > 0',
+      /^schema: VIEW public v differs/,
+    ],
     ['a sequence that moved', `SELECT nextval('orders_id_seq')`, /^schema: SEQUENCE SET public orders_id_seq differs/],
     ['a large object that was changed', `SELECT lo_put(4711, 3, 'X')`, /^large objects: 2 of 2, contents differ/],
     ['a large object that is gone', 'SELECT lo_unlink(4712)', /^large objects: 1 of 2/],
     ['large objects that are all gone', 'SELECT lo_unlink(4711); SELECT lo_unlink(4712)', /^large objects: 0 of 2/],
-    ['large objects that exchanged their contents', `SELECT lo_unlink(4711); SELECT lo_unlink(4712); SELECT lo_from_bytea(4712, 'contents'); SELECT lo_from_bytea(4711, 'more')`, /^large objects: 2 of 2, contents differ/],
+    [
+      'large objects that exchanged their contents',
+      `SELECT lo_unlink(4711); SELECT lo_unlink(4712); SELECT lo_from_bytea(4712, 'contents'); SELECT lo_from_bytea(4711, 'more')`,
+      /^large objects: 2 of 2, contents differ/,
+    ],
     ['a table too many', 'CREATE TABLE extra (i int)', /^schema: TABLE public extra was not in the snapshot/],
     ['a table that is gone', 'DROP TABLE orders', /^schema: .* public orders.* is missing/],
     ['a column too many', 'ALTER TABLE orders ADD COLUMN more text', /^schema: TABLE public orders differs/],
-    ['a column of another name', 'ALTER TABLE orders RENAME COLUMN total TO sum', /^schema: TABLE public orders differs/],
-    ['a right that was revoked', 'REVOKE SELECT ON customers FROM reader', /^schema: ACL public TABLE customers is missing/],
+    [
+      'a column of another name',
+      'ALTER TABLE orders RENAME COLUMN total TO sum',
+      /^schema: TABLE public orders differs/,
+    ],
+    [
+      'a right that was revoked',
+      'REVOKE SELECT ON customers FROM reader',
+      /^schema: ACL public TABLE customers is missing/,
+    ],
     ['a right that was granted', 'GRANT DELETE ON customers TO other', /^schema: ACL public TABLE customers differs/],
     ['another owner', 'ALTER TABLE customers OWNER TO other', /^schema: TABLE public customers differs/],
-    ['a materialised view without its rows', 'REFRESH MATERIALIZED VIEW m WITH NO DATA', /^schema: MATERIALIZED VIEW DATA public m is missing/],
+    [
+      'a materialised view without its rows',
+      'REFRESH MATERIALIZED VIEW m WITH NO DATA',
+      /^schema: MATERIALIZED VIEW DATA public m is missing/,
+    ],
   ])('finds %s', async (_, sql, expected) => {
     const found = await after(sql);
     expect(found).not.toEqual([]);

@@ -49,7 +49,7 @@ function describe(report: DemoReport): string {
 }
 
 function section(title: string, body: string): string {
-  return `${strong(title)}\n${body.replace(/^/gm, '  ')}\n`;
+  return `${strong(title)}\n${body.replace(/^(?=.)/gm, '  ')}\n`;
 }
 
 function lostTable({ lost: { dropped, overwritten, deleted } }: DemoReport): string {
