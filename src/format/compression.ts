@@ -2,10 +2,20 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { HoldfastError, messageOf } from '../foundation/errors.ts';
 
 /** zstd's level 3 is restic's default and its own. */
-const OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
+const LEVEL = { [constants.ZSTD_c_compressionLevel]: 3 };
+/** The longest output that is taken room for at once; what is longer comes in pieces of this size. */
+const MAX_OUTPUT_PIECE_BYTES = 8 * 1024 * 1024;
+const MIN_OUTPUT_PIECE_BYTES = 64;
 
+/**
+ * A zstd frame of `plaintext`. The buffer may be a part of a larger one that nobody else uses.
+ *
+ * Node collects output in pieces of 16 KiB unless told otherwise, and puts them together at the end: room for all of it at
+ * once makes compressing 1.1 to 1.3 times as fast, and decompressing 1.5 to 2 times.
+ */
 export function compress(plaintext: Uint8Array): Buffer {
-  return zstdCompressSync(plaintext, OPTIONS);
+  const longestBytes = plaintext.byteLength + (plaintext.byteLength >> 8) + 512;
+  return zstdCompressSync(plaintext, { params: LEVEL, chunkSize: pieceBytes(longestBytes) });
 }
 
 /**
@@ -15,8 +25,15 @@ export function compress(plaintext: Uint8Array): Buffer {
  */
 export function decompress(compressed: Uint8Array, limitBytes: number): Buffer {
   try {
-    return zstdDecompressSync(compressed, { maxOutputLength: Math.max(1, limitBytes) });
+    return zstdDecompressSync(compressed, {
+      maxOutputLength: Math.max(1, limitBytes),
+      chunkSize: pieceBytes(limitBytes),
+    });
   } catch (cause) {
     throw new HoldfastError('repository-damaged', `compressed data cannot be read: ${messageOf(cause)}`, { cause });
   }
+}
+
+function pieceBytes(outputBytes: number): number {
+  return Math.min(Math.max(outputBytes, MIN_OUTPUT_PIECE_BYTES), MAX_OUTPUT_PIECE_BYTES);
 }

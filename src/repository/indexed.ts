@@ -8,6 +8,7 @@ import {
   SEAL_OVERHEAD_BYTES,
   unseal,
 } from '../format/index.ts';
+import { releaseBuffer } from '../foundation/buffers.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
 import { type BlobLocation, BlobTable } from './blob-table.ts';
 import { INDEX_PREFIX, packKey } from './layout.ts';
@@ -69,8 +70,10 @@ export function openBlob(
     });
   let plain: Buffer;
   try {
-    plain = unseal(key, sealed);
-    if (uncompressedLength !== undefined) plain = decompress(plain, Math.min(uncompressedLength, MAX_BLOB_BYTES));
+    const opened = unseal(key, sealed);
+    plain =
+      uncompressedLength === undefined ? opened : decompress(opened, Math.min(uncompressedLength, MAX_BLOB_BYTES));
+    if (plain !== opened) releaseBuffer(opened);
   } catch (error) {
     if (!isHoldfastError(error, 'repository-damaged')) throw error;
     throw damaged(error.message, error);

@@ -4,7 +4,7 @@ import { capture, dumpText, failures, restore, validate } from '../support/postg
 import { requires } from '../support/requirements.ts';
 
 /** Names that only wildcards could stand for, beside things that such a wildcard would match too. */
-const NAMES = `
+const NAMES = String.raw`
   CREATE TABLE "é" (id serial, "naïve" text);
   INSERT INTO "é" ("naïve") SELECT 'ü' || n FROM generate_series(1, 100) AS n;
   CREATE SEQUENCE "è" START 5; SELECT nextval('"è"'); SELECT nextval('"è"');

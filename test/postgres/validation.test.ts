@@ -103,8 +103,8 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('the validation of a restore
     ],
     ['a sequence that moved', `SELECT nextval('orders_id_seq')`, /^schema: SEQUENCE SET public orders_id_seq differs/],
     ['a large object that was changed', `SELECT lo_put(4711, 3, 'X')`, /^large objects: 2 of 2, contents differ/],
-    ['a large object that is gone', 'SELECT lo_unlink(4712)', /^large objects: 1 of 2/],
-    ['large objects that are all gone', 'SELECT lo_unlink(4711); SELECT lo_unlink(4712)', /^large objects: 0 of 2/],
+    ['a large object that is gone', 'SELECT lo_unlink(4712)', /^schema: BLOB 4712 is missing/],
+    ['large objects that are all gone', 'SELECT lo_unlink(4711); SELECT lo_unlink(4712)', /^schema: BLOB 4711 is missing/],
     [
       'large objects that exchanged their contents',
       `SELECT lo_unlink(4711); SELECT lo_unlink(4712); SELECT lo_from_bytea(4712, 'contents'); SELECT lo_from_bytea(4711, 'more')`,
@@ -157,7 +157,8 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('the validation of a restore
       ['SELECT true AS a, false AS a', 'failed', 'the query gave 2 values, one was expected'],
       ['SELECT true WHERE false', 'failed', 'the query gave 0 values, one was expected'],
       ['', 'failed', 'the query gave 0 values, one was expected'],
-      ['SELECT true; SELECT false', 'failed', 'gave f'],
+      ['SELECT true;', 'passed', 'gave t'],
+      ['SELECT true; SELECT true', 'failed', expect.stringContaining('multiple commands')],
       ['SELECT no_such_column', 'failed', expect.stringContaining('"no_such_column" does not exist')],
       ['SELECT 1 / 0 = 1', 'failed', expect.stringContaining('division by zero')],
     ])('judges %j: %s', async (text, result, detail) => {
@@ -165,16 +166,17 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('the validation of a restore
     });
 
     it.each([
-      'DELETE FROM customers RETURNING true',
-      'COMMIT; DELETE FROM customers RETURNING true',
-      'ROLLBACK; BEGIN; DELETE FROM customers RETURNING true',
+      'DELETE FROM orders RETURNING true',
+      'COMMIT; DELETE FROM orders RETURNING true',
+      'ROLLBACK; BEGIN READ WRITE; DELETE FROM orders RETURNING true; COMMIT; SELECT true',
+      `SELECT set_config('transaction_read_only', 'off', false) = 'off'`,
       'CREATE TABLE made AS SELECT 1',
       `SELECT nextval('orders_id_seq') > 0`,
     ])('writes nothing with %j', async (text) => {
       const { result, detail } = await sql(text);
       expect(result).toBe('failed');
-      expect(detail).toMatch(/read-only transaction/);
-      expect(await server.query('restored', 'SELECT count(*)::int AS n FROM customers')).toEqual([{ n: 500 }]);
+      expect(detail).toMatch(/read-only transaction|multiple commands|before any query/);
+      expect(await server.query('restored', 'SELECT count(*)::int AS n FROM orders')).toEqual([{ n: 500 }]);
     });
 
     const timeMs = () => snapshot.capture.timeMs;
@@ -206,7 +208,7 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('the validation of a restore
 
     it('says how far a time is away', async () => {
       const { detail } = await within(literal(-7_200_000), 60_000);
-      expect(detail).toMatch(/is 2h from the recovery point, 1m are allowed$/);
+      expect(detail).toMatch(/is 2 h from the recovery point, 1 min are allowed$/);
     });
 
     const exec = (...words: string[]) => check({ kind: 'exec', name: 'run', exec: words });

@@ -1,5 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import { decodePackTrailer, type PackedBlob, packTrailerLength, type SealingKey } from '../../format/index.ts';
+import { releaseBuffer } from '../../foundation/buffers.ts';
 import { messageOf } from '../../foundation/errors.ts';
 import { openBlob } from '../indexed.ts';
 
@@ -28,7 +29,7 @@ export function inspectPack(key: SealingKey, pack: string, bytes: Uint8Array): I
   inspection.listing = listingDigest(blobs);
   for (const blob of blobs) {
     try {
-      openBlob(key, bytes.subarray(blob.offset, blob.offset + blob.length), blob, pack);
+      releaseBuffer(openBlob(key, bytes.subarray(blob.offset, blob.offset + blob.length), blob, pack));
     } catch (error) {
       inspection.damaged.push({ id: blob.id, type: blob.type });
       inspection.messages.push(messageOf(error));

@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { SealingKey } from '../../format/index.ts';
+import { releaseBuffer } from '../../foundation/buffers.ts';
 import { isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { type Inspection, inspectPack } from '../check/inspect-pack.ts';
 import { openBlob } from '../indexed.ts';
@@ -46,7 +47,10 @@ parentPort!.on('message', (job: Job) => {
       present = blob.id;
       const plain = openBlob(key, job.sealed.subarray(blob.start, blob.start + blob.length), blob, job.pack);
       if (job.kind === 'open') plains.push(ownCopy(plain));
-      else bytes += writeTo(plain, blob.destinations);
+      else {
+        bytes += writeTo(plain, blob.destinations);
+        releaseBuffer(plain);
+      }
     }
     post(
       job.kind === 'open'
@@ -63,6 +67,8 @@ parentPort!.on('message', (job: Job) => {
       message: messageOf(error),
       system: systemCode(error),
     });
+  } finally {
+    releaseBuffer(job.sealed);
   }
 });
 

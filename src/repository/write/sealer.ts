@@ -1,6 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type BlobType, compress, type SealingKey, sealParts } from '../../format/index.ts';
+import { releaseBuffer } from '../../foundation/buffers.ts';
 import type { BlobTable } from '../blob-table.ts';
 import type { ClaimTable } from './claim-table.ts';
 import { type FinishedPack, PackFile } from './pack-file.ts';
@@ -40,8 +41,8 @@ export class Sealer {
     const before = pack.sizeBytes;
     pack.append({ id: id.toString('hex'), type, ...(pays && { uncompressedLength: plain.byteLength }) }, parts);
     // These two are as large as the blob and garbage from here on: left to the collector they would double the memory.
-    release(parts[1]);
-    if (compressed !== plain) release(compressed);
+    releaseBuffer(parts[1]);
+    if (compressed !== plain) releaseBuffer(compressed);
     const storedBytes = pack.sizeBytes - before;
     if (pack.sizeBytes >= this.#options.packSizeBytes) this.#finish(type, pack);
     return { id, fresh: true, storedBytes };
@@ -71,16 +72,5 @@ export class Sealer {
   #finish(type: BlobType, pack: PackFile): void {
     this.#packs.delete(type);
     this.#options.onPack(pack.finish(this.#options.key));
-  }
-}
-
-/** Gives a buffer's memory back at once, where the buffer owns it alone. */
-function release(buffer: Uint8Array): void {
-  if (
-    buffer.byteOffset === 0 &&
-    buffer.byteLength === buffer.buffer.byteLength &&
-    buffer.buffer instanceof ArrayBuffer
-  ) {
-    buffer.buffer.transfer(0);
   }
 }

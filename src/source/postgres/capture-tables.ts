@@ -6,7 +6,7 @@ import { copyOut } from './copy-out.ts';
 import type { TableDetails } from './details.ts';
 import { RowDigest } from './row-digest.ts';
 import type { Session } from './session.ts';
-import type { SourceTable } from './snapshot.ts';
+import { lockAtOnce, type SourceTable } from './snapshot.ts';
 
 /** A table's rows, in the repository. */
 export interface CapturedTable extends SourceTable {
@@ -21,16 +21,23 @@ export type NamedTable = SourceTable & { fileName: string };
 /**
  * Takes tables from a common queue until it is empty, and stores each one's rows as a file of the archive.
  * Several of these run at a time, each with a connection of its own.
+ * @param passed gets the tables that this session cannot have, because somebody waits to lock them: only the session
+ *   that has them locked already can read them. Without, the session is that one.
  */
 export async function captureTables(
   session: Session,
   queue: NamedTable[],
+  passed: NamedTable[] | undefined,
   encoding: string,
   writer: SnapshotWriter,
   progress: Progress,
 ): Promise<CapturedTable[]> {
   const captured: CapturedTable[] = [];
   for (let table = queue.shift(); table !== undefined; table = queue.shift()) {
+    if (passed !== undefined && !(await lockAtOnce(session, table))) {
+      passed.push(table);
+      continue;
+    }
     captured.push(await captureTable(session, table, encoding, writer, progress));
     progress.advance({ items: 1 });
   }

@@ -13,6 +13,7 @@ import { archiveVersion, textOf } from './archive/toc.ts';
 import { writeToc } from './archive/write-toc.ts';
 import { type CapturedTable, captureTables, type NamedTable } from './capture-tables.ts';
 import { measureClockOffset } from './clock-offset.ts';
+import { countDumped } from './count-dumped.ts';
 import { ARCHIVE_FORMAT, type PostgresDetails } from './details.ts';
 import { dumpArchive, excludable, findDumpPrograms } from './dump.ts';
 import { digestLargeObjects } from './large-objects.ts';
@@ -20,7 +21,7 @@ import type { Location } from './location.ts';
 import { ROW_DIGEST } from './row-digest.ts';
 import { inspectServer, type ServerFacts } from './server.ts';
 import { Session } from './session.ts';
-import { type ExportedSnapshot, exportSnapshot, joinSnapshot } from './snapshot.ts';
+import { type ExportedSnapshot, exportSnapshot, joinSnapshot, type SourceTable } from './snapshot.ts';
 
 /** The table of contents of an archive in directory format. */
 export const TOC_FILE = 'toc.dat';
@@ -36,6 +37,8 @@ export interface CaptureOptions {
   source: string;
   version: string;
   location: Location;
+  /** How long another session's exclusive lock is waited for. */
+  lockTimeoutMs: number;
 }
 
 interface Captured {
@@ -44,6 +47,8 @@ interface Captured {
   clockOffsetMs: number;
   timeMs: number;
   tables: CapturedTable[];
+  /** Those that pg_dump copied, with all the rest. */
+  left: SourceTable[];
   archiveDirectory: string;
 }
 
@@ -87,14 +92,15 @@ async function readMoment(options: CaptureOptions, writer: SnapshotWriter, conte
     const facts = await inspectServer(main);
     const programs = await findDumpPrograms(facts.majorVersion);
     const clockOffsetMs = await measureClockOffset(main, context.clock);
-    const exported = await exportSnapshot(main);
+    const exported = await exportSnapshot(main, options.lockTimeoutMs);
     const timeMs = context.clock.nowMs();
     context.progress.phase('copying tables', { bytes: facts.sizeBytes, items: exported.tables.length });
     const archiveDirectory = join(context.scratchDirectory, 'archive');
-    const copied = excludable(exported.tables, facts.encoding);
+    const copied = excludable(exported.tables);
+    const left = exported.tables.filter((table) => !copied.includes(table));
     const dump = dumpArchive({
-      ...{ programs, location: options.location, directory: archiveDirectory, snapshotId: exported.id },
-      ...{ without: copied, encoding: facts.encoding, signal },
+      ...{ programs, location: options.location, side: 'source', directory: archiveDirectory, snapshotId: exported.id },
+      ...{ without: copied, lockTimeoutMs: options.lockTimeoutMs, signal },
     });
     const queue = named(copied);
     const copy = (): Promise<CapturedTable[]> =>
@@ -104,7 +110,7 @@ async function readMoment(options: CaptureOptions, writer: SnapshotWriter, conte
     const results = await Promise.allSettled(works.map((work) => endOthersOnFailure(work, failed)));
     for (const result of results) if (result.status === 'rejected') throw failed.signal.reason ?? result.reason;
     const tables = (await Promise.all(copies)).flat();
-    return { facts, programs, clockOffsetMs, timeMs, tables, archiveDirectory };
+    return { facts, programs, clockOffsetMs, timeMs, tables, left, archiveDirectory };
   } finally {
     await main.close();
   }
@@ -146,13 +152,15 @@ function named(tables: ExportedSnapshot['tables']): NamedTable[] {
 
 /** Puts pg_dump's archive and the tables' rows together, and stores them. */
 async function storeArchive(
-  { facts, programs, tables, archiveDirectory }: Captured,
+  { facts, programs, tables, left, archiveDirectory }: Captured,
   writer: SnapshotWriter,
 ): Promise<{ nodes: TreeNode[]; problems: Problem[]; details: PostgresDetails; bytes: number }> {
-  const dumped = readToc(await readFile(join(archiveDirectory, TOC_FILE)));
-  const { toc, missing } = addTableData(dumped, tables);
+  const written = readToc(await readFile(join(archiveDirectory, TOC_FILE)));
+  const { toc, missing } = addTableData(written, tables);
   await writeFile(join(archiveDirectory, TOC_FILE), writeToc(toc), { mode: FILE_MODE });
-  const problems = missing.map(({ qualified }) => ({ item: qualified, error: withoutDefinition(qualified) }));
+  const { dumped, missing: notDumped } = await countDumped(toc, left, archiveDirectory);
+  const lost = [...missing, ...notDumped];
+  const problems = lost.map(({ qualified }) => ({ item: qualified, error: withoutDefinition(qualified) }));
   const present = tables.filter((table) => !missing.includes(table));
   const nodes = present.map(({ fileName, stored }): TreeNode => fileNode(fileName, stored.content, stored.sizeBytes));
   for (const name of await readdir(archiveDirectory)) nodes.push(await storeFile(archiveDirectory, name, writer));
@@ -166,7 +174,7 @@ async function storeArchive(
     archiveVersion: archiveVersion(toc),
     pgDumpVersion: programs.version,
     digest: ROW_DIGEST,
-    tables: present
+    tables: [...present, ...dumped]
       .map(({ schema, name, fileName, counted, columns }) => ({ schema, name, file: fileName, ...counted, columns }))
       .sort((a, b) => (`${a.schema}.${a.name}` < `${b.schema}.${b.name}` ? -1 : 1)),
     largeObjects: await digestLargeObjects(archiveDirectory),

@@ -56,6 +56,8 @@ function nameOf({ description, namespace, tag }: TocEntry): string {
     .join(' ');
 }
 
+/** Byte by byte, since the texts need not be UTF-8: decoded as that, other letters would all look alike. */
 function definitionOf(entry: TocEntry): string {
-  return [entry.definition, entry.owner, entry.tableAccessMethod].map(textOf).join('\n');
+  const texts = [entry.definition, entry.owner, entry.tableAccessMethod];
+  return texts.map((text) => text?.toString('latin1') ?? '').join('\n');
 }

@@ -1,7 +1,8 @@
 import { findPostgresPrograms, type PostgresPrograms } from '../../foundation/postgres-programs.ts';
-import { runProgram } from '../../foundation/process.ts';
-import { databaseArgument, type Location, programEnvironment } from './location.ts';
-import { LOCK_TIMEOUT_MS, type SourceTable } from './snapshot.ts';
+import type { Side } from './failures.ts';
+import { databaseArgument, type Location } from './location.ts';
+import { runPostgresProgram } from './run-program.ts';
+import type { SourceTable } from './snapshot.ts';
 
 /** Arguments may fill about 2 MB on Linux, environment included. */
 const PATTERNS_LIMIT_BYTES = 1_000_000;
@@ -16,38 +17,39 @@ export async function findDumpPrograms(serverMajorVersion: number): Promise<Post
 export interface DumpOptions {
   programs: PostgresPrograms;
   location: Location;
+  side: Side;
+  lockTimeoutMs: number;
   /** Does not exist yet. */
   directory: string;
   snapshotId?: string;
-  schemaOnly?: boolean;
   /** Tables whose rows are left out. */
   without?: readonly SourceTable[];
-  /** Whether the encoding is such that patterns can be given as UTF-8. */
+  /** Of the archive's texts; the database's own by default. */
   encoding?: string;
   signal: AbortSignal;
 }
 
 /**
  * Runs pg_dump into a directory archive, uncompressed.
- * @throws program-failed, program-missing
+ * @throws source-lost, timed-out, program-failed, program-missing; target-failed on the other side
  */
 export async function dumpArchive(options: DumpOptions): Promise<void> {
-  const { programs, location, directory, snapshotId, without = [], encoding = 'UTF8' } = options;
-  await runProgram(
+  const { programs, location, directory, snapshotId, encoding, without = [] } = options;
+  await runPostgresProgram(
     programs.path('pg_dump'),
     [
       '--format=directory',
       '--compress=0',
       '--no-sync',
       '--no-password',
-      `--lock-wait-timeout=${LOCK_TIMEOUT_MS}`,
+      `--lock-wait-timeout=${options.lockTimeoutMs}`,
       `--file=${directory}`,
+      ...(encoding === undefined ? [] : [`--encoding=${encoding}`]),
       ...(snapshotId === undefined ? [] : [`--snapshot=${snapshotId}`]),
-      ...(options.schemaOnly ? ['--schema-only'] : []),
-      ...without.map((table) => `--exclude-table-data=${tablePattern(table, encoding)}`),
+      ...without.map(({ pattern }) => `--exclude-table-data=${pattern}`),
       `--dbname=${databaseArgument(location)}`,
     ],
-    { environment: programEnvironment(location), signal: options.signal },
+    options,
   );
 }
 
@@ -55,26 +57,10 @@ export async function dumpArchive(options: DumpOptions): Promise<void> {
  * The tables, of those given, whose rows pg_dump can be told to leave out: the first ones, as many as the command line
  * and pg_dump's patience take. The rest are small, and pg_dump copies them.
  */
-export function excludable(tables: readonly SourceTable[], encoding: string): SourceTable[] {
+export function excludable(tables: readonly SourceTable[], limitCount: number = PATTERNS_LIMIT_COUNT): SourceTable[] {
   let bytes = 0;
-  return tables.slice(0, PATTERNS_LIMIT_COUNT).filter((table) => {
-    bytes += Buffer.byteLength(tablePattern(table, encoding)) + 64;
+  return tables.slice(0, limitCount).filter(({ pattern }) => {
+    bytes += Buffer.byteLength(pattern) + 64;
     return bytes <= PATTERNS_LIMIT_BYTES;
   });
-}
-
-/**
- * A pattern of pg_dump's that matches one table. Between double quotes everything stands for itself.
- *
- * The program's arguments are UTF-8 and pg_dump takes them in the database's encoding: where that is another one, a
- * character beyond ASCII is left to a wildcard.
- */
-export function tablePattern({ schema, name }: Pick<SourceTable, 'schema' | 'name'>, encoding: string): string {
-  return `${namePattern(schema, encoding)}.${namePattern(name, encoding)}`;
-}
-
-function namePattern(name: string, encoding: string): string {
-  const quoted = `"${name.replaceAll('"', '""')}"`;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is what ASCII is
-  return encoding === 'UTF8' ? quoted : quoted.replace(/[^\u0000-\u007f]+/g, '"*"');
 }

@@ -15,6 +15,8 @@ export interface PostgresSourceOptions {
   /** The connection URL, fetched when it is needed: a restore to another place does not need it. */
   url: () => Promise<string>;
   validate: Resolved<ValidateCheck>[];
+  /** How long a backup waits for another session's exclusive lock; a minute by default. */
+  lockTimeoutMs?: number;
   /** Holdfast's own version, for the manifest. */
   version: string;
 }

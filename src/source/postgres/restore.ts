@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { TreeNode } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { findPostgresPrograms, type PostgresPrograms } from '../../foundation/postgres-programs.ts';
-import { runProgram } from '../../foundation/process.ts';
 import type { Target } from '../../foundation/target.ts';
 import type { SnapshotReader } from '../../repository/index.ts';
 import type { RestoreContext, Restored } from '../index.ts';
@@ -13,8 +12,9 @@ import { makeArchiveDirectory, TOC_FILE } from './capture.ts';
 import { copyIn, rowsOfFile } from './copy-in.ts';
 import { type PostgresDetails, readManifest, type TableDetails } from './details.ts';
 import { quoteIdentifier } from './identifiers.ts';
-import { databaseArgument, type Location, labelOf, parseLocation, programEnvironment } from './location.ts';
+import { databaseArgument, type Location, labelOf, parseLocation } from './location.ts';
 import { applySettings, openTarget, type PreparedTarget, prepareTarget } from './prepare-target.ts';
+import { runPostgresProgram } from './run-program.ts';
 import { Session } from './session.ts';
 
 /** Loading is bound by the server: a third connection keeps it busy while one waits for the repository. */
@@ -112,7 +112,7 @@ async function pgRestore(
   const name = SECTION_NAMES[section]!;
   const list = join(context.scratchDirectory, `${name}.list`);
   await writeNew(list, entries.map(({ dumpId }) => `${dumpId};\n`).join(''));
-  await runProgram(
+  await runPostgresProgram(
     programs.path('pg_restore'),
     [
       '--exit-on-error',
@@ -124,7 +124,7 @@ async function pgRestore(
       `--dbname=${databaseArgument(location)}`,
       directory,
     ],
-    { environment: programEnvironment(location), signal: context.signal },
+    { location, side: 'target', signal: context.signal },
   );
 }
 

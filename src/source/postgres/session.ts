@@ -71,6 +71,16 @@ export class Session {
     });
   }
 
+  /** The rows of one single statement, as lists: columns may share a name, and no second statement can end a transaction. */
+  async values(doing: string, sql: string): Promise<(string | null)[][]> {
+    return this.run(doing, async () => {
+      const types = { getTypeParser: () => (value: unknown) => value };
+      // The name makes it a prepared statement, which is one and no more.
+      const result = await this.client.query({ name: 'values', text: sql, rowMode: 'array', types });
+      return result.rows as (string | null)[][];
+    });
+  }
+
   /** The one row of a query. */
   async one(doing: string, sql: string, values?: readonly (string | number | null)[]): Promise<Row> {
     const [row] = await this.query(doing, sql, values);

@@ -7,10 +7,6 @@ export interface SourceTable {
   oid: number;
   schema: string;
   name: string;
-  /** `p` permanent, `u` unlogged. */
-  persistence: string;
-  /** As the server estimates it, with what is stored out of line. */
-  sizeBytes: number;
   /** Schema and name, quoted for SQL. */
   qualified: string;
   /** `(id, name)`, quoted for SQL; empty for no columns. */
@@ -18,6 +14,8 @@ export interface SourceTable {
   columns: string[];
   /** What the archive says to load the rows, in the database's encoding. */
   copyStatement: Buffer;
+  /** What stands for this table, and no other relation, where pg_dump takes a pattern. */
+  pattern: string;
 }
 
 export interface ExportedSnapshot {
@@ -41,10 +39,13 @@ const UNDEFINED_SCHEMA = '3F000';
  * afterwards, which is all that pg_dump ever does.
  * @throws timed-out when a lock cannot be had; source-refused when a table may not be read
  */
-export async function exportSnapshot(session: Session): Promise<ExportedSnapshot> {
+export async function exportSnapshot(
+  session: Session,
+  lockTimeoutMs: number = LOCK_TIMEOUT_MS,
+): Promise<ExportedSnapshot> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await tryExport(session);
+      return await tryExport(session, lockTimeoutMs);
     } catch (error) {
       // A table was dropped between the list and its lock: the list is out of date.
       const state = isHoldfastError(error) ? error.context['sqlState'] : undefined;
@@ -54,10 +55,10 @@ export async function exportSnapshot(session: Session): Promise<ExportedSnapshot
   }
 }
 
-async function tryExport(session: Session): Promise<ExportedSnapshot> {
+async function tryExport(session: Session, lockTimeoutMs: number): Promise<ExportedSnapshot> {
   const before = await listTables(session);
   await session.query('begin a transaction', 'BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY');
-  await session.query('limit the wait for locks', `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+  await limitLockWaits(session, lockTimeoutMs);
   await lockTables(session, before);
   const { id } = await session.one('export the snapshot', 'SELECT pg_catalog.pg_export_snapshot() AS id');
   const tables = await listTables(session);
@@ -87,7 +88,6 @@ function lockTimedOut(error: HoldfastError, batch: readonly SourceTable[]): Hold
   return new HoldfastError('timed-out', `somebody holds an exclusive lock on ${names.join(', ')}${more}`, {
     hint: 'Wait until that has ended (see pg_locks), and run the backup again.',
     retryable: true,
-    context: { waitedMs: LOCK_TIMEOUT_MS },
     cause: error,
   });
 }
@@ -98,17 +98,47 @@ async function listTables(session: Session): Promise<SourceTable[]> {
     oid: Number(row['oid']),
     schema: row['schema'] ?? '',
     name: row['name'] ?? '',
-    persistence: row['persistence'] ?? 'p',
-    sizeBytes: Number(row['size_bytes']),
     qualified: row['qualified'] ?? '',
     columnList: row['column_list'] ?? '',
     columns: JSON.parse(row['column_names'] ?? '[]') as string[],
     copyStatement: Buffer.from(row['copy_statement'] ?? '', 'hex'),
+    pattern: row['pattern'] ?? '',
   }));
 }
 
+async function limitLockWaits(session: Session, lockTimeoutMs: number): Promise<void> {
+  await session.query('limit the wait for locks', `SET LOCAL lock_timeout = ${lockTimeoutMs}`);
+}
+
 /** Makes a session read what an exported snapshot reads. */
-export async function joinSnapshot(session: Session, id: string): Promise<void> {
+export async function joinSnapshot(
+  session: Session,
+  id: string,
+  lockTimeoutMs: number = LOCK_TIMEOUT_MS,
+): Promise<void> {
   await session.query('begin a transaction', 'BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY');
   await session.query('join the snapshot', `SET TRANSACTION SNAPSHOT '${id.replaceAll("'", "''")}'`);
+  await limitLockWaits(session, lockTimeoutMs);
+}
+
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/**
+ * Locks a table that the exporting session has locked, for a session that joined it, if that can be done at once.
+ *
+ * Somebody who waits for an exclusive lock waits for the exporting session, and whoever comes after him waits for him:
+ * to wait for such a table would be to wait for oneself, and the server does not see that.
+ */
+export async function lockAtOnce(session: Session, { qualified }: Pick<SourceTable, 'qualified'>): Promise<boolean> {
+  try {
+    await session.query(
+      `lock table ${qualified}`,
+      `SAVEPOINT before_lock; LOCK TABLE ONLY ${qualified} IN ACCESS SHARE MODE NOWAIT; RELEASE before_lock`,
+    );
+    return true;
+  } catch (error) {
+    if (!isHoldfastError(error) || error.context['sqlState'] !== LOCK_NOT_AVAILABLE) throw error;
+    await session.query('go back', 'ROLLBACK TO SAVEPOINT before_lock');
+    return false;
+  }
 }

@@ -19,7 +19,7 @@ import { type Location, parseLocation, programEnvironment } from './location.ts'
 import { archiveFiles, fileOf } from './restore.ts';
 import { RowDigest } from './row-digest.ts';
 import { Session } from './session.ts';
-import { exportSnapshot, joinSnapshot, type SourceTable } from './snapshot.ts';
+import { exportSnapshot, joinSnapshot, LOCK_TIMEOUT_MS, type SourceTable } from './snapshot.ts';
 
 type PlannedCheck = Resolved<ValidateCheck>;
 
@@ -64,9 +64,11 @@ async function dumpRest(
   await dumpArchive({
     programs,
     location,
+    side: 'target',
+    lockTimeoutMs: LOCK_TIMEOUT_MS,
     directory,
     snapshotId,
-    without: excludable(tables, encoding),
+    without: excludable(tables),
     encoding,
     signal,
   });
@@ -197,8 +199,7 @@ async function runQuery(
     await session.query('begin a transaction', 'BEGIN READ ONLY');
     await session.query('limit the time', `SET LOCAL statement_timeout = ${QUERY_TIMEOUT_MS}`);
     await session.query('fix how times are written', `SET LOCAL datestyle = 'ISO'; SET LOCAL timezone = 'UTC'`);
-    const rows = await session.query('run the query', check.sql);
-    const values = rows.flatMap((row) => Object.values(row));
+    const values = (await session.values('run the query', check.sql)).flat();
     if (values.length !== 1)
       return { result: 'failed', detail: `the query gave ${values.length} values, one was expected` };
     return check.kind === 'sql' ? judgeTruth(values[0]!) : judgeTime(values[0]!, timeMs, check.withinMs);

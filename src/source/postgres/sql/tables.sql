@@ -1,17 +1,20 @@
 -- The tables whose rows are captured: ordinary tables, partitions and children each on its own. Not those of extensions,
--- whose rows pg_dump picks, nor foreign and temporary ones. The columns are those that COPY takes: no generated ones.
+-- whose rows pg_dump picks, nor foreign and temporary ones, nor unlogged ones of a standby, which has no rows of them. The
+-- columns are those that COPY takes: no generated ones.
+-- The pattern is how pg_dump is told of the table. Between double quotes everything stands for itself. The program's
+-- arguments are UTF-8, but pg_dump takes them in another encoding where the database has another: so a character beyond
+-- ASCII is written as a regular expression of the server's has it, by its code.
 SELECT
   c.oid::text AS oid,
   n.nspname AS schema,
   c.relname AS name,
-  c.relpersistence AS persistence,
-  COALESCE(pg_catalog.pg_table_size(c.oid), 0)::text AS size_bytes,
   pg_catalog.format('%I.%I', n.nspname, c.relname) AS qualified,
   columns.list AS column_list,
   columns.names::text AS column_names,
   pg_catalog.encode(pg_catalog.convert_to(
     pg_catalog.format('COPY %I.%I %s FROM stdin;', n.nspname, c.relname, columns.list) || E'\n',
-    pg_catalog.getdatabaseencoding()), 'hex') AS copy_statement
+    pg_catalog.getdatabaseencoding()), 'hex') AS copy_statement,
+  patterns.pattern
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL (
@@ -21,8 +24,19 @@ CROSS JOIN LATERAL (
   FROM pg_catalog.pg_attribute AS a
   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 ) AS columns
+CROSS JOIN LATERAL (
+  SELECT pg_catalog.string_agg('"' || (
+    SELECT pg_catalog.string_agg(
+      CASE WHEN pg_catalog.get_byte(code.bytes, 0) < 128 THEN pg_catalog.replace(letter, '"', '""')
+           WHEN pg_catalog.getdatabaseencoding() = 'UTF8' THEN '"[\x' || pg_catalog.to_hex(pg_catalog.ascii(letter)) || ']"'
+           ELSE '"[\x' || pg_catalog.encode(code.bytes, 'hex') || ']"' END, '' ORDER BY letters.place)
+    FROM pg_catalog.unnest(pg_catalog.string_to_array(part, NULL)) WITH ORDINALITY AS letters (letter, place)
+    CROSS JOIN LATERAL (SELECT pg_catalog.convert_to(letter, pg_catalog.getdatabaseencoding()) AS bytes) AS code
+  ) || '"', '.' ORDER BY parts.place) AS pattern
+  FROM (VALUES (1, n.nspname::text), (2, c.relname::text)) AS parts (place, part)
+) AS patterns
 WHERE c.relkind = 'r'
-  AND c.relpersistence IN ('p', 'u')
+  AND (c.relpersistence = 'p' OR c.relpersistence = 'u' AND NOT pg_catalog.pg_is_in_recovery())
   AND n.nspname !~ '^pg_'
   AND n.nspname <> 'information_schema'
   AND NOT EXISTS (

@@ -1,0 +1,50 @@
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import { runProgram } from '../../foundation/process.ts';
+import type { Side } from './failures.ts';
+import { type Location, labelOf, programEnvironment } from './location.ts';
+
+const CONNECTION_LOST =
+  /server closed the connection|terminating connection|connection to server .* failed|no connection to the server|could not (send|receive) data|SSL SYSCALL error|starting up|shutting down|in recovery mode/;
+const LOCK_REFUSED = /due to lock timeout|could not obtain lock/;
+
+/**
+ * Runs one of PostgreSQL's own programs against a server.
+ * @throws source-lost, timed-out (a lock), program-failed; target-failed for whatever fails at a target; program-missing;
+ *   the reason of the signal
+ */
+export async function runPostgresProgram(
+  path: string,
+  programArguments: readonly string[],
+  { location, side, signal }: { location: Location; side: Side; signal: AbortSignal },
+): Promise<void> {
+  try {
+    await runProgram(path, programArguments, { environment: programEnvironment(location), signal });
+  } catch (error) {
+    throw isHoldfastError(error, 'program-failed') ? programFailure(error, location, side) : error;
+  }
+}
+
+/** A program's failure, said as what it means, with what the program gave as the reason. */
+function programFailure(error: HoldfastError, location: Location, side: Side): HoldfastError {
+  const said = String(error.context['said'] ?? '');
+  const context = { ...error.context, database: labelOf(location) };
+  if (CONNECTION_LOST.test(said)) {
+    return new HoldfastError(side === 'source' ? 'source-lost' : 'target-failed', `lost the server of ${labelOf(location)}`, {
+      ...{ hint: "See in the server's log why it ended the connection, and run this again.", retryable: true },
+      ...{ context, cause: error },
+    });
+  }
+  const message = `${error.message}: ${reasonIn(said)}`;
+  if (side === 'source' && LOCK_REFUSED.test(said)) {
+    const hint = 'Somebody holds an exclusive lock on a table, or waits for one: try again when that has ended.';
+    return new HoldfastError('timed-out', message, { hint, retryable: true, context, cause: error });
+  }
+  const hint = error.hint === undefined ? {} : { hint: error.hint };
+  return new HoldfastError(side === 'source' ? 'program-failed' : 'target-failed', message, { ...hint, context, cause: error });
+}
+
+/** The first error that a program reported: those that follow are its consequences. */
+function reasonIn(said: string): string {
+  const lines = said.split('\n').filter((line) => line !== '');
+  return (lines.find((line) => /\berror:/i.test(line)) ?? lines.at(-1) ?? 'it did not say why').replace(/^\w+: error: /, '');
+}
