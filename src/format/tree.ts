@@ -164,7 +164,8 @@ function decodeNode(record: Record<string, unknown>): TreeNode {
       `a tree holds an entry of the unknown type ${stringifyExactJson(type)}`,
     );
   }
-  const node: TreeNode = { name: decodedName, type: type as NodeType, content: decodeContent(content) };
+  // A mode that is left out is 0, as Go leaves out zeros: a file that nobody may read.
+  const node: TreeNode = { name: decodedName, type: type as NodeType, mode: 0, content: decodeContent(content) };
   if (typeof subtree === 'string' && ID_PATTERN.test(subtree)) node.subtree = subtree;
   else if (type === 'dir') {
     throw new HoldfastError(

@@ -36,11 +36,16 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a database that is not in U
   });
 
   it('tells definitions apart that differ in one letter beyond ASCII', async () => {
-    const url = await server.createDatabase('letters', `TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'`);
+    const url = await server.createDatabase(
+      'letters',
+      `TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'`,
+    );
     await server.query('letters', NAMES);
     const snapshot = await capture(url);
     await server.query('letters', `CREATE OR REPLACE FUNCTION f() RETURNS text LANGUAGE sql AS $$ SELECT 'è' $$`);
-    expect(failures(await validate(snapshot, url))).toEqual([expect.stringMatching(/^schema: FUNCTION public f\(\) differs/)]);
+    expect(failures(await validate(snapshot, url))).toEqual([
+      expect.stringMatching(/^schema: FUNCTION public f\(\) differs/),
+    ]);
   });
 
   it('is restored into a database in UTF-8 that is there', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { capture, failures, restore, validate } from '../support/postgres-source.ts';
 import { startTestServer, type TestServer } from '../support/postgres.ts';
+import { capture, failures, restore, validate } from '../support/postgres-source.ts';
 import { requires } from '../support/requirements.ts';
 
 /** More than pg_dump can be told to leave out. */

@@ -104,7 +104,11 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('the validation of a restore
     ['a sequence that moved', `SELECT nextval('orders_id_seq')`, /^schema: SEQUENCE SET public orders_id_seq differs/],
     ['a large object that was changed', `SELECT lo_put(4711, 3, 'X')`, /^large objects: 2 of 2, contents differ/],
     ['a large object that is gone', 'SELECT lo_unlink(4712)', /^schema: BLOB 4712 is missing/],
-    ['large objects that are all gone', 'SELECT lo_unlink(4711); SELECT lo_unlink(4712)', /^schema: BLOB 4711 is missing/],
+    [
+      'large objects that are all gone',
+      'SELECT lo_unlink(4711); SELECT lo_unlink(4712)',
+      /^schema: BLOB 4711 is missing/,
+    ],
     [
       'large objects that exchanged their contents',
       `SELECT lo_unlink(4711); SELECT lo_unlink(4712); SELECT lo_from_bytea(4712, 'contents'); SELECT lo_from_bytea(4711, 'more')`,

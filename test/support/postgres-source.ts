@@ -28,6 +28,7 @@ export interface WorkOptions {
   signal?: AbortSignal;
   progress?: Progress;
   scratchDirectory?: string;
+  lockTimeoutMs?: number;
 }
 
 export function scratch(): string {
@@ -43,8 +44,8 @@ function contextOf({ signal, progress, scratchDirectory }: WorkOptions) {
   };
 }
 
-function sourceOf(url: string, validate: PlannedChecks = []) {
-  return createPostgresSource({ name: 'db', url: async () => url, validate, version: '0.0.0' });
+function sourceOf(url: string, validate: PlannedChecks = [], more: Partial<PostgresSourceOptions> = {}) {
+  return createPostgresSource({ name: 'db', url: async () => url, validate, version: '0.0.0', ...more });
 }
 
 /** Captures a database into a repository of its own, as a backup does. */
@@ -52,7 +53,9 @@ export async function capture(url: string, options: WorkOptions = {}): Promise<C
   const repository = await testRepository();
   let captured: Capture | undefined;
   const { id } = await writeSnapshot(repository, async (writer) => {
-    captured = await sourceOf(url).capture(writer, { ...contextOf(options), previous: undefined });
+    const { lockTimeoutMs } = options;
+    const source = sourceOf(url, [], lockTimeoutMs === undefined ? {} : { lockTimeoutMs });
+    captured = await source.capture(writer, { ...contextOf(options), previous: undefined });
     const stream = await writer.openFile();
     await stream.write(Buffer.from(JSON.stringify(captured.manifest)));
     const { content, sizeBytes } = await stream.end();

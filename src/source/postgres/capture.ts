@@ -93,24 +93,29 @@ async function readMoment(options: CaptureOptions, writer: SnapshotWriter, conte
     const programs = await findDumpPrograms(facts.majorVersion);
     const clockOffsetMs = await measureClockOffset(main, context.clock);
     const exported = await exportSnapshot(main, options.lockTimeoutMs);
-    const timeMs = context.clock.nowMs();
+    const timeMs = Math.floor(exported.serverTimeMs - clockOffsetMs);
     context.progress.phase('copying tables', { bytes: facts.sizeBytes, items: exported.tables.length });
     const archiveDirectory = join(context.scratchDirectory, 'archive');
-    const copied = excludable(exported.tables);
-    const left = exported.tables.filter((table) => !copied.includes(table));
+    const excluded = new Set(excludable(exported.tables));
     const dump = dumpArchive({
       ...{ programs, location: options.location, side: 'source', directory: archiveDirectory, snapshotId: exported.id },
-      ...{ without: copied, lockTimeoutMs: options.lockTimeoutMs, signal },
+      ...{ without: [...excluded], lockTimeoutMs: options.lockTimeoutMs, signal },
     });
-    const queue = named(copied);
-    const copy = (): Promise<CapturedTable[]> =>
-      copyQueue(options.location, exported, queue, { facts, writer, context, signal });
-    const copies = Array.from({ length: Math.min(CONNECTIONS, writer.maxStreams - 1, queue.length) }, copy);
-    const works: Promise<unknown>[] = [dump, ...copies];
-    const results = await Promise.allSettled(works.map((work) => endOthersOnFailure(work, failed)));
-    for (const result of results) if (result.status === 'rejected') throw failed.signal.reason ?? result.reason;
-    const tables = (await Promise.all(copies)).flat();
-    return { facts, programs, clockOffsetMs, timeMs, tables, left, archiveDirectory };
+    const copies = copyTables(main, named([...excluded]), {
+      options,
+      exported,
+      facts,
+      writer,
+      context,
+      signal,
+      failed,
+    });
+    const works = [dump, copies].map((work: Promise<unknown>) => endOthersOnFailure(work, failed));
+    for (const result of await Promise.allSettled(works)) {
+      if (result.status === 'rejected') throw failed.signal.reason ?? result.reason;
+    }
+    const left = exported.tables.filter((table) => !excluded.has(table));
+    return { facts, programs, clockOffsetMs, timeMs, tables: await copies, left, archiveDirectory };
   } finally {
     await main.close();
   }
@@ -125,21 +130,37 @@ async function endOthersOnFailure<T>(work: Promise<T>, failed: AbortController):
   }
 }
 
+interface Copy {
+  options: CaptureOptions;
+  exported: ExportedSnapshot;
+  facts: ServerFacts;
+  writer: SnapshotWriter;
+  context: CaptureContext;
+  signal: AbortSignal;
+  failed: AbortController;
+}
+
+/** Copies tables over several connections, and over the main one those that somebody else waits to lock. */
+async function copyTables(main: Session, queue: NamedTable[], copy: Copy): Promise<CapturedTable[]> {
+  const { facts, writer, context, failed } = copy;
+  const passed: NamedTable[] = [];
+  const count = Math.min(CONNECTIONS, writer.maxStreams - 1, queue.length);
+  const copies = Array.from({ length: count }, () => endOthersOnFailure(copyQueue(queue, passed, copy), failed));
+  // All have ended before an error goes on: nothing writes into a snapshot that was given up.
+  await Promise.allSettled(copies);
+  const captured = (await Promise.all(copies)).flat();
+  return [...captured, ...(await captureTables(main, passed, undefined, facts.encoding, writer, context.progress))];
+}
+
 async function copyQueue(
-  location: Location,
-  exported: ExportedSnapshot,
   queue: NamedTable[],
-  {
-    facts,
-    writer,
-    context,
-    signal,
-  }: { facts: ServerFacts; writer: SnapshotWriter; context: CaptureContext; signal: AbortSignal },
+  passed: NamedTable[],
+  { options, exported, facts, writer, context, signal }: Copy,
 ): Promise<CapturedTable[]> {
-  const session = await Session.open(location, { side: 'source', signal });
+  const session = await Session.open(options.location, { side: 'source', signal });
   try {
-    await joinSnapshot(session, exported.id);
-    return await captureTables(session, queue, facts.encoding, writer, context.progress);
+    await joinSnapshot(session, exported.id, options.lockTimeoutMs);
+    return await captureTables(session, queue, passed, facts.encoding, writer, context.progress);
   } finally {
     await session.close();
   }

@@ -10,6 +10,8 @@ const REFUSED = /^(28|3D000|42501|53300|0A000)/;
 /** SQLSTATEs of a server that starts, stops, or has just crashed. */
 const NOT_SERVING = /^57P0[1-5]$/;
 const CONNECTION_LOST = /^08/;
+/** What pg says when it was asked for a password and has none. */
+const LACKS_PASSWORD = /password must be a (non-empty )?string/;
 const LOST_MESSAGE =
   /connection (terminated|ended|closed|error)|not queryable|server closed the connection|socket hang up/i;
 
@@ -29,6 +31,13 @@ export function connectFailure(error: unknown, location: Location, side: Side): 
         context,
         cause: error,
       },
+    );
+  }
+  if (LACKS_PASSWORD.test(messageOf(error))) {
+    return new HoldfastError(
+      side === 'source' ? 'source-refused' : 'target-failed',
+      `the server wants a password for ${where}, and the URL has none`,
+      { hint: 'Give the password in the URL, by a reference to a secret.', context, cause: error },
     );
   }
   if (isTlsProblem(error)) {

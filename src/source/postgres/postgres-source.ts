@@ -8,6 +8,7 @@ import type { Capture, CaptureContext, Check, RestoreContext, Restored, Source, 
 import { captureDatabase } from './capture.ts';
 import { parseLocation } from './location.ts';
 import { archiveFiles, restoreDatabase, writeFileOf } from './restore.ts';
+import { LOCK_TIMEOUT_MS } from './snapshot.ts';
 import { validateDatabase } from './validate.ts';
 
 export interface PostgresSourceOptions {
@@ -38,7 +39,8 @@ class PostgresSource implements Source {
 
   async capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture> {
     const location = parseLocation(await this.#options.url());
-    return captureDatabase({ source: this.name, version: this.#options.version, location }, writer, context);
+    const { version, lockTimeoutMs = LOCK_TIMEOUT_MS } = this.#options;
+    return captureDatabase({ source: this.name, version, location, lockTimeoutMs }, writer, context);
   }
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {

@@ -35,13 +35,15 @@ export async function restoreDatabase(
     atLeastMajor: Number.parseInt(details.pgDumpVersion, 10),
   });
   const { session, created, notes } = await openTarget(location, details, context.signal);
+  let loading = false;
   try {
     const prepared = await prepareTarget(session, details, target.sandbox);
     const files = await archiveFiles(reader);
+    loading = true;
     await load({ reader, context, details, location, programs, prepared, files });
     notes.push(...prepared.notes, ...(created ? await applySettings(session, details) : []));
   } catch (error) {
-    throw created && isHoldfastError(error) ? incomplete(error, location) : error;
+    throw isHoldfastError(error) && (created || loading) ? incomplete(error, location, created) : error;
   } finally {
     await session.close();
   }
@@ -213,10 +215,12 @@ async function writeNew(path: string, text: string): Promise<void> {
   }
 }
 
-function incomplete(error: HoldfastError, location: Location): HoldfastError {
-  const left = `The database ${labelOf(location)} was made and is incomplete: drop it before you try again.`;
+function incomplete(error: HoldfastError, location: Location, created: boolean): HoldfastError {
+  const state = created ? 'was made and is incomplete: drop it' : 'has a part of the restore: drop it, or empty it,';
+  const left = `The database ${labelOf(location)} ${state} before you try again.`;
   return new HoldfastError(error.code, error.message, {
     hint: error.hint === undefined ? left : `${error.hint} ${left}`,
+    retryable: error.retryable,
     context: error.context,
     cause: error,
   });

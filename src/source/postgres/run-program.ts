@@ -29,10 +29,14 @@ function programFailure(error: HoldfastError, location: Location, side: Side): H
   const said = String(error.context['said'] ?? '');
   const context = { ...error.context, database: labelOf(location) };
   if (CONNECTION_LOST.test(said)) {
-    return new HoldfastError(side === 'source' ? 'source-lost' : 'target-failed', `lost the server of ${labelOf(location)}`, {
-      ...{ hint: "See in the server's log why it ended the connection, and run this again.", retryable: true },
-      ...{ context, cause: error },
-    });
+    return new HoldfastError(
+      side === 'source' ? 'source-lost' : 'target-failed',
+      `lost the server of ${labelOf(location)}`,
+      {
+        ...{ hint: "See in the server's log why it ended the connection, and run this again.", retryable: true },
+        ...{ context, cause: error },
+      },
+    );
   }
   const message = `${error.message}: ${reasonIn(said)}`;
   if (side === 'source' && LOCK_REFUSED.test(said)) {
@@ -40,11 +44,18 @@ function programFailure(error: HoldfastError, location: Location, side: Side): H
     return new HoldfastError('timed-out', message, { hint, retryable: true, context, cause: error });
   }
   const hint = error.hint === undefined ? {} : { hint: error.hint };
-  return new HoldfastError(side === 'source' ? 'program-failed' : 'target-failed', message, { ...hint, context, cause: error });
+  return new HoldfastError(side === 'source' ? 'program-failed' : 'target-failed', message, {
+    ...hint,
+    context,
+    cause: error,
+  });
 }
 
 /** The first error that a program reported: those that follow are its consequences. */
 function reasonIn(said: string): string {
   const lines = said.split('\n').filter((line) => line !== '');
-  return (lines.find((line) => /\berror:/i.test(line)) ?? lines.at(-1) ?? 'it did not say why').replace(/^\w+: error: /, '');
+  return (lines.find((line) => /\berror:/i.test(line)) ?? lines.at(-1) ?? 'it did not say why').replace(
+    /^\w+: error: /,
+    '',
+  );
 }

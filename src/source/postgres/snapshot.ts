@@ -20,6 +20,8 @@ export interface SourceTable {
 
 export interface ExportedSnapshot {
   id: string;
+  /** The moment it is of, by the server's clock: milliseconds since 1970. */
+  serverTimeMs: number;
   /** Largest first, as the snapshot sees them; all of them are locked against changes of their structure. */
   tables: SourceTable[];
 }
@@ -56,18 +58,23 @@ export async function exportSnapshot(
 }
 
 async function tryExport(session: Session, lockTimeoutMs: number): Promise<ExportedSnapshot> {
-  const before = await listTables(session);
+  const before = await listTables(session, { bySize: false });
   await session.query('begin a transaction', 'BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY');
   await limitLockWaits(session, lockTimeoutMs);
   await lockTables(session, before);
-  const { id } = await session.one('export the snapshot', 'SELECT pg_catalog.pg_export_snapshot() AS id');
-  const tables = await listTables(session);
+  // The statement begins before its snapshot is taken: what was committed by then is in it.
+  const { id, ms } = await session.one(
+    'export the snapshot',
+    `SELECT pg_catalog.pg_export_snapshot() AS id,
+       (pg_catalog.date_part('epoch', pg_catalog.statement_timestamp()) * 1000)::text AS ms`,
+  );
+  const tables = await listTables(session, { bySize: true });
   const locked = new Set(before.map(({ oid, qualified }) => `${oid} ${qualified}`));
   await lockTables(
     session,
     tables.filter(({ oid, qualified }) => !locked.has(`${oid} ${qualified}`)),
   );
-  return { id: id ?? '', tables };
+  return { id: id ?? '', serverTimeMs: Number(ms), tables };
 }
 
 async function lockTables(session: Session, tables: readonly SourceTable[]): Promise<void> {
@@ -92,8 +99,8 @@ function lockTimedOut(error: HoldfastError, batch: readonly SourceTable[]): Hold
   });
 }
 
-async function listTables(session: Session): Promise<SourceTable[]> {
-  const rows = await session.query('list the tables', sqlFile('tables'));
+async function listTables(session: Session, { bySize }: { bySize: boolean }): Promise<SourceTable[]> {
+  const rows = await session.query('list the tables', sqlFile('tables'), [String(bySize)]);
   return rows.map((row) => ({
     oid: Number(row['oid']),
     schema: row['schema'] ?? '',

@@ -1,6 +1,7 @@
 -- The tables whose rows are captured: ordinary tables, partitions and children each on its own. Not those of extensions,
 -- whose rows pg_dump picks, nor foreign and temporary ones, nor unlogged ones of a standby, which has no rows of them. The
 -- columns are those that COPY takes: no generated ones.
+-- $1: whether by size, largest first. To ask for a table's size is to wait for whoever has it locked exclusively.
 -- The pattern is how pg_dump is told of the table. Between double quotes everything stands for itself. The program's
 -- arguments are UTF-8, but pg_dump takes them in another encoding where the database has another: so a character beyond
 -- ASCII is written as a regular expression of the server's has it, by its code.
@@ -43,4 +44,4 @@ WHERE c.relkind = 'r'
     SELECT FROM pg_catalog.pg_depend AS d
     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e'
   )
-ORDER BY pg_catalog.pg_table_size(c.oid) DESC NULLS LAST, c.oid
+ORDER BY CASE WHEN $1::pg_catalog.bool THEN pg_catalog.pg_table_size(c.oid) END DESC NULLS LAST, c.oid

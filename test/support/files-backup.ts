@@ -1,0 +1,66 @@
+/** Backups of directories into repositories, as the operation does it, without a plan. */
+
+import { systemClock } from '../../src/foundation/clock.ts';
+import { noProgress } from '../../src/foundation/progress.ts';
+import { loadIndex, lockRepository, type Repository, Reader, WriteSession, listSnapshots } from '../../src/repository/index.ts';
+import { createFilesSource, type FilesSourceOptions } from '../../src/source/files/files-source.ts';
+import type { Capture, Check, Restored, Source } from '../../src/source/index.ts';
+import { snapshotOf, withReader, writeFile } from './repository.ts';
+
+export function filesSource(paths: string[], options: Partial<FilesSourceOptions> = {}): Source {
+  return createFilesSource({ name: 'files', paths, exclude: [], validate: [], version: '0.0.0', ...options });
+}
+
+export interface FilesBackup extends Capture {
+  id: string;
+  bytesAdded: number;
+}
+
+/** Backs files up, with the newest snapshot as the previous one. */
+export async function backUpFiles(
+  repository: Repository,
+  paths: string[],
+  options: Partial<FilesSourceOptions> = {},
+): Promise<FilesBackup> {
+  const lock = await lockRepository(repository, { exclusive: false, clock: systemClock });
+  const indexed = await loadIndex(repository);
+  const newest = (await listSnapshots(repository)).at(-1);
+  const previous = newest && new Reader(indexed, newest);
+  const session = await WriteSession.begin(indexed, { lock, clock: systemClock });
+  try {
+    const signal = new AbortController().signal;
+    const context = { clock: systemClock, progress: noProgress, signal, scratchDirectory: '/nonexistent', previous };
+    const capture = await filesSource(paths, options).capture(session.writer, context);
+    const manifest = await writeFile(session.writer, 'manifest.json', Buffer.from(JSON.stringify(capture.manifest)));
+    const own = await session.writer.saveTree([manifest]);
+    const tree = await session.writer.saveTree([
+      ...capture.roots,
+      { name: '.holdfast', type: 'dir', mode: 2 ** 31 + 0o700, content: null, subtree: own },
+    ]);
+    const id = await session.commit(() => ({ ...snapshotOf(tree), paths: capture.paths }));
+    return { ...capture, id, bytesAdded: session.statistics.addedBytes };
+  } catch (error) {
+    await session.abort(error);
+    throw error;
+  } finally {
+    await previous?.close();
+    await lock.release();
+  }
+}
+
+const context = {
+  clock: systemClock,
+  progress: noProgress,
+  signal: new AbortController().signal,
+  scratchDirectory: '/nonexistent',
+};
+
+export function restoreFiles(repository: Repository, target: string, id?: string): Promise<Restored> {
+  return withReader(repository, (reader) => filesSource([]).restore(reader, { kind: 'directory', path: target }, context), id);
+}
+
+export function validateFiles(repository: Repository, target: string, options: Partial<FilesSourceOptions> = {}): Promise<Check[]> {
+  return withReader(repository, (reader) =>
+    filesSource([], options).validate(reader, { kind: 'directory', path: target }, { ...context, timeMs: 0 }),
+  );
+}

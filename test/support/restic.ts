@@ -1,0 +1,31 @@
+/** Stock restic, run on repositories of tests. */
+
+import { spawnSync } from 'node:child_process';
+import { PASSWORD } from './repository.ts';
+
+export interface ResticResult {
+  status: number;
+  output: string;
+  errorOutput: string;
+}
+
+/** Runs restic on a repository in a directory. @throws when it fails, unless `mayFail` */
+export function restic(
+  repository: string,
+  resticArguments: string[],
+  { mayFail = false, password = PASSWORD }: { mayFail?: boolean; password?: string } = {},
+): ResticResult {
+  const { status, stdout, stderr } = spawnSync('restic', ['--no-cache', '--repo', repository, ...resticArguments], {
+    encoding: 'utf8',
+    env: { ...process.env, RESTIC_PASSWORD: password },
+    maxBuffer: 64 << 20,
+  });
+  const result = { status: status ?? -1, output: stdout, errorOutput: stderr };
+  if (result.status !== 0 && !mayFail) throw new Error(`restic ${resticArguments.join(' ')}: ${stderr}${stdout}`);
+  return result;
+}
+
+/** Runs restic's own check, reading all data. @throws with what it says when it is not clean */
+export function resticCheck(repository: string): void {
+  restic(repository, ['check', '--read-data']);
+}
