@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemCode } from '../foundation/errors.ts';
+import { isProcessAlive } from '../foundation/process-alive.ts';
 
 const NAME = /^holdfast-scratch-(\d+)-/;
 
@@ -22,18 +23,9 @@ export async function withScratch<T>(work: (directory: string) => Promise<T>): P
 async function removeAbandoned(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const pid = NAME.exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid)) && (await isOwn(join(tmpdir(), name)))) {
+    if (pid !== undefined && !isProcessAlive(Number(pid)) && (await isOwn(join(tmpdir(), name)))) {
       await rm(join(tmpdir(), name), { recursive: true, force: true });
     }
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) !== 'ESRCH';
   }
 }
 

@@ -1,7 +1,8 @@
 import { hostname } from 'node:os';
 import { decodeLockFile, formatTimeMs, type LockFile, parseTimeMs } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
-import { HoldfastError, isHoldfastError, systemCode } from '../foundation/errors.ts';
+import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
+import { isProcessAlive } from '../foundation/process-alive.ts';
 import { settled } from '../foundation/promises.ts';
 import { currentUser } from '../foundation/user.ts';
 import { idOfKey, LOCKS_PREFIX } from './layout.ts';
@@ -100,16 +101,7 @@ function locked({ store }: Repository, key: string, lock: LockFile | 'damaged'):
 
 export function isStale(lock: LockFile, nowMs: number): boolean {
   if (nowMs - parseTimeMs(lock.time)! > STALE_AFTER_MS) return true;
-  return lock.hostname === hostname() && lock.pid > 0 && !isAlive(lock.pid);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) !== 'ESRCH';
-  }
+  return lock.hostname === hostname() && lock.pid > 0 && !isProcessAlive(lock.pid);
 }
 
 class RefreshedLock implements HeldLock {

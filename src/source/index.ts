@@ -1,1 +1,2 @@
+export { MANIFEST_DIRECTORY, MANIFEST_NAME, readManifest } from './manifest.ts';
 export type * from './source.ts';

@@ -29,6 +29,8 @@ export interface WorkOptions {
   progress?: Progress;
   scratchDirectory?: string;
   lockTimeoutMs?: number;
+  /** Makes the manifest's details others than they are. */
+  alter?: (details: Record<string, unknown>) => Record<string, unknown>;
 }
 
 export function scratch(): string {
@@ -57,7 +59,8 @@ export async function capture(url: string, options: WorkOptions = {}): Promise<C
     const source = sourceOf(url, [], lockTimeoutMs === undefined ? {} : { lockTimeoutMs });
     captured = await source.capture(writer, { ...contextOf(options), previous: undefined });
     const stream = await writer.openFile();
-    await stream.write(Buffer.from(JSON.stringify(captured.manifest)));
+    const details = options.alter?.(captured.manifest.details) ?? captured.manifest.details;
+    await stream.write(Buffer.from(JSON.stringify({ ...captured.manifest, details })));
     const { content, sizeBytes } = await stream.end();
     const file: TreeNode = { name: 'manifest.json', type: 'file', mode: 0o600, size: sizeBytes, content };
     const subtree = await writer.saveTree([file]);

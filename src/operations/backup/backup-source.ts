@@ -9,7 +9,7 @@ import {
   type StoredSnapshot,
   WriteSession,
 } from '../../repository/index.ts';
-import type { Capture, Problem } from '../../source/index.ts';
+import { type Capture, MANIFEST_DIRECTORY, MANIFEST_NAME, type Problem } from '../../source/index.ts';
 import { withScratch } from '../scratch.ts';
 import { HOLDFAST_TAG, PARTIAL_TAG, snapshotsOf, sourceTag } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
@@ -115,9 +115,9 @@ async function holdfastDirectory(writer: SnapshotWriter, { manifest, timeMs }: C
   await stream.write(Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`));
   const { content, sizeBytes } = await stream.end();
   const times = { mtime: formatTimeMs(timeMs), atime: formatTimeMs(timeMs), ctime: formatTimeMs(timeMs) };
-  const file: TreeNode = { name: 'manifest.json', type: 'file', mode: 0o600, ...times, size: sizeBytes, content };
+  const file: TreeNode = { name: MANIFEST_NAME, type: 'file', mode: 0o600, ...times, size: sizeBytes, content };
   const subtree = await writer.saveTree([file]);
-  return { name: '.holdfast', type: 'dir', mode: 2 ** 31 + 0o700, ...times, content: null, subtree };
+  return { name: MANIFEST_DIRECTORY, type: 'dir', mode: 2 ** 31 + 0o700, ...times, content: null, subtree };
 }
 
 function describe(

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { systemCode } from '../../foundation/errors.ts';
+import { isProcessAlive } from '../../foundation/process-alive.ts';
 import type { DemoServer } from '../workspace.ts';
 
 /** Looks, from outside, for processes that know of the server's directory and for the directory itself. */
@@ -8,7 +9,7 @@ export async function findLeftovers({
   socketDirectory,
 }: DemoServer): Promise<{ processes: number[]; sockets: string[] }> {
   const processes = processesNaming(socketDirectory);
-  if (isAlive(pid)) processes.push(pid);
+  if (isProcessAlive(pid)) processes.push(pid);
   return { processes: [...new Set(processes)], sockets: existsSync(socketDirectory) ? [socketDirectory] : [] };
 }
 
@@ -26,14 +27,5 @@ function commandLine(process: string): string {
     // It ended in between.
     if (['ENOENT', 'ESRCH'].includes(systemCode(error) ?? '')) return '';
     throw error;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) !== 'ESRCH';
   }
 }

@@ -9,13 +9,13 @@ import {
   Reader,
   type StoredSnapshot,
 } from '../../repository/index.ts';
-import type { Check, Manifest } from '../../source/index.ts';
+import { type Check, readManifest } from '../../source/index.ts';
 import { Reading } from '../reading.ts';
 import { chooseSnapshot } from '../restore/restore.ts';
 import { withScratch } from '../scratch.ts';
 import { snapshotsOf } from '../snapshots-of.ts';
 import type { Workspace } from '../workspace.ts';
-import { readManifest, sandboxNeed } from './need.ts';
+import { sandboxNeed } from './need.ts';
 
 /** Grows when a validator checks more than before: a proof says by which it was made. */
 export const VALIDATOR_VERSION = 1;
@@ -115,7 +115,7 @@ async function prove(
   };
   const sandbox = await workspace.environment.adapters.createSandbox({ clock, signal });
   try {
-    const manifest: Manifest = await readManifest(reader);
+    const manifest = await readManifest(reader);
     const source = await workspace.createSource(planned);
     const place = await sandbox.open(sandboxNeed(planned, manifest), progress);
     try {

@@ -47,7 +47,9 @@ describe('the order of writing', () => {
       const index = (await repository.getDocument(key)) as { packs: { id: string }[] };
       for (const { id } of index.packs) expect(durable).toContain(`data/${id.slice(0, 2)}/${id}`);
     };
-    await writeFiles(repository, FILES, { ...OPTIONS, clock: { nowMs: Date.now, monotonicMs } }).catch((error: unknown) => expect(error).toMatchObject({ code: 'lock-lost' }));
+    await writeFiles(repository, FILES, { ...OPTIONS, clock: { nowMs: Date.now, monotonicMs } }).catch(
+      (error: unknown) => expect(error).toMatchObject({ code: 'lock-lost' }),
+    );
     expect(store.puts.filter((key) => key.startsWith('index/')).length).toBeGreaterThan(1);
     expect(await errorsOf(repository)).toEqual([]);
   });

@@ -3,11 +3,8 @@ import { byteString, byteStringOfText, bytesOf, displayName, type TreeNode } fro
 import { HoldfastError, isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
-import type { Capture, CaptureContext, Problem } from '../index.ts';
+import { type Capture, type CaptureContext, MANIFEST_DIRECTORY, type Problem } from '../index.ts';
 import { nodeOf } from './node-of.ts';
-
-/** What Holdfast adds to a snapshot's root is no part of the files. */
-export const OWN_DIRECTORY = '.holdfast';
 
 /**
  * Something on its way: reading it is over, and its node comes when everything in it is stored. It is wrapped, since an
@@ -94,12 +91,12 @@ export class FileCapture {
 
   #names(path: string, selection: Selection): string[] {
     const names = selection.all ? this.#list(path) : [...selection.children.keys()].sort();
-    if (path !== '' || !names.includes(OWN_DIRECTORY)) return names;
+    if (path !== '' || !names.includes(MANIFEST_DIRECTORY)) return names;
     this.problems.push({
-      item: `/${OWN_DIRECTORY}`,
+      item: `/${MANIFEST_DIRECTORY}`,
       error: new HoldfastError('source-unsupported', "was not backed up: in a snapshot this place is the manifest's"),
     });
-    return names.filter((name) => name !== OWN_DIRECTORY);
+    return names.filter((name) => name !== MANIFEST_DIRECTORY);
   }
 
   /** Reads one entry; its node comes when everything in it is stored. */

@@ -3,17 +3,19 @@ import { HoldfastError } from '../../foundation/errors.ts';
 import { runProgram } from '../../foundation/process.ts';
 import type { Target } from '../../foundation/target.ts';
 import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
-import type {
-  Capture,
-  CaptureContext,
-  Check,
-  Manifest,
-  RestoreContext,
-  Restored,
-  Source,
-  ValidateContext,
+import {
+  type Capture,
+  type CaptureContext,
+  type Check,
+  MANIFEST_DIRECTORY,
+  type Manifest,
+  type RestoreContext,
+  type Restored,
+  readManifest,
+  type Source,
+  type ValidateContext,
 } from '../index.ts';
-import { FileCapture, OWN_DIRECTORY } from './capture.ts';
+import { FileCapture } from './capture.ts';
 import { estimateFiles } from './estimate.ts';
 import { pathMatcher } from './exclude.ts';
 import { DirectoryComparison } from './validate.ts';
@@ -78,7 +80,8 @@ class FilesSource implements Source {
   }
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
-    const include = (path: string): boolean => path !== `/${OWN_DIRECTORY}` && !path.startsWith(`/${OWN_DIRECTORY}/`);
+    const include = (path: string): boolean =>
+      path !== `/${MANIFEST_DIRECTORY}` && !path.startsWith(`/${MANIFEST_DIRECTORY}/`);
     const extracted = await reader.extract(directoryOf(target), { ...context, include });
     return {
       bytes: extracted.bytes,
@@ -90,15 +93,16 @@ class FilesSource implements Source {
 
   async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Check[]> {
     const directory = directoryOf(target);
-    const roots = (await reader.entries(reader.tree)).filter(({ name }) => name !== OWN_DIRECTORY);
+    const roots = (await reader.entries(reader.tree)).filter(({ name }) => name !== MANIFEST_DIRECTORY);
     const comparison = await new DirectoryComparison(reader, context.progress).compare(roots, directory);
-    const checks = [this.#manifestCheck(roots, await readManifestTrees(reader)), comparison];
+    const checks = [this.#manifestCheck(roots, (await readManifest(reader)).details['trees']), comparison];
     for (const { name, exec } of this.#options.validate)
       checks.push(await runCheck(name, exec, directory, context.signal));
     return checks;
   }
 
-  #manifestCheck(roots: TreeNode[], trees: Record<string, unknown>): Check {
+  #manifestCheck(roots: TreeNode[], listed: unknown): Check {
+    const trees = (listed ?? {}) as Record<string, unknown>;
     const differing = roots.filter(({ name, subtree }) => trees[name] !== subtree).map(({ name }) => name);
     return {
       name: 'manifest',
@@ -109,17 +113,6 @@ class FilesSource implements Source {
           : `the manifest has other trees for ${differing.join(', ')}`,
     };
   }
-}
-
-const MANIFEST_LIMIT_BYTES = 64 * 1024 * 1024;
-
-async function readManifestTrees(reader: SnapshotReader): Promise<Record<string, unknown>> {
-  const node = await reader.find(`/${OWN_DIRECTORY}/manifest.json`);
-  if (node === undefined) throw new HoldfastError('repository-damaged', 'the snapshot has no manifest');
-  const manifest = JSON.parse(
-    (await reader.readWhole(node, MANIFEST_LIMIT_BYTES)).toString('utf8'),
-  ) as Partial<Manifest>;
-  return (manifest.details?.['trees'] ?? {}) as Record<string, unknown>;
 }
 
 function directoryOf(target: Target): string {

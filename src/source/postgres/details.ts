@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { SnapshotReader } from '../../repository/index.ts';
+import { readManifest } from '../index.ts';
 import { ROW_DIGEST } from './row-digest.ts';
 
 /** What the snapshot's data is: stock pg_restore opens it. */
 export const ARCHIVE_FORMAT = 'pg-directory-archive';
-const MANIFEST_PATH = '/.holdfast/manifest.json';
-const MANIFEST_LIMIT_BYTES = 256 * 1024 * 1024;
 
 const count = z.number().int().nonnegative();
 
@@ -68,30 +67,13 @@ export interface PostgresManifest {
   clockOffsetMs: number;
 }
 
-const manifest = z.object({ type: z.literal('postgres'), clockOffsetMs: z.number().optional(), details });
-
 /** @throws repository-damaged when the snapshot has no manifest of a PostgreSQL database that can be read */
-export async function readManifest(reader: SnapshotReader): Promise<PostgresManifest> {
-  const node = await reader.find(MANIFEST_PATH);
-  if (node === undefined) throw unreadable(reader, 'it is not there');
-  const text = (await reader.readWhole(node, MANIFEST_LIMIT_BYTES)).toString('utf8');
-  const parsed = manifest.safeParse(parseJson(text));
-  if (!parsed.success) throw unreadable(reader, z.prettifyError(parsed.error));
-  return { details: parsed.data.details, clockOffsetMs: parsed.data.clockOffsetMs ?? 0 };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Shows as a manifest of the wrong shape, like any other.
-    return undefined;
-  }
-}
-
-function unreadable(reader: SnapshotReader, reason: string): HoldfastError {
-  return new HoldfastError('repository-damaged', 'the snapshot has no manifest of a PostgreSQL database', {
+export async function readDetails(reader: SnapshotReader): Promise<PostgresManifest> {
+  const manifest = await readManifest(reader);
+  const parsed = details.safeParse(manifest.details);
+  if (parsed.success) return { details: parsed.data, clockOffsetMs: manifest.clockOffsetMs ?? 0 };
+  throw new HoldfastError('repository-damaged', 'the snapshot has no manifest of a PostgreSQL database', {
     hint: 'Choose a snapshot of this source, or restore the archive under /data with pg_restore.',
-    context: { snapshot: reader.id.slice(0, 8), reason },
+    context: { snapshot: reader.id.slice(0, 8), reason: z.prettifyError(parsed.error) },
   });
 }

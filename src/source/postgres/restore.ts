@@ -10,7 +10,7 @@ import { readToc } from './archive/read-toc.ts';
 import { type ArchiveToc, SECTION, type TocEntry, textOf } from './archive/toc.ts';
 import { makeArchiveDirectory, TOC_FILE } from './capture.ts';
 import { copyIn, rowsOfFile } from './copy-in.ts';
-import { type PostgresDetails, readManifest, type TableDetails } from './details.ts';
+import { type PostgresDetails, readDetails, type TableDetails } from './details.ts';
 import { quoteIdentifier } from './identifiers.ts';
 import { databaseArgument, type Location, labelOf, parseLocation } from './location.ts';
 import { applySettings, openTarget, type PreparedTarget, prepareTarget } from './prepare-target.ts';
@@ -28,7 +28,7 @@ export async function restoreDatabase(
   target: Extract<Target, { kind: 'database' }>,
   context: RestoreContext,
 ): Promise<Restored> {
-  const { details } = await readManifest(reader);
+  const { details } = await readDetails(reader);
   const location = parseLocation(target.url);
   const programs = await findPostgresPrograms({
     programs: ['pg_restore'],

@@ -12,7 +12,7 @@ import { TOC_FILE } from './capture.ts';
 import { copyOutStatement, countedOf } from './capture-tables.ts';
 import { compareSchemas } from './compare-schema.ts';
 import { copyOut } from './copy-out.ts';
-import { type PostgresDetails, readManifest, type TableDetails } from './details.ts';
+import { type PostgresDetails, readDetails, type TableDetails } from './details.ts';
 import { dumpArchive, excludable, findDumpPrograms } from './dump.ts';
 import { digestLargeObjects } from './large-objects.ts';
 import { type Location, parseLocation, programEnvironment } from './location.ts';
@@ -34,7 +34,7 @@ export async function validateDatabase(
   planned: readonly PlannedCheck[],
   context: ValidateContext,
 ): Promise<Check[]> {
-  const { details, clockOffsetMs } = await readManifest(reader);
+  const { details, clockOffsetMs } = await readDetails(reader);
   const location = parseLocation(target.url);
   const main = await Session.open(location, { side: 'target', signal: context.signal });
   try {

@@ -3,33 +3,29 @@ SELECT
   pg_catalog.current_setting('server_version_num') AS version_number,
   r.rolsuper::text AS is_superuser,
   (r.rolsuper OR r.rolcreaterole)::text AS may_create_roles,
-  (SELECT COALESCE(pg_catalog.json_agg(o.name), '[]') FROM (
-     SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name
-     FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
-       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-                       AND d.objid = c.oid AND d.deptype = 'e')
-     UNION ALL
-     SELECT pg_catalog.format('%I.%I()', n.nspname, p.proname)
-     FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
-     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-                       AND d.objid = p.oid AND d.deptype = 'e')
-     UNION ALL
-     SELECT pg_catalog.format('%I.%I', n.nspname, t.typname)
-     FROM pg_catalog.pg_type AS t JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
-     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND t.typtype IN ('e', 'd', 'r')
-       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
-                       AND d.objid = t.oid AND d.deptype = 'e')
-     UNION ALL
-     SELECT pg_catalog.quote_ident(n.nspname)
-     FROM pg_catalog.pg_namespace AS n
-     WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')
-       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
-                       AND d.objid = n.oid AND d.deptype = 'e')
-     UNION ALL
-     SELECT 'large object ' || m.oid FROM pg_catalog.pg_largeobject_metadata AS m
-   ) AS o)::text AS objects,
+  -- What initdb made has a lower number; what belongs to an extension or to another object comes and goes with it.
+  (SELECT COALESCE(pg_catalog.json_agg(pg_catalog.pg_describe_object(o.catalogue, o.oid, 0)), '[]') FROM (
+     SELECT 'pg_catalog.pg_class'::pg_catalog.regclass AS catalogue, oid FROM pg_catalog.pg_class
+     WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND relpersistence <> 't'
+     UNION ALL SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, oid FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_'
+     UNION ALL SELECT 'pg_catalog.pg_largeobject'::pg_catalog.regclass, oid FROM pg_catalog.pg_largeobject_metadata
+     UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, oid FROM pg_catalog.pg_type
+     UNION ALL SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, oid FROM pg_catalog.pg_proc
+     UNION ALL SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, oid FROM pg_catalog.pg_operator
+     UNION ALL SELECT 'pg_catalog.pg_opfamily'::pg_catalog.regclass, oid FROM pg_catalog.pg_opfamily
+     UNION ALL SELECT 'pg_catalog.pg_collation'::pg_catalog.regclass, oid FROM pg_catalog.pg_collation
+     UNION ALL SELECT 'pg_catalog.pg_conversion'::pg_catalog.regclass, oid FROM pg_catalog.pg_conversion
+     UNION ALL SELECT 'pg_catalog.pg_cast'::pg_catalog.regclass, oid FROM pg_catalog.pg_cast
+     UNION ALL SELECT 'pg_catalog.pg_ts_config'::pg_catalog.regclass, oid FROM pg_catalog.pg_ts_config
+     UNION ALL SELECT 'pg_catalog.pg_ts_dict'::pg_catalog.regclass, oid FROM pg_catalog.pg_ts_dict
+     UNION ALL SELECT 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass, oid FROM pg_catalog.pg_foreign_data_wrapper
+     UNION ALL SELECT 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, oid FROM pg_catalog.pg_foreign_server
+     UNION ALL SELECT 'pg_catalog.pg_event_trigger'::pg_catalog.regclass, oid FROM pg_catalog.pg_event_trigger
+     UNION ALL SELECT 'pg_catalog.pg_publication'::pg_catalog.regclass, oid FROM pg_catalog.pg_publication
+   ) AS o
+   WHERE (o.oid >= 16384 OR o.catalogue = 'pg_catalog.pg_largeobject'::pg_catalog.regclass) AND NOT EXISTS (
+     SELECT FROM pg_catalog.pg_depend AS d WHERE d.classid = o.catalogue AND d.objid = o.oid AND d.deptype IN ('e', 'i')
+   ))::text AS objects,
   (SELECT COALESCE(pg_catalog.json_agg(w.name), '[]') FROM pg_catalog.json_array_elements_text($1::pg_catalog.json) AS w (name)
    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions AS e WHERE e.name = w.name))::text AS missing_extensions,
   (SELECT COALESCE(pg_catalog.json_agg(w.name), '[]') FROM pg_catalog.json_array_elements_text($2::pg_catalog.json) AS w (name)

@@ -1,0 +1,43 @@
+import { HoldfastError, messageOf } from '../foundation/errors.ts';
+import type { SnapshotReader } from '../repository/index.ts';
+import type { Manifest } from './source.ts';
+
+/** Where a snapshot says what it holds: in its root directory, beside what was captured. */
+export const MANIFEST_DIRECTORY = '.holdfast';
+export const MANIFEST_NAME = 'manifest.json';
+const LIMIT_BYTES = 256 * 1024 * 1024;
+
+/**
+ * What a snapshot says of itself. Only the version is checked: `details` is for the source to read.
+ * @throws repository-damaged when there is none that can be read; repository-unsupported when a newer Holdfast wrote it
+ */
+export async function readManifest(reader: SnapshotReader): Promise<Manifest> {
+  const node = await reader.find(`/${MANIFEST_DIRECTORY}/${MANIFEST_NAME}`);
+  if (node === undefined) {
+    throw new HoldfastError('repository-damaged', `snapshot ${reader.id.slice(0, 8)} has no manifest`, {
+      hint: 'Holdfast did not write it; it can be restored with `holdfast restore --snapshot`, but not validated.',
+    });
+  }
+  const manifest = parse((await reader.readWhole(node, LIMIT_BYTES)).toString('utf8'), reader);
+  if (manifest.version === 1) return manifest;
+  throw new HoldfastError(
+    'repository-unsupported',
+    `snapshot ${reader.id.slice(0, 8)} has a manifest of the unknown version ${String(manifest.version)}`,
+    { hint: 'Use the version of Holdfast that wrote it, or a newer one.' },
+  );
+}
+
+function parse(text: string, reader: SnapshotReader): Manifest {
+  try {
+    const manifest = JSON.parse(text) as Manifest | null;
+    if (manifest !== null && typeof manifest === 'object' && typeof manifest.details === 'object') return manifest;
+  } catch (cause) {
+    throw unreadable(reader, messageOf(cause), cause);
+  }
+  throw unreadable(reader, 'it has no details');
+}
+
+function unreadable(reader: SnapshotReader, reason: string, cause?: unknown): HoldfastError {
+  const message = `the manifest of snapshot ${reader.id.slice(0, 8)} cannot be read: ${reason}`;
+  return new HoldfastError('repository-damaged', message, { cause });
+}

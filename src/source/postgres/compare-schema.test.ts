@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import type { ArchiveToc, TocEntry } from './archive/toc.ts';
+import { compareSchemas } from './compare-schema.ts';
+
+const text = (value: string) => Buffer.from(value);
+
+function entry(description: string, tag: string, definition: string, more: Partial<TocEntry> = {}): TocEntry {
+  return {
+    ...{ dumpId: 1, hadDumper: 0, tableOid: null, oid: null, section: 2, dropStatement: null, copyStatement: null },
+    ...{ tablespace: null, tableAccessMethod: null, relationKind: 0, withOids: null, dependencies: [], fileName: null },
+    ...{ tag: text(tag), description: text(description), definition: text(definition) },
+    ...{ namespace: text('public'), owner: text('me') },
+    ...more,
+  };
+}
+
+function toc(...entries: TocEntry[]): ArchiveToc {
+  const version = { major: 1, minor: 14, revision: 0 };
+  const names = { databaseName: null, serverVersion: null, dumpVersion: null };
+  return { version, offsetBytes: 8, compression: 0, createdAt: [], ...names, entries };
+}
+
+const a = entry('TABLE', 'a', 'CREATE TABLE a');
+const b = entry('TABLE', 'b', 'CREATE TABLE b');
+
+describe('the comparison of two schemas', () => {
+  it('takes the same definitions in another order for equal', () => {
+    expect(compareSchemas(toc(a, b), toc(b, a))).toEqual({
+      name: 'schema',
+      result: 'passed',
+      detail: '2 definitions, all equal',
+    });
+  });
+
+  it.each([
+    ['is missing', toc(a), 'TABLE public b is missing'],
+    ['is too many', toc(a, b, entry('INDEX', 'i', 'x')), 'INDEX public i was not in the snapshot'],
+    ['differs', toc(a, entry('TABLE', 'b', 'CREATE TABLE b ()')), 'TABLE public b differs'],
+    ['has another owner', toc(a, { ...b, owner: text('you') }), 'TABLE public b differs'],
+    ['has another access method', toc(a, { ...b, tableAccessMethod: text('columnar') }), 'TABLE public b differs'],
+    ['is there twice', toc(a, b, b), 'TABLE public b is missing; TABLE public b (1) was not'],
+  ])('finds a definition that %s', (_, found, detail) => {
+    const check = compareSchemas(toc(a, b), found);
+    expect(check.result).toBe('failed');
+    expect(check.detail).toContain(detail);
+  });
+
+  it('tells overloads apart that share a name', () => {
+    const one = entry('FUNCTION', 'f', 'first');
+    const two = entry('FUNCTION', 'f', 'second');
+    expect(compareSchemas(toc(one, two), toc(two, one)).result).toBe('passed');
+    expect(compareSchemas(toc(one, two), toc(one, one)).result).toBe('failed');
+  });
+
+  it('takes no notice of rows, nor of what belongs to the server', () => {
+    const noise = ['TABLE DATA', 'BLOBS', 'ENCODING', 'STDSTRINGS', 'SEARCHPATH', 'DATABASE'].map((kind) =>
+      entry(kind, 'x', kind),
+    );
+    expect(compareSchemas(toc(a, ...noise), toc(a)).result).toBe('passed');
+  });
+
+  it('names a few differences and counts the others', () => {
+    const many = Array.from({ length: 9 }, (_, n) => entry('TABLE', `t${n}`, 'x'));
+    expect(compareSchemas(toc(...many), toc()).detail).toMatch(/t4 is missing, and 4 more$/);
+  });
+
+  it('tells letters apart that are no UTF-8', () => {
+    const latin = (letter: number) => entry('FUNCTION', 'f', '', { definition: Buffer.of(letter) });
+    expect(compareSchemas(toc(latin(0xe9)), toc(latin(0xe8))).result).toBe('failed');
+  });
+});
