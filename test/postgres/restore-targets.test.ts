@@ -89,7 +89,7 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a restore', () => {
       ['a domain', 'CREATE DOMAIN d AS int', 'public.d'],
       ['a range type', 'CREATE TYPE r AS RANGE (subtype = int)', 'public.r'],
       ['a composite type', 'CREATE TYPE c AS (i int)', 'public.c'],
-      ['a schema', 'CREATE SCHEMA "my schema"', '"my schema"'],
+      ['a schema', 'CREATE SCHEMA "my schema"', 'schema my schema'],
       ['a large object', 'SELECT lo_create(77)', 'large object 77'],
       ['an operator', 'CREATE OPERATOR public.%% (LEFTARG = int, RIGHTARG = int, FUNCTION = int4mi)', 'operator'],
       ['a collation', `CREATE COLLATION mine (locale = 'C')`, 'public.mine'],

@@ -13,7 +13,10 @@ export interface Location {
   parameters: ReadonlyMap<string, string>;
 }
 
-const URL_FORM = /^postgres(?:ql)?:\/\/(?:([^@/?#]*)@)?(\[[^\]]*\]|[^:/?#]*)(?::(\d+))?(?:\/([^?#]*))?(?:\?([^#]*))?$/i;
+// A second @ is none: what stands before it would be a part of the password, and is not to be shown as the host.
+const URL_FORM =
+  /^postgres(?:ql)?:\/\/(?:([^@/?#]*)@)?(\[[^\]@]*\]|[^:/?#@]*)(?::(\d+))?(?:\/([^?#@]*))?(?:\?([^#]*))?$/i;
+const HIGHEST_PORT = 65_535;
 const DEFAULT_PORT = 5432;
 const DEFAULT_SOCKET_DIRECTORY = '/var/run/postgresql';
 
@@ -34,9 +37,11 @@ export function parseLocation(url: string): Location {
   };
   const host = taken('host', decode(authority.replace(/^\[(.*)\]$/, '$1'))) ?? DEFAULT_SOCKET_DIRECTORY;
   const user = taken('user', decode(colon === -1 ? login : login.slice(0, colon))) ?? currentUser();
+  const number = Number(taken('port', port) ?? DEFAULT_PORT);
+  if (host.includes(',') || !Number.isInteger(number) || number < 1 || number > HIGHEST_PORT) throw notUrl();
   return {
     host: parameters.get('hostaddr') ?? host,
-    port: Number(taken('port', port) ?? DEFAULT_PORT),
+    port: number,
     user,
     password: taken('password', colon === -1 ? undefined : decode(login.slice(colon + 1))),
     database: taken('dbname', decode(path)) ?? user,
@@ -125,6 +130,6 @@ function currentUser(): string {
 
 function notUrl(): HoldfastError {
   return new HoldfastError('plan-invalid', 'the URL of the database is not one', {
-    hint: 'It should look like postgres://user@host:5432/database; a password with special characters is percent-encoded.',
+    hint: 'It should look like postgres://user@host:5432/database; one host, and special characters of the password percent-encoded.',
   });
 }

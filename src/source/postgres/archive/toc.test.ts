@@ -76,7 +76,11 @@ const example: ArchiveToc = fc.sample(toc, { numRuns: 40, seed: 3 }).find(({ ent
 
 describe('the table of contents of an archive', () => {
   it('reads what it writes', () => {
-    fc.assert(fc.property(toc, (any) => expect(readToc(writeToc(any))).toEqual(any)));
+    fc.assert(
+      fc.property(toc, (any) => {
+        expect(readToc(writeToc(any))).toEqual(any);
+      }),
+    );
   });
 
   it('refuses a file that ends too early, wherever that is, and one that goes on', () => {

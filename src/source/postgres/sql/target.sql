@@ -25,6 +25,8 @@ SELECT
    ) AS o
    WHERE (o.oid >= 16384 OR o.catalogue = 'pg_catalog.pg_largeobject'::pg_catalog.regclass) AND NOT EXISTS (
      SELECT FROM pg_catalog.pg_depend AS d WHERE d.classid = o.catalogue AND d.objid = o.oid AND d.deptype IN ('e', 'i')
+       -- The key of a partitioned table belongs to the table itself.
+       AND (d.refclassid, d.refobjid) <> (d.classid, d.objid)
    ))::text AS objects,
   (SELECT COALESCE(pg_catalog.json_agg(w.name), '[]') FROM pg_catalog.json_array_elements_text($1::pg_catalog.json) AS w (name)
    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions AS e WHERE e.name = w.name))::text AS missing_extensions,
