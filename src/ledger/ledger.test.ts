@@ -1,155 +1,217 @@
 import { describe, expect, it } from 'vitest';
-import { newSealingKey, seal, unseal } from '../format/index.ts';
+import { seal, unseal } from '../format/index.ts';
+import { newSealingKey } from '../format/key-file.ts';
+import { systemClock } from '../foundation/clock.ts';
 import { HoldfastError } from '../foundation/errors.ts';
-import type { LedgerEvent } from './events.ts';
-import { Ledger, type LedgerStorage } from './ledger.ts';
+import { Ledger, type LedgerEvent, type LedgerStorage } from './index.ts';
 
 const key = newSealingKey();
 
-/** A storage in memory, whose objects a test may tamper with. */
-function memoryStorage(): LedgerStorage & { objects: Map<string, Uint8Array> } {
-  const objects = new Map<string, Uint8Array>();
-  return {
-    objects,
-    seal: (plain) => seal(key, plain),
-    unseal: (sealed) => unseal(key, sealed),
-    async putNew(name, sealed) {
-      if (objects.has(name)) throw new HoldfastError('object-exists', `${name} is there`);
-      objects.set(name, sealed);
-    },
-    async get(name) {
-      const sealed = objects.get(name);
-      if (sealed === undefined) throw new HoldfastError('object-missing', `${name} is not there`);
-      return sealed;
-    },
-    async *list() {
-      let modifiedMs = 0;
-      for (const name of objects.keys()) yield { key: name, modifiedMs: modifiedMs++ };
-    },
-  };
+/** Where events lie in these tests: they may be looked at, and tampered with as one who has the password can. */
+class Shelf implements LedgerStorage {
+  readonly objects = new Map<string, Uint8Array>();
+  fault: 'before' | 'after' | undefined;
+  onList: (() => Promise<void>) | undefined;
+
+  seal(plain: Uint8Array): Uint8Array {
+    return seal(key, plain);
+  }
+
+  unseal(sealed: Uint8Array): Uint8Array {
+    return unseal(key, sealed);
+  }
+
+  async putNew(name: string, sealed: Uint8Array): Promise<void> {
+    const { fault } = this;
+    this.fault = undefined;
+    if (fault === 'before') throw new HoldfastError('store-unreachable', 'made to fail');
+    if (this.objects.has(name)) throw new HoldfastError('object-exists', 'it is there');
+    this.objects.set(name, sealed);
+    if (fault === 'after') throw new HoldfastError('store-unreachable', 'made to fail');
+  }
+
+  async get(name: string): Promise<Uint8Array> {
+    return this.objects.get(name)!;
+  }
+
+  async *list(): AsyncIterable<{ key: string; modifiedMs: number }> {
+    const names = [...this.objects.keys()];
+    const half = Math.floor(names.length / 2);
+    for (const [index, name] of names.entries()) {
+      if (index === half) await this.onList?.();
+      yield { key: name, modifiedMs: index };
+    }
+  }
+
+  open(name: string): LedgerEvent {
+    return JSON.parse(Buffer.from(this.unseal(this.objects.get(name)!)).toString()) as LedgerEvent;
+  }
+
+  edit(name: string, change: Record<string, unknown>): void {
+    this.objects.set(name, this.seal(Buffer.from(JSON.stringify({ ...this.open(name), ...change }))));
+  }
+
+  get names(): string[] {
+    return [...this.objects.keys()];
+  }
 }
 
-let nowMs = Date.parse('2026-01-01T00:00:00Z');
-const clock = { nowMs: () => (nowMs += 1000), monotonicMs: () => 0 };
-const created = (repository: string) => ({ repository, store: '/somewhere' });
-
-async function threeEvents(): Promise<ReturnType<typeof memoryStorage>> {
-  const storage = memoryStorage();
-  const ledger = new Ledger(storage, clock);
-  for (const name of ['a', 'b', 'c']) await ledger.append('repository.created', created(name));
-  return storage;
+function note(ledger: Ledger, source: string): Promise<void> {
+  return ledger.append('backup.failed', { source, code: 'internal', message: 'it failed', durationMs: 1 });
 }
 
-function edit(storage: ReturnType<typeof memoryStorage>, name: string, change: (event: LedgerEvent) => unknown): void {
-  const event = JSON.parse(Buffer.from(unseal(key, storage.objects.get(name)!)).toString()) as LedgerEvent;
-  storage.objects.set(name, seal(key, Buffer.from(JSON.stringify(change(event)))));
+function sourcesOf(events: LedgerEvent[]): string[] {
+  return events.map((event) => (event.kind === 'backup.failed' ? event.body.source : event.kind));
 }
 
-const names = (storage: ReturnType<typeof memoryStorage>): string[] => [...storage.objects.keys()];
-const reading = (storage: LedgerStorage): Promise<LedgerEvent[]> => new Ledger(storage, clock).read();
+async function filled(...sources: string[]): Promise<{ shelf: Shelf; ledger: Ledger }> {
+  const shelf = new Shelf();
+  const ledger = new Ledger(shelf, systemClock);
+  for (const source of sources) await note(ledger, source);
+  return { shelf, ledger };
+}
+
+const damaged = { code: 'repository-damaged' };
 
 describe('the ledger', () => {
-  it('gives back what was appended, in order, each event naming the one before it', async () => {
-    const events = await reading(await threeEvents());
-    expect(
-      events.map(({ kind, body, sequence }) => [kind, (body as { repository: string }).repository, sequence]),
-    ).toEqual([
-      ['repository.created', 'a', 0],
-      ['repository.created', 'b', 1],
-      ['repository.created', 'c', 2],
-    ]);
-    expect(events[0]?.previous).toBeNull();
-    expect(events[1]?.previous).toMatch(/^[0-9a-f]{64}$/);
-    expect(new Set(events.map(({ writer }) => writer)).size).toBe(1);
+  it('gives back what was recorded, oldest first', async () => {
+    const { ledger, shelf } = await filled('a', 'b', 'c');
+    const events = await new Ledger(shelf, systemClock).read();
+    expect(sourcesOf(events)).toEqual(['a', 'b', 'c']);
+    expect(events[0]).toMatchObject({ version: 1, sequence: 0, previous: null, kind: 'backup.failed' });
+    expect(events[0]!.actor).toMatch(/.@./);
+    expect(await ledger.read()).toEqual(events);
   });
 
-  it('keeps the order of events that are appended at once', async () => {
-    const storage = memoryStorage();
-    const ledger = new Ledger(storage, clock);
-    await Promise.all(['a', 'b', 'c', 'd'].map((name) => ledger.append('repository.created', created(name))));
-    const events = await reading(storage);
-    expect(events.map(({ sequence }) => sequence)).toEqual([0, 1, 2, 3]);
+  it('keeps the order in which things happened when the clock is set back', async () => {
+    const shelf = new Shelf();
+    let nowMs = 1_700_000_000_000;
+    const clock = { nowMs: () => nowMs, monotonicMs: () => 0 };
+    const ledger = new Ledger(shelf, clock);
+    await note(ledger, 'a');
+    await note(ledger, 'b');
+    nowMs -= 3_600_000;
+    await note(ledger, 'c');
+    await note(new Ledger(shelf, clock), 'd');
+    expect(sourcesOf(await ledger.read())).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  it('goes on after an event that could not be stored', async () => {
-    const storage = memoryStorage();
-    const failing = { ...storage, failures: 1 };
-    failing.putNew = async (name, sealed) => {
-      if (failing.failures-- > 0) throw new HoldfastError('disk-full', 'no space is left');
-      await storage.putNew(name, sealed);
+  it('is empty at first', async () => {
+    expect(await new Ledger(new Shelf(), systemClock).read()).toEqual([]);
+  });
+
+  it('keeps the order of events that are recorded at the same time', async () => {
+    const { shelf, ledger } = await filled();
+    await Promise.all(Array.from({ length: 20 }, (_, index) => note(ledger, `${index}`)));
+    expect(sourcesOf(await ledger.read())).toEqual(Array.from({ length: 20 }, (_, index) => `${index}`));
+    expect(shelf.names.every((name) => /^[0-9a-f]{32}\/[0-9]{10}$/.test(name))).toBe(true);
+  });
+
+  it('holds nothing that can be read without the key', async () => {
+    const { shelf } = await filled('a secret name');
+    for (const bytes of shelf.objects.values()) expect(Buffer.from(bytes).includes('secret')).toBe(false);
+  });
+
+  it('names the newest events of others with a chain that begins', async () => {
+    const { shelf } = await filled('a', 'b');
+    const other = new Ledger(shelf, systemClock);
+    await note(other, 'c');
+    const [writer] = shelf.names[0]!.split('/');
+    expect(Object.keys(shelf.open(shelf.names[2]!).heads)).toEqual([writer]);
+    expect(sourcesOf(await other.read())).toEqual(['a', 'b', 'c']);
+  });
+
+  it('finds an event that was edited', async () => {
+    const { shelf, ledger } = await filled('a', 'b', 'c');
+    shelf.edit(shelf.names[1]!, { body: { source: 'forged' } });
+    await expect(ledger.read()).rejects.toMatchObject(damaged);
+  });
+
+  it('finds the last event edited or removed, once another writer has named it', async () => {
+    for (const tamper of [
+      (shelf: Shelf, name: string) => shelf.edit(name, { body: { source: 'forged' } }),
+      (shelf: Shelf, name: string) => void shelf.objects.delete(name),
+    ]) {
+      const { shelf, ledger } = await filled('a', 'b');
+      await note(new Ledger(shelf, systemClock), 'c');
+      tamper(shelf, shelf.names[1]!);
+      await expect(ledger.read()).rejects.toThrow(/lacks events of writer/);
+    }
+  });
+
+  it('finds a whole chain removed that another one names', async () => {
+    const { shelf, ledger } = await filled('a');
+    await note(new Ledger(shelf, systemClock), 'b');
+    shelf.objects.delete(shelf.names[0]!);
+    await expect(ledger.read()).rejects.toMatchObject(damaged);
+  });
+
+  it.each([0, 1])('finds event %d removed', async (removed) => {
+    const { shelf, ledger } = await filled('a', 'b', 'c');
+    shelf.objects.delete(shelf.names[removed]!);
+    await expect(ledger.read()).rejects.toThrow(/changed or cut before event/);
+  });
+
+  it("finds an event that was moved, or put in another's place", async () => {
+    const { shelf, ledger } = await filled('a', 'b', 'c');
+    const [first, second] = shelf.names as [string, string, string];
+    const moved = shelf.objects.get(second)!;
+    shelf.objects.set(first, moved);
+    await expect(ledger.read()).rejects.toThrow(/was moved from another place/);
+    shelf.objects.delete(first);
+    shelf.objects.set(`${'0'.repeat(32)}/0000000000`, moved);
+    await expect(ledger.read()).rejects.toThrow(/was moved from another place/);
+  });
+
+  it('names the event that is damaged', async () => {
+    for (const damage of [
+      (bytes: Uint8Array) => bytes.subarray(0, 10),
+      (bytes: Uint8Array) => bytes.map((byte, index) => (index === 40 ? byte ^ 1 : byte)),
+      () => seal(key, Buffer.from('{')),
+      () => seal(key, Buffer.from('null')),
+      () => seal(key, Buffer.from('{"version":1}')),
+      () => seal(key, Buffer.from('[]')),
+    ]) {
+      const { shelf, ledger } = await filled('a', 'b');
+      const name = shelf.names[1]!;
+      shelf.objects.set(name, damage(shelf.objects.get(name)!));
+      const error = await ledger.read().catch((caught: unknown) => caught);
+      expect(error).toMatchObject(damaged);
+      expect((error as Error).message).toContain(name);
+    }
+  });
+
+  it('keeps events of a kind that it does not know, and refuses a version that it does not', async () => {
+    const { shelf, ledger } = await filled('a');
+    await note(ledger, 'b');
+    shelf.edit(shelf.names[1]!, { kind: 'tail.sealed', body: { lsn: '0/1' } });
+    const events = await ledger.read();
+    expect(events[1]).toMatchObject({ kind: 'tail.sealed', body: { lsn: '0/1' } });
+    shelf.edit(shelf.names[1]!, { version: 2 });
+    await expect(ledger.read()).rejects.toMatchObject({ code: 'repository-unsupported' });
+  });
+
+  it.each(['before', 'after'] as const)('goes on after a put that failed %s its effect', async (fault) => {
+    const { shelf, ledger } = await filled('a');
+    shelf.fault = fault;
+    await expect(note(ledger, 'b')).rejects.toMatchObject({ code: 'store-unreachable' });
+    await note(ledger, 'c');
+    await note(ledger, 'd');
+    expect(sourcesOf(await ledger.read())).toEqual(fault === 'before' ? ['a', 'c', 'd'] : ['a', 'b', 'c', 'd']);
+  });
+
+  it('is read while others write', async () => {
+    const { shelf, ledger } = await filled('a', 'b');
+    const other = new Ledger(shelf, systemClock);
+    let appended = 0;
+    shelf.onList = async () => {
+      shelf.onList = undefined;
+      await note(ledger, 'c');
+      await note(other, 'd');
+      // What is listed last is there already, what it names was not when the listing began.
+      appended++;
     };
-    const ledger = new Ledger(failing, clock);
-    await expect(ledger.append('repository.created', created('a'))).rejects.toMatchObject({ code: 'disk-full' });
-    await ledger.append('repository.created', created('b'));
-    expect(await reading(storage)).toMatchObject([{ sequence: 0, body: { repository: 'b' } }]);
-  });
-
-  it('has a chain for each writer, and an event names the newest of the others', async () => {
-    const storage = await threeEvents();
-    const [first] = await reading(storage);
-    const second = new Ledger(storage, clock);
-    await second.append('repository.created', created('d'));
-    const events = await reading(storage);
-    const last = events.at(-1)!;
-    expect(last.writer).not.toBe(first?.writer);
-    expect(last).toMatchObject({ sequence: 0, previous: null });
-    expect(Object.keys(last.heads)).toEqual([first?.writer]);
-    expect(last.heads[first!.writer]).not.toBe(events[1]?.previous);
-  });
-
-  it('keeps events of kinds that it does not know', async () => {
-    const storage = await threeEvents();
-    edit(storage, names(storage)[2]!, (event) => ({ ...event, kind: 'something.new', body: { any: 'thing' } }));
-    expect((await reading(storage)).at(-1)).toMatchObject({ kind: 'something.new', body: { any: 'thing' } });
-  });
-
-  it.each([
-    ['edited', (storage) => edit(storage, names(storage)[0]!, (event) => ({ ...event, body: created('forged') }))],
-    ['removed', (storage) => storage.objects.delete(names(storage)[1]!)],
-    ['cut off at the start', (storage) => storage.objects.delete(names(storage)[0]!)],
-    [
-      'swapped with another',
-      (storage) => {
-        const [one = '', other = ''] = names(storage);
-        const kept = storage.objects.get(one)!;
-        storage.objects.set(one, storage.objects.get(other)!);
-        storage.objects.set(other, kept);
-      },
-    ],
-    [
-      'copied to another writer',
-      (storage) => storage.objects.set(`${'0'.repeat(32)}/0000000000`, storage.objects.get(names(storage)[0]!)!),
-    ],
-    [
-      'flipped in one bit',
-      (storage) => {
-        const sealed = Buffer.from(storage.objects.get(names(storage)[1]!)!);
-        sealed[20]! ^= 1;
-        storage.objects.set(names(storage)[1]!, sealed);
-      },
-    ],
-  ] satisfies [string, (storage: ReturnType<typeof memoryStorage>) => unknown][])(
-    'finds an event that was %s',
-    async (_how, tamper) => {
-      const storage = await threeEvents();
-      tamper(storage);
-      await expect(reading(storage)).rejects.toMatchObject({ code: 'repository-damaged' });
-    },
-  );
-
-  it('refuses to go on from events of a version that it does not know', async () => {
-    const storage = await threeEvents();
-    edit(storage, names(storage)[2]!, (event) => ({ ...event, version: 2 }));
-    await expect(reading(storage)).rejects.toMatchObject({ code: 'repository-unsupported' });
-    const other = new Ledger(storage, clock);
-    await expect(other.append('repository.created', created('d'))).rejects.toMatchObject({
-      code: 'repository-unsupported',
-    });
-  });
-
-  it('passes over objects that are none of its own', async () => {
-    const storage = await threeEvents();
-    storage.objects.set('README', Buffer.from('hello'));
-    expect(await reading(storage)).toHaveLength(3);
+    expect(sourcesOf(await new Ledger(shelf, systemClock).read()).slice(0, 2)).toEqual(['a', 'b']);
+    expect(appended).toBe(1);
   });
 });

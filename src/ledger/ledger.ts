@@ -66,9 +66,7 @@ export class Ledger {
       // A listing is not one moment: it may hold an event that was added meanwhile, and not the one that this builds on.
       return this.#readChecked();
     });
-    return events
-      .map(({ event }) => event)
-      .sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : a.sequence - b.sequence));
+    return inOrder(events);
   }
 
   async #readChecked(): Promise<ReadEvent[]> {
@@ -162,6 +160,27 @@ export class Ledger {
       throw new HoldfastError(error.code, `the ledger's event ${key}: ${error.message}`, { cause: error });
     }
   }
+}
+
+/** Oldest first by their times, but never before what an event builds on: a clock may have been set back. */
+function inOrder(events: readonly ReadEvent[]): LedgerEvent[] {
+  const byHash = new Map(events.map((each) => [each.hash, each]));
+  const ordered = new Set<ReadEvent>();
+  for (const start of events.toSorted(compareTimes)) {
+    const waiting = [start];
+    for (let next = waiting.at(-1); next !== undefined; next = waiting.at(-1)) {
+      const { previous, heads } = next.event;
+      const before = [previous ?? '', ...Object.values(heads)].flatMap((hash) => byHash.get(hash) ?? []);
+      const missing = ordered.has(next) ? [] : before.filter((each) => !ordered.has(each));
+      if (missing.length > 0) waiting.push(...missing);
+      else ordered.add(waiting.pop()!);
+    }
+  }
+  return [...ordered].map(({ event }) => event);
+}
+
+function compareTimes({ event: a }: ReadEvent, { event: b }: ReadEvent): number {
+  return a.time < b.time ? -1 : a.time > b.time ? 1 : a.sequence - b.sequence;
 }
 
 function newWriter(): string {

@@ -252,6 +252,18 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a restore', () => {
     expect(await failure(restore(cut, server.url('cut')))).toMatchObject({ code: 'archive-damaged' });
   });
 
+  it('counts the rows that the target took', async () => {
+    const more = (table: { rows: number }) => ({ ...table, rows: table.rows + 1 });
+    const odd = await capture(server.url('plain'), {
+      alter: (details) => ({ ...details, tables: (details['tables'] as { rows: number }[]).map(more) }),
+    });
+    const error = await failure(restore(odd, server.url('fewer')));
+    expect(error).toMatchObject({
+      code: 'target-failed',
+      message: expect.stringContaining('has 2 rows, the snapshot 3'),
+    });
+  });
+
   it('refuses a manifest that is not one', async () => {
     const odd = await capture(server.url('plain'), { alter: () => ({ tables: 'many' }) });
     expect(await failure(restore(odd, server.url('no manifest')))).toMatchObject({ code: 'repository-damaged' });

@@ -56,7 +56,8 @@ beforeAll(async () => {
 
 async function damagedCopy(damage: (store: MemoryStore) => void): Promise<Repository> {
   const store = new MemoryStore();
-  for (const [key, { bytes, modifiedMs }] of original.objects) store.objects.set(key, { bytes: Buffer.from(bytes), modifiedMs });
+  for (const [key, { bytes, modifiedMs }] of original.objects)
+    store.objects.set(key, { bytes: Buffer.from(bytes), modifiedMs });
   damage(store);
   return openRepository(store, PASSWORD);
 }
@@ -99,7 +100,8 @@ describe('a check that reads all data', () => {
     const repository = await damagedCopy((store) => DAMAGES[how]!(store, key, other));
     const errors = await errorsOf(repository);
     // An index that is missing shows in what nobody finds.
-    if (kind === 'index' && how === 'missing') expect(errors.join('\n')).toContain('is in no pack that the index knows');
+    if (kind === 'index' && how === 'missing')
+      expect(errors.join('\n')).toContain('is in no pack that the index knows');
     else expect(errors.join('\n')).toContain(key);
     // An index has no part in whether a pack is right, so that all others are still looked at.
     expect(errors.join('\n')).not.toContain(other);
@@ -130,7 +132,10 @@ describe('reading and restoring what is damaged', () => {
     const { key, other } = victims[kind]!;
     const repository = await damagedCopy((store) => DAMAGES[how]!(store, key, other));
     const id = victims['snapshot']!.key.slice('snapshots/'.length);
-    for (const attempt of [() => readFiles(repository, id), () => extract(repository, join(testDirectory(), 't'), id)]) {
+    for (const attempt of [
+      () => readFiles(repository, id),
+      () => extract(repository, join(testDirectory(), 't'), id),
+    ]) {
       let named: string;
       try {
         await attempt();

@@ -4,8 +4,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { compress, type TreeNode } from '../../src/format/index.ts';
 import type { Repository } from '../../src/repository/index.ts';
 import {
-  craftSnapshot,
   type CraftedBlob,
+  craftSnapshot,
   dataBlob,
   errorsOf,
   extract,
@@ -32,7 +32,9 @@ beforeEach(async () => {
 
 /** Everything beside the target. */
 function beside(): string[] {
-  return (readdirSync(surroundings, { recursive: true }) as string[]).filter((path) => !path.startsWith('a/target')).sort();
+  return (readdirSync(surroundings, { recursive: true }) as string[])
+    .filter((path) => !path.startsWith('a/target'))
+    .sort();
 }
 
 const UNTOUCHED = ['a', 'a/sentinel', 'a/sentinel/file'];
@@ -145,10 +147,12 @@ describe('a restore of a hostile tree', () => {
       blobs.push(tree);
       const { id } = tree;
       tree = treeBlob(
-        Array.from({ length: 1000 }, (_, n): TreeNode =>
-          n % 100 === 0
-            ? { name: `${n}`, type: 'dir', content: null, subtree: id }
-            : { name: `${n}`, type: 'file', content: [] },
+        Array.from(
+          { length: 1000 },
+          (_, n): TreeNode =>
+            n % 100 === 0
+              ? { name: `${n}`, type: 'dir', content: null, subtree: id }
+              : { name: `${n}`, type: 'file', content: [] },
         ),
       );
     }
@@ -163,7 +167,11 @@ describe('a blob with a wrong length', () => {
   /** A compressed blob whose index and header claim another plain length. */
   async function craftCompressed(plain: Buffer, claimed: number): Promise<Repository> {
     const { id } = dataBlob(plain);
-    const compressed: CraftedBlob = { type: 'data', plain: compress(plain), claim: { id, uncompressedLength: claimed } };
+    const compressed: CraftedBlob = {
+      type: 'data',
+      plain: compress(plain),
+      claim: { id, uncompressedLength: claimed },
+    };
     const file = { name: 'f', type: 'file', size: claimed, content: [id] };
     await craftSnapshot(repository, [compressed, rawTreeBlob([file])]);
     return repository;

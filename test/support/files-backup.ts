@@ -2,7 +2,14 @@
 
 import { systemClock } from '../../src/foundation/clock.ts';
 import { noProgress } from '../../src/foundation/progress.ts';
-import { loadIndex, lockRepository, type Repository, Reader, WriteSession, listSnapshots } from '../../src/repository/index.ts';
+import {
+  listSnapshots,
+  loadIndex,
+  lockRepository,
+  Reader,
+  type Repository,
+  WriteSession,
+} from '../../src/repository/index.ts';
 import { createFilesSource, type FilesSourceOptions } from '../../src/source/files/files-source.ts';
 import type { Capture, Check, Restored, Source } from '../../src/source/index.ts';
 import { snapshotOf, withReader, writeFile } from './repository.ts';
@@ -56,10 +63,18 @@ const context = {
 };
 
 export function restoreFiles(repository: Repository, target: string, id?: string): Promise<Restored> {
-  return withReader(repository, (reader) => filesSource([]).restore(reader, { kind: 'directory', path: target }, context), id);
+  return withReader(
+    repository,
+    (reader) => filesSource([]).restore(reader, { kind: 'directory', path: target }, context),
+    id,
+  );
 }
 
-export function validateFiles(repository: Repository, target: string, options: Partial<FilesSourceOptions> = {}): Promise<Check[]> {
+export function validateFiles(
+  repository: Repository,
+  target: string,
+  options: Partial<FilesSourceOptions> = {},
+): Promise<Check[]> {
   return withReader(repository, (reader) =>
     filesSource([], options).validate(reader, { kind: 'directory', path: target }, { ...context, timeMs: 0 }),
   );

@@ -17,7 +17,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { byteString, bytesOf, byteStringOfText } from '../../src/format/index.ts';
+import { byteString, byteStringOfText, bytesOf } from '../../src/format/index.ts';
 import { makeSpecialFile, setTimes } from '../../src/foundation/posix.ts';
 import { noise } from './repository.ts';
 
@@ -82,7 +82,8 @@ export function plantTree(directory: string): void {
     file(`names/${name.slice(0, 250)}.dir/inside`);
   }
   file('.holdfast/manifest.json', 'of the user');
-  for (const mode of [0o000, 0o400, 0o644, 0o777, 0o4755, 0o2755, 0o1644, 0o6711]) file(`modes/${mode.toString(8)}`, 'x', mode);
+  for (const mode of [0o000, 0o400, 0o644, 0o777, 0o4755, 0o2755, 0o1644, 0o6711])
+    file(`modes/${mode.toString(8)}`, 'x', mode);
   mkdirSync(at('modes/sticky'));
   chmodSync(at('modes/sticky'), 0o1777);
   mkdirSync(at('modes/closed'));

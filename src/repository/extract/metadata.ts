@@ -52,8 +52,9 @@ export function applyMetadata({ path, node }: PlannedEntry): ExtractProblem[] {
     attempt('its owner', () => lchownSync(path, uid, gid));
   }
   // A link has no permissions of its own, and changing them would change those of what it leads to.
-  if (node.type !== 'symlink' && node.mode !== undefined) {
-    const mode = systemPermissions(node.mode);
+  if (node.type !== 'symlink') {
+    // A mode of 0 is left out of a tree.
+    const mode = systemPermissions(node.mode ?? 0);
     attempt('its permissions', () => {
       if ((lstatSync(path).mode & 0o170000) !== 0o120000) chmodSync(path, mode);
     });
