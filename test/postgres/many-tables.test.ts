@@ -29,7 +29,6 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a database with very many t
     expect(new Set(tables.map(({ digest }) => digest)).size).toBe(TABLES);
     const target = server.url('copy');
     await restore(snapshot, target);
-    expect(failures(await validate(snapshot, target))).toEqual([]);
     await server.query('copy', `UPDATE t${TABLES} SET b = 'other'; DELETE FROM t1`);
     expect(failures(await validate(snapshot, target))).toEqual([
       expect.stringMatching(/^rows public\.t1: /),

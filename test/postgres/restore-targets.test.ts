@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dirname, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../src/foundation/errors.ts';
+import { findPostgresPrograms } from '../../src/foundation/postgres-programs.ts';
 import { noProgress, type Progress } from '../../src/foundation/progress.ts';
 import { embeddedPostgres18BinDirectory, startTestServer, type TestServer } from '../support/postgres.ts';
 import {
@@ -250,6 +251,42 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a restore', () => {
     expect(await failure(restore(missing, server.url('lacking')))).toMatchObject({ code: 'archive-damaged' });
     const cut = await capture(server.url('plain'), { alter: (details) => named(details, 'blob_4711.dat') });
     expect(await failure(restore(cut, server.url('cut')))).toMatchObject({ code: 'archive-damaged' });
+  });
+
+  describe('by a pg_restore that is newer than the target', () => {
+    /** As pg_restore 17 does with a server 15: it sets what the server does not know, and goes on. */
+    const newer = async (more: string, ignored: number) => {
+      const real = (await findPostgresPrograms({ programs: ['pg_restore'], atLeastMajor: 15 })).path('pg_restore');
+      const path = join(mkdtempSync(join(tmpdir(), 'bin-')), 'pg_restore');
+      const script = `#!/bin/sh
+        [ "$1" = --version ] && { echo "pg_restore (PostgreSQL) 17.0"; exit 0; }
+        case "$*" in *--exit-on-error*) exit 1;; esac
+        ${real} "$@" || exit
+        echo 'pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter "transaction_timeout"' >&2
+        ${more}
+        echo 'pg_restore: warning: errors ignored on restore: ${ignored}' >&2
+        exit 1`;
+      writeFileSync(path, script, { mode: 0o755 });
+      process.env['HOLDFAST_POSTGRES_BIN'] = dirname(path);
+    };
+    afterEach(() => {
+      delete process.env['HOLDFAST_POSTGRES_BIN'];
+    });
+
+    it('takes no notice of the setting that the server does not have', async () => {
+      await newer('', 1);
+      await restore(plain, server.url('by a newer one'));
+      delete process.env['HOLDFAST_POSTGRES_BIN'];
+      expect(failures(await validate(plain, server.url('by a newer one')))).toEqual([]);
+    });
+
+    it('fails with any other error', async () => {
+      await newer('echo "pg_restore: error: something else" >&2', 2);
+      const error = await failure(restore(plain, server.url('failed')));
+      expect(error).toMatchObject({ code: 'target-failed', message: expect.stringMatching(/: something else$/) });
+      await newer('', 2);
+      expect(await failure(restore(plain, server.url('failed as well')))).toMatchObject({ code: 'target-failed' });
+    });
   });
 
   it('counts the rows that the target took', async () => {

@@ -11,19 +11,49 @@ import { bytesOf } from '../../format/index.ts';
  * @returns a test of a path as a byte string (`/srv/uploads/a.tmp`)
  */
 export function pathMatcher(patterns: readonly string[]): (path: string) => boolean {
-  if (patterns.length === 0) return () => false;
-  const expression = new RegExp(`^(?:${patterns.map(pathExpression).join('|')})$`, 'su');
-  return (path) => expression.test(bytesOf(path).toString('utf8'));
+  const compiled = patterns.map(segmentsOf);
+  return (path) => {
+    const names = bytesOf(path).toString('utf8').split('/').slice(1);
+    return compiled.some((segments) => matches(names, segments));
+  };
 }
 
-function pathExpression(pattern: string): string {
-  const isWhole = pattern.startsWith('/');
-  const segments = pattern.split('/').filter((segment) => segment !== '');
-  const expressions = segments.map((segment, at) => {
-    if (segment !== '**') return `/${nameExpression(segment)}`;
-    return at === segments.length - 1 ? '(?:/[^/]+)+' : '(?:/[^/]+)*';
-  });
-  return `${isWhole ? '' : '(?:/[^/]+)*'}${expressions.join('')}`;
+/** A name's expression, or any number of names. */
+type Segment = RegExp | '**';
+
+function segmentsOf(pattern: string): Segment[] {
+  const segments = pattern
+    .split('/')
+    .filter((segment) => segment !== '')
+    .map((segment): Segment => (segment === '**' ? '**' : new RegExp(`^${nameExpression(segment)}$`, 'su')));
+  // What is in a directory is not the directory.
+  if (segments.at(-1) === '**') segments.push(/^/);
+  return pattern.startsWith('/') ? segments : ['**', ...segments];
+}
+
+/** Goes back to the last `**` only, which is enough, and never takes longer than names times segments. */
+function matches(names: readonly string[], segments: readonly Segment[]): boolean {
+  let at = 0;
+  let afterStars = -1;
+  let retryFrom = 0;
+  for (let name = 0; name < names.length; ) {
+    const segment = segments[at];
+    if (segment === '**') {
+      at++;
+      afterStars = at;
+      retryFrom = name;
+    } else if (segment?.test(names[name]!)) {
+      at++;
+      name++;
+    } else if (afterStars >= 0) {
+      at = afterStars;
+      retryFrom++;
+      name = retryFrom;
+    } else {
+      return false;
+    }
+  }
+  return at === segments.length;
 }
 
 const TOKEN = /\\(?<literal>.)|\[(?<not>[!^]?)(?<class>\]?[^\]]*)\]|\{(?<either>[^{}]*)\}|(?<wild>[*?])|(?<other>.)/gsu;
@@ -31,9 +61,9 @@ const TOKEN = /\\(?<literal>.)|\[(?<not>[!^]?)(?<class>\]?[^\]]*)\]|\{(?<either>
 function nameExpression(pattern: string): string {
   return [...pattern.matchAll(TOKEN)]
     .map(({ groups = {} }) => {
-      if (groups['wild'] !== undefined) return groups['wild'] === '*' ? '[^/]*' : '[^/]';
+      if (groups['wild'] !== undefined) return groups['wild'] === '*' ? '.*' : '.';
       if (groups['class'])
-        return `(?!/)[${groups['not'] === '' ? '' : '^'}${groups['class'].replace(/[\\[\]^&~]/g, '\\$&')}]`;
+        return `[${groups['not'] === '' ? '' : '^'}${groups['class'].replace(/[\\[\]^&~]/g, '\\$&')}]`;
       if (groups['either'] !== undefined) return `(?:${groups['either'].split(',').map(nameExpression).join('|')})`;
       return literally(groups['literal'] ?? groups['other'] ?? '');
     })

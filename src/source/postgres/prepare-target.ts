@@ -12,6 +12,7 @@ const NO_SUCH_DATABASE = '3D000';
 const MAINTENANCE_DATABASES = ['postgres', 'template1'];
 
 export interface PreparedTarget {
+  majorVersion: number;
   isSuperuser: boolean;
   /** Whether every tablespace of the source is there. */
   withTablespaces: boolean;
@@ -124,6 +125,7 @@ export async function prepareTarget(
   const roles = await makeRoles(session, list('missing_roles'), row['may_create_roles'] === 'true', unsuitable);
   const tablespaces = list('missing_tablespaces');
   return {
+    majorVersion,
     isSuperuser: row['is_superuser'] === 'true',
     withTablespaces: tablespaces.length === 0,
     notes: [

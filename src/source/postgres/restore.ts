@@ -102,6 +102,9 @@ const SECTION_NAMES: Record<number, string> = {
   [SECTION.postData]: 'post-data',
 };
 
+/** From 17 on, pg_restore sets this for its session, on servers too that do not have it yet. */
+const UNKNOWN_SETTING = /unrecognized configuration parameter "transaction_timeout"/;
+
 async function pgRestore(
   job: Load,
   directory: string,
@@ -112,12 +115,13 @@ async function pgRestore(
   if (entries.length === 0) return;
   const { programs, location, prepared, context } = job;
   const name = SECTION_NAMES[section]!;
+  const forgiving = programs.majorVersion >= 17 && prepared.majorVersion < 17;
   const list = join(context.scratchDirectory, `${name}.list`);
   await writeNew(list, entries.map(({ dumpId }) => `${dumpId};\n`).join(''));
   await runPostgresProgram(
     programs.path('pg_restore'),
     [
-      '--exit-on-error',
+      ...(forgiving ? [] : ['--exit-on-error']),
       '--no-password',
       `--section=${name}`,
       `--use-list=${list}`,
@@ -126,7 +130,7 @@ async function pgRestore(
       `--dbname=${databaseArgument(location)}`,
       directory,
     ],
-    { location, side: 'target', signal: context.signal },
+    { location, side: 'target', signal: context.signal, ...(forgiving ? { harmless: UNKNOWN_SETTING } : {}) },
   );
 }
 

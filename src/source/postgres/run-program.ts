@@ -1,5 +1,5 @@
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import { runProgram } from '../../foundation/process.ts';
+import { lastLines, runProgram } from '../../foundation/process.ts';
 import type { Side } from './failures.ts';
 import { type Location, labelOf, programEnvironment } from './location.ts';
 
@@ -9,16 +9,23 @@ const LOCK_REFUSED = /due to lock timeout|could not obtain lock/;
 
 /**
  * Runs one of PostgreSQL's own programs against a server.
+ * @param harmless what pg_restore, which goes on after an error, may report and still have restored everything
  * @throws source-lost, timed-out (a lock), program-failed; target-failed for whatever fails at a target; program-missing;
  *   the reason of the signal
  */
 export async function runPostgresProgram(
   path: string,
   programArguments: readonly string[],
-  { location, side, signal }: { location: Location; side: Side; signal: AbortSignal },
+  { location, side, signal, harmless }: { location: Location; side: Side; signal: AbortSignal; harmless?: RegExp },
 ): Promise<void> {
   try {
-    await runProgram(path, programArguments, { environment: programEnvironment(location), signal });
+    const environment = programEnvironment(location);
+    const acceptedStatuses = harmless === undefined ? [0] : [0, 1];
+    const { status, errorOutput } = await runProgram(path, programArguments, { environment, signal, acceptedStatuses });
+    if (status === 0 || (harmless !== undefined && onlyHarmless(errorOutput, harmless))) return;
+    throw new HoldfastError('program-failed', 'pg_restore ended with exit status 1', {
+      context: { said: lastLines(withoutHarmless(errorOutput, harmless)) },
+    });
   } catch (error) {
     throw isHoldfastError(error, 'program-failed') ? programFailure(error, location, side) : error;
   }
@@ -49,6 +56,19 @@ function programFailure(error: HoldfastError, location: Location, side: Side): H
     context,
     cause: error,
   });
+}
+
+function withoutHarmless(said: string, harmless: RegExp | undefined): string {
+  const lines = said.split('\n');
+  return lines.filter((line) => harmless?.test(line) !== true).join('\n');
+}
+
+/** Whether pg_restore went to its end, and every error that it counted is a harmless one. */
+function onlyHarmless(said: string, harmless: RegExp): boolean {
+  const errors = said.split('\n').filter((line) => line.includes(': error: '));
+  const ignored = Number(/errors ignored on restore: (\d+)/.exec(said)?.[1]);
+  // Those of its parallel connections it reports and does not count.
+  return ignored <= errors.length && errors.every((line) => harmless.test(line));
 }
 
 /** The first error that a program reported: those that follow are its consequences. */

@@ -1,0 +1,390 @@
+import { spawn } from 'node:child_process';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { backUpFiles, restoreFiles, validateFiles } from '../../../test/support/files-backup.ts';
+import { errorsOf, noise, readFiles, testDirectory, testRepository } from '../../../test/support/repository.ts';
+import { requires } from '../../../test/support/requirements.ts';
+import { describeTree, pathIn, plantTree, restoredAt } from '../../../test/support/tree.ts';
+import type { Repository } from '../../repository/index.ts';
+
+let repository: Repository;
+let source: string;
+
+beforeEach(async () => {
+  repository = await testRepository();
+  source = join(testDirectory(), 'source');
+  mkdirSync(source);
+});
+
+/** The paths of a snapshot's files below the source, and `manifest.json` apart. */
+async function stored(): Promise<string[]> {
+  const files = [...(await readFiles(repository)).keys()];
+  const prefix = `${source.slice(1)}/`;
+  return files
+    .filter((path) => path.startsWith(prefix))
+    .map((path) => path.slice(prefix.length))
+    .sort();
+}
+
+async function restored(): Promise<string> {
+  const target = join(testDirectory(), 'target');
+  await restoreFiles(repository, target);
+  return target;
+}
+
+describe('a backup of files', () => {
+  it('brings back everything that a tree holds, and finds it equal', async () => {
+    plantTree(source);
+    const { problems, counts } = await backUpFiles(repository, [source]);
+    expect(problems).toEqual([]);
+    const target = await restored();
+    expect(describeTree(restoredAt(target, source))).toEqual(describeTree(source));
+    expect(existsSync(join(target, '.holdfast'))).toBe(false);
+    const checks = await validateFiles(repository, target);
+    expect(checks.map(({ name, result }) => [name, result])).toEqual([
+      ['manifest', 'passed'],
+      ['files', 'passed'],
+    ]);
+    expect(counts.filesNew).toBeGreaterThan(50);
+  });
+
+  it('stores several paths at their own places, with what leads to them', async () => {
+    const other = testDirectory();
+    writeFileSync(join(source, 'a'), 'a');
+    writeFileSync(join(other, 'b'), 'b');
+    writeFileSync(join(other, 'single'), 'c');
+    writeFileSync(join(other, 'not-this'), 'd');
+    const { paths } = await backUpFiles(repository, [source, join(other, 'single')]);
+    expect(paths).toEqual([source, join(other, 'single')]);
+    const target = await restored();
+    expect(readdirSync(restoredAt(target, other))).toEqual(['single']);
+    expect(readdirSync(restoredAt(target, source))).toEqual(['a']);
+  });
+
+  it('leaves out what patterns name, but never a path of the plan itself', async () => {
+    for (const path of ['a.tmp', '.b.tmp', 'kept', 'dir/c.tmp', 'dir/kept', '.cache/x', 'other/.cache/x']) {
+      mkdirSync(join(source, path, '..'), { recursive: true });
+      writeFileSync(join(source, path), path);
+    }
+    await backUpFiles(repository, [source], { exclude: ['*.tmp', '.cache', 'source'] });
+    expect(await stored()).toEqual(['dir/kept', 'kept']);
+  });
+
+  it('goes through a link that leads to a path of the plan', async () => {
+    writeFileSync(join(source, 'file'), 'x');
+    const way = testDirectory();
+    symlinkSync(join(source, '..'), join(way, 'link'));
+    const { problems } = await backUpFiles(repository, [join(way, 'link', 'source')]);
+    expect(problems).toEqual([]);
+    const target = await restored();
+    expect(readdirSync(restoredAt(target, join(way, 'link', 'source')))).toEqual(['file']);
+    expect((await validateFiles(repository, target)).every(({ result }) => result === 'passed')).toBe(true);
+  });
+
+  it('is partial when a path of the plan is but a link', async () => {
+    const link = join(testDirectory(), 'link');
+    symlinkSync(source, link);
+    const { problems } = await backUpFiles(repository, [link]);
+    expect(problems).toMatchObject([{ item: link, error: { code: 'source-unsupported' } }]);
+  });
+
+  it('is partial when one of several paths is missing, and fails when all are', async () => {
+    const missing = join(source, 'missing');
+    const { problems } = await backUpFiles(repository, [missing, source]);
+    expect(problems).toMatchObject([{ item: missing, error: { code: 'path-missing' } }]);
+    await expect(backUpFiles(repository, [missing])).rejects.toMatchObject({ code: 'path-missing' });
+  });
+
+  it('says in its manifest what was captured', async () => {
+    writeFileSync(join(source, 'a'), '12345');
+    mkdirSync(join(source, 'd'));
+    const { manifest } = await backUpFiles(repository, [source], { exclude: ['*.tmp'] });
+    expect(manifest).toMatchObject({
+      type: 'files',
+      details: { paths: [source], exclude: ['*.tmp'], files: 1, bytes: 5 },
+      problems: [],
+    });
+  });
+});
+
+describe('a second backup of files', () => {
+  it('does not read what is unchanged', async () => {
+    for (let index = 0; index < 20; index++) writeFileSync(join(source, `${index}`), noise(1000, index));
+    await backUpFiles(repository, [source]);
+    writeFileSync(join(source, '3'), noise(1000, 'changed'));
+    writeFileSync(join(source, 'new'), 'new');
+    const { counts } = await backUpFiles(repository, [source]);
+    expect(counts).toMatchObject({ filesUnmodified: 19, filesChanged: 1, filesNew: 1 });
+    expect((await readFiles(repository)).get(join(source, '3').slice(1))!.equals(noise(1000, 'changed'))).toBe(true);
+  });
+
+  it('adds nothing when nothing changed', async () => {
+    plantTree(source);
+    const first = await backUpFiles(repository, [source]);
+    const second = await backUpFiles(repository, [source]);
+    expect(second.counts.filesNew + second.counts.filesChanged).toBe(0);
+    expect(second.roots[0]!.subtree).toBe(first.roots[0]!.subtree);
+  });
+
+  const CHANGES: Record<string, (path: string) => void> = {
+    'in place, with size and time as they were': (path) => {
+      const { atime, mtime, size } = statSync(path);
+      writeFileSync(path, noise(size, 'other'));
+      utimesSync(path, atime, mtime);
+    },
+    'for another file of the same size and time': (path) => {
+      const { atime, mtime, size } = statSync(path);
+      writeFileSync(`${path}.new`, noise(size, 'other'));
+      utimesSync(`${path}.new`, atime, mtime);
+      renameSync(`${path}.new`, path);
+    },
+    'into a longer one, with the time as it was': (path) => {
+      const { atime, mtime } = statSync(path);
+      appendFileSync(path, 'more');
+      utimesSync(path, atime, mtime);
+    },
+  };
+  it.each(Object.keys(CHANGES))('reads again what was changed %s', async (how) => {
+    const path = join(source, 'file');
+    writeFileSync(path, noise(5000));
+    await backUpFiles(repository, [source]);
+    CHANGES[how]!(path);
+    const { counts } = await backUpFiles(repository, [source]);
+    expect(counts).toMatchObject({ filesChanged: 1, filesUnmodified: 0 });
+    const { readFileSync } = await import('node:fs');
+    expect((await readFiles(repository)).get(path.slice(1))!.equals(readFileSync(path))).toBe(true);
+  });
+
+  it('reads again what the repository has lost', async () => {
+    writeFileSync(join(source, 'file'), noise(5000));
+    await backUpFiles(repository, [source]);
+    for (const prefix of ['index/', 'data/']) {
+      for (const key of await repository.documentKeys(prefix)) await repository.store.delete(key);
+    }
+    await backUpFiles(repository, [source]);
+    expect((await readFiles(repository)).get(join(source, 'file').slice(1))!.equals(noise(5000))).toBe(true);
+  });
+});
+
+describe('a backup of files that change', () => {
+  /** Keeps doing something to a directory, from a process of its own, until it is stopped. */
+  async function whileRunning(script: string, work: () => Promise<void>): Promise<void> {
+    const child = spawn('sh', ['-c', `cd "$0" && ${script}`, source], { stdio: 'ignore' });
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    try {
+      await work();
+    } finally {
+      child.kill('SIGKILL');
+      await ended;
+    }
+  }
+
+  it('names the file that grows while it is read, and keeps the others', async () => {
+    writeFileSync(join(source, 'growing'), noise(60_000_000));
+    writeFileSync(join(source, 'still'), 'still');
+    await whileRunning('while :; do echo more >> growing; done', async () => {
+      const { problems } = await backUpFiles(repository, [source]);
+      expect(problems).toMatchObject([{ item: join(source, 'growing'), error: { code: 'source-lost' } }]);
+    });
+    expect((await readFiles(repository)).get(join(source, 'still').slice(1))!.toString()).toBe('still');
+    expect(await errorsOf(repository)).toEqual([]);
+  });
+
+  it('comes to an end though a file grows faster than it is read', async () => {
+    writeFileSync(join(source, 'growing'), noise(1_000_000));
+    await whileRunning('exec yes "a line that is the same all the time and quickly written" >> growing', async () => {
+      while (statSync(join(source, 'growing')).size < 2_000_000) await new Promise((resolve) => setTimeout(resolve, 1));
+      const { problems } = await backUpFiles(repository, [source]);
+      expect(problems.map(({ item }) => item)).toEqual([join(source, 'growing')]);
+    });
+    expect(await errorsOf(repository)).toEqual([]);
+  });
+
+  it('survives files and directories that come and go', async () => {
+    for (let index = 0; index < 300; index++) writeFileSync(join(source, `kept${index}`), noise(20_000, index));
+    const churn =
+      'while :; do mkdir -p d; for i in 1 2 3 4 5 6 7 8 9; do echo x > z$i; echo x > d/$i; done; rm -rf d z*; done';
+    await whileRunning(churn, async () => {
+      for (let round = 0; round < 4; round++) {
+        const { problems } = await backUpFiles(repository, [source]);
+        for (const { item, error } of problems) {
+          expect(item.startsWith(`${source}/kept`), item).toBe(false);
+          expect(error.code).toBe('source-lost');
+        }
+      }
+    });
+    expect((await stored()).filter((path) => path.startsWith('kept'))).toHaveLength(300);
+    expect(await errorsOf(repository)).toEqual([]);
+  });
+
+  it.skipIf(!requires('not-root'))('names the file that cannot be read', async () => {
+    writeFileSync(join(source, 'secret'), 'x');
+    chmodSync(join(source, 'secret'), 0);
+    const { problems } = await backUpFiles(repository, [source]);
+    expect(problems).toMatchObject([{ item: join(source, 'secret'), error: { code: 'permission-denied' } }]);
+  });
+});
+
+describe('the comparison of what was restored', () => {
+  let target: string;
+  let at: (path: string) => string;
+
+  beforeEach(async () => {
+    plantTree(source);
+    await backUpFiles(repository, [source]);
+    target = await restored();
+    at = (path) => join(restoredAt(target, source), path);
+  });
+
+  async function difference(options = {}): Promise<string> {
+    const checks = await validateFiles(repository, target, options);
+    return checks
+      .filter(({ result }) => result === 'failed')
+      .map(({ name, detail }) => `${name}: ${detail}`)
+      .join('\n');
+  }
+
+  /** Does something to a file and gives it its time back, so that nothing but that is different. */
+  function keepTime(path: string, work: () => void): void {
+    const { atimeMs, mtimeMs } = statSync(path);
+    work();
+    utimesSync(path, atimeMs / 1000, mtimeMs / 1000);
+  }
+
+  it.each<[string, (at: (path: string) => string) => void, RegExp]>([
+    ['a file that is missing', (path) => rmSync(path('sizes/1')), /sizes\/1 is missing/],
+    ['a directory that is missing', (path) => rmSync(path('deep'), { recursive: true }), /deep is missing/],
+    ['a file that was added', (path) => writeFileSync(path('empty/extra'), ''), /empty\/extra is not in the snapshot/],
+    [
+      'a changed byte',
+      (path) => keepTime(path('sizes/large'), () => changeByte(path('sizes/large'))),
+      /sizes\/large differs from byte \d+ on/,
+    ],
+    [
+      'a changed byte in a hole',
+      (path) => keepTime(path('sizes/sparse'), () => changeByte(path('sizes/sparse'))),
+      /sizes\/sparse differs/,
+    ],
+    [
+      'a file that is longer',
+      (path) => appendFileSync(path('sizes/4096'), 'x'),
+      /sizes\/4096 has 4097 bytes, not 4096/,
+    ],
+    ['an empty file that is not', (path) => appendFileSync(path('sizes/0'), 'x'), /sizes\/0 has 1 bytes, not 0/],
+    ['other permissions', (path) => chmodSync(path('modes/644'), 0o600), /modes\/644 has other permissions/],
+    [
+      'a sticky bit that is gone',
+      (path) => chmodSync(path('modes/sticky'), 0o777),
+      /modes\/sticky has other permissions/,
+    ],
+    ['another time', (path) => utimesSync(path('sizes/1'), 1, 1), /sizes\/1 was changed at/],
+    ['another time of a directory', (path) => utimesSync(path('empty'), 1, 1), /empty was changed at/],
+    [
+      'a link that leads elsewhere',
+      (path) => replace(path('links/relative'), () => symlinkSync('two', path('links/relative'))),
+      /links\/relative leads elsewhere/,
+    ],
+    [
+      'a link that became a file',
+      (path) => replace(path('links/relative'), () => writeFileSync(path('links/relative'), 'one')),
+      /links\/relative is a file, not a symlink/,
+    ],
+    [
+      'a directory that became a link',
+      (path) => replace(path('empty'), () => symlinkSync('deep', path('empty'))),
+      /empty is a symlink, not a dir/,
+    ],
+    [
+      'a FIFO that became a file',
+      (path) => replace(path('special/fifo'), () => writeFileSync(path('special/fifo'), '')),
+      /special\/fifo is a file, not a fifo/,
+    ],
+    ['a hard link that is a copy', (path) => separate(path('links/two')), /is not the same file as/],
+  ])('finds %s', async (_, plant, found) => {
+    plant(at);
+    expect(await difference()).toMatch(found);
+  });
+
+  function changeByte(path: string): void {
+    const { openSync, writeSync, closeSync } = process.getBuiltinModule('node:fs');
+    const file = openSync(path, 'r+');
+    writeSync(file, Buffer.from('#'), 0, 1, 1_500_000);
+    closeSync(file);
+  }
+
+  function replace(path: string, work: () => void): void {
+    rmSync(path, { recursive: true });
+    work();
+  }
+
+  function separate(path: string): void {
+    const { copyFileSync } = process.getBuiltinModule('node:fs');
+    copyFileSync(path, `${path}.copy`);
+    renameSync(`${path}.copy`, path);
+  }
+
+  it.skipIf(!requires('root'))('finds another owner', async () => {
+    const { chownSync, lchownSync } = process.getBuiltinModule('node:fs');
+    chownSync(at('sizes/1'), 1, 1);
+    lchownSync(at('links/relative'), 1, 1);
+    const found = await difference();
+    expect(found).toContain('sizes/1 has another owner');
+    expect(found).toContain('links/relative has another owner');
+  });
+
+  it('names a few of many differences, and counts the rest', async () => {
+    rmSync(at('names'), { recursive: true });
+    mkdirSync(at('names'));
+    expect(await difference()).toMatch(/and \d+ more$/);
+  });
+
+  it('runs the programs that the plan names, in what was restored', async () => {
+    const validate = [
+      { name: 'is there', exec: ['test', '-f', `\${target.path}${source}/sizes/1`] },
+      { name: 'is not there', exec: ['test', '-f', '${target.path}/nothing'] },
+      { name: 'cannot run', exec: ['/nonexistent/program'] },
+    ];
+    const checks = await validateFiles(repository, target, { validate });
+    expect(checks.slice(2).map(({ name, result }) => [name, result])).toEqual([
+      ['validate: is there', 'passed'],
+      ['validate: is not there', 'failed'],
+      ['validate: cannot run', 'failed'],
+    ]);
+  });
+});
+
+describe('a restore of files', () => {
+  it('refuses a target that is not empty, and changes nothing in it', async () => {
+    writeFileSync(join(source, 'a'), 'new');
+    await backUpFiles(repository, [source]);
+    const target = testDirectory();
+    writeFileSync(join(target, 'mine'), 'x');
+    await expect(restoreFiles(repository, target)).rejects.toMatchObject({ code: 'target-not-empty' });
+    expect(readdirSync(target)).toEqual(['mine']);
+    await expect(restoreFiles(repository, join(target, 'mine'))).rejects.toMatchObject({ code: 'target-failed' });
+  });
+
+  it('keeps a file with many names as one, and thousands of the same content apart', async () => {
+    for (let index = 0; index < 2000; index++) writeFileSync(join(source, `${index}`), 'the same');
+    linkSync(join(source, '0'), join(source, 'again'));
+    await backUpFiles(repository, [source]);
+    const target = restoredAt(await restored(), source);
+    expect(statSync(join(target, '0')).ino).toBe(statSync(join(target, 'again')).ino);
+    expect(new Set(readdirSync(target).map((name) => statSync(join(target, name)).ino)).size).toBe(2000);
+    expect(statSync(pathIn(target, '7')).size).toBe(8);
+  });
+});
