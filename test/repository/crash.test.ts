@@ -12,7 +12,7 @@ import { describeTree, restoredAt } from '../support/tree.ts';
 
 /** How often a backup is killed. More by hand: HOLDFAST_TEST_KILLS=200. */
 const KILLS = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 8);
-const WRITER = new URL('./crash-writer.ts', import.meta.url).pathname;
+const WRITER = new URL('../support/backup-process.ts', import.meta.url).pathname;
 
 /** Gives a directory new content, so that a backup has something to do at every instant. */
 function fill(directory: string, round: number): void {

@@ -8,14 +8,20 @@ import {
   lockRepository,
   Reader,
   type Repository,
+  type SnapshotReader,
   WriteSession,
 } from '../../src/repository/index.ts';
 import { createFilesSource, type FilesSourceOptions } from '../../src/source/files/files-source.ts';
-import type { Capture, Check, Restored, Source } from '../../src/source/index.ts';
+import type { Capture, CaptureContext, Check, Restored, Source } from '../../src/source/index.ts';
 import { snapshotOf, withReader, writeFile } from './repository.ts';
 
 export function filesSource(paths: string[], options: Partial<FilesSourceOptions> = {}): Source {
   return createFilesSource({ name: 'files', paths, exclude: [], validate: [], version: '0.0.0', ...options });
+}
+
+/** What a capture is given; nothing in it is ever aborted. */
+export function captureContext(previous: SnapshotReader | undefined): CaptureContext {
+  return { ...context, previous };
 }
 
 export interface FilesBackup extends Capture {
@@ -35,9 +41,7 @@ export async function backUpFiles(
   const previous = newest && new Reader(indexed, newest);
   const session = await WriteSession.begin(indexed, { lock, clock: systemClock });
   try {
-    const signal = new AbortController().signal;
-    const context = { clock: systemClock, progress: noProgress, signal, scratchDirectory: '/nonexistent', previous };
-    const capture = await filesSource(paths, options).capture(session.writer, context);
+    const capture = await filesSource(paths, options).capture(session.writer, captureContext(previous));
     const manifest = await writeFile(session.writer, 'manifest.json', Buffer.from(JSON.stringify(capture.manifest)));
     const own = await session.writer.saveTree([manifest]);
     const tree = await session.writer.saveTree([

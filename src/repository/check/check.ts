@@ -8,7 +8,7 @@ import type { Repository } from '../repository.ts';
 import { checkSnapshots } from './check-snapshots.ts';
 import { listingDigest } from './inspect-pack.ts';
 import { Lost } from './lost.ts';
-import { addError, type CheckReport } from './report.ts';
+import { addError, addNote, type CheckReport } from './report.ts';
 
 /**
  * Checks a repository: every document is read; that every pack is there with the size that the index gives it; with
@@ -46,6 +46,9 @@ function checkIndex(files: readonly IndexFile[], sizes: Map<string, number>, rep
     known.add(pack.id);
     report.blobs += pack.blobs.length;
     const bytes = pack.blobs.reduce((sum, blob) => sum + blob.length, packTrailerBytes(pack.blobs));
+    if (new Set(pack.blobs.map(({ type }) => type)).size > 1) {
+      addNote(report, packKey(pack.id), 'the pack mixes trees and data, as old versions of restic did');
+    }
     const size = sizes.get(pack.id);
     if (size === bytes) continue;
     lost.addPack(pack.id);
@@ -54,12 +57,8 @@ function checkIndex(files: readonly IndexFile[], sizes: Map<string, number>, rep
   }
   report.packs = known.size;
   for (const id of sizes.keys()) {
-    if (!known.has(id))
-      report.findings.push({
-        severity: 'note',
-        where: packKey(id),
-        message: 'no index knows this pack; a run that was interrupted may have left it',
-      });
+    if (known.has(id)) continue;
+    addNote(report, packKey(id), 'no index knows this pack; a run that was interrupted may have left it');
   }
 }
 

@@ -18,3 +18,7 @@ export interface CheckReport {
 export function addError(report: Pick<CheckReport, 'findings'>, where: string, message: string): void {
   report.findings.push({ severity: 'error', where, message });
 }
+
+export function addNote(report: Pick<CheckReport, 'findings'>, where: string, message: string): void {
+  report.findings.push({ severity: 'note', where, message });
+}

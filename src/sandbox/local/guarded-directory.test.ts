@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { freshDirectoryPath, openGuardedDirectory } from './guarded-directory.ts';
 import { sandboxUser } from './unprivileged-user.ts';
@@ -9,13 +10,11 @@ import { sandboxUser } from './unprivileged-user.ts';
 describe('a guarded directory', () => {
   it('stays until every process that holds its keeper is gone', async () => {
     const directory = await openGuardedDirectory(freshDirectoryPath());
-    const holder = spawn('sleep', ['0.5'], { stdio: ['ignore', 'ignore', 'ignore', directory.keeper] });
-    let ended = false;
-    holder.once('exit', () => {
-      ended = existsSync(directory.path);
-    });
-    await directory.close();
-    expect(ended).toBe(true);
+    spawn('sleep', ['2'], { stdio: ['ignore', 'ignore', 'ignore', directory.keeper] });
+    const closed = directory.close();
+    await delay(300);
+    expect(existsSync(directory.path)).toBe(true);
+    await closed;
     expect(existsSync(directory.path)).toBe(false);
   });
 
