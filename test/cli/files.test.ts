@@ -1,9 +1,19 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { document, environment, holdfast, scratchDirectory, startHoldfast, writePlan } from '../support/cli.ts';
+import {
+  document,
+  environment,
+  HOLDFAST,
+  holdfast,
+  scratchDirectory,
+  startHoldfast,
+  writePlan,
+} from '../support/cli.ts';
+import { requires } from '../support/requirements.ts';
 
 /** A directory with a plan, a few files, and a repository that was made. */
 async function prepared(more = ''): Promise<string> {
@@ -175,6 +185,25 @@ describe('a backup that cannot read everything', () => {
       { outcome: 'complete' },
       { outcome: 'failed', error: { code: 'path-missing' } },
     ]);
+  });
+});
+
+describe.skipIf(!requires('root'))('a user without a name, as containers have them', () => {
+  it('backs up like any other', async () => {
+    const directory = await prepared();
+    spawnSync('chown', ['-R', '12345:12345', directory]);
+    const ran = spawnSync(
+      'setpriv',
+      ['--reuid=12345', '--regid=12345', '--clear-groups', HOLDFAST, 'backup', '--json'],
+      {
+        cwd: directory,
+        env: environment({ HOME: directory }),
+        encoding: 'utf8',
+      },
+    );
+    expect(ran.status, ran.stderr).toBe(0);
+    const [snapshot] = document(await holdfast(directory, ['snapshots', '--json'])).snapshots;
+    expect(snapshot).toMatchObject({ username: '12345', uid: 12345, gid: 12345 });
   });
 });
 

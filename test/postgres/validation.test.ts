@@ -20,6 +20,9 @@ const SHOP = `
   CREATE VIEW v AS SELECT id FROM customers;
   CREATE MATERIALIZED VIEW m AS SELECT 1 AS one;
   GRANT SELECT ON customers TO reader;
+  CREATE TABLE states (state varchar(9) CHECK (state IN ('new', 'done')), open bool GENERATED ALWAYS AS (state IN ('new')) STORED);
+  CREATE INDEX open_states ON states (state) WHERE state IN ('new', 'open');
+  CREATE VIEW done AS SELECT * FROM states WHERE state NOT IN ('new', 'open');
   SELECT lo_from_bytea(4711, 'contents'); SELECT lo_from_bytea(4712, 'more');`;
 
 describe.skipIf(!requires('postgresql', 'pg_dump'))('the validation of a restored database', () => {
@@ -59,6 +62,11 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('the validation of a restore
       'values that two rows exchanged',
       `UPDATE customers SET name = 'name ' || (17 - id) WHERE id IN (8, 9)`,
       /^rows public\.customers/,
+    ],
+    [
+      'a constraint that allows more',
+      `ALTER TABLE states DROP CONSTRAINT states_state_check, ADD CHECK (state IN ('new', 'done', 'lost'))`,
+      /^schema: TABLE public states differs/,
     ],
     [
       'a row that was deleted',

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { compress, type TreeNode } from '../../src/format/index.ts';
@@ -136,7 +136,12 @@ describe('a restore of a hostile tree', () => {
       blobs.push(tree);
       tree = treeBlob([{ name: 'd', type: 'dir', content: null, subtree: tree.id }]);
     }
-    expect(await attempt(...blobs, tree)).toMatchObject({ code: 'target-failed' });
+    expect(await attempt(...blobs, tree)).toMatchObject({
+      code: 'target-failed',
+      message: expect.stringContaining('too long to be restored'),
+    });
+    // Known before anything is made.
+    expect(existsSync(target)).toBe(false);
     expect(await errorsOf(repository)).toEqual([]);
   });
 

@@ -1,5 +1,5 @@
-import { userInfo } from 'node:os';
 import { formatTimeMs, type Snapshot, type TreeNode } from '../../format/index.ts';
+import { currentUser } from '../../foundation/user.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import {
   type HeldLock,
@@ -126,7 +126,7 @@ function describe(
   capture: Capture,
   { tree, parent }: { tree: string; parent: StoredSnapshot | undefined; startedMs: number },
 ): Snapshot {
-  const { username, uid, gid } = userInfo();
+  const { username, uid, gid } = currentUser();
   return {
     time: formatTimeMs(capture.timeMs),
     ...(parent !== undefined && { parent: parent.id }),
@@ -134,7 +134,7 @@ function describe(
     paths: capture.paths,
     hostname: workspace.plan.name,
     username,
-    ...(uid >= 0 && { uid, gid }),
+    ...(uid !== undefined && gid !== undefined && { uid, gid }),
     tags: [
       HOLDFAST_TAG,
       sourceTag(planned.name),

@@ -81,6 +81,20 @@ describe('a snapshot that is written', () => {
     for (const [index, content] of contents.entries()) expect(read.get(`${index}`)!.equals(content)).toBe(true);
   });
 
+  it('holds no more of a file that grows than it is told to read', async () => {
+    const repository = await testRepository();
+    const path = join(testDirectory(), 'growing');
+    writeFileSync(path, noise(10 << 20));
+    const descriptor = openSync(path, 'r');
+    await writeSnapshot(repository, async (writer) => {
+      const { sizeBytes, stored } = await writer.writeFrom(descriptor, 5_000_001);
+      expect(sizeBytes).toBe(5_000_001);
+      return [{ name: 'f', type: 'file', size: sizeBytes, content: (await stored).content }];
+    });
+    closeSync(descriptor);
+    expect((await readFiles(repository)).get('f')!.equals(noise(5_000_001))).toBe(true);
+  });
+
   it('holds what several streams wrote at once, in pieces of any size', async () => {
     const repository = await testRepository();
     const contents = Array.from({ length: 12 }, (_, index) => noise(1_000_000 * index + 17, index));

@@ -1,5 +1,5 @@
-import { userInfo } from 'node:os';
 import { HoldfastError } from '../../foundation/errors.ts';
+import { currentUser } from '../../foundation/user.ts';
 
 /** Where a database is, and as whom to log in there. Never to be shown: see `labelOf`. */
 export interface Location {
@@ -36,7 +36,7 @@ export function parseLocation(url: string): Location {
     return value ?? (other === '' ? undefined : other);
   };
   const host = taken('host', decode(authority.replace(/^\[(.*)\]$/, '$1'))) ?? DEFAULT_SOCKET_DIRECTORY;
-  const user = taken('user', decode(colon === -1 ? login : login.slice(0, colon))) ?? currentUser();
+  const user = taken('user', decode(colon === -1 ? login : login.slice(0, colon))) ?? defaultUser();
   const number = Number(taken('port', port) ?? DEFAULT_PORT);
   if (host.includes(',') || !Number.isInteger(number) || number < 1 || number > HIGHEST_PORT) throw notUrl();
   return {
@@ -124,8 +124,8 @@ function decode(text: string): string {
   }
 }
 
-function currentUser(): string {
-  return process.env['PGUSER'] ?? userInfo().username;
+function defaultUser(): string {
+  return process.env['PGUSER'] ?? currentUser().username;
 }
 
 function notUrl(): HoldfastError {

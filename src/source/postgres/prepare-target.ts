@@ -84,12 +84,14 @@ async function openMaintenance(location: Location, signal: AbortSignal): Promise
 export async function prepareTarget(
   session: Session,
   details: PostgresDetails,
+  owners: readonly string[],
   isSandbox: boolean,
 ): Promise<PreparedTarget> {
   const row = await session.one('look at the target', sqlFile('target'), [
     JSON.stringify(details.extensions.map(({ name }) => name)),
     JSON.stringify(details.roles),
     JSON.stringify(details.tablespaces),
+    JSON.stringify(owners),
   ]);
   const list = (name: string): string[] => JSON.parse(row[name] ?? '[]') as string[];
   const where = labelOf(session.location);
@@ -122,7 +124,19 @@ export async function prepareTarget(
       'Install the packages of these extensions on the server.',
     );
   }
-  const roles = await makeRoles(session, list('missing_roles'), row['may_create_roles'] === 'true', unsuitable);
+  const foreign = list('foreign_owners');
+  if (foreign.length > 0) {
+    throw unsuitable(
+      `${session.location.user} may not give anything to the role ${foreign.join(', ')}, which owns a part of it`,
+      `Run there: ${foreign.map((role) => grantTo(role, session.location.user)).join('; ')};`,
+    );
+  }
+  const missing = list('missing_roles').map((role) => ({
+    role,
+    // Only a superuser may hand over what it made to a role that it is no member of.
+    isJoined: row['is_superuser'] !== 'true' && owners.includes(role),
+  }));
+  const roles = await makeRoles(session, missing, row['may_create_roles'] === 'true', unsuitable);
   const tablespaces = list('missing_tablespaces');
   return {
     majorVersion,
@@ -139,20 +153,32 @@ export async function prepareTarget(
 
 async function makeRoles(
   session: Session,
-  missing: string[],
+  missing: readonly { role: string; isJoined: boolean }[],
   mayCreate: boolean,
   unsuitable: (message: string, hint: string) => HoldfastError,
 ): Promise<string[]> {
-  const statements = missing.map((role) => `CREATE ROLE ${quoteIdentifier(role)} NOLOGIN`);
-  if (statements.length > 0 && !mayCreate) {
+  const { user } = session.location;
+  const statementsFor = ({ role, isJoined }: { role: string; isJoined: boolean }): string[] => [
+    `CREATE ROLE ${quoteIdentifier(role)} NOLOGIN`,
+    ...(isJoined ? [grantTo(role, user)] : []),
+  ];
+  if (missing.length > 0 && !mayCreate) {
     throw unsuitable(
-      `the target's server does not have the role ${missing.join(', ')}`,
-      `Run there: ${statements.join('; ')};`,
+      `the target's server does not have the role ${missing.map(({ role }) => role).join(', ')}`,
+      `Run there: ${missing.flatMap(statementsFor).join('; ')};`,
     );
   }
-  for (const [index, statement] of statements.entries())
-    await session.query(`make the role ${missing[index]}`, statement);
-  return missing.map((role) => `the role ${role} was missing: it was made, without login`);
+  for (const each of missing)
+    for (const statement of statementsFor(each)) await session.query(`make the role ${each.role}`, statement);
+  return missing.map(({ role, isJoined }) =>
+    isJoined
+      ? `the role ${role} was missing: it was made, without login, and ${user} is a member of it`
+      : `the role ${role} was missing: it was made, without login`,
+  );
+}
+
+function grantTo(role: string, user: string): string {
+  return `GRANT ${quoteIdentifier(role)} TO ${quoteIdentifier(user)}`;
 }
 
 /** Settings whose value is a list of quoted names already. */

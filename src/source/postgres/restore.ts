@@ -34,13 +34,14 @@ export async function restoreDatabase(
     programs: ['pg_restore'],
     atLeastMajor: Number.parseInt(details.pgDumpVersion, 10),
   });
+  const files = await archiveFiles(reader);
+  const toc = readToc(await reader.readWhole(fileOf(files, TOC_FILE), TOC_LIMIT_BYTES));
   const { session, created, notes } = await openTarget(location, details, context.signal);
   let loading = false;
   try {
-    const prepared = await prepareTarget(session, details, target.sandbox);
-    const files = await archiveFiles(reader);
+    const prepared = await prepareTarget(session, details, ownersIn(toc), target.sandbox);
     loading = true;
-    await load({ reader, context, details, location, programs, prepared, files });
+    await load({ reader, context, details, location, programs, prepared, files, toc });
     notes.push(...prepared.notes, ...(created ? await applySettings(session, details) : []));
   } catch (error) {
     throw isHoldfastError(error) && (created || loading) ? incomplete(error, location, created) : error;
@@ -63,15 +64,21 @@ interface Load {
   programs: PostgresPrograms;
   prepared: PreparedTarget;
   files: Map<string, TreeNode>;
+  toc: ArchiveToc;
+}
+
+/** The roles that own something in the archive, the database itself aside. */
+function ownersIn(toc: ArchiveToc): string[] {
+  const entries = toc.entries.filter(({ description }) => !textOf(description).startsWith('DATABASE'));
+  return [...new Set(entries.map(({ owner }) => textOf(owner)))].filter((owner) => owner !== '');
 }
 
 /** Definitions first, then rows, then what pg_dump kept of the data, then indexes and constraints. */
 async function load(job: Load): Promise<void> {
-  const { reader, context, details, files } = job;
+  const { reader, context, details, files, toc } = job;
   const rowFiles = new Set(details.tables.map(({ file }) => file));
   const directory = await makeArchiveDirectory(context.scratchDirectory);
   for (const [name, node] of files) if (!rowFiles.has(name)) await writeFileOf(reader, node, join(directory, name));
-  const toc = readToc(await reader.readWhole(fileOf(files, TOC_FILE), TOC_LIMIT_BYTES));
   const restore = (section: number, entries: TocEntry[], jobs: number): Promise<void> =>
     pgRestore(job, directory, section, entries, jobs);
   context.progress.phase('making tables');

@@ -18,6 +18,7 @@ import { digestLargeObjects } from './large-objects.ts';
 import { type Location, parseLocation, programEnvironment } from './location.ts';
 import { archiveFiles, fileOf } from './restore.ts';
 import { RowDigest } from './row-digest.ts';
+import { inspectServer } from './server.ts';
 import { Session } from './session.ts';
 import { exportSnapshot, joinSnapshot, LOCK_TIMEOUT_MS, type SourceTable } from './snapshot.ts';
 
@@ -39,7 +40,8 @@ export async function validateDatabase(
   const main = await Session.open(location, { side: 'target', signal: context.signal });
   try {
     const exported = await exportSnapshot(main);
-    const archive = await dumpRest(location, exported.tables, exported.id, details, context);
+    const { majorVersion } = await inspectServer(main);
+    const archive = await dumpRest(location, exported.tables, exported.id, details, majorVersion, context);
     const expected = readToc(await reader.readWhole(fileOf(await archiveFiles(reader), TOC_FILE), TOC_LIMIT_BYTES));
     const schema = compareSchemas(expected, readToc(await readFile(join(archive, TOC_FILE))));
     const rows = await compareRows(location, exported, details, context);
@@ -56,7 +58,8 @@ async function dumpRest(
   location: Location,
   tables: SourceTable[],
   snapshotId: string,
-  { encoding, majorVersion, pgDumpVersion }: PostgresDetails,
+  { encoding, pgDumpVersion }: PostgresDetails,
+  majorVersion: number,
   { scratchDirectory, signal }: ValidateContext,
 ): Promise<string> {
   const directory = join(scratchDirectory, 'found');

@@ -1,4 +1,5 @@
--- What a restore must know of its target: $1 extensions, $2 roles and $3 tablespaces of the source, each a JSON list.
+-- What a restore must know of its target: $1 extensions, $2 roles, $3 tablespaces and $4 owners of the source, each a
+-- JSON list. Foreign owners are those that the login may not hand anything over to, or not write to afterwards.
 SELECT
   pg_catalog.current_setting('server_version_num') AS version_number,
   r.rolsuper::text AS is_superuser,
@@ -33,6 +34,13 @@ SELECT
   (SELECT COALESCE(pg_catalog.json_agg(w.name), '[]') FROM pg_catalog.json_array_elements_text($2::pg_catalog.json) AS w (name)
    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS e WHERE e.rolname = w.name))::text AS missing_roles,
   (SELECT COALESCE(pg_catalog.json_agg(w.name), '[]') FROM pg_catalog.json_array_elements_text($3::pg_catalog.json) AS w (name)
-   WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_tablespace AS e WHERE e.spcname = w.name))::text AS missing_tablespaces
+   WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_tablespace AS e WHERE e.spcname = w.name))::text AS missing_tablespaces,
+  (SELECT COALESCE(pg_catalog.json_agg(e.rolname), '[]') FROM pg_catalog.json_array_elements_text($4::pg_catalog.json) AS w (name)
+   JOIN pg_catalog.pg_roles AS e ON e.rolname = w.name
+   WHERE NOT (
+     pg_catalog.pg_has_role(e.oid, 'USAGE')
+     AND pg_catalog.pg_has_role(
+       e.oid, CASE WHEN pg_catalog.current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)
+   ))::text AS foreign_owners
 FROM pg_catalog.pg_roles AS r
 WHERE r.rolname = current_user
