@@ -18,6 +18,19 @@ describe('a scratch directory', () => {
     expect(existsSync(used)).toBe(false);
   });
 
+  it('that cannot be made is told with what to do about it', async () => {
+    const before = process.env['TMPDIR'];
+    process.env['TMPDIR'] = join(tmpdir(), 'nowhere');
+    const making = withScratch(async () => undefined).finally(() => {
+      process.env['TMPDIR'] = before;
+    });
+    await expect(making).rejects.toMatchObject({
+      code: 'permission-denied',
+      message: expect.stringContaining('nowhere'),
+      hint: expect.stringContaining('Set TMPDIR'),
+    });
+  });
+
   it('of a process that is dead is removed by the next one, and that of a living one is not', async () => {
     const { pid } = spawnSync('true');
     const dead = join(tmpdir(), `holdfast-scratch-${pid}-abandoned`);

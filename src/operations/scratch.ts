@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemCode } from '../foundation/errors.ts';
+import { HoldfastError, systemCode } from '../foundation/errors.ts';
 import { isProcessAlive } from '../foundation/process-alive.ts';
 
 const NAME = /^holdfast-scratch-(\d+)-/;
@@ -12,7 +12,7 @@ const NAME = /^holdfast-scratch-(\d+)-/;
  */
 export async function withScratch<T>(work: (directory: string) => Promise<T>): Promise<T> {
   await removeAbandoned();
-  const directory = await mkdtemp(join(tmpdir(), `holdfast-scratch-${process.pid}-`));
+  const directory = await makeScratch();
   try {
     return await work(directory);
   } finally {
@@ -20,12 +20,34 @@ export async function withScratch<T>(work: (directory: string) => Promise<T>): P
   }
 }
 
+async function makeScratch(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), `holdfast-scratch-${process.pid}-`));
+  } catch (error) {
+    const code = systemCode(error) === 'ENOSPC' ? 'disk-full' : 'permission-denied';
+    throw new HoldfastError(code, `no directory can be made in ${tmpdir()}, where temporary files belong`, {
+      hint: 'Set TMPDIR to a directory that you may write to, with space for the largest part of what is backed up.',
+      cause: error,
+    });
+  }
+}
+
 async function removeAbandoned(): Promise<void> {
-  for (const name of await readdir(tmpdir())) {
+  for (const name of await temporaryNames()) {
     const pid = NAME.exec(name)?.[1];
     if (pid !== undefined && !isProcessAlive(Number(pid)) && (await isOwn(join(tmpdir(), name)))) {
       await rm(join(tmpdir(), name), { recursive: true, force: true });
     }
+  }
+}
+
+/** A temporary directory that may be written to but not listed is none of ours to tidy. */
+async function temporaryNames(): Promise<string[]> {
+  try {
+    return await readdir(tmpdir());
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return [];
   }
 }
 

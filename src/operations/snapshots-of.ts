@@ -1,7 +1,7 @@
 import { parseTimeMs, snapshotTimeMs } from '../format/index.ts';
-import { HoldfastError } from '../foundation/errors.ts';
+import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
 import { parseDuration } from '../foundation/units.ts';
-import type { StoredSnapshot } from '../repository/index.ts';
+import { listSnapshots, type Repository, type StoredSnapshot } from '../repository/index.ts';
 
 /** How Holdfast's snapshots are told apart: the plan's name as host, and these tags. */
 export const HOLDFAST_TAG = 'holdfast';
@@ -9,6 +9,28 @@ export const PARTIAL_TAG = 'partial';
 
 export function sourceTag(source: string): string {
   return `source:${source}`;
+}
+
+/** The snapshots that can be read, and what was wrong with the others. */
+export interface ReadableSnapshots {
+  /** Oldest first. */
+  snapshots: StoredSnapshot[];
+  damaged: HoldfastError[];
+}
+
+/** One damaged document must not keep the other snapshots from being used; whoever uses them says what was left out. */
+export async function readableSnapshots(repository: Repository): Promise<ReadableSnapshots> {
+  const damaged: HoldfastError[] = [];
+  const snapshots = await listSnapshots(repository, (error) => {
+    if (!isHoldfastError(error, 'repository-damaged')) throw error;
+    damaged.push(error);
+  });
+  return { snapshots, damaged };
+}
+
+/** What to tell people of a snapshot that was left out. */
+export function damageNote(error: HoldfastError): string {
+  return `a snapshot cannot be read and was left out: ${error.message}; see \`holdfast check\``;
 }
 
 /** The snapshots of a source, oldest first. */

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/foundation/clock.ts';
@@ -108,3 +108,33 @@ function incompressible(bytes: number): Buffer {
   }
   return buffer;
 }
+
+describe('a snapshot whose document is damaged', () => {
+  it('is told of everywhere, and keeps nobody from the other snapshots', async () => {
+    const directory = scratchDirectory();
+    await prepared(directory);
+    const [{ snapshot: lost }] = document(await holdfast(directory, ['backup', '--json'])).sources;
+    const [{ snapshot: whole }] = document(await holdfast(directory, ['backup', '--json'])).sources;
+    const path = join(directory, 'repository', 'snapshots', lost);
+    chmodSync(path, 0o600);
+    writeFileSync(path, 'not what was written');
+
+    const listed = await holdfast(directory, ['snapshots', '--json']);
+    expect(listed.exit).toBe(1);
+    expect(document(listed)).toMatchObject({
+      snapshots: [{ id: whole }],
+      damaged: [{ code: 'repository-damaged', message: expect.stringContaining(lost) }],
+    });
+    const status = await holdfast(directory, ['status']);
+    expect([status.exit, status.stdout]).toEqual([1, expect.stringContaining(`damaged snapshots/${lost}`)]);
+    const note = expect.stringContaining(lost);
+    const restored = await holdfast(directory, ['restore', 'files', '--to', join(directory, 'back'), '--json']);
+    expect(document(restored)).toMatchObject({ snapshot: whole, notes: [note], outcome: 'complete' });
+    const proven = document(await holdfast(directory, ['verify', '--json']));
+    expect(proven.proofs).toMatchObject([{ snapshot: whole, state: 'proven', notes: [note] }]);
+    const again = await holdfast(directory, ['backup', '--json']);
+    expect(again.exit).toBe(0);
+    expect(document(again).sources).toMatchObject([{ outcome: 'complete', notes: [note] }]);
+    expect((await holdfast(directory, ['check'])).exit).toBe(1);
+  });
+});

@@ -42,10 +42,10 @@ function describe(outcome: SourceOutcome): string {
     const { error } = outcome;
     return [`${bad('failed')}   ${outcome.source}: ${error.message}`, ...errorDetails(error).map(indent)].join('\n');
   }
-  const { source, snapshot, bytesProcessed, bytesStored, durationMs, problems } = outcome;
+  const { source, snapshot, bytesProcessed, bytesStored, durationMs, notes, problems } = outcome;
   const figures = `${formatSize(bytesProcessed)} in ${formatDuration(durationMs)}, ${formatSize(bytesStored)} new in the repository`;
   const line = `${outcome.outcome === 'complete' ? good('complete') : doubtful('partial ')} ${source}: snapshot ${shortId(snapshot)}, ${figures}`;
   const listed = problems.slice(0, LISTED_PROBLEMS).map(({ item, error }) => `  ${item}: ${error.message}`);
   if (problems.length > listed.length) listed.push(`  and ${counted(problems.length - listed.length, 'more problem')}`);
-  return [line, ...listed].join('\n');
+  return [line, ...notes.map((note) => `  ${note}`), ...listed].join('\n');
 }

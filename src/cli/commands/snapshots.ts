@@ -2,7 +2,7 @@ import { EXIT } from '../../foundation/errors.ts';
 import { formatSize } from '../../foundation/units.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { shortId, shownTime, table } from '../text.ts';
+import { bad, shortId, shownTime, table } from '../text.ts';
 
 export const snapshots: CommandDefinition = {
   name: 'snapshots',
@@ -19,7 +19,7 @@ export const snapshots: CommandDefinition = {
   writes: false,
   async run({ arguments: [source], options, workspace }) {
     const { listAll } = await import('../../operations/index.ts');
-    const listed = await listAll(
+    const { snapshots: listed, damaged } = await listAll(
       await workspace(),
       source as string | undefined,
       options['repository'] as string | undefined,
@@ -36,6 +36,10 @@ export const snapshots: CommandDefinition = {
       rows.length === 0
         ? 'There is no snapshot yet. Take one with `holdfast backup`.'
         : table([['id', 'time', 'host', 'tags', 'size', 'paths'], ...rows], { right: [4] });
-    return { exit: EXIT.done, json: { snapshots: listed }, text };
+    return {
+      exit: damaged.length === 0 ? EXIT.done : EXIT.failed,
+      json: { snapshots: listed, damaged: damaged.map(({ code, message }) => ({ code, message })) },
+      text: [text, ...damaged.map(({ message }) => `${bad('damaged')} ${message}`)].join('\n'),
+    };
   },
 };

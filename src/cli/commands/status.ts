@@ -15,8 +15,9 @@ export const status: CommandDefinition = {
   writes: false,
   async run({ workspace }) {
     const operations = await import('../../operations/index.ts');
-    const sources = await operations.status(await workspace());
-    const exit = sources.every(({ missed }) => missed.length === 0) ? EXIT.done : EXIT.missed;
+    const { sources, damaged } = await operations.status(await workspace());
+    const isMissed = sources.some(({ missed }) => missed.length > 0);
+    const exit = isMissed ? EXIT.missed : damaged.length > 0 ? EXIT.failed : EXIT.done;
     const heading = [
       'source',
       'snapshots',
@@ -34,7 +35,12 @@ export const status: CommandDefinition = {
         ? []
         : [`${bad('failed')} ${source}: the backup of ${shownTime(failure.time)} failed: ${failure.message}`],
     );
-    return { exit, json: { sources }, text: [table([heading, ...sources.map(row)]), ...failures].join('\n') };
+    const damage = damaged.map(({ message }) => `${bad('damaged')} ${message}; see \`holdfast check\``);
+    return {
+      exit,
+      json: { sources, damaged: damaged.map(({ code, message }) => ({ code, message })) },
+      text: [table([heading, ...sources.map(row)]), ...failures, ...damage].join('\n'),
+    };
   },
 };
 

@@ -3,16 +3,16 @@ import type { Source as PlanSource } from '../../plan/index.ts';
 import {
   type HeldLock,
   type IndexedRepository,
-  listSnapshots,
   loadIndex,
   lockRepository,
   type StoredSnapshot,
 } from '../../repository/index.ts';
+import { damageNote, readableSnapshots } from '../snapshots-of.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
 import { type BackupOfSource, backupSource } from './backup-source.ts';
 
 export type SourceOutcome =
-  | ({ outcome: 'complete' | 'partial' } & BackupOfSource)
+  | ({ outcome: 'complete' | 'partial'; notes: string[] } & BackupOfSource)
   | { outcome: 'failed'; source: string; durationMs: number; error: HoldfastError };
 
 /** How many sources of a repository are captured at the same time: each keeps all processors busy by itself. */
@@ -43,11 +43,13 @@ async function backupTo(workspace: Workspace, name: string, sources: PlanSource[
   try {
     const opened = await workspace.open(name);
     lock = await lockRepository(opened.repository, { exclusive: false, clock });
+    const { snapshots, damaged } = await readableSnapshots(opened.repository);
     const shared = {
       opened,
       lock,
       indexed: await loadIndex(opened.repository),
-      snapshots: await listSnapshots(opened.repository),
+      snapshots,
+      notes: damaged.map(damageNote),
     };
     return await sideBySide(sources, (source) => backupOne(workspace, source, shared));
   } catch (error) {
@@ -64,6 +66,8 @@ interface Shared {
   lock: HeldLock;
   indexed: IndexedRepository;
   snapshots: StoredSnapshot[];
+  /** What everybody should know who backs up to this repository. */
+  notes: string[];
 }
 
 async function backupOne(workspace: Workspace, source: PlanSource, shared: Shared): Promise<SourceOutcome> {
@@ -71,7 +75,7 @@ async function backupOne(workspace: Workspace, source: PlanSource, shared: Share
   const startedMs = clock.monotonicMs();
   try {
     const done = await backupSource(workspace, source, shared);
-    return { outcome: done.problems.length === 0 ? 'complete' : 'partial', ...done };
+    return { outcome: done.problems.length === 0 ? 'complete' : 'partial', ...done, notes: shared.notes };
   } catch (error) {
     const reported = reportable(error, signal);
     const durationMs = clock.monotonicMs() - startedMs;

@@ -2,11 +2,11 @@ import { resolve } from 'node:path';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
-import { findSnapshot, listSnapshots, loadIndex, Reader, type StoredSnapshot } from '../../repository/index.ts';
+import { findSnapshot, loadIndex, Reader, type StoredSnapshot } from '../../repository/index.ts';
 import type { Restored } from '../../source/index.ts';
 import { Reading } from '../reading.ts';
 import { withScratch } from '../scratch.ts';
-import { newestSnapshot, parseMoment, snapshotsOf, sourceOf } from '../snapshots-of.ts';
+import { damageNote, newestSnapshot, parseMoment, readableSnapshots, snapshotsOf, sourceOf } from '../snapshots-of.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
 
 export interface RestoreRequest {
@@ -40,7 +40,9 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
   const opened = await workspace.open(repositoryName(workspace, request, planned));
   const reading = await Reading.begin(opened, clock);
   try {
-    const snapshot = chooseSnapshot(await listSnapshots(opened.repository), workspace, request);
+    const { snapshots, damaged } = await readableSnapshots(opened.repository);
+    reading.notes.push(...damaged.map(damageNote));
+    const snapshot = chooseSnapshot(snapshots, workspace, request);
     const target = targetOf(request.to);
     const about = { ...(planned && { source: planned.name }), snapshot: snapshot.id, target: labelOf(target) };
     const restored = await restoreSnapshot(workspace, opened, { planned, snapshot, target }).catch(

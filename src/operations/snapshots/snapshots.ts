@@ -1,15 +1,21 @@
 import { byteStringOfText, displayName, type TreeNode } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
-import { findSnapshot, listSnapshots, loadIndex, Reader, type StoredSnapshot } from '../../repository/index.ts';
-import { snapshotsOf } from '../snapshots-of.ts';
+import { findSnapshot, loadIndex, Reader, type StoredSnapshot } from '../../repository/index.ts';
+import { readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { Workspace } from '../workspace.ts';
 
 export interface ListedSnapshot extends StoredSnapshot {
   repository: string;
 }
 
+export interface SnapshotList {
+  snapshots: ListedSnapshot[];
+  /** Why snapshots that there are could not be read. */
+  damaged: HoldfastError[];
+}
+
 /** The snapshots of a source of the plan, or all that the plan's repositories hold, oldest first. */
-export async function listAll(workspace: Workspace, source?: string, repository?: string): Promise<ListedSnapshot[]> {
+export async function listAll(workspace: Workspace, source?: string, repository?: string): Promise<SnapshotList> {
   const planned = source === undefined ? undefined : workspace.sources([source])[0]!;
   const names =
     repository !== undefined
@@ -19,12 +25,15 @@ export async function listAll(workspace: Workspace, source?: string, repository?
         : [...workspace.plan.repositories.keys()];
   const lists = await Promise.all(
     names.map(async (name) => {
-      const snapshots = await listSnapshots((await workspace.open(name)).repository);
+      const { snapshots, damaged } = await readableSnapshots((await workspace.open(name)).repository);
       const wanted = planned === undefined ? snapshots : snapshotsOf(snapshots, workspace.plan.name, planned.name);
-      return wanted.map((snapshot) => ({ ...snapshot, repository: name }));
+      return { snapshots: wanted.map((snapshot) => ({ ...snapshot, repository: name })), damaged };
     }),
   );
-  return lists.flat();
+  return {
+    snapshots: lists.flatMap(({ snapshots }) => snapshots),
+    damaged: lists.flatMap(({ damaged }) => damaged),
+  };
 }
 
 export interface ListedEntry {
@@ -61,7 +70,7 @@ async function* below(reader: Reader, tree: string, prefix: string): AsyncIterab
 }
 
 async function locate(workspace: Workspace, id: string): Promise<{ repository: string; snapshot: StoredSnapshot }> {
-  const all = await listAll(workspace);
+  const { snapshots: all } = await listAll(workspace);
   const found = id === 'latest' && all.length > 0 ? all.at(-1)! : findSnapshot(all, id);
   return { repository: (found as ListedSnapshot).repository, snapshot: found };
 }

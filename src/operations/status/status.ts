@@ -1,8 +1,9 @@
 import { snapshotTimeMs } from '../../format/index.ts';
+import type { HoldfastError } from '../../foundation/errors.ts';
 import type { LedgerEvent, ProofRecorded } from '../../ledger/index.ts';
 import type { Objectives, Source as PlanSource } from '../../plan/index.ts';
-import { listSnapshots, type StoredSnapshot } from '../../repository/index.ts';
-import { isPartial, snapshotsOf } from '../snapshots-of.ts';
+import type { StoredSnapshot } from '../../repository/index.ts';
+import { isPartial, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { Workspace } from '../workspace.ts';
 
 /** What is known of a recovery point. */
@@ -31,21 +32,28 @@ export interface SourceStatus {
   missed: ('rpo' | 'rto' | 'proof')[];
 }
 
-export async function status(workspace: Workspace): Promise<SourceStatus[]> {
+export interface Status {
+  sources: SourceStatus[];
+  /** Why snapshots that there are could not be read: they count for nothing. */
+  damaged: HoldfastError[];
+}
+
+export async function status(workspace: Workspace): Promise<Status> {
   const repositories = [...new Set([...workspace.plan.sources.values()].map(({ repository }) => repository))];
   const known = new Map(
     await Promise.all(
       repositories.map(async (name) => {
         const { repository, ledger } = await workspace.open(name);
-        return [name, { snapshots: await listSnapshots(repository), events: await ledger.read() }] as const;
+        return [name, { ...(await readableSnapshots(repository)), events: await ledger.read() }] as const;
       }),
     ),
   );
   const nowMs = workspace.environment.clock.nowMs();
-  return [...workspace.plan.sources.values()].map((source) => {
+  const sources = [...workspace.plan.sources.values()].map((source) => {
     const { snapshots, events } = known.get(source.repository)!;
     return sourceStatus(source, snapshotsOf(snapshots, workspace.plan.name, source.name), events, nowMs);
   });
+  return { sources, damaged: [...known.values()].flatMap(({ damaged }) => damaged) };
 }
 
 /**

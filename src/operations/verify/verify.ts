@@ -2,18 +2,12 @@ import { snapshotTimeMs } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { ProofRecorded } from '../../ledger/index.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
-import {
-  type IndexedRepository,
-  listSnapshots,
-  loadIndex,
-  Reader,
-  type StoredSnapshot,
-} from '../../repository/index.ts';
+import { type IndexedRepository, loadIndex, Reader, type StoredSnapshot } from '../../repository/index.ts';
 import { type Check, readManifest } from '../../source/index.ts';
 import { Reading } from '../reading.ts';
 import { chooseSnapshot } from '../restore/restore.ts';
 import { withScratch } from '../scratch.ts';
-import { snapshotsOf } from '../snapshots-of.ts';
+import { damageNote, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { Workspace } from '../workspace.ts';
 import { sandboxNeed } from './need.ts';
 
@@ -54,7 +48,8 @@ async function verifySource(workspace: Workspace, planned: PlanSource, request: 
   const opened = await workspace.open(planned.repository);
   const reading = await Reading.begin(opened, workspace.environment.clock);
   try {
-    const snapshots = await listSnapshots(opened.repository);
+    const { snapshots, damaged } = await readableSnapshots(opened.repository);
+    reading.notes.push(...damaged.map(damageNote));
     const snapshot = pick(workspace, snapshots, planned, request);
     const proof = await prove(workspace, planned, snapshot, await loadIndex(opened.repository));
     const { checks: _checks, notes, time: _time, ...event } = proof;
