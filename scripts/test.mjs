@@ -5,9 +5,9 @@
  * that failed, each as one.
  */
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { node24Environment, runOnNode24 } from './node24.mjs';
 
 const STEPS = [
@@ -18,7 +18,11 @@ const STEPS = [
 
 const args = process.argv.slice(2);
 const failedSteps = args.length > 0 ? [] : STEPS.filter((step) => !runStep(...step)).map(([name]) => name);
+const outside = outerDirectories(tmpdir());
 const tests = runTests(args);
+for (const [path, state] of outside) {
+  if (stateOf(path) !== state) failedSteps.push(`the tests changed ${path} from ${state} to ${stateOf(path)}`);
+}
 const failed = failedSteps.length + tests.failed;
 if (failedSteps.length > 0) console.log(`failed: ${failedSteps.join(', ')}`);
 console.log(`${tests.passed} passed, ${failed} failed, ${tests.skipped} skipped`);
@@ -30,6 +34,20 @@ function runStep(name, program, stepArgs) {
   const isGood = runOnNode24(program, stepArgs);
   console.log(`== ${name}: ${isGood ? 'good' : 'failed'} after ${((performance.now() - startMs) / 1000).toFixed(1)} s`);
   return isGood;
+}
+
+/**
+ * The directory that tests make theirs in, and what it lies in, each with owner and permissions: none of these is theirs,
+ * nor that of anything they restore.
+ */
+function outerDirectories(path) {
+  const above = path === dirname(path) ? new Map() : outerDirectories(dirname(path));
+  return above.set(path, stateOf(path));
+}
+
+function stateOf(path) {
+  const { uid, gid, mode } = statSync(path);
+  return `${uid}:${gid} ${mode.toString(8)}`;
 }
 
 /** The counts come through a file: what a terminal shows is for people, and changes. */
