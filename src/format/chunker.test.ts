@@ -2,17 +2,20 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { noise } from '../../test/support/repository.ts';
-import { Chunker, gearTable, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from './chunker.ts';
+import { CHUNKER_DATA_OFFSET, Chunker, chunkerMemory, gearTable, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from './chunker.ts';
 
 const gear = gearTable('3da3358b4dc173');
 
 /** Where the chunks of `bytes` end, when they arrive up to these positions. */
 function cuts(bytes: Uint8Array, arrivals: readonly number[] = [], table = gear): number[] {
-  const chunker = new Chunker(table);
+  const memory = chunkerMemory(bytes.length);
+  new Uint8Array(memory.buffer).set(bytes, CHUNKER_DATA_OFFSET);
+  const chunker = new Chunker(memory, table);
+  const next = (from: number, to: number) => chunker.next(CHUNKER_DATA_OFFSET + from, CHUNKER_DATA_OFFSET + to);
   const ends: number[] = [];
   let start = 0;
   for (const arrived of [...arrivals, bytes.length]) {
-    for (let length = chunker.next(bytes, start, arrived); length > 0; length = chunker.next(bytes, start, arrived)) {
+    for (let length = next(start, arrived); length > 0; length = next(start, arrived)) {
       start += length;
       ends.push(start);
     }

@@ -18,7 +18,7 @@ export interface ObjectStore {
   /**
    * Stores an object whole, replacing one that is there. When the promise resolves it is durable and visible to `get`,
    * `stat` and `list`; when it rejects it may or may not be there, but never in part.
-   * A file given as content must be synced; it belongs to the store from here on and may be moved.
+   * A file given as content need not be synced; it belongs to the store from here on and may be moved.
    * @throws object-exists with `ifAbsent` where something is there (needs the capability `conditionalPut`)
    */
   put(key: string, content: Content, options?: { ifAbsent?: boolean }): Promise<void>;

@@ -23,7 +23,7 @@ export class Lane {
 
   constructor(pipeline: Pipeline, gear: Int32Array) {
     this.#pipeline = pipeline;
-    this.#chunker = new Chunker(gear);
+    this.#chunker = new Chunker(pipeline.slabs.memory, gear);
   }
 
   /** Begins a file. `cut`: where the content says so, or after so many bytes, at most a slab's. */
@@ -111,7 +111,8 @@ export class Lane {
   }
 
   #nextCut(slab: Slab): number {
-    if (this.#cutBytes === undefined) return this.#chunker.next(slab.bytes, this.#chunkStart, this.#position);
+    if (this.#cutBytes === undefined)
+      return this.#chunker.next(slab.offset + this.#chunkStart, slab.offset + this.#position);
     return this.#position - this.#chunkStart >= this.#cutBytes ? this.#cutBytes : 0;
   }
 

@@ -1,8 +1,8 @@
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, rmSync, writevSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writevSync } from 'node:fs';
 import { encodePackTrailer, type PackedBlob, type SealingKey } from '../../format/index.ts';
 
-/** A pack that is complete, synced, and waits in the staging directory for its place in the store. */
+/** A pack that is complete and waits in the staging directory for its place in the store. */
 export interface FinishedPack {
   id: string;
   file: string;
@@ -35,7 +35,6 @@ export class PackFile {
 
   finish(key: SealingKey): FinishedPack {
     this.#write([encodePackTrailer(key, this.#blobs)]);
-    fsyncSync(this.#descriptor);
     closeSync(this.#descriptor);
     return { id: this.#hash.digest('hex'), file: this.#file, sizeBytes: this.#sizeBytes, blobs: this.#blobs };
   }

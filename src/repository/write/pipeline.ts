@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { join } from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import type { BlobType, SealingKey } from '../../format/index.ts';
 import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
+import { startThread } from '../../foundation/threads.ts';
 import type { BlobTable } from '../blob-table.ts';
 import { ClaimTable } from './claim-table.ts';
 import type { FinishedPack } from './pack-file.ts';
@@ -160,7 +161,7 @@ export class Pipeline {
     const { key, table, formatVersion, packSizeBytes } = this.#options;
     const input: WorkerInput = {
       key,
-      slabs: this.slabs.memory,
+      slabs: this.slabs.memory.buffer,
       tickets: this.#tickets.shared,
       table: table.shared,
       claims: this.#claims.shared,
@@ -169,7 +170,7 @@ export class Pipeline {
       stagingPrefix: this.#stagingPrefix,
       packSizeBytes,
     };
-    const thread = new Worker(new URL(`./worker${extname(import.meta.url)}`, import.meta.url), { workerData: input });
+    const thread = startThread(import.meta.url, 'worker', input);
     const ended = new Promise<void>((resolve) => {
       let finished = false;
       thread.on('message', (message: WorkerMessage) => {

@@ -1,10 +1,10 @@
-import { MAX_CHUNK_BYTES } from '../../format/index.ts';
+import { CHUNKER_DATA_OFFSET, chunkerMemory, MAX_CHUNK_BYTES } from '../../format/index.ts';
 
 /** One chunk at its largest fills a slab. */
 export const SLAB_BYTES = MAX_CHUNK_BYTES;
 const SLAB_COUNT = 8;
 
-/** A piece of the shared memory. It is free again when everybody who retained it has released it. */
+/** A piece of the shared memory, at an address. It is free again when everybody who retained it has released it. */
 export class Slab {
   readonly offset: number;
   readonly bytes: Uint8Array;
@@ -34,14 +34,16 @@ export class Slab {
  * or with the workers, who give it back.
  */
 export class Slabs {
-  readonly memory = new SharedArrayBuffer(SLAB_BYTES * SLAB_COUNT);
+  readonly memory = chunkerMemory(SLAB_BYTES * SLAB_COUNT);
   readonly #free: Slab[] = [];
   readonly #takers: { resolve: (slab: Slab) => void; reject: (error: unknown) => void }[] = [];
   #failure: { error: unknown } | undefined;
 
   constructor() {
     for (let index = 0; index < SLAB_COUNT; index++) {
-      this.#free.push(new Slab(this.memory, index * SLAB_BYTES, (slab) => this.#giveBack(slab)));
+      this.#free.push(
+        new Slab(this.memory.buffer, CHUNKER_DATA_OFFSET + index * SLAB_BYTES, (slab) => this.#giveBack(slab)),
+      );
     }
   }
 

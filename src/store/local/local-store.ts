@@ -38,6 +38,7 @@ class LocalStore implements ObjectStore {
       await this.#makeDirectory(dirname(path));
       const staged = content instanceof Uint8Array ? await this.#stage(content) : content.file;
       try {
+        if (!(content instanceof Uint8Array)) await syncFile(staged);
         await (options.ifAbsent ? link(staged, path) : rename(staged, path));
       } catch (error) {
         if (systemCode(error) !== 'EXDEV' || content instanceof Uint8Array) throw error;
@@ -221,12 +222,16 @@ async function writeDurably(path: string, write: (file: FileHandle) => Promise<v
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+function syncDirectory(path: string): Promise<void> {
+  return syncFile(path, constants.O_DIRECTORY);
+}
+
+async function syncFile(path: string, flags = 0): Promise<void> {
+  const file = await open(path, constants.O_RDONLY | flags);
   try {
-    await directory.sync();
+    await file.sync();
   } finally {
-    await directory.close();
+    await file.close();
   }
 }
 
