@@ -1,0 +1,117 @@
+/** What was measured, in words and tables. */
+
+import type { Measurement } from './measure.ts';
+
+export interface ScenarioResult {
+  name: string;
+  title: string;
+  atLeast: number;
+  aim: number;
+  /** What each tool took, by its name. */
+  rounds: Record<string, Measurement & { repositoryBytes: number }>[];
+}
+
+export interface Results {
+  commit: string;
+  time: string;
+  machine: { processors: number; model: string; memoryBytes: number; node: string; mebibytes: number; files: number };
+  tools: { name: string; version: string }[];
+  scenarios: ScenarioResult[];
+}
+
+type Figure = 'wallMs' | 'cpuMs' | 'peakRssBytes' | 'repositoryBytes';
+
+const PEER = 'restic';
+const MEMORY_AT_MOST_BYTES = 192 * 2 ** 20;
+const MEMORY_AIM_BYTES = 128 * 2 ** 20;
+
+function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+function medianOf({ rounds }: ScenarioResult, tool: string, figure: Figure): number | undefined {
+  const values = rounds.map((round) => round[tool]?.[figure]).filter((value) => value !== undefined);
+  return values.length === 0 ? undefined : median(values);
+}
+
+/** The median over the rounds of what the peer took for each unit that Holdfast took. */
+function ratio({ rounds }: ScenarioResult, figure: Figure): number | undefined {
+  const both = rounds.filter((round) => round[PEER] !== undefined && round['holdfast'] !== undefined);
+  return both.length === 0 ? undefined : median(both.map((round) => round[PEER]![figure] / round['holdfast']![figure]));
+}
+
+/** What was to be reached and was not, a line each. */
+export function missedGoals({ scenarios }: Results): string[] {
+  const missed: string[] = [];
+  for (const scenario of scenarios) {
+    const reached = ratio(scenario, 'wallMs');
+    if (reached === undefined) missed.push(`${scenario.title}: ${PEER} is not installed, so there is no ratio`);
+    else if (reached < scenario.atLeast)
+      missed.push(`${scenario.title}: ${reached.toFixed(2)}×, not ${scenario.atLeast}×`);
+  }
+  const first = scenarios.find(({ name }) => name === 'first-backup');
+  if (first === undefined) return missed;
+  const memory = medianOf(first, 'holdfast', 'peakRssBytes')!;
+  if (memory > MEMORY_AT_MOST_BYTES) missed.push(`memory of the first backup: ${mebibytes(memory)}, not 192 MiB`);
+  const smaller = ratio(first, 'repositoryBytes');
+  if (smaller !== undefined && smaller < 1)
+    missed.push(`the repository is ${(1 / smaller).toFixed(3)}× as large as ${PEER}'s`);
+  return missed;
+}
+
+export function render(results: Results): string {
+  const { machine, tools, scenarios } = results;
+  return `# Benchmarks
+
+Measured ${results.time.slice(0, 10)} at commit ${results.commit.slice(0, 12)} on ${machine.processors} × ${machine.model}, ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, Node ${machine.node.slice(1)}: ${tools.map(({ name, version }) => `${name} ${version}`).join(', ')}. Whole processes, page cache warm, \`sync\` before each; the tools take turns, and the one that begins changes from round to round. The mixed data is ${machine.mebibytes} MiB of table text, database pages, incompressible bytes and small files; the tree has ${machine.files.toLocaleString('en')} files. Run it again with \`npm run bench\`.
+
+A ratio is the median over the rounds of ${PEER}'s figure divided by Holdfast's: above 1, Holdfast is faster or smaller.
+
+| | rounds | time | at least | aim | processor time | peak memory | repository |
+|---|---|---|---|---|---|---|---|
+${scenarios.map(summaryRow).join('\n')}
+
+Peak memory of Holdfast's first backup: ${memoryLine(scenarios)}
+
+## Every round
+
+${scenarios.map((scenario) => details(scenario, tools)).join('\n\n')}
+`;
+}
+
+function summaryRow(scenario: ScenarioResult): string {
+  const shown = (figure: Figure): string => {
+    const value = ratio(scenario, figure);
+    return value === undefined ? '-' : `${value.toFixed(2)}×`;
+  };
+  return `| ${scenario.title} | ${scenario.rounds.length} | **${shown('wallMs')}** | ${scenario.atLeast}× | ${scenario.aim}× | ${shown('cpuMs')} | ${shown('peakRssBytes')} | ${shown('repositoryBytes')} |`;
+}
+
+function memoryLine(scenarios: ScenarioResult[]): string {
+  const first = scenarios.find(({ name }) => name === 'first-backup');
+  const memory = first && medianOf(first, 'holdfast', 'peakRssBytes');
+  if (memory === undefined) return 'not measured.';
+  return `${mebibytes(memory)} (at most ${mebibytes(MEMORY_AT_MOST_BYTES)}, aim ${mebibytes(MEMORY_AIM_BYTES)}).`;
+}
+
+function details({ title, rounds }: ScenarioResult, tools: Results['tools']): string {
+  const names = tools.map(({ name }) => name).filter((name) => rounds.some((round) => round[name] !== undefined));
+  const cell = (measured: ScenarioResult['rounds'][number][string] | undefined): string =>
+    measured === undefined
+      ? '-'
+      : `${seconds(measured.wallMs)}, ${seconds(measured.cpuMs)} CPU, ${mebibytes(measured.peakRssBytes)}, ${mebibytes(measured.repositoryBytes)} stored`;
+  const lines = rounds.map(
+    (round, index) => `| ${index + 1} | ${names.map((name) => cell(round[name])).join(' | ')} |`,
+  );
+  return `### ${title}\n\n| | ${names.join(' | ')} |\n|---|${names.map(() => '---|').join('')}\n${lines.join('\n')}`;
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(2)} s`;
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MiB`;
+}

@@ -1,0 +1,118 @@
+/** What is measured. Each scenario prepares, untimed, what one tool then does, timed. */
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { edit, touch, writeMixed, writeSmallFiles } from './data.ts';
+import { type Place, remove, run, type Tool } from './tools.ts';
+
+export interface Scenario {
+  name: string;
+  /** A row of the results. */
+  title: string;
+  /** How many times as fast as restic it must be at least, and should be. */
+  atLeast: number;
+  aim: number;
+  /** The data it works on. */
+  data: 'mixed' | 'tree';
+  /** Before anything of a data set is measured, once for every tool. */
+  prepare?(tool: Tool, place: Place): void;
+  /** Before a round, once for all tools. */
+  round?(place: Place, round: number): void;
+  /** Before a tool's turn, untimed. @returns the command that is timed */
+  turn(tool: Tool, place: Place, round: number): string[];
+}
+
+function freshRepository(tool: Tool, place: Place): void {
+  remove(place, tool.repository);
+  run(tool.init(), place);
+}
+
+function backedUp(tool: Tool, place: Place): void {
+  if (existsSync(join(place.directory, tool.repository))) return;
+  run(tool.init(), place);
+  run(tool.backup(), place);
+}
+
+export const SCENARIOS: Scenario[] = [
+  {
+    name: 'first-backup',
+    title: 'first backup',
+    atLeast: 2,
+    aim: 3,
+    data: 'mixed',
+    turn(tool, place) {
+      freshRepository(tool, place);
+      return tool.backup();
+    },
+  },
+  {
+    name: 'read-again',
+    title: 'unchanged data, all read again',
+    atLeast: 2.3,
+    aim: 4,
+    data: 'mixed',
+    prepare: backedUp,
+    round: ({ data }, round) => touch(data, round),
+    turn: (tool) => tool.backup(),
+  },
+  {
+    name: 'unchanged',
+    title: 'unchanged data, not read',
+    atLeast: 1,
+    aim: 2,
+    data: 'mixed',
+    prepare: backedUp,
+    turn: (tool) => tool.backup(),
+  },
+  {
+    name: 'one-percent',
+    title: '1 % changed',
+    atLeast: 1,
+    aim: 2,
+    data: 'mixed',
+    prepare: backedUp,
+    round: ({ data }, round) => edit(data, round),
+    turn: (tool) => tool.backup(),
+  },
+  {
+    name: 'restore',
+    title: 'restore',
+    atLeast: 1.6,
+    aim: 3,
+    data: 'mixed',
+    prepare: backedUp,
+    turn(tool, place) {
+      remove(place, 'restored');
+      return tool.restore(join(place.directory, 'restored'));
+    },
+  },
+  {
+    name: 'check',
+    title: '`check --read-data`',
+    atLeast: 1.5,
+    aim: 2.5,
+    data: 'mixed',
+    prepare: backedUp,
+    turn: (tool) => tool.checkAllData(),
+  },
+  {
+    name: 'tree',
+    title: 'unchanged tree of 100,000 small files, not read',
+    atLeast: 1,
+    aim: 2,
+    data: 'tree',
+    prepare: backedUp,
+    turn: (tool) => tool.backup(),
+  },
+];
+
+/** Writes a data set unless an earlier run has. */
+export function makeData(place: Place, kind: Scenario['data'], size: { mebibytes: number; files: number }): void {
+  if (existsSync(place.data)) return;
+  mkdirSync(place.data, { recursive: true });
+  if (kind === 'mixed') writeMixed(place.data, size.mebibytes);
+  else writeSmallFiles(place.data, size.files, 8);
+  // What is still being written would be paid for by whoever comes first.
+  spawnSync('sync');
+}
