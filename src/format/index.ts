@@ -1,3 +1,4 @@
+export { BlobSealer } from './blob-sealer.ts';
 export * from './chunker.ts';
 export * from './compression.ts';
 export * from './config.ts';

@@ -3,9 +3,12 @@
  * it; only the process does not end because nobody does yet.
  */
 export function awaitedLater<T>(promise: Promise<T>): Promise<T> {
-  void Promise.allSettled([promise]);
+  promise.then(undefined, reachesWhoeverAwaits);
   return promise;
 }
+
+/** One function for all: this is called for every blob. */
+function reachesWhoeverAwaits(): void {}
 
 /** Resolves once the promise has settled, however: for whom the outcome is somebody else's matter. */
 export async function settled(promise: Promise<unknown>): Promise<void> {

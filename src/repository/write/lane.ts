@@ -72,7 +72,10 @@ export class Lane {
       await this.#submit(this.#slab, this.#position - this.#chunkStart);
     }
     const sizeBytes = this.#fileBytes;
-    return { sizeBytes, stored: awaitedLater(Promise.all(this.#blobs).then((content) => ({ content, sizeBytes }))) };
+    const [first, ...more] = this.#blobs;
+    // Most files are one blob: their promise is all there is to wait for.
+    const ids = first !== undefined && more.length === 0 ? first.then((id) => [id]) : Promise.all(this.#blobs);
+    return { sizeBytes, stored: awaitedLater(ids.then((content) => ({ content, sizeBytes }))) };
   }
 
   /** Forgets the file that was begun. */

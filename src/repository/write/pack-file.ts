@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, openSync, rmSync, writevSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { encodePackTrailer, type PackedBlob, type SealingKey } from '../../format/index.ts';
 
 /** A pack that is complete and waits in the staging directory for its place in the store. */
@@ -10,16 +10,34 @@ export interface FinishedPack {
   blobs: PackedBlob[];
 }
 
-/** A pack while it is written: blobs go straight to a file, and into the running hash that becomes the pack's name. */
+/** So much is collected before it is written: small blobs cost no system call each. */
+const WRITE_AT_BYTES = 1024 * 1024;
+
+/** Memory in which packs are filled, one after the other. It grows to what the largest blob needs. */
+export class PackBuffer {
+  bytes = Buffer.alloc(0);
+
+  atLeast(sizeBytes: number): Buffer {
+    if (this.bytes.length < sizeBytes) this.bytes = Buffer.allocUnsafeSlow(sizeBytes);
+    return this.bytes;
+  }
+}
+
+/** A pack while it is written: through its buffer into a file, and into the running hash that becomes the pack's name. */
 export class PackFile {
   readonly #file: string;
   readonly #descriptor: number;
+  readonly #buffer: PackBuffer;
   readonly #hash: Hash = createHash('sha256');
   readonly #blobs: PackedBlob[] = [];
   #sizeBytes = 0;
+  /** How many bytes of the buffer are not written yet. */
+  #bufferedBytes = 0;
 
-  constructor(file: string) {
+  /** @param buffer nobody else's until this pack is finished */
+  constructor(file: string, buffer: PackBuffer) {
     this.#file = file;
+    this.#buffer = buffer;
     this.#descriptor = openSync(file, 'wx', 0o600);
   }
 
@@ -27,14 +45,26 @@ export class PackFile {
     return this.#sizeBytes;
   }
 
-  append(blob: Omit<PackedBlob, 'offset' | 'length'>, sealedParts: Buffer[]): void {
-    const offset = this.#sizeBytes;
-    this.#write(sealedParts);
-    this.#blobs.push({ ...blob, offset, length: this.#sizeBytes - offset });
+  /** Where the next sealed blob goes: so many bytes, to be filled before `append`. */
+  room(sizeBytes: number): Uint8Array {
+    if (this.#bufferedBytes + sizeBytes > this.#buffer.bytes.length) this.#flush();
+    const bytes = this.#buffer.atLeast(Math.max(sizeBytes, WRITE_AT_BYTES));
+    return bytes.subarray(this.#bufferedBytes, this.#bufferedBytes + sizeBytes);
+  }
+
+  /** Takes what `room` was filled with: its first `length` bytes. */
+  append(blob: Omit<PackedBlob, 'offset'>): void {
+    this.#blobs.push({ ...blob, offset: this.#sizeBytes });
+    this.#sizeBytes += blob.length;
+    this.#bufferedBytes += blob.length;
+    if (this.#bufferedBytes >= WRITE_AT_BYTES) this.#flush();
   }
 
   finish(key: SealingKey): FinishedPack {
-    this.#write([encodePackTrailer(key, this.#blobs)]);
+    this.#flush();
+    const trailer = encodePackTrailer(key, this.#blobs);
+    this.#write(trailer);
+    this.#sizeBytes += trailer.length;
     closeSync(this.#descriptor);
     return { id: this.#hash.digest('hex'), file: this.#file, sizeBytes: this.#sizeBytes, blobs: this.#blobs };
   }
@@ -44,16 +74,14 @@ export class PackFile {
     rmSync(this.#file, { force: true });
   }
 
-  #write(parts: Buffer[]): void {
-    const length = parts.reduce((sum, part) => sum + part.length, 0);
-    const written = writevSync(this.#descriptor, parts);
-    if (written < length) this.#writeRest(Buffer.concat(parts).subarray(written));
-    for (const part of parts) this.#hash.update(part);
-    this.#sizeBytes += length;
+  #flush(): void {
+    this.#write(this.#buffer.bytes.subarray(0, this.#bufferedBytes));
+    this.#bufferedBytes = 0;
   }
 
   /** A short write is legal; a full disk then says so at the next one. */
-  #writeRest(rest: Buffer): void {
-    for (let done = 0; done < rest.length; ) done += writevSync(this.#descriptor, [rest.subarray(done)]);
+  #write(bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) done += writeSync(this.#descriptor, bytes, done);
+    this.#hash.update(bytes);
   }
 }

@@ -216,7 +216,8 @@ export class Pipeline {
       const done = this.#tickets.doneCount;
       this.#collect();
       if (this.#closing && this.#waiting.size === 0) return;
-      await this.#tickets.moreDone(done);
+      // Half of what is on its way: the other half keeps the workers busy until then.
+      await this.#tickets.whenDone(done + Math.max(1, (this.#issued - done) >> 1));
     }
   }
 

@@ -1,10 +1,9 @@
 import { hash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { type BlobType, compress, type SealingKey, sealParts } from '../../format/index.ts';
-import { releaseBuffer } from '../../foundation/buffers.ts';
+import { BlobSealer, type BlobType, SEAL_OVERHEAD_BYTES, type SealingKey } from '../../format/index.ts';
 import type { BlobTable } from '../blob-table.ts';
 import type { ClaimTable } from './claim-table.ts';
-import { type FinishedPack, PackFile } from './pack-file.ts';
+import { type FinishedPack, PackBuffer, PackFile } from './pack-file.ts';
 
 export interface SealerOptions {
   key: SealingKey;
@@ -23,7 +22,10 @@ export interface SealerOptions {
 /** Turns plain blobs into sealed ones in packs: hash, look up, compress, seal, append. One per thread. */
 export class Sealer {
   readonly #options: SealerOptions;
+  /** Made for the first blob: most runs store none on the main thread. */
+  #blobSealer: BlobSealer | undefined;
   readonly #packs = new Map<BlobType, PackFile>();
+  readonly #buffers: Record<BlobType, PackBuffer> = { data: new PackBuffer(), tree: new PackBuffer() };
 
   constructor(options: SealerOptions) {
     this.#options = options;
@@ -32,20 +34,20 @@ export class Sealer {
   /** Stores a blob unless the repository or this run has it. */
   store(type: BlobType, plain: Uint8Array): { id: Buffer; fresh: boolean; storedBytes: number } {
     const id = hash('sha256', plain, 'buffer');
-    const { table, claims, key, formatVersion } = this.#options;
+    const { key, table, claims, formatVersion } = this.#options;
     if (table.has(id, type) || !claims.claim(id, type)) return { id, fresh: false, storedBytes: 0 };
-    const compressed = formatVersion === 1 ? plain : compress(plain);
-    const pays = compressed.byteLength < plain.byteLength;
-    const parts = sealParts(key, pays ? compressed : plain);
+    this.#blobSealer ??= new BlobSealer(key);
     const pack = this.#packOf(type);
-    const before = pack.sizeBytes;
-    pack.append({ id: id.toString('hex'), type, ...(pays && { uncompressedLength: plain.byteLength }) }, parts);
-    // These two are as large as the blob and garbage from here on: left to the collector they would double the memory.
-    releaseBuffer(parts[1]);
-    if (compressed !== plain) releaseBuffer(compressed);
-    const storedBytes = pack.sizeBytes - before;
+    const room = pack.room(plain.length + SEAL_OVERHEAD_BYTES);
+    const { sealedBytes, compressed } = this.#blobSealer.seal(plain, room, { compress: formatVersion === 2 });
+    pack.append({
+      id: id.toString('hex'),
+      type,
+      length: sealedBytes,
+      ...(compressed && { uncompressedLength: plain.length }),
+    });
     if (pack.sizeBytes >= this.#options.packSizeBytes) this.#finish(type, pack);
-    return { id, fresh: true, storedBytes };
+    return { id, fresh: true, storedBytes: sealedBytes };
   }
 
   /** Finishes the packs that are begun. */
@@ -63,7 +65,7 @@ export class Sealer {
     let pack = this.#packs.get(type);
     if (pack === undefined) {
       const name = `${this.#options.stagingPrefix}${randomBytes(8).toString('hex')}`;
-      pack = new PackFile(join(this.#options.stagingDirectory, name));
+      pack = new PackFile(join(this.#options.stagingDirectory, name), this.#buffers[type]);
       this.#packs.set(type, pack);
     }
     return pack;

@@ -6,7 +6,7 @@
  * collected ticket n - TICKETS.
  */
 
-export const TICKETS = 4096;
+export const TICKETS = 256;
 const WORDS = 6;
 const ID_BYTES = 32;
 
@@ -17,6 +17,9 @@ const DONE = 2;
 const CLOSED = 3;
 /** Changes whenever a worker that waits should look again. */
 const SIGNAL = 4;
+/** The main thread waits until so many tickets are done, and COLLECT changes then. */
+const WAKE_AT = 5;
+const COLLECT = 6;
 
 /** Words of a ticket. */
 const STATE = 0;
@@ -86,9 +89,15 @@ export class Tickets {
     return Atomics.load(this.#control, DONE);
   }
 
-  /** Resolves once the number of tickets done is another than `seen`. */
-  async moreDone(seen: number): Promise<void> {
-    const wait = Atomics.waitAsync(this.#control, DONE, seen);
+  /**
+   * Resolves once `wanted` tickets are done in all, or at `close`. To be woken for each would cost more than a small file
+   * does.
+   */
+  async whenDone(wanted: number): Promise<void> {
+    const signal = Atomics.load(this.#control, COLLECT);
+    Atomics.store(this.#control, WAKE_AT, wanted);
+    if (Atomics.load(this.#control, DONE) >= wanted) return;
+    const wait = Atomics.waitAsync(this.#control, COLLECT, signal);
     if (wait.async) await wait.value;
   }
 
@@ -97,7 +106,7 @@ export class Tickets {
     Atomics.store(this.#control, CLOSED, 1);
     this.#wake();
     // Who waits for results looks again as well: after a failure there may be no more.
-    Atomics.notify(this.#control, DONE);
+    this.#wakeCollector();
   }
 
   #wake(): void {
@@ -131,7 +140,12 @@ export class Tickets {
     this.#words[place * WORDS + FRESH] = fresh ? 1 : 0;
     this.#words[place * WORDS + STORED] = storedBytes;
     Atomics.store(this.#words, place * WORDS + STATE, 1);
-    Atomics.add(this.#control, DONE, 1);
-    Atomics.notify(this.#control, DONE);
+    const done = Atomics.add(this.#control, DONE, 1) + 1;
+    if (done >= Atomics.load(this.#control, WAKE_AT)) this.#wakeCollector();
+  }
+
+  #wakeCollector(): void {
+    Atomics.add(this.#control, COLLECT, 1);
+    Atomics.notify(this.#control, COLLECT);
   }
 }
