@@ -1,28 +1,6 @@
 import { z } from 'zod';
-import type { CalendarDuration } from '../foundation/units.ts';
+import type { RetentionPolicy } from '../schedule/index.ts';
 import { calendarDuration, checkedCalendar, filled } from './values.ts';
-
-/** How many snapshots a rule keeps. */
-export type KeepCount = number | 'forever';
-
-/** Which snapshots are kept, with restic's meaning of each rule. A snapshot stays while any rule keeps it. */
-export interface RetentionPolicy {
-  last?: KeepCount;
-  hourly?: KeepCount;
-  daily?: KeepCount;
-  weekly?: KeepCount;
-  monthly?: KeepCount;
-  yearly?: KeepCount;
-  /** All snapshots of so long before the newest. */
-  within?: CalendarDuration;
-  withinHourly?: CalendarDuration;
-  withinDaily?: CalendarDuration;
-  withinWeekly?: CalendarDuration;
-  withinMonthly?: CalendarDuration;
-  withinYearly?: CalendarDuration;
-  /** Snapshots with any of these tags. */
-  tags?: string[];
-}
 
 const COUNT_NOTATION = 'a whole number from 0, or forever';
 

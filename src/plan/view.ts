@@ -1,9 +1,9 @@
 /** The plan as the program works with it: names resolved, defaults filled in, durations in milliseconds. */
 import { posix } from 'node:path';
 import { parseDuration } from '../foundation/units.ts';
-import { parseSchedule, type Schedule } from '../schedule/index.ts';
+import { parseSchedule, type RetentionPolicy, type Schedule } from '../schedule/index.ts';
 import type { TextOrReference } from './reference-schema.ts';
-import { type RetentionPolicy, retentionPolicy } from './retention-schema.ts';
+import { retentionPolicy } from './retention-schema.ts';
 import type { PlanDocument } from './schema.ts';
 import type { SourceDocument } from './source-schema.ts';
 import { objectiveMs } from './values.ts';
