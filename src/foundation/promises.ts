@@ -11,3 +11,18 @@ export function awaitedLater<T>(promise: Promise<T>): Promise<T> {
 export async function settled(promise: Promise<unknown>): Promise<void> {
   await Promise.allSettled([promise]);
 }
+
+/** Does work on each item, so many at the same time. Results are in the order of the items. The first failure is thrown. */
+export async function sideBySide<T, R>(
+  items: readonly T[],
+  atOnce: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = new Array(items.length);
+  let next = 0;
+  const run = async (): Promise<void> => {
+    for (let at = next++; at < items.length; at = next++) results[at] = await work(items[at]!);
+  };
+  await Promise.all(Array.from({ length: atOnce }, run));
+  return results;
+}

@@ -5,5 +5,5 @@ export { type HeldLock, lockRepository } from './locks.ts';
 export { Reader } from './read/reader.ts';
 export { createRepository, openRepository, type Repository } from './repository.ts';
 export type * from './snapshot-io.ts';
-export { findSnapshot, listSnapshots, type StoredSnapshot } from './snapshots.ts';
+export { findSnapshot, listSnapshots, removeSnapshot, type StoredSnapshot } from './snapshots.ts';
 export { WriteSession } from './write/session.ts';
