@@ -8,6 +8,7 @@ import { planCheck } from './commands/plan-check.ts';
 import { planSchema } from './commands/plan-schema.ts';
 import { planShow } from './commands/plan-show.ts';
 import { restore } from './commands/restore.ts';
+import { retain } from './commands/retain.ts';
 import { snapshots } from './commands/snapshots.ts';
 import { status } from './commands/status.ts';
 import { verify } from './commands/verify.ts';
@@ -24,6 +25,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   restore,
   verify,
   check,
+  retain,
   status,
   demo,
 ];

@@ -24,6 +24,7 @@ export interface EventBodies {
     message: string;
     durationMs: number;
   };
+  'retention.decided': RetentionDecided;
   'check.finished': { repository: string; readData: boolean; clean: boolean; errors: number; durationMs: number };
 }
 
@@ -61,6 +62,17 @@ export interface ProofRecorded {
   checksFailed: string[];
   /** Why it could not be proven here, if that is so. */
   reason?: string;
+}
+
+/**
+ * Which snapshots are about to be removed, recorded before the first of them is: what disappears without having been named
+ * was not removed by a plan. A run that died in between is followed by one that names those which are left.
+ */
+export interface RetentionDecided {
+  source: string;
+  repository: string;
+  kept: number;
+  removed: { snapshot: string; tree: string; time: string }[];
 }
 
 export type EventKind = keyof EventBodies;

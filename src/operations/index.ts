@@ -3,6 +3,8 @@ export { type CheckOfRepository, check } from './check/check.ts';
 export { type DemoReport, playDemo } from './demo/demo.ts';
 export { type InitResult, initRepositories } from './init/init.ts';
 export { type RestoreResult, restore } from './restore/restore.ts';
+export type { DecidedSnapshot, KeepReason } from './retain/decide.ts';
+export { type RetentionOfSource, retain } from './retain/retain.ts';
 export { type ListedEntry, type ListedSnapshot, listAll, listEntries } from './snapshots/snapshots.ts';
 export { type SourceStatus, status } from './status/status.ts';
 export { type Proof, verify } from './verify/verify.ts';
