@@ -7,6 +7,7 @@ import { ls } from './commands/ls.ts';
 import { planCheck } from './commands/plan-check.ts';
 import { planSchema } from './commands/plan-schema.ts';
 import { planShow } from './commands/plan-show.ts';
+import { prune } from './commands/prune.ts';
 import { restore } from './commands/restore.ts';
 import { retain } from './commands/retain.ts';
 import { snapshots } from './commands/snapshots.ts';
@@ -26,6 +27,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   verify,
   check,
   retain,
+  prune,
   status,
   demo,
 ];

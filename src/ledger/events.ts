@@ -25,6 +25,15 @@ export interface EventBodies {
     durationMs: number;
   };
   'retention.decided': RetentionDecided;
+  'prune.removing': PruneRemoving;
+  'prune.finished': {
+    repository: string;
+    markedPacks: number;
+    removedPacks: number;
+    removedBytes: number;
+    waiting: boolean;
+    durationMs: number;
+  };
   'check.finished': { repository: string; readData: boolean; clean: boolean; errors: number; durationMs: number };
 }
 
@@ -73,6 +82,13 @@ export interface RetentionDecided {
   repository: string;
   kept: number;
   removed: { snapshot: string; tree: string; time: string }[];
+}
+
+/** What a prune is about to remove, by id, recorded before the first of it is. */
+export interface PruneRemoving {
+  repository: string;
+  packs: string[];
+  indexes: string[];
 }
 
 export type EventKind = keyof EventBodies;

@@ -2,6 +2,7 @@ export { backup, backupExit, type SourceOutcome } from './backup/backup.ts';
 export { type CheckOfRepository, check } from './check/check.ts';
 export { type DemoReport, playDemo } from './demo/demo.ts';
 export { type InitResult, initRepositories } from './init/init.ts';
+export { type PruneOfRepository, prune } from './prune/prune.ts';
 export { type RestoreResult, restore } from './restore/restore.ts';
 export type { DecidedSnapshot, KeepReason } from './retain/decide.ts';
 export { type RetentionOfSource, retain } from './retain/retain.ts';

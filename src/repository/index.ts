@@ -2,6 +2,7 @@ export { checkRepository } from './check/check.ts';
 export type { CheckReport, Finding } from './check/report.ts';
 export { type IndexedRepository, loadIndex } from './indexed.ts';
 export { type HeldLock, lockRepository } from './locks.ts';
+export { type PruneReport, pruneRepository } from './prune/prune.ts';
 export { Reader } from './read/reader.ts';
 export { createRepository, openRepository, type Repository } from './repository.ts';
 export type * from './snapshot-io.ts';

@@ -15,6 +15,11 @@ export interface Mark {
 
 const VERSION = 1;
 
+/** Makes a mark known to whoever takes a lock from here on. Resolves to its id. */
+export function writeMark(repository: Repository, packs: readonly string[]): Promise<string> {
+  return repository.putDocument(MARKS_PREFIX, { version: VERSION, packs });
+}
+
 /** The marks that stand and can be read. Nobody sweeps by one that cannot. */
 export async function readMarks(repository: Repository): Promise<Mark[]> {
   const keys = await repository.documentKeys(MARKS_PREFIX);
@@ -35,6 +40,10 @@ export async function readMark(repository: Repository, id: string): Promise<Mark
     }
     throw error;
   }
+}
+
+export function removeMark(repository: Repository, id: string): Promise<void> {
+  return repository.store.delete(`${MARKS_PREFIX}${id}`);
 }
 
 /** The packs that any of these marks names. */

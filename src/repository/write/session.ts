@@ -81,6 +81,8 @@ export class WriteSession {
   }
 
   async #writeIndex(): Promise<void> {
+    // Who lost the lock may have lost packs with it, to a prune that took them for left over: no index may name them.
+    this.#lock.assertHeld();
     const packs = this.#unindexed;
     this.#unindexed = [];
     this.#unindexedBlobs = 0;
