@@ -113,27 +113,30 @@ export async function readIndexByKey(
 ): Promise<Map<string, IndexFile>> {
   const known = new Map<string, IndexFile>();
   const missing = new Set<string>();
-  // A listing is not one moment: it may show neither an old file nor the new one that replaces it. The next one does.
-  for (;;) {
-    const listed = await repository.documentKeys(INDEX_PREFIX);
-    for (const key of known.keys()) if (!listed.includes(key)) known.delete(key);
-    const fresh = listed.filter((key) => !known.has(key));
-    if (fresh.length === 0) return known;
-    const read = async (key: string): Promise<void> => {
-      try {
-        known.set(key, decodeIndexFile(await repository.getDocument(key)));
-      } catch (error) {
-        if (isHoldfastError(error, 'object-missing') && !missing.has(key)) {
-          missing.add(key);
-          return;
-        }
-        if (onDamage === undefined || !isHoldfastError(error)) throw error;
+  const read = async (key: string): Promise<void> => {
+    try {
+      known.set(key, decodeIndexFile(await repository.getDocument(key)));
+    } catch (error) {
+      // Gone since it was listed, most likely: the next listing tells, and what is listed again must be there.
+      if (isHoldfastError(error, 'object-missing') && !missing.has(key)) missing.add(key);
+      else if (onDamage === undefined || !isHoldfastError(error)) throw error;
+      else {
         onDamage(key, error);
         known.set(key, { packs: [] });
       }
-    };
+    }
+  };
+  // A listing is not one moment: it may show neither an old file nor the new one that replaces it. Two that are equal do.
+  let before: string | undefined;
+  for (;;) {
+    const listed = await repository.documentKeys(INDEX_PREFIX);
+    const fresh = listed.filter((key) => !known.has(key));
+    if (listed.join() === before && fresh.length === 0) break;
+    before = listed.join();
     await sideBySide(fresh, PARALLEL_READS, read);
+    for (const key of known.keys()) if (!listed.includes(key)) known.delete(key);
   }
+  return known;
 }
 
 /** @param marked packs that a prune is going to remove: a blob is looked for there only when it is nowhere else */

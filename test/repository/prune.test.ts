@@ -22,6 +22,7 @@ import {
   check,
   errorsOf,
   extract,
+  movableClock,
   noise,
   PASSWORD,
   readFiles,
@@ -84,6 +85,23 @@ async function expectTidy(repository: Repository): Promise<void> {
   expect((await check(repository)).findings).toEqual([]);
   expect(await repository.documentKeys('holdfast/prune/')).toEqual([]);
   expect(await repository.documentKeys('locks/')).toEqual([]);
+}
+
+/** A store that something else happens to before each call. */
+function betweenCalls(inner: ObjectStore, between: () => Promise<void>): ObjectStore {
+  return {
+    location: inner.location,
+    capabilities: inner.capabilities,
+    stagingDirectory: inner.stagingDirectory,
+    put: async (...call) => between().then(() => inner.put(...call)),
+    get: async (...call) => between().then(() => inner.get(...call)),
+    stat: async (...call) => between().then(() => inner.stat(...call)),
+    delete: async (...call) => between().then(() => inner.delete(...call)),
+    async *list(prefix) {
+      await between();
+      yield* inner.list(prefix);
+    },
+  };
 }
 
 /** A write that has begun, and is finished by hand. */
@@ -315,6 +333,30 @@ describe('a prune beside our own', () => {
     expect(await errorsOf(repository)).toEqual([]);
   });
 
+  it('lets a backup come between any two of its steps', { timeout: 240_000 }, async () => {
+    const original = new MemoryStore();
+    const { kept } = await partlyUsed(original);
+    for (let step = 0, steps = 1; step < steps; step += 3) {
+      const inner = new MemoryStore();
+      for (const [key, object] of original.objects) inner.objects.set(key, object);
+      const repository = await openRepository(inner, PASSWORD);
+      let backup: Promise<{ id: string }> | undefined;
+      let calls = 0;
+      const between = async (): Promise<void> => {
+        if (calls++ === step) backup = writeFiles(repository, OLD, OPTIONS);
+        await backup;
+      };
+      const pruned = await openRepository(betweenCalls(inner, between), PASSWORD);
+      calls = 0;
+      await prune(pruned);
+      steps = calls;
+      const { id } = (await backup)!;
+      expect(await errorsOf(repository), `step ${step}`).toEqual([]);
+      await expectFiles(repository, id, OLD);
+      await expectFiles(repository, kept, KEPT);
+    }
+  });
+
   it('is told what is being removed by its lock, when the mark was not there a moment before', async () => {
     const { repository } = await partlyUsed();
     const older = await OpenWrite.begin(repository);
@@ -369,6 +411,31 @@ describe('a prune beside our own', () => {
     await reader.extract(target, { progress: noProgress, signal: new AbortController().signal });
     await reader.close();
     await lock.release();
+  });
+});
+
+describe('a prune whose lock is lost', () => {
+  it('removes nothing any more', async () => {
+    const { repository, kept } = await partlyUsed();
+    const clock = movableClock();
+    const announce = async () => clock.advance(23 * 60_000);
+    const before = await repository.documentKeys('data/');
+    await expect(prune(repository, { announce, clock })).rejects.toMatchObject({ code: 'lock-lost' });
+    expect(await repository.documentKeys('data/')).toEqual(expect.arrayContaining(before));
+    await expectFiles(repository, kept, KEPT);
+  });
+
+  it('can be harmed by no backup that lost its own: such a one names no pack in an index any more', async () => {
+    const repository = await testRepository();
+    const clock = movableClock();
+    const { store } = repository;
+    const put = store.put.bind(store);
+    store.put = async (key, ...rest) => {
+      if (key.startsWith('data/')) clock.advance(23 * 60_000);
+      return put(key, ...rest);
+    };
+    await expect(writeFiles(repository, files('a'), { clock })).rejects.toMatchObject({ code: 'lock-lost' });
+    expect(await repository.documentKeys('index/')).toEqual([]);
   });
 });
 
