@@ -1,11 +1,15 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/foundation/clock.ts';
+import type { LedgerEvent } from '../../src/ledger/index.ts';
+import { adapters } from '../../src/main/adapters.ts';
+import { type Environment, Workspace } from '../../src/operations/index.ts';
 import { loadPlan } from '../../src/plan/index.ts';
 import { listSnapshots, lockRepository, openRepository, type Repository } from '../../src/repository/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
-import { document, holdfast, PASSWORD, scratchDirectory, writePlan } from '../support/cli.ts';
+import { document, environment, holdfast, PASSWORD, scratchDirectory, writePlan } from '../support/cli.ts';
+import { noise } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 import { restic } from '../support/restic.ts';
 
@@ -35,6 +39,12 @@ async function addSnapshots(
       repository.putDocument('snapshots/', { ...newest, hostname: 'test', tags: TAGS, ...change, time }),
     ),
   );
+}
+
+async function eventsOf(directory: string): Promise<LedgerEvent[]> {
+  const surroundings = { clock: systemClock, variables: { HOLDFAST_PASSWORD: PASSWORD }, adapters };
+  const workspace = new Workspace(await loadPlan({ cwd: directory, env: {} }), surroundings as unknown as Environment);
+  return (await workspace.open('main')).ledger.read();
 }
 
 async function ids(repository: Repository): Promise<string[]> {
@@ -83,12 +93,7 @@ describe('retain', () => {
     expect(ran.stdout).toContain('2 snapshots kept, 3 removed');
     expect(await ids(repository)).toEqual([real, fourth].sort());
     expect(await repository.documentKeys('locks/')).toEqual([]);
-    const { Workspace } = await import('../../src/operations/index.ts');
-    const { adapters } = await import('../../src/main/adapters.ts');
-    const environment = { clock: systemClock, variables: { HOLDFAST_PASSWORD: PASSWORD }, adapters } as never;
-    const workspace = new Workspace(await loadPlan({ cwd: directory, env: {} }), environment);
-    const events = await (await workspace.open('main')).ledger.read();
-    expect(events.findLast(({ kind }) => kind === 'retention.decided')?.body).toMatchObject({
+    expect((await eventsOf(directory)).findLast(({ kind }) => kind === 'retention.decided')?.body).toMatchObject({
       source: 'files',
       repository: 'main',
       kept: 2,
@@ -140,6 +145,26 @@ describe('retain', () => {
     expect(await ids(repository)).toHaveLength(5);
   });
 
+  it('thins with age what is continuous and has none', async () => {
+    const { directory, repository, real } = await prepared(', schedule: continuous');
+    const [first, , third] = await addSnapshots(repository, [
+      '2025-01-10T10:00:00Z',
+      '2025-01-11T10:00:00Z',
+      '2025-01-12T10:00:00Z',
+    ]);
+    const { retention } = document(await holdfast(directory, ['plan', 'show', '--json'])).sources.files;
+    expect(retention).toEqual({
+      within: '1d',
+      withinHourly: '7d',
+      withinDaily: '1mo',
+      withinWeekly: '1y',
+      monthly: 'forever',
+    });
+    expect((await holdfast(directory, ['retain'])).exit).toBe(0);
+    // The newest of its month, and the oldest of all.
+    expect(await ids(repository)).toEqual([first, third, real].sort());
+  });
+
   it('keeps the newest proven recovery point, whatever the rules say', async () => {
     const { directory, repository, real } = await prepared(', retention: { last: 1 }');
     expect((await holdfast(directory, ['verify'])).exit).toBe(0);
@@ -181,5 +206,78 @@ describe('retain', () => {
     const listed = JSON.parse(restic(place, ['snapshots', '--json']).output) as { id: string }[];
     expect(listed.map(({ id }) => id)).toEqual([real]);
     restic(place, ['check', '--read-data']);
+  });
+});
+
+describe('prune', () => {
+  /** Two backups of different data, of which the first is not kept. */
+  async function outgrown(): Promise<{ directory: string; repository: Repository }> {
+    const { directory, repository } = await prepared(', retention: { last: 1 }');
+    writeFileSync(join(directory, 'data', 'large'), noise(3_000_000));
+    expect((await holdfast(directory, ['backup'])).exit).toBe(0);
+    rmSync(join(directory, 'data', 'large'));
+    expect((await holdfast(directory, ['backup'])).exit).toBe(0);
+    expect((await holdfast(directory, ['retain'])).exit).toBe(0);
+    return { directory, repository };
+  }
+
+  it('gives back what retain let go, and records it', async () => {
+    const { directory, repository } = await outgrown();
+    const planned = document(await holdfast(directory, ['prune', '--dry-run', '--json']));
+    expect(planned).toMatchObject({ dryRun: true, repositories: [{ repository: 'main', swept: { packs: 0 } }] });
+    expect(planned.repositories[0].marked.bytes).toBeGreaterThan(3_000_000);
+    const ran = document(await holdfast(directory, ['prune', 'main', '--json']));
+    expect(ran.repositories[0].marked).toEqual(planned.repositories[0].marked);
+    expect(ran.repositories[0].swept.bytes).toBe(ran.repositories[0].marked.bytes);
+    expect((await holdfast(directory, ['prune'])).stdout).toContain('marked: 0 packs');
+    expect((await holdfast(directory, ['check', '--read-data'])).exit).toBe(0);
+    expect((await holdfast(directory, ['verify'])).exit).toBe(0);
+    if (requires('restic')) restic(join(directory, 'repository'), ['check', '--read-data']);
+    const events = await eventsOf(directory);
+    const removing = events.find(({ kind }) => kind === 'prune.removing')?.body as { packs: string[] };
+    expect(removing.packs).toHaveLength(ran.repositories[0].swept.packs);
+    expect(events.find(({ kind }) => kind === 'prune.finished')?.body).toMatchObject({
+      repository: 'main',
+      removedBytes: ran.repositories[0].swept.bytes,
+      waiting: false,
+    });
+    expect(await repository.documentKeys('locks/')).toEqual([]);
+  });
+
+  it('says that it waits for a backup of ours, and is not in its way', async () => {
+    const { directory, repository } = await outgrown();
+    const lock = await lockRepository(repository, { exclusive: false, clock: systemClock });
+    const waiting = await holdfast(directory, ['prune']);
+    expect(waiting.exit).toBe(0);
+    expect(waiting.stdout).toMatch(new RegExp(`waiting: .*process ${process.pid}.*; the next prune removes`));
+    expect((await holdfast(directory, ['backup'])).exit).toBe(0);
+    lock.assertHeld();
+    await lock.release();
+    const later = document(await holdfast(directory, ['prune', '--json'])).repositories[0];
+    expect(later.waitingFor).toBeUndefined();
+    expect(later.swept.bytes).toBeGreaterThan(3_000_000);
+  });
+
+  it('goes on beside backups that are run at the same time, one after the other', async () => {
+    const { directory } = await outgrown();
+    const pruning = Promise.all([1, 2, 3].map(() => holdfast(directory, ['prune', '--json'])));
+    for (let round = 0; round < 3; round++) {
+      writeFileSync(join(directory, 'data', 'large'), noise(3_000_000));
+      expect((await holdfast(directory, ['backup'])).exit).toBe(0);
+      rmSync(join(directory, 'data', 'large'));
+      expect((await holdfast(directory, ['backup'])).exit).toBe(0);
+    }
+    for (const { exit, stderr } of await pruning) expect(exit, stderr).toBe(0);
+    expect((await holdfast(directory, ['check', '--read-data'])).exit).toBe(0);
+    expect((await holdfast(directory, ['verify'])).exit).toBe(0);
+  });
+
+  it('refuses with 11 where somebody has the repository for themselves, 2 and 12 as every command', async () => {
+    const { directory, repository } = await prepared('');
+    const lock = await lockRepository(repository, { exclusive: true, clock: systemClock });
+    expect((await holdfast(directory, ['prune'])).exit).toBe(11);
+    await lock.release();
+    expect((await holdfast(directory, ['prune', 'nothing'])).exit).toBe(2);
+    expect((await holdfast(directory, ['prune'], environment({ HOLDFAST_PASSWORD: 'wrong' }))).exit).toBe(12);
   });
 });

@@ -18,6 +18,7 @@ import { FaultyStore } from '../../src/store/faulty/index.ts';
 import type { ObjectStore } from '../../src/store/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
+import { betweenCalls } from '../support/between-calls.ts';
 import {
   check,
   errorsOf,
@@ -85,23 +86,6 @@ async function expectTidy(repository: Repository): Promise<void> {
   expect((await check(repository)).findings).toEqual([]);
   expect(await repository.documentKeys('holdfast/prune/')).toEqual([]);
   expect(await repository.documentKeys('locks/')).toEqual([]);
-}
-
-/** A store that something else happens to before each call. */
-function betweenCalls(inner: ObjectStore, between: () => Promise<void>): ObjectStore {
-  return {
-    location: inner.location,
-    capabilities: inner.capabilities,
-    stagingDirectory: inner.stagingDirectory,
-    put: async (...call) => between().then(() => inner.put(...call)),
-    get: async (...call) => between().then(() => inner.get(...call)),
-    stat: async (...call) => between().then(() => inner.stat(...call)),
-    delete: async (...call) => between().then(() => inner.delete(...call)),
-    async *list(prefix) {
-      await between();
-      yield* inner.list(prefix);
-    },
-  };
 }
 
 /** A write that has begun, and is finished by hand. */

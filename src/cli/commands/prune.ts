@@ -34,6 +34,7 @@ function describe(report: PruneOfRepository, dryRun: boolean): string {
   const { repository, packs, bytes, marked, swept, leftUnusedBytes, waitingFor, durationMs } = report;
   const copied = marked.copiedBytes > 0 ? `, after copying ${formatSize(marked.copiedBytes)} that is used` : '';
   const lines = [`${repository}: ${counted(packs, 'pack')}, ${formatSize(bytes)}`];
+  if (report.markedBefore > 0) lines.push(`  marked before: ${counted(report.markedBefore, 'pack')}`);
   if (dryRun) {
     lines.push(`  to remove: ${counted(marked.packs, 'pack')}, ${formatSize(marked.bytes)}${copied}`);
   } else {

@@ -42,29 +42,25 @@ export function planPrune(
   marked: ReadonlySet<string> = new Set(),
 ): PrunePlan {
   const isSound = (pack: Pack): boolean => sizes.get(pack.id) === sizeOf(pack);
-  const sound = packs.filter((pack) => isSound(pack) && !marked.has(pack.id));
-  const holders = assign(sound, used);
-  const elsewhere = assign(
-    packs.filter((pack) => isSound(pack) && marked.has(pack.id)),
+  refuseIfNeeded(
+    packs.filter((pack) => !isSound(pack)),
+    sizes,
     used,
-    holders.taken,
+    blobsOf(packs.filter(isSound)),
   );
-  for (const pack of packs) if (!isSound(pack)) refuseIfNeeded(pack, sizes, used, elsewhere.taken);
-
+  const uses = assign(
+    packs.filter((pack) => isSound(pack) && !marked.has(pack.id)),
+    used,
+  );
   const known = new Set(packs.map(({ id }) => id));
   const orphans = [...sizes].flatMap(([id, sizeBytes]) => (known.has(id) || marked.has(id) ? [] : { id, sizeBytes }));
   const broken = packs.filter((pack) => !isSound(pack) && !marked.has(pack.id));
-  const unused = holders.uses.filter((use) => use.used.length === 0);
-  const partly = holders.uses.filter((use) => use.used.length > 0 && unusedBytesOf(use) > 0);
-  const mixed = new Set(holders.uses.filter(isMixed));
-  const usedBytes = holders.uses.reduce((sum, use) => sum + use.usedBytes, 0);
-  const repack = [
-    ...mixed,
-    ...worthCopying(
-      partly.filter((use) => !mixed.has(use)),
-      usedBytes,
-    ),
-  ];
+  const unused = uses.filter((use) => use.used.length === 0);
+  const partly = uses.filter((use) => use.used.length > 0 && unusedBytesOf(use) > 0);
+  const mixed = new Set(uses.filter(isMixed));
+  const usedBytes = uses.reduce((sum, use) => sum + use.usedBytes, 0);
+  const others = partly.filter((use) => !mixed.has(use));
+  const repack = [...mixed, ...worthCopying(others, usedBytes)];
   const copied = new Set(repack);
   return {
     remove: [...unused.map(({ id, sizeBytes }) => ({ id, sizeBytes })), ...orphans, ...broken.map(asGone(sizes))],
@@ -90,20 +86,18 @@ function asGone(sizes: ReadonlyMap<string, number>): (pack: Pack) => { id: strin
 }
 
 /** Gives each used blob to one of the packs that hold it: to the one with the greatest share of what is used. */
-function assign(packs: readonly Pack[], used: Pick<UsedBlobs, 'has'>, before?: Pick<UsedBlobs, 'has'>) {
-  const taken = BlobTable.withCapacity(packs.reduce((sum, { blobs }) => sum + blobs.length, 0));
-  const isTaken = (id: Uint8Array, { type }: PackedBlob): boolean =>
-    taken.has(id, type) || (before?.has(id, type) ?? false);
+function assign(packs: readonly Pack[], used: Pick<UsedBlobs, 'has'>): PackUse[] {
   const ranked = packs.map((pack) => {
     const sizeBytes = sizeOf(pack);
     const usedBytes = bytesOf(pack.blobs.filter(({ id, type }) => used.has(Buffer.from(id, 'hex'), type)));
     return { pack, sizeBytes, share: usedBytes / sizeBytes };
   });
   ranked.sort((a, b) => b.share - a.share || b.sizeBytes - a.sizeBytes || (a.pack.id < b.pack.id ? -1 : 1));
-  const uses = ranked.map(({ pack, sizeBytes }): PackUse => {
+  const taken = BlobTable.withCapacity(packs.reduce((sum, { blobs }) => sum + blobs.length, 0));
+  return ranked.map(({ pack, sizeBytes }): PackUse => {
     const own = pack.blobs.filter((blob) => {
       const id = Buffer.from(blob.id, 'hex');
-      if (!used.has(id, blob.type) || isTaken(id, blob)) return false;
+      if (!used.has(id, blob.type) || taken.has(id, blob.type)) return false;
       taken.add(id, 0, blob);
       return true;
     });
@@ -111,12 +105,13 @@ function assign(packs: readonly Pack[], used: Pick<UsedBlobs, 'has'>, before?: P
     const usedBytes = own.length === pack.blobs.length ? sizeBytes : bytesOf(own);
     return { id: pack.id, sizeBytes, used: own, usedBytes };
   });
-  return {
-    uses,
-    taken: {
-      has: (id: Uint8Array, type: PackedBlob['type']) => taken.has(id, type) || (before?.has(id, type) ?? false),
-    },
-  };
+}
+
+/** All that these packs hold. */
+export function blobsOf(packs: readonly Pack[]): BlobTable {
+  const table = BlobTable.withCapacity(packs.reduce((sum, { blobs }) => sum + blobs.length, 0));
+  for (const { blobs } of packs) for (const blob of blobs) table.add(Buffer.from(blob.id, 'hex'), 0, blob);
+  return table;
 }
 
 function bytesOf(blobs: readonly PackedBlob[]): number {
@@ -135,24 +130,27 @@ function worthCopying(partly: readonly PackUse[], usedBytes: number): PackUse[] 
   return chosen;
 }
 
+/** @throws repository-damaged when one of these packs, which are not as they should be, has what is used and `held` nowhere */
 function refuseIfNeeded(
-  { id: pack, blobs }: Pack,
+  packs: readonly Pack[],
   sizes: ReadonlyMap<string, number>,
   used: Pick<UsedBlobs, 'has'>,
-  taken: Pick<UsedBlobs, 'has'>,
+  held: BlobTable,
 ): void {
-  const needed = blobs.find(({ id, type }) => {
-    const bytes = Buffer.from(id, 'hex');
-    return used.has(bytes, type) && !taken.has(bytes, type);
-  });
-  if (needed === undefined) return;
-  const what = sizes.has(pack) ? 'has not the size that the index says' : 'is missing';
-  throw new HoldfastError(
-    'repository-damaged',
-    `${packKey(pack)} ${what}, and a snapshot needs blob ${needed.id} of it: nothing is pruned`,
-    {
-      hint: 'Run `holdfast check` to see which snapshots and paths this concerns.',
-      context: { pack, blob: needed.id },
-    },
-  );
+  for (const { id: pack, blobs } of packs) {
+    const needed = blobs.find(({ id, type }) => {
+      const bytes = Buffer.from(id, 'hex');
+      return used.has(bytes, type) && !held.has(bytes, type);
+    });
+    if (needed === undefined) continue;
+    const what = sizes.has(pack) ? 'has not the size that the index says' : 'is missing';
+    throw new HoldfastError(
+      'repository-damaged',
+      `${packKey(pack)} ${what}, and a snapshot needs blob ${needed.id} of it: nothing is pruned`,
+      {
+        hint: 'Run `holdfast check` to see which snapshots and paths this concerns.',
+        context: { pack, blob: needed.id },
+      },
+    );
+  }
 }

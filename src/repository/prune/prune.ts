@@ -32,6 +32,8 @@ export interface PruneReport {
   bytes: number;
   /** Packs that were, or would be, newly marked; their size; and how much of it is used, and so was copied first. */
   marked: { packs: number; bytes: number; copiedBytes: number };
+  /** Packs that were marked before and are still there: on a dry run, and while somebody keeps them from being removed. */
+  markedBefore: number;
   /** What stays unused in packs that stay: copying it would cost more than it frees. */
   leftUnusedBytes: number;
   /** What was removed, of marks of this run and of earlier ones. */
@@ -92,6 +94,7 @@ async function mark(
       bytes: [...plan.remove, ...plan.repack].reduce((total, { sizeBytes }) => total + sizeBytes, 0),
       copiedBytes: plan.repack.reduce((total, { usedBytes }) => total + usedBytes, 0),
     },
+    markedBefore: [...marked].filter((pack) => sizes.has(pack)).length,
     leftUnusedBytes: plan.leftUnusedBytes,
     swept: NOTHING,
   };

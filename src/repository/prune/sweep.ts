@@ -1,14 +1,13 @@
 import { encodeIndexFile, type IndexFile, MAX_BLOBS_PER_INDEX_FILE } from '../../format/index.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { sideBySide } from '../../foundation/promises.ts';
-import { BlobTable } from '../blob-table.ts';
 import { indexOf } from '../indexed.ts';
 import { INDEX_PREFIX, idOfKey, packKey } from '../layout.ts';
 import type { HeldLock } from '../locks.ts';
 import type { Repository } from '../repository.ts';
 import { splitIndex } from '../write/session.ts';
 import { type Mark, packsOf, removeMark } from './marks.ts';
-import { sizeOf } from './plan.ts';
+import { blobsOf, sizeOf } from './plan.ts';
 import { type Stock, takeStock } from './stock.ts';
 import type { UsedBlobs } from './used.ts';
 
@@ -94,8 +93,7 @@ export async function sweep(
  */
 function neededPacks({ packs, sizes }: Stock, marked: ReadonlySet<string>, used: UsedBlobs): Set<string> {
   const lasting = packs.filter((pack) => !marked.has(pack.id) && sizes.get(pack.id) === sizeOf(pack));
-  const safe = BlobTable.withCapacity(lasting.reduce((sum, { blobs }) => sum + blobs.length, 0));
-  for (const { blobs } of lasting) for (const blob of blobs) safe.add(Buffer.from(blob.id, 'hex'), 0, blob);
+  const safe = blobsOf(lasting);
   const isNeeded = ({ blobs }: IndexFile['packs'][number]): boolean =>
     blobs.some(({ id, type }) => {
       const bytes = Buffer.from(id, 'hex');
