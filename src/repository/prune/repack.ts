@@ -20,6 +20,9 @@ import { stagingError } from '../write/pipeline.ts';
 import { splitIndex } from '../write/session.ts';
 import type { PackUse } from './plan.ts';
 
+/** A gap between blobs is read over when it is no larger: one read more would cost more. */
+const READ_OVER_BYTES = 256 * 1024;
+
 export interface RepackOptions {
   lock: HeldLock;
   signal: AbortSignal;
@@ -70,14 +73,15 @@ class Copier {
     const { store, key } = this.#repository;
     for (const run of runsOf(blobs)) {
       const offset = run[0]!.offset;
-      const length = run.reduce((sum, blob) => sum + blob.length, 0);
-      const bytes = Buffer.from(await store.get(packKey(pack), { offset, length }));
+      const length = run.at(-1)!.offset + run.at(-1)!.length - offset;
+      const got = await store.get(packKey(pack), { offset, length });
+      const bytes = Buffer.from(got.buffer, got.byteOffset, got.byteLength);
       for (const blob of run) {
         const sealed = bytes.subarray(blob.offset - offset, blob.offset - offset + blob.length);
         openBlob(key, sealed, blob, pack);
         await this.#append(blob, sealed);
+        this.#options.progress.advance({ bytes: blob.length });
       }
-      this.#options.progress.advance({ bytes: length });
     }
   }
 
@@ -132,12 +136,12 @@ class Copier {
   }
 }
 
-/** Blobs that lie one behind the other in a pack, so that each run is read at once. */
+/** Blobs that lie close together in a pack, so that each run is read at once. */
 function runsOf(blobs: readonly PackedBlob[]): PackedBlob[][] {
   const runs: PackedBlob[][] = [];
-  let endsAt = -1;
+  let endsAt = Number.NEGATIVE_INFINITY;
   for (const blob of blobs.toSorted((a, b) => a.offset - b.offset)) {
-    if (blob.offset !== endsAt) runs.push([]);
+    if (blob.offset - endsAt > READ_OVER_BYTES) runs.push([]);
     runs.at(-1)!.push(blob);
     endsAt = blob.offset + blob.length;
   }
