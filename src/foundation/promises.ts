@@ -14,3 +14,29 @@ function reachesWhoeverAwaits(): void {}
 export async function settled(promise: Promise<unknown>): Promise<void> {
   await Promise.allSettled([promise]);
 }
+
+/**
+ * Does work on each item, so many at the same time. Results are in the order of the items. After a failure nothing more is
+ * begun, and it is thrown once what was begun is over.
+ */
+export async function sideBySide<T, R>(
+  items: readonly T[],
+  atOnce: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = new Array(items.length);
+  const failures: unknown[] = [];
+  let next = 0;
+  const run = async (): Promise<void> => {
+    for (let at = next++; at < items.length && failures.length === 0; at = next++) {
+      try {
+        results[at] = await work(items[at]!);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, run));
+  if (failures.length > 0) throw failures[0];
+  return results;
+}

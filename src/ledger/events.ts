@@ -24,6 +24,16 @@ export interface EventBodies {
     message: string;
     durationMs: number;
   };
+  'retention.decided': RetentionDecided;
+  'prune.removing': PruneRemoving;
+  'prune.finished': {
+    repository: string;
+    markedPacks: number;
+    removedPacks: number;
+    removedBytes: number;
+    waiting: boolean;
+    durationMs: number;
+  };
   'check.finished': { repository: string; readData: boolean; clean: boolean; errors: number; durationMs: number };
 }
 
@@ -61,6 +71,24 @@ export interface ProofRecorded {
   checksFailed: string[];
   /** Why it could not be proven here, if that is so. */
   reason?: string;
+}
+
+/**
+ * Which snapshots are about to be removed, recorded before the first of them is: what disappears without having been named
+ * was not removed by a plan. A run that died in between is followed by one that names those which are left.
+ */
+export interface RetentionDecided {
+  source: string;
+  repository: string;
+  kept: number;
+  removed: { snapshot: string; tree: string; time: string }[];
+}
+
+/** What a prune is about to remove, by id, recorded before the first of it is. */
+export interface PruneRemoving {
+  repository: string;
+  packs: string[];
+  indexes: string[];
 }
 
 export type EventKind = keyof EventBodies;

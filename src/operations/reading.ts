@@ -20,10 +20,13 @@ export class Reading {
     this.#lock = lock;
   }
 
-  /** @throws repository-locked, and whatever keeps the repository from being read */
-  static async begin(opened: OpenedRepository, clock: Clock): Promise<Reading> {
+  /**
+   * @param whole whether everything is looked at, also what a prune has marked
+   * @throws repository-locked, and whatever keeps the repository from being read
+   */
+  static async begin(opened: OpenedRepository, clock: Clock, { whole = false } = {}): Promise<Reading> {
     try {
-      return new Reading(opened, await lockRepository(opened.repository, { exclusive: false, clock }));
+      return new Reading(opened, await lockRepository(opened.repository, { exclusive: false, whole, clock }));
     } catch (error) {
       if (!isUnwritable(error)) throw error;
       const reading = new Reading(opened, undefined);

@@ -43,6 +43,11 @@ export function sourceOf({ tags }: StoredSnapshot): string | undefined {
   return tags?.find((tag) => tag.startsWith('source:'))?.slice('source:'.length);
 }
 
+/** Whether Holdfast made a snapshot: only those does it ever remove. */
+export function isOurs({ tags }: StoredSnapshot): boolean {
+  return tags?.includes(HOLDFAST_TAG) ?? false;
+}
+
 export function isPartial({ tags }: StoredSnapshot): boolean {
   return tags?.includes(PARTIAL_TAG) ?? false;
 }

@@ -1,28 +1,6 @@
 import { z } from 'zod';
-import type { CalendarDuration } from '../foundation/units.ts';
+import { parseSchedule, type RetentionPolicy } from '../schedule/index.ts';
 import { calendarDuration, checkedCalendar, filled } from './values.ts';
-
-/** How many snapshots a rule keeps. */
-export type KeepCount = number | 'forever';
-
-/** Which snapshots are kept, with restic's meaning of each rule. A snapshot stays while any rule keeps it. */
-export interface RetentionPolicy {
-  last?: KeepCount;
-  hourly?: KeepCount;
-  daily?: KeepCount;
-  weekly?: KeepCount;
-  monthly?: KeepCount;
-  yearly?: KeepCount;
-  /** All snapshots of so long before the newest. */
-  within?: CalendarDuration;
-  withinHourly?: CalendarDuration;
-  withinDaily?: CalendarDuration;
-  withinWeekly?: CalendarDuration;
-  withinMonthly?: CalendarDuration;
-  withinYearly?: CalendarDuration;
-  /** Snapshots with any of these tags. */
-  tags?: string[];
-}
 
 const COUNT_NOTATION = 'a whole number from 0, or forever';
 
@@ -58,7 +36,7 @@ export const retention = z
       .meta({ description: 'Keep snapshots with any of these tags.' })
       .optional(),
   })
-  .meta({ description: 'Which snapshots are kept. Without it, all are.' });
+  .meta({ description: 'Which snapshots are kept. Without it, all are; those of a continuous source thin with age.' });
 
 export type RetentionDocument = z.output<typeof retention>;
 
@@ -86,4 +64,23 @@ export function keepsSomething(policy: RetentionPolicy): boolean {
     COUNTS.some((key) => policy[key] === 'forever' || (policy[key] ?? 0) > 0) ||
     SPANS.some((key) => (policy[key]?.months ?? 0) > 0 || (policy[key]?.ms ?? 0) > 0)
   );
+}
+
+/** How what is backed up continuously thins with age where its author says nothing else. */
+const THINNING_WITH_AGE: RetentionDocument = {
+  within: '1d',
+  withinHourly: '7d',
+  withinDaily: '1mo',
+  withinWeekly: '1y',
+  monthly: 'forever',
+};
+
+/** The retention of a source, by default too; undefined where everything is kept. */
+export function effectiveRetention(source: {
+  retention?: RetentionDocument | undefined;
+  schedule?: string | undefined;
+}): RetentionDocument | undefined {
+  if (source.retention !== undefined || source.schedule === undefined) return source.retention;
+  const parsed = parseSchedule(source.schedule);
+  return 'schedule' in parsed && parsed.schedule.kind === 'continuous' ? THINNING_WITH_AGE : undefined;
 }

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import type { LoadedPlan } from './load.ts';
+import { effectiveRetention } from './retention-schema.ts';
 import type { PlanDocument } from './schema.ts';
 
 /** The plan with everything filled in that its author left out, in the notation it was written in. */
@@ -7,7 +8,9 @@ export function showPlan({ document }: Pick<LoadedPlan, 'document'>): PlanDocume
   const onlyRepository = Object.keys(document.repositories)[0];
   const sources = Object.entries(document.sources).map(([name, { validate, ...source }]) => {
     const objectives = { ...document.objectives, ...source.objectives };
-    return [name, { ...source, objectives, repository: source.repository ?? onlyRepository, validate }];
+    const retention = effectiveRetention(source);
+    const own = { objectives, repository: source.repository ?? onlyRepository, ...(retention && { retention }) };
+    return [name, { ...source, ...own, validate }];
   });
   return { ...document, sources: Object.fromEntries(sources) };
 }

@@ -1,9 +1,9 @@
 /** The plan as the program works with it: names resolved, defaults filled in, durations in milliseconds. */
 import { posix } from 'node:path';
 import { parseDuration } from '../foundation/units.ts';
-import { parseSchedule, type Schedule } from '../schedule/index.ts';
+import { parseSchedule, type RetentionPolicy, type Schedule } from '../schedule/index.ts';
 import type { TextOrReference } from './reference-schema.ts';
-import { type RetentionPolicy, retentionPolicy } from './retention-schema.ts';
+import { effectiveRetention, retentionPolicy } from './retention-schema.ts';
 import type { PlanDocument } from './schema.ts';
 import type { SourceDocument } from './source-schema.ts';
 import { objectiveMs } from './values.ts';
@@ -39,7 +39,7 @@ interface SourceBase {
   /** Its own, filled up with the plan's. */
   objectives: Objectives;
   schedule?: Schedule;
-  /** Without one, everything is kept. */
+  /** Without one, everything is kept. What is continuous has one in any case. */
   retention?: RetentionPolicy;
   validate: ValidateCheck[];
 }
@@ -96,13 +96,14 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
 
 function buildSource(name: string, source: SourceDocument, plan: PlanDocument): Source {
   const schedule = source.schedule === undefined ? undefined : parseSchedule(source.schedule);
+  const retention = effectiveRetention(source);
   const base: SourceBase = {
     name,
     repository: source.repository ?? Object.keys(plan.repositories)[0] ?? '',
     objectives: buildObjectives({ ...plan.objectives, ...source.objectives }),
     validate: source.validate.map(buildCheck),
     ...(schedule !== undefined && 'schedule' in schedule ? { schedule: schedule.schedule } : {}),
-    ...(source.retention === undefined ? {} : { retention: retentionPolicy(source.retention) }),
+    ...(retention === undefined ? {} : { retention: retentionPolicy(retention) }),
   };
   switch (source.type) {
     case 'postgres':

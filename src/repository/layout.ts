@@ -5,6 +5,8 @@ export const INDEX_PREFIX = 'index/';
 export const SNAPSHOTS_PREFIX = 'snapshots/';
 export const LOCKS_PREFIX = 'locks/';
 export const DATA_PREFIX = 'data/';
+/** Holdfast's own, beside what is restic's. */
+export const MARKS_PREFIX = 'holdfast/prune/';
 
 export function packKey(id: string): string {
   return `${DATA_PREFIX}${id.slice(0, 2)}/${id}`;

@@ -7,6 +7,7 @@ import { systemClock } from '../foundation/clock.ts';
 import { FaultyStore } from '../store/faulty/index.ts';
 import { MemoryStore } from '../store/memory/index.ts';
 import { lockRepository } from './locks.ts';
+import { writeMark } from './prune/marks.ts';
 import type { Repository } from './repository.ts';
 
 const shared = { exclusive: false, clock: systemClock };
@@ -121,6 +122,81 @@ describe('a lock', () => {
   });
 });
 
+describe('locks of ours', () => {
+  const KINDS = {
+    shared,
+    'a check': { exclusive: false, whole: true, clock: systemClock },
+    upkeep: { exclusive: true, besideOurs: [], clock: systemClock },
+    exclusive,
+  };
+  type Kind = keyof typeof KINDS;
+  const BESIDE: readonly string[] = ['shared shared', 'shared a check', 'a check a check', 'shared upkeep'];
+  const kinds = Object.keys(KINDS) as Kind[];
+  const pairs = kinds.flatMap((first) => kinds.map((second) => [first, second] as const));
+
+  it.each(pairs)('let %s and then %s in side by side where that does no harm', async (first, second) => {
+    const repository = await testRepository();
+    const held = await lockRepository(repository, KINDS[first]);
+    const attempt = lockRepository(repository, KINDS[second]);
+    if (BESIDE.includes(`${first} ${second}`) || BESIDE.includes(`${second} ${first}`)) await (await attempt).release();
+    else await expect(attempt).rejects.toMatchObject({ code: 'repository-locked' });
+    expect(await locksIn(repository)).toHaveLength(1);
+    await held.release();
+  });
+
+  it.each(kinds)("stand beside somebody else's as restic's do: %s", async (kind) => {
+    const repository = await testRepository();
+    const key = await put(repository, { exclusive: false });
+    const attempt = lockRepository(repository, KINDS[kind]);
+    if (kind === 'shared' || kind === 'a check') await (await attempt).release();
+    else await expect(attempt).rejects.toMatchObject({ code: 'repository-locked' });
+    await repository.store.delete(`locks/${key}`);
+    await put(repository, { exclusive: true });
+    await expect(lockRepository(repository, KINDS[kind])).rejects.toMatchObject({ code: 'repository-locked' });
+  });
+
+  it("are taken for somebody else's when what they say of themselves is not understood", async () => {
+    const repository = await testRepository();
+    await put(repository, { exclusive: false, holdfast: { access: 'newer' as never, marks: [] } });
+    await expect(lockRepository(repository, KINDS.upkeep)).rejects.toMatchObject({ code: 'repository-locked' });
+    await (await lockRepository(repository, shared)).release();
+  });
+
+  it('keep upkeep out while a holder does not know its marks, and learn them when they come later', async () => {
+    const repository = await testRepository();
+    const before = await lockRepository(repository, shared);
+    const mark = await writeMark(repository, []);
+    const sweep = { exclusive: true, besideOurs: [mark], clock: systemClock };
+    await expect(lockRepository(repository, sweep)).rejects.toMatchObject({ code: 'repository-locked' });
+    await before.release();
+    const sweeper = await lockRepository(repository, sweep);
+    const after = await lockRepository(repository, shared);
+    await sweeper.release();
+    await (await lockRepository(repository, sweep)).release();
+    await after.release();
+  });
+
+  it('learn a mark that is gone already from who removed it', async () => {
+    const repository = await testRepository();
+    const sweeper = await lockRepository(repository, {
+      exclusive: true,
+      besideOurs: ['ab'.repeat(32)],
+      clock: systemClock,
+    });
+    await (await lockRepository(repository, shared)).release();
+    await sweeper.release();
+  });
+
+  it('say nothing of a mark that cannot be read, and wait for who removes it', async () => {
+    const repository = await testRepository();
+    const newer = await repository.putDocument('holdfast/prune/', { version: 2, packs: [] });
+    const sweeper = await lockRepository(repository, { exclusive: true, besideOurs: [newer], clock: systemClock });
+    await expect(lockRepository(repository, shared)).rejects.toMatchObject({ code: 'repository-locked' });
+    await sweeper.release();
+    await (await lockRepository(repository, shared)).release();
+  });
+});
+
 describe('a lock that is held', () => {
   afterEach(() => void vi.useRealTimers());
 
@@ -148,6 +224,20 @@ describe('a lock that is held', () => {
     });
     await lock.release();
     expect(await locksIn(repository)).toEqual([]);
+  });
+
+  it('says the same of the marks that it knows when it is refreshed', async () => {
+    vi.useFakeTimers();
+    const repository = await testRepository();
+    const mark = await writeMark(repository, []);
+    const clock = movableClock();
+    const lock = await lockRepository(repository, { exclusive: false, clock });
+    // Of what is marked later its holder knows nothing.
+    await writeMark(repository, ['cd'.repeat(32)]);
+    await pass(clock, 11);
+    const [key] = await locksIn(repository);
+    expect(await repository.getDocument(key!)).toMatchObject({ holdfast: { access: 'shared', marks: [mark] } });
+    await lock.release();
   });
 
   it('is given up after 22 minutes without a refresh, and stays so', async () => {

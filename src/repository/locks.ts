@@ -1,17 +1,21 @@
 import { hostname } from 'node:os';
-import { decodeLockFile, formatTimeMs, type LockFile, parseTimeMs } from '../format/index.ts';
+import { decodeLockFile, formatTimeMs, type HoldfastLock, type LockFile, parseTimeMs } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
 import { isProcessAlive } from '../foundation/process-alive.ts';
 import { settled } from '../foundation/promises.ts';
 import { currentUser } from '../foundation/user.ts';
 import { idOfKey, LOCKS_PREFIX } from './layout.ts';
+import { readMark, readMarks } from './prune/marks.ts';
 import type { Repository } from './repository.ts';
 
 /**
  * Locks as restic has them: any number of shared ones, or one exclusive one. A holder refreshes its own; one that nobody
  * refreshed for half an hour, or whose process on this machine is gone, is stale and binds nobody: who meets it removes it.
  * Source: restic's design document, "Locks".
+ *
+ * Beyond that, Holdfast's own know each other by what `HoldfastLock` says, so that upkeep, which is exclusive towards
+ * everybody else, never keeps a backup from running.
  */
 
 const REFRESH_EVERY_MS = 5 * 60_000;
@@ -30,19 +34,27 @@ export interface HeldLock {
 export interface LockOptions {
   exclusive: boolean;
   clock: Clock;
+  /**
+   * With `exclusive`: others of ours may be there, as long as they know these marks (ids), or none when it is empty. Two
+   * that are exclusive still exclude each other.
+   */
+  besideOurs?: readonly string[];
+  /** Without `exclusive`: the holder looks at everything, also at what is marked, so that no upkeep may go on meanwhile. */
+  whole?: boolean;
 }
 
 /**
- * Takes a lock.
+ * Takes a lock. Load the index after that: the lock says which marks its holder keeps off, and those are read now.
  * @throws repository-locked when somebody's lock is in the way
  */
 export async function lockRepository(repository: Repository, options: LockOptions): Promise<HeldLock> {
-  await refuseIfLocked(repository, options, undefined);
-  const lock = new RefreshedLock(repository, options);
+  const lock = new RefreshedLock(repository, options, await ownPart(repository, options));
+  await refuseIfLocked(repository, lock);
   await lock.write();
   try {
     if (options.exclusive) await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    await refuseIfLocked(repository, options, lock.key);
+    // A mark that came up in the meantime is said in the lock as well, and then one looks again.
+    while (await refuseIfLocked(repository, lock)) await lock.write();
   } catch (error) {
     await lock.release();
     throw error;
@@ -51,21 +63,54 @@ export async function lockRepository(repository: Repository, options: LockOption
   return lock;
 }
 
-async function refuseIfLocked(
-  repository: Repository,
-  { exclusive, clock }: LockOptions,
-  own: string | undefined,
-): Promise<void> {
+async function ownPart(repository: Repository, { exclusive, besideOurs, whole }: LockOptions): Promise<HoldfastLock> {
+  if (besideOurs !== undefined) return { access: 'upkeep', marks: [...besideOurs] };
+  if (exclusive) return { access: 'exclusive', marks: [] };
+  if (whole) return { access: 'whole', marks: [] };
+  return { access: 'shared', marks: (await readMarks(repository)).map(({ id }) => id) };
+}
+
+/** @returns whether there were marks to be learnt, so that the lock is to be written again */
+async function refuseIfLocked(repository: Repository, own: RefreshedLock): Promise<boolean> {
+  let learnt = false;
+  const nowMs = own.clock.nowMs();
   for await (const { key, sizeBytes, modifiedMs } of repository.store.list(LOCKS_PREFIX)) {
     // An empty one is a lock that somebody is about to write, or that a crash kept from being one.
-    if (key === own || idOfKey(key) === undefined || sizeBytes === 0) continue;
+    if (key === own.key || idOfKey(key) === undefined || sizeBytes === 0) continue;
     const lock = await readLock(repository, key);
     if (lock === undefined) continue;
     // A lock that cannot be read binds like the strictest one, as long as its holder may be alive.
-    const isExpired = lock === 'damaged' ? clock.nowMs() - modifiedMs > STALE_AFTER_MS : isStale(lock, clock.nowMs());
+    const isExpired = lock === 'damaged' ? nowMs - modifiedMs > STALE_AFTER_MS : isStale(lock, nowMs);
     if (isExpired) await repository.store.delete(key);
-    else if (lock === 'damaged' || exclusive || lock.exclusive) throw locked(repository, key, lock);
+    else if (lock === 'damaged') throw locked(repository, key, lock);
+    else if (await learnMarks(repository, own.part, lock)) learnt = true;
+    else if (!standBesideEachOther(own.part, lock)) throw locked(repository, key, lock);
   }
+  return learnt;
+}
+
+function standBesideEachOther(own: HoldfastLock, other: LockFile): boolean {
+  if (other.holdfast === undefined) return !other.exclusive && (own.access === 'shared' || own.access === 'whole');
+  const { access } = other.holdfast;
+  if (own.access === 'upkeep') return access === 'shared' && knows(other.holdfast, own);
+  if (access === 'upkeep') return own.access === 'shared' && knows(own, other.holdfast);
+  return own.access !== 'exclusive' && access !== 'exclusive';
+}
+
+function knows({ marks }: HoldfastLock, upkeep: HoldfastLock): boolean {
+  return upkeep.marks.every((id) => marks.includes(id));
+}
+
+/**
+ * Whoever begins while a sweep goes on keeps off what that removes, too. One whose mark is gone already has removed it.
+ * @returns whether there was something to learn
+ */
+async function learnMarks(repository: Repository, own: HoldfastLock, { holdfast }: LockFile): Promise<boolean> {
+  if (own.access !== 'shared' || holdfast?.access !== 'upkeep') return false;
+  const unknown = holdfast.marks.filter((id) => !own.marks.includes(id));
+  for (const id of unknown) if ((await readMark(repository, id)) === 'unreadable') return false;
+  own.marks.push(...unknown);
+  return unknown.length > 0;
 }
 
 /** A lock; undefined when it was released between being listed and being read. */
@@ -105,6 +150,7 @@ export function isStale(lock: LockFile, nowMs: number): boolean {
 }
 
 class RefreshedLock implements HeldLock {
+  readonly part: HoldfastLock;
   /** The lock that stands, and those before it that could not be removed yet. */
   readonly #keys: string[] = [];
   readonly #repository: Repository;
@@ -113,9 +159,14 @@ class RefreshedLock implements HeldLock {
   #timer: NodeJS.Timeout | undefined;
   #refreshing: Promise<void> = Promise.resolve();
 
-  constructor(repository: Repository, options: LockOptions) {
+  constructor(repository: Repository, options: LockOptions, part: HoldfastLock) {
     this.#repository = repository;
     this.#options = options;
+    this.part = part;
+  }
+
+  get clock(): Clock {
+    return this.#options.clock;
   }
 
   get key(): string | undefined {
@@ -132,6 +183,7 @@ class RefreshedLock implements HeldLock {
       hostname: hostname(),
       pid: process.pid,
       ...currentUser(),
+      holdfast: this.part,
     };
     const key = `${LOCKS_PREFIX}${await this.#repository.putDocument(LOCKS_PREFIX, lock)}`;
     this.#keys.push(key);

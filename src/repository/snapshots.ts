@@ -69,3 +69,8 @@ export function findSnapshot(snapshots: readonly StoredSnapshot[], idPrefix: str
 export async function saveSnapshot(repository: Repository, snapshot: Snapshot): Promise<string> {
   return repository.putDocument(SNAPSHOTS_PREFIX, encodeSnapshot(snapshot));
 }
+
+/** Removes a snapshot; what only it refers to stays until a prune. One that is gone already is no error. */
+export async function removeSnapshot(repository: Repository, id: string): Promise<void> {
+  await repository.store.delete(`${SNAPSHOTS_PREFIX}${id}`);
+}

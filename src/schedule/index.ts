@@ -1,3 +1,11 @@
-/** When things are due: the plan's words for schedules, and what follows from them. Pure; the time is given. */
+/** When things are due and how long they stay: the plan's words for schedules and retention, and what follows. Pure; the time is given. */
 export { longestGapMs } from './gap.ts';
+export {
+  type DatedSnapshot,
+  type Judged,
+  judge,
+  type KeepCount,
+  type KeepReason,
+  type RetentionPolicy,
+} from './retention.ts';
 export { isTimezone, parseSchedule, SCHEDULE_NOTATION, type Schedule } from './schedule.ts';

@@ -36,7 +36,7 @@ export interface ObjectStore {
   /** What is known of an object, if it is there. */
   stat(key: string): Promise<StoredObject | undefined>;
 
-  /** Removes an object. One that is not there is no error. */
+  /** Removes an object, durably when the promise resolves. One that is not there is no error. */
   delete(key: string): Promise<void>;
 }
 

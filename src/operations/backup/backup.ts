@@ -1,4 +1,5 @@
 import { EXIT, type ExitCode, type HoldfastError } from '../../foundation/errors.ts';
+import { sideBySide } from '../../foundation/promises.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import {
   type HeldLock,
@@ -51,7 +52,7 @@ async function backupTo(workspace: Workspace, name: string, sources: PlanSource[
       snapshots,
       notes: damaged.map(damageNote),
     };
-    return await sideBySide(sources, (source) => backupOne(workspace, source, shared));
+    return await sideBySide(sources, SIDE_BY_SIDE, (source) => backupOne(workspace, source, shared));
   } catch (error) {
     const reported = reportable(error, workspace.environment.signal);
     const durationMs = clock.monotonicMs() - startedMs;
@@ -87,16 +88,6 @@ async function backupOne(workspace: Workspace, source: PlanSource, shared: Share
     });
     return { outcome: 'failed', source: source.name, durationMs, error: reported };
   }
-}
-
-async function sideBySide<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = new Array(items.length);
-  let next = 0;
-  const run = async (): Promise<void> => {
-    for (let at = next++; at < items.length; at = next++) results[at] = await work(items[at]!);
-  };
-  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, run));
-  return results;
 }
 
 /** What a backup of several sources ends with: a failure outweighs a partial one, and that a complete one. */

@@ -28,7 +28,7 @@ async function checkOne(workspace: Workspace, name: string, readData: boolean): 
   const progress = workspace.environment.progress(name);
   const started = clock.monotonicMs();
   const opened = await workspace.open(name);
-  const reading = await Reading.begin(opened, clock);
+  const reading = await Reading.begin(opened, clock, { whole: true });
   try {
     const report = await checkRepository(opened.repository, { readData, progress });
     const errors = report.findings.filter(({ severity }) => severity === 'error').length;

@@ -1,8 +1,9 @@
 import { snapshotTimeMs } from '../../format/index.ts';
 import type { HoldfastError } from '../../foundation/errors.ts';
-import type { LedgerEvent, ProofRecorded } from '../../ledger/index.ts';
+import type { LedgerEvent } from '../../ledger/index.ts';
 import type { Objectives, Source as PlanSource } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
+import { proofsOf } from '../proofs.ts';
 import { isPartial, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { Workspace } from '../workspace.ts';
 
@@ -102,19 +103,6 @@ export function sourceStatus(
     actual,
     missed: missedObjectives(source.objectives, actual, oldest && nowMs - snapshotTimeMs(oldest)),
   };
-}
-
-type ProofEvent = Extract<LedgerEvent, { kind: 'proof.recorded' }>;
-
-/** The newest proof of each tree. */
-function proofsOf(source: string, events: LedgerEvent[]): Map<ProofRecorded['tree'], ProofEvent> {
-  const proofs = new Map<string, ProofEvent>();
-  for (const event of events) {
-    if (event.kind !== 'proof.recorded' || event.body.source !== source) continue;
-    proofs.delete(event.body.tree);
-    proofs.set(event.body.tree, event);
-  }
-  return proofs;
 }
 
 function lastCleanCheckMs(repository: string, events: LedgerEvent[]): number {

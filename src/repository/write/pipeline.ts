@@ -261,7 +261,7 @@ export class Pipeline {
   }
 }
 
-function stagingError(directory: string, message: string, code: string | undefined): HoldfastError {
+export function stagingError(directory: string, message: string, code: string | undefined): HoldfastError {
   const context = { directory };
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new HoldfastError('disk-full', `cannot write a pack in ${directory}: no space is left`, {

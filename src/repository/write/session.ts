@@ -34,7 +34,7 @@ export class WriteSession {
     this.#lock = options.lock;
     this.#clock = options.clock;
     this.#indexedMs = options.clock.monotonicMs();
-    this.writer = new Writer(pipeline, indexed.table, indexed.repository.config.chunkerPolynomial);
+    this.writer = new Writer(pipeline, indexed.lasting, indexed.repository.config.chunkerPolynomial);
   }
 
   static async begin(indexed: IndexedRepository, options: WriteSessionOptions): Promise<WriteSession> {
@@ -42,7 +42,7 @@ export class WriteSession {
     let session: WriteSession | undefined;
     const pipeline = await Pipeline.start({
       key,
-      table: indexed.table,
+      table: indexed.lasting,
       formatVersion: config.version,
       stagingDirectory: store.stagingDirectory,
       packSizeBytes: options.packSizeBytes ?? PACK_SIZE_BYTES,
@@ -81,6 +81,8 @@ export class WriteSession {
   }
 
   async #writeIndex(): Promise<void> {
+    // Who lost the lock may have lost packs with it, to a prune that took them for left over: no index may name them.
+    this.#lock.assertHeld();
     const packs = this.#unindexed;
     this.#unindexed = [];
     this.#unindexedBlobs = 0;

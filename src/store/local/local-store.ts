@@ -77,7 +77,14 @@ class LocalStore implements ObjectStore {
   }
 
   async delete(key: string): Promise<void> {
-    await this.#guard('delete', key, () => rm(this.#path(key), { force: true }));
+    const path = this.#path(key);
+    await this.#guard('delete', key, async () => {
+      await rm(path, { force: true });
+      await syncDirectory(dirname(path)).catch((error: unknown) => {
+        // Where there is no directory, there was nothing to remove.
+        if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ENOTDIR') throw error;
+      });
+    });
   }
 
   #path(key: string): string {

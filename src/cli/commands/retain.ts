@@ -1,0 +1,75 @@
+import { EXIT } from '../../foundation/errors.ts';
+import type { DecidedSnapshot, KeepReason, RetentionOfSource } from '../../operations/index.ts';
+import type { CommandDefinition } from '../command.ts';
+import { LOCKING_EXITS } from '../exit-codes.ts';
+import { bad, counted, faint, good, shortId, shownTime, table } from '../text.ts';
+
+export const retain: CommandDefinition = {
+  name: 'retain',
+  arguments: '[source...]',
+  summary: 'remove the snapshots that the retention of the plan does not keep',
+  description:
+    'Says for each snapshot of the sources of these names, or of all, which rule of the plan keeps it, and removes those that none does. The newest complete snapshot and the newest proven one stay whatever the rules say, and a partial one takes no place of a complete one. A source without retention keeps everything. What only the removed ones held takes its space until `holdfast prune`.',
+  options: [{ flags: '--dry-run', description: 'only say what would be kept and removed, and why' }],
+  examples: [
+    { command: 'holdfast retain --dry-run', does: 'what would go, and why the rest stays' },
+    { command: 'holdfast retain omni-db', does: 'apply the retention of one source' },
+  ],
+  exits: LOCKING_EXITS,
+  writes: true,
+  async run({ arguments: [names], options, workspace }) {
+    const operations = await import('../../operations/index.ts');
+    const dryRun = options['dryRun'] === true;
+    const results = await operations.retain(await workspace(), (names ?? []) as string[], { dryRun });
+    return {
+      exit: EXIT.done,
+      json: { dryRun, sources: results.map(asJson) },
+      text: results.map((result) => describe(result, dryRun)).join('\n\n'),
+    };
+  },
+};
+
+function asJson({ source, repository, snapshots }: RetentionOfSource): unknown {
+  const listed = (each: DecidedSnapshot): object => ({ snapshot: each.snapshot.id, time: each.snapshot.time });
+  return {
+    source,
+    repository,
+    keep: snapshots.filter(stays).map((each) => ({ ...listed(each), reasons: each.reasons })),
+    remove: snapshots.filter((each) => !stays(each)).map(listed),
+  };
+}
+
+function stays({ reasons }: DecidedSnapshot): boolean {
+  return reasons.length > 0;
+}
+
+function describe({ source, snapshots }: RetentionOfSource, dryRun: boolean): string {
+  const going = snapshots.filter((each) => !stays(each)).length;
+  const verb = dryRun ? 'to remove' : 'removed';
+  const heading = `${source}: ${counted(snapshots.length - going, 'snapshot')} kept, ${going} ${verb}`;
+  if (snapshots.length === 0) return heading;
+  const rows = snapshots.map((each) => [
+    stays(each) ? good('keep') : bad('remove'),
+    shortId(each.snapshot.id),
+    shownTime(each.snapshot.time),
+    stays(each) ? each.reasons.map(reasonText).join(', ') : faint('no rule keeps it'),
+  ]);
+  return [heading, table([['', 'id', 'time', 'why'], ...rows])].join('\n');
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  future: 'later than now',
+  'newest-complete': 'the newest complete one',
+  'newest-proven': 'the newest proven one',
+  'no-retention': 'the plan has no retention for it',
+};
+
+/** `daily 2026-01-31`, `within (since 2026-01-01 00:00:00Z)`, `tag keep-me`, `the newest proven one` … */
+function reasonText(reason: KeepReason): string {
+  const parts = [WORDS[reason.rule] ?? reason.rule];
+  if ('tag' in reason) return `tag ${reason.tag}`;
+  if ('period' in reason) parts.push(String(reason.period));
+  if ('since' in reason) parts.push(`(since ${shownTime(String(reason.since))})`);
+  if ('oldest' in reason) parts.push('(the oldest)');
+  return parts.join(' ');
+}

@@ -1,0 +1,106 @@
+import type { Source as PlanSource } from '../../plan/index.ts';
+import { listSnapshots, lockRepository, removeSnapshot, type StoredSnapshot } from '../../repository/index.ts';
+import { proofsOf } from '../proofs.ts';
+import { isOurs, snapshotsOf } from '../snapshots-of.ts';
+import type { OpenedRepository, Workspace } from '../workspace.ts';
+import { type DecidedSnapshot, decideRetention } from './decide.ts';
+
+export interface RetentionOfSource {
+  source: string;
+  repository: string;
+  /** Every snapshot of the source, newest first. */
+  snapshots: DecidedSnapshot[];
+  /** Whether those without a reason to stay are gone now. */
+  removed: boolean;
+}
+
+/**
+ * Removes the snapshots of these sources, or all, that the plan's retention does not keep. What only they referred to goes
+ * with the next prune. A snapshot that another plan or program made is never touched.
+ *
+ * The lock is exclusive towards others, as that of restic's `forget` is; our own backups and restores go on beside it:
+ * they need no other snapshot's document, and nothing that it refers to goes yet.
+ * @throws repository-locked, repository-damaged
+ */
+export async function retain(
+  workspace: Workspace,
+  names: readonly string[],
+  { dryRun }: { dryRun: boolean },
+): Promise<RetentionOfSource[]> {
+  const sources = workspace.sources(names);
+  const results = new Map<string, RetentionOfSource>();
+  for (const repository of new Set(sources.map((source) => source.repository))) {
+    const opened = await workspace.open(repository);
+    const own = sources.filter((source) => source.repository === repository);
+    for (const result of await retainIn(workspace, opened, own, dryRun)) results.set(result.source, result);
+  }
+  return sources.map(({ name }) => results.get(name)!);
+}
+
+async function retainIn(
+  workspace: Workspace,
+  opened: OpenedRepository,
+  sources: readonly PlanSource[],
+  dryRun: boolean,
+): Promise<RetentionOfSource[]> {
+  if (dryRun) return decideAll(workspace, opened, sources);
+  const { clock, signal } = workspace.environment;
+  const lock = await lockRepository(opened.repository, { exclusive: true, besideOurs: [], clock });
+  try {
+    const decided = await decideAll(workspace, opened, sources);
+    for (const result of decided) {
+      await remove(opened, result, () => {
+        signal.throwIfAborted();
+        lock.assertHeld();
+      });
+    }
+    return decided.map((result) => ({ ...result, removed: true }));
+  } finally {
+    await lock.release();
+  }
+}
+
+async function decideAll(
+  workspace: Workspace,
+  { name, repository, ledger }: OpenedRepository,
+  sources: readonly PlanSource[],
+): Promise<RetentionOfSource[]> {
+  const { plan, environment } = workspace;
+  const snapshots = await listSnapshots(repository);
+  const events = await ledger.read();
+  return sources.map(({ name: source, retention }) => {
+    const proofs = proofsOf(source, events);
+    const decided = decideRetention(snapshotsOf(snapshots, plan.name, source).filter(isOurs), retention, {
+      timezone: plan.timezone,
+      nowMs: environment.clock.nowMs(),
+      proofOf: (tree) => proofs.get(tree)?.body.state,
+    });
+    return { source, repository: name, snapshots: decided, removed: false };
+  });
+}
+
+/** When a run dies, the next one decides the same of those that are left. */
+async function remove(
+  { repository, ledger }: OpenedRepository,
+  { source, repository: name, snapshots }: RetentionOfSource,
+  mayGoOn: () => void,
+): Promise<void> {
+  const going = goingOf(snapshots);
+  if (going.length === 0) return;
+  mayGoOn();
+  await ledger.append('retention.decided', {
+    source,
+    repository: name,
+    kept: snapshots.length - going.length,
+    removed: going.map(({ id, tree, time }) => ({ snapshot: id, tree, time })),
+  });
+  for (const { id } of going) {
+    mayGoOn();
+    await removeSnapshot(repository, id);
+  }
+}
+
+/** The snapshots that nothing keeps, oldest first. */
+function goingOf(snapshots: readonly DecidedSnapshot[]): StoredSnapshot[] {
+  return snapshots.flatMap(({ snapshot, reasons }) => (reasons.length === 0 ? [snapshot] : [])).reverse();
+}

@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { noise, readFiles, testRepository, writeFiles } from '../../test/support/repository.ts';
+import { FaultyStore } from '../store/faulty/index.ts';
+import { MemoryStore } from '../store/memory/index.ts';
+import { loadIndex } from './indexed.ts';
+import { writeMark } from './prune/marks.ts';
+
+const FILES = { a: noise(200_000, 'a') };
+
+/** A repository with one index file, which `replace` puts another one of the same content in the place of. */
+async function replaceable() {
+  const store = new FaultyStore(new MemoryStore());
+  const repository = await testRepository(store);
+  await writeFiles(repository, FILES);
+  const [old] = await repository.documentKeys('index/');
+  const document = await repository.getDocument(old!);
+  const replace = async (): Promise<void> => {
+    await repository.putDocument('index/', document);
+    await store.delete(old!);
+  };
+  return { store, repository, old: old!, replace };
+}
+
+describe('an index that is replaced while it is read', () => {
+  it('is read whole when a listing shows neither the old file nor the new one', async () => {
+    const { store, repository, replace } = await replaceable();
+    const list = store.list.bind(store);
+    let listed = 0;
+    store.list = async function* (prefix) {
+      if (prefix === 'index/' && listed++ === 0) await replace();
+      else yield* list(prefix);
+    };
+    expect((await loadIndex(repository)).table.count).toBeGreaterThan(0);
+  });
+
+  it('is read whole when the old file is gone before it is read', async () => {
+    const { store, repository, old, replace } = await replaceable();
+    const get = store.get.bind(store);
+    store.get = async (key, range) => {
+      if (key === old) await replace();
+      return get(key, range);
+    };
+    expect((await loadIndex(repository)).table.count).toBeGreaterThan(0);
+    expect((await readFiles(repository)).get('a')!.equals(FILES.a)).toBe(true);
+  });
+
+  it('is not taken for whole when a file is listed and never there', async () => {
+    const { store, repository, old } = await replaceable();
+    const get = store.get.bind(store);
+    store.get = async (key, range) => get(key === old ? `${'index/'}${'0'.repeat(64)}` : key, range);
+    await expect(loadIndex(repository)).rejects.toMatchObject({ code: 'object-missing' });
+  });
+});
+
+describe('an index with marked packs', () => {
+  it('finds their blobs for who reads, and not for who writes', async () => {
+    const repository = await testRepository();
+    await writeFiles(repository, FILES);
+    const before = await loadIndex(repository);
+    expect(before.lasting).toBe(before.table);
+    await writeMark(repository, before.packIds);
+    const after = await loadIndex(repository);
+    expect(after.table.count).toBe(before.table.count);
+    expect(after.lasting.count).toBe(0);
+    expect((await readFiles(repository)).get('a')!.equals(FILES.a)).toBe(true);
+  });
+
+  it('prefers a copy that is not marked', async () => {
+    const repository = await testRepository();
+    await writeFiles(repository, FILES);
+    const [first] = (await loadIndex(repository)).packIds;
+    await writeMark(repository, (await loadIndex(repository)).packIds);
+    await writeFiles(repository, FILES);
+    const { table, packIds } = await loadIndex(repository);
+    const snapshotBlobs = (await readFiles(repository)).size;
+    expect(snapshotBlobs).toBe(1);
+    const marked = packIds.indexOf(first!);
+    expect(table.count).toBe((await loadIndex(repository)).lasting.count);
+    expect(marked).toBeGreaterThan(0);
+  });
+
+  it.each(['damaged', 'of a newer version'])('is read as without a mark that is %s', async (how) => {
+    const store = new MemoryStore();
+    const repository = await testRepository(store);
+    await writeFiles(repository, FILES);
+    const { packIds } = await loadIndex(repository);
+    if (how === 'damaged') store.objects.get(`holdfast/prune/${await writeMark(repository, packIds)}`)!.bytes[40]! ^= 1;
+    else await repository.putDocument('holdfast/prune/', { version: 2, packs: packIds });
+    const { lasting, table } = await loadIndex(repository);
+    expect(lasting).toBe(table);
+  });
+});

@@ -1,0 +1,139 @@
+import type { Clock } from '../../foundation/clock.ts';
+import { isHoldfastError } from '../../foundation/errors.ts';
+import type { Progress } from '../../foundation/progress.ts';
+import { indexOf } from '../indexed.ts';
+import { type HeldLock, lockRepository } from '../locks.ts';
+import type { Repository } from '../repository.ts';
+import { packsOf, readMarks, writeMark } from './marks.ts';
+import { type PrunePlan, planPrune } from './plan.ts';
+import { repack } from './repack.ts';
+import { takeStock } from './stock.ts';
+import { type Removal, type Swept, sweep } from './sweep.ts';
+import { UsedBlobs } from './used.ts';
+
+/** restic's default. */
+const PACK_SIZE_BYTES = 16 * 1024 * 1024;
+
+export interface PruneOptions {
+  clock: Clock;
+  signal: AbortSignal;
+  progress: Progress;
+  /** Only looks at what would be done. */
+  dryRun: boolean;
+  /** Told before the first object of a sweep is removed. */
+  announce(removal: Removal): Promise<void>;
+  /** For tests. */
+  packSizeBytes?: number;
+}
+
+export interface PruneReport {
+  /** All packs, before. */
+  packs: number;
+  bytes: number;
+  /** Packs that were, or would be, newly marked; their size; and how much of it is used, and so was copied first. */
+  marked: { packs: number; bytes: number; copiedBytes: number };
+  /** Packs that were marked before and are still there: on a dry run, and while somebody keeps them from being removed. */
+  markedBefore: number;
+  /** What stays unused in packs that stay: copying it would cost more than it frees. */
+  leftUnusedBytes: number;
+  /** What was removed, of marks of this run and of earlier ones. */
+  swept: Swept;
+  /** Who keeps marked packs from being removed now, where somebody does: the next prune does it. */
+  waitingFor?: string;
+}
+
+/**
+ * Frees the space of what no snapshot needs, beside any number of our own readers and writers, in two steps.
+ *
+ * *Mark* copies what is used of packs that are worth it, and then names the packs that are to go; who begins after that
+ * keeps off them. *Sweep* removes them once everybody who began before is gone: in this run if nobody is there, else in a
+ * later one. Every step may be cut off at any instant; the next run goes on.
+ * @throws repository-locked when somebody else has the repository for themselves; repository-damaged
+ */
+export async function pruneRepository(repository: Repository, options: PruneOptions): Promise<PruneReport> {
+  const used = new UsedBlobs();
+  const earlier = options.dryRun ? undefined : await sweepIfFree(repository, used, options);
+  const lock = await lockRepository(repository, { exclusive: false, clock: options.clock });
+  let report: PruneReport;
+  try {
+    report = await mark(repository, used, lock, options);
+  } finally {
+    await lock.release();
+  }
+  const later = options.dryRun || report.marked.packs === 0 ? undefined : await sweepIfFree(repository, used, options);
+  const last = later ?? earlier;
+  return {
+    ...report,
+    swept: sum(earlier?.swept, later?.swept),
+    ...(last?.waitingFor !== undefined && { waitingFor: last.waitingFor }),
+  };
+}
+
+async function mark(
+  repository: Repository,
+  used: UsedBlobs,
+  lock: HeldLock,
+  { signal, progress, dryRun, packSizeBytes = PACK_SIZE_BYTES }: PruneOptions,
+): Promise<PruneReport> {
+  progress.phase('looking for what is used');
+  const marked = packsOf(await readMarks(repository));
+  const stock = await takeStock(repository);
+  const { sizes } = stock;
+  await used.add(indexOf(repository, [...stock.index.values()], marked), stock.snapshots, { signal, progress });
+  const plan = planPrune(stock, used, marked);
+  if (!dryRun && goingOf(plan).length > 0) {
+    await repack(repository, plan.repack, { lock, signal, progress, packSizeBytes });
+    lock.assertHeld();
+    await writeMark(repository, goingOf(plan));
+  }
+  return {
+    packs: sizes.size,
+    bytes: [...sizes.values()].reduce((total, size) => total + size, 0),
+    marked: {
+      packs: goingOf(plan).length,
+      bytes: [...plan.remove, ...plan.repack].reduce((total, { sizeBytes }) => total + sizeBytes, 0),
+      copiedBytes: plan.repack.reduce((total, { usedBytes }) => total + usedBytes, 0),
+    },
+    markedBefore: [...marked].filter((pack) => sizes.has(pack)).length,
+    leftUnusedBytes: plan.leftUnusedBytes,
+    swept: NOTHING,
+  };
+}
+
+const NOTHING: Swept = { packs: 0, bytes: 0, rescued: 0 };
+
+function goingOf({ remove, repack: copied }: PrunePlan): string[] {
+  return [...remove, ...copied].map(({ id }) => id);
+}
+
+/** Sweeps by all marks that stand. @returns undefined when there is none */
+async function sweepIfFree(
+  repository: Repository,
+  used: UsedBlobs,
+  { clock, signal, progress, announce }: PruneOptions,
+): Promise<{ swept: Swept; waitingFor?: string } | undefined> {
+  const marks = await readMarks(repository);
+  if (marks.length === 0) return undefined;
+  let lock: HeldLock;
+  try {
+    lock = await lockRepository(repository, { exclusive: true, besideOurs: marks.map(({ id }) => id), clock });
+  } catch (error) {
+    if (!isHoldfastError(error, 'repository-locked')) throw error;
+    return { swept: NOTHING, waitingFor: error.message };
+  }
+  try {
+    return { swept: await sweep(repository, marks, used, { lock, signal, progress, announce }) };
+  } finally {
+    await lock.release();
+  }
+}
+
+function sum(...parts: readonly (Swept | undefined)[]): Swept {
+  const total = { ...NOTHING };
+  for (const part of parts) {
+    total.packs += part?.packs ?? 0;
+    total.bytes += part?.bytes ?? 0;
+    total.rescued += part?.rescued ?? 0;
+  }
+  return total;
+}

@@ -1,0 +1,130 @@
+import { encodeIndexFile, type IndexFile, MAX_BLOBS_PER_INDEX_FILE } from '../../format/index.ts';
+import type { Progress } from '../../foundation/progress.ts';
+import { sideBySide } from '../../foundation/promises.ts';
+import { indexOf } from '../indexed.ts';
+import { INDEX_PREFIX, idOfKey, packKey } from '../layout.ts';
+import type { HeldLock } from '../locks.ts';
+import type { Repository } from '../repository.ts';
+import { splitIndex } from '../write/session.ts';
+import { type Mark, packsOf, removeMark } from './marks.ts';
+import { blobsOf, sizeOf } from './plan.ts';
+import { type Stock, takeStock } from './stock.ts';
+import type { UsedBlobs } from './used.ts';
+
+const PARALLEL_DELETES = 8;
+
+/** What a sweep is about to remove, by id: packs, and the index files that name them. */
+export interface Removal {
+  packs: string[];
+  indexes: string[];
+}
+
+export interface SweepOptions {
+  /** An upkeep lock that names the marks: from then on nobody builds on what they name, and nobody who did is left. */
+  lock: HeldLock;
+  signal: AbortSignal;
+  progress: Progress;
+  /** Told before the first object is removed; what it throws ends the sweep. */
+  announce(removal: Removal): Promise<void>;
+}
+
+export interface Swept {
+  packs: number;
+  bytes: number;
+  /** Packs that were marked and are needed after all: they stay. */
+  rescued: number;
+}
+
+/**
+ * Removes what the marks name, save what is needed. It trusts no earlier look: snapshots, index and packs are read now.
+ *
+ * The order makes it safe at any instant: the new index, then the old index files, then the packs, then the marks. Until
+ * the last mark is gone, the next sweep does all of it again.
+ * @param used grows by what snapshots need that it does not know yet
+ * @throws repository-damaged
+ */
+export async function sweep(
+  repository: Repository,
+  marks: readonly Mark[],
+  used: UsedBlobs,
+  options: SweepOptions,
+): Promise<Swept> {
+  const { lock, signal, progress, announce } = options;
+  const mayGoOn = (): void => {
+    signal.throwIfAborted();
+    lock.assertHeld();
+  };
+  const marked = packsOf(marks);
+  progress.phase('looking at what was added since');
+  const stock = await takeStock(repository);
+  const { index, sizes } = stock;
+  await used.add(indexOf(repository, [...index.values()], marked), stock.snapshots, options);
+  const rescued = neededPacks(stock, marked, used);
+  const going = marked.difference(rescued);
+  const rewritten = filesToRewrite(index, going);
+  const there = [...going].filter((pack) => sizes.has(pack));
+  const swept: Swept = {
+    packs: there.length,
+    bytes: there.reduce((sum, pack) => sum + sizes.get(pack)!, 0),
+    rescued: rescued.size,
+  };
+  if (there.length > 0 || rewritten.size > 0) {
+    mayGoOn();
+    await announce({ packs: there, indexes: [...rewritten.keys()].map((key) => idOfKey(key)!) });
+  }
+  progress.phase('removing packs', { items: there.length });
+  await writeIndexWithout(repository, [...rewritten.values()], going, mayGoOn);
+  const remove = async (key: string): Promise<void> => {
+    mayGoOn();
+    await repository.store.delete(key);
+  };
+  await sideBySide([...rewritten.keys()], PARALLEL_DELETES, remove);
+  await sideBySide(there, PARALLEL_DELETES, async (pack) => {
+    await remove(packKey(pack));
+    progress.advance({ items: 1 });
+  });
+  for (const { id } of marks) await removeMark(repository, id);
+  return swept;
+}
+
+/**
+ * The marked packs that hold something needed which no other pack has. All of them, where several hold it: somebody may be
+ * reading from any.
+ */
+function neededPacks({ packs, sizes }: Stock, marked: ReadonlySet<string>, used: UsedBlobs): Set<string> {
+  const lasting = packs.filter((pack) => !marked.has(pack.id) && sizes.get(pack.id) === sizeOf(pack));
+  const safe = blobsOf(lasting);
+  const isNeeded = ({ blobs }: IndexFile['packs'][number]): boolean =>
+    blobs.some(({ id, type }) => {
+      const bytes = Buffer.from(id, 'hex');
+      return used.has(bytes, type) && !safe.has(bytes, type);
+    });
+  return new Set(packs.filter((pack) => marked.has(pack.id) && isNeeded(pack)).map(({ id }) => id));
+}
+
+/** The index files that name a pack which goes, and with them those that are far from full, so that they become fewer. */
+function filesToRewrite(index: ReadonlyMap<string, IndexFile>, going: ReadonlySet<string>): Map<string, IndexFile> {
+  const files = [...index];
+  if (!files.some(([, { packs }]) => packs.some(({ id }) => going.has(id)))) return new Map();
+  return new Map(
+    files.filter(([, { packs }]) => {
+      const blobs = packs.reduce((sum, pack) => sum + pack.blobs.length, 0);
+      return blobs < MAX_BLOBS_PER_INDEX_FILE / 2 || packs.some(({ id }) => going.has(id));
+    }),
+  );
+}
+
+async function writeIndexWithout(
+  repository: Repository,
+  files: readonly IndexFile[],
+  going: ReadonlySet<string>,
+  mayGoOn: () => void,
+): Promise<void> {
+  const staying = new Map(
+    files.flatMap(({ packs }) => packs.flatMap((pack) => (going.has(pack.id) ? [] : [[pack.id, pack] as const]))),
+  );
+  for (const file of splitIndex([...staying.values()])) {
+    mayGoOn();
+    await repository.putDocument(INDEX_PREFIX, encodeIndexFile(file));
+  }
+}
