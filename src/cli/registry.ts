@@ -3,6 +3,10 @@ import { backup } from './commands/backup.ts';
 import { check } from './commands/check.ts';
 import { demo } from './commands/demo.ts';
 import { init } from './commands/init.ts';
+import { keyAdd } from './commands/key-add.ts';
+import { keyList } from './commands/key-list.ts';
+import { keyPasswd } from './commands/key-passwd.ts';
+import { keyRemove } from './commands/key-remove.ts';
 import { ls } from './commands/ls.ts';
 import { planCheck } from './commands/plan-check.ts';
 import { planSchema } from './commands/plan-schema.ts';
@@ -24,9 +28,13 @@ export const COMMANDS: readonly CommandDefinition[] = [
   restore,
   verify,
   check,
+  keyList,
+  keyAdd,
+  keyRemove,
+  keyPasswd,
   status,
   demo,
 ];
 
 /** What the first word of commands of two words is about. */
-export const GROUPS: Readonly<Record<string, string>> = { plan: 'the plan' };
+export const GROUPS: Readonly<Record<string, string>> = { plan: 'the plan', key: 'the passwords of repositories' };

@@ -5,6 +5,8 @@
 
 export interface EventBodies {
   'repository.created': { repository: string; store: string };
+  'key.added': { repository: string; key: string };
+  'key.removed': { repository: string; key: string };
   'backup.finished': BackupFinished;
   'backup.failed': { source: string; code: string; message: string; durationMs: number };
   'proof.recorded': ProofRecorded;

@@ -1,6 +1,7 @@
 export { checkRepository } from './check/check.ts';
 export type { CheckReport, Finding } from './check/report.ts';
 export { type IndexedRepository, loadIndex } from './indexed.ts';
+export { addKey, changePassword, listKeys, type RepositoryKey, removeKey } from './keys.ts';
 export { type HeldLock, lockRepository } from './locks.ts';
 export { Reader } from './read/reader.ts';
 export { createRepository, openRepository, type Repository } from './repository.ts';
