@@ -14,6 +14,7 @@ import { planShow } from './commands/plan-show.ts';
 import { restore } from './commands/restore.ts';
 import { snapshots } from './commands/snapshots.ts';
 import { status } from './commands/status.ts';
+import { unlock } from './commands/unlock.ts';
 import { verify } from './commands/verify.ts';
 
 /** Every command, in the order of the help. */
@@ -28,6 +29,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   restore,
   verify,
   check,
+  unlock,
   keyList,
   keyAdd,
   keyRemove,

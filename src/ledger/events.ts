@@ -5,6 +5,7 @@
 
 export interface EventBodies {
   'repository.created': { repository: string; store: string };
+  'locks.removed': { repository: string; locks: string[]; all: boolean };
   'key.added': { repository: string; key: string };
   'key.removed': { repository: string; key: string };
   'backup.finished': BackupFinished;

@@ -6,5 +6,6 @@ export { addPassword, keysOf, removePassword, replacePassword } from './keys/key
 export { type RestoreResult, restore } from './restore/restore.ts';
 export { type ListedEntry, type ListedSnapshot, listAll, listEntries } from './snapshots/snapshots.ts';
 export { type SourceStatus, status } from './status/status.ts';
+export { type Unlocked, unlock } from './unlock/unlock.ts';
 export { type Proof, verify } from './verify/verify.ts';
 export { type Adapters, type Environment, reportable, Workspace } from './workspace.ts';

@@ -7,4 +7,5 @@ export { Reader } from './read/reader.ts';
 export { createRepository, openRepository, type Repository } from './repository.ts';
 export type * from './snapshot-io.ts';
 export { findSnapshot, listSnapshots, type StoredSnapshot } from './snapshots.ts';
+export { describeHolder, removeLocks, type StandingLock } from './standing-locks.ts';
 export { WriteSession } from './write/session.ts';

@@ -1,12 +1,12 @@
 import { hostname } from 'node:os';
-import { decodeLockFile, formatTimeMs, type LockFile, parseTimeMs } from '../format/index.ts';
+import { formatTimeMs, type LockFile } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
-import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
-import { isProcessAlive } from '../foundation/process-alive.ts';
+import { HoldfastError } from '../foundation/errors.ts';
 import { settled } from '../foundation/promises.ts';
 import { currentUser } from '../foundation/user.ts';
-import { idOfKey, LOCKS_PREFIX } from './layout.ts';
+import { LOCKS_PREFIX } from './layout.ts';
 import type { Repository } from './repository.ts';
+import { describeHolder, type StandingLock, standingLocks } from './standing-locks.ts';
 
 /**
  * Locks as restic has them: any number of shared ones, or one exclusive one. A holder refreshes its own; one that nobody
@@ -15,14 +15,13 @@ import type { Repository } from './repository.ts';
  */
 
 const REFRESH_EVERY_MS = 5 * 60_000;
-const STALE_AFTER_MS = 30 * 60_000;
 /** A holder that could not refresh for so long must take it that others hold its lock for stale soon. */
 const GIVE_UP_AFTER_MS = 22 * 60_000;
 /** After taking a lock one looks again: somebody may have taken theirs in the same moment. */
 const SETTLE_MS = 200;
 
 export interface HeldLock {
-  /** @throws lock-lost when the lock could not be refreshed for so long that others may take it for stale */
+  /** @throws lock-lost when it could not be refreshed for so long that others may take it for stale, or was removed */
   assertHeld(): void;
   release(): Promise<void>;
 }
@@ -56,52 +55,30 @@ async function refuseIfLocked(
   { exclusive, clock }: LockOptions,
   own: string | undefined,
 ): Promise<void> {
-  for await (const { key, sizeBytes, modifiedMs } of repository.store.list(LOCKS_PREFIX)) {
-    // An empty one is a lock that somebody is about to write, or that a crash kept from being one.
-    if (key === own || idOfKey(key) === undefined || sizeBytes === 0) continue;
-    const lock = await readLock(repository, key);
-    if (lock === undefined) continue;
-    // A lock that cannot be read binds like the strictest one, as long as its holder may be alive.
-    const isExpired = lock === 'damaged' ? clock.nowMs() - modifiedMs > STALE_AFTER_MS : isStale(lock, clock.nowMs());
-    if (isExpired) await repository.store.delete(key);
-    else if (lock === 'damaged' || exclusive || lock.exclusive) throw locked(repository, key, lock);
+  for await (const standing of standingLocks(repository, clock, own === undefined ? [] : [own])) {
+    if (standing.stale) await repository.store.delete(standing.key);
+    else if (exclusive || standing.lock === undefined || standing.lock.exclusive) throw locked(repository, standing);
   }
 }
 
-/** A lock; undefined when it was released between being listed and being read. */
-async function readLock(repository: Repository, key: string): Promise<LockFile | 'damaged' | undefined> {
-  try {
-    return decodeLockFile(await repository.getDocument(key));
-  } catch (error) {
-    if (isHoldfastError(error, 'object-missing')) return undefined;
-    if (isHoldfastError(error, 'repository-damaged')) return 'damaged';
-    throw error;
-  }
-}
-
-function locked({ store }: Repository, key: string, lock: LockFile | 'damaged'): HoldfastError {
-  if (lock === 'damaged') {
+function locked({ store }: Repository, standing: StandingLock): HoldfastError {
+  const { key, lock } = standing;
+  if (lock === undefined) {
     return new HoldfastError(
       'repository-locked',
       `the repository at ${store.location} has a lock that cannot be read: ${key}`,
       { hint: 'Try again in 30 minutes: by then it binds nobody.', retryable: true, context: { lock: key } },
     );
   }
-  const who = `${lock.username || 'somebody'} on ${lock.hostname || 'an unknown host'} (process ${lock.pid})`;
   return new HoldfastError(
     'repository-locked',
-    `the repository at ${store.location} is locked${lock.exclusive ? ' exclusively' : ''} by ${who} since ${lock.time}`,
+    `the repository at ${store.location} is locked${lock.exclusive ? ' exclusively' : ''} by ${describeHolder(standing)} since ${lock.time}`,
     {
-      hint: 'Wait until it is done. A lock whose process is dead on this machine, or that is older than 30 minutes, binds nobody.',
+      hint: 'Wait until it is done. A lock whose process is dead on this machine, or that is older than 30 minutes, binds nobody; `holdfast unlock --all` removes any.',
       retryable: true,
       context: { lock: key, host: lock.hostname, pid: lock.pid },
     },
   );
-}
-
-export function isStale(lock: LockFile, nowMs: number): boolean {
-  if (nowMs - parseTimeMs(lock.time)! > STALE_AFTER_MS) return true;
-  return lock.hostname === hostname() && lock.pid > 0 && !isProcessAlive(lock.pid);
 }
 
 class RefreshedLock implements HeldLock {
@@ -110,6 +87,7 @@ class RefreshedLock implements HeldLock {
   readonly #repository: Repository;
   readonly #options: LockOptions;
   #written = { wallMs: 0, monotonicMs: 0 };
+  #wasRemoved = false;
   #timer: NodeJS.Timeout | undefined;
   #refreshing: Promise<void> = Promise.resolve();
 
@@ -150,6 +128,10 @@ class RefreshedLock implements HeldLock {
   /** What was lost stays lost: others may have worked in the meantime as if nobody were here. */
   async #refresh(): Promise<void> {
     this.assertHeld();
+    const { store } = this.#repository;
+    // Somebody removed it by hand, and may have done since what a lock keeps others from.
+    if (this.key !== undefined && (await store.stat(this.key)) === undefined) this.#wasRemoved = true;
+    this.assertHeld();
     await this.write();
   }
 
@@ -158,10 +140,12 @@ class RefreshedLock implements HeldLock {
     // Others go by the wall clock, which goes on while this machine sleeps and the other clock may not.
     const wallMs = clock.nowMs() - this.#written.wallMs;
     const monotonicMs = clock.monotonicMs() - this.#written.monotonicMs;
-    if (Math.max(wallMs, monotonicMs) < GIVE_UP_AFTER_MS) return;
+    if (Math.max(wallMs, monotonicMs) < GIVE_UP_AFTER_MS && !this.#wasRemoved) return;
     throw new HoldfastError(
       'lock-lost',
-      'the lock of the repository could not be refreshed for 22 minutes: others may take it for stale',
+      this.#wasRemoved
+        ? 'somebody removed the lock of this run from the repository'
+        : 'the lock of the repository could not be refreshed for 22 minutes: others may take it for stale',
       {
         hint: 'Check that the repository can be written to, then run the same command again.',
         retryable: true,
