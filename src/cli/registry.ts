@@ -11,6 +11,7 @@ import { ls } from './commands/ls.ts';
 import { planCheck } from './commands/plan-check.ts';
 import { planSchema } from './commands/plan-schema.ts';
 import { planShow } from './commands/plan-show.ts';
+import { repair } from './commands/repair.ts';
 import { restore } from './commands/restore.ts';
 import { snapshots } from './commands/snapshots.ts';
 import { status } from './commands/status.ts';
@@ -29,6 +30,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   restore,
   verify,
   check,
+  repair,
   unlock,
   keyList,
   keyAdd,

@@ -27,6 +27,14 @@ export interface EventBodies {
     message: string;
     durationMs: number;
   };
+  'repair.finished': {
+    repository: string;
+    packsIndexed: number;
+    packsDropped: string[];
+    blobsSalvaged: number;
+    blobsLost: number;
+    durationMs: number;
+  };
   'check.finished': { repository: string; readData: boolean; clean: boolean; errors: number; durationMs: number };
 }
 

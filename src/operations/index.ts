@@ -3,6 +3,7 @@ export { type CheckOfRepository, check } from './check/check.ts';
 export { type DemoReport, playDemo } from './demo/demo.ts';
 export { type InitResult, initRepositories } from './init/init.ts';
 export { addPassword, keysOf, removePassword, replacePassword } from './keys/keys.ts';
+export { type Repaired, repair } from './repair/repair.ts';
 export { type RestoreResult, restore } from './restore/restore.ts';
 export { type ListedEntry, type ListedSnapshot, listAll, listEntries } from './snapshots/snapshots.ts';
 export { type SourceStatus, status } from './status/status.ts';

@@ -4,6 +4,8 @@ export { type IndexedRepository, loadIndex } from './indexed.ts';
 export { addKey, changePassword, listKeys, type RepositoryKey, removeKey } from './keys.ts';
 export { type HeldLock, lockRepository } from './locks.ts';
 export { Reader } from './read/reader.ts';
+export { type RepairOptions, repairRepository } from './repair/repair.ts';
+export type { RepairReport } from './repair/report.ts';
 export { createRepository, openRepository, type Repository } from './repository.ts';
 export type * from './snapshot-io.ts';
 export { findSnapshot, listSnapshots, type StoredSnapshot } from './snapshots.ts';

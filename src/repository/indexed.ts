@@ -89,6 +89,32 @@ export function openBlob(
 /** How many index files are read at the same time. */
 const PARALLEL_READS = 8;
 
+/** An index file as it was found: with its content, or with why it has none. */
+export type ReadIndexFile =
+  | { key: string; file: IndexFile; error?: undefined }
+  | { key: string; file: undefined; error: HoldfastError };
+
+/** Reads all index files, each for itself. */
+export async function readEachIndexFile(repository: Repository): Promise<ReadIndexFile[]> {
+  const keys = await repository.documentKeys(INDEX_PREFIX);
+  const files: ReadIndexFile[] = new Array(keys.length);
+  let next = 0;
+  const read = async (): Promise<void> => {
+    for (let at = next++; at < keys.length; at = next++) files[at] = await readIndexFile(repository, keys[at]!);
+  };
+  await Promise.all(Array.from({ length: PARALLEL_READS }, read));
+  return files;
+}
+
+async function readIndexFile(repository: Repository, key: string): Promise<ReadIndexFile> {
+  try {
+    return { key, file: decodeIndexFile(await repository.getDocument(key)) };
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+    return { key, file: undefined, error };
+  }
+}
+
 /**
  * Reads all index files.
  * @param onDamage is told of a file that cannot be used, which is passed over then; without it that is thrown
@@ -98,22 +124,12 @@ export async function readIndexFiles(
   repository: Repository,
   onDamage?: (key: string, error: HoldfastError) => void,
 ): Promise<IndexFile[]> {
-  const keys = await repository.documentKeys(INDEX_PREFIX);
-  const files: IndexFile[] = new Array(keys.length);
-  let next = 0;
-  const read = async (): Promise<void> => {
-    for (let at = next++; at < keys.length; at = next++) {
-      try {
-        files[at] = decodeIndexFile(await repository.getDocument(keys[at]!));
-      } catch (error) {
-        if (onDamage === undefined || !isHoldfastError(error)) throw error;
-        onDamage(keys[at]!, error);
-        files[at] = { packs: [] };
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: PARALLEL_READS }, read));
-  return files;
+  return (await readEachIndexFile(repository)).map(({ key, file, error }) => {
+    if (error === undefined) return file;
+    if (onDamage === undefined) throw error;
+    onDamage(key, error);
+    return { packs: [] };
+  });
 }
 
 export function indexOf(repository: Repository, files: readonly IndexFile[]): IndexedRepository {

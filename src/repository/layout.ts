@@ -5,6 +5,8 @@ export const INDEX_PREFIX = 'index/';
 export const SNAPSHOTS_PREFIX = 'snapshots/';
 export const LOCKS_PREFIX = 'locks/';
 export const DATA_PREFIX = 'data/';
+/** Damaged packs that a repair put aside; restic does not look there. */
+export const DAMAGED_PREFIX = 'holdfast/damaged/';
 
 export function packKey(id: string): string {
   return `${DATA_PREFIX}${id.slice(0, 2)}/${id}`;

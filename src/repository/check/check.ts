@@ -30,7 +30,8 @@ export async function checkRepository(
   return report;
 }
 
-async function listPacks(repository: Repository): Promise<Map<string, number>> {
+/** The packs that are there, with their sizes in bytes. */
+export async function listPacks(repository: Repository): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
   for await (const { key, sizeBytes } of repository.store.list(DATA_PREFIX)) {
     const id = idOfKey(key);
@@ -85,7 +86,8 @@ async function readPacks(
     try {
       const bytes = await repository.store.get(packKey(pack));
       report.bytesRead += bytes.byteLength;
-      const { messages, damaged, listing } = await pool.inspect(pack, bytes);
+      const { messages, damaged, blobs } = await pool.inspect(pack, bytes);
+      const listing = blobs && listingDigest(blobs);
       if (listing !== undefined && listing !== (listings.get(pack) ?? listing)) {
         messages.push('its header lists other blobs than the index');
       }
