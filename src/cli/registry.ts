@@ -2,6 +2,7 @@ import type { CommandDefinition } from './command.ts';
 import { backup } from './commands/backup.ts';
 import { check } from './commands/check.ts';
 import { demo } from './commands/demo.ts';
+import { diff } from './commands/diff.ts';
 import { init } from './commands/init.ts';
 import { keyAdd } from './commands/key-add.ts';
 import { keyList } from './commands/key-list.ts';
@@ -27,6 +28,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   backup,
   snapshots,
   ls,
+  diff,
   restore,
   verify,
   check,

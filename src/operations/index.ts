@@ -1,6 +1,7 @@
 export { backup, backupExit, type SourceOutcome } from './backup/backup.ts';
 export { type CheckOfRepository, check } from './check/check.ts';
 export { type DemoReport, playDemo } from './demo/demo.ts';
+export { type Difference, diff, type ListedChange } from './diff/diff.ts';
 export { type InitResult, initRepositories } from './init/init.ts';
 export { addPassword, keysOf, removePassword, replacePassword } from './keys/keys.ts';
 export { type Repaired, repair } from './repair/repair.ts';
