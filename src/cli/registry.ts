@@ -1,6 +1,7 @@
 import type { CommandDefinition } from './command.ts';
 import { backup } from './commands/backup.ts';
 import { check } from './commands/check.ts';
+import { copy } from './commands/copy.ts';
 import { demo } from './commands/demo.ts';
 import { diff } from './commands/diff.ts';
 import { init } from './commands/init.ts';
@@ -31,6 +32,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   diff,
   restore,
   verify,
+  copy,
   check,
   repair,
   unlock,

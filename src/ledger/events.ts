@@ -35,6 +35,15 @@ export interface EventBodies {
     blobsLost: number;
     durationMs: number;
   };
+  /** In the ledger of the repository that was copied to. */
+  'copy.finished': {
+    from: string;
+    to: string;
+    /** Ids in the repository that was copied from, and in the one copied to. */
+    snapshots: { from: string; to: string }[];
+    bytes: number;
+    durationMs: number;
+  };
   'check.finished': { repository: string; readData: boolean; clean: boolean; errors: number; durationMs: number };
 }
 

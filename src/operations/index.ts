@@ -1,5 +1,6 @@
 export { backup, backupExit, type SourceOutcome } from './backup/backup.ts';
 export { type CheckOfRepository, check } from './check/check.ts';
+export { type Copied, copy } from './copy/copy.ts';
 export { type DemoReport, playDemo } from './demo/demo.ts';
 export { type Difference, diff, type ListedChange } from './diff/diff.ts';
 export { type InitResult, initRepositories } from './init/init.ts';
