@@ -103,7 +103,7 @@ describe('a copy of snapshots', () => {
     }
     faulty.rule = () => undefined;
     const [last] = await copyAll(source, target);
-    expect(last!.bytes).toBeLessThan(1 << 20);
+    expect(last!.bytes).toBeLessThan(3 << 20);
     await expectFiles(target);
     expect(await errorsOf(target)).toEqual([]);
   });
