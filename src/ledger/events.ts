@@ -44,7 +44,7 @@ export interface EventBodies {
     bytes: number;
     durationMs: number;
   };
-  'check.finished': { repository: string; readData: boolean; clean: boolean; errors: number; durationMs: number };
+  'check.finished': CheckFinished;
 }
 
 export interface BackupFinished {
@@ -59,6 +59,19 @@ export interface BackupFinished {
   bytesAdded: number;
   problems: number;
   clockOffsetMs?: number;
+}
+
+export interface CheckFinished {
+  repository: string;
+  /** Whether bytes of packs were read: all of them, unless `subset` says which. */
+  readData: boolean;
+  /** As it was asked for: `5%`, `2/7`. */
+  subset?: string;
+  /** Of a share: the pack that it ended with. The next one begins behind it. */
+  readUntil?: string;
+  clean: boolean;
+  errors: number;
+  durationMs: number;
 }
 
 /**

@@ -1,5 +1,6 @@
 export { checkRepository } from './check/check.ts';
 export type { CheckReport, Finding } from './check/report.ts';
+export { parseSubset, type Subset, selectPacks } from './check/subset.ts';
 export { type CopiedSnapshot, copySnapshots } from './copy/copy.ts';
 export { type Change, type ChangeKind, diffTrees } from './diff.ts';
 export { type IndexedRepository, loadIndex } from './indexed.ts';

@@ -2,7 +2,7 @@ import { encodeIndexFile } from '../../format/index.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { checkSnapshots } from '../check/check-snapshots.ts';
 import { Lost } from '../check/lost.ts';
-import type { CheckReport } from '../check/report.ts';
+import { type CheckReport, newReport } from '../check/report.ts';
 import { indexOf } from '../indexed.ts';
 import { DAMAGED_PREFIX, INDEX_PREFIX, packKey } from '../layout.ts';
 import type { HeldLock } from '../locks.ts';
@@ -48,7 +48,7 @@ export async function repairRepository(repository: Repository, options: RepairOp
 
 async function whatStaysLost(repository: Repository, plan: RepairPlan, progress: Progress): Promise<CheckReport> {
   const future = indexOf(repository, [plan.future]);
-  const report: CheckReport = { snapshots: 0, packs: 0, blobs: 0, bytesRead: 0, findings: [] };
+  const report = newReport();
   await checkSnapshots(future, new Lost(future), report, progress);
   return report;
 }
