@@ -1,17 +1,25 @@
 import type { CommandDefinition } from './command.ts';
 import { backup } from './commands/backup.ts';
 import { check } from './commands/check.ts';
+import { copy } from './commands/copy.ts';
 import { demo } from './commands/demo.ts';
+import { diff } from './commands/diff.ts';
 import { init } from './commands/init.ts';
+import { keyAdd } from './commands/key-add.ts';
+import { keyList } from './commands/key-list.ts';
+import { keyPasswd } from './commands/key-passwd.ts';
+import { keyRemove } from './commands/key-remove.ts';
 import { ls } from './commands/ls.ts';
 import { planCheck } from './commands/plan-check.ts';
 import { planSchema } from './commands/plan-schema.ts';
 import { planShow } from './commands/plan-show.ts';
 import { prune } from './commands/prune.ts';
+import { repair } from './commands/repair.ts';
 import { restore } from './commands/restore.ts';
 import { retain } from './commands/retain.ts';
 import { snapshots } from './commands/snapshots.ts';
 import { status } from './commands/status.ts';
+import { unlock } from './commands/unlock.ts';
 import { verify } from './commands/verify.ts';
 
 /** Every command, in the order of the help. */
@@ -23,14 +31,22 @@ export const COMMANDS: readonly CommandDefinition[] = [
   backup,
   snapshots,
   ls,
+  diff,
   restore,
   verify,
+  copy,
   check,
   retain,
   prune,
+  repair,
+  unlock,
+  keyList,
+  keyAdd,
+  keyRemove,
+  keyPasswd,
   status,
   demo,
 ];
 
 /** What the first word of commands of two words is about. */
-export const GROUPS: Readonly<Record<string, string>> = { plan: 'the plan' };
+export const GROUPS: Readonly<Record<string, string>> = { plan: 'the plan', key: 'the passwords of repositories' };

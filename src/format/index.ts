@@ -2,6 +2,7 @@ export { BlobSealer } from './blob-sealer.ts';
 export * from './chunker.ts';
 export * from './compression.ts';
 export * from './config.ts';
+export { stringifyExactJson } from './exact-json.ts';
 export * from './file-mode.ts';
 export * from './index-file.ts';
 export * from './key-file.ts';

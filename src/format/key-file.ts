@@ -64,6 +64,21 @@ export async function encodeKeyFile(
   );
 }
 
+/** What a key file says of itself, in plain text: it is not authenticated, and fit for a list only. */
+export interface KeyDescription {
+  /** RFC 3339, as it stands in the file; empty where it says nothing. */
+  created: string;
+  username: string;
+  hostname: string;
+}
+
+/** @throws repository-damaged when it is no key file */
+export function describeKeyFile(bytes: Uint8Array): KeyDescription {
+  const file = asRecord(parseJsonDocument(Buffer.from(bytes).toString('utf8')), 'a key file');
+  const text = (name: string): string => (typeof file[name] === 'string' ? file[name] : '');
+  return { created: text('created'), username: text('username'), hostname: text('hostname') };
+}
+
 /**
  * The master key that a key file holds; undefined when the password is not the one of this file.
  * @throws repository-damaged, repository-unsupported when the file is none that can be tried

@@ -38,6 +38,8 @@ export const ERROR_EXITS = {
   'repository-unsupported': EXIT.failed,
   'lock-lost': EXIT.failed,
   'wrong-password': EXIT.wrongPassword,
+  'unknown-key': EXIT.failed,
+  'key-in-use': EXIT.failed,
   'object-missing': EXIT.failed,
   'object-exists': EXIT.failed,
   'store-unreachable': EXIT.failed,

@@ -5,6 +5,9 @@
 
 export interface EventBodies {
   'repository.created': { repository: string; store: string };
+  'locks.removed': { repository: string; locks: string[]; all: boolean };
+  'key.added': { repository: string; key: string };
+  'key.removed': { repository: string; key: string };
   'backup.finished': BackupFinished;
   'backup.failed': { source: string; code: string; message: string; durationMs: number };
   'proof.recorded': ProofRecorded;
@@ -34,7 +37,24 @@ export interface EventBodies {
     waiting: boolean;
     durationMs: number;
   };
-  'check.finished': { repository: string; readData: boolean; clean: boolean; errors: number; durationMs: number };
+  'repair.finished': {
+    repository: string;
+    packsIndexed: number;
+    packsDropped: string[];
+    blobsSalvaged: number;
+    blobsLost: number;
+    durationMs: number;
+  };
+  /** In the ledger of the repository that was copied to. */
+  'copy.finished': {
+    from: string;
+    to: string;
+    /** Ids in the repository that was copied from, and in the one copied to. */
+    snapshots: { from: string; to: string }[];
+    bytes: number;
+    durationMs: number;
+  };
+  'check.finished': CheckFinished;
 }
 
 export interface BackupFinished {
@@ -49,6 +69,19 @@ export interface BackupFinished {
   bytesAdded: number;
   problems: number;
   clockOffsetMs?: number;
+}
+
+export interface CheckFinished {
+  repository: string;
+  /** Whether bytes of packs were read: all of them, unless `subset` says which. */
+  readData: boolean;
+  /** As it was asked for: `5%`, `2/7`. */
+  subset?: string;
+  /** Of a share: the pack that it ended with. The next one begins behind it. */
+  readUntil?: string;
+  clean: boolean;
+  errors: number;
+  durationMs: number;
 }
 
 /**

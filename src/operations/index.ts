@@ -1,12 +1,17 @@
 export { backup, backupExit, type SourceOutcome } from './backup/backup.ts';
 export { type CheckOfRepository, check } from './check/check.ts';
+export { type Copied, copy } from './copy/copy.ts';
 export { type DemoReport, playDemo } from './demo/demo.ts';
+export { type Difference, diff, type ListedChange } from './diff/diff.ts';
 export { type InitResult, initRepositories } from './init/init.ts';
+export { addPassword, keysOf, removePassword, replacePassword } from './keys/keys.ts';
 export { type PruneOfRepository, prune } from './prune/prune.ts';
+export { type Repaired, repair } from './repair/repair.ts';
 export { type RestoreResult, restore } from './restore/restore.ts';
 export type { DecidedSnapshot, KeepReason } from './retain/decide.ts';
 export { type RetentionOfSource, retain } from './retain/retain.ts';
 export { type ListedEntry, type ListedSnapshot, listAll, listEntries } from './snapshots/snapshots.ts';
 export { type SourceStatus, status } from './status/status.ts';
+export { type Unlocked, unlock } from './unlock/unlock.ts';
 export { type Proof, verify } from './verify/verify.ts';
 export { type Adapters, type Environment, reportable, Workspace } from './workspace.ts';

@@ -102,6 +102,19 @@ export class Workspace {
     return { store, password: () => resolveSecret(planned.password, this.references) };
   }
 
+  /** The repository of this name, or the only one. @throws unknown-repository, bad-usage when several could be meant */
+  repositoryName(given: string | undefined): string {
+    const names = [...this.plan.repositories.keys()];
+    if (given !== undefined) {
+      if (names.includes(given)) return given;
+      throw unknownName('unknown-repository', 'repository', given, names);
+    }
+    if (names.length === 1) return names[0]!;
+    throw new HoldfastError('bad-usage', 'the plan has several repositories', {
+      hint: `Add \`--repository\` with one of: ${names.join(', ')}.`,
+    });
+  }
+
   /** The plan's sources of these names, or all. @throws unknown-source */
   sources(names: readonly string[]): PlanSource[] {
     if (names.length === 0) return [...this.plan.sources.values()];

@@ -1,10 +1,17 @@
 export { checkRepository } from './check/check.ts';
 export type { CheckReport, Finding } from './check/report.ts';
+export { parseSubset, type Subset, selectPacks } from './check/subset.ts';
+export { type CopiedSnapshot, copySnapshots } from './copy/copy.ts';
+export { type Change, type ChangeKind, diffTrees } from './diff.ts';
 export { type IndexedRepository, loadIndex } from './indexed.ts';
+export { addKey, changePassword, listKeys, type RepositoryKey, removeKey } from './keys.ts';
 export { type HeldLock, lockRepository } from './locks.ts';
 export { type PruneReport, pruneRepository } from './prune/prune.ts';
 export { Reader } from './read/reader.ts';
+export { type RepairOptions, repairRepository } from './repair/repair.ts';
+export type { RepairReport } from './repair/report.ts';
 export { createRepository, openRepository, type Repository } from './repository.ts';
 export type * from './snapshot-io.ts';
 export { findSnapshot, listSnapshots, removeSnapshot, type StoredSnapshot } from './snapshots.ts';
+export { describeHolder, removeLocks, type StandingLock } from './standing-locks.ts';
 export { WriteSession } from './write/session.ts';

@@ -94,6 +94,29 @@ export function openBlob(
   return plain;
 }
 
+/** An index file as it was found: with its content, or with why it has none. */
+export type ReadIndexFile =
+  | { key: string; file: IndexFile; error?: undefined }
+  | { key: string; file: undefined; error: HoldfastError };
+
+/** Reads all index files, each for itself. */
+export async function readEachIndexFile(repository: Repository): Promise<ReadIndexFile[]> {
+  const files: ReadIndexFile[] = [];
+  await sideBySide(await repository.documentKeys(INDEX_PREFIX), PARALLEL_READS, async (key) => {
+    files.push(await readIndexFile(repository, key));
+  });
+  return files;
+}
+
+async function readIndexFile(repository: Repository, key: string): Promise<ReadIndexFile> {
+  try {
+    return { key, file: decodeIndexFile(await repository.getDocument(key)) };
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+    return { key, file: undefined, error };
+  }
+}
+
 /**
  * Reads all index files.
  * @param onDamage is told of a file that cannot be used, which is passed over then; without it that is thrown

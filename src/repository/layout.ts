@@ -7,6 +7,8 @@ export const LOCKS_PREFIX = 'locks/';
 export const DATA_PREFIX = 'data/';
 /** Holdfast's own, beside what is restic's. */
 export const MARKS_PREFIX = 'holdfast/prune/';
+/** Damaged packs that a repair put aside; restic does not look there. */
+export const DAMAGED_PREFIX = 'holdfast/damaged/';
 
 export function packKey(id: string): string {
   return `${DATA_PREFIX}${id.slice(0, 2)}/${id}`;

@@ -9,6 +9,7 @@ import { MemoryStore } from '../store/memory/index.ts';
 import { lockRepository } from './locks.ts';
 import { writeMark } from './prune/marks.ts';
 import type { Repository } from './repository.ts';
+import { removeLocks } from './standing-locks.ts';
 
 const shared = { exclusive: false, clock: systemClock };
 const exclusive = { exclusive: true, clock: systemClock };
@@ -197,6 +198,25 @@ describe('locks of ours', () => {
   });
 });
 
+describe('removing locks', () => {
+  it('takes those that bind nobody, all when asked to, and none when only looking', async () => {
+    const repository = await testRepository();
+    const held = await lockRepository(repository, shared);
+    const dead = await put(repository, { hostname: hostname(), pid: deadPid() });
+    const old = await put(repository, { time: new Date(Date.now() - 31 * MINUTE_MS).toISOString() });
+    const stale = [`locks/${dead}`, `locks/${old}`].sort();
+    for (const dryRun of [true, false]) {
+      const { removed, left } = await removeLocks(repository, { clock: systemClock, all: false, dryRun });
+      expect(removed.map(({ key }) => key).sort()).toEqual(stale);
+      expect(left).toHaveLength(1);
+      expect(await locksIn(repository)).toHaveLength(dryRun ? 3 : 1);
+    }
+    expect((await removeLocks(repository, { clock: systemClock, all: true, dryRun: false })).removed).toHaveLength(1);
+    expect(await locksIn(repository)).toEqual([]);
+    await held.release();
+  });
+});
+
 describe('a lock that is held', () => {
   afterEach(() => void vi.useRealTimers());
 
@@ -254,6 +274,18 @@ describe('a lock that is held', () => {
     store.rule = () => undefined;
     await pass(clock, 20);
     expect(() => lock.assertHeld()).toThrow(expect.objectContaining({ code: 'lock-lost' }));
+    await lock.release();
+  });
+
+  it('is given up when somebody removed it, though it could be refreshed', async () => {
+    vi.useFakeTimers();
+    const repository = await testRepository();
+    const clock = movableClock();
+    const lock = await lockRepository(repository, { exclusive: false, clock });
+    await removeLocks(repository, { clock, all: true, dryRun: false });
+    await pass(clock, 6);
+    expect(() => lock.assertHeld()).toThrow(/somebody removed the lock/);
+    expect(await locksIn(repository)).toEqual([]);
     await lock.release();
   });
 

@@ -1,13 +1,13 @@
 import { hostname } from 'node:os';
-import { decodeLockFile, formatTimeMs, type HoldfastLock, type LockFile, parseTimeMs } from '../format/index.ts';
+import { formatTimeMs, type HoldfastLock, type LockFile } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
-import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
-import { isProcessAlive } from '../foundation/process-alive.ts';
+import { HoldfastError } from '../foundation/errors.ts';
 import { settled } from '../foundation/promises.ts';
 import { currentUser } from '../foundation/user.ts';
-import { idOfKey, LOCKS_PREFIX } from './layout.ts';
+import { LOCKS_PREFIX } from './layout.ts';
 import { readMark, readMarks } from './prune/marks.ts';
 import type { Repository } from './repository.ts';
+import { describeHolder, type StandingLock, standingLocks } from './standing-locks.ts';
 
 /**
  * Locks as restic has them: any number of shared ones, or one exclusive one. A holder refreshes its own; one that nobody
@@ -19,14 +19,13 @@ import type { Repository } from './repository.ts';
  */
 
 const REFRESH_EVERY_MS = 5 * 60_000;
-const STALE_AFTER_MS = 30 * 60_000;
 /** A holder that could not refresh for so long must take it that others hold its lock for stale soon. */
 const GIVE_UP_AFTER_MS = 22 * 60_000;
 /** After taking a lock one looks again: somebody may have taken theirs in the same moment. */
 const SETTLE_MS = 200;
 
 export interface HeldLock {
-  /** @throws lock-lost when the lock could not be refreshed for so long that others may take it for stale */
+  /** @throws lock-lost when it could not be refreshed for so long that others may take it for stale, or was removed */
   assertHeld(): void;
   release(): Promise<void>;
 }
@@ -73,18 +72,13 @@ async function ownPart(repository: Repository, { exclusive, besideOurs, whole }:
 /** @returns whether there were marks to be learnt, so that the lock is to be written again */
 async function refuseIfLocked(repository: Repository, own: RefreshedLock): Promise<boolean> {
   let learnt = false;
-  const nowMs = own.clock.nowMs();
-  for await (const { key, sizeBytes, modifiedMs } of repository.store.list(LOCKS_PREFIX)) {
-    // An empty one is a lock that somebody is about to write, or that a crash kept from being one.
-    if (key === own.key || idOfKey(key) === undefined || sizeBytes === 0) continue;
-    const lock = await readLock(repository, key);
-    if (lock === undefined) continue;
+  for await (const standing of standingLocks(repository, own.clock, own.key === undefined ? [] : [own.key])) {
+    const { key, lock, stale } = standing;
+    if (stale) await repository.store.delete(key);
     // A lock that cannot be read binds like the strictest one, as long as its holder may be alive.
-    const isExpired = lock === 'damaged' ? nowMs - modifiedMs > STALE_AFTER_MS : isStale(lock, nowMs);
-    if (isExpired) await repository.store.delete(key);
-    else if (lock === 'damaged') throw locked(repository, key, lock);
+    else if (lock === undefined) throw locked(repository, standing);
     else if (await learnMarks(repository, own.part, lock)) learnt = true;
-    else if (!standBesideEachOther(own.part, lock)) throw locked(repository, key, lock);
+    else if (!standBesideEachOther(own.part, lock)) throw locked(repository, standing);
   }
   return learnt;
 }
@@ -113,40 +107,24 @@ async function learnMarks(repository: Repository, own: HoldfastLock, { holdfast 
   return unknown.length > 0;
 }
 
-/** A lock; undefined when it was released between being listed and being read. */
-async function readLock(repository: Repository, key: string): Promise<LockFile | 'damaged' | undefined> {
-  try {
-    return decodeLockFile(await repository.getDocument(key));
-  } catch (error) {
-    if (isHoldfastError(error, 'object-missing')) return undefined;
-    if (isHoldfastError(error, 'repository-damaged')) return 'damaged';
-    throw error;
-  }
-}
-
-function locked({ store }: Repository, key: string, lock: LockFile | 'damaged'): HoldfastError {
-  if (lock === 'damaged') {
+function locked({ store }: Repository, standing: StandingLock): HoldfastError {
+  const { key, lock } = standing;
+  if (lock === undefined) {
     return new HoldfastError(
       'repository-locked',
       `the repository at ${store.location} has a lock that cannot be read: ${key}`,
       { hint: 'Try again in 30 minutes: by then it binds nobody.', retryable: true, context: { lock: key } },
     );
   }
-  const who = `${lock.username || 'somebody'} on ${lock.hostname || 'an unknown host'} (process ${lock.pid})`;
   return new HoldfastError(
     'repository-locked',
-    `the repository at ${store.location} is locked${lock.exclusive ? ' exclusively' : ''} by ${who} since ${lock.time}`,
+    `the repository at ${store.location} is locked${lock.exclusive ? ' exclusively' : ''} by ${describeHolder(standing)} since ${lock.time}`,
     {
-      hint: 'Wait until it is done. A lock whose process is dead on this machine, or that is older than 30 minutes, binds nobody.',
+      hint: 'Wait until it is done. A lock whose process is dead on this machine, or that is older than 30 minutes, binds nobody; `holdfast unlock --all` removes any.',
       retryable: true,
       context: { lock: key, host: lock.hostname, pid: lock.pid },
     },
   );
-}
-
-export function isStale(lock: LockFile, nowMs: number): boolean {
-  if (nowMs - parseTimeMs(lock.time)! > STALE_AFTER_MS) return true;
-  return lock.hostname === hostname() && lock.pid > 0 && !isProcessAlive(lock.pid);
 }
 
 class RefreshedLock implements HeldLock {
@@ -156,6 +134,7 @@ class RefreshedLock implements HeldLock {
   readonly #repository: Repository;
   readonly #options: LockOptions;
   #written = { wallMs: 0, monotonicMs: 0 };
+  #wasRemoved = false;
   #timer: NodeJS.Timeout | undefined;
   #refreshing: Promise<void> = Promise.resolve();
 
@@ -202,6 +181,10 @@ class RefreshedLock implements HeldLock {
   /** What was lost stays lost: others may have worked in the meantime as if nobody were here. */
   async #refresh(): Promise<void> {
     this.assertHeld();
+    const { store } = this.#repository;
+    // Somebody removed it by hand, and may have done since what a lock keeps others from.
+    if (this.key !== undefined && (await store.stat(this.key)) === undefined) this.#wasRemoved = true;
+    this.assertHeld();
     await this.write();
   }
 
@@ -210,10 +193,12 @@ class RefreshedLock implements HeldLock {
     // Others go by the wall clock, which goes on while this machine sleeps and the other clock may not.
     const wallMs = clock.nowMs() - this.#written.wallMs;
     const monotonicMs = clock.monotonicMs() - this.#written.monotonicMs;
-    if (Math.max(wallMs, monotonicMs) < GIVE_UP_AFTER_MS) return;
+    if (Math.max(wallMs, monotonicMs) < GIVE_UP_AFTER_MS && !this.#wasRemoved) return;
     throw new HoldfastError(
       'lock-lost',
-      'the lock of the repository could not be refreshed for 22 minutes: others may take it for stale',
+      this.#wasRemoved
+        ? 'somebody removed the lock of this run from the repository'
+        : 'the lock of the repository could not be refreshed for 22 minutes: others may take it for stale',
       {
         hint: 'Check that the repository can be written to, then run the same command again.',
         retryable: true,

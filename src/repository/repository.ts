@@ -21,11 +21,14 @@ export class Repository {
   readonly store: ObjectStore;
   readonly key: SealingKey;
   readonly config: RepositoryConfig;
+  /** The id of the key file that the password opened. */
+  readonly keyId: string;
 
-  constructor(store: ObjectStore, key: SealingKey, config: RepositoryConfig) {
+  constructor(store: ObjectStore, key: SealingKey, config: RepositoryConfig, keyId: string) {
     this.store = store;
     this.key = key;
     this.config = config;
+    this.keyId = keyId;
   }
 
   /** Seals a document and stores it under the hash of what is stored. Resolves to that id once it is durable. */
@@ -77,7 +80,8 @@ export async function createRepository(store: ObjectStore, password: string, clo
   const key = newSealingKey();
   const config = newConfig();
   const keyFile = await encodeKeyFile(key, password, clock.nowMs());
-  const keyFileKey = `${KEYS_PREFIX}${sha256(keyFile)}`;
+  const keyId = sha256(keyFile);
+  const keyFileKey = `${KEYS_PREFIX}${keyId}`;
   await store.put(keyFileKey, keyFile);
   try {
     await store.put(CONFIG_KEY, encodeConfig(key, config), { ifAbsent: store.capabilities.conditionalPut });
@@ -90,7 +94,7 @@ export async function createRepository(store: ObjectStore, password: string, clo
     throw error;
   }
   for (const abandoned of abandonedKeys) await store.delete(abandoned);
-  return new Repository(store, key, config);
+  return new Repository(store, key, config, keyId);
 }
 
 /** @throws repository-exists also when a configuration alone is missing: what is there would be lost with a new one */
@@ -122,7 +126,7 @@ export async function openRepository(store: ObjectStore, password: string): Prom
   for (const keyFile of keys) {
     try {
       const key = await readKeyFile(store, keyFile, password);
-      if (key !== undefined) return new Repository(store, key, decodeConfig(key, sealed));
+      if (key !== undefined) return new Repository(store, key, decodeConfig(key, sealed), idOfKey(keyFile)!);
     } catch (error) {
       if (!isHoldfastError(error) || error.code === 'repository-unsupported') throw error;
       // Another key file may still open the repository: only when none does is this one's damage the news.

@@ -46,7 +46,7 @@ export async function testRepository(store: ObjectStore = new MemoryStore(), ver
   };
   const document = { version, id: config.id, chunker_polynomial: config.chunkerPolynomial };
   await store.put('config', seal(key, Buffer.from(JSON.stringify(document))));
-  return new RepositoryClass(store, key, config);
+  return new RepositoryClass(store, key, config, sha256(keyFile));
 }
 
 /** A wall clock and a monotonic one that tests move. */

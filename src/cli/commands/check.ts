@@ -1,7 +1,8 @@
-import { EXIT } from '../../foundation/errors.ts';
+import { EXIT, HoldfastError } from '../../foundation/errors.ts';
 import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { CheckOfRepository } from '../../operations/index.ts';
-import type { CommandDefinition } from '../command.ts';
+import type { Subset } from '../../repository/index.ts';
+import type { CommandDefinition, Invocation } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { bad, counted, faint, good } from '../text.ts';
 
@@ -10,22 +11,48 @@ export const check: CommandDefinition = {
   arguments: '[repository]',
   summary: 'check that repositories are whole',
   description:
-    'Reads every document and tree of a repository, or of all, and holds the index against the packs that are there. With --read-data every byte of every pack is read and authenticated.',
-  options: [{ flags: '--read-data', description: 'read and authenticate every byte' }],
+    'Reads every document and tree of a repository, or of all, and holds the index against the packs that are there. With --read-headers the header of every pack is held against the index as well. With --read-data every byte of every pack is read and authenticated; --read-data-subset reads a part: 5% goes on where the run before ended, so that twenty runs read everything, and 2/7 reads the second of seven groups, as with restic.',
+  options: [
+    { flags: '--read-headers', description: 'hold the header of every pack against the index' },
+    { flags: '--read-data', description: 'read and authenticate every byte' },
+    { flags: '--read-data-subset <part>', description: 'read and authenticate a part of the packs: 5%, or 2/7' },
+  ],
   examples: [
     { command: 'holdfast check', does: 'the structure, in seconds' },
     { command: 'holdfast check primary --read-data', does: 'every byte of one repository' },
+    { command: 'holdfast check --read-data-subset 5%', does: 'another twentieth with every run' },
   ],
   exits: LOCKING_EXITS,
   writes: true,
   async run({ arguments: [repository], options, workspace }) {
     const operations = await import('../../operations/index.ts');
     const names = repository === undefined ? [] : [repository as string];
-    const reports = await operations.check(await workspace(), names, options['readData'] === true);
+    const subset = subsetOf(options, (await import('../../repository/index.ts')).parseSubset);
+    const reports = await operations.check(await workspace(), {
+      repositories: names,
+      readData: options['readData'] === true || subset !== undefined,
+      readHeaders: options['readHeaders'] === true,
+      ...(subset !== undefined && { subset }),
+    });
     const exit = reports.every(({ clean }) => clean) ? EXIT.done : EXIT.failed;
     return { exit, json: { repositories: reports }, text: reports.map(describe).join('\n') };
   },
 };
+
+/** @throws bad-usage */
+function subsetOf(
+  options: Invocation['options'],
+  parse: (text: string) => Subset | undefined,
+): (Subset & { text: string }) | undefined {
+  const text = options['readDataSubset'] as string | undefined;
+  if (text === undefined) return undefined;
+  const subset = parse(text);
+  if (subset !== undefined && options['readData'] !== true) return { ...subset, text };
+  if (subset !== undefined) throw new HoldfastError('bad-usage', 'a check reads all data or a part of it, not both');
+  throw new HoldfastError('bad-usage', `${JSON.stringify(text)} is no part of the data`, {
+    hint: 'Write a percentage such as 5%, or one of at most 256 groups such as 2/7.',
+  });
+}
 
 function describe(report: CheckOfRepository): string {
   const read = report.bytesRead > 0 ? `, ${formatSize(report.bytesRead)} read` : '';

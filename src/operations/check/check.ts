@@ -1,6 +1,7 @@
-import { type CheckReport, checkRepository } from '../../repository/index.ts';
+import { isHoldfastError } from '../../foundation/errors.ts';
+import { type CheckReport, checkRepository, type Subset, selectPacks } from '../../repository/index.ts';
 import { Reading } from '../reading.ts';
-import type { Workspace } from '../workspace.ts';
+import type { OpenedRepository, Workspace } from '../workspace.ts';
 
 export interface CheckOfRepository extends CheckReport {
   repository: string;
@@ -10,33 +11,77 @@ export interface CheckOfRepository extends CheckReport {
   durationMs: number;
 }
 
-/** Checks repositories, all of the plan's or one, and records what was found. */
-export async function check(
-  workspace: Workspace,
-  names: readonly string[],
-  readData: boolean,
-): Promise<CheckOfRepository[]> {
+export interface CheckRequest {
+  /** All repositories of the plan, when there is none. */
+  repositories: readonly string[];
+  readData: boolean;
+  /** With `readData`: only a part of the packs; `text` is how it was written. */
+  subset?: Subset & { text: string };
+  readHeaders: boolean;
+}
+
+/** Checks repositories and records what was found. */
+export async function check(workspace: Workspace, request: CheckRequest): Promise<CheckOfRepository[]> {
   const results: CheckOfRepository[] = [];
-  for (const name of names.length > 0 ? names : workspace.plan.repositories.keys()) {
-    results.push(await checkOne(workspace, name, readData));
+  const { repositories } = request;
+  for (const name of repositories.length > 0 ? repositories : workspace.plan.repositories.keys()) {
+    results.push(await checkOne(workspace, name, request));
   }
   return results;
 }
 
-async function checkOne(workspace: Workspace, name: string, readData: boolean): Promise<CheckOfRepository> {
+async function checkOne(workspace: Workspace, name: string, request: CheckRequest): Promise<CheckOfRepository> {
   const { clock } = workspace.environment;
   const progress = workspace.environment.progress(name);
   const started = clock.monotonicMs();
   const opened = await workspace.open(name);
   const reading = await Reading.begin(opened, clock, { whole: true });
   try {
-    const report = await checkRepository(opened.repository, { readData, progress });
+    const { readData, readHeaders, subset } = request;
+    const after = subset?.kind === 'share' ? await endOfLastShare(opened, reading.notes) : undefined;
+    let readUntil: string | undefined;
+    const report = await checkRepository(opened.repository, {
+      readData,
+      readHeaders,
+      progress,
+      ...(subset !== undefined && {
+        select: (packs) => {
+          const selected = selectPacks(packs, subset, after);
+          if (subset.kind === 'share') readUntil = selected.at(-1)?.id;
+          return selected;
+        },
+      }),
+    });
     const errors = report.findings.filter(({ severity }) => severity === 'error').length;
     const durationMs = clock.monotonicMs() - started;
-    await reading.record('check.finished', { repository: name, readData, clean: errors === 0, errors, durationMs });
+    await reading.record('check.finished', {
+      repository: name,
+      readData,
+      ...(subset !== undefined && { subset: subset.text }),
+      ...(readUntil !== undefined && { readUntil }),
+      clean: errors === 0,
+      errors,
+      durationMs,
+    });
     return { ...report, repository: name, clean: errors === 0, durationMs, notes: reading.notes };
   } finally {
     progress.finish();
     await reading.end();
+  }
+}
+
+/** The pack that the newest check of a share ended with; undefined when there was none. */
+async function endOfLastShare({ name, ledger }: OpenedRepository, notes: string[]): Promise<string | undefined> {
+  try {
+    const events = await ledger.read();
+    const last = events.findLast(
+      (event) =>
+        event.kind === 'check.finished' && event.body.repository === name && event.body.readUntil !== undefined,
+    );
+    return last?.kind === 'check.finished' ? last.body.readUntil : undefined;
+  } catch (error) {
+    if (!isHoldfastError(error, 'repository-damaged')) throw error;
+    notes.push(`where the last check ended is not known, so this one began at the first pack: ${error.message}`);
+    return undefined;
   }
 }

@@ -69,8 +69,17 @@ async function* below(reader: Reader, tree: string, prefix: string): AsyncIterab
   }
 }
 
-async function locate(workspace: Workspace, id: string): Promise<{ repository: string; snapshot: StoredSnapshot }> {
-  const { snapshots: all } = await listAll(workspace);
+/**
+ * A snapshot of the plan's repositories, or of one.
+ * @param id may be shortened; `latest` is the newest of all
+ * @throws unknown-snapshot
+ */
+export async function locate(
+  workspace: Workspace,
+  id: string,
+  name?: string,
+): Promise<{ repository: string; snapshot: StoredSnapshot }> {
+  const { snapshots: all } = await listAll(workspace, undefined, name);
   const found = id === 'latest' && all.length > 0 ? all.at(-1)! : findSnapshot(all, id);
   return { repository: (found as ListedSnapshot).repository, snapshot: found };
 }

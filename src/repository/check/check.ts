@@ -1,36 +1,55 @@
 import { type IndexFile, packTrailerBytes } from '../../format/index.ts';
-import { messageOf } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { indexOf, readIndexFiles } from '../indexed.ts';
 import { DATA_PREFIX, idOfKey, packKey } from '../layout.ts';
-import { ReadPool } from '../read/pool.ts';
 import type { Repository } from '../repository.ts';
+import { checkHeaders, listingsOf, readPacks } from './check-packs.ts';
 import { checkSnapshots } from './check-snapshots.ts';
-import { listingDigest } from './inspect-pack.ts';
 import { Lost } from './lost.ts';
-import { addError, addNote, type CheckReport } from './report.ts';
+import { addError, addNote, type CheckReport, newReport } from './report.ts';
+import type { PackSize } from './subset.ts';
+
+export interface CheckOptions {
+  /** Whether to read every byte of the packs, or of those that `select` gives. */
+  readData: boolean;
+  /** Which of the packs that are there are read; all, when left out. */
+  select?: (packs: readonly PackSize[]) => readonly PackSize[];
+  /** Whether to hold the header of every other pack against the index. */
+  readHeaders?: boolean;
+  progress: Progress;
+}
 
 /**
  * Checks a repository: every document is read; that every pack is there with the size that the index gives it; with
- * `readData` every byte of every pack, and that it holds what the index says; every tree that a snapshot reaches, and that
- * all that it needs is there and was not found damaged. Damage is a finding, not an exception.
+ * `readHeaders` that each lists what the index says; with `readData` every byte of the packs, and that they hold what the
+ * index says; every tree that a snapshot reaches, and that all that it needs is there and was not found damaged. Damage is a
+ * finding, not an exception.
  */
-export async function checkRepository(
-  repository: Repository,
-  options: { readData: boolean; progress: Progress },
-): Promise<CheckReport> {
-  const report: CheckReport = { snapshots: 0, packs: 0, blobs: 0, bytesRead: 0, findings: [] };
+export async function checkRepository(repository: Repository, options: CheckOptions): Promise<CheckReport> {
+  const { progress } = options;
+  const report = newReport();
   const sizes = await listPacks(repository);
   const files = await readIndexFiles(repository, (key, error) => addError(report, key, error.message));
   const indexed = indexOf(repository, files);
   const lost = new Lost(indexed);
   checkIndex(files, sizes, report, lost);
-  if (options.readData) await readPacks(repository, { sizes, files, report, lost }, options.progress);
-  await checkSnapshots(indexed, lost, report, options.progress);
+  const packs = [...sizes].map(([id, sizeBytes]): PackSize => ({ id, sizeBytes }));
+  const whole = options.readData ? (options.select?.(packs) ?? packs) : [];
+  const context = { repository, listings: listingsOf(files), report, lost, progress };
+  if (options.readHeaders === true) {
+    const isRead = new Set(whole.map(({ id }) => id));
+    await checkHeaders(
+      context,
+      packs.filter(({ id }) => !isRead.has(id)),
+    );
+  }
+  if (whole.length > 0) await readPacks(context, whole);
+  await checkSnapshots(indexed, lost, report, progress);
   return report;
 }
 
-async function listPacks(repository: Repository): Promise<Map<string, number>> {
+/** The packs that are there, with their sizes in bytes. */
+export async function listPacks(repository: Repository): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
   for await (const { key, sizeBytes } of repository.store.list(DATA_PREFIX)) {
     const id = idOfKey(key);
@@ -60,49 +79,4 @@ function checkIndex(files: readonly IndexFile[], sizes: Map<string, number>, rep
     if (known.has(id)) continue;
     addNote(report, packKey(id), 'no index knows this pack; a run that was interrupted may have left it');
   }
-}
-
-interface PacksToRead {
-  sizes: Map<string, number>;
-  files: readonly IndexFile[];
-  report: CheckReport;
-  lost: Lost;
-}
-
-async function readPacks(
-  repository: Repository,
-  { sizes, files, report, lost }: PacksToRead,
-  progress: Progress,
-): Promise<void> {
-  const packs = [...sizes.keys()];
-  const listings = new Map(files.flatMap((file) => file.packs.map(({ id, blobs }) => [id, listingDigest(blobs)])));
-  progress.phase('reading packs', {
-    bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0),
-    items: packs.length,
-  });
-  await using pool = new ReadPool(repository.key);
-  const readPack = async (pack: string): Promise<void> => {
-    try {
-      const bytes = await repository.store.get(packKey(pack));
-      report.bytesRead += bytes.byteLength;
-      const { messages, damaged, listing } = await pool.inspect(pack, bytes);
-      if (listing !== undefined && listing !== (listings.get(pack) ?? listing)) {
-        messages.push('its header lists other blobs than the index');
-      }
-      if (listing === undefined) lost.addPack(pack);
-      for (const { id, type } of damaged) lost.addBlob(id, type);
-      for (const message of messages) addError(report, packKey(pack), message);
-    } catch (error) {
-      lost.addPack(pack);
-      addError(report, packKey(pack), messageOf(error));
-    }
-  };
-  let next = 0;
-  const work = async (): Promise<void> => {
-    for (let at = next++; at < packs.length; at = next++) {
-      await readPack(packs[at]!);
-      progress.advance({ bytes: sizes.get(packs[at]!)!, items: 1 });
-    }
-  };
-  await Promise.all(Array.from({ length: pool.threadCount + 1 }, work));
 }

@@ -10,13 +10,13 @@ export interface Inspection {
   messages: string[];
   /** The blobs that are damaged. */
   damaged: Pick<PackedBlob, 'id' | 'type'>[];
-  /** `listingDigest` of what the pack's header lists; undefined when the header cannot be read. */
-  listing: string | undefined;
+  /** What the pack's header lists; undefined when the header cannot be read. */
+  blobs: PackedBlob[] | undefined;
 }
 
 /** Reads and authenticates every byte of a pack: its name, its header, and each blob in it. */
 export function inspectPack(key: SealingKey, pack: string, bytes: Uint8Array): Inspection {
-  const inspection: Inspection = { messages: [], damaged: [], listing: undefined };
+  const inspection: Inspection = { messages: [], damaged: [], blobs: undefined };
   if (hash('sha256', bytes, 'hex') !== pack) inspection.messages.push('its content does not match its name');
   let blobs: PackedBlob[];
   try {
@@ -26,7 +26,7 @@ export function inspectPack(key: SealingKey, pack: string, bytes: Uint8Array): I
     inspection.messages.push(`its header cannot be read: ${messageOf(error)}`);
     return inspection;
   }
-  inspection.listing = listingDigest(blobs);
+  inspection.blobs = blobs;
   for (const blob of blobs) {
     try {
       releaseBuffer(openBlob(key, bytes.subarray(blob.offset, blob.offset + blob.length), blob, pack));

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { SealingKey } from '../../format/index.ts';
 import { ERROR_EXITS, type ErrorCode, HoldfastError } from '../../foundation/errors.ts';
 import type { Inspection } from '../check/inspect-pack.ts';
+import type { RecodedBlob, RecodeTarget } from '../copy/recode.ts';
 import type { Answer, Job, SealedBlob } from './worker.ts';
 
 type Done = Exclude<Answer, { kind: 'failed' }>;
@@ -33,6 +34,17 @@ export class ReadPool implements AsyncDisposable {
   async write(pack: string, sealed: Uint8Array, blobs: SealedBlob[]): Promise<number> {
     const answer = await this.#run({ kind: 'write', pack, sealed, blobs });
     return answer.kind === 'written' ? answer.bytes : 0;
+  }
+
+  /** Opens blobs, checks them, and seals them for another repository. `sealed` is taken over. @throws repository-damaged */
+  async recode(
+    pack: string,
+    sealed: Uint8Array,
+    blobs: Extract<Job, { kind: 'recode' }>['blobs'],
+    target: RecodeTarget,
+  ): Promise<RecodedBlob[]> {
+    const answer = await this.#run({ kind: 'recode', pack, sealed, blobs, target });
+    return answer.kind === 'recoded' ? answer.blobs : [];
   }
 
   /** Looks at every byte of a pack. `sealed` is taken over. @throws internal */

@@ -1,9 +1,10 @@
 import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { SealingKey } from '../../format/index.ts';
+import type { BlobType, SealingKey } from '../../format/index.ts';
 import { releaseBuffer } from '../../foundation/buffers.ts';
 import { isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { type Inspection, inspectPack } from '../check/inspect-pack.ts';
+import { type RecodedBlob, type RecodeTarget, recodeBlob } from '../copy/recode.ts';
 import { openBlob } from '../indexed.ts';
 
 /** A thread that opens sealed blobs, and either gives them back or writes them where they belong. */
@@ -21,24 +22,29 @@ export interface SealedBlob {
 export type Job = { number: number; pack: string; sealed: Uint8Array } & (
   | { kind: 'open'; blobs: SealedBlob[] }
   | { kind: 'write'; blobs: SealedBlob[] }
+  | { kind: 'recode'; blobs: (Omit<SealedBlob, 'destinations'> & { type: BlobType })[]; target: RecodeTarget }
   | { kind: 'inspect' }
 );
 
 export type Answer = { number: number } & (
   | { kind: 'opened'; plains: Uint8Array[] }
   | { kind: 'written'; bytes: number }
+  | { kind: 'recoded'; blobs: RecodedBlob[] }
   | { kind: 'inspected'; inspection: Inspection }
   | { kind: 'failed'; blob: string | undefined; code: string | undefined; message: string; system: string | undefined }
 );
 
-const raw = workerData as { encrypt: Uint8Array; macK: Uint8Array; macR: Uint8Array };
-const key: SealingKey = { encrypt: Buffer.from(raw.encrypt), macK: Buffer.from(raw.macK), macR: Buffer.from(raw.macR) };
+const key = receivedKey(workerData as SealingKey);
 
 parentPort!.on('message', (job: Job) => {
   let present: string | undefined;
   try {
     if (job.kind === 'inspect') {
       post({ kind: 'inspected', number: job.number, inspection: inspectPack(key, job.pack, job.sealed) });
+      return;
+    }
+    if (job.kind === 'recode') {
+      post({ kind: 'recoded', number: job.number, blobs: job.blobs.map((blob) => recode(job, blob)) });
       return;
     }
     const plains: Uint8Array[] = [];
@@ -73,12 +79,37 @@ parentPort!.on('message', (job: Job) => {
 });
 
 function post(answer: Answer): void {
-  const transfer = answer.kind === 'opened' ? answer.plains.map((plain) => plain.buffer as ArrayBuffer) : [];
-  parentPort!.postMessage(answer, transfer);
+  const bulk =
+    answer.kind === 'opened'
+      ? answer.plains
+      : answer.kind === 'recoded'
+        ? answer.blobs.map(({ sealed }) => sealed)
+        : [];
+  parentPort!.postMessage(
+    answer,
+    bulk.map(({ buffer }) => buffer as ArrayBuffer),
+  );
+}
+
+/** A key as it comes in a message: its buffers have become plain arrays. */
+function receivedKey({ encrypt, macK, macR }: SealingKey): SealingKey {
+  return { encrypt: Buffer.from(encrypt), macK: Buffer.from(macK), macR: Buffer.from(macR) };
+}
+
+type RecodeJob = Extract<Job, { kind: 'recode' }>;
+
+function recode(
+  { pack, sealed, target }: RecodeJob,
+  { start, length, ...blob }: RecodeJob['blobs'][number],
+): RecodedBlob {
+  const part = sealed.subarray(start, start + length);
+  const to = { ...target, key: receivedKey(target.key) };
+  const recoded = recodeBlob(key, to, { ...blob, sealed: part, pack });
+  return { ...recoded, sealed: ownCopy(recoded.sealed) };
 }
 
 /** A buffer that may be transferred: small ones share their memory with others. */
-function ownCopy(plain: Buffer): Uint8Array {
+function ownCopy(plain: Uint8Array): Uint8Array {
   return plain.byteOffset === 0 && plain.byteLength === plain.buffer.byteLength ? plain : new Uint8Array(plain);
 }
 

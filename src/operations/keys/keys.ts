@@ -1,0 +1,59 @@
+import { addKey, changePassword, listKeys, type RepositoryKey, removeKey } from '../../repository/index.ts';
+import { withLock } from '../locked.ts';
+import type { OpenedRepository, Workspace } from '../workspace.ts';
+
+export interface KeysOfRepository {
+  repository: string;
+  keys: RepositoryKey[];
+}
+
+/** The keys of a repository, or of all that the plan names. */
+export async function keysOf(workspace: Workspace, name?: string): Promise<KeysOfRepository[]> {
+  const lists: KeysOfRepository[] = [];
+  for (const repository of name === undefined ? workspace.plan.repositories.keys() : [name]) {
+    lists.push({ repository, keys: await listKeys((await workspace.open(repository)).repository) });
+  }
+  return lists;
+}
+
+export interface KeyChange {
+  repository: string;
+  /** Id of the key that was added, if one was. */
+  added?: string;
+  /** Id of the key that was removed, if one was. */
+  removed?: string;
+}
+
+/** Adds a password to a repository. @throws repository-locked, bad-usage */
+export async function addPassword(workspace: Workspace, name: string, password: string): Promise<KeyChange> {
+  const opened = await workspace.open(name);
+  return withLock(workspace, opened, { exclusive: false }, async () => {
+    const added = await addKey(opened.repository, password, workspace.environment.clock);
+    return record(opened, { repository: name, added });
+  });
+}
+
+/** Takes a password away, alone: two who each removed the other's would leave none. @throws repository-locked, unknown-key, key-in-use */
+export async function removePassword(workspace: Workspace, name: string, idPrefix: string): Promise<KeyChange> {
+  const opened = await workspace.open(name);
+  return withLock(workspace, opened, { exclusive: true }, async () => {
+    const removed = await removeKey(opened.repository, idPrefix);
+    return record(opened, { repository: name, removed });
+  });
+}
+
+/** Replaces the password that opened the repository. @throws repository-locked, bad-usage */
+export async function replacePassword(workspace: Workspace, name: string, password: string): Promise<KeyChange> {
+  const opened = await workspace.open(name);
+  return withLock(workspace, opened, { exclusive: true }, async () => {
+    const changed = await changePassword(opened.repository, password, workspace.environment.clock);
+    return record(opened, { repository: name, ...changed });
+  });
+}
+
+async function record({ ledger }: OpenedRepository, change: KeyChange): Promise<KeyChange> {
+  const { repository, added, removed } = change;
+  if (added !== undefined) await ledger.append('key.added', { repository, key: added });
+  if (removed !== undefined) await ledger.append('key.removed', { repository, key: removed });
+  return change;
+}

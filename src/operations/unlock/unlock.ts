@@ -1,0 +1,47 @@
+import { describeHolder, removeLocks, type StandingLock } from '../../repository/index.ts';
+import type { Workspace } from '../workspace.ts';
+
+export interface UnlockedLock {
+  /** The id of the lock's object. */
+  id: string;
+  holder: string;
+  exclusive: boolean;
+  /** RFC 3339; absent when the lock cannot be read. */
+  since?: string;
+}
+
+export interface Unlocked {
+  repository: string;
+  removed: UnlockedLock[];
+  /** Locks of who is at work. */
+  left: UnlockedLock[];
+}
+
+/** Removes locks of repositories, all of the plan's or one: those that bind nobody, or with `all` every one. */
+export async function unlock(
+  workspace: Workspace,
+  { repository: name, all, dryRun }: { repository?: string; all: boolean; dryRun: boolean },
+): Promise<Unlocked[]> {
+  const { clock } = workspace.environment;
+  const results: Unlocked[] = [];
+  for (const repository of name === undefined ? workspace.plan.repositories.keys() : [name]) {
+    const opened = await workspace.open(repository);
+    const { removed, left } = await removeLocks(opened.repository, { clock, all, dryRun });
+    const locks = removed.map(shown);
+    if (locks.length > 0 && !dryRun) {
+      await opened.ledger.append('locks.removed', { repository, locks: locks.map(({ id }) => id), all });
+    }
+    results.push({ repository, removed: locks, left: left.map(shown) });
+  }
+  return results;
+}
+
+function shown(standing: StandingLock): UnlockedLock {
+  const { key, lock } = standing;
+  return {
+    id: key.slice(key.lastIndexOf('/') + 1),
+    holder: describeHolder(standing),
+    exclusive: lock?.exclusive ?? true,
+    ...(lock !== undefined && { since: lock.time }),
+  };
+}

@@ -1,0 +1,99 @@
+import { encodeIndexFile } from '../../format/index.ts';
+import type { Progress } from '../../foundation/progress.ts';
+import { checkSnapshots } from '../check/check-snapshots.ts';
+import { Lost } from '../check/lost.ts';
+import { type CheckReport, newReport } from '../check/report.ts';
+import { indexOf } from '../indexed.ts';
+import { DAMAGED_PREFIX, INDEX_PREFIX, packKey } from '../layout.ts';
+import type { HeldLock } from '../locks.ts';
+import { BlobPacker } from '../repack/blob-packer.ts';
+import type { Repository } from '../repository.ts';
+import { splitIndex } from '../write/session.ts';
+import { examine } from './examine.ts';
+import { planRepair, type RepairPlan } from './plan.ts';
+import type { RepairReport } from './report.ts';
+
+export interface RepairOptions {
+  /** Whether to read every byte of every pack, and not their headers alone. */
+  readData: boolean;
+  /** An exclusive one; without it nothing is changed, and the report says what would be done. */
+  lock: HeldLock | undefined;
+  progress: Progress;
+  signal: AbortSignal;
+}
+
+/**
+ * Makes a repository consistent again from what is there: the index is made to say what the packs hold, blobs of damaged
+ * packs that can be read are stored anew, and what is nowhere any more is named. No snapshot is altered, and no pack deleted: a
+ * damaged one is put aside under `holdfast/damaged/`.
+ *
+ * It may die at any instant: what is new is durable before what it replaces goes, and running it again goes on.
+ */
+export async function repairRepository(repository: Repository, options: RepairOptions): Promise<RepairReport> {
+  const { lock, progress, signal } = options;
+  const examination = await examine(repository, options);
+  const plan = planRepair(examination);
+  const { snapshots, findings } = await whatStaysLost(repository, plan, progress);
+  if (lock !== undefined) await carryOut(repository, plan, { lock, progress, signal });
+  return {
+    packsIndexed: plan.packsIndexed,
+    packsDropped: plan.packsDropped,
+    damagedIndexFiles: plan.replacedIndexFiles.filter(({ file }) => file === undefined).map(({ key }) => key),
+    blobsSalvaged: [...plan.toSalvage.values()].reduce((sum, blobs) => sum + blobs.length, 0),
+    blobsLost: plan.blobsLost,
+    snapshots,
+    findings: findings.filter(({ severity }) => severity === 'error'),
+  };
+}
+
+async function whatStaysLost(repository: Repository, plan: RepairPlan, progress: Progress): Promise<CheckReport> {
+  const future = indexOf(repository, [plan.future]);
+  const report = newReport();
+  await checkSnapshots(future, new Lost(future), report, progress);
+  return report;
+}
+
+async function carryOut(
+  repository: Repository,
+  plan: RepairPlan,
+  { lock, progress, signal }: { lock: HeldLock; progress: Progress; signal: AbortSignal },
+): Promise<void> {
+  await salvage(repository, plan.toSalvage, { progress, signal });
+  lock.assertHeld();
+  for (const file of splitIndex(plan.newEntries)) {
+    const id = await repository.putDocument(INDEX_PREFIX, encodeIndexFile(file));
+    // What it replaces goes only when this can be read.
+    await repository.getDocument(`${INDEX_PREFIX}${id}`);
+  }
+  const damaged = plan.packsDropped.filter(({ reason }) => reason !== 'it is missing');
+  for (const pack of damaged) pack.keptAs = await copyAside(repository, pack.pack);
+  lock.assertHeld();
+  for (const { key } of plan.replacedIndexFiles) await repository.store.delete(key);
+  for (const { pack } of damaged) await repository.store.delete(packKey(pack));
+}
+
+/** Stores readable blobs of damaged packs in new ones. They need not be opened: they were, when the pack was examined. */
+async function salvage(
+  repository: Repository,
+  toSalvage: RepairPlan['toSalvage'],
+  { progress, signal }: { progress: Progress; signal: AbortSignal },
+): Promise<void> {
+  const packer = new BlobPacker(repository);
+  progress.phase('salvaging blobs', { items: toSalvage.size });
+  for (const [pack, blobs] of toSalvage) {
+    signal.throwIfAborted();
+    const bytes = await repository.store.get(packKey(pack));
+    for (const { offset, length, ...blob } of blobs) {
+      await packer.add(blob, Uint8Array.prototype.slice.call(bytes, offset, offset + length));
+    }
+    progress.advance({ items: 1 });
+  }
+  await packer.finish();
+}
+
+/** Copies a damaged pack to where neither restic nor Holdfast takes it for one. Resolves to its new key. */
+async function copyAside(repository: Repository, pack: string): Promise<string> {
+  const key = `${DAMAGED_PREFIX}${pack}`;
+  await repository.store.put(key, await repository.store.get(packKey(pack)));
+  return key;
+}

@@ -1,0 +1,80 @@
+import { hostname } from 'node:os';
+import { decodeLockFile, type LockFile, parseTimeMs } from '../format/index.ts';
+import type { Clock } from '../foundation/clock.ts';
+import { isHoldfastError } from '../foundation/errors.ts';
+import { isProcessAlive } from '../foundation/process-alive.ts';
+import { idOfKey, LOCKS_PREFIX } from './layout.ts';
+import type { Repository } from './repository.ts';
+
+/** A lock that nobody refreshed for so long binds nobody. restic's own figure. */
+const STALE_AFTER_MS = 30 * 60_000;
+
+/** A lock that lies in a repository, whoever's it is. */
+export interface StandingLock {
+  /** The key of its object. */
+  key: string;
+  /** Undefined when it cannot be read: then it binds like the strictest one, as long as its holder may be alive. */
+  lock: LockFile | undefined;
+  /** Whether it binds nobody any more. */
+  stale: boolean;
+}
+
+/**
+ * The locks of a repository.
+ * @param except keys that are the asker's own and not looked at
+ */
+export async function* standingLocks(
+  repository: Repository,
+  clock: Clock,
+  except: readonly string[] = [],
+): AsyncIterable<StandingLock> {
+  for await (const { key, sizeBytes, modifiedMs } of repository.store.list(LOCKS_PREFIX)) {
+    // An empty one is a lock that somebody is about to write, or that a crash kept from being one.
+    if (except.includes(key) || idOfKey(key) === undefined || sizeBytes === 0) continue;
+    const lock = await readLock(repository, key);
+    if (lock === undefined) continue;
+    if (lock !== 'damaged') yield { key, lock, stale: isStale(lock, clock.nowMs()) };
+    else yield { key, lock: undefined, stale: clock.nowMs() - modifiedMs > STALE_AFTER_MS };
+  }
+}
+
+/** A lock; undefined when it was released between being listed and being read. */
+async function readLock(repository: Repository, key: string): Promise<LockFile | 'damaged' | undefined> {
+  try {
+    return decodeLockFile(await repository.getDocument(key));
+  } catch (error) {
+    if (isHoldfastError(error, 'object-missing')) return undefined;
+    if (isHoldfastError(error, 'repository-damaged')) return 'damaged';
+    throw error;
+  }
+}
+
+/** Whether nobody refreshed a lock for half an hour, or its process on this machine is gone. */
+function isStale(lock: LockFile, nowMs: number): boolean {
+  if (nowMs - parseTimeMs(lock.time)! > STALE_AFTER_MS) return true;
+  return lock.hostname === hostname() && lock.pid > 0 && !isProcessAlive(lock.pid);
+}
+
+/** Who holds a lock, for people. */
+export function describeHolder({ lock }: StandingLock): string {
+  if (lock === undefined) return 'somebody unknown: the lock cannot be read';
+  return `${lock.username || 'somebody'} on ${lock.hostname || 'an unknown host'} (process ${lock.pid})`;
+}
+
+/**
+ * Removes the locks that bind nobody, or with `all` every one, also of who is at work and will then find theirs lost.
+ * @returns what was removed, and what was left
+ */
+export async function removeLocks(
+  repository: Repository,
+  { clock, all, dryRun }: { clock: Clock; all: boolean; dryRun: boolean },
+): Promise<{ removed: StandingLock[]; left: StandingLock[] }> {
+  const removed: StandingLock[] = [];
+  const left: StandingLock[] = [];
+  for await (const standing of standingLocks(repository, clock)) {
+    const goes = all || standing.stale;
+    if (goes && !dryRun) await repository.store.delete(standing.key);
+    (goes ? removed : left).push(standing);
+  }
+  return { removed, left };
+}

@@ -1,0 +1,61 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { document, holdfast, scratchDirectory, writePlan } from '../support/cli.ts';
+import { noise } from '../support/repository.ts';
+
+describe('holdfast check --read-data-subset', () => {
+  it('reads everything over successive runs, and finds then what a single run did not reach', async () => {
+    const directory = scratchDirectory();
+    mkdirSync(join(directory, 'data'));
+    writePlan(directory, `  files: { type: files, paths: [${directory}/data] }`);
+    await holdfast(directory, ['init']);
+    for (let count = 0; count < 3; count++) {
+      writeFileSync(join(directory, 'data', `${count}`), noise(1 << 20, count));
+      expect((await holdfast(directory, ['backup'])).exit).toBe(0);
+    }
+    const data = join(directory, 'repository', 'data');
+    const packs = readdirSync(data, { recursive: true, encoding: 'utf8' }).filter((name) => name.length > 60);
+    let read = 0;
+    for (let run = 0; run < 3; run++) {
+      const ran = await holdfast(directory, ['check', '--read-data-subset', '34%', '--json']);
+      expect(ran.exit, ran.stderr).toBe(0);
+      const { packsRead, bytesRead } = document(ran).repositories[0];
+      expect(packsRead).toBeLessThan(packs.length);
+      expect(bytesRead).toBeGreaterThan(1 << 20);
+      read += packsRead;
+    }
+    expect(read).toBeGreaterThanOrEqual(packs.length);
+    const largest = packs.toSorted((a, b) => size(data, a) - size(data, b)).at(-1)!;
+    damage(join(data, largest));
+    const exits: unknown[] = [];
+    for (let run = 0; run < 3; run++) {
+      const ran = await holdfast(directory, ['check', '--read-data-subset', '34%']);
+      exits.push(ran.exit);
+      if (ran.exit === 1) expect(ran.stdout).toMatch(/snapshot [0-9a-f]{8} .*\/data\/[0-9]: blob/);
+    }
+    expect(exits).toContain(1);
+    expect(exits).toContain(0);
+    const groups = ['1/2', '2/2'].map((part) => holdfast(directory, ['check', '--read-data-subset', part]));
+    expect((await Promise.all(groups)).map(({ exit }) => exit).sort()).toEqual([0, 1]);
+    for (const words of [
+      ['--read-data-subset', '5'],
+      ['--read-data', '--read-data-subset', '5%'],
+    ]) {
+      expect((await holdfast(directory, ['check', ...words])).exit).toBe(2);
+    }
+    rmSync(join(data, largest));
+    expect((await holdfast(directory, ['check', '--read-headers'])).exit).toBe(1);
+  });
+});
+
+function size(data: string, pack: string): number {
+  return readFileSync(join(data, pack)).length;
+}
+
+function damage(file: string): void {
+  const bytes = readFileSync(file);
+  bytes[bytes.length >> 1]! ^= 1;
+  rmSync(file);
+  writeFileSync(file, bytes);
+}

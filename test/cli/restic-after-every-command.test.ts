@@ -1,0 +1,123 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { COMMANDS } from '../../src/cli/registry.ts';
+import { document, environment, holdfast, PASSWORD, type Ran } from '../support/cli.ts';
+import { noise } from '../support/repository.ts';
+import { requires } from '../support/requirements.ts';
+import { restic } from '../support/restic.ts';
+
+/**
+ * Whatever command of Holdfast has written to a repository, stock restic finds nothing wrong with it and sees the same
+ * snapshots. A command that writes and is not in the table fails the test.
+ */
+
+const ARCHIVE_PASSWORD = 'the password of the archive';
+const NEW_PASSWORD = 'a new one';
+
+interface Place {
+  directory: string;
+  /** Id of a key of `main` that is not in use. */
+  spareKey: string;
+}
+
+interface Case {
+  words: (place: Place) => string[];
+  /** What happens to the directory before. */
+  before?: (place: Place) => void;
+  /** What opens `main` afterwards, where that is another password. */
+  password?: string;
+}
+
+/** Every command that writes, or why it is not to be run here. */
+const WRITING: Record<string, Case | { elsewhere: string }> = {
+  init: { words: () => ['init'], before: ({ directory }) => rmSync(join(directory, 'archive'), { recursive: true }) },
+  backup: { words: () => ['backup'] },
+  restore: { words: () => ['restore', 'files', '--to', 'restored'] },
+  verify: { words: () => ['verify'] },
+  copy: { words: () => ['copy', '--from', 'main', '--to', 'archive'] },
+  check: { words: () => ['check', '--read-data'] },
+  repair: {
+    words: () => ['repair', '--read-data'],
+    before: ({ directory }) => rmSync(join(directory, 'main', 'index'), { recursive: true }),
+  },
+  unlock: { words: () => ['unlock', '--all'] },
+  'key add': { words: () => ['key', 'add', '--repository', 'main'] },
+  'key remove': { words: ({ spareKey }) => ['key', 'remove', spareKey, '--repository', 'main'] },
+  'key passwd': { words: () => ['key', 'passwd', '--repository', 'main'], password: NEW_PASSWORD },
+  demo: { elsewhere: 'its repository is its own, and stock restic looks at it at its end' },
+};
+
+function run(directory: string, words: string[], password = PASSWORD): Promise<Ran> {
+  const variables = { ARCHIVE_PASSWORD, HOLDFAST_NEW_PASSWORD: NEW_PASSWORD, HOLDFAST_PASSWORD: password };
+  return holdfast(directory, words, environment(variables));
+}
+
+/** Two repositories, of which `main` has a snapshot of each program and a spare password. */
+async function prepare(): Promise<Place> {
+  const directory = mkdtempSync(join(tmpdir(), 'every-command-'));
+  mkdirSync(join(directory, 'data'));
+  writeFileSync(join(directory, 'data', 'large'), noise(3 << 20));
+  writeFileSync(
+    join(directory, 'holdfast.yaml'),
+    `version: 1
+name: test
+repositories:
+  main: { store: ./main, password: { env: HOLDFAST_PASSWORD } }
+  archive: { store: ./archive, password: { env: ARCHIVE_PASSWORD } }
+sources:
+  files: { type: files, paths: [${directory}/data], repository: main }
+`,
+  );
+  for (const words of [['init'], ['backup'], ['key', 'add', '--repository', 'main']]) {
+    const ran = await run(directory, words);
+    expect(ran.exit, ran.stderr).toBe(0);
+  }
+  writeFileSync(join(directory, 'data', 'more'), noise(1 << 20, 2));
+  restic(join(directory, 'main'), ['backup', join(directory, 'data')]);
+  const [{ keys }] = document(await run(directory, ['key', 'list', '--repository', 'main', '--json'])).repositories;
+  const spareKey = keys.find(({ current }: { current: boolean }) => !current).id;
+  return { directory, spareKey };
+}
+
+/** @throws unless restic finds nothing wrong, and as many snapshots as Holdfast */
+async function expectResticAgrees(directory: string, mainPassword: string): Promise<void> {
+  for (const [repository, password] of [
+    ['main', mainPassword],
+    ['archive', ARCHIVE_PASSWORD],
+  ] as const) {
+    restic(join(directory, repository), ['check', '--read-data'], { password });
+    const theirs = JSON.parse(restic(join(directory, repository), ['snapshots', '--json'], { password }).output);
+    const listed = await run(directory, ['snapshots', '--repository', repository, '--json'], mainPassword);
+    const idsOf = (snapshots: { id: string }[]): string[] => snapshots.map(({ id }) => id).sort();
+    expect(idsOf(theirs)).toEqual(idsOf(document(listed).snapshots));
+  }
+}
+
+describe('the table of commands that write', () => {
+  it('has every command of the registry that writes, and no other', () => {
+    const writing = COMMANDS.filter(({ writes }) => writes).map(({ name }) => name);
+    expect(Object.keys(WRITING).sort()).toEqual(writing.sort());
+  });
+});
+
+describe.skipIf(!requires('restic'))('stock restic finds nothing wrong', () => {
+  let place: Place;
+
+  beforeAll(async () => {
+    place = await prepare();
+  });
+
+  const cases = Object.entries(WRITING).flatMap(([name, each]) => ('words' in each ? [[name, each] as const] : []));
+  it.each(cases)('after holdfast %s', async (_, { words, before, password = PASSWORD }) => {
+    const directory = mkdtempSync(join(tmpdir(), 'every-command-'));
+    cpSync(place.directory, directory, { recursive: true });
+    before?.({ ...place, directory });
+    const ran = await run(directory, words({ ...place, directory }));
+    expect([ran.exit, ran.stderr]).toEqual([0, '']);
+    await expectResticAgrees(directory, password);
+    expect(spawnSync('diff', ['-r', join(place.directory, 'data'), join(directory, 'data')]).status).toBe(0);
+  });
+});
