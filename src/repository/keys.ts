@@ -82,9 +82,10 @@ export async function addKey(
 /**
  * Takes a password away. Resolves to the id of its key.
  * @param idPrefix the id, or enough of its beginning to name one
+ * @param dryRun whether to remove nothing, and only say which key it would be
  * @throws unknown-key, key-in-use for the key that opened the repository: so one at least always remains
  */
-export async function removeKey(repository: Repository, idPrefix: string): Promise<string> {
+export async function removeKey(repository: Repository, idPrefix: string, dryRun = false): Promise<string> {
   const { id } = findKey(await listKeys(repository), idPrefix);
   if (id === repository.keyId) {
     throw new HoldfastError('key-in-use', `key ${id.slice(0, 8)} is the one that opened the repository`, {
@@ -92,7 +93,7 @@ export async function removeKey(repository: Repository, idPrefix: string): Promi
       context: { key: id },
     });
   }
-  await repository.store.delete(`${KEYS_PREFIX}${id}`);
+  if (!dryRun) await repository.store.delete(`${KEYS_PREFIX}${id}`);
   return id;
 }
 

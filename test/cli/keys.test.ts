@@ -62,6 +62,9 @@ describe.skipIf(!requires('restic'))('the passwords of a repository', () => {
     const current = keys.find((key: { current: boolean }) => key.current).id;
     const refused = await holdfast(directory, ['key', 'remove', current.slice(0, 8), '--json']);
     expect([refused.exit, document(refused).error.code]).toEqual([1, 'key-in-use']);
+    const dry = document(await holdfast(directory, ['key', 'remove', id.slice(0, 8), '--dry-run', '--json']));
+    expect(dry).toEqual({ repository: 'main', removed: id, dryRun: true });
+    restic(repository, ['snapshots'], { password: SECOND });
     expect((await holdfast(directory, ['key', 'remove', id.slice(0, 8)])).exit).toBe(0);
     expect((await holdfast(directory, ['snapshots'], environment({ HOLDFAST_PASSWORD: SECOND }))).exit).toBe(12);
     expect(restic(repository, ['snapshots'], { password: SECOND, mayFail: true }).status).not.toBe(0);

@@ -9,7 +9,10 @@ export const keyRemove: CommandDefinition = {
   summary: "take one of a repository's passwords away",
   description:
     'Removes a key, by its id or the beginning of it. The key in use cannot be removed, so that one always remains. Who has opened the repository before may have kept what the keys protect: taking a password away does not shut them out.',
-  options: [{ flags: '--repository <name>', description: 'of this repository; needed when the plan has several' }],
+  options: [
+    { flags: '--repository <name>', description: 'of this repository; needed when the plan has several' },
+    { flags: '--dry-run', description: 'say which key would be removed, and remove none' },
+  ],
   examples: [{ command: 'holdfast key remove 3fa85f64', does: 'that password opens the repository no more' }],
   exits: LOCKING_EXITS,
   writes: true,
@@ -17,8 +20,9 @@ export const keyRemove: CommandDefinition = {
     const { removePassword } = await import('../../operations/index.ts');
     const workspace = await openWorkspace();
     const repository = workspace.repositoryName(options['repository'] as string | undefined);
-    const change = await removePassword(workspace, repository, id as string);
-    const text = `${good('removed')} key ${shortId(change.removed!)} from ${repository}`;
-    return { exit: EXIT.done, json: change, text };
+    const dryRun = options['dryRun'] === true;
+    const change = await removePassword(workspace, repository, { key: id as string, dryRun });
+    const text = `${dryRun ? 'would remove' : good('removed')} key ${shortId(change.removed!)} from ${repository}`;
+    return { exit: EXIT.done, json: { ...change, dryRun }, text };
   },
 };

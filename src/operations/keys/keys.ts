@@ -34,10 +34,15 @@ export async function addPassword(workspace: Workspace, name: string, password: 
 }
 
 /** Takes a password away, alone: two who each removed the other's would leave none. @throws repository-locked, unknown-key, key-in-use */
-export async function removePassword(workspace: Workspace, name: string, idPrefix: string): Promise<KeyChange> {
+export async function removePassword(
+  workspace: Workspace,
+  name: string,
+  { key, dryRun }: { key: string; dryRun: boolean },
+): Promise<KeyChange> {
   const opened = await workspace.open(name);
+  if (dryRun) return { repository: name, removed: await removeKey(opened.repository, key, true) };
   return withLock(workspace, opened, { exclusive: true }, async () => {
-    const removed = await removeKey(opened.repository, idPrefix);
+    const removed = await removeKey(opened.repository, key);
     return record(opened, { repository: name, removed });
   });
 }

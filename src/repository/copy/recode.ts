@@ -1,4 +1,5 @@
-import { type BlobType, compress, type SealingKey, seal, unseal } from '../../format/index.ts';
+import { type BlobType, compress, type SealingKey, sealParts, unseal } from '../../format/index.ts';
+import { releaseBuffer } from '../../foundation/buffers.ts';
 import { openBlob } from '../indexed.ts';
 
 /** A blob as another repository has it: sealed with that one's key. */
@@ -28,16 +29,33 @@ export function recodeBlob(
 ): RecodedBlob {
   const { id, type, uncompressedLength } = blob;
   const plain = openBlob(from, sealed, blob, pack);
-  if (to.formatVersion === 1) return { id, type, sealed: seal(to.key, plain), uncompressedLength: undefined };
+  if (to.formatVersion === 1) return { id, type, sealed: sealAndRelease(to.key, plain), uncompressedLength: undefined };
   if (uncompressedLength !== undefined) {
-    return { id, type, sealed: seal(to.key, unseal(from, sealed)), uncompressedLength };
+    releaseBuffer(plain);
+    return { id, type, sealed: sealAndRelease(to.key, unseal(from, sealed)), uncompressedLength };
   }
   const compressed = compress(plain);
   const pays = compressed.byteLength < plain.byteLength;
+  const plainBytes = plain.byteLength;
+  releaseBuffer(pays ? plain : compressed);
   return {
     id,
     type,
-    sealed: seal(to.key, pays ? compressed : plain),
-    uncompressedLength: pays ? plain.byteLength : undefined,
+    sealed: sealAndRelease(to.key, pays ? compressed : plain),
+    uncompressedLength: pays ? plainBytes : undefined,
   };
+}
+
+/** Seals into memory of its own, and gives back at once all that is as large: left to the collector it would add up. */
+function sealAndRelease(key: SealingKey, content: Buffer): Uint8Array {
+  const parts = sealParts(key, content);
+  releaseBuffer(content);
+  const sealed = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    sealed.set(part, at);
+    at += part.byteLength;
+  }
+  releaseBuffer(parts[1]);
+  return sealed;
 }

@@ -1,20 +1,50 @@
 import { encodeIndexFile, encodePackTrailer, type IndexFile, type PackedBlob } from '../../format/index.ts';
+import { releaseBuffer } from '../../foundation/buffers.ts';
 import { INDEX_PREFIX, packKey } from '../layout.ts';
 import { type Repository, sha256 } from '../repository.ts';
 import { splitIndex } from '../write/session.ts';
 
 /** restic's default. */
 const PACK_SIZE_BYTES = 16 * 1024 * 1024;
+/** For the blob that runs over it, and the header. What is not used costs nothing. */
+const ROOM_BYTES = 9 * 1024 * 1024;
 /** What a killed run had stored by then is found by the next one. */
 const INDEX_EVERY_PACKS = 32;
 
 /** A blob that is sealed with the key of the repository that it goes to. */
 export type SealedBlob = Pick<PackedBlob, 'id' | 'type' | 'uncompressedLength'>;
 
-interface OpenPack {
-  parts: Uint8Array[];
-  blobs: PackedBlob[];
-  sizeBytes: number;
+/** A pack that grows in one piece of memory, which is given back when the pack is stored. */
+class OpenPack {
+  readonly blobs: PackedBlob[] = [];
+  sizeBytes = 0;
+  #bytes: Buffer;
+
+  constructor(expectedBytes: number) {
+    this.#bytes = Buffer.allocUnsafeSlow(expectedBytes);
+  }
+
+  append(bytes: Uint8Array): void {
+    this.#makeRoom(bytes.byteLength);
+    this.#bytes.set(bytes, this.sizeBytes);
+    this.sizeBytes += bytes.byteLength;
+  }
+
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.sizeBytes);
+  }
+
+  release(): void {
+    releaseBuffer(this.#bytes);
+  }
+
+  #makeRoom(moreBytes: number): void {
+    if (this.sizeBytes + moreBytes <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.sizeBytes + moreBytes, this.#bytes.length * 2));
+    larger.set(this.bytes);
+    releaseBuffer(this.#bytes);
+    this.#bytes = larger;
+  }
 }
 
 export interface Packed {
@@ -42,13 +72,13 @@ export class BlobPacker {
 
   /** Takes `sealed` over. Awaiting it is the back-pressure: it resolves later when a pack is put into the store. */
   async add(blob: SealedBlob, sealed: Uint8Array): Promise<void> {
-    const pack = this.#open.get(blob.type) ?? { parts: [], blobs: [], sizeBytes: 0 };
+    const pack = this.#open.get(blob.type) ?? new OpenPack(this.#packSizeBytes + ROOM_BYTES);
     this.#open.set(blob.type, pack);
-    pack.parts.push(sealed);
     pack.blobs.push({ ...blob, offset: pack.sizeBytes, length: sealed.byteLength });
-    pack.sizeBytes += sealed.byteLength;
+    pack.append(sealed);
     this.packed.blobs++;
     this.packed.bytes += sealed.byteLength;
+    releaseBuffer(sealed);
     if (pack.sizeBytes < this.#packSizeBytes) return;
     this.#open.delete(blob.type);
     await this.#put(pack);
@@ -65,10 +95,12 @@ export class BlobPacker {
     return this.packed;
   }
 
-  async #put({ parts, blobs }: OpenPack): Promise<void> {
-    const bytes = Buffer.concat([...parts, encodePackTrailer(this.#repository.key, blobs)]);
-    const id = sha256(bytes);
-    await this.#repository.store.put(packKey(id), bytes);
+  async #put(pack: OpenPack): Promise<void> {
+    const { blobs } = pack;
+    pack.append(encodePackTrailer(this.#repository.key, blobs));
+    const id = sha256(pack.bytes);
+    await this.#repository.store.put(packKey(id), pack.bytes);
+    pack.release();
     this.packed.packs++;
     this.#unindexed.push({ id, blobs });
   }

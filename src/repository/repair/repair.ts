@@ -84,7 +84,7 @@ async function salvage(
     signal.throwIfAborted();
     const bytes = await repository.store.get(packKey(pack));
     for (const { offset, length, ...blob } of blobs) {
-      await packer.add(blob, Uint8Array.prototype.slice.call(bytes, offset, offset + length));
+      await packer.add(blob, new Uint8Array(bytes.subarray(offset, offset + length)));
     }
     progress.advance({ items: 1 });
   }

@@ -35,7 +35,7 @@ describe('the order of writing', () => {
     let passedMs = 0;
     // Time flies: every pack finds the last index file overdue.
     const monotonicMs = (): number => {
-      passedMs += 200_000;
+      passedMs += 400_000;
       return passedMs;
     };
     const durable = new Set<string>();
