@@ -43,6 +43,11 @@ const WRITING: Record<string, Case | { elsewhere: string }> = {
     words: () => ['repair', '--read-data'],
     before: ({ directory }) => rmSync(join(directory, 'main', 'index'), { recursive: true }),
   },
+  retain: { words: () => ['retain'] },
+  prune: {
+    words: () => ['prune'],
+    before: ({ directory }) => restic(join(directory, 'main'), ['forget', 'latest']),
+  },
   unlock: { words: () => ['unlock', '--all'] },
   'key add': { words: () => ['key', 'add', '--repository', 'main'] },
   'key remove': { words: ({ spareKey }) => ['key', 'remove', spareKey, '--repository', 'main'] },
@@ -68,10 +73,10 @@ repositories:
   main: { store: ./main, password: { env: HOLDFAST_PASSWORD } }
   archive: { store: ./archive, password: { env: ARCHIVE_PASSWORD } }
 sources:
-  files: { type: files, paths: [${directory}/data], repository: main }
+  files: { type: files, paths: [${directory}/data], repository: main, retention: { last: 1 } }
 `,
   );
-  for (const words of [['init'], ['backup'], ['key', 'add', '--repository', 'main']]) {
+  for (const words of [['init'], ['backup'], ['backup'], ['key', 'add', '--repository', 'main']]) {
     const ran = await run(directory, words);
     expect(ran.exit, ran.stderr).toBe(0);
   }
