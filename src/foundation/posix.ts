@@ -11,6 +11,7 @@ const AT_SYMLINK_NOFOLLOW = process.platform === 'darwin' ? 0x20 : 0x100;
 
 interface Calls {
   utimensat(directory: number, path: Uint8Array, times: BigInt64Array, flags: number): number;
+  futimens(descriptor: number, times: BigInt64Array): number;
   mknod(path: Uint8Array, mode: number, device: bigint): number;
   errno(): number;
 }
@@ -23,6 +24,7 @@ function calls(): Calls {
     const libc = koffi.load(null);
     loaded = {
       utimensat: libc.func('int utimensat(int, const void *, const void *, int)') as unknown as Calls['utimensat'],
+      futimens: libc.func('int futimens(int, const void *)') as unknown as Calls['futimens'],
       mknod: libc.func(
         `int mknod(const void *, unsigned int, ${process.platform === 'darwin' ? 'int' : 'uint64_t'})`,
       ) as unknown as Calls['mknod'],
@@ -41,6 +43,11 @@ export function setTimes(path: Uint8Array, accessedNs: bigint, modifiedNs: bigin
   });
   const { utimensat } = calls();
   check(utimensat(AT_FDCWD, cString(path), BigInt64Array.from(parts), AT_SYMLINK_NOFOLLOW), 'utimensat', path);
+}
+
+/** The same of an open file. @param times seconds and nanoseconds since 1970 of the last access, then of the last change */
+export function setOpenFileTimes(descriptor: number, times: BigInt64Array): void {
+  check(calls().futimens(descriptor, times), 'futimens', Buffer.from(`descriptor ${descriptor}`));
 }
 
 /** Makes a device, FIFO or socket. @param systemMode `st_mode`: type and permissions */

@@ -75,8 +75,10 @@ export interface SnapshotReader {
 export interface ExtractOptions {
   progress: Progress;
   signal: AbortSignal;
-  /** Which entries are wanted, by path in the snapshot (a byte string). All, when left out. */
-  include?: (path: string) => boolean;
+  /** Whether an entry, by its path in the snapshot (a byte string), is wanted with all that is in it. All are, when left out. */
+  only?: (path: string) => boolean;
+  /** Whether an entry, with all that is in it, is not wanted. */
+  exclude?: (path: string) => boolean;
 }
 
 export interface Extracted {

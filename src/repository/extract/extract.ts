@@ -7,7 +7,7 @@ import type { ReadPool } from '../read/pool.ts';
 import type { Extracted, ExtractOptions, SnapshotReader } from '../snapshot-io.ts';
 import { fetchFiles } from './fetch.ts';
 import { applyMetadata, makeHardLink, makeOther } from './metadata.ts';
-import { type ExtractPlan, type PlannedEntry, planExtract } from './plan.ts';
+import { type ExtractPlan, planExtract } from './plan.ts';
 
 /** A reader, and what it reads with. */
 export interface ExtractSource extends Pick<SnapshotReader, 'entries'> {
@@ -28,7 +28,7 @@ export async function extractTree(
   target: string,
   options: ExtractOptions,
 ): Promise<Extracted> {
-  const plan = await planExtract(reader, tree, Buffer.from(target), options.include ?? (() => true));
+  const plan = await planExtract(reader, tree, Buffer.from(target), options);
   await prepareTarget(target);
   try {
     return await fill(reader, plan, options);
@@ -38,19 +38,23 @@ export async function extractTree(
 }
 
 async function fill(reader: ExtractSource, plan: ExtractPlan, options: ExtractOptions): Promise<Extracted> {
-  options.progress.phase('restoring', { bytes: plan.bytes, items: plan.files.length });
+  const { files, hardLinks } = plan;
+  options.progress.phase('restoring', { bytes: plan.bytes, items: files.count });
   for (const { path } of plan.directories) mkdirSync(path, { mode: 0o700 });
-  await fetchFiles(reader.indexed, reader.pool, plan.files, options);
+  const wanted = plan.wanted.finish();
+  const problems = await fetchFiles(reader.indexed, reader.pool, { files, wanted }, options);
+  for (const { path, existing } of hardLinks) makeHardLink(files.path(existing), path);
   const others = plan.others.map((entry) => ({ entry, problem: makeOther(entry) }));
-  for (const { path, existing } of plan.hardLinks) makeHardLink(plan.files[existing]!.path, path);
   const made = others.filter(({ problem }) => problem === undefined).map(({ entry }) => entry);
-  const inOrder: PlannedEntry[] = [...plan.files, ...made, ...plan.directories.toReversed()];
+  problems.push(...others.flatMap(({ problem }) => problem ?? []));
+  // Directories last, and the innermost first: what is made in one changes its times.
+  problems.push(...[...made, ...plan.directories.toReversed()].flatMap(applyMetadata));
   return {
-    files: plan.files.length + plan.hardLinks.length,
+    files: files.count + hardLinks.length,
     directories: plan.directories.length,
     others: made.length,
     bytes: plan.bytes,
-    problems: [...others.flatMap(({ problem }) => problem ?? []), ...inOrder.flatMap(applyMetadata)],
+    problems,
   };
 }
 

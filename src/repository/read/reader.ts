@@ -1,4 +1,5 @@
 import { decodeTree, snapshotTimeMs, type TreeNode } from '../../format/index.ts';
+import { releaseBuffer } from '../../foundation/buffers.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import { extractTree } from '../extract/extract.ts';
@@ -40,7 +41,10 @@ export class Reader implements SnapshotReader {
   }
 
   async entries(tree: string): Promise<TreeNode[]> {
-    return decodeTree(await this.indexed.readBlob(tree, 'tree'));
+    const bytes = await this.indexed.readBlob(tree, 'tree');
+    const nodes = decodeTree(bytes);
+    releaseBuffer(bytes);
+    return nodes;
   }
 
   async find(path: string): Promise<TreeNode | undefined> {
@@ -98,8 +102,7 @@ export class Reader implements SnapshotReader {
     const { pack, offset, length, uncompressedLength } = this.indexed.locate(id, 'data');
     const plain = this.indexed.repository.store
       .get(packKey(pack), { offset, length })
-      .then((sealed) => this.pool.open(pack, sealed, [{ id, start: 0, length, uncompressedLength, destinations: [] }]))
-      .then(([opened]) => opened!);
+      .then((sealed) => this.pool.open(pack, sealed, { id, uncompressedLength }));
     return { bytes: uncompressedLength ?? length, plain: awaitedLater(plain) };
   }
 }

@@ -80,9 +80,8 @@ class FilesSource implements Source {
   }
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
-    const include = (path: string): boolean =>
-      path !== `/${MANIFEST_DIRECTORY}` && !path.startsWith(`/${MANIFEST_DIRECTORY}/`);
-    const extracted = await reader.extract(directoryOf(target), { ...context, include });
+    const exclude = (path: string): boolean => path === `/${MANIFEST_DIRECTORY}`;
+    const extracted = await reader.extract(directoryOf(target), { ...context, exclude });
     return {
       bytes: extracted.bytes,
       items: extracted.files + extracted.directories + extracted.others,

@@ -79,6 +79,10 @@ class LocalStore implements ObjectStore {
     await this.#guard('delete', key, () => rm(this.#path(key), { force: true }));
   }
 
+  fileOf(key: string): string {
+    return this.#path(key);
+  }
+
   #path(key: string): string {
     if (!isObjectKey(key)) throw new HoldfastError('internal', `${JSON.stringify(key)} is no object key`);
     return join(this.location, key);

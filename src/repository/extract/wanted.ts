@@ -1,0 +1,209 @@
+import { SEAL_OVERHEAD_BYTES } from '../../format/index.ts';
+import { Column } from '../../foundation/columns.ts';
+import type { IndexedRepository } from '../indexed.ts';
+
+/** Blobs of a pack that lie no further apart are read in one go. */
+const MAX_GAP_BYTES = 128 * 1024;
+const MAX_RANGE_BYTES = 4 * 1024 * 1024;
+
+/** Words of a blob. */
+const OFFSET = 0;
+const LENGTH = 1;
+const PLAIN_LENGTH = 2;
+const PLACES = 3;
+const BLOB_WORDS = 4;
+/** Words of a range. */
+const PACK = 0;
+const FIRST_BLOB = 1;
+const RANGE_WORDS = 2;
+const ID_BYTES = 32;
+
+/**
+ * What is read of which packs, and where it goes, as columns that all threads see. Ranges follow each other by pack and
+ * offset, each names its first blob; a blob names its first place. A place is a file and a position in it.
+ */
+export interface SharedRanges {
+  ranges: Uint32Array;
+  blobs: Uint32Array;
+  ids: Uint8Array;
+  placeFiles: Uint32Array;
+  placePositions: Float64Array;
+}
+
+export interface WantedRange {
+  /** The pack's number in the index. */
+  pack: number;
+  offset: number;
+  length: number;
+  /** The blobs from `firstBlob` to before `endBlob`. */
+  firstBlob: number;
+  endBlob: number;
+}
+
+export interface WantedBlob {
+  id: Uint8Array;
+  /** In the pack. */
+  offset: number;
+  length: number;
+  /** 0 when it is not compressed. */
+  uncompressedLength: number;
+  firstPlace: number;
+  endPlace: number;
+}
+
+export class WantedRanges {
+  readonly shared: SharedRanges;
+
+  constructor(shared: SharedRanges) {
+    this.shared = shared;
+  }
+
+  get count(): number {
+    return this.shared.ranges.length / RANGE_WORDS - 1;
+  }
+
+  range(number: number): WantedRange {
+    const { ranges, blobs } = this.shared;
+    const at = number * RANGE_WORDS;
+    const firstBlob = ranges[at + FIRST_BLOB]!;
+    const endBlob = ranges[at + RANGE_WORDS + FIRST_BLOB]!;
+    const offset = blobs[firstBlob * BLOB_WORDS + OFFSET]!;
+    let end = offset;
+    for (let blob = firstBlob; blob < endBlob; blob++) {
+      end = Math.max(end, blobs[blob * BLOB_WORDS + OFFSET]! + blobs[blob * BLOB_WORDS + LENGTH]!);
+    }
+    return { pack: ranges[at + PACK]!, offset, length: end - offset, firstBlob, endBlob };
+  }
+
+  blob(number: number): WantedBlob {
+    const { blobs, ids } = this.shared;
+    const at = number * BLOB_WORDS;
+    return {
+      id: ids.subarray(number * ID_BYTES, (number + 1) * ID_BYTES),
+      offset: blobs[at + OFFSET]!,
+      length: blobs[at + LENGTH]!,
+      uncompressedLength: blobs[at + PLAIN_LENGTH]!,
+      firstPlace: blobs[at + PLACES]!,
+      endPlace: blobs[at + BLOB_WORDS + PLACES]!,
+    };
+  }
+
+  file(place: number): number {
+    return this.shared.placeFiles[place]!;
+  }
+
+  position(place: number): number {
+    return this.shared.placePositions[place]!;
+  }
+}
+
+/** Collects which blobs are wanted where; `finish` brings them into the order in which they lie. */
+export class WantedBuilder {
+  readonly #indexed: IndexedRepository;
+  readonly #packs = Column.ofWords();
+  readonly #offsets = Column.ofWords();
+  readonly #lengths = Column.ofWords();
+  readonly #plainLengths = Column.ofWords();
+  readonly #ids = Column.ofBytes();
+  readonly #files = Column.ofWords();
+  readonly #positions = Column.ofNumbers();
+
+  constructor(indexed: IndexedRepository) {
+    this.#indexed = indexed;
+  }
+
+  /** Wants a blob at a position of a file. @returns its plain length. @throws repository-damaged */
+  add(id: string, file: number, position: number): number {
+    const { packNumber, offset, length, uncompressedLength } = this.#indexed.locate(id, 'data');
+    this.#packs.push(packNumber);
+    this.#offsets.push(offset);
+    this.#lengths.push(length);
+    this.#plainLengths.push(uncompressedLength ?? 0);
+    this.#ids.pushAll(Buffer.from(id, 'hex'));
+    this.#files.push(file);
+    this.#positions.push(position);
+    return uncompressedLength ?? length - SEAL_OVERHEAD_BYTES;
+  }
+
+  get count(): number {
+    return this.#files.length;
+  }
+
+  /** @param isWanted whether the place of this number, in the order of being added, is still to be filled */
+  finish(isWanted: (place: number) => boolean = () => true): WantedRanges {
+    const ranges = new RangeColumns();
+    let previous = -1;
+    for (const place of this.#inPackOrder()) {
+      if (!isWanted(place)) continue;
+      if (previous < 0 || !this.#isSameBlob(previous, place)) this.#beginBlob(ranges, place);
+      ranges.placeFiles.push(this.#files.at(place));
+      ranges.placePositions.push(this.#positions.at(place));
+      previous = place;
+    }
+    return ranges.finish();
+  }
+
+  #beginBlob(ranges: RangeColumns, place: number): void {
+    ranges.beginBlob(this.#packs.at(place), [
+      this.#offsets.at(place),
+      this.#lengths.at(place),
+      this.#plainLengths.at(place),
+    ]);
+    ranges.ids.pushAll(this.#id(place));
+  }
+
+  /** The ids are compared too: an index that gives two blobs one place must not pass the one off as the other. */
+  #isSameBlob(a: number, b: number): boolean {
+    const isSamePlace = this.#packs.at(a) === this.#packs.at(b) && this.#offsets.at(a) === this.#offsets.at(b);
+    return isSamePlace && Buffer.compare(this.#id(a), this.#id(b)) === 0;
+  }
+
+  #id(place: number): Uint8Array {
+    return this.#ids.shared.subarray(place * ID_BYTES, (place + 1) * ID_BYTES);
+  }
+
+  #inPackOrder(): Uint32Array {
+    const packs = this.#packs.shared;
+    const offsets = this.#offsets.shared;
+    const order = Uint32Array.from(packs, (_pack, place) => place);
+    return order.sort((a, b) => packs[a]! - packs[b]! || offsets[a]! - offsets[b]! || a - b);
+  }
+}
+
+/** Ranges as they are put together. */
+class RangeColumns {
+  readonly ranges = Column.ofWords();
+  readonly blobs = Column.ofWords();
+  readonly ids = Column.ofBytes();
+  readonly placeFiles = Column.ofWords();
+  readonly placePositions = Column.ofNumbers();
+  #pack = -1;
+  #offset = 0;
+  #end = 0;
+
+  beginBlob(pack: number, [offset, length, plainLength]: [number, number, number]): void {
+    const end = offset + length;
+    const goesOn = pack === this.#pack && offset - this.#end <= MAX_GAP_BYTES && end - this.#offset <= MAX_RANGE_BYTES;
+    if (!goesOn) {
+      this.ranges.pushAll([pack, this.blobs.length / BLOB_WORDS]);
+      this.#pack = pack;
+      this.#offset = offset;
+      this.#end = end;
+    }
+    this.#end = Math.max(this.#end, end);
+    this.blobs.pushAll([offset, length, plainLength, this.placeFiles.length]);
+  }
+
+  /** One entry more than there are closes each list, so that the last one ends where a next one would begin. */
+  finish(): WantedRanges {
+    this.ranges.pushAll([0, this.blobs.length / BLOB_WORDS]);
+    this.blobs.pushAll([0, 0, 0, this.placeFiles.length]);
+    return new WantedRanges({
+      ranges: this.ranges.shared,
+      blobs: this.blobs.shared,
+      ids: this.ids.shared,
+      placeFiles: this.placeFiles.shared,
+      placePositions: this.placePositions.shared,
+    });
+  }
+}

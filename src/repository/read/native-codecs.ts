@@ -1,0 +1,80 @@
+import { createRequire } from 'node:module';
+
+/**
+ * OpenSSL's AES and zstd, as Node's own binary holds them, called where the bytes lie. Node's interfaces make a context, a
+ * key and a buffer for every call, which costs more than the work itself for a small blob and a fifth of it for a large one.
+ */
+export interface NativeCodecs {
+  /** AES-256 in counter mode, in place: the same call turns it back. */
+  applyCounterMode(nonce: Uint8Array, bytes: Uint8Array): void;
+  /** One block of AES-128, from `block` to `into`; 16 bytes each. */
+  encryptBlock(block: Uint8Array, into: Uint8Array): void;
+  /** Decompresses whole frames. @returns how many bytes there were, or undefined when they are damaged or want more room */
+  decompress(compressed: Uint8Array, room: Uint8Array): number | undefined;
+}
+
+type Pointer = unknown;
+interface Calls {
+  newCipher(): Pointer;
+  aes256Counter(): Pointer;
+  aes128Block(): Pointer;
+  begin(context: Pointer, cipher: Pointer, engine: null, key: Uint8Array | null, nonce: Uint8Array | null): number;
+  setPadding(context: Pointer, padding: number): number;
+  update(context: Pointer, out: Uint8Array, outBytes: Int32Array, bytes: Uint8Array, length: number): number;
+  newDecompressor(): Pointer;
+  decompress(context: Pointer, room: Uint8Array, roomBytes: number, bytes: Uint8Array, length: number): number | bigint;
+}
+
+const DECLARATIONS: Record<keyof Calls, string> = {
+  newCipher: 'void *EVP_CIPHER_CTX_new()',
+  aes256Counter: 'void *EVP_aes_256_ctr()',
+  aes128Block: 'void *EVP_aes_128_ecb()',
+  begin: 'int EVP_EncryptInit_ex(void *, void *, void *, const void *, const void *)',
+  setPadding: 'int EVP_CIPHER_CTX_set_padding(void *, int)',
+  update: 'int EVP_EncryptUpdate(void *, void *, int *, const void *, int)',
+  newDecompressor: 'void *ZSTD_createDCtx()',
+  decompress: 'size_t ZSTD_decompressDCtx(void *, void *, size_t, const void *, size_t)',
+};
+
+/** Undefined where Node's binary does not offer them, as when it was built to hide them. */
+export function loadNativeCodecs(key: { encrypt: Uint8Array; macK: Uint8Array }): NativeCodecs | undefined {
+  const calls = findCalls();
+  if (calls === undefined) return undefined;
+  const counter = calls.newCipher();
+  const block = calls.newCipher();
+  const isReady =
+    calls.begin(counter, calls.aes256Counter(), null, key.encrypt, null) === 1 &&
+    calls.begin(block, calls.aes128Block(), null, key.macK, null) === 1 &&
+    calls.setPadding(block, 0) === 1;
+  if (!isReady) return undefined;
+  const decompressor = calls.newDecompressor();
+  const written = new Int32Array(1);
+  return {
+    applyCounterMode(nonce, bytes) {
+      calls.begin(counter, null, null, null, nonce);
+      calls.update(counter, bytes, written, bytes, bytes.length);
+    },
+    encryptBlock(from, into) {
+      calls.update(block, into, written, from, from.length);
+    },
+    decompress(compressed, room) {
+      // An error is a size that no memory has.
+      const bytes = Number(calls.decompress(decompressor, room, room.length, compressed, compressed.length));
+      return bytes <= room.length ? bytes : undefined;
+    },
+  };
+}
+
+function findCalls(): Calls | undefined {
+  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const own = koffi.load(null);
+  try {
+    return Object.fromEntries(
+      Object.entries(DECLARATIONS).map(([name, declaration]) => [name, own.func(declaration)]),
+    ) as unknown as Calls;
+  } catch (error) {
+    // koffi has no code for it; its message names the function that is not there.
+    if (error instanceof Error && /find function/i.test(error.message)) return undefined;
+    throw error;
+  }
+}
