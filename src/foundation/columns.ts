@@ -1,36 +1,38 @@
 /**
  * Long lists of numbers for several threads: one typed array over shared memory for each member of what would else be an
- * object, a tenth of its size and never copied to a thread. One thread fills a column; `shared` is what others are given.
+ * object, a tenth of its size and never copied to a thread. One thread fills a column, and shares it when it is complete.
  */
-export type Numbers = Uint8Array<SharedArrayBuffer> | Uint32Array<SharedArrayBuffer> | Float64Array<SharedArrayBuffer>;
 
-interface NumbersOf<T extends Numbers> {
+type Numbers<Memory extends ArrayBufferLike> = Uint8Array<Memory> | Uint32Array<Memory> | Float64Array<Memory>;
+interface NumbersType {
   readonly BYTES_PER_ELEMENT: number;
-  new (memory: SharedArrayBuffer): T;
+  new <Memory extends ArrayBufferLike>(memory: Memory): Numbers<Memory>;
 }
 
-export class Column<T extends Numbers> {
-  readonly #type: NumbersOf<T>;
-  #values: T;
+const FIRST_CAPACITY = 256;
+
+export class Column<T extends Numbers<SharedArrayBuffer>> {
+  readonly #type: NumbersType;
+  #values: Numbers<ArrayBuffer>;
   #length = 0;
 
-  private constructor(type: NumbersOf<T>) {
-    this.#type = type;
-    this.#values = numbers(type, 256);
+  private constructor(type: unknown) {
+    this.#type = type as NumbersType;
+    this.#values = new this.#type(new ArrayBuffer(FIRST_CAPACITY * this.#type.BYTES_PER_ELEMENT));
   }
 
   static ofBytes(): Column<Uint8Array<SharedArrayBuffer>> {
-    return new Column<Uint8Array<SharedArrayBuffer>>(Uint8Array);
+    return new Column(Uint8Array);
   }
 
   /** Whole numbers below 2^32. */
   static ofWords(): Column<Uint32Array<SharedArrayBuffer>> {
-    return new Column<Uint32Array<SharedArrayBuffer>>(Uint32Array);
+    return new Column(Uint32Array);
   }
 
   /** Whole numbers below 2^53, or any double. */
   static ofNumbers(): Column<Float64Array<SharedArrayBuffer>> {
-    return new Column<Float64Array<SharedArrayBuffer>>(Float64Array);
+    return new Column(Float64Array);
   }
 
   get length(): number {
@@ -50,27 +52,31 @@ export class Column<T extends Numbers> {
     this.#length += values.length;
   }
 
-  at(place: number): number {
-    return this.#values[place]!;
+  /** The values so far, until one is added. */
+  get values(): Numbers<ArrayBuffer> {
+    return this.#values.subarray(0, this.#length);
   }
 
-  set(place: number, value: number): void {
-    this.#values[place] = value;
+  /** Gives the memory back. The column is empty then. */
+  release(): void {
+    this.#values.buffer.transfer(0);
+    this.#values = new this.#type(new ArrayBuffer(0));
+    this.#length = 0;
   }
 
-  /** All values, valid until the next one is added. */
-  get shared(): T {
-    return this.#values.subarray(0, this.#length) as T;
+  /** All values in shared memory. The column is empty then. */
+  share(): T {
+    const shared = new this.#type(new SharedArrayBuffer(this.#length * this.#type.BYTES_PER_ELEMENT));
+    shared.set(this.values);
+    this.release();
+    return shared as T;
   }
 
+  /** Memory that is outgrown is not left to the collector, which may come when there is twice as much of it. */
   #reserve(more: number): void {
-    if (this.#length + more <= this.#values.length) return;
-    const larger = numbers(this.#type, Math.max(this.#values.length * 2, this.#length + more));
-    larger.set(this.#values);
-    this.#values = larger;
+    const needed = this.#length + more;
+    if (needed <= this.#values.length) return;
+    const capacity = Math.max(this.#values.length * 2, needed, FIRST_CAPACITY);
+    this.#values = new this.#type(this.#values.buffer.transfer(capacity * this.#type.BYTES_PER_ELEMENT));
   }
-}
-
-function numbers<T extends Numbers>(type: NumbersOf<T>, count: number): T {
-  return new type(new SharedArrayBuffer(count * type.BYTES_PER_ELEMENT));
 }

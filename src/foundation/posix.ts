@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import { getSystemErrorName } from 'node:util';
+import { nativeErrno, nativeFunction, nativeFunctionIfThere } from './native-library.ts';
 
 /**
  * The few system calls that Node does not offer: times to the nanosecond, and special files.
@@ -13,24 +13,20 @@ interface Calls {
   utimensat(directory: number, path: Uint8Array, times: BigInt64Array, flags: number): number;
   futimens(descriptor: number, times: BigInt64Array): number;
   mknod(path: Uint8Array, mode: number, device: bigint): number;
-  errno(): number;
+  /** glibc's alone. */
+  mallocTrim: ((keptBytes: number) => number) | undefined;
 }
 let loaded: Calls | undefined;
 
-/** Loaded at first use: a command that restores nothing need not pay for it. */
 function calls(): Calls {
-  if (loaded === undefined) {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-    const libc = koffi.load(null);
-    loaded = {
-      utimensat: libc.func('int utimensat(int, const void *, const void *, int)') as unknown as Calls['utimensat'],
-      futimens: libc.func('int futimens(int, const void *)') as unknown as Calls['futimens'],
-      mknod: libc.func(
-        `int mknod(const void *, unsigned int, ${process.platform === 'darwin' ? 'int' : 'uint64_t'})`,
-      ) as unknown as Calls['mknod'],
-      errno: () => koffi.errno(),
-    };
-  }
+  loaded ??= {
+    utimensat: nativeFunction('int utimensat(int, const void *, const void *, int)'),
+    futimens: nativeFunction('int futimens(int, const void *)'),
+    mknod: nativeFunction(
+      `int mknod(const void *, unsigned int, ${process.platform === 'darwin' ? 'int' : 'uint64_t'})`,
+    ),
+    mallocTrim: nativeFunctionIfThere('int malloc_trim(size_t)'),
+  };
   return loaded;
 }
 
@@ -55,13 +51,21 @@ export function makeSpecialFile(path: Uint8Array, systemMode: number, device: bi
   check(calls().mknod(cString(path), systemMode, device), 'mknod', path);
 }
 
+/**
+ * Gives memory that was freed back to the system, where the system's allocator keeps it: after many buffers came and went,
+ * that is tens of MiB. Elsewhere nothing happens.
+ */
+export function trimMemory(): void {
+  calls().mallocTrim?.(0);
+}
+
 function cString(path: Uint8Array): Buffer {
   return Buffer.concat([path, Buffer.of(0)]);
 }
 
 function check(result: number, syscall: string, path: Uint8Array): void {
   if (result === 0) return;
-  const errno = calls().errno();
+  const errno = nativeErrno();
   const code = getSystemErrorName(-errno);
   throw Object.assign(new Error(`${code}: ${syscall} '${Buffer.from(path).toString('utf8')}'`), {
     code,

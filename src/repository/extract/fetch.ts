@@ -1,16 +1,22 @@
+import { setImmediate } from 'node:timers/promises';
 import { byteString, displayName } from '../../format/index.ts';
+import { trimMemory } from '../../foundation/posix.ts';
 import type { Progress } from '../../foundation/progress.ts';
+import { awaitedLater, settled } from '../../foundation/promises.ts';
+import type { ObjectStore } from '../../store/index.ts';
 import type { IndexedRepository } from '../indexed.ts';
 import { packKey } from '../layout.ts';
 import type { ReadPool } from '../read/pool.ts';
 import type { ExtractProblem } from '../snapshot-io.ts';
 import type { FileTable } from './file-table.ts';
 import { type FileProblem, FileWriter } from './file-writer.ts';
-import { type SharedFilling, STOPPED } from './filler.ts';
+import { Filler, type SharedFilling, STOPPED } from './filler.ts';
 import type { WantedRanges } from './wanted.ts';
 
 /** How many ranges are on their way at once, for each thread, from a store whose objects are no files of this machine. */
 const RANGES_PER_THREAD = 2;
+/** Fewer ranges are read before a thread has started. */
+const RANGES_WORTH_A_THREAD = 4;
 const PROGRESS_EVERY_MS = 200;
 
 interface Watching {
@@ -32,6 +38,7 @@ export async function fetchFiles(
   const missing = countMissing(files, wanted);
   const problems = makeFiles(files, wanted, missing);
   if (wanted.count > 0) {
+    trimMemory();
     const filling = shareFilling(indexed, files, wanted, missing);
     problems.push(...(await fill(indexed, pool, filling, wanted, watching)));
   }
@@ -47,53 +54,86 @@ async function fill(
 ): Promise<FileProblem[]> {
   const stop = (): void => void Atomics.store(filling.control, STOPPED, 1);
   const endProgress = tellProgress(filling, progress);
+  const own = new Filler(indexed.repository.key, filling);
+  const end = async (): Promise<FileProblem[]> => {
+    own.end();
+    const answers = await pool.runOnAll({ kind: 'end-fill' });
+    return [...own.problems, ...answers.flatMap((answer) => (answer.kind === 'filled' ? answer.problems : []))];
+  };
   signal.addEventListener('abort', stop);
   try {
-    await pool.runOnAll({ kind: 'begin-fill', filling });
-    await fillFrom(indexed, pool, filling, wanted);
+    if (signal.aborted) stop();
+    if (indexed.repository.store.fileOf === undefined) await fillFromStore(indexed, pool, filling, wanted);
+    else await fillFromFiles(indexed, pool, own, filling, wanted);
     signal.throwIfAborted();
   } catch (error) {
     stop();
     // Only when all have ended may their files be anything else.
-    await pool.runOnAll({ kind: 'end-fill' });
+    await end();
     throw error;
   } finally {
     endProgress();
     signal.removeEventListener('abort', stop);
   }
-  const answers = await pool.runOnAll({ kind: 'end-fill' });
-  return answers.flatMap((answer) => (answer.kind === 'filled' ? answer.problems : []));
+  return end();
 }
 
-/** Where packs are files the threads read them by themselves; whatever they cannot read is asked of the store, which says why. */
-async function fillFrom(
+/** The threads, and this one too, read packs by themselves. What cannot be read is asked of the store, which says why. */
+async function fillFromFiles(
   { repository }: IndexedRepository,
   pool: ReadPool,
-  { packs, control }: SharedFilling,
+  own: Filler,
+  filling: SharedFilling,
   wanted: WantedRanges,
 ): Promise<void> {
-  let numbers = Array.from({ length: wanted.count }, (_, number) => number);
-  if (repository.store.fileOf !== undefined) {
-    const answers = await pool.runOnAll({ kind: 'fill-all' });
-    numbers = answers.flatMap((answer) => (answer.kind === 'filled' ? answer.unread : []));
+  const helpers = wanted.count < RANGES_WORTH_A_THREAD ? 0 : pool.threadCount - 1;
+  const helping = awaitedLater(
+    pool.runOnAll({ kind: 'begin-fill', filling }, helpers).then(() => pool.runOnAll({ kind: 'fill-all' }, helpers)),
+  );
+  const unread: number[] = [];
+  try {
+    // Between two ranges there is time for signals, and to tell how far it is.
+    while (own.fillNext(unread)) await setImmediate();
+  } finally {
+    await settled(helping);
   }
+  unread.push(...(await helping).flatMap((answer) => (answer.kind === 'filled' ? answer.unread : [])));
+  for (const number of unread) own.fill(number, await readRange(repository.store, filling, wanted, number));
+}
+
+/** Ranges are fetched here, and filled by the threads. */
+async function fillFromStore(
+  { repository }: IndexedRepository,
+  pool: ReadPool,
+  filling: SharedFilling,
+  wanted: WantedRanges,
+): Promise<void> {
+  await pool.runOnAll({ kind: 'begin-fill', filling }, pool.threadCount);
+  let next = 0;
   const work = async (): Promise<void> => {
-    for (let number = numbers.shift(); number !== undefined; number = numbers.shift()) {
-      if (Atomics.load(control, STOPPED) !== 0) return;
-      const { pack, offset, length } = wanted.range(number);
-      const sealed = await repository.store.get(packKey(packs[pack]!.id), { offset, length });
+    for (let number = next++; number < wanted.count; number = next++) {
+      if (Atomics.load(filling.control, STOPPED) !== 0) return;
+      const sealed = await readRange(repository.store, filling, wanted, number);
       await pool.run({ kind: 'fill', number, sealed });
     }
   };
-  const results = await Promise.allSettled(
-    Array.from({ length: pool.threadCount * RANGES_PER_THREAD }, () =>
-      work().catch((error: unknown) => {
-        numbers = [];
-        throw error;
-      }),
-    ),
-  );
+  const attempt = (): Promise<void> =>
+    work().catch((error: unknown) => {
+      next = wanted.count;
+      throw error;
+    });
+  const results = await Promise.allSettled(Array.from({ length: pool.threadCount * RANGES_PER_THREAD }, attempt));
   for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+function readRange(
+  store: ObjectStore,
+  { packs }: SharedFilling,
+  wanted: WantedRanges,
+  number: number,
+): Promise<Uint8Array> {
+  const { pack, offset, length } = wanted.range(number);
+  return store.get(packKey(packs[pack]!.id), { offset, length });
 }
 
 /** How many places of each file are to be written. */

@@ -151,20 +151,20 @@ export class FileTableBuilder {
 
   finish(): FileTable {
     return new FileTable({
-      directoryPaths: this.#directoryPaths.shared,
-      directoryStarts: this.#directoryStarts.shared,
-      names: this.#names.shared,
-      nameStarts: this.#nameStarts.shared,
-      directories: this.#directories.shared,
-      sizes: this.#sizes.shared,
-      modes: this.#modes.shared,
-      owners: this.#owners.shared,
-      groups: this.#groups.shared,
-      modifiedSeconds: this.#modified.seconds.shared,
-      modifiedNanoseconds: this.#modified.nanoseconds.shared,
-      accessedSeconds: this.#accessed.seconds.shared,
-      accessedNanoseconds: this.#accessed.nanoseconds.shared,
-      flags: this.#flags.shared,
+      directoryPaths: this.#directoryPaths.share(),
+      directoryStarts: this.#directoryStarts.share(),
+      names: this.#names.share(),
+      nameStarts: this.#nameStarts.share(),
+      directories: this.#directories.share(),
+      sizes: this.#sizes.share(),
+      modes: this.#modes.share(),
+      owners: this.#owners.share(),
+      groups: this.#groups.share(),
+      modifiedSeconds: this.#modified.seconds.share(),
+      modifiedNanoseconds: this.#modified.nanoseconds.share(),
+      accessedSeconds: this.#accessed.seconds.share(),
+      accessedNanoseconds: this.#accessed.nanoseconds.share(),
+      flags: this.#flags.share(),
     });
   }
 }

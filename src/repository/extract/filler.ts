@@ -40,32 +40,41 @@ export class Filler {
     this.#writer = new FileWriter(new FileTable(shared.files));
   }
 
+  /** What could not be set on files. */
+  get problems(): FileProblem[] {
+    return this.#writer.problems;
+  }
+
   /**
    * Takes ranges until there are none left or somebody stopped the work, reading packs as files.
    * @returns the ranges that cannot be read this way
    */
   fillAll(): number[] {
-    const { control } = this.#shared;
-    try {
-      return this.#fillAll();
-    } catch (error) {
-      Atomics.store(control, STOPPED, 1);
-      throw error;
-    }
+    const unread: number[] = [];
+    while (this.fillNext(unread));
+    return unread;
   }
 
-  #fillAll(): number[] {
+  /**
+   * Takes the next range. A failure stops everybody's work.
+   * @param unread takes its number where it cannot be read this way
+   * @returns whether there was one
+   */
+  fillNext(unread: number[]): boolean {
     const { control, packs } = this.#shared;
-    const unread: number[] = [];
-    while (Atomics.load(control, STOPPED) === 0) {
-      const number = Atomics.add(control, NEXT_RANGE, 1);
-      if (number >= this.#wanted.count) break;
+    if (Atomics.load(control, STOPPED) !== 0) return false;
+    const number = Atomics.add(control, NEXT_RANGE, 1);
+    if (number >= this.#wanted.count) return false;
+    try {
       const { pack, offset, length } = this.#wanted.range(number);
       const sealed = this.#read(packs[pack]!.file!, offset, length);
       if (sealed === undefined) unread.push(number);
       else this.fill(number, sealed);
+      return true;
+    } catch (error) {
+      Atomics.store(control, STOPPED, 1);
+      throw error;
     }
-    return unread;
   }
 
   /** Opens the blobs of a range and writes them where they belong. @param sealed the range's bytes, used up */
@@ -82,10 +91,9 @@ export class Filler {
     Atomics.add(this.#shared.writtenBytes, 0, BigInt(written));
   }
 
-  /** Ends this thread's part. @returns what could not be set on files */
-  end(): FileProblem[] {
+  /** Closes what is open. */
+  end(): void {
     this.#writer.closeAll();
-    return this.#writer.problems;
   }
 
   #place(blob: WantedBlob, sealed: Uint8Array, pack: string): number {

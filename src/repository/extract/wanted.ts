@@ -4,7 +4,9 @@ import type { IndexedRepository } from '../indexed.ts';
 
 /** Blobs of a pack that lie no further apart are read in one go. */
 const MAX_GAP_BYTES = 128 * 1024;
-const MAX_RANGE_BYTES = 4 * 1024 * 1024;
+const MAX_RANGE_BYTES = 2 * 1024 * 1024;
+/** What compresses well comes in shorter ranges: a range is the step in which work is shared, stopped and told of. */
+const MAX_RANGE_PLAIN_BYTES = 16 * 1024 * 1024;
 
 /** Words of a blob. */
 const OFFSET = 0;
@@ -129,46 +131,44 @@ export class WantedBuilder {
     return this.#files.length;
   }
 
-  /** @param isWanted whether the place of this number, in the order of being added, is still to be filled */
+  /**
+   * Ends the collecting, and gives its memory back.
+   * @param isWanted whether the place of this number, in the order of being added, is still to be filled
+   */
   finish(isWanted: (place: number) => boolean = () => true): WantedRanges {
     const ranges = new RangeColumns();
+    const [packs, offsets, lengths] = [this.#packs.values, this.#offsets.values, this.#lengths.values];
+    const [plainLengths, files, positions] = [this.#plainLengths.values, this.#files.values, this.#positions.values];
     let previous = -1;
-    for (const place of this.#inPackOrder()) {
+    for (const place of inPackOrder(packs, offsets)) {
       if (!isWanted(place)) continue;
-      if (previous < 0 || !this.#isSameBlob(previous, place)) this.#beginBlob(ranges, place);
-      ranges.placeFiles.push(this.#files.at(place));
-      ranges.placePositions.push(this.#positions.at(place));
+      const isSamePlace = previous >= 0 && packs[previous] === packs[place] && offsets[previous] === offsets[place];
+      // The ids too: an index that gives two blobs one place must not pass the one off as the other.
+      if (!isSamePlace || Buffer.compare(this.#id(previous), this.#id(place)) !== 0) {
+        ranges.beginBlob(packs[place]!, [offsets[place]!, lengths[place]!, plainLengths[place]!]);
+        ranges.ids.pushAll(this.#id(place));
+      }
+      ranges.placeFiles.push(files[place]!);
+      ranges.placePositions.push(positions[place]!);
       previous = place;
     }
+    for (const column of [this.#packs, this.#offsets, this.#lengths, this.#plainLengths, this.#ids, this.#files])
+      column.release();
+    this.#positions.release();
     return ranges.finish();
   }
 
-  #beginBlob(ranges: RangeColumns, place: number): void {
-    ranges.beginBlob(this.#packs.at(place), [
-      this.#offsets.at(place),
-      this.#lengths.at(place),
-      this.#plainLengths.at(place),
-    ]);
-    ranges.ids.pushAll(this.#id(place));
-  }
-
-  /** The ids are compared too: an index that gives two blobs one place must not pass the one off as the other. */
-  #isSameBlob(a: number, b: number): boolean {
-    const isSamePlace = this.#packs.at(a) === this.#packs.at(b) && this.#offsets.at(a) === this.#offsets.at(b);
-    return isSamePlace && Buffer.compare(this.#id(a), this.#id(b)) === 0;
-  }
-
   #id(place: number): Uint8Array {
-    return this.#ids.shared.subarray(place * ID_BYTES, (place + 1) * ID_BYTES);
-  }
-
-  #inPackOrder(): Uint32Array {
-    const packs = this.#packs.shared;
-    const offsets = this.#offsets.shared;
-    const order = Uint32Array.from(packs, (_pack, place) => place);
-    return order.sort((a, b) => packs[a]! - packs[b]! || offsets[a]! - offsets[b]! || a - b);
+    return this.#ids.values.subarray(place * ID_BYTES, (place + 1) * ID_BYTES) as Uint8Array;
   }
 }
+
+function inPackOrder(packs: ArrayLike<number>, offsets: ArrayLike<number>): Uint32Array {
+  const order = Uint32Array.from(packs, (_pack, place) => place);
+  return order.sort((a, b) => packs[a]! - packs[b]! || offsets[a]! - offsets[b]! || a - b);
+}
+
+type BlobLengths = [offset: number, length: number, plainLength: number];
 
 /** Ranges as they are put together. */
 class RangeColumns {
@@ -180,17 +180,24 @@ class RangeColumns {
   #pack = -1;
   #offset = 0;
   #end = 0;
+  #plainBytes = 0;
 
-  beginBlob(pack: number, [offset, length, plainLength]: [number, number, number]): void {
+  beginBlob(pack: number, [offset, length, plainLength]: BlobLengths): void {
     const end = offset + length;
-    const goesOn = pack === this.#pack && offset - this.#end <= MAX_GAP_BYTES && end - this.#offset <= MAX_RANGE_BYTES;
+    const goesOn =
+      pack === this.#pack &&
+      offset - this.#end <= MAX_GAP_BYTES &&
+      end - this.#offset <= MAX_RANGE_BYTES &&
+      this.#plainBytes + plainLength <= MAX_RANGE_PLAIN_BYTES;
     if (!goesOn) {
       this.ranges.pushAll([pack, this.blobs.length / BLOB_WORDS]);
       this.#pack = pack;
       this.#offset = offset;
       this.#end = end;
+      this.#plainBytes = 0;
     }
     this.#end = Math.max(this.#end, end);
+    this.#plainBytes += plainLength;
     this.blobs.pushAll([offset, length, plainLength, this.placeFiles.length]);
   }
 
@@ -199,11 +206,11 @@ class RangeColumns {
     this.ranges.pushAll([0, this.blobs.length / BLOB_WORDS]);
     this.blobs.pushAll([0, 0, 0, this.placeFiles.length]);
     return new WantedRanges({
-      ranges: this.ranges.shared,
-      blobs: this.blobs.shared,
-      ids: this.ids.shared,
-      placeFiles: this.placeFiles.shared,
-      placePositions: this.placePositions.shared,
+      ranges: this.ranges.share(),
+      blobs: this.blobs.share(),
+      ids: this.ids.share(),
+      placeFiles: this.placeFiles.share(),
+      placePositions: this.placePositions.share(),
     });
   }
 }

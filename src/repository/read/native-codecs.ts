@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { nativeFunctionIfThere } from '../../foundation/native-library.ts';
 
 /**
  * OpenSSL's AES and zstd, as Node's own binary holds them, called where the bytes lie. Node's interfaces make a context, a
@@ -66,15 +66,6 @@ export function loadNativeCodecs(key: { encrypt: Uint8Array; macK: Uint8Array })
 }
 
 function findCalls(): Calls | undefined {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  const own = koffi.load(null);
-  try {
-    return Object.fromEntries(
-      Object.entries(DECLARATIONS).map(([name, declaration]) => [name, own.func(declaration)]),
-    ) as unknown as Calls;
-  } catch (error) {
-    // koffi has no code for it; its message names the function that is not there.
-    if (error instanceof Error && /find function/i.test(error.message)) return undefined;
-    throw error;
-  }
+  const found = Object.entries(DECLARATIONS).map(([name, declaration]) => [name, nativeFunctionIfThere(declaration)]);
+  return found.every(([, call]) => call !== undefined) ? (Object.fromEntries(found) as Calls) : undefined;
 }

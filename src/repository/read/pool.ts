@@ -49,9 +49,12 @@ export class ReadPool implements AsyncDisposable {
     return this.#runOn(this.#idlest(), job);
   }
 
-  /** Has a job done by every thread. @throws the first failure, when all have ended */
-  async runOnAll(job: Job): Promise<Done[]> {
-    while (this.#threads.length < this.threadCount) this.#startThread();
+  /**
+   * Has a job done by every thread there is, and starts as many as are missing of `atLeast`.
+   * @throws the first failure, when all have ended
+   */
+  async runOnAll(job: Job, atLeast = 0): Promise<Done[]> {
+    while (this.#threads.length < atLeast) this.#startThread();
     const results = await Promise.allSettled(this.#threads.map((thread) => this.#runOn(thread, job)));
     return results.map((result) => {
       if (result.status === 'rejected') throw result.reason;

@@ -72,7 +72,8 @@ function run(job: Job): Done {
       filler!.fill(job.number, job.sealed);
       return filled();
     case 'end-fill': {
-      const problems = filler?.end() ?? [];
+      filler?.end();
+      const problems = filler?.problems ?? [];
       filler = undefined;
       return filled({ problems });
     }
