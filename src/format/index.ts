@@ -1,6 +1,7 @@
 export * from './chunker.ts';
 export * from './compression.ts';
 export * from './config.ts';
+export * from './extended-attribute.ts';
 export * from './file-mode.ts';
 export * from './index-file.ts';
 export * from './key-file.ts';

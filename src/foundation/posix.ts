@@ -59,15 +59,22 @@ export function trimMemory(): void {
   calls().mallocTrim?.(0);
 }
 
-function cString(path: Uint8Array): Buffer {
-  return Buffer.concat([path, Buffer.of(0)]);
+/** Bytes as C takes text. */
+export function cString(bytes: Uint8Array): Buffer {
+  return Buffer.concat([bytes, NUL]);
 }
 
+const NUL = Buffer.of(0);
+
 function check(result: number, syscall: string, path: Uint8Array): void {
-  if (result === 0) return;
+  if (result !== 0) throw systemError(syscall, path);
+}
+
+/** The error of the last native call of this thread, as Node throws its own. */
+export function systemError(syscall: string, path: Uint8Array): Error {
   const errno = nativeErrno();
   const code = getSystemErrorName(-errno);
-  throw Object.assign(new Error(`${code}: ${syscall} '${Buffer.from(path).toString('utf8')}'`), {
+  return Object.assign(new Error(`${code}: ${syscall} '${Buffer.from(path).toString('utf8')}'`), {
     code,
     errno,
     syscall,

@@ -1,4 +1,4 @@
-import { bytesOf, parseTime, systemPermissions, type TreeNode } from '../../format/index.ts';
+import { bytesOf, type NodeAttribute, parseTime, systemPermissions, type TreeNode } from '../../format/index.ts';
 import { Column } from '../../foundation/columns.ts';
 
 /**
@@ -20,6 +20,8 @@ export interface SharedFileTable {
   accessedSeconds: Float64Array;
   accessedNanoseconds: Uint32Array;
   flags: Uint8Array;
+  /** Of the few files that have any. */
+  attributes: ReadonlyMap<number, readonly NodeAttribute[]>;
 }
 
 /** The file stands already, at its full length: it is opened, and neither made nor lengthened. */
@@ -35,6 +37,7 @@ export interface FileMetadata {
   owner: { user: number; group: number } | undefined;
   /** Seconds and nanoseconds since 1970 of the last access, then of the last change. */
   times: BigInt64Array | undefined;
+  attributes: readonly NodeAttribute[];
 }
 
 export class FileTable {
@@ -74,6 +77,7 @@ export class FileTable {
       mode: modes[file]!,
       owner: Number.isNaN(user) ? undefined : { user, group: groups[file]! },
       times: this.#times(file),
+      attributes: this.#columns.attributes.get(file) ?? [],
     };
   }
 
@@ -117,6 +121,7 @@ export class FileTableBuilder {
   readonly #modified = new TimeColumns();
   readonly #accessed = new TimeColumns();
   readonly #flags = Column.ofBytes();
+  readonly #attributes = new Map<number, readonly NodeAttribute[]>();
 
   constructor() {
     this.#directoryStarts.push(0);
@@ -146,6 +151,7 @@ export class FileTableBuilder {
     this.#modified.push(modified);
     this.#accessed.push(node.atime === node.mtime ? modified : (parseTime(node.atime ?? '') ?? modified));
     this.#flags.push(0);
+    if (node.extended_attributes?.length) this.#attributes.set(this.count, node.extended_attributes);
     return this.#sizes.push(Number(node.size ?? 0));
   }
 
@@ -165,6 +171,7 @@ export class FileTableBuilder {
       accessedSeconds: this.#accessed.seconds.share(),
       accessedNanoseconds: this.#accessed.nanoseconds.share(),
       flags: this.#flags.share(),
+      attributes: this.#attributes,
     });
   }
 }

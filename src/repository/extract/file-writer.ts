@@ -1,5 +1,7 @@
 import { closeSync, constants, fchmodSync, fchownSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { byteString, decodeAttribute, displayName } from '../../format/index.ts';
 import { messageOf } from '../../foundation/errors.ts';
+import { setAttribute } from '../../foundation/extended-attributes.ts';
 import { setOpenFileTimes } from '../../foundation/posix.ts';
 import type { FileTable } from './file-table.ts';
 
@@ -46,10 +48,16 @@ export class FileWriter {
   /** Sets a file's owner, permissions and times, which nothing may touch from then on, and closes it. */
   finish(file: number): void {
     const descriptor = this.#open.get(file) ?? this.#reopen(file);
-    const { mode, owner, times } = this.#files.metadata(file);
-    // In this order: changing the owner clears setuid, and changing anything touches times.
+    const { mode, owner, times, attributes } = this.#files.metadata(file);
+    // In this order: changing the owner clears setuid and capabilities, an own file that may not be written to takes no
+    // attributes, and changing anything touches times.
     if (this.#isRoot && owner !== undefined) {
       this.#attempt(file, 'its owner', () => fchownSync(descriptor, owner.user, owner.group));
+    }
+    for (const attribute of attributes) {
+      const { name, value } = decodeAttribute(attribute);
+      const what = `its attribute ${displayName(byteString(name))}`;
+      this.#attempt(file, what, () => setAttribute(this.#files.path(file), name, value));
     }
     this.#attempt(file, 'its permissions', () => fchmodSync(descriptor, mode));
     if (times !== undefined) this.#attempt(file, 'its times', () => setOpenFileTimes(descriptor, times));

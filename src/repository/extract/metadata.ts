@@ -1,6 +1,15 @@
 import { chmodSync, lchownSync, linkSync, lstatSync, symlinkSync } from 'node:fs';
-import { byteString, bytesOf, displayName, parseTime, systemPermissions, type TreeNode } from '../../format/index.ts';
+import {
+  byteString,
+  bytesOf,
+  decodeAttribute,
+  displayName,
+  parseTime,
+  systemPermissions,
+  type TreeNode,
+} from '../../format/index.ts';
 import { messageOf, systemCode } from '../../foundation/errors.ts';
+import { setAttribute } from '../../foundation/extended-attributes.ts';
 import { makeSpecialFile, setTimes } from '../../foundation/posix.ts';
 import type { ExtractProblem } from '../snapshot-io.ts';
 import type { PlannedEntry } from './plan.ts';
@@ -35,7 +44,8 @@ export function makeHardLink(existing: Buffer, path: Buffer): void {
 }
 
 /**
- * Sets owner, permissions and times, in this order: changing the owner clears setuid, and changing anything touches times.
+ * Sets owner, extended attributes, permissions and times, in this order: changing the owner clears setuid and capabilities, and
+ * changing anything touches times.
  * Only root may give files away: for others the owner stays who restores, as with every tool.
  */
 export function applyMetadata({ path, node }: PlannedEntry): ExtractProblem[] {
@@ -50,6 +60,10 @@ export function applyMetadata({ path, node }: PlannedEntry): ExtractProblem[] {
   if (process.getuid?.() === 0 && node.uid !== undefined && node.gid !== undefined) {
     const { uid, gid } = node;
     attempt('its owner', () => lchownSync(path, uid, gid));
+  }
+  for (const attribute of node.extended_attributes ?? []) {
+    const { name, value } = decodeAttribute(attribute);
+    attempt(`its attribute ${displayName(byteString(name))}`, () => setAttribute(path, name, value));
   }
   // A link has no permissions of its own, and changing them would change those of what it leads to.
   if (node.type !== 'symlink') {

@@ -1,6 +1,14 @@
 import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, statSync } from 'node:fs';
-import { byteString, byteStringOfText, bytesOf, displayName, type TreeNode } from '../../format/index.ts';
+import {
+  byteString,
+  byteStringOfText,
+  bytesOf,
+  displayName,
+  encodeAttribute,
+  type TreeNode,
+} from '../../format/index.ts';
 import { HoldfastError, isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { readAttributes } from '../../foundation/extended-attributes.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
 import { type Capture, type CaptureContext, MANIFEST_DIRECTORY, type Problem } from '../index.ts';
@@ -110,6 +118,9 @@ export class FileCapture {
     // What leads to a path of the plan may be a link; what it leads to is meant, and that is in a directory of this name.
     const stats = (selection.all ? lstatSync : statSync)(bytes, { bigint: true });
     const node = nodeOf(name, bytes, stats);
+    // A file that did not change has the attributes that it had: setting one changes its ctime.
+    if (node.type === 'file' && this.#isKept(node, before)) return this.#keptFile(node, before);
+    this.#addAttributes(node, bytes, path);
     if (node.type === 'dir') {
       const { coming } = await this.#directory(path, selection, before?.subtree);
       return { coming: coming.then((subtree) => ({ ...node, subtree })) };
@@ -124,17 +135,33 @@ export class FileCapture {
     return { coming: Promise.all(nodes).then((entries) => this.#writer.saveTree(entries)) };
   }
 
+  /** Whether a file's content need not be read: it is what it was, and the repository has it. */
+  #isKept(node: TreeNode, before: TreeNode | undefined): before is TreeNode {
+    return before?.content != null && isUnchanged(node, before) && this.#writer.holds(before.content);
+  }
+
+  #keptFile(node: TreeNode, before: TreeNode): Coming<TreeNode> {
+    this.counts.filesUnmodified++;
+    this.#count(Number(node.size));
+    if (before.extended_attributes !== undefined) node.extended_attributes = before.extended_attributes;
+    return { coming: Promise.resolve({ ...node, content: before.content }) };
+  }
+
+  #addAttributes(node: TreeNode, bytes: Buffer, path: string): void {
+    try {
+      const attributes = readAttributes(bytes);
+      if (attributes.length > 0) node.extended_attributes = attributes.map(encodeAttribute);
+    } catch (error) {
+      this.#recordProblem(path, error);
+    }
+  }
+
   async #file(
     path: string,
     node: TreeNode,
     stats: BigIntStats,
     before: TreeNode | undefined,
   ): Promise<Coming<TreeNode>> {
-    if (before?.content && isUnchanged(node, before) && this.#writer.holds(before.content)) {
-      this.counts.filesUnmodified++;
-      this.#count(Number(stats.size));
-      return { coming: Promise.resolve({ ...node, content: before.content }) };
-    }
     const descriptor = openSync(bytesOf(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       if (!fstatSync(descriptor).isFile()) throw changedWhileRead();
