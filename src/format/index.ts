@@ -7,6 +7,7 @@ export * from './index-file.ts';
 export * from './key-file.ts';
 export * from './lock-file.ts';
 export * from './pack.ts';
+export * from './path-matcher.ts';
 export { sealJson, unsealJson } from './sealed-json.ts';
 export * from './sealing.ts';
 export * from './snapshot.ts';

@@ -1,5 +1,6 @@
 export { checkRepository } from './check/check.ts';
 export type { CheckReport, Finding } from './check/report.ts';
+export { notesOf } from './extract/notes.ts';
 export { type IndexedRepository, loadIndex } from './indexed.ts';
 export { type HeldLock, lockRepository } from './locks.ts';
 export { Reader } from './read/reader.ts';

@@ -149,6 +149,7 @@ function makeFiles(files: FileTable, wanted: WantedRanges, missing: Int32Array):
   const isSpread = spreadFiles(files, wanted);
   try {
     for (let file = 0; file < files.count; file++) {
+      if (files.isLeftAlone(file)) continue;
       if (!files.stands(file) && (missing[file] === 0 || isSpread[file] === 1)) writer.create(file);
       if (missing[file] === 0) writer.finish(file);
     }

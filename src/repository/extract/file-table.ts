@@ -28,6 +28,8 @@ export interface SharedFileTable {
 const STANDS = 1;
 /** It was there before the restore began: where zeros belong, they must be written. */
 const HAD_CONTENT = 2;
+/** It is right as it is. */
+const LEFT_ALONE = 4;
 
 /** What is to be set on a file once its content is there. */
 export interface FileMetadata {
@@ -87,6 +89,14 @@ export class FileTable {
 
   hadContent(file: number): boolean {
     return (this.#columns.flags[file]! & HAD_CONTENT) !== 0;
+  }
+
+  isLeftAlone(file: number): boolean {
+    return (this.#columns.flags[file]! & LEFT_ALONE) !== 0;
+  }
+
+  setLeftAlone(file: number): void {
+    this.#columns.flags[file]! |= STANDS | LEFT_ALONE;
   }
 
   setStanding(file: number, { hadContent }: { hadContent: boolean }): void {

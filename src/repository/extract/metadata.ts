@@ -1,4 +1,4 @@
-import { chmodSync, lchownSync, linkSync, lstatSync, symlinkSync } from 'node:fs';
+import { chmodSync, lchownSync, linkSync, lstatSync, mkdirSync, symlinkSync } from 'node:fs';
 import {
   byteString,
   bytesOf,
@@ -13,6 +13,7 @@ import { setAttribute } from '../../foundation/extended-attributes.ts';
 import { makeSpecialFile, setTimes } from '../../foundation/posix.ts';
 import type { ExtractProblem } from '../snapshot-io.ts';
 import type { PlannedEntry } from './plan.ts';
+import { standing } from './standing.ts';
 
 const SPECIAL: Partial<Record<TreeNode['type'], number>> = {
   fifo: 0o010000,
@@ -21,9 +22,10 @@ const SPECIAL: Partial<Record<TreeNode['type'], number>> = {
   socket: 0o140000,
 };
 
-/** Makes a link or a special file. What this system has not, or only root may make, is a problem and no more. */
+/** Makes a link or a special file, in place of what is no directory. What this system has not, or only root may make, is a problem and no more. */
 export function makeOther({ path, node }: PlannedEntry): ExtractProblem | undefined {
   const problem = (message: string): ExtractProblem => ({ path: displayName(byteString(path)), message });
+  standing(path, () => false);
   if (node.type === 'symlink') {
     symlinkSync(bytesOf(node.linktarget ?? ''), path);
     return undefined;
@@ -39,7 +41,14 @@ export function makeOther({ path, node }: PlannedEntry): ExtractProblem | undefi
   }
 }
 
+/** Makes a directory that only its owner may enter for now. One that is there is taken, as long as it is no link to one. */
+export function makeDirectory(path: Buffer): void {
+  if (standing(path, (found) => found.isDirectory()) === undefined) mkdirSync(path, { mode: 0o700 });
+  else chmodSync(path, 0o700);
+}
+
 export function makeHardLink(existing: Buffer, path: Buffer): void {
+  standing(path, () => false);
   linkSync(existing, path);
 }
 

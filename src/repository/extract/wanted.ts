@@ -109,6 +109,7 @@ export class WantedBuilder {
   readonly #ids = Column.ofBytes();
   readonly #files = Column.ofWords();
   readonly #positions = Column.ofNumbers();
+  readonly #kept = new Set<number>();
 
   constructor(indexed: IndexedRepository) {
     this.#indexed = indexed;
@@ -131,17 +132,29 @@ export class WantedBuilder {
     return this.#files.length;
   }
 
-  /**
-   * Ends the collecting, and gives its memory back.
-   * @param isWanted whether the place of this number, in the order of being added, is still to be filled
-   */
-  finish(isWanted: (place: number) => boolean = () => true): WantedRanges {
+  /** The place of this number, in the order of being added. */
+  place(number: number): { file: number; position: number; plainLength: number; id: Uint8Array } {
+    return {
+      file: this.#files.values[number]!,
+      position: this.#positions.values[number]!,
+      plainLength: this.#plainLengths.values[number]! || this.#lengths.values[number]! - SEAL_OVERHEAD_BYTES,
+      id: this.#id(number),
+    };
+  }
+
+  /** The place holds what it should: it is not wanted any more. */
+  keep(number: number): void {
+    this.#kept.add(number);
+  }
+
+  /** Ends the collecting, and gives its memory back. */
+  finish(): WantedRanges {
     const ranges = new RangeColumns();
     const [packs, offsets, lengths] = [this.#packs.values, this.#offsets.values, this.#lengths.values];
     const [plainLengths, files, positions] = [this.#plainLengths.values, this.#files.values, this.#positions.values];
     let previous = -1;
     for (const place of inPackOrder(packs, offsets)) {
-      if (!isWanted(place)) continue;
+      if (this.#kept.has(place)) continue;
       const isSamePlace = previous >= 0 && packs[previous] === packs[place] && offsets[previous] === offsets[place];
       // The ids too: an index that gives two blobs one place must not pass the one off as the other.
       if (!isSamePlace || Buffer.compare(this.#id(previous), this.#id(place)) !== 0) {
