@@ -7,6 +7,7 @@ import type { IndexedRepository } from '../indexed.ts';
 import { packKey } from '../layout.ts';
 import type { Extracted, ExtractOptions, SnapshotReader } from '../snapshot-io.ts';
 import type { StoredSnapshot } from '../snapshots.ts';
+import { BlobOpener } from './blob-opener.ts';
 import { ReadPool } from './pool.ts';
 
 /** How many plain bytes are read ahead of whoever consumes a file. */
@@ -17,6 +18,7 @@ export class Reader implements SnapshotReader {
   readonly indexed: IndexedRepository;
   readonly snapshot: StoredSnapshot;
   readonly pool: ReadPool;
+  #opener: BlobOpener | undefined;
 
   constructor(indexed: IndexedRepository, snapshot: StoredSnapshot) {
     this.indexed = indexed;
@@ -41,9 +43,11 @@ export class Reader implements SnapshotReader {
   }
 
   async entries(tree: string): Promise<TreeNode[]> {
-    const bytes = await this.indexed.readBlob(tree, 'tree');
-    const nodes = decodeTree(bytes);
-    releaseBuffer(bytes);
+    const { pack, offset, length, uncompressedLength = 0 } = this.indexed.locate(tree, 'tree');
+    const sealed = await this.indexed.repository.store.get(packKey(pack), { offset, length });
+    this.#opener ??= new BlobOpener(this.indexed.repository.key);
+    const nodes = decodeTree(this.#opener.open(sealed, { id: Buffer.from(tree, 'hex'), uncompressedLength, pack }));
+    releaseBuffer(sealed);
     return nodes;
   }
 
