@@ -1,12 +1,5 @@
 import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, statSync } from 'node:fs';
-import {
-  byteString,
-  byteStringOfText,
-  bytesOf,
-  displayName,
-  encodeAttribute,
-  type TreeNode,
-} from '../../format/index.ts';
+import { byteStringOfText, bytesOf, displayName, encodeAttribute, type TreeNode } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { readAttributes } from '../../foundation/extended-attributes.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
@@ -183,8 +176,8 @@ export class FileCapture {
 
   #list(path: string): string[] {
     try {
-      const names = readdirSync(path === '' ? '/' : bytesOf(path), { encoding: 'buffer' });
-      return names.map((name) => byteString(name)).sort();
+      // One character for each byte, which is what a byte string is.
+      return readdirSync(path === '' ? '/' : bytesOf(path), { encoding: 'latin1' }).sort();
     } catch (error) {
       this.#recordProblem(path, error);
       return [];
