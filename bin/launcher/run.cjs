@@ -6,11 +6,14 @@ const { statSync } = require('node:fs');
 const module_ = require('node:module');
 const { join } = require('node:path');
 const { pathToFileURL } = require('node:url');
+const v8 = require('node:v8');
 const { complainOfDependencies, isCheckout, root } = require('./complain.cjs');
 const { hideExperimentalWarnings } = require('./warnings.cjs');
 
 function run() {
   hideExperimentalWarnings();
+  // Before any WebAssembly is loaded; src/foundation/threads.ts says why.
+  v8.setFlagsFromString('--wasm-wrapper-tiering-budget=2147483647');
   cacheCompiledCode();
   if (process.env.HOLDFAST_LAUNCHER_FD) require('./follow-launcher.cjs').followLauncher();
   const main = isCheckout() ? join(root, 'src', 'main', 'main.ts') : join(root, 'dist', 'main', 'main.js');

@@ -25,7 +25,7 @@ export interface CommandDefinition {
 export interface Invocation {
   /** Arguments in order; a variadic one is a list. */
   arguments: readonly (string | string[] | undefined)[];
-  options: Readonly<Record<string, string | boolean | undefined>>;
+  options: Readonly<Record<string, string | string[] | boolean | undefined>>;
   environment: Environment;
   /** The working directory. */
   directory: string;

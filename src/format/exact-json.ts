@@ -3,7 +3,8 @@
  * encoding/json escapes it, so that equal values have equal bytes.
  */
 
-const MAY_HOLD_LARGE_NUMBER = /[0-9]{16}/;
+/** Where a value may begin: among the digits of an id, which is text, there are often as many in a row. */
+const MAY_HOLD_LARGE_NUMBER = /[\s:,[]-?[0-9]{16}/;
 
 /** JSON text as a value in which a whole number that a double cannot hold is a bigint. @throws SyntaxError */
 export function parseExactJson(text: string): unknown {

@@ -9,9 +9,17 @@ export function formatTime(nanoseconds: bigint): string {
   const time = nanoseconds < first ? first : nanoseconds > last ? last : nanoseconds;
   const fraction = ((time % NANOSECONDS_PER_SECOND) + NANOSECONDS_PER_SECOND) % NANOSECONDS_PER_SECOND;
   const seconds = (time - fraction) / NANOSECONDS_PER_SECOND;
-  const whole = new Date(Number(seconds) * 1000).toISOString().slice(0, 19);
+  const whole = formatSeconds(Number(seconds));
   if (fraction === 0n) return `${whole}Z`;
   return `${whole}.${fraction.toString().padStart(9, '0').replace(/0+$/, '')}Z`;
+}
+
+/** The second that was asked for last: the times of a directory's files are often of the same one. */
+let known = { seconds: 0, text: '1970-01-01T00:00:00' };
+
+function formatSeconds(seconds: number): string {
+  if (seconds !== known.seconds) known = { seconds, text: new Date(seconds * 1000).toISOString().slice(0, 19) };
+  return known.text;
 }
 
 /** Milliseconds since 1970 as text, in UTC. */

@@ -28,7 +28,8 @@ export interface TreeNode {
   /** A byte string. */
   linktarget?: string;
   device?: number | bigint;
-  extended_attributes?: { name: string; value: string | null }[];
+  /** See `encodeAttribute`. */
+  extended_attributes?: { name: string; name_raw?: string; value: string | null }[];
   /** Blob ids (hex) of a file's content in order; `null` for what has none. */
   content: string[] | null;
   /** Id (hex) of the tree of a directory. */

@@ -131,7 +131,7 @@ const TYPES: readonly string[] = [
   'socket',
   'irregular',
 ] satisfies NodeType[];
-type Kind = 'text' | 'number' | 'list';
+type Kind = 'text' | 'number' | 'attributes';
 /** A map, since a member of a hostile tree may be named as what every object has. */
 const KNOWN = new Map<string, Kind>([
   ['mode', 'number'],
@@ -146,7 +146,7 @@ const KNOWN = new Map<string, Kind>([
   ['device_id', 'number'],
   ['size', 'number'],
   ['links', 'number'],
-  ['extended_attributes', 'list'],
+  ['extended_attributes', 'attributes'],
   ['device', 'number'],
 ]);
 
@@ -192,8 +192,13 @@ function decodeRest(node: TreeNode, rest: Record<string, unknown>): TreeNode {
 
 function matches(kind: Kind, value: unknown): boolean {
   if (kind === 'text') return typeof value === 'string';
-  if (kind === 'list') return Array.isArray(value) && value.every((item) => typeof item?.name === 'string');
+  if (kind === 'attributes') return Array.isArray(value) && value.every(isAttribute);
   return (typeof value === 'number' && value >= 0) || (typeof value === 'bigint' && value >= 0n);
+}
+
+function isAttribute(item: { name?: unknown; name_raw?: unknown; value?: unknown } | null): boolean {
+  const isTextOr = (value: unknown, other: unknown): boolean => typeof value === 'string' || value === other;
+  return typeof item?.name === 'string' && isTextOr(item.name_raw, undefined) && isTextOr(item.value ?? null, null);
 }
 
 function decodeContent(content: unknown): string[] | null {

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 type NativeFunction = (...values: unknown[]) => unknown;
 interface Koffi {
   load(path: null): { func(declaration: string): NativeFunction };
+  errno(): number;
 }
 let koffi: Koffi | undefined;
 let own: ReturnType<Koffi['load']> | undefined;
@@ -30,4 +31,9 @@ export function nativeFunctionIfThere<F>(declaration: string): F | undefined {
     if (error instanceof Error && error.message.includes('find function')) return undefined;
     throw error;
   }
+}
+
+/** The number of the error of the last native function that this thread called. */
+export function nativeErrno(): number {
+  return loadKoffi().errno();
 }

@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import { getSystemErrorName } from 'node:util';
+import { nativeErrno, nativeFunction, nativeFunctionIfThere } from './native-library.ts';
 
 /**
  * The few system calls that Node does not offer: times to the nanosecond, and special files.
@@ -11,24 +11,22 @@ const AT_SYMLINK_NOFOLLOW = process.platform === 'darwin' ? 0x20 : 0x100;
 
 interface Calls {
   utimensat(directory: number, path: Uint8Array, times: BigInt64Array, flags: number): number;
+  futimens(descriptor: number, times: BigInt64Array): number;
   mknod(path: Uint8Array, mode: number, device: bigint): number;
-  errno(): number;
+  /** glibc's alone. */
+  mallocTrim: ((keptBytes: number) => number) | undefined;
 }
 let loaded: Calls | undefined;
 
-/** Loaded at first use: a command that restores nothing need not pay for it. */
 function calls(): Calls {
-  if (loaded === undefined) {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-    const libc = koffi.load(null);
-    loaded = {
-      utimensat: libc.func('int utimensat(int, const void *, const void *, int)') as unknown as Calls['utimensat'],
-      mknod: libc.func(
-        `int mknod(const void *, unsigned int, ${process.platform === 'darwin' ? 'int' : 'uint64_t'})`,
-      ) as unknown as Calls['mknod'],
-      errno: () => koffi.errno(),
-    };
-  }
+  loaded ??= {
+    utimensat: nativeFunction('int utimensat(int, const void *, const void *, int)'),
+    futimens: nativeFunction('int futimens(int, const void *)'),
+    mknod: nativeFunction(
+      `int mknod(const void *, unsigned int, ${process.platform === 'darwin' ? 'int' : 'uint64_t'})`,
+    ),
+    mallocTrim: nativeFunctionIfThere('int malloc_trim(size_t)'),
+  };
   return loaded;
 }
 
@@ -43,20 +41,40 @@ export function setTimes(path: Uint8Array, accessedNs: bigint, modifiedNs: bigin
   check(utimensat(AT_FDCWD, cString(path), BigInt64Array.from(parts), AT_SYMLINK_NOFOLLOW), 'utimensat', path);
 }
 
+/** The same of an open file. @param times seconds and nanoseconds since 1970 of the last access, then of the last change */
+export function setOpenFileTimes(descriptor: number, times: BigInt64Array): void {
+  check(calls().futimens(descriptor, times), 'futimens', Buffer.from(`descriptor ${descriptor}`));
+}
+
 /** Makes a device, FIFO or socket. @param systemMode `st_mode`: type and permissions */
 export function makeSpecialFile(path: Uint8Array, systemMode: number, device: bigint): void {
   check(calls().mknod(cString(path), systemMode, device), 'mknod', path);
 }
 
-function cString(path: Uint8Array): Buffer {
-  return Buffer.concat([path, Buffer.of(0)]);
+/**
+ * Gives memory that was freed back to the system, where the system's allocator keeps it: after many buffers came and went,
+ * that is tens of MiB. Elsewhere nothing happens.
+ */
+export function trimMemory(): void {
+  calls().mallocTrim?.(0);
 }
 
+/** Bytes as C takes text. */
+export function cString(bytes: Uint8Array): Buffer {
+  return Buffer.concat([bytes, NUL]);
+}
+
+const NUL = Buffer.of(0);
+
 function check(result: number, syscall: string, path: Uint8Array): void {
-  if (result === 0) return;
-  const errno = calls().errno();
+  if (result !== 0) throw systemError(syscall, path);
+}
+
+/** The error of the last native call of this thread, as Node throws its own. */
+export function systemError(syscall: string, path: Uint8Array): Error {
+  const errno = nativeErrno();
   const code = getSystemErrorName(-errno);
-  throw Object.assign(new Error(`${code}: ${syscall} '${Buffer.from(path).toString('utf8')}'`), {
+  return Object.assign(new Error(`${code}: ${syscall} '${Buffer.from(path).toString('utf8')}'`), {
     code,
     errno,
     syscall,

@@ -3,6 +3,7 @@ export type { CheckReport, Finding } from './check/report.ts';
 export { parseSubset, type Subset, selectPacks } from './check/subset.ts';
 export { type CopiedSnapshot, copySnapshots } from './copy/copy.ts';
 export { type Change, type ChangeKind, diffTrees } from './diff.ts';
+export { notesOf } from './extract/notes.ts';
 export { type IndexedRepository, loadIndex } from './indexed.ts';
 export { addKey, changePassword, listKeys, type RepositoryKey, removeKey } from './keys.ts';
 export { type HeldLock, lockRepository } from './locks.ts';

@@ -60,7 +60,9 @@ export class IndexedRepository {
   async readBlob(id: string, type: BlobType): Promise<Buffer> {
     const { pack, offset, length, uncompressedLength } = this.locate(id, type);
     const sealed = await this.repository.store.get(packKey(pack), { offset, length });
-    return openBlob(this.repository.key, sealed, { id, uncompressedLength }, pack);
+    const plain = openBlob(this.repository.key, sealed, { id, uncompressedLength }, pack);
+    releaseBuffer(sealed);
+    return plain;
   }
 }
 

@@ -66,8 +66,9 @@ export interface SnapshotReader {
   /** A small file's whole content. @throws repository-damaged, also when it is larger than `limitBytes` */
   readWhole(node: TreeNode, limitBytes: number): Promise<Buffer>;
   /**
-   * Writes the whole snapshot into a directory that is empty, or is made, and nowhere else.
-   * @throws target-not-empty, target-failed, disk-full, repository-damaged
+   * Writes the snapshot into a directory that is empty, or is made, and nowhere else. One that a restore of the same tree
+   * was interrupted in is gone on with.
+   * @throws target-not-empty, target-failed, disk-full, repository-damaged; path-missing when nothing is what \`only\` names
    */
   extract(target: string, options: ExtractOptions): Promise<Extracted>;
 }
@@ -75,8 +76,10 @@ export interface SnapshotReader {
 export interface ExtractOptions {
   progress: Progress;
   signal: AbortSignal;
-  /** Which entries are wanted, by path in the snapshot (a byte string). All, when left out. */
-  include?: (path: string) => boolean;
+  /** Whether an entry, by its path in the snapshot (a byte string), is wanted with all that is in it. All are, when left out. */
+  only?: (path: string) => boolean;
+  /** Whether an entry, with all that is in it, is not wanted. */
+  exclude?: (path: string) => boolean;
 }
 
 export interface Extracted {
@@ -84,6 +87,8 @@ export interface Extracted {
   directories: number;
   others: number;
   bytes: number;
+  /** Files that a restore which was interrupted had made already: they were left alone. */
+  keptFiles: number;
   /** Owners, permissions and times that could not be set, and devices that could not be made. The contents are right. */
   problems: ExtractProblem[];
 }

@@ -90,6 +90,10 @@ export interface RestoreContext {
   progress: Progress;
   signal: AbortSignal;
   scratchDirectory: string;
+  /** Of files: whether an entry, by its path in the snapshot, is wanted with all that is in it. All are, when left out. */
+  only?: (path: string) => boolean;
+  /** Of files: whether an entry, with all that is in it, is not wanted. */
+  exclude?: (path: string) => boolean;
 }
 
 export interface Restored {

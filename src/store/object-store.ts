@@ -38,6 +38,12 @@ export interface ObjectStore {
 
   /** Removes an object, durably when the promise resolves. One that is not there is no error. */
   delete(key: string): Promise<void>;
+
+  /**
+   * The absolute path of the file that an object is, if it is there, for whoever reads much of it: only in a store whose
+   * objects are files of this machine. Without the method, or when the file cannot be read, `get` is asked.
+   */
+  fileOf?(key: string): string;
 }
 
 export interface StoreCapabilities {

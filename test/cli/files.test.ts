@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -48,6 +48,36 @@ describe('a directory, from plan to proof', () => {
     expect(status).toMatchObject({ source: 'files', snapshots: 1, missed: [], last: { snapshot, proof: 'proven' } });
     expect(status.objectives).toEqual({ rpoMs: 3_600_000, rtoMs: 14_400_000 });
     expect(status.actual.rtoMs).toBe(proof.durationMs);
+  });
+
+  it('is restored in part', async () => {
+    const directory = await prepared();
+    await holdfast(directory, ['backup']);
+    const restored = (name: string) => existsSync(join(directory, 'part', directory, 'data', name));
+    const run = await holdfast(directory, [
+      'restore',
+      'files',
+      '--to',
+      'part',
+      '--only',
+      'inner',
+      '*.txt',
+      '--exclude',
+      'note*',
+    ]);
+    expect(run.exit).toBe(0);
+    expect(['note.txt', 'inner/two words.txt', 'link'].map(restored)).toEqual([false, true, false]);
+    const nothing = await holdfast(directory, [
+      'restore',
+      'files',
+      '--to',
+      'none',
+      '--include',
+      '/no/such/thing',
+      '--json',
+    ]);
+    expect(nothing.exit).toBe(1);
+    expect(existsSync(join(directory, 'none'))).toBe(false);
   });
 
   it('counts as checked after every byte of the repository was read', async () => {

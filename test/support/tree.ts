@@ -18,6 +18,8 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { byteString, byteStringOfText, bytesOf } from '../../src/format/index.ts';
+import { systemCode } from '../../src/foundation/errors.ts';
+import { readAttributes, setAttribute } from '../../src/foundation/extended-attributes.ts';
 import { makeSpecialFile, setTimes } from '../../src/foundation/posix.ts';
 import { noise } from './repository.ts';
 
@@ -36,6 +38,8 @@ export interface TreeEntry {
   /** The first path that is the same file, where there are several. */
   sameAs?: string;
   device?: bigint;
+  /** Extended attributes, access control lists among them: values (base64) by name (byte strings), where there are any. */
+  attributes?: Record<string, string>;
 }
 
 const isRoot = process.getuid?.() === 0;
@@ -90,6 +94,7 @@ export function plantTree(directory: string): void {
   file('modes/closed/inside');
   chmodSync(at('modes/closed'), 0o500);
   plantLinks(at, file);
+  plantAttributes(at, file);
   plantSizes(at, file);
   mkdirSync(at(`deep/${Array.from({ length: 40 }, (_, level) => `level${level}`).join('/')}`), { recursive: true });
   makeSpecialFile(at('special/fifo'), 0o010640, 0n);
@@ -127,6 +132,31 @@ function plantLinks(at: (path: string) => Buffer, file: PlantFile): void {
     ['with-newline', 'a\nb<>&'],
   ] as const)
     symlinkSync(bytesOf(target), at(`links/${name}`));
+}
+
+/** An access control list as the kernel has it: the owner, user 1234, the group, a mask, the others. */
+export const ACCESS_LIST = Buffer.from('AgAAAAEABgD/////AgAEANIEAAAEAAQA/////xAABgD/////IAAEAP////8=', 'base64');
+
+function plantAttributes(at: (path: string) => Buffer, file: PlantFile): void {
+  const set = (path: string, name: string, value: Uint8Array): void => setAttribute(at(path), Buffer.from(name), value);
+  mkdirSync(at('attributes'));
+  mkdirSync(at('attributes/directory'));
+  file('attributes/file');
+  file('attributes/read-only', 'x');
+  try {
+    set('attributes/file', 'user.text', Buffer.from('some text'));
+    set('attributes/file', 'user.Grüße', noise(2000));
+    set('attributes/file', 'user.empty', Buffer.alloc(0));
+    set('attributes/file', 'system.posix_acl_access', ACCESS_LIST);
+    set('attributes/read-only', 'user.of', Buffer.from('a file that nobody may write to'));
+    set('attributes/directory', 'user.of', Buffer.from('a directory'));
+    set('attributes/directory', 'system.posix_acl_default', ACCESS_LIST);
+    if (isRoot) set('attributes/file', 'trusted.root', Buffer.from('only'));
+  } catch (error) {
+    // There are file systems that keep none: then there is nothing to be compared.
+    if (systemCode(error) !== 'ENOTSUP') throw error;
+  }
+  chmodSync(at('attributes/read-only'), 0o444);
 }
 
 function plantSizes(at: (path: string) => Buffer, file: PlantFile): void {
@@ -178,6 +208,8 @@ function describeEntry(path: Buffer, name: string, firstNames: Map<bigint, strin
     gid: Number(stats.gid),
     mtimeNs: stats.mtimeNs,
   };
+  const attributes = readAttributes(path).map(({ name: key, value }) => [byteString(key), value.toString('base64')]);
+  if (attributes.length > 0) entry.attributes = Object.fromEntries(attributes);
   if (stats.isSymbolicLink()) return { ...entry, target: byteString(readlinkSync(path, { encoding: 'buffer' })) };
   if (stats.isBlockDevice() || stats.isCharacterDevice()) return { ...entry, device: stats.rdev };
   if (!stats.isFile()) return entry;

@@ -10,7 +10,7 @@ export const restore: CommandDefinition = {
   arguments: '[source]',
   summary: 'bring a source, or any snapshot, back to a new place',
   description:
-    'Brings a recovery point of a source back: files to a directory, a database to a database URL or as files to a directory. The target must be empty or not exist; nothing else is written to. Without a source, --snapshot takes any snapshot, whoever wrote it, to a directory.',
+    'Brings a recovery point of a source back: files to a directory, a database to a database URL or as files to a directory. The target must be empty or not exist; nothing else is written to. A restore to a directory that was interrupted goes on when the same command is run again. Without a source, --snapshot takes any snapshot, whoever wrote it, to a directory.',
   options: [
     {
       flags: '--to <target>',
@@ -21,6 +21,13 @@ export const restore: CommandDefinition = {
       description: 'the newest recovery point not after this time: 2026-01-31T14:03:06Z, `2h ago`, or `latest`',
     },
     { flags: '--snapshot <id>', description: 'this snapshot' },
+    {
+      flags: '--only <pattern...>',
+      description:
+        'of files, only these with all that is in them: `*.jpg`, `uploads/2026`, or a whole path from `/` on',
+    },
+    { flags: '--include <pattern...>', description: "the same as --only, by restic's name" },
+    { flags: '--exclude <pattern...>', description: 'of files, not these' },
     { flags: '--repository <name>', description: 'read from this repository' },
   ],
   examples: [
@@ -31,6 +38,10 @@ export const restore: CommandDefinition = {
     {
       command: 'holdfast restore omni-db --to postgres://localhost/omni_restored --at "2h ago"',
       does: 'a database as it was two hours ago',
+    },
+    {
+      command: 'holdfast restore uploads --to ./invoices --only "/srv/uploads/2026/*.pdf"',
+      does: 'some of its files',
     },
     { command: 'holdfast restore --snapshot 3fa85f64 --to ./look', does: 'any snapshot, as stock restic would' },
   ],
@@ -58,11 +69,19 @@ export const restore: CommandDefinition = {
       ...optional('at'),
       ...optional('snapshot'),
       ...optional('repository'),
+      ...patterns('only', options['only'], options['include']),
+      ...patterns('exclude', options['exclude']),
     };
     const result = await operations.restore(await workspace(), request);
     return { exit: result.outcome === 'complete' ? EXIT.done : EXIT.partial, json: result, text: describe(result) };
   },
 };
+
+/** Patterns of one or more options, where any are given. */
+function patterns(name: 'only' | 'exclude', ...given: unknown[]): { only?: string[]; exclude?: string[] } {
+  const all = given.flatMap((list) => (Array.isArray(list) ? (list as string[]) : []));
+  return all.length === 0 ? {} : { [name]: all };
+}
 
 function describe(result: RestoreResult): string {
   const { snapshot, time, target, bytes, items, durationMs } = result;

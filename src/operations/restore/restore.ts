@@ -1,8 +1,16 @@
 import { resolve } from 'node:path';
+import { pathMatcher } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
-import { findSnapshot, loadIndex, Reader, type StoredSnapshot } from '../../repository/index.ts';
+import {
+  type ExtractOptions,
+  findSnapshot,
+  loadIndex,
+  notesOf,
+  Reader,
+  type StoredSnapshot,
+} from '../../repository/index.ts';
 import type { Restored } from '../../source/index.ts';
 import { Reading } from '../reading.ts';
 import { withScratch } from '../scratch.ts';
@@ -18,6 +26,9 @@ export interface RestoreRequest {
   at?: string;
   /** A directory or a database URL, as given. */
   to: string;
+  /** Patterns of what is wanted of a snapshot of files, and of what is not: see `pathMatcher`. */
+  only?: string[];
+  exclude?: string[];
   /** Where the repository is not the source's own, or there is no source. */
   repository?: string;
 }
@@ -32,11 +43,12 @@ export interface RestoreResult extends Restored {
   outcome: 'complete' | 'partial';
 }
 
-/** Brings a snapshot back to a place that is empty or new. */
+/** Brings a snapshot, or a part of it, back to a place that is empty or new, or that the same restore was interrupted in. */
 export async function restore(workspace: Workspace, request: RestoreRequest): Promise<RestoreResult> {
   const { clock, signal } = workspace.environment;
   const started = clock.monotonicMs();
   const planned = request.source === undefined ? undefined : workspace.sources([request.source])[0]!;
+  const selection = selectionOf(request, planned);
   const opened = await workspace.open(repositoryName(workspace, request, planned));
   const reading = await Reading.begin(opened, clock);
   try {
@@ -45,7 +57,7 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
     const snapshot = chooseSnapshot(snapshots, workspace, request);
     const target = targetOf(request.to);
     const about = { ...(planned && { source: planned.name }), snapshot: snapshot.id, target: labelOf(target) };
-    const restored = await restoreSnapshot(workspace, opened, { planned, snapshot, target }).catch(
+    const restored = await restoreSnapshot(workspace, opened, { planned, snapshot, target, selection }).catch(
       async (error: unknown) => {
         const { code, message } = reportable(error, signal);
         await reading.record('restore.failed', { ...about, code, message, durationMs: clock.monotonicMs() - started });
@@ -107,7 +119,12 @@ export function chooseSnapshot(
 async function restoreSnapshot(
   workspace: Workspace,
   opened: OpenedRepository,
-  { planned, snapshot, target }: { planned: PlanSource | undefined; snapshot: StoredSnapshot; target: Target },
+  {
+    planned,
+    snapshot,
+    target,
+    selection,
+  }: { planned: PlanSource | undefined; snapshot: StoredSnapshot; target: Target; selection: Selection },
 ): Promise<Restored> {
   const { clock, signal } = workspace.environment;
   const progress = workspace.environment.progress(planned?.name ?? snapshot.id.slice(0, 8));
@@ -116,7 +133,7 @@ async function restoreSnapshot(
     if (planned !== undefined) {
       const source = await workspace.createSource(planned);
       return await withScratch((scratchDirectory) =>
-        source.restore(reader, target, { clock, progress, signal, scratchDirectory }),
+        source.restore(reader, target, { clock, progress, signal, scratchDirectory, ...selection }),
       );
     }
     if (target.kind !== 'directory') {
@@ -124,13 +141,26 @@ async function restoreSnapshot(
         hint: 'Name the source: `holdfast restore SOURCE --snapshot ID --to URL`.',
       });
     }
-    const extracted = await reader.extract(target.path, { progress, signal });
+    const extracted = await reader.extract(target.path, { progress, signal, ...selection });
     const items = extracted.files + extracted.directories + extracted.others;
-    return { bytes: extracted.bytes, items, notes: [], problems: extracted.problems };
+    return { bytes: extracted.bytes, items, notes: notesOf(extracted), problems: extracted.problems };
   } finally {
     progress.finish();
     await reader.close();
   }
+}
+
+/** What of a snapshot is wanted. */
+type Selection = Pick<ExtractOptions, 'only' | 'exclude'>;
+
+/** @throws bad-usage */
+function selectionOf({ only, exclude }: RestoreRequest, planned: PlanSource | undefined): Selection {
+  if ((only ?? exclude) !== undefined && planned?.type === 'postgres') {
+    throw new HoldfastError('bad-usage', `${planned.name} is a database: it is restored whole`, {
+      hint: 'Restore it to a database of its own, and take from there what you want.',
+    });
+  }
+  return { ...(only && { only: pathMatcher(only) }), ...(exclude && { exclude: pathMatcher(exclude) }) };
 }
 
 /** @param to as given on the command line; a path is relative to the working directory */

@@ -1,13 +1,12 @@
-import { mkdirSync, readdirSync } from 'node:fs';
-import { byteStringOfText, displayName } from '../../format/index.ts';
-import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import type { IndexedRepository } from '../indexed.ts';
 import type { ReadPool } from '../read/pool.ts';
 import type { Extracted, ExtractOptions, SnapshotReader } from '../snapshot-io.ts';
 import { fetchFiles } from './fetch.ts';
-import { applyMetadata, makeHardLink, makeOther } from './metadata.ts';
-import { type ExtractPlan, type PlannedEntry, planExtract } from './plan.ts';
+import { claimTarget, MARKER_NAME, removeMarker } from './marker.ts';
+import { applyMetadata, makeDirectory, makeHardLink, makeOther } from './metadata.ts';
+import { type ExtractPlan, planExtract } from './plan.ts';
+import { keepStandingFiles } from './standing.ts';
 
 /** A reader, and what it reads with. */
 export interface ExtractSource extends Pick<SnapshotReader, 'entries'> {
@@ -16,7 +15,7 @@ export interface ExtractSource extends Pick<SnapshotReader, 'entries'> {
 }
 
 /**
- * Writes a tree into a directory that is empty, or is made.
+ * Writes a tree into a directory that is empty, or is made, or holds a part of the same restore.
  *
  * Nothing outside of the target is touched, whatever the tree says: names are checked when a tree is read, directories and
  * files are made anew and never opened through a link, and links are made after everything else.
@@ -28,44 +27,49 @@ export async function extractTree(
   target: string,
   options: ExtractOptions,
 ): Promise<Extracted> {
-  const plan = await planExtract(reader, tree, Buffer.from(target), options.include ?? (() => true));
-  await prepareTarget(target);
+  const plan = await planExtract(reader, tree, Buffer.from(target), options);
+  if (options.only !== undefined && plan.files.count + plan.directories.length + plan.others.length === 0) {
+    throw new HoldfastError('path-missing', 'nothing in the snapshot is what was asked for', {
+      hint: 'List what is in it with `holdfast ls`; a pattern that begins with `/` is a whole path.',
+    });
+  }
   try {
-    return await fill(reader, plan, options);
+    const mayMark = (await reader.entries(tree)).every(({ name }) => name !== MARKER_NAME);
+    const goesOn = await claimTarget(target, tree, mayMark);
+    const extracted = await fill(reader, plan, options, goesOn);
+    removeMarker(target, mayMark);
+    return extracted;
   } catch (error) {
     throw targetError(error, target);
   }
 }
 
-async function fill(reader: ExtractSource, plan: ExtractPlan, options: ExtractOptions): Promise<Extracted> {
-  options.progress.phase('restoring', { bytes: plan.bytes, items: plan.files.length });
-  for (const { path } of plan.directories) mkdirSync(path, { mode: 0o700 });
-  await fetchFiles(reader.indexed, reader.pool, plan.files, options);
+async function fill(
+  reader: ExtractSource,
+  plan: ExtractPlan,
+  options: ExtractOptions,
+  goesOn: boolean,
+): Promise<Extracted> {
+  const { files, hardLinks } = plan;
+  options.progress.phase('restoring', { bytes: plan.bytes, items: files.count });
+  for (const { path } of plan.directories) makeDirectory(path);
+  const keptFiles = goesOn ? keepStandingFiles(files, plan.wanted, options) : 0;
+  const wanted = plan.wanted.finish();
+  const problems = await fetchFiles(reader.indexed, reader.pool, { files, wanted }, options);
+  for (const { path, existing } of hardLinks) makeHardLink(files.path(existing), path);
   const others = plan.others.map((entry) => ({ entry, problem: makeOther(entry) }));
-  for (const { path, existing } of plan.hardLinks) makeHardLink(plan.files[existing]!.path, path);
   const made = others.filter(({ problem }) => problem === undefined).map(({ entry }) => entry);
-  const inOrder: PlannedEntry[] = [...plan.files, ...made, ...plan.directories.toReversed()];
+  problems.push(...others.flatMap(({ problem }) => problem ?? []));
+  // Directories last, and the innermost first: what is made in one changes its times.
+  problems.push(...[...made, ...plan.directories.toReversed()].flatMap(applyMetadata));
   return {
-    files: plan.files.length + plan.hardLinks.length,
+    files: files.count + hardLinks.length,
     directories: plan.directories.length,
     others: made.length,
     bytes: plan.bytes,
-    problems: [...others.flatMap(({ problem }) => problem ?? []), ...inOrder.flatMap(applyMetadata)],
+    keptFiles,
+    problems,
   };
-}
-
-/** @throws target-not-empty, target-failed */
-async function prepareTarget(target: string): Promise<void> {
-  try {
-    await makeDirectories(target, 0o700);
-    if (readdirSync(target).length === 0) return;
-  } catch (error) {
-    throw targetError(error, target);
-  }
-  throw new HoldfastError('target-not-empty', `the target ${displayName(byteStringOfText(target))} is not empty`, {
-    hint: 'Name a directory that is empty or does not exist: a restore never overwrites what is there.',
-    context: { target },
-  });
 }
 
 function targetError(error: unknown, target: string): unknown {
@@ -73,7 +77,7 @@ function targetError(error: unknown, target: string): unknown {
   if (code === undefined) return error;
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new HoldfastError('disk-full', `cannot restore to ${target}: no space is left`, {
-      hint: 'The target is incomplete. Remove it, and free some space or name a target on another disk.',
+      hint: 'The target is incomplete. Free some space and run the same command again, or name a target on another disk.',
       cause: error,
     });
   }

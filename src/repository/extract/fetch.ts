@@ -1,146 +1,207 @@
-import { byteString, displayName, SEAL_OVERHEAD_BYTES } from '../../format/index.ts';
-import { HoldfastError } from '../../foundation/errors.ts';
+import { setImmediate } from 'node:timers/promises';
+import { byteString, displayName } from '../../format/index.ts';
+import { trimMemory } from '../../foundation/posix.ts';
 import type { Progress } from '../../foundation/progress.ts';
+import { awaitedLater, settled } from '../../foundation/promises.ts';
+import type { ObjectStore } from '../../store/index.ts';
 import type { IndexedRepository } from '../indexed.ts';
 import { packKey } from '../layout.ts';
 import type { ReadPool } from '../read/pool.ts';
-import { Descriptors } from './descriptors.ts';
-import type { PlannedEntry } from './plan.ts';
+import type { ExtractProblem } from '../snapshot-io.ts';
+import type { FileTable } from './file-table.ts';
+import { type FileProblem, FileWriter } from './file-writer.ts';
+import { Filler, type SharedFilling, STOPPED } from './filler.ts';
+import type { WantedRanges } from './wanted.ts';
 
-/** As many files are written to at most by one range: there are limits to how many may be open. */
-const MAX_DESTINATIONS = 32;
-/** Blobs of a pack that lie no further apart are read in one go. */
-const MAX_GAP_BYTES = 128 * 1024;
-const MAX_RANGE_BYTES = 8 * 1024 * 1024;
+/** How many ranges are on their way at once, for each thread, from a store whose objects are no files of this machine. */
+const RANGES_PER_THREAD = 2;
+/** Fewer ranges are read before a thread has started. */
+const RANGES_WORTH_A_THREAD = 4;
+const PROGRESS_EVERY_MS = 200;
 
-interface WantedBlob {
-  id: string;
-  offset: number;
-  length: number;
-  uncompressedLength: number | undefined;
-  destinations: { file: number; position: number }[];
+interface Watching {
+  progress: Progress;
+  signal: AbortSignal;
 }
 
-interface Range {
-  pack: string;
-  offset: number;
-  length: number;
-  blobs: WantedBlob[];
-}
-
-/** Fills the files: by packs, each read in large ranges and once, several at a time. */
+/**
+ * Makes the files and fills them: by packs, each read in large ranges and once, several at a time. A file is finished, with
+ * its owner, permissions and times, by whoever writes the last of it.
+ * @returns what could not be set on files
+ */
 export async function fetchFiles(
   indexed: IndexedRepository,
   pool: ReadPool,
-  files: readonly PlannedEntry[],
-  { progress, signal }: { progress: Progress; signal: AbortSignal },
-): Promise<void> {
-  const ranges = planRanges(indexed, files);
-  const descriptors = new Descriptors(files);
-  try {
-    for (const [file, { node }] of files.entries()) if ((node.content ?? []).length === 0) descriptors.create(file);
-    let next = 0;
-    const work = async (): Promise<void> => {
-      for (let at = next++; at < ranges.length; at = next++) {
-        try {
-          signal.throwIfAborted();
-          await fetchRange(indexed, pool, descriptors, ranges[at]!, progress);
-        } catch (error) {
-          next = ranges.length;
-          throw error;
-        }
-      }
-    };
-    // All have to end before the files are closed below, so that no number is written to that means another file by then.
-    const results = await Promise.allSettled(Array.from({ length: pool.threadCount * 2 }, work));
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
-  } finally {
-    descriptors.closeAll();
+  { files, wanted }: { files: FileTable; wanted: WantedRanges },
+  watching: Watching,
+): Promise<ExtractProblem[]> {
+  const missing = countMissing(files, wanted);
+  const problems = makeFiles(files, wanted, missing);
+  if (wanted.count > 0) {
+    trimMemory();
+    const filling = shareFilling(indexed, files, wanted, missing);
+    problems.push(...(await fill(indexed, pool, filling, wanted, watching)));
   }
+  return problems.map(({ file, message }) => ({ path: displayName(byteString(files.path(file))), message }));
 }
 
-async function fetchRange(
+async function fill(
   indexed: IndexedRepository,
   pool: ReadPool,
-  descriptors: Descriptors,
-  range: Range,
-  progress: Progress,
-): Promise<void> {
-  const sealed = await indexed.repository.store.get(packKey(range.pack), {
-    offset: range.offset,
-    length: range.length,
-  });
-  const acquired: number[] = [];
+  filling: SharedFilling,
+  wanted: WantedRanges,
+  { progress, signal }: Watching,
+): Promise<FileProblem[]> {
+  const stop = (): void => void Atomics.store(filling.control, STOPPED, 1);
+  const endProgress = tellProgress(filling, progress);
+  const own = new Filler(indexed.repository.key, filling);
+  const end = async (): Promise<FileProblem[]> => {
+    own.end();
+    const answers = await pool.runOnAll({ kind: 'end-fill' });
+    return [...own.problems, ...answers.flatMap((answer) => (answer.kind === 'filled' ? answer.problems : []))];
+  };
+  signal.addEventListener('abort', stop);
   try {
-    const blobs = range.blobs.map(({ id, offset, length, uncompressedLength, destinations }) => ({
-      id,
-      start: offset - range.offset,
-      length,
-      uncompressedLength,
-      destinations: destinations.map(({ file, position }) => {
-        const descriptor = descriptors.acquire(file);
-        acquired.push(file);
-        return { descriptor, position };
-      }),
-    }));
-    progress.advance({ bytes: await pool.write(range.pack, sealed, blobs) });
+    if (signal.aborted) stop();
+    if (indexed.repository.store.fileOf === undefined) await fillFromStore(indexed, pool, filling, wanted);
+    else await fillFromFiles(indexed, pool, own, filling, wanted);
+    signal.throwIfAborted();
+  } catch (error) {
+    stop();
+    // Only when all have ended may their files be anything else.
+    await end();
+    throw error;
   } finally {
-    for (const file of acquired) descriptors.release(file);
+    endProgress();
+    signal.removeEventListener('abort', stop);
   }
+  return end();
 }
 
-/** Which ranges of which packs hold what the files need, in the order in which the files first need them. */
-function planRanges(indexed: IndexedRepository, files: readonly PlannedEntry[]): Range[] {
-  const packs = new Map<string, Map<string, WantedBlob>>();
-  for (const [file, { node, path }] of files.entries()) {
-    let position = 0;
-    for (const id of node.content ?? []) {
-      const { pack, offset, length, uncompressedLength } = indexed.locate(id, 'data');
-      const blobs = packs.get(pack) ?? new Map<string, WantedBlob>();
-      packs.set(pack, blobs);
-      const blob = blobs.get(id) ?? { id, offset, length, uncompressedLength, destinations: [] };
-      blobs.set(id, blob);
-      blob.destinations.push({ file, position });
-      position += uncompressedLength ?? length - SEAL_OVERHEAD_BYTES;
-    }
-    if (position !== Number(node.size ?? 0)) {
-      throw new HoldfastError(
-        'repository-damaged',
-        `${displayName(byteString(path))} should have ${node.size ?? 0} bytes, its blobs have ${position}`,
-      );
-    }
+/** The threads, and this one too, read packs by themselves. What cannot be read is asked of the store, which says why. */
+async function fillFromFiles(
+  { repository }: IndexedRepository,
+  pool: ReadPool,
+  own: Filler,
+  filling: SharedFilling,
+  wanted: WantedRanges,
+): Promise<void> {
+  const helpers = wanted.count < RANGES_WORTH_A_THREAD ? 0 : pool.threadCount - 1;
+  const helping = awaitedLater(
+    pool.runOnAll({ kind: 'begin-fill', filling }, helpers).then(() => pool.runOnAll({ kind: 'fill-all' }, helpers)),
+  );
+  const unread: number[] = [];
+  try {
+    // Between two ranges there is time for signals, and to tell how far it is.
+    while (own.fillNext(unread)) await setImmediate();
+  } finally {
+    await settled(helping);
   }
-  return [...packs].flatMap(([pack, blobs]) => coalesce(pack, [...blobs.values()].flatMap(splitDestinations)));
+  unread.push(...(await helping).flatMap((answer) => (answer.kind === 'filled' ? answer.unread : [])));
+  for (const number of unread) own.fill(number, await readRange(repository.store, filling, wanted, number));
 }
 
-/** A blob that goes to very many places as several, which are read one after the other. */
-function splitDestinations({ destinations, ...blob }: WantedBlob): WantedBlob[] {
-  const parts: WantedBlob[] = [];
-  for (let at = 0; at < destinations.length; at += MAX_DESTINATIONS) {
-    parts.push({ ...blob, destinations: destinations.slice(at, at + MAX_DESTINATIONS) });
-  }
-  return parts;
+/** Ranges are fetched here, and filled by the threads. */
+async function fillFromStore(
+  { repository }: IndexedRepository,
+  pool: ReadPool,
+  filling: SharedFilling,
+  wanted: WantedRanges,
+): Promise<void> {
+  await pool.runOnAll({ kind: 'begin-fill', filling }, pool.threadCount);
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (let number = next++; number < wanted.count; number = next++) {
+      if (Atomics.load(filling.control, STOPPED) !== 0) return;
+      const sealed = await readRange(repository.store, filling, wanted, number);
+      await pool.run({ kind: 'fill', number, sealed });
+    }
+  };
+  const attempt = (): Promise<void> =>
+    work().catch((error: unknown) => {
+      next = wanted.count;
+      throw error;
+    });
+  const results = await Promise.allSettled(Array.from({ length: pool.threadCount * RANGES_PER_THREAD }, attempt));
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
-function coalesce(pack: string, blobs: WantedBlob[]): Range[] {
-  const ranges: Range[] = [];
-  let destinations = 0;
-  for (const blob of blobs.sort((a, b) => a.offset - b.offset)) {
-    const last = ranges.at(-1);
-    const end = blob.offset + blob.length;
-    if (
-      last !== undefined &&
-      blob.offset - (last.offset + last.length) <= MAX_GAP_BYTES &&
-      end - last.offset <= MAX_RANGE_BYTES &&
-      destinations + blob.destinations.length <= MAX_DESTINATIONS
-    ) {
-      destinations += blob.destinations.length;
-      last.length = Math.max(last.length, end - last.offset);
-      last.blobs.push(blob);
-    } else {
-      destinations = blob.destinations.length;
-      ranges.push({ pack, offset: blob.offset, length: blob.length, blobs: [blob] });
+function readRange(
+  store: ObjectStore,
+  { packs }: SharedFilling,
+  wanted: WantedRanges,
+  number: number,
+): Promise<Uint8Array> {
+  const { pack, offset, length } = wanted.range(number);
+  return store.get(packKey(packs[pack]!.id), { offset, length });
+}
+
+/** How many places of each file are to be written. */
+function countMissing(files: FileTable, wanted: WantedRanges): Int32Array {
+  const missing = new Int32Array(new SharedArrayBuffer(files.count * 4));
+  for (const file of wanted.shared.placeFiles) missing[file]!++;
+  return missing;
+}
+
+/** Makes the files that no thread may make by itself: those that several ranges are for, and those that need nothing. */
+function makeFiles(files: FileTable, wanted: WantedRanges, missing: Int32Array): FileProblem[] {
+  const writer = new FileWriter(files);
+  const isSpread = spreadFiles(files, wanted);
+  try {
+    for (let file = 0; file < files.count; file++) {
+      if (files.isLeftAlone(file)) continue;
+      if (!files.stands(file) && (missing[file] === 0 || isSpread[file] === 1)) writer.create(file);
+      if (missing[file] === 0) writer.finish(file);
+    }
+  } finally {
+    writer.closeAll();
+  }
+  return writer.problems;
+}
+
+/** 1 for each file that more than one range is for. */
+function spreadFiles(files: FileTable, wanted: WantedRanges): Uint8Array {
+  const isSpread = new Uint8Array(files.count);
+  const rangeOf = new Int32Array(files.count).fill(-1);
+  for (let number = 0; number < wanted.count; number++) {
+    const { firstBlob, endBlob } = wanted.range(number);
+    for (let place = wanted.blob(firstBlob).firstPlace; place < wanted.blob(endBlob).firstPlace; place++) {
+      const file = wanted.file(place);
+      if (rangeOf[file] !== -1 && rangeOf[file] !== number) isSpread[file] = 1;
+      rangeOf[file] = number;
     }
   }
-  return ranges;
+  return isSpread;
+}
+
+function shareFilling(
+  { repository, packIds }: IndexedRepository,
+  files: FileTable,
+  wanted: WantedRanges,
+  missing: Int32Array,
+): SharedFilling {
+  const { store } = repository;
+  return {
+    files: files.shared,
+    wanted: wanted.shared,
+    missing,
+    control: new Int32Array(new SharedArrayBuffer(2 * 4)),
+    writtenBytes: new BigInt64Array(new SharedArrayBuffer(8)),
+    packs: packIds.map((id) => ({ id, file: store.fileOf?.(packKey(id)) })),
+  };
+}
+
+/** @returns what ends it, with the last of the bytes */
+function tellProgress({ writtenBytes }: SharedFilling, progress: Progress): () => void {
+  let told = 0n;
+  const tell = (): void => {
+    const written = Atomics.load(writtenBytes, 0);
+    progress.advance({ bytes: Number(written - told) });
+    told = written;
+  };
+  const timer = setInterval(tell, PROGRESS_EVERY_MS);
+  return () => {
+    clearInterval(timer);
+    tell();
+  };
 }

@@ -1,9 +1,19 @@
-import { chmodSync, lchownSync, linkSync, lstatSync, symlinkSync } from 'node:fs';
-import { byteString, bytesOf, displayName, parseTime, systemPermissions, type TreeNode } from '../../format/index.ts';
+import { chmodSync, lchownSync, linkSync, lstatSync, mkdirSync, symlinkSync } from 'node:fs';
+import {
+  byteString,
+  bytesOf,
+  decodeAttribute,
+  displayName,
+  parseTime,
+  systemPermissions,
+  type TreeNode,
+} from '../../format/index.ts';
 import { messageOf, systemCode } from '../../foundation/errors.ts';
+import { setAttribute } from '../../foundation/extended-attributes.ts';
 import { makeSpecialFile, setTimes } from '../../foundation/posix.ts';
 import type { ExtractProblem } from '../snapshot-io.ts';
 import type { PlannedEntry } from './plan.ts';
+import { standing } from './standing.ts';
 
 const SPECIAL: Partial<Record<TreeNode['type'], number>> = {
   fifo: 0o010000,
@@ -12,9 +22,10 @@ const SPECIAL: Partial<Record<TreeNode['type'], number>> = {
   socket: 0o140000,
 };
 
-/** Makes a link or a special file. What this system has not, or only root may make, is a problem and no more. */
+/** Makes a link or a special file, in place of what is no directory. What this system has not, or only root may make, is a problem and no more. */
 export function makeOther({ path, node }: PlannedEntry): ExtractProblem | undefined {
   const problem = (message: string): ExtractProblem => ({ path: displayName(byteString(path)), message });
+  standing(path, () => false);
   if (node.type === 'symlink') {
     symlinkSync(bytesOf(node.linktarget ?? ''), path);
     return undefined;
@@ -30,12 +41,20 @@ export function makeOther({ path, node }: PlannedEntry): ExtractProblem | undefi
   }
 }
 
+/** Makes a directory that only its owner may enter for now. One that is there is taken, as long as it is no link to one. */
+export function makeDirectory(path: Buffer): void {
+  if (standing(path, (found) => found.isDirectory()) === undefined) mkdirSync(path, { mode: 0o700 });
+  else chmodSync(path, 0o700);
+}
+
 export function makeHardLink(existing: Buffer, path: Buffer): void {
+  standing(path, () => false);
   linkSync(existing, path);
 }
 
 /**
- * Sets owner, permissions and times, in this order: changing the owner clears setuid, and changing anything touches times.
+ * Sets owner, extended attributes, permissions and times, in this order: changing the owner clears setuid and capabilities, and
+ * changing anything touches times.
  * Only root may give files away: for others the owner stays who restores, as with every tool.
  */
 export function applyMetadata({ path, node }: PlannedEntry): ExtractProblem[] {
@@ -50,6 +69,10 @@ export function applyMetadata({ path, node }: PlannedEntry): ExtractProblem[] {
   if (process.getuid?.() === 0 && node.uid !== undefined && node.gid !== undefined) {
     const { uid, gid } = node;
     attempt('its owner', () => lchownSync(path, uid, gid));
+  }
+  for (const attribute of node.extended_attributes ?? []) {
+    const { name, value } = decodeAttribute(attribute);
+    attempt(`its attribute ${displayName(byteString(name))}`, () => setAttribute(path, name, value));
   }
   // A link has no permissions of its own, and changing them would change those of what it leads to.
   if (node.type !== 'symlink') {

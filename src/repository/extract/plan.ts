@@ -1,6 +1,10 @@
 import { byteString, bytesOf, displayName, type TreeNode } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
-import type { SnapshotReader } from '../snapshot-io.ts';
+import { awaitedLater } from '../../foundation/promises.ts';
+import type { IndexedRepository } from '../indexed.ts';
+import type { ExtractOptions, SnapshotReader } from '../snapshot-io.ts';
+import { type FileTable, FileTableBuilder } from './file-table.ts';
+import { WantedBuilder } from './wanted.ts';
 
 /** What a restore of a tree to a directory will make: everything is known before the first byte is written. */
 
@@ -13,10 +17,12 @@ export interface PlannedEntry {
 export interface ExtractPlan {
   /** Parents before what is in them. */
   directories: PlannedEntry[];
-  files: PlannedEntry[];
+  files: FileTable;
+  /** Where the blobs of the files belong; the places of a file follow each other. */
+  wanted: WantedBuilder;
   /** Links, devices, FIFOs and sockets. */
   others: PlannedEntry[];
-  /** Further names of files: `existing` is the place in `files` of the first one. */
+  /** Further names of files: `existing` is the number of the first one. */
   hardLinks: { path: Buffer; existing: number }[];
   /** Plain bytes of all files. */
   bytes: number;
@@ -27,66 +33,138 @@ const MAX_PATH_BYTES = 4095;
 /** A tree that names the same trees again and again is endless with few bytes. From this size on entries are counted first. */
 const COUNTED_FROM = 200_000;
 const MAX_ENTRIES = 100_000_000;
+/** How many trees of a directory are read ahead. */
+const TREES_AHEAD = 8;
+
+export type PlanSource = Pick<SnapshotReader, 'entries'> & { indexed: IndexedRepository };
 
 /**
  * @throws repository-damaged; target-failed when it has more entries or longer paths than any system takes
  * @param target absolute path of the directory that takes the tree's entries
- * @param include whether an entry is wanted, by its path in the snapshot (a byte string such as `/srv/uploads/a`);
- *   a directory is made when anything in it is wanted
  */
 export async function planExtract(
-  reader: Pick<SnapshotReader, 'entries'>,
+  reader: PlanSource,
   tree: string,
   target: Buffer,
-  include: (path: string) => boolean,
+  options: Pick<ExtractOptions, 'only' | 'exclude'>,
 ): Promise<ExtractPlan> {
-  const plan: ExtractPlan = { directories: [], files: [], others: [], hardLinks: [], bytes: 0 };
-  const firstNames = new Map<string, number>();
-  let isCounted = false;
-  const count = async (): Promise<void> => {
-    if (isCounted || plan.files.length + plan.directories.length + plan.others.length < COUNTED_FROM) return;
-    isCounted = true;
-    if ((await countEntries(reader, tree, new Map())) <= MAX_ENTRIES) return;
-    throw new HoldfastError('target-failed', `the snapshot has more than ${MAX_ENTRIES} entries`);
-  };
-  const visit = async (treeId: string, directory: Buffer, prefix: string): Promise<boolean> => {
-    let wantedAny = false;
-    await count();
-    for (const node of await reader.entries(treeId)) {
-      const path = join(directory, node.name);
-      const name = `${prefix}/${node.name}`;
-      if (node.type !== 'dir') {
-        if (!include(name)) continue;
-        add(plan, firstNames, { path, node });
-        wantedAny = true;
-        continue;
-      }
-      const index = plan.directories.push({ path, node }) - 1;
-      const inside = node.subtree !== undefined && (await visit(node.subtree, path, name));
-      if (inside || include(name)) wantedAny = true;
-      else plan.directories.length = index;
-    }
-    return wantedAny;
-  };
-  await visit(tree, target, '');
-  return plan;
+  const planning = new Planning(reader, tree, options);
+  await planning.visit(await reader.entries(tree), target, '', options.only === undefined);
+  return planning.finish();
 }
 
-function add(plan: ExtractPlan, firstNames: Map<string, number>, entry: PlannedEntry): void {
-  const { node, path } = entry;
-  if (node.type !== 'file') {
-    plan.others.push(entry);
-    return;
+class Planning {
+  readonly #reader: PlanSource;
+  readonly #tree: string;
+  readonly #options: Pick<ExtractOptions, 'only' | 'exclude'>;
+  readonly #files = new FileTableBuilder();
+  readonly #wanted: WantedBuilder;
+  readonly #directories: PlannedEntry[] = [];
+  readonly #others: PlannedEntry[] = [];
+  readonly #hardLinks: ExtractPlan['hardLinks'] = [];
+  /** The first names of files that have several, by what makes two names one file. */
+  readonly #firstNames = new Map<string, number>();
+  #bytes = 0;
+  #isCounted = false;
+
+  constructor(reader: PlanSource, tree: string, options: Pick<ExtractOptions, 'only' | 'exclude'>) {
+    this.#reader = reader;
+    this.#tree = tree;
+    this.#options = options;
+    this.#wanted = new WantedBuilder(reader.indexed);
   }
-  const identity = Number(node.links ?? 1) > 1 ? `${node.device_id}:${node.inode}:${node.content?.join()}` : undefined;
-  const existing = identity === undefined ? undefined : firstNames.get(identity);
-  if (existing !== undefined) {
-    plan.hardLinks.push({ path, existing });
-    return;
+
+  finish(): ExtractPlan {
+    return {
+      directories: this.#directories,
+      files: this.#files.finish(),
+      wanted: this.#wanted,
+      others: this.#others,
+      hardLinks: this.#hardLinks,
+      bytes: this.#bytes,
+    };
   }
-  const place = plan.files.push(entry) - 1;
-  if (identity !== undefined) firstNames.set(identity, place);
-  plan.bytes += Number(node.size ?? 0);
+
+  /**
+   * @param prefix the directory's path in the snapshot, a byte string, `` for the root
+   * @param isWanted whether everything in it is; else only what `only` names
+   * @returns whether anything in it is
+   */
+  async visit(nodes: TreeNode[], directory: Buffer, prefix: string, isWanted: boolean): Promise<boolean> {
+    await this.#refuseEndless();
+    const kept = nodes.filter(({ name }) => !this.#options.exclude?.(`${prefix}/${name}`));
+    const subtrees = this.#readAhead(kept.filter(({ type }) => type === 'dir'));
+    let wantedAny = false;
+    let number: number | undefined;
+    for (const node of kept) {
+      const path = join(directory, node.name);
+      const name = `${prefix}/${node.name}`;
+      const isNamed = isWanted || this.#options.only?.(name) === true;
+      if (node.type === 'dir') {
+        const index = this.#directories.push({ path, node }) - 1;
+        const inside = await this.visit(await subtrees.next(), path, name, isNamed);
+        if (inside || isNamed) wantedAny = true;
+        else this.#directories.length = index;
+      } else if (isNamed) {
+        number ??= this.#files.addDirectory(directory);
+        this.#add(node, path, number);
+        wantedAny = true;
+      }
+    }
+    return wantedAny;
+  }
+
+  #add(node: TreeNode, path: Buffer, directory: number): void {
+    if (node.type !== 'file') {
+      this.#others.push({ path, node });
+      return;
+    }
+    const hasNames = Number(node.links ?? 1) > 1;
+    const identity = hasNames ? `${node.device_id}:${node.inode}:${node.content?.join()}` : undefined;
+    const existing = identity === undefined ? undefined : this.#firstNames.get(identity);
+    if (existing !== undefined) {
+      this.#hardLinks.push({ path, existing });
+      return;
+    }
+    const file = this.#files.add(directory, node);
+    if (identity !== undefined) this.#firstNames.set(identity, file);
+    this.#addContent(node, file, path);
+  }
+
+  #addContent(node: TreeNode, file: number, path: Buffer): void {
+    let position = 0;
+    for (const id of node.content ?? []) position += this.#wanted.add(id, file, position);
+    if (position !== Number(node.size ?? 0)) {
+      throw new HoldfastError(
+        'repository-damaged',
+        `${displayName(byteString(path))} should have ${node.size ?? 0} bytes, its blobs have ${position}`,
+      );
+    }
+    this.#bytes += position;
+  }
+
+  /** The entries of directories in order, several of them read at the same time. */
+  #readAhead(directories: readonly TreeNode[]): { next(): Promise<TreeNode[]> } {
+    const ahead: Promise<TreeNode[]>[] = [];
+    let begun = 0;
+    return {
+      next: () => {
+        while (begun < directories.length && ahead.length < TREES_AHEAD) {
+          const { subtree } = directories[begun++]!;
+          ahead.push(subtree === undefined ? Promise.resolve([]) : awaitedLater(this.#reader.entries(subtree)));
+        }
+        return ahead.shift()!;
+      },
+    };
+  }
+
+  async #refuseEndless(): Promise<void> {
+    const entries = this.#files.count + this.#directories.length + this.#others.length;
+    if (this.#isCounted || entries < COUNTED_FROM) return;
+    this.#isCounted = true;
+    if ((await countEntries(this.#reader, this.#tree, new Map())) <= MAX_ENTRIES) return;
+    throw new HoldfastError('target-failed', `the snapshot has more than ${MAX_ENTRIES} entries`);
+  }
 }
 
 /** How many entries a tree has with all below it; each distinct tree is read once. */

@@ -1,21 +1,25 @@
 import { availableParallelism } from 'node:os';
-import { extname } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { SealingKey } from '../../format/index.ts';
 import { ERROR_EXITS, type ErrorCode, HoldfastError } from '../../foundation/errors.ts';
+import { startThread } from '../../foundation/threads.ts';
 import type { Inspection } from '../check/inspect-pack.ts';
 import type { RecodedBlob, RecodeTarget } from '../copy/recode.ts';
-import type { Answer, Job, SealedBlob } from './worker.ts';
+import type { Done, Failed, Job } from './worker.ts';
 
-type Done = Exclude<Answer, { kind: 'failed' }>;
-/** `Omit` over a union would forget which members belong together. */
-type WithoutNumber<T> = T extends unknown ? Omit<T, 'number'> : never;
+type DoneAs<Kind extends Done['kind']> = Extract<Done, { kind: Kind }>;
+
+interface Thread {
+  worker: Worker;
+  busy: number;
+  ended: Promise<void>;
+}
 
 /** Threads that open sealed blobs. Started at the first job; `close` ends them. */
 export class ReadPool implements AsyncDisposable {
   readonly threadCount = Math.max(1, Math.min(availableParallelism(), 8));
   readonly #key: SealingKey;
-  readonly #threads: { worker: Worker; busy: number }[] = [];
+  readonly #threads: Thread[] = [];
   readonly #waiting = new Map<number, { resolve: (answer: Done) => void; reject: (error: unknown) => void }>();
   #jobs = 0;
   #failure: unknown;
@@ -24,16 +28,13 @@ export class ReadPool implements AsyncDisposable {
     this.#key = key;
   }
 
-  /** Opens blobs and gives their plain bytes back. `sealed` is taken over. @throws repository-damaged */
-  async open(pack: string, sealed: Uint8Array, blobs: SealedBlob[]): Promise<Uint8Array[]> {
-    const answer = await this.#run({ kind: 'open', pack, sealed, blobs });
-    return answer.kind === 'opened' ? answer.plains : [];
-  }
-
-  /** Opens blobs and writes them to their destinations. `sealed` is taken over. Returns how many bytes were written. */
-  async write(pack: string, sealed: Uint8Array, blobs: SealedBlob[]): Promise<number> {
-    const answer = await this.#run({ kind: 'write', pack, sealed, blobs });
-    return answer.kind === 'written' ? answer.bytes : 0;
+  /** Opens a blob and gives its plain bytes back. `sealed` is taken over. @throws repository-damaged */
+  async open(
+    pack: string,
+    sealed: Uint8Array,
+    blob: { id: string; uncompressedLength: number | undefined },
+  ): Promise<Uint8Array> {
+    return expected('opened', await this.run({ kind: 'open', pack, sealed, blob })).plain;
   }
 
   /** Opens blobs, checks them, and seals them for another repository. `sealed` is taken over. @throws repository-damaged */
@@ -43,57 +44,78 @@ export class ReadPool implements AsyncDisposable {
     blobs: Extract<Job, { kind: 'recode' }>['blobs'],
     target: RecodeTarget,
   ): Promise<RecodedBlob[]> {
-    const answer = await this.#run({ kind: 'recode', pack, sealed, blobs, target });
-    return answer.kind === 'recoded' ? answer.blobs : [];
+    return expected('recoded', await this.run({ kind: 'recode', pack, sealed, blobs, target })).blobs;
   }
 
   /** Looks at every byte of a pack. `sealed` is taken over. @throws internal */
   async inspect(pack: string, sealed: Uint8Array): Promise<Inspection> {
-    const answer = await this.#run({ kind: 'inspect', pack, sealed });
-    if (answer.kind === 'inspected') return answer.inspection;
-    throw new HoldfastError('internal', `a thread answered with ${answer.kind} to what it was not asked`);
+    return expected('inspected', await this.run({ kind: 'inspect', pack, sealed })).inspection;
   }
 
+  /** Has a job done by the thread with the least to do. What is `sealed` in it is taken over. */
+  async run(job: Job): Promise<Done> {
+    return this.#runOn(this.#idlest(), job);
+  }
+
+  /**
+   * Has a job done by every thread there is, and starts as many as are missing of `atLeast`.
+   * @throws the first failure, when all have ended
+   */
+  async runOnAll(job: Job, atLeast = 0): Promise<Done[]> {
+    while (this.#threads.length < atLeast) this.#startThread();
+    const results = await Promise.allSettled(this.#threads.map((thread) => this.#runOn(thread, job)));
+    return results.map((result) => {
+      if (result.status === 'rejected') throw result.reason;
+      return result.value;
+    });
+  }
+
+  /**
+   * Ends the threads when they have done what they were given. They are asked, not killed: a thread that is killed while it
+   * loads a native library takes the process with it.
+   */
   async close(): Promise<void> {
-    await Promise.all(this.#threads.splice(0).map(({ worker }) => worker.terminate()));
+    const threads = this.#threads.splice(0);
+    for (const { worker } of threads) worker.postMessage('end');
+    await Promise.all(threads.map(({ ended }) => ended));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  #run(job: WithoutNumber<Job>): Promise<Done> {
+  async #runOn(thread: Thread, job: Job): Promise<Done> {
     if (this.#failure !== undefined) throw this.#failure;
-    const thread = this.#idlest();
     const number = this.#jobs++;
     thread.busy++;
     const { promise, resolve, reject } = Promise.withResolvers<Done>();
     this.#waiting.set(number, { resolve, reject });
-    const { buffer } = job.sealed;
-    const owned = job.sealed.byteLength === buffer.byteLength && buffer instanceof ArrayBuffer;
-    thread.worker.postMessage({ ...job, number }, owned ? [buffer] : []);
+    thread.worker.postMessage({ number, job }, 'sealed' in job ? ownedBuffer(job.sealed) : []);
     return promise.finally(() => {
       thread.busy--;
     });
   }
 
-  #idlest(): { worker: Worker; busy: number } {
-    if (this.#threads.length < this.threadCount) this.#threads.push({ worker: this.#startThread(), busy: 0 });
+  #idlest(): Thread {
+    if (this.#threads.length < this.threadCount) return this.#startThread();
     return this.#threads.reduce((least, thread) => (thread.busy < least.busy ? thread : least));
   }
 
-  #startThread(): Worker {
-    const worker = new Worker(new URL(`./worker${extname(import.meta.url)}`, import.meta.url), {
-      workerData: this.#key,
-    });
-    worker.on('message', (answer: Answer) => this.#receive(answer));
+  #startThread(): Thread {
+    const worker = startThread(import.meta.url, 'worker', this.#key);
+    worker.on('message', ({ number, answer }: { number: number; answer: Done | Failed }) =>
+      this.#receive(number, answer),
+    );
     worker.on('error', (error) => this.#fail(error));
-    return worker;
+    const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+    const thread = { worker, busy: 0, ended };
+    this.#threads.push(thread);
+    return thread;
   }
 
-  #receive(answer: Answer): void {
-    const waiting = this.#waiting.get(answer.number);
-    this.#waiting.delete(answer.number);
+  #receive(number: number, answer: Done | Failed): void {
+    const waiting = this.#waiting.get(number);
+    this.#waiting.delete(number);
     if (answer.kind === 'failed') waiting?.reject(errorOf(answer));
     else waiting?.resolve(answer);
   }
@@ -105,7 +127,17 @@ export class ReadPool implements AsyncDisposable {
   }
 }
 
-function errorOf({ code, message, system, blob }: Extract<Answer, { kind: 'failed' }>): HoldfastError {
+function expected<Kind extends Done['kind']>(kind: Kind, answer: Done): DoneAs<Kind> {
+  if (answer.kind === kind) return answer as DoneAs<Kind>;
+  throw new HoldfastError('internal', `a thread answered with ${answer.kind} to what it was not asked`);
+}
+
+/** The memory of bytes that may be handed over: small ones share theirs with others. */
+function ownedBuffer({ buffer, byteLength }: Uint8Array): ArrayBuffer[] {
+  return buffer instanceof ArrayBuffer && byteLength === buffer.byteLength ? [buffer] : [];
+}
+
+function errorOf({ code, message, system, blob }: Failed): HoldfastError {
   const context = { ...(blob !== undefined && { blob }) };
   if (code !== undefined && code in ERROR_EXITS) return new HoldfastError(code as ErrorCode, message, { context });
   if (system === 'ENOSPC' || system === 'EDQUOT') {

@@ -1,4 +1,5 @@
 import { decodeTree, snapshotTimeMs, type TreeNode } from '../../format/index.ts';
+import { releaseBuffer } from '../../foundation/buffers.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import { extractTree } from '../extract/extract.ts';
@@ -6,6 +7,7 @@ import type { IndexedRepository } from '../indexed.ts';
 import { packKey } from '../layout.ts';
 import type { Extracted, ExtractOptions, SnapshotReader } from '../snapshot-io.ts';
 import type { StoredSnapshot } from '../snapshots.ts';
+import { BlobOpener } from './blob-opener.ts';
 import { ReadPool } from './pool.ts';
 
 /** How many plain bytes are read ahead of whoever consumes a file. */
@@ -16,6 +18,7 @@ export class Reader implements SnapshotReader {
   readonly indexed: IndexedRepository;
   readonly snapshot: StoredSnapshot;
   readonly pool: ReadPool;
+  #opener: BlobOpener | undefined;
 
   constructor(indexed: IndexedRepository, snapshot: StoredSnapshot) {
     this.indexed = indexed;
@@ -40,7 +43,12 @@ export class Reader implements SnapshotReader {
   }
 
   async entries(tree: string): Promise<TreeNode[]> {
-    return decodeTree(await this.indexed.readBlob(tree, 'tree'));
+    const { pack, offset, length, uncompressedLength = 0 } = this.indexed.locate(tree, 'tree');
+    const sealed = await this.indexed.repository.store.get(packKey(pack), { offset, length });
+    this.#opener ??= new BlobOpener(this.indexed.repository.key);
+    const nodes = decodeTree(this.#opener.open(sealed, { id: Buffer.from(tree, 'hex'), uncompressedLength, pack }));
+    releaseBuffer(sealed);
+    return nodes;
   }
 
   async find(path: string): Promise<TreeNode | undefined> {
@@ -98,8 +106,7 @@ export class Reader implements SnapshotReader {
     const { pack, offset, length, uncompressedLength } = this.indexed.locate(id, 'data');
     const plain = this.indexed.repository.store
       .get(packKey(pack), { offset, length })
-      .then((sealed) => this.pool.open(pack, sealed, [{ id, start: 0, length, uncompressedLength, destinations: [] }]))
-      .then(([opened]) => opened!);
+      .then((sealed) => this.pool.open(pack, sealed, { id, uncompressedLength }));
     return { bytes: uncompressedLength ?? length, plain: awaitedLater(plain) };
   }
 }

@@ -1,94 +1,110 @@
-import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { BlobType, SealingKey } from '../../format/index.ts';
 import { releaseBuffer } from '../../foundation/buffers.ts';
 import { isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { type Inspection, inspectPack } from '../check/inspect-pack.ts';
 import { type RecodedBlob, type RecodeTarget, recodeBlob } from '../copy/recode.ts';
+import type { FileProblem } from '../extract/file-writer.ts';
+import { Filler, type SharedFilling } from '../extract/filler.ts';
 import { openBlob } from '../indexed.ts';
 
 /** A thread that opens sealed blobs, and either gives them back or writes them where they belong. */
 
-export interface SealedBlob {
+/** A blob in the bytes that are handed over. */
+interface PlacedBlob {
   id: string;
-  /** Where the sealed blob begins in the job's bytes. */
+  type: BlobType;
   start: number;
   length: number;
   uncompressedLength: number | undefined;
-  /** Open files, and positions in them, that the plain bytes are written to. */
-  destinations: { descriptor: number; position: number }[];
 }
 
-export type Job = { number: number; pack: string; sealed: Uint8Array } & (
-  | { kind: 'open'; blobs: SealedBlob[] }
-  | { kind: 'write'; blobs: SealedBlob[] }
-  | { kind: 'recode'; blobs: (Omit<SealedBlob, 'destinations'> & { type: BlobType })[]; target: RecodeTarget }
-  | { kind: 'inspect' }
-);
+export type Job =
+  | { kind: 'open'; pack: string; sealed: Uint8Array; blob: { id: string; uncompressedLength: number | undefined } }
+  | { kind: 'recode'; pack: string; sealed: Uint8Array; blobs: PlacedBlob[]; target: RecodeTarget }
+  | { kind: 'inspect'; pack: string; sealed: Uint8Array }
+  | { kind: 'begin-fill'; filling: SharedFilling }
+  | { kind: 'fill-all' }
+  | { kind: 'fill'; number: number; sealed: Uint8Array }
+  | { kind: 'end-fill' };
 
-export type Answer = { number: number } & (
-  | { kind: 'opened'; plains: Uint8Array[] }
-  | { kind: 'written'; bytes: number }
+export type Done =
+  | { kind: 'opened'; plain: Uint8Array }
   | { kind: 'recoded'; blobs: RecodedBlob[] }
   | { kind: 'inspected'; inspection: Inspection }
-  | { kind: 'failed'; blob: string | undefined; code: string | undefined; message: string; system: string | undefined }
-);
+  /** Ranges that this thread could not read by itself, and what it could not set on files. */
+  | { kind: 'filled'; unread: number[]; problems: FileProblem[] };
+
+export interface Failed {
+  kind: 'failed';
+  blob: string | undefined;
+  code: string | undefined;
+  message: string;
+  system: string | undefined;
+}
 
 const key = receivedKey(workerData as SealingKey);
+let filler: Filler | undefined;
 
-parentPort!.on('message', (job: Job) => {
-  let present: string | undefined;
+parentPort!.on('message', (message: { number: number; job: Job } | 'end') => {
+  if (message === 'end') {
+    parentPort!.close();
+    return;
+  }
+  const { number, job } = message;
+  let answer: Done | Failed;
   try {
-    if (job.kind === 'inspect') {
-      post({ kind: 'inspected', number: job.number, inspection: inspectPack(key, job.pack, job.sealed) });
-      return;
-    }
-    if (job.kind === 'recode') {
-      post({ kind: 'recoded', number: job.number, blobs: job.blobs.map((blob) => recode(job, blob)) });
-      return;
-    }
-    const plains: Uint8Array[] = [];
-    let bytes = 0;
-    for (const blob of job.blobs) {
-      present = blob.id;
-      const plain = openBlob(key, job.sealed.subarray(blob.start, blob.start + blob.length), blob, job.pack);
-      if (job.kind === 'open') plains.push(ownCopy(plain));
-      else {
-        bytes += writeTo(plain, blob.destinations);
-        releaseBuffer(plain);
-      }
-    }
-    post(
-      job.kind === 'open'
-        ? { kind: 'opened', number: job.number, plains }
-        : { kind: 'written', number: job.number, bytes },
-    );
+    answer = run(job);
   } catch (error) {
-    const code = isHoldfastError(error) ? error.code : undefined;
-    post({
+    answer = {
       kind: 'failed',
-      number: job.number,
-      blob: present,
-      code,
+      blob: filler?.present,
+      code: isHoldfastError(error) ? error.code : undefined,
       message: messageOf(error),
       system: systemCode(error),
-    });
-  } finally {
-    releaseBuffer(job.sealed);
+    };
   }
+  if ('sealed' in job) releaseBuffer(job.sealed);
+  parentPort!.postMessage({ number, answer }, bulkOf(answer));
 });
 
-function post(answer: Answer): void {
-  const bulk =
-    answer.kind === 'opened'
-      ? answer.plains
-      : answer.kind === 'recoded'
-        ? answer.blobs.map(({ sealed }) => sealed)
-        : [];
-  parentPort!.postMessage(
-    answer,
-    bulk.map(({ buffer }) => buffer as ArrayBuffer),
-  );
+function run(job: Job): Done {
+  switch (job.kind) {
+    case 'open':
+      return { kind: 'opened', plain: ownCopy(openBlob(key, job.sealed, job.blob, job.pack)) };
+    case 'recode':
+      return { kind: 'recoded', blobs: job.blobs.map((blob) => recode(job, blob)) };
+    case 'inspect':
+      return { kind: 'inspected', inspection: inspectPack(key, job.pack, job.sealed) };
+    case 'begin-fill':
+      filler = new Filler(key, job.filling);
+      return filled();
+    case 'fill-all':
+      return filled({ unread: filler!.fillAll() });
+    case 'fill':
+      filler!.fill(job.number, job.sealed);
+      return filled();
+    case 'end-fill': {
+      filler?.end();
+      const problems = filler?.problems ?? [];
+      filler = undefined;
+      return filled({ problems });
+    }
+  }
+}
+
+function filled({ unread = [], problems = [] }: Partial<Extract<Done, { kind: 'filled' }>> = {}): Done {
+  return { kind: 'filled', unread, problems };
+}
+
+/** A buffer that may be transferred: small ones share their memory with others. */
+function ownCopy(plain: Buffer): Uint8Array {
+  return plain.byteOffset === 0 && plain.byteLength === plain.buffer.byteLength ? plain : new Uint8Array(plain);
+}
+
+function bulkOf(answer: Done | Failed): ArrayBuffer[] {
+  if (answer.kind === 'opened') return [answer.plain.buffer as ArrayBuffer];
+  return answer.kind === 'recoded' ? answer.blobs.map(({ sealed }) => sealed.buffer as ArrayBuffer) : [];
 }
 
 /** A key as it comes in a message: its buffers have become plain arrays. */
@@ -96,40 +112,10 @@ function receivedKey({ encrypt, macK, macR }: SealingKey): SealingKey {
   return { encrypt: Buffer.from(encrypt), macK: Buffer.from(macK), macR: Buffer.from(macR) };
 }
 
-type RecodeJob = Extract<Job, { kind: 'recode' }>;
-
 function recode(
-  { pack, sealed, target }: RecodeJob,
-  { start, length, ...blob }: RecodeJob['blobs'][number],
+  { pack, sealed, target }: Extract<Job, { kind: 'recode' }>,
+  { start, length, ...blob }: PlacedBlob,
 ): RecodedBlob {
-  const part = sealed.subarray(start, start + length);
   const to = { ...target, key: receivedKey(target.key) };
-  const recoded = recodeBlob(key, to, { ...blob, sealed: part, pack });
-  return { ...recoded, sealed: ownCopy(recoded.sealed) };
-}
-
-/** A buffer that may be transferred: small ones share their memory with others. */
-function ownCopy(plain: Uint8Array): Uint8Array {
-  return plain.byteOffset === 0 && plain.byteLength === plain.buffer.byteLength ? plain : new Uint8Array(plain);
-}
-
-function writeTo(plain: Buffer, destinations: SealedBlob['destinations']): number {
-  // A file has its full length already: where it should hold zeros it does, and takes no space there.
-  if (isZero(plain)) return plain.length * destinations.length;
-  for (const { descriptor, position } of destinations) {
-    for (let done = 0; done < plain.length; ) {
-      done += writeSync(descriptor, plain, done, plain.length - done, position + done);
-    }
-  }
-  return plain.length * destinations.length;
-}
-
-const ZEROS = Buffer.alloc(64 * 1024);
-
-function isZero(plain: Buffer): boolean {
-  for (let at = 0; at < plain.length; at += ZEROS.length) {
-    const end = Math.min(at + ZEROS.length, plain.length);
-    if (plain.compare(ZEROS, 0, end - at, at, end) !== 0) return false;
-  }
-  return true;
+  return recodeBlob(key, to, { ...blob, sealed: sealed.subarray(start, start + length), pack });
 }

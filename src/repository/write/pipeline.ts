@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Worker } from 'node:worker_threads';
 import type { BlobType, SealingKey } from '../../format/index.ts';
 import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
@@ -59,7 +58,7 @@ export class Pipeline {
   readonly #claims = ClaimTable.create();
   readonly #waiting = new Map<number, Waiting>();
   readonly #commits = new Set<Promise<void>>();
-  readonly #workers: { thread: Worker; ended: Promise<void> }[] = [];
+  readonly #workers: { ended: Promise<void> }[] = [];
   /** For blobs too large for a slab, which are trees of huge directories. */
   readonly #ownSealer: Sealer;
   #issued = 0;
@@ -140,8 +139,8 @@ export class Pipeline {
   /** Ends the pipeline at once and removes what it staged. Packs that are in the store stay: nothing refers to them. */
   async abort(reason: unknown): Promise<void> {
     this.#fail(reason);
-    this.#tickets.close();
-    await Promise.all(this.#workers.map((worker) => worker.thread.terminate()));
+    // They are not killed: a thread that is killed while it loads a native library takes the process with it.
+    await Promise.all(this.#workers.map((worker) => worker.ended));
     await Promise.allSettled(this.#commits);
     this.#ownSealer.discard();
     for (const name of await this.#staged()) await rm(join(this.#stagingDirectory, name), { force: true });
@@ -184,7 +183,7 @@ export class Pipeline {
         resolve();
       });
     });
-    this.#workers.push({ thread, ended });
+    this.#workers.push({ ended });
   }
 
   #receive(message: WorkerMessage): void {
@@ -252,7 +251,7 @@ export class Pipeline {
     for (const waiting of this.#waiting.values()) waiting.reject(error);
     this.#waiting.clear();
     this.slabs.fail(error);
-    this.#tickets.close();
+    this.#tickets.giveUp();
     this.#wakeSubmitters();
   }
 

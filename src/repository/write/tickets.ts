@@ -15,6 +15,9 @@ const ISSUED = 0;
 const TAKEN = 1;
 const DONE = 2;
 const CLOSED = 3;
+const OPEN = 0;
+const CLOSING = 1;
+const GIVEN_UP = 2;
 /** Changes whenever a worker that waits should look again. */
 const SIGNAL = 4;
 /** The main thread waits until so many tickets are done, and COLLECT changes then. */
@@ -103,10 +106,22 @@ export class Tickets {
 
   /** No more tickets will come: workers that find none left end. */
   close(): void {
-    Atomics.store(this.#control, CLOSED, 1);
+    // What was given up stays so.
+    Atomics.compareExchange(this.#control, CLOSED, OPEN, CLOSING);
     this.#wake();
     // Who waits for results looks again as well: after a failure there may be no more.
     this.#wakeCollector();
+  }
+
+  /** Nobody wants the results any more: workers end before their next ticket. */
+  giveUp(): void {
+    Atomics.store(this.#control, CLOSED, GIVEN_UP);
+    this.#wake();
+    this.#wakeCollector();
+  }
+
+  get isGivenUp(): boolean {
+    return Atomics.load(this.#control, CLOSED) === GIVEN_UP;
   }
 
   #wake(): void {
@@ -121,8 +136,9 @@ export class Tickets {
     const number = Atomics.add(this.#control, TAKEN, 1);
     for (;;) {
       const signal = Atomics.load(this.#control, SIGNAL);
+      if (this.isGivenUp) return undefined;
       if (Atomics.load(this.#control, ISSUED) > number) break;
-      if (Atomics.load(this.#control, CLOSED) === 1) return undefined;
+      if (Atomics.load(this.#control, CLOSED) === CLOSING) return undefined;
       Atomics.wait(this.#control, SIGNAL, signal);
     }
     const at = (number % TICKETS) * WORDS;

@@ -55,7 +55,8 @@ function run(input: WorkerInput): void {
       const { id, fresh, storedBytes } = sealer.store(ticket.type === 1 ? 'tree' : 'data', plain);
       tickets.finish(ticket.number, id, fresh, storedBytes);
     }
-    sealer.finish();
+    if (tickets.isGivenUp) sealer.discard();
+    else sealer.finish();
     post({ kind: 'finished' });
   } catch (error) {
     post({ kind: 'failed', message: messageOf(error), code: systemCode(error) });

@@ -1,10 +1,12 @@
 import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, statSync } from 'node:fs';
-import { byteString, byteStringOfText, bytesOf, displayName, type TreeNode } from '../../format/index.ts';
+import { byteStringOfText, bytesOf, displayName, encodeAttribute, type TreeNode } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { readAttributes } from '../../foundation/extended-attributes.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
-import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
+import type { SnapshotWriter } from '../../repository/index.ts';
 import { type Capture, type CaptureContext, MANIFEST_DIRECTORY, type Problem } from '../index.ts';
 import { nodeOf } from './node-of.ts';
+import { PreviousTrees } from './previous-trees.ts';
 
 /**
  * Something on its way: reading it is over, and its node comes when everything in it is stored. It is wrapped, since an
@@ -41,7 +43,9 @@ export class FileCapture {
    */
   async capture(paths: readonly string[]): Promise<TreeNode[]> {
     const root = selectionOf(this.#present(paths));
-    const nodes = await this.#entries('', root, this.#context.previous?.tree);
+    const { previous } = this.#context;
+    const before = await new PreviousTrees(previous, []).entries(previous?.tree);
+    const nodes = await this.#entries('', root, before);
     return Promise.all(nodes);
   }
 
@@ -70,9 +74,10 @@ export class FileCapture {
   }
 
   /** @param path a byte string, `` for the root */
-  async #entries(path: string, selection: Selection, previousTree: string | undefined): Promise<Promise<TreeNode>[]> {
+  async #entries(path: string, selection: Selection, before: Map<string, TreeNode>): Promise<Promise<TreeNode>[]> {
     const names = this.#names(path, selection);
-    const before = await this.#previousEntries(previousTree);
+    const subtrees = names.flatMap((name) => before.get(name)?.subtree ?? []);
+    const previous = new PreviousTrees(this.#context.previous, subtrees);
     const nodes: Promise<TreeNode>[] = [];
     for (const name of names) {
       this.#context.signal.throwIfAborted();
@@ -81,7 +86,7 @@ export class FileCapture {
       // What the plan names, and what leads to it, no pattern takes away.
       if (selection.all && this.#isExcluded(entry)) continue;
       try {
-        nodes.push(awaitedLater((await this.#entry(entry, name, inside, before.get(name))).coming));
+        nodes.push(awaitedLater((await this.#entry(entry, name, inside, before.get(name), previous)).coming));
       } catch (error) {
         this.#recordProblem(entry, error);
       }
@@ -105,23 +110,48 @@ export class FileCapture {
     name: string,
     selection: Selection,
     before: TreeNode | undefined,
+    previous: PreviousTrees,
   ): Promise<Coming<TreeNode>> {
     const bytes = bytesOf(path);
     // What leads to a path of the plan may be a link; what it leads to is meant, and that is in a directory of this name.
     const stats = (selection.all ? lstatSync : statSync)(bytes, { bigint: true });
     const node = nodeOf(name, bytes, stats);
+    // A file that did not change has the attributes that it had: setting one changes its ctime.
+    if (node.type === 'file' && this.#isKept(node, before)) return this.#keptFile(node, before);
+    this.#addAttributes(node, bytes, path);
     if (node.type === 'dir') {
-      const { coming } = await this.#directory(path, selection, before?.subtree);
+      const { coming } = await this.#directory(path, selection, await previous.entries(before?.subtree));
       return { coming: coming.then((subtree) => ({ ...node, subtree })) };
     }
     if (node.type !== 'file') return { coming: Promise.resolve(node) };
     return this.#file(path, node, stats, before);
   }
 
-  async #directory(path: string, selection: Selection, previousTree: string | undefined): Promise<Coming<string>> {
+  async #directory(path: string, selection: Selection, before: Map<string, TreeNode>): Promise<Coming<string>> {
     this.counts.dirs++;
-    const nodes = await this.#entries(path, selection, previousTree);
+    const nodes = await this.#entries(path, selection, before);
     return { coming: Promise.all(nodes).then((entries) => this.#writer.saveTree(entries)) };
+  }
+
+  /** Whether a file's content need not be read: it is what it was, and the repository has it. */
+  #isKept(node: TreeNode, before: TreeNode | undefined): before is TreeNode {
+    return before?.content != null && isUnchanged(node, before) && this.#writer.holds(before.content);
+  }
+
+  #keptFile(node: TreeNode, before: TreeNode): Coming<TreeNode> {
+    this.counts.filesUnmodified++;
+    this.#count(Number(node.size));
+    if (before.extended_attributes !== undefined) node.extended_attributes = before.extended_attributes;
+    return { coming: Promise.resolve({ ...node, content: before.content }) };
+  }
+
+  #addAttributes(node: TreeNode, bytes: Buffer, path: string): void {
+    try {
+      const attributes = readAttributes(bytes);
+      if (attributes.length > 0) node.extended_attributes = attributes.map(encodeAttribute);
+    } catch (error) {
+      this.#recordProblem(path, error);
+    }
   }
 
   async #file(
@@ -130,11 +160,6 @@ export class FileCapture {
     stats: BigIntStats,
     before: TreeNode | undefined,
   ): Promise<Coming<TreeNode>> {
-    if (before?.content && isUnchanged(node, before) && this.#writer.holds(before.content)) {
-      this.counts.filesUnmodified++;
-      this.#count(Number(stats.size));
-      return { coming: Promise.resolve({ ...node, content: before.content }) };
-    }
     const descriptor = openSync(bytesOf(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       if (!fstatSync(descriptor).isFile()) throw changedWhileRead();
@@ -151,17 +176,12 @@ export class FileCapture {
 
   #list(path: string): string[] {
     try {
-      const names = readdirSync(path === '' ? '/' : bytesOf(path), { encoding: 'buffer' });
-      return names.map((name) => byteString(name)).sort();
+      // One character for each byte, which is what a byte string is.
+      return readdirSync(path === '' ? '/' : bytesOf(path), { encoding: 'latin1' }).sort();
     } catch (error) {
       this.#recordProblem(path, error);
       return [];
     }
-  }
-
-  async #previousEntries(tree: string | undefined): Promise<Map<string, TreeNode>> {
-    if (tree === undefined || this.#context.previous === undefined) return new Map();
-    return previousEntries(this.#context.previous, tree);
   }
 
   #count(bytes: number): void {
@@ -182,16 +202,6 @@ export class FileCapture {
     const message = code === 'ENOENT' ? 'vanished while the backup was running' : `cannot be read: ${messageOf(error)}`;
     const kind = code === 'EACCES' || code === 'EPERM' ? 'permission-denied' : 'source-lost';
     this.problems.push({ item, error: new HoldfastError(kind, message, { cause: error }) });
-  }
-}
-
-/** Entries that cannot be read only mean that everything is read again. */
-async function previousEntries(previous: SnapshotReader, tree: string): Promise<Map<string, TreeNode>> {
-  try {
-    return new Map((await previous.entries(tree)).map((node) => [node.name, node]));
-  } catch (error) {
-    if (!isHoldfastError(error)) throw error;
-    return new Map();
   }
 }
 

@@ -33,6 +33,7 @@ import {
   withReader,
 } from '../../../test/support/repository.ts';
 import { describeTree, pathIn, plantTree, restoredAt } from '../../../test/support/tree.ts';
+import { readAttributes, setAttribute } from '../../foundation/extended-attributes.ts';
 import { openRepository, type Repository, type SnapshotWriter } from '../../repository/index.ts';
 import { createLocalStore } from '../../store/local/index.ts';
 
@@ -325,5 +326,57 @@ describe('a restore of files', () => {
     expect(statSync(join(target, '0')).ino).toBe(statSync(join(target, 'again')).ino);
     expect(new Set(readdirSync(target).map((name) => statSync(join(target, name)).ino)).size).toBe(2000);
     expect(statSync(pathIn(target, '7')).size).toBe(8);
+  });
+});
+
+describe('extended attributes', () => {
+  const set = (path: string, name: string | Buffer, value: string): void =>
+    setAttribute(Buffer.from(path), Buffer.from(name), Buffer.from(value));
+  const namesAndValues = (path: string): string[] =>
+    readAttributes(Buffer.from(path))
+      .map(({ name, value }) => `${name.toString('latin1')}=${value}`)
+      .sort();
+
+  it.skipIf(process.getuid?.() !== 0)('come back on links, and with names of any bytes', async () => {
+    const file = join(source, 'file');
+    const link = join(source, 'link');
+    writeFileSync(file, 'x');
+    symlinkSync('file', link);
+    set(file, Buffer.from('user.\xff\xfe', 'latin1'), 'bytes');
+    set(link, 'trusted.of', 'a link');
+    await backUpFiles(repository, [source]);
+    const target = restoredAt(await restored(), source);
+    expect(namesAndValues(join(target, 'file'))).toEqual(['user.\xff\xfe=bytes']);
+    expect(namesAndValues(join(target, 'link'))).toEqual(['trusted.of=a link']);
+  });
+
+  it('are kept of a file that is not read again, and looked at again when they changed', async () => {
+    const file = join(source, 'file');
+    writeFileSync(file, 'x');
+    set(file, 'user.a', '1');
+    await backUpFiles(repository, [source]);
+    const second = await backUpFiles(repository, [source]);
+    expect(second.counts.filesUnmodified).toBe(1);
+    expect(namesAndValues(join(restoredAt(await restored(), source), 'file'))).toEqual(['user.a=1']);
+    set(file, 'user.a', '2');
+    await backUpFiles(repository, [source]);
+    expect(namesAndValues(join(restoredAt(await restored(), source), 'file'))).toEqual(['user.a=2']);
+  });
+
+  it('that differ are found by a validation', async () => {
+    writeFileSync(join(source, 'file'), 'x');
+    set(join(source, 'file'), 'user.a', '1');
+    await backUpFiles(repository, [source]);
+    const target = await restored();
+    const file = join(restoredAt(target, source), 'file');
+    const result = async () => (await validateFiles(repository, target)).at(1);
+    expect(await result()).toMatchObject({ result: 'passed' });
+    const { atime, mtime } = statSync(file);
+    set(file, 'user.a', '2');
+    utimesSync(file, atime, mtime);
+    expect(await result()).toMatchObject({ result: 'failed', detail: expect.stringContaining('attribute user.a') });
+    set(file, 'user.a', '1');
+    set(file, 'user.b', '1');
+    expect(await result()).toMatchObject({ result: 'failed', detail: expect.stringContaining('attribute user.b') });
   });
 });

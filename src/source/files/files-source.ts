@@ -1,8 +1,8 @@
-import { formatTimeMs, type TreeNode } from '../../format/index.ts';
+import { formatTimeMs, pathMatcher, type TreeNode } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { runProgram } from '../../foundation/process.ts';
 import type { Target } from '../../foundation/target.ts';
-import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
+import { notesOf, type SnapshotReader, type SnapshotWriter } from '../../repository/index.ts';
 import {
   type Capture,
   type CaptureContext,
@@ -17,7 +17,6 @@ import {
 } from '../index.ts';
 import { FileCapture } from './capture.ts';
 import { estimateFiles } from './estimate.ts';
-import { pathMatcher } from './exclude.ts';
 import { DirectoryComparison } from './validate.ts';
 
 export interface FilesSourceOptions {
@@ -80,13 +79,12 @@ class FilesSource implements Source {
   }
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
-    const include = (path: string): boolean =>
-      path !== `/${MANIFEST_DIRECTORY}` && !path.startsWith(`/${MANIFEST_DIRECTORY}/`);
-    const extracted = await reader.extract(directoryOf(target), { ...context, include });
+    const exclude = (path: string): boolean => path === `/${MANIFEST_DIRECTORY}` || context.exclude?.(path) === true;
+    const extracted = await reader.extract(directoryOf(target), { ...context, exclude });
     return {
       bytes: extracted.bytes,
       items: extracted.files + extracted.directories + extracted.others,
-      notes: [],
+      notes: notesOf(extracted),
       problems: extracted.problems,
     };
   }

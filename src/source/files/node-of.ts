@@ -5,14 +5,15 @@ import { systemCode } from '../../foundation/errors.ts';
 /** What a file system says of an entry, as a node of a tree. Content and subtree are the caller's. */
 export function nodeOf(name: string, path: Buffer, stats: BigIntStats): TreeNode {
   const type = typeOf(stats);
+  const mtime = formatTime(stats.mtimeNs);
   const node: TreeNode = {
     name,
     type,
     mode: goMode(Number(stats.mode)),
-    mtime: formatTime(stats.mtimeNs),
+    mtime,
     // As restic does by default: a time that every backup changes would make every tree a new one.
-    atime: formatTime(stats.mtimeNs),
-    ctime: formatTime(stats.ctimeNs),
+    atime: mtime,
+    ctime: stats.ctimeNs === stats.mtimeNs ? mtime : formatTime(stats.ctimeNs),
     uid: Number(stats.uid),
     gid: Number(stats.gid),
     user: userName(Number(stats.uid)),

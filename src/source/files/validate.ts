@@ -1,7 +1,16 @@
 import { hash } from 'node:crypto';
 import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
-import { byteString, bytesOf, displayName, systemPermissions, type TreeNode } from '../../format/index.ts';
+import {
+  byteString,
+  bytesOf,
+  decodeAttribute,
+  displayName,
+  type ExtendedAttribute,
+  systemPermissions,
+  type TreeNode,
+} from '../../format/index.ts';
 import { isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { readAttributes } from '../../foundation/extended-attributes.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import type { SnapshotReader } from '../../repository/index.ts';
 import type { Check } from '../index.ts';
@@ -70,6 +79,7 @@ export class DirectoryComparison {
       this.#compareContent(node, path, name);
     }
     this.#compareMetadata(node, found, name);
+    this.#compareAttributes(node, path, name);
     this.#progress.advance({ items: 1 });
   }
 
@@ -83,6 +93,17 @@ export class DirectoryComparison {
     if (found.mtime !== node.mtime) this.#differ(name, `was changed at ${found.mtime}, not at ${node.mtime}`);
     const mayGiveAway = process.getuid?.() === 0;
     if (mayGiveAway && (found.uid !== node.uid || found.gid !== node.gid)) this.#differ(name, 'has another owner');
+  }
+
+  /** Only root may set what is the system's own: for others it is not compared. */
+  #compareAttributes(node: TreeNode, path: Buffer, name: string): void {
+    const found = describeAttributes(readAttributes(path));
+    const expected = describeAttributes((node.extended_attributes ?? []).map(decodeAttribute));
+    for (const attribute of new Set([...found.keys(), ...expected.keys()])) {
+      const isOwn = process.getuid?.() === 0 || /^(user|system)\./.test(attribute);
+      if (isOwn && found.get(attribute) !== expected.get(attribute))
+        this.#differ(name, `has another attribute ${displayName(attribute)}`);
+    }
   }
 
   #compareLink(node: TreeNode, found: TreeNode, name: string): void {
@@ -124,6 +145,11 @@ export class DirectoryComparison {
   #differ(name: string, how: string): void {
     this.#differences.push(`${displayName(name)} ${how}`);
   }
+}
+
+/** Values (base64) by name (byte strings). */
+function describeAttributes(attributes: readonly ExtendedAttribute[]): Map<string, string> {
+  return new Map(attributes.map(({ name, value }) => [byteString(name), value.toString('base64')]));
 }
 
 /** Up to `length` bytes: fewer where the file ends. */

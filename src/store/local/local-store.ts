@@ -87,6 +87,10 @@ class LocalStore implements ObjectStore {
     });
   }
 
+  fileOf(key: string): string {
+    return this.#path(key);
+  }
+
   #path(key: string): string {
     if (!isObjectKey(key)) throw new HoldfastError('internal', `${JSON.stringify(key)} is no object key`);
     return join(this.location, key);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { byteStringOfText } from '../../format/index.ts';
-import { pathMatcher } from './exclude.ts';
+import { byteStringOfText } from './index.ts';
+import { pathMatcher } from './path-matcher.ts';
 
 describe('a pattern of what is left out', () => {
   it.each([

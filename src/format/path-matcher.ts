@@ -1,4 +1,4 @@
-import { bytesOf } from '../../format/index.ts';
+import { bytesOf } from './tree-node.ts';
 
 /**
  * Which paths a list of patterns names. A pattern without `/` matches a name at any depth; one that begins with `/` matches

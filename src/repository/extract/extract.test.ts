@@ -1,0 +1,269 @@
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import {
+  craftSnapshot,
+  dataBlob,
+  extract,
+  noise,
+  rawTreeBlob,
+  testDirectory,
+  testRepository,
+  withReader,
+  writeFile,
+  writeFiles,
+  writeSnapshot,
+} from '../../../test/support/repository.ts';
+import { pathMatcher, type TreeNode } from '../../format/index.ts';
+import { noProgress } from '../../foundation/progress.ts';
+import { createLocalStore } from '../../store/local/index.ts';
+import { MemoryStore } from '../../store/memory/index.ts';
+import { loadIndex } from '../indexed.ts';
+import { packKey } from '../layout.ts';
+import type { Repository } from '../repository.ts';
+import { listSnapshots } from '../snapshots.ts';
+import { MARKER_NAME } from './marker.ts';
+
+const FILES: Record<string, Buffer> = {
+  empty: Buffer.alloc(0),
+  small: Buffer.from('small'),
+  large: noise(30_000_000),
+  'same as large': noise(30_000_000),
+  zeros: Buffer.alloc(20_000_000),
+  'zeros, then something': Buffer.concat([Buffer.alloc(12_000_000), Buffer.from('end')]),
+  'something, then zeros': Buffer.concat([noise(3_000_000, 'x'), Buffer.alloc(12_000_000)]),
+};
+
+describe.each(['local', 'memory'] as const)('a restore from a %s store', (kind) => {
+  let repository: Repository;
+  let target: string;
+
+  beforeEach(async () => {
+    target = join(testDirectory(), 'target');
+    repository = await testRepository(kind === 'local' ? createLocalStore(testDirectory()) : new MemoryStore());
+  });
+
+  it('brings every byte back, and leaves holes where there are zeros', async () => {
+    await writeFiles(repository, FILES);
+    await extract(repository, target);
+    for (const [name, content] of Object.entries(FILES)) {
+      expect(readFileSync(join(target, name)).equals(content), name).toBe(true);
+    }
+    expect(statSync(join(target, 'zeros')).blocks).toBe(0);
+    expect(statSync(join(target, 'zeros, then something')).blocks * 512).toBeLessThan(9_000_000);
+  });
+
+  it('ends when it is told to, and says so', async () => {
+    await writeFiles(repository, FILES);
+    const controller = new AbortController();
+    const progress = { ...noProgress, phase: () => controller.abort(new Error('told to')) };
+    await expect(
+      withReader(repository, (reader) => reader.extract(target, { progress, signal: controller.signal })),
+    ).rejects.toThrow('told to');
+  });
+
+  it('does not pass one blob off as another that an index puts in the same place', async () => {
+    const one = dataBlob('one!');
+    const two = dataBlob('two!');
+    const node = (name: string, id: string) => ({ name, type: 'file', size: 4, content: [id] });
+    await craftSnapshot(repository, [
+      one,
+      { ...one, claim: { id: two.id, offset: 0 } },
+      rawTreeBlob([node('a', one.id), node('b', two.id)]),
+    ]);
+    await expect(extract(repository, target)).rejects.toMatchObject({ code: 'repository-damaged' });
+  });
+});
+
+describe('a restore from files of this machine', () => {
+  it.each(['missing', 'cut short'])('says which pack is %s as the store says it', async (how) => {
+    const directory = testDirectory();
+    const repository = await testRepository(createLocalStore(directory));
+    await writeFiles(repository, { file: noise(1_000_000) });
+    const indexed = await loadIndex(repository);
+    const path = await withReader(repository, async (reader) => {
+      const [file] = await reader.entries(reader.tree);
+      return join(directory, packKey(indexed.locate(file!.content![0]!, 'data').pack));
+    });
+    if (how === 'missing') rmSync(path);
+    else truncateSync(path, 1000);
+    await expect(extract(repository, join(testDirectory(), 'target'))).rejects.toMatchObject(
+      how === 'missing'
+        ? { code: 'object-missing', message: expect.stringContaining('data/') }
+        : { code: 'repository-damaged', message: expect.stringContaining('ends before byte') },
+    );
+  });
+});
+
+describe('a restore that was interrupted', () => {
+  let repository: Repository;
+  let surroundings: string;
+  let target: string;
+  const WHOLE = { ...FILES, 'read-only': noise(100_000, 'r') };
+
+  beforeEach(async () => {
+    surroundings = testDirectory();
+    target = join(surroundings, 'target');
+    repository = await testRepository();
+    await writeSnapshot(repository, async (writer) => {
+      const nodes: TreeNode[] = [];
+      for (const [name, content] of Object.entries(WHOLE)) {
+        const mtime = '2020-01-02T03:04:05.678Z';
+        nodes.push({ ...(await writeFile(writer, name, content)), mode: 0o444, mtime });
+      }
+      const subtree = await writer.saveTree(nodes);
+      const link: TreeNode = { name: 'link', type: 'symlink', linktarget: '..', content: null };
+      return [{ name: 'd', type: 'dir', mode: 2 ** 31 + 0o555, content: null, subtree }, link];
+    });
+  });
+
+  /** Leaves all of a restore but its end. */
+  async function interrupted(): Promise<void> {
+    const { tree } = (await listSnapshots(repository)).at(-1)!;
+    await extract(repository, target);
+    writeFileSync(join(target, MARKER_NAME), JSON.stringify({ version: 1, tree }));
+  }
+
+  function expectWhole(): void {
+    for (const [name, content] of Object.entries(WHOLE)) {
+      expect(readFileSync(join(target, 'd', name)).equals(content), name).toBe(true);
+      expect(statSync(join(target, 'd', name)).mode & 0o777).toBe(0o444);
+    }
+    expect(statSync(join(target, 'd')).mode & 0o777).toBe(0o555);
+    expect(readlinkSync(join(target, 'link'))).toBe('..');
+    expect(readdirSync(target).sort()).toEqual(['d', 'link']);
+  }
+
+  it('is marked until it ends', async () => {
+    const seen: string[] = [];
+    const progress = { ...noProgress, phase: () => void seen.push(...readdirSync(target)) };
+    await withReader(repository, (reader) =>
+      reader.extract(target, { progress, signal: new AbortController().signal }),
+    );
+    expect(seen).toEqual([MARKER_NAME]);
+    expectWhole();
+  });
+
+  it('goes on, and leaves alone what is right', async () => {
+    await interrupted();
+    chmodSync(join(target, 'd'), 0o700);
+    const changed = (name: string) => statSync(join(target, 'd', name), { bigint: true }).ctimeNs;
+    const before = changed('small');
+    rmSync(join(target, 'd', 'large'));
+    truncateSync(join(target, 'd', 'same as large'), 20_000_000);
+    chmodSync(join(target, 'd', 'read-only'), 0o600);
+    const { keptFiles } = await extract(repository, target);
+    expect(keptFiles).toBe(Object.keys(WHOLE).length - 3);
+    expect(changed('small')).toEqual(before);
+    expectWhole();
+  });
+
+  it('reads what is there: neither sizes nor times are believed', async () => {
+    await interrupted();
+    const path = join(target, 'd', 'large');
+    const { atime, mtime } = statSync(path);
+    for (const [at, byte] of [
+      [29_999_999, noise(30_000_000)[29_999_999]! ^ 1],
+      [0, noise(30_000_000)[0]! ^ 1],
+    ] as const) {
+      const descriptor = openSync(path, 'r+');
+      writeSync(descriptor, Buffer.of(byte), 0, 1, at);
+      closeSync(descriptor);
+    }
+    utimesSync(path, atime, mtime);
+    const zeros = openSync(join(target, 'd', 'zeros'), 'r+');
+    writeSync(zeros, Buffer.of(1), 0, 1, 5_000_000);
+    closeSync(zeros);
+    await extract(repository, target);
+    expectWhole();
+  });
+
+  it('writes through nothing that was put in its way', async () => {
+    await interrupted();
+    const outside = join(surroundings, 'outside');
+    writeFileSync(outside, 'as it was');
+    mkdirSync(join(surroundings, 'elsewhere'));
+    for (const name of ['large', 'small', 'zeros']) rmSync(join(target, 'd', name));
+    symlinkSync(outside, join(target, 'd', 'large'));
+    linkSync(outside, join(target, 'd', 'small'));
+    await extract(repository, target);
+    expectWhole();
+    expect(readFileSync(outside, 'utf8')).toBe('as it was');
+    await rm(target, { recursive: true });
+    await interrupted();
+    renameSync(join(target, 'd'), join(surroundings, 'moved'));
+    symlinkSync(join(surroundings, 'elsewhere'), join(target, 'd'));
+    await extract(repository, target);
+    expectWhole();
+    expect(readdirSync(join(surroundings, 'elsewhere'))).toEqual([]);
+  });
+
+  it('is not gone on with in a directory of somebody else, of another snapshot, or where a directory is in the way', async () => {
+    mkdirSync(target);
+    writeFileSync(join(target, 'theirs'), 'x');
+    await expect(extract(repository, target)).rejects.toMatchObject({ code: 'target-not-empty' });
+    for (const content of ['', 'not JSON', '{}', '{"tree":"another"}']) {
+      writeFileSync(join(target, MARKER_NAME), content);
+      await expect(extract(repository, target)).rejects.toMatchObject({ code: 'target-not-empty' });
+    }
+    expect(readdirSync(target).sort()).toEqual([MARKER_NAME, 'theirs']);
+    await rm(target, { recursive: true });
+    await interrupted();
+    rmSync(join(target, 'd', 'small'));
+    mkdirSync(join(target, 'd', 'small'));
+    await expect(extract(repository, target)).rejects.toMatchObject({ code: 'target-failed' });
+  });
+});
+
+describe('a restore of a part', () => {
+  it.each([
+    [['/a'], [], ['a', 'a/b', 'a/b/1.txt', 'a/b/2.jpg', 'a/3.txt']],
+    [['*.txt'], [], ['a', 'a/b', 'a/b/1.txt', 'a/3.txt', '4.txt']],
+    [['b'], ['*.jpg'], ['a', 'a/b', 'a/b/1.txt']],
+    [undefined, ['/a/b', '4.txt'], ['a', 'a/3.txt']],
+    [['/a/b/1.txt'], [], ['a', 'a/b', 'a/b/1.txt']],
+    [['/a'], ['b'], ['a', 'a/3.txt']],
+  ])('with only %j and without %j is %j', async (only, exclude, expected) => {
+    const repository = await testRepository();
+    await writeSnapshot(repository, async (writer) => {
+      const directory = async (name: string, nodes: TreeNode[]): Promise<TreeNode> => {
+        return { name, type: 'dir', mode: 2 ** 31 + 0o755, content: null, subtree: await writer.saveTree(nodes) };
+      };
+      const file = (name: string) => writeFile(writer, name, Buffer.from(name));
+      const b = await directory('b', [await file('1.txt'), await file('2.jpg')]);
+      return [await directory('a', [b, await file('3.txt')]), await file('4.txt')];
+    });
+    const target = join(testDirectory(), 'target');
+    const options = {
+      progress: noProgress,
+      signal: new AbortController().signal,
+      ...(only && { only: pathMatcher(only) }),
+      exclude: pathMatcher(exclude),
+    };
+    await withReader(repository, (reader) => reader.extract(target, options));
+    expect((readdirSync(target, { recursive: true }) as string[]).sort()).toEqual([...expected].sort());
+    await expect(
+      withReader(repository, (reader) => reader.extract(`${target}2`, { ...options, only: () => false })),
+    ).rejects.toMatchObject({ code: 'path-missing' });
+    expect(existsSync(`${target}2`)).toBe(false);
+  });
+});

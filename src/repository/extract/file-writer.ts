@@ -1,0 +1,99 @@
+import { closeSync, constants, fchmodSync, fchownSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { byteString, decodeAttribute, displayName } from '../../format/index.ts';
+import { messageOf } from '../../foundation/errors.ts';
+import { setAttribute } from '../../foundation/extended-attributes.ts';
+import { setOpenFileTimes } from '../../foundation/posix.ts';
+import type { FileTable } from './file-table.ts';
+
+/** Something that could not be set on a file whose content is right. */
+export interface FileProblem {
+  file: number;
+  message: string;
+}
+
+/** As many files are kept open by a thread, so that one spread over many ranges is not opened anew for each. */
+const KEPT_OPEN = 128;
+
+/** One thread's hands on the files that a restore makes. */
+export class FileWriter {
+  readonly problems: FileProblem[] = [];
+  readonly #files: FileTable;
+  /** Descriptors by file; the one used last is last in the map's order. */
+  readonly #open = new Map<number, number>();
+  readonly #isRoot = process.getuid?.() === 0;
+
+  constructor(files: FileTable) {
+    this.#files = files;
+  }
+
+  /** Makes a file of its full length, which must not exist: whatever leads elsewhere (a link) is refused by the system. */
+  create(file: number): void {
+    ftruncateSync(this.#make(file), this.#files.sizeBytes(file));
+    this.#files.setStanding(file, { hadContent: false });
+  }
+
+  /** Writes bytes that belong at a position of a file. Where they are zeros, a new file has them already, and no space is taken. */
+  write(file: number, position: number, bytes: Buffer, isZero: boolean): void {
+    const stands = this.#files.stands(file);
+    const descriptor = this.#open.get(file) ?? (stands ? this.#reopen(file) : this.#make(file));
+    if (isZero && !this.#files.hadContent(file)) {
+      if (!stands) ftruncateSync(descriptor, this.#files.sizeBytes(file));
+      return;
+    }
+    for (let done = 0; done < bytes.length; ) {
+      done += writeSync(descriptor, bytes, done, bytes.length - done, position + done);
+    }
+  }
+
+  /** Sets a file's owner, permissions and times, which nothing may touch from then on, and closes it. */
+  finish(file: number): void {
+    const descriptor = this.#open.get(file) ?? this.#reopen(file);
+    const { mode, owner, times, attributes } = this.#files.metadata(file);
+    // In this order: changing the owner clears setuid and capabilities, an own file that may not be written to takes no
+    // attributes, and changing anything touches times.
+    if (this.#isRoot && owner !== undefined) {
+      this.#attempt(file, 'its owner', () => fchownSync(descriptor, owner.user, owner.group));
+    }
+    for (const attribute of attributes) {
+      const { name, value } = decodeAttribute(attribute);
+      const what = `its attribute ${displayName(byteString(name))}`;
+      this.#attempt(file, what, () => setAttribute(this.#files.path(file), name, value));
+    }
+    this.#attempt(file, 'its permissions', () => fchmodSync(descriptor, mode));
+    if (times !== undefined) this.#attempt(file, 'its times', () => setOpenFileTimes(descriptor, times));
+    this.#open.delete(file);
+    closeSync(descriptor);
+  }
+
+  closeAll(): void {
+    for (const descriptor of this.#open.values()) closeSync(descriptor);
+    this.#open.clear();
+  }
+
+  #attempt(file: number, what: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.problems.push({ file, message: `cannot set ${what}: ${messageOf(error)}` });
+    }
+  }
+
+  #make(file: number): number {
+    const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
+    return this.#keep(file, openSync(this.#files.path(file), flags, 0o600));
+  }
+
+  #reopen(file: number): number {
+    return this.#keep(file, openSync(this.#files.path(file), constants.O_WRONLY | constants.O_NOFOLLOW));
+  }
+
+  #keep(file: number, descriptor: number): number {
+    this.#open.set(file, descriptor);
+    if (this.#open.size > KEPT_OPEN) {
+      const [oldest, idle] = this.#open.entries().next().value!;
+      this.#open.delete(oldest);
+      closeSync(idle);
+    }
+    return descriptor;
+  }
+}

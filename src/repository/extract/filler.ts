@@ -1,0 +1,139 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import type { SealingKey } from '../../format/index.ts';
+import { BlobOpener } from '../read/blob-opener.ts';
+import { FileTable, type SharedFileTable } from './file-table.ts';
+import { type FileProblem, FileWriter } from './file-writer.ts';
+import { type SharedRanges, type WantedBlob, WantedRanges } from './wanted.ts';
+
+/** What the threads that fill files share. */
+export interface SharedFilling {
+  files: SharedFileTable;
+  wanted: SharedRanges;
+  /** How many places of each file are still to be written: who writes the last one finishes the file. */
+  missing: Int32Array;
+  /** See the cells below. */
+  control: Int32Array;
+  /** One cell: how many plain bytes are written. */
+  writtenBytes: BigInt64Array;
+  /** The ids of the index's packs, and where the packs lie as files, where they do. */
+  packs: { id: string; file: string | undefined }[];
+}
+
+/** Cells of `control`. */
+export const NEXT_RANGE = 0;
+export const STOPPED = 1;
+
+/** Fills files with what ranges of packs hold: one thread's part of it. Nothing is made anew for each blob. */
+export class Filler {
+  readonly #shared: SharedFilling;
+  readonly #wanted: WantedRanges;
+  readonly #opener: BlobOpener;
+  readonly #writer: FileWriter;
+  #room = Buffer.alloc(0);
+  /** The blob at work, for errors. */
+  present: string | undefined;
+
+  constructor(key: SealingKey, shared: SharedFilling) {
+    this.#shared = shared;
+    this.#wanted = new WantedRanges(shared.wanted);
+    this.#opener = new BlobOpener(key);
+    this.#writer = new FileWriter(new FileTable(shared.files));
+  }
+
+  /** What could not be set on files. */
+  get problems(): FileProblem[] {
+    return this.#writer.problems;
+  }
+
+  /**
+   * Takes ranges until there are none left or somebody stopped the work, reading packs as files.
+   * @returns the ranges that cannot be read this way
+   */
+  fillAll(): number[] {
+    const unread: number[] = [];
+    while (this.fillNext(unread));
+    return unread;
+  }
+
+  /**
+   * Takes the next range. A failure stops everybody's work.
+   * @param unread takes its number where it cannot be read this way
+   * @returns whether there was one
+   */
+  fillNext(unread: number[]): boolean {
+    const { control, packs } = this.#shared;
+    if (Atomics.load(control, STOPPED) !== 0) return false;
+    const number = Atomics.add(control, NEXT_RANGE, 1);
+    if (number >= this.#wanted.count) return false;
+    try {
+      const { pack, offset, length } = this.#wanted.range(number);
+      const sealed = this.#read(packs[pack]!.file!, offset, length);
+      if (sealed === undefined) unread.push(number);
+      else this.fill(number, sealed);
+      return true;
+    } catch (error) {
+      Atomics.store(control, STOPPED, 1);
+      throw error;
+    }
+  }
+
+  /** Opens the blobs of a range and writes them where they belong. @param sealed the range's bytes, used up */
+  fill(number: number, sealed: Uint8Array): void {
+    const { pack, offset, firstBlob, endBlob } = this.#wanted.range(number);
+    let written = 0;
+    for (let at = firstBlob; at < endBlob; at++) {
+      const blob = this.#wanted.blob(at);
+      this.present = Buffer.from(blob.id).toString('hex');
+      const start = blob.offset - offset;
+      written += this.#place(blob, sealed.subarray(start, start + blob.length), this.#shared.packs[pack]!.id);
+    }
+    this.present = undefined;
+    Atomics.add(this.#shared.writtenBytes, 0, BigInt(written));
+  }
+
+  /** Closes what is open. */
+  end(): void {
+    this.#writer.closeAll();
+  }
+
+  #place(blob: WantedBlob, sealed: Uint8Array, pack: string): number {
+    const plain = this.#opener.open(sealed, { id: blob.id, uncompressedLength: blob.uncompressedLength, pack });
+    const zero = isZero(plain);
+    for (let place = blob.firstPlace; place < blob.endPlace; place++) {
+      const file = this.#wanted.file(place);
+      this.#writer.write(file, this.#wanted.position(place), plain, zero);
+      if (Atomics.sub(this.#shared.missing, file, 1) === 1) this.#writer.finish(file);
+    }
+    return plain.length * (blob.endPlace - blob.firstPlace);
+  }
+
+  /** Bytes of a pack, valid until the next call; undefined when they cannot be had: whoever asks the store is told why. */
+  #read(path: string, offset: number, length: number): Uint8Array | undefined {
+    if (this.#room.length < length) this.#room = Buffer.allocUnsafeSlow(length);
+    try {
+      const descriptor = openSync(path, 'r');
+      try {
+        for (let done = 0; done < length; ) {
+          const bytes = readSync(descriptor, this.#room, done, length - done, offset + done);
+          if (bytes === 0) return undefined;
+          done += bytes;
+        }
+      } finally {
+        closeSync(descriptor);
+      }
+    } catch {
+      return undefined;
+    }
+    return this.#room.subarray(0, length);
+  }
+}
+
+const ZEROS = Buffer.alloc(64 * 1024);
+
+function isZero(plain: Buffer): boolean {
+  for (let at = 0; at < plain.length; at += ZEROS.length) {
+    const end = Math.min(at + ZEROS.length, plain.length);
+    if (plain.compare(ZEROS, 0, end - at, at, end) !== 0) return false;
+  }
+  return true;
+}

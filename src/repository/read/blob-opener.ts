@@ -1,0 +1,83 @@
+import { hash, timingSafeEqual } from 'node:crypto';
+import { createRequire } from 'node:module';
+import {
+  loadNativeCodecs,
+  MAC_BYTES,
+  type NativeCodecs,
+  NONCE_BYTES,
+  SEAL_OVERHEAD_BYTES,
+  type SealingKey,
+} from '../../format/index.ts';
+import { openBlob } from '../indexed.ts';
+
+export interface OpenableBlob {
+  /** The SHA-256 of its plain bytes, 32 bytes. */
+  id: Uint8Array;
+  /** 0 when it is not compressed. */
+  uncompressedLength: number;
+  pack: string;
+}
+
+/** Room for the largest blob that restic cuts; for a larger one there is room of its own, given back at once. */
+const ROOM_BYTES = 8 * 1024 * 1024;
+
+interface Sodium {
+  crypto_onetimeauth_verify(mac: Uint8Array, message: Uint8Array, key: Uint8Array): boolean;
+}
+
+/**
+ * Opens one sealed blob after the other in the same memory: authenticated, decompressed, and held against its id, as
+ * `openBlob` does it. What is found to be damaged is given to `openBlob`, which says how.
+ */
+export class BlobOpener {
+  readonly #key: SealingKey;
+  readonly #codecs: NativeCodecs | null;
+  readonly #sodium: Sodium;
+  readonly #oneTimeKey: Buffer;
+  #room = Buffer.alloc(0);
+
+  /** @param codecs for tests: `null` for none */
+  constructor(key: SealingKey, codecs: NativeCodecs | null = loadNativeCodecs(key) ?? null) {
+    this.#key = key;
+    this.#codecs = codecs;
+    this.#sodium = createRequire(import.meta.url)('sodium-native') as Sodium;
+    this.#oneTimeKey = Buffer.allocUnsafeSlow(32);
+    this.#oneTimeKey.set(key.macR);
+  }
+
+  /**
+   * A blob's plain bytes, valid until the next call.
+   * @param sealed is used up; it must not be shared memory
+   * @throws repository-damaged
+   */
+  open(sealed: Uint8Array, blob: OpenableBlob): Buffer {
+    const plain = this.#codecs === null ? undefined : this.#open(this.#codecs, sealed, blob);
+    if (plain !== undefined) return plain;
+    const id = Buffer.from(blob.id).toString('hex');
+    return openBlob(this.#key, sealed, { id, uncompressedLength: blob.uncompressedLength || undefined }, blob.pack);
+  }
+
+  /** Undefined when it is damaged: `sealed` is as it was then. */
+  #open(codecs: NativeCodecs, sealed: Uint8Array, { id, uncompressedLength }: OpenableBlob): Buffer | undefined {
+    if (sealed.length < SEAL_OVERHEAD_BYTES) return undefined;
+    const nonce = sealed.subarray(0, NONCE_BYTES);
+    const text = sealed.subarray(NONCE_BYTES, sealed.length - MAC_BYTES);
+    codecs.encryptBlock(nonce, this.#oneTimeKey.subarray(16));
+    const mac = sealed.subarray(sealed.length - MAC_BYTES);
+    if (!this.#sodium.crypto_onetimeauth_verify(mac, text, this.#oneTimeKey)) return undefined;
+    codecs.applyCounterMode(nonce, text);
+    const plain = uncompressedLength === 0 ? text : this.#decompress(codecs, text, uncompressedLength);
+    if (plain !== undefined && timingSafeEqual(hash('sha256', plain, 'buffer'), id)) {
+      return Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength);
+    }
+    codecs.applyCounterMode(nonce, text);
+    return undefined;
+  }
+
+  #decompress(codecs: NativeCodecs, compressed: Uint8Array, length: number): Uint8Array | undefined {
+    if (length > ROOM_BYTES) return undefined;
+    if (this.#room.length === 0) this.#room = Buffer.allocUnsafeSlow(ROOM_BYTES);
+    const found = codecs.decompress(compressed, this.#room.subarray(0, length));
+    return found === length ? this.#room.subarray(0, length) : undefined;
+  }
+}
