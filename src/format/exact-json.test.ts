@@ -57,3 +57,19 @@ describe('exact JSON', () => {
     expect(stringifyExactJson({ a: undefined, b: [undefined, null], c: false })).toBe('{"b":[null,null],"c":false}');
   });
 });
+
+describe('numbers among digits that are text', () => {
+  it('are exact wherever they stand', () => {
+    const large = 12345678901234567890n;
+    for (const text of ['[12345678901234567890]', '[1,12345678901234567890]', '[ 12345678901234567890]']) {
+      expect((parseExactJson(text) as unknown[]).at(-1)).toBe(large);
+    }
+    expect(parseExactJson('{"a":12345678901234567890}')).toEqual({ a: large });
+    expect(parseExactJson('{"a":\n-12345678901234567890}')).toEqual({ a: -large });
+  });
+
+  it('are left as they are in an id', () => {
+    const id = '1234567890123456'.repeat(4);
+    expect(parseExactJson(`{"content":["${id}"]}`)).toEqual({ content: [id] });
+  });
+});

@@ -163,3 +163,26 @@ describe('a name that is shown', () => {
     expect(displayName(name_)).toBe(shown);
   });
 });
+
+describe('extended attributes', () => {
+  it('survive a rewrite, with what others write beside them', () => {
+    const attributes = [
+      { name: 'user.a', value: 'eA==' },
+      { name: 'user.none', value: null },
+      { name: 'user.\ufffd', name_raw: 'dXNlci7/', value: '', later: { of: 1 } },
+    ];
+    const node = { name: 'f', type: 'file', mode: 0o644, ...TIMES, uid: 0, gid: 0, extended_attributes: attributes };
+    const bytes = treeOf({ ...node, content: [] });
+    expect(encodeTree(decodeTree(bytes)).toString()).toBe(bytes.toString());
+  });
+
+  it.each([
+    ['a name that is none', { name: 1, value: '' }],
+    ['a value that is none', { name: 'user.a', value: 1 }],
+    ['a raw name that is none', { name: 'user.a', name_raw: 1, value: '' }],
+    ['null', null],
+  ])('with %s are damage', (_what, attribute) => {
+    const node = { name: 'f', type: 'file', content: [], extended_attributes: [attribute] };
+    expect(() => decodeTree(treeOf(node))).toThrow(damaged);
+  });
+});
