@@ -45,7 +45,8 @@ const OPTIONS = { packSizeBytes: 1 << 20 };
 const blob = (name: string): Buffer => noise(300_000, name);
 const files = (...names: string[]): Files => Object.fromEntries(names.map((name) => [name, blob(name)]));
 const OLD = files('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h');
-const KEPT = files('a', 'c', 'e', 'x', 'y');
+/** Whichever thread took what, some packs hold both what is of these and what is not. */
+const KEPT = files('a', 'b', 'g', 'x', 'y');
 
 function prune(
   repository: Repository,
@@ -260,7 +261,7 @@ describe('a prune', () => {
     const indexed = await loadIndex(repository);
     const snapshot = (await listSnapshots(repository))[0]!;
     const nodes = await new Reader(indexed, snapshot).entries(snapshot.tree);
-    const { pack, offset } = indexed.locate(nodes.find(({ name }) => name === 'c')!.content![0]!, 'data');
+    const { pack, offset } = indexed.locate(nodes.find(({ name }) => name === 'b')!.content![0]!, 'data');
     store.objects.get(`data/${pack.slice(0, 2)}/${pack}`)!.bytes[offset + 100]! ^= 1;
     await expect(prune(repository)).rejects.toThrow(new RegExp(`pack ${pack} is damaged`));
     expect(store.objects.has(`data/${pack.slice(0, 2)}/${pack}`)).toBe(true);
