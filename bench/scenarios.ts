@@ -1,10 +1,10 @@
 /** What is measured. Each scenario prepares, untimed, what one tool then does, timed. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { edit, touch, writeMixed, writeSmallFiles } from './data.ts';
-import { type Place, remove, run, type Tool } from './tools.ts';
+import { forgetAllButLast, type Place, remove, run, type Tool } from './tools.ts';
 
 export interface Scenario {
   name: string;
@@ -32,6 +32,22 @@ function backedUp(tool: Tool, place: Place): void {
   if (existsSync(join(place.directory, tool.repository))) return;
   run(tool.init(), place);
   run(tool.backup(), place);
+}
+
+const ROUNDS_BEFORE_PRUNE = 4;
+
+/** A repository of restic's making with several backups, all but the last of them forgotten: every tool prunes a copy of it. */
+function forgotten(tool: Tool, place: Place): void {
+  const template = join(place.directory, 'forgotten');
+  if (tool.name !== 'restic' || existsSync(template)) return;
+  remove(place, tool.repository);
+  run(tool.init(), place);
+  for (let round = 0; round < ROUNDS_BEFORE_PRUNE; round++) {
+    edit(place.data, 100 + round);
+    run(tool.backup(), place);
+  }
+  forgetAllButLast(place);
+  cpSync(join(place.directory, tool.repository), template, { recursive: true });
 }
 
 export const SCENARIOS: Scenario[] = [
@@ -95,6 +111,19 @@ export const SCENARIOS: Scenario[] = [
     data: 'mixed',
     prepare: backedUp,
     turn: (tool) => tool.checkAllData(),
+  },
+  {
+    name: 'prune',
+    title: 'prune',
+    atLeast: 1,
+    aim: 2,
+    data: 'mixed',
+    prepare: forgotten,
+    turn(tool, place) {
+      remove(place, tool.repository);
+      cpSync(join(place.directory, 'forgotten'), join(place.directory, tool.repository), { recursive: true });
+      return tool.prune();
+    },
   },
   {
     name: 'tree',

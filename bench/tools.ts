@@ -110,6 +110,14 @@ function versionOf(program: string, args: string[], pattern: RegExp): string | u
   return pattern.exec(stdout ?? '')?.[1];
 }
 
+/** Leaves restic's repository one snapshot, and in it all that the others held. */
+export function forgetAllButLast(place: Place): void {
+  run(
+    ['restic', '--quiet', '--no-cache', '--repo', join(place.directory, 'restic'), 'forget', '--keep-last', '1'],
+    place,
+  );
+}
+
 /** Runs what is not measured. @throws with what it said */
 export function run(command: string[], place: Place): void {
   const [program, ...args] = command as [string, ...string[]];
