@@ -86,7 +86,7 @@ function measureScenario(scenario: Scenario, place: Place, tools: Tool[]): Scena
     console.log(`${scenario.name} ${round + 1}: ${tools.map(({ name }) => shown(name, measured[name]!)).join('  ')}`);
   }
   const { name, title, atLeast, aim } = scenario;
-  return { name, title, atLeast, aim, rounds };
+  return { name, title, atLeast, aim, commit: commitNow(), rounds };
 }
 
 function measureTurn(scenario: Scenario, tool: Tool, place: Place, round: number) {
@@ -106,10 +106,13 @@ function sizeOf(directory: string): number {
   return Number.parseInt(stdout, 10);
 }
 
-function machine(): Pick<Results, 'commit' | 'time' | 'machine'> {
+function commitNow(): string {
   const { stdout } = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: here('.'), encoding: 'utf8' });
+  return stdout.trim();
+}
+
+function machine(): Pick<Results, 'time' | 'machine'> {
   return {
-    commit: stdout.trim(),
     time: new Date().toISOString(),
     machine: {
       processors: cpus().length,

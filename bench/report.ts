@@ -7,12 +7,13 @@ export interface ScenarioResult {
   title: string;
   atLeast: number;
   aim: number;
+  /** The code that was measured. */
+  commit: string;
   /** What each tool took, by its name. */
   rounds: Record<string, Measurement & { repositoryBytes: number }>[];
 }
 
 export interface Results {
-  commit: string;
   time: string;
   machine: { processors: number; model: string; memoryBytes: number; node: string; mebibytes: number; files: number };
   tools: { name: string; version: string }[];
@@ -65,7 +66,7 @@ export function render(results: Results): string {
   const { machine, tools, scenarios } = results;
   return `# Benchmarks
 
-Measured ${results.time.slice(0, 10)} at commit ${results.commit.slice(0, 12)} on ${machine.processors} × ${machine.model}, ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, Node ${machine.node.slice(1)}: ${tools.map(({ name, version }) => `${name} ${version}`).join(', ')}. Whole processes, page cache warm, \`sync\` before each; the tools take turns, and the one that begins changes from round to round. The mixed data is ${machine.mebibytes} MiB of table text, database pages, incompressible bytes and small files; the tree has ${machine.files.toLocaleString('en')} files. Run it again with \`npm run bench\`.
+Measured ${results.time.slice(0, 10)} on ${machine.processors} × ${machine.model}, ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, Node ${machine.node.slice(1)}: ${tools.map(({ name, version }) => `${name} ${version}`).join(', ')}. Whole processes, page cache warm, \`sync\` before each; the tools take turns, and the one that begins changes from round to round. The mixed data is ${machine.mebibytes} MiB of table text, database pages, incompressible bytes and small files; the tree has ${machine.files.toLocaleString('en')} files. Run it again with \`npm run bench\`.
 
 A ratio is the median over the rounds of ${PEER}'s figure divided by Holdfast's: above 1, Holdfast is faster or smaller.
 
@@ -96,7 +97,7 @@ function memoryLine(scenarios: ScenarioResult[]): string {
   return `${mebibytes(memory)} (at most ${mebibytes(MEMORY_AT_MOST_BYTES)}, aim ${mebibytes(MEMORY_AIM_BYTES)}).`;
 }
 
-function details({ title, rounds }: ScenarioResult, tools: Results['tools']): string {
+function details({ title, commit, rounds }: ScenarioResult, tools: Results['tools']): string {
   const names = tools.map(({ name }) => name).filter((name) => rounds.some((round) => round[name] !== undefined));
   const cell = (measured: ScenarioResult['rounds'][number][string] | undefined): string =>
     measured === undefined
@@ -105,7 +106,7 @@ function details({ title, rounds }: ScenarioResult, tools: Results['tools']): st
   const lines = rounds.map(
     (round, index) => `| ${index + 1} | ${names.map((name) => cell(round[name])).join(' | ')} |`,
   );
-  return `### ${title}\n\n| | ${names.join(' | ')} |\n|---|${names.map(() => '---|').join('')}\n${lines.join('\n')}`;
+  return `### ${title}\n\nAt commit ${commit.slice(0, 12)}.\n\n| | ${names.join(' | ')} |\n|---|${names.map(() => '---|').join('')}\n${lines.join('\n')}`;
 }
 
 function seconds(ms: number): string {

@@ -1,4 +1,5 @@
 import { constants } from 'node:buffer';
+import { releaseBuffer } from '../foundation/buffers.ts';
 import { HoldfastError, messageOf } from '../foundation/errors.ts';
 import { compress, decompress } from './compression.ts';
 import { parseExactJson, stringifyExactJson } from './exact-json.ts';
@@ -17,7 +18,12 @@ export const DOCUMENT_LIMIT_BYTES = constants.MAX_STRING_LENGTH;
 export function sealJson(key: SealingKey, value: unknown, formatVersion: 1 | 2): Buffer {
   const json = Buffer.from(stringifyExactJson(value), 'utf8');
   if (formatVersion === 1) return seal(key, json);
-  return seal(key, Buffer.concat([Buffer.of(COMPRESSED), compress(json)]));
+  const compressed = compress(json);
+  // An index has megabytes of it: left to the collector, it would add up.
+  releaseBuffer(json);
+  const sealed = seal(key, Buffer.concat([Buffer.of(COMPRESSED), compressed]));
+  releaseBuffer(compressed);
+  return sealed;
 }
 
 /** @throws repository-damaged when it was not sealed by this key, or is no JSON */

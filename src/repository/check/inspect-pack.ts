@@ -1,8 +1,7 @@
 import { createHash, hash } from 'node:crypto';
 import { decodePackTrailer, type PackedBlob, packTrailerLength, type SealingKey } from '../../format/index.ts';
-import { releaseBuffer } from '../../foundation/buffers.ts';
 import { messageOf } from '../../foundation/errors.ts';
-import { openBlob } from '../indexed.ts';
+import type { BlobOpener } from '../read/blob-opener.ts';
 
 /** What a look at every byte of a pack found. */
 export interface Inspection {
@@ -14,8 +13,11 @@ export interface Inspection {
   blobs: PackedBlob[] | undefined;
 }
 
-/** Reads and authenticates every byte of a pack: its name, its header, and each blob in it. */
-export function inspectPack(key: SealingKey, pack: string, bytes: Uint8Array): Inspection {
+/**
+ * Reads and authenticates every byte of a pack: its name, its header, and each blob in it.
+ * @param bytes are used up
+ */
+export function inspectPack(opener: BlobOpener, key: SealingKey, pack: string, bytes: Uint8Array): Inspection {
   const inspection: Inspection = { messages: [], damaged: [], blobs: undefined };
   if (hash('sha256', bytes, 'hex') !== pack) inspection.messages.push('its content does not match its name');
   let blobs: PackedBlob[];
@@ -29,7 +31,9 @@ export function inspectPack(key: SealingKey, pack: string, bytes: Uint8Array): I
   inspection.blobs = blobs;
   for (const blob of blobs) {
     try {
-      releaseBuffer(openBlob(key, bytes.subarray(blob.offset, blob.offset + blob.length), blob, pack));
+      const { id, uncompressedLength = 0 } = blob;
+      const sealed = bytes.subarray(blob.offset, blob.offset + blob.length);
+      opener.open(sealed, { id: Buffer.from(id, 'hex'), uncompressedLength, pack });
     } catch (error) {
       inspection.damaged.push({ id: blob.id, type: blob.type });
       inspection.messages.push(messageOf(error));

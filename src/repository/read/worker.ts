@@ -7,6 +7,7 @@ import { type RecodedBlob, type RecodeTarget, recodeBlob } from '../copy/recode.
 import type { FileProblem } from '../extract/file-writer.ts';
 import { Filler, type SharedFilling } from '../extract/filler.ts';
 import { openBlob } from '../indexed.ts';
+import { BlobOpener } from './blob-opener.ts';
 
 /** A thread that opens sealed blobs, and either gives them back or writes them where they belong. */
 
@@ -45,6 +46,7 @@ export interface Failed {
 
 const key = receivedKey(workerData as SealingKey);
 let filler: Filler | undefined;
+let opener: BlobOpener | undefined;
 
 parentPort!.on('message', (message: { number: number; job: Job } | 'end') => {
   if (message === 'end') {
@@ -75,7 +77,10 @@ function run(job: Job): Done {
     case 'recode':
       return { kind: 'recoded', blobs: job.blobs.map((blob) => recode(job, blob)) };
     case 'inspect':
-      return { kind: 'inspected', inspection: inspectPack(key, job.pack, job.sealed) };
+      return {
+        kind: 'inspected',
+        inspection: inspectPack((opener ??= new BlobOpener(key)), key, job.pack, job.sealed),
+      };
     case 'begin-fill':
       filler = new Filler(key, job.filling);
       return filled();
