@@ -77,10 +77,8 @@ function run(job: Job): Done {
     case 'recode':
       return { kind: 'recoded', blobs: job.blobs.map((blob) => recode(job, blob)) };
     case 'inspect':
-      return {
-        kind: 'inspected',
-        inspection: inspectPack((opener ??= new BlobOpener(key)), key, job.pack, job.sealed),
-      };
+      opener ??= new BlobOpener(key);
+      return { kind: 'inspected', inspection: inspectPack(opener, key, job.pack, job.sealed) };
     case 'begin-fill':
       filler = new Filler(key, job.filling);
       return filled();
