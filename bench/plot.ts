@@ -28,6 +28,7 @@ export function plot({ title, x, y, points }: Plot): string {
   });
   const base = HEIGHT - BOTTOM;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">
+<title>${title}: ${y} by ${x}</title>
 <rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>
 <text x="${LEFT}" y="22" font-size="15">${title}</text>
 <path d="M${LEFT} ${TOP}V${base}H${WIDTH - RIGHT}" fill="none" stroke="#888"/>
