@@ -13,7 +13,7 @@ export const COMPRESSION_PARAMETERS: Readonly<Record<number, number>> = {
   [constants.ZSTD_c_minMatch]: 6,
 };
 /** The longest output that is taken room for at once; what is longer comes in pieces of this size. */
-const MAX_OUTPUT_PIECE_BYTES = 8 * 1024 * 1024;
+const MAX_OUTPUT_PIECE_BYTES = 16 * 1024 * 1024;
 const MIN_OUTPUT_PIECE_BYTES = 64;
 
 /**
@@ -39,7 +39,7 @@ export function decompress(compressed: Uint8Array, limitBytes: number): Buffer {
   try {
     return zstdDecompressSync(compressed, {
       maxOutputLength: Math.max(1, limitBytes),
-      chunkSize: pieceBytes(limitBytes),
+      chunkSize: pieceBytes(Math.min(limitBytes, contentBytes(compressed) ?? limitBytes)),
     });
   } catch (cause) {
     throw new HoldfastError('repository-damaged', `compressed data cannot be read: ${messageOf(cause)}`, { cause });
@@ -48,4 +48,28 @@ export function decompress(compressed: Uint8Array, limitBytes: number): Buffer {
 
 function pieceBytes(outputBytes: number): number {
   return Math.min(Math.max(outputBytes, MIN_OUTPUT_PIECE_BYTES), MAX_OUTPUT_PIECE_BYTES);
+}
+
+const FRAME_MAGIC = 0xfd2fb528;
+
+/**
+ * How many bytes a frame says that it holds, which may be wrong; undefined when it does not say.
+ * Source: RFC 8878, 3.1.1.1, "Frame header".
+ */
+export function contentBytes(frame: Uint8Array): number | undefined {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  if (view.byteLength < 18 || view.getUint32(0, true) !== FRAME_MAGIC) return undefined;
+  const descriptor = view.getUint8(4);
+  const isSingleSegment = (descriptor & 0x20) !== 0;
+  const at = 5 + (isSingleSegment ? 0 : 1) + [0, 1, 2, 4][descriptor & 3]!;
+  switch (descriptor >> 6) {
+    case 0:
+      return isSingleSegment ? view.getUint8(at) : undefined;
+    case 1:
+      return view.getUint16(at, true) + 256;
+    case 2:
+      return view.getUint32(at, true);
+    default:
+      return Number(view.getBigUint64(at, true));
+  }
 }

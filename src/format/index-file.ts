@@ -7,6 +7,9 @@ export interface IndexFile {
   packs: { id: string; blobs: PackedBlob[] }[];
 }
 
+/** No sealed blob has as many bytes: a pack has fewer. */
+const MAX_SEALED_BYTES = 2 ** 31;
+
 /** The newest restic writes no larger ones. */
 export const MAX_BLOBS_PER_INDEX_FILE = 50_000;
 
@@ -43,7 +46,8 @@ function decodeBlob(entry: unknown): PackedBlob {
   const { id, type, offset, length, uncompressed_length: plainLength } = asRecord(entry, 'a blob in an index');
   const isLength = (value: unknown): value is number =>
     Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32;
-  if ((type !== 'data' && type !== 'tree') || !isLength(offset) || !isLength(length)) {
+  const isType = type === 'data' || type === 'tree';
+  if (!isType || !isLength(offset) || !isLength(length) || length >= MAX_SEALED_BYTES) {
     throw new HoldfastError('repository-damaged', 'an index holds a malformed blob');
   }
   const blob: PackedBlob = { id: asId(id, "a blob's id"), type, offset, length };

@@ -1,7 +1,7 @@
 import { constants } from 'node:buffer';
 import { releaseBuffer } from '../foundation/buffers.ts';
 import { HoldfastError, messageOf } from '../foundation/errors.ts';
-import { compress, decompress } from './compression.ts';
+import { compress, contentBytes, decompress } from './compression.ts';
 import { parseExactJson, stringifyExactJson } from './exact-json.ts';
 import { type SealingKey, seal, unseal } from './sealing.ts';
 
@@ -28,6 +28,11 @@ export function sealJson(key: SealingKey, value: unknown, formatVersion: 1 | 2):
 
 /** @throws repository-damaged when it was not sealed by this key, or is no JSON */
 export function unsealJson(key: SealingKey, sealed: Uint8Array): unknown {
+  return parseJsonDocument(unsealJsonText(key, sealed).toString('utf8'));
+}
+
+/** The JSON text of a sealed document, in UTF-8. @throws repository-damaged when it was not sealed by this key */
+export function unsealJsonText(key: SealingKey, sealed: Uint8Array): Buffer {
   const plain = unseal(key, sealed);
   const first = plain[0];
   if (first !== COMPRESSED && !FIRST_OF_JSON.includes(first ?? 0)) {
@@ -39,9 +44,16 @@ export function unsealJson(key: SealingKey, sealed: Uint8Array): unknown {
       },
     );
   }
-  const json = first === COMPRESSED ? decompress(plain.subarray(1), DOCUMENT_LIMIT_BYTES) : plain;
+  if (first !== COMPRESSED) return plain;
+  const json = decompress(plain.subarray(1), DOCUMENT_LIMIT_BYTES);
+  releaseBuffer(plain);
   if (json.length > DOCUMENT_LIMIT_BYTES) throw new HoldfastError('repository-damaged', 'a document is too large');
-  return parseJsonDocument(json.toString('utf8'));
+  return json;
+}
+
+/** How long the JSON in an unsealed document says that it is, if it is compressed and says so. It may be wrong. */
+export function plainLengthOfText(plain: Uint8Array): number | undefined {
+  return plain[0] === COMPRESSED ? contentBytes(plain.subarray(1)) : undefined;
 }
 
 /** @throws repository-damaged when the text is no JSON */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { BlobType } from '../format/index.ts';
-import { type BlobLocation, BlobTable } from './blob-table.ts';
+import { type BlobType, columnsOf } from '../format/index.ts';
+import { BlobEntries, type BlobLocation, BlobTable } from './blob-table.ts';
 
 const id = fc.uint8Array({ minLength: 32, maxLength: 32 });
 /** Ids that collide in all but a few bits, as ids of other programs may. */
@@ -12,14 +12,17 @@ const similarId = fc.uint8Array({ minLength: 2, maxLength: 2 }).map((bytes) => {
   return similar;
 });
 const uint32 = fc.integer({ min: 1, max: 2 ** 32 - 1 });
+const sealedLength = fc.integer({ min: 1, max: 2 ** 31 - 1 });
 const entry = fc.record({
   id: fc.oneof(id, similarId),
   type: fc.constantFrom<BlobType>('data', 'tree'),
-  packNumber: fc.nat(2 ** 31 - 1),
+  packNumber: fc.nat(5),
   offset: fc.nat(2 ** 32 - 1),
-  length: uint32,
+  length: sealedLength,
   uncompressedLength: fc.option(uint32, { nil: undefined }),
 });
+
+type Entry = typeof entry extends fc.Arbitrary<infer Value> ? Value : never;
 
 describe('the table of blobs', () => {
   it('is a map by type and id, in which the first place of a blob stays', () => {
@@ -45,7 +48,7 @@ describe('the table of blobs', () => {
     );
   });
 
-  it('takes as many as it was made for, and about 54 bytes for each', () => {
+  it('takes as many as it was made for, and about 50 bytes for each', () => {
     const count = 20_000;
     const table = BlobTable.withCapacity(count);
     const idOf = (index: number): Buffer => {
@@ -60,10 +63,76 @@ describe('the table of blobs', () => {
     for (let index = 0; index < count; index++) expect(table.find(idOf(index), 'data')?.packNumber).toBe(index);
     expect(table.has(idOf(count), 'data')).toBe(false);
     const { ids, fields, slots } = table.shared;
-    expect((ids.byteLength + fields.byteLength + slots.byteLength) / count).toBeLessThan(64);
+    expect((ids.byteLength + fields.byteLength + slots.byteLength) / count).toBeLessThan(60);
   });
 
   it('may be empty', () => {
     expect(BlobTable.withCapacity(0).find(new Uint8Array(32), 'data')).toBeUndefined();
+  });
+});
+
+describe('the entries of index files', () => {
+  const file = fc.array(fc.record({ pack: fc.nat(7), blobs: fc.array(entry, { maxLength: 5 }) }), { maxLength: 5 });
+  const packId = (pack: number): string => String(pack).repeat(64);
+  const decoded = (packs: { pack: number; blobs: Entry[] }[]) => ({
+    packs: packs.map(({ pack, blobs }) => ({
+      id: packId(pack),
+      blobs: blobs.map(({ id: of, type, offset, length, uncompressedLength }) => ({
+        id: Buffer.from(of).toString('hex'),
+        type,
+        offset,
+        length,
+        ...(uncompressedLength !== undefined && { uncompressedLength }),
+      })),
+    })),
+  });
+
+  it('make tables that know what each file lists, marked packs only where there is no other', () => {
+    fc.assert(
+      fc.property(fc.array(file, { maxLength: 4 }), fc.uniqueArray(fc.nat(7)), (files, markedPacks) => {
+        const indexFiles = files.map(decoded);
+        const marked = new Set(markedPacks.map(packId));
+        const entries = BlobEntries.withCapacity(100);
+        // The order in which threads come is any.
+        const packs = indexFiles.map((each) => entries.put(columnsOf(each))!).toReversed();
+        const { table, lasting, packIds } = entries.tables(packs.flat(), marked);
+        const listed = indexFiles
+          .flatMap((each) => each.packs)
+          .flatMap(({ id: pack, blobs }) => blobs.map((blob) => ({ pack, name: `${blob.type} ${blob.id}`, ...blob })));
+        const names = new Map(listed.map((blob) => [blob.name, blob]));
+        expect(table.count).toBe(names.size);
+        expect(lasting.count).toBe(
+          new Set(listed.filter(({ pack }) => !marked.has(pack)).map(({ name }) => name)).size,
+        );
+        for (const { name, id: of, type } of names.values()) {
+          const ways = listed.filter((blob) => blob.name === name);
+          const allowed = ways.some(({ pack }) => !marked.has(pack))
+            ? ways.filter(({ pack }) => !marked.has(pack))
+            : ways;
+          const found = table.find(Buffer.from(of, 'hex'), type)!;
+          const place = {
+            pack: packIds[found.packNumber],
+            offset: found.offset,
+            length: found.length,
+            uncompressedLength: found.uncompressedLength,
+          };
+          expect(
+            allowed.map(({ pack, offset, length, uncompressedLength }) => ({
+              pack,
+              offset,
+              length,
+              uncompressedLength,
+            })),
+          ).toContainEqual(place);
+        }
+      }),
+    );
+  });
+
+  it('say where there is no room for more', () => {
+    const entries = BlobEntries.withCapacity(1);
+    const one = decoded([{ pack: 1, blobs: fc.sample(entry, 1) }]);
+    expect(entries.put(columnsOf(one))).toEqual([{ id: packId(1), first: 0 }]);
+    expect(entries.put(columnsOf(one))).toBeUndefined();
   });
 });

@@ -6,10 +6,11 @@ import {
   encodeKeyFile,
   newConfig,
   newSealingKey,
+  parseJsonDocument,
   type RepositoryConfig,
   type SealingKey,
   sealJson,
-  unsealJson,
+  unsealJsonText,
 } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
@@ -41,25 +42,42 @@ export class Repository {
 
   /** @throws object-missing; repository-damaged when its bytes are not those that its name promises */
   async getDocument(key: string): Promise<unknown> {
-    const sealed = await this.store.get(key);
-    if (sha256(sealed) !== idOfKey(key)) {
-      throw new HoldfastError('repository-damaged', `${key} is damaged: its content does not match its name`, {
-        context: { key },
-      });
-    }
-    try {
-      return unsealJson(this.key, sealed);
-    } catch (error) {
-      if (!isHoldfastError(error)) throw error;
-      throw new HoldfastError(error.code, `${key}: ${error.message}`, { cause: error, context: { key } });
-    }
+    return openDocument(key, await this.store.get(key), (sealed) =>
+      parseJsonDocument(unsealJsonText(this.key, sealed).toString('utf8')),
+    );
   }
 
   /** The keys of the documents below a prefix, sorted. */
   async documentKeys(prefix: string): Promise<string[]> {
-    const keys: string[] = [];
-    for await (const { key } of this.store.list(prefix)) if (idOfKey(key) !== undefined) keys.push(key);
-    return keys.sort();
+    return [...(await this.documentSizes(prefix)).keys()].sort();
+  }
+
+  /** The keys of the documents below a prefix, in no order, with their sealed sizes in bytes. */
+  async documentSizes(prefix: string): Promise<Map<string, number>> {
+    const sizes = new Map<string, number>();
+    for await (const { key, sizeBytes } of this.store.list(prefix)) {
+      if (idOfKey(key) !== undefined) sizes.set(key, sizeBytes);
+    }
+    return sizes;
+  }
+}
+
+/**
+ * Reads a sealed document, once its bytes are those that its name promises.
+ * @param name its key
+ * @throws repository-damaged, naming it
+ */
+export function openDocument<Read>(name: string, sealed: Uint8Array, read: (sealed: Uint8Array) => Read): Read {
+  if (sha256(sealed) !== idOfKey(name)) {
+    throw new HoldfastError('repository-damaged', `${name} is damaged: its content does not match its name`, {
+      context: { key: name },
+    });
+  }
+  try {
+    return read(sealed);
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+    throw new HoldfastError(error.code, `${name}: ${error.message}`, { cause: error, context: { key: name } });
   }
 }
 

@@ -1,7 +1,7 @@
 import { type IndexFile, packTrailerBytes } from '../../format/index.ts';
 import type { Progress } from '../../foundation/progress.ts';
-import { indexOf, readIndexFiles } from '../indexed.ts';
 import { DATA_PREFIX, idOfKey, packKey } from '../layout.ts';
+import { indexOf, readIndexFiles } from '../read-index.ts';
 import type { Repository } from '../repository.ts';
 import { checkHeaders, listingsOf, readPacks } from './check-packs.ts';
 import { checkSnapshots } from './check-snapshots.ts';

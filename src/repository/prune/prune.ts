@@ -1,8 +1,8 @@
 import type { Clock } from '../../foundation/clock.ts';
 import { isHoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
-import { indexOf } from '../indexed.ts';
 import { type HeldLock, lockRepository } from '../locks.ts';
+import { indexOf } from '../read-index.ts';
 import type { Repository } from '../repository.ts';
 import { packsOf, readMarks, writeMark } from './marks.ts';
 import { type PrunePlan, planPrune } from './plan.ts';

@@ -1,6 +1,6 @@
 import type { IndexFile } from '../../format/index.ts';
-import { readIndexByKey } from '../indexed.ts';
 import { DATA_PREFIX, idOfKey, packKey } from '../layout.ts';
+import { readIndexByKey } from '../read-index.ts';
 import type { Repository } from '../repository.ts';
 import { listSnapshots, type StoredSnapshot } from '../snapshots.ts';
 

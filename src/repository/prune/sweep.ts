@@ -1,9 +1,9 @@
 import { encodeIndexFile, type IndexFile, MAX_BLOBS_PER_INDEX_FILE } from '../../format/index.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { sideBySide } from '../../foundation/promises.ts';
-import { indexOf } from '../indexed.ts';
 import { INDEX_PREFIX, idOfKey, packKey } from '../layout.ts';
 import type { HeldLock } from '../locks.ts';
+import { indexOf } from '../read-index.ts';
 import type { Repository } from '../repository.ts';
 import { splitIndex } from '../write/session.ts';
 import { type Mark, packsOf, removeMark } from './marks.ts';

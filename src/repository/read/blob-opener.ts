@@ -5,9 +5,12 @@ import {
   MAC_BYTES,
   type NativeCodecs,
   NONCE_BYTES,
+  plainLengthOfText,
   SEAL_OVERHEAD_BYTES,
   type SealingKey,
+  unsealJsonText,
 } from '../../format/index.ts';
+import { releaseBuffer } from '../../foundation/buffers.ts';
 import { openBlob } from '../indexed.ts';
 
 export interface OpenableBlob {
@@ -18,8 +21,10 @@ export interface OpenableBlob {
   pack: string;
 }
 
-/** Room for the largest blob that restic cuts; for a larger one there is room of its own, given back at once. */
+/** Room for the largest blob that restic cuts. */
 const ROOM_BYTES = 8 * 1024 * 1024;
+/** Room for an index file of 50,000 blobs. What is larger has room of its own, given back at once. */
+const MAX_ROOM_BYTES = 16 * 1024 * 1024;
 
 interface Sodium {
   crypto_onetimeauth_verify(mac: Uint8Array, message: Uint8Array, key: Uint8Array): boolean;
@@ -57,8 +62,35 @@ export class BlobOpener {
     return openBlob(this.#key, sealed, { id, uncompressedLength: blob.uncompressedLength || undefined }, blob.pack);
   }
 
+  /**
+   * The JSON text of a sealed document, valid until the next call.
+   * @param sealed is used up
+   * @throws repository-damaged
+   */
+  openText(sealed: Uint8Array): Uint8Array {
+    const text = this.#codecs === null ? undefined : this.#unseal(this.#codecs, sealed);
+    if (this.#codecs === null || text === undefined) return unsealJsonText(this.#key, sealed);
+    const plainLength = plainLengthOfText(text);
+    const plain = plainLength && this.#decompress(this.#codecs, text.subarray(1), plainLength);
+    if (plain) return plain;
+    this.#codecs.applyCounterMode(sealed.subarray(0, NONCE_BYTES), text);
+    return unsealJsonText(this.#key, sealed);
+  }
+
   /** Undefined when it is damaged: `sealed` is as it was then. */
   #open(codecs: NativeCodecs, sealed: Uint8Array, { id, uncompressedLength }: OpenableBlob): Buffer | undefined {
+    const text = this.#unseal(codecs, sealed);
+    if (text === undefined) return undefined;
+    const plain = uncompressedLength === 0 ? text : this.#decompress(codecs, text, uncompressedLength);
+    if (plain !== undefined && timingSafeEqual(hash('sha256', plain, 'buffer'), id)) {
+      return Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength);
+    }
+    codecs.applyCounterMode(sealed.subarray(0, NONCE_BYTES), text);
+    return undefined;
+  }
+
+  /** What is sealed, where it lies. Undefined when it is not authentic: it is as it was then. */
+  #unseal(codecs: NativeCodecs, sealed: Uint8Array): Uint8Array | undefined {
     if (sealed.length < SEAL_OVERHEAD_BYTES) return undefined;
     const nonce = sealed.subarray(0, NONCE_BYTES);
     const text = sealed.subarray(NONCE_BYTES, sealed.length - MAC_BYTES);
@@ -66,17 +98,15 @@ export class BlobOpener {
     const mac = sealed.subarray(sealed.length - MAC_BYTES);
     if (!this.#sodium.crypto_onetimeauth_verify(mac, text, this.#oneTimeKey)) return undefined;
     codecs.applyCounterMode(nonce, text);
-    const plain = uncompressedLength === 0 ? text : this.#decompress(codecs, text, uncompressedLength);
-    if (plain !== undefined && timingSafeEqual(hash('sha256', plain, 'buffer'), id)) {
-      return Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength);
-    }
-    codecs.applyCounterMode(nonce, text);
-    return undefined;
+    return text;
   }
 
   #decompress(codecs: NativeCodecs, compressed: Uint8Array, length: number): Uint8Array | undefined {
-    if (length > ROOM_BYTES) return undefined;
-    if (this.#room.length === 0) this.#room = Buffer.allocUnsafeSlow(ROOM_BYTES);
+    if (length > MAX_ROOM_BYTES) return undefined;
+    if (this.#room.length < length) {
+      releaseBuffer(this.#room);
+      this.#room = Buffer.allocUnsafeSlow(length > ROOM_BYTES ? MAX_ROOM_BYTES : ROOM_BYTES);
+    }
     const found = codecs.decompress(compressed, this.#room.subarray(0, length));
     return found === length ? this.#room.subarray(0, length) : undefined;
   }

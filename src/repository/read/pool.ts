@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
-import type { SealingKey } from '../../format/index.ts';
+import type { IndexColumns, SealingKey } from '../../format/index.ts';
 import { ERROR_EXITS, type ErrorCode, HoldfastError } from '../../foundation/errors.ts';
 import { startThread } from '../../foundation/threads.ts';
+import type { SharedBlobEntries } from '../blob-table.ts';
 import type { Inspection } from '../check/inspect-pack.ts';
 import type { RecodedBlob, RecodeTarget } from '../copy/recode.ts';
 import type { Done, Failed, Job } from './worker.ts';
@@ -15,17 +16,28 @@ interface Thread {
   ended: Promise<void>;
 }
 
+/** How many threads work at the same time. */
+export function threadCount(): number {
+  return Math.max(1, Math.min(availableParallelism(), 8));
+}
+
 /** Threads that open sealed blobs. Started at the first job; `close` ends them. */
 export class ReadPool implements AsyncDisposable {
-  readonly threadCount = Math.max(1, Math.min(availableParallelism(), 8));
+  readonly threadCount: number;
   readonly #key: SealingKey;
   readonly #threads: Thread[] = [];
   readonly #waiting = new Map<number, { resolve: (answer: Done) => void; reject: (error: unknown) => void }>();
   #jobs = 0;
   #failure: unknown;
 
-  constructor(key: SealingKey) {
+  constructor(key: SealingKey, threads = threadCount()) {
     this.#key = key;
+    this.threadCount = threads;
+  }
+
+  /** Whether every thread that there may be has something to do. */
+  get isBusy(): boolean {
+    return this.#threads.length >= this.threadCount && this.#threads.every(({ busy }) => busy > 0);
   }
 
   /** Opens a blob and gives its plain bytes back. `sealed` is taken over. @throws repository-damaged */
@@ -50,6 +62,15 @@ export class ReadPool implements AsyncDisposable {
   /** Looks at every byte of a pack. `sealed` is taken over. @throws internal */
   async inspect(pack: string, sealed: Uint8Array): Promise<Inspection> {
     return expected('inspected', await this.run({ kind: 'inspect', pack, sealed })).inspection;
+  }
+
+  /** Opens an index file and puts down what it lists: see the function of this name. `sealed` is taken over. */
+  async placeIndexFile(
+    name: string,
+    sealed: Uint8Array,
+    entries: SharedBlobEntries,
+  ): Promise<IndexColumns['packs'] | undefined> {
+    return expected('placed', await this.run({ kind: 'place', name, sealed, entries })).placed;
   }
 
   /** Has a job done by the thread with the least to do. What is `sealed` in it is taken over. */

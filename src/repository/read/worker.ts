@@ -1,13 +1,15 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { BlobType, SealingKey } from '../../format/index.ts';
+import type { BlobType, IndexColumns, SealingKey } from '../../format/index.ts';
 import { releaseBuffer } from '../../foundation/buffers.ts';
 import { isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { BlobEntries, type SharedBlobEntries } from '../blob-table.ts';
 import { type Inspection, inspectPack } from '../check/inspect-pack.ts';
 import { type RecodedBlob, type RecodeTarget, recodeBlob } from '../copy/recode.ts';
 import type { FileProblem } from '../extract/file-writer.ts';
 import { Filler, type SharedFilling } from '../extract/filler.ts';
 import { openBlob } from '../indexed.ts';
 import { BlobOpener } from './blob-opener.ts';
+import { placeIndexFile } from './place-index-file.ts';
 
 /** A thread that opens sealed blobs, and either gives them back or writes them where they belong. */
 
@@ -24,6 +26,7 @@ export type Job =
   | { kind: 'open'; pack: string; sealed: Uint8Array; blob: { id: string; uncompressedLength: number | undefined } }
   | { kind: 'recode'; pack: string; sealed: Uint8Array; blobs: PlacedBlob[]; target: RecodeTarget }
   | { kind: 'inspect'; pack: string; sealed: Uint8Array }
+  | { kind: 'place'; name: string; sealed: Uint8Array; entries: SharedBlobEntries }
   | { kind: 'begin-fill'; filling: SharedFilling }
   | { kind: 'fill-all' }
   | { kind: 'fill'; number: number; sealed: Uint8Array }
@@ -33,6 +36,7 @@ export type Done =
   | { kind: 'opened'; plain: Uint8Array }
   | { kind: 'recoded'; blobs: RecodedBlob[] }
   | { kind: 'inspected'; inspection: Inspection }
+  | { kind: 'placed'; placed: IndexColumns['packs'] | undefined }
   /** Ranges that this thread could not read by itself, and what it could not set on files. */
   | { kind: 'filled'; unread: number[]; problems: FileProblem[] };
 
@@ -79,6 +83,11 @@ function run(job: Job): Done {
     case 'inspect':
       opener ??= new BlobOpener(key);
       return { kind: 'inspected', inspection: inspectPack(opener, key, job.pack, job.sealed) };
+    case 'place': {
+      const entries = BlobEntries.attach(job.entries);
+      opener ??= new BlobOpener(key);
+      return { kind: 'placed', placed: placeIndexFile(opener, job.name, job.sealed, entries) };
+    }
     case 'begin-fill':
       filler = new Filler(key, job.filling);
       return filled();

@@ -3,7 +3,7 @@ import { errorsOf, noise, testRepository } from '../../../test/support/repositor
 import { seal } from '../../format/index.ts';
 import { FaultyStore } from '../../store/faulty/index.ts';
 import { MemoryStore } from '../../store/memory/index.ts';
-import { loadIndex } from '../indexed.ts';
+import { loadIndex } from '../load-index.ts';
 import { sha256 } from '../repository.ts';
 import { BlobPacker } from './blob-packer.ts';
 

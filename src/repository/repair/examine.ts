@@ -2,9 +2,9 @@ import type { IndexFile, PackedBlob } from '../../format/index.ts';
 import { isHoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { listPacks } from '../check/check.ts';
-import { type ReadIndexFile, readEachIndexFile } from '../indexed.ts';
 import { DAMAGED_PREFIX, idOfKey } from '../layout.ts';
 import { ReadPool } from '../read/pool.ts';
+import { type ReadIndexFile, readEachIndexFile } from '../read-index.ts';
 import type { Repository } from '../repository.ts';
 import { examinePack, type Verdict } from './examine-pack.ts';
 

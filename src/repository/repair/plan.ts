@@ -1,5 +1,5 @@
 import type { BlobType, IndexFile, PackedBlob } from '../../format/index.ts';
-import type { ReadIndexFile } from '../indexed.ts';
+import type { ReadIndexFile } from '../read-index.ts';
 import type { Examination } from './examine.ts';
 import type { DroppedPack, LostBlob } from './report.ts';
 

@@ -7,7 +7,7 @@ import { type FinishedPack, PackBuffer, PackFile } from './pack-file.ts';
 
 export interface SealerOptions {
   key: SealingKey;
-  table: BlobTable;
+  table: Pick<BlobTable, 'has'>;
   claims: ClaimTable;
   /** Format 1 knows no compression. */
   formatVersion: 1 | 2;

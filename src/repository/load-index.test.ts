@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { noise, readFiles, testRepository, writeFiles } from '../../test/support/repository.ts';
 import { FaultyStore } from '../store/faulty/index.ts';
 import { MemoryStore } from '../store/memory/index.ts';
-import { loadIndex } from './indexed.ts';
+import { loadIndex } from './load-index.ts';
 import { writeMark } from './prune/marks.ts';
+import type { Repository } from './repository.ts';
 
 const FILES = { a: noise(200_000, 'a') };
 
@@ -88,5 +89,48 @@ describe('an index with marked packs', () => {
     else await repository.putDocument('holdfast/prune/', { version: 2, packs: packIds });
     const { lasting, table } = await loadIndex(repository);
     expect(lasting).toBe(table);
+  });
+});
+
+/** Index files of one pack each, of blobs that are nowhere. */
+async function putIndex(repository: Repository, blobs: number, idOf: (blob: number) => Buffer): Promise<void> {
+  const listed = Array.from({ length: blobs }, (_, index) => {
+    return { id: idOf(index).toString('hex'), type: 'data', offset: index, length: 40 };
+  });
+  await repository.putDocument('index/', { packs: [{ id: idOf(blobs).toString('hex'), blobs: listed }] });
+}
+
+describe('a large index', () => {
+  const FILES_OF = 5;
+  const BLOBS = 50_000;
+  const idsOf = (file: number) => (blob: number) => noise(32, `${file} ${blob}`);
+
+  it('is read by several threads, and damage is named as ever', { timeout: 60_000 }, async () => {
+    const store = new MemoryStore();
+    const repository = await testRepository(store);
+    for (let file = 0; file < FILES_OF; file++) await putIndex(repository, BLOBS, idsOf(file));
+    const indexed = await loadIndex(repository);
+    expect(indexed.table.count).toBe(FILES_OF * BLOBS);
+    for (let file = 0; file < FILES_OF; file++) {
+      const pack = idsOf(file)(BLOBS).toString('hex');
+      for (const blob of [0, 1, BLOBS - 1]) {
+        const id = idsOf(file)(blob).toString('hex');
+        expect(indexed.locate(id, 'data')).toMatchObject({ pack, offset: blob, length: 40 });
+      }
+    }
+    const [key] = await repository.documentKeys('index/');
+    store.objects.get(key!)!.bytes[1000]! ^= 1;
+    await expect(loadIndex(repository)).rejects.toMatchObject({
+      code: 'repository-damaged',
+      message: expect.stringContaining(key!),
+    });
+  });
+
+  it('may list one blob more often than its size lets expect', async () => {
+    const repository = await testRepository();
+    await putIndex(repository, BLOBS, (blob) => noise(32, blob < BLOBS ? 'same' : 'pack'));
+    const { table } = await loadIndex(repository);
+    expect(table.count).toBe(1);
+    expect(table.find(noise(32, 'same'), 'data')?.offset).toBe(0);
   });
 });
