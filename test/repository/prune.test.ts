@@ -7,8 +7,6 @@ import {
   loadIndex,
   lockRepository,
   openRepository,
-  type PruneReport,
-  pruneRepository,
   Reader,
   type Repository,
   removeSnapshot,
@@ -26,6 +24,7 @@ import {
   movableClock,
   noise,
   PASSWORD,
+  prune,
   readFiles,
   snapshotOf,
   testDirectory,
@@ -47,21 +46,6 @@ const files = (...names: string[]): Files => Object.fromEntries(names.map((name)
 const OLD = files('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h');
 /** Whichever thread took what, some packs hold both what is of these and what is not. */
 const KEPT = files('a', 'b', 'g', 'x', 'y');
-
-function prune(
-  repository: Repository,
-  change: Partial<Parameters<typeof pruneRepository>[1]> = {},
-): Promise<PruneReport> {
-  return pruneRepository(repository, {
-    clock: systemClock,
-    signal: new AbortController().signal,
-    progress: noProgress,
-    dryRun: false,
-    announce: async () => {},
-    ...OPTIONS,
-    ...change,
-  });
-}
 
 /** A repository of which a part is used: a snapshot that is gone shares some files with one that is kept. */
 async function partlyUsed(

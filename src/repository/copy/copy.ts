@@ -82,11 +82,11 @@ function identityOf({ id, parent: _, original, ...snapshot }: StoredSnapshot): s
 async function copyRanges(
   { source, target, pool }: { source: IndexedRepository; target: IndexedRepository; pool: ReadPool },
   ranges: readonly PackRange[],
-  { progress, signal, packSizeBytes }: CopyOptions,
+  { lock, progress, signal, packSizeBytes }: CopyOptions,
 ): Promise<{ blobs: number; bytes: number }> {
   const { store } = source.repository;
   const { key, config } = target.repository;
-  const packer = new BlobPacker(target.repository, packSizeBytes);
+  const packer = new BlobPacker(target.repository, { lock, packSizeBytes });
   let next = 0;
   const work = async (): Promise<void> => {
     for (let at = next++; at < ranges.length; at = next++) {

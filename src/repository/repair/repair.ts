@@ -58,7 +58,7 @@ async function carryOut(
   plan: RepairPlan,
   { lock, progress, signal }: { lock: HeldLock; progress: Progress; signal: AbortSignal },
 ): Promise<void> {
-  await salvage(repository, plan.toSalvage, { progress, signal });
+  await salvage(repository, plan.toSalvage, { lock, progress, signal });
   lock.assertHeld();
   for (const file of splitIndex(plan.newEntries)) {
     const id = await repository.putDocument(INDEX_PREFIX, encodeIndexFile(file));
@@ -76,9 +76,9 @@ async function carryOut(
 async function salvage(
   repository: Repository,
   toSalvage: RepairPlan['toSalvage'],
-  { progress, signal }: { progress: Progress; signal: AbortSignal },
+  { lock, progress, signal }: { lock: HeldLock; progress: Progress; signal: AbortSignal },
 ): Promise<void> {
-  const packer = new BlobPacker(repository);
+  const packer = new BlobPacker(repository, { lock });
   progress.phase('salvaging blobs', { items: toSalvage.size });
   for (const [pack, blobs] of toSalvage) {
     signal.throwIfAborted();
