@@ -81,6 +81,28 @@ describe.each(['local', 'memory'] as const)('a restore from a %s store', (kind) 
     ).rejects.toThrow('told to');
   });
 
+  it('makes many files at once that share chunks, more than a thread keeps open', async () => {
+    const [shared, zeros] = [dataBlob('shared by all'), dataBlob(Buffer.alloc(5000))];
+    const tails = Array.from({ length: 300 }, (_, number) => dataBlob(`the tail of ${number}`));
+    const contents = new Map(
+      tails.flatMap((tail, number) => [
+        [`${number}`, [shared, tail]],
+        [`${number} between zeros`, [zeros, tail, zeros]],
+        [`${number} before zeros`, [shared, tail, zeros]],
+      ]),
+    );
+    const nodes = [...contents].map(([name, blobs]) => {
+      const size = blobs.reduce((sum, { plain }) => sum + plain.length, 0);
+      return { name, type: 'file', size, content: blobs.map(({ id }) => id) };
+    });
+    await craftSnapshot(repository, [shared, ...tails, zeros, rawTreeBlob(nodes)]);
+    await extract(repository, target);
+    for (const [name, blobs] of contents) {
+      const expected = Buffer.concat(blobs.map(({ plain }) => plain));
+      expect(readFileSync(join(target, name)).equals(expected), name).toBe(true);
+    }
+  });
+
   it('does not pass one blob off as another that an index puts in the same place', async () => {
     const one = dataBlob('one!');
     const two = dataBlob('two!');
