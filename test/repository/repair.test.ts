@@ -74,7 +74,7 @@ function copied(damage: (store: MemoryStore) => void): MemoryStore {
 }
 
 /** For tests of what happens under a lock. */
-const FREE_LOCK: HeldLock = { assertHeld: () => {}, release: async () => {} };
+const FREE_LOCK: HeldLock = { assertHeld: () => {}, confirm: async () => {}, release: async () => {} };
 
 async function repaired(
   repository: Repository,

@@ -60,7 +60,7 @@ export async function copySnapshots(
     const ranges = rangesOf(await needed.below(snapshot.tree, options.signal));
     options.progress.phase(`copying ${label}`, { bytes: ranges.reduce((sum, { length }) => sum + length, 0) });
     const { blobs, bytes } = await copyRanges({ source, target, pool }, ranges, options);
-    options.lock.assertHeld();
+    await options.lock.confirm();
     const to = await saveSnapshot(target.repository, copyOf(snapshot));
     there.set(identity, to);
     copied.push({ from: snapshot.id, to, existed: false, blobs, bytes });

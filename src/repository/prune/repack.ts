@@ -123,7 +123,7 @@ class Copier {
   }
 
   async #writeIndex(): Promise<void> {
-    this.#options.lock.assertHeld();
+    await this.#options.lock.confirm();
     for (const file of splitIndex(this.#unindexed)) {
       await this.#repository.putDocument(INDEX_PREFIX, encodeIndexFile(file));
     }

@@ -8,7 +8,7 @@ import type { HeldLock } from '../locks.ts';
 import { sha256 } from '../repository.ts';
 import { BlobPacker } from './blob-packer.ts';
 
-const HELD: HeldLock = { assertHeld: () => {}, release: async () => {} };
+const HELD: HeldLock = { assertHeld: () => {}, confirm: async () => {}, release: async () => {} };
 
 describe('a packer of sealed blobs', () => {
   it('stores blobs of any size, trees apart from data, in packs that are full and then in an index', async () => {
@@ -44,7 +44,7 @@ describe('a packer of sealed blobs', () => {
     const store = new FaultyStore(new MemoryStore());
     const repository = await testRepository(store);
     const lost = new Error('lost');
-    const lock: HeldLock = { ...HELD, assertHeld: () => raise(lost) };
+    const lock: HeldLock = { ...HELD, confirm: () => Promise.reject(lost) };
     const packer = new BlobPacker(repository, { lock });
     const plain = noise(1000);
     await packer.add({ id: sha256(plain), type: 'data' }, seal(repository.key, plain));
@@ -52,7 +52,3 @@ describe('a packer of sealed blobs', () => {
     expect(store.puts.filter((key) => key.startsWith('index/'))).toEqual([]);
   });
 });
-
-function raise(error: Error): never {
-  throw error;
-}

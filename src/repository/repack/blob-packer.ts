@@ -116,7 +116,7 @@ export class BlobPacker {
 
   async #writeIndex(): Promise<void> {
     // Who lost the lock may have lost packs with it, to a prune that took them for left over: no index may name them.
-    this.#lock.assertHeld();
+    await this.#lock.confirm();
     const packs = this.#unindexed;
     this.#unindexed = [];
     for (const file of splitIndex(packs)) {

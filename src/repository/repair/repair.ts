@@ -59,7 +59,7 @@ async function carryOut(
   { lock, progress, signal }: { lock: HeldLock; progress: Progress; signal: AbortSignal },
 ): Promise<void> {
   await salvage(repository, plan.toSalvage, { lock, progress, signal });
-  lock.assertHeld();
+  await lock.confirm();
   for (const file of splitIndex(plan.newEntries)) {
     const id = await repository.putDocument(INDEX_PREFIX, encodeIndexFile(file));
     // What it replaces goes only when this can be read.
@@ -67,7 +67,7 @@ async function carryOut(
   }
   const damaged = plan.packsDropped.filter(({ reason }) => reason !== 'it is missing');
   for (const pack of damaged) pack.keptAs = await copyAside(repository, pack.pack);
-  lock.assertHeld();
+  await lock.confirm();
   for (const { key } of plan.replacedIndexFiles) await repository.store.delete(key);
   for (const { pack } of damaged) await repository.store.delete(packKey(pack));
 }
