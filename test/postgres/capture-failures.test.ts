@@ -6,9 +6,10 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../src/foundation/errors.ts';
 import { noProgress, type Progress } from '../../src/foundation/progress.ts';
-import { embeddedPostgres18BinDirectory, startTestServer, type TestServer } from '../support/postgres.ts';
+import { embeddedPostgres18BinDirectory } from '../support/embedded-postgres.ts';
+import { startTestServer, type TestServer } from '../support/postgres.ts';
 import { capture, errorOf, restore } from '../support/postgres-source.ts';
-import { requires } from '../support/requirements.ts';
+import { requires, skipWithout } from '../support/requirements.ts';
 
 const PASSWORD = 'pa55 w/ord@';
 const LARGE = `
@@ -314,8 +315,8 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a capture', () => {
 
 describe.skipIf(!requires('pg_dump'))('a capture of a server that is newer than pg_dump', () => {
   it('says so, and what to install', async (context) => {
-    const binDirectory = embeddedPostgres18BinDirectory();
-    if (binDirectory === undefined) return context.skip('needs embedded-postgres');
+    skipWithout(context, 'embedded-postgres');
+    const binDirectory = embeddedPostgres18BinDirectory()!;
     const server = await startTestServer({ binDirectory });
     try {
       const url = await server.createDatabase('new');

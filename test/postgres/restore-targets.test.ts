@@ -6,7 +6,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../src/foundation/errors.ts';
 import { findPostgresPrograms } from '../../src/foundation/postgres-programs.ts';
 import { noProgress, type Progress } from '../../src/foundation/progress.ts';
-import { embeddedPostgres18BinDirectory, startTestServer, type TestServer } from '../support/postgres.ts';
+import { embeddedPostgres18BinDirectory } from '../support/embedded-postgres.ts';
+import { startTestServer, type TestServer } from '../support/postgres.ts';
 import {
   type CapturedSnapshot,
   capture,
@@ -341,8 +342,8 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a restore', () => {
   });
 
   it('goes to a newer server as well', async (context) => {
-    const binDirectory = embeddedPostgres18BinDirectory();
-    if (binDirectory === undefined) return context.skip('needs embedded-postgres');
+    skipWithout(context, 'embedded-postgres');
+    const binDirectory = embeddedPostgres18BinDirectory()!;
     const newer = await startTestServer({ binDirectory });
     try {
       await server.createDatabase('simple');
