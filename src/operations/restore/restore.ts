@@ -47,7 +47,7 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
   const started = clock.monotonicMs();
   const planned = request.source === undefined ? undefined : workspace.sources([request.source])[0]!;
   const selection = selectionOf(request, planned);
-  const opened = await workspace.open(repositoryName(workspace, request, planned));
+  const opened = await workspace.open(workspace.repositoryName(request.repository ?? planned?.repository));
   const reading = await Reading.begin(opened, clock);
   try {
     const { snapshots, damaged } = await readableSnapshots(opened.repository);
@@ -76,16 +76,6 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
   } finally {
     await reading.end();
   }
-}
-
-function repositoryName(workspace: Workspace, { repository }: RestoreRequest, planned: PlanSource | undefined): string {
-  if (repository !== undefined) return repository;
-  if (planned !== undefined) return planned.repository;
-  const names = [...workspace.plan.repositories.keys()];
-  if (names.length === 1) return names[0]!;
-  throw new HoldfastError('bad-usage', 'the plan has several repositories', {
-    hint: `Say which with --repository: ${names.join(', ')}.`,
-  });
 }
 
 /** @throws unknown-snapshot, bad-usage */
