@@ -5,8 +5,8 @@ import type { IndexedRepository } from '../indexed.ts';
 import { packKey } from '../layout.ts';
 import type { HeldLock } from '../locks.ts';
 import { ReadPool } from '../read/pool.ts';
-import { BlobPacker } from '../repack/blob-packer.ts';
 import { type StoredSnapshot, saveSnapshot } from '../snapshots.ts';
+import { BlobPacker } from '../write/blob-packer.ts';
 import { NeededBlobs } from './needed.ts';
 import { type PackRange, rangesOf } from './ranges.ts';
 

@@ -3,7 +3,7 @@ import { releaseBuffer } from '../../foundation/buffers.ts';
 import { INDEX_PREFIX, packKey } from '../layout.ts';
 import type { HeldLock } from '../locks.ts';
 import { type Repository, sha256 } from '../repository.ts';
-import { splitIndex } from '../write/session.ts';
+import { splitIndex } from './session.ts';
 
 /** restic's default. */
 const PACK_SIZE_BYTES = 16 * 1024 * 1024;
