@@ -130,25 +130,13 @@ describe('what goes wrong with a repository', () => {
   it('is told apart: no repository is 10, a wrong password 12', async () => {
     const directory = scratchDirectory();
     writePlan(directory, `  files: { type: files, paths: [${directory}] }`);
-    for (const command of [
-      ['backup'],
-      ['snapshots'],
-      ['status'],
-      ['check'],
-      ['verify'],
-      ['restore', 'files', '--to', 'x'],
-    ]) {
+    const restore = ['restore', 'files', '--to', 'x'];
+    const commands = [['backup'], ['snapshots'], ['status'], ['check'], ['verify'], restore];
+    for (const command of commands) {
       expect((await holdfast(directory, command)).exit, command.join(' ')).toBe(10);
     }
     await holdfast(directory, ['init']);
-    for (const command of [
-      ['backup'],
-      ['snapshots'],
-      ['status'],
-      ['check'],
-      ['verify'],
-      ['restore', 'files', '--to', 'x'],
-    ]) {
+    for (const command of commands) {
       const ran = await holdfast(directory, command, environment({ HOLDFAST_PASSWORD: 'wrong' }));
       expect(ran.exit, command.join(' ')).toBe(12);
       expect(ran.stderr + ran.stdout).not.toContain('wrong password'.repeat(2));
