@@ -53,6 +53,7 @@ export interface EventBodies {
     snapshots: { from: string; to: string }[];
     bytes: number;
     durationMs: number;
+    outcome: 'complete' | 'partial';
   };
   'check.finished': CheckFinished;
 }

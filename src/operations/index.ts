@@ -7,7 +7,7 @@ export { type InitResult, initRepositories } from './init/init.ts';
 export { addPassword, keysOf, removePassword, replacePassword } from './keys/keys.ts';
 export { type PruneOfRepository, prune } from './prune/prune.ts';
 export { type Repaired, repair } from './repair/repair.ts';
-export { type RestoreResult, restore } from './restore/restore.ts';
+export { type RestoreRequest, type RestoreResult, restore } from './restore/restore.ts';
 export type { DecidedSnapshot, KeepReason } from './retain/decide.ts';
 export { type RetentionOfSource, retain } from './retain/retain.ts';
 export { type ListedEntry, type ListedSnapshot, listAll, listEntries } from './snapshots/snapshots.ts';

@@ -33,6 +33,11 @@ export function damageNote(error: HoldfastError): string {
   return `a snapshot cannot be read and was left out: ${error.message}; see \`holdfast check\``;
 }
 
+/** Whether a snapshot that cannot be read, as this error says, has an id that begins so. */
+export function isOfId({ context }: HoldfastError, idPrefix: string): boolean {
+  return String(context['key']).startsWith(`snapshots/${idPrefix}`);
+}
+
 /** The snapshots of a source, oldest first. */
 export function snapshotsOf(snapshots: readonly StoredSnapshot[], plan: string, source: string): StoredSnapshot[] {
   return snapshots.filter(({ hostname, tags }) => hostname === plan && tags?.includes(sourceTag(source)));

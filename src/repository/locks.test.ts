@@ -289,6 +289,31 @@ describe('a lock that is held', () => {
     await lock.release();
   });
 
+  it('is looked for in the repository by who is about to build on it, and not taken for removed while it is refreshed', async () => {
+    const store = new FaultyStore(new MemoryStore());
+    const repository = await testRepository(store);
+    const lock = await lockRepository(repository, { exclusive: false, clock: systemClock });
+    await lock.confirm();
+    // Refreshed between being asked for and being answered: it stands by another key.
+    vi.useFakeTimers();
+    const clock = movableClock();
+    const refreshed = await lockRepository(repository, { exclusive: false, clock });
+    const [stat, keys] = [store.stat.bind(store), await locksIn(repository)];
+    let asked = 0;
+    store.stat = async (key) => {
+      if (asked++ === 0) await pass(clock, 6);
+      return stat(key);
+    };
+    await refreshed.confirm();
+    expect((await locksIn(repository)).filter((key) => !keys.includes(key))).toHaveLength(1);
+    vi.useRealTimers();
+    await removeLocks(repository, { clock: systemClock, all: true, dryRun: false });
+    await expect(lock.confirm()).rejects.toThrow(/somebody removed the lock/);
+    expect(() => lock.assertHeld()).toThrow(expect.objectContaining({ code: 'lock-lost' }));
+    await lock.release();
+    await refreshed.release();
+  });
+
   it('is given up when the machine slept, which only the wall clock knows', async () => {
     const repository = await testRepository();
     let nowMs = Date.now();
@@ -315,6 +340,21 @@ describe('a lock that is held', () => {
     expect(await locksIn(repository)).toHaveLength(1);
     await lock.release();
     expect(await locksIn(repository)).toEqual([]);
+  });
+
+  it.each(['index/', 'snapshots/'])('that somebody removed keeps its writer from writing %s', async (prefix) => {
+    const repository = await testRepository();
+    const before = prefix === 'index/' ? 'data/' : 'index/';
+    const store = repository.store as MemoryStore;
+    const put = store.put.bind(store);
+    store.put = async (key, ...rest) => {
+      await put(key, ...rest);
+      if (!key.startsWith(before)) return;
+      await removeLocks(repository, { clock: systemClock, all: true, dryRun: false });
+    };
+    await expect(writeFiles(repository, { a: Buffer.from('a') })).rejects.toMatchObject({ code: 'lock-lost' });
+    expect(await repository.documentKeys(prefix)).toEqual([]);
+    expect(await repository.documentKeys(before)).not.toEqual([]);
   });
 
   it('that was lost keeps its writer from making a snapshot visible', async () => {

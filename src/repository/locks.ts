@@ -27,6 +27,12 @@ const SETTLE_MS = 200;
 export interface HeldLock {
   /** @throws lock-lost when it could not be refreshed for so long that others may take it for stale, or was removed */
   assertHeld(): void;
+  /**
+   * The same, after a look at whether it lies in the repository still: for who is about to make something visible that
+   * builds on what others may remove without the lock.
+   * @throws lock-lost; the store's errors
+   */
+  confirm(): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -180,12 +186,19 @@ class RefreshedLock implements HeldLock {
 
   /** What was lost stays lost: others may have worked in the meantime as if nobody were here. */
   async #refresh(): Promise<void> {
-    this.assertHeld();
-    const { store } = this.#repository;
-    // Somebody removed it by hand, and may have done since what a lock keeps others from.
-    if (this.key !== undefined && (await store.stat(this.key)) === undefined) this.#wasRemoved = true;
-    this.assertHeld();
+    await this.confirm();
     await this.write();
+  }
+
+  async confirm(): Promise<void> {
+    this.assertHeld();
+    const { key } = this;
+    const isThere = key === undefined || (await this.#repository.store.stat(key)) !== undefined;
+    // Refreshed in the meantime, it stands by another key.
+    if (!isThere && key !== this.key) return this.confirm();
+    // Somebody removed it by hand, and may have done since what a lock keeps others from.
+    if (!isThere) this.#wasRemoved = true;
+    this.assertHeld();
   }
 
   assertHeld(): void {

@@ -67,8 +67,8 @@ export interface SnapshotReader {
   readWhole(node: TreeNode, limitBytes: number): Promise<Buffer>;
   /**
    * Writes the snapshot into a directory that is empty, or is made, and nowhere else. One that a restore of the same tree
-   * was interrupted in is gone on with.
-   * @throws target-not-empty, target-failed, disk-full, repository-damaged; path-missing when nothing is what \`only\` names
+   * and selection was interrupted in is gone on with.
+   * @throws target-not-empty, target-failed, disk-full, repository-damaged; path-missing when nothing is what `only` names
    */
   extract(target: string, options: ExtractOptions): Promise<Extracted>;
 }
@@ -76,10 +76,18 @@ export interface SnapshotReader {
 export interface ExtractOptions {
   progress: Progress;
   signal: AbortSignal;
-  /** Whether an entry, by its path in the snapshot (a byte string), is wanted with all that is in it. All are, when left out. */
-  only?: (path: string) => boolean;
-  /** Whether an entry, with all that is in it, is not wanted. */
-  exclude?: (path: string) => boolean;
+  /** What is wanted; everything, when left out. */
+  selection?: Selection;
+  /** Whether an entry, by its path in the snapshot (a byte string), is none of what was asked for, whatever that is. */
+  leaveOut?: (path: string) => boolean;
+}
+
+/** A part of a snapshot, in patterns: see `pathMatcher`. What is in a directory that is meant is meant as well. */
+export interface Selection {
+  /** What is wanted; everything, when left out. */
+  only?: readonly string[];
+  /** What of that is not. */
+  exclude?: readonly string[];
 }
 
 export interface Extracted {

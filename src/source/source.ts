@@ -3,7 +3,7 @@ import type { Clock } from '../foundation/clock.ts';
 import type { HoldfastError } from '../foundation/errors.ts';
 import type { Progress } from '../foundation/progress.ts';
 import type { Target } from '../foundation/target.ts';
-import type { SnapshotReader, SnapshotWriter } from '../repository/index.ts';
+import type { Selection, SnapshotReader, SnapshotWriter } from '../repository/index.ts';
 
 /**
  * One thing to protect: how to see what is there, capture it into a snapshot, bring it back to a target, and say
@@ -90,10 +90,8 @@ export interface RestoreContext {
   progress: Progress;
   signal: AbortSignal;
   scratchDirectory: string;
-  /** Of files: whether an entry, by its path in the snapshot, is wanted with all that is in it. All are, when left out. */
-  only?: (path: string) => boolean;
-  /** Of files: whether an entry, with all that is in it, is not wanted. */
-  exclude?: (path: string) => boolean;
+  /** Of files: what is wanted; everything, when left out. */
+  selection?: Selection;
 }
 
 export interface Restored {

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { document, environment, holdfast, PASSWORD, scratchDirectory } from '../support/cli.ts';
@@ -80,6 +80,53 @@ describe.skipIf(!requires('restic'))('holdfast copy', () => {
     expect((await run('copy', '--from', 'main', '--to', 'main')).exit).toBe(2);
     expect((await run('copy', '--from', 'main', '--to', 'nowhere')).exit).toBe(2);
     expect((await run('copy', 'ffffffff', '--from', 'main', '--to', 'archive')).exit).toBe(1);
+  });
+});
+
+describe('holdfast copy of a repository with a damaged snapshot document', () => {
+  it('names it and copies the others, and is partial where it could be one of those asked for', async () => {
+    const directory = await prepared();
+    const env = environment({ ARCHIVE_PASSWORD: OTHER });
+    const copy = async (...words: string[]) => {
+      const ran = await holdfast(directory, ['copy', ...words, '--from', 'main', '--to', 'archive', '--json'], env);
+      return { ...ran, result: document(ran) };
+    };
+    await holdfast(directory, ['init'], env);
+    for (let count = 0; count < 3; count++) expect((await holdfast(directory, ['backup'], env)).exit).toBe(0);
+    const listed = document(await holdfast(directory, ['snapshots', '--json'], env)).snapshots;
+    const [first, lost, last] = listed.map(({ id }: { id: string }) => id);
+    const file = join(directory, 'repository', 'snapshots', lost);
+    chmodSync(file, 0o600);
+    writeFileSync(file, readFileSync(file).subarray(1));
+    const copiedBy = ({ result }: Awaited<ReturnType<typeof copy>>): string[] =>
+      result.snapshots.map(({ from }: { from: string }) => from);
+
+    const one = await copy(first);
+    expect([one.exit, one.result.outcome, copiedBy(one)]).toEqual([0, 'complete', [first]]);
+    expect(one.result.notes).toEqual([expect.stringContaining(`snapshots/${lost}`)]);
+    const two = await copy(first, lost.slice(0, 10));
+    expect([two.exit, two.result.outcome, copiedBy(two)]).toEqual([3, 'partial', [first]]);
+    const all = await copy();
+    expect([all.exit, all.result.outcome, copiedBy(all)]).toEqual([3, 'partial', [first, last]]);
+    expect((await copy('--source', 'files')).exit).toBe(3);
+    const none = await copy(lost);
+    expect([none.exit, none.result.error.code]).toEqual([1, 'repository-damaged']);
+  });
+
+  it('is not kept from by one in the repository that is copied to', async () => {
+    const directory = await prepared();
+    const env = environment({ ARCHIVE_PASSWORD: OTHER });
+    const run = (...words: string[]) => holdfast(directory, words, env);
+    await run('init');
+    await run('backup');
+    const [{ to }] = document(await run('copy', '--from', 'main', '--to', 'archive', '--json')).snapshots;
+    const file = join(directory, 'archive', 'snapshots', to);
+    chmodSync(file, 0o600);
+    writeFileSync(file, 'torn');
+    const again = await run('copy', '--from', 'main', '--to', 'archive', '--json');
+    expect(again.exit, again.stdout).toBe(0);
+    expect(document(again).snapshots).toMatchObject([{ existed: false }]);
+    expect(document(again).notes).toEqual([expect.stringContaining(`snapshots/${to}`)]);
   });
 });
 

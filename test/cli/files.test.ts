@@ -80,6 +80,20 @@ describe('a directory, from plan to proof', () => {
     expect(existsSync(join(directory, 'none'))).toBe(false);
   });
 
+  it('goes on with a restore that was interrupted when it is asked for the same, and for nothing else', async () => {
+    const directory = await prepared();
+    await holdfast(directory, ['backup']);
+    const [{ tree }] = document(await holdfast(directory, ['snapshots', '--json'])).snapshots;
+    mkdirSync(join(directory, 'back'));
+    // As versions marked it that knew nothing of selections.
+    writeFileSync(join(directory, 'back', '.holdfast-restore'), JSON.stringify({ version: 1, tree }));
+    const restore = ['restore', 'files', '--to', 'back', '--json'];
+    const other = await holdfast(directory, [...restore, '--only', 'inner']);
+    expect(document(other).error.code).toBe('target-not-empty');
+    expect((await holdfast(directory, restore)).exit).toBe(0);
+    expect(readFileSync(join(directory, 'back', directory, 'data/note.txt'), 'utf8')).toBe('remember');
+  });
+
   it('counts as checked after every byte of the repository was read', async () => {
     const directory = await prepared();
     const proofOf = async () => document(await holdfast(directory, ['status', '--json'])).sources[0].last.proof;
@@ -116,25 +130,13 @@ describe('what goes wrong with a repository', () => {
   it('is told apart: no repository is 10, a wrong password 12', async () => {
     const directory = scratchDirectory();
     writePlan(directory, `  files: { type: files, paths: [${directory}] }`);
-    for (const command of [
-      ['backup'],
-      ['snapshots'],
-      ['status'],
-      ['check'],
-      ['verify'],
-      ['restore', 'files', '--to', 'x'],
-    ]) {
+    const restore = ['restore', 'files', '--to', 'x'];
+    const commands = [['backup'], ['snapshots'], ['status'], ['check'], ['verify'], restore];
+    for (const command of commands) {
       expect((await holdfast(directory, command)).exit, command.join(' ')).toBe(10);
     }
     await holdfast(directory, ['init']);
-    for (const command of [
-      ['backup'],
-      ['snapshots'],
-      ['status'],
-      ['check'],
-      ['verify'],
-      ['restore', 'files', '--to', 'x'],
-    ]) {
+    for (const command of commands) {
       const ran = await holdfast(directory, command, environment({ HOLDFAST_PASSWORD: 'wrong' }));
       expect(ran.exit, command.join(' ')).toBe(12);
       expect(ran.stderr + ran.stdout).not.toContain('wrong password'.repeat(2));

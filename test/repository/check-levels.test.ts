@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { noProgress } from '../../src/foundation/progress.ts';
 import { checkRepository, loadIndex, type Repository } from '../../src/repository/index.ts';
+import { packKey } from '../../src/repository/layout.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
 import { noise, testRepository, writeFile, writeFiles, writeSnapshot } from '../support/repository.ts';
 
@@ -13,7 +14,7 @@ async function packOf(repository: Repository, tree: string, name: string): Promi
   const indexed = await loadIndex(repository);
   const { nodes } = JSON.parse((await indexed.readBlob(tree, 'tree')).toString());
   const { pack } = indexed.locate(nodes.find((node: { name: string }) => node.name === name).content[0], 'data');
-  return `data/${pack.slice(0, 2)}/${pack}`;
+  return packKey(pack);
 }
 
 describe('the levels of a check', () => {
@@ -66,7 +67,7 @@ describe('the levels of a check', () => {
       ids.push(id);
     }
     const { pack } = (await loadIndex(repository)).locate(shared, 'data');
-    store.objects.delete(`data/${pack.slice(0, 2)}/${pack}`);
+    store.objects.delete(packKey(pack));
     const found = await findings(repository, {});
     const same = found.find(({ path }) => path === '/same/file')!;
     expect(same.snapshots!.toSorted()).toEqual(ids.toSorted());

@@ -8,24 +8,31 @@ import {
   loadIndex,
   lockRepository,
   type Repository,
+  removeSnapshot,
 } from '../../src/repository/index.ts';
 import { FaultyStore } from '../../src/store/faulty/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
-import { craftSnapshot, errorsOf, noise, readFiles, testRepository, writeFiles } from '../support/repository.ts';
+import { craftSnapshot, errorsOf, noise, prune, readFiles, testRepository, writeFiles } from '../support/repository.ts';
 
 const FILES = { a: noise(3 << 20, 'a'), text: Buffer.alloc(200_000, 'compresses well '), empty: Buffer.alloc(0) };
 
 async function copyAll(
   source: Repository,
   target: Repository,
-  { packSizeBytes = 1 << 20, signal = new AbortController().signal } = {},
+  {
+    packSizeBytes = 1 << 20,
+    signal = new AbortController().signal,
+    meanwhile = async (): Promise<unknown> => undefined,
+  } = {},
 ): Promise<CopiedSnapshot[]> {
   const lock = await lockRepository(target, { exclusive: false, clock: systemClock });
   try {
     const present = await listSnapshots(target);
     const snapshots = await listSnapshots(source);
     const options = { lock, progress: noProgress, signal, packSizeBytes };
-    return await copySnapshots(await loadIndex(source), await loadIndex(target), { snapshots, present }, options);
+    const indexes = [await loadIndex(source), await loadIndex(target)] as const;
+    await meanwhile();
+    return await copySnapshots(...indexes, { snapshots, present }, options);
   } finally {
     await lock.release();
   }
@@ -115,6 +122,21 @@ describe('a copy of snapshots', () => {
     const crafted = await craftSnapshot(target, [{ type: 'tree', plain }]);
     await target.store.delete(`snapshots/${crafted.id}`);
     await copyAll(source, target);
+    expect(await errorsOf(target)).toEqual([]);
+  });
+
+  it('builds on nothing that a prune has marked, which may go while the copy runs', async () => {
+    const [source, target] = [await testRepository(), await testRepository()];
+    await writeFiles(source, FILES);
+    const { id } = await writeFiles(target, FILES);
+    await removeSnapshot(target, id);
+    // Somebody who began before keeps the prune from removing what it marks.
+    const older = await lockRepository(target, { exclusive: false, clock: systemClock });
+    expect((await prune(target)).waitingFor).toBeDefined();
+    await older.release();
+    const [copied] = await copyAll(source, target, { meanwhile: () => prune(target) });
+    expect(copied!.bytes).toBeGreaterThan(3 << 20);
+    await expectFiles(target);
     expect(await errorsOf(target)).toEqual([]);
   });
 

@@ -3,7 +3,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { TreeNode } from '../../src/format/index.ts';
 import { isHoldfastError } from '../../src/foundation/errors.ts';
 import { loadIndex, openRepository, type Repository } from '../../src/repository/index.ts';
+import { packKey } from '../../src/repository/layout.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
+import { copyOfStore, cut, flip } from '../support/damage.ts';
 import {
   errorsOf,
   extract,
@@ -27,7 +29,7 @@ let victims: Record<string, { key: string; other: string }>;
 
 async function packOf(repository: Repository, content: string, type: 'data' | 'tree'): Promise<string> {
   const { pack } = (await loadIndex(repository)).locate(content, type);
-  return `data/${pack.slice(0, 2)}/${pack}`;
+  return packKey(pack);
 }
 
 beforeAll(async () => {
@@ -55,18 +57,16 @@ beforeAll(async () => {
 });
 
 async function damagedCopy(damage: (store: MemoryStore) => void): Promise<Repository> {
-  const store = new MemoryStore();
-  for (const [key, { bytes, modifiedMs }] of original.objects)
-    store.objects.set(key, { bytes: Buffer.from(bytes), modifiedMs });
+  const store = copyOfStore(original);
   damage(store);
   return openRepository(store, PASSWORD);
 }
 
 const DAMAGES: Record<string, (store: MemoryStore, key: string, other: string) => void> = {
   missing: (store, key) => void store.objects.delete(key),
-  empty: (store, key) => resize(store, key, 0),
-  truncated: (store, key) => resize(store, key, store.objects.get(key)!.bytes.length - 1),
-  'cut in half': (store, key) => resize(store, key, store.objects.get(key)!.bytes.length >> 1),
+  empty: (store, key) => cut(store, key, 0),
+  truncated: (store, key) => cut(store, key, store.objects.get(key)!.bytes.length - 1),
+  'cut in half': (store, key) => cut(store, key, store.objects.get(key)!.bytes.length >> 1),
   'longer than it was': (store, key) => {
     const object = store.objects.get(key)!;
     object.bytes = Buffer.concat([object.bytes, Buffer.of(0)]);
@@ -77,15 +77,6 @@ const DAMAGES: Record<string, (store: MemoryStore, key: string, other: string) =
   'swapped for another': (store, key, other) => void store.objects.set(key, store.objects.get(other)!),
   zeroed: (store, key) => void store.objects.get(key)!.bytes.fill(0),
 };
-
-function resize(store: MemoryStore, key: string, length: number): void {
-  const object = store.objects.get(key)!;
-  object.bytes = object.bytes.subarray(0, length);
-}
-
-function flip(store: MemoryStore, key: string, at: number): void {
-  store.objects.get(key)!.bytes[at]! ^= 4;
-}
 
 const CASES = ['data pack', 'tree pack', 'index', 'snapshot'].flatMap((kind) =>
   Object.keys(DAMAGES).map((how) => [kind, how] as const),

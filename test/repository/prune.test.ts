@@ -7,13 +7,12 @@ import {
   loadIndex,
   lockRepository,
   openRepository,
-  type PruneReport,
-  pruneRepository,
   Reader,
   type Repository,
   removeSnapshot,
   WriteSession,
 } from '../../src/repository/index.ts';
+import { packKey } from '../../src/repository/layout.ts';
 import { FaultyStore } from '../../src/store/faulty/index.ts';
 import type { ObjectStore } from '../../src/store/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
@@ -26,6 +25,7 @@ import {
   movableClock,
   noise,
   PASSWORD,
+  prune,
   readFiles,
   snapshotOf,
   testDirectory,
@@ -47,21 +47,6 @@ const files = (...names: string[]): Files => Object.fromEntries(names.map((name)
 const OLD = files('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h');
 /** Whichever thread took what, some packs hold both what is of these and what is not. */
 const KEPT = files('a', 'b', 'g', 'x', 'y');
-
-function prune(
-  repository: Repository,
-  change: Partial<Parameters<typeof pruneRepository>[1]> = {},
-): Promise<PruneReport> {
-  return pruneRepository(repository, {
-    clock: systemClock,
-    signal: new AbortController().signal,
-    progress: noProgress,
-    dryRun: false,
-    announce: async () => {},
-    ...OPTIONS,
-    ...change,
-  });
-}
 
 /** A repository of which a part is used: a snapshot that is gone shares some files with one that is kept. */
 async function partlyUsed(
@@ -214,7 +199,7 @@ describe('a prune', () => {
     let announced: string[] = [];
     let before = 0;
     const announce = async ({ packs, indexes }: { packs: string[]; indexes: string[] }) => {
-      announced = [...packs.map((id) => `data/${id.slice(0, 2)}/${id}`), ...indexes.map((id) => `index/${id}`)];
+      announced = [...packs.map(packKey), ...indexes.map((id) => `index/${id}`)];
       before = store.calls.length;
     };
     await prune(repository, { announce });
@@ -246,7 +231,7 @@ describe('a prune', () => {
         (await listSnapshots(repository))[0]!.tree,
       );
       const { pack } = indexed.locate(node!.content![0]!, 'data');
-      if (kind === 'data') store.objects.delete(`data/${pack.slice(0, 2)}/${pack}`);
+      if (kind === 'data') store.objects.delete(packKey(pack));
       else if (kind === 'snapshots') store.objects.get(`snapshots/${kept}`)!.bytes[50]! ^= 1;
       else for (const key of await repository.documentKeys('index/')) store.objects.get(key)!.bytes[50]! ^= 1;
       const before = [...store.objects.keys()].sort();
@@ -262,9 +247,9 @@ describe('a prune', () => {
     const snapshot = (await listSnapshots(repository))[0]!;
     const nodes = await new Reader(indexed, snapshot).entries(snapshot.tree);
     const { pack, offset } = indexed.locate(nodes.find(({ name }) => name === 'b')!.content![0]!, 'data');
-    store.objects.get(`data/${pack.slice(0, 2)}/${pack}`)!.bytes[offset + 100]! ^= 1;
+    store.objects.get(packKey(pack))!.bytes[offset + 100]! ^= 1;
     await expect(prune(repository)).rejects.toThrow(new RegExp(`pack ${pack} is damaged`));
-    expect(store.objects.has(`data/${pack.slice(0, 2)}/${pack}`)).toBe(true);
+    expect(store.objects.has(packKey(pack))).toBe(true);
     expect(await repository.documentKeys('holdfast/prune/')).toEqual([]);
   });
 });

@@ -11,9 +11,11 @@ import {
   type Repository,
   repairRepository,
 } from '../../src/repository/index.ts';
+import { packKey } from '../../src/repository/layout.ts';
 import { FaultyStore } from '../../src/store/faulty/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
+import { copyOfStore, cut, flip } from '../support/damage.ts';
 import {
   craftSnapshot,
   errorsOf,
@@ -53,28 +55,21 @@ beforeAll(async () => {
       return nodes;
     });
     const indexed = await loadIndex(repository);
-    for (const [name, id] of Object.entries(contents)) packOf[name] = keyOf(indexed.locate(id, 'data').pack);
-    packOf['tree'] = keyOf(indexed.locate(tree, 'tree').pack);
+    for (const [name, id] of Object.entries(contents)) packOf[name] = packKey(indexed.locate(id, 'data').pack);
+    packOf['tree'] = packKey(indexed.locate(tree, 'tree').pack);
   };
   await write(FILES);
   await write(MORE);
 });
 
-function keyOf(pack: string): string {
-  return `data/${pack.slice(0, 2)}/${pack}`;
-}
-
 function copied(damage: (store: MemoryStore) => void): MemoryStore {
-  const store = new MemoryStore();
-  for (const [key, { bytes, modifiedMs }] of original.objects) {
-    store.objects.set(key, { bytes: Buffer.from(bytes), modifiedMs });
-  }
+  const store = copyOfStore(original);
   damage(store);
   return store;
 }
 
 /** For tests of what happens under a lock. */
-const FREE_LOCK: HeldLock = { assertHeld: () => {}, release: async () => {} };
+const FREE_LOCK: HeldLock = { assertHeld: () => {}, confirm: async () => {}, release: async () => {} };
 
 async function repaired(
   repository: Repository,
@@ -89,15 +84,6 @@ async function repaired(
   } finally {
     await lock?.release();
   }
-}
-
-function flip(store: MemoryStore, key: string, at: number): void {
-  store.objects.get(key)!.bytes[at]! ^= 4;
-}
-
-function cut(store: MemoryStore, key: string, length: number): void {
-  const object = store.objects.get(key)!;
-  object.bytes = object.bytes.subarray(0, length);
 }
 
 const remove = (store: MemoryStore, prefix: string): void => {

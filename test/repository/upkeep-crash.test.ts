@@ -11,7 +11,6 @@ import {
   listSnapshots,
   lockRepository,
   openRepository,
-  pruneRepository,
   type Repository,
   removeSnapshot,
 } from '../../src/repository/index.ts';
@@ -24,6 +23,7 @@ import {
   errorsOf,
   noise,
   PASSWORD,
+  prune,
   readFiles,
   testDirectory,
   testRepository,
@@ -38,17 +38,6 @@ const KILLS = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 8);
 /** Stock restic looks at what every so many of these left; ours at each. */
 const RESTIC_EVERY = KILLS > 8 ? 1 : 3;
 const OPTIONS = { packSizeBytes: 1 << 20 };
-
-function prune(repository: Repository): ReturnType<typeof pruneRepository> {
-  return pruneRepository(repository, {
-    clock: systemClock,
-    signal: new AbortController().signal,
-    progress: noProgress,
-    dryRun: false,
-    announce: async () => {},
-    ...OPTIONS,
-  });
-}
 
 /** Lets a store die before its n-th change (from 0): nothing that comes then has an effect. */
 function dieBefore(store: FaultyStore, n: number): { readonly died: boolean } {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { TreeNode } from '../../src/format/index.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
+import { HoldfastError } from '../../src/foundation/errors.ts';
 import { findPostgresPrograms, type PostgresProgram } from '../../src/foundation/postgres-programs.ts';
 import { noProgress, type Progress } from '../../src/foundation/progress.ts';
 import type { Target } from '../../src/foundation/target.ts';
@@ -124,4 +125,11 @@ export async function errorOf(work: Promise<unknown>): Promise<unknown> {
     return error;
   }
   throw new Error('nothing was thrown');
+}
+
+/** The same, where it must be one of ours. */
+export async function failure(work: Promise<unknown>): Promise<HoldfastError> {
+  const error = await errorOf(work);
+  if (!(error instanceof HoldfastError)) throw error;
+  return error;
 }

@@ -16,6 +16,8 @@ import {
   listSnapshots,
   loadIndex,
   lockRepository,
+  type PruneReport,
+  pruneRepository,
   Reader,
   type Repository,
   type SnapshotWriter,
@@ -174,6 +176,22 @@ async function readWhole(reader: Reader, node: TreeNode): Promise<Buffer> {
 export async function extract(repository: Repository, target: string, id?: string) {
   const signal = new AbortController().signal;
   return withReader(repository, (reader) => reader.extract(target, { progress: noProgress, signal }), id);
+}
+
+/** A prune that copies into small packs. */
+export function prune(
+  repository: Repository,
+  change: Partial<Parameters<typeof pruneRepository>[1]> = {},
+): Promise<PruneReport> {
+  return pruneRepository(repository, {
+    clock: systemClock,
+    signal: new AbortController().signal,
+    progress: noProgress,
+    dryRun: false,
+    announce: async () => {},
+    packSizeBytes: 1 << 20,
+    ...change,
+  });
 }
 
 export function check(repository: Repository, readData = true): Promise<CheckReport> {

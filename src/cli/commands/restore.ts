@@ -1,6 +1,6 @@
 import { EXIT, HoldfastError } from '../../foundation/errors.ts';
 import { formatDuration, formatSize } from '../../foundation/units.ts';
-import type { RestoreResult } from '../../operations/index.ts';
+import type { RestoreRequest, RestoreResult } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { doubtful, good, shortId, shownTime } from '../text.ts';
@@ -69,18 +69,20 @@ export const restore: CommandDefinition = {
       ...optional('at'),
       ...optional('snapshot'),
       ...optional('repository'),
-      ...patterns('only', options['only'], options['include']),
-      ...patterns('exclude', options['exclude']),
+      ...selectionOf(options),
     };
     const result = await operations.restore(await workspace(), request);
     return { exit: result.outcome === 'complete' ? EXIT.done : EXIT.partial, json: result, text: describe(result) };
   },
 };
 
-/** Patterns of one or more options, where any are given. */
-function patterns(name: 'only' | 'exclude', ...given: unknown[]): { only?: string[]; exclude?: string[] } {
-  const all = given.flatMap((list) => (Array.isArray(list) ? (list as string[]) : []));
-  return all.length === 0 ? {} : { [name]: all };
+/** What is asked for, where not everything is. */
+function selectionOf(options: Record<string, unknown>): Pick<RestoreRequest, 'selection'> {
+  const patterns = (...names: string[]): string[] =>
+    names.flatMap((name) => (options[name] as string[] | undefined) ?? []);
+  const [only, exclude] = [patterns('only', 'include'), patterns('exclude')];
+  if (only.length + exclude.length === 0) return {};
+  return { selection: { ...(only.length > 0 && { only }), ...(exclude.length > 0 && { exclude }) } };
 }
 
 function describe(result: RestoreResult): string {

@@ -3,13 +3,12 @@ import {
   type CopiedSnapshot,
   copySnapshots,
   findSnapshot,
-  listSnapshots,
   loadIndex,
   type StoredSnapshot,
 } from '../../repository/index.ts';
 import { withLock } from '../locked.ts';
 import { Reading } from '../reading.ts';
-import { snapshotsOf } from '../snapshots-of.ts';
+import { damageNote, isOfId, type ReadableSnapshots, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 
 export interface CopyRequest {
@@ -26,6 +25,8 @@ export interface Copied {
   from: string;
   to: string;
   snapshots: CopiedSnapshot[];
+  /** Partial where a snapshot that cannot be read is one of those asked for, or may be. */
+  outcome: 'complete' | 'partial';
   /** Bytes that were stored. */
   bytes: number;
   notes: string[];
@@ -45,8 +46,10 @@ export async function copy(workspace: Workspace, request: CopyRequest): Promise<
   }
   const reading = await Reading.begin(from, clock);
   try {
-    const chosen = choose(workspace, await listSnapshots(from.repository), request);
-    const snapshots = await copyChosen(workspace, { from, to }, chosen);
+    const readable = await readableSnapshots(from.repository);
+    const { chosen, outcome } = choose(workspace, readable, request);
+    reading.notes.push(...notesOf(from, readable));
+    const snapshots = await copyChosen(workspace, { from, to }, chosen, reading.notes);
     const bytes = snapshots.reduce((sum, each) => sum + each.bytes, 0);
     const durationMs = clock.monotonicMs() - startedMs;
     await to.ledger.append('copy.finished', {
@@ -55,36 +58,50 @@ export async function copy(workspace: Workspace, request: CopyRequest): Promise<
       snapshots: snapshots.filter(({ existed }) => !existed).map((each) => ({ from: each.from, to: each.to })),
       bytes,
       durationMs,
+      outcome,
     });
-    return { from: request.from, to: request.to, snapshots, bytes, notes: reading.notes, durationMs };
+    return { from: request.from, to: request.to, snapshots, outcome, bytes, notes: reading.notes, durationMs };
   } finally {
     await reading.end();
   }
 }
 
+/** @throws unknown-snapshot; repository-damaged when nothing that was named can be read */
 function choose(
   workspace: Workspace,
-  all: readonly StoredSnapshot[],
-  { snapshots, source }: CopyRequest,
-): StoredSnapshot[] {
-  const wanted = new Set(snapshots.map((id) => findSnapshot(all, id).id));
-  const chosen = wanted.size === 0 ? [...all] : all.filter(({ id }) => wanted.has(id));
-  if (source === undefined) return chosen;
-  return snapshotsOf(chosen, workspace.plan.name, workspace.sources([source])[0]!.name);
+  { snapshots: all, damaged }: ReadableSnapshots,
+  { snapshots: ids, source }: CopyRequest,
+): { chosen: StoredSnapshot[]; outcome: Copied['outcome'] } {
+  // What a document that cannot be read is of is not known: without ids, it may be anything.
+  const lost = damaged.filter((error) => ids.length === 0 || ids.some((id) => isOfId(error, id)));
+  const isLost = (prefix: string): boolean =>
+    lost.some((error) => isOfId(error, prefix)) && !all.some(({ id }) => id.startsWith(prefix));
+  const wanted = new Set(ids.filter((prefix) => !isLost(prefix)).map((prefix) => findSnapshot(all, prefix).id));
+  if (ids.length > 0 && wanted.size === 0) throw lost[0]!;
+  const chosen = ids.length === 0 ? [...all] : all.filter(({ id }) => wanted.has(id));
+  const outcome = lost.length === 0 ? 'complete' : 'partial';
+  if (source === undefined) return { chosen, outcome };
+  return { chosen: snapshotsOf(chosen, workspace.plan.name, workspace.sources([source])[0]!.name), outcome };
+}
+
+function notesOf({ name }: OpenedRepository, { damaged }: ReadableSnapshots): string[] {
+  return damaged.map((error) => `${name}: ${damageNote(error)}`);
 }
 
 async function copyChosen(
   workspace: Workspace,
   { from, to }: { from: OpenedRepository; to: OpenedRepository },
   snapshots: readonly StoredSnapshot[],
+  notes: string[],
 ): Promise<CopiedSnapshot[]> {
   const { signal } = workspace.environment;
   const progress = workspace.environment.progress(to.name);
   try {
     return await withLock(workspace, to, { exclusive: false }, async (lock) => {
-      const present = await listSnapshots(to.repository);
+      const present = await readableSnapshots(to.repository);
+      notes.push(...notesOf(to, present));
       const [source, target] = [await loadIndex(from.repository), await loadIndex(to.repository)];
-      return copySnapshots(source, target, { snapshots, present }, { lock, progress, signal });
+      return copySnapshots(source, target, { snapshots, present: present.snapshots }, { lock, progress, signal });
     });
   } finally {
     progress.finish();

@@ -1,14 +1,13 @@
 import { resolve } from 'node:path';
-import { pathMatcher } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import {
-  type ExtractOptions,
   findSnapshot,
   loadIndex,
   notesOf,
   Reader,
+  type Selection,
   type StoredSnapshot,
 } from '../../repository/index.ts';
 import type { Restored } from '../../source/index.ts';
@@ -26,9 +25,8 @@ export interface RestoreRequest {
   at?: string;
   /** A directory or a database URL, as given. */
   to: string;
-  /** Patterns of what is wanted of a snapshot of files, and of what is not: see `pathMatcher`. */
-  only?: string[];
-  exclude?: string[];
+  /** What is wanted of a snapshot of files; everything, when left out. */
+  selection?: Selection;
   /** Where the repository is not the source's own, or there is no source. */
   repository?: string;
 }
@@ -49,7 +47,7 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
   const started = clock.monotonicMs();
   const planned = request.source === undefined ? undefined : workspace.sources([request.source])[0]!;
   const selection = selectionOf(request, planned);
-  const opened = await workspace.open(repositoryName(workspace, request, planned));
+  const opened = await workspace.open(workspace.repositoryName(request.repository ?? planned?.repository));
   const reading = await Reading.begin(opened, clock);
   try {
     const { snapshots, damaged } = await readableSnapshots(opened.repository);
@@ -78,16 +76,6 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
   } finally {
     await reading.end();
   }
-}
-
-function repositoryName(workspace: Workspace, { repository }: RestoreRequest, planned: PlanSource | undefined): string {
-  if (repository !== undefined) return repository;
-  if (planned !== undefined) return planned.repository;
-  const names = [...workspace.plan.repositories.keys()];
-  if (names.length === 1) return names[0]!;
-  throw new HoldfastError('bad-usage', 'the plan has several repositories', {
-    hint: `Say which with --repository: ${names.join(', ')}.`,
-  });
 }
 
 /** @throws unknown-snapshot, bad-usage */
@@ -124,16 +112,17 @@ async function restoreSnapshot(
     snapshot,
     target,
     selection,
-  }: { planned: PlanSource | undefined; snapshot: StoredSnapshot; target: Target; selection: Selection },
+  }: { planned: PlanSource | undefined; snapshot: StoredSnapshot; target: Target; selection: Selection | undefined },
 ): Promise<Restored> {
   const { clock, signal } = workspace.environment;
   const progress = workspace.environment.progress(planned?.name ?? snapshot.id.slice(0, 8));
+  const selected = selection && { selection };
   const reader = new Reader(await loadIndex(opened.repository), snapshot);
   try {
     if (planned !== undefined) {
       const source = await workspace.createSource(planned);
       return await withScratch((scratchDirectory) =>
-        source.restore(reader, target, { clock, progress, signal, scratchDirectory, ...selection }),
+        source.restore(reader, target, { clock, progress, signal, scratchDirectory, ...selected }),
       );
     }
     if (target.kind !== 'directory') {
@@ -141,7 +130,7 @@ async function restoreSnapshot(
         hint: 'Name the source: `holdfast restore SOURCE --snapshot ID --to URL`.',
       });
     }
-    const extracted = await reader.extract(target.path, { progress, signal, ...selection });
+    const extracted = await reader.extract(target.path, { progress, signal, ...selected });
     const items = extracted.files + extracted.directories + extracted.others;
     return { bytes: extracted.bytes, items, notes: notesOf(extracted), problems: extracted.problems };
   } finally {
@@ -150,17 +139,14 @@ async function restoreSnapshot(
   }
 }
 
-/** What of a snapshot is wanted. */
-type Selection = Pick<ExtractOptions, 'only' | 'exclude'>;
-
 /** @throws bad-usage */
-function selectionOf({ only, exclude }: RestoreRequest, planned: PlanSource | undefined): Selection {
-  if ((only ?? exclude) !== undefined && planned?.type === 'postgres') {
+function selectionOf({ selection }: RestoreRequest, planned: PlanSource | undefined): Selection | undefined {
+  if (selection !== undefined && planned?.type === 'postgres') {
     throw new HoldfastError('bad-usage', `${planned.name} is a database: it is restored whole`, {
       hint: 'Restore it to a database of its own, and take from there what you want.',
     });
   }
-  return { ...(only && { only: pathMatcher(only) }), ...(exclude && { exclude: pathMatcher(exclude) }) };
+  return selection;
 }
 
 /** @param to as given on the command line; a path is relative to the working directory */

@@ -73,6 +73,19 @@ describe('the status of a source', () => {
     expect(proofAfter(check(true, 4), check(false, 3))).toBe('stored');
   });
 
+  it('takes a check of a part for no check of everything, and lets it hide none', () => {
+    const check = (hoursAgo: number, body: Partial<EventBodies['check.finished']>): LedgerEvent =>
+      event('check.finished', hoursAgo, { repository: 'main', readData: true, clean: true, durationMs: 0, ...body });
+    const proofAfter = (...events: LedgerEvent[]) =>
+      sourceStatus(source(), [snapshot('a', 5)], events, NOW).last?.proof;
+    expect(proofAfter(check(4, { subset: '5%' }))).toBe('stored');
+    expect(proofAfter(check(4, {}), check(3, { subset: '5%' }), check(2, { readData: false }))).toBe('checked');
+    expect(proofAfter(check(4, {}), check(3, { subset: '5%', clean: false }))).toBe('stored');
+    expect(proofAfter(check(4, {}), check(3, { readData: false, clean: false }))).toBe('stored');
+    expect(proofAfter(check(4, {}), check(3, { readData: false, clean: false }), check(2, {}))).toBe('checked');
+    expect(proofAfter(check(4, {}), check(3, { repository: 'other', clean: false }))).toBe('checked');
+  });
+
   it('misses the proof objective when the newest proven point is too old, or never was while it could have been', () => {
     const objectives = { proofMs: 4 * HOUR_MS };
     const missed = (snapshots: StoredSnapshot[], events: LedgerEvent[]) =>

@@ -105,11 +105,18 @@ export function sourceStatus(
   };
 }
 
+/**
+ * When the newest check began that read all of a repository, as long as none since, of whatever level, has found anything;
+ * 0 when there is none.
+ */
 function lastCleanCheckMs(repository: string, events: LedgerEvent[]): number {
-  const check = events.findLast(
-    (event) => event.kind === 'check.finished' && event.body.repository === repository && event.body.readData,
-  );
-  return check?.kind === 'check.finished' && check.body.clean ? Date.parse(check.time) - check.body.durationMs : 0;
+  for (const event of events.toReversed()) {
+    if (event.kind !== 'check.finished' || event.body.repository !== repository) continue;
+    const { clean, readData, subset, durationMs } = event.body;
+    if (!clean) return 0;
+    if (readData && subset === undefined) return Date.parse(event.time) - durationMs;
+  }
+  return 0;
 }
 
 function failureAfter(source: string, events: LedgerEvent[]): SourceStatus['failure'] {

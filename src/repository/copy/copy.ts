@@ -5,8 +5,8 @@ import type { IndexedRepository } from '../indexed.ts';
 import { packKey } from '../layout.ts';
 import type { HeldLock } from '../locks.ts';
 import { ReadPool } from '../read/pool.ts';
-import { BlobPacker } from '../repack/blob-packer.ts';
 import { type StoredSnapshot, saveSnapshot } from '../snapshots.ts';
+import { BlobPacker } from '../write/blob-packer.ts';
 import { NeededBlobs } from './needed.ts';
 import { type PackRange, rangesOf } from './ranges.ts';
 
@@ -60,7 +60,7 @@ export async function copySnapshots(
     const ranges = rangesOf(await needed.below(snapshot.tree, options.signal));
     options.progress.phase(`copying ${label}`, { bytes: ranges.reduce((sum, { length }) => sum + length, 0) });
     const { blobs, bytes } = await copyRanges({ source, target, pool }, ranges, options);
-    options.lock.assertHeld();
+    await options.lock.confirm();
     const to = await saveSnapshot(target.repository, copyOf(snapshot));
     there.set(identity, to);
     copied.push({ from: snapshot.id, to, existed: false, blobs, bytes });
@@ -82,11 +82,11 @@ function identityOf({ id, parent: _, original, ...snapshot }: StoredSnapshot): s
 async function copyRanges(
   { source, target, pool }: { source: IndexedRepository; target: IndexedRepository; pool: ReadPool },
   ranges: readonly PackRange[],
-  { progress, signal, packSizeBytes }: CopyOptions,
+  { lock, progress, signal, packSizeBytes }: CopyOptions,
 ): Promise<{ blobs: number; bytes: number }> {
   const { store } = source.repository;
   const { key, config } = target.repository;
-  const packer = new BlobPacker(target.repository, packSizeBytes);
+  const packer = new BlobPacker(target.repository, { lock, packSizeBytes });
   let next = 0;
   const work = async (): Promise<void> => {
     for (let at = next++; at < ranges.length; at = next++) {

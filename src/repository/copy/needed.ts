@@ -6,7 +6,7 @@ import type { IndexedRepository } from '../indexed.ts';
 export type NeededBlob = BlobLocation & { id: string; pack: string };
 
 /**
- * Finds what snapshots need and a repository does not have. Every tree is walked, also those that are there already: a copy
+ * Finds what snapshots need and a repository does not have to stay. Every tree is walked, also those that are there already: a copy
  * that was interrupted may have stored a tree, and not what is below it.
  */
 export class NeededBlobs {
@@ -43,6 +43,7 @@ export class NeededBlobs {
     const name = `${type} ${id}`;
     if (this.#found.has(name)) return;
     this.#found.add(name);
-    if (!this.#target.table.has(Buffer.from(id, 'hex'), type)) needed.push({ ...this.#source.locate(id, type), id });
+    // What a prune has marked there may go while the copy runs.
+    if (!this.#target.lasting.has(Buffer.from(id, 'hex'), type)) needed.push({ ...this.#source.locate(id, type), id });
   }
 }

@@ -1,4 +1,4 @@
-import { type BlobType, compress, type SealingKey, sealParts, unseal } from '../../format/index.ts';
+import { BlobSealer, type BlobType, SEAL_OVERHEAD_BYTES, type SealingKey, unseal } from '../../format/index.ts';
 import { releaseBuffer } from '../../foundation/buffers.ts';
 import { openBlob } from '../indexed.ts';
 
@@ -17,45 +17,39 @@ export interface RecodeTarget {
   formatVersion: 1 | 2;
 }
 
-/**
- * Opens a blob, checks its content against its name, and seals it for another repository. What is compressed stays as it is
- * where the other repository can have it so.
- * @throws repository-damaged
- */
-export function recodeBlob(
-  from: SealingKey,
-  to: RecodeTarget,
-  { sealed, pack, ...blob }: Omit<RecodedBlob, 'sealed'> & { sealed: Uint8Array; pack: string },
-): RecodedBlob {
-  const { id, type, uncompressedLength } = blob;
-  const plain = openBlob(from, sealed, blob, pack);
-  if (to.formatVersion === 1) return { id, type, sealed: sealAndRelease(to.key, plain), uncompressedLength: undefined };
-  if (uncompressedLength !== undefined) {
-    releaseBuffer(plain);
-    return { id, type, sealed: sealAndRelease(to.key, unseal(from, sealed)), uncompressedLength };
-  }
-  const compressed = compress(plain);
-  const pays = compressed.byteLength < plain.byteLength;
-  const plainBytes = plain.byteLength;
-  releaseBuffer(pays ? plain : compressed);
-  return {
-    id,
-    type,
-    sealed: sealAndRelease(to.key, pays ? compressed : plain),
-    uncompressedLength: pays ? plainBytes : undefined,
-  };
-}
+/** Opens blobs, checks their content against their names, and seals them for another repository. */
+export class Recoder {
+  readonly #from: SealingKey;
+  readonly #compresses: boolean;
+  readonly #sealer: BlobSealer;
 
-/** Seals into memory of its own, and gives back at once all that is as large: left to the collector it would add up. */
-function sealAndRelease(key: SealingKey, content: Buffer): Uint8Array {
-  const parts = sealParts(key, content);
-  releaseBuffer(content);
-  const sealed = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    sealed.set(part, at);
-    at += part.byteLength;
+  constructor(from: SealingKey, to: RecodeTarget) {
+    this.#from = from;
+    this.#compresses = to.formatVersion === 2;
+    this.#sealer = new BlobSealer(to.key);
   }
-  releaseBuffer(parts[1]);
-  return sealed;
+
+  /**
+   * What is compressed stays as it is where the other repository can have it so.
+   * @throws repository-damaged
+   */
+  recode({ sealed, pack, ...blob }: Omit<RecodedBlob, 'sealed'> & { sealed: Uint8Array; pack: string }): RecodedBlob {
+    const { id, type, uncompressedLength } = blob;
+    const plain = openBlob(this.#from, sealed, blob, pack);
+    if (this.#compresses && uncompressedLength !== undefined) {
+      releaseBuffer(plain);
+      return { id, type, sealed: this.#seal(unseal(this.#from, sealed), false).bytes, uncompressedLength };
+    }
+    const plainBytes = plain.byteLength;
+    const { bytes, compressed } = this.#seal(plain, this.#compresses);
+    return { id, type, sealed: bytes, uncompressedLength: compressed ? plainBytes : undefined };
+  }
+
+  /** Seals into memory of its own, which may be handed over, and gives back that of `content`. */
+  #seal(content: Buffer, compress: boolean): { bytes: Uint8Array; compressed: boolean } {
+    const room = new Uint8Array(content.byteLength + SEAL_OVERHEAD_BYTES);
+    const { sealedBytes, compressed } = this.#sealer.seal(content, room, { compress });
+    releaseBuffer(content);
+    return { bytes: new Uint8Array(room.buffer.transfer(sealedBytes)), compressed };
+  }
 }

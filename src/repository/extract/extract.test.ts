@@ -33,13 +33,14 @@ import {
   writeFiles,
   writeSnapshot,
 } from '../../../test/support/repository.ts';
-import { pathMatcher, type TreeNode } from '../../format/index.ts';
+import type { TreeNode } from '../../format/index.ts';
 import { noProgress } from '../../foundation/progress.ts';
 import { createLocalStore } from '../../store/local/index.ts';
 import { MemoryStore } from '../../store/memory/index.ts';
 import { packKey } from '../layout.ts';
 import { loadIndex } from '../load-index.ts';
 import type { Repository } from '../repository.ts';
+import type { Extracted, ExtractOptions, Selection } from '../snapshot-io.ts';
 import { listSnapshots } from '../snapshots.ts';
 import { MARKER_NAME } from './marker.ts';
 
@@ -79,6 +80,28 @@ describe.each(['local', 'memory'] as const)('a restore from a %s store', (kind) 
     await expect(
       withReader(repository, (reader) => reader.extract(target, { progress, signal: controller.signal })),
     ).rejects.toThrow('told to');
+  });
+
+  it('makes many files at once that share chunks, more than a thread keeps open', async () => {
+    const [shared, zeros] = [dataBlob('shared by all'), dataBlob(Buffer.alloc(5000))];
+    const tails = Array.from({ length: 300 }, (_, number) => dataBlob(`the tail of ${number}`));
+    const contents = new Map(
+      tails.flatMap((tail, number) => [
+        [`${number}`, [shared, tail]],
+        [`${number} between zeros`, [zeros, tail, zeros]],
+        [`${number} before zeros`, [shared, tail, zeros]],
+      ]),
+    );
+    const nodes = [...contents].map(([name, blobs]) => {
+      const size = blobs.reduce((sum, { plain }) => sum + plain.length, 0);
+      return { name, type: 'file', size, content: blobs.map(({ id }) => id) };
+    });
+    await craftSnapshot(repository, [shared, ...tails, zeros, rawTreeBlob(nodes)]);
+    await extract(repository, target);
+    for (const [name, blobs] of contents) {
+      const expected = Buffer.concat(blobs.map(({ plain }) => plain));
+      expect(readFileSync(join(target, name)).equals(expected), name).toBe(true);
+    }
   });
 
   it('does not pass one blob off as another that an index puts in the same place', async () => {
@@ -217,6 +240,37 @@ describe('a restore that was interrupted', () => {
     expect(readdirSync(join(surroundings, 'elsewhere'))).toEqual([]);
   });
 
+  it('is gone on with by the same selection only: of another one files may be left half-written', async () => {
+    const attempt = async (selection?: Selection, change: Partial<ExtractOptions> = {}): Promise<Extracted> => {
+      const options = { progress: noProgress, signal: new AbortController().signal, ...(selection && { selection }) };
+      return withReader(repository, (reader) => reader.extract(target, { ...options, ...change }));
+    };
+    const interrupt = async (selection?: Selection): Promise<void> => {
+      const controller = new AbortController();
+      const progress = { ...noProgress, phase: () => controller.abort(new Error('told to')) };
+      await expect(attempt(selection, { progress, signal: controller.signal })).rejects.toThrow('told to');
+      expect(readdirSync(target)).toContain(MARKER_NAME);
+    };
+    await interrupt();
+    await expect(attempt({ only: ['large'] })).rejects.toMatchObject({
+      code: 'target-not-empty',
+      hint: expect.stringContaining('without `--only` and `--exclude`'),
+    });
+    await expect(attempt({ exclude: ['large'] })).rejects.toMatchObject({ code: 'target-not-empty' });
+    await attempt({ exclude: [] });
+    expectWhole();
+    await rm(target, { recursive: true });
+    await interrupt({ only: ['small', 'large'], exclude: ['d/large'] });
+    for (const other of [undefined, { only: ['large', 'small'] }, { only: ['small'], exclude: ['d/large'] }]) {
+      await expect(attempt(other)).rejects.toMatchObject({
+        code: 'target-not-empty',
+        hint: expect.stringContaining('--only "large" "small" --exclude "d/large"'),
+      });
+    }
+    await attempt({ only: ['large', 'small', 'large'], exclude: ['d/large'] });
+    expect(readdirSync(target, { recursive: true }).sort()).toEqual(['d', 'd/small']);
+  });
+
   it('is not gone on with in a directory of somebody else, of another snapshot, or where a directory is in the way', async () => {
     mkdirSync(target);
     writeFileSync(join(target, 'theirs'), 'x');
@@ -256,13 +310,12 @@ describe('a restore of a part', () => {
     const options = {
       progress: noProgress,
       signal: new AbortController().signal,
-      ...(only && { only: pathMatcher(only) }),
-      exclude: pathMatcher(exclude),
+      selection: { ...(only && { only }), exclude },
     };
     await withReader(repository, (reader) => reader.extract(target, options));
     expect((readdirSync(target, { recursive: true }) as string[]).sort()).toEqual([...expected].sort());
     await expect(
-      withReader(repository, (reader) => reader.extract(`${target}2`, { ...options, only: () => false })),
+      withReader(repository, (reader) => reader.extract(`${target}2`, { ...options, selection: { only: ['none'] } })),
     ).rejects.toMatchObject({ code: 'path-missing' });
     expect(existsSync(`${target}2`)).toBe(false);
   });

@@ -28,14 +28,14 @@ export async function extractTree(
   options: ExtractOptions,
 ): Promise<Extracted> {
   const plan = await planExtract(reader, tree, Buffer.from(target), options);
-  if (options.only !== undefined && plan.files.count + plan.directories.length + plan.others.length === 0) {
+  if (options.selection?.only !== undefined && plan.files.count + plan.directories.length + plan.others.length === 0) {
     throw new HoldfastError('path-missing', 'nothing in the snapshot is what was asked for', {
       hint: 'List what is in it with `holdfast ls`; a pattern that begins with `/` is a whole path.',
     });
   }
   try {
     const mayMark = (await reader.entries(tree)).every(({ name }) => name !== MARKER_NAME);
-    const goesOn = await claimTarget(target, tree, mayMark);
+    const goesOn = await claimTarget(target, { tree, selection: options.selection ?? {} }, mayMark);
     const extracted = await fill(reader, plan, options, goesOn);
     removeMarker(target, mayMark);
     return extracted;

@@ -18,7 +18,7 @@ const KEPT_OPEN = 128;
 export class FileWriter {
   readonly problems: FileProblem[] = [];
   readonly #files: FileTable;
-  /** Descriptors by file; the one used last is last in the map's order. */
+  /** Descriptors by file; the one opened last is last in the map's order. */
   readonly #open = new Map<number, number>();
   readonly #isRoot = process.getuid?.() === 0;
 
@@ -28,8 +28,7 @@ export class FileWriter {
 
   /** Makes a file of its full length, which must not exist: whatever leads elsewhere (a link) is refused by the system. */
   create(file: number): void {
-    ftruncateSync(this.#make(file), this.#files.sizeBytes(file));
-    this.#files.setStanding(file, { hadContent: false });
+    this.#stand(file, this.#make(file));
   }
 
   /** Writes bytes that belong at a position of a file. Where they are zeros, a new file has them already, and no space is taken. */
@@ -92,8 +91,16 @@ export class FileWriter {
     if (this.#open.size > KEPT_OPEN) {
       const [oldest, idle] = this.#open.entries().next().value!;
       this.#open.delete(oldest);
+      // It will be opened again, and must not be made again.
+      if (!this.#files.stands(oldest)) this.#stand(oldest, idle);
       closeSync(idle);
     }
     return descriptor;
+  }
+
+  /** Gives a file that was made its full length, and says so: whoever opens it next neither makes nor lengthens it. */
+  #stand(file: number, descriptor: number): void {
+    ftruncateSync(descriptor, this.#files.sizeBytes(file));
+    this.#files.setStanding(file, { hadContent: false });
   }
 }

@@ -1,5 +1,6 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import type { SealingKey } from '../../format/index.ts';
+import { readAt } from '../../foundation/read-at.ts';
 import { BlobOpener } from '../read/blob-opener.ts';
 import { FileTable, type SharedFileTable } from './file-table.ts';
 import { type FileProblem, FileWriter } from './file-writer.ts';
@@ -113,18 +114,14 @@ export class Filler {
     try {
       const descriptor = openSync(path, 'r');
       try {
-        for (let done = 0; done < length; ) {
-          const bytes = readSync(descriptor, this.#room, done, length - done, offset + done);
-          if (bytes === 0) return undefined;
-          done += bytes;
-        }
+        const bytes = readAt(descriptor, this.#room.subarray(0, length), offset);
+        return bytes.length === length ? bytes : undefined;
       } finally {
         closeSync(descriptor);
       }
     } catch {
       return undefined;
     }
-    return this.#room.subarray(0, length);
   }
 }
 

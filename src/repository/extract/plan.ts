@@ -1,4 +1,4 @@
-import { byteString, bytesOf, displayName, type TreeNode } from '../../format/index.ts';
+import { byteString, bytesOf, displayName, pathMatcher, type TreeNode } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import type { IndexedRepository } from '../indexed.ts';
@@ -36,6 +36,8 @@ const MAX_ENTRIES = 100_000_000;
 /** How many trees of a directory are read ahead. */
 const TREES_AHEAD = 8;
 
+type Choice = Pick<ExtractOptions, 'selection' | 'leaveOut'>;
+
 export type PlanSource = Pick<SnapshotReader, 'entries'> & { indexed: IndexedRepository };
 
 /**
@@ -46,17 +48,18 @@ export async function planExtract(
   reader: PlanSource,
   tree: string,
   target: Buffer,
-  options: Pick<ExtractOptions, 'only' | 'exclude'>,
+  options: Choice,
 ): Promise<ExtractPlan> {
   const planning = new Planning(reader, tree, options);
-  await planning.visit(await reader.entries(tree), target, '', options.only === undefined);
+  await planning.visit(await reader.entries(tree), target, '', options.selection?.only === undefined);
   return planning.finish();
 }
 
 class Planning {
   readonly #reader: PlanSource;
   readonly #tree: string;
-  readonly #options: Pick<ExtractOptions, 'only' | 'exclude'>;
+  readonly #isNamed: (path: string) => boolean;
+  readonly #isExcluded: (path: string) => boolean;
   readonly #files = new FileTableBuilder();
   readonly #wanted: WantedBuilder;
   readonly #directories: PlannedEntry[] = [];
@@ -67,10 +70,12 @@ class Planning {
   #bytes = 0;
   #isCounted = false;
 
-  constructor(reader: PlanSource, tree: string, options: Pick<ExtractOptions, 'only' | 'exclude'>) {
+  constructor(reader: PlanSource, tree: string, { selection = {}, leaveOut }: Choice) {
     this.#reader = reader;
     this.#tree = tree;
-    this.#options = options;
+    const excluded = pathMatcher(selection.exclude ?? []);
+    this.#isNamed = pathMatcher(selection.only ?? []);
+    this.#isExcluded = (path) => leaveOut?.(path) === true || excluded(path);
     this.#wanted = new WantedBuilder(reader.indexed);
   }
 
@@ -92,14 +97,14 @@ class Planning {
    */
   async visit(nodes: TreeNode[], directory: Buffer, prefix: string, isWanted: boolean): Promise<boolean> {
     await this.#refuseEndless();
-    const kept = nodes.filter(({ name }) => !this.#options.exclude?.(`${prefix}/${name}`));
+    const kept = nodes.filter(({ name }) => !this.#isExcluded(`${prefix}/${name}`));
     const subtrees = this.#readAhead(kept.filter(({ type }) => type === 'dir'));
     let wantedAny = false;
     let number: number | undefined;
     for (const node of kept) {
       const path = join(directory, node.name);
       const name = `${prefix}/${node.name}`;
-      const isNamed = isWanted || this.#options.only?.(name) === true;
+      const isNamed = isWanted || this.#isNamed(name);
       if (node.type === 'dir') {
         const index = this.#directories.push({ path, node }) - 1;
         const inside = await this.visit(await subtrees.next(), path, name, isNamed);

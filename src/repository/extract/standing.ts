@@ -1,19 +1,10 @@
 import { hash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fchmodSync,
-  ftruncateSync,
-  lstatSync,
-  openSync,
-  readSync,
-  unlinkSync,
-} from 'node:fs';
+import { chmodSync, closeSync, constants, fchmodSync, ftruncateSync, lstatSync, openSync, unlinkSync } from 'node:fs';
 import { byteString, displayName } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
+import { readAt } from '../../foundation/read-at.ts';
 import type { FileTable } from './file-table.ts';
 import type { WantedBuilder } from './wanted.ts';
 
@@ -75,7 +66,7 @@ function keepRightPlaces(path: Buffer, wanted: WantedBuilder, first: number, end
   try {
     for (let number = first; number < end; number++) {
       const { position, plainLength, id } = wanted.place(number);
-      const bytes = readAt(descriptor, position, plainLength);
+      const bytes = readAt(descriptor, Buffer.allocUnsafe(plainLength), position);
       if (bytes.length !== plainLength || Buffer.compare(hash('sha256', bytes, 'buffer'), id) !== 0) continue;
       wanted.keep(number);
       rightBytes += plainLength;
@@ -116,16 +107,4 @@ function makeFillable(path: Buffer, sizeBytes: number): void {
   } finally {
     closeSync(descriptor);
   }
-}
-
-/** Up to `length` bytes: fewer where the file ends. */
-function readAt(descriptor: number, position: number, length: number): Buffer {
-  const buffer = Buffer.allocUnsafe(length);
-  let done = 0;
-  while (done < length) {
-    const read = readSync(descriptor, buffer, done, length - done, position + done);
-    if (read === 0) break;
-    done += read;
-  }
-  return buffer.subarray(0, done);
 }

@@ -83,7 +83,7 @@ async function mark(
   const plan = planPrune(stock, used, marked);
   if (!dryRun && goingOf(plan).length > 0) {
     await repack(repository, plan.repack, { lock, signal, progress, packSizeBytes });
-    lock.assertHeld();
+    await lock.confirm();
     await writeMark(repository, goingOf(plan));
   }
   return {

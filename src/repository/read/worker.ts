@@ -4,7 +4,7 @@ import { releaseBuffer } from '../../foundation/buffers.ts';
 import { isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { BlobEntries, type SharedBlobEntries } from '../blob-table.ts';
 import { type Inspection, inspectPack } from '../check/inspect-pack.ts';
-import { type RecodedBlob, type RecodeTarget, recodeBlob } from '../copy/recode.ts';
+import { type RecodedBlob, Recoder, type RecodeTarget } from '../copy/recode.ts';
 import type { FileProblem } from '../extract/file-writer.ts';
 import { Filler, type SharedFilling } from '../extract/filler.ts';
 import { openBlob } from '../indexed.ts';
@@ -51,6 +51,8 @@ export interface Failed {
 const key = receivedKey(workerData as SealingKey);
 let filler: Filler | undefined;
 let opener: BlobOpener | undefined;
+/** For the one repository that this thread's pool recodes for. */
+let recoder: Recoder | undefined;
 
 parentPort!.on('message', (message: { number: number; job: Job } | 'end') => {
   if (message === 'end') {
@@ -128,6 +130,6 @@ function recode(
   { pack, sealed, target }: Extract<Job, { kind: 'recode' }>,
   { start, length, ...blob }: PlacedBlob,
 ): RecodedBlob {
-  const to = { ...target, key: receivedKey(target.key) };
-  return recodeBlob(key, to, { ...blob, sealed: sealed.subarray(start, start + length), pack });
+  recoder ??= new Recoder(key, { ...target, key: receivedKey(target.key) });
+  return recoder.recode({ ...blob, sealed: sealed.subarray(start, start + length), pack });
 }

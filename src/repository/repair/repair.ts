@@ -5,9 +5,10 @@ import { Lost } from '../check/lost.ts';
 import { type CheckReport, newReport } from '../check/report.ts';
 import { DAMAGED_PREFIX, INDEX_PREFIX, packKey } from '../layout.ts';
 import type { HeldLock } from '../locks.ts';
+
 import { indexOf } from '../read-index.ts';
-import { BlobPacker } from '../repack/blob-packer.ts';
 import type { Repository } from '../repository.ts';
+import { BlobPacker } from '../write/blob-packer.ts';
 import { splitIndex } from '../write/session.ts';
 import { examine } from './examine.ts';
 import { planRepair, type RepairPlan } from './plan.ts';
@@ -58,8 +59,8 @@ async function carryOut(
   plan: RepairPlan,
   { lock, progress, signal }: { lock: HeldLock; progress: Progress; signal: AbortSignal },
 ): Promise<void> {
-  await salvage(repository, plan.toSalvage, { progress, signal });
-  lock.assertHeld();
+  await salvage(repository, plan.toSalvage, { lock, progress, signal });
+  await lock.confirm();
   for (const file of splitIndex(plan.newEntries)) {
     const id = await repository.putDocument(INDEX_PREFIX, encodeIndexFile(file));
     // What it replaces goes only when this can be read.
@@ -67,7 +68,7 @@ async function carryOut(
   }
   const damaged = plan.packsDropped.filter(({ reason }) => reason !== 'it is missing');
   for (const pack of damaged) pack.keptAs = await copyAside(repository, pack.pack);
-  lock.assertHeld();
+  await lock.confirm();
   for (const { key } of plan.replacedIndexFiles) await repository.store.delete(key);
   for (const { pack } of damaged) await repository.store.delete(packKey(pack));
 }
@@ -76,9 +77,9 @@ async function carryOut(
 async function salvage(
   repository: Repository,
   toSalvage: RepairPlan['toSalvage'],
-  { progress, signal }: { progress: Progress; signal: AbortSignal },
+  { lock, progress, signal }: { lock: HeldLock; progress: Progress; signal: AbortSignal },
 ): Promise<void> {
-  const packer = new BlobPacker(repository);
+  const packer = new BlobPacker(repository, { lock });
   progress.phase('salvaging blobs', { items: toSalvage.size });
   for (const [pack, blobs] of toSalvage) {
     signal.throwIfAborted();

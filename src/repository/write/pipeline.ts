@@ -260,7 +260,7 @@ export class Pipeline {
   }
 }
 
-export function stagingError(directory: string, message: string, code: string | undefined): HoldfastError {
+function stagingError(directory: string, message: string, code: string | undefined): HoldfastError {
   const context = { directory };
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new HoldfastError('disk-full', `cannot write a pack in ${directory}: no space is left`, {

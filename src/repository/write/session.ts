@@ -63,7 +63,7 @@ export class WriteSession {
   async commit(snapshot: () => Snapshot): Promise<string> {
     await this.#pipeline.finish();
     await this.#writeIndex();
-    this.#lock.assertHeld();
+    await this.#lock.confirm();
     return saveSnapshot(this.#indexed.repository, snapshot());
   }
 
@@ -82,7 +82,7 @@ export class WriteSession {
 
   async #writeIndex(): Promise<void> {
     // Who lost the lock may have lost packs with it, to a prune that took them for left over: no index may name them.
-    this.#lock.assertHeld();
+    await this.#lock.confirm();
     const packs = this.#unindexed;
     this.#unindexed = [];
     this.#unindexedBlobs = 0;

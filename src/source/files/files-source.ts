@@ -79,8 +79,8 @@ class FilesSource implements Source {
   }
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
-    const exclude = (path: string): boolean => path === `/${MANIFEST_DIRECTORY}` || context.exclude?.(path) === true;
-    const extracted = await reader.extract(directoryOf(target), { ...context, exclude });
+    const leaveOut = (path: string): boolean => path === `/${MANIFEST_DIRECTORY}`;
+    const extracted = await reader.extract(directoryOf(target), { ...context, leaveOut });
     return {
       bytes: extracted.bytes,
       items: extracted.files + extracted.directories + extracted.others,

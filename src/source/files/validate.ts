@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync } from 'node:fs';
 import {
   byteString,
   bytesOf,
@@ -12,6 +12,7 @@ import {
 import { isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { readAttributes } from '../../foundation/extended-attributes.ts';
 import type { Progress } from '../../foundation/progress.ts';
+import { readAt } from '../../foundation/read-at.ts';
 import type { SnapshotReader } from '../../repository/index.ts';
 import type { Check } from '../index.ts';
 import { nodeOf } from './node-of.ts';
@@ -128,7 +129,7 @@ export class DirectoryComparison {
     try {
       let position = 0;
       for (const id of node.content ?? []) {
-        const bytes = readAt(descriptor, position, this.#reader.plainLength(id));
+        const bytes = readAt(descriptor, Buffer.allocUnsafe(this.#reader.plainLength(id)), position);
         if (hash('sha256', bytes, 'hex') !== id) return `differs from byte ${position} on`;
         position += bytes.length;
         this.#progress.advance({ bytes: bytes.length });
@@ -150,16 +151,4 @@ export class DirectoryComparison {
 /** Values (base64) by name (byte strings). */
 function describeAttributes(attributes: readonly ExtendedAttribute[]): Map<string, string> {
   return new Map(attributes.map(({ name, value }) => [byteString(name), value.toString('base64')]));
-}
-
-/** Up to `length` bytes: fewer where the file ends. */
-function readAt(descriptor: number, position: number, length: number): Buffer {
-  const buffer = Buffer.allocUnsafe(length);
-  let done = 0;
-  while (done < length) {
-    const read = readSync(descriptor, buffer, done, length - done, position + done);
-    if (read === 0) break;
-    done += read;
-  }
-  return buffer.subarray(0, done);
 }

@@ -1,8 +1,9 @@
 import { encodeIndexFile, encodePackTrailer, type IndexFile, type PackedBlob } from '../../format/index.ts';
 import { releaseBuffer } from '../../foundation/buffers.ts';
 import { INDEX_PREFIX, packKey } from '../layout.ts';
+import type { HeldLock } from '../locks.ts';
 import { type Repository, sha256 } from '../repository.ts';
-import { splitIndex } from '../write/session.ts';
+import { splitIndex } from './session.ts';
 
 /** restic's default. */
 const PACK_SIZE_BYTES = 16 * 1024 * 1024;
@@ -47,6 +48,12 @@ class OpenPack {
   }
 }
 
+export interface BlobPackerOptions {
+  lock: HeldLock;
+  /** A pack is stored once it holds as much. */
+  packSizeBytes?: number | undefined;
+}
+
 export interface Packed {
   packs: number;
   blobs: number;
@@ -61,12 +68,14 @@ export interface Packed {
 export class BlobPacker {
   readonly packed: Packed = { packs: 0, blobs: 0, bytes: 0 };
   readonly #repository: Repository;
+  readonly #lock: HeldLock;
   readonly #packSizeBytes: number;
   readonly #open = new Map<PackedBlob['type'], OpenPack>();
   #unindexed: IndexFile['packs'] = [];
 
-  constructor(repository: Repository, packSizeBytes = PACK_SIZE_BYTES) {
+  constructor(repository: Repository, { lock, packSizeBytes = PACK_SIZE_BYTES }: BlobPackerOptions) {
     this.#repository = repository;
+    this.#lock = lock;
     this.#packSizeBytes = packSizeBytes;
   }
 
@@ -106,6 +115,8 @@ export class BlobPacker {
   }
 
   async #writeIndex(): Promise<void> {
+    // Who lost the lock may have lost packs with it, to a prune that took them for left over: no index may name them.
+    await this.#lock.confirm();
     const packs = this.#unindexed;
     this.#unindexed = [];
     for (const file of splitIndex(packs)) {
