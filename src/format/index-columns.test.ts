@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stringifyExactJson } from './exact-json.ts';
-import { columnsOf, FIELDS, ID_BYTES, type IndexColumns, scanIndexFile } from './index-columns.ts';
+import { columnsOf, FIELDS, ID_BYTES, type IndexColumns, indexText, scanIndexFile } from './index-columns.ts';
 import { decodeIndexFile, encodeIndexFile } from './index-file.ts';
 
 const id = fc
@@ -36,6 +36,15 @@ describe('an index file that is scanned', () => {
         const json = text({ ...(supersedes.length > 0 && { supersedes }), ...(encodeIndexFile(file) as object) });
         const decoded = decodeIndexFile(JSON.parse(json.toString()));
         expect(filled(scanIndexFile(json)!)).toEqual(filled(columnsOf(decoded)));
+      }),
+    );
+  });
+
+  it('is written as the encoder writes it', () => {
+    fc.assert(
+      fc.property(fc.array(indexFile, { maxLength: 3 }), (files) => {
+        const together = { packs: files.flatMap(({ packs }) => packs) };
+        expect(indexText(files.map(columnsOf)).toString()).toBe(text(encodeIndexFile(together)).toString());
       }),
     );
   });

@@ -24,6 +24,9 @@ export const TREE_BIT = 0x8000_0000;
 /** What the shortest of blobs takes, and the comma after it. */
 const SHORTEST_BLOB_BYTES = '{"id":"","type":"data","offset":0,"length":0},'.length + 2 * ID_BYTES;
 
+/** What the longest takes at most, and also the beginning of a pack. */
+const LONGEST_BLOB_BYTES = 192;
+
 /** The columns of an index file that was decoded. */
 export function columnsOf({ packs }: IndexFile): IndexColumns {
   const columns = emptyColumns(packs.reduce((sum, { blobs }) => sum + blobs.length, 0));
@@ -59,6 +62,67 @@ export function scanIndexFile(json: Uint8Array, used?: IndexColumns): IndexColum
     scanner.isAtEnd;
   return isRead ? columns : undefined;
 }
+
+/**
+ * The JSON text of an index file that lists all of these: what `scanIndexFile` reads, and `stringifyExactJson` makes of what
+ * `encodeIndexFile` gives, in a tenth of its memory.
+ */
+export function indexText(listings: readonly IndexColumns[]): Buffer {
+  const text = new TextBuffer(
+    listings.reduce((sum, { packs, count }) => sum + packs.length + count, 1) * LONGEST_BLOB_BYTES,
+  );
+  text.add('{"packs":[');
+  let isFirst = true;
+  for (const listing of listings) {
+    for (const [index, { id, first }] of listing.packs.entries()) {
+      text.add(`${isFirst ? '' : ','}{"id":"${id}","blobs":[`);
+      isFirst = false;
+      const end = listing.packs[index + 1]?.first ?? listing.count;
+      for (let blob = first; blob < end; blob++) addBlob(text, listing, blob, blob > first);
+      text.add(']}');
+    }
+  }
+  text.add(']}');
+  return text.bytes;
+}
+
+function addBlob(text: TextBuffer, { ids, fields }: IndexColumns, blob: number, isAfterAnother: boolean): void {
+  const length = fields[blob * FIELDS + FIELD.length]!;
+  const plainLength = fields[blob * FIELDS + FIELD.plainLength]!;
+  text.add(isAfterAnother ? ',{"id":"' : '{"id":"');
+  text.addHex(ids.subarray(blob * ID_BYTES, (blob + 1) * ID_BYTES));
+  text.add(
+    `","type":"${length >= TREE_BIT ? 'tree' : 'data'}","offset":${fields[blob * FIELDS + FIELD.offset]!},` +
+      `"length":${length % TREE_BIT}${plainLength === 0 ? '' : `,"uncompressed_length":${plainLength}`}}`,
+  );
+}
+
+/** ASCII text in memory of its own, which is large enough. */
+class TextBuffer {
+  readonly #buffer: Buffer;
+  #length = 0;
+
+  constructor(mostBytes: number) {
+    this.#buffer = Buffer.allocUnsafeSlow(mostBytes);
+  }
+
+  add(text: string): void {
+    this.#length += this.#buffer.write(text, this.#length, 'latin1');
+  }
+
+  addHex(bytes: Uint8Array): void {
+    for (const byte of bytes) {
+      this.#buffer[this.#length++] = HEX[byte >> 4]!;
+      this.#buffer[this.#length++] = HEX[byte & 15]!;
+    }
+  }
+
+  get bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+}
+
+const HEX = Buffer.from('0123456789abcdef');
 
 const TEXT = {
   begin: Buffer.from('{'),
@@ -126,7 +190,7 @@ function scanBlob(scanner: Scanner, columns: IndexColumns): boolean {
 
 /** The value of a hexadecimal digit as restic writes it; 16 for anything else. */
 const DIGITS = Uint8Array.from({ length: 256 }, (_, code) => {
-  const value = '0123456789abcdef'.indexOf(String.fromCharCode(code));
+  const value = HEX.indexOf(code);
   return value === -1 ? 16 : value;
 });
 const ZERO = 0x30;

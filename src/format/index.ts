@@ -12,7 +12,15 @@ export * from './lock-file.ts';
 export { loadNativeCodecs, type NativeCodecs } from './native-codecs.ts';
 export * from './pack.ts';
 export * from './path-matcher.ts';
-export { asId, asRecord, parseJsonDocument, plainLengthOfText, sealJson, unsealJsonText } from './sealed-json.ts';
+export {
+  asId,
+  asRecord,
+  parseJsonDocument,
+  plainLengthOfText,
+  sealJson,
+  sealJsonText,
+  unsealJsonText,
+} from './sealed-json.ts';
 export * from './sealing.ts';
 export * from './snapshot.ts';
 export * from './time.ts';

@@ -16,7 +16,11 @@ const FIRST_OF_JSON = [0x7b, 0x5b];
 export const DOCUMENT_LIMIT_BYTES = constants.MAX_STRING_LENGTH;
 
 export function sealJson(key: SealingKey, value: unknown, formatVersion: 1 | 2): Buffer {
-  const json = Buffer.from(stringifyExactJson(value), 'utf8');
+  return sealJsonText(key, Buffer.from(stringifyExactJson(value), 'utf8'), formatVersion);
+}
+
+/** The same of JSON text in UTF-8, which is taken over. */
+export function sealJsonText(key: SealingKey, json: Buffer, formatVersion: 1 | 2): Buffer {
   if (formatVersion === 1) return seal(key, json);
   const compressed = compress(json);
   // An index has megabytes of it: left to the collector, it would add up.

@@ -10,6 +10,7 @@ import {
   type RepositoryConfig,
   type SealingKey,
   sealJson,
+  sealJsonText,
   unsealJsonText,
 } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
@@ -34,7 +35,15 @@ export class Repository {
 
   /** Seals a document and stores it under the hash of what is stored. Resolves to that id once it is durable. */
   async putDocument(prefix: string, document: unknown): Promise<string> {
-    const sealed = sealJson(this.key, document, this.config.version);
+    return this.#put(prefix, sealJson(this.key, document, this.config.version));
+  }
+
+  /** The same of JSON text in UTF-8, which is taken over. */
+  async putDocumentText(prefix: string, json: Buffer): Promise<string> {
+    return this.#put(prefix, sealJsonText(this.key, json, this.config.version));
+  }
+
+  async #put(prefix: string, sealed: Buffer): Promise<string> {
     const id = sha256(sealed);
     await this.store.put(`${prefix}${id}`, sealed);
     return id;

@@ -1,13 +1,20 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
-import { encodePackTrailer, type PackedBlob, type SealingKey } from '../../format/index.ts';
+import {
+  columnsOf,
+  encodePackTrailer,
+  type IndexColumns,
+  type PackedBlob,
+  type SealingKey,
+} from '../../format/index.ts';
 
 /** A pack that is complete and waits in the staging directory for its place in the store. */
 export interface FinishedPack {
   id: string;
   file: string;
   sizeBytes: number;
-  blobs: PackedBlob[];
+  /** What it holds, as an index lists it. */
+  listing: IndexColumns;
 }
 
 /** So much is collected before it is written: small blobs cost no system call each. */
@@ -66,7 +73,9 @@ export class PackFile {
     this.#write(trailer);
     this.#sizeBytes += trailer.length;
     closeSync(this.#descriptor);
-    return { id: this.#hash.digest('hex'), file: this.#file, sizeBytes: this.#sizeBytes, blobs: this.#blobs };
+    const id = this.#hash.digest('hex');
+    const listing = columnsOf({ packs: [{ id, blobs: this.#blobs }] });
+    return { id, file: this.#file, sizeBytes: this.#sizeBytes, listing };
   }
 
   discard(): void {

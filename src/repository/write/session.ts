@@ -1,4 +1,10 @@
-import { encodeIndexFile, type IndexFile, MAX_BLOBS_PER_INDEX_FILE, type Snapshot } from '../../format/index.ts';
+import {
+  type IndexColumns,
+  type IndexFile,
+  indexText,
+  MAX_BLOBS_PER_INDEX_FILE,
+  type Snapshot,
+} from '../../format/index.ts';
 import type { Clock } from '../../foundation/clock.ts';
 import type { IndexedRepository } from '../indexed.ts';
 import { INDEX_PREFIX, packKey } from '../layout.ts';
@@ -24,7 +30,8 @@ export class WriteSession {
   readonly #pipeline: Pipeline;
   readonly #lock: HeldLock;
   readonly #clock: Clock;
-  #unindexed: IndexFile['packs'] = [];
+  /** Of one pack each. */
+  #unindexed: IndexColumns[] = [];
   #unindexedBlobs = 0;
   #indexedMs: number;
 
@@ -74,8 +81,8 @@ export class WriteSession {
 
   async #commitPack(pack: FinishedPack): Promise<void> {
     await this.#indexed.repository.store.put(packKey(pack.id), { file: pack.file, sizeBytes: pack.sizeBytes });
-    this.#unindexed.push({ id: pack.id, blobs: pack.blobs });
-    this.#unindexedBlobs += pack.blobs.length;
+    this.#unindexed.push(pack.listing);
+    this.#unindexedBlobs += pack.listing.count;
     const overdue = this.#clock.monotonicMs() - this.#indexedMs > INDEX_AT_LEAST_EVERY_MS;
     if (overdue || this.#unindexedBlobs >= MAX_BLOBS_PER_INDEX_FILE) await this.#writeIndex();
   }
@@ -83,12 +90,12 @@ export class WriteSession {
   async #writeIndex(): Promise<void> {
     // Who lost the lock may have lost packs with it, to a prune that took them for left over: no index may name them.
     await this.#lock.confirm();
-    const packs = this.#unindexed;
+    const listings = this.#unindexed;
     this.#unindexed = [];
     this.#unindexedBlobs = 0;
     this.#indexedMs = this.#clock.monotonicMs();
-    for (const file of splitIndex(packs)) {
-      await this.#indexed.repository.putDocument(INDEX_PREFIX, encodeIndexFile(file));
+    for (const file of inIndexFiles(listings, ({ count }) => count)) {
+      await this.#indexed.repository.putDocumentText(INDEX_PREFIX, indexText(file));
     }
   }
 }
@@ -102,15 +109,19 @@ export interface WriteSessionOptions {
 
 /** Packs in index files that hold no more blobs than other readers like. */
 export function splitIndex(packs: IndexFile['packs']): IndexFile[] {
-  const files: IndexFile[] = [];
+  return inIndexFiles(packs, ({ blobs }) => blobs.length).map((file) => ({ packs: file }));
+}
+
+function inIndexFiles<Pack>(packs: readonly Pack[], blobsOf: (pack: Pack) => number): Pack[][] {
+  const files: Pack[][] = [];
   let blobs = Number.POSITIVE_INFINITY;
   for (const pack of packs) {
-    if (blobs + pack.blobs.length > MAX_BLOBS_PER_INDEX_FILE) {
-      files.push({ packs: [] });
+    if (blobs + blobsOf(pack) > MAX_BLOBS_PER_INDEX_FILE) {
+      files.push([]);
       blobs = 0;
     }
-    files.at(-1)!.packs.push(pack);
-    blobs += pack.blobs.length;
+    files.at(-1)!.push(pack);
+    blobs += blobsOf(pack);
   }
   return files;
 }

@@ -27,7 +27,8 @@ export type WorkerMessage =
   | { kind: 'finished' };
 
 function post(message: WorkerMessage): void {
-  parentPort!.postMessage(message);
+  const { ids, fields } = message.kind === 'pack' ? message.pack.listing : { ids: undefined, fields: undefined };
+  parentPort!.postMessage(message, ids && fields ? [ids.buffer, fields.buffer] : []);
 }
 
 function run(input: WorkerInput): void {
