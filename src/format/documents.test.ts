@@ -74,7 +74,7 @@ describe('an index file', () => {
       id,
       type: fc.constantFrom('data' as const, 'tree' as const),
       offset: uint32,
-      length: uint32,
+      length: fc.nat(2 ** 31 - 1),
       uncompressedLength: uint32,
     },
     { requiredKeys: ['id', 'type', 'offset', 'length'] },
