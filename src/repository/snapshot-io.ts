@@ -78,7 +78,9 @@ export interface ExtractOptions {
   signal: AbortSignal;
   /** What is wanted; everything, when left out. */
   selection?: Selection;
-  /** Whether an entry, by its path in the snapshot (a byte string), is none of what was asked for, whatever that is. */
+  /** A tree of the snapshot other than its root's: what is in it is written, and its paths begin there. */
+  tree?: string;
+  /** Whether an entry, by its path in that tree (a byte string), is none of what was asked for, whatever that is. */
   leaveOut?: (path: string) => boolean;
 }
 

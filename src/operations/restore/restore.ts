@@ -47,6 +47,7 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
   const started = clock.monotonicMs();
   const planned = request.source === undefined ? undefined : workspace.sources([request.source])[0]!;
   const selection = selectionOf(request, planned);
+  refuseMoment(request, planned);
   const opened = await workspace.open(workspace.repositoryName(request.repository ?? planned?.repository));
   const reading = await Reading.begin(opened, clock);
   try {
@@ -147,6 +148,18 @@ function selectionOf({ selection }: RestoreRequest, planned: PlanSource | undefi
     });
   }
   return selection;
+}
+
+/** What a physical backup's log will be for; until it is kept, no moment between two snapshots can be had. @throws bad-usage */
+function refuseMoment({ at }: RestoreRequest, planned: PlanSource | undefined): void {
+  if (at === undefined || at === 'latest' || planned?.type !== 'postgres' || planned.method !== 'physical') return;
+  throw new HoldfastError(
+    'bad-usage',
+    `${planned.name} is backed up physically: \`--at\` is not supported by this version`,
+    {
+      hint: `Choose one of \`holdfast snapshots ${planned.name}\` with \`--snapshot\`.`,
+    },
+  );
 }
 
 /** @param to as given on the command line; a path is relative to the working directory */
