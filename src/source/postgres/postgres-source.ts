@@ -19,6 +19,7 @@ import { parseLocation } from './location.ts';
 import { captureCluster } from './physical/capture.ts';
 import { isPhysical } from './physical/details.ts';
 import { restoreDataDirectory } from './physical/restore.ts';
+import { validateCluster } from './physical/validate.ts';
 import { archiveFiles, restoreDatabase, writeFileOf } from './restore.ts';
 import { LOCK_TIMEOUT_MS } from './snapshot.ts';
 import { validateDatabase } from './validate.ts';
@@ -70,7 +71,8 @@ class PostgresSource implements Source {
 
   async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Check[]> {
     if (isPhysical(await readManifest(reader))) {
-      throw new HoldfastError('not-provable', 'a physical backup cannot be proven by this version');
+      if (target.kind === 'database') return validateCluster(reader, target, this.#options.validate, context);
+      throw new HoldfastError('target-unsuitable', 'a cluster can be validated only while a server runs on it');
     }
     if (target.kind === 'database') return validateDatabase(reader, target, this.#options.validate, context);
     throw new HoldfastError('target-unsuitable', 'a database can be validated in a database only');
@@ -78,8 +80,8 @@ class PostgresSource implements Source {
 }
 
 /** @throws target-unsuitable */
-function directoryOf(target: Target): string {
-  if (target.kind === 'directory') return target.path;
+function directoryOf(target: Target): Extract<Target, { kind: 'directory' }> {
+  if (target.kind === 'directory') return target;
   throw new HoldfastError('target-unsuitable', 'a physical backup is a whole cluster, and no single database', {
     hint: 'Give `--to` a directory, start a server on it, and take from there what you want with pg_dump.',
   });
