@@ -34,7 +34,7 @@ import {
   withReader,
   writeSnapshot,
 } from '../../../test/support/repository.ts';
-import { describeTree, pathIn, plantTree, restoredAt } from '../../../test/support/tree.ts';
+import { ACCESS_LIST, describeTree, parentsOf, pathIn, plantTree, restoredAt } from '../../../test/support/tree.ts';
 import { readAttributes, setAttribute } from '../../foundation/extended-attributes.ts';
 import { openRepository, type Repository, type SnapshotWriter } from '../../repository/index.ts';
 import { createLocalStore } from '../../store/local/index.ts';
@@ -404,5 +404,27 @@ describe('extended attributes', () => {
     set(file, 'user.a', '1');
     set(file, 'user.b', '1');
     expect(await result()).toMatchObject({ result: 'failed', detail: expect.stringContaining('attribute user.b') });
+  });
+});
+
+describe('access control lists', () => {
+  const DEFAULT_LIST = 'system.posix_acl_default';
+  const give = (path: string, name: string): void => setAttribute(Buffer.from(path), Buffer.from(name), ACCESS_LIST);
+
+  it('that a target gives to what is made in it do not reach what is restored', async () => {
+    plantTree(source);
+    await backUpFiles(repository, [source]);
+    const target = testDirectory();
+    give(target, DEFAULT_LIST);
+    const before = readAttributes(Buffer.from(target));
+    const { problems } = await restoreFiles(repository, target);
+    expect(problems).toEqual([]);
+    expect(describeTree(restoredAt(target, source))).toEqual(describeTree(source));
+    for (const path of parentsOf(source)) {
+      expect(readAttributes(Buffer.from(restoredAt(target, path))), path).toEqual(readAttributes(Buffer.from(path)));
+    }
+    expect((await validateFiles(repository, target)).every(({ result }) => result === 'passed')).toBe(true);
+    // The target itself is no part of what is restored.
+    expect(readAttributes(Buffer.from(target))).toEqual(before);
   });
 });
