@@ -35,6 +35,8 @@ interface Case {
 const WRITING: Record<string, Case | { elsewhere: string }> = {
   init: { words: () => ['init'], before: ({ directory }) => rmSync(join(directory, 'archive'), { recursive: true }) },
   backup: { words: () => ['backup'] },
+  ls: { words: () => ['ls', 'latest'] },
+  diff: { words: () => ['diff', 'latest', 'latest'] },
   restore: { words: () => ['restore', 'files', '--to', 'restored'] },
   verify: { words: () => ['verify'] },
   copy: { words: () => ['copy', '--from', 'main', '--to', 'archive'] },

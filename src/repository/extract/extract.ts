@@ -2,6 +2,7 @@ import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts
 import type { IndexedRepository } from '../indexed.ts';
 import type { ReadPool } from '../read/pool.ts';
 import type { Extracted, ExtractOptions, SnapshotReader } from '../snapshot-io.ts';
+import { givesAccessLists } from './attributes.ts';
 import { fetchFiles } from './fetch.ts';
 import { claimTarget, MARKER_NAME, removeMarker } from './marker.ts';
 import { applyMetadata, makeDirectory, makeHardLink, makeOther } from './metadata.ts';
@@ -36,6 +37,8 @@ export async function extractTree(
   try {
     const mayMark = (await reader.entries(tree)).every(({ name }) => name !== MARKER_NAME);
     const goesOn = await claimTarget(target, { tree, selection: options.selection ?? {} }, mayMark);
+    // What is made deeper is made in directories of our own, which give nothing.
+    if (givesAccessLists(Buffer.from(target))) plan.files.setInheriting();
     const extracted = await fill(reader, plan, options, goesOn);
     removeMarker(target, mayMark);
     return extracted;

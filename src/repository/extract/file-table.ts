@@ -22,6 +22,8 @@ export interface SharedFileTable {
   flags: Uint8Array;
   /** Of the few files that have any. */
   attributes: ReadonlyMap<number, readonly NodeAttribute[]>;
+  /** One cell: 1 when files may be given an access control list by the directory that they are made in. */
+  inheriting: Uint8Array;
 }
 
 /** The file stands already, at its full length: it is opened, and neither made nor lengthened. */
@@ -93,6 +95,15 @@ export class FileTable {
 
   isLeftAlone(file: number): boolean {
     return (this.#columns.flags[file]! & LEFT_ALONE) !== 0;
+  }
+
+  /** Whether a file may have attributes before any is set: it was there before, or was given them as it was made. */
+  mayHaveAttributes(file: number): boolean {
+    return this.#columns.inheriting[0] === 1 || this.hadContent(file);
+  }
+
+  setInheriting(): void {
+    this.#columns.inheriting[0] = 1;
   }
 
   setLeftAlone(file: number): void {
@@ -182,6 +193,7 @@ export class FileTableBuilder {
       accessedNanoseconds: this.#accessed.nanoseconds.share(),
       flags: this.#flags.share(),
       attributes: this.#attributes,
+      inheriting: new Uint8Array(new SharedArrayBuffer(1)),
     });
   }
 }

@@ -1,17 +1,9 @@
 import { chmodSync, lchownSync, linkSync, lstatSync, mkdirSync, symlinkSync } from 'node:fs';
-import {
-  byteString,
-  bytesOf,
-  decodeAttribute,
-  displayName,
-  parseTime,
-  systemPermissions,
-  type TreeNode,
-} from '../../format/index.ts';
+import { byteString, bytesOf, displayName, parseTime, systemPermissions, type TreeNode } from '../../format/index.ts';
 import { messageOf, systemCode } from '../../foundation/errors.ts';
-import { setAttribute } from '../../foundation/extended-attributes.ts';
 import { makeSpecialFile, setTimes } from '../../foundation/posix.ts';
 import type { ExtractProblem } from '../snapshot-io.ts';
+import { type Attempt, applyAttributes, removeAccessLists } from './attributes.ts';
 import type { PlannedEntry } from './plan.ts';
 import { standing } from './standing.ts';
 
@@ -41,10 +33,15 @@ export function makeOther({ path, node }: PlannedEntry): ExtractProblem | undefi
   }
 }
 
-/** Makes a directory that only its owner may enter for now. One that is there is taken, as long as it is no link to one. */
+/**
+ * Makes a directory that only its owner may enter for now, and that gives nothing to what is made in it. One that is there is
+ * taken, as long as it is no link to one.
+ */
 export function makeDirectory(path: Buffer): void {
   if (standing(path, (found) => found.isDirectory()) === undefined) mkdirSync(path, { mode: 0o700 });
-  else chmodSync(path, 0o700);
+  removeAccessLists(path);
+  // A list that it was given may have taken permissions from its owner.
+  chmodSync(path, 0o700);
 }
 
 export function makeHardLink(existing: Buffer, path: Buffer): void {
@@ -59,7 +56,7 @@ export function makeHardLink(existing: Buffer, path: Buffer): void {
  */
 export function applyMetadata({ path, node }: PlannedEntry): ExtractProblem[] {
   const problems: ExtractProblem[] = [];
-  const attempt = (what: string, work: () => void): void => {
+  const attempt: Attempt = (what, work) => {
     try {
       work();
     } catch (error) {
@@ -70,10 +67,7 @@ export function applyMetadata({ path, node }: PlannedEntry): ExtractProblem[] {
     const { uid, gid } = node;
     attempt('its owner', () => lchownSync(path, uid, gid));
   }
-  for (const attribute of node.extended_attributes ?? []) {
-    const { name, value } = decodeAttribute(attribute);
-    attempt(`its attribute ${displayName(byteString(name))}`, () => setAttribute(path, name, value));
-  }
+  applyAttributes(path, node.extended_attributes ?? [], attempt);
   // A link has no permissions of its own, and changing them would change those of what it leads to.
   if (node.type !== 'symlink') {
     // A mode of 0 is left out of a tree.
