@@ -218,6 +218,10 @@ describe('a backup of files that change', () => {
         happen();
         return writer.writeFrom(descriptor, limitBytes);
       },
+      writeInParts: (...file) => {
+        happen();
+        return writer.writeInParts(...file);
+      },
     };
   }
 
@@ -244,25 +248,28 @@ describe('a backup of files that change', () => {
     expect(await errorsOf(repository)).toEqual([]);
   });
 
-  it('comes to an end though a file grows faster than it is read', async () => {
-    const path = join(source, 'growing');
-    writeFileSync(path, noise(1_000_000));
-    const items: string[] = [];
-    await writeSnapshot(repository, async (writer) => {
-      const { problems, roots } = await filesSource([source]).capture(
-        // As with a writer that is always ahead: however much is read, the end is not in sight. Zeros take no space.
-        beforeReading(writer, () => truncateSync(path, 2 ** 40)),
-        captureContext(undefined),
-      );
-      items.push(...problems.map(({ item }) => item));
-      return roots;
-    });
-    expect(items).toEqual([path]);
-    const stored = await withReader(repository, (reader) => reader.find(path));
-    expect(stored!.size).toBeGreaterThan(1_000_000);
-    expect(stored!.size).toBeLessThan(1 << 30);
-    expect(await errorsOf(repository)).toEqual([]);
-  });
+  it.each([1_000_000, 6_000_000])(
+    'comes to an end though a file of %i bytes grows faster than it is read',
+    async (sizeBytes) => {
+      const path = join(source, 'growing');
+      writeFileSync(path, noise(sizeBytes));
+      const items: string[] = [];
+      await writeSnapshot(repository, async (writer) => {
+        const { problems, roots } = await filesSource([source]).capture(
+          // As with a writer that is always ahead: however much is read, the end is not in sight. Zeros take no space.
+          beforeReading(writer, () => truncateSync(path, 2 ** 40)),
+          captureContext(undefined),
+        );
+        items.push(...problems.map(({ item }) => item));
+        return roots;
+      });
+      expect(items).toEqual([path]);
+      const stored = await withReader(repository, (reader) => reader.find(path));
+      expect(stored!.size).toBeGreaterThan(sizeBytes);
+      expect(stored!.size).toBeLessThan(1 << 30);
+      expect(await errorsOf(repository)).toEqual([]);
+    },
+  );
 
   it('survives files and directories that come and go', async () => {
     for (let index = 0; index < 300; index++) writeFileSync(join(source, `kept${index}`), noise(20_000, index));
