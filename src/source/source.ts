@@ -24,7 +24,8 @@ export interface Source {
   capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture>;
 
   /**
-   * Brings a snapshot back to a target that is empty, or does not exist and is then made. Writes nowhere else.
+   * Brings a snapshot back to a target that is empty, or does not exist and is then made, or that may be replaced. Writes
+   * nowhere else.
    * A restore that fails throws and says what it left behind.
    * @throws target-not-empty, target-unsuitable, target-failed, repository-damaged, not-provable
    */
@@ -92,6 +93,8 @@ export interface RestoreContext {
   scratchDirectory: string;
   /** Of files: what is wanted; everything, when left out. */
   selection?: Selection;
+  /** Of files: the target may hold anything, and is made what the snapshot is. See `ExtractOptions`. */
+  replace?: boolean;
 }
 
 export interface Restored {

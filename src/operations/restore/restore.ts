@@ -13,10 +13,19 @@ import {
 import type { Restored } from '../../source/index.ts';
 import { Reading } from '../reading.ts';
 import { withScratch } from '../scratch.ts';
-import { damageNote, newestSnapshot, parseMoment, readableSnapshots, snapshotsOf, sourceOf } from '../snapshots-of.ts';
+import {
+  damageNote,
+  isPartial,
+  newestSnapshot,
+  parseMoment,
+  readableSnapshots,
+  snapshotsOf,
+  sourceOf,
+} from '../snapshots-of.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
+import { type Replacement, refuseReplacing, refuseReplacingOrigin } from './replace.ts';
 
-export interface RestoreRequest {
+export interface RestoreRequest extends Replacement {
   /** A source of the plan; left out, the snapshot is taken as it is, whoever wrote it. */
   source?: string;
   /** An id or the beginning of one. */
@@ -39,23 +48,35 @@ export interface RestoreResult extends Restored {
   target: string;
   durationMs: number;
   outcome: 'complete' | 'partial';
+  /** Whether the target might hold something, which is gone then. */
+  replaced?: boolean;
 }
 
-/** Brings a snapshot, or a part of it, back to a place that is empty or new, or that the same restore was interrupted in. */
+/** Brings a snapshot, or a part of it, back to a place that is empty or new, or that the same restore was interrupted in, or that is to be replaced. */
 export async function restore(workspace: Workspace, request: RestoreRequest): Promise<RestoreResult> {
   const { clock, signal } = workspace.environment;
   const started = clock.monotonicMs();
   const planned = request.source === undefined ? undefined : workspace.sources([request.source])[0]!;
   const selection = selectionOf(request, planned);
+  const target = targetOf(request.to);
+  const replace = request.replace === true;
+  await refuseReplacing(workspace, request, { target, planned });
   const opened = await workspace.open(workspace.repositoryName(request.repository ?? planned?.repository));
   const reading = await Reading.begin(opened, clock);
   try {
     const { snapshots, damaged } = await readableSnapshots(opened.repository);
     reading.notes.push(...damaged.map(damageNote));
     const snapshot = chooseSnapshot(snapshots, workspace, request);
-    const target = targetOf(request.to);
-    const about = { ...(planned && { source: planned.name }), snapshot: snapshot.id, target: labelOf(target) };
-    const restored = await restoreSnapshot(workspace, opened, { planned, snapshot, target, selection }).catch(
+    if (replace) refuseReplacingOrigin(target, snapshot.paths);
+    if (replace && isPartial(snapshot))
+      reading.notes.push('the snapshot is partial: it lacks what could not be read then');
+    const about = {
+      ...(planned && { source: planned.name }),
+      snapshot: snapshot.id,
+      target: labelOf(target),
+      ...(replace && { replaced: true }),
+    };
+    const restored = await restoreSnapshot(workspace, opened, { planned, snapshot, target, selection, replace }).catch(
       async (error: unknown) => {
         const { code, message } = reportable(error, signal);
         await reading.record('restore.failed', { ...about, code, message, durationMs: clock.monotonicMs() - started });
@@ -112,11 +133,18 @@ async function restoreSnapshot(
     snapshot,
     target,
     selection,
-  }: { planned: PlanSource | undefined; snapshot: StoredSnapshot; target: Target; selection: Selection | undefined },
+    replace,
+  }: {
+    planned: PlanSource | undefined;
+    snapshot: StoredSnapshot;
+    target: Target;
+    selection: Selection | undefined;
+    replace: boolean;
+  },
 ): Promise<Restored> {
   const { clock, signal } = workspace.environment;
   const progress = workspace.environment.progress(planned?.name ?? snapshot.id.slice(0, 8));
-  const selected = selection && { selection };
+  const selected = { ...(selection && { selection }), replace };
   const reader = new Reader(await loadIndex(opened.repository), snapshot);
   try {
     if (planned !== undefined) {
