@@ -106,7 +106,7 @@ export interface Extracted {
   keptFiles: number;
   /** How many entries were removed, where the target was replaced. */
   removedEntries?: number;
-  /** What would be removed, where it is a dry run: paths in the target, fit to be shown. */
+  /** What would be removed, where it is a dry run: absolute paths, fit to be shown. */
   surplus?: string[];
   /**
    * Owners, permissions and times that could not be set, devices that could not be made, and what could not be removed. The

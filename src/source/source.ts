@@ -106,7 +106,7 @@ export interface Restored {
   notes: string[];
   /** What is there but not as it was: an owner or a time that could not be set. Each makes the restore partial. */
   problems: { path: string; message: string }[];
-  /** What would be removed, where it was a dry run: paths in the target. */
+  /** What would be removed, where it was a dry run: absolute paths. */
   surplus?: string[];
 }
 

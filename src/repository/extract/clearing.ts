@@ -25,7 +25,7 @@ export class Clearing {
   readonly problems: ExtractProblem[] = [];
   /** How many entries were removed because they are not in the snapshot. */
   removed = 0;
-  /** What a look found that is to be removed: paths fit to be shown, what is in a directory before it. */
+  /** What a look found that is to be removed: absolute paths, fit to be shown, what is in a directory before it. */
   readonly surplus: string[] = [];
   readonly #target: Buffer;
   readonly #options: ClearingOptions;
@@ -76,6 +76,11 @@ export class Clearing {
     this.#inTarget((root) => this.#clear(root, '', this.#isAllMeant));
   }
 
+  /** Absolute, fit to be shown. */
+  #shown(path: string): string {
+    return displayName(`${byteString(this.#target)}${path}`);
+  }
+
   #isMarker(path: string): boolean {
     const { marker } = this.#options;
     return marker !== undefined && path === `/${marker}`;
@@ -122,7 +127,7 @@ export class Clearing {
     const standsInTheWay = isDirectory && planned === 'other';
     if (standsInTheWay) this.#inTheWay.push(path);
     if (isLeft || !isMeant || (planned !== undefined && !standsInTheWay)) return false;
-    this.surplus.push(displayName(path));
+    this.surplus.push(this.#shown(path));
     return true;
   }
 
@@ -196,7 +201,9 @@ export class Clearing {
       if (code === undefined) throw error;
       // Somebody else removed it.
       if (code === 'ENOENT') return true;
-      this.problems.push({ path: displayName(path), message: `cannot be removed: ${messageOf(error)}` });
+      // The system's message names the open directory, which means nothing to a person.
+      const [reason] = messageOf(error).split(', ');
+      this.problems.push({ path: this.#shown(path), message: `cannot be removed: ${reason}` });
       return false;
     }
   }

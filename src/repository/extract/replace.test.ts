@@ -245,7 +245,7 @@ describe.skipIf(!requires('immutable'))('what a restore cannot remove', () => {
     spawnSync('chattr', ['+i', stuck]);
     onTestFinished(() => void spawnSync('chattr', ['-i', stuck]));
     const { problems, removedEntries } = await replace();
-    expect(problems).toEqual([{ path: '/surplus/stuck', message: expect.stringMatching(/cannot be removed: EPERM/) }]);
+    expect(problems).toEqual([{ path: stuck, message: expect.stringMatching(/^cannot be removed: EPERM: [a-z ]+$/) }]);
     expect(removedEntries).toBe(1);
     expect(readdirSync(target).sort()).toEqual(['a', 'surplus', 'top.txt', 'zeros']);
     spawnSync('chattr', ['-i', stuck]);
@@ -264,7 +264,8 @@ describe('a dry run of a replacement', () => {
     const before = describeTree(target);
     const selection = { exclude: ['*.keep'] };
     const { surplus, removedEntries } = await replace({ selection, dryRun: true });
-    expect(surplus).toEqual(['/a/b/note.txt/deep', '/a/b/note.txt', '/more/gone', '/more/x', '/root']);
+    const expected = ['a/b/note.txt/deep', 'a/b/note.txt', 'more/gone', 'more/x', 'root'];
+    expect(surplus).toEqual(expected.map((path) => join(target, path)));
     expect(removedEntries).toBe(0);
     expect(describeTree(target)).toEqual(before);
     expect((await replace({ selection })).removedEntries).toBe(surplus!.length);
