@@ -98,6 +98,8 @@ export interface ExtractOptions {
    * have is removed. Nothing that the selection does not mean is.
    */
   replace?: boolean;
+  /** With `replace`: nothing is changed, and what would be removed is said. */
+  dryRun?: boolean;
 }
 
 /** A part of a snapshot, in patterns: see `pathMatcher`. What is in a directory that is meant is meant as well. */
@@ -117,6 +119,8 @@ export interface Extracted {
   keptFiles: number;
   /** How many entries were removed, where the target was replaced. */
   removedEntries?: number;
+  /** What would be removed, where it is a dry run: absolute paths, fit to be shown. */
+  surplus?: string[];
   /**
    * Owners, permissions and times that could not be set, devices that could not be made, and what could not be removed. The
    * contents are right.

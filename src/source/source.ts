@@ -95,6 +95,8 @@ export interface RestoreContext {
   selection?: Selection;
   /** Of files: the target may hold anything, and is made what the snapshot is. See `ExtractOptions`. */
   replace?: boolean;
+  /** With `replace`: nothing is changed, and what would be removed is said. */
+  dryRun?: boolean;
 }
 
 export interface Restored {
@@ -104,6 +106,8 @@ export interface Restored {
   notes: string[];
   /** What is there but not as it was: an owner or a time that could not be set. Each makes the restore partial. */
   problems: { path: string; message: string }[];
+  /** What would be removed, where it was a dry run: absolute paths. */
+  surplus?: string[];
 }
 
 export interface ValidateContext extends RestoreContext {

@@ -62,6 +62,22 @@ describe('restore --replace', () => {
     expect(readFileSync(join(directory, 'a target', 'mine', 'old'), 'utf8')).toBe('x');
   });
 
+  it('only says what it would remove on a dry run, for which nobody confirms', async () => {
+    const { directory } = await prepared();
+    const ledger = () => readdirSync(join(directory, 'repository', 'holdfast'), { recursive: true }).length;
+    const before = ledger();
+    const ran = await holdfast(directory, [...INTO, '--replace', '--dry-run']);
+    expect(ran.exit, ran.stderr).toBe(0);
+    const mine = join(directory, 'a target', 'mine');
+    expect(document(ran).surplus).toEqual([join(mine, 'old'), mine]);
+    expect(document(ran).replaced).toBeUndefined();
+    const human = await holdfast(directory, [...INTO.slice(0, -1), '--replace', '--dry-run']);
+    expect(human.stdout).toMatch(/would make .*a target.* and remove 2\n {2}.*\/mine\/old\n {2}.*\/mine\n$/);
+    expect(readdirSync(join(directory, 'a target'))).toEqual(['mine']);
+    expect(ledger()).toBe(before);
+    expectUsageError(await holdfast(directory, [...INTO, '--dry-run']), /belongs to --replace/, /--replace/);
+  });
+
   it('takes any snapshot to a directory, too', async () => {
     const { directory, restored } = await prepared();
     const [{ id }] = document(await holdfast(directory, ['snapshots', '--json'])).snapshots;
@@ -84,7 +100,7 @@ describe('restore --replace', () => {
     const ran = await holdfast(directory, [...INTO, '--replace', '--confirm', 'a target']);
     spawnSync('chattr', ['-i', stuck]);
     expect(ran.exit).toBe(3);
-    expect(document(ran)).toMatchObject({ outcome: 'partial', problems: [{ path: '/mine/old' }] });
+    expect(document(ran)).toMatchObject({ outcome: 'partial', problems: [{ path: stuck }] });
   });
 
   it('refuses a database: there it is not to be had', async () => {

@@ -34,6 +34,7 @@ export const restore: CommandDefinition = {
       flags: '--confirm <name>',
       description: "with --replace: the name of the directory, which is the last part of the target's path",
     },
+    { flags: '--dry-run', description: 'with --replace: only say what would be removed' },
   ],
   examples: [
     {
@@ -47,6 +48,10 @@ export const restore: CommandDefinition = {
     {
       command: 'holdfast restore uploads --to ./invoices --only "/srv/uploads/2026/*.pdf"',
       does: 'some of its files',
+    },
+    {
+      command: 'holdfast restore uploads --to /srv/uploads-restored --replace --dry-run',
+      does: 'what is in that directory, and would be removed since it is not in the snapshot',
     },
     {
       command: 'holdfast restore uploads --to /srv/uploads-restored --replace --confirm uploads-restored',
@@ -80,6 +85,7 @@ export const restore: CommandDefinition = {
       ...optional('repository'),
       ...optional('confirm'),
       ...(options['replace'] === true && { replace: true }),
+      ...(options['dryRun'] === true && { dryRun: true }),
       ...selectionOf(options),
     };
     const result = await operations.restore(await workspace(), request);
@@ -97,7 +103,14 @@ function selectionOf(options: Record<string, unknown>): Pick<RestoreRequest, 'se
 }
 
 function describe(result: RestoreResult): string {
-  const { snapshot, time, target, bytes, items, durationMs } = result;
+  const { snapshot, time, target, bytes, items, durationMs, surplus } = result;
+  if (surplus !== undefined) {
+    const of = `${result.source ?? 'snapshot'} of ${shownTime(time)} (snapshot ${shortId(snapshot)})`;
+    return [
+      `would make ${target} ${of}, ${items.toLocaleString('en')} items, and remove ${surplus.length.toLocaleString('en')}`,
+      ...[...surplus, ...result.notes].map((line) => `  ${line}`),
+    ].join('\n');
+  }
   const state = result.outcome === 'complete' ? good('restored') : doubtful('restored in part');
   return [
     `${state} ${result.source ?? 'snapshot'} of ${shownTime(time)} (snapshot ${shortId(snapshot)}) to ${target}`,

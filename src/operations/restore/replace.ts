@@ -12,18 +12,21 @@ export interface Replacement {
   replace?: boolean;
   /** The name of what is to be replaced, typed by whoever wants it. */
   confirm?: string;
+  /** Only says what would be removed; nobody has to confirm that. */
+  dryRun?: boolean;
 }
 
 /** @throws bad-usage where it is not confirmed; source-unsupported for a database; target-unsuitable */
 export async function refuseReplacing(
   workspace: Workspace,
-  { replace = false, confirm }: Replacement,
+  { replace = false, confirm, dryRun = false }: Replacement,
   { target, planned }: { target: Target; planned: PlanSource | undefined },
 ): Promise<void> {
   if (!replace) {
-    if (confirm === undefined) return;
-    throw new HoldfastError('bad-usage', '--confirm belongs to --replace', {
-      hint: 'Add `--replace` to have the target replaced, or leave `--confirm` out.',
+    if (confirm === undefined && !dryRun) return;
+    const option = dryRun ? '--dry-run' : '--confirm';
+    throw new HoldfastError('bad-usage', `${option} belongs to --replace`, {
+      hint: `Add \`--replace\` to have the target replaced, or leave \`${option}\` out.`,
     });
   }
   if (target.kind !== 'directory' || planned?.type === 'postgres') {
@@ -32,7 +35,7 @@ export async function refuseReplacing(
     });
   }
   const name = basename(target.path);
-  if (name !== '' && confirm !== name) throw unconfirmed(target.path, name, confirm);
+  if (!dryRun && name !== '' && confirm !== name) throw unconfirmed(target.path, name, confirm);
   const real = realPath(target.path);
   for (const { path, what } of await protectedPlaces(workspace)) {
     if (isWithin(path, real)) throw unsuitable(target.path, `holds ${what} ${path}`);

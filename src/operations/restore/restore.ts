@@ -10,7 +10,7 @@ import {
   type Selection,
   type StoredSnapshot,
 } from '../../repository/index.ts';
-import type { Restored } from '../../source/index.ts';
+import type { RestoreContext, Restored } from '../../source/index.ts';
 import { Reading } from '../reading.ts';
 import { withScratch } from '../scratch.ts';
 import {
@@ -40,6 +40,7 @@ export interface RestoreRequest extends Replacement {
   repository?: string;
 }
 
+/** Of a dry run: what would be restored, and in `surplus` what would be removed. */
 export interface RestoreResult extends Restored {
   source?: string;
   snapshot: string;
@@ -59,7 +60,7 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
   const planned = request.source === undefined ? undefined : workspace.sources([request.source])[0]!;
   const selection = selectionOf(request, planned);
   const target = targetOf(request.to);
-  const replace = request.replace === true;
+  const { replace = false, dryRun = false } = request;
   await refuseReplacing(workspace, request, { target, planned });
   const opened = await workspace.open(workspace.repositoryName(request.repository ?? planned?.repository));
   const reading = await Reading.begin(opened, clock);
@@ -74,18 +75,20 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
       ...(planned && { source: planned.name }),
       snapshot: snapshot.id,
       target: labelOf(target),
-      ...(replace && { replaced: true }),
+      ...(replace && !dryRun && { replaced: true }),
     };
-    const restored = await restoreSnapshot(workspace, opened, { planned, snapshot, target, selection, replace }).catch(
+    const how = { ...(selection && { selection }), replace, dryRun };
+    const restored = await restoreSnapshot(workspace, opened, { planned, snapshot, target, how }).catch(
       async (error: unknown) => {
         const { code, message } = reportable(error, signal);
-        await reading.record('restore.failed', { ...about, code, message, durationMs: clock.monotonicMs() - started });
+        const durationMs = clock.monotonicMs() - started;
+        if (!dryRun) await reading.record('restore.failed', { ...about, code, message, durationMs });
         throw error;
       },
     );
     const outcome = restored.problems.length === 0 ? 'complete' : 'partial';
     const durationMs = clock.monotonicMs() - started;
-    await reading.record('restore.finished', { ...about, bytes: restored.bytes, durationMs, outcome });
+    if (!dryRun) await reading.record('restore.finished', { ...about, bytes: restored.bytes, durationMs, outcome });
     return {
       ...about,
       ...restored,
@@ -132,25 +135,22 @@ async function restoreSnapshot(
     planned,
     snapshot,
     target,
-    selection,
-    replace,
+    how,
   }: {
     planned: PlanSource | undefined;
     snapshot: StoredSnapshot;
     target: Target;
-    selection: Selection | undefined;
-    replace: boolean;
+    how: Pick<RestoreContext, 'selection' | 'replace' | 'dryRun'>;
   },
 ): Promise<Restored> {
   const { clock, signal } = workspace.environment;
   const progress = workspace.environment.progress(planned?.name ?? snapshot.id.slice(0, 8));
-  const selected = { ...(selection && { selection }), replace };
   const reader = new Reader(await loadIndex(opened.repository), snapshot);
   try {
     if (planned !== undefined) {
       const source = await workspace.createSource(planned);
       return await withScratch((scratchDirectory) =>
-        source.restore(reader, target, { clock, progress, signal, scratchDirectory, ...selected }),
+        source.restore(reader, target, { clock, progress, signal, scratchDirectory, ...how }),
       );
     }
     if (target.kind !== 'directory') {
@@ -158,9 +158,10 @@ async function restoreSnapshot(
         hint: 'Name the source: `holdfast restore SOURCE --snapshot ID --to URL`.',
       });
     }
-    const extracted = await reader.extract(target.path, { progress, signal, ...selected });
-    const items = extracted.files + extracted.directories + extracted.others;
-    return { bytes: extracted.bytes, items, notes: notesOf(extracted), problems: extracted.problems };
+    const extracted = await reader.extract(target.path, { progress, signal, ...how });
+    const { bytes, files, directories, others, problems, surplus } = extracted;
+    const items = files + directories + others;
+    return { bytes, items, notes: notesOf(extracted), problems, ...(surplus && { surplus }) };
   } finally {
     progress.finish();
     await reader.close();

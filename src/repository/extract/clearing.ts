@@ -25,6 +25,8 @@ export class Clearing {
   readonly problems: ExtractProblem[] = [];
   /** How many entries were removed because they are not in the snapshot. */
   removed = 0;
+  /** What a look found that is to be removed: absolute paths, fit to be shown, what is in a directory before it. */
+  readonly surplus: string[] = [];
   readonly #target: Buffer;
   readonly #options: ClearingOptions;
   /** Whether there is no `only`. */
@@ -74,6 +76,16 @@ export class Clearing {
     this.#inTarget((root) => this.#clear(root, '', this.#isAllMeant));
   }
 
+  /** Absolute, fit to be shown. */
+  #shown(path: string): string {
+    return displayName(`${byteString(this.#target)}${path}`);
+  }
+
+  #isMarker(path: string): boolean {
+    const { marker } = this.#options;
+    return marker !== undefined && path === `/${marker}`;
+  }
+
   #plannedIn(directory: string): ReadonlyMap<string, PlannedKind> {
     return this.#options.planned?.in(directory) ?? new Map();
   }
@@ -85,23 +97,38 @@ export class Clearing {
     });
   }
 
-  #lookInto(directory: OpenDirectory, prefix: string, isMeant: boolean): void {
+  /** @returns whether nothing will be left in it */
+  #lookInto(directory: OpenDirectory, prefix: string, isMeant: boolean): boolean {
     const planned = this.#plannedIn(prefix);
+    let isEmpty = true;
     for (const name of directory.names()) {
       this.#options.signal.throwIfAborted();
       const path = `${prefix}/${name}`;
-      const stats = this.#isExcluded(path) ? undefined : statsOf(directory, name);
-      if (stats === undefined) continue;
-      const kind = planned.get(name);
-      const isNamed = isMeant || this.#isNamed(path);
-      if (!stats.isDirectory()) {
-        if (kind === 'directory' && !isNamed) throw isInTheWay(path);
-        continue;
-      }
-      if (stats.dev !== this.#device) throw isMounted(path);
-      if (kind === 'other') this.#inTheWay.push(path);
-      using(openUnlessClosed(directory, name), (child) => this.#lookInto(child, path, isNamed));
+      const entry = { name, path, planned: planned.get(name), isMeant: isMeant || this.#isNamed(path) };
+      if (!this.#lookAt(directory, entry)) isEmpty = false;
     }
+    return isEmpty;
+  }
+
+  /** @returns whether it will be gone */
+  #lookAt(directory: OpenDirectory, { name, path, planned, isMeant }: Entry): boolean {
+    if (this.#isExcluded(path) || this.#isMarker(path)) return false;
+    const stats = statsOf(directory, name);
+    if (stats === undefined) return true;
+    const isDirectory = stats.isDirectory();
+    if (!isDirectory && planned === 'directory' && !isMeant) throw isInTheWay(path);
+    if (isDirectory && stats.dev !== this.#device) throw isMounted(path);
+    let isLeft = false;
+    if (isDirectory) {
+      using(openUnlessClosed(directory, name), (child) => {
+        isLeft = !this.#lookInto(child, path, isMeant);
+      });
+    }
+    const standsInTheWay = isDirectory && planned === 'other';
+    if (standsInTheWay) this.#inTheWay.push(path);
+    if (isLeft || !isMeant || (planned !== undefined && !standsInTheWay)) return false;
+    this.surplus.push(this.#shown(path));
+    return true;
   }
 
   #removeBelow(directory: OpenDirectory, [name, ...rest]: string[], prefix: string): void {
@@ -133,7 +160,7 @@ export class Clearing {
 
   /** @returns whether it is gone */
   #clearEntry(directory: OpenDirectory, { name, path, planned, isMeant }: Entry): boolean {
-    if (this.#isExcluded(path) || path === `/${this.#options.marker}`) return false;
+    if (this.#isExcluded(path) || this.#isMarker(path)) return false;
     const stats = statsOf(directory, name);
     if (stats === undefined) return true;
     const isDirectory = stats.isDirectory();
@@ -174,7 +201,9 @@ export class Clearing {
       if (code === undefined) throw error;
       // Somebody else removed it.
       if (code === 'ENOENT') return true;
-      this.problems.push({ path: displayName(path), message: `cannot be removed: ${messageOf(error)}` });
+      // The system's message names the open directory, which means nothing to a person.
+      const [reason] = messageOf(error).split(', ');
+      this.problems.push({ path: this.#shown(path), message: `cannot be removed: ${reason}` });
       return false;
     }
   }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import type { IndexedRepository } from '../indexed.ts';
@@ -41,6 +42,10 @@ export async function extractTree(
   try {
     const mayMark = (await reader.entries(tree)).every(({ name }) => name !== MARKER_NAME);
     const clearing = clearingOf(target, plan, options, mayMark);
+    if (options.dryRun) {
+      if (existsSync(target)) clearing.look();
+      return { ...counts(plan), keptFiles: 0, removedEntries: 0, surplus: clearing.surplus, problems: [] };
+    }
     if (replaces) {
       await makeDirectories(target, 0o700);
       clearing.look();
@@ -80,13 +85,26 @@ async function fill(
   // Directories last, and the innermost first: what is made in one changes its times.
   problems.push(...[...made, ...plan.directories.toReversed()].flatMap(applyMetadata));
   return {
-    files: files.count + hardLinks.length,
-    directories: plan.directories.length,
+    ...counts(plan),
     others: made.length,
-    bytes: plan.bytes,
     keptFiles,
     ...(options.replace && { removedEntries: clearing.removed }),
     problems,
+  };
+}
+
+function counts({
+  files,
+  hardLinks,
+  directories,
+  others,
+  bytes,
+}: ExtractPlan): Omit<Extracted, 'keptFiles' | 'problems'> {
+  return {
+    files: files.count + hardLinks.length,
+    directories: directories.length,
+    others: others.length,
+    bytes,
   };
 }
 

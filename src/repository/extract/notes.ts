@@ -1,7 +1,8 @@
 import type { Extracted } from '../snapshot-io.ts';
 
 /** What a person should know of a restore to a directory. */
-export function notesOf({ keptFiles, removedEntries }: Pick<Extracted, 'keptFiles' | 'removedEntries'>): string[] {
+export function notesOf({ keptFiles, removedEntries, surplus }: Extracted): string[] {
+  if (surplus !== undefined) return [];
   const kept = keptFiles.toLocaleString('en');
   if (removedEntries === undefined) {
     if (keptFiles === 0) return [];

@@ -138,6 +138,18 @@ describe('a restore that replaces its target', () => {
     expect((await replace()).removedEntries).toBe(0);
   });
 
+  it('leaves alone links that are right', async () => {
+    await restore();
+    const made = () => lstatSync(join(target, 'a/link'), { bigint: true }).birthtimeNs;
+    const before = made();
+    await replace();
+    expect(made()).toBe(before);
+    rmSync(join(target, 'a/link'));
+    symlinkSync('b/another.txt', join(target, 'a/link'));
+    await replace();
+    await expectLikeNew();
+  });
+
   it('does the same to a directory that is empty, or not there', async () => {
     await replace();
     await expectLikeNew();
@@ -233,12 +245,35 @@ describe.skipIf(!requires('immutable'))('what a restore cannot remove', () => {
     spawnSync('chattr', ['+i', stuck]);
     onTestFinished(() => void spawnSync('chattr', ['-i', stuck]));
     const { problems, removedEntries } = await replace();
-    expect(problems).toEqual([{ path: '/surplus/stuck', message: expect.stringMatching(/cannot be removed: EPERM/) }]);
+    expect(problems).toEqual([{ path: stuck, message: expect.stringMatching(/^cannot be removed: EPERM: [a-z ]+$/) }]);
     expect(removedEntries).toBe(1);
     expect(readdirSync(target).sort()).toEqual(['a', 'surplus', 'top.txt', 'zeros']);
     spawnSync('chattr', ['-i', stuck]);
     await replace();
     await expectLikeNew();
+  });
+});
+
+describe('a dry run of a replacement', () => {
+  it('names what would be removed, and changes nothing', async () => {
+    mkdirSync(join(target, 'a/b/note.txt/deep'), { recursive: true });
+    mkdirSync(join(target, 'more/kept'), { recursive: true });
+    mkdirSync(join(target, 'more/gone'));
+    for (const name of ['zeros', 'more/kept/x.keep', 'more/x']) writeFileSync(join(target, name), name);
+    symlinkSync('/', join(target, 'root'));
+    const before = describeTree(target);
+    const selection = { exclude: ['*.keep'] };
+    const { surplus, removedEntries } = await replace({ selection, dryRun: true });
+    const expected = ['a/b/note.txt/deep', 'a/b/note.txt', 'more/gone', 'more/x', 'root'];
+    expect(surplus).toEqual(expected.map((path) => join(target, path)));
+    expect(removedEntries).toBe(0);
+    expect(describeTree(target)).toEqual(before);
+    expect((await replace({ selection })).removedEntries).toBe(surplus!.length);
+  });
+
+  it('makes no target', async () => {
+    expect((await replace({ dryRun: true })).surplus).toEqual([]);
+    expect(existsSync(target)).toBe(false);
   });
 });
 
@@ -288,6 +323,17 @@ describe('a replacement that was interrupted', () => {
     await interrupt({ replace: true });
     expect(lstatSync(join(target, MARKER_NAME)).isFile()).toBe(true);
     expect(readFileSync(outside, 'utf8')).toBe('as it was');
+    await replace();
+    await expectLikeNew();
+  });
+});
+
+describe('a replacement by a snapshot that has an entry of the name of the mark', () => {
+  it('is as any other, save that it is not marked', async () => {
+    await snapshot({ [MARKER_NAME]: 'directory', [`${MARKER_NAME}/file`]: Buffer.from('x') });
+    mkdirSync(target);
+    writeFileSync(join(target, 'undefined'), 'x');
+    writeFileSync(join(target, MARKER_NAME), 'x');
     await replace();
     await expectLikeNew();
   });

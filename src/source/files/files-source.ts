@@ -85,6 +85,7 @@ class FilesSource implements Source {
       items: extracted.files + extracted.directories + extracted.others,
       notes: notesOf(extracted),
       problems: extracted.problems,
+      ...(extracted.surplus && { surplus: extracted.surplus }),
     };
   }
 
