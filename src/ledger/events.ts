@@ -11,6 +11,7 @@ export interface EventBodies {
   'backup.finished': BackupFinished;
   'backup.failed': { source: string; code: string; message: string; durationMs: number };
   'proof.recorded': ProofRecorded;
+  'comparison.finished': ComparisonFinished;
   'restore.finished': {
     source?: string;
     snapshot: string;
@@ -109,6 +110,18 @@ export interface ProofRecorded {
   checksFailed: string[];
   /** Why it could not be proven here, if that is so. */
   reason?: string;
+}
+
+/** The living source, or another place, was held against a recovery point. */
+export interface ComparisonFinished {
+  source: string;
+  snapshot: string;
+  tree: string;
+  /** The other place; left out for the living source. */
+  with?: string;
+  compared: number;
+  differences: number;
+  durationMs: number;
 }
 
 /**

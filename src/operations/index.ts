@@ -2,6 +2,7 @@ import type { playDemo as play } from './demo/demo.ts';
 
 export { backup, backupExit, type SourceOutcome } from './backup/backup.ts';
 export { type CheckOfRepository, check } from './check/check.ts';
+export { type Compared, compare } from './compare/compare.ts';
 export { type Copied, copy } from './copy/copy.ts';
 export type { DemoReport } from './demo/demo.ts';
 export { type Difference, diff, type ListedChange } from './diff/diff.ts';

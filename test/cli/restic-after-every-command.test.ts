@@ -39,6 +39,7 @@ const WRITING: Record<string, Case | { elsewhere: string }> = {
   diff: { words: () => ['diff', 'latest', 'latest'] },
   restore: { words: () => ['restore', 'files', '--to', 'restored'] },
   verify: { words: () => ['verify'] },
+  compare: { words: () => ['compare', 'files'] },
   copy: { words: () => ['copy', '--from', 'main', '--to', 'archive'] },
   check: { words: () => ['check', '--read-data'] },
   repair: {

@@ -4,8 +4,19 @@ import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts
 import type { Target } from '../../foundation/target.ts';
 import type { Resolved, ValidateCheck } from '../../plan/index.ts';
 import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
-import type { Capture, CaptureContext, Check, RestoreContext, Restored, Source, ValidateContext } from '../index.ts';
+import type {
+  Capture,
+  CaptureContext,
+  Check,
+  Comparison,
+  RestoreContext,
+  Restored,
+  Source,
+  ValidateContext,
+} from '../index.ts';
 import { captureDatabase } from './capture.ts';
+import { compareDatabase } from './compare-database.ts';
+import { discrepanciesOf } from './discrepancies.ts';
 import { parseLocation } from './location.ts';
 import { archiveFiles, restoreDatabase, writeFileOf } from './restore.ts';
 import { LOCK_TIMEOUT_MS } from './snapshot.ts';
@@ -52,6 +63,16 @@ class PostgresSource implements Source {
   async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Check[]> {
     if (target.kind === 'database') return validateDatabase(reader, target, this.#options.validate, context);
     throw new HoldfastError('target-unsuitable', 'a database can be validated in a database only');
+  }
+
+  async compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison> {
+    if (other?.kind === 'directory') {
+      throw new HoldfastError('target-unsuitable', 'a database can be compared with a database only', {
+        hint: 'Give `--with` the URL of a database, or leave it out for the living one.',
+      });
+    }
+    const location = parseLocation(other?.url ?? (await this.#options.url()));
+    return discrepanciesOf(await compareDatabase(reader, location, other === undefined ? 'source' : 'target', context));
   }
 }
 
