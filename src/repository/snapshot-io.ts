@@ -91,7 +91,9 @@ export interface ExtractOptions {
   signal: AbortSignal;
   /** What is wanted; everything, when left out. */
   selection?: Selection;
-  /** Paths in the snapshot (byte strings) of entries that are none of what was asked for, whatever that is. */
+  /** A tree of the snapshot other than its root's: what is in it is written, and its paths begin there. */
+  tree?: string;
+  /** Paths in that tree (byte strings) of entries that are none of what was asked for, whatever that is. */
   leaveOut?: readonly string[];
   /**
    * The target may hold anything: what is right is left alone, what is wrong is made right, and what the snapshot does not

@@ -62,6 +62,7 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
   const target = targetOf(request.to);
   const { replace = false, dryRun = false } = request;
   await refuseReplacing(workspace, request, { target, planned });
+  refuseMoment(request, planned);
   const opened = await workspace.open(workspace.repositoryName(request.repository ?? planned?.repository));
   const reading = await Reading.begin(opened, clock);
   try {
@@ -176,6 +177,18 @@ function selectionOf({ selection }: RestoreRequest, planned: PlanSource | undefi
     });
   }
   return selection;
+}
+
+/** What a physical backup's log will be for; until it is kept, no moment between two snapshots can be had. @throws bad-usage */
+function refuseMoment({ at }: RestoreRequest, planned: PlanSource | undefined): void {
+  if (at === undefined || at === 'latest' || planned?.type !== 'postgres' || planned.method !== 'physical') return;
+  throw new HoldfastError(
+    'bad-usage',
+    `${planned.name} is backed up physically: \`--at\` is not supported by this version`,
+    {
+      hint: `Choose one of \`holdfast snapshots ${planned.name}\` with \`--snapshot\`.`,
+    },
+  );
 }
 
 /** @param to as given on the command line; a path is relative to the working directory */
