@@ -41,6 +41,19 @@ export interface SnapshotWriter {
    * @param limitBytes as many are read at most: a file may grow faster than it is read
    */
   writeFrom(fileDescriptor: number, limitBytes?: number): Promise<{ sizeBytes: number; stored: Promise<StoredFile> }>;
+  /**
+   * The same for a large file: several threads read it, part by part. The promise resolves when all of it is on its way;
+   * the descriptor must stay open until `stored` has settled.
+   * @param sizeBytes as long as it is expected to be
+   * @param onRead is told of every part, for people to see
+   * @throws the system's error, by `stored`, when it cannot be read
+   */
+  writeInParts(
+    fileDescriptor: number,
+    sizeBytes: number,
+    limitBytes: number,
+    onRead: (bytes: number) => void,
+  ): Promise<{ stored: Promise<StoredFile> }>;
   /** Whether the repository has all of these blobs, so that a file may be made of them without being read. */
   holds(content: readonly string[]): boolean;
   /** Stores a directory's entries, in any order; names must be unique. Resolves to the tree's id. */
@@ -67,8 +80,8 @@ export interface SnapshotReader {
   readWhole(node: TreeNode, limitBytes: number): Promise<Buffer>;
   /**
    * Writes the snapshot into a directory that is empty, or is made, and nowhere else. One that a restore of the same tree
-   * and selection was interrupted in is gone on with.
-   * @throws target-not-empty, target-failed, disk-full, repository-damaged; path-missing when nothing is what `only` names
+   * and selection was interrupted in is gone on with. With `replace` it may hold anything.
+   * @throws target-not-empty, target-unsuitable, target-failed, disk-full, repository-damaged; path-missing when nothing is what `only` names
    */
   extract(target: string, options: ExtractOptions): Promise<Extracted>;
 }
@@ -80,8 +93,15 @@ export interface ExtractOptions {
   selection?: Selection;
   /** A tree of the snapshot other than its root's: what is in it is written, and its paths begin there. */
   tree?: string;
-  /** Whether an entry, by its path in that tree (a byte string), is none of what was asked for, whatever that is. */
-  leaveOut?: (path: string) => boolean;
+  /** Paths in that tree (byte strings) of entries that are none of what was asked for, whatever that is. */
+  leaveOut?: readonly string[];
+  /**
+   * The target may hold anything: what is right is left alone, what is wrong is made right, and what the snapshot does not
+   * have is removed. Nothing that the selection does not mean is.
+   */
+  replace?: boolean;
+  /** With `replace`: nothing is changed, and what would be removed is said. */
+  dryRun?: boolean;
 }
 
 /** A part of a snapshot, in patterns: see `pathMatcher`. What is in a directory that is meant is meant as well. */
@@ -97,9 +117,16 @@ export interface Extracted {
   directories: number;
   others: number;
   bytes: number;
-  /** Files that a restore which was interrupted had made already: they were left alone. */
+  /** Files that were right already, in a target that was replaced or that a restore was interrupted in: they were left alone. */
   keptFiles: number;
-  /** Owners, permissions and times that could not be set, and devices that could not be made. The contents are right. */
+  /** How many entries were removed, where the target was replaced. */
+  removedEntries?: number;
+  /** What would be removed, where it is a dry run: absolute paths, fit to be shown. */
+  surplus?: string[];
+  /**
+   * Owners, permissions and times that could not be set, devices that could not be made, and what could not be removed. The
+   * contents are right.
+   */
   problems: ExtractProblem[];
 }
 

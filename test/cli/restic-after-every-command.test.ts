@@ -35,8 +35,11 @@ interface Case {
 const WRITING: Record<string, Case | { elsewhere: string }> = {
   init: { words: () => ['init'], before: ({ directory }) => rmSync(join(directory, 'archive'), { recursive: true }) },
   backup: { words: () => ['backup'] },
+  ls: { words: () => ['ls', 'latest'] },
+  diff: { words: () => ['diff', 'latest', 'latest'] },
   restore: { words: () => ['restore', 'files', '--to', 'restored'] },
   verify: { words: () => ['verify'] },
+  compare: { words: () => ['compare', 'files'] },
   copy: { words: () => ['copy', '--from', 'main', '--to', 'archive'] },
   check: { words: () => ['check', '--read-data'] },
   repair: {

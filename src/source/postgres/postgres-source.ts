@@ -8,6 +8,7 @@ import {
   type Capture,
   type CaptureContext,
   type Check,
+  type Comparison,
   type RestoreContext,
   type Restored,
   readManifest,
@@ -15,6 +16,8 @@ import {
   type ValidateContext,
 } from '../index.ts';
 import { captureDatabase } from './capture.ts';
+import { compareDatabase } from './compare-database.ts';
+import { discrepanciesOf } from './discrepancies.ts';
 import { parseLocation } from './location.ts';
 import { captureCluster } from './physical/capture.ts';
 import { isPhysical } from './physical/details.ts';
@@ -76,6 +79,21 @@ class PostgresSource implements Source {
     }
     if (target.kind === 'database') return validateDatabase(reader, target, this.#options.validate, context);
     throw new HoldfastError('target-unsuitable', 'a database can be validated in a database only');
+  }
+
+  async compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison> {
+    if (isPhysical(await readManifest(reader))) {
+      throw new HoldfastError('source-unsupported', 'a physical backup cannot be compared with a database yet', {
+        hint: 'Prove it with `holdfast verify`; what can be compared is a backup with `method: logical`.',
+      });
+    }
+    if (other?.kind === 'directory') {
+      throw new HoldfastError('target-unsuitable', 'a database can be compared with a database only', {
+        hint: 'Give `--with` the URL of a database, or leave it out for the living one.',
+      });
+    }
+    const location = parseLocation(other?.url ?? (await this.#options.url()));
+    return discrepanciesOf(await compareDatabase(reader, location, other === undefined ? 'source' : 'target', context));
   }
 }
 

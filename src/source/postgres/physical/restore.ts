@@ -11,8 +11,6 @@ import { type PhysicalDetails, readPhysicalDetails } from './details.ts';
 const CONTROL_FILE = '/global/pg_control';
 /** It has 8 KB in every version. */
 const CONTROL_FILE_LIMIT_BYTES = 1024 * 1024;
-/** The oids of tablespaces. */
-const TABLESPACE_LINK = /^\/pg_tblspc\/\d+$/;
 
 /** Where the tablespaces of a cluster that is restored to a directory go: beside it, since inside would be in its way. */
 export function tablespacesDirectory(directory: string): string {
@@ -34,8 +32,7 @@ export async function restoreDataDirectory(
   const data = await directoryNode(reader, '/data');
   const control = await reader.find(`/data${CONTROL_FILE}`);
   if (control === undefined) throw new HoldfastError('repository-damaged', 'the snapshot has no pg_control');
-  const isLink = (path: string): boolean => details.tablespaces.length > 0 && TABLESPACE_LINK.test(path);
-  const leaveOut = (path: string): boolean => path === CONTROL_FILE || isLink(path);
+  const leaveOut = [CONTROL_FILE, ...details.tablespaces.map(({ oid }) => `/pg_tblspc/${oid}`)];
   const extracted = [await reader.extract(directory, { ...context, tree: data.subtree!, leaveOut })];
   try {
     if (details.tablespaces.length > 0) {
