@@ -30,6 +30,7 @@ export interface WorkOptions {
   progress?: Progress;
   scratchDirectory?: string;
   lockTimeoutMs?: number;
+  partBytes?: number;
   /** Makes the manifest's details others than they are. */
   alter?: (details: Record<string, unknown>) => Record<string, unknown>;
 }
@@ -56,8 +57,11 @@ export async function capture(url: string, options: WorkOptions = {}): Promise<C
   const repository = await testRepository();
   let captured: Capture | undefined;
   const { id } = await writeSnapshot(repository, async (writer) => {
-    const { lockTimeoutMs } = options;
-    const source = sourceOf(url, [], lockTimeoutMs === undefined ? {} : { lockTimeoutMs });
+    const { lockTimeoutMs, partBytes } = options;
+    const source = sourceOf(url, [], {
+      ...(lockTimeoutMs !== undefined && { lockTimeoutMs }),
+      ...(partBytes !== undefined && { partBytes }),
+    });
     captured = await source.capture(writer, { ...contextOf(options), previous: undefined });
     const stream = await writer.openFile();
     const details = options.alter?.(captured.manifest.details) ?? captured.manifest.details;

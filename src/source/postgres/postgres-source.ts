@@ -20,6 +20,7 @@ import { discrepanciesOf } from './discrepancies.ts';
 import { parseLocation } from './location.ts';
 import { archiveFiles, restoreDatabase, writeFileOf } from './restore.ts';
 import { LOCK_TIMEOUT_MS } from './snapshot.ts';
+import { PART_BYTES } from './table-parts.ts';
 import { validateDatabase } from './validate.ts';
 
 export interface PostgresSourceOptions {
@@ -29,6 +30,8 @@ export interface PostgresSourceOptions {
   validate: Resolved<ValidateCheck>[];
   /** How long a backup waits for another session's exclusive lock; a minute by default. */
   lockTimeoutMs?: number;
+  /** About as much of a table is read at a time, by one of several connections; 128 MiB by default. */
+  partBytes?: number;
   /** Holdfast's own version, for the manifest. */
   version: string;
 }
@@ -50,8 +53,8 @@ class PostgresSource implements Source {
 
   async capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture> {
     const location = parseLocation(await this.#options.url());
-    const { version, lockTimeoutMs = LOCK_TIMEOUT_MS } = this.#options;
-    return captureDatabase({ source: this.name, version, location, lockTimeoutMs }, writer, context);
+    const { version, lockTimeoutMs = LOCK_TIMEOUT_MS, partBytes = PART_BYTES } = this.#options;
+    return captureDatabase({ source: this.name, version, location, lockTimeoutMs, partBytes }, writer, context);
   }
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
