@@ -11,6 +11,7 @@ import { HoldfastError } from '../../src/foundation/errors.ts';
 import { findPostgresPrograms, type PostgresProgram } from '../../src/foundation/postgres-programs.ts';
 import { noProgress, type Progress } from '../../src/foundation/progress.ts';
 import type { Target } from '../../src/foundation/target.ts';
+import type { Selection } from '../../src/repository/index.ts';
 import type { Repository } from '../../src/repository/repository.ts';
 import type { Capture, Check, Restored } from '../../src/source/index.ts';
 import { createPostgresSource, type PostgresSourceOptions } from '../../src/source/postgres/index.ts';
@@ -31,6 +32,7 @@ export interface WorkOptions {
   scratchDirectory?: string;
   lockTimeoutMs?: number;
   partBytes?: number;
+  selection?: Selection;
   /** Makes the manifest's details others than they are. */
   alter?: (details: Record<string, unknown>) => Record<string, unknown>;
 }
@@ -39,12 +41,13 @@ export function scratch(): string {
   return mkdtempSync(join(tmpdir(), 'scratch-'));
 }
 
-function contextOf({ signal, progress, scratchDirectory }: WorkOptions) {
+function contextOf({ signal, progress, scratchDirectory, selection }: WorkOptions) {
   return {
     clock: systemClock,
     progress: progress ?? noProgress,
     signal: signal ?? new AbortController().signal,
     scratchDirectory: scratchDirectory ?? scratch(),
+    ...(selection && { selection }),
   };
 }
 

@@ -10,7 +10,7 @@ export const restore: CommandDefinition = {
   arguments: '[source]',
   summary: 'bring a source, or any snapshot, back to a new place',
   description:
-    'Brings a recovery point of a source back: files to a directory, a database to a database URL or as files to a directory. The target must be empty or not exist; nothing else is written to. A restore to a directory that was interrupted goes on when the same command is run again. Without a source, --snapshot takes any snapshot, whoever wrote it, to a directory.',
+    'Brings a recovery point of a source back: files to a directory, a database to a database URL or as files to a directory. The target must be empty or not exist; nothing else is written to. Of a database, --only brings tables or schemas with what belongs to them and the types, functions and sequences that they need; what would need another table (a foreign key) is left out and named. A restore to a directory that was interrupted goes on when the same command is run again. Without a source, --snapshot takes any snapshot, whoever wrote it, to a directory.',
   options: [
     {
       flags: '--to <target>',
@@ -24,7 +24,7 @@ export const restore: CommandDefinition = {
     {
       flags: '--only <pattern...>',
       description:
-        'of files, only these with all that is in them: `*.jpg`, `uploads/2026`, or a whole path from `/` on',
+        'of files, only these with all that is in them: `*.jpg`, `uploads/2026`, or a whole path from `/` on; of a database, these schemas or tables: `sales`, `public.orders`',
     },
     { flags: '--include <pattern...>', description: "the same as --only, by restic's name" },
     { flags: '--exclude <pattern...>', description: 'of files, not these' },
@@ -42,6 +42,10 @@ export const restore: CommandDefinition = {
     {
       command: 'holdfast restore uploads --to ./invoices --only "/srv/uploads/2026/*.pdf"',
       does: 'some of its files',
+    },
+    {
+      command: 'holdfast restore omni-db --to postgres://localhost/omni_orders --only public.orders',
+      does: 'one table, with its indexes and what it needs',
     },
     { command: 'holdfast restore --snapshot 3fa85f64 --to ./look', does: 'any snapshot, as stock restic would' },
   ],

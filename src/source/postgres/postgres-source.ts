@@ -58,6 +58,11 @@ class PostgresSource implements Source {
   }
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
+    if (target.kind === 'directory' && context.selection !== undefined) {
+      throw new HoldfastError('bad-usage', 'a part of a database is restored to a database only', {
+        hint: 'Give `--to` a database URL, or restore the whole archive and use `pg_restore --table`.',
+      });
+    }
     return target.kind === 'database'
       ? restoreDatabase(reader, target, context)
       : restoreArchive(reader, target.path, context);
