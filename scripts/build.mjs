@@ -5,7 +5,7 @@ import { extname } from 'node:path';
 import { root, runOnNode24 } from './node24.mjs';
 
 /** What stands beside the sources because it is not TypeScript. */
-const ASSETS = new Set(['.sql', '.sh', '.md', '.wasm', '.json', '.yaml', '.html', '.css']);
+const ASSETS = new Set(['.sql', '.sh', '.md', '.wasm', '.json', '.yaml', '.html', '.css', '.conf']);
 
 rmSync(`${root}dist`, { recursive: true, force: true });
 if (!runOnNode24('tsc', ['--project', 'tsconfig.build.json'])) throw new Error('the sources do not compile');

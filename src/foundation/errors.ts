@@ -50,6 +50,7 @@ export const ERROR_EXITS = {
   'source-refused': EXIT.failed,
   'source-lost': EXIT.failed,
   'source-unsupported': EXIT.failed,
+  'source-damaged': EXIT.failed,
   'archive-damaged': EXIT.failed,
   'archive-unsupported': EXIT.failed,
   'path-missing': EXIT.failed,

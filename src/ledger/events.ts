@@ -16,6 +16,8 @@ export interface EventBodies {
     source?: string;
     snapshot: string;
     target: string;
+    /** Whether what the target held, and the snapshot does not, was to be removed. */
+    replaced?: boolean;
     bytes: number;
     durationMs: number;
     outcome: 'complete' | 'partial';
@@ -24,6 +26,8 @@ export interface EventBodies {
     source?: string;
     snapshot: string;
     target: string;
+    /** Whether what the target held, and the snapshot does not, was to be removed. */
+    replaced?: boolean;
     code: string;
     message: string;
     durationMs: number;

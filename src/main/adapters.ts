@@ -22,9 +22,9 @@ export const adapters: Adapters = {
       }
       case 'postgres': {
         const { createPostgresSource } = await import('../source/postgres/index.ts');
-        const { name, url } = source;
+        const { name, url, method } = source;
         const validate = await resolveReferences(source.validate, references);
-        return createPostgresSource({ name, url: () => resolveSecret(url, references), validate, version });
+        return createPostgresSource({ name, url: () => resolveSecret(url, references), method, validate, version });
       }
       default:
         throw new HoldfastError('internal', `no adapter for a source of type ${(source as { type: string }).type}`);

@@ -432,12 +432,12 @@ describe('what this version cannot do is refused by its name', () => {
     ]);
   });
 
-  test('a physical backup', () => {
-    expect(linesOfSource(...POSTGRES, 'method: physical')).toEqual([
-      `holdfast.yaml:9:13: sources.db.method: "physical" is ${NOT}`,
+  test('the log of a physical backup', () => {
+    expect(linesOfSource(...POSTGRES, 'method: physical', 'wal: stream')).toEqual([
+      `holdfast.yaml:10:5: sources.db.wal: ${NOT}`,
     ]);
     expect(linesOfSource(...POSTGRES, 'method: magical')).toEqual([
-      'holdfast.yaml:9:13: sources.db.method: found "magical", expected logical',
+      'holdfast.yaml:9:13: sources.db.method: found "magical", expected logical or physical',
     ]);
   });
 

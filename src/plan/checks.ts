@@ -91,7 +91,8 @@ function scheduleFindings({ sound, at }: Context, source: string): Finding[] {
   if ('problem' in parsed) return [];
   const finding = { path, at: 'value' as const, found: written };
   if (parsed.schedule.kind === 'continuous' && sound('sources', source, 'type') === 'postgres') {
-    return [{ ...finding, message: 'a logical backup cannot be continuous; expected a schedule such as hourly' }];
+    const method = sound('sources', source, 'method') === 'physical' ? 'physical' : 'logical';
+    return [{ ...finding, message: `a ${method} backup cannot be continuous; expected a schedule such as hourly` }];
   }
   const gapMs = longestGapMs(parsed.schedule, timezone);
   if (gapMs === undefined) return [{ ...finding, message: `"${written}" is never due; no such day exists` }];

@@ -86,7 +86,7 @@ describe('the JSON Schema', () => {
     ['two kinds of check at once', change('sql: select true', 'sql: select true, exec: [x]')],
     ['a time for a command', change('exec: [./check', 'within: 1h, exec: [./check')],
     ['an unsupported key', change('name: shop', 'name: shop\nrunbooks: {}')],
-    ['an unsupported method', change('type: postgres', 'type: postgres\n    method: physical')],
+    ['an unknown method', change('type: postgres', 'type: postgres\n    method: magical')],
   ])('refuses what the loader refuses: %s', (_, text) => {
     const value: unknown = parse(text);
     expect(planSchema.safeParse(value).success).toBe(false);

@@ -77,9 +77,12 @@ const postgres = z
       text('a URL such as postgres://user@host/database', 'The URL of the database.', judgeDatabaseUrl),
     ),
     method: z
-      .literal('logical', { error: () => 'logical' })
+      .enum(['logical', 'physical'], { error: () => 'logical or physical' })
       .default('logical')
-      .meta({ description: 'How it is backed up. logical: one consistent dump.' }),
+      .meta({
+        description:
+          'How it is backed up. logical: one consistent dump of the database. physical: the whole cluster, as its data directory.',
+      }),
     ...common,
     validate: z
       .array(databaseCheck, { error: () => 'a list of checks' })

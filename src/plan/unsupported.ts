@@ -28,7 +28,6 @@ const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
 
 const UNSUPPORTED_VALUES: Readonly<Record<string, readonly string[]>> = {
   'sources.*.type': ['redis', 'firestore', 'git', 'secrets'],
-  'sources.*.method': ['physical'],
 };
 
 /** Kinds of store that this version cannot write to. */

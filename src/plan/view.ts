@@ -47,7 +47,7 @@ interface SourceBase {
 export interface PostgresSource extends SourceBase {
   type: 'postgres';
   url: TextOrReference;
-  method: 'logical';
+  method: 'logical' | 'physical';
 }
 
 export interface FilesSource extends SourceBase {

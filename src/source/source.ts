@@ -24,7 +24,8 @@ export interface Source {
   capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture>;
 
   /**
-   * Brings a snapshot back to a target that is empty, or does not exist and is then made. Writes nowhere else.
+   * Brings a snapshot back to a target that is empty, or does not exist and is then made, or that may be replaced. Writes
+   * nowhere else.
    * A restore that fails throws and says what it left behind.
    * @throws target-not-empty, target-unsuitable, target-failed, repository-damaged, not-provable
    */
@@ -99,6 +100,10 @@ export interface RestoreContext {
   scratchDirectory: string;
   /** What is wanted, of a database schemas and tables by name; everything, when left out. */
   selection?: Selection;
+  /** Of files: the target may hold anything, and is made what the snapshot is. See `ExtractOptions`. */
+  replace?: boolean;
+  /** With `replace`: nothing is changed, and what would be removed is said. */
+  dryRun?: boolean;
 }
 
 export interface Restored {
@@ -108,6 +113,8 @@ export interface Restored {
   notes: string[];
   /** What is there but not as it was: an owner or a time that could not be set. Each makes the restore partial. */
   problems: { path: string; message: string }[];
+  /** What would be removed, where it was a dry run: absolute paths. */
+  surplus?: string[];
 }
 
 export interface ValidateContext extends RestoreContext {

@@ -29,7 +29,10 @@ export interface BackupOfSource {
   problems: Problem[];
 }
 
-const KIND = { postgres: 'dump', files: 'tree' } as const;
+function kindOf(planned: PlanSource): 'dump' | 'base' | 'tree' {
+  if (planned.type === 'files') return 'tree';
+  return planned.method === 'physical' ? 'base' : 'dump';
+}
 
 /** Captures one source into a snapshot. @throws whatever the source, the store or the repository throw: then there is none */
 export async function backupSource(
@@ -143,7 +146,7 @@ function describe(
     tags: [
       HOLDFAST_TAG,
       sourceTag(planned.name),
-      `kind:${KIND[planned.type]}`,
+      `kind:${kindOf(planned)}`,
       ...(capture.problems.length > 0 ? [PARTIAL_TAG] : []),
     ],
     program_version: `holdfast ${workspace.environment.version}`,

@@ -22,6 +22,8 @@ export interface SourceStatus {
   /** The newest snapshot that is proven. */
   proven?: { snapshot: string; time: string; provenAt: string };
   objectives: Objectives;
+  /** RFC 3339: the time of the newest snapshot, where it has not come yet. The age of such snapshots is not known. */
+  ahead?: string;
   actual: {
     /** Age of the newest complete recovery point, and of the newest proven one. */
     rpoMs?: number;
@@ -79,11 +81,12 @@ export function sourceStatus(
   const failure = failureAfter(source.name, events);
   const newestProof = [...proofs.values()].filter(({ body }) => body.state === 'proven').at(-1);
   const actual: SourceStatus['actual'] = {
-    ...(complete && { rpoMs: nowMs - snapshotTimeMs(complete) }),
-    ...(proven && { provenRpoMs: nowMs - snapshotTimeMs(proven) }),
+    ...(complete && age('rpoMs', complete, nowMs)),
+    ...(proven && age('provenRpoMs', proven, nowMs)),
     ...(newestProof && { rtoMs: newestProof.body.durationMs }),
   };
   const oldest = snapshots[0];
+  const oldestMs = oldest && (ageMs(oldest, nowMs) ?? Number.POSITIVE_INFINITY);
   return {
     source: source.name,
     type: source.type,
@@ -101,8 +104,26 @@ export function sourceStatus(
     ...(proven && provenEvent && { proven: { snapshot: proven.id, time: proven.time, provenAt: provenEvent.time } }),
     objectives: source.objectives,
     actual,
-    missed: missedObjectives(source.objectives, actual, oldest && nowMs - snapshotTimeMs(oldest)),
+    ...(last && ageMs(last, nowMs) === undefined && { ahead: last.time }),
+    missed: missedObjectives(source.objectives, actual, oldestMs),
   };
+}
+
+/** So far may clocks be apart. */
+const CLOCK_TOLERANCE_MS = 5 * 60_000;
+
+/**
+ * Undefined for a snapshot of a time that has not come: a clock was set back, or was ahead. Taken for new until its time
+ * comes, it would hide that nothing is backed up.
+ */
+function ageMs(snapshot: StoredSnapshot, nowMs: number): number | undefined {
+  const milliseconds = nowMs - snapshotTimeMs(snapshot);
+  return milliseconds < -CLOCK_TOLERANCE_MS ? undefined : Math.max(0, milliseconds);
+}
+
+function age<Name extends string>(name: Name, snapshot: StoredSnapshot, nowMs: number): { [name in Name]?: number } {
+  const milliseconds = ageMs(snapshot, nowMs);
+  return (milliseconds === undefined ? {} : { [name]: milliseconds }) as { [name in Name]?: number };
 }
 
 /**

@@ -6,6 +6,15 @@ import type { Manifest } from '../../source/index.ts';
 export function sandboxNeed(planned: PlanSource, { details }: Manifest): SandboxNeed {
   if (planned.type === 'files') return { kind: 'directory' };
   const text = (key: string): string => String(details[key] ?? '');
+  if (details['format'] === 'pg-data-directory') {
+    return {
+      kind: 'postgres-data',
+      majorVersion: Number(details['majorVersion']),
+      superuser: text('superuser'),
+      database: text('database'),
+      settings: details['settings'] as Record<string, string>,
+    };
+  }
   return {
     kind: 'postgres',
     majorVersion: Math.floor(Number(details['serverVersionNumber']) / 10_000),

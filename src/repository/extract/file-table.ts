@@ -70,6 +70,23 @@ export class FileTable {
     ]);
   }
 
+  /** The number of the directory that a file is in. */
+  directory(file: number): number {
+    return this.#columns.directories[file]!;
+  }
+
+  /** Absolute, as bytes. */
+  directoryPath(directory: number): Buffer {
+    const { directoryPaths, directoryStarts } = this.#columns;
+    return Buffer.from(directoryPaths.subarray(directoryStarts[directory], directoryStarts[directory + 1]));
+  }
+
+  /** As bytes. */
+  name(file: number): Buffer {
+    const { names, nameStarts } = this.#columns;
+    return Buffer.from(names.subarray(nameStarts[file], nameStarts[file + 1]));
+  }
+
   sizeBytes(file: number): number {
     return this.#columns.sizes[file]!;
   }

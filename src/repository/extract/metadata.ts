@@ -1,4 +1,13 @@
-import { chmodSync, lchownSync, linkSync, lstatSync, mkdirSync, symlinkSync } from 'node:fs';
+import {
+  type BigIntStats,
+  chmodSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  symlinkSync,
+} from 'node:fs';
 import { byteString, bytesOf, displayName, parseTime, systemPermissions, type TreeNode } from '../../format/index.ts';
 import { messageOf, systemCode } from '../../foundation/errors.ts';
 import { makeSpecialFile, setTimes } from '../../foundation/posix.ts';
@@ -14,12 +23,15 @@ const SPECIAL: Partial<Record<TreeNode['type'], number>> = {
   socket: 0o140000,
 };
 
-/** Makes a link or a special file, in place of what is no directory. What this system has not, or only root may make, is a problem and no more. */
+/** Makes a link or a special file, in place of what is no directory; a link that is right is left. What this system has not, or only root may make, is a problem and no more. */
 export function makeOther({ path, node }: PlannedEntry): ExtractProblem | undefined {
   const problem = (message: string): ExtractProblem => ({ path: displayName(byteString(path)), message });
-  standing(path, () => false);
-  if (node.type === 'symlink') {
-    symlinkSync(bytesOf(node.linktarget ?? ''), path);
+  const leadsTo = node.type === 'symlink' ? bytesOf(node.linktarget ?? '') : undefined;
+  const isRight = (found: BigIntStats): boolean =>
+    leadsTo !== undefined && found.isSymbolicLink() && readlinkSync(path, { encoding: 'buffer' }).equals(leadsTo);
+  if (standing(path, isRight) !== undefined) return undefined;
+  if (leadsTo !== undefined) {
+    symlinkSync(leadsTo, path);
     return undefined;
   }
   const type = SPECIAL[node.type];

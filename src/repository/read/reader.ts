@@ -99,7 +99,7 @@ export class Reader implements SnapshotReader {
   }
 
   extract(target: string, options: ExtractOptions): Promise<Extracted> {
-    return extractTree(this, this.tree, target, options);
+    return extractTree(this, options.tree ?? this.tree, target, options);
   }
 
   #open(id: string): { bytes: number; plain: Promise<Uint8Array> } {

@@ -36,7 +36,7 @@ import {
 } from '../../../test/support/repository.ts';
 import { ACCESS_LIST, describeTree, parentsOf, pathIn, plantTree, restoredAt } from '../../../test/support/tree.ts';
 import { readAttributes, setAttribute } from '../../foundation/extended-attributes.ts';
-import { openRepository, type Repository, type SnapshotWriter } from '../../repository/index.ts';
+import { listSnapshots, openRepository, type Repository, type SnapshotWriter } from '../../repository/index.ts';
 import { createLocalStore } from '../../store/local/index.ts';
 
 const BACKUP_PROCESS = new URL('../../../test/support/backup-process.ts', import.meta.url).pathname;
@@ -350,6 +350,18 @@ describe('a restore of files', () => {
     await expect(restoreFiles(repository, target)).rejects.toMatchObject({ code: 'target-not-empty' });
     expect(readdirSync(target)).toEqual(['mine']);
     await expect(restoreFiles(repository, join(target, 'mine'))).rejects.toMatchObject({ code: 'target-failed' });
+  });
+
+  it('leaves nothing of the manifest where a restore of the whole snapshot was interrupted', async () => {
+    writeFileSync(join(source, 'a'), 'new');
+    await backUpFiles(repository, [source]);
+    const target = testDirectory();
+    const { tree } = (await listSnapshots(repository)).at(-1)!;
+    writeFileSync(join(target, '.holdfast-restore'), JSON.stringify({ version: 1, tree, selection: {} }));
+    mkdirSync(join(target, '.holdfast'));
+    writeFileSync(join(target, '.holdfast', 'manifest.json'), '{"half of');
+    await restoreFiles(repository, target);
+    expect(readdirSync(target)).toEqual([source.split('/')[1]]);
   });
 
   it('keeps a file with many names as one, and thousands of the same content apart', async () => {

@@ -81,13 +81,13 @@ class FilesSource implements Source {
   }
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
-    const leaveOut = (path: string): boolean => path === `/${MANIFEST_DIRECTORY}`;
-    const extracted = await reader.extract(directoryOf(target), { ...context, leaveOut });
+    const extracted = await reader.extract(directoryOf(target), { ...context, leaveOut: [`/${MANIFEST_DIRECTORY}`] });
     return {
       bytes: extracted.bytes,
       items: extracted.files + extracted.directories + extracted.others,
       notes: notesOf(extracted),
       problems: extracted.problems,
+      ...(extracted.surplus && { surplus: extracted.surplus }),
     };
   }
 

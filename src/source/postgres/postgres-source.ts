@@ -4,20 +4,25 @@ import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts
 import type { Target } from '../../foundation/target.ts';
 import type { Resolved, ValidateCheck } from '../../plan/index.ts';
 import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
-import type {
-  Capture,
-  CaptureContext,
-  Check,
-  Comparison,
-  RestoreContext,
-  Restored,
-  Source,
-  ValidateContext,
+import {
+  type Capture,
+  type CaptureContext,
+  type Check,
+  type Comparison,
+  type RestoreContext,
+  type Restored,
+  readManifest,
+  type Source,
+  type ValidateContext,
 } from '../index.ts';
 import { captureDatabase } from './capture.ts';
 import { compareDatabase } from './compare-database.ts';
 import { discrepanciesOf } from './discrepancies.ts';
 import { parseLocation } from './location.ts';
+import { captureCluster } from './physical/capture.ts';
+import { isPhysical } from './physical/details.ts';
+import { restoreDataDirectory } from './physical/restore.ts';
+import { validateCluster } from './physical/validate.ts';
 import { archiveFiles, restoreDatabase, writeFileOf } from './restore.ts';
 import { LOCK_TIMEOUT_MS } from './snapshot.ts';
 import { PART_BYTES } from './table-parts.ts';
@@ -27,6 +32,8 @@ export interface PostgresSourceOptions {
   name: string;
   /** The connection URL, fetched when it is needed: a restore to another place does not need it. */
   url: () => Promise<string>;
+  /** How it is captured; what is restored is told by the snapshot. Logical by default. */
+  method?: 'logical' | 'physical';
   validate: Resolved<ValidateCheck>[];
   /** How long a backup waits for another session's exclusive lock; a minute by default. */
   lockTimeoutMs?: number;
@@ -36,7 +43,10 @@ export interface PostgresSourceOptions {
   version: string;
 }
 
-/** A PostgreSQL database, captured logically: one moment of it, as an archive that stock pg_restore restores. */
+/**
+ * A PostgreSQL server. Captured logically: one moment of one database, as an archive that stock pg_restore restores.
+ * Captured physically: the whole cluster, as a data directory that a server of the same major version starts from.
+ */
 export function createPostgresSource(options: PostgresSourceOptions): Source {
   return new PostgresSource(options);
 }
@@ -53,27 +63,37 @@ class PostgresSource implements Source {
 
   async capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture> {
     const location = parseLocation(await this.#options.url());
-    const { version, lockTimeoutMs = LOCK_TIMEOUT_MS, partBytes = PART_BYTES } = this.#options;
+    const { version, lockTimeoutMs = LOCK_TIMEOUT_MS, partBytes = PART_BYTES, method } = this.#options;
+    if (method === 'physical') return captureCluster({ source: this.name, version, location }, writer, context);
     return captureDatabase({ source: this.name, version, location, lockTimeoutMs, partBytes }, writer, context);
   }
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
-    if (target.kind === 'directory' && context.selection !== undefined) {
-      throw new HoldfastError('bad-usage', 'a part of a database is restored to a database only', {
-        hint: 'Give `--to` a database URL, or restore the whole archive and use `pg_restore --table`.',
-      });
+    const physical = isPhysical(await readManifest(reader));
+    if (context.selection !== undefined && (physical || target.kind === 'directory')) {
+      throw physical ? wholeCluster() : wholeArchive();
     }
+    if (physical) return restoreDataDirectory(reader, directoryOf(target), context);
     return target.kind === 'database'
       ? restoreDatabase(reader, target, context)
       : restoreArchive(reader, target.path, context);
   }
 
   async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Check[]> {
+    if (isPhysical(await readManifest(reader))) {
+      if (target.kind === 'database') return validateCluster(reader, target, this.#options.validate, context);
+      throw new HoldfastError('target-unsuitable', 'a cluster can be validated only while a server runs on it');
+    }
     if (target.kind === 'database') return validateDatabase(reader, target, this.#options.validate, context);
     throw new HoldfastError('target-unsuitable', 'a database can be validated in a database only');
   }
 
   async compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison> {
+    if (isPhysical(await readManifest(reader))) {
+      throw new HoldfastError('source-unsupported', 'a physical backup cannot be compared with a database yet', {
+        hint: 'Prove it with `holdfast verify`; what can be compared is a backup with `method: logical`.',
+      });
+    }
     if (other?.kind === 'directory') {
       throw new HoldfastError('target-unsuitable', 'a database can be compared with a database only', {
         hint: 'Give `--with` the URL of a database, or leave it out for the living one.',
@@ -82,6 +102,26 @@ class PostgresSource implements Source {
     const location = parseLocation(other?.url ?? (await this.#options.url()));
     return discrepanciesOf(await compareDatabase(reader, location, other === undefined ? 'source' : 'target', context));
   }
+}
+
+function wholeCluster(): HoldfastError {
+  return new HoldfastError('bad-usage', 'a physical backup is restored whole', {
+    hint: 'Restore it to a directory, start a server on it, and take from there what you want with pg_dump.',
+  });
+}
+
+function wholeArchive(): HoldfastError {
+  return new HoldfastError('bad-usage', 'a part of a database is restored to a database only', {
+    hint: 'Give `--to` a database URL, or restore the whole archive and use `pg_restore --table`.',
+  });
+}
+
+/** @throws target-unsuitable */
+function directoryOf(target: Target): Extract<Target, { kind: 'directory' }> {
+  if (target.kind === 'directory') return target;
+  throw new HoldfastError('target-unsuitable', 'a physical backup is a whole cluster, and no single database', {
+    hint: 'Give `--to` a directory, start a server on it, and take from there what you want with pg_dump.',
+  });
 }
 
 /** Writes the archive itself to a directory that is empty or made: `pg_restore` opens it. */

@@ -13,6 +13,8 @@ export interface SessionOptions {
   signal: AbortSignal;
   /** `fixed` sets what pg_dump sets, `plain` leaves the session as an application finds it. */
   settings?: 'fixed' | 'plain';
+  /** A connection for the replication protocol, which knows no SQL; its settings are `plain`. */
+  replication?: boolean;
 }
 
 const CONNECT_TIMEOUT_MS = 15_000;
@@ -124,7 +126,7 @@ async function connect(location: Location, options: SessionOptions): Promise<pg.
   const mode = location.parameters.get('sslmode') ?? 'prefer';
   const modes = isSocket(location.host) || mode === 'disable' ? ['disable'] : withFallback(mode);
   for (const each of modes) {
-    const client = new pg.Client(clientOptions(location, each));
+    const client = new pg.Client({ ...clientOptions(location, each), ...replicationOption(options) });
     const stop = () => connectionOf(client).stream.destroy();
     options.signal.addEventListener('abort', stop, { once: true });
     client.on('error', () => {});
@@ -152,6 +154,11 @@ function withFallback(mode: string): string[] {
 function mayFallBack(error: unknown): boolean {
   const { code, message } = error as { code?: string; message?: string };
   return code === '28000' || /does not support SSL/.test(message ?? '');
+}
+
+/** pg passes it on to the server; its types leave it out. */
+function replicationOption({ replication = false }: SessionOptions): pg.ClientConfig {
+  return replication ? ({ replication: 'true' } as pg.ClientConfig) : {};
 }
 
 function clientOptions(location: Location, sslMode: string): pg.ClientConfig {

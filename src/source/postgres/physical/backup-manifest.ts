@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { displayName } from '../../../format/index.ts';
+import { HoldfastError, messageOf } from '../../../foundation/errors.ts';
+
+/** What was stored of a file. */
+export interface StoredContent {
+  sizeBytes: number;
+  /** As the manifest has it. */
+  crc32c: string;
+}
+
+const position = z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/i);
+
+const manifest = z.object({
+  Files: z.array(
+    z.object({
+      Path: z.string().optional(),
+      /** Where the path is not UTF-8: its bytes in hexadecimal. */
+      'Encoded-Path': z.string().optional(),
+      Size: z.number().int().nonnegative(),
+      'Checksum-Algorithm': z.string().optional(),
+      Checksum: z.string().optional(),
+    }),
+  ),
+  'WAL-Ranges': z.array(z.object({ Timeline: z.number().int(), 'Start-LSN': position, 'End-LSN': position })),
+});
+
+/** The last line names the digest of everything before it. */
+const CHECKSUM_LINE = /\n"Manifest-Checksum": "([0-9a-f]{64})"\}\n$/;
+const FILES_BEGIN = '"Files": [\n';
+
+/**
+ * Holds the server's manifest against what was stored: the same files, sizes and checksums. The log's files are in no
+ * manifest; the server checks them as it reads them.
+ * Source: PostgreSQL's documentation, "Backup Manifest Format".
+ * @param stored by path in the data directory, a byte string
+ * @throws archive-damaged
+ */
+export function checkBackupManifest(text: string, stored: ReadonlyMap<string, StoredContent>): void {
+  const files = parse(text);
+  let listed = 0;
+  for (const file of files) {
+    const path = pathOf(file);
+    const found = stored.get(path);
+    if (found === undefined) throw differs(`it names ${displayName(path)}, which did not come`);
+    if (found.sizeBytes !== file.Size) {
+      throw differs(`${displayName(path)} should have ${file.Size} bytes, and has ${found.sizeBytes}`);
+    }
+    if (file['Checksum-Algorithm'] !== 'CRC32C')
+      throw differs(`${displayName(path)} has no checksum of the kind CRC32C`);
+    if (file.Checksum?.toLowerCase() !== found.crc32c) throw differs(`${displayName(path)} has another checksum`);
+    if (!isLog(path)) listed++;
+  }
+  const expected = [...stored.keys()].filter((path) => !isLog(path));
+  if (listed === expected.length) return;
+  const names = new Set(files.map(pathOf));
+  throw differs(`it does not name ${displayName(expected.find((path) => !names.has(path)) ?? '')}`);
+}
+
+/** The manifest with files that Holdfast added to what the server sent, so that pg_verifybackup knows them. */
+export function addToBackupManifest(
+  text: string,
+  added: readonly (StoredContent & { path: string; modifiedSeconds: number })[],
+): string {
+  if (added.length === 0) return text;
+  const lines = added.map(({ path, sizeBytes, crc32c, modifiedSeconds }) =>
+    JSON.stringify({
+      Path: path,
+      Size: sizeBytes,
+      'Last-Modified': new Date(modifiedSeconds * 1000).toISOString().replace('T', ' ').replace(/\..*/, ' GMT'),
+      'Checksum-Algorithm': 'CRC32C',
+      Checksum: crc32c,
+    }),
+  );
+  const body = withoutChecksum(text).replace(FILES_BEGIN, () => `${FILES_BEGIN}${lines.join(',\n')},\n`);
+  return `${body}\n"Manifest-Checksum": "${digestOf(body)}"}\n`;
+}
+
+function parse(text: string): z.infer<typeof manifest>['Files'] {
+  const digest = CHECKSUM_LINE.exec(text)?.[1];
+  if (digest === undefined || digestOf(withoutChecksum(text)) !== digest) throw differs('its own checksum is wrong');
+  try {
+    return manifest.parse(JSON.parse(text)).Files;
+  } catch (error) {
+    throw differs(error instanceof z.ZodError ? z.prettifyError(error) : messageOf(error));
+  }
+}
+
+function withoutChecksum(text: string): string {
+  return text.replace(CHECKSUM_LINE, '');
+}
+
+/** Of everything before the last line, its newline included. */
+function digestOf(body: string): string {
+  return createHash('sha256').update(`${body}\n`, 'utf8').digest('hex');
+}
+
+function pathOf(file: z.infer<typeof manifest>['Files'][number]): string {
+  const encoded = file['Encoded-Path'];
+  if (encoded !== undefined) return Buffer.from(encoded, 'hex').toString('latin1');
+  return Buffer.from(file.Path ?? '', 'utf8').toString('latin1');
+}
+
+function isLog(path: string): boolean {
+  return path.startsWith('pg_wal/');
+}
+
+function differs(reason: string): HoldfastError {
+  return new HoldfastError('archive-damaged', `the server's manifest does not agree with what it sent: ${reason}`, {
+    hint: 'Run the backup again. If this comes back, see what stands between Holdfast and the server.',
+  });
+}

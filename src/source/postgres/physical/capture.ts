@@ -1,0 +1,217 @@
+import { formatTimeMs, type TreeNode } from '../../../format/index.ts';
+import { isHoldfastError } from '../../../foundation/errors.ts';
+import type { SnapshotReader, SnapshotWriter } from '../../../repository/index.ts';
+import { type Capture, type CaptureContext, type Manifest, type Problem, readManifest } from '../../index.ts';
+import { measureClockOffset } from '../clock-offset.ts';
+import type { Location } from '../location.ts';
+import { Session } from '../session.ts';
+import { addToBackupManifest, checkBackupManifest, type StoredContent } from './backup-manifest.ts';
+import { type BackupStop, runBaseBackup } from './base-backup.ts';
+import { confirmBroken } from './broken-pages.ts';
+import { type ClusterFacts, inspectCluster } from './cluster.ts';
+import { CONFIGURATION_FILES, minimalConfiguration } from './configuration.ts';
+import { CRC32C_START, crc32cText, updateCrc32c } from './crc32c.ts';
+import { cutBytesFor } from './cut.ts';
+import type { Attributes, DataTree } from './data-tree.ts';
+import { DATA_DIRECTORY_FORMAT, type PhysicalDetails } from './details.ts';
+import { ClusterReceiver } from './receive.ts';
+import { keepLog, openReplication } from './replication.ts';
+
+export interface PhysicalCaptureOptions {
+  source: string;
+  version: string;
+  location: Location;
+}
+
+interface Received {
+  facts: ClusterFacts;
+  clockOffsetMs: number;
+  systemIdentifier: string;
+  receiver: ClusterReceiver;
+  problems: Problem[];
+  stop: BackupStop;
+  warnings: string[];
+}
+
+/** Captures a whole cluster, as a data directory that a server starts from and brings to the moment the backup ended. */
+export async function captureCluster(
+  options: PhysicalCaptureOptions,
+  writer: SnapshotWriter,
+  context: CaptureContext,
+): Promise<Capture> {
+  const startedMs = context.clock.nowMs();
+  const received = await receiveCluster(options.location, writer, context);
+  const { receiver, clockOffsetMs, problems } = received;
+  checkBackupManifest(receiver.manifestText, receiver.stored);
+  const { made, roots, files, directories } = await storeTrees(received, writer);
+  const timeMs = receiver.controlFileMs ?? startedMs;
+  const manifest: Manifest = {
+    version: 1,
+    source: options.source,
+    type: 'postgres',
+    startedAt: formatTimeMs(startedMs),
+    finishedAt: formatTimeMs(context.clock.nowMs()),
+    time: formatTimeMs(timeMs),
+    clockOffsetMs,
+    tool: { name: 'holdfast', version: options.version },
+    details: { ...detailsOf(received, { files, made }) },
+    problems: problems.map(({ item, error }) => ({ item, code: error.code, message: error.message })),
+  };
+  const counts = {
+    filesNew: files,
+    filesChanged: 0,
+    filesUnmodified: 0,
+    dirs: directories,
+    bytesProcessed: receiver.bytes,
+  };
+  return { roots, paths: [`/${options.source}`], timeMs, manifest, problems, counts };
+}
+
+async function receiveCluster(location: Location, writer: SnapshotWriter, context: CaptureContext): Promise<Received> {
+  const { facts, clockOffsetMs } = await inspect(location, context);
+  const previousCutBytes = await cutBytesOf(context.previous);
+  const replication = await openReplication(location, facts, context.signal);
+  const warnings: string[] = [];
+  replication.client.on('notice', ({ message }) => {
+    if (warnings.length < MAX_WARNINGS && message !== undefined) warnings.push(message);
+  });
+  const receiver = new ClusterReceiver({
+    writer,
+    context,
+    directoryMode: facts.directoryMode,
+    pages: facts.pages,
+    cutBytes: (bytes) => cutBytesFor(bytes, previousCutBytes),
+  });
+  try {
+    const { systemid } = await replication.one('identify the cluster', 'IDENTIFY_SYSTEM');
+    await keepLog(replication);
+    context.progress.phase('waiting for a checkpoint');
+    const stop = await runBaseBackup(replication, receiver);
+    const problems = await problemsOf(location, receiver, facts, context.signal);
+    return { facts, clockOffsetMs, systemIdentifier: systemid ?? '', receiver, problems, stop, warnings };
+  } finally {
+    receiver.abort();
+    await replication.close();
+  }
+}
+
+async function problemsOf(
+  location: Location,
+  { broken, startedAt }: ClusterReceiver,
+  { pages }: ClusterFacts,
+  signal: AbortSignal,
+): Promise<Problem[]> {
+  if (broken.length === 0 || pages === undefined) return [];
+  const session = await Session.open(location, { side: 'source', signal });
+  try {
+    return await confirmBroken(session, broken, pages, startedAt.lsn);
+  } finally {
+    await session.close();
+  }
+}
+
+/** So many are kept in the manifest. */
+const MAX_WARNINGS = 100;
+
+async function inspect(
+  location: Location,
+  { clock, signal }: CaptureContext,
+): Promise<{ facts: ClusterFacts; clockOffsetMs: number }> {
+  const session = await Session.open(location, { side: 'source', signal });
+  try {
+    return { facts: await inspectCluster(session), clockOffsetMs: await measureClockOffset(session, clock) };
+  } finally {
+    await session.close();
+  }
+}
+
+async function cutBytesOf(previous: SnapshotReader | undefined): Promise<number | undefined> {
+  if (previous === undefined) return undefined;
+  try {
+    const bytes = (await readManifest(previous)).details['cutBytes'];
+    return typeof bytes === 'number' ? bytes : undefined;
+  } catch (error) {
+    // That an older snapshot is damaged must not keep anybody from making a new one; `check` is what tells of it.
+    if (isHoldfastError(error, 'repository-damaged') || isHoldfastError(error, 'object-missing')) return undefined;
+    throw error;
+  }
+}
+
+/** Adds what Holdfast makes itself to what the server sent, and stores the trees. */
+async function storeTrees(
+  { receiver, facts }: Received,
+  writer: SnapshotWriter,
+): Promise<{ made: string[]; roots: TreeNode[]; files: number; directories: number }> {
+  const { data, spaces } = receiver;
+  const attributes = { ...data.attributes, mode: 0o600 };
+  const made = await addConfiguration(data, attributes, facts, writer);
+  const manifest = Buffer.from(addToBackupManifest(receiver.manifestText, made));
+  await addFile(data, 'backup_manifest', manifest, attributes, writer);
+  const saved = [await data.save(writer)];
+  const roots = [saved[0]!.node];
+  if (spaces.size > 0) {
+    for (const space of spaces.values()) saved.push(await space.save(writer));
+    const subtree = await writer.saveTree(saved.slice(1).map(({ node }) => node));
+    roots.push({ ...roots[0]!, name: 'tablespaces', subtree });
+  }
+  const sum = (of: (each: (typeof saved)[number]) => number): number => saved.reduce((all, each) => all + of(each), 0);
+  const [files, directories] = [sum((each) => each.files), sum((each) => each.directories)];
+  return { made: made.map(({ path }) => path), roots, files, directories };
+}
+
+type MadeFile = StoredContent & { path: string; modifiedSeconds: number };
+
+async function addConfiguration(
+  data: DataTree,
+  attributes: Attributes,
+  { settings }: ClusterFacts,
+  writer: SnapshotWriter,
+): Promise<MadeFile[]> {
+  const made: MadeFile[] = [];
+  for (const path of CONFIGURATION_FILES.filter((name) => !data.has(name))) {
+    const content = Buffer.from(minimalConfiguration(path, settings));
+    const stored = await addFile(data, path, content, attributes, writer);
+    made.push({ ...stored, path, modifiedSeconds: attributes.modifiedSeconds });
+  }
+  return made;
+}
+
+async function addFile(
+  data: DataTree,
+  path: string,
+  content: Buffer,
+  attributes: Attributes,
+  writer: SnapshotWriter,
+): Promise<StoredContent> {
+  const stream = await writer.openFile();
+  await stream.write(content);
+  data.addFile(path, attributes, Promise.resolve(await stream.end()));
+  return { sizeBytes: content.length, crc32c: crc32cText(updateCrc32c(CRC32C_START, content)) };
+}
+
+function detailsOf(
+  { facts, systemIdentifier, receiver, stop, warnings }: Received,
+  { files, made }: { files: number; made: string[] },
+): PhysicalDetails {
+  const { majorVersion, serverVersion, serverVersionNumber, database, superuser, settings, pages } = facts;
+  return {
+    format: DATA_DIRECTORY_FORMAT,
+    majorVersion,
+    serverVersion,
+    serverVersionNumber,
+    systemIdentifier,
+    startLsn: receiver.startedAt.lsnText,
+    stopLsn: stop.lsnText,
+    timeline: stop.timeline,
+    database,
+    superuser,
+    settings,
+    cutBytes: receiver.cutBytes,
+    pageChecksums: pages !== undefined,
+    files,
+    bytes: receiver.bytes,
+    tablespaces: receiver.tablespaces,
+    madeConfiguration: made,
+    warnings,
+  };
+}

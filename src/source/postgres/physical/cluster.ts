@@ -1,0 +1,98 @@
+import { HoldfastError } from '../../../foundation/errors.ts';
+import type { Location } from '../location.ts';
+import { labelOf } from '../location.ts';
+import type { Session } from '../session.ts';
+import { sqlFile } from '../sql-files.ts';
+import type { PageFormat } from './page-verifier.ts';
+
+/** The first version whose BASE_BACKUP is what this is written for. */
+const OLDEST_MAJOR = 15;
+
+/** What is known of a cluster before it is backed up. */
+export interface ClusterFacts {
+  majorVersion: number;
+  serverVersion: string;
+  serverVersionNumber: number;
+  database: string;
+  maxWalSenders: number;
+  /** Undefined without checksums. */
+  pages: PageFormat | undefined;
+  directoryMode: number;
+  /** Where Holdfast comes from, as the server sees it; undefined by a Unix socket. */
+  clientAddress: string | undefined;
+  /** A role that may log in and do everything; empty where there is none. */
+  superuser: string;
+  /** What a restored server may not have less of. */
+  settings: Record<string, string>;
+}
+
+/**
+ * Looks at a server, over an ordinary connection, and says what would keep a base backup from being taken.
+ * @throws source-unsupported, source-refused
+ */
+export async function inspectCluster(session: Session): Promise<ClusterFacts> {
+  const row = await session.one('look at the server', sqlFile('physical'));
+  const serverVersionNumber = Number(row['version_number']);
+  const facts: ClusterFacts = {
+    majorVersion: Math.floor(serverVersionNumber / 10_000),
+    serverVersion: row['version'] ?? '',
+    serverVersionNumber,
+    database: row['database'] ?? '',
+    superuser: row['superuser'] ?? '',
+    maxWalSenders: Number(row['max_wal_senders']),
+    pages: row['data_checksums'] === 'on' ? pageFormat(row['page_bytes'], row['pages_per_segment']) : undefined,
+    directoryMode: row['directory_mode'] === '0750' ? 0o750 : 0o700,
+    clientAddress: row['client_address'] ?? undefined,
+    settings: JSON.parse(row['settings'] ?? '{}') as Record<string, string>,
+  };
+  refuseUnsuitable(session.location, facts, row);
+  return facts;
+}
+
+function refuseUnsuitable(location: Location, facts: ClusterFacts, row: Record<string, string | null>): void {
+  const where = labelOf(location);
+  const refuse = (
+    message: string,
+    hint: string,
+    code: 'source-unsupported' | 'source-refused' = 'source-unsupported',
+  ) => {
+    throw new HoldfastError(code, message, { hint, context: { database: where, version: facts.serverVersion } });
+  };
+  if (facts.majorVersion < OLDEST_MAJOR) {
+    refuse(
+      `a physical backup needs PostgreSQL ${OLDEST_MAJOR} or newer, and ${where} is ${facts.serverVersion}`,
+      'Say `method: logical` for this source in the plan.',
+    );
+  }
+  if (row['in_recovery'] === 'true') {
+    refuse(
+      `the server of ${where} is a standby, and a physical backup is taken of a primary`,
+      'Let `url:` in the plan name the primary; `SELECT sender_host, sender_port FROM pg_stat_wal_receiver` on the standby tells where it is. `method: logical` works with a standby.',
+    );
+  }
+  if (row['wal_level'] === 'minimal' || facts.maxWalSenders === 0) {
+    refuse(
+      `the server of ${where} writes too little into its log for a physical backup`,
+      'Put the lines `wal_level = replica` and `max_wal_senders = 10` into its postgresql.conf, and restart it.',
+    );
+  }
+  if (row['max_replication_slots'] === '0') {
+    refuse(
+      `the server of ${where} may have no replication slot, which keeps its log while it is backed up`,
+      'Put the line `max_replication_slots = 10` into its postgresql.conf, and restart it.',
+    );
+  }
+  if (row['may_replicate'] !== 'true') refuse(...withoutPermission(location), 'source-refused');
+}
+
+/** The message and the hint for a role that may not replicate. */
+export function withoutPermission(location: Location): [string, string] {
+  return [
+    `the role ${location.user} may not take a physical backup of ${labelOf(location)}`,
+    `Run as a superuser: ALTER ROLE "${location.user.replaceAll('"', '""')}" REPLICATION;`,
+  ];
+}
+
+function pageFormat(pageBytes: string | null | undefined, pagesPerSegment: string | null | undefined): PageFormat {
+  return { pageBytes: Number(pageBytes), pagesPerSegment: Number(pagesPerSegment) };
+}

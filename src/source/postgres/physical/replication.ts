@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto';
+import { HoldfastError, isHoldfastError } from '../../../foundation/errors.ts';
+import { isSocket, type Location, labelOf } from '../location.ts';
+import { Session } from '../session.ts';
+import { type ClusterFacts, withoutPermission } from './cluster.ts';
+
+const NO_PRIVILEGE = '42501';
+const NO_SENDER_LEFT = '53300';
+const NO_SLOT_LEFT = '53400';
+const NO_LINE = '28000';
+
+/**
+ * Opens a connection that speaks the replication protocol.
+ * @throws source-refused with the line that mends it; source-unreachable; plan-invalid
+ */
+export async function openReplication(location: Location, facts: ClusterFacts, signal: AbortSignal): Promise<Session> {
+  try {
+    return await Session.open(location, { side: 'source', signal, settings: 'plain', replication: true });
+  } catch (error) {
+    throw isHoldfastError(error, 'source-refused') ? explained(error, location, facts) : error;
+  }
+}
+
+function explained(error: HoldfastError, location: Location, facts: ClusterFacts): HoldfastError {
+  const state = error.context['sqlState'];
+  const say = (message: string, hint: string, retryable = false): HoldfastError =>
+    new HoldfastError('source-refused', message, { hint, retryable, context: error.context, cause: error });
+  const where = labelOf(location);
+  if (state === NO_PRIVILEGE) return say(...withoutPermission(location));
+  if (state === NO_SENDER_LEFT) {
+    return say(
+      `the server of ${where} has no connection left for a backup: all ${facts.maxWalSenders} of max_wal_senders are taken`,
+      `Put the line \`max_wal_senders = ${facts.maxWalSenders + 5}\` into its postgresql.conf and restart it, or end a connection that \`SELECT * FROM pg_stat_replication\` lists.`,
+      true,
+    );
+  }
+  if (state === NO_LINE && /pg_hba\.conf/.test(String(error.context['reason']))) {
+    return say(
+      `the server of ${where} does not let ${location.user} in for replication`,
+      `Put the line \`${hbaLine(location, facts)}\` into its pg_hba.conf, and run: SELECT pg_reload_conf();`,
+    );
+  }
+  return error;
+}
+
+/** Source: PostgreSQL's documentation, "The pg_hba.conf File": `all` does not stand for replication. */
+function hbaLine({ host, user }: Location, { clientAddress }: ClusterFacts): string {
+  const quoted = /^[a-z_][a-z0-9_$]*$/.test(user) ? user : `"${user}"`;
+  if (isSocket(host) || clientAddress === undefined) return `local replication ${quoted} peer`;
+  return `host replication ${quoted} ${clientAddress}/${clientAddress.includes(':') ? 128 : 32} scram-sha-256`;
+}
+
+/**
+ * Makes the server keep its log from now on, for as long as this connection lasts: without, a segment that the backup needs
+ * may be gone when it ends.
+ */
+export async function keepLog(session: Session): Promise<void> {
+  const name = `holdfast_${randomBytes(8).toString('hex')}`;
+  try {
+    await session.query('make a slot', `CREATE_REPLICATION_SLOT "${name}" TEMPORARY PHYSICAL RESERVE_WAL`);
+  } catch (error) {
+    if (!isHoldfastError(error) || error.context['sqlState'] !== NO_SLOT_LEFT) throw error;
+    throw new HoldfastError(
+      'source-refused',
+      `the server of ${labelOf(session.location)} has no replication slot left, which keeps its log while it is backed up`,
+      {
+        hint: 'Raise `max_replication_slots` in its postgresql.conf and restart it, or drop a slot that nobody uses any more: SELECT slot_name FROM pg_replication_slots WHERE NOT active;',
+        retryable: true,
+        context: error.context,
+        cause: error,
+      },
+    );
+  }
+}

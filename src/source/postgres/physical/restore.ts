@@ -1,0 +1,173 @@
+import { chmod, chown, lchown, open, readFile, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemPermissions, type TreeNode } from '../../../format/index.ts';
+import { syncDirectory, syncOne } from '../../../foundation/directories.ts';
+import { HoldfastError, messageOf, systemCode } from '../../../foundation/errors.ts';
+import type { Target } from '../../../foundation/target.ts';
+import { type Extracted, notesOf, type SnapshotReader } from '../../../repository/index.ts';
+import type { RestoreContext, Restored } from '../../index.ts';
+import { type PhysicalDetails, readPhysicalDetails } from './details.ts';
+
+const CONTROL_FILE = '/global/pg_control';
+/** It has 8 KB in every version. */
+const CONTROL_FILE_LIMIT_BYTES = 1024 * 1024;
+
+/** Where the tablespaces of a cluster that is restored to a directory go: beside it, since inside would be in its way. */
+export function tablespacesDirectory(directory: string): string {
+  return `${directory}.tablespaces`;
+}
+
+/**
+ * Writes a cluster's data directory to a directory, and its tablespaces, if it has any, to another one beside it.
+ *
+ * The server does not start without its control file: that comes last, once everything else is durable.
+ * @throws target-not-empty, target-failed, disk-full, repository-damaged
+ */
+export async function restoreDataDirectory(
+  reader: SnapshotReader,
+  { path: directory, sandbox = false }: Extract<Target, { kind: 'directory' }>,
+  context: RestoreContext,
+): Promise<Restored> {
+  const details = await readPhysicalDetails(reader);
+  const data = await directoryNode(reader, '/data');
+  const control = await reader.find(`/data${CONTROL_FILE}`);
+  if (control === undefined) throw new HoldfastError('repository-damaged', 'the snapshot has no pg_control');
+  const leaveOut = [CONTROL_FILE, ...details.tablespaces.map(({ oid }) => `/pg_tblspc/${oid}`)];
+  const extracted = [await reader.extract(directory, { ...context, tree: data.subtree!, leaveOut })];
+  try {
+    if (details.tablespaces.length > 0) {
+      extracted.push(await restoreTablespaces(reader, directory, details, context));
+      await linkTablespaces(reader, directory, details);
+    }
+    await setOwner(directory, data);
+    if (!sandbox)
+      await makeDurable([directory, ...extracted.slice(1).map(() => tablespacesDirectory(directory))], context);
+    await writeControlFile(reader, control, join(directory, CONTROL_FILE));
+  } catch (error) {
+    throw systemCode(error) === undefined ? error : targetFailed(directory, error);
+  }
+  const notes = sandbox ? [] : await notesFor(directory, details, data);
+  return resultOf(extracted, [...notesOf(extracted[0]!), ...notes]);
+}
+
+async function makeDurable(directories: readonly string[], { progress }: RestoreContext): Promise<void> {
+  progress.phase('making it durable');
+  for (const directory of directories) await syncDirectory(directory);
+}
+
+async function directoryNode(reader: SnapshotReader, path: string): Promise<TreeNode> {
+  const node = await reader.find(path);
+  if (node?.subtree !== undefined) return node;
+  throw new HoldfastError('repository-damaged', `the snapshot has no directory ${path}`);
+}
+
+async function restoreTablespaces(
+  reader: SnapshotReader,
+  directory: string,
+  { tablespaces }: PhysicalDetails,
+  context: RestoreContext,
+): Promise<Extracted> {
+  const node = await directoryNode(reader, '/tablespaces');
+  const names = new Set((await reader.entries(node.subtree!)).map(({ name }) => name));
+  const missing = tablespaces.find(({ oid }) => !names.has(oid));
+  if (missing !== undefined)
+    throw new HoldfastError('repository-damaged', `the snapshot has no tablespace ${missing.oid}`);
+  const target = tablespacesDirectory(directory);
+  const extracted = await reader.extract(target, { ...context, tree: node.subtree! });
+  await setOwner(target, node);
+  return extracted;
+}
+
+async function linkTablespaces(
+  reader: SnapshotReader,
+  directory: string,
+  { tablespaces }: PhysicalDetails,
+): Promise<void> {
+  for (const { oid } of tablespaces) {
+    const link = join(directory, 'pg_tblspc', oid);
+    await symlink(join(tablespacesDirectory(directory), oid), link);
+    const node = await reader.find(`/data/pg_tblspc/${oid}`);
+    if (isRoot() && node?.uid !== undefined && node.gid !== undefined) await lchown(link, node.uid, node.gid);
+  }
+}
+
+async function writeControlFile(reader: SnapshotReader, node: TreeNode, path: string): Promise<void> {
+  const content = await reader.readWhole(node, CONTROL_FILE_LIMIT_BYTES);
+  const file = await open(path, 'wx', systemPermissions(node.mode ?? 0o600));
+  try {
+    await file.writeFile(content);
+    if (isRoot() && node.uid !== undefined && node.gid !== undefined) await file.chown(node.uid, node.gid);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await syncOne(join(path, '..'));
+}
+
+/** A server refuses a data directory that is somebody else's, or that others may enter. */
+async function setOwner(path: string, { uid, gid, mode = 0o700 }: TreeNode): Promise<void> {
+  if (isRoot() && uid !== undefined && gid !== undefined) await chown(path, uid, gid);
+  await chmod(path, systemPermissions(mode));
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
+}
+
+function resultOf(extracted: Extracted[], notes: string[]): Restored {
+  const sum = (of: (each: Extracted) => number): number => extracted.reduce((all, each) => all + of(each), 0);
+  return {
+    bytes: sum(({ bytes }) => bytes),
+    items: sum(({ files, directories, others }) => files + directories + others),
+    notes,
+    problems: extracted.flatMap(({ problems }) => problems),
+  };
+}
+
+async function notesFor(directory: string, details: PhysicalDetails, { uid }: TreeNode): Promise<string[]> {
+  const notes = [
+    `a data directory of PostgreSQL ${details.majorVersion}: start it with \`pg_ctl -D ${directory} start\`, and it recovers to ${details.stopLsn}`,
+  ];
+  if (details.tablespaces.length > 0) notes.push(`its tablespaces are in ${tablespacesDirectory(directory)}`);
+  if (details.madeConfiguration.length > 0) {
+    notes.push(`${details.madeConfiguration.join(', ')} lay elsewhere on the server: a minimal one is in its place`);
+  }
+  if (isRoot() && uid !== undefined) notes.push(`it belongs to the user ${uid}, as on the server`);
+  if (await mayArchive(directory)) {
+    notes.push(
+      'it would archive its log where the server does: start it with `-o "-c archive_mode=off"` beside a living one',
+    );
+  }
+  return notes;
+}
+
+/** Whether a configuration that came along turns archiving on: a copy would write into the archive of its original. */
+async function mayArchive(directory: string): Promise<boolean> {
+  for (const name of ['postgresql.conf', 'postgresql.auto.conf']) {
+    if (/^\s*archive_mode\s*=?\s*'?(on|always|true|yes|1)/im.test(await readIfThere(join(directory, name))))
+      return true;
+  }
+  return false;
+}
+
+async function readIfThere(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'latin1');
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+function targetFailed(directory: string, error: unknown): HoldfastError {
+  const isFull = systemCode(error) === 'ENOSPC' || systemCode(error) === 'EDQUOT';
+  return new HoldfastError(
+    isFull ? 'disk-full' : 'target-failed',
+    `cannot restore to ${directory}: ${messageOf(error)}`,
+    {
+      hint: 'What is there is incomplete, and no server starts from it. Remove it, and restore again.',
+      context: { directory },
+      cause: error,
+    },
+  );
+}
