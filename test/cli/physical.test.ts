@@ -83,6 +83,9 @@ describe.skipIf(!requires('postgresql', 'restic'))('a cluster, from plan to proo
     expect(database.stderr).toMatch(/a physical backup is a whole cluster/);
     const only = await holdfast(directory, ['restore', 'db', '--to', './restored', '--only', 'base'], env);
     expect(only.exit).toBe(2);
+    expect(only.stderr).toMatch(/a physical backup is restored whole/);
+    const compared = await holdfast(directory, ['compare', 'db', '--json'], env);
+    expect([compared.exit, document(compared).error.code]).toEqual([1, 'source-unsupported']);
     const elsewhere = { ...env, HOLDFAST_POSTGRES_BIN: '/nonexistent' };
     const verified = await holdfast(directory, ['verify', 'db', '--json'], elsewhere);
     expect(verified.exit).toBe(4);
