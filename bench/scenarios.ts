@@ -51,6 +51,9 @@ function forgotten(tool: Tool, place: Place): void {
   cpSync(join(place.directory, tool.repository), template, { recursive: true });
 }
 
+/** Below a place; to be removed long before anything is measured. */
+export const RESTORED = 'restored';
+
 /**
  * Frees the space of what was restored before, and leaves the files. ext4 does not give a file the place of one that was
  * removed within the last minutes, and looks at each of those again for every file that is made: after 30,000 were removed,
@@ -125,13 +128,10 @@ export const SCENARIOS: Scenario[] = [
     atLeast: 1.6,
     aim: 3,
     data: 'mixed',
-    prepare(tool, place) {
-      backedUp(tool, place);
-      remove(place, 'restored');
-    },
+    prepare: backedUp,
     turn(tool, place, round) {
-      emptyFiles(join(place.directory, 'restored'));
-      return tool.restore(join(place.directory, 'restored', `${round} ${tool.name}`));
+      emptyFiles(join(place.directory, RESTORED));
+      return tool.restore(join(place.directory, RESTORED, `${round} ${tool.name}`));
     },
   },
   {
