@@ -25,6 +25,8 @@ type Figure = 'wallMs' | 'cpuMs' | 'peakRssBytes' | 'repositoryBytes';
 const PEER = 'restic';
 const MEMORY_AT_MOST_BYTES = 192 * 2 ** 20;
 const MEMORY_AIM_BYTES = 128 * 2 ** 20;
+const INDEX_MEMORY_AT_MOST_BYTES = 400e6;
+const INDEX_TIME_AT_MOST_MS = 10_000;
 
 function median(values: number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -52,6 +54,7 @@ export function missedGoals({ scenarios }: Results): string[] {
     else if (reached < scenario.atLeast)
       missed.push(`${scenario.title}: ${reached.toFixed(2)}×, not ${scenario.atLeast}×`);
   }
+  missed.push(...missedByIndex(scenarios.find(({ name }) => name === 'index')));
   const first = scenarios.find(({ name }) => name === 'first-backup');
   if (first === undefined) return missed;
   const memory = medianOf(first, 'holdfast', 'peakRssBytes')!;
@@ -60,6 +63,16 @@ export function missedGoals({ scenarios }: Results): string[] {
   if (smaller !== undefined && smaller < 1)
     missed.push(`the repository is ${(1 / smaller).toFixed(3)}× as large as ${PEER}'s`);
   return missed;
+}
+
+function missedByIndex(scenario: ScenarioResult | undefined): string[] {
+  if (scenario === undefined) return [];
+  const memory = medianOf(scenario, 'holdfast', 'peakRssBytes')!;
+  const timeMs = medianOf(scenario, 'holdfast', 'wallMs')!;
+  return [
+    ...(memory > INDEX_MEMORY_AT_MOST_BYTES ? [`memory of five million blobs: ${mebibytes(memory)}, not 381 MiB`] : []),
+    ...(timeMs > INDEX_TIME_AT_MOST_MS ? [`loading five million blobs: ${seconds(timeMs)}, not 10 s`] : []),
+  ];
 }
 
 export function render(results: Results): string {

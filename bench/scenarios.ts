@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { edit, touch, writeMixed, writeSmallFiles } from './data.ts';
 import { forgetAllButLast, type Place, remove, run, type Tool } from './tools.ts';
 
@@ -14,7 +15,7 @@ export interface Scenario {
   atLeast: number;
   aim: number;
   /** The data it works on. */
-  data: 'mixed' | 'tree';
+  data: 'mixed' | 'tree' | 'index';
   /** Before anything of a data set is measured, once for every tool. */
   prepare?(tool: Tool, place: Place): void;
   /** Before a round, once for all tools. */
@@ -48,6 +49,21 @@ function forgotten(tool: Tool, place: Place): void {
   }
   forgetAllButLast(place);
   cpSync(join(place.directory, tool.repository), template, { recursive: true });
+}
+
+const INDEX_BLOBS = 5_000_000;
+const LARGE_INDEX = fileURLToPath(new URL('./large-index.ts', import.meta.url));
+
+/** A repository of one small snapshot, whose index lists millions of blobs more: the others get copies of Holdfast's. */
+function largeIndex(tool: Tool, place: Place): void {
+  const repository = join(place.directory, tool.repository);
+  if (existsSync(repository)) return;
+  if (tool.name === 'holdfast') {
+    backedUp(tool, place);
+    run([process.execPath, LARGE_INDEX, repository, String(INDEX_BLOBS)], place);
+  } else {
+    cpSync(join(place.directory, 'holdfast'), repository, { recursive: true });
+  }
 }
 
 export const SCENARIOS: Scenario[] = [
@@ -134,6 +150,15 @@ export const SCENARIOS: Scenario[] = [
     prepare: backedUp,
     turn: (tool) => tool.backup(),
   },
+  {
+    name: 'index',
+    title: 'a listing that loads an index of five million blobs',
+    atLeast: 1,
+    aim: 2,
+    data: 'index',
+    prepare: largeIndex,
+    turn: (tool) => tool.list(),
+  },
 ];
 
 /** Writes a data set unless an earlier run has. */
@@ -141,7 +166,7 @@ export function makeData(place: Place, kind: Scenario['data'], size: { mebibytes
   if (existsSync(place.data)) return;
   mkdirSync(place.data, { recursive: true });
   if (kind === 'mixed') writeMixed(place.data, size.mebibytes);
-  else writeSmallFiles(place.data, size.files, 8);
+  else writeSmallFiles(place.data, kind === 'tree' ? size.files : 8, 8);
   // What is still being written would be paid for by whoever comes first.
   spawnSync('sync');
 }

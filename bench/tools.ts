@@ -18,6 +18,8 @@ export interface Tool {
   restore(target: string): string[];
   checkAllData(): string[];
   prune(): string[];
+  /** Lists a snapshot, for which the index is loaded. */
+  list(): string[];
 }
 
 /** What is prepared before the verbs: where the tools work, and on what. */
@@ -49,6 +51,7 @@ function holdfast(place: Place): Tool {
     restore: (target) => words('restore', 'data', '--to', target),
     checkAllData: () => words('check', '--read-data'),
     prune: () => words('prune'),
+    list: () => words('ls', 'latest'),
   };
 }
 
@@ -78,6 +81,7 @@ function restic({ directory, data }: Place): Tool | undefined {
     restore: (target) => words('restore', 'latest', '--target', target),
     checkAllData: () => words('check', '--read-data'),
     prune: () => words('prune'),
+    list: () => words('ls', 'latest'),
   };
 }
 
@@ -102,6 +106,7 @@ function rustic({ directory, data }: Place): Tool | undefined {
     restore: (target) => words('restore', 'latest', target),
     checkAllData: () => words('check', '--read-data'),
     prune: () => words('prune', '--instant-delete'),
+    list: () => words('ls', 'latest'),
   };
 }
 

@@ -7,8 +7,8 @@ export function awaitedLater<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
-/** One function for all: this is called for every blob. */
-function reachesWhoeverAwaits(): void {}
+/** For a rejection that somebody else awaits. One function for all: this is called for every blob. */
+export function reachesWhoeverAwaits(): void {}
 
 /** Resolves once the promise has settled, however: for whom the outcome is somebody else's matter. */
 export async function settled(promise: Promise<unknown>): Promise<void> {

@@ -1,7 +1,9 @@
+import type { playDemo as play } from './demo/demo.ts';
+
 export { backup, backupExit, type SourceOutcome } from './backup/backup.ts';
 export { type CheckOfRepository, check } from './check/check.ts';
 export { type Copied, copy } from './copy/copy.ts';
-export { type DemoReport, playDemo } from './demo/demo.ts';
+export type { DemoReport } from './demo/demo.ts';
 export { type Difference, diff, type ListedChange } from './diff/diff.ts';
 export { type InitResult, initRepositories } from './init/init.ts';
 export { addPassword, keysOf, removePassword, replacePassword } from './keys/keys.ts';
@@ -15,3 +17,9 @@ export { type SourceStatus, status } from './status/status.ts';
 export { type Unlocked, unlock } from './unlock/unlock.ts';
 export { type Proof, verify } from './verify/verify.ts';
 export { type Adapters, type Environment, reportable, Workspace } from './workspace.ts';
+
+/** See the function of this name. What it needs is loaded for it alone: a PostgreSQL client, and a shop. */
+export async function playDemo(...parameters: Parameters<typeof play>): ReturnType<typeof play> {
+  const demo = await import('./demo/demo.ts');
+  return demo.playDemo(...parameters);
+}

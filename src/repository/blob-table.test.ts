@@ -63,7 +63,7 @@ describe('the table of blobs', () => {
     for (let index = 0; index < count; index++) expect(table.find(idOf(index), 'data')?.packNumber).toBe(index);
     expect(table.has(idOf(count), 'data')).toBe(false);
     const { ids, fields, slots } = table.shared;
-    expect((ids.byteLength + fields.byteLength + slots.byteLength) / count).toBeLessThan(60);
+    expect((ids.byteLength + fields.byteLength + slots.byteLength) / count).toBeLessThan(50);
   });
 
   it('may be empty', () => {

@@ -40,7 +40,6 @@ export class BlobTable {
   readonly #keys: Int32Array;
   readonly #fields: Uint32Array;
   readonly #slots: Int32Array;
-  readonly #slotMask: number;
   readonly #runs: PackRun[];
   #count = 0;
   /** Entries in memory: a blob that is listed twice has two, of which one counts. */
@@ -51,7 +50,6 @@ export class BlobTable {
     this.#keys = new Int32Array(shared.ids);
     this.#fields = new Uint32Array(shared.fields);
     this.#slots = new Int32Array(shared.slots);
-    this.#slotMask = this.#slots.length - 1;
     this.#runs = runs;
   }
 
@@ -133,7 +131,9 @@ export class BlobTable {
 
   /** The slot that holds the key at a place of `words`, or the empty one where it would go. */
   #slotOf(words: Int32Array, at: number): number {
-    for (let slot = words[at]! & this.#slotMask; ; slot = (slot + 1) & this.#slotMask) {
+    const count = this.#slots.length;
+    // A place for each hash, in its order: a count that is a power of two would waste up to half of the memory.
+    for (let slot = Math.floor(((words[at]! >>> 0) / 2 ** 32) * count); ; slot = slot + 1 === count ? 0 : slot + 1) {
       const entry = this.#slots[slot]! - 1;
       if (entry < 0 || sameKey(this.#keys, entry * KEY_WORDS, words, at)) return slot;
     }
@@ -236,8 +236,11 @@ function reserved(capacity: number): Pick<SharedBlobTable, 'ids' | 'fields'> {
   };
 }
 
+/** Few enough for the memory, and so many that what is looked for is found after three looks or so. */
+const SLOTS_PER_BLOB = 4 / 3;
+
 function slotsFor(capacity: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(2 ** Math.max(4, Math.ceil(Math.log2(Math.max(1, capacity) * 1.5))) * 4);
+  return new SharedArrayBuffer(Math.ceil(Math.max(16, capacity * SLOTS_PER_BLOB)) * 4);
 }
 
 export const KEY_WORDS = ID_BYTES / 4;

@@ -5,7 +5,7 @@ import { IndexedRepository } from './indexed.ts';
 import { INDEX_PREFIX } from './layout.ts';
 import { packsOf, readMarks } from './prune/marks.ts';
 import { BlobOpener } from './read/blob-opener.ts';
-import { placeIndexFile } from './read/place-index-file.ts';
+import { IndexPlacer } from './read/index-placer.ts';
 import { ReadPool, threadCount } from './read/pool.ts';
 import { followIndex, PARALLEL_READS } from './read-index.ts';
 import type { Repository } from './repository.ts';
@@ -21,13 +21,23 @@ export async function loadIndex(repository: Repository): Promise<IndexedReposito
   const marked = packsOf(await readMarks(repository));
   const sizes = [...(await repository.documentSizes(INDEX_PREFIX)).values()];
   const sizeBytes = sizes.reduce((sum, size) => sum + size, 0);
+  const { entries, packs } = await readAll(repository, sizeBytes);
+  const { packIds, ...tables } = entries.tables(packs, marked);
+  return new IndexedRepository(repository, tables, packIds);
+}
+
+interface ReadEntries {
+  entries: BlobEntries;
+  packs: IndexColumns['packs'];
+}
+
+/** The threads have ended when it resolves: their memory is needed for what comes next. */
+async function readAll(repository: Repository, sizeBytes: number): Promise<ReadEntries> {
   await using pool = sizeBytes < WORTH_THREADS_BYTES ? undefined : new ReadPool(repository.key, HELPERS);
   // An id takes its 32 bytes however well it is compressed: there are more blobs only where some are listed twice.
   for (let capacity = Math.ceil(sizeBytes / ID_BYTES); ; capacity = capacity * 2 + 1) {
     const read = await readEntries(repository, pool, capacity);
-    if (read === undefined) continue;
-    const { packIds, ...tables } = read.entries.tables(read.packs, marked);
-    return new IndexedRepository(repository, tables, packIds);
+    if (read !== undefined) return read;
   }
 }
 
@@ -36,9 +46,9 @@ async function readEntries(
   repository: Repository,
   pool: ReadPool | undefined,
   capacity: number,
-): Promise<{ entries: BlobEntries; packs: IndexColumns['packs'] } | undefined> {
+): Promise<ReadEntries | undefined> {
   const entries = BlobEntries.withCapacity(capacity);
-  const opener = new BlobOpener(repository.key);
+  const placer = new IndexPlacer(new BlobOpener(repository.key));
   const packs: IndexColumns['packs'] = [];
   let isWhole = true;
   await followIndex(repository, {
@@ -48,7 +58,7 @@ async function readEntries(
       const sealed = await repository.store.get(key);
       const isHere = pool === undefined || pool.isBusy;
       const placed = isHere
-        ? placeIndexFile(opener, key, sealed, entries)
+        ? placer.place(key, sealed, entries)
         : await pool.placeIndexFile(key, sealed, entries.shared);
       if (placed === undefined) isWhole = false;
       else packs.push(...placed);

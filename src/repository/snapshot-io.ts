@@ -41,6 +41,19 @@ export interface SnapshotWriter {
    * @param limitBytes as many are read at most: a file may grow faster than it is read
    */
   writeFrom(fileDescriptor: number, limitBytes?: number): Promise<{ sizeBytes: number; stored: Promise<StoredFile> }>;
+  /**
+   * The same for a large file: several threads read it, part by part. The promise resolves when all of it is on its way;
+   * the descriptor must stay open until `stored` has settled.
+   * @param sizeBytes as long as it is expected to be
+   * @param onRead is told of every part, for people to see
+   * @throws the system's error, by `stored`, when it cannot be read
+   */
+  writeInParts(
+    fileDescriptor: number,
+    sizeBytes: number,
+    limitBytes: number,
+    onRead: (bytes: number) => void,
+  ): Promise<{ stored: Promise<StoredFile> }>;
   /** Whether the repository has all of these blobs, so that a file may be made of them without being read. */
   holds(content: readonly string[]): boolean;
   /** Stores a directory's entries, in any order; names must be unique. Resolves to the tree's id. */

@@ -190,6 +190,8 @@ sources:
       if (round > 0 && (index + round) % 3 !== 0) continue;
       writeFileSync(join(this.#data, `${index}`), noise(150_000 + index * 9000, `${round} ${index}`));
     }
+    // Large enough to be read in parts, by the threads.
+    if (round % 4 === 0) writeFileSync(join(this.#data, 'large'), noise(5_000_000, `${round}`));
   }
 }
 

@@ -9,7 +9,7 @@ import type { FileProblem } from '../extract/file-writer.ts';
 import { Filler, type SharedFilling } from '../extract/filler.ts';
 import { openBlob } from '../indexed.ts';
 import { BlobOpener } from './blob-opener.ts';
-import { placeIndexFile } from './place-index-file.ts';
+import { IndexPlacer } from './index-placer.ts';
 
 /** A thread that opens sealed blobs, and either gives them back or writes them where they belong. */
 
@@ -51,6 +51,7 @@ export interface Failed {
 const key = receivedKey(workerData as SealingKey);
 let filler: Filler | undefined;
 let opener: BlobOpener | undefined;
+let placer: IndexPlacer | undefined;
 /** For the one repository that this thread's pool recodes for. */
 let recoder: Recoder | undefined;
 
@@ -87,8 +88,8 @@ function run(job: Job): Done {
       return { kind: 'inspected', inspection: inspectPack(opener, key, job.pack, job.sealed) };
     case 'place': {
       const entries = BlobEntries.attach(job.entries);
-      opener ??= new BlobOpener(key);
-      return { kind: 'placed', placed: placeIndexFile(opener, job.name, job.sealed, entries) };
+      placer ??= new IndexPlacer(new BlobOpener(key));
+      return { kind: 'placed', placed: placer.place(job.name, job.sealed, entries) };
     }
     case 'begin-fill':
       filler = new Filler(key, job.filling);

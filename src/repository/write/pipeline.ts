@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import type { BlobType, SealingKey } from '../../format/index.ts';
 import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
@@ -10,6 +11,7 @@ import { startThread } from '../../foundation/threads.ts';
 import type { BlobTable } from '../blob-table.ts';
 import { ClaimTable } from './claim-table.ts';
 import type { FinishedPack } from './pack-file.ts';
+import type { FilePart, StoredPart } from './part-reader.ts';
 import { Sealer } from './sealer.ts';
 import { type Slab, Slabs } from './slabs.ts';
 import { TICKETS, Tickets } from './tickets.ts';
@@ -22,6 +24,8 @@ export interface PipelineOptions {
   /** Where packs are written before they are put: the store's staging directory, or any. */
   stagingDirectory: string | undefined;
   packSizeBytes: number;
+  /** The chunker's table. */
+  gear: Int32Array;
   /** Puts a finished pack into the store. It may be called for several at once. */
   commit: (pack: FinishedPack) => Promise<void>;
 }
@@ -42,9 +46,27 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
+interface WorkerThread {
+  thread: Worker;
+  ended: Promise<void>;
+  /** How many parts of files it has to do. */
+  parts: number;
+}
+
+interface PendingPart {
+  resolve: (part: StoredPart) => void;
+  reject: (error: unknown) => void;
+}
+
+/** One that it reads, and one that it goes on with at once. */
+const PARTS_PER_WORKER = 2;
+/** So many are open at most besides: the main thread goes on with other files meanwhile. */
+const MOST_WAITING_PARTS = 64;
+
 /**
  * The writing pipeline. The main thread fills slabs of shared memory and cuts them into chunks; the workers hash, look up,
- * compress, seal, and append to packs of their own; the main thread puts finished packs into the store.
+ * compress, seal, and append to packs of their own; the main thread puts finished packs into the store. Large files go to
+ * the workers in parts, which they read and cut themselves.
  *
  * A failure anywhere fails everything that waits, and every later call.
  */
@@ -58,7 +80,10 @@ export class Pipeline {
   readonly #claims = ClaimTable.create();
   readonly #waiting = new Map<number, Waiting>();
   readonly #commits = new Set<Promise<void>>();
-  readonly #workers: { ended: Promise<void> }[] = [];
+  readonly #workers: WorkerThread[] = [];
+  /** Parts of files that nobody has begun, and all that are not done. */
+  readonly #waitingParts: FilePart[] = [];
+  readonly #parts = new Map<number, PendingPart>();
   /** For blobs too large for a slab, which are trees of huge directories. */
   readonly #ownSealer: Sealer;
   #issued = 0;
@@ -66,6 +91,8 @@ export class Pipeline {
   #failure: { error: unknown } | undefined;
   #closing = false;
   #placeFreed = Promise.withResolvers<void>();
+  #partTaken = Promise.withResolvers<void>();
+  #partsBegun = 0;
 
   private constructor(options: PipelineOptions, stagingDirectory: string) {
     this.#options = options;
@@ -117,6 +144,22 @@ export class Pipeline {
     return { id: awaitedLater(promise) };
   }
 
+  /**
+   * Hands a part of an open file to the workers; resolves when not too many wait before it. The descriptor must stay open
+   * until `stored` has settled. `stored` rejects with the system's error when the file cannot be read.
+   */
+  async submitPart(part: Omit<FilePart, 'number'>): Promise<{ stored: Promise<StoredPart> }> {
+    while (this.#waitingParts.length >= MOST_WAITING_PARTS && this.#failure === undefined)
+      await this.#partTaken.promise;
+    this.#throwIfFailed();
+    const { promise, resolve, reject } = Promise.withResolvers<StoredPart>();
+    const number = this.#partsBegun++;
+    this.#parts.set(number, { resolve, reject });
+    this.#waitingParts.push({ ...part, number });
+    this.#handOutParts();
+    return { stored: awaitedLater(promise) };
+  }
+
   /** Stores a blob of any size on this thread. */
   storeHere(plain: Uint8Array, type: BlobType): string {
     this.#throwIfFailed();
@@ -159,6 +202,8 @@ export class Pipeline {
   #startWorker(): void {
     const { key, table, formatVersion, packSizeBytes } = this.#options;
     const input: WorkerInput = {
+      worker: this.#workers.length,
+      gear: this.#options.gear,
       key,
       slabs: this.slabs.memory.buffer,
       tickets: this.#tickets.shared,
@@ -170,27 +215,56 @@ export class Pipeline {
       packSizeBytes,
     };
     const thread = startThread(import.meta.url, 'worker', input);
-    const ended = new Promise<void>((resolve) => {
-      let finished = false;
-      thread.on('message', (message: WorkerMessage) => {
-        finished ||= message.kind === 'finished';
-        this.#receive(message);
-      });
-      thread.on('error', (error) => this.#fail(error));
-      thread.on('exit', () => {
-        if (!finished)
-          this.#fail(new HoldfastError('internal', 'a thread that writes packs ended before its work did'));
-        resolve();
-      });
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+    const worker: WorkerThread = { thread, ended, parts: 0 };
+    this.#workers.push(worker);
+    let finished = false;
+    thread.on('message', (message: WorkerMessage) => {
+      finished ||= message.kind === 'finished';
+      this.#receive(worker, message);
     });
-    this.#workers.push({ ended });
+    thread.on('error', (error) => this.#fail(error));
+    thread.on('exit', () => {
+      if (!finished) this.#fail(new HoldfastError('internal', 'a thread that writes packs ended before its work did'));
+      end();
+    });
   }
 
-  #receive(message: WorkerMessage): void {
+  #receive(worker: WorkerThread, message: WorkerMessage): void {
     if (message.kind === 'pack') this.#commit(message.pack);
+    else if (message.kind === 'part') this.#receivePart(worker, message.part);
     else if (message.kind === 'failed') {
       this.#fail(stagingError(this.#stagingDirectory, message.message, message.code));
     }
+  }
+
+  #handOutParts(): void {
+    while (this.#waitingParts.length > 0) {
+      const worker = this.#workers.reduce((least, other) => (other.parts < least.parts ? other : least));
+      if (worker.parts >= PARTS_PER_WORKER) return;
+      worker.parts++;
+      worker.thread.postMessage(this.#waitingParts.shift()!);
+      this.#tickets.announcePart(this.#workers.indexOf(worker));
+      this.#wakeForParts();
+    }
+  }
+
+  #receivePart(worker: WorkerThread, part: StoredPart): void {
+    const pending = this.#parts.get(part.number);
+    if (pending === undefined) return;
+    this.#parts.delete(part.number);
+    worker.parts--;
+    this.#handOutParts();
+    this.statistics.dataBlobs += part.fresh.blobs;
+    this.statistics.addedBytes += part.fresh.bytes;
+    this.statistics.addedPackedBytes += part.fresh.storedBytes;
+    if (part.failure === undefined) pending.resolve(part);
+    else pending.reject(Object.assign(new Error(part.failure.message), { code: part.failure.code, syscall: 'read' }));
+  }
+
+  #wakeForParts(): void {
+    this.#partTaken.resolve();
+    this.#partTaken = Promise.withResolvers<void>();
   }
 
   /** Runs what writes packs on this thread, with the same errors as a worker's. */
@@ -250,9 +324,12 @@ export class Pipeline {
     this.#failure = { error };
     for (const waiting of this.#waiting.values()) waiting.reject(error);
     this.#waiting.clear();
+    for (const part of this.#parts.values()) part.reject(error);
+    this.#parts.clear();
     this.slabs.fail(error);
     this.#tickets.giveUp();
     this.#wakeSubmitters();
+    this.#wakeForParts();
   }
 
   #throwIfFailed(): void {

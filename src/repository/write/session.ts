@@ -1,4 +1,5 @@
 import {
+  gearTable,
   type IndexColumns,
   type IndexFile,
   indexText,
@@ -35,17 +36,18 @@ export class WriteSession {
   #unindexedBlobs = 0;
   #indexedMs: number;
 
-  private constructor(indexed: IndexedRepository, pipeline: Pipeline, options: WriteSessionOptions) {
+  private constructor(indexed: IndexedRepository, pipeline: Pipeline, gear: Int32Array, options: WriteSessionOptions) {
     this.#indexed = indexed;
     this.#pipeline = pipeline;
     this.#lock = options.lock;
     this.#clock = options.clock;
     this.#indexedMs = options.clock.monotonicMs();
-    this.writer = new Writer(pipeline, indexed.lasting, indexed.repository.config.chunkerPolynomial);
+    this.writer = new Writer(pipeline, indexed.lasting, gear);
   }
 
   static async begin(indexed: IndexedRepository, options: WriteSessionOptions): Promise<WriteSession> {
     const { key, store, config } = indexed.repository;
+    const gear = gearTable(config.chunkerPolynomial);
     let session: WriteSession | undefined;
     const pipeline = await Pipeline.start({
       key,
@@ -53,9 +55,10 @@ export class WriteSession {
       formatVersion: config.version,
       stagingDirectory: store.stagingDirectory,
       packSizeBytes: options.packSizeBytes ?? PACK_SIZE_BYTES,
+      gear,
       commit: (pack) => session!.#commitPack(pack),
     });
-    session = new WriteSession(indexed, pipeline, options);
+    session = new WriteSession(indexed, pipeline, gear, options);
     return session;
   }
 

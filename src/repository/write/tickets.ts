@@ -23,6 +23,9 @@ const SIGNAL = 4;
 /** The main thread waits until so many tickets are done, and COLLECT changes then. */
 const WAKE_AT = 5;
 const COLLECT = 6;
+/** From here on, a cell for each worker: how many parts of files were handed to it in all. */
+const PARTS = 7;
+const MOST_WORKERS = 9;
 
 /** Words of a ticket. */
 const STATE = 0;
@@ -46,6 +49,13 @@ export interface TicketResult {
   storedBytes: number;
 }
 
+export interface Ticket {
+  number: number;
+  offset: number;
+  length: number;
+  type: 0 | 1;
+}
+
 export class Tickets {
   readonly shared: SharedTickets;
   readonly #control: Int32Array;
@@ -54,7 +64,7 @@ export class Tickets {
 
   constructor(shared?: SharedTickets) {
     this.shared = shared ?? {
-      control: new SharedArrayBuffer(8 * 4),
+      control: new SharedArrayBuffer((PARTS + MOST_WORKERS) * 4),
       words: new SharedArrayBuffer(TICKETS * WORDS * 4),
       ids: new SharedArrayBuffer(TICKETS * ID_BYTES),
     };
@@ -73,6 +83,14 @@ export class Tickets {
     this.#words[at + TYPE] = type;
     Atomics.store(this.#words, at + STATE, 0);
     Atomics.store(this.#control, ISSUED, number + 1);
+    // Whoever wakes takes it, whichever worker that is.
+    Atomics.add(this.#control, SIGNAL, 1);
+    Atomics.notify(this.#control, SIGNAL, 1);
+  }
+
+  /** Says to a worker that a message with a part of a file waits for it. */
+  announcePart(worker: number): void {
+    Atomics.add(this.#control, PARTS + worker, 1);
     this.#wake();
   }
 
@@ -131,16 +149,36 @@ export class Tickets {
 
   // The workers' side.
 
-  /** Takes the next ticket, waiting for it; undefined once there will be no more. */
-  take(): { number: number; offset: number; length: number; type: 0 | 1 } | undefined {
-    const number = Atomics.add(this.#control, TAKEN, 1);
+  /**
+   * What a worker does next, waiting for it: a ticket, or a part of a file that it has a message of; undefined once there
+   * will be no more of either.
+   * @param partsDone how many parts it has done
+   */
+  take(worker: number, partsDone: number): Ticket | 'part' | undefined {
     for (;;) {
       const signal = Atomics.load(this.#control, SIGNAL);
       if (this.isGivenUp) return undefined;
-      if (Atomics.load(this.#control, ISSUED) > number) break;
-      if (Atomics.load(this.#control, CLOSED) === CLOSING) return undefined;
+      const isClosing = Atomics.load(this.#control, CLOSED) === CLOSING;
+      // Tickets first: the main thread goes on with other files meanwhile, and there are only so many.
+      const ticket = this.takeIfThere();
+      if (ticket !== undefined) return ticket;
+      if (Atomics.load(this.#control, PARTS + worker) > partsDone) return 'part';
+      if (isClosing) return undefined;
       Atomics.wait(this.#control, SIGNAL, signal);
     }
+  }
+
+  /** A ticket, if there is one that nobody has taken. */
+  takeIfThere(): Ticket | undefined {
+    for (;;) {
+      const number = Atomics.load(this.#control, TAKEN);
+      if (number >= Atomics.load(this.#control, ISSUED)) return undefined;
+      // Only what is there is taken: a worker that held a place in the row would keep it waiting while it reads a file.
+      if (Atomics.compareExchange(this.#control, TAKEN, number, number + 1) === number) return this.#ticket(number);
+    }
+  }
+
+  #ticket(number: number): Ticket {
     const at = (number % TICKETS) * WORDS;
     return {
       number,

@@ -1,15 +1,19 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { SealingKey } from '../../format/index.ts';
 import { messageOf, systemCode } from '../../foundation/errors.ts';
 import { BlobTable, type SharedBlobTable } from '../blob-table.ts';
 import { ClaimTable, type SharedClaimTable } from './claim-table.ts';
 import type { FinishedPack } from './pack-file.ts';
+import { type FilePart, PartReader, type StoredPart } from './part-reader.ts';
 import { Sealer } from './sealer.ts';
-import { type SharedTickets, Tickets } from './tickets.ts';
+import { type SharedTickets, type Ticket, Tickets } from './tickets.ts';
 
-/** A thread of the writing pipeline: takes tickets until there are no more, then finishes its packs. */
+/** A thread of the writing pipeline: takes tickets and parts of files until there are no more, then finishes its packs. */
 
 export interface WorkerInput {
+  /** Its number among the workers, from 0 on. */
+  worker: number;
+  gear: Int32Array;
   key: { encrypt: Uint8Array; macK: Uint8Array; macR: Uint8Array };
   slabs: SharedArrayBuffer;
   tickets: SharedTickets;
@@ -23,6 +27,7 @@ export interface WorkerInput {
 
 export type WorkerMessage =
   | { kind: 'pack'; pack: FinishedPack }
+  | { kind: 'part'; part: StoredPart }
   | { kind: 'failed'; message: string; code: string | undefined }
   | { kind: 'finished' };
 
@@ -50,11 +55,31 @@ function run(input: WorkerInput): void {
     packSizeBytes,
     onPack: (pack) => post({ kind: 'pack', pack }),
   });
+  const seal = ({ number, offset, length, type }: Ticket): void => {
+    const plain = slabs.subarray(offset, offset + length);
+    const { id, fresh, storedBytes } = sealer.store(type === 1 ? 'tree' : 'data', plain);
+    tickets.finish(number, id, fresh, storedBytes);
+  };
+  let reader: PartReader | undefined;
+  const readPart = (): void => {
+    reader ??= new PartReader(sealer, input.gear);
+    const part = reader.store(receivedPart(), () => {
+      // Nobody else may have time for what the main thread reads meanwhile.
+      for (let ticket = tickets.takeIfThere(); ticket !== undefined; ticket = tickets.takeIfThere()) seal(ticket);
+      return !tickets.isGivenUp;
+    });
+    post({ kind: 'part', part });
+  };
+  let partsDone = 0;
   try {
-    for (let ticket = tickets.take(); ticket !== undefined; ticket = tickets.take()) {
-      const plain = slabs.subarray(ticket.offset, ticket.offset + ticket.length);
-      const { id, fresh, storedBytes } = sealer.store(ticket.type === 1 ? 'tree' : 'data', plain);
-      tickets.finish(ticket.number, id, fresh, storedBytes);
+    for (;;) {
+      const next = tickets.take(input.worker, partsDone);
+      if (next === undefined) break;
+      if (next !== 'part') seal(next);
+      else {
+        readPart();
+        partsDone++;
+      }
     }
     if (tickets.isGivenUp) sealer.discard();
     else sealer.finish();
@@ -62,6 +87,11 @@ function run(input: WorkerInput): void {
   } catch (error) {
     post({ kind: 'failed', message: messageOf(error), code: systemCode(error) });
   }
+}
+
+/** It was posted before it was announced. */
+function receivedPart(): FilePart {
+  return (receiveMessageOnPort(parentPort!) as { message: FilePart }).message;
 }
 
 run(workerData as WorkerInput);

@@ -1,13 +1,17 @@
-import { encodeTree, gearTable, type TreeNode } from '../../format/index.ts';
-import { awaitedLater, settled } from '../../foundation/promises.ts';
+import { encodeTree, type TreeNode } from '../../format/index.ts';
+import { awaitedLater, reachesWhoeverAwaits, settled } from '../../foundation/promises.ts';
 import type { BlobTable } from '../blob-table.ts';
 import type { FileStream, SnapshotWriter, StoredFile } from '../snapshot-io.ts';
 import { Lane } from './lane.ts';
+import type { StoredPart } from './part-reader.ts';
 import type { Pipeline } from './pipeline.ts';
 import { SLAB_BYTES, type Slab, Slabs } from './slabs.ts';
 
 /** One lane reads files, one slab collects trees; the other lanes are for streams. */
 const STREAMS = Slabs.maxLanes - 2;
+
+/** A part of a large file: long enough that cutting at its ends costs no space, short enough for several workers. */
+const PART_BYTES = 32 * 1024 * 1024;
 
 /** Writes files and trees through a pipeline. */
 export class Writer implements SnapshotWriter {
@@ -23,10 +27,10 @@ export class Writer implements SnapshotWriter {
   /** Trees go into their slab one after the other. */
   #treeTurn: Promise<unknown> = Promise.resolve();
 
-  constructor(pipeline: Pipeline, table: BlobTable, chunkerPolynomial: string) {
+  constructor(pipeline: Pipeline, table: BlobTable, gear: Int32Array) {
     this.#pipeline = pipeline;
     this.#table = table;
-    this.#gear = gearTable(chunkerPolynomial);
+    this.#gear = gear;
     this.#fileLane = new Lane(pipeline, this.#gear);
     for (let index = 0; index < STREAMS; index++) this.#idleLanes.push(new Lane(pipeline, this.#gear));
   }
@@ -49,6 +53,29 @@ export class Writer implements SnapshotWriter {
       throw error;
     }
     return this.#fileLane.endFile();
+  }
+
+  async writeInParts(
+    fileDescriptor: number,
+    sizeBytes: number,
+    limitBytes: number,
+    onRead: (bytes: number) => void,
+  ): Promise<{ stored: Promise<StoredFile> }> {
+    const parts: Promise<StoredPart>[] = [];
+    try {
+      for (let position = 0; position < Math.max(1, sizeBytes); position += PART_BYTES) {
+        const isLast = position + PART_BYTES >= sizeBytes;
+        const part = { fileDescriptor, position, limitBytes: isLast ? limitBytes - position : PART_BYTES };
+        const { stored } = await this.#pipeline.submitPart(part);
+        stored.then(({ sizeBytes: bytes }) => onRead(bytes), reachesWhoeverAwaits);
+        parts.push(stored);
+      }
+    } catch (error) {
+      // The descriptor is the caller's again once this is thrown.
+      await Promise.allSettled(parts);
+      throw error;
+    }
+    return { stored: awaitedLater(together(parts)) };
   }
 
   holds(content: readonly string[]): boolean {
@@ -83,6 +110,21 @@ export class Writer implements SnapshotWriter {
     if (taker === undefined) this.#idleLanes.push(lane);
     else taker(lane);
   }
+}
+
+/** Resolves when every part is over, also where one failed: until then workers read. */
+async function together(parts: Promise<StoredPart>[]): Promise<StoredFile> {
+  await Promise.allSettled(parts);
+  const stored = await Promise.all(parts);
+  return {
+    content: stored.flatMap(({ ids }) => idsOf(ids)),
+    sizeBytes: stored.reduce((sum, part) => sum + part.sizeBytes, 0),
+  };
+}
+
+function idsOf(ids: Uint8Array): string[] {
+  const hex = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength).toString('hex');
+  return Array.from({ length: hex.length / 64 }, (_, index) => hex.slice(index * 64, (index + 1) * 64));
 }
 
 class LaneStream implements FileStream {

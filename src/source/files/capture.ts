@@ -3,7 +3,7 @@ import { byteStringOfText, bytesOf, displayName, encodeAttribute, type TreeNode 
 import { HoldfastError, isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { readAttributes } from '../../foundation/extended-attributes.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
-import type { SnapshotWriter } from '../../repository/index.ts';
+import type { SnapshotWriter, StoredFile } from '../../repository/index.ts';
 import { type Capture, type CaptureContext, MANIFEST_DIRECTORY, type Problem } from '../index.ts';
 import { nodeOf } from './node-of.ts';
 import { PreviousTrees } from './previous-trees.ts';
@@ -45,8 +45,7 @@ export class FileCapture {
     const root = selectionOf(this.#present(paths));
     const { previous } = this.#context;
     const before = await new PreviousTrees(previous, []).entries(previous?.tree);
-    const nodes = await this.#entries('', root, before);
-    return Promise.all(nodes);
+    return present(await this.#entries('', root, before));
   }
 
   #present(paths: readonly string[]): string[] {
@@ -74,11 +73,15 @@ export class FileCapture {
   }
 
   /** @param path a byte string, `` for the root */
-  async #entries(path: string, selection: Selection, before: Map<string, TreeNode>): Promise<Promise<TreeNode>[]> {
+  async #entries(
+    path: string,
+    selection: Selection,
+    before: Map<string, TreeNode>,
+  ): Promise<Promise<TreeNode | undefined>[]> {
     const names = this.#names(path, selection);
     const subtrees = names.flatMap((name) => before.get(name)?.subtree ?? []);
     const previous = new PreviousTrees(this.#context.previous, subtrees);
-    const nodes: Promise<TreeNode>[] = [];
+    const nodes: Promise<TreeNode | undefined>[] = [];
     for (const name of names) {
       this.#context.signal.throwIfAborted();
       const inside = selection.all ? ALL : selection.children.get(name)!;
@@ -111,7 +114,7 @@ export class FileCapture {
     selection: Selection,
     before: TreeNode | undefined,
     previous: PreviousTrees,
-  ): Promise<Coming<TreeNode>> {
+  ): Promise<Coming<TreeNode | undefined>> {
     const bytes = bytesOf(path);
     // What leads to a path of the plan may be a link; what it leads to is meant, and that is in a directory of this name.
     const stats = (selection.all ? lstatSync : statSync)(bytes, { bigint: true });
@@ -130,7 +133,7 @@ export class FileCapture {
   async #directory(path: string, selection: Selection, before: Map<string, TreeNode>): Promise<Coming<string>> {
     this.counts.dirs++;
     const nodes = await this.#entries(path, selection, before);
-    return { coming: Promise.all(nodes).then((entries) => this.#writer.saveTree(entries)) };
+    return { coming: present(nodes).then((entries) => this.#writer.saveTree(entries)) };
   }
 
   /** Whether a file's content need not be read: it is what it was, and the repository has it. */
@@ -140,7 +143,8 @@ export class FileCapture {
 
   #keptFile(node: TreeNode, before: TreeNode): Coming<TreeNode> {
     this.counts.filesUnmodified++;
-    this.#count(Number(node.size));
+    this.counts.bytesProcessed += Number(node.size);
+    this.#context.progress.advance({ bytes: Number(node.size), items: 1 });
     if (before.extended_attributes !== undefined) node.extended_attributes = before.extended_attributes;
     return { coming: Promise.resolve({ ...node, content: before.content }) };
   }
@@ -154,24 +158,53 @@ export class FileCapture {
     }
   }
 
+  /** The node comes as undefined where the file turned out not to be readable. */
   async #file(
     path: string,
     node: TreeNode,
     stats: BigIntStats,
     before: TreeNode | undefined,
-  ): Promise<Coming<TreeNode>> {
+  ): Promise<Coming<TreeNode | undefined>> {
     const descriptor = openSync(bytesOf(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const file = { path, node, stats, before, descriptor };
+    let isReadLater = false;
     try {
       if (!fstatSync(descriptor).isFile()) throw changedWhileRead();
-      const { sizeBytes, stored } = await this.#writer.writeFrom(descriptor, Number(stats.size) + MAX_GROWTH_BYTES);
-      this.#count(sizeBytes);
-      this.counts[before === undefined ? 'filesNew' : 'filesChanged']++;
-      if (hasChanged(stats, fstatSync(descriptor, { bigint: true }), sizeBytes))
-        this.#recordProblem(path, changedWhileRead());
+      const limitBytes = Number(stats.size) + MAX_GROWTH_BYTES;
+      if (stats.size >= LARGE_FILE_BYTES) {
+        const onRead = (bytes: number): void => this.#context.progress.advance({ bytes });
+        const { stored } = await this.#writer.writeInParts(descriptor, Number(stats.size), limitBytes, onRead);
+        isReadLater = true;
+        return { coming: this.#largeFile(file, stored) };
+      }
+      const { sizeBytes, stored } = await this.#writer.writeFrom(descriptor, limitBytes);
+      this.#context.progress.advance({ bytes: sizeBytes });
+      this.#wasRead(file, sizeBytes);
       return { coming: stored.then(({ content }) => ({ ...node, size: sizeBytes, content })) };
     } finally {
-      closeSync(descriptor);
+      if (!isReadLater) closeSync(descriptor);
     }
+  }
+
+  async #largeFile(file: OpenFile, stored: Promise<StoredFile>): Promise<TreeNode | undefined> {
+    try {
+      const { content, sizeBytes } = await stored;
+      this.#wasRead(file, sizeBytes);
+      return { ...file.node, size: sizeBytes, content };
+    } catch (error) {
+      this.#recordProblem(file.path, error);
+      return undefined;
+    } finally {
+      closeSync(file.descriptor);
+    }
+  }
+
+  #wasRead({ path, stats, before, descriptor }: OpenFile, sizeBytes: number): void {
+    this.counts.bytesProcessed += sizeBytes;
+    this.#context.progress.advance({ items: 1 });
+    this.counts[before === undefined ? 'filesNew' : 'filesChanged']++;
+    if (hasChanged(stats, fstatSync(descriptor, { bigint: true }), sizeBytes))
+      this.#recordProblem(path, changedWhileRead());
   }
 
   #list(path: string): string[] {
@@ -182,11 +215,6 @@ export class FileCapture {
       this.#recordProblem(path, error);
       return [];
     }
-  }
-
-  #count(bytes: number): void {
-    this.counts.bytesProcessed += bytes;
-    this.#context.progress.advance({ bytes, items: 1 });
   }
 
   /** What concerns one entry makes the backup partial; what concerns the repository ends it. */
@@ -205,8 +233,25 @@ export class FileCapture {
   }
 }
 
+/** A file while it is read. */
+interface OpenFile {
+  path: string;
+  node: TreeNode;
+  stats: BigIntStats;
+  /** What it was in the previous snapshot. */
+  before: TreeNode | undefined;
+  descriptor: number;
+}
+
+/** From this size on, several threads read a file, while this one goes on with the next. */
+const LARGE_FILE_BYTES = 4n * 1024n * 1024n;
+
 /** A file that grows while it is read is followed for so long: it might grow for ever. */
 const MAX_GROWTH_BYTES = 64 * 1024 * 1024;
+
+async function present(nodes: Promise<TreeNode | undefined>[]): Promise<TreeNode[]> {
+  return (await Promise.all(nodes)).filter((node) => node !== undefined);
+}
 
 const ALL: Selection = { all: true, children: new Map() };
 

@@ -263,6 +263,7 @@ describe('a backup of files that change', () => {
       holds: () => false,
       openFile: () => Promise.reject(new Error('no streams here')),
       saveTree: async () => 'ab'.repeat(32),
+      writeInParts: () => Promise.reject(new Error('no large files here')),
       writeFrom: async (_, limitBytes) => {
         // However fast it grows, reading it comes to an end.
         expect(limitBytes).toBeLessThan(1 << 30);

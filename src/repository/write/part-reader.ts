@@ -1,0 +1,101 @@
+import { readSync } from 'node:fs';
+import { CHUNKER_DATA_OFFSET, Chunker, chunkerMemory, MAX_CHUNK_BYTES } from '../../format/index.ts';
+import { messageOf, systemCode } from '../../foundation/errors.ts';
+import type { Sealer } from './sealer.ts';
+
+/** A part of a file, for a worker to read, cut and store by itself. */
+export interface FilePart {
+  number: number;
+  fileDescriptor: number;
+  position: number;
+  /** As many bytes are read at most: fewer where the file ends. */
+  limitBytes: number;
+}
+
+export interface StoredPart {
+  number: number;
+  /** The ids of its blobs, 32 bytes each. */
+  ids: Uint8Array;
+  sizeBytes: number;
+  /** How many of its blobs were new, their plain bytes, and what they take in their packs. */
+  fresh: { blobs: number; bytes: number; storedBytes: number };
+  /** Why the file could not be read. */
+  failure?: { message: string; code: string | undefined };
+}
+
+/** Room for the longest chunk, and for what is read behind it. */
+const ROOM_BYTES = MAX_CHUNK_BYTES + 1024 * 1024;
+const ID_BYTES = 32;
+
+/** Reads parts of files in a worker. What it reads never leaves it, but for the packs. */
+export class PartReader {
+  readonly #sealer: Sealer;
+  readonly #bytes: Uint8Array;
+  readonly #chunker: Chunker;
+
+  constructor(sealer: Sealer, gear: Int32Array) {
+    this.#sealer = sealer;
+    const memory = chunkerMemory(ROOM_BYTES);
+    this.#bytes = new Uint8Array(memory.buffer, CHUNKER_DATA_OFFSET, ROOM_BYTES);
+    this.#chunker = new Chunker(memory, gear);
+  }
+
+  /**
+   * @param between is called after every blob; false ends the part before its end
+   * @throws what the sealer throws; that the file cannot be read is a result
+   */
+  store(part: FilePart, between: () => boolean): StoredPart {
+    const stored: StoredPart = {
+      number: part.number,
+      ids: new Uint8Array(0),
+      sizeBytes: 0,
+      fresh: { blobs: 0, bytes: 0, storedBytes: 0 },
+    };
+    const ids: Buffer[] = [];
+    const add = (start: number, length: number): void => {
+      const { id, fresh, storedBytes } = this.#sealer.store('data', this.#bytes.subarray(start, start + length));
+      ids.push(id);
+      if (!fresh) return;
+      stored.fresh.blobs++;
+      stored.fresh.bytes += length;
+      stored.fresh.storedBytes += storedBytes;
+    };
+    this.#chunker.reset();
+    let start = 0;
+    let end = 0;
+    let isWanted = true;
+    while (stored.sizeBytes < part.limitBytes && isWanted) {
+      if (end === ROOM_BYTES) {
+        this.#bytes.copyWithin(0, start, end);
+        [start, end] = [0, end - start];
+      }
+      const most = Math.min(ROOM_BYTES - end, part.limitBytes - stored.sizeBytes);
+      const read = this.#read(part, end, most, stored);
+      if (read === 0) break;
+      end += read;
+      stored.sizeBytes += read;
+      for (let cut = this.#nextCut(start, end); cut > 0; cut = this.#nextCut(start, end)) {
+        add(start, cut);
+        start += cut;
+        isWanted = between();
+      }
+    }
+    if (end > start) add(start, end - start);
+    stored.ids = new Uint8Array(Buffer.concat(ids, ids.length * ID_BYTES));
+    return stored;
+  }
+
+  #nextCut(start: number, end: number): number {
+    return this.#chunker.next(CHUNKER_DATA_OFFSET + start, CHUNKER_DATA_OFFSET + end);
+  }
+
+  /** @returns how many bytes there were: none at the end of the file, or when it cannot be read */
+  #read(part: FilePart, at: number, most: number, stored: StoredPart): number {
+    try {
+      return readSync(part.fileDescriptor, this.#bytes, at, most, part.position + stored.sizeBytes);
+    } catch (error) {
+      stored.failure = { message: messageOf(error), code: systemCode(error) };
+      return 0;
+    }
+  }
+}
