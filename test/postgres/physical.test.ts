@@ -148,6 +148,12 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
       if (version === 15) {
         expect((await verifyBackup((await repository.restore(id)).directory)).status).toBe(0);
       }
+      await server.query('create role backup login replication');
+      const byRole = async () => (await repository.backup(server.url('postgres', 'backup'))).capture.problems;
+      const grant = 'GRANT EXECUTE ON FUNCTION pg_read_binary_file(text, bigint, bigint, boolean) TO "backup";';
+      expect((await byRole())[0]?.error.hint).toContain(grant);
+      await server.query(grant);
+      expect((await byRole())[0]?.error.hint).toMatch(/Look after the disk/);
       await server.query('drop table broken');
     });
 

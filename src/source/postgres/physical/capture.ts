@@ -1,12 +1,13 @@
 import { formatTimeMs, type TreeNode } from '../../../format/index.ts';
 import { isHoldfastError } from '../../../foundation/errors.ts';
 import type { SnapshotReader, SnapshotWriter } from '../../../repository/index.ts';
-import { type Capture, type CaptureContext, type Manifest, readManifest } from '../../index.ts';
+import { type Capture, type CaptureContext, type Manifest, type Problem, readManifest } from '../../index.ts';
 import { measureClockOffset } from '../clock-offset.ts';
 import type { Location } from '../location.ts';
 import { Session } from '../session.ts';
 import { addToBackupManifest, checkBackupManifest, type StoredContent } from './backup-manifest.ts';
 import { type BackupStop, runBaseBackup } from './base-backup.ts';
+import { confirmBroken } from './broken-pages.ts';
 import { type ClusterFacts, inspectCluster } from './cluster.ts';
 import { CONFIGURATION_FILES, minimalConfiguration } from './configuration.ts';
 import { CRC32C_START, crc32cText, updateCrc32c } from './crc32c.ts';
@@ -27,6 +28,7 @@ interface Received {
   clockOffsetMs: number;
   systemIdentifier: string;
   receiver: ClusterReceiver;
+  problems: Problem[];
   stop: BackupStop;
   warnings: string[];
 }
@@ -39,10 +41,9 @@ export async function captureCluster(
 ): Promise<Capture> {
   const startedMs = context.clock.nowMs();
   const received = await receiveCluster(options.location, writer, context);
-  const { receiver, clockOffsetMs } = received;
+  const { receiver, clockOffsetMs, problems } = received;
   checkBackupManifest(receiver.manifestText, receiver.stored);
   const { made, roots, files, directories } = await storeTrees(received, writer);
-  const { problems, bytes } = receiver;
   const timeMs = receiver.controlFileMs ?? startedMs;
   const manifest: Manifest = {
     version: 1,
@@ -56,7 +57,13 @@ export async function captureCluster(
     details: { ...detailsOf(received, { files, made }) },
     problems: problems.map(({ item, error }) => ({ item, code: error.code, message: error.message })),
   };
-  const counts = { filesNew: files, filesChanged: 0, filesUnmodified: 0, dirs: directories, bytesProcessed: bytes };
+  const counts = {
+    filesNew: files,
+    filesChanged: 0,
+    filesUnmodified: 0,
+    dirs: directories,
+    bytesProcessed: receiver.bytes,
+  };
   return { roots, paths: [`/${options.source}`], timeMs, manifest, problems, counts };
 }
 
@@ -80,10 +87,26 @@ async function receiveCluster(location: Location, writer: SnapshotWriter, contex
     await keepLog(replication);
     context.progress.phase('waiting for a checkpoint');
     const stop = await runBaseBackup(replication, receiver);
-    return { facts, clockOffsetMs, systemIdentifier: systemid ?? '', receiver, stop, warnings };
+    const problems = await problemsOf(location, receiver, facts, context.signal);
+    return { facts, clockOffsetMs, systemIdentifier: systemid ?? '', receiver, problems, stop, warnings };
   } finally {
     receiver.abort();
     await replication.close();
+  }
+}
+
+async function problemsOf(
+  location: Location,
+  { broken, startedAt }: ClusterReceiver,
+  { pages }: ClusterFacts,
+  signal: AbortSignal,
+): Promise<Problem[]> {
+  if (broken.length === 0 || pages === undefined) return [];
+  const session = await Session.open(location, { side: 'source', signal });
+  try {
+    return await confirmBroken(session, broken, pages, startedAt.lsn);
+  } finally {
+    await session.close();
   }
 }
 

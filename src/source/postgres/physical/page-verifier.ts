@@ -49,7 +49,7 @@ export class PageVerifier {
   #verify(): void {
     const block = this.#block++;
     this.#pageBytes = 0;
-    if (isPageSound(this.#page, this.#words, block, this.#startLsn)) return;
+    if (judgePage(this.#page, this.#words, block, this.#startLsn) !== 'broken') return;
     this.brokenCount++;
     if (this.brokenBlocks.length < LISTED) this.brokenBlocks.push(block);
   }
@@ -59,15 +59,15 @@ export class PageVerifier {
 const LISTED = 10;
 
 /**
- * Whether a page has the checksum that it should have, or none to be held against: because it is new, or newer than the
- * backup. The page's checksum is set to zero.
+ * Whether a page has the checksum that it should have, or none to be held against because it was never filled; or is newer
+ * than the backup, whose log will bring it back. The page's checksum is set to zero.
  */
-function isPageSound(page: Buffer, words: Int32Array, block: number, start: Lsn): boolean {
+export function judgePage(page: Buffer, words: Int32Array, block: number, start: Lsn): 'sound' | 'newer' | 'broken' {
   // Of a page that was ever filled this field is not zero.
-  if (page.readUInt16LE(PD_UPPER_OFFSET) === 0 && words.every((word) => word === 0)) return true;
+  if (page.readUInt16LE(PD_UPPER_OFFSET) === 0 && words.every((word) => word === 0)) return 'sound';
   const high = page.readUInt32LE(0);
-  if (high > start.high || (high === start.high && page.readUInt32LE(4) >= start.low)) return true;
+  if (high > start.high || (high === start.high && page.readUInt32LE(4) >= start.low)) return 'newer';
   const expected = page.readUInt16LE(CHECKSUM_OFFSET);
   page.writeUInt16LE(0, CHECKSUM_OFFSET);
-  return pageChecksum(words, block) === expected;
+  return pageChecksum(words, block) === expected ? 'sound' : 'broken';
 }

@@ -1,9 +1,9 @@
-import { HoldfastError } from '../../../foundation/errors.ts';
 import { awaitedLater } from '../../../foundation/promises.ts';
 import type { FileStream, SnapshotWriter } from '../../../repository/index.ts';
-import type { CaptureContext, Problem } from '../../index.ts';
+import type { CaptureContext } from '../../index.ts';
 import type { StoredContent } from './backup-manifest.ts';
 import type { BackupReceiver, BackupStart, Tablespace } from './base-backup.ts';
+import type { BrokenPages } from './broken-pages.ts';
 import { CRC32C_START, crc32cText, updateCrc32c } from './crc32c.ts';
 import { type Attributes, DataTree } from './data-tree.ts';
 import { type PageFormat, PageVerifier } from './page-verifier.ts';
@@ -38,7 +38,7 @@ interface FileUnderWay {
 
 /** Stores what the server sends of a cluster: every file as it comes, its checksum and its pages verified on the way. */
 export class ClusterReceiver implements BackupReceiver {
-  readonly problems: Problem[] = [];
+  readonly broken: BrokenPages[] = [];
   /** By path in the data directory. */
   readonly stored = new Map<string, StoredContent>();
   bytes = 0;
@@ -164,7 +164,9 @@ export class ClusterReceiver implements BackupReceiver {
     this.stored.set(path, { sizeBytes, crc32c: crc32cText(crc) });
     this.bytes += sizeBytes;
     if (path === CONTROL_FILE) this.controlFileMs = this.#options.context.clock.nowMs();
-    if (verifier !== undefined && verifier.brokenCount > 0) this.problems.push(brokenPages(path, verifier));
+    if (verifier !== undefined && verifier.brokenCount > 0) {
+      this.broken.push({ path, blocks: verifier.brokenBlocks, count: verifier.brokenCount });
+    }
   }
 
   /** Where an entry of the present archive belongs. */
@@ -189,14 +191,4 @@ export class ClusterReceiver implements BackupReceiver {
     }
     tree.addLink(entry.path, `../../tablespaces/${oid}`, entry);
   }
-}
-
-function brokenPages(path: string, { brokenBlocks, brokenCount }: PageVerifier): Problem {
-  const more = brokenCount > brokenBlocks.length ? ` and ${brokenCount - brokenBlocks.length} more` : '';
-  const list = `${brokenBlocks.length === 1 ? 'block' : 'blocks'} ${brokenBlocks.join(', ')}${more}`;
-  const error = new HoldfastError('source-damaged', `${path}: the checksum of ${list} is wrong`, {
-    hint: 'The page is damaged on the server, and was stored as it is. See which table it is with `SELECT relname FROM pg_class WHERE pg_relation_filepath(oid) = …`, and restore it from an older backup.',
-    context: { path, blocks: brokenBlocks.join(', '), count: brokenCount },
-  });
-  return { item: path, error };
 }
