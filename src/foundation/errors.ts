@@ -51,6 +51,7 @@ export const ERROR_EXITS = {
   'source-lost': EXIT.failed,
   'source-unsupported': EXIT.failed,
   'source-damaged': EXIT.failed,
+  'source-changed': EXIT.failed,
   'archive-damaged': EXIT.failed,
   'archive-unsupported': EXIT.failed,
   'path-missing': EXIT.failed,

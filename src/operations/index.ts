@@ -5,6 +5,8 @@ export { type CheckOfRepository, check } from './check/check.ts';
 export { type Copied, copy } from './copy/copy.ts';
 export type { DemoReport } from './demo/demo.ts';
 export { type Difference, diff, type ListedChange } from './diff/diff.ts';
+export { follow, followExit } from './follow/follow.ts';
+export type { Followed } from './follow/followed-source.ts';
 export { type InitResult, initRepositories } from './init/init.ts';
 export { addPassword, keysOf, removePassword, replacePassword } from './keys/keys.ts';
 export { type PruneOfRepository, prune } from './prune/prune.ts';

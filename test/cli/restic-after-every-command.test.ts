@@ -35,6 +35,7 @@ interface Case {
 const WRITING: Record<string, Case | { elsewhere: string }> = {
   init: { words: () => ['init'], before: ({ directory }) => rmSync(join(directory, 'archive'), { recursive: true }) },
   backup: { words: () => ['backup'] },
+  follow: { elsewhere: 'it needs a server, and test/postgres/follow.test.ts has stock restic look at what it wrote' },
   restore: { words: () => ['restore', 'files', '--to', 'restored'] },
   verify: { words: () => ['verify'] },
   copy: { words: () => ['copy', '--from', 'main', '--to', 'archive'] },

@@ -13,7 +13,15 @@ import {
 import type { Restored } from '../../source/index.ts';
 import { Reading } from '../reading.ts';
 import { withScratch } from '../scratch.ts';
-import { damageNote, newestSnapshot, parseMoment, readableSnapshots, snapshotsOf, sourceOf } from '../snapshots-of.ts';
+import {
+  damageNote,
+  isWal,
+  newestSnapshot,
+  parseMoment,
+  readableSnapshots,
+  snapshotsOf,
+  sourceOf,
+} from '../snapshots-of.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
 
 export interface RestoreRequest {
@@ -95,9 +103,17 @@ export function chooseSnapshot(
         hint: `List the snapshots of ${source} with \`holdfast snapshots ${source}\`.`,
       });
     }
+    if (source !== undefined && isWal(found)) {
+      throw new HoldfastError('bad-usage', `snapshot ${found.id.slice(0, 8)} holds a part of the log of ${source}`, {
+        hint: 'By itself it is no recovery point. Choose one with the tag `kind:base`; the segments themselves come with `holdfast restore --snapshot ID --to DIRECTORY`.',
+      });
+    }
     return found;
   }
-  const candidates = source === undefined ? snapshots : snapshotsOf(snapshots, workspace.plan.name, source);
+  const candidates =
+    source === undefined
+      ? snapshots.filter((each) => !isWal(each))
+      : snapshotsOf(snapshots, workspace.plan.name, source);
   return newestSnapshot(
     candidates,
     source ?? 'the repository',

@@ -3,6 +3,7 @@ import type { HoldfastError } from '../../foundation/errors.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
 import type { Objectives, Source as PlanSource } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
+import { type LogStatus, logStatus } from '../log/log-status.ts';
 import { proofsOf } from '../proofs.ts';
 import { isPartial, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { Workspace } from '../workspace.ts';
@@ -29,6 +30,8 @@ export interface SourceStatus {
     /** What the last proof took, from the start of the restore until everything was validated. */
     rtoMs?: number;
   };
+  /** Of a source whose log is captured. */
+  log?: LogStatus;
   /** The objectives that are missed now. */
   missed: ('rpo' | 'rto' | 'proof')[];
 }
@@ -44,16 +47,21 @@ export async function status(workspace: Workspace): Promise<Status> {
   const known = new Map(
     await Promise.all(
       repositories.map(async (name) => {
-        const { repository, ledger } = await workspace.open(name);
-        return [name, { ...(await readableSnapshots(repository)), events: await ledger.read() }] as const;
+        const opened = await workspace.open(name);
+        const { repository, ledger } = opened;
+        return [name, { opened, ...(await readableSnapshots(repository)), events: await ledger.read() }] as const;
       }),
     ),
   );
   const nowMs = workspace.environment.clock.nowMs();
-  const sources = [...workspace.plan.sources.values()].map((source) => {
-    const { snapshots, events } = known.get(source.repository)!;
-    return sourceStatus(source, snapshotsOf(snapshots, workspace.plan.name, source.name), events, nowMs);
-  });
+  const sources = await Promise.all(
+    [...workspace.plan.sources.values()].map(async (source) => {
+      const { opened, snapshots, events } = known.get(source.repository)!;
+      const hasLog = source.type === 'postgres' && source.wal === 'stream';
+      const log = hasLog ? await logStatus(workspace, opened, source, { snapshots, events }) : undefined;
+      return sourceStatus(source, snapshotsOf(snapshots, workspace.plan.name, source.name), events, nowMs, log);
+    }),
+  );
   return { sources, damaged: [...known.values()].flatMap(({ damaged }) => damaged) };
 }
 
@@ -67,6 +75,7 @@ export function sourceStatus(
   snapshots: StoredSnapshot[],
   events: LedgerEvent[],
   nowMs: number,
+  log?: LogStatus,
 ): SourceStatus {
   const proofs = proofsOf(source.name, events);
   const lastCheckMs = lastCleanCheckMs(source.repository, events);
@@ -79,7 +88,7 @@ export function sourceStatus(
   const failure = failureAfter(source.name, events);
   const newestProof = [...proofs.values()].filter(({ body }) => body.state === 'proven').at(-1);
   const actual: SourceStatus['actual'] = {
-    ...(complete && { rpoMs: nowMs - snapshotTimeMs(complete) }),
+    ...(complete && { rpoMs: nowMs - Math.max(snapshotTimeMs(complete), coveredMs(log, nowMs)) }),
     ...(proven && { provenRpoMs: nowMs - snapshotTimeMs(proven) }),
     ...(newestProof && { rtoMs: newestProof.body.durationMs }),
   };
@@ -101,8 +110,14 @@ export function sourceStatus(
     ...(proven && provenEvent && { proven: { snapshot: proven.id, time: proven.time, provenAt: provenEvent.time } }),
     objectives: source.objectives,
     actual,
+    ...(log && { log }),
     missed: missedObjectives(source.objectives, actual, oldest && nowMs - snapshotTimeMs(oldest)),
   };
+}
+
+/** The server's clock may be ahead of ours: nothing reaches beyond now. */
+function coveredMs(log: LogStatus | undefined, nowMs: number): number {
+  return log?.time === undefined ? 0 : Math.min(Date.parse(log.time), nowMs);
 }
 
 /**
