@@ -16,7 +16,7 @@ export interface CommandDefinition {
   examples: { command: string; does: string }[];
   /** The exit codes that it can end with, beside those that every command has. */
   exits: ExitCode[];
-  /** Whether it changes a repository. */
+  /** Whether it writes to a repository, if only a lock. */
   writes: boolean;
   run(invocation: Invocation): Promise<Outcome>;
 }

@@ -1,6 +1,7 @@
 import type { CommandDefinition } from './command.ts';
 import { backup } from './commands/backup.ts';
 import { check } from './commands/check.ts';
+import { compare } from './commands/compare.ts';
 import { copy } from './commands/copy.ts';
 import { demo } from './commands/demo.ts';
 import { diff } from './commands/diff.ts';
@@ -36,6 +37,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   diff,
   restore,
   verify,
+  compare,
   copy,
   check,
   retain,

@@ -11,6 +11,7 @@ interface Calls {
   list(path: Uint8Array, names: Uint8Array, length: number): number;
   get(path: Uint8Array, name: Uint8Array, value: Uint8Array, length: number): number;
   set(path: Uint8Array, name: Uint8Array, value: Uint8Array, length: number, flags: number): number;
+  remove(path: Uint8Array, name: Uint8Array): number;
 }
 let loaded: Calls | undefined | 'none';
 
@@ -26,7 +27,8 @@ function load(): Calls | undefined {
   const set = nativeFunctionIfThere<Calls['set']>(
     'int lsetxattr(const void *, const void *, const void *, size_t, int)',
   );
-  return list && get && set ? { list, get, set } : undefined;
+  const remove = nativeFunctionIfThere<Calls['remove']>('int lremovexattr(const void *, const void *)');
+  return list && get && set && remove ? { list, get, set, remove } : undefined;
 }
 
 /** Linux allows no longer lists of names, and no longer values: xattr(7). One for all calls: most entries have none. */
@@ -54,6 +56,12 @@ export function setAttribute(path: Uint8Array, name: Uint8Array, value: Uint8Arr
   const result = calls()?.set(cString(path), cString(name), value, value.length, 0);
   if (result === undefined) throw new Error('this system has no extended attributes');
   if (result < 0) throw systemError('lsetxattr', path);
+}
+
+/** Removes one attribute; one that is not there is no error. */
+export function removeAttribute(path: Uint8Array, name: Uint8Array): void {
+  const result = calls()?.remove(cString(path), cString(name)) ?? 0;
+  if (result < 0) orNone(systemError('lremovexattr', path), 'ENODATA');
 }
 
 function orNone(error: Error, expected: string): readonly never[] {

@@ -15,10 +15,13 @@ export interface EventBodies {
   'log.folded': LogFolded;
   'backup.failed': { source: string; code: string; message: string; durationMs: number };
   'proof.recorded': ProofRecorded;
+  'comparison.finished': ComparisonFinished;
   'restore.finished': {
     source?: string;
     snapshot: string;
     target: string;
+    /** Whether what the target held, and the snapshot does not, was to be removed. */
+    replaced?: boolean;
     bytes: number;
     durationMs: number;
     outcome: 'complete' | 'partial';
@@ -27,6 +30,8 @@ export interface EventBodies {
     source?: string;
     snapshot: string;
     target: string;
+    /** Whether what the target held, and the snapshot does not, was to be removed. */
+    replaced?: boolean;
     code: string;
     message: string;
     durationMs: number;
@@ -150,6 +155,18 @@ export interface ProofRecorded {
   checksFailed: string[];
   /** Why it could not be proven here, if that is so. */
   reason?: string;
+}
+
+/** The living source, or another place, was held against a recovery point. */
+export interface ComparisonFinished {
+  source: string;
+  snapshot: string;
+  tree: string;
+  /** The other place; left out for the living source. */
+  with?: string;
+  compared: number;
+  differences: number;
+  durationMs: number;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { parseTimeMs, snapshotTimeMs } from '../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
 import { parseDuration } from '../foundation/units.ts';
-import { listSnapshots, type Repository, type StoredSnapshot } from '../repository/index.ts';
+import { latestSnapshots, listSnapshots, type Repository, type StoredSnapshot } from '../repository/index.ts';
 
 /** How Holdfast's snapshots are told apart: the plan's name as host, and these tags. */
 export const HOLDFAST_TAG = 'holdfast';
@@ -22,11 +22,33 @@ export interface ReadableSnapshots {
 /** One damaged document must not keep the other snapshots from being used; whoever uses them says what was left out. */
 export async function readableSnapshots(repository: Repository): Promise<ReadableSnapshots> {
   const damaged: HoldfastError[] = [];
-  const snapshots = await listSnapshots(repository, (error) => {
-    if (!isHoldfastError(error, 'repository-damaged')) throw error;
-    damaged.push(error);
-  });
+  const snapshots = await listSnapshots(repository, (error) => damaged.push(onlyDamage(error)));
   return { snapshots, damaged };
+}
+
+/** @throws what is no damage, which may pass */
+function onlyDamage(error: HoldfastError): HoldfastError {
+  if (isHoldfastError(error, 'repository-damaged')) return error;
+  throw error;
+}
+
+/** What the next backup of a source builds on: its snapshot that was stored last. */
+export interface Parents {
+  bySource: Map<string, StoredSnapshot>;
+  damaged: HoldfastError[];
+}
+
+/** Reads no more snapshots than it takes to find those of the sources, so that a backup costs the same after many as after few. */
+export async function parentsOf(repository: Repository, plan: string, sources: readonly string[]): Promise<Parents> {
+  const damaged: HoldfastError[] = [];
+  const bySource = new Map<string, StoredSnapshot>();
+  for await (const snapshot of latestSnapshots(repository, (error) => damaged.push(onlyDamage(error)))) {
+    for (const source of sources) {
+      if (!bySource.has(source) && snapshotsOf([snapshot], plan, source).length > 0) bySource.set(source, snapshot);
+    }
+    if (bySource.size === sources.length) break;
+  }
+  return { bySource, damaged };
 }
 
 /** What to tell people of a snapshot that was left out. */

@@ -60,11 +60,14 @@ export interface OpenedRepository {
 /** A plan at work: opens what it names, once. */
 export class Workspace {
   readonly plan: Plan;
+  /** The plan's file, absolute, where it came from one. */
+  readonly planPath: string | undefined;
   readonly environment: Environment;
   readonly #opened = new Map<string, Promise<OpenedRepository>>();
 
-  constructor({ plan }: Pick<LoadedPlan, 'plan'>, environment: Environment) {
+  constructor({ plan, path }: Pick<LoadedPlan, 'plan'> & Partial<Pick<LoadedPlan, 'path'>>, environment: Environment) {
     this.plan = plan;
+    this.planPath = path;
     this.environment = environment;
   }
 

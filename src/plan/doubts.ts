@@ -36,9 +36,9 @@ function keepingDoubts(source: Source): Finding[] {
 
 function proofDoubts(source: Source): Finding[] {
   if (source.type !== 'postgres' || source.validate.length > 0) return [];
-  return [
-    about(source, [], 'no validate: a restore is compared with what was captured, and with nothing you know of it'),
-  ];
+  const looked =
+    source.method === 'physical' ? 'started and read whole, and compared' : 'compared with what was captured, and';
+  return [about(source, [], `no validate: a restore is ${looked} with nothing you know of it`)];
 }
 
 function ownRepositoryDoubts(source: Source, plan: Plan): Finding[] {

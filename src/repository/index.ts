@@ -14,7 +14,7 @@ export { type RepairOptions, repairRepository } from './repair/repair.ts';
 export type { RepairReport } from './repair/report.ts';
 export { createRepository, openRepository, type Repository } from './repository.ts';
 export type * from './snapshot-io.ts';
-export { findSnapshot, listSnapshots, removeSnapshot, type StoredSnapshot } from './snapshots.ts';
+export { findSnapshot, latestSnapshots, listSnapshots, removeSnapshot, type StoredSnapshot } from './snapshots.ts';
 export { describeHolder, removeLocks, type StandingLock } from './standing-locks.ts';
 export {
   compareRanges,

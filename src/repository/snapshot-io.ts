@@ -80,8 +80,8 @@ export interface SnapshotReader {
   readWhole(node: TreeNode, limitBytes: number): Promise<Buffer>;
   /**
    * Writes the snapshot into a directory that is empty, or is made, and nowhere else. One that a restore of the same tree
-   * and selection was interrupted in is gone on with.
-   * @throws target-not-empty, target-failed, disk-full, repository-damaged; path-missing when nothing is what `only` names
+   * and selection was interrupted in is gone on with. With `replace` it may hold anything.
+   * @throws target-not-empty, target-unsuitable, target-failed, disk-full, repository-damaged; path-missing when nothing is what `only` names
    */
   extract(target: string, options: ExtractOptions): Promise<Extracted>;
 }
@@ -93,8 +93,15 @@ export interface ExtractOptions {
   selection?: Selection;
   /** A tree of the snapshot other than its root's: what is in it is written, and its paths begin there. */
   tree?: string;
-  /** Whether an entry, by its path in that tree (a byte string), is none of what was asked for, whatever that is. */
-  leaveOut?: (path: string) => boolean;
+  /** Paths in that tree (byte strings) of entries that are none of what was asked for, whatever that is. */
+  leaveOut?: readonly string[];
+  /**
+   * The target may hold anything: what is right is left alone, what is wrong is made right, and what the snapshot does not
+   * have is removed. Nothing that the selection does not mean is.
+   */
+  replace?: boolean;
+  /** With `replace`: nothing is changed, and what would be removed is said. */
+  dryRun?: boolean;
 }
 
 /** A part of a snapshot, in patterns: see `pathMatcher`. What is in a directory that is meant is meant as well. */
@@ -110,9 +117,16 @@ export interface Extracted {
   directories: number;
   others: number;
   bytes: number;
-  /** Files that a restore which was interrupted had made already: they were left alone. */
+  /** Files that were right already, in a target that was replaced or that a restore was interrupted in: they were left alone. */
   keptFiles: number;
-  /** Owners, permissions and times that could not be set, and devices that could not be made. The contents are right. */
+  /** How many entries were removed, where the target was replaced. */
+  removedEntries?: number;
+  /** What would be removed, where it is a dry run: absolute paths, fit to be shown. */
+  surplus?: string[];
+  /**
+   * Owners, permissions and times that could not be set, devices that could not be made, and what could not be removed. The
+   * contents are right.
+   */
   problems: ExtractProblem[];
 }
 

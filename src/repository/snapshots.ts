@@ -1,5 +1,6 @@
 import { decodeSnapshot, encodeSnapshot, type Snapshot, snapshotTimeMs } from '../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
+import type { StoredObject } from '../store/index.ts';
 import { idOfKey, SNAPSHOTS_PREFIX } from './layout.ts';
 import type { Repository } from './repository.ts';
 
@@ -20,19 +21,47 @@ export async function listSnapshots(
   onDamage?: (error: HoldfastError) => void,
 ): Promise<StoredSnapshot[]> {
   const keys = await repository.documentKeys(SNAPSHOTS_PREFIX);
-  const read = async (key: string): Promise<StoredSnapshot[]> => {
-    try {
-      return [await readSnapshot(repository, key)];
-    } catch (error) {
-      // One that was forgotten between being listed and being read is no snapshot any more.
-      if (isHoldfastError(error, 'object-missing')) return [];
-      if (onDamage === undefined || !isHoldfastError(error)) throw error;
-      onDamage(error);
-      return [];
-    }
-  };
-  const snapshots = (await Promise.all(keys.map(read))).flat();
+  const snapshots = (await Promise.all(keys.map((key) => readIfThere(repository, key, onDamage)))).flat();
   return snapshots.sort((a, b) => snapshotTimeMs(a) - snapshotTimeMs(b) || (a.id < b.id ? -1 : 1));
+}
+
+/** How many are read at the same time, and perhaps in vain. */
+const READ_AHEAD = 4;
+
+/**
+ * Snapshots from the one that was stored last on, as far as they are asked for: reading on costs, and there may be many.
+ * @param onDamage is told of a snapshot that cannot be read, which is left out
+ */
+export async function* latestSnapshots(
+  repository: Repository,
+  onDamage: (error: HoldfastError) => void,
+): AsyncGenerator<StoredSnapshot> {
+  const stored: StoredObject[] = [];
+  for await (const object of repository.store.list(SNAPSHOTS_PREFIX)) {
+    if (idOfKey(object.key) !== undefined) stored.push(object);
+  }
+  stored.sort((a, b) => b.modifiedMs - a.modifiedMs || (a.key < b.key ? -1 : 1));
+  for (let at = 0; at < stored.length; at += READ_AHEAD) {
+    const some = stored.slice(at, at + READ_AHEAD);
+    yield* (await Promise.all(some.map(({ key }) => readIfThere(repository, key, onDamage)))).flat();
+  }
+}
+
+/** @returns it alone; nothing when it is gone, or cannot be read */
+async function readIfThere(
+  repository: Repository,
+  key: string,
+  onDamage?: (error: HoldfastError) => void,
+): Promise<StoredSnapshot[]> {
+  try {
+    return [await readSnapshot(repository, key)];
+  } catch (error) {
+    // One that was forgotten between being listed and being read is no snapshot any more.
+    if (isHoldfastError(error, 'object-missing')) return [];
+    if (onDamage === undefined || !isHoldfastError(error)) throw error;
+    onDamage(error);
+    return [];
+  }
 }
 
 export async function readSnapshot(repository: Repository, key: string): Promise<StoredSnapshot> {

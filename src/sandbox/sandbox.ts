@@ -27,11 +27,28 @@ export type SandboxNeed =
       encoding: string;
       collate: string;
       ctype: string;
+    }
+  | {
+      /** A server for a data directory that is going to be restored: `serve` starts it. */
+      kind: 'postgres-data';
+      /** Of the server that was captured: no other serves. */
+      majorVersion: number;
+      /** A role of the cluster that may do everything, and the database to look at. */
+      superuser: string;
+      database: string;
+      /** Settings without which the cluster does not start. */
+      settings: Readonly<Record<string, string>>;
     };
 
 export interface SandboxTarget {
   target: Target;
   /** What a person should know of this place: the version, a locale that another stood in for. */
   notes: string[];
+  /**
+   * Of `postgres-data`: starts a server on what was restored to the target, waits until it has recovered, and gives the
+   * database. The server has a configuration of its own: nothing of the restored one, which might reach the living.
+   * @throws not-provable where the cluster needs what this machine has not; target-failed when what was restored does not start; sandbox-failed
+   */
+  serve?(): Promise<Extract<Target, { kind: 'database' }>>;
   close(): Promise<void>;
 }

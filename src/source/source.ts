@@ -25,7 +25,8 @@ export interface Source {
   capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture>;
 
   /**
-   * Brings a snapshot back to a target that is empty, or does not exist and is then made. Writes nowhere else.
+   * Brings a snapshot back to a target that is empty, or does not exist and is then made, or that may be replaced. Writes
+   * nowhere else.
    * A restore that fails throws and says what it left behind.
    * @throws target-not-empty, target-unsuitable, target-failed, repository-damaged, not-provable
    */
@@ -36,6 +37,13 @@ export interface Source {
    * A difference is a failed check, not an exception; an exception means that it could not be looked at.
    */
   validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Check[]>;
+
+  /**
+   * Holds the living source, or what is at another place, against a snapshot. It only reads there, all at one moment where
+   * the source has such a thing. A difference is a part of the result; an exception means that it could not be looked at.
+   * @throws source-unreachable, source-refused, source-lost, timed-out; target-unsuitable, target-failed of another place
+   */
+  compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison>;
 
   /** Only where the plan wants the source's log to be kept. */
   follow?: LogSource['follow'];
@@ -98,6 +106,10 @@ export interface RestoreContext {
   scratchDirectory: string;
   /** Of files: what is wanted; everything, when left out. */
   selection?: Selection;
+  /** Of files: the target may hold anything, and is made what the snapshot is. See `ExtractOptions`. */
+  replace?: boolean;
+  /** With `replace`: nothing is changed, and what would be removed is said. */
+  dryRun?: boolean;
 }
 
 export interface Restored {
@@ -107,6 +119,8 @@ export interface Restored {
   notes: string[];
   /** What is there but not as it was: an owner or a time that could not be set. Each makes the restore partial. */
   problems: { path: string; message: string }[];
+  /** What would be removed, where it was a dry run: absolute paths. */
+  surplus?: string[];
 }
 
 export interface ValidateContext extends RestoreContext {
@@ -121,4 +135,29 @@ export interface Check {
   result: 'passed' | 'failed' | 'not-provable';
   /** What was expected and what was found, in one line. */
   detail: string;
+}
+
+/** What differs between a snapshot and what is somewhere now. */
+export interface Comparison {
+  /** How many tables, or entries of directories, were held against each other. */
+  compared: number;
+  /** Nothing differs where there are none. */
+  differences: Discrepancy[];
+  notes: string[];
+}
+
+/** One thing that is not as the snapshot has it. */
+export interface Discrepancy {
+  /** `table public.orders`, `INDEX public by_name`, a path: fit to be shown. */
+  item: string;
+  /**
+   * `missing`: only the snapshot has it. `extra`: the snapshot does not have it. `rows`: there are more or fewer.
+   * `content`: as much of it, and other. `definition`: a table's columns, or whatever else a schema says. `metadata`: a
+   * file's owner, permissions, times. `unreadable`: it could not be looked at.
+   */
+  kind: 'missing' | 'extra' | 'rows' | 'content' | 'definition' | 'metadata' | 'unreadable';
+  /** In one line, to follow the item. */
+  detail: string;
+  /** Of a table whose rows were counted. */
+  rows?: { snapshot: number; found: number };
 }

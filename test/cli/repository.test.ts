@@ -19,12 +19,15 @@ describe('a repository that somebody has locked exclusively', () => {
   it('is exit code 11, names who, and is free again after them', async () => {
     const directory = scratchDirectory();
     await prepared(directory);
+    await holdfast(directory, ['backup']);
     const repository = await openRepository(createLocalStore(join(directory, 'repository')), PASSWORD);
     const lock = await lockRepository(repository, { exclusive: true, clock: systemClock });
     for (const words of [
       ['backup', '--json'],
       ['check', '--json'],
       ['verify', '--json'],
+      ['ls', 'latest', '--json'],
+      ['diff', 'latest', 'latest', '--json'],
     ]) {
       const ran = await holdfast(directory, words);
       expect(ran.exit, words[0]).toBe(11);
@@ -75,6 +78,20 @@ describe.skipIf(!requires('tmpfs', 'restic'))('a repository whose disk is full',
 });
 
 describe.skipIf(!requires('tmpfs'))('a repository that cannot be written to', () => {
+  it('is looked into all the same, with a note', async () => {
+    const directory = await onSmallDisk();
+    expect(spawnSync('mount', ['-o', 'remount,ro', join(directory, 'repository')]).status).toBe(0);
+    for (const words of [
+      ['ls', 'latest', '--json'],
+      ['diff', 'latest', 'latest', '--json'],
+    ]) {
+      const ran = await holdfast(directory, words);
+      expect(ran.exit, ran.stderr).toBe(0);
+      expect(document(ran).notes).toEqual([expect.stringMatching(/without a lock/)]);
+      expect(ran.stderr).toMatch(/without a lock/);
+    }
+  });
+
   it('is restored from, checked and proven all the same, and it is said that nothing was recorded', async () => {
     const directory = await onSmallDisk();
     expect(spawnSync('mount', ['-o', 'remount,ro', join(directory, 'repository')]).status).toBe(0);

@@ -36,8 +36,11 @@ const WRITING: Record<string, Case | { elsewhere: string }> = {
   init: { words: () => ['init'], before: ({ directory }) => rmSync(join(directory, 'archive'), { recursive: true }) },
   backup: { words: () => ['backup'] },
   follow: { elsewhere: 'it needs a server, and test/postgres/follow.test.ts has stock restic look at what it wrote' },
+  ls: { words: () => ['ls', 'latest'] },
+  diff: { words: () => ['diff', 'latest', 'latest'] },
   restore: { words: () => ['restore', 'files', '--to', 'restored'] },
   verify: { words: () => ['verify'] },
+  compare: { words: () => ['compare', 'files'] },
   copy: { words: () => ['copy', '--from', 'main', '--to', 'archive'] },
   check: { words: () => ['check', '--read-data'] },
   repair: {

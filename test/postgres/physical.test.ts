@@ -182,6 +182,17 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
       await server.query('drop tablespace fast');
     });
 
+    it('ends at once when it is interrupted, and leaves no slot behind', async () => {
+      const own = new PhysicalRepository();
+      const controller = new AbortController();
+      const reason = new Error('interrupted');
+      const progress = { ...noProgress, advance: () => controller.abort(reason) };
+      await expect(own.backup(server.url('postgres'), progress, controller.signal)).rejects.toBe(reason);
+      expect(await listSnapshots(await own.repository)).toEqual([]);
+      const slots = 'select count(*)::int as count from pg_replication_slots';
+      await expect.poll(async () => (await server.query(slots))[0]).toEqual({ count: 0 });
+    });
+
     it('fails without a snapshot when the server dies in its middle', async () => {
       const doomed = await startDirectory(binDirectory, await initialiseDirectory(binDirectory), {
         settings: SETTINGS,

@@ -12,7 +12,16 @@ import {
 } from '../../src/repository/index.ts';
 import { FaultyStore } from '../../src/store/faulty/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
-import { craftSnapshot, errorsOf, noise, prune, readFiles, testRepository, writeFiles } from '../support/repository.ts';
+import {
+  craftSnapshot,
+  dataBlob,
+  errorsOf,
+  noise,
+  prune,
+  readFiles,
+  testRepository,
+  writeFiles,
+} from '../support/repository.ts';
 
 const FILES = { a: noise(3 << 20, 'a'), text: Buffer.alloc(200_000, 'compresses well '), empty: Buffer.alloc(0) };
 
@@ -60,6 +69,21 @@ describe('a copy of snapshots', () => {
     expect(ours.map(({ original }) => original)).toEqual(theirs.map(({ id }) => id));
     expect(await errorsOf(target)).toEqual([]);
     for (const { id } of ours) await expectFiles(target, id);
+  });
+
+  it('keeps every byte of a tree, also what no program of today writes', async () => {
+    const content = dataBlob('a file');
+    const node = { name: 'file', type: 'file', size: 6, content: [content.id], node_of_tomorrow: [1.0e3] };
+    const text = `{ "tree_of_tomorrow": {"x": 1.50}, "nodes": [${JSON.stringify(node)}], "version": 7 }`;
+    const tree = { type: 'tree', plain: Buffer.from(text) } as const;
+    const source = await testRepository();
+    const { tree: id } = await craftSnapshot(source, [content, tree]);
+    const target = await testRepository();
+    await copyAll(source, target);
+    await prune(target);
+    expect((await listSnapshots(target)).map((snapshot) => snapshot.tree)).toEqual([id]);
+    expect((await (await loadIndex(target)).readBlob(id, 'tree')).toString()).toBe(text);
+    expect((await readFiles(target)).get('file')!.toString()).toBe('a file');
   });
 
   it('stores nothing twice, neither of what is there nor of a snapshot that was copied', async () => {

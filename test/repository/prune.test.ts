@@ -72,6 +72,10 @@ async function bytesIn(repository: Repository, prefix = 'data/'): Promise<number
   return bytes;
 }
 
+async function unlockByHand({ store }: Repository): Promise<void> {
+  for await (const { key } of store.list('locks/')) await store.delete(key);
+}
+
 /** Nothing is wrong, nothing is left over, and nobody holds anything. */
 async function expectTidy(repository: Repository): Promise<void> {
   expect((await check(repository)).findings).toEqual([]);
@@ -405,6 +409,37 @@ describe('a prune whose lock is lost', () => {
     await expect(prune(repository, { announce, clock })).rejects.toMatchObject({ code: 'lock-lost' });
     expect(await repository.documentKeys('data/')).toEqual(expect.arrayContaining(before));
     await expectFiles(repository, kept, KEPT);
+  });
+
+  it('removes nothing when somebody removed it by hand just before', async () => {
+    const { repository, kept } = await partlyUsed();
+    const before = await repository.documentKeys('data/');
+    const announce = () => unlockByHand(repository);
+    await expect(prune(repository, { announce })).rejects.toMatchObject({ code: 'lock-lost' });
+    expect(await repository.documentKeys('data/')).toEqual(expect.arrayContaining(before));
+    await expectFiles(repository, kept, KEPT);
+  });
+
+  it('removes no more than what half a minute takes when somebody removes it meanwhile', async () => {
+    const { repository } = await partlyUsed();
+    await writeFiles(repository, files(...Array.from({ length: 80 }, (_, number) => `many${number}`)), OPTIONS);
+    for (const { id } of await listSnapshots(repository)) await removeSnapshot(repository, id);
+    const clock = movableClock();
+    const { store } = repository;
+    const remove = store.delete.bind(store);
+    let removedSince = -1;
+    store.delete = async (key) => {
+      if (key.startsWith('data/')) {
+        if (removedSince < 0) await unlockByHand(repository);
+        clock.advance(5000);
+        removedSince++;
+      }
+      return remove(key);
+    };
+    await expect(prune(repository, { clock })).rejects.toMatchObject({ code: 'lock-lost' });
+    // What was begun side by side may come on top.
+    expect(removedSince).toBeLessThan(6 + 8);
+    expect((await repository.documentKeys('data/')).length).toBeGreaterThan(3);
   });
 
   it('can be harmed by no backup that lost its own: such a one names no pack in an index any more', async () => {

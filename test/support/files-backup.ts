@@ -12,7 +12,7 @@ import {
   WriteSession,
 } from '../../src/repository/index.ts';
 import { createFilesSource, type FilesSourceOptions } from '../../src/source/files/files-source.ts';
-import type { Capture, CaptureContext, Check, Restored, Source } from '../../src/source/index.ts';
+import type { Capture, CaptureContext, Check, RestoreContext, Restored, Source } from '../../src/source/index.ts';
 import { snapshotOf, withReader, writeFile } from './repository.ts';
 
 export function filesSource(paths: string[], options: Partial<FilesSourceOptions> = {}): Source {
@@ -66,10 +66,15 @@ const context = {
   scratchDirectory: '/nonexistent',
 };
 
-export function restoreFiles(repository: Repository, target: string, id?: string): Promise<Restored> {
+export function restoreFiles(
+  repository: Repository,
+  target: string,
+  id?: string,
+  options: Pick<RestoreContext, 'replace'> = {},
+): Promise<Restored> {
   return withReader(
     repository,
-    (reader) => filesSource([]).restore(reader, { kind: 'directory', path: target }, context),
+    (reader) => filesSource([]).restore(reader, { kind: 'directory', path: target }, { ...context, ...options }),
     id,
   );
 }

@@ -1,6 +1,8 @@
 /** What tests of physical backups share: a snapshot of a cluster in a repository that stock restic opens. */
 
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import type { TreeNode } from '../../src/format/index.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { noProgress, type Progress } from '../../src/foundation/progress.ts';
@@ -31,10 +33,10 @@ export class PhysicalRepository {
     return this.#repository;
   }
 
-  async backup(url: string, progress: Progress = noProgress): Promise<PhysicalBackup> {
+  async backup(url: string, progress: Progress = noProgress, signal?: AbortSignal): Promise<PhysicalBackup> {
     let captured: Capture | undefined;
     const { id, statistics } = await writeSnapshot(await this.repository, async (writer) => {
-      captured = await sourceOf(url).capture(writer, { ...contextOf(progress), previous: undefined });
+      captured = await sourceOf(url).capture(writer, { ...contextOf(progress, signal), previous: undefined });
       const stream = await writer.openFile();
       await stream.write(Buffer.from(JSON.stringify(captured.manifest)));
       const { content, sizeBytes } = await stream.end();
@@ -47,14 +49,14 @@ export class PhysicalRepository {
 
   /** Restores a snapshot with stock restic. @returns the directory that holds `data` */
   async resticRestore(id = 'latest'): Promise<string> {
-    const target = await serverDirectory();
+    const target = await targetDirectory();
     restic(this.directory, ['restore', id, '--target', target]);
     return target;
   }
 
   /** Restores a snapshot as `holdfast restore` does. */
-  async restore(id: string, directory?: string): Promise<{ directory: string; restored: Restored }> {
-    const path = directory ?? join(await serverDirectory(), 'restored');
+  async restore(id: string): Promise<{ directory: string; restored: Restored }> {
+    const path = join(await targetDirectory(), 'restored');
     const target: Target = { kind: 'directory', path };
     const work = withReader(
       await this.repository,
@@ -65,10 +67,17 @@ export class PhysicalRepository {
   }
 }
 
+/** Removed when the test has finished: many clusters together are too much for the end of the run. */
+async function targetDirectory(): Promise<string> {
+  const directory = await serverDirectory();
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
 function sourceOf(url: string) {
   return createPostgresSource({ name: 'db', url: async () => url, validate: [], version: '0.0.0', method: 'physical' });
 }
 
-function contextOf(progress: Progress) {
-  return { clock: systemClock, progress, signal: new AbortController().signal, scratchDirectory: scratch() };
+function contextOf(progress: Progress, signal = new AbortController().signal) {
+  return { clock: systemClock, progress, signal, scratchDirectory: scratch() };
 }

@@ -48,6 +48,7 @@ const REQUIREMENTS = {
   root: { isThere: () => process.getuid?.() === 0, what: 'to run as root', kind: 'circumstance' },
   'not-root': { isThere: () => process.getuid?.() !== 0, what: 'not to run as root', kind: 'circumstance' },
   tmpfs: { isThere: canMountTmpfs, what: 'to be allowed to mount a tmpfs', kind: 'circumstance' },
+  immutable: { isThere: canMakeImmutable, what: 'to be allowed to make files immutable', kind: 'circumstance' },
   'old-node': {
     isThere: () => oldNode() !== undefined,
     what: 'a Node older than 24 beside the one that tests run on',
@@ -126,6 +127,14 @@ function canMountTmpfs(): boolean {
   if (mounted) spawnSync('umount', [directory]);
   rmdirSync(directory);
   return mounted;
+}
+
+function canMakeImmutable(): boolean {
+  const directory = mkdtempSync(join(tmpdir(), 'immutable-'));
+  const made = spawnSync('chattr', ['+i', directory]).status === 0;
+  if (made) spawnSync('chattr', ['-i', directory]);
+  rmdirSync(directory);
+  return made;
 }
 
 function isOlderNode(path: string): boolean {

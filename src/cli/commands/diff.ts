@@ -2,7 +2,7 @@ import { EXIT } from '../../foundation/errors.ts';
 import { formatSize } from '../../foundation/units.ts';
 import type { Difference, ListedChange } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
-import { REPOSITORY_EXITS } from '../exit-codes.ts';
+import { LOCKING_EXITS } from '../exit-codes.ts';
 import { bad, doubtful, good, shortId } from '../text.ts';
 
 /** As restic marks them. */
@@ -25,9 +25,9 @@ export const diff: CommandDefinition = {
     { command: 'holdfast diff 3fa85f64 latest', does: 'what happened since' },
     { command: 'holdfast diff 3fa85f64 9c5e2684 --json', does: 'the same for a program' },
   ],
-  exits: REPOSITORY_EXITS,
-  writes: false,
-  async run({ arguments: [before, after], options, workspace }) {
+  exits: LOCKING_EXITS,
+  writes: true,
+  async run({ arguments: [before, after], options, workspace, tell }) {
     const operations = await import('../../operations/index.ts');
     const repository = options['repository'] as string | undefined;
     const result = await operations.diff(await workspace(), {
@@ -35,6 +35,7 @@ export const diff: CommandDefinition = {
       after: after as string,
       ...(repository !== undefined && { repository }),
     });
+    for (const note of result.notes) tell(note);
     return { exit: EXIT.done, json: result, text: describe(result) };
   },
 };

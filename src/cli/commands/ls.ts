@@ -1,8 +1,7 @@
 import { EXIT } from '../../foundation/errors.ts';
 import { formatSize } from '../../foundation/units.ts';
-import type { ListedEntry } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
-import { REPOSITORY_EXITS } from '../exit-codes.ts';
+import { LOCKING_EXITS } from '../exit-codes.ts';
 import { shownTime, table } from '../text.ts';
 
 export const ls: CommandDefinition = {
@@ -15,13 +14,13 @@ export const ls: CommandDefinition = {
     { command: 'holdfast ls 3fa85f64', does: 'everything in it' },
     { command: 'holdfast ls latest /srv/uploads', does: 'one directory of the newest snapshot' },
   ],
-  exits: REPOSITORY_EXITS,
-  writes: false,
-  async run({ arguments: [snapshot, path], workspace }) {
+  exits: LOCKING_EXITS,
+  writes: true,
+  async run({ arguments: [snapshot, path], workspace, tell }) {
     const { listEntries } = await import('../../operations/index.ts');
-    const entries: ListedEntry[] = [];
-    for await (const entry of listEntries(await workspace(), snapshot as string, (path as string | undefined) ?? '/'))
-      entries.push(entry);
+    const from = (path as string | undefined) ?? '/';
+    const { entries, notes } = await listEntries(await workspace(), snapshot as string, from);
+    for (const note of notes) tell(note);
     const rows = entries.map(({ path: shown, node }) => [
       node.type,
       node.type === 'file' ? formatSize(Number(node.size ?? 0)) : '',
@@ -36,6 +35,7 @@ export const ls: CommandDefinition = {
         mode: node.mode ?? 0,
         mtime: node.mtime,
       })),
+      notes,
     };
     return { exit: EXIT.done, json, text: table([['type', 'size', 'changed', 'path'], ...rows], { right: [1] }) };
   },

@@ -10,7 +10,7 @@ export const restore: CommandDefinition = {
   arguments: '[source]',
   summary: 'bring a source, or any snapshot, back to a new place',
   description:
-    'Brings a recovery point of a source back: files to a directory, a database to a database URL or as files to a directory. The target must be empty or not exist; nothing else is written to. A restore to a directory that was interrupted goes on when the same command is run again. Without a source, --snapshot takes any snapshot, whoever wrote it, to a directory.',
+    'Brings a recovery point of a source back: files to a directory, a database to a database URL or as files to a directory. The target must be empty or not exist; nothing else is written to. A restore to a directory that was interrupted goes on when the same command is run again. With --replace, a directory may hold anything and is made what the snapshot is: files that are right already are left alone, others are made right, and what the snapshot does not have is removed, of a selection only what it means. --confirm takes the last part of the path of the target. It stops at other file systems that are mounted in the target, and refuses /, home directories, and what holds the repository, the plan or the paths that the snapshot is of. Without a source, --snapshot takes any snapshot, whoever wrote it, to a directory.',
   options: [
     {
       flags: '--to <target>',
@@ -29,6 +29,12 @@ export const restore: CommandDefinition = {
     { flags: '--include <pattern...>', description: "the same as --only, by restic's name" },
     { flags: '--exclude <pattern...>', description: 'of files, not these' },
     { flags: '--repository <name>', description: 'read from this repository' },
+    { flags: '--replace', description: 'make a directory that is not empty what the snapshot is' },
+    {
+      flags: '--confirm <name>',
+      description: "with --replace: the name of the directory, which is the last part of the target's path",
+    },
+    { flags: '--dry-run', description: 'with --replace: only say what would be removed' },
   ],
   examples: [
     {
@@ -42,6 +48,14 @@ export const restore: CommandDefinition = {
     {
       command: 'holdfast restore uploads --to ./invoices --only "/srv/uploads/2026/*.pdf"',
       does: 'some of its files',
+    },
+    {
+      command: 'holdfast restore uploads --to /srv/uploads-restored --replace --dry-run',
+      does: 'what is in that directory, and would be removed since it is not in the snapshot',
+    },
+    {
+      command: 'holdfast restore uploads --to /srv/uploads-restored --replace --confirm uploads-restored',
+      does: 'the same directory again, with what has changed since and without what is not in the snapshot',
     },
     { command: 'holdfast restore --snapshot 3fa85f64 --to ./look', does: 'any snapshot, as stock restic would' },
   ],
@@ -61,7 +75,7 @@ export const restore: CommandDefinition = {
       });
     }
     const operations = await import('../../operations/index.ts');
-    const optional = (name: 'at' | 'snapshot' | 'repository'): object =>
+    const optional = (name: 'at' | 'snapshot' | 'repository' | 'confirm'): object =>
       given(name) === undefined ? {} : { [name]: given(name) };
     const request = {
       to,
@@ -69,6 +83,9 @@ export const restore: CommandDefinition = {
       ...optional('at'),
       ...optional('snapshot'),
       ...optional('repository'),
+      ...optional('confirm'),
+      ...(options['replace'] === true && { replace: true }),
+      ...(options['dryRun'] === true && { dryRun: true }),
       ...selectionOf(options),
     };
     const result = await operations.restore(await workspace(), request);
@@ -86,7 +103,14 @@ function selectionOf(options: Record<string, unknown>): Pick<RestoreRequest, 'se
 }
 
 function describe(result: RestoreResult): string {
-  const { snapshot, time, target, bytes, items, durationMs } = result;
+  const { snapshot, time, target, bytes, items, durationMs, surplus } = result;
+  if (surplus !== undefined) {
+    const of = `${result.source ?? 'snapshot'} of ${shownTime(time)} (snapshot ${shortId(snapshot)})`;
+    return [
+      `would make ${target} ${of}, ${items.toLocaleString('en')} items, and remove ${surplus.length.toLocaleString('en')}`,
+      ...[...surplus, ...result.notes].map((line) => `  ${line}`),
+    ].join('\n');
+  }
   const state = result.outcome === 'complete' ? good('restored') : doubtful('restored in part');
   return [
     `${state} ${result.source ?? 'snapshot'} of ${shownTime(time)} (snapshot ${shortId(snapshot)}) to ${target}`,

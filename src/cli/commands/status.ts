@@ -35,11 +35,24 @@ export const status: CommandDefinition = {
         ? []
         : [`${bad('failed')} ${source}: the backup of ${shownTime(failure.time)} failed: ${failure.message}`],
     );
+    const ahead = sources.flatMap(({ source, ahead: time }) =>
+      time === undefined
+        ? []
+        : [
+            `${doubtful('ahead')} ${source}: its newest snapshot is of ${shownTime(time)}, which has not come: a clock is or was wrong, and how old the snapshot is cannot be told`,
+          ],
+    );
     const damage = damaged.map(({ message }) => `${bad('damaged')} ${message}; see \`holdfast check\``);
     return {
       exit,
       json: { sources, damaged: damaged.map(({ code, message }) => ({ code, message })) },
-      text: [table([heading, ...sources.map(row)]), ...sources.flatMap(logLines), ...failures, ...damage].join('\n'),
+      text: [
+        table([heading, ...sources.map(row)]),
+        ...sources.flatMap(logLines),
+        ...failures,
+        ...ahead,
+        ...damage,
+      ].join('\n'),
     };
   },
 };

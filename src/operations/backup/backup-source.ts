@@ -12,7 +12,7 @@ import {
 } from '../../repository/index.ts';
 import { type Capture, MANIFEST_DIRECTORY, MANIFEST_NAME, type Problem } from '../../source/index.ts';
 import { withScratch } from '../scratch.ts';
-import { HOLDFAST_TAG, PARTIAL_TAG, snapshotsOf, sourceTag } from '../snapshots-of.ts';
+import { HOLDFAST_TAG, PARTIAL_TAG, sourceTag } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 
 export interface BackupOfSource {
@@ -39,13 +39,18 @@ function kindOf(planned: PlanSource): 'dump' | 'base' | 'tree' {
 export async function backupSource(
   workspace: Workspace,
   planned: PlanSource,
-  shared: { opened: OpenedRepository; lock: HeldLock; indexed: IndexedRepository; snapshots: StoredSnapshot[] },
+  shared: {
+    opened: OpenedRepository;
+    lock: HeldLock;
+    indexed: IndexedRepository;
+    parents: ReadonlyMap<string, StoredSnapshot>;
+  },
 ): Promise<BackupOfSource> {
   const { clock, signal } = workspace.environment;
   const startedMs = clock.nowMs();
   const started = clock.monotonicMs();
   const source = await workspace.createSource(planned);
-  const parent = snapshotsOf(shared.snapshots, workspace.plan.name, planned.name).at(-1);
+  const parent = shared.parents.get(planned.name);
   const previous = parent && new Reader(shared.indexed, parent);
   const session = await WriteSession.begin(shared.indexed, { lock: shared.lock, clock });
   const stop = (): void => void session.abort(signal.reason);

@@ -8,7 +8,7 @@ import {
   lockRepository,
   type StoredSnapshot,
 } from '../../repository/index.ts';
-import { damageNote, readableSnapshots } from '../snapshots-of.ts';
+import { damageNote, parentsOf } from '../snapshots-of.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
 import { type BackupOfSource, backupSource } from './backup-source.ts';
 
@@ -44,12 +44,13 @@ async function backupTo(workspace: Workspace, name: string, sources: PlanSource[
   try {
     const opened = await workspace.open(name);
     lock = await lockRepository(opened.repository, { exclusive: false, clock });
-    const { snapshots, damaged } = await readableSnapshots(opened.repository);
+    const names = sources.map((source) => source.name);
+    const { bySource, damaged } = await parentsOf(opened.repository, workspace.plan.name, names);
     const shared = {
       opened,
       lock,
       indexed: await loadIndex(opened.repository),
-      snapshots,
+      parents: bySource,
       notes: damaged.map(damageNote),
     };
     return await sideBySide(sources, SIDE_BY_SIDE, (source) => backupOne(workspace, source, shared));
@@ -66,7 +67,8 @@ interface Shared {
   opened: OpenedRepository;
   lock: HeldLock;
   indexed: IndexedRepository;
-  snapshots: StoredSnapshot[];
+  /** What each source's backup builds on. */
+  parents: Map<string, StoredSnapshot>;
   /** What everybody should know who backs up to this repository. */
   notes: string[];
 }

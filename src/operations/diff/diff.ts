@@ -1,6 +1,6 @@
 import { displayName, type TreeNode } from '../../format/index.ts';
-import { type Change, type ChangeKind, diffTrees, loadIndex, Reader } from '../../repository/index.ts';
-import { locate } from '../snapshots/snapshots.ts';
+import { type Change, type ChangeKind, diffTrees, type Reader } from '../../repository/index.ts';
+import { readSnapshots } from '../read-snapshots.ts';
 import type { Workspace } from '../workspace.ts';
 
 export interface ListedChange {
@@ -27,37 +27,30 @@ export interface Difference {
   after: string;
   changes: ListedChange[];
   summary: DifferenceSummary;
+  notes: string[];
 }
 
-/** What differs between two snapshots. @throws unknown-snapshot, repository-damaged */
+/** What differs between two snapshots. @throws unknown-snapshot, repository-locked, repository-damaged */
 export async function diff(
   workspace: Workspace,
-  request: { before: string; after: string; repository?: string },
+  { before, after, repository }: { before: string; after: string; repository?: string },
 ): Promise<Difference> {
-  const { signal } = workspace.environment;
-  const [before, after] = [
-    await readerOf(workspace, request.before, request.repository),
-    await readerOf(workspace, request.after, request.repository),
-  ];
-  const changes: ListedChange[] = [];
-  const summary = newSummary();
-  try {
-    const [from, to] = [before, after].map((reader) => ({ reader, tree: reader.tree }));
-    for await (const change of diffTrees(from!, to!)) {
-      signal.throwIfAborted();
-      count(summary, change);
-      changes.push(listed(change));
-    }
-  } finally {
-    await before.close();
-    await after.close();
-  }
-  return { before: before.id, after: after.id, changes, summary };
+  const { result, notes } = await readSnapshots(workspace, { ids: [before, after], name: repository }, ([from, to]) =>
+    compare(from!, to!, workspace.environment.signal),
+  );
+  return { ...result, notes };
 }
 
-async function readerOf(workspace: Workspace, id: string, name: string | undefined): Promise<Reader> {
-  const { repository, snapshot } = await locate(workspace, id, name);
-  return new Reader(await loadIndex((await workspace.open(repository)).repository), snapshot);
+async function compare(before: Reader, after: Reader, signal: AbortSignal): Promise<Omit<Difference, 'notes'>> {
+  const changes: ListedChange[] = [];
+  const summary = newSummary();
+  const [from, to] = [before, after].map((reader) => ({ reader, tree: reader.tree }));
+  for await (const change of diffTrees(from!, to!)) {
+    signal.throwIfAborted();
+    count(summary, change);
+    changes.push(listed(change));
+  }
+  return { before: before.id, after: after.id, changes, summary };
 }
 
 function newSummary(): DifferenceSummary {

@@ -10,11 +10,12 @@ import {
   type Selection,
   type StoredSnapshot,
 } from '../../repository/index.ts';
-import type { Restored } from '../../source/index.ts';
+import type { RestoreContext, Restored } from '../../source/index.ts';
 import { Reading } from '../reading.ts';
 import { withScratch } from '../scratch.ts';
 import {
   damageNote,
+  isPartial,
   isWal,
   newestSnapshot,
   parseMoment,
@@ -23,8 +24,9 @@ import {
   sourceOf,
 } from '../snapshots-of.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
+import { type Replacement, refuseReplacing, refuseReplacingOrigin } from './replace.ts';
 
-export interface RestoreRequest {
+export interface RestoreRequest extends Replacement {
   /** A source of the plan; left out, the snapshot is taken as it is, whoever wrote it. */
   source?: string;
   /** An id or the beginning of one. */
@@ -39,6 +41,7 @@ export interface RestoreRequest {
   repository?: string;
 }
 
+/** Of a dry run: what would be restored, and in `surplus` what would be removed. */
 export interface RestoreResult extends Restored {
   source?: string;
   snapshot: string;
@@ -47,14 +50,19 @@ export interface RestoreResult extends Restored {
   target: string;
   durationMs: number;
   outcome: 'complete' | 'partial';
+  /** Whether the target might hold something, which is gone then. */
+  replaced?: boolean;
 }
 
-/** Brings a snapshot, or a part of it, back to a place that is empty or new, or that the same restore was interrupted in. */
+/** Brings a snapshot, or a part of it, back to a place that is empty or new, or that the same restore was interrupted in, or that is to be replaced. */
 export async function restore(workspace: Workspace, request: RestoreRequest): Promise<RestoreResult> {
   const { clock, signal } = workspace.environment;
   const started = clock.monotonicMs();
   const planned = request.source === undefined ? undefined : workspace.sources([request.source])[0]!;
   const selection = selectionOf(request, planned);
+  const target = targetOf(request.to);
+  const { replace = false, dryRun = false } = request;
+  await refuseReplacing(workspace, request, { target, planned });
   refuseMoment(request, planned);
   const opened = await workspace.open(workspace.repositoryName(request.repository ?? planned?.repository));
   const reading = await Reading.begin(opened, clock);
@@ -62,18 +70,27 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
     const { snapshots, damaged } = await readableSnapshots(opened.repository);
     reading.notes.push(...damaged.map(damageNote));
     const snapshot = chooseSnapshot(snapshots, workspace, request);
-    const target = targetOf(request.to);
-    const about = { ...(planned && { source: planned.name }), snapshot: snapshot.id, target: labelOf(target) };
-    const restored = await restoreSnapshot(workspace, opened, { planned, snapshot, target, selection }).catch(
+    if (replace) refuseReplacingOrigin(target, snapshot.paths);
+    if (replace && isPartial(snapshot))
+      reading.notes.push('the snapshot is partial: it lacks what could not be read then');
+    const about = {
+      ...(planned && { source: planned.name }),
+      snapshot: snapshot.id,
+      target: labelOf(target),
+      ...(replace && !dryRun && { replaced: true }),
+    };
+    const how = { ...(selection && { selection }), replace, dryRun };
+    const restored = await restoreSnapshot(workspace, opened, { planned, snapshot, target, how }).catch(
       async (error: unknown) => {
         const { code, message } = reportable(error, signal);
-        await reading.record('restore.failed', { ...about, code, message, durationMs: clock.monotonicMs() - started });
+        const durationMs = clock.monotonicMs() - started;
+        if (!dryRun) await reading.record('restore.failed', { ...about, code, message, durationMs });
         throw error;
       },
     );
     const outcome = restored.problems.length === 0 ? 'complete' : 'partial';
     const durationMs = clock.monotonicMs() - started;
-    await reading.record('restore.finished', { ...about, bytes: restored.bytes, durationMs, outcome });
+    if (!dryRun) await reading.record('restore.finished', { ...about, bytes: restored.bytes, durationMs, outcome });
     return {
       ...about,
       ...restored,
@@ -128,18 +145,22 @@ async function restoreSnapshot(
     planned,
     snapshot,
     target,
-    selection,
-  }: { planned: PlanSource | undefined; snapshot: StoredSnapshot; target: Target; selection: Selection | undefined },
+    how,
+  }: {
+    planned: PlanSource | undefined;
+    snapshot: StoredSnapshot;
+    target: Target;
+    how: Pick<RestoreContext, 'selection' | 'replace' | 'dryRun'>;
+  },
 ): Promise<Restored> {
   const { clock, signal } = workspace.environment;
   const progress = workspace.environment.progress(planned?.name ?? snapshot.id.slice(0, 8));
-  const selected = selection && { selection };
   const reader = new Reader(await loadIndex(opened.repository), snapshot);
   try {
     if (planned !== undefined) {
       const source = await workspace.createSource(planned);
       return await withScratch((scratchDirectory) =>
-        source.restore(reader, target, { clock, progress, signal, scratchDirectory, ...selected }),
+        source.restore(reader, target, { clock, progress, signal, scratchDirectory, ...how }),
       );
     }
     if (target.kind !== 'directory') {
@@ -147,9 +168,10 @@ async function restoreSnapshot(
         hint: 'Name the source: `holdfast restore SOURCE --snapshot ID --to URL`.',
       });
     }
-    const extracted = await reader.extract(target.path, { progress, signal, ...selected });
-    const items = extracted.files + extracted.directories + extracted.others;
-    return { bytes: extracted.bytes, items, notes: notesOf(extracted), problems: extracted.problems };
+    const extracted = await reader.extract(target.path, { progress, signal, ...how });
+    const { bytes, files, directories, others, problems, surplus } = extracted;
+    const items = files + directories + others;
+    return { bytes, items, notes: notesOf(extracted), problems, ...(surplus && { surplus }) };
   } finally {
     progress.finish();
     await reader.close();

@@ -1,6 +1,5 @@
-import { byteStringOfText, displayName, type TreeNode } from '../../format/index.ts';
-import { HoldfastError } from '../../foundation/errors.ts';
-import { findSnapshot, loadIndex, Reader, type StoredSnapshot } from '../../repository/index.ts';
+import type { HoldfastError } from '../../foundation/errors.ts';
+import { findSnapshot, type StoredSnapshot } from '../../repository/index.ts';
 import { allSnapshotsOf, readableSnapshots } from '../snapshots-of.ts';
 import type { Workspace } from '../workspace.ts';
 
@@ -34,39 +33,6 @@ export async function listAll(workspace: Workspace, source?: string, repository?
     snapshots: lists.flatMap(({ snapshots }) => snapshots),
     damaged: lists.flatMap(({ damaged }) => damaged),
   };
-}
-
-export interface ListedEntry {
-  /** In the snapshot, fit to be shown. */
-  path: string;
-  node: TreeNode;
-}
-
-/** What a snapshot holds, from a path in it on, parents before what is in them. */
-export async function* listEntries(workspace: Workspace, id: string, path: string): AsyncIterable<ListedEntry> {
-  const { repository, snapshot } = await locate(workspace, id);
-  const reader = new Reader(await loadIndex((await workspace.open(repository)).repository), snapshot);
-  try {
-    const start = byteStringOfText(path).replace(/\/+$/, '');
-    const node = await reader.find(start);
-    if (node === undefined) {
-      throw new HoldfastError('unknown-snapshot', `snapshot ${snapshot.id.slice(0, 8)} has no ${path}`, {
-        hint: `See what it has with \`holdfast ls ${snapshot.id.slice(0, 8)}\`.`,
-      });
-    }
-    if (start !== '') yield { path: displayName(start), node };
-    if (node.subtree !== undefined) yield* below(reader, node.subtree, start);
-  } finally {
-    await reader.close();
-  }
-}
-
-async function* below(reader: Reader, tree: string, prefix: string): AsyncIterable<ListedEntry> {
-  for (const node of await reader.entries(tree)) {
-    const path = `${prefix}/${node.name}`;
-    yield { path: displayName(path), node };
-    if (node.subtree !== undefined) yield* below(reader, node.subtree, path);
-  }
 }
 
 /**

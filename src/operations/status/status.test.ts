@@ -41,6 +41,21 @@ describe('the status of a source', () => {
     expect(status.missed).toEqual(['rpo']);
   });
 
+  it('takes a snapshot of a time that has not come for none: a clock that was set back must not hide what is missing', () => {
+    const objectives = { rpoMs: 2 * HOUR_MS, proofMs: 24 * HOUR_MS };
+    const status = sourceStatus(source(objectives), [snapshot('a', -3)], [proof('a', 'proven', -3)], NOW);
+    expect(status.actual).toEqual({ rtoMs: 1000 });
+    expect(status.missed).toEqual(['rpo', 'proof']);
+    expect(status.ahead).toBe('2026-03-01T15:00:00.000Z');
+  });
+
+  it('lets clocks be a little apart', () => {
+    const status = sourceStatus(source({ rpoMs: 2 * HOUR_MS }), [snapshot('a', -0.05)], [], NOW);
+    expect(status.actual).toEqual({ rpoMs: 0 });
+    expect(status).not.toHaveProperty('ahead');
+    expect(status.missed).toEqual([]);
+  });
+
   it('takes RTO from the last proof, and misses it when that took too long', () => {
     const events = [proof('a', 'proven', 4, 9000), proof('a', 'proven', 2, 3 * HOUR_MS)];
     const status = sourceStatus(source({ rtoMs: 2 * HOUR_MS }), [snapshot('a', 5)], events, NOW);

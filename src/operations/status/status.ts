@@ -23,6 +23,8 @@ export interface SourceStatus {
   /** The newest snapshot that is proven. */
   proven?: { snapshot: string; time: string; provenAt: string };
   objectives: Objectives;
+  /** RFC 3339: the time of the newest snapshot, where it has not come yet. The age of such snapshots is not known. */
+  ahead?: string;
   actual: {
     /** Age of the newest complete recovery point, and of the newest proven one. */
     rpoMs?: number;
@@ -88,11 +90,12 @@ export function sourceStatus(
   const failure = failureAfter(source.name, events);
   const newestProof = [...proofs.values()].filter(({ body }) => body.state === 'proven').at(-1);
   const actual: SourceStatus['actual'] = {
-    ...(complete && { rpoMs: nowMs - Math.max(snapshotTimeMs(complete), coveredMs(log, nowMs)) }),
-    ...(proven && { provenRpoMs: nowMs - snapshotTimeMs(proven) }),
+    ...(complete && newestAge('rpoMs', [snapshotTimeMs(complete), coveredMs(log)], nowMs)),
+    ...(proven && newestAge('provenRpoMs', [snapshotTimeMs(proven)], nowMs)),
     ...(newestProof && { rtoMs: newestProof.body.durationMs }),
   };
   const oldest = snapshots[0];
+  const oldestMs = oldest && (ageMs(snapshotTimeMs(oldest), nowMs) ?? Number.POSITIVE_INFINITY);
   return {
     source: source.name,
     type: source.type,
@@ -111,13 +114,34 @@ export function sourceStatus(
     objectives: source.objectives,
     actual,
     ...(log && { log }),
-    missed: missedObjectives(source.objectives, actual, oldest && nowMs - snapshotTimeMs(oldest)),
+    ...(last && ageMs(snapshotTimeMs(last), nowMs) === undefined && { ahead: last.time }),
+    missed: missedObjectives(source.objectives, actual, oldestMs),
   };
 }
 
-/** The server's clock may be ahead of ours: nothing reaches beyond now. */
-function coveredMs(log: LogStatus | undefined, nowMs: number): number {
-  return log?.time === undefined ? 0 : Math.min(Date.parse(log.time), nowMs);
+/** So far may clocks be apart. */
+const CLOCK_TOLERANCE_MS = 5 * 60_000;
+
+/**
+ * Undefined for a time that has not come: a clock was set back, or was ahead. Taken for new until its time
+ * comes, it would hide that nothing is backed up.
+ */
+function ageMs(timeMs: number, nowMs: number): number | undefined {
+  const milliseconds = nowMs - timeMs;
+  return milliseconds < -CLOCK_TOLERANCE_MS ? undefined : Math.max(0, milliseconds);
+}
+
+function newestAge<Name extends string>(
+  name: Name,
+  timesMs: readonly (number | undefined)[],
+  nowMs: number,
+): { [name in Name]?: number } {
+  const ages = timesMs.flatMap((timeMs) => (timeMs === undefined ? [] : (ageMs(timeMs, nowMs) ?? [])));
+  return (ages.length === 0 ? {} : { [name]: Math.min(...ages) }) as { [name in Name]?: number };
+}
+
+function coveredMs(log: LogStatus | undefined): number | undefined {
+  return log?.time === undefined ? undefined : Date.parse(log.time);
 }
 
 /**

@@ -117,6 +117,7 @@ async function prove(
       return await withScratch(async (scratchDirectory) => {
         const context = { clock, progress, signal, scratchDirectory };
         const restored = await source.restore(reader, place.target, context);
+        const served = (await place.serve?.()) ?? place.target;
         restoredMs = clock.monotonicMs() - started;
         bytes = restored.bytes;
         const problems: Check[] = restored.problems.map(({ path, message }) => ({
@@ -124,7 +125,7 @@ async function prove(
           result: 'failed',
           detail: message,
         }));
-        const checks = await source.validate(reader, place.target, { ...context, timeMs: snapshotTimeMs(snapshot) });
+        const checks = await source.validate(reader, served, { ...context, timeMs: snapshotTimeMs(snapshot) });
         return conclude([...problems, ...checks], [...place.notes, ...restored.notes]);
       });
     } finally {

@@ -33,7 +33,9 @@ import {
   writeFiles,
   writeSnapshot,
 } from '../../../test/support/repository.ts';
-import type { TreeNode } from '../../format/index.ts';
+import { ACCESS_LIST } from '../../../test/support/tree.ts';
+import { encodeAttribute, type TreeNode } from '../../format/index.ts';
+import { readAttributes, setAttribute } from '../../foundation/extended-attributes.ts';
 import { noProgress } from '../../foundation/progress.ts';
 import { createLocalStore } from '../../store/local/index.ts';
 import { MemoryStore } from '../../store/memory/index.ts';
@@ -285,6 +287,74 @@ describe('a restore that was interrupted', () => {
     rmSync(join(target, 'd', 'small'));
     mkdirSync(join(target, 'd', 'small'));
     await expect(extract(repository, target)).rejects.toMatchObject({ code: 'target-failed' });
+  });
+});
+
+describe('a restore into a directory that gives access control lists to what is made in it', () => {
+  const LISTS = ['system.posix_acl_access', 'system.posix_acl_default'];
+  const listsOf = (path: string): string[] =>
+    readAttributes(Buffer.from(path))
+      .map(({ name }) => name.toString())
+      .filter((name) => LISTS.includes(name))
+      .sort();
+  const set = (path: string, name: string, value: Uint8Array = ACCESS_LIST): void =>
+    setAttribute(Buffer.from(path), Buffer.from(name), value);
+  let repository: Repository;
+  let target: string;
+
+  beforeEach(async () => {
+    repository = await testRepository();
+    const attribute = (name: string) => encodeAttribute({ name: Buffer.from(name), value: ACCESS_LIST });
+    await writeSnapshot(repository, async (writer) => {
+      const file = async (name: string) => ({ ...(await writeFile(writer, name, noise(1000, name))), mode: 0o640 });
+      const subtree = await writer.saveTree([await file('inside')]);
+      const directory: TreeNode = { name: 'plain', type: 'dir', mode: 2 ** 31 + 0o750, content: null, subtree };
+      const own = { ...directory, name: 'own', extended_attributes: LISTS.map(attribute) };
+      const listed = { ...(await file('listed')), extended_attributes: [attribute(LISTS[0]!)], mode: 0o660 };
+      const fifo: TreeNode = { name: 'fifo', type: 'fifo', mode: 2 ** 25 + 0o640, content: null };
+      return [directory, own, fifo, listed, await file('file'), { ...(await file('empty')), size: 0, content: [] }];
+    });
+    target = testDirectory();
+    set(target, LISTS[1]!);
+  });
+
+  function expectLists(): void {
+    const found = (readdirSync(target, { recursive: true }) as string[]).map((path) => [
+      path,
+      listsOf(join(target, path)),
+    ]);
+    expect(Object.fromEntries(found)).toEqual({
+      empty: [],
+      fifo: [],
+      file: [],
+      listed: [LISTS[0]],
+      own: LISTS,
+      'own/inside': [],
+      plain: [],
+      'plain/inside': [],
+    });
+    expect(['file', 'empty', 'fifo', 'plain/inside'].map((name) => statSync(join(target, name)).mode & 0o777)).toEqual(
+      Array(4).fill(0o640),
+    );
+    expect(statSync(join(target, 'plain')).mode & 0o777).toBe(0o750);
+  }
+
+  it('leaves every entry the lists that the snapshot has, and no other', async () => {
+    const { problems } = await extract(repository, target);
+    expect(problems).toEqual([]);
+    expectLists();
+  });
+
+  it('does so where it was interrupted, too, and leaves alone what has the right ones', async () => {
+    await extract(repository, target);
+    const { tree } = (await listSnapshots(repository)).at(-1)!;
+    writeFileSync(join(target, MARKER_NAME), JSON.stringify({ version: 1, tree }));
+    set(join(target, 'file'), LISTS[0]!);
+    set(join(target, 'own', 'inside'), 'user.more', Buffer.from('x'));
+    for (const name of LISTS) set(join(target, 'plain'), name);
+    await extract(repository, target);
+    expectLists();
+    expect(readAttributes(Buffer.from(join(target, 'own', 'inside')))).toEqual([]);
   });
 });
 

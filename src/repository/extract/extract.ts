@@ -1,11 +1,16 @@
+import { existsSync } from 'node:fs';
+import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import type { IndexedRepository } from '../indexed.ts';
 import type { ReadPool } from '../read/pool.ts';
 import type { Extracted, ExtractOptions, SnapshotReader } from '../snapshot-io.ts';
+import { givesAccessLists } from './attributes.ts';
+import { Clearing } from './clearing.ts';
 import { fetchFiles } from './fetch.ts';
 import { claimTarget, MARKER_NAME, removeMarker } from './marker.ts';
 import { applyMetadata, makeDirectory, makeHardLink, makeOther } from './metadata.ts';
 import { type ExtractPlan, planExtract } from './plan.ts';
+import { PlannedNames } from './planned-names.ts';
 import { keepStandingFiles } from './standing.ts';
 
 /** A reader, and what it reads with. */
@@ -15,11 +20,11 @@ export interface ExtractSource extends Pick<SnapshotReader, 'entries'> {
 }
 
 /**
- * Writes a tree into a directory that is empty, or is made, or holds a part of the same restore.
+ * Writes a tree into a directory that is empty, or is made, or holds a part of the same restore, or is to be replaced.
  *
  * Nothing outside of the target is touched, whatever the tree says: names are checked when a tree is read, directories and
  * files are made anew and never opened through a link, and links are made after everything else.
- * @throws target-not-empty, target-failed, disk-full, repository-damaged
+ * @throws target-not-empty, target-unsuitable, target-failed, disk-full, repository-damaged
  */
 export async function extractTree(
   reader: ExtractSource,
@@ -27,6 +32,7 @@ export async function extractTree(
   target: string,
   options: ExtractOptions,
 ): Promise<Extracted> {
+  const replaces = options.replace === true;
   const plan = await planExtract(reader, tree, Buffer.from(target), options);
   if (options.selection?.only !== undefined && plan.files.count + plan.directories.length + plan.others.length === 0) {
     throw new HoldfastError('path-missing', 'nothing in the snapshot is what was asked for', {
@@ -35,8 +41,22 @@ export async function extractTree(
   }
   try {
     const mayMark = (await reader.entries(tree)).every(({ name }) => name !== MARKER_NAME);
-    const goesOn = await claimTarget(target, { tree, selection: options.selection ?? {} }, mayMark);
-    const extracted = await fill(reader, plan, options, goesOn);
+    const clearing = clearingOf(target, plan, options, mayMark);
+    if (options.dryRun) {
+      if (existsSync(target)) clearing.look();
+      return { ...counts(plan), keptFiles: 0, removedEntries: 0, surplus: clearing.surplus, problems: [] };
+    }
+    if (replaces) {
+      await makeDirectories(target, 0o700);
+      clearing.look();
+    }
+    const goesOn = await claimTarget(target, { tree, selection: options.selection ?? {}, replaces }, mayMark);
+    if (replaces) clearing.makeWay();
+    // Another restore of the same may have made it, and left it half-written.
+    else if (goesOn) for (const path of options.leaveOut ?? []) clearing.remove(path);
+    // What is made deeper is made in directories of our own, which give nothing.
+    if (givesAccessLists(Buffer.from(target))) plan.files.setInheriting();
+    const extracted = await fill(reader, plan, options, { goesOn, clearing });
     removeMarker(target, mayMark);
     return extracted;
   } catch (error) {
@@ -48,7 +68,7 @@ async function fill(
   reader: ExtractSource,
   plan: ExtractPlan,
   options: ExtractOptions,
-  goesOn: boolean,
+  { goesOn, clearing }: { goesOn: boolean; clearing: Clearing },
 ): Promise<Extracted> {
   const { files, hardLinks } = plan;
   options.progress.phase('restoring', { bytes: plan.bytes, items: files.count });
@@ -60,16 +80,48 @@ async function fill(
   const others = plan.others.map((entry) => ({ entry, problem: makeOther(entry) }));
   const made = others.filter(({ problem }) => problem === undefined).map(({ entry }) => entry);
   problems.push(...others.flatMap(({ problem }) => problem ?? []));
+  if (options.replace) clearing.removeSurplus();
+  problems.push(...clearing.problems);
   // Directories last, and the innermost first: what is made in one changes its times.
   problems.push(...[...made, ...plan.directories.toReversed()].flatMap(applyMetadata));
   return {
-    files: files.count + hardLinks.length,
-    directories: plan.directories.length,
+    ...counts(plan),
     others: made.length,
-    bytes: plan.bytes,
     keptFiles,
+    ...(options.replace && { removedEntries: clearing.removed }),
     problems,
   };
+}
+
+function counts({
+  files,
+  hardLinks,
+  directories,
+  others,
+  bytes,
+}: ExtractPlan): Omit<Extracted, 'keptFiles' | 'problems'> {
+  return {
+    files: files.count + hardLinks.length,
+    directories: directories.length,
+    others: others.length,
+    bytes,
+  };
+}
+
+function clearingOf(
+  target: string,
+  plan: ExtractPlan,
+  { selection = {}, signal, replace }: ExtractOptions,
+  mayMark: boolean,
+): Clearing {
+  // What is in the way of a restore that replaces nothing is looked for by its path.
+  const planned = replace ? new PlannedNames(plan, Buffer.from(target)) : undefined;
+  return new Clearing(target, {
+    planned,
+    selection: replace ? selection : {},
+    marker: mayMark ? MARKER_NAME : undefined,
+    signal,
+  });
 }
 
 function targetError(error: unknown, target: string): unknown {

@@ -22,6 +22,8 @@ export interface SharedFileTable {
   flags: Uint8Array;
   /** Of the few files that have any. */
   attributes: ReadonlyMap<number, readonly NodeAttribute[]>;
+  /** One cell: 1 when files may be given an access control list by the directory that they are made in. */
+  inheriting: Uint8Array;
 }
 
 /** The file stands already, at its full length: it is opened, and neither made nor lengthened. */
@@ -68,6 +70,23 @@ export class FileTable {
     ]);
   }
 
+  /** The number of the directory that a file is in. */
+  directory(file: number): number {
+    return this.#columns.directories[file]!;
+  }
+
+  /** Absolute, as bytes. */
+  directoryPath(directory: number): Buffer {
+    const { directoryPaths, directoryStarts } = this.#columns;
+    return Buffer.from(directoryPaths.subarray(directoryStarts[directory], directoryStarts[directory + 1]));
+  }
+
+  /** As bytes. */
+  name(file: number): Buffer {
+    const { names, nameStarts } = this.#columns;
+    return Buffer.from(names.subarray(nameStarts[file], nameStarts[file + 1]));
+  }
+
   sizeBytes(file: number): number {
     return this.#columns.sizes[file]!;
   }
@@ -93,6 +112,15 @@ export class FileTable {
 
   isLeftAlone(file: number): boolean {
     return (this.#columns.flags[file]! & LEFT_ALONE) !== 0;
+  }
+
+  /** Whether a file may have attributes before any is set: it was there before, or was given them as it was made. */
+  mayHaveAttributes(file: number): boolean {
+    return this.#columns.inheriting[0] === 1 || this.hadContent(file);
+  }
+
+  setInheriting(): void {
+    this.#columns.inheriting[0] = 1;
   }
 
   setLeftAlone(file: number): void {
@@ -182,6 +210,7 @@ export class FileTableBuilder {
       accessedNanoseconds: this.#accessed.nanoseconds.share(),
       flags: this.#flags.share(),
       attributes: this.#attributes,
+      inheriting: new Uint8Array(new SharedArrayBuffer(1)),
     });
   }
 }

@@ -1,8 +1,7 @@
 import { closeSync, constants, fchmodSync, fchownSync, ftruncateSync, openSync, writeSync } from 'node:fs';
-import { byteString, decodeAttribute, displayName } from '../../format/index.ts';
 import { messageOf } from '../../foundation/errors.ts';
-import { setAttribute } from '../../foundation/extended-attributes.ts';
 import { setOpenFileTimes } from '../../foundation/posix.ts';
+import { type Attempt, addAttributes, applyAttributes } from './attributes.ts';
 import type { FileTable } from './file-table.ts';
 
 /** Something that could not be set on a file whose content is right. */
@@ -53,11 +52,9 @@ export class FileWriter {
     if (this.#isRoot && owner !== undefined) {
       this.#attempt(file, 'its owner', () => fchownSync(descriptor, owner.user, owner.group));
     }
-    for (const attribute of attributes) {
-      const { name, value } = decodeAttribute(attribute);
-      const what = `its attribute ${displayName(byteString(name))}`;
-      this.#attempt(file, what, () => setAttribute(this.#files.path(file), name, value));
-    }
+    const attempt: Attempt = (what, work) => this.#attempt(file, what, work);
+    if (this.#files.mayHaveAttributes(file)) applyAttributes(this.#files.path(file), attributes, attempt);
+    else if (attributes.length > 0) addAttributes(this.#files.path(file), attributes, attempt);
     this.#attempt(file, 'its permissions', () => fchmodSync(descriptor, mode));
     if (times !== undefined) this.#attempt(file, 'its times', () => setOpenFileTimes(descriptor, times));
     this.#open.delete(file);
@@ -79,7 +76,10 @@ export class FileWriter {
 
   #make(file: number): number {
     const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
-    return this.#keep(file, openSync(this.#files.path(file), flags, 0o600));
+    const descriptor = openSync(this.#files.path(file), flags, 0o600);
+    // An access control list that it was given may have taken permissions from its owner.
+    if (this.#files.mayHaveAttributes(file)) fchmodSync(descriptor, 0o600);
+    return this.#keep(file, descriptor);
   }
 
   #reopen(file: number): number {

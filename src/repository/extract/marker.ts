@@ -1,4 +1,14 @@
-import { closeSync, constants, openSync, readdirSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { asRecord, byteStringOfText, displayName } from '../../format/index.ts';
 import { makeDirectories } from '../../foundation/directories.ts';
@@ -7,6 +17,7 @@ import type { Selection } from '../snapshot-io.ts';
 
 /** A file in the target that says whose unfinished restore it holds. It is the first thing made there, and the last one removed. */
 export const MARKER_NAME = '.holdfast-restore';
+const NEW_MARKER_NAME = `${MARKER_NAME}.new`;
 
 const FLAGS = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
 
@@ -15,26 +26,48 @@ export interface MarkedRestore {
   /** The tree's id. */
   tree: string;
   selection: Selection;
+  /** Whether what the snapshot does not have is removed. */
+  replaces: boolean;
 }
 
 /**
- * Makes the target where it is not there, and marks it.
+ * Makes the target where it is not there, and marks it. One that is to be replaced may hold anything.
  * @param mayMark false when the tree has an entry of the marker's name: such a restore cannot be gone on with
- * @returns whether it holds a part of the same restore, to go on with
+ * @returns whether it holds a part of the same restore, to go on with, or anything else
  * @throws target-not-empty; the system's errors
  */
 export async function claimTarget(target: string, restore: MarkedRestore, mayMark: boolean): Promise<boolean> {
   await makeDirectories(target, 0o700);
   const names = readdirSync(target);
+  if (restore.replaces) {
+    claimToReplace(target, restore, mayMark, names.includes(MARKER_NAME));
+    return names.length > 0;
+  }
   if (names.length > 0) {
     const marked = mayMark && names.includes(MARKER_NAME) ? readMarker(target) : undefined;
     if (marked === undefined) throw notEmpty(target);
     if (marked.tree !== restore.tree) throw otherSnapshot(target, marked.tree);
     if (!isSameSelection(marked.selection, restore.selection)) throw otherSelection(target, marked.selection);
+    if (marked.replaces) throw halfReplaced(target);
     return true;
   }
   if (mayMark) writeMarker(target, restore);
   return false;
+}
+
+/** A restore that was interrupted may have left something half-written: only one that covers all of it may end its mark. */
+function claimToReplace(target: string, restore: MarkedRestore, mayMark: boolean, isMarked: boolean): void {
+  if (!mayMark) return;
+  if (isMarked) {
+    const { selection = {} } = readMarker(target) ?? {};
+    if (!isEverything(restore.selection) && !isSameSelection(selection, restore.selection)) {
+      throw otherSelection(target, selection);
+    }
+  }
+  // In one step, so that at no instant the target is taken for a whole one.
+  rmSync(join(target, NEW_MARKER_NAME), { force: true });
+  writeMarker(target, restore, NEW_MARKER_NAME);
+  renameSync(join(target, NEW_MARKER_NAME), join(target, MARKER_NAME));
 }
 
 /** The restore has come to its end. */
@@ -42,10 +75,11 @@ export function removeMarker(target: string, mayMark: boolean): void {
   if (mayMark) unlinkSync(join(target, MARKER_NAME));
 }
 
-function writeMarker(target: string, { tree, selection }: MarkedRestore): void {
-  const descriptor = openSync(join(target, MARKER_NAME), FLAGS, 0o600);
+function writeMarker(target: string, { tree, selection, replaces }: MarkedRestore, name = MARKER_NAME): void {
+  const descriptor = openSync(join(target, name), FLAGS, 0o600);
   try {
-    writeSync(descriptor, `${JSON.stringify({ version: 1, tree, selection: canonical(selection) })}\n`);
+    const marked = { version: 1, tree, selection: canonical(selection), ...(replaces && { replaces }) };
+    writeSync(descriptor, `${JSON.stringify(marked)}\n`);
   } finally {
     closeSync(descriptor);
   }
@@ -56,10 +90,10 @@ function readMarker(target: string): MarkedRestore | undefined {
   try {
     const descriptor = openSync(join(target, MARKER_NAME), constants.O_RDONLY | constants.O_NOFOLLOW);
     try {
-      const { tree, selection } = asRecord(JSON.parse(readFileSync(descriptor, 'utf8')), 'a marker');
+      const { tree, selection, replaces } = asRecord(JSON.parse(readFileSync(descriptor, 'utf8')), 'a marker');
       const { only, exclude } = asRecord(selection ?? {}, 'a selection');
       if (typeof tree !== 'string' || !areTexts(only ?? []) || !areTexts(exclude ?? [])) return undefined;
-      return { tree, selection: { only, exclude } as Selection };
+      return { tree, selection: { only, exclude } as Selection, replaces: replaces === true };
     } finally {
       closeSync(descriptor);
     }
@@ -80,13 +114,24 @@ function canonical({ only, exclude = [] }: Selection): Selection {
   return { ...(only && { only: sorted(only) }), ...(exclude.length > 0 && { exclude: sorted(exclude) }) };
 }
 
+function isEverything(selection: Selection): boolean {
+  return isSameSelection(selection, {});
+}
+
 function isSameSelection(one: Selection, other: Selection): boolean {
   return JSON.stringify(canonical(one)) === JSON.stringify(canonical(other));
 }
 
 function notEmpty(target: string): HoldfastError {
   return new HoldfastError('target-not-empty', `the target ${shown(target)} is not empty`, {
-    hint: 'Name a directory that is empty or does not exist: a restore never overwrites what is there.',
+    hint: 'Name a directory that is empty or does not exist. With `--replace` it is made what the snapshot is.',
+    context: { target },
+  });
+}
+
+function halfReplaced(target: string): HoldfastError {
+  return new HoldfastError('target-not-empty', `the target ${shown(target)} is replaced in part`, {
+    hint: 'That was interrupted. Go on with it by adding `--replace` and `--confirm` again, or name another directory.',
     context: { target },
   });
 }

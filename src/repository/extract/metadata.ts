@@ -1,17 +1,18 @@
-import { chmodSync, lchownSync, linkSync, lstatSync, mkdirSync, symlinkSync } from 'node:fs';
 import {
-  byteString,
-  bytesOf,
-  decodeAttribute,
-  displayName,
-  parseTime,
-  systemPermissions,
-  type TreeNode,
-} from '../../format/index.ts';
+  type BigIntStats,
+  chmodSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  symlinkSync,
+} from 'node:fs';
+import { byteString, bytesOf, displayName, parseTime, systemPermissions, type TreeNode } from '../../format/index.ts';
 import { messageOf, systemCode } from '../../foundation/errors.ts';
-import { setAttribute } from '../../foundation/extended-attributes.ts';
 import { makeSpecialFile, setTimes } from '../../foundation/posix.ts';
 import type { ExtractProblem } from '../snapshot-io.ts';
+import { type Attempt, applyAttributes, removeAccessLists } from './attributes.ts';
 import type { PlannedEntry } from './plan.ts';
 import { standing } from './standing.ts';
 
@@ -22,12 +23,15 @@ const SPECIAL: Partial<Record<TreeNode['type'], number>> = {
   socket: 0o140000,
 };
 
-/** Makes a link or a special file, in place of what is no directory. What this system has not, or only root may make, is a problem and no more. */
+/** Makes a link or a special file, in place of what is no directory; a link that is right is left. What this system has not, or only root may make, is a problem and no more. */
 export function makeOther({ path, node }: PlannedEntry): ExtractProblem | undefined {
   const problem = (message: string): ExtractProblem => ({ path: displayName(byteString(path)), message });
-  standing(path, () => false);
-  if (node.type === 'symlink') {
-    symlinkSync(bytesOf(node.linktarget ?? ''), path);
+  const leadsTo = node.type === 'symlink' ? bytesOf(node.linktarget ?? '') : undefined;
+  const isRight = (found: BigIntStats): boolean =>
+    leadsTo !== undefined && found.isSymbolicLink() && readlinkSync(path, { encoding: 'buffer' }).equals(leadsTo);
+  if (standing(path, isRight) !== undefined) return undefined;
+  if (leadsTo !== undefined) {
+    symlinkSync(leadsTo, path);
     return undefined;
   }
   const type = SPECIAL[node.type];
@@ -41,10 +45,15 @@ export function makeOther({ path, node }: PlannedEntry): ExtractProblem | undefi
   }
 }
 
-/** Makes a directory that only its owner may enter for now. One that is there is taken, as long as it is no link to one. */
+/**
+ * Makes a directory that only its owner may enter for now, and that gives nothing to what is made in it. One that is there is
+ * taken, as long as it is no link to one.
+ */
 export function makeDirectory(path: Buffer): void {
   if (standing(path, (found) => found.isDirectory()) === undefined) mkdirSync(path, { mode: 0o700 });
-  else chmodSync(path, 0o700);
+  removeAccessLists(path);
+  // A list that it was given may have taken permissions from its owner.
+  chmodSync(path, 0o700);
 }
 
 export function makeHardLink(existing: Buffer, path: Buffer): void {
@@ -59,7 +68,7 @@ export function makeHardLink(existing: Buffer, path: Buffer): void {
  */
 export function applyMetadata({ path, node }: PlannedEntry): ExtractProblem[] {
   const problems: ExtractProblem[] = [];
-  const attempt = (what: string, work: () => void): void => {
+  const attempt: Attempt = (what, work) => {
     try {
       work();
     } catch (error) {
@@ -70,10 +79,7 @@ export function applyMetadata({ path, node }: PlannedEntry): ExtractProblem[] {
     const { uid, gid } = node;
     attempt('its owner', () => lchownSync(path, uid, gid));
   }
-  for (const attribute of node.extended_attributes ?? []) {
-    const { name, value } = decodeAttribute(attribute);
-    attempt(`its attribute ${displayName(byteString(name))}`, () => setAttribute(path, name, value));
-  }
+  applyAttributes(path, node.extended_attributes ?? [], attempt);
   // A link has no permissions of its own, and changing them would change those of what it leads to.
   if (node.type !== 'symlink') {
     // A mode of 0 is left out of a tree.

@@ -70,12 +70,12 @@ class Planning {
   #bytes = 0;
   #isCounted = false;
 
-  constructor(reader: PlanSource, tree: string, { selection = {}, leaveOut }: Choice) {
+  constructor(reader: PlanSource, tree: string, { selection = {}, leaveOut = [] }: Choice) {
     this.#reader = reader;
     this.#tree = tree;
     const excluded = pathMatcher(selection.exclude ?? []);
     this.#isNamed = pathMatcher(selection.only ?? []);
-    this.#isExcluded = (path) => leaveOut?.(path) === true || excluded(path);
+    this.#isExcluded = (path) => leaveOut.includes(path) || excluded(path);
     this.#wanted = new WantedBuilder(reader.indexed);
   }
 

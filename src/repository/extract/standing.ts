@@ -5,6 +5,7 @@ import { byteString, displayName } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { readAt } from '../../foundation/read-at.ts';
+import { hasAttributes } from './attributes.ts';
 import type { FileTable } from './file-table.ts';
 import type { WantedBuilder } from './wanted.ts';
 
@@ -27,11 +28,10 @@ export function keepStandingFiles(
     const first = place;
     while (place < wanted.count && wanted.place(place).file === file) place++;
     const path = files.path(file);
-    const stats = standing(path, (found) => found.isFile() && found.nlink === 1n);
-    if (stats === undefined) continue;
+    if (standing(path, (found) => found.isFile() && found.nlink === 1n) === undefined) continue;
     const rightBytes = keepRightPlaces(path, wanted, first, place);
     progress.advance({ bytes: rightBytes });
-    if (rightBytes === files.sizeBytes(file) && isSet(files, file, stats)) {
+    if (rightBytes === files.sizeBytes(file) && isSet(files, file, path)) {
       files.setLeftAlone(file);
       kept++;
     } else {
@@ -84,17 +84,18 @@ function openToRead(path: Buffer): number {
   return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
 }
 
-/** Whether a file has the size, owner, permissions and times that it should have. */
-function isSet(files: FileTable, file: number, stats: BigIntStats): boolean {
+/** Whether a file has the size, owner, permissions, attributes and times that it should have, also after it was read. */
+function isSet(files: FileTable, file: number, path: Buffer): boolean {
   const { mode, owner, times, attributes } = files.metadata(file);
+  const stats = lstatSync(path, { bigint: true });
   const isOwned = process.getuid?.() !== 0 || (Number(stats.uid) === owner?.user && Number(stats.gid) === owner.group);
   return (
     isOwned &&
-    attributes.length === 0 &&
     Number(stats.size) === files.sizeBytes(file) &&
     Number(stats.mode & 0o7777n) === mode &&
     times !== undefined &&
-    stats.mtimeNs === times[2]! * 1_000_000_000n + times[3]!
+    stats.mtimeNs === times[2]! * 1_000_000_000n + times[3]! &&
+    hasAttributes(path, attributes)
   );
 }
 

@@ -122,7 +122,7 @@ async function sweepIfFree(
     return { swept: NOTHING, waitingFor: error.message };
   }
   try {
-    return { swept: await sweep(repository, marks, used, { lock, signal, progress, announce }) };
+    return { swept: await sweep(repository, marks, used, { lock, clock, signal, progress, announce }) };
   } finally {
     await lock.release();
   }

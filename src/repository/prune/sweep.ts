@@ -1,6 +1,7 @@
 import { encodeIndexFile, type IndexFile, MAX_BLOBS_PER_INDEX_FILE } from '../../format/index.ts';
+import type { Clock } from '../../foundation/clock.ts';
 import type { Progress } from '../../foundation/progress.ts';
-import { sideBySide } from '../../foundation/promises.ts';
+import { awaitedLater, sideBySide } from '../../foundation/promises.ts';
 import { INDEX_PREFIX, idOfKey, packKey } from '../layout.ts';
 import type { HeldLock } from '../locks.ts';
 import { indexOf } from '../read-index.ts';
@@ -12,6 +13,8 @@ import { type Stock, takeStock } from './stock.ts';
 import type { UsedBlobs } from './used.ts';
 
 const PARALLEL_DELETES = 8;
+/** When somebody removed the lock by hand, nothing is removed for longer than this. */
+const CONFIRM_EVERY_MS = 30_000;
 
 /** What a sweep is about to remove, by id: packs, and the index files that name them. */
 export interface Removal {
@@ -22,6 +25,7 @@ export interface Removal {
 export interface SweepOptions {
   /** An upkeep lock that names the marks: from then on nobody builds on what they name, and nobody who did is left. */
   lock: HeldLock;
+  clock: Clock;
   signal: AbortSignal;
   progress: Progress;
   /** Told before the first object is removed; what it throws ends the sweep. */
@@ -49,10 +53,11 @@ export async function sweep(
   used: UsedBlobs,
   options: SweepOptions,
 ): Promise<Swept> {
-  const { lock, signal, progress, announce } = options;
-  const mayGoOn = (): void => {
+  const { lock, clock, signal, progress, announce } = options;
+  const confirmHeld = confirmedNowAndThen(lock, clock);
+  const mayGoOn = async (): Promise<void> => {
     signal.throwIfAborted();
-    lock.assertHeld();
+    await confirmHeld();
   };
   const marked = packsOf(marks);
   progress.phase('looking at what was added since');
@@ -69,13 +74,15 @@ export async function sweep(
     rescued: rescued.size,
   };
   if (there.length > 0 || rewritten.size > 0) {
-    mayGoOn();
+    await mayGoOn();
     await announce({ packs: there, indexes: [...rewritten.keys()].map((key) => idOfKey(key)!) });
   }
   progress.phase('removing packs', { items: there.length });
   await writeIndexWithout(repository, [...rewritten.values()], going, mayGoOn);
+  // Until here nothing is gone, however long it took.
+  if (there.length > 0 || rewritten.size > 0) await lock.confirm();
   const remove = async (key: string): Promise<void> => {
-    mayGoOn();
+    await mayGoOn();
     await repository.store.delete(key);
   };
   await sideBySide([...rewritten.keys()], PARALLEL_DELETES, remove);
@@ -85,6 +92,20 @@ export async function sweep(
   });
   for (const { id } of marks) await removeMark(repository, id);
   return swept;
+}
+
+/** A check that the lock is held, which looks into the repository for it at first and then every so often: one look for all who wait. */
+function confirmedNowAndThen(lock: HeldLock, clock: Clock): () => Promise<void> {
+  let lookedMs = Number.NEGATIVE_INFINITY;
+  let looking = Promise.resolve();
+  return async () => {
+    if (clock.monotonicMs() - lookedMs >= CONFIRM_EVERY_MS) {
+      lookedMs = clock.monotonicMs();
+      looking = awaitedLater(lock.confirm());
+    }
+    await looking;
+    lock.assertHeld();
+  };
 }
 
 /**
@@ -118,13 +139,13 @@ async function writeIndexWithout(
   repository: Repository,
   files: readonly IndexFile[],
   going: ReadonlySet<string>,
-  mayGoOn: () => void,
+  mayGoOn: () => Promise<void>,
 ): Promise<void> {
   const staying = new Map(
     files.flatMap(({ packs }) => packs.flatMap((pack) => (going.has(pack.id) ? [] : [[pack.id, pack] as const]))),
   );
   for (const file of splitIndex([...staying.values()])) {
-    mayGoOn();
+    await mayGoOn();
     await repository.putDocument(INDEX_PREFIX, encodeIndexFile(file));
   }
 }

@@ -14,6 +14,8 @@ export interface ClusterPlace {
   dataDirectory: string;
   logPath: string;
   superuser: string;
+  /** One that is there: whoever can connect to it knows that the server accepts connections. */
+  database: string;
   options: PostgresClusterOptions;
   /** When the start is given up, by the clock's monotonic time. */
   deadlineMs: number;

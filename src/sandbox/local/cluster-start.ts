@@ -79,7 +79,7 @@ async function endInTime(place: ClusterPlace, program: SupervisedProgram): Promi
 
 async function untilAccepting(place: ClusterPlace, server: SupervisedProgram): Promise<void> {
   const { clock, signal } = place.options;
-  const url = databaseUrl(place.directory.path, place.superuser, 'postgres');
+  const url = databaseUrl(place.directory.path, place.superuser, place.database);
   let end: ProgramEnd | undefined;
   void server.ended.then((value) => {
     end = value;

@@ -5,6 +5,7 @@ import type { Progress } from '../../foundation/progress.ts';
 import type { Sandbox, SandboxTarget } from '../sandbox.ts';
 import { freshDirectoryPath, openGuardedDirectory } from './guarded-directory.ts';
 import { findServer, type PostgresCluster, startPostgresCluster } from './postgres-cluster.ts';
+import { type DataNeed, openRestoredCluster } from './restored-cluster.ts';
 import { createSandboxDatabase, type DatabaseNeed, SANDBOX_DATABASE } from './sandbox-database.ts';
 
 export interface LocalSandboxOptions {
@@ -28,7 +29,8 @@ export function createLocalSandbox(options: LocalSandboxOptions): Sandbox {
   return {
     open: (need, progress) => {
       options.signal?.throwIfAborted();
-      return need.kind === 'directory' ? openDirectory(options) : openDatabase(options, need, progress);
+      if (need.kind === 'directory') return openDirectory(options);
+      return need.kind === 'postgres' ? openDatabase(options, need, progress) : openData(options, need, progress);
     },
   };
 }
@@ -57,13 +59,31 @@ async function openDatabase(
   }
 }
 
+async function openData(options: LocalSandboxOptions, need: DataNeed, progress: Progress): Promise<SandboxTarget> {
+  const server = await serverOrNotProvable({ ...need, newerServes: false });
+  const restored = await openRestoredCluster({ ...options, server }, need);
+  return {
+    target: { kind: 'directory', path: restored.dataDirectory, sandbox: true },
+    notes: [],
+    serve: async () => {
+      progress.phase('recovering in a sandbox server');
+      const cluster = await restored.start();
+      const label = `sandbox PostgreSQL ${cluster.version} at ${cluster.socketDirectory}`;
+      return { kind: 'database', url: cluster.url(need.database), label, sandbox: true };
+    },
+    close: restored.close,
+  };
+}
+
 function newerServerNotes(need: DatabaseNeed, cluster: PostgresCluster): string[] {
   if (cluster.majorVersion === need.majorVersion) return [];
   return [`PostgreSQL ${cluster.version} stood in for ${need.majorVersion}, whose server is not on this machine`];
 }
 
 /** A missing server program says nothing about the backup: it is neither proven nor failed. */
-async function serverOrNotProvable(need: DatabaseNeed): Promise<PostgresPrograms> {
+async function serverOrNotProvable(
+  need: Pick<DatabaseNeed, 'majorVersion' | 'newerServes'>,
+): Promise<PostgresPrograms> {
   try {
     return await findServer(need.majorVersion, need.newerServes);
   } catch (error) {

@@ -23,7 +23,7 @@ export interface PostgresCluster {
   pid: number;
   /** Connection string of the superuser for a database, for libpq and for pg alike. It holds no password. */
   url(database: string): string;
-  /** Connection string for the database `postgres`. */
+  /** Connection string for a database that is there: `postgres` in a new cluster. */
   adminUrl: string;
   /** The end of the server's log; after it ended, what that was then. */
   logTail(): Promise<string>;
@@ -50,33 +50,49 @@ const DEFAULT_START_TIMEOUT_MS = 30_000;
  */
 export async function startPostgresCluster(options: PostgresClusterOptions): Promise<PostgresCluster> {
   options.signal?.throwIfAborted();
+  const place = await openPlace(options, 'postgres');
+  try {
+    await initialiseCluster(place);
+    return await startedCluster(place);
+  } catch (error) {
+    const explained = await explainFullDisk(place.directory.path, error);
+    await place.directory.close();
+    throw explained;
+  }
+}
+
+/** Makes the directory that a cluster will have, with nothing in it. */
+export async function openPlace(options: PostgresClusterOptions, database: string): Promise<ClusterPlace> {
   const programs = 'binDirectory' in options.server ? options.server : await findServer(options.server.majorVersion);
   const user = await sandboxUser();
   const path = freshDirectoryPath(options.parentDirectory);
   refuseLongSocketPath(path);
   const directory = await openGuardedDirectory(path);
   const startTimeoutMs = options.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS;
-  const place: ClusterPlace = {
+  try {
+    if (user !== undefined) await chown(path, user.uid, user.gid);
+  } catch (error) {
+    await directory.close();
+    throw error;
+  }
+  return {
     programs,
     user,
     directory,
     dataDirectory: join(path, 'data'),
     logPath: join(path, 'server.log'),
     superuser: options.superuser ?? DEFAULT_SUPERUSER,
+    database,
     options,
     startTimeoutMs,
     deadlineMs: options.clock.monotonicMs() + startTimeoutMs,
   };
-  try {
-    if (user !== undefined) await chown(path, user.uid, user.gid);
-    await initialiseCluster(place);
-    const server = await startServer(place);
-    return runningCluster(place, server, await postmasterPid(place));
-  } catch (error) {
-    const explained = await explainFullDisk(path, error);
-    await directory.close();
-    throw explained;
-  }
+}
+
+/** Starts the server on the data directory that is there, and returns when it accepts connections. */
+export async function startedCluster(place: ClusterPlace): Promise<PostgresCluster> {
+  const server = await startServer(place);
+  return runningCluster(place, server, await postmasterPid(place));
 }
 
 /**
@@ -123,7 +139,7 @@ function runningCluster(place: ClusterPlace, server: SupervisedProgram, pid: num
     superuser,
     pid,
     url: (database) => databaseUrl(directory.path, superuser, database),
-    adminUrl: databaseUrl(directory.path, superuser, 'postgres'),
+    adminUrl: databaseUrl(directory.path, superuser, place.database),
     logTail: async () => lastLog ?? readLogTail(logPath),
     ended,
     stop: () => {

@@ -7,6 +7,7 @@ import {
   type Capture,
   type CaptureContext,
   type Check,
+  type Comparison,
   MANIFEST_DIRECTORY,
   type Manifest,
   type RestoreContext,
@@ -16,6 +17,7 @@ import {
   type ValidateContext,
 } from '../index.ts';
 import { FileCapture } from './capture.ts';
+import { compareFiles } from './compare.ts';
 import { estimateFiles } from './estimate.ts';
 import { DirectoryComparison } from './validate.ts';
 
@@ -79,24 +81,28 @@ class FilesSource implements Source {
   }
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
-    const leaveOut = (path: string): boolean => path === `/${MANIFEST_DIRECTORY}`;
-    const extracted = await reader.extract(directoryOf(target), { ...context, leaveOut });
+    const extracted = await reader.extract(directoryOf(target), { ...context, leaveOut: [`/${MANIFEST_DIRECTORY}`] });
     return {
       bytes: extracted.bytes,
       items: extracted.files + extracted.directories + extracted.others,
       notes: notesOf(extracted),
       problems: extracted.problems,
+      ...(extracted.surplus && { surplus: extracted.surplus }),
     };
   }
 
   async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Check[]> {
     const directory = directoryOf(target);
     const roots = (await reader.entries(reader.tree)).filter(({ name }) => name !== MANIFEST_DIRECTORY);
-    const comparison = await new DirectoryComparison(reader, context.progress).compare(roots, directory);
+    const comparison = await new DirectoryComparison(reader, context).compare(roots, directory);
     const checks = [this.#manifestCheck(roots, (await readManifest(reader)).details['trees']), comparison];
     for (const { name, exec } of this.#options.validate)
       checks.push(await runCheck(name, exec, directory, context.signal));
     return checks;
+  }
+
+  async compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison> {
+    return compareFiles(reader, other === undefined ? '' : directoryOf(other), context);
   }
 
   #manifestCheck(roots: TreeNode[], listed: unknown): Check {
@@ -115,8 +121,8 @@ class FilesSource implements Source {
 
 function directoryOf(target: Target): string {
   if (target.kind === 'directory') return target.path;
-  throw new HoldfastError('target-unsuitable', 'files can be restored to a directory only', {
-    hint: 'Give `--to` the path of a directory that is empty or does not exist.',
+  throw new HoldfastError('target-unsuitable', 'files can be in a directory only, not in a database', {
+    hint: 'Give the path of a directory.',
   });
 }
 

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, statSync } from 'node:fs';
 import {
   byteString,
   bytesOf,
@@ -14,64 +14,114 @@ import { readAttributes } from '../../foundation/extended-attributes.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { readAt } from '../../foundation/read-at.ts';
 import type { SnapshotReader } from '../../repository/index.ts';
-import type { Check } from '../index.ts';
+import type { Check, Discrepancy, RestoreContext } from '../index.ts';
 import { nodeOf } from './node-of.ts';
 
 /** As many differences are named; of the others there is a count. */
 const NAMED_DIFFERENCES = 5;
 
-/** Holds a restored directory against the snapshot: every entry, its metadata, and the hash of every blob of every file. */
+/** What of a directory is not held against the snapshot, which was never to have it. By paths as byte strings. */
+export interface Scope {
+  /** Whether something that the snapshot does not have is no difference. */
+  leavesOut(path: string): boolean;
+  /** Whether a directory only leads to what was captured: it may hold anything beside, and have any metadata. */
+  leadsTo(path: string): boolean;
+}
+
+const EVERYTHING: Scope = { leavesOut: () => false, leadsTo: () => false };
+
+/** Holds a directory against the snapshot: every entry, its metadata, and the hash of every blob of every file. */
 export class DirectoryComparison {
+  /** What differs, by paths in the snapshot. */
+  readonly differences: Discrepancy[] = [];
+  /** How many entries of the snapshot were found. */
+  entries = 0;
   readonly #reader: SnapshotReader;
   readonly #progress: Progress;
-  readonly #differences: string[] = [];
+  readonly #scope: Scope;
+  readonly #signal: AbortSignal;
   /** Files with several names: in which file of the directory each was found, and by which name. */
   readonly #linked = new Map<string, { inode: unknown; name: string }>();
-  #entries = 0;
   #bytes = 0;
 
-  constructor(reader: SnapshotReader, progress: Progress) {
+  constructor(
+    reader: SnapshotReader,
+    { progress, signal }: Pick<RestoreContext, 'progress' | 'signal'>,
+    scope = EVERYTHING,
+  ) {
     this.#reader = reader;
     this.#progress = progress;
+    this.#signal = signal;
+    this.#scope = scope;
   }
 
-  /** @param roots the entries of the snapshot's root directory that were restored into `directory` */
+  /**
+   * @param roots the entries of the snapshot's root directory
+   * @param directory where these are, or should be; empty for the system's own root
+   */
   async compare(roots: TreeNode[], directory: string): Promise<Check> {
     this.#progress.phase('comparing files');
     await this.#compareEntries(roots, Buffer.from(directory), '');
-    const count = this.#differences.length;
+    const count = this.differences.length;
+    const named = this.differences.slice(0, NAMED_DIFFERENCES).map(({ item, detail }) => `${item} ${detail}`);
     const more = count > NAMED_DIFFERENCES ? `, and ${count - NAMED_DIFFERENCES} more` : '';
     return {
       name: 'files',
       result: count === 0 ? 'passed' : 'failed',
-      detail:
-        count === 0
-          ? `${this.#entries} entries, ${this.#bytes} bytes, all equal`
-          : `${this.#differences.slice(0, NAMED_DIFFERENCES).join('; ')}${more}`,
+      detail: count === 0 ? `${this.entries} entries, ${this.#bytes} bytes, all equal` : `${named.join('; ')}${more}`,
     };
   }
 
   async #compareEntries(nodes: TreeNode[], directory: Buffer, prefix: string): Promise<void> {
+    this.#signal.throwIfAborted();
     const expected = new Set(nodes.map(({ name }) => name));
-    for (const bytes of readdirSync(directory, { encoding: 'buffer' })) {
-      if (!expected.has(byteString(bytes))) this.#differ(`${prefix}/${byteString(bytes)}`, 'is not in the snapshot');
+    for (const name of this.#scope.leadsTo(prefix) ? [] : this.#list(directory, prefix)) {
+      const path = `${prefix}/${name}`;
+      if (!expected.has(name) && !this.#scope.leavesOut(path)) this.#differ(path, 'extra', 'is not in the snapshot');
     }
     for (const node of nodes) {
       const path = Buffer.concat([directory, Buffer.from('/'), bytesOf(node.name)]);
-      await this.#compareEntry(node, path, `${prefix}/${node.name}`);
+      await this.#look(`${prefix}/${node.name}`, () => this.#compareEntry(node, path, `${prefix}/${node.name}`));
     }
   }
 
+  /** The names of a directory's entries as byte strings. */
+  #list(directory: Buffer, prefix: string): string[] {
+    try {
+      return readdirSync(directory.length === 0 ? '/' : directory, { encoding: 'buffer' }).map(byteString);
+    } catch (error) {
+      this.#cannotRead(prefix, error);
+      return [];
+    }
+  }
+
+  /** What cannot be looked at is not equal, and keeps nothing else from being looked at. */
+  async #look(name: string, look: () => Promise<void>): Promise<void> {
+    try {
+      await look();
+    } catch (error) {
+      this.#cannotRead(name, error);
+    }
+  }
+
+  /** @throws what is no error of the system */
+  #cannotRead(name: string, error: unknown): void {
+    if (systemCode(error) === undefined) throw error;
+    this.#differ(name, 'unreadable', `cannot be read: ${messageOf(error)}`);
+  }
+
   async #compareEntry(node: TreeNode, path: Buffer, name: string): Promise<void> {
-    const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    const leadsOn = this.#scope.leadsTo(name);
+    // What leads to a path of the plan may be a link.
+    const stats = (leadsOn ? statSync : lstatSync)(path, { bigint: true, throwIfNoEntry: false });
     if (stats === undefined) {
-      this.#differ(name, 'is missing');
+      this.#differ(name, 'missing', 'is missing');
       return;
     }
-    this.#entries++;
+    this.entries++;
     const found = nodeOf(node.name, path, stats);
     if (found.type !== node.type) {
-      this.#differ(name, `is a ${found.type}, not a ${node.type}`);
+      this.#differ(name, 'content', `is a ${found.type}, not a ${node.type}`);
       return;
     }
     if (node.type === 'dir') {
@@ -79,21 +129,23 @@ export class DirectoryComparison {
     } else if (node.type === 'file') {
       this.#compareContent(node, path, name);
     }
-    this.#compareMetadata(node, found, name);
-    this.#compareAttributes(node, path, name);
+    if (!leadsOn) this.#compareMetadata(node, found, name);
+    if (!leadsOn) this.#compareAttributes(node, path, name);
     this.#progress.advance({ items: 1 });
   }
 
   #compareMetadata(node: TreeNode, found: TreeNode, name: string): void {
-    if (found.linktarget !== node.linktarget) this.#differ(name, 'leads elsewhere');
-    if (found.device !== node.device) this.#differ(name, 'is another device');
+    if (found.linktarget !== node.linktarget) this.#differ(name, 'content', 'leads elsewhere');
+    if (found.device !== node.device) this.#differ(name, 'content', 'is another device');
     if (node.type === 'file' && Number(node.links ?? 1) > 1) this.#compareLink(node, found, name);
     const isLink = node.type === 'symlink';
     if (!isLink && systemPermissions(found.mode ?? 0) !== systemPermissions(node.mode ?? 0))
-      this.#differ(name, 'has other permissions');
-    if (found.mtime !== node.mtime) this.#differ(name, `was changed at ${found.mtime}, not at ${node.mtime}`);
+      this.#differ(name, 'metadata', 'has other permissions');
+    if (found.mtime !== node.mtime)
+      this.#differ(name, 'metadata', `was changed at ${found.mtime}, not at ${node.mtime}`);
     const mayGiveAway = process.getuid?.() === 0;
-    if (mayGiveAway && (found.uid !== node.uid || found.gid !== node.gid)) this.#differ(name, 'has another owner');
+    if (mayGiveAway && (found.uid !== node.uid || found.gid !== node.gid))
+      this.#differ(name, 'metadata', 'has another owner');
   }
 
   /** Only root may set what is the system's own: for others it is not compared. */
@@ -103,7 +155,7 @@ export class DirectoryComparison {
     for (const attribute of new Set([...found.keys(), ...expected.keys()])) {
       const isOwn = process.getuid?.() === 0 || /^(user|system)\./.test(attribute);
       if (isOwn && found.get(attribute) !== expected.get(attribute))
-        this.#differ(name, `has another attribute ${displayName(attribute)}`);
+        this.#differ(name, 'metadata', `has another attribute ${displayName(attribute)}`);
     }
   }
 
@@ -111,16 +163,17 @@ export class DirectoryComparison {
     const identity = `${node.device_id}:${node.inode}`;
     const first = this.#linked.get(identity);
     if (first === undefined) this.#linked.set(identity, { inode: found.inode, name });
-    else if (first.inode !== found.inode) this.#differ(name, `is not the same file as ${displayName(first.name)}`);
+    else if (first.inode !== found.inode)
+      this.#differ(name, 'metadata', `is not the same file as ${displayName(first.name)}`);
   }
 
   #compareContent(node: TreeNode, path: Buffer, name: string): void {
     try {
       const difference = this.#contentDifference(node, path);
-      if (difference !== undefined) this.#differ(name, difference);
+      if (difference !== undefined) this.#differ(name, 'content', difference);
     } catch (error) {
       if (systemCode(error) === undefined && !isHoldfastError(error)) throw error;
-      this.#differ(name, `cannot be read: ${messageOf(error)}`);
+      this.#differ(name, 'unreadable', `cannot be read: ${messageOf(error)}`);
     }
   }
 
@@ -143,8 +196,8 @@ export class DirectoryComparison {
     }
   }
 
-  #differ(name: string, how: string): void {
-    this.#differences.push(`${displayName(name)} ${how}`);
+  #differ(name: string, kind: Discrepancy['kind'], detail: string): void {
+    this.differences.push({ item: displayName(name), kind, detail });
   }
 }
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ArchiveToc, TocEntry } from './archive/toc.ts';
-import { compareSchemas } from './compare-schema.ts';
+import { compareSchemas as compare, schemaCheck } from './compare-schema.ts';
 
 const text = (value: string) => Buffer.from(value);
+const compareSchemas = (expected: ArchiveToc, found: ArchiveToc) => schemaCheck(compare(expected, found));
 
 function entry(description: string, tag: string, definition: string, more: Partial<TocEntry> = {}): TocEntry {
   return {

@@ -5,31 +5,60 @@ import { distributeArrayCasts } from './array-casts.ts';
 /** As many differences are named; of the others there is a count. */
 const NAMED_DIFFERENCES = 5;
 
+/** What differs between the definitions of two archives. */
+export interface SchemaComparison {
+  /** How many definitions were expected. */
+  compared: number;
+  differences: SchemaDifference[];
+  /** Why texts were not compared, if they were not. */
+  withoutTexts?: string;
+}
+
+export interface SchemaDifference {
+  /** Kind, schema and name: `INDEX public by_name`. */
+  name: string;
+  kind: 'missing' | 'extra' | 'differs';
+}
+
 /**
  * Holds what one archive defines against what another one does: tables, types, indexes, constraints, rights, values of
  * sequences. Texts are compared where both come from the same major versions of server and pg_dump: another version
  * writes the same things otherwise, so that there it is names, owners and values.
  */
-export function compareSchemas(expected: ArchiveToc, found: ArchiveToc): Check {
+export function compareSchemas(expected: ArchiveToc, found: ArchiveToc): SchemaComparison {
   const sameWriting = writingOf(expected) === writingOf(found);
   const before = definitions(expected, sameWriting);
   const after = definitions(found, sameWriting);
-  const differences: string[] = [];
+  const differences: SchemaDifference[] = [];
   for (const [name, definition] of before) {
     const other = after.get(name);
-    if (other === undefined) differences.push(`${name} is missing`);
+    if (other === undefined) differences.push({ name, kind: 'missing' });
     else if (other !== definition && distributeArrayCasts(other) !== distributeArrayCasts(definition))
-      differences.push(`${name} differs`);
+      differences.push({ name, kind: 'differs' });
   }
-  for (const name of after.keys()) if (!before.has(name)) differences.push(`${name} was not in the snapshot`);
-  const more = differences.length > NAMED_DIFFERENCES ? `, and ${differences.length - NAMED_DIFFERENCES} more` : '';
-  const equal = sameWriting
-    ? `${before.size} definitions, all equal`
-    : `${before.size} definitions, all there with their owners; PostgreSQL ${writingOf(found)} writes them otherwise than ${writingOf(expected)}, so that their texts were not compared`;
+  for (const name of after.keys()) if (!before.has(name)) differences.push({ name, kind: 'extra' });
+  const withoutTexts = `PostgreSQL ${writingOf(found)} writes them otherwise than ${writingOf(expected)}, so that their texts were not compared`;
+  return { compared: before.size, differences, ...(!sameWriting && { withoutTexts }) };
+}
+
+const SAID: Record<SchemaDifference['kind'], string> = {
+  missing: 'is missing',
+  extra: 'was not in the snapshot',
+  differs: 'differs',
+};
+
+/** The check that a comparison makes. */
+export function schemaCheck({ compared, differences, withoutTexts }: SchemaComparison): Check {
+  const named = differences.slice(0, NAMED_DIFFERENCES).map(({ name, kind }) => `${name} ${SAID[kind]}`);
+  const more = differences.length > named.length ? `, and ${differences.length - named.length} more` : '';
+  const equal =
+    withoutTexts === undefined
+      ? `${compared} definitions, all equal`
+      : `${compared} definitions, all there with their owners; ${withoutTexts}`;
   return {
     name: 'schema',
     result: differences.length === 0 ? 'passed' : 'failed',
-    detail: differences.length === 0 ? equal : `${differences.slice(0, NAMED_DIFFERENCES).join('; ')}${more}`,
+    detail: differences.length === 0 ? equal : `${named.join('; ')}${more}`,
   };
 }
 

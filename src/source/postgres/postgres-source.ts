@@ -8,6 +8,7 @@ import {
   type Capture,
   type CaptureContext,
   type Check,
+  type Comparison,
   type RestoreContext,
   type Restored,
   readManifest,
@@ -15,10 +16,13 @@ import {
   type ValidateContext,
 } from '../index.ts';
 import { captureDatabase } from './capture.ts';
+import { compareDatabase } from './compare-database.ts';
+import { discrepanciesOf } from './discrepancies.ts';
 import { parseLocation } from './location.ts';
 import { captureCluster } from './physical/capture.ts';
 import { isPhysical } from './physical/details.ts';
 import { restoreDataDirectory } from './physical/restore.ts';
+import { validateCluster } from './physical/validate.ts';
 import { archiveFiles, restoreDatabase, writeFileOf } from './restore.ts';
 import { LOCK_TIMEOUT_MS } from './snapshot.ts';
 import { validateDatabase } from './validate.ts';
@@ -79,16 +83,32 @@ class PostgresSource implements Source {
 
   async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Check[]> {
     if (isPhysical(await readManifest(reader))) {
-      throw new HoldfastError('not-provable', 'a physical backup cannot be proven by this version');
+      if (target.kind === 'database') return validateCluster(reader, target, this.#options.validate, context);
+      throw new HoldfastError('target-unsuitable', 'a cluster can be validated only while a server runs on it');
     }
     if (target.kind === 'database') return validateDatabase(reader, target, this.#options.validate, context);
     throw new HoldfastError('target-unsuitable', 'a database can be validated in a database only');
   }
+
+  async compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison> {
+    if (isPhysical(await readManifest(reader))) {
+      throw new HoldfastError('source-unsupported', 'a physical backup cannot be compared with a database yet', {
+        hint: 'Prove it with `holdfast verify`; what can be compared is a backup with `method: logical`.',
+      });
+    }
+    if (other?.kind === 'directory') {
+      throw new HoldfastError('target-unsuitable', 'a database can be compared with a database only', {
+        hint: 'Give `--with` the URL of a database, or leave it out for the living one.',
+      });
+    }
+    const location = parseLocation(other?.url ?? (await this.#options.url()));
+    return discrepanciesOf(await compareDatabase(reader, location, other === undefined ? 'source' : 'target', context));
+  }
 }
 
 /** @throws target-unsuitable */
-function directoryOf(target: Target): string {
-  if (target.kind === 'directory') return target.path;
+function directoryOf(target: Target): Extract<Target, { kind: 'directory' }> {
+  if (target.kind === 'directory') return target;
   throw new HoldfastError('target-unsuitable', 'a physical backup is a whole cluster, and no single database', {
     hint: 'Give `--to` a directory, start a server on it, and take from there what you want with pg_dump.',
   });

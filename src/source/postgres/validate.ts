@@ -1,32 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import { runProgram } from '../../foundation/process.ts';
 import type { Target } from '../../foundation/target.ts';
-import { formatDuration } from '../../foundation/units.ts';
-import type { Resolved, ValidateCheck } from '../../plan/index.ts';
 import type { SnapshotReader } from '../../repository/index.ts';
 import type { Check, ValidateContext } from '../index.ts';
-import { readToc } from './archive/read-toc.ts';
-import { TOC_FILE } from './capture.ts';
-import { copyOutStatement, countedOf } from './capture-tables.ts';
-import { compareSchemas } from './compare-schema.ts';
-import { copyOut } from './copy-out.ts';
-import { type PostgresDetails, readDetails, type TableDetails } from './details.ts';
-import { dumpArchive, excludable, findDumpPrograms } from './dump.ts';
-import { digestLargeObjects } from './large-objects.ts';
-import { type Location, parseLocation, programEnvironment } from './location.ts';
-import { archiveFiles, fileOf } from './restore.ts';
-import { RowDigest } from './row-digest.ts';
-import { inspectServer } from './server.ts';
-import { Session } from './session.ts';
-import { exportSnapshot, joinSnapshot, LOCK_TIMEOUT_MS, type SourceTable } from './snapshot.ts';
-
-type PlannedCheck = Resolved<ValidateCheck>;
-
-const CONNECTIONS = 3;
-const TOC_LIMIT_BYTES = 512 * 1024 * 1024;
-const QUERY_TIMEOUT_MS = 10 * 60_000;
+import { compareDatabase, type DatabaseComparison } from './compare-database.ts';
+import { schemaCheck } from './compare-schema.ts';
+import type { TableComparison } from './compare-tables.ts';
+import { parseLocation } from './location.ts';
+import { type PlannedCheck, runPlanned } from './planned-checks.ts';
 
 /** Holds a database against the snapshot's manifest, all at one moment, then runs the plan's own checks there. */
 export async function validateDatabase(
@@ -35,129 +14,27 @@ export async function validateDatabase(
   planned: readonly PlannedCheck[],
   context: ValidateContext,
 ): Promise<Check[]> {
-  const { details, clockOffsetMs } = await readDetails(reader);
   const location = parseLocation(target.url);
-  const main = await Session.open(location, { side: 'target', signal: context.signal });
-  try {
-    const exported = await exportSnapshot(main);
-    const { majorVersion } = await inspectServer(main);
-    const archive = await dumpRest(location, exported.tables, exported.id, details, majorVersion, context);
-    const expected = readToc(await reader.readWhole(fileOf(await archiveFiles(reader), TOC_FILE), TOC_LIMIT_BYTES));
-    const schema = compareSchemas(expected, readToc(await readFile(join(archive, TOC_FILE))));
-    const rows = await compareRows(location, exported, details, context);
-    const checks = [schema, ...rows, ...largeObjectsCheck(details, await digestLargeObjects(archive))];
-    const plans = await runPlanned(location, target, planned, context, context.timeMs + clockOffsetMs);
-    return [...checks, ...plans];
-  } finally {
-    await main.close();
-  }
+  const { schema, tables, largeObjects, clockOffsetMs } = await compareDatabase(reader, location, 'target', context);
+  const checks = [schemaCheck(schema), ...tables.map(rowsCheck), ...largeObjectsCheck(largeObjects)];
+  const plans = await runPlanned(location, target, planned, context, context.timeMs + clockOffsetMs);
+  return [...checks, ...plans];
 }
 
-/** What pg_dump says of everything but the rows, as a capture would have it. */
-async function dumpRest(
-  location: Location,
-  tables: SourceTable[],
-  snapshotId: string,
-  { encoding, pgDumpVersion }: PostgresDetails,
-  majorVersion: number,
-  { scratchDirectory, signal }: ValidateContext,
-): Promise<string> {
-  const directory = join(scratchDirectory, 'found');
-  const programs = await findDumpPrograms(Math.max(majorVersion, Number.parseInt(pgDumpVersion, 10)));
-  await dumpArchive({
-    programs,
-    location,
-    side: 'target',
-    lockTimeoutMs: LOCK_TIMEOUT_MS,
-    directory,
-    snapshotId,
-    without: excludable(tables),
-    encoding,
-    signal,
-  });
-  return directory;
+function rowsCheck(table: TableComparison): Check {
+  const { expected, found } = table;
+  const name = `rows ${table.name}`;
+  const failed = (detail: string): Check => ({ name, result: 'failed', detail });
+  if (expected === undefined) return failed('the table was not in the snapshot');
+  if (found === undefined) return failed('the table is missing');
+  if (!found.sameColumns) return failed('the table has other columns');
+  if (found.rows !== expected.rows) return failed(`${found.rows} rows, the snapshot has ${expected.rows}`);
+  if (found.digest !== expected.digest)
+    return failed(`${found.rows} rows, digest ${found.digest}, not ${expected.digest}`);
+  return { name, result: 'passed', detail: `${found.rows} rows, digest equal` };
 }
 
-async function compareRows(
-  location: Location,
-  { id, tables }: { id: string; tables: SourceTable[] },
-  details: PostgresDetails,
-  context: ValidateContext,
-): Promise<Check[]> {
-  const found = new Map(tables.map((table) => [JSON.stringify([table.schema, table.name]), table]));
-  const queue = [...details.tables.entries()].sort(([, a], [, b]) => b.bytes - a.bytes);
-  const checks: Check[] = new Array(queue.length);
-  context.progress.phase('comparing rows', {
-    bytes: details.tables.reduce((sum, { bytes }) => sum + bytes, 0),
-    items: queue.length,
-  });
-  const work = async (): Promise<void> => {
-    const session = await Session.open(location, { side: 'target', signal: context.signal });
-    try {
-      await joinSnapshot(session, id);
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        const [index, expected] = next;
-        checks[index] = await compareTable(
-          session,
-          expected,
-          found.get(JSON.stringify([expected.schema, expected.name])),
-          details,
-          context,
-        );
-      }
-    } finally {
-      await session.close();
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(CONNECTIONS, queue.length) }, work));
-  const expected = new Set(details.tables.map(({ schema, name }) => JSON.stringify([schema, name])));
-  const extra = tables.filter(({ schema, name }) => !expected.has(JSON.stringify([schema, name])));
-  return [
-    ...checks,
-    ...extra.map(
-      ({ qualified }): Check => ({
-        name: `rows ${qualified}`,
-        result: 'failed',
-        detail: 'the table was not in the snapshot',
-      }),
-    ),
-  ];
-}
-
-async function compareTable(
-  session: Session,
-  expected: TableDetails,
-  table: SourceTable | undefined,
-  { encoding }: PostgresDetails,
-  { progress }: ValidateContext,
-): Promise<Check> {
-  const name = `rows ${expected.schema}.${expected.name}`;
-  if (table === undefined) return { name, result: 'failed', detail: 'the table is missing' };
-  if (table.columns.join('\0') !== expected.columns.join('\0'))
-    return { name, result: 'failed', detail: 'the table has other columns' };
-  const digest = new RowDigest();
-  const rows = await copyOut(
-    session,
-    `read table ${table.qualified}`,
-    copyOutStatement(table, encoding),
-    async (bytes) => {
-      digest.update(bytes);
-      progress.advance({ bytes: bytes.length });
-    },
-  );
-  const counted = countedOf(digest, table, rows);
-  if (counted.rows !== expected.rows)
-    return { name, result: 'failed', detail: `${counted.rows} rows, the snapshot has ${expected.rows}` };
-  const equal = counted.digest === expected.digest;
-  return {
-    name,
-    result: equal ? 'passed' : 'failed',
-    detail: `${rows} rows, digest ${equal ? 'equal' : `${counted.digest}, not ${expected.digest}`}`,
-  };
-}
-
-function largeObjectsCheck(details: PostgresDetails, found: PostgresDetails['largeObjects']): Check[] {
-  const expected = details.largeObjects;
+function largeObjectsCheck({ expected, found }: DatabaseComparison['largeObjects']): Check[] {
   if (expected.count === 0 && found.count === 0) return [];
   const equal = expected.count === found.count && expected.digest === found.digest;
   return [
@@ -167,92 +44,4 @@ function largeObjectsCheck(details: PostgresDetails, found: PostgresDetails['lar
       detail: `${found.count} of ${expected.count}, contents ${equal ? 'equal' : 'differ'}`,
     },
   ];
-}
-
-/** @param timeMs the recovery point, by the captured server's clock */
-async function runPlanned(
-  location: Location,
-  target: Extract<Target, { kind: 'database' }>,
-  planned: readonly PlannedCheck[],
-  context: ValidateContext,
-  timeMs: number,
-): Promise<Check[]> {
-  const checks: Check[] = [];
-  for (const check of planned) {
-    const found =
-      check.kind === 'exec'
-        ? runExec(check.exec, location, target, context)
-        : runQuery(check, location, context, timeMs);
-    checks.push({ name: `validate: ${check.name}`, ...(await found) });
-  }
-  return checks;
-}
-
-type Found = Omit<Check, 'name'>;
-
-async function runQuery(
-  check: Extract<PlannedCheck, { kind: 'sql' | 'sql-within' }>,
-  location: Location,
-  { signal }: ValidateContext,
-  timeMs: number,
-): Promise<Found> {
-  // A session for each: what a query leaves behind is nobody else's matter.
-  const session = await Session.open(location, { side: 'target', signal, settings: 'plain' });
-  try {
-    await session.query('begin a transaction', 'BEGIN READ ONLY');
-    await session.query('limit the time', `SET LOCAL statement_timeout = ${QUERY_TIMEOUT_MS}`);
-    await session.query('fix how times are written', `SET LOCAL datestyle = 'ISO'; SET LOCAL timezone = 'UTC'`);
-    const values = (await session.values('run the query', check.sql)).flat();
-    if (values.length !== 1)
-      return { result: 'failed', detail: `the query gave ${values.length} values, one was expected` };
-    return check.kind === 'sql' ? judgeTruth(values[0]!) : judgeTime(values[0]!, timeMs, check.withinMs);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!isHoldfastError(error)) throw error;
-    return { result: 'failed', detail: error.message };
-  } finally {
-    await session.close();
-  }
-}
-
-function judgeTruth(value: string | null): Found {
-  const isTrue = value === 't' || value === 'true';
-  return { result: isTrue ? 'passed' : 'failed', detail: `gave ${value ?? 'null'}` };
-}
-
-/** A date, or a time in UTC, as the session's settings make the server write it. */
-const TIME = /^(\d{4}-\d{2}-\d{2})(?: (\d{2}:\d{2}:\d{2}(?:\.\d+)?)(?:\+00)?)?$/;
-
-function judgeTime(value: string | null, timeMs: number, withinMs: number): Found {
-  const [, day, time = '00:00:00'] = TIME.exec(value ?? '') ?? [];
-  if (day === undefined) return { result: 'failed', detail: `gave ${value ?? 'null'}, which is no time` };
-  const awayMs = Math.abs(timeMs - Date.parse(`${day}T${time}Z`));
-  return {
-    result: awayMs <= withinMs ? 'passed' : 'failed',
-    detail: `${value} is ${formatDuration(awayMs)} from the recovery point, ${formatDuration(withinMs)} are allowed`,
-  };
-}
-
-async function runExec(
-  exec: readonly string[],
-  location: Location,
-  target: Extract<Target, { kind: 'database' }>,
-  { signal }: ValidateContext,
-): Promise<Found> {
-  const [program = '', ...words] = exec.map((word) =>
-    word.replaceAll('${sandbox.url}', target.url).replaceAll('${target.url}', target.url),
-  );
-  const environment = { ...programEnvironment(location), DATABASE_URL: target.url };
-  try {
-    await runProgram(program, words, { environment, signal, timeoutMs: QUERY_TIMEOUT_MS });
-    return { result: 'passed', detail: 'exited 0' };
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof HoldfastError)) throw error;
-    const said = error.context['said'];
-    return {
-      result: 'failed',
-      detail: typeof said === 'string' && said !== '' ? `${error.message}: ${said}` : error.message,
-    };
-  }
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { displayName } from '../../../format/index.ts';
 import { HoldfastError, messageOf } from '../../../foundation/errors.ts';
 
 /** What was stored of a file. */
@@ -42,18 +43,19 @@ export function checkBackupManifest(text: string, stored: ReadonlyMap<string, St
   for (const file of files) {
     const path = pathOf(file);
     const found = stored.get(path);
-    if (found === undefined) throw differs(`it names ${path}, which did not come`);
+    if (found === undefined) throw differs(`it names ${displayName(path)}, which did not come`);
     if (found.sizeBytes !== file.Size) {
-      throw differs(`${path} should have ${file.Size} bytes, and has ${found.sizeBytes}`);
+      throw differs(`${displayName(path)} should have ${file.Size} bytes, and has ${found.sizeBytes}`);
     }
-    if (file['Checksum-Algorithm'] !== 'CRC32C') throw differs(`${path} has no checksum of the kind CRC32C`);
-    if (file.Checksum?.toLowerCase() !== found.crc32c) throw differs(`${path} has another checksum`);
+    if (file['Checksum-Algorithm'] !== 'CRC32C')
+      throw differs(`${displayName(path)} has no checksum of the kind CRC32C`);
+    if (file.Checksum?.toLowerCase() !== found.crc32c) throw differs(`${displayName(path)} has another checksum`);
     if (!isLog(path)) listed++;
   }
   const expected = [...stored.keys()].filter((path) => !isLog(path));
   if (listed === expected.length) return;
   const names = new Set(files.map(pathOf));
-  throw differs(`it does not name ${expected.find((path) => !names.has(path))}`);
+  throw differs(`it does not name ${displayName(expected.find((path) => !names.has(path)) ?? '')}`);
 }
 
 /** The manifest with files that Holdfast added to what the server sent, so that pg_verifybackup knows them. */

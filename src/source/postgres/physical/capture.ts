@@ -206,7 +206,7 @@ function detailsOf(
   { facts, systemIdentifier, receiver, stop, warnings }: Received,
   { files, made }: { files: number; made: string[] },
 ): PhysicalDetails {
-  const { majorVersion, serverVersion, serverVersionNumber, database, pages } = facts;
+  const { majorVersion, serverVersion, serverVersionNumber, database, superuser, settings, pages } = facts;
   return {
     format: DATA_DIRECTORY_FORMAT,
     majorVersion,
@@ -217,6 +217,8 @@ function detailsOf(
     stopLsn: stop.lsnText,
     timeline: stop.timeline,
     database,
+    superuser,
+    settings,
     cutBytes: receiver.cutBytes,
     pageChecksums: pages !== undefined,
     files,

@@ -20,6 +20,8 @@ export interface ClusterFacts {
   directoryMode: number;
   /** Where Holdfast comes from, as the server sees it; undefined by a Unix socket. */
   clientAddress: string | undefined;
+  /** A role that may log in and do everything; empty where there is none. */
+  superuser: string;
   /** What a restored server may not have less of. */
   settings: Record<string, string>;
 }
@@ -36,6 +38,7 @@ export async function inspectCluster(session: Session): Promise<ClusterFacts> {
     serverVersion: row['version'] ?? '',
     serverVersionNumber,
     database: row['database'] ?? '',
+    superuser: row['superuser'] ?? '',
     maxWalSenders: Number(row['max_wal_senders']),
     pages: row['data_checksums'] === 'on' ? pageFormat(row['page_bytes'], row['pages_per_segment']) : undefined,
     directoryMode: row['directory_mode'] === '0750' ? 0o750 : 0o700,

@@ -21,6 +21,10 @@ const details = z.object({
   timeline: count,
   /** The database that the plan's URL names. */
   database: z.string(),
+  /** A role that may do everything; empty where none may log in. */
+  superuser: z.string(),
+  /** What a server may not have less of than this one had. */
+  settings: z.record(z.string(), z.string()),
   /** At which size the files of relations are cut. */
   cutBytes: count,
   /** Whether the cluster has checksums of its pages; all were verified then. */

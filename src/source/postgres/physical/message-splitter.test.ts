@@ -65,6 +65,19 @@ describe('a splitter of messages', () => {
     );
   });
 
+  it('refuses lengths that cannot be', () => {
+    for (const [type, length] of [
+      ['d', 3],
+      ['N', 0],
+      ['N', 2 ** 31],
+    ] as const) {
+      const bytes = Buffer.alloc(9);
+      bytes.write(type);
+      bytes.writeUInt32BE(length, 1);
+      expect(() => split([bytes])).toThrow(expect.objectContaining({ code: 'archive-damaged' }));
+    }
+  });
+
   it('leaves everything from an error on to others', () => {
     const error = message('E', 'SFATAL');
     expect(split([Buffer.concat([message('d', 'half'), error])])).toEqual(['data half', `rest ${error.toString()}`]);

@@ -1,7 +1,11 @@
+import { damaged } from './tar-header.ts';
+
 const HEADER_BYTES = 5;
 const COPY_DATA = 0x64;
 const COPY_DONE = 0x63;
 const ERROR_RESPONSE = 0x45;
+/** Of all but the data: rows of a few numbers, and notices. */
+const MESSAGE_LIMIT_BYTES = 1024 * 1024;
 
 /** What a piece of the server's output is, in the order in which it came. */
 export type Piece =
@@ -23,6 +27,7 @@ export class MessageSplitter {
   #message: Buffer[] = [];
   #messageRemaining = 0;
 
+  /** @throws archive-damaged */
   *split(chunk: Buffer): Generator<Piece> {
     let bytes = chunk;
     if (this.#header.length > 0) {
@@ -47,6 +52,9 @@ export class MessageSplitter {
       } else {
         const type = bytes[read]!;
         const bodyBytes = bytes.readUInt32BE(read + 1) - 4;
+        if (bodyBytes < 0 || (type !== COPY_DATA && bodyBytes > MESSAGE_LIMIT_BYTES)) {
+          throw damaged('a message has a length that cannot be right');
+        }
         if (type === COPY_DONE || type === ERROR_RESPONSE) {
           yield { kind: 'rest', bytes: bytes.subarray(read) };
           return;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { systemPermissions, type TreeNode } from '../../../format/index.ts';
 import { syncDirectory, syncOne } from '../../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../../foundation/errors.ts';
+import type { Target } from '../../../foundation/target.ts';
 import { type Extracted, notesOf, type SnapshotReader } from '../../../repository/index.ts';
 import type { RestoreContext, Restored } from '../../index.ts';
 import { type PhysicalDetails, readPhysicalDetails } from './details.ts';
@@ -10,8 +11,6 @@ import { type PhysicalDetails, readPhysicalDetails } from './details.ts';
 const CONTROL_FILE = '/global/pg_control';
 /** It has 8 KB in every version. */
 const CONTROL_FILE_LIMIT_BYTES = 1024 * 1024;
-/** The oids of tablespaces. */
-const TABLESPACE_LINK = /^\/pg_tblspc\/\d+$/;
 
 /** Where the tablespaces of a cluster that is restored to a directory go: beside it, since inside would be in its way. */
 export function tablespacesDirectory(directory: string): string {
@@ -26,29 +25,34 @@ export function tablespacesDirectory(directory: string): string {
  */
 export async function restoreDataDirectory(
   reader: SnapshotReader,
-  directory: string,
+  { path: directory, sandbox = false }: Extract<Target, { kind: 'directory' }>,
   context: RestoreContext,
 ): Promise<Restored> {
   const details = await readPhysicalDetails(reader);
   const data = await directoryNode(reader, '/data');
   const control = await reader.find(`/data${CONTROL_FILE}`);
   if (control === undefined) throw new HoldfastError('repository-damaged', 'the snapshot has no pg_control');
-  const isLink = (path: string): boolean => details.tablespaces.length > 0 && TABLESPACE_LINK.test(path);
-  const leaveOut = (path: string): boolean => path === CONTROL_FILE || isLink(path);
+  const leaveOut = [CONTROL_FILE, ...details.tablespaces.map(({ oid }) => `/pg_tblspc/${oid}`)];
   const extracted = [await reader.extract(directory, { ...context, tree: data.subtree!, leaveOut })];
   try {
     if (details.tablespaces.length > 0) {
       extracted.push(await restoreTablespaces(reader, directory, details, context));
       await linkTablespaces(reader, directory, details);
     }
-    context.progress.phase('making it durable');
     await setOwner(directory, data);
-    await syncDirectory(directory);
+    if (!sandbox)
+      await makeDurable([directory, ...extracted.slice(1).map(() => tablespacesDirectory(directory))], context);
     await writeControlFile(reader, control, join(directory, CONTROL_FILE));
   } catch (error) {
     throw systemCode(error) === undefined ? error : targetFailed(directory, error);
   }
-  return resultOf(extracted, [...notesOf(extracted[0]!), ...(await notesFor(directory, details, data))]);
+  const notes = sandbox ? [] : await notesFor(directory, details, data);
+  return resultOf(extracted, [...notesOf(extracted[0]!), ...notes]);
+}
+
+async function makeDurable(directories: readonly string[], { progress }: RestoreContext): Promise<void> {
+  progress.phase('making it durable');
+  for (const directory of directories) await syncDirectory(directory);
 }
 
 async function directoryNode(reader: SnapshotReader, path: string): Promise<TreeNode> {
@@ -71,7 +75,6 @@ async function restoreTablespaces(
   const target = tablespacesDirectory(directory);
   const extracted = await reader.extract(target, { ...context, tree: node.subtree! });
   await setOwner(target, node);
-  await syncDirectory(target);
   return extracted;
 }
 

@@ -1,3 +1,4 @@
+import { displayName } from '../../../format/index.ts';
 import { HoldfastError } from '../../../foundation/errors.ts';
 
 export const BLOCK_BYTES = 512;
@@ -61,7 +62,7 @@ export function readTarHeader(block: Buffer): TarEntry | undefined {
 export function damaged(reason: string, path?: string): HoldfastError {
   return new HoldfastError('archive-damaged', `the server sent an archive that cannot be right: ${reason}`, {
     hint: 'Run the backup again. If this comes back, see what stands between Holdfast and the server.',
-    context: path === undefined ? {} : { path },
+    context: path === undefined ? {} : { path: displayName(path) },
   });
 }
 

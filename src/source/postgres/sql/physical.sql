@@ -11,6 +11,7 @@ SELECT current_setting('server_version_num') AS version_number,
        current_setting('block_size') AS page_bytes,
        (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'segment_size') AS pages_per_segment,
        (SELECT (rolreplication OR rolsuper)::text FROM pg_catalog.pg_roles WHERE rolname = current_user) AS may_replicate,
+       (SELECT rolname FROM pg_catalog.pg_roles WHERE rolsuper AND rolcanlogin ORDER BY oid LIMIT 1) AS superuser,
        pg_catalog.host(pg_catalog.inet_client_addr()) AS client_address,
        (SELECT pg_catalog.json_object_agg(name, setting)::text
           FROM pg_catalog.pg_settings

@@ -1,0 +1,137 @@
+import { readFileSync, realpathSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { HoldfastError } from '../../foundation/errors.ts';
+import type { Target } from '../../foundation/target.ts';
+import { type Source as PlanSource, resolveSecret, storePlace } from '../../plan/index.ts';
+import type { Workspace } from '../workspace.ts';
+
+/** What keeps a restore that replaces its target from replacing what nobody can have meant. */
+
+export interface Replacement {
+  replace?: boolean;
+  /** The name of what is to be replaced, typed by whoever wants it. */
+  confirm?: string;
+  /** Only says what would be removed; nobody has to confirm that. */
+  dryRun?: boolean;
+}
+
+/** @throws bad-usage where it is not confirmed; source-unsupported for a database; target-unsuitable */
+export async function refuseReplacing(
+  workspace: Workspace,
+  { replace = false, confirm, dryRun = false }: Replacement,
+  { target, planned }: { target: Target; planned: PlanSource | undefined },
+): Promise<void> {
+  if (!replace) {
+    if (confirm === undefined && !dryRun) return;
+    const option = dryRun ? '--dry-run' : '--confirm';
+    throw new HoldfastError('bad-usage', `${option} belongs to --replace`, {
+      hint: `Add \`--replace\` to have the target replaced, or leave \`${option}\` out.`,
+    });
+  }
+  if (target.kind !== 'directory' || planned?.type === 'postgres') {
+    throw new HoldfastError('source-unsupported', 'a database cannot be replaced yet', {
+      hint: 'Restore to a database, or a directory, that is new, and let it take the place of the old one: `ALTER DATABASE … RENAME TO …`.',
+    });
+  }
+  const name = basename(target.path);
+  if (!dryRun && name !== '' && confirm !== name) throw unconfirmed(target.path, name, confirm);
+  const real = realPath(target.path);
+  for (const { path, what } of await protectedPlaces(workspace)) {
+    if (isWithin(path, real)) throw unsuitable(target.path, `holds ${what} ${path}`);
+  }
+  for (const path of await repositoriesOf(workspace)) {
+    if (isWithin(real, path)) throw unsuitable(target.path, `lies in the repository ${path}`);
+  }
+}
+
+/**
+ * What a snapshot holds is restored below the target at the paths that it had. Where the target is one of these paths, what
+ * lives there would go, and come back somewhere else.
+ * @param paths those of the snapshot
+ * @throws target-unsuitable
+ */
+export function refuseReplacingOrigin(target: Target, paths: readonly string[]): void {
+  if (target.kind !== 'directory') return;
+  const real = realPath(target.path);
+  const own = paths.find((path) => path !== '/' && (isWithin(path, real) || isWithin(real, path)));
+  if (own === undefined) return;
+  throw new HoldfastError(
+    'target-unsuitable',
+    `${target.path} overlaps ${own}, which the snapshot is of: that would come back as ${join(target.path, own)}`,
+    { hint: 'Name another directory: what is restored lies below the target at the paths that it had.' },
+  );
+}
+
+function unconfirmed(path: string, name: string, given: string | undefined): HoldfastError {
+  const message =
+    given === undefined
+      ? '--replace must be confirmed with --confirm'
+      : `--confirm ${JSON.stringify(given)} is not the name of the target`;
+  return new HoldfastError('bad-usage', message, {
+    hint: `Type \`--replace --confirm ${shellWord(name)}\` to have ${path} replaced: what is in it and not in the snapshot is removed.`,
+  });
+}
+
+function unsuitable(target: string, why: string): HoldfastError {
+  return new HoldfastError('target-unsuitable', `${target} is not replaced: it ${why}`, {
+    hint: 'Name a directory that holds nothing but what is to be replaced.',
+    context: { target },
+  });
+}
+
+async function protectedPlaces(workspace: Workspace): Promise<{ path: string; what: string }[]> {
+  const { planPath } = workspace;
+  const plans = planPath === undefined ? [] : [planPath, realPath(planPath)];
+  return [
+    // First, as it holds all the others.
+    { path: '/', what: 'the root directory' },
+    ...(await repositoriesOf(workspace)).map((path) => ({ path, what: 'the repository' })),
+    ...plans.map((path) => ({ path, what: 'the plan' })),
+    ...homes(workspace).map((path) => ({ path: realPath(path), what: 'the home directory' })),
+  ];
+}
+
+async function repositoriesOf({ plan, references }: Workspace): Promise<string[]> {
+  const stores = [...plan.repositories.values()].map(async ({ store }) =>
+    realPath(storePlace(await resolveSecret(store, references), plan.directory).path),
+  );
+  return Promise.all(stores);
+}
+
+/** Homes of people, whose numbers begin at 1000 (on macOS at 500), and of root; those of services are data like any other. */
+function homes({ environment }: Workspace): string[] {
+  const home = environment.variables['HOME'];
+  const listed = accounts().flatMap((line) => {
+    const [name, , user, , , directory] = line.split(':');
+    const isPerson = name === 'root' || (Number(user) >= 500 && Number(user) < 65_534);
+    return isPerson && directory?.startsWith('/') ? [directory] : [];
+  });
+  return [...new Set([homedir(), ...(home === undefined ? [] : [home]), ...listed])].filter((path) => path !== '/');
+}
+
+function accounts(): string[] {
+  try {
+    return readFileSync('/etc/passwd', 'utf8').split('\n');
+  } catch {
+    // Not every system lists its users there.
+    return [];
+  }
+}
+
+/** A path without links as far as it exists. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path);
+  }
+}
+
+function isWithin(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory === '/' ? '/' : `${directory}/`);
+}
+
+function shellWord(name: string): string {
+  return /^[\w.,:@%+-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { snapshotOf, testRepository } from '../../test/support/repository.ts';
+import { SNAPSHOTS_PREFIX } from '../repository/layout.ts';
+import { saveSnapshot } from '../repository/snapshots.ts';
+import { MemoryStore } from '../store/memory/index.ts';
+import { parentsOf, sourceTag } from './snapshots-of.ts';
+
+const PLAN = 'plan';
+const TREE = 'ab'.repeat(32);
+
+/** A repository of snapshots of these sources, stored in this order, and how many of them are read. */
+async function repositoryOf(sources: string[]) {
+  const store = new MemoryStore();
+  const repository = await testRepository(store);
+  const ids: string[] = [];
+  for (const [index, source] of sources.entries()) {
+    const time = new Date(Date.UTC(2026, 0, 1, 0, index)).toISOString();
+    const id = await saveSnapshot(repository, { ...snapshotOf(TREE), time, hostname: PLAN, tags: [sourceTag(source)] });
+    store.objects.get(`${SNAPSHOTS_PREFIX}${id}`)!.modifiedMs = index;
+    ids.push(id);
+  }
+  const read: string[] = [];
+  const get = store.get.bind(store);
+  store.get = async (key, range) => {
+    read.push(key);
+    return get(key, range);
+  };
+  return { repository, store, ids, read };
+}
+
+describe('what the next backups build on', () => {
+  it('is the snapshot of each source that was stored last', async () => {
+    const { repository, ids } = await repositoryOf(['b', 'a', 'c', 'a', 'other', 'other']);
+    const { bySource, damaged } = await parentsOf(repository, PLAN, ['a', 'b', 'never']);
+    expect(Object.fromEntries([...bySource].map(([source, { id }]) => [source, id]))).toEqual({ a: ids[3], b: ids[0] });
+    expect(damaged).toEqual([]);
+    expect((await parentsOf(repository, 'another plan', ['a'])).bySource.size).toBe(0);
+  });
+
+  it('is found without reading all that there are', async () => {
+    const { repository, read } = await repositoryOf(Array.from({ length: 50 }, () => 'a'));
+    expect((await parentsOf(repository, PLAN, ['a'])).bySource.size).toBe(1);
+    expect(read.length).toBeLessThan(10);
+  });
+
+  it('is an older one where the last cannot be read, which is said', async () => {
+    const { repository, store, ids } = await repositoryOf(['a', 'a', 'a']);
+    store.objects.get(`${SNAPSHOTS_PREFIX}${ids[2]!}`)!.bytes[40]! ^= 1;
+    const { bySource, damaged } = await parentsOf(repository, PLAN, ['a']);
+    expect(bySource.get('a')?.id).toBe(ids[1]);
+    expect(damaged).toMatchObject([{ code: 'repository-damaged', message: expect.stringContaining(ids[2]!) }]);
+  });
+
+  it('is not guessed where the store cannot be read', async () => {
+    const { repository, store } = await repositoryOf(['a']);
+    store.get = () => Promise.reject(new Error('the store is gone'));
+    await expect(parentsOf(repository, PLAN, ['a'])).rejects.toThrow('the store is gone');
+  });
+});

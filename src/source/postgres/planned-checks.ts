@@ -1,0 +1,103 @@
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import { runProgram } from '../../foundation/process.ts';
+import type { Target } from '../../foundation/target.ts';
+import { formatDuration } from '../../foundation/units.ts';
+import type { Resolved, ValidateCheck } from '../../plan/index.ts';
+import type { Check, ValidateContext } from '../index.ts';
+import { type Location, programEnvironment } from './location.ts';
+import { Session } from './session.ts';
+
+export type PlannedCheck = Resolved<ValidateCheck>;
+
+const QUERY_TIMEOUT_MS = 10 * 60_000;
+
+/**
+ * Runs the plan's own checks against a restored database.
+ * @param timeMs the recovery point, by the captured server's clock
+ */
+export async function runPlanned(
+  location: Location,
+  target: Extract<Target, { kind: 'database' }>,
+  planned: readonly PlannedCheck[],
+  context: ValidateContext,
+  timeMs: number,
+): Promise<Check[]> {
+  const checks: Check[] = [];
+  for (const check of planned) {
+    const found =
+      check.kind === 'exec'
+        ? runExec(check.exec, location, target, context)
+        : runQuery(check, location, context, timeMs);
+    checks.push({ name: `validate: ${check.name}`, ...(await found) });
+  }
+  return checks;
+}
+
+type Found = Omit<Check, 'name'>;
+
+async function runQuery(
+  check: Extract<PlannedCheck, { kind: 'sql' | 'sql-within' }>,
+  location: Location,
+  { signal }: ValidateContext,
+  timeMs: number,
+): Promise<Found> {
+  // A session for each: what a query leaves behind is nobody else's matter.
+  const session = await Session.open(location, { side: 'target', signal, settings: 'plain' });
+  try {
+    await session.query('begin a transaction', 'BEGIN READ ONLY');
+    await session.query('limit the time', `SET LOCAL statement_timeout = ${QUERY_TIMEOUT_MS}`);
+    await session.query('fix how times are written', `SET LOCAL datestyle = 'ISO'; SET LOCAL timezone = 'UTC'`);
+    const values = (await session.values('run the query', check.sql)).flat();
+    if (values.length !== 1)
+      return { result: 'failed', detail: `the query gave ${values.length} values, one was expected` };
+    return check.kind === 'sql' ? judgeTruth(values[0]!) : judgeTime(values[0]!, timeMs, check.withinMs);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isHoldfastError(error)) throw error;
+    return { result: 'failed', detail: error.message };
+  } finally {
+    await session.close();
+  }
+}
+
+function judgeTruth(value: string | null): Found {
+  const isTrue = value === 't' || value === 'true';
+  return { result: isTrue ? 'passed' : 'failed', detail: `gave ${value ?? 'null'}` };
+}
+
+/** A date, or a time in UTC, as the session's settings make the server write it. */
+const TIME = /^(\d{4}-\d{2}-\d{2})(?: (\d{2}:\d{2}:\d{2}(?:\.\d+)?)(?:\+00)?)?$/;
+
+function judgeTime(value: string | null, timeMs: number, withinMs: number): Found {
+  const [, day, time = '00:00:00'] = TIME.exec(value ?? '') ?? [];
+  if (day === undefined) return { result: 'failed', detail: `gave ${value ?? 'null'}, which is no time` };
+  const awayMs = Math.abs(timeMs - Date.parse(`${day}T${time}Z`));
+  return {
+    result: awayMs <= withinMs ? 'passed' : 'failed',
+    detail: `${value} is ${formatDuration(awayMs)} from the recovery point, ${formatDuration(withinMs)} are allowed`,
+  };
+}
+
+async function runExec(
+  exec: readonly string[],
+  location: Location,
+  target: Extract<Target, { kind: 'database' }>,
+  { signal }: ValidateContext,
+): Promise<Found> {
+  const [program = '', ...words] = exec.map((word) =>
+    word.replaceAll('${sandbox.url}', target.url).replaceAll('${target.url}', target.url),
+  );
+  const environment = { ...programEnvironment(location), DATABASE_URL: target.url };
+  try {
+    await runProgram(program, words, { environment, signal, timeoutMs: QUERY_TIMEOUT_MS });
+    return { result: 'passed', detail: 'exited 0' };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof HoldfastError)) throw error;
+    const said = error.context['said'];
+    return {
+      result: 'failed',
+      detail: typeof said === 'string' && said !== '' ? `${error.message}: ${said}` : error.message,
+    };
+  }
+}

@@ -1,0 +1,99 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { document, environment, holdfast, PASSWORD, scratchDirectory, writePlan } from '../support/cli.ts';
+import { initialiseDirectory, type StartedDirectory, startDirectory } from '../support/data-directory.ts';
+import { requires } from '../support/requirements.ts';
+
+const BIN = '/usr/lib/postgresql/15/bin';
+const VALIDATE =
+  'validate: [{ name: orders exist, sql: "select count(*) > 0 from orders" }, { name: fresh, sql: "select max(since) from orders", within: 1h }]';
+
+describe.skipIf(!requires('postgresql', 'restic'))('a cluster, from plan to proof', () => {
+  let data: string;
+  let server: StartedDirectory;
+
+  beforeAll(async () => {
+    data = await initialiseDirectory(BIN);
+    server = await startDirectory(BIN, data, { settings: { wal_level: 'replica', archive_mode: 'on' } });
+    await server.query(`create table orders as select i, now() as since from generate_series(1, 10000) i`);
+    // What must not reach the sandbox: a library that is nowhere, and an archive that others write to.
+    await server.query(`alter system set shared_preload_libraries = 'nowhere'`);
+    await server.query(`alter system set archive_mode = 'on'`);
+  });
+  afterAll(async () => {
+    await server.stop();
+  });
+
+  async function prepared(): Promise<{ directory: string; env: Record<string, string> }> {
+    const directory = scratchDirectory();
+    writePlan(directory, `  db: { type: postgres, method: physical, url: { env: DATABASE_URL }, ${VALIDATE} }`);
+    expect((await holdfast(directory, ['init'])).exit).toBe(0);
+    return { directory, env: environment({ DATABASE_URL: server.url('postgres') }) };
+  }
+
+  it('is backed up, proven in a sandbox and restored to a directory', async () => {
+    const { directory, env } = await prepared();
+    const backup = document(await holdfast(directory, ['backup', '--json'], env)).sources[0];
+    expect(backup).toMatchObject({ source: 'db', outcome: 'complete', problems: [] });
+    const listed = document(await holdfast(directory, ['snapshots', 'db', '--json'])).snapshots[0];
+    expect(listed.tags).toEqual(['holdfast', 'source:db', 'kind:base']);
+
+    const verified = await holdfast(directory, ['verify', 'db', '--json'], env);
+    const proof = document(verified).proofs[0];
+    expect(proof).toMatchObject({ state: 'proven', notes: [] });
+    expect(proof.checks.map(({ name, result }: { name: string; result: string }) => [name, result])).toEqual(
+      ['recovery', 'tables of postgres', 'tables of template1', 'validate: orders exist', 'validate: fresh'].map(
+        (name) => [name, 'passed'],
+      ),
+    );
+    expect(verified.exit).toBe(0);
+
+    const restored = document(await holdfast(directory, ['restore', 'db', '--to', './restored', '--json'], env));
+    expect(restored.outcome).toBe('complete');
+    expect(restored.notes.join('\n')).toMatch(/pg_ctl -D .*restored start[\s\S]*archive_mode=off/);
+    expect(readdirSync(join(directory, 'restored'))).toContain('backup_label');
+    // What Holdfast restores is what restic restores.
+    const stock = join(directory, 'stock');
+    const repository = join(directory, 'repository');
+    const words = ['--no-cache', '--repo', repository, 'restore', 'latest', '--target', stock];
+    execFileSync('restic', words, { env: { ...process.env, RESTIC_PASSWORD: PASSWORD } });
+    const difference = spawnSync('diff', ['-r', join(stock, 'data'), join(directory, 'restored')]);
+    expect(difference.stdout.toString()).toBe('');
+    expect(readFileSync(join(stock, '.holdfast', 'manifest.json'), 'utf8')).toMatch(/"startLsn"/);
+  });
+
+  it('refuses what cannot be had of it', async () => {
+    const { directory, env } = await prepared();
+    await holdfast(directory, ['backup'], env);
+    const at = await holdfast(directory, ['restore', 'db', '--to', './restored', '--at', '1m ago'], env);
+    expect(at.exit).toBe(2);
+    expect(at.stderr).toMatch(/`--at` is not supported[\s\S]*--snapshot/);
+    const database = await holdfast(directory, ['restore', 'db', '--to', server.url('copy')], env);
+    expect(database.exit).toBe(1);
+    expect(database.stderr).toMatch(/a physical backup is a whole cluster/);
+    const only = await holdfast(directory, ['restore', 'db', '--to', './restored', '--only', 'base'], env);
+    expect(only.exit).toBe(2);
+    const elsewhere = { ...env, HOLDFAST_POSTGRES_BIN: '/nonexistent' };
+    const verified = await holdfast(directory, ['verify', 'db', '--json'], elsewhere);
+    expect(verified.exit).toBe(4);
+    expect(document(verified).proofs[0]).toMatchObject({ state: 'not-provable', reason: expect.stringMatching(/15/) });
+  });
+
+  it('is partial, with exit code 3, when a page of it is broken, and the proof fails', async () => {
+    const { directory, env } = await prepared();
+    await server.query('create table broken as select generate_series(1, 5000) i');
+    await server.query('checkpoint');
+    const path = String((await server.query(`select pg_relation_filepath('broken') as path`))[0]?.['path']);
+    const where = ['conv=notrunc', 'bs=1', 'count=3', `seek=${2 * 8192 + 5000}`, `of=${join(data, path)}`];
+    execFileSync('dd', ['if=/dev/urandom', ...where], { stdio: 'ignore' });
+    const backup = await holdfast(directory, ['backup'], env);
+    expect(backup.exit).toBe(3);
+    expect(`${backup.stdout}${backup.stderr}`).toContain(`${path}: the checksum of block 2 is wrong`);
+    const verified = await holdfast(directory, ['verify', 'db', '--json'], env);
+    expect(verified.exit).toBe(4);
+    expect(document(verified).proofs[0]).toMatchObject({ state: 'failed', checksFailed: ['tables of postgres'] });
+    await server.query('drop table broken');
+  });
+});
