@@ -10,7 +10,7 @@ const BIN = '/usr/lib/postgresql/15/bin';
 const VALIDATE =
   'validate: [{ name: orders exist, sql: "select count(*) > 0 from orders" }, { name: fresh, sql: "select max(since) from orders", within: 1h }]';
 
-describe.skipIf(!requires('postgresql', 'restic'))('a cluster, from plan to proof', () => {
+describe.skipIf(!requires('postgresql', 'restic'))('a cluster, from plan to proof', { timeout: 180_000 }, () => {
   let data: string;
   let server: StartedDirectory;
 

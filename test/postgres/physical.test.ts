@@ -49,7 +49,7 @@ async function transferUntil(url: string, isOver: () => boolean): Promise<number
 }
 
 for (const { version, binDirectory, isHere } of VERSIONS) {
-  describe.skipIf(!isHere)(`a physical backup of PostgreSQL ${version}`, () => {
+  describe.skipIf(!isHere)(`a physical backup of PostgreSQL ${version}`, { timeout: 180_000 }, () => {
     let directory: string;
     let server: StartedDirectory;
     const repository = new PhysicalRepository();

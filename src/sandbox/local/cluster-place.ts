@@ -16,6 +16,8 @@ export interface ClusterPlace {
   superuser: string;
   /** One that is there: whoever can connect to it knows that the server accepts connections. */
   database: string;
+  /** Of somebody else's making: a role, database or locale that it lacks will not come by waiting. */
+  isRestored: boolean;
   options: PostgresClusterOptions;
   /** When the start is given up, by the clock's monotonic time. */
   deadlineMs: number;

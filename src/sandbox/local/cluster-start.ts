@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { messageOf } from '../../foundation/errors.ts';
 import { settled } from '../../foundation/promises.ts';
 import { clusterFailed, serverFailed } from './cluster-errors.ts';
 import { type ClusterPlace, databaseUrl, type StopManner, superviseHere } from './cluster-place.ts';
@@ -89,11 +90,23 @@ async function untilAccepting(place: ClusterPlace, server: SupervisedProgram): P
     const problem = await connectionProblem(url);
     if (problem === undefined) return;
     if (end !== undefined) throw await serverFailed(place, `ended with exit status ${end.status}`, end, problem);
+    if (place.isRestored && isFinal(problem)) {
+      throw await serverFailed(place, `refused a connection: ${messageOf(problem)}`, end, problem);
+    }
     if (clock.monotonicMs() > place.deadlineMs) {
       throw await serverFailed(place, `did not accept connections within ${timeoutText(place)}`, end, problem);
     }
     await delay(POLL_INTERVAL_MS);
   }
+}
+
+/** SQLSTATE of a server that starts, or recovers. */
+const NOT_YET = '57P03';
+
+/** Whether a server answered, and will not answer otherwise after a while. */
+function isFinal(problem: unknown): boolean {
+  const { code, severity } = problem as { code?: unknown; severity?: unknown };
+  return typeof severity === 'string' && code !== NOT_YET;
 }
 
 /** Why a connection is not to be had, if it is not. */

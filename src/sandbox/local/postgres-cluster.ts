@@ -50,7 +50,7 @@ const DEFAULT_START_TIMEOUT_MS = 30_000;
  */
 export async function startPostgresCluster(options: PostgresClusterOptions): Promise<PostgresCluster> {
   options.signal?.throwIfAborted();
-  const place = await openPlace(options, 'postgres');
+  const place = await openPlace(options);
   try {
     await initialiseCluster(place);
     return await startedCluster(place);
@@ -61,8 +61,11 @@ export async function startPostgresCluster(options: PostgresClusterOptions): Pro
   }
 }
 
-/** Makes the directory that a cluster will have, with nothing in it. */
-export async function openPlace(options: PostgresClusterOptions, database: string): Promise<ClusterPlace> {
+/**
+ * Makes the directory that a cluster will have, with nothing in it.
+ * @param restoredDatabase of a cluster that is going to be restored: a database that it has
+ */
+export async function openPlace(options: PostgresClusterOptions, restoredDatabase?: string): Promise<ClusterPlace> {
   const programs = 'binDirectory' in options.server ? options.server : await findServer(options.server.majorVersion);
   const user = await sandboxUser();
   const path = freshDirectoryPath(options.parentDirectory);
@@ -82,7 +85,8 @@ export async function openPlace(options: PostgresClusterOptions, database: strin
     dataDirectory: join(path, 'data'),
     logPath: join(path, 'server.log'),
     superuser: options.superuser ?? DEFAULT_SUPERUSER,
-    database,
+    database: restoredDatabase ?? 'postgres',
+    isRestored: restoredDatabase !== undefined,
     options,
     startTimeoutMs,
     deadlineMs: options.clock.monotonicMs() + startTimeoutMs,

@@ -91,16 +91,23 @@ async function giveAll(path: string, { uid, gid }: { uid: number; gid: number })
 const LACKS =
   /locale .*(incompatible|not (recognized|known))|incompatible with operating system|could not access file|could not load library|ICU is not supported|database files are incompatible/i;
 
+/** What a server says that cannot go on. */
+const GIVES_UP = /(FATAL|PANIC): |could not find the database system/;
+
 /** A server that gives up tells of what was restored; anything else tells of the sandbox. */
 function notStarted(error: HoldfastError): HoldfastError {
   const said = String(error.context['said'] ?? '');
-  if (!/(FATAL|PANIC): /.test(said)) return error;
-  const reason = said.replace(/^.*(?=(FATAL|PANIC): )/s, '').replace(/\n.*/s, '');
-  return new HoldfastError('target-failed', `the restored cluster does not start: ${reason}`, {
-    hint: 'Verify an older snapshot, and take a new backup.',
-    context: error.context,
-    cause: error,
-  });
+  const reason = said.split('\n').findLast((line) => GIVES_UP.test(line));
+  if (reason === undefined) return error;
+  return new HoldfastError(
+    'target-failed',
+    `the restored cluster does not start: ${reason.replace(/^.*?(?=FATAL|PANIC)/, '')}`,
+    {
+      hint: 'Verify an older snapshot, and take a new backup.',
+      context: error.context,
+      cause: error,
+    },
+  );
 }
 
 /** That something is not on this machine says nothing about the backup. */
