@@ -11,6 +11,7 @@ export interface EventBodies {
   'backup.finished': BackupFinished;
   'follow.started': FollowStarted;
   'follow.stopped': FollowStopped;
+  'log.released': LogReleased;
   'log.gap': LogGapFound;
   'log.folded': LogFolded;
   'backup.failed': { source: string; code: string; message: string; durationMs: number };
@@ -99,6 +100,12 @@ export interface FollowStopped {
   /** Why, when nobody asked for it. */
   code?: string;
   message?: string;
+}
+
+/** The server kept so much for the follower that it was told to keep nothing: it comes first. */
+export interface LogReleased {
+  source: string;
+  retainedBytes: number;
 }
 
 /** A part of a source's log that the server had no more when it was asked for: no moment in it can be restored. */

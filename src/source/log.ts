@@ -18,6 +18,10 @@ export interface FollowContext {
   silenceMs?: number;
   /** From how much on that the server keeps for us a person is told. */
   warnRetainedBytes: number;
+  /** The server comes first: when it keeps more than this for us, it is told to keep nothing. */
+  releaseRetainedBytes: number;
+  /** How often what the server keeps is looked at. */
+  lookEveryMs: number;
   /** What a person should know: a connection that was lost, a server that keeps much. */
   note(message: string): void;
   /** Where the server is, every now and then. */
@@ -58,6 +62,10 @@ export interface LogSink {
   covers(serverMs: number): void;
   /** A timeline begins; resolves once its history is durable. */
   history(timeline: number, file: { name: string; bytes: Buffer }): Promise<void>;
+  /** Resolves once all that was taken is durable. */
+  drain(): Promise<void>;
+  /** The server was told to keep nothing more for us: what it has removed by the time that it is asked again is a gap. */
+  released(retainedBytes: number): void;
   /** The server does not have the part any more that comes next; resolves once that is recorded. */
   gap(gap: LogGap): Promise<void>;
 }

@@ -102,6 +102,31 @@ describe.skipIf(!requires('postgresql'))('following a log while things go wrong'
     expect(again.log.gaps).toEqual([]);
   });
 
+  it('lets the server remove its log when the repository is away for too long, and records what that cost', async () => {
+    const cluster = await start({ wal_keep_size: '0', max_wal_size: '32MB', min_wal_size: '32MB' });
+    const { child, done } = cluster.follow('--release-at', '40MiB', '--look-every', '1s');
+    await cluster.query('create table t as select generate_series(1, 100000) i');
+    await cluster.caughtUp();
+    cluster.loseRepository();
+    for (let segment = 0; segment < 8; segment++) {
+      await cluster.query('insert into t select generate_series(1, 100000); select pg_switch_wal(); checkpoint');
+    }
+    await until(async () => (await cluster.slot()) === undefined);
+    await cluster.query('insert into t select generate_series(1, 1000); select pg_switch_wal(); checkpoint');
+    await cluster.query('insert into t select generate_series(1, 1000); select pg_switch_wal(); checkpoint');
+    cluster.findRepository();
+    await until(async () => (await cluster.stored()).ranges(await cluster.system()).length === 2, 90_000);
+    await cluster.query('insert into t select generate_series(1, 1000)');
+    await cluster.caughtUp();
+    child.kill('SIGINT');
+    const { stderr, exit } = await done;
+    expect(exit).toBe(130);
+    expect(stderr).toMatch(/the repository does not take the log/);
+    expect(stderr).toMatch(/the server kept .* for us, and comes first/);
+    expect(stderr).toContain('GAP');
+    expect(await cluster.eventKinds()).toEqual(expect.arrayContaining(['log.released', 'log.gap', 'follow.stopped']));
+  });
+
   it('follows a server onto its next timeline', async () => {
     const cluster = await start();
     const load = cluster.load();

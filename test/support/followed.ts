@@ -1,8 +1,11 @@
 /** What tests of a followed log share: a cluster, a plan for it, and a follower as a process of its own. */
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
+import { seal, unseal } from '../../src/format/index.ts';
+import { systemClock } from '../../src/foundation/clock.ts';
+import { Ledger } from '../../src/ledger/index.ts';
 import { StoredLog } from '../../src/operations/log/stored-log.ts';
 import { segmentName } from '../../src/operations/log/wal-snapshots.ts';
 import { listSnapshots, openRepository, type Repository } from '../../src/repository/index.ts';
@@ -92,6 +95,36 @@ export class FollowedCluster {
   get repository(): Promise<Repository> {
     this.#repository ??= openRepository(createLocalStore(join(this.directory, 'repository')), PASSWORD);
     return this.#repository;
+  }
+
+  /** Puts the repository where it cannot be reached, and a file in its place. */
+  loseRepository(): void {
+    renameSync(join(this.directory, 'repository'), join(this.directory, 'elsewhere'));
+    writeFileSync(join(this.directory, 'repository'), '');
+  }
+
+  findRepository(): void {
+    rmSync(join(this.directory, 'repository'));
+    renameSync(join(this.directory, 'elsewhere'), join(this.directory, 'repository'));
+  }
+
+  /** What the ledger has, oldest first. */
+  async eventKinds(): Promise<string[]> {
+    const { store, key } = await this.repository;
+    const prefix = 'holdfast/ledger/';
+    const events = new Ledger(
+      {
+        seal: (plain) => seal(key, plain),
+        unseal: (sealed) => unseal(key, sealed),
+        putNew: () => Promise.reject(new Error('this only reads')),
+        get: (name) => store.get(`${prefix}${name}`),
+        async *list() {
+          for await (const each of store.list(prefix)) yield { ...each, key: each.key.slice(prefix.length) };
+        },
+      },
+      systemClock,
+    ).read();
+    return (await events).map(({ kind }) => kind);
   }
 
   async stored(): Promise<StoredLog> {

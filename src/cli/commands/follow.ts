@@ -28,6 +28,12 @@ export const follow: CommandDefinition = {
       flags: '--warn-retained <size>',
       description: 'warn when a server keeps so much of its log for us (default: 1GiB)',
     },
+    { flags: '--look-every <duration>', description: 'how often to look what a server keeps (default: 30s)' },
+    {
+      flags: '--release-at <size>',
+      description:
+        'tell a server that keeps so much of its log for us to keep nothing: it comes first (default: 64GiB)',
+    },
   ],
   examples: [
     { command: 'holdfast follow', does: 'capture the logs of all sources that have one' },
@@ -41,6 +47,8 @@ export const follow: CommandDefinition = {
       foldAfterMs: durationOf(options, 'foldAfter', '5m'),
       foldAfterBytes: sizeOf(options, 'foldSize', '64MiB'),
       warnRetainedBytes: sizeOf(options, 'warnRetained', '1GiB'),
+      lookEveryMs: durationOf(options, 'lookEvery', '30s'),
+      releaseRetainedBytes: sizeOf(options, 'releaseAt', '64GiB'),
     };
     const operations = await import('../../operations/index.ts');
     const outcomes = await operations.follow(await workspace(), (names ?? []) as string[], settings);

@@ -1,5 +1,5 @@
 import { type HoldfastError, messageOf } from '../../foundation/errors.ts';
-import { awaitedLater } from '../../foundation/promises.ts';
+import { awaitedLater, settled } from '../../foundation/promises.ts';
 import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import { LogTail, lsnText } from '../../repository/index.ts';
@@ -18,6 +18,10 @@ export interface FollowSettings {
   foldAfterBytes: number;
   /** From how much on that a server keeps for us a person is told. */
   warnRetainedBytes: number;
+  /** How often what the server keeps is looked at. */
+  lookEveryMs: number;
+  /** From how much on the server is told to keep nothing. */
+  releaseRetainedBytes: number;
 }
 
 export interface Followed {
@@ -49,6 +53,8 @@ export class FollowedSource {
   #folded: { atMs: number; bytes: number };
   #folding: Promise<void> | undefined;
   #hasStarted = false;
+  /** Releases that the ledger does not have yet. */
+  readonly #released: number[] = [];
 
   constructor(workspace: Workspace, planned: PlanSource, opened: OpenedRepository, settings: FollowSettings) {
     const { clock, signal, progress } = workspace.environment;
@@ -63,6 +69,7 @@ export class FollowedSource {
       signal,
       everyMs: settings.everyMs,
       positionOf: async (system) => (await this.#stored()).positionOf(system),
+      recordRelease: (retainedBytes) => this.#noteRelease(retainedBytes),
       recordGap: (cluster, gap) => this.#recordGap(cluster, gap),
       note: (message) => this.#progress.note(message),
     });
@@ -98,6 +105,8 @@ export class FollowedSource {
       clock,
       signal,
       warnRetainedBytes: this.#settings.warnRetainedBytes,
+      lookEveryMs: this.#settings.lookEveryMs,
+      releaseRetainedBytes: this.#settings.releaseRetainedBytes,
       note: (message) => this.#progress.note(message),
       observe: (server) => {
         this.#server = server;
@@ -114,6 +123,7 @@ export class FollowedSource {
   /** What is due beside receiving: that it has started is recorded, and the tail is folded. */
   async #look(): Promise<void> {
     const { cluster, durable } = this.#writer;
+    if (this.#released.length > 0) await settled(this.#recordReleases());
     if (cluster === undefined || durable === undefined) return;
     if (!this.#hasStarted) {
       this.#hasStarted = true;
@@ -161,6 +171,25 @@ export class FollowedSource {
     );
   }
 
+  /** The repository, and the ledger in it, is most likely away: the event is appended when it can be. */
+  #noteRelease(retainedBytes: number): void {
+    this.#progress.note(
+      `the server kept ${formatSize(retainedBytes)} for us, and comes first: it keeps nothing more until the repository is back; what it removes meanwhile is lost to recovery`,
+    );
+    this.#released.push(retainedBytes);
+  }
+
+  async #recordReleases(): Promise<void> {
+    for (const retainedBytes of this.#released.splice(0)) {
+      try {
+        await this.#opened.ledger.append('log.released', { source: this.#planned.name, retainedBytes });
+      } catch (error) {
+        this.#released.push(retainedBytes);
+        throw error;
+      }
+    }
+  }
+
   /** An event that the ledger does not take now must not end what is being saved. */
   async #record(append: () => Promise<void>): Promise<void> {
     try {
@@ -176,6 +205,7 @@ export class FollowedSource {
     const error = failure === undefined ? undefined : reportable(failure, signal);
     const position = durable && { timeline: durable.timeline, lsn: lsnText(durable.lsn) };
     const source = this.#planned.name;
+    await this.#record(() => this.#recordReleases());
     await this.#record(() =>
       this.#opened.ledger.append('follow.stopped', {
         source,

@@ -24,6 +24,7 @@ async function begin(store = new FaultyStore(new MemoryStore()), everyMs = 3_600
     everyMs,
     positionOf: async () => undefined,
     recordGap: async (_, gap) => void gaps.push(gap),
+    recordRelease: () => {},
     note: (message) => notes.push(message),
   });
   const stored = () => StoredLog.read(repository, OWNER, async () => []);

@@ -27,6 +27,7 @@ export interface TailWriterOptions {
   /** The end of what is stored of a cluster's log. */
   positionOf(system: string): Promise<LogPosition | undefined>;
   recordGap(cluster: LogCluster, gap: LogGap): Promise<void>;
+  recordRelease(retainedBytes: number): void;
   note(message: string): void;
 }
 
@@ -115,6 +116,10 @@ export class TailWriter implements LogSink {
     await this.#persist(() => this.#options.recordGap(this.#cluster!, gap));
     this.#taken = { timeline: gap.timeline, lsn: gap.end };
     this.#covered = undefined;
+  }
+
+  released(retainedBytes: number): void {
+    this.#options.recordRelease(retainedBytes);
   }
 
   /** Resolves once everything that was taken is durable. @throws what storing it met, unless that may pass */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError, isHoldfastError, messageOf } from '../../../foundation/errors.ts';
-import { settled } from '../../../foundation/promises.ts';
+import { awaitedLater, settled } from '../../../foundation/promises.ts';
 import { formatSize } from '../../../foundation/units.ts';
 import { type LogPosition, lsnText, parseLsnText } from '../../../repository/index.ts';
 import type { FollowContext, LogSink } from '../../index.ts';
@@ -10,17 +10,14 @@ import { openReplication } from '../physical/replication.ts';
 import { Session } from '../session.ts';
 import { LogReceiver } from './receive.ts';
 import { segmentStart } from './segments.ts';
-import { dropSlot, ensureSlot, inspectSlot, type SlotState } from './slot.ts';
+import { dropSlot, dropUnusedSlot, ensureSlot, inspectSlot, OBJECT_IN_USE, type SlotState } from './slot.ts';
 import { WalStream } from './stream.ts';
 import { nextTimeline, parseHistory } from './timeline-history.ts';
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 const STATUS_EVERY_MS = 1000;
-const LOOK_AT_SLOT_EVERY_MS = 30_000;
 const SILENCE_MS = 60_000;
-/** The slot is held by another connection: perhaps by our own, which the server has not missed yet. */
-const OBJECT_IN_USE = '55006';
 /** `requested WAL segment … has already been removed`. */
 const UNDEFINED_FILE = '58P01';
 
@@ -58,6 +55,7 @@ class Connection {
   readonly #sink: LogSink;
   readonly #context: FollowContext;
   #location!: Location;
+  #releasing: Promise<void> | undefined;
 
   constructor(options: FollowOptions, sink: LogSink, context: FollowContext) {
     this.#options = options;
@@ -66,6 +64,8 @@ class Connection {
   }
 
   async follow(): Promise<void> {
+    // Where the slot was given up, it is made again only once the repository takes what there is.
+    await this.#sink.drain();
     this.#location = await this.#options.location();
     const facts = await this.#ask((session) => inspectCluster(session));
     const session = await openReplication(this.#location, facts, this.#context.signal);
@@ -158,7 +158,7 @@ class Connection {
   async #stream(session: Session, from: LogPosition): Promise<LogPosition | undefined> {
     const receiver = new LogReceiver(from, this.#sink, this.#context);
     const stream = new WalStream(this.#options.slot, from, receiver);
-    const { clock, silenceMs = SILENCE_MS } = this.#context;
+    const { clock, silenceMs = SILENCE_MS, lookEveryMs } = this.#context;
     const acknowledge = setInterval(() => {
       const { durable } = this.#sink;
       // Of another timeline nothing is known to this one.
@@ -168,23 +168,28 @@ class Connection {
       // It answers every one of ours: who says nothing is not there any more.
       else if (receiver.silentMs > silenceMs) session.destroy();
     }, STATUS_EVERY_MS);
-    const look = setInterval(() => void this.#lookAtSlot(), LOOK_AT_SLOT_EVERY_MS);
+    const look = setInterval(() => awaitedLater(this.#lookAtSlot(session)), lookEveryMs);
     try {
       return await stream.run(session);
     } finally {
       clearInterval(acknowledge);
       clearInterval(look);
+      // What comes next makes the slot again.
+      if (this.#releasing !== undefined) await settled(this.#releasing);
     }
   }
 
   /** Tells in time what the server keeps for us: its disk is not to fill up. */
-  async #lookAtSlot(): Promise<void> {
-    const { note, warnRetainedBytes } = this.#context;
+  async #lookAtSlot(session: Session): Promise<void> {
+    const { note, warnRetainedBytes, releaseRetainedBytes } = this.#context;
     try {
-      const { restartLsn, serverLsn, walStatus, safeBytes } = await this.#ask((session) =>
-        inspectSlot(session, this.#options.slot),
-      );
+      const state = await this.#ask((each) => inspectSlot(each, this.#options.slot));
+      const { restartLsn, serverLsn, walStatus, safeBytes } = state;
       const retained = restartLsn === undefined ? 0 : Number(serverLsn - restartLsn);
+      if (retained >= releaseRetainedBytes) {
+        this.#releasing ??= this.#release(session, retained);
+        return await this.#releasing;
+      }
       if (retained < warnRetainedBytes && walStatus !== 'unreserved' && walStatus !== 'lost') return;
       const left = safeBytes === undefined ? '' : `, and gives up after another ${formatSize(Math.max(0, safeBytes))}`;
       note(`the server keeps ${formatSize(retained)} of its log until it is in the repository${left}`);
@@ -192,6 +197,15 @@ class Connection {
       // The stream itself tells of a server that is gone; this look is only for warning early.
       if (!this.#context.signal.aborted) note(`cannot see how much the server keeps: ${messageOf(error)}`);
     }
+  }
+
+  /** Gives up the slot, so that the server may remove its log: a disk that is full would stop it. */
+  async #release(session: Session, retainedBytes: number): Promise<void> {
+    const { slot } = this.#options;
+    // The slot is in use for as long as the stream goes on.
+    session.destroy();
+    await this.#ask((each) => dropUnusedSlot(each, slot, this.#context.signal));
+    this.#sink.released(retainedBytes);
   }
 
   /** Asks something over an ordinary connection. */

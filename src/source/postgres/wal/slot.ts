@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isHoldfastError } from '../../../foundation/errors.ts';
 import { parseLsnText } from '../../../repository/index.ts';
 import { createSlot } from '../physical/replication.ts';
@@ -6,6 +7,10 @@ import type { Session } from '../session.ts';
 import { sqlFile } from '../sql-files.ts';
 
 const DUPLICATE_OBJECT = '42710';
+/** The slot is held by a connection: perhaps by our own, which the server has not missed yet. */
+export const OBJECT_IN_USE = '55006';
+const DROP_ATTEMPTS = 60;
+const DROP_PAUSE_MS = 1000;
 const READABLE_PART = 30;
 
 /** What the server says of our slot, and of its log. */
@@ -53,6 +58,23 @@ export async function ensureSlot(session: Session, name: string): Promise<void> 
 /** Gives up what the server keeps for the slot. @param session a replication connection */
 export async function dropSlot(session: Session, name: string): Promise<void> {
   await session.query('drop the slot', `DROP_REPLICATION_SLOT "${name}"`);
+}
+
+/**
+ * The same over an ordinary connection, once the server has noticed that nobody streams through it any more.
+ * Source: PostgreSQL's documentation, "Replication Management Functions", pg_drop_replication_slot.
+ */
+export async function dropUnusedSlot(session: Session, name: string, signal: AbortSignal): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await session.query('drop the slot', 'SELECT pg_catalog.pg_drop_replication_slot($1)', [name]);
+      return;
+    } catch (error) {
+      const isInUse = isHoldfastError(error) && error.context['sqlState'] === OBJECT_IN_USE;
+      if (!isInUse || attempt === DROP_ATTEMPTS) throw error;
+      await sleep(DROP_PAUSE_MS, undefined, { signal });
+    }
+  }
 }
 
 /**
