@@ -27,5 +27,13 @@ export {
   mergeRanges,
   parseLsnText,
 } from './tail/log-range.ts';
-export { type Covered, type HistoryFile, LogTail, lsnDigits, type TailEntry, type TailHistory } from './tail/tail.ts';
+export {
+  type Covered,
+  type HistoryFile,
+  LogTail,
+  lsnDigits,
+  type SealedObject,
+  type TailEntry,
+  type TailHistory,
+} from './tail/tail.ts';
 export { WriteSession } from './write/session.ts';

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { settled } from '../../src/foundation/promises.ts';
@@ -7,6 +7,14 @@ import { FollowedCluster, SLOT, until } from '../support/followed.ts';
 import { requires } from '../support/requirements.ts';
 
 const DEBIAN_15 = '/usr/lib/postgresql/15/bin';
+/** What waits in a spool. */
+function sealedIn(spool: string): string[] {
+  if (!existsSync(spool)) return [];
+  return readdirSync(spool, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /[0-9A-F]{16}-[0-9A-F]{16}$/.test(name),
+  );
+}
+
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 describe.skipIf(!requires('postgresql'))('following a log while things go wrong', { timeout: 180_000 }, () => {
@@ -125,6 +133,27 @@ describe.skipIf(!requires('postgresql'))('following a log while things go wrong'
     expect(stderr).toMatch(/the server kept .* for us, and comes first/);
     expect(stderr).toContain('GAP');
     expect(await cluster.eventKinds()).toEqual(expect.arrayContaining(['log.released', 'log.gap', 'follow.stopped']));
+  });
+
+  it('loses nothing when it is killed while the repository is away and the log is in the spool', async () => {
+    const cluster = await start();
+    const spool = join(cluster.directory, 'spool');
+    const first = cluster.follow('--spool', spool);
+    const load = cluster.load();
+    await until(async () => (await cluster.stored()).entries.length > 0);
+    cluster.loseRepository();
+    await until(async () => sealedIn(spool).length > 2);
+    first.child.kill('SIGKILL');
+    await first.done;
+    cluster.findRepository();
+    const second = cluster.follow('--spool', spool);
+    await until(async () => sealedIn(spool).length === 0);
+    await load.stop();
+    await cluster.caughtUp();
+    second.child.kill('SIGINT');
+    expect((await second.done).exit).toBe(130);
+    expect(await cluster.compare()).toBeGreaterThan(0);
+    expect((await cluster.stored()).ranges(await cluster.system())).toHaveLength(1);
   });
 
   it('follows a server onto its next timeline', async () => {

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { EXIT, HoldfastError } from '../../foundation/errors.ts';
 import { formatSize, parseDuration, parseSize } from '../../foundation/units.ts';
 import type { Followed } from '../../operations/index.ts';
@@ -28,6 +29,11 @@ export const follow: CommandDefinition = {
       flags: '--warn-retained <size>',
       description: 'warn when a server keeps so much of its log for us (default: 1GiB)',
     },
+    {
+      flags: '--spool <directory>',
+      description: 'where the log waits while its repository is away; without one, only the server keeps it',
+    },
+    { flags: '--spool-limit <size>', description: 'how much of this disk the spool may take (default: 10GiB)' },
     { flags: '--look-every <duration>', description: 'how often to look what a server keeps (default: 30s)' },
     {
       flags: '--release-at <size>',
@@ -41,7 +47,7 @@ export const follow: CommandDefinition = {
   ],
   exits: LOCKING_EXITS,
   writes: true,
-  async run({ arguments: [names], options, workspace }) {
+  async run({ arguments: [names], options, directory, workspace }) {
     const settings = {
       everyMs: Math.max(SHORTEST_MS, durationOf(options, 'every', '5s')),
       foldAfterMs: durationOf(options, 'foldAfter', '5m'),
@@ -50,8 +56,13 @@ export const follow: CommandDefinition = {
       lookEveryMs: durationOf(options, 'lookEvery', '30s'),
       releaseRetainedBytes: sizeOf(options, 'releaseAt', '64GiB'),
     };
+    const spool = options['spool'];
+    const limitBytes = sizeOf(options, 'spoolLimit', '10GiB');
     const operations = await import('../../operations/index.ts');
-    const outcomes = await operations.follow(await workspace(), (names ?? []) as string[], settings);
+    const outcomes = await operations.follow(await workspace(), (names ?? []) as string[], {
+      ...settings,
+      ...(typeof spool === 'string' && { spool: { path: resolve(directory, spool), limitBytes } }),
+    });
     return {
       exit: operations.followExit(outcomes),
       json: { sources: outcomes },

@@ -19,7 +19,8 @@ export async function follow(
 
 async function followOne(workspace: Workspace, source: PlanSource, settings: FollowSettings): Promise<Followed> {
   try {
-    return await new FollowedSource(workspace, source, await workspace.open(source.repository), settings).run();
+    const opened = await workspace.open(source.repository);
+    return await (await FollowedSource.open(workspace, source, opened, settings)).run();
   } catch (error) {
     return { source: source.name, bytes: 0, gaps: [], error: reportable(error, workspace.environment.signal) };
   }

@@ -5,6 +5,7 @@ import type { Source as PlanSource } from '../../plan/index.ts';
 import { LogTail, lsnText } from '../../repository/index.ts';
 import type { LogCluster, LogGap, Source } from '../../source/index.ts';
 import { foldTail } from '../log/fold.ts';
+import { Spool } from '../log/spool.ts';
 import { StoredLog } from '../log/stored-log.ts';
 import { TailWriter } from '../log/tail-writer.ts';
 import { readableSnapshots } from '../snapshots-of.ts';
@@ -18,6 +19,8 @@ export interface FollowSettings {
   foldAfterBytes: number;
   /** From how much on that a server keeps for us a person is told. */
   warnRetainedBytes: number;
+  /** A directory, absolute, where the log waits while its repository is away. */
+  spool?: { path: string; limitBytes: number };
   /** How often what the server keeps is looked at. */
   lookEveryMs: number;
   /** From how much on the server is told to keep nothing. */
@@ -56,7 +59,26 @@ export class FollowedSource {
   /** Releases that the ledger does not have yet. */
   readonly #released: number[] = [];
 
-  constructor(workspace: Workspace, planned: PlanSource, opened: OpenedRepository, settings: FollowSettings) {
+  static async open(
+    workspace: Workspace,
+    planned: PlanSource,
+    opened: OpenedRepository,
+    settings: FollowSettings,
+  ): Promise<FollowedSource> {
+    const tail = new LogTail(opened.repository, { plan: workspace.plan.name, source: planned.name });
+    if (settings.spool === undefined) return new FollowedSource(workspace, planned, { opened, tail }, settings);
+    const { path, limitBytes } = settings.spool;
+    const store = await workspace.environment.adapters.openStore({ kind: 'local', path });
+    const spool = await Spool.open(store, tail.prefix, limitBytes);
+    return new FollowedSource(workspace, planned, { opened, tail, spool }, settings);
+  }
+
+  private constructor(
+    workspace: Workspace,
+    planned: PlanSource,
+    { opened, tail, spool }: { opened: OpenedRepository; tail: LogTail; spool?: Spool },
+    settings: FollowSettings,
+  ) {
     const { clock, signal, progress } = workspace.environment;
     this.#workspace = workspace;
     this.#planned = planned;
@@ -64,7 +86,8 @@ export class FollowedSource {
     this.#settings = settings;
     this.#progress = progress(planned.name);
     this.#folded = { atMs: clock.monotonicMs(), bytes: 0 };
-    this.#writer = new TailWriter(new LogTail(opened.repository, { plan: workspace.plan.name, source: planned.name }), {
+    this.#writer = new TailWriter(tail, {
+      spool,
       clock,
       signal,
       everyMs: settings.everyMs,

@@ -1,41 +1,50 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { noise, testRepository } from '../../../test/support/repository.ts';
 import { systemClock } from '../../foundation/clock.ts';
-import { awaitedLater } from '../../foundation/promises.ts';
-import { LogTail } from '../../repository/index.ts';
+import { awaitedLater, settled } from '../../foundation/promises.ts';
+import { LogTail, type Repository } from '../../repository/index.ts';
 import { FaultyStore } from '../../store/faulty/index.ts';
 import { MemoryStore } from '../../store/memory/index.ts';
+import { Spool } from './spool.ts';
 import { StoredLog } from './stored-log.ts';
-import { TailWriter } from './tail-writer.ts';
+import { TailWriter, type TailWriterOptions } from './tail-writer.ts';
 
 const CLUSTER = { system: '7391', segmentBytes: 1 << 24 };
 const OWNER = { plan: 'shop', source: 'db' };
 const START = 0x300_0000n;
 const isTail = (key: string) => key.startsWith('holdfast/tail/');
 
-async function begin(store = new FaultyStore(new MemoryStore()), everyMs = 3_600_000) {
+async function begin(store = new FaultyStore(new MemoryStore()), more: Partial<TailWriterOptions> = {}) {
   const repository = await testRepository(store);
+  return beginIn(repository, store, more);
+}
+
+async function beginIn(repository: Repository, store: FaultyStore, more: Partial<TailWriterOptions> = {}) {
   const controller = new AbortController();
   const notes: string[] = [];
   const gaps: unknown[] = [];
   const writer = new TailWriter(new LogTail(repository, OWNER), {
     clock: systemClock,
     signal: controller.signal,
-    everyMs,
+    everyMs: 3_600_000,
     positionOf: async () => undefined,
     recordGap: async (_, gap) => void gaps.push(gap),
     recordRelease: () => {},
     note: (message) => notes.push(message),
+    ...more,
   });
   const stored = () => StoredLog.read(repository, OWNER, async () => []);
   expect(await writer.begin(CLUSTER)).toBeUndefined();
-  open.push(writer);
-  return { store, writer, notes, gaps, stored, stop: () => controller.abort() };
+  open.push({ writer, controller });
+  return { repository, store, writer, notes, gaps, stored, stop: () => controller.abort() };
 }
 
-const open: TailWriter[] = [];
+const open: { writer: TailWriter; controller: AbortController }[] = [];
 afterEach(async () => {
-  for (const writer of open.splice(0)) await writer.close().catch(() => {}); // tidy-allow: a test may have left it broken
+  for (const { writer, controller } of open.splice(0)) {
+    controller.abort();
+    await settled(writer.close());
+  }
 });
 
 const at = (lsn: bigint) => ({ timeline: 1, lsn });
@@ -150,5 +159,80 @@ describe('a tail that is written', () => {
     await expect((await stored()).readSegment('7391', 1, START + (1n << 24n), 1 << 24)).rejects.toMatchObject({
       code: 'object-missing',
     });
+  });
+});
+
+describe('a tail with a spool', () => {
+  const PREFIX = 'holdfast/tail/shop/db/';
+  const all = { timeline: 1, start: START, end: START + 3000n };
+
+  async function withSpool(limitBytes = 1 << 20) {
+    const disk = new MemoryStore();
+    const spool = await Spool.open(disk, PREFIX, limitBytes);
+    const state = { isAway: true };
+    const store = new FaultyStore(new MemoryStore(), ({ method, key }) =>
+      method === 'put' && isTail(key) && state.isAway ? 'before' : undefined,
+    );
+    return { disk, state, ...(await begin(store, { spool })) };
+  }
+
+  function takeAll(writer: TailWriter): Promise<unknown> {
+    const log = noise(3000);
+    const turns = [0, 1000, 2000].map((from) => {
+      writer.take(at(START + BigInt(from)), Buffer.from(log.subarray(from, from + 1000)));
+      return awaitedLater(writer.drain());
+    });
+    return Promise.all(turns);
+  }
+
+  it('goes on while the repository is away, and acknowledges nothing of it', async () => {
+    const { disk, state, writer, stored } = await withSpool();
+    const drained = takeAll(writer);
+    await expect.poll(() => disk.objects.size).toBe(3);
+    expect(writer.durable).toBeUndefined();
+    state.isAway = false;
+    await drained;
+    expect(writer.durable).toEqual(at(START + 3000n));
+    expect(disk.objects.size).toBe(0);
+    expect((await (await stored()).read('7391', all)).equals(noise(3000))).toBe(true);
+  });
+
+  it('waits when it is full, and keeps the order', async () => {
+    const { disk, state, store, writer, stored } = await withSpool(2000);
+    const drained = takeAll(writer);
+    await expect.poll(() => disk.objects.size).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(disk.objects.size).toBe(1);
+    state.isAway = false;
+    await drained;
+    expect((await (await stored()).read('7391', all)).equals(noise(3000))).toBe(true);
+    const puts = [...new Set(store.puts.filter(isTail))];
+    expect(puts).toEqual(puts.toSorted());
+  });
+
+  it('stores what an earlier run left there, before anything else', async () => {
+    const { disk, state, repository, store, writer, stop } = await withSpool();
+    awaitedLater(takeAll(writer));
+    await expect.poll(() => disk.objects.size).toBe(3);
+    stop();
+    await writer.close();
+    expect(disk.objects.size).toBe(3);
+    state.isAway = false;
+    const spool = await Spool.open(disk, PREFIX, 1 << 20);
+    const next = await beginIn(repository, store, { spool });
+    expect(disk.objects.size).toBe(0);
+    expect((await (await next.stored()).read('7391', all)).equals(noise(3000))).toBe(true);
+  });
+
+  it('refuses what was not sealed for its repository', async () => {
+    const { disk, state, writer } = await withSpool();
+    awaitedLater(takeAll(writer));
+    await expect.poll(() => disk.objects.size).toBe(3);
+    const spool = await Spool.open(disk, PREFIX, 1 << 20);
+    await expect(begin(new FaultyStore(new MemoryStore()), { spool })).rejects.toMatchObject({
+      code: 'repository-damaged',
+    });
+    expect(disk.objects.size).toBe(3);
+    state.isAway = false;
   });
 });

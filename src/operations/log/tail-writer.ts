@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../foundation/clock.ts';
 import { isHoldfastError, messageOf } from '../../foundation/errors.ts';
 import { awaitedLater, settled } from '../../foundation/promises.ts';
-import { type LogPosition, type LogTail, lsnText } from '../../repository/index.ts';
+import { formatSize } from '../../foundation/units.ts';
+import { type LogPosition, type LogTail, lsnText, type SealedObject } from '../../repository/index.ts';
 import type { LogCluster, LogGap, LogSink } from '../../source/index.ts';
+import type { Spool } from './spool.ts';
 
 /** So much is put into one object at most, and so much more is taken while that one is stored. */
 const OBJECT_BYTES = 16 * 1024 * 1024;
@@ -19,11 +21,23 @@ interface Batch {
   bytes: number;
 }
 
+/** The same, sealed. */
+interface SealedPart {
+  object: SealedObject;
+  end: LogPosition;
+  coveredMs: number | undefined;
+  bytes: number;
+}
+
+type SpooledPart = Omit<SealedPart, 'object'> & { key: string };
+
 export interface TailWriterOptions {
   clock: Clock;
   signal: AbortSignal;
   /** How often what came is made durable. */
   everyMs: number;
+  /** Where the log waits while the repository is away; without one, with the server alone. */
+  spool?: Spool | undefined;
   /** The end of what is stored of a cluster's log. */
   positionOf(system: string): Promise<LogPosition | undefined>;
   recordGap(cluster: LogCluster, gap: LogGap): Promise<void>;
@@ -50,6 +64,9 @@ export class TailWriter implements LogSink {
   #turn: Promise<void> = Promise.resolve();
   #failure: unknown;
   #isWritingCovered = false;
+  /** What is in the spool, in the order of the log. */
+  readonly #spooled: SpooledPart[] = [];
+  #unspooling: Promise<void> | undefined;
   readonly #timer: NodeJS.Timeout;
 
   constructor(tail: LogTail, options: TailWriterOptions) {
@@ -76,7 +93,9 @@ export class TailWriter implements LogSink {
   }
 
   async begin(cluster: LogCluster): Promise<LogPosition | undefined> {
-    await this.drain();
+    await this.#swap();
+    if (this.#cluster === undefined) await this.#storeLeftOver();
+    else if (this.#cluster.system !== cluster.system) await this.drain();
     if (this.#cluster?.system !== cluster.system) {
       this.#durable = await this.#options.positionOf(cluster.system);
       this.#taken = this.#durable;
@@ -125,13 +144,18 @@ export class TailWriter implements LogSink {
   /** Resolves once everything that was taken is durable. @throws what storing it met, unless that may pass */
   async drain(): Promise<void> {
     await this.#swap();
+    if (this.#spooled.length > 0) await this.#storeSpooled();
     await this.#writeCovered();
   }
 
   /** Makes what was taken durable, if the repository takes it now, and ends. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    await this.drain();
+    await this.#swap();
+    if (this.#spooled.length === 0) return this.#writeCovered();
+    const { spool, note } = this.#options;
+    await settled(this.#storeSpooled());
+    if (spool!.bytes > 0) note(`${formatSize(spool!.bytes)} of the log are in the spool, for the next run to store`);
   }
 
   /** Begins to store what is open. */
@@ -167,9 +191,86 @@ export class TailWriter implements LogSink {
       Buffer.concat(batch.parts),
     );
     batch.parts = [];
-    await this.#persist(() => this.#tail.write(object));
+    await this.#store({ object, end, coveredMs, bytes: batch.bytes });
+  }
+
+  async #store(part: SealedPart): Promise<void> {
+    const { spool, note } = this.#options;
+    if (spool === undefined) {
+      await this.#persist(() => this.#tail.write(part.object));
+      this.#stored(part);
+      return;
+    }
+    if (this.#spooled.length === 0) {
+      try {
+        await this.#tail.write(part.object);
+        this.#stored(part);
+        return;
+      } catch (error) {
+        if (!isOutage(error)) throw error;
+        note(`the repository does not take the log, which is put into the spool: ${messageOf(error)}`);
+      }
+    }
+    if (await this.#isSpooled(spool, part.object)) {
+      const { object, ...rest } = part;
+      this.#spooled.push({ key: object.key, ...rest });
+      awaitedLater(this.#storeSpooled());
+      return;
+    }
+    await this.#storeSpooled();
+    await this.#persist(() => this.#tail.write(part.object));
+    this.#stored(part);
+  }
+
+  /** Whether the spool took it. One that is full, or whose disk is, keeps nobody from waiting for the repository. */
+  async #isSpooled(spool: Spool, object: SealedObject): Promise<boolean> {
+    const { note } = this.#options;
+    if (!spool.hasRoomFor(object)) {
+      note(`the spool is full with ${formatSize(spool.bytes)}: the log waits on the server alone`);
+      return false;
+    }
+    try {
+      await spool.add(object);
+      return true;
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+      note(`the spool does not take the log: ${messageOf(error)}`);
+      return false;
+    }
+  }
+
+  #stored({ end, coveredMs, bytes }: Pick<SealedPart, 'end' | 'coveredMs' | 'bytes'>): void {
     this.#durable = end;
-    this.#wrote(coveredMs, batch.bytes);
+    this.#wrote(coveredMs, bytes);
+  }
+
+  /** Brings what is in the spool into the repository, as soon as that takes it, in order. */
+  #storeSpooled(): Promise<void> {
+    this.#unspooling ??= this.#unspool().finally(() => {
+      this.#unspooling = undefined;
+    });
+    return this.#unspooling;
+  }
+
+  async #unspool(): Promise<void> {
+    const spool = this.#options.spool!;
+    for (let next = this.#spooled[0]; next !== undefined; next = this.#spooled[0]) {
+      const object = await spool.read(next.key);
+      await this.#persist(() => this.#tail.write(object));
+      this.#stored(next);
+      await spool.remove(next.key);
+      this.#spooled.shift();
+    }
+  }
+
+  /** What a run that was interrupted while the repository was away has left in the spool. */
+  async #storeLeftOver(): Promise<void> {
+    const { spool } = this.#options;
+    for (const key of spool?.keys ?? []) {
+      const object = await spool!.read(key);
+      await this.#persist(() => this.#tail.writeLater(object));
+      await spool!.remove(key);
+    }
   }
 
   /** That nothing happened is worth knowing, too: without it an idle database would look like one that is not followed. */

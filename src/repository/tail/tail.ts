@@ -58,20 +58,21 @@ export interface Covered {
 export class LogTail {
   readonly owner: TailOwner;
   readonly #repository: Repository;
-  readonly #prefix: string;
+  /** What the keys of its objects begin with. */
+  readonly prefix: string;
 
   constructor(repository: Repository, owner: TailOwner) {
     this.#repository = repository;
     this.owner = owner;
-    this.#prefix = `${TAIL_PREFIX}${owner.plan}/${owner.source}/`;
+    this.prefix = `${TAIL_PREFIX}${owner.plan}/${owner.source}/`;
   }
 
   /** What is there, by its names; in order of timeline and position. */
   async list(): Promise<{ entries: TailEntry[]; histories: TailHistory[] }> {
     const entries: TailEntry[] = [];
     const histories: TailHistory[] = [];
-    for await (const { key, sizeBytes } of this.#repository.store.list(this.#prefix)) {
-      const name = key.slice(this.#prefix.length);
+    for await (const { key, sizeBytes } of this.#repository.store.list(this.prefix)) {
+      const name = key.slice(this.prefix.length);
       const range = RANGE_NAME.exec(name);
       const history = HISTORY_NAME.exec(name);
       if (range !== null) {
@@ -94,6 +95,12 @@ export class LogTail {
 
   async write({ key, sealed }: SealedObject): Promise<void> {
     await this.#repository.store.put(key, sealed);
+  }
+
+  /** Stores what lay elsewhere in the meantime. @throws repository-damaged when it is not sealed for this repository */
+  async writeLater(object: SealedObject): Promise<void> {
+    openTailObject(this.#repository.key, object.key, object.sealed);
+    await this.write(object);
   }
 
   /** The bytes of a part, authenticated, and what was known of them. @throws object-missing, repository-damaged */
@@ -129,14 +136,14 @@ export class LogTail {
   async writeCovered(covered: Covered): Promise<void> {
     const { key, config } = this.#repository;
     await this.#store.put(
-      `${this.#prefix}${COVERED_NAME}`,
+      `${this.prefix}${COVERED_NAME}`,
       sealJson(key, { version: 1, ...this.owner, ...covered }, config.version),
     );
   }
 
   /** @throws repository-damaged */
   async readCovered(): Promise<Covered | undefined> {
-    const name = `${this.#prefix}${COVERED_NAME}`;
+    const name = `${this.prefix}${COVERED_NAME}`;
     let sealed: Uint8Array;
     try {
       sealed = await this.#store.get(name);
@@ -171,7 +178,7 @@ export class LogTail {
   }
 
   #timelinePrefix(system: string, timeline: number): string {
-    return `${this.#prefix}${system}/${timeline.toString(16).toUpperCase().padStart(TIMELINE_DIGITS, '0')}/`;
+    return `${this.prefix}${system}/${timeline.toString(16).toUpperCase().padStart(TIMELINE_DIGITS, '0')}/`;
   }
 }
 

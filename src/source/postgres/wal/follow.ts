@@ -64,8 +64,6 @@ class Connection {
   }
 
   async follow(): Promise<void> {
-    // Where the slot was given up, it is made again only once the repository takes what there is.
-    await this.#sink.drain();
     this.#location = await this.#options.location();
     const facts = await this.#ask((session) => inspectCluster(session));
     const session = await openReplication(this.#location, facts, this.#context.signal);
@@ -174,8 +172,11 @@ class Connection {
     } finally {
       clearInterval(acknowledge);
       clearInterval(look);
-      // What comes next makes the slot again.
-      if (this.#releasing !== undefined) await settled(this.#releasing);
+      if (this.#releasing !== undefined) {
+        await settled(this.#releasing);
+        // What comes next makes the slot again: only once the repository takes what there is.
+        await this.#sink.drain();
+      }
     }
   }
 
