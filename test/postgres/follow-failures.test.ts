@@ -32,8 +32,9 @@ describe.skipIf(!requires('postgresql'))('following a log while things go wrong'
     const cluster = await start();
     const load = cluster.load();
     const { child, done } = cluster.follow();
-    for (let crash = 0; crash < 2; crash++) {
-      await pause(4000);
+    // The first one comes while the follower connects for the first time.
+    for (const beforeMs of [1500, 4000, 3000]) {
+      await pause(beforeMs);
       await cluster.restart();
     }
     await pause(2000);

@@ -68,12 +68,13 @@ class Connection {
     const facts = await this.#ask((session) => inspectCluster(session));
     const session = await openReplication(this.#location, facts, this.#context.signal);
     try {
-      const identity = await session.one('identify the cluster', 'IDENTIFY_SYSTEM');
       const slot = await this.#prepareSlot(session);
+      // After the slot, which may begin behind where the log ended a moment before: at the checkpoint after a crash, say.
+      const identity = await session.one('identify the cluster', 'IDENTIFY_SYSTEM');
       const server = { timeline: Number(identity['timeline']), lsn: parseLsnText(identity['xlogpos']) };
       const kept = await this.#sink.begin({ system: identity['systemid'] ?? '', segmentBytes: slot.segmentBytes });
       const from = kept ?? { timeline: server.timeline, lsn: segmentStart(slot.restartLsn!, slot.segmentBytes) };
-      refuseSetBack(this.#location, from, server);
+      if (kept !== undefined) refuseSetBack(this.#location, kept, server);
       await this.#streamFrom(session, from, server.timeline, slot);
     } finally {
       await session.close();
