@@ -104,7 +104,7 @@ export interface RestoreContext {
   progress: Progress;
   signal: AbortSignal;
   scratchDirectory: string;
-  /** Of files: what is wanted; everything, when left out. */
+  /** What is wanted, of a database schemas and tables by name; everything, when left out. */
   selection?: Selection;
   /** Of files: the target may hold anything, and is made what the snapshot is. See `ExtractOptions`. */
   replace?: boolean;

@@ -3,7 +3,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { document, environment, holdfast, PASSWORD, scratchDirectory, writePlan } from '../support/cli.ts';
-import { initialiseDirectory, type StartedDirectory, startDirectory } from '../support/data-directory.ts';
+import {
+  initialiseDirectory,
+  type StartedDirectory,
+  serverDirectory,
+  startDirectory,
+} from '../support/data-directory.ts';
 import { requires } from '../support/requirements.ts';
 
 const BIN = '/usr/lib/postgresql/15/bin';
@@ -18,6 +23,9 @@ describe.skipIf(!requires('postgresql', 'restic'))('a cluster, from plan to proo
     data = await initialiseDirectory(BIN);
     server = await startDirectory(BIN, data, { settings: { wal_level: 'replica', archive_mode: 'on' } });
     await server.query(`create table orders as select i, now() as since from generate_series(1, 10000) i`);
+    const space = await serverDirectory();
+    await server.query(`create tablespace fast location '${space}'`);
+    await server.query('create table elsewhere tablespace fast as select generate_series(1, 1000) i');
     // What must not reach the sandbox: a library that is nowhere, and an archive that others write to.
     await server.query(`alter system set shared_preload_libraries = 'nowhere'`);
     await server.query(`alter system set archive_mode = 'on'`);
@@ -54,7 +62,7 @@ describe.skipIf(!requires('postgresql', 'restic'))('a cluster, from plan to proo
     expect(restored.outcome).toBe('complete');
     expect(restored.notes.join('\n')).toMatch(/pg_ctl -D .*restored start[\s\S]*archive_mode=off/);
     expect(readdirSync(join(directory, 'restored'))).toContain('backup_label');
-    // What Holdfast restores is what restic restores.
+    // What Holdfast restores is what restic restores, and where the links of tablespaces lead as well.
     const stock = join(directory, 'stock');
     const repository = join(directory, 'repository');
     const words = ['--no-cache', '--repo', repository, 'restore', 'latest', '--target', stock];
@@ -75,6 +83,9 @@ describe.skipIf(!requires('postgresql', 'restic'))('a cluster, from plan to proo
     expect(database.stderr).toMatch(/a physical backup is a whole cluster/);
     const only = await holdfast(directory, ['restore', 'db', '--to', './restored', '--only', 'base'], env);
     expect(only.exit).toBe(2);
+    expect(only.stderr).toMatch(/a physical backup is restored whole/);
+    const compared = await holdfast(directory, ['compare', 'db', '--json'], env);
+    expect([compared.exit, document(compared).error.code]).toEqual([1, 'source-unsupported']);
     const elsewhere = { ...env, HOLDFAST_POSTGRES_BIN: '/nonexistent' };
     const verified = await holdfast(directory, ['verify', 'db', '--json'], elsewhere);
     expect(verified.exit).toBe(4);

@@ -162,6 +162,22 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'restic'))('a database, from 
     expect(await server.query(database, 'select count(*)::int as n from orders')).toEqual([{ n: 3000 }]);
   });
 
+  it('gives back one table that was dropped, into a new database', async () => {
+    const { directory, database } = await prepared();
+    await holdfast(directory, ['backup'], to(database));
+    const orders = await server.query(database, 'select * from orders order by id');
+    await server.query(database, 'drop table orders');
+    const words = ['restore', 'db', '--to', server.url(`${database}_part`), '--only'];
+    const ran = await holdfast(directory, [...words, 'public.orders', '--json'], to(database));
+    expect([ran.exit, ran.stderr]).toEqual([0, '']);
+    expect(document(ran)).toMatchObject({ items: 1, outcome: 'complete' });
+    expect(await server.query(`${database}_part`, 'select * from orders order by id')).toEqual(orders);
+    const nothing = await holdfast(directory, [...words, 'orders', '--json'], to(database));
+    expect([nothing.exit, document(nothing).error.code]).toEqual([1, 'path-missing']);
+    const without = await holdfast(directory, [...words.slice(0, -1), '--exclude', 'x', '--json'], to(database));
+    expect([without.exit, document(without).error.code]).toEqual([2, 'bad-usage']);
+  });
+
   it('is backed up beside a directory that fails, each on its own', async () => {
     const { directory, database } = await prepared();
     mkdirSync(join(directory, 'data'));

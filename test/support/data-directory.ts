@@ -79,10 +79,21 @@ export async function startDirectory(
   };
 }
 
-/** Makes a cluster with initdb, with page checksums, and returns its data directory. */
+/** Makes a cluster with initdb, with page checksums and small files of the log, and returns its data directory. */
 export async function initialiseDirectory(binDirectory: string): Promise<string> {
   const directory = join(await serverDirectory(), 'data');
-  const words = ['-D', directory, '-U', 'postgres', '-A', 'trust', '-k', '--no-sync', '--locale=C.UTF-8'];
+  const words = [
+    '-D',
+    directory,
+    '-U',
+    'postgres',
+    '-A',
+    'trust',
+    '-k',
+    '--wal-segsize=1',
+    '--no-sync',
+    '--locale=C.UTF-8',
+  ];
   const { status, output } = await runAsServer(join(binDirectory, 'initdb'), words);
   if (status !== 0) throw new Error(output);
   return directory;

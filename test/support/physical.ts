@@ -54,9 +54,13 @@ export class PhysicalRepository {
     return target;
   }
 
-  /** Restores a snapshot as `holdfast restore` does. */
-  async restore(id: string): Promise<{ directory: string; restored: Restored }> {
+  /** Restores a snapshot as `holdfast restore` does, to a directory that does not exist. */
+  async restore(
+    id: string,
+    prepare: (directory: string) => void = () => {},
+  ): Promise<{ directory: string; restored: Restored }> {
     const path = join(await targetDirectory(), 'restored');
+    prepare(path);
     const target: Target = { kind: 'directory', path };
     const work = withReader(
       await this.repository,

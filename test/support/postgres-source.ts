@@ -11,6 +11,7 @@ import { HoldfastError } from '../../src/foundation/errors.ts';
 import { findPostgresPrograms, type PostgresProgram } from '../../src/foundation/postgres-programs.ts';
 import { noProgress, type Progress } from '../../src/foundation/progress.ts';
 import type { Target } from '../../src/foundation/target.ts';
+import type { Selection } from '../../src/repository/index.ts';
 import type { Repository } from '../../src/repository/repository.ts';
 import type { Capture, Check, Restored } from '../../src/source/index.ts';
 import { createPostgresSource, type PostgresSourceOptions } from '../../src/source/postgres/index.ts';
@@ -30,6 +31,8 @@ export interface WorkOptions {
   progress?: Progress;
   scratchDirectory?: string;
   lockTimeoutMs?: number;
+  partBytes?: number;
+  selection?: Selection;
   /** Makes the manifest's details others than they are. */
   alter?: (details: Record<string, unknown>) => Record<string, unknown>;
 }
@@ -38,12 +41,13 @@ export function scratch(): string {
   return mkdtempSync(join(tmpdir(), 'scratch-'));
 }
 
-function contextOf({ signal, progress, scratchDirectory }: WorkOptions) {
+function contextOf({ signal, progress, scratchDirectory, selection }: WorkOptions) {
   return {
     clock: systemClock,
     progress: progress ?? noProgress,
     signal: signal ?? new AbortController().signal,
     scratchDirectory: scratchDirectory ?? scratch(),
+    ...(selection && { selection }),
   };
 }
 
@@ -56,8 +60,11 @@ export async function capture(url: string, options: WorkOptions = {}): Promise<C
   const repository = await testRepository();
   let captured: Capture | undefined;
   const { id } = await writeSnapshot(repository, async (writer) => {
-    const { lockTimeoutMs } = options;
-    const source = sourceOf(url, [], lockTimeoutMs === undefined ? {} : { lockTimeoutMs });
+    const { lockTimeoutMs, partBytes } = options;
+    const source = sourceOf(url, [], {
+      ...(lockTimeoutMs !== undefined && { lockTimeoutMs }),
+      ...(partBytes !== undefined && { partBytes }),
+    });
     captured = await source.capture(writer, { ...contextOf(options), previous: undefined });
     const stream = await writer.openFile();
     const details = options.alter?.(captured.manifest.details) ?? captured.manifest.details;

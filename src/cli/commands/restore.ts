@@ -10,7 +10,7 @@ export const restore: CommandDefinition = {
   arguments: '[source]',
   summary: 'bring a source, or any snapshot, back to a new place',
   description:
-    'Brings a recovery point of a source back: files to a directory, a database to a database URL or as files to a directory. The target must be empty or not exist; nothing else is written to. A restore to a directory that was interrupted goes on when the same command is run again. With --replace, a directory may hold anything and is made what the snapshot is: files that are right already are left alone, others are made right, and what the snapshot does not have is removed, of a selection only what it means. --confirm takes the last part of the path of the target. It stops at other file systems that are mounted in the target, and refuses /, home directories, and what holds the repository, the plan or the paths that the snapshot is of. Without a source, --snapshot takes any snapshot, whoever wrote it, to a directory.',
+    'Brings a recovery point of a source back: files to a directory, a database to a database URL or as files to a directory. The target must be empty or not exist; nothing else is written to. Of a database, --only brings tables or schemas with what belongs to them and the types, functions and sequences that they need; what would need another table (a foreign key) is left out and named. A restore to a directory that was interrupted goes on when the same command is run again. With --replace, a directory may hold anything and is made what the snapshot is: files that are right already are left alone, others are made right, and what the snapshot does not have is removed, of a selection only what it means. --confirm takes the last part of the path of the target. It stops at other file systems that are mounted in the target, and refuses /, home directories, and what holds the repository, the plan or the paths that the snapshot is of. Without a source, --snapshot takes any snapshot, whoever wrote it, to a directory.',
   options: [
     {
       flags: '--to <target>',
@@ -24,7 +24,7 @@ export const restore: CommandDefinition = {
     {
       flags: '--only <pattern...>',
       description:
-        'of files, only these with all that is in them: `*.jpg`, `uploads/2026`, or a whole path from `/` on',
+        'of files, only these with all that is in them: `*.jpg`, `uploads/2026`, or a whole path from `/` on; of a database, these schemas or tables: `sales`, `public.orders`',
     },
     { flags: '--include <pattern...>', description: "the same as --only, by restic's name" },
     { flags: '--exclude <pattern...>', description: 'of files, not these' },
@@ -48,6 +48,10 @@ export const restore: CommandDefinition = {
     {
       command: 'holdfast restore uploads --to ./invoices --only "/srv/uploads/2026/*.pdf"',
       does: 'some of its files',
+    },
+    {
+      command: 'holdfast restore omni-db --to postgres://localhost/omni_orders --only public.orders',
+      does: 'one table, with its indexes and what it needs',
     },
     {
       command: 'holdfast restore uploads --to /srv/uploads-restored --replace --dry-run',

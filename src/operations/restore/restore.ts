@@ -35,7 +35,7 @@ export interface RestoreRequest extends Replacement {
   at?: string;
   /** A directory or a database URL, as given. */
   to: string;
-  /** What is wanted of a snapshot of files; everything, when left out. */
+  /** What is wanted: files by their paths, or of a database schemas and tables; everything, when left out. */
   selection?: Selection;
   /** Where the repository is not the source's own, or there is no source. */
   repository?: string;
@@ -180,9 +180,9 @@ async function restoreSnapshot(
 
 /** @throws bad-usage */
 function selectionOf({ selection }: RestoreRequest, planned: PlanSource | undefined): Selection | undefined {
-  if (selection !== undefined && planned?.type === 'postgres') {
-    throw new HoldfastError('bad-usage', `${planned.name} is a database: it is restored whole`, {
-      hint: 'Restore it to a database of its own, and take from there what you want.',
+  if (selection?.exclude !== undefined && planned?.type === 'postgres') {
+    throw new HoldfastError('bad-usage', `--exclude is for files, and ${planned.name} is a database`, {
+      hint: 'Name what you want of it with `--only schema` or `--only schema.table`.',
     });
   }
   return selection;

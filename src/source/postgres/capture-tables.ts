@@ -7,6 +7,7 @@ import type { TableDetails } from './details.ts';
 import { RowDigest } from './row-digest.ts';
 import type { Session } from './session.ts';
 import { lockAtOnce, type SourceTable } from './snapshot.ts';
+import { type CapturedPart, joinParts, partStatement, type TablePart } from './table-parts.ts';
 
 /** A table's rows, in the repository. */
 export interface CapturedTable extends SourceTable {
@@ -15,63 +16,71 @@ export interface CapturedTable extends SourceTable {
   counted: Pick<TableDetails, 'rows' | 'bytes' | 'digest'>;
 }
 
-/** A table with the name that its file gets. */
-export type NamedTable = SourceTable & { fileName: string };
+/** A range of blocks is to be read as one, in the order that its rows lie in: not by several processes of the server. */
+const RANGE_SETTINGS =
+  'SET LOCAL enable_seqscan = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off';
 
 /**
- * Takes tables from a common queue until it is empty, and stores each one's rows as a file of the archive.
- * Several of these run at a time, each with a connection of its own.
+ * Takes tables, or parts of them, from a common queue until it is empty, and stores the rows of each. Several of these run
+ * at a time, each with a connection of its own.
  * @param passed gets the tables that this session cannot have, because somebody waits to lock them: only the session
  *   that has them locked already can read them. Without, the session is that one.
  */
-export async function captureTables(
+export async function captureParts(
   session: Session,
-  queue: NamedTable[],
-  passed: NamedTable[] | undefined,
+  queue: TablePart[],
+  passed: TablePart[] | undefined,
   encoding: string,
   writer: SnapshotWriter,
   progress: Progress,
-): Promise<CapturedTable[]> {
-  const captured: CapturedTable[] = [];
-  for (let table = queue.shift(); table !== undefined; table = queue.shift()) {
-    if (passed !== undefined && !(await lockAtOnce(session, table))) {
-      passed.push(table);
+): Promise<CapturedPart[]> {
+  const captured: CapturedPart[] = [];
+  if (queue.length > 0) await session.query('set how ranges are read', RANGE_SETTINGS);
+  for (let part = queue.shift(); part !== undefined; part = queue.shift()) {
+    if (passed !== undefined && !(await lockAtOnce(session, part.table))) {
+      passed.push(part);
       continue;
     }
-    captured.push(await captureTable(session, table, encoding, writer, progress));
-    progress.advance({ items: 1 });
+    captured.push(await capturePart(session, part, encoding, writer, progress));
+    if (part.isLast) progress.advance({ items: 1 });
   }
   return captured;
 }
 
-async function captureTable(
+/** The last part ends the table's file. */
+async function capturePart(
   session: Session,
-  table: NamedTable,
+  part: TablePart,
   encoding: string,
   writer: SnapshotWriter,
   progress: Progress,
-): Promise<CapturedTable> {
+): Promise<CapturedPart> {
+  const { table } = part;
   const stream = await writer.openFile();
   try {
     const digest = new RowDigest();
-    const rows = await copyOut(session, `read table ${table.qualified}`, copyOutStatement(table, encoding), (bytes) => {
+    const rows = await copyOut(session, `read table ${table.qualified}`, partStatement(part, encoding), (bytes) => {
       const written = stream.write(bytes);
       digest.update(bytes);
       progress.advance({ bytes: bytes.length });
       return written;
     });
-    const counted = countedOf(digest, table, rows);
-    await stream.write(END_OF_ROWS);
-    return { ...table, stored: await stream.end(), counted };
+    countedOf(digest, table, rows);
+    if (part.isLast) await stream.write(END_OF_ROWS);
+    return { part, stored: await stream.end(), digest };
   } catch (error) {
     stream.abort();
     throw error;
   }
 }
 
-/** The statement that reads all rows of exactly this table, in the database's encoding whatever the session's is. */
-export function copyOutStatement(table: Pick<SourceTable, 'qualified' | 'columnList'>, encoding: string): string {
-  return `COPY ${table.qualified} ${table.columnList} TO STDOUT WITH (ENCODING '${encoding}')`;
+/** The tables that these are all the parts of. */
+export function capturedTables(parts: readonly CapturedPart[]): CapturedTable[] {
+  return joinParts(parts).map(({ table, stored, digest }) => ({
+    ...table,
+    stored,
+    counted: countedOf(digest, table, digest.rows),
+  }));
 }
 
 /** @throws source-lost when the server counted other rows than came in */

@@ -11,7 +11,7 @@ import { tableFileName } from './archive/file-name.ts';
 import { readToc } from './archive/read-toc.ts';
 import { archiveVersion, textOf } from './archive/toc.ts';
 import { writeToc } from './archive/write-toc.ts';
-import { type CapturedTable, captureTables, type NamedTable } from './capture-tables.ts';
+import { type CapturedTable, capturedTables, captureParts } from './capture-tables.ts';
 import { measureClockOffset } from './clock-offset.ts';
 import { countDumped } from './count-dumped.ts';
 import { ARCHIVE_FORMAT, type PostgresDetails } from './details.ts';
@@ -22,6 +22,7 @@ import { ROW_DIGEST } from './row-digest.ts';
 import { inspectServer, type ServerFacts } from './server.ts';
 import { Session } from './session.ts';
 import { type ExportedSnapshot, exportSnapshot, joinSnapshot, type SourceTable } from './snapshot.ts';
+import { type CapturedPart, type NamedTable, partsOf, type TablePart } from './table-parts.ts';
 
 /** The table of contents of an archive in directory format. */
 export const TOC_FILE = 'toc.dat';
@@ -39,6 +40,8 @@ export interface CaptureOptions {
   location: Location;
   /** How long another session's exclusive lock is waited for. */
   lockTimeoutMs: number;
+  /** About as much of a table is read at a time. */
+  partBytes: number;
 }
 
 interface Captured {
@@ -141,26 +144,28 @@ interface Copy {
 }
 
 /** Copies tables over several connections, and over the main one those that somebody else waits to lock. */
-async function copyTables(main: Session, queue: NamedTable[], copy: Copy): Promise<CapturedTable[]> {
-  const { facts, writer, context, failed } = copy;
-  const passed: NamedTable[] = [];
+async function copyTables(main: Session, tables: NamedTable[], copy: Copy): Promise<CapturedTable[]> {
+  const { options, facts, writer, context, failed } = copy;
+  const queue = partsOf(tables, facts.majorVersion, options.partBytes);
+  const passed: TablePart[] = [];
   const count = Math.min(CONNECTIONS, writer.maxStreams - 1, queue.length);
   const copies = Array.from({ length: count }, () => endOthersOnFailure(copyQueue(queue, passed, copy), failed));
   // All have ended before an error goes on: nothing writes into a snapshot that was given up.
   await Promise.allSettled(copies);
-  const captured = (await Promise.all(copies)).flat();
-  return [...captured, ...(await captureTables(main, passed, undefined, facts.encoding, writer, context.progress))];
+  const parts = (await Promise.all(copies)).flat();
+  parts.push(...(await captureParts(main, passed, undefined, facts.encoding, writer, context.progress)));
+  return capturedTables(parts);
 }
 
 async function copyQueue(
-  queue: NamedTable[],
-  passed: NamedTable[],
+  queue: TablePart[],
+  passed: TablePart[],
   { options, exported, facts, writer, context, signal }: Copy,
-): Promise<CapturedTable[]> {
+): Promise<CapturedPart[]> {
   const session = await Session.open(options.location, { side: 'source', signal });
   try {
     await joinSnapshot(session, exported.id, options.lockTimeoutMs);
-    return await captureTables(session, queue, passed, facts.encoding, writer, context.progress);
+    return await captureParts(session, queue, passed, facts.encoding, writer, context.progress);
   } finally {
     await session.close();
   }

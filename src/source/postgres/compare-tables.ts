@@ -1,5 +1,5 @@
 import type { RestoreContext } from '../index.ts';
-import { copyOutStatement, countedOf } from './capture-tables.ts';
+import { countedOf } from './capture-tables.ts';
 import { copyOut } from './copy-out.ts';
 import type { PostgresDetails, TableDetails } from './details.ts';
 import type { Side } from './failures.ts';
@@ -8,6 +8,7 @@ import type { Location } from './location.ts';
 import { RowDigest } from './row-digest.ts';
 import { Session } from './session.ts';
 import { type ExportedSnapshot, joinSnapshot, lockAtOnce, type SourceTable } from './snapshot.ts';
+import { copyOutStatement } from './table-parts.ts';
 
 const CONNECTIONS = 3;
 

@@ -25,6 +25,7 @@ import { restoreDataDirectory } from './physical/restore.ts';
 import { validateCluster } from './physical/validate.ts';
 import { archiveFiles, restoreDatabase, writeFileOf } from './restore.ts';
 import { LOCK_TIMEOUT_MS } from './snapshot.ts';
+import { PART_BYTES } from './table-parts.ts';
 import { validateDatabase } from './validate.ts';
 import { followCluster } from './wal/follow.ts';
 
@@ -39,6 +40,8 @@ export interface PostgresSourceOptions {
   validate: Resolved<ValidateCheck>[];
   /** How long a backup waits for another session's exclusive lock; a minute by default. */
   lockTimeoutMs?: number;
+  /** About as much of a table is read at a time, by one of several connections; 128 MiB by default. */
+  partBytes?: number;
   /** Holdfast's own version, for the manifest. */
   version: string;
 }
@@ -69,13 +72,17 @@ class PostgresSource implements Source {
 
   async capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture> {
     const location = parseLocation(await this.#options.url());
-    const { version, lockTimeoutMs = LOCK_TIMEOUT_MS, method, slot } = this.#options;
+    const { version, lockTimeoutMs = LOCK_TIMEOUT_MS, partBytes = PART_BYTES, method, slot } = this.#options;
     if (method === 'physical') return captureCluster({ source: this.name, version, location, slot }, writer, context);
-    return captureDatabase({ source: this.name, version, location, lockTimeoutMs }, writer, context);
+    return captureDatabase({ source: this.name, version, location, lockTimeoutMs, partBytes }, writer, context);
   }
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
-    if (isPhysical(await readManifest(reader))) return restoreDataDirectory(reader, directoryOf(target), context);
+    const physical = isPhysical(await readManifest(reader));
+    if (context.selection !== undefined && (physical || target.kind === 'directory')) {
+      throw physical ? wholeCluster() : wholeArchive();
+    }
+    if (physical) return restoreDataDirectory(reader, directoryOf(target), context);
     return target.kind === 'database'
       ? restoreDatabase(reader, target, context)
       : restoreArchive(reader, target.path, context);
@@ -104,6 +111,18 @@ class PostgresSource implements Source {
     const location = parseLocation(other?.url ?? (await this.#options.url()));
     return discrepanciesOf(await compareDatabase(reader, location, other === undefined ? 'source' : 'target', context));
   }
+}
+
+function wholeCluster(): HoldfastError {
+  return new HoldfastError('bad-usage', 'a physical backup is restored whole', {
+    hint: 'Restore it to a directory, start a server on it, and take from there what you want with pg_dump.',
+  });
+}
+
+function wholeArchive(): HoldfastError {
+  return new HoldfastError('bad-usage', 'a part of a database is restored to a database only', {
+    hint: 'Give `--to` a database URL, or restore the whole archive and use `pg_restore --table`.',
+  });
 }
 
 /** @throws target-unsuitable */

@@ -4,9 +4,10 @@ import type { TreeNode } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { findPostgresPrograms, type PostgresPrograms } from '../../foundation/postgres-programs.ts';
 import type { Target } from '../../foundation/target.ts';
-import type { SnapshotReader } from '../../repository/index.ts';
+import type { Selection, SnapshotReader } from '../../repository/index.ts';
 import type { RestoreContext, Restored } from '../index.ts';
 import { readToc } from './archive/read-toc.ts';
+import { selectEntries } from './archive/select-entries.ts';
 import { type ArchiveToc, SECTION, type TocEntry, textOf } from './archive/toc.ts';
 import { makeArchiveDirectory, TOC_FILE } from './capture.ts';
 import { copyIn, rowsOfFile } from './copy-in.ts';
@@ -28,21 +29,23 @@ export async function restoreDatabase(
   target: Extract<Target, { kind: 'database' }>,
   context: RestoreContext,
 ): Promise<Restored> {
-  const { details } = await readDetails(reader);
+  const captured = await readDetails(reader);
   const location = parseLocation(target.url);
   const programs = await findPostgresPrograms({
     programs: ['pg_restore'],
-    atLeastMajor: Number.parseInt(details.pgDumpVersion, 10),
+    atLeastMajor: Number.parseInt(captured.details.pgDumpVersion, 10),
   });
   const files = await archiveFiles(reader);
-  const toc = readToc(await reader.readWhole(fileOf(files, TOC_FILE), TOC_LIMIT_BYTES));
+  const whole = readToc(await reader.readWhole(fileOf(files, TOC_FILE), TOC_LIMIT_BYTES));
+  const { toc, details, notes: partNotes } = partOf(whole, captured.details, context.selection);
   const { session, created, notes } = await openTarget(location, details, context.signal);
   let loading = false;
   try {
     const prepared = await prepareTarget(session, details, ownersIn(toc), target.sandbox);
     loading = true;
-    await load({ reader, context, details, location, programs, prepared, files, toc });
-    notes.push(...prepared.notes, ...(created ? await applySettings(session, details) : []));
+    const rowFiles = new Set(captured.details.tables.map(({ file }) => file));
+    await load({ rowFiles, reader, context, details, location, programs, prepared, files, toc });
+    notes.push(...partNotes, ...prepared.notes, ...(created ? await applySettings(session, details) : []));
   } catch (error) {
     throw isHoldfastError(error) && (created || loading) ? incomplete(error, location, created) : error;
   } finally {
@@ -56,7 +59,42 @@ export async function restoreDatabase(
   };
 }
 
+/** What of an archive is to be restored, and what a person should know of what is not. */
+function partOf(
+  toc: ArchiveToc,
+  details: PostgresDetails,
+  selection: Selection | undefined,
+): { toc: ArchiveToc; details: PostgresDetails; notes: string[] } {
+  if (selection?.only === undefined) return { toc, details, notes: [] };
+  const selected = selectEntries(toc, selection.only);
+  const { entries } = selected.toc;
+  const kindOf = ({ description }: TocEntry): string => textOf(description);
+  const files = new Set(
+    entries.filter((entry) => kindOf(entry) === 'TABLE DATA').map(({ fileName }) => textOf(fileName)),
+  );
+  const extensions = new Set(entries.filter((entry) => kindOf(entry) === 'EXTENSION').map(({ tag }) => textOf(tag)));
+  return {
+    toc: selected.toc,
+    details: {
+      ...details,
+      tables: details.tables.filter(({ file }) => files.has(file)),
+      extensions: details.extensions.filter(({ name }) => extensions.has(name)),
+      roles: details.roles.filter((role) =>
+        entries.some(({ owner, definition }) => textOf(owner) === role || textOf(definition).includes(role)),
+      ),
+    },
+    notes: [
+      ...selected.withoutRows.map(
+        (table) => `${table} was made without its rows: something that was asked for needs it`,
+      ),
+      ...selected.leftOut.map((entry) => `${entry} was left out: it needs a table that was not asked for`),
+    ],
+  };
+}
+
 interface Load {
+  /** The files that hold tables' rows, asked for or not. */
+  rowFiles: ReadonlySet<string>;
   reader: SnapshotReader;
   context: RestoreContext;
   details: PostgresDetails;
@@ -75,8 +113,7 @@ function ownersIn(toc: ArchiveToc): string[] {
 
 /** Definitions first, then rows, then what pg_dump kept of the data, then indexes and constraints. */
 async function load(job: Load): Promise<void> {
-  const { reader, context, details, files, toc } = job;
-  const rowFiles = new Set(details.tables.map(({ file }) => file));
+  const { reader, context, files, toc, rowFiles } = job;
   const directory = await makeArchiveDirectory(context.scratchDirectory);
   for (const [name, node] of files) if (!rowFiles.has(name)) await writeFileOf(reader, node, join(directory, name));
   const restore = (section: number, entries: TocEntry[], jobs: number): Promise<void> =>

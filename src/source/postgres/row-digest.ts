@@ -46,6 +46,18 @@ export class RowDigest {
     }
   }
 
+  /** Takes in the complete rows of another one, which are then rows of both together. */
+  add(other: RowDigest): void {
+    let carry = 0;
+    for (const lane of this.#sum.keys()) {
+      const digit = (this.#sum[lane]! >>> 0) + (other.#sum[lane]! >>> 0) + carry;
+      this.#sum[lane] = digit;
+      carry = digit > 0xffffffff ? 1 : 0;
+    }
+    this.rows += other.rows;
+    this.bytes += other.bytes;
+  }
+
   /** The digest of all complete rows; a last line without its newline does not count. */
   digest(): string {
     return [...this.#sum]

@@ -16,6 +16,10 @@ export interface SourceTable {
   copyStatement: Buffer;
   /** What stands for this table, and no other relation, where pg_dump takes a pattern. */
   pattern: string;
+  /** How many blocks its rows lie in, where these can be read by ranges; 0 elsewhere, and where it was not asked for. */
+  blocks: number;
+  /** Of its rows, with what lies outside of them; 0 where it was not asked for. */
+  sizeBytes: number;
 }
 
 export interface ExportedSnapshot {
@@ -110,6 +114,8 @@ async function listTables(session: Session, { bySize }: { bySize: boolean }): Pr
     columns: JSON.parse(row['column_names'] ?? '[]') as string[],
     copyStatement: Buffer.from(row['copy_statement'] ?? '', 'hex'),
     pattern: row['pattern'] ?? '',
+    blocks: Number(row['blocks'] ?? 0),
+    sizeBytes: Number(row['size_bytes'] ?? 0),
   }));
 }
 

@@ -1,4 +1,4 @@
-import { chmod, chown, lchown, open, readFile, symlink } from 'node:fs/promises';
+import { chmod, chown, lchown, open, readdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemPermissions, type TreeNode } from '../../../format/index.ts';
 import { syncDirectory, syncOne } from '../../../foundation/directories.ts';
@@ -33,6 +33,7 @@ export async function restoreDataDirectory(
   const control = await reader.find(`/data${CONTROL_FILE}`);
   if (control === undefined) throw new HoldfastError('repository-damaged', 'the snapshot has no pg_control');
   const leaveOut = [CONTROL_FILE, ...details.tablespaces.map(({ oid }) => `/pg_tblspc/${oid}`)];
+  if (details.tablespaces.length > 0) await refuseTaken(tablespacesDirectory(directory));
   const extracted = [await reader.extract(directory, { ...context, tree: data.subtree!, leaveOut })];
   try {
     if (details.tablespaces.length > 0) {
@@ -48,6 +49,21 @@ export async function restoreDataDirectory(
   }
   const notes = sandbox ? [] : await notesFor(directory, details, data);
   return resultOf(extracted, [...notesOf(extracted[0]!), ...notes]);
+}
+
+/** Before the data directory is written: what is in the way beside it would be seen only afterwards. */
+async function refuseTaken(path: string): Promise<void> {
+  let names: string[] = [];
+  try {
+    names = await readdir(path);
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+  }
+  if (names.length === 0) return;
+  throw new HoldfastError('target-not-empty', `${path}, which takes the tablespaces, is not empty`, {
+    hint: 'Remove it, and what an interrupted restore left beside it, or name another directory.',
+    context: { target: path },
+  });
 }
 
 async function makeDurable(directories: readonly string[], { progress }: RestoreContext): Promise<void> {

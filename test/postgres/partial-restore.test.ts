@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from '../support/postgres.ts';
+import { type CapturedSnapshot, capture, failure, restore } from '../support/postgres-source.ts';
+import { requires } from '../support/requirements.ts';
+
+const SHOP = `
+  CREATE EXTENSION pg_trgm;
+  CREATE TYPE public.state AS ENUM ('new', 'paid');
+  CREATE FUNCTION public.stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.note := ''stamped''; RETURN NEW; END';
+  CREATE TABLE customers (id int PRIMARY KEY, name text NOT NULL);
+  CREATE INDEX by_name ON customers (lower(name));
+  INSERT INTO customers SELECT n, 'customer ' || n FROM generate_series(1, 100) AS n;
+  CREATE TABLE orders (id serial PRIMARY KEY, customer int REFERENCES customers, state state DEFAULT 'new', note text CHECK (note <> ''));
+  CREATE TRIGGER stamped BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION stamp();
+  CREATE INDEX orders_by_state ON orders (state);
+  COMMENT ON COLUMN orders.note IS 'a comment';
+  INSERT INTO orders (customer, note) SELECT n, 'order ' || n FROM generate_series(1, 100) AS n;
+  CREATE TABLE items (id int PRIMARY KEY, "order" int REFERENCES orders);
+  INSERT INTO items SELECT n, n FROM generate_series(1, 50) AS n;
+  CREATE TABLE measured (day date, value int) PARTITION BY RANGE (day);
+  CREATE TABLE measured_1 PARTITION OF measured FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+  CREATE TABLE measured_2 PARTITION OF measured FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+  CREATE INDEX ON measured (value);
+  INSERT INTO measured SELECT '2024-01-01'::date + n, n FROM generate_series(1, 700) AS n;
+  CREATE SCHEMA sales;
+  CREATE TABLE sales.leads (id int GENERATED ALWAYS AS IDENTITY, customer int REFERENCES customers, state state);
+  INSERT INTO sales.leads (customer, state) SELECT n, 'paid' FROM generate_series(1, 30) AS n;
+  CREATE VIEW sales.known AS SELECT l.id, c.name FROM sales.leads AS l JOIN public.customers AS c ON c.id = l.customer;
+  CREATE TABLE "sales.leads" (id int);
+  GRANT SELECT ON sales.leads TO seller;
+  GRANT SELECT ON customers TO reader;`;
+
+describe.skipIf(!requires('postgresql', 'pg_dump'))('the restore of a part of a database', () => {
+  let server: TestServer;
+  let snapshot: CapturedSnapshot;
+  let copies = 0;
+
+  beforeAll(async () => {
+    server = await startTestServer();
+    await server.query('postgres', 'CREATE ROLE seller; CREATE ROLE reader');
+    const url = await server.createDatabase('shop');
+    await server.query('shop', SHOP);
+    snapshot = await capture(url);
+  });
+  afterAll(() => server?.stop());
+
+  async function restored(...only: string[]): Promise<{ database: string; notes: string[]; tables: string[] }> {
+    const database = `part ${++copies}`;
+    const { notes } = await restore(snapshot, server.url(database), { selection: { only } });
+    const rows = await server.query(
+      database,
+      `SELECT schemaname || '.' || tablename AS name FROM pg_tables WHERE schemaname IN ('public', 'sales') ORDER BY 1`,
+    );
+    return { database, notes, tables: rows.map(({ name }) => String(name)) };
+  }
+
+  const count = async (database: string, sql: string): Promise<unknown> =>
+    (await server.query(database, `SELECT count(*)::int AS count FROM ${sql}`))[0]!['count'];
+
+  it('brings one table with its rows, indexes, triggers and comments, and the types and functions that it needs', async () => {
+    const { database, notes, tables } = await restored('public.orders');
+    expect(tables).toEqual(['public.orders']);
+    expect(await server.query(database, 'SELECT * FROM orders ORDER BY id')).toEqual(
+      await server.query('shop', 'SELECT * FROM orders ORDER BY id'),
+    );
+    expect(await server.query(database, `UPDATE orders SET note = 'x' WHERE id = 1 RETURNING note`)).toEqual([
+      { note: 'stamped' },
+    ]);
+    expect(await server.query(database, `INSERT INTO orders (customer) VALUES (1000) RETURNING id`)).toEqual([
+      { id: 101 },
+    ]);
+    expect(await count(database, `pg_indexes WHERE tablename = 'orders'`)).toBe(2);
+    expect(await count(database, `pg_description WHERE description = 'a comment'`)).toBe(1);
+    expect(await count(database, `pg_extension WHERE extname = 'pg_trgm'`)).toBe(0);
+    expect(notes).toEqual([
+      'FK CONSTRAINT public orders orders_customer_fkey was left out: it needs a table that was not asked for',
+    ]);
+  });
+
+  it('keeps a foreign key where both of its tables are asked for', async () => {
+    const { database, notes, tables } = await restored('public.orders', 'public.cust*');
+    expect(tables).toEqual(['public.customers', 'public.orders']);
+    expect(notes).toEqual([]);
+    expect(await count(database, `pg_constraint WHERE contype = 'f'`)).toBe(1);
+  });
+
+  it('brings a partitioned table with its partitions, and one partition below its empty table', async () => {
+    const { database, notes, tables } = await restored('public.measured');
+    expect(tables).toEqual(['public.measured', 'public.measured_1', 'public.measured_2']);
+    expect([notes, await count(database, 'measured')]).toEqual([[], 700]);
+    expect(await count(database, `pg_indexes WHERE schemaname = 'public'`)).toBe(3);
+    const alone = await restored('public.measured_1');
+    expect(alone.tables).toEqual(['public.measured', 'public.measured_1']);
+    expect(await count(alone.database, 'measured')).toBe(365);
+    expect(alone.notes).toEqual(['public.measured was made without its rows: something that was asked for needs it']);
+  });
+
+  it('brings a schema, with the tables that its views need, without their rows', async () => {
+    const { database, notes, tables } = await restored('sales');
+    expect(tables).toEqual(['public.customers', 'sales.leads']);
+    expect([await count(database, 'sales.leads'), await count(database, 'customers')]).toEqual([30, 0]);
+    expect(await count(database, `sales.known`)).toBe(0);
+    expect(await count(database, `information_schema.role_table_grants WHERE grantee = 'seller'`)).toBe(1);
+    expect(notes).toEqual([
+      'public.customers was made without its rows: something that was asked for needs it',
+      'FK CONSTRAINT sales leads leads_customer_fkey was left out: it needs a table that was not asked for',
+    ]);
+  });
+
+  it('refuses what names nothing before it writes anything', async () => {
+    const error = await failure(restore(snapshot, server.url('never'), { selection: { only: ['public.nothing'] } }));
+    expect(error.code).toBe('path-missing');
+    expect(await count('postgres', `pg_database WHERE datname = 'never'`)).toBe(0);
+    const directory = { kind: 'directory', path: '/nowhere' } as const;
+    expect((await failure(restore(snapshot, directory, { selection: { only: ['sales'] } }))).code).toBe('bad-usage');
+  });
+});
