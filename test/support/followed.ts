@@ -17,7 +17,6 @@ import { testDirectory } from './repository.ts';
 
 /** Segments that the server is done with stay, so that they can be compared. */
 const SETTINGS = { wal_level: 'replica', max_wal_senders: '6', wal_keep_size: '4GB', max_wal_size: '64MB' };
-export const SEGMENT_BYTES = 16 * 1024 * 1024;
 export const SLOT = slotName('shop', 'db');
 
 export class FollowedCluster {
@@ -161,16 +160,18 @@ export class FollowedCluster {
   async compare(): Promise<number> {
     const system = await this.system();
     const stored = await this.stored();
+    const [row] = await this.query(`select setting from pg_settings where name = 'wal_segment_size'`);
+    const segmentBytes = Number(row?.['setting']);
     let compared = 0;
     for (const { timeline, start, end } of stored.ranges(system)) {
       for (let at = start; at < end; ) {
-        const segment = at - (at % BigInt(SEGMENT_BYTES));
-        const next = segment + BigInt(SEGMENT_BYTES);
+        const segment = at - (at % BigInt(segmentBytes));
+        const next = segment + BigInt(segmentBytes);
         const stop = next < end ? next : end;
-        const file = readFileSync(join(this.data, 'pg_wal', segmentName(timeline, segment, SEGMENT_BYTES)));
+        const file = readFileSync(join(this.data, 'pg_wal', segmentName(timeline, segment, segmentBytes)));
         const expected = file.subarray(Number(at - segment), Number(stop - segment));
         const found = await stored.read(system, { timeline, start: at, end: stop });
-        if (!found.equals(expected)) throw new Error(`${segmentName(timeline, segment, SEGMENT_BYTES)} differs`);
+        if (!found.equals(expected)) throw new Error(`${segmentName(timeline, segment, segmentBytes)} differs`);
         compared += found.length;
         at = stop;
       }
