@@ -16,8 +16,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Measurement, measure } from './measure.ts';
 import { missedGoals, type Results, render, type ScenarioResult } from './report.ts';
-import { makeData, SCENARIOS, type Scenario } from './scenarios.ts';
-import { environment, installedTools, type Place, type Tool } from './tools.ts';
+import { makeData, RESTORED, SCENARIOS, type Scenario } from './scenarios.ts';
+import { environment, installedTools, type Place, remove, type Tool } from './tools.ts';
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const RESULTS = here('results.json');
@@ -57,6 +57,7 @@ function measureAll(): Results {
   const kept = only !== undefined && existsSync(RESULTS) ? lastResults().scenarios : [];
   const scenarios = new Map(kept.map((result) => [result.name, result]));
   let tools: Results['tools'] = [];
+  for (const scenario of chosen) remove(placeOf(scenario), RESTORED);
   for (const scenario of chosen) {
     const place = placeOf(scenario);
     const installed = installedTools(place);

@@ -19,9 +19,7 @@ const HELPERS = Math.max(1, threadCount() - 1);
 export async function loadIndex(repository: Repository): Promise<IndexedRepository> {
   // Marks first: one that is gone by then was swept, and no index file read from then on has what it named.
   const marked = packsOf(await readMarks(repository));
-  const sizes = [...(await repository.documentSizes(INDEX_PREFIX)).values()];
-  const sizeBytes = sizes.reduce((sum, size) => sum + size, 0);
-  const { entries, packs } = await readAll(repository, sizeBytes);
+  const { entries, packs } = await readAll(repository);
   const { packIds, ...tables } = entries.tables(packs, marked);
   return new IndexedRepository(repository, tables, packIds);
 }
@@ -32,25 +30,34 @@ interface ReadEntries {
 }
 
 /** The threads have ended when it resolves: their memory is needed for what comes next. */
-async function readAll(repository: Repository, sizeBytes: number): Promise<ReadEntries> {
+async function readAll(repository: Repository): Promise<ReadEntries> {
+  let sizeBytes = await indexBytes(repository);
   await using pool = sizeBytes < WORTH_THREADS_BYTES ? undefined : new ReadPool(repository.key, HELPERS);
-  // An id takes its 32 bytes however well it is compressed: there are more blobs only where some are listed twice.
-  for (let capacity = Math.ceil(sizeBytes / ID_BYTES); ; capacity = capacity * 2 + 1) {
-    const read = await readEntries(repository, pool, capacity);
-    if (read !== undefined) return read;
+  for (let roomFactor = 1; ; ) {
+    // An id takes its 32 bytes however well it is compressed: there are more blobs only where some are listed twice.
+    const read = await readEntries(repository, pool, Math.ceil(sizeBytes / ID_BYTES) * roomFactor);
+    if (typeof read === 'object') return read;
+    if (read === 'no-room') roomFactor *= 2;
+    sizeBytes = await indexBytes(repository);
   }
 }
 
-/** @returns undefined when there was too little room, or a file was replaced that was read: what it lists may be gone */
+async function indexBytes(repository: Repository): Promise<number> {
+  const sizes = [...(await repository.documentSizes(INDEX_PREFIX)).values()];
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** @returns `replaced` when a file is gone that was read: what it lists may be gone, too */
 async function readEntries(
   repository: Repository,
   pool: ReadPool | undefined,
   capacity: number,
-): Promise<ReadEntries | undefined> {
+): Promise<ReadEntries | 'no-room' | 'replaced'> {
   const entries = BlobEntries.withCapacity(capacity);
   const placer = new IndexPlacer(new BlobOpener(repository.key));
   const packs: IndexColumns['packs'] = [];
-  let isWhole = true;
+  let hasRoom = true;
+  let isReplaced = false;
   await followIndex(repository, {
     // What waits for a thread would take memory for nothing.
     parallelReads: pool === undefined ? PARALLEL_READS : HELPERS + 1,
@@ -60,13 +67,15 @@ async function readEntries(
       const placed = isHere
         ? placer.place(key, sealed, entries)
         : await pool.placeIndexFile(key, sealed, entries.shared);
-      if (placed === undefined) isWhole = false;
-      else packs.push(...placed);
+      if (placed === undefined) hasRoom = false;
+      // One by one: a file may list more packs than a call can have arguments.
+      for (const pack of placed ?? []) packs.push(pack);
       if (isHere) releaseBuffer(sealed);
     },
     forget: () => {
-      isWhole = false;
+      isReplaced = true;
     },
   });
-  return isWhole ? { entries, packs } : undefined;
+  if (!hasRoom) return 'no-room';
+  return isReplaced ? 'replaced' : { entries, packs };
 }

@@ -1,34 +1,17 @@
-import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { backUpFiles, restoreFiles } from '../support/files-backup.ts';
-import { noise, PASSWORD, testDirectory, testRepository } from '../support/repository.ts';
+import { type KilledRun, runKilled } from '../support/killed-process.ts';
+import { noise, testDirectory, testRepository } from '../support/repository.ts';
 import { describeTree, plantTree, restoredAt } from '../support/tree.ts';
 
 /** How often a restore is killed. More by hand: HOLDFAST_TEST_KILLS=200. */
 const KILLS = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 8);
-const REPLACER = new URL('../support/replace-process.ts', import.meta.url).pathname;
 
-/** Runs a restore, killed some time after it began, and says whether it came to its end before. */
-function runKilled(repository: string, target: string, afterMs: number): Promise<{ ended: boolean; tookMs: number }> {
-  const child = spawn(process.execPath, [REPLACER, repository, target], {
-    env: { ...process.env, HOLDFAST_TEST_PASSWORD: PASSWORD },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let said = '';
-  let openedMs = 0;
-  child.stdout.on('data', (text: Buffer) => {
-    said += text.toString();
-    if (openedMs !== 0 || !said.includes('opened')) return;
-    openedMs = performance.now();
-    setTimeout(() => child.kill('SIGKILL'), afterMs);
-  });
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', () => resolve({ ended: said.includes('replaced'), tookMs: performance.now() - openedMs }));
-  });
+function replaceKilled(repository: string, target: string, afterMs: number): Promise<KilledRun> {
+  return runKilled('replace-process.ts', [repository, target], { lastWord: 'replaced', afterMs });
 }
 
 /** Spoils what was restored, differently each time. */
@@ -63,12 +46,12 @@ describe('a restore that replaces its target and is killed', () => {
     const target = join(testDirectory(), 'target');
     const at = restoredAt(target, source);
     spoil(at, outside, 0);
-    const { tookMs, ended } = await runKilled(directory, target, 60_000);
+    const { tookMs, ended } = await replaceKilled(directory, target, 60_000);
     expect(ended).toBe(true);
     let killed = 0;
     for (let round = 1; round <= KILLS; round++) {
       spoil(at, outside, round);
-      const result = await runKilled(directory, target, Math.random() * tookMs);
+      const result = await replaceKilled(directory, target, Math.random() * tookMs);
       if (!result.ended) {
         killed++;
         // No restore that removes nothing may take what is left for a part of itself.

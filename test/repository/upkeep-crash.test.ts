@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -18,6 +17,7 @@ import { FaultyStore } from '../../src/store/faulty/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
 import { backUpFiles, restoreFiles } from '../support/files-backup.ts';
+import { runKilled } from '../support/killed-process.ts';
 import {
   check,
   errorsOf,
@@ -137,9 +137,9 @@ describe('a prune that dies', () => {
       const all = await listSnapshots(repository);
       for (const { id } of all.slice(0, -1)) await removeSnapshot(repository, id);
       fill(source, round);
-      const pruning = runKilled(directory, Math.random() * 700);
+      const pruning = runKilled('prune-process.ts', [directory], { lastWord: 'pruned', afterMs: Math.random() * 700 });
       const backup = await backUpFiles(repository, [source]);
-      if (!(await pruning).finished) killed++;
+      if (!(await pruning).ended) killed++;
       const fresh = await openRepository(createLocalStore(directory), PASSWORD);
       expect(await errorsOf(fresh)).toEqual([]);
       const target = join(testDirectory(), 'target');
@@ -162,27 +162,6 @@ function fill(directory: string, round: number): void {
     const seed = index % 2 === 0 ? `${round % 2} ${index}` : `${round} ${index}`;
     writeFileSync(join(directory, `${index}`), noise(400_000, seed));
   }
-}
-
-function runKilled(repository: string, afterMs: number): Promise<{ finished: boolean }> {
-  const child = spawn(
-    process.execPath,
-    [new URL('../support/prune-process.ts', import.meta.url).pathname, repository],
-    {
-      env: { ...process.env, HOLDFAST_TEST_PASSWORD: PASSWORD },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  let said = '';
-  child.stdout.on('data', (text: Buffer) => {
-    const opens = !said.includes('opened');
-    said += text.toString();
-    if (opens && said.includes('opened')) setTimeout(() => child.kill('SIGKILL'), afterMs);
-  });
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', () => resolve({ finished: said.includes('pruned') }));
-  });
 }
 
 describe('a retain that dies', () => {

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { Session } from './session.ts';
+import { type PassOn, takeOver } from './take-over.ts';
 
 const MESSAGE_HEADER_BYTES = 5;
 const COPY_DATA = 0x64;
@@ -34,6 +35,7 @@ class CopyOutQuery implements pg.Submittable {
   readonly #take: (bytes: Uint8Array) => Promise<void>;
   readonly #outcome = Promise.withResolvers<number>();
   readonly finished = this.#outcome.promise;
+  readonly #frames = new FrameReader();
   #detach: () => void = () => {};
   #rows = Number.NaN;
 
@@ -43,7 +45,15 @@ class CopyOutQuery implements pg.Submittable {
   }
 
   submit(connection: pg.Connection): void {
-    this.#attach(connection);
+    const detach = takeOver(
+      connection,
+      (chunk, pass) => this.#read(chunk, pass),
+      (error) => this.#outcome.reject(error),
+    );
+    this.#detach = () => {
+      this.#detach = () => {};
+      detach();
+    };
     connection.query(this.#sql);
   }
 
@@ -61,43 +71,16 @@ class CopyOutQuery implements pg.Submittable {
     this.#outcome.reject(error);
   }
 
-  /** Puts itself between the socket and pg until the rows have ended. */
-  #attach(connection: pg.Connection): void {
-    const { stream } = connection;
-    const listeners = stream.listeners('data') as ((chunk: Buffer) => void)[];
-    const frames = new FrameReader();
-    const onData = (chunk: Buffer): void => {
-      const { rows, messages, rest } = frames.read(chunk);
-      if (rest !== undefined) this.#detach();
-      const pass = () => {
-        for (const bytes of [...messages, ...(rest === undefined ? [] : [rest])]) {
-          for (const listener of listeners) listener.call(stream, bytes);
-        }
-      };
-      if (rows.length === 0) {
-        pass();
-        return;
-      }
-      stream.pause();
-      this.#take(rows).then(
-        () => {
-          pass();
-          stream.resume();
-        },
-        (error: unknown) => {
-          this.#outcome.reject(error);
-          // The server would go on sending; there is no way to stop it that is quicker than hanging up.
-          stream.destroy();
-        },
-      );
+  #read(chunk: Buffer, pass: PassOn): Promise<void> | undefined {
+    const { rows, messages, rest } = this.#frames.read(chunk);
+    if (rest !== undefined) this.#detach();
+    const passAll = (): void => {
+      for (const bytes of messages) pass(bytes);
+      if (rest !== undefined) pass(rest);
     };
-    for (const listener of listeners) stream.off('data', listener);
-    stream.on('data', onData);
-    this.#detach = () => {
-      stream.off('data', onData);
-      for (const listener of listeners) stream.on('data', listener);
-      this.#detach = () => {};
-    };
+    if (rows.length > 0) return this.#take(rows).then(passAll);
+    passAll();
+    return undefined;
   }
 }
 

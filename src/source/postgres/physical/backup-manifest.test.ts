@@ -41,6 +41,7 @@ describe("the server's manifest", () => {
       /base\/1\/1260, which did not/,
     ],
     ['a file that it does not name', manifest(FILES.slice(0, 1)), /does not name base\/1\/1259/],
+    ['one file twice for another', manifest([FILES[0]!, FILES[0]!]), /does not name base\/1\/1259/],
     ['another size', manifest([FILES[0]!, file('base/1/1259', 16_384, 'a1b2c3d4')]), /should have 16384 bytes/],
     ['another checksum', manifest([FILES[0]!, file('base/1/1259', 8192, 'a1b2c3d5')]), /another checksum/],
     ['an altered line', manifest(FILES).replace('8192', '8193'), /its own checksum is wrong/],

@@ -39,7 +39,7 @@ const FILES_BEGIN = '"Files": [\n';
  */
 export function checkBackupManifest(text: string, stored: ReadonlyMap<string, StoredContent>): void {
   const files = parse(text);
-  let listed = 0;
+  const missing = new Set([...stored.keys()].filter((path) => !isLog(path)));
   for (const file of files) {
     const path = pathOf(file);
     const found = stored.get(path);
@@ -50,12 +50,9 @@ export function checkBackupManifest(text: string, stored: ReadonlyMap<string, St
     if (file['Checksum-Algorithm'] !== 'CRC32C')
       throw differs(`${displayName(path)} has no checksum of the kind CRC32C`);
     if (file.Checksum?.toLowerCase() !== found.crc32c) throw differs(`${displayName(path)} has another checksum`);
-    if (!isLog(path)) listed++;
+    missing.delete(path);
   }
-  const expected = [...stored.keys()].filter((path) => !isLog(path));
-  if (listed === expected.length) return;
-  const names = new Set(files.map(pathOf));
-  throw differs(`it does not name ${displayName(expected.find((path) => !names.has(path)) ?? '')}`);
+  for (const path of missing) throw differs(`it does not name ${displayName(path)}`);
 }
 
 /** The manifest with files that Holdfast added to what the server sent, so that pg_verifybackup knows them. */

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { HoldfastError } from '../../../foundation/errors.ts';
 import type { Session } from '../session.ts';
+import { type PassOn, takeOver } from '../take-over.ts';
 import { type Lsn, parseLsn } from './lsn.ts';
 import { MessageSplitter, type Piece } from './message-splitter.ts';
 import { damaged } from './tar-header.ts';
@@ -76,7 +77,16 @@ class BaseBackupQuery implements pg.Submittable {
   }
 
   submit(connection: pg.Connection): void {
-    this.#attach(connection);
+    const splitter = new MessageSplitter();
+    const detach = takeOver(
+      connection,
+      (chunk, pass) => this.#take(splitter.split(chunk), pass),
+      (error) => this.#outcome.reject(error),
+    );
+    this.#detach = () => {
+      this.#detach = () => {};
+      detach();
+    };
     connection.query(COMMAND);
   }
 
@@ -102,35 +112,7 @@ class BaseBackupQuery implements pg.Submittable {
     this.#outcome.reject(error);
   }
 
-  /** Puts itself between the socket and pg until the copy has ended. */
-  #attach(connection: pg.Connection): void {
-    const { stream } = connection;
-    const listeners = stream.listeners('data') as ((chunk: Buffer) => void)[];
-    const splitter = new MessageSplitter();
-    const pass = (bytes: Buffer): void => {
-      for (const listener of listeners) listener.call(stream, bytes);
-    };
-    const onData = (chunk: Buffer): void => {
-      stream.pause();
-      this.#take(splitter.split(chunk), pass).then(
-        () => stream.resume(),
-        (error: unknown) => {
-          this.#outcome.reject(error);
-          // The server would go on sending; there is no way to stop it that is quicker than hanging up.
-          stream.destroy();
-        },
-      );
-    };
-    for (const listener of listeners) stream.off('data', listener);
-    stream.on('data', onData);
-    this.#detach = () => {
-      stream.off('data', onData);
-      for (const listener of listeners) stream.on('data', listener);
-      this.#detach = () => {};
-    };
-  }
-
-  async #take(pieces: Iterable<Piece>, pass: (bytes: Buffer) => void): Promise<void> {
+  async #take(pieces: Iterable<Piece>, pass: PassOn): Promise<void> {
     for (const piece of pieces) {
       if (piece.kind === 'data') await this.#data(piece);
       else {

@@ -49,6 +49,13 @@ describe('pages', () => {
   it('are left to the log when they are newer than the backup', () => {
     const written = ['1/80000000', '1/80000001', '2/0'].map((lsn) => page(7, lsn));
     expect(brokenIn(Buffer.concat(written))).toEqual([]);
+    written[2]![4096]! ^= 1;
+    expect(brokenIn(Buffer.concat(written))).toEqual([]);
+  });
+
+  it('are broken when they claim to be newer than anything that the backup can have seen', () => {
+    const bytes = Buffer.alloc(8192, 0xa5);
+    expect(brokenIn(bytes)).toEqual([0]);
   });
 });
 

@@ -55,6 +55,12 @@ export class PageVerifier {
   }
 }
 
+/**
+ * In units of 4 GiB of log: no backup lasts so long that the server writes a tebibyte. A page that claims to be newer than
+ * that has garbage for a header.
+ */
+const LOG_OF_A_BACKUP = 256;
+
 /** More of one file tell nothing new. */
 const LISTED = 10;
 
@@ -65,9 +71,13 @@ const LISTED = 10;
 export function judgePage(page: Buffer, words: Int32Array, block: number, start: Lsn): 'sound' | 'newer' | 'broken' {
   // Of a page that was ever filled this field is not zero.
   if (page.readUInt16LE(PD_UPPER_OFFSET) === 0 && words.every((word) => word === 0)) return 'sound';
-  const high = page.readUInt32LE(0);
-  if (high > start.high || (high === start.high && page.readUInt32LE(4) >= start.low)) return 'newer';
+  if (isNewer(page.readUInt32LE(0), page.readUInt32LE(4), start)) return 'newer';
   const expected = page.readUInt16LE(CHECKSUM_OFFSET);
   page.writeUInt16LE(0, CHECKSUM_OFFSET);
   return pageChecksum(words, block) === expected ? 'sound' : 'broken';
+}
+
+function isNewer(high: number, low: number, start: Lsn): boolean {
+  if (high === start.high) return low >= start.low;
+  return high > start.high && high - start.high <= LOG_OF_A_BACKUP;
 }
