@@ -110,6 +110,8 @@ export interface RestoreContext {
   replace?: boolean;
   /** With `replace`: nothing is changed, and what would be removed is said. */
   dryRun?: boolean;
+  /** The source's log is going to be replayed on what is restored. */
+  isReplayed?: boolean;
 }
 
 export interface Restored {

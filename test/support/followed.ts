@@ -63,7 +63,7 @@ export class FollowedCluster {
   }
 
   get environment(): Record<string, string> {
-    return environment({ DB_URL: this.url });
+    return environment({ DB_URL: this.url, HOLDFAST_POSTGRES_BIN: this.#binDirectory });
   }
 
   /** Where the server is before and after it was started again. */

@@ -1,8 +1,9 @@
 import type { LedgerEvent } from '../../ledger/index.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import { lsnText, parseLsnText, type StoredSnapshot } from '../../repository/index.ts';
+import { readableSnapshots } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
-import { StoredLog } from './stored-log.ts';
+import { againAfterFold, StoredLog } from './stored-log.ts';
 
 /** How far a source's log brings the newest backup that it continues. */
 export interface LogStatus {
@@ -18,17 +19,28 @@ export interface LogStatus {
 
 type BaseEvent = Extract<LedgerEvent, { kind: 'backup.finished' }>;
 
-/**
- * @param snapshots all of the repository
- * @param events of its ledger, oldest first
- */
-export async function logStatus(
+/** @param events of the repository's ledger, oldest first. @throws repository-damaged */
+export function logStatus(
+  workspace: Workspace,
+  opened: OpenedRepository,
+  source: PlanSource,
+  events: readonly LedgerEvent[],
+): Promise<LogStatus> {
+  return againAfterFold(() => statusNow(workspace, opened, source, events));
+}
+
+async function statusNow(
   { plan }: Workspace,
   { repository }: OpenedRepository,
   source: PlanSource,
-  { snapshots, events }: { snapshots: readonly StoredSnapshot[]; events: readonly LedgerEvent[] },
+  events: readonly LedgerEvent[],
 ): Promise<LogStatus> {
-  const stored = await StoredLog.read(repository, { plan: plan.name, source: source.name }, async () => snapshots);
+  let snapshots: readonly StoredSnapshot[] = [];
+  const stored = await StoredLog.read(repository, { plan: plan.name, source: source.name }, async () => {
+    // Read anew: what was listed before the tail was may lack what a fold has taken from there.
+    ({ snapshots } = await readableSnapshots(repository));
+    return snapshots;
+  });
   const ids = new Set(snapshots.map(({ id }) => id));
   const bases = events.filter(
     (event): event is BaseEvent =>

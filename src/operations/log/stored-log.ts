@@ -1,9 +1,11 @@
 import { snapshotTimeMs } from '../../format/index.ts';
-import { HoldfastError } from '../../foundation/errors.ts';
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import {
   type Covered,
   compareRanges,
   earlier,
+  type IndexedRepository,
+  isCovered,
   type LogPosition,
   type LogRange,
   LogTail,
@@ -18,15 +20,18 @@ import {
   type TailEntry,
   type TailHistory,
 } from '../../repository/index.ts';
-import { type FoldedRange, foldedRanges, segmentName } from './wal-snapshots.ts';
+import { type FoldedRange, foldedRanges, segmentName, timelineDigits } from './wal-snapshots.ts';
 
-/** All that a repository holds of a source's log: in snapshots of segments, and in the tail. */
+/** All that a repository holds of a source's log: in snapshots of segments, and in the tail. `close` ends what reads them. */
 export class StoredLog {
   readonly tail: LogTail;
   readonly entries: readonly TailEntry[];
   readonly folded: readonly FoldedRange[];
   readonly histories: readonly TailHistory[];
   readonly #repository: Repository;
+  #indexed: Promise<IndexedRepository> | undefined;
+  /** The snapshot read last: the next segment is mostly in it. */
+  #reader: Reader | undefined;
 
   private constructor(
     repository: Repository,
@@ -114,10 +119,11 @@ export class StoredLog {
     };
     const overlaps = (range: LogRange & { system: string }): boolean =>
       range.system === system && range.timeline === part.timeline && range.start < part.end && part.start < range.end;
+    const isWhole = (): boolean => isCovered(part, mergeRanges(filled));
     for (const entry of this.entries.filter(overlaps)) put(entry, (await this.tail.read(entry)).bytes);
+    if (isWhole()) return bytes;
     for (const folded of this.folded.filter(overlaps)) await this.#readFolded(folded, part, put);
-    const [whole] = mergeRanges(filled);
-    if (whole?.start === part.start && whole.end === part.end) return bytes;
+    if (isWhole()) return bytes;
     throw new HoldfastError(
       'object-missing',
       `the log of ${this.tail.owner.source} from ${lsnText(part.start)} to ${lsnText(part.end)} is not all in the repository`,
@@ -139,23 +145,71 @@ export class StoredLog {
     return segment;
   }
 
+  /** The file that says how a timeline came about; undefined when there is none. @throws repository-damaged */
+  async readHistory(system: string, timeline: number): Promise<Uint8Array | undefined> {
+    const kept = this.histories.find((each) => each.system === system && each.timeline === timeline);
+    if (kept !== undefined) return (await this.tail.readHistory(kept)).bytes;
+    // Where a repository was copied, the tail was not.
+    const name = `/wal/${timelineDigits(timeline)}.history`;
+    for (const folded of this.folded.filter((each) => each.system === system).toReversed()) {
+      const reader = await this.#open(folded);
+      const node = await reader.find(name);
+      if (node !== undefined) return reader.readWhole(node, HISTORY_LIMIT_BYTES);
+    }
+    return undefined;
+  }
+
+  /** How long the server's segments are; undefined when nothing of its log is there. @throws repository-damaged */
+  async segmentBytes(system: string): Promise<number | undefined> {
+    const entry = this.entries.find((each) => each.system === system);
+    if (entry !== undefined) return (await this.tail.read(entry)).header.segmentBytes;
+    const folded = this.folded.find((each) => each.system === system);
+    return folded && segmentBytesOf(await this.#open(folded), folded);
+  }
+
+  /** Ends what reads snapshots. */
+  async close(): Promise<void> {
+    await this.#reader?.close();
+    this.#reader = undefined;
+  }
+
+  async #open({ snapshot }: FoldedRange): Promise<Reader> {
+    if (this.#reader?.id === snapshot.id) return this.#reader;
+    await this.close();
+    this.#indexed ??= loadIndex(this.#repository);
+    this.#reader = new Reader(await this.#indexed, snapshot);
+    return this.#reader;
+  }
+
   async #readFolded(
     folded: FoldedRange,
     part: LogRange,
     put: (range: LogRange, content: Uint8Array) => void,
   ): Promise<void> {
-    const reader = new Reader(await loadIndex(this.#repository), folded.snapshot);
+    const reader = await this.#open(folded);
+    const segmentBytes = await segmentBytesOf(reader, folded);
+    const size = BigInt(segmentBytes);
+    for (let start = folded.start; start < folded.end; start += size) {
+      if (start >= part.end || start + size <= part.start) continue;
+      const node = await reader.find(`/wal/${segmentName(folded.timeline, start, segmentBytes)}`);
+      if (node === undefined) throw lacksSegment(folded);
+      put({ timeline: folded.timeline, start, end: start + size }, await reader.readWhole(node, segmentBytes));
+    }
+  }
+}
+
+/** A line for each timeline, and a word on why it began. */
+const HISTORY_LIMIT_BYTES = 1024 * 1024;
+
+const READ_ATTEMPTS = 5;
+
+/** Reads anew when a part of the log that was there is not any more: a fold put it into a snapshot meanwhile. */
+export async function againAfterFold<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
     try {
-      const segmentBytes = await segmentBytesOf(reader, folded);
-      const size = BigInt(segmentBytes);
-      for (let start = folded.start; start < folded.end; start += size) {
-        if (start >= part.end || start + size <= part.start) continue;
-        const node = await reader.find(`/wal/${segmentName(folded.timeline, start, segmentBytes)}`);
-        if (node === undefined) throw lacksSegment(folded);
-        put({ timeline: folded.timeline, start, end: start + size }, await reader.readWhole(node, segmentBytes));
-      }
-    } finally {
-      await reader.close();
+      return await work();
+    } catch (error) {
+      if (attempt === READ_ATTEMPTS || !isHoldfastError(error, 'object-missing')) throw error;
     }
   }
 }

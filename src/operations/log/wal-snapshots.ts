@@ -42,7 +42,8 @@ export function segmentName(timeline: number, start: bigint, segmentBytes: numbe
   return `${timelineDigits(timeline)}${hex8(segment / perId)}${hex8(segment % perId)}`;
 }
 
-function timelineDigits(timeline: number): string {
+/** As names of segments and histories begin. */
+export function timelineDigits(timeline: number): string {
   return hex8(BigInt(timeline));
 }
 

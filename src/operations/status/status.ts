@@ -60,7 +60,7 @@ export async function status(workspace: Workspace): Promise<Status> {
     [...workspace.plan.sources.values()].map(async (source) => {
       const { opened, snapshots, events } = known.get(source.repository)!;
       const hasLog = source.type === 'postgres' && source.wal === 'stream';
-      const log = hasLog ? await logStatus(workspace, opened, source, { snapshots, events }) : undefined;
+      const log = hasLog ? await logStatus(workspace, opened, source, events) : undefined;
       return sourceStatus(source, snapshotsOf(snapshots, workspace.plan.name, source.name), events, nowMs, log);
     }),
   );
