@@ -22,7 +22,10 @@ function fill(directory: string, round: number): void {
 }
 
 function backUpKilled(repository: string, source: string, afterMs: number): Promise<KilledRun> {
-  return runKilled('backup-process.ts', [repository, source], { lastWord: 'saved', afterMs });
+  return runKilled(new URL('../support/backup-process.ts', import.meta.url), [repository, source], {
+    lastWord: 'saved',
+    afterMs,
+  });
 }
 
 async function assertRestores(repository: Repository, id: string, source: string, expected: unknown): Promise<void> {

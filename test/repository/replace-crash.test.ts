@@ -11,7 +11,10 @@ import { describeTree, plantTree, restoredAt } from '../support/tree.ts';
 const KILLS = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 8);
 
 function replaceKilled(repository: string, target: string, afterMs: number): Promise<KilledRun> {
-  return runKilled('replace-process.ts', [repository, target], { lastWord: 'replaced', afterMs });
+  return runKilled(new URL('../support/replace-process.ts', import.meta.url), [repository, target], {
+    lastWord: 'replaced',
+    afterMs,
+  });
 }
 
 /** Spoils what was restored, differently each time. */

@@ -137,7 +137,10 @@ describe('a prune that dies', () => {
       const all = await listSnapshots(repository);
       for (const { id } of all.slice(0, -1)) await removeSnapshot(repository, id);
       fill(source, round);
-      const pruning = runKilled('prune-process.ts', [directory], { lastWord: 'pruned', afterMs: Math.random() * 700 });
+      const pruning = runKilled(new URL('../support/prune-process.ts', import.meta.url), [directory], {
+        lastWord: 'pruned',
+        afterMs: Math.random() * 700,
+      });
       const backup = await backUpFiles(repository, [source]);
       if (!(await pruning).ended) killed++;
       const fresh = await openRepository(createLocalStore(directory), PASSWORD);

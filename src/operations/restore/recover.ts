@@ -33,8 +33,11 @@ export async function prepareRecovery(
   const sandbox = await adapters.createSandbox({ clock, signal });
   const owner = { plan: workspace.plan.name, source: planned.name };
   const { log, system, segmentBytes, reach } = point;
-  const files = new StoredLogFiles(log, { system, segmentBytes, end: reach }, () =>
-    StoredLog.read(repository, owner, async () => (await readableSnapshots(repository)).snapshots),
+  const files = new StoredLogFiles(
+    log,
+    { system, segmentBytes, end: reach },
+    () => StoredLog.read(repository, owner, async () => (await readableSnapshots(repository)).snapshots),
+    { signal, note: (message) => progress.note(message) },
   );
   const open = (target: Record<string, string>): Promise<SandboxTarget> => {
     const settings = { recovery_target_timeline: String(reach.timeline), ...target };
