@@ -34,7 +34,7 @@ import { resticCheck } from '../support/restic.ts';
 import { describeTree, restoredAt } from '../support/tree.ts';
 
 /** How often a prune is killed. More by hand: HOLDFAST_TEST_KILLS=200. */
-const KILLS = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 8);
+const KILLS = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 5);
 /** Stock restic looks at what every so many of these left; ours at each. */
 const RESTIC_EVERY = KILLS > 8 ? 1 : 3;
 const OPTIONS = { packSizeBytes: 1 << 20 };
