@@ -51,6 +51,9 @@ export const ERROR_EXITS = {
   'source-lost': EXIT.failed,
   'source-unsupported': EXIT.failed,
   'source-damaged': EXIT.failed,
+  'source-changed': EXIT.failed,
+  /** A part of a source's log that a restore would need. */
+  'log-missing': EXIT.failed,
   'archive-damaged': EXIT.failed,
   'archive-unsupported': EXIT.failed,
   'path-missing': EXIT.failed,

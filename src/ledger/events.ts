@@ -9,6 +9,11 @@ export interface EventBodies {
   'key.added': { repository: string; key: string };
   'key.removed': { repository: string; key: string };
   'backup.finished': BackupFinished;
+  'follow.started': FollowStarted;
+  'follow.stopped': FollowStopped;
+  'log.released': LogReleased;
+  'log.gap': LogGapFound;
+  'log.folded': LogFolded;
   'backup.failed': { source: string; code: string; message: string; durationMs: number };
   'proof.recorded': ProofRecorded;
   'comparison.finished': ComparisonFinished;
@@ -75,6 +80,53 @@ export interface BackupFinished {
   bytesAdded: number;
   problems: number;
   clockOffsetMs?: number;
+  /** Where in the source's log the backup lies: it has the log from `start` to `end` itself, and what follows is elsewhere. */
+  log?: { system: string; timeline: number; start: string; end: string };
+}
+
+/** The log of a source is being captured continuously, from here on. */
+export interface FollowStarted {
+  source: string;
+  system: string;
+  timeline: number;
+  lsn: string;
+}
+
+export interface FollowStopped {
+  source: string;
+  /** All of the log before it is in the repository; absent when nothing was stored. */
+  timeline?: number;
+  lsn?: string;
+  /** Why, when nobody asked for it. */
+  code?: string;
+  message?: string;
+}
+
+/** The server kept so much for the follower that it was told to keep nothing: it comes first. */
+export interface LogReleased {
+  source: string;
+  retainedBytes: number;
+}
+
+/** A part of a source's log that the server had no more when it was asked for: no moment in it can be restored. */
+export interface LogGapFound {
+  source: string;
+  system: string;
+  timeline: number;
+  start: string;
+  end: string;
+  reason: string;
+}
+
+/** Whole segments became a snapshot, and what was the same in the tail went. */
+export interface LogFolded {
+  source: string;
+  snapshot: string;
+  tree: string;
+  system: string;
+  timeline: number;
+  start: string;
+  end: string;
 }
 
 export interface CheckFinished {

@@ -11,7 +11,7 @@ export const adapters: Adapters = {
     return createLocalStore(place.path);
   },
 
-  async createSource(source, { version, ...references }) {
+  async createSource(source, { version, plan, ...references }) {
     const { resolveReferences, resolveSecret } = await import('../plan/index.ts');
     switch (source.type) {
       case 'files': {
@@ -21,10 +21,12 @@ export const adapters: Adapters = {
         return createFilesSource({ name: source.name, paths, exclude, validate: checks, version });
       }
       case 'postgres': {
-        const { createPostgresSource } = await import('../source/postgres/index.ts');
-        const { name, url, method } = source;
+        const { createPostgresSource, slotName } = await import('../source/postgres/index.ts');
+        const { name, url: reference, method, wal } = source;
+        const url = () => resolveSecret(reference, references);
+        const slot = wal === 'stream' ? slotName(plan, name) : undefined;
         const validate = await resolveReferences(source.validate, references);
-        return createPostgresSource({ name, url: () => resolveSecret(url, references), method, validate, version });
+        return createPostgresSource({ name, url, method, slot, validate, version });
       }
       default:
         throw new HoldfastError('internal', `no adapter for a source of type ${(source as { type: string }).type}`);

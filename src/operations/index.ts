@@ -6,6 +6,8 @@ export { type Compared, compare } from './compare/compare.ts';
 export { type Copied, copy } from './copy/copy.ts';
 export type { DemoReport } from './demo/demo.ts';
 export { type Difference, diff, type ListedChange } from './diff/diff.ts';
+export { follow, followExit } from './follow/follow.ts';
+export type { Followed } from './follow/followed-source.ts';
 export { type InitResult, initRepositories } from './init/init.ts';
 export { addPassword, keysOf, removePassword, replacePassword } from './keys/keys.ts';
 export { listEntries } from './ls/ls.ts';

@@ -6,6 +6,7 @@ import { latestSnapshots, listSnapshots, type Repository, type StoredSnapshot } 
 /** How Holdfast's snapshots are told apart: the plan's name as host, and these tags. */
 export const HOLDFAST_TAG = 'holdfast';
 export const PARTIAL_TAG = 'partial';
+export const WAL_TAG = 'kind:wal';
 
 export function sourceTag(source: string): string {
   return `source:${source}`;
@@ -60,9 +61,24 @@ export function isOfId({ context }: HoldfastError, idPrefix: string): boolean {
   return String(context['key']).startsWith(`snapshots/${idPrefix}`);
 }
 
-/** The snapshots of a source, oldest first. */
+/** The snapshots of a source that can be restored, oldest first: not those that hold its log. */
 export function snapshotsOf(snapshots: readonly StoredSnapshot[], plan: string, source: string): StoredSnapshot[] {
+  return allSnapshotsOf(snapshots, plan, source).filter((snapshot) => !isWal(snapshot));
+}
+
+/** The snapshots that hold a source's log, oldest first: by themselves they are no recovery point. */
+export function walSnapshotsOf(snapshots: readonly StoredSnapshot[], plan: string, source: string): StoredSnapshot[] {
+  return allSnapshotsOf(snapshots, plan, source).filter(isWal);
+}
+
+/** All snapshots of a source, oldest first. */
+export function allSnapshotsOf(snapshots: readonly StoredSnapshot[], plan: string, source: string): StoredSnapshot[] {
   return snapshots.filter(({ hostname, tags }) => hostname === plan && tags?.includes(sourceTag(source)));
+}
+
+/** Whether a snapshot holds segments of a log. */
+export function isWal({ tags }: StoredSnapshot): boolean {
+  return tags?.includes(WAL_TAG) ?? false;
 }
 
 /** Which source of which plan a snapshot is of, if Holdfast made it. */

@@ -33,7 +33,7 @@ export interface Environment {
 /** The implementations of the boundaries. Each is loaded when it is first asked for. */
 export interface Adapters {
   openStore(place: StorePlace): Promise<ObjectStore>;
-  createSource(source: PlanSource, context: ReferenceContext & { version: string }): Promise<Source>;
+  createSource(source: PlanSource, context: ReferenceContext & { version: string; plan: string }): Promise<Source>;
   createSandbox(environment: Pick<Environment, 'clock' | 'signal'>): Promise<Sandbox>;
   /** A PostgreSQL server for the demo. @throws program-missing where there is none on this machine */
   startDemoServer(environment: Pick<Environment, 'clock' | 'signal'>): Promise<DemoServer>;
@@ -129,7 +129,8 @@ export class Workspace {
   }
 
   createSource(planned: PlanSource): Promise<Source> {
-    return this.environment.adapters.createSource(planned, { ...this.references, version: this.environment.version });
+    const { version } = this.environment;
+    return this.environment.adapters.createSource(planned, { ...this.references, version, plan: this.plan.name });
   }
 }
 

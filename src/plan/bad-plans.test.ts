@@ -421,7 +421,7 @@ describe('what this version cannot do is refused by its name', () => {
     },
   );
 
-  test.each(['wal: stream', 'runsOn: { host: db1 }', 'stream: true'])('%s', (line) => {
+  test.each(['runsOn: { host: db1 }', 'stream: true'])('%s', (line) => {
     const key = line.split(':')[0];
     expect(linesOfSource(...POSTGRES, line)).toEqual([`holdfast.yaml:9:5: sources.db.${key}: ${NOT}`]);
   });
@@ -433,9 +433,12 @@ describe('what this version cannot do is refused by its name', () => {
   });
 
   test('the log of a physical backup', () => {
-    expect(linesOfSource(...POSTGRES, 'method: physical', 'wal: stream')).toEqual([
-      `holdfast.yaml:10:5: sources.db.wal: ${NOT}`,
+    expect(linesOfSource(...POSTGRES, 'method: physical', 'wal: stream')).toEqual([]);
+    expect(linesOfSource(...POSTGRES, 'method: physical', 'wal: archive')).toEqual([
+      'holdfast.yaml:10:10: sources.db.wal: found "archive", expected stream',
     ]);
+    const logical = 'the log belongs to "method: physical"; a logical backup cannot be continued by it';
+    expect(linesOfSource(...POSTGRES, 'wal: stream')).toEqual([`holdfast.yaml:9:5: sources.db.wal: ${logical}`]);
     expect(linesOfSource(...POSTGRES, 'method: magical')).toEqual([
       'holdfast.yaml:9:13: sources.db.method: found "magical", expected logical or physical',
     ]);

@@ -28,6 +28,7 @@ export function crossFindings(raw: unknown, earlier: readonly Finding[], directo
       ...repositoryFindings(context, name),
       ...scheduleFindings(context, name),
       ...retentionFindings(context, name),
+      ...logFindings(context, name),
       ...duplicateFindings(context, name),
     ]),
   ];
@@ -62,6 +63,14 @@ function samePlaceFindings({ directory, sound, repositories }: Context): Finding
     else findings.push({ path: ['repositories', name, 'store'], at: 'value', message: `"${other}" is already there` });
   }
   return findings;
+}
+
+/** The log continues a physical backup; nothing of a dump can be brought to a later moment by it. */
+function logFindings({ sound, at }: Context, source: string): Finding[] {
+  const path = ['sources', source, 'wal'];
+  if (sound(...path) !== 'stream' || at('sources', source, 'method') === 'physical') return [];
+  const message = 'the log belongs to "method: physical"; a logical backup cannot be continued by it';
+  return [{ path, at: 'key', message }];
 }
 
 function repositoryFindings({ sound, at, repositories }: Context, source: string): Finding[] {

@@ -83,6 +83,13 @@ const postgres = z
         description:
           'How it is backed up. logical: one consistent dump of the database. physical: the whole cluster, as its data directory.',
       }),
+    wal: z
+      .literal('stream', { error: () => 'stream' })
+      .optional()
+      .meta({
+        description:
+          'stream: the log is captured continuously by `holdfast follow`, so that little is lost. With method: physical only.',
+      }),
     ...common,
     validate: z
       .array(databaseCheck, { error: () => 'a list of checks' })

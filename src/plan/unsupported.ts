@@ -21,7 +21,7 @@ const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
     'compliance',
   ],
   'repositories.*': ['s3', 'lock', 'capacity', 'mirrorOf', 'storageClass', 'copies', 'retention'],
-  'sources.*': ['wal', 'runsOn', 'stream', 'project', 'collections', 'from'],
+  'sources.*': ['runsOn', 'stream', 'project', 'collections', 'from'],
   'sources.*.validate.*': ['collection', 'count'],
   '**': ['gcp'],
 };

@@ -48,6 +48,8 @@ export interface PostgresSource extends SourceBase {
   type: 'postgres';
   url: TextOrReference;
   method: 'logical' | 'physical';
+  /** Of method `physical`: the log is captured continuously. */
+  wal?: 'stream';
 }
 
 export interface FilesSource extends SourceBase {
@@ -107,7 +109,13 @@ function buildSource(name: string, source: SourceDocument, plan: PlanDocument): 
   };
   switch (source.type) {
     case 'postgres':
-      return { ...base, type: 'postgres', url: source.url, method: source.method };
+      return {
+        ...base,
+        type: 'postgres',
+        url: source.url,
+        method: source.method,
+        ...(source.wal === undefined ? {} : { wal: source.wal }),
+      };
     case 'files':
       return { ...base, type: 'files', paths: source.paths.map(cleanPath), exclude: source.exclude };
   }

@@ -16,4 +16,24 @@ export { createRepository, openRepository, type Repository } from './repository.
 export type * from './snapshot-io.ts';
 export { findSnapshot, latestSnapshots, listSnapshots, removeSnapshot, type StoredSnapshot } from './snapshots.ts';
 export { describeHolder, removeLocks, type StandingLock } from './standing-locks.ts';
+export {
+  compareRanges,
+  earlier,
+  isCovered,
+  type LogPosition,
+  type LogRange,
+  later,
+  lsnText,
+  mergeRanges,
+  parseLsnText,
+} from './tail/log-range.ts';
+export {
+  type Covered,
+  type HistoryFile,
+  LogTail,
+  lsnDigits,
+  type SealedObject,
+  type TailEntry,
+  type TailHistory,
+} from './tail/tail.ts';
 export { WriteSession } from './write/session.ts';

@@ -38,7 +38,39 @@ export type SandboxNeed =
       database: string;
       /** Settings without which the cluster does not start. */
       settings: Readonly<Record<string, string>>;
+      /**
+       * A data directory elsewhere, which is there to stay: the server runs as its owner, durably, and only until it has
+       * recovered. Left out, there is one in the sandbox, which goes with it.
+       */
+      dataDirectory?: string;
+      /** The log that follows the backup, and how far the server is to go; left out, it comes to the backup's end. */
+      recovery?: LogRecovery;
     };
+
+export interface LogRecovery {
+  files: LogFiles;
+  /** The server's own settings for it: `recovery_target_time` and the like. */
+  settings: Readonly<Record<string, string>>;
+}
+
+/** The files of a log, by the names that the server has for them. */
+export interface LogFiles {
+  /**
+   * A segment, or the history of a timeline.
+   * @returns undefined only where it is certain that there is none, at which a recovery ends. @throws whatever keeps it from being read
+   */
+  read(name: string): Promise<Uint8Array | undefined>;
+  /** What is most likely to be asked for after it. */
+  following(name: string): string | undefined;
+}
+
+/** How a recovery ended, as the server said. */
+export interface RecoveryEnd {
+  /** The server's own line of why it stopped; undefined where it came to the end of the log. */
+  stopped?: string;
+  /** When the last transaction was that came back, as the server writes times. */
+  lastTransaction?: string;
+}
 
 export interface SandboxTarget {
   target: Target;
@@ -49,6 +81,11 @@ export interface SandboxTarget {
    * database. The server has a configuration of its own: nothing of the restored one, which might reach the living.
    * @throws not-provable where the cluster needs what this machine has not; target-failed when what was restored does not start; sandbox-failed
    */
-  serve?(): Promise<Extract<Target, { kind: 'database' }>>;
+  serve?(): Promise<Served>;
   close(): Promise<void>;
+}
+
+export interface Served {
+  target: Extract<Target, { kind: 'database' }>;
+  recovery: RecoveryEnd;
 }

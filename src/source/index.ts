@@ -1,2 +1,3 @@
+export type * from './log.ts';
 export { MANIFEST_DIRECTORY, MANIFEST_NAME, readManifest } from './manifest.ts';
 export type * from './source.ts';

@@ -3,7 +3,8 @@ import type { Clock } from '../foundation/clock.ts';
 import type { HoldfastError } from '../foundation/errors.ts';
 import type { Progress } from '../foundation/progress.ts';
 import type { Target } from '../foundation/target.ts';
-import type { Selection, SnapshotReader, SnapshotWriter } from '../repository/index.ts';
+import type { LogRange, Selection, SnapshotReader, SnapshotWriter } from '../repository/index.ts';
+import type { LogSource } from './log.ts';
 
 /**
  * One thing to protect: how to see what is there, capture it into a snapshot, bring it back to a target, and say
@@ -43,6 +44,9 @@ export interface Source {
    * @throws source-unreachable, source-refused, source-lost, timed-out; target-unsuitable, target-failed of another place
    */
   compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison>;
+
+  /** Only where the plan wants the source's log to be kept. */
+  follow?: LogSource['follow'];
 }
 
 export interface CaptureContext {
@@ -65,6 +69,8 @@ export interface Capture {
   manifest: Manifest;
   /** What could not be read, or changed while it was: each makes the backup partial. */
   problems: Problem[];
+  /** The part of the source's log that is in the snapshot itself; of a source with a log. */
+  log?: LogRange & { system: string };
   counts: { filesNew: number; filesChanged: number; filesUnmodified: number; dirs: number; bytesProcessed: number };
 }
 
@@ -104,6 +110,8 @@ export interface RestoreContext {
   replace?: boolean;
   /** With `replace`: nothing is changed, and what would be removed is said. */
   dryRun?: boolean;
+  /** The source's log is going to be replayed on what is restored. */
+  isReplayed?: boolean;
 }
 
 export interface Restored {

@@ -37,6 +37,7 @@ interface Case {
 const WRITING: Record<string, Case | { elsewhere: string }> = {
   init: { words: () => ['init'], before: ({ directory }) => rmSync(join(directory, 'archive'), { recursive: true }) },
   backup: { words: () => ['backup'] },
+  follow: { elsewhere: 'it needs a server, and test/postgres/follow.test.ts has stock restic look at what it wrote' },
   ls: { words: () => ['ls', 'latest'] },
   diff: { words: () => ['diff', 'latest', 'latest'] },
   restore: { words: () => ['restore', 'files', '--to', 'restored'] },

@@ -3,13 +3,13 @@ import { formatDuration } from '../../foundation/units.ts';
 import type { SourceStatus } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { bad, doubtful, faint, good, shownTime, table } from '../text.ts';
+import { bad, doubtful, faint, good, shortId, shownTime, table } from '../text.ts';
 
 export const status: CommandDefinition = {
   name: 'status',
   summary: 'show every source: last backup, last proof, objectives and actuals',
   description:
-    'Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point and, beside it, from the newest proven one; RTO as the last proof measured it.',
+    'Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; RTO as the last proof measured it.',
   examples: [{ command: 'holdfast status', does: 'is everything all right?' }],
   exits: [...REPOSITORY_EXITS, EXIT.missed],
   writes: false,
@@ -46,7 +46,13 @@ export const status: CommandDefinition = {
     return {
       exit,
       json: { sources, damaged: damaged.map(({ code, message }) => ({ code, message })) },
-      text: [table([heading, ...sources.map(row)]), ...failures, ...ahead, ...damage].join('\n'),
+      text: [
+        table([heading, ...sources.map(row)]),
+        ...sources.flatMap(logLines),
+        ...failures,
+        ...ahead,
+        ...damage,
+      ].join('\n'),
     };
   },
 };
@@ -69,6 +75,20 @@ function row({ source, snapshots, last, proven, objectives, actual, missed }: So
     measured(actual.rtoMs, missed.includes('rto')),
     promised(objectives.rtoMs),
   ];
+}
+
+/** Up to where the log goes, and what of it is missing. */
+function logLines({ source, log }: SourceStatus): string[] {
+  if (log === undefined) return [];
+  const gaps = log.gaps.map(
+    ({ timeline, start, end }) =>
+      `${bad('gap')} ${source}: the log from ${start} to ${end} of timeline ${timeline} is lost: take a backup`,
+  );
+  if (log.from === undefined || log.lsn === undefined) {
+    return [`${doubtful('log')} ${source}: no backup is continued by a log; see \`holdfast follow\``, ...gaps];
+  }
+  const until = log.time === undefined ? `until ${log.lsn}` : `until ${shownTime(log.time)} (${log.lsn})`;
+  return [`${good('log')} ${source}: continues snapshot ${shortId(log.from)} ${until}`, ...gaps];
 }
 
 function paintProof(proof: NonNullable<SourceStatus['last']>['proof']): string {

@@ -4,6 +4,7 @@ import type { Source as PlanSource } from '../../plan/index.ts';
 import {
   type HeldLock,
   type IndexedRepository,
+  lsnText,
   Reader,
   type SnapshotWriter,
   type StoredSnapshot,
@@ -93,6 +94,9 @@ export async function backupSource(
       bytesAdded: result.bytesAdded,
       problems: capture.problems.length,
       ...(capture.manifest.clockOffsetMs !== undefined && { clockOffsetMs: capture.manifest.clockOffsetMs }),
+      ...(capture.log && {
+        log: { ...capture.log, start: lsnText(capture.log.start), end: lsnText(capture.log.end) },
+      }),
     });
     return result;
   } catch (error) {

@@ -8,7 +8,7 @@ import {
 } from '../../repository/index.ts';
 import { withLock } from '../locked.ts';
 import { Reading } from '../reading.ts';
-import { damageNote, isOfId, type ReadableSnapshots, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
+import { allSnapshotsOf, damageNote, isOfId, type ReadableSnapshots, readableSnapshots } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 
 export interface CopyRequest {
@@ -81,7 +81,7 @@ function choose(
   const chosen = ids.length === 0 ? [...all] : all.filter(({ id }) => wanted.has(id));
   const outcome = lost.length === 0 ? 'complete' : 'partial';
   if (source === undefined) return { chosen, outcome };
-  return { chosen: snapshotsOf(chosen, workspace.plan.name, workspace.sources([source])[0]!.name), outcome };
+  return { chosen: allSnapshotsOf(chosen, workspace.plan.name, workspace.sources([source])[0]!.name), outcome };
 }
 
 function notesOf({ name }: OpenedRepository, { damaged }: ReadableSnapshots): string[] {

@@ -10,12 +10,13 @@ import {
   type Selection,
   type StoredSnapshot,
 } from '../../repository/index.ts';
-import type { RestoreContext, Restored } from '../../source/index.ts';
+import { type RestoreContext, type Restored, readManifest } from '../../source/index.ts';
 import { Reading } from '../reading.ts';
 import { withScratch } from '../scratch.ts';
 import {
   damageNote,
   isPartial,
+  isWal,
   newestSnapshot,
   parseMoment,
   readableSnapshots,
@@ -23,6 +24,9 @@ import {
   sourceOf,
 } from '../snapshots-of.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
+import { prepareRecovery, type Recovered } from './recover.ts';
+import { describePoint, findRecoveryPoint, type RecoveryPoint } from './recovery-point.ts';
+import { parseRecoveryTarget, refuseLogTarget, targetText } from './recovery-target.ts';
 import { type Replacement, refuseReplacing, refuseReplacingOrigin } from './replace.ts';
 
 export interface RestoreRequest extends Replacement {
@@ -30,7 +34,7 @@ export interface RestoreRequest extends Replacement {
   source?: string;
   /** An id or the beginning of one. */
   snapshot?: string;
-  /** A moment: RFC 3339, `2h ago` or `latest`. */
+  /** A moment: RFC 3339, `2h ago` or `latest`; of a source with a log, also a position in it: see `parseRecoveryTarget`. */
   at?: string;
   /** A directory or a database URL, as given. */
   to: string;
@@ -51,6 +55,8 @@ export interface RestoreResult extends Restored {
   outcome: 'complete' | 'partial';
   /** Whether the target might hold something, which is gone then. */
   replaced?: boolean;
+  /** How far the log was replayed on the backup, where it was. */
+  recovered?: { to: string; lastTransaction?: string };
 }
 
 /** Brings a snapshot, or a part of it, back to a place that is empty or new, or that the same restore was interrupted in, or that is to be replaced. */
@@ -62,13 +68,15 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
   const target = targetOf(request.to);
   const { replace = false, dryRun = false } = request;
   await refuseReplacing(workspace, request, { target, planned });
-  refuseMoment(request, planned);
+  const isReplayed = replaysLog(planned, request, target);
+  if (!isReplayed) refuseLogTarget(request.at, planned?.name);
   const opened = await workspace.open(workspace.repositoryName(request.repository ?? planned?.repository));
   const reading = await Reading.begin(opened, clock);
   try {
     const { snapshots, damaged } = await readableSnapshots(opened.repository);
     reading.notes.push(...damaged.map(damageNote));
-    const snapshot = chooseSnapshot(snapshots, workspace, request);
+    const point = isReplayed ? await pointOf(workspace, opened, planned!, { request, snapshots }) : undefined;
+    const snapshot = point?.base ?? chooseSnapshot(snapshots, workspace, request);
     if (replace) refuseReplacingOrigin(target, snapshot.paths);
     if (replace && isPartial(snapshot))
       reading.notes.push('the snapshot is partial: it lacks what could not be read then');
@@ -79,7 +87,7 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
       ...(replace && !dryRun && { replaced: true }),
     };
     const how = { ...(selection && { selection }), replace, dryRun };
-    const restored = await restoreSnapshot(workspace, opened, { planned, snapshot, target, how }).catch(
+    const restored = await restoreSnapshot(workspace, opened, { planned, snapshot, point, target, how }).catch(
       async (error: unknown) => {
         const { code, message } = reportable(error, signal);
         const durationMs = clock.monotonicMs() - started;
@@ -94,7 +102,7 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
       ...about,
       ...restored,
       notes: [...restored.notes, ...reading.notes],
-      time: snapshot.time,
+      time: point === undefined ? snapshot.time : timeOf(point, restored.recovered),
       durationMs,
       outcome,
     };
@@ -119,9 +127,17 @@ export function chooseSnapshot(
         hint: `List the snapshots of ${source} with \`holdfast snapshots ${source}\`.`,
       });
     }
+    if (source !== undefined && isWal(found)) {
+      throw new HoldfastError('bad-usage', `snapshot ${found.id.slice(0, 8)} holds a part of the log of ${source}`, {
+        hint: 'By itself it is no recovery point. Choose one with the tag `kind:base`; the segments themselves come with `holdfast restore --snapshot ID --to DIRECTORY`.',
+      });
+    }
     return found;
   }
-  const candidates = source === undefined ? snapshots : snapshotsOf(snapshots, workspace.plan.name, source);
+  const candidates =
+    source === undefined
+      ? snapshots.filter((each) => !isWal(each))
+      : snapshotsOf(snapshots, workspace.plan.name, source);
   return newestSnapshot(
     candidates,
     source ?? 'the repository',
@@ -135,24 +151,39 @@ async function restoreSnapshot(
   {
     planned,
     snapshot,
+    point,
     target,
     how,
   }: {
     planned: PlanSource | undefined;
     snapshot: StoredSnapshot;
+    point: RecoveryPoint | undefined;
     target: Target;
     how: Pick<RestoreContext, 'selection' | 'replace' | 'dryRun'>;
   },
-): Promise<Restored> {
+): Promise<Restored & Pick<RestoreResult, 'recovered'>> {
   const { clock, signal } = workspace.environment;
   const progress = workspace.environment.progress(planned?.name ?? snapshot.id.slice(0, 8));
   const reader = new Reader(await loadIndex(opened.repository), snapshot);
   try {
     if (planned !== undefined) {
       const source = await workspace.createSource(planned);
-      return await withScratch((scratchDirectory) =>
-        source.restore(reader, target, { clock, progress, signal, scratchDirectory, ...how }),
+      if (point !== undefined) progress.note(describePoint(point));
+      const recover =
+        point === undefined || target.kind !== 'directory'
+          ? undefined
+          : await prepareRecovery(
+              workspace,
+              opened,
+              { planned, manifest: await readManifest(reader), point, path: target.path },
+              progress,
+            );
+      const isReplayed = point !== undefined;
+      const restored = await withScratch((scratchDirectory) =>
+        source.restore(reader, target, { clock, progress, signal, scratchDirectory, isReplayed, ...how }),
       );
+      if (point === undefined || recover === undefined) return restored;
+      return withRecovery(restored, point, await recover());
     }
     if (target.kind !== 'directory') {
       throw new HoldfastError('bad-usage', 'a snapshot can be restored to a database only as the source it is of', {
@@ -179,16 +210,48 @@ function selectionOf({ selection }: RestoreRequest, planned: PlanSource | undefi
   return selection;
 }
 
-/** What a physical backup's log will be for; until it is kept, no moment between two snapshots can be had. @throws bad-usage */
-function refuseMoment({ at }: RestoreRequest, planned: PlanSource | undefined): void {
-  if (at === undefined || at === 'latest' || planned?.type !== 'postgres' || planned.method !== 'physical') return;
-  throw new HoldfastError(
-    'bad-usage',
-    `${planned.name} is backed up physically: \`--at\` is not supported by this version`,
-    {
-      hint: `Choose one of \`holdfast snapshots ${planned.name}\` with \`--snapshot\`.`,
-    },
-  );
+function withRecovery(
+  restored: Restored,
+  { target }: RecoveryPoint,
+  { reached, lastTransaction }: Recovered,
+): Restored & Pick<RestoreResult, 'recovered'> {
+  const last = lastTransaction === undefined ? '' : `; its last transaction was at ${lastTransaction}`;
+  return {
+    ...restored,
+    notes: [`its log was replayed: ${reached}${last}`, ...restored.notes],
+    recovered: { to: targetText(target), ...(lastTransaction !== undefined && { lastTransaction }) },
+  };
+}
+
+/** Whether what is wanted is more than one backup. `--snapshot` alone takes that backup as it is. */
+function replaysLog(
+  planned: PlanSource | undefined,
+  { at, snapshot, selection }: RestoreRequest,
+  target: Target,
+): boolean {
+  if (planned?.type !== 'postgres' || planned.wal !== 'stream') return false;
+  return target.kind === 'directory' && selection === undefined && (at !== undefined || snapshot === undefined);
+}
+
+function pointOf(
+  workspace: Workspace,
+  opened: OpenedRepository,
+  planned: PlanSource,
+  { request, snapshots }: { request: RestoreRequest; snapshots: StoredSnapshot[] },
+): Promise<RecoveryPoint> {
+  const { at = 'latest', snapshot } = request;
+  const target = parseRecoveryTarget(at, workspace.environment.clock.nowMs());
+  const chosen =
+    snapshot === undefined ? undefined : chooseSnapshot(snapshots, workspace, { source: planned.name, snapshot });
+  return findRecoveryPoint(workspace, opened, planned, { target, chosen });
+}
+
+/** RFC 3339: the moment that was restored, as far as it is known. */
+function timeOf({ target, coveredUntilMs, base }: RecoveryPoint, recovered: RestoreResult['recovered']): string {
+  if (target.kind === 'time') return new Date(target.timeMs).toISOString();
+  if (target.kind === 'latest' && coveredUntilMs !== undefined) return new Date(coveredUntilMs).toISOString();
+  const last = Date.parse(recovered?.lastTransaction?.replace(/\+00$/, 'Z') ?? '');
+  return Number.isNaN(last) ? base.time : new Date(last).toISOString();
 }
 
 /** @param to as given on the command line; a path is relative to the working directory */

@@ -1,13 +1,14 @@
 import { snapshotTimeMs } from '../../format/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { judge, type KeepReason as KeptByRule, type RetentionPolicy } from '../../schedule/index.ts';
-import { isPartial } from '../snapshots-of.ts';
+import { isPartial, isWal } from '../snapshots-of.ts';
 
 /**
  * Why a snapshot stays: a rule of the plan; or that it is the newest complete one that did not fail its proof, or the
- * newest proven one, which stay whatever the rules say; or that the plan has no retention.
+ * newest proven one, which stay whatever the rules say; or that the plan has no retention; or that it holds a part of the log,
+ * which any backup before it may need.
  */
-export type KeepReason = KeptByRule | { rule: 'newest-complete' | 'newest-proven' | 'no-retention' };
+export type KeepReason = KeptByRule | { rule: 'newest-complete' | 'newest-proven' | 'no-retention' | 'log' };
 
 export interface DecidedSnapshot {
   snapshot: StoredSnapshot;
@@ -29,22 +30,31 @@ export function decideRetention(
   policy: RetentionPolicy | undefined,
   { timezone, nowMs, proofOf }: { timezone: string; nowMs: number; proofOf: ProofOutcome },
 ): DecidedSnapshot[] {
-  const dated = snapshots.map((snapshot) => ({
-    snapshot,
-    timeMs: snapshotTimeMs(snapshot),
-    ...(snapshot.tags && { tags: snapshot.tags }),
-  }));
+  const dated = snapshots
+    .filter((snapshot) => !isWal(snapshot))
+    .map((snapshot) => ({
+      snapshot,
+      timeMs: snapshotTimeMs(snapshot),
+      ...(snapshot.tags && { tags: snapshot.tags }),
+    }));
   const complete = dated.filter(({ snapshot }) => !isPartial(snapshot));
-  const protectedReasons = protections(snapshots, proofOf);
+  const protectedReasons = protections(
+    dated.map(({ snapshot }) => snapshot),
+    proofOf,
+  );
   const ofComplete = new Map(
     policy && judge(complete, policy, { timezone, nowMs }).map(({ snapshot, reasons }) => [snapshot, reasons]),
   );
-  return judge(dated, policy ?? {}, { timezone, nowMs }).map(({ snapshot: each, reasons }) => {
-    const { snapshot } = each;
-    if (policy === undefined) return { snapshot, reasons: [{ rule: 'no-retention' }] };
-    const byRules = ofComplete.get(each) ?? reasons;
-    return { snapshot, reasons: [...byRules, ...(protectedReasons.get(snapshot.id) ?? [])] };
-  });
+  const decided = judge(dated, policy ?? {}, { timezone, nowMs }).map(
+    ({ snapshot: each, reasons }): DecidedSnapshot => {
+      const { snapshot } = each;
+      if (policy === undefined) return { snapshot, reasons: [{ rule: 'no-retention' }] };
+      const byRules = ofComplete.get(each) ?? reasons;
+      return { snapshot, reasons: [...byRules, ...(protectedReasons.get(snapshot.id) ?? [])] };
+    },
+  );
+  const log = snapshots.filter(isWal).map((snapshot): DecidedSnapshot => ({ snapshot, reasons: [{ rule: 'log' }] }));
+  return [...decided, ...log].sort((a, b) => snapshotTimeMs(b.snapshot) - snapshotTimeMs(a.snapshot));
 }
 
 /** @param snapshots oldest first */

@@ -1,7 +1,7 @@
 import type { Source as PlanSource } from '../../plan/index.ts';
 import { listSnapshots, lockRepository, removeSnapshot, type StoredSnapshot } from '../../repository/index.ts';
 import { proofsOf } from '../proofs.ts';
-import { isOurs, snapshotsOf } from '../snapshots-of.ts';
+import { allSnapshotsOf, isOurs } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { type DecidedSnapshot, decideRetention } from './decide.ts';
 
@@ -70,7 +70,7 @@ async function decideAll(
   const events = await ledger.read();
   return sources.map(({ name: source, retention }) => {
     const proofs = proofsOf(source, events);
-    const decided = decideRetention(snapshotsOf(snapshots, plan.name, source).filter(isOurs), retention, {
+    const decided = decideRetention(allSnapshotsOf(snapshots, plan.name, source).filter(isOurs), retention, {
       timezone: plan.timezone,
       nowMs: environment.clock.nowMs(),
       proofOf: (tree) => proofs.get(tree)?.body.state,

@@ -1,6 +1,6 @@
 import type { HoldfastError } from '../../foundation/errors.ts';
 import { findSnapshot, type StoredSnapshot } from '../../repository/index.ts';
-import { readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
+import { allSnapshotsOf, readableSnapshots } from '../snapshots-of.ts';
 import type { Workspace } from '../workspace.ts';
 
 export interface ListedSnapshot extends StoredSnapshot {
@@ -25,7 +25,7 @@ export async function listAll(workspace: Workspace, source?: string, repository?
   const lists = await Promise.all(
     names.map(async (name) => {
       const { snapshots, damaged } = await readableSnapshots((await workspace.open(name)).repository);
-      const wanted = planned === undefined ? snapshots : snapshotsOf(snapshots, workspace.plan.name, planned.name);
+      const wanted = planned === undefined ? snapshots : allSnapshotsOf(snapshots, workspace.plan.name, planned.name);
       return { snapshots: wanted.map((snapshot) => ({ ...snapshot, repository: name })), damaged };
     }),
   );

@@ -3,6 +3,7 @@ import type { HoldfastError } from '../../foundation/errors.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
 import type { Objectives, Source as PlanSource } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
+import { type LogStatus, logStatus } from '../log/log-status.ts';
 import { proofsOf } from '../proofs.ts';
 import { isPartial, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { Workspace } from '../workspace.ts';
@@ -31,6 +32,8 @@ export interface SourceStatus {
     /** What the last proof took, from the start of the restore until everything was validated. */
     rtoMs?: number;
   };
+  /** Of a source whose log is captured. */
+  log?: LogStatus;
   /** The objectives that are missed now. */
   missed: ('rpo' | 'rto' | 'proof')[];
 }
@@ -46,16 +49,21 @@ export async function status(workspace: Workspace): Promise<Status> {
   const known = new Map(
     await Promise.all(
       repositories.map(async (name) => {
-        const { repository, ledger } = await workspace.open(name);
-        return [name, { ...(await readableSnapshots(repository)), events: await ledger.read() }] as const;
+        const opened = await workspace.open(name);
+        const { repository, ledger } = opened;
+        return [name, { opened, ...(await readableSnapshots(repository)), events: await ledger.read() }] as const;
       }),
     ),
   );
   const nowMs = workspace.environment.clock.nowMs();
-  const sources = [...workspace.plan.sources.values()].map((source) => {
-    const { snapshots, events } = known.get(source.repository)!;
-    return sourceStatus(source, snapshotsOf(snapshots, workspace.plan.name, source.name), events, nowMs);
-  });
+  const sources = await Promise.all(
+    [...workspace.plan.sources.values()].map(async (source) => {
+      const { opened, snapshots, events } = known.get(source.repository)!;
+      const hasLog = source.type === 'postgres' && source.wal === 'stream';
+      const log = hasLog ? await logStatus(workspace, opened, source, events) : undefined;
+      return sourceStatus(source, snapshotsOf(snapshots, workspace.plan.name, source.name), events, nowMs, log);
+    }),
+  );
   return { sources, damaged: [...known.values()].flatMap(({ damaged }) => damaged) };
 }
 
@@ -69,6 +77,7 @@ export function sourceStatus(
   snapshots: StoredSnapshot[],
   events: LedgerEvent[],
   nowMs: number,
+  log?: LogStatus,
 ): SourceStatus {
   const proofs = proofsOf(source.name, events);
   const lastCheckMs = lastCleanCheckMs(source.repository, events);
@@ -81,12 +90,12 @@ export function sourceStatus(
   const failure = failureAfter(source.name, events);
   const newestProof = [...proofs.values()].filter(({ body }) => body.state === 'proven').at(-1);
   const actual: SourceStatus['actual'] = {
-    ...(complete && age('rpoMs', complete, nowMs)),
-    ...(proven && age('provenRpoMs', proven, nowMs)),
+    ...(complete && newestAge('rpoMs', [snapshotTimeMs(complete), coveredMs(log)], nowMs)),
+    ...(proven && newestAge('provenRpoMs', [snapshotTimeMs(proven)], nowMs)),
     ...(newestProof && { rtoMs: newestProof.body.durationMs }),
   };
   const oldest = snapshots[0];
-  const oldestMs = oldest && (ageMs(oldest, nowMs) ?? Number.POSITIVE_INFINITY);
+  const oldestMs = oldest && (ageMs(snapshotTimeMs(oldest), nowMs) ?? Number.POSITIVE_INFINITY);
   return {
     source: source.name,
     type: source.type,
@@ -104,7 +113,8 @@ export function sourceStatus(
     ...(proven && provenEvent && { proven: { snapshot: proven.id, time: proven.time, provenAt: provenEvent.time } }),
     objectives: source.objectives,
     actual,
-    ...(last && ageMs(last, nowMs) === undefined && { ahead: last.time }),
+    ...(log && { log }),
+    ...(last && ageMs(snapshotTimeMs(last), nowMs) === undefined && { ahead: last.time }),
     missed: missedObjectives(source.objectives, actual, oldestMs),
   };
 }
@@ -113,17 +123,25 @@ export function sourceStatus(
 const CLOCK_TOLERANCE_MS = 5 * 60_000;
 
 /**
- * Undefined for a snapshot of a time that has not come: a clock was set back, or was ahead. Taken for new until its time
+ * Undefined for a time that has not come: a clock was set back, or was ahead. Taken for new until its time
  * comes, it would hide that nothing is backed up.
  */
-function ageMs(snapshot: StoredSnapshot, nowMs: number): number | undefined {
-  const milliseconds = nowMs - snapshotTimeMs(snapshot);
+function ageMs(timeMs: number, nowMs: number): number | undefined {
+  const milliseconds = nowMs - timeMs;
   return milliseconds < -CLOCK_TOLERANCE_MS ? undefined : Math.max(0, milliseconds);
 }
 
-function age<Name extends string>(name: Name, snapshot: StoredSnapshot, nowMs: number): { [name in Name]?: number } {
-  const milliseconds = ageMs(snapshot, nowMs);
-  return (milliseconds === undefined ? {} : { [name]: milliseconds }) as { [name in Name]?: number };
+function newestAge<Name extends string>(
+  name: Name,
+  timesMs: readonly (number | undefined)[],
+  nowMs: number,
+): { [name in Name]?: number } {
+  const ages = timesMs.flatMap((timeMs) => (timeMs === undefined ? [] : (ageMs(timeMs, nowMs) ?? [])));
+  return (ages.length === 0 ? {} : { [name]: Math.min(...ages) }) as { [name in Name]?: number };
+}
+
+function coveredMs(log: LogStatus | undefined): number | undefined {
+  return log?.time === undefined ? undefined : Date.parse(log.time);
 }
 
 /**

@@ -117,7 +117,7 @@ async function prove(
       return await withScratch(async (scratchDirectory) => {
         const context = { clock, progress, signal, scratchDirectory };
         const restored = await source.restore(reader, place.target, context);
-        const served = (await place.serve?.()) ?? place.target;
+        const served = (await place.serve?.())?.target ?? place.target;
         restoredMs = clock.monotonicMs() - started;
         bytes = restored.bytes;
         const problems: Check[] = restored.problems.map(({ path, message }) => ({

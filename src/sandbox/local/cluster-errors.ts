@@ -8,15 +8,20 @@ import type { ProgramEnd } from './supervised-program.ts';
 const FULL_DISK_BYTES = 1 << 20;
 const LOG_TAIL_BYTES = 16_384;
 
-/** The last lines of a server's log; nothing when there is none. */
+/** The last lines of a server's log, short enough for a message; nothing when there is none. */
 export async function readLogTail(logPath: string): Promise<string> {
+  return lastLines(await readLogEnd(logPath));
+}
+
+/** The last 16 KiB of a server's log. */
+export async function readLogEnd(logPath: string): Promise<string> {
   if (!existsSync(logPath)) return '';
   const file = await open(logPath);
   try {
     const { size } = await file.stat();
     const start = Math.max(0, size - LOG_TAIL_BYTES);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(size - start), 0, size - start, start);
-    return lastLines(buffer.toString('utf8', 0, bytesRead));
+    return buffer.toString('utf8', 0, bytesRead);
   } finally {
     await file.close();
   }

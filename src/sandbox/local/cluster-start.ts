@@ -13,7 +13,7 @@ const INITDB_STOP: StopManner = { stopSignal: 'TERM', graceSeconds: 2 };
 /** An immediate shutdown ends by force after 5 s what does not end by itself. */
 const IMMEDIATE_STOP: StopManner = { stopSignal: 'QUIT', graceSeconds: 7 };
 /** A fast shutdown waits for a checkpoint. */
-const FAST_STOP: StopManner = { stopSignal: 'INT', graceSeconds: 15 };
+const FAST_STOP: StopManner = { stopSignal: 'INT', graceSeconds: 300 };
 
 /**
  * Makes the data directory.

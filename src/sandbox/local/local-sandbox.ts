@@ -67,9 +67,9 @@ async function openData(options: LocalSandboxOptions, need: DataNeed, progress: 
     notes: [],
     serve: async () => {
       progress.phase('recovering in a sandbox server');
-      const cluster = await restored.start();
+      const { cluster, recovery } = await restored.start();
       const label = `sandbox PostgreSQL ${cluster.version} at ${cluster.socketDirectory}`;
-      return { kind: 'database', url: cluster.url(need.database), label, sandbox: true };
+      return { target: { kind: 'database', url: cluster.url(need.database), label, sandbox: true }, recovery };
     },
     close: restored.close,
   };

@@ -9,7 +9,7 @@ import { type ClusterPlace, databaseUrl, refuseLongSocketPath } from './cluster-
 import { initialiseCluster, startServer } from './cluster-start.ts';
 import { freshDirectoryPath, openGuardedDirectory } from './guarded-directory.ts';
 import type { SupervisedProgram } from './supervised-program.ts';
-import { sandboxUser } from './unprivileged-user.ts';
+import { ownerOf, sandboxUser } from './unprivileged-user.ts';
 
 /** A running PostgreSQL server of one's own, reachable by its Unix socket and by nothing else. */
 export interface PostgresCluster {
@@ -63,11 +63,15 @@ export async function startPostgresCluster(options: PostgresClusterOptions): Pro
 
 /**
  * Makes the directory that a cluster will have, with nothing in it.
- * @param restoredDatabase of a cluster that is going to be restored: a database that it has
+ * @param restored of a cluster that is going to be restored: a database that it has, and where its data are, if that is
+ *   elsewhere: the server runs as their owner then
  */
-export async function openPlace(options: PostgresClusterOptions, restoredDatabase?: string): Promise<ClusterPlace> {
+export async function openPlace(
+  options: PostgresClusterOptions,
+  restored?: { database: string; dataDirectory: string | undefined },
+): Promise<ClusterPlace> {
   const programs = 'binDirectory' in options.server ? options.server : await findServer(options.server.majorVersion);
-  const user = await sandboxUser();
+  const user = restored?.dataDirectory === undefined ? await sandboxUser() : await ownerOf(restored.dataDirectory);
   const path = freshDirectoryPath(options.parentDirectory);
   refuseLongSocketPath(path);
   const directory = await openGuardedDirectory(path);
@@ -82,11 +86,11 @@ export async function openPlace(options: PostgresClusterOptions, restoredDatabas
     programs,
     user,
     directory,
-    dataDirectory: join(path, 'data'),
+    dataDirectory: restored?.dataDirectory ?? join(path, 'data'),
     logPath: join(path, 'server.log'),
     superuser: options.superuser ?? DEFAULT_SUPERUSER,
-    database: restoredDatabase ?? 'postgres',
-    isRestored: restoredDatabase !== undefined,
+    database: restored?.database ?? 'postgres',
+    isRestored: restored !== undefined,
     options,
     startTimeoutMs,
     deadlineMs: options.clock.monotonicMs() + startTimeoutMs,

@@ -38,8 +38,8 @@ describe.skipIf(!requires('postgresql'))('a sandbox for a data directory', () =>
       cpSync(original, place.target.path, { recursive: true });
       chmodSync(place.target.path, 0o700);
       change(place.target.path);
-      const { url } = await place.serve!();
-      await work(place, url);
+      const { target } = await place.serve!();
+      await work(place, target.url);
     } finally {
       await place.close();
     }

@@ -1,27 +1,31 @@
-import { lchown, readdir, rm, writeFile } from 'node:fs/promises';
+import { chown, lchown, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { PostgresPrograms } from '../../foundation/postgres-programs.ts';
-import type { SandboxNeed } from '../sandbox.ts';
-import { explainFullDisk } from './cluster-errors.ts';
+import type { RecoveryEnd, SandboxNeed } from '../sandbox.ts';
+import { explainFullDisk, readLogEnd } from './cluster-errors.ts';
 import type { PostgresClusterOptions } from './cluster-options.ts';
 import type { ClusterPlace } from './cluster-place.ts';
 import type { ServerSettings } from './cluster-settings.ts';
+import { LogFeed } from './log-feed.ts';
 import { openPlace, type PostgresCluster, startedCluster } from './postgres-cluster.ts';
+import type { SystemUser } from './unprivileged-user.ts';
 
 export type DataNeed = Extract<SandboxNeed, { kind: 'postgres-data' }>;
 
 /** A place for a data directory that somebody else fills, and the server on it. */
 export interface RestoredCluster {
-  /** Does not exist yet. */
+  /** Does not exist yet, where it is one of the sandbox's own. */
   dataDirectory: string;
-  start(): Promise<PostgresCluster>;
-  /** Stops the server, if it was started, and removes everything. May be called again. */
+  start(): Promise<{ cluster: PostgresCluster; recovery: RecoveryEnd }>;
+  /** Stops the server, if it was started, and removes everything that is the sandbox's own. May be called again. */
   close(): Promise<void>;
 }
 
 /** The log of a large backup takes its time; a server that fails ends by itself before. */
 const RECOVERY_TIMEOUT_MS = 60 * 60_000;
+/** A log may be that of weeks. */
+const LONGEST_RECOVERY_MS = 7 * 24 * RECOVERY_TIMEOUT_MS;
 /** What a configuration may hold that leads out of the sandbox, or a signal to follow somebody. */
 const LEFT_BEHIND = ['postgresql.auto.conf', 'standby.signal', 'recovery.signal', 'postmaster.pid', 'postmaster.opts'];
 
@@ -30,37 +34,83 @@ export async function openRestoredCluster(
   options: Omit<PostgresClusterOptions, 'server'> & { server: PostgresPrograms },
   need: DataNeed,
 ): Promise<RestoredCluster> {
-  const startTimeoutMs = options.startTimeoutMs ?? RECOVERY_TIMEOUT_MS;
-  const place = await openPlace({ ...options, startTimeoutMs, superuser: need.superuser }, need.database);
+  const longestMs = need.recovery === undefined ? RECOVERY_TIMEOUT_MS : LONGEST_RECOVERY_MS;
+  const open = (): Promise<ClusterPlace> =>
+    openPlace(
+      {
+        ...options,
+        startTimeoutMs: options.startTimeoutMs ?? longestMs,
+        superuser: need.superuser,
+        throwaway: need.dataDirectory === undefined,
+      },
+      { database: need.database, dataDirectory: need.dataDirectory },
+    );
+  // A directory that is not the sandbox's own need not be there yet, and its owner is not known before.
+  let place = need.dataDirectory === undefined ? await open() : undefined;
   let cluster: PostgresCluster | undefined;
   return {
-    dataDirectory: place.dataDirectory,
+    dataDirectory: need.dataDirectory ?? place!.dataDirectory,
     start: async () => {
-      cluster = await startRestored(place, need);
-      return cluster;
+      place ??= await open();
+      const started = await startRestored(place, need);
+      cluster = started.cluster;
+      return started;
     },
     close: async () => {
       if (cluster !== undefined) await cluster.stop();
-      else await place.directory.close();
+      else await place?.directory.close();
     },
   };
 }
 
-async function startRestored(place: ClusterPlace, need: DataNeed): Promise<PostgresCluster> {
+async function startRestored(
+  place: ClusterPlace,
+  need: DataNeed,
+): Promise<{ cluster: PostgresCluster; recovery: RecoveryEnd }> {
   const { directory, dataDirectory, options, startTimeoutMs } = place;
+  let feed: LogFeed | undefined;
+  const giveUp = new AbortController();
   try {
-    for (const name of LEFT_BEHIND) await rm(join(dataDirectory, name), { force: true });
+    if (need.dataDirectory === undefined) {
+      for (const name of LEFT_BEHIND) await rm(join(dataDirectory, name), { force: true });
+    }
     const settings = await ownConfiguration(directory.path, need);
+    if (need.recovery !== undefined) {
+      feed = await LogFeed.start(directory.path, need.recovery.files, place.user, (error) => giveUp.abort(error));
+      Object.assign(settings, recoverySettings(feed, need.recovery.settings));
+      await requestRecovery(dataDirectory, place.user);
+    }
     if (place.user !== undefined) await giveAll(directory.path, place.user);
     const deadlineMs = options.clock.monotonicMs() + startTimeoutMs;
-    return await startedCluster({ ...place, options: { ...options, settings }, deadlineMs });
+    const signal = options.signal === undefined ? giveUp.signal : AbortSignal.any([options.signal, giveUp.signal]);
+    const cluster = await startedCluster({ ...place, options: { ...options, signal, settings }, deadlineMs });
+    return { cluster, recovery: recoveryEnd(await readLogEnd(place.logPath)) };
   } catch (error) {
     throw unprovable(await explainFullDisk(directory.path, error));
+  } finally {
+    await feed?.stop();
   }
 }
 
+/** The server looks for the log with its `restore_command` only where this file asks for it. */
+async function requestRecovery(dataDirectory: string, user: SystemUser | undefined): Promise<void> {
+  const path = join(dataDirectory, 'recovery.signal');
+  await writeFile(path, '', { mode: 0o600 });
+  if (user !== undefined) await chown(path, user.uid, user.gid);
+}
+
+/**
+ * What the server said of its recovery.
+ * Source: PostgreSQL's src/backend/access/transam/xlogrecovery.c, whose messages these are.
+ */
+function recoveryEnd(log: string): RecoveryEnd {
+  const stopped = /recovery (stopping (?:before|after|at) .*)/.exec(log)?.[1];
+  const lastTransaction = /last completed transaction was at log time (.*)/.exec(log)?.[1];
+  return { ...(stopped !== undefined && { stopped }), ...(lastTransaction !== undefined && { lastTransaction }) };
+}
+
 /** Files and settings that take the place of all that came with the cluster. */
-async function ownConfiguration(directory: string, { settings }: DataNeed): Promise<ServerSettings> {
+async function ownConfiguration(directory: string, { settings }: DataNeed): Promise<Record<string, string | number>> {
   const file = async (name: string, text: string): Promise<string> => {
     await writeFile(join(directory, name), text, { mode: 0o600 });
     return join(directory, name);
@@ -74,8 +124,42 @@ async function ownConfiguration(directory: string, { settings }: DataNeed): Prom
     wal_level: 'replica',
     // No subscription of the copy may take the place of its original's.
     max_logical_replication_workers: 0,
+    ...OWN,
     ...settings,
   };
+}
+
+/** What a `postgresql.auto.conf` may hold that leads to somebody else, or needs what is not here: it stays as it is, and has no say. */
+const OWN = {
+  archive_mode: 'off',
+  primary_conninfo: '',
+  primary_slot_name: '',
+  archive_cleanup_command: '',
+  recovery_end_command: '',
+  shared_preload_libraries: '',
+  session_preload_libraries: '',
+  local_preload_libraries: '',
+  ssl: 'off',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  lc_messages: 'C',
+} satisfies ServerSettings;
+
+/** What may say where a recovery ends. */
+const TARGETS = [
+  'recovery_target',
+  'recovery_target_time',
+  'recovery_target_xid',
+  'recovery_target_lsn',
+  'recovery_target_name',
+];
+
+/** The server accepts nobody until it is through, and then goes on by itself. */
+function recoverySettings({ command }: LogFeed, given: ServerSettings): ServerSettings {
+  // None is set twice: to take one back after another one is set counts as a second target.
+  const cleared = Object.fromEntries(TARGETS.filter((name) => !(name in given)).map((name) => [name, '']));
+  const usual = { hot_standby: 'off', recovery_target_action: 'promote', shared_buffers: '256MB' };
+  return { restore_command: command, ...cleared, ...usual, ...given };
 }
 
 /** Makes the server's user the owner of all that was restored. Links are not followed. */

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { HoldfastError } from '../../foundation/errors.ts';
 
 export interface SystemUser {
@@ -29,4 +29,23 @@ export async function sandboxUser(passwdPath: string = '/etc/passwd'): Promise<S
     hint: 'Run holdfast as an ordinary user, or create the user nobody.',
     context: { passwdPath },
   });
+}
+
+/**
+ * Who a server on this data directory runs as: its owner, as PostgreSQL demands.
+ * @returns undefined where that is this process's own user
+ * @throws target-unsuitable when it is root's, or somebody else's whom only root can be
+ */
+export async function ownerOf(dataDirectory: string): Promise<SystemUser | undefined> {
+  const { uid, gid } = await stat(dataDirectory);
+  if (uid !== 0 && uid === process.getuid?.()) return undefined;
+  if (uid !== 0 && process.getuid?.() === 0) return { name: `the user ${uid}`, uid, gid };
+  throw new HoldfastError(
+    'target-unsuitable',
+    `no server can be started on ${dataDirectory}, which belongs to the user ${uid}`,
+    {
+      hint: uid === 0 ? 'Run holdfast as the user whose server it will be.' : 'Run holdfast as that user, or as root.',
+      context: { directory: dataDirectory, uid },
+    },
+  );
 }

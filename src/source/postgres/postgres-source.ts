@@ -27,6 +27,7 @@ import { archiveFiles, restoreDatabase, writeFileOf } from './restore.ts';
 import { LOCK_TIMEOUT_MS } from './snapshot.ts';
 import { PART_BYTES } from './table-parts.ts';
 import { validateDatabase } from './validate.ts';
+import { followCluster } from './wal/follow.ts';
 
 export interface PostgresSourceOptions {
   name: string;
@@ -34,6 +35,8 @@ export interface PostgresSourceOptions {
   url: () => Promise<string>;
   /** How it is captured; what is restored is told by the snapshot. Logical by default. */
   method?: 'logical' | 'physical';
+  /** The replication slot through which the log is followed; without one it is not. Physical only. */
+  slot?: string | undefined;
   validate: Resolved<ValidateCheck>[];
   /** How long a backup waits for another session's exclusive lock; a minute by default. */
   lockTimeoutMs?: number;
@@ -54,17 +57,23 @@ export function createPostgresSource(options: PostgresSourceOptions): Source {
 class PostgresSource implements Source {
   readonly type = 'postgres';
   readonly name: string;
+  readonly follow?: NonNullable<Source['follow']>;
   readonly #options: PostgresSourceOptions;
 
   constructor(options: PostgresSourceOptions) {
     this.name = options.name;
     this.#options = options;
+    const { slot, url } = options;
+    if (slot !== undefined) {
+      const location = async () => parseLocation(await url());
+      this.follow = (sink, context) => followCluster({ location, slot }, sink, context);
+    }
   }
 
   async capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture> {
     const location = parseLocation(await this.#options.url());
-    const { version, lockTimeoutMs = LOCK_TIMEOUT_MS, partBytes = PART_BYTES, method } = this.#options;
-    if (method === 'physical') return captureCluster({ source: this.name, version, location }, writer, context);
+    const { version, lockTimeoutMs = LOCK_TIMEOUT_MS, partBytes = PART_BYTES, method, slot } = this.#options;
+    if (method === 'physical') return captureCluster({ source: this.name, version, location, slot }, writer, context);
     return captureDatabase({ source: this.name, version, location, lockTimeoutMs, partBytes }, writer, context);
   }
 

@@ -1,10 +1,11 @@
 import { formatTimeMs, type TreeNode } from '../../../format/index.ts';
 import { isHoldfastError } from '../../../foundation/errors.ts';
-import type { SnapshotReader, SnapshotWriter } from '../../../repository/index.ts';
+import { parseLsnText, type SnapshotReader, type SnapshotWriter } from '../../../repository/index.ts';
 import { type Capture, type CaptureContext, type Manifest, type Problem, readManifest } from '../../index.ts';
 import { measureClockOffset } from '../clock-offset.ts';
 import type { Location } from '../location.ts';
 import { Session } from '../session.ts';
+import { ensureSlot } from '../wal/slot.ts';
 import { addToBackupManifest, checkBackupManifest, type StoredContent } from './backup-manifest.ts';
 import { type BackupStop, runBaseBackup } from './base-backup.ts';
 import { confirmBroken } from './broken-pages.ts';
@@ -21,6 +22,8 @@ export interface PhysicalCaptureOptions {
   source: string;
   version: string;
   location: Location;
+  /** The permanent slot that keeps the log from this backup on for whoever follows it; made if it is not there. */
+  slot?: string | undefined;
 }
 
 interface Received {
@@ -40,7 +43,7 @@ export async function captureCluster(
   context: CaptureContext,
 ): Promise<Capture> {
   const startedMs = context.clock.nowMs();
-  const received = await receiveCluster(options.location, writer, context);
+  const received = await receiveCluster(options, writer, context);
   const { receiver, clockOffsetMs, problems } = received;
   checkBackupManifest(receiver.manifestText, receiver.stored);
   const { made, roots, files, directories } = await storeTrees(received, writer);
@@ -64,10 +67,19 @@ export async function captureCluster(
     dirs: directories,
     bytesProcessed: receiver.bytes,
   };
-  return { roots, paths: [`/${options.source}`], timeMs, manifest, problems, counts };
+  return { roots, paths: [`/${options.source}`], timeMs, manifest, problems, counts, log: logOf(received) };
 }
 
-async function receiveCluster(location: Location, writer: SnapshotWriter, context: CaptureContext): Promise<Received> {
+function logOf({ systemIdentifier, receiver, stop }: Received): NonNullable<Capture['log']> {
+  const [start, end] = [parseLsnText(receiver.startedAt.lsnText), parseLsnText(stop.lsnText)];
+  return { system: systemIdentifier, timeline: stop.timeline, start, end };
+}
+
+async function receiveCluster(
+  { location, slot }: PhysicalCaptureOptions,
+  writer: SnapshotWriter,
+  context: CaptureContext,
+): Promise<Received> {
   const { facts, clockOffsetMs } = await inspect(location, context);
   const previousCutBytes = await cutBytesOf(context.previous);
   const replication = await openReplication(location, facts, context.signal);
@@ -84,6 +96,7 @@ async function receiveCluster(location: Location, writer: SnapshotWriter, contex
   });
   try {
     const { systemid } = await replication.one('identify the cluster', 'IDENTIFY_SYSTEM');
+    if (slot !== undefined) await ensureSlot(replication, slot);
     await keepLog(replication);
     context.progress.phase('waiting for a checkpoint');
     const stop = await runBaseBackup(replication, receiver);

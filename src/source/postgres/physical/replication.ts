@@ -56,8 +56,13 @@ function hbaLine({ host, user }: Location, { clientAddress }: ClusterFacts): str
  */
 export async function keepLog(session: Session): Promise<void> {
   const name = `holdfast_${randomBytes(8).toString('hex')}`;
+  await createSlot(session, `"${name}" TEMPORARY PHYSICAL RESERVE_WAL`);
+}
+
+/** @param definition what follows CREATE_REPLICATION_SLOT */
+export async function createSlot(session: Session, definition: string): Promise<void> {
   try {
-    await session.query('make a slot', `CREATE_REPLICATION_SLOT "${name}" TEMPORARY PHYSICAL RESERVE_WAL`);
+    await session.query('make a slot', `CREATE_REPLICATION_SLOT ${definition}`);
   } catch (error) {
     if (!isHoldfastError(error) || error.context['sqlState'] !== NO_SLOT_LEFT) throw error;
     throw new HoldfastError(

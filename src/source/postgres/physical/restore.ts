@@ -47,7 +47,7 @@ export async function restoreDataDirectory(
   } catch (error) {
     throw systemCode(error) === undefined ? error : targetFailed(directory, error);
   }
-  const notes = sandbox ? [] : await notesFor(directory, details, data);
+  const notes = sandbox ? [] : await notesFor(directory, details, data, context);
   return resultOf(extracted, [...notesOf(extracted[0]!), ...notes]);
 }
 
@@ -140,9 +140,15 @@ function resultOf(extracted: Extracted[], notes: string[]): Restored {
   };
 }
 
-async function notesFor(directory: string, details: PhysicalDetails, { uid }: TreeNode): Promise<string[]> {
+async function notesFor(
+  directory: string,
+  details: PhysicalDetails,
+  { uid }: TreeNode,
+  { isReplayed = false }: RestoreContext,
+): Promise<string[]> {
+  const recovers = isReplayed ? '' : `, and it recovers to ${details.stopLsn}`;
   const notes = [
-    `a data directory of PostgreSQL ${details.majorVersion}: start it with \`pg_ctl -D ${directory} start\`, and it recovers to ${details.stopLsn}`,
+    `a data directory of PostgreSQL ${details.majorVersion}: start it with \`pg_ctl -D ${directory} start\`${recovers}`,
   ];
   if (details.tablespaces.length > 0) notes.push(`its tablespaces are in ${tablespacesDirectory(directory)}`);
   if (details.madeConfiguration.length > 0) {

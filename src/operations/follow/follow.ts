@@ -1,0 +1,46 @@
+import { EXIT, type ExitCode, HoldfastError } from '../../foundation/errors.ts';
+import type { Source as PlanSource } from '../../plan/index.ts';
+import { reportable, type Workspace } from '../workspace.ts';
+import { type Followed, FollowedSource, type FollowSettings } from './followed-source.ts';
+
+/**
+ * Captures the logs of these sources, or of all that have one, until the signal is aborted. One that fails does not stop
+ * the others.
+ * @throws bad-usage when there is nothing to follow
+ */
+export async function follow(
+  workspace: Workspace,
+  names: readonly string[],
+  settings: FollowSettings,
+): Promise<Followed[]> {
+  const sources = followable(workspace.sources(names), names.length > 0);
+  return Promise.all(sources.map((source) => followOne(workspace, source, settings)));
+}
+
+async function followOne(workspace: Workspace, source: PlanSource, settings: FollowSettings): Promise<Followed> {
+  try {
+    const opened = await workspace.open(source.repository);
+    return await (await FollowedSource.open(workspace, source, opened, settings)).run();
+  } catch (error) {
+    return { source: source.name, bytes: 0, gaps: [], error: reportable(error, workspace.environment.signal) };
+  }
+}
+
+function followable(sources: readonly PlanSource[], wereNamed: boolean): PlanSource[] {
+  const followed = sources.filter((source) => source.type === 'postgres' && source.wal === 'stream');
+  const other = sources.find((source) => !followed.includes(source));
+  if (followed.length > 0 && (!wereNamed || other === undefined)) return followed;
+  throw new HoldfastError(
+    'bad-usage',
+    wereNamed && other !== undefined ? `${other.name} has no log that is captured` : 'the plan has no log to follow',
+    { hint: 'Put `method: physical` and `wal: stream` into the plan, in the source of a PostgreSQL server.' },
+  );
+}
+
+/** What following ends with: somebody interrupted it, unless it ended by itself. */
+export function followExit(outcomes: readonly Followed[]): ExitCode {
+  const failed = outcomes.flatMap(({ error }) => (error === undefined ? [] : [error]));
+  const exits = new Set(failed.map(({ exitCode }) => exitCode));
+  if (failed.length === outcomes.length && exits.size === 1) return [...exits][0]!;
+  return failed.length > 0 ? EXIT.failed : EXIT.interrupted;
+}

@@ -1,0 +1,258 @@
+import { type HoldfastError, messageOf } from '../../foundation/errors.ts';
+import { awaitedLater, settled } from '../../foundation/promises.ts';
+import { formatDuration, formatSize } from '../../foundation/units.ts';
+import type { Source as PlanSource } from '../../plan/index.ts';
+import { LogTail, lsnText } from '../../repository/index.ts';
+import type { LogCluster, LogGap, Source } from '../../source/index.ts';
+import { foldTail } from '../log/fold.ts';
+import { Spool } from '../log/spool.ts';
+import { StoredLog } from '../log/stored-log.ts';
+import { TailWriter } from '../log/tail-writer.ts';
+import { readableSnapshots } from '../snapshots-of.ts';
+import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
+
+export interface FollowSettings {
+  /** How often what came is made durable. */
+  everyMs: number;
+  /** The tail becomes a snapshot when it is so old, or so large. */
+  foldAfterMs: number;
+  foldAfterBytes: number;
+  /** From how much on that a server keeps for us a person is told. */
+  warnRetainedBytes: number;
+  /** A directory, absolute, where the log waits while its repository is away. */
+  spool?: { path: string; limitBytes: number };
+  /** How often what the server keeps is looked at. */
+  lookEveryMs: number;
+  /** From how much on the server is told to keep nothing. */
+  releaseRetainedBytes: number;
+}
+
+export interface Followed {
+  source: string;
+  /** All of the log before it is in the repository; absent when nothing was stored. */
+  lsn?: string;
+  timeline?: number;
+  /** Bytes of the log that this run stored. */
+  bytes: number;
+  /** Parts of the log that the server had no more. */
+  gaps: { start: string; end: string }[];
+  /** What ended it, when nobody asked for it. */
+  error?: HoldfastError;
+}
+
+const SHOW_EVERY_MS = 10_000;
+const LOOK_EVERY_MS = 1000;
+
+/** One source's log on its way into its repository. */
+export class FollowedSource {
+  readonly #workspace: Workspace;
+  readonly #planned: PlanSource;
+  readonly #opened: OpenedRepository;
+  readonly #settings: FollowSettings;
+  readonly #progress: ReturnType<Workspace['environment']['progress']>;
+  readonly #writer: TailWriter;
+  readonly #gaps: Followed['gaps'] = [];
+  #server: { serverLsn: bigint; serverMs: number } | undefined;
+  #folded: { atMs: number; bytes: number };
+  #folding: Promise<void> | undefined;
+  #hasStarted = false;
+  /** Releases that the ledger does not have yet. */
+  readonly #released: number[] = [];
+
+  static async open(
+    workspace: Workspace,
+    planned: PlanSource,
+    opened: OpenedRepository,
+    settings: FollowSettings,
+  ): Promise<FollowedSource> {
+    const tail = new LogTail(opened.repository, { plan: workspace.plan.name, source: planned.name });
+    if (settings.spool === undefined) return new FollowedSource(workspace, planned, { opened, tail }, settings);
+    const { path, limitBytes } = settings.spool;
+    const store = await workspace.environment.adapters.openStore({ kind: 'local', path });
+    const spool = await Spool.open(store, tail.prefix, limitBytes);
+    return new FollowedSource(workspace, planned, { opened, tail, spool }, settings);
+  }
+
+  private constructor(
+    workspace: Workspace,
+    planned: PlanSource,
+    { opened, tail, spool }: { opened: OpenedRepository; tail: LogTail; spool?: Spool },
+    settings: FollowSettings,
+  ) {
+    const { clock, signal, progress } = workspace.environment;
+    this.#workspace = workspace;
+    this.#planned = planned;
+    this.#opened = opened;
+    this.#settings = settings;
+    this.#progress = progress(planned.name);
+    this.#folded = { atMs: clock.monotonicMs(), bytes: 0 };
+    this.#writer = new TailWriter(tail, {
+      spool,
+      clock,
+      signal,
+      everyMs: settings.everyMs,
+      positionOf: async (system) => (await this.#stored()).positionOf(system),
+      recordRelease: (retainedBytes) => this.#noteRelease(retainedBytes),
+      recordGap: (cluster, gap) => this.#recordGap(cluster, gap),
+      note: (message) => this.#progress.note(message),
+    });
+  }
+
+  /** Resolves once the signal was aborted, or something went wrong that trying again does not mend. */
+  async run(): Promise<Followed> {
+    const { signal, clock } = this.#workspace.environment;
+    const source = await this.#workspace.createSource(this.#planned);
+    const show = setInterval(() => this.#show(), SHOW_EVERY_MS);
+    const look = setInterval(() => awaitedLater(this.#look()), LOOK_EVERY_MS);
+    let failure: unknown;
+    try {
+      await this.#follow(source, clock, signal);
+    } catch (error) {
+      failure = error;
+    }
+    clearInterval(show);
+    clearInterval(look);
+    await this.#folding;
+    try {
+      await this.#writer.close();
+    } catch (error) {
+      failure ??= error;
+    }
+    this.#progress.finish();
+    return this.#stopped(failure);
+  }
+
+  async #follow(source: Source, clock: Workspace['environment']['clock'], signal: AbortSignal): Promise<void> {
+    this.#progress.phase('connecting');
+    await source.follow?.(this.#writer, {
+      clock,
+      signal,
+      warnRetainedBytes: this.#settings.warnRetainedBytes,
+      lookEveryMs: this.#settings.lookEveryMs,
+      releaseRetainedBytes: this.#settings.releaseRetainedBytes,
+      note: (message) => this.#progress.note(message),
+      observe: (server) => {
+        this.#server = server;
+      },
+    });
+  }
+
+  #stored(): Promise<StoredLog> {
+    const { repository } = this.#opened;
+    const owner = { plan: this.#workspace.plan.name, source: this.#planned.name };
+    return StoredLog.read(repository, owner, async () => (await readableSnapshots(repository)).snapshots);
+  }
+
+  /** What is due beside receiving: that it has started is recorded, and the tail is folded. */
+  async #look(): Promise<void> {
+    const { cluster, durable } = this.#writer;
+    if (this.#released.length > 0) await settled(this.#recordReleases());
+    if (cluster === undefined || durable === undefined) return;
+    if (!this.#hasStarted) {
+      this.#hasStarted = true;
+      await this.#record(() =>
+        this.#opened.ledger.append('follow.started', {
+          source: this.#planned.name,
+          system: cluster.system,
+          timeline: durable.timeline,
+          lsn: lsnText(durable.lsn),
+        }),
+      );
+    }
+    if (this.#folding === undefined && this.#isFoldDue()) {
+      this.#folding = this.#fold(cluster).finally(() => {
+        this.#folding = undefined;
+      });
+    }
+  }
+
+  #isFoldDue(): boolean {
+    const { foldAfterMs, foldAfterBytes } = this.#settings;
+    const bytes = this.#writer.written.bytes - this.#folded.bytes;
+    const ageMs = this.#workspace.environment.clock.monotonicMs() - this.#folded.atMs;
+    return bytes > 0 && (bytes >= foldAfterBytes || ageMs >= foldAfterMs);
+  }
+
+  /** What cannot be folded now stays in the tail, where it is as safe. */
+  async #fold(cluster: LogCluster): Promise<void> {
+    const { bytes } = this.#writer.written;
+    try {
+      await foldTail(this.#workspace, this.#opened, this.#planned.name, cluster);
+    } catch (error) {
+      this.#progress.note(`the log could not become a snapshot yet: ${messageOf(error)}`);
+    }
+    this.#folded = { atMs: this.#workspace.environment.clock.monotonicMs(), bytes };
+  }
+
+  async #recordGap({ system }: LogCluster, { timeline, start, end, reason }: LogGap): Promise<void> {
+    const gap = { start: lsnText(start), end: lsnText(end) };
+    const source = this.#planned.name;
+    await this.#opened.ledger.append('log.gap', { source, system, timeline, ...gap, reason });
+    this.#gaps.push(gap);
+    this.#progress.note(
+      `GAP: the server has no log any more from ${gap.start} to ${gap.end}: no moment in between can be restored; take a backup now`,
+    );
+  }
+
+  /** The repository, and the ledger in it, is most likely away: the event is appended when it can be. */
+  #noteRelease(retainedBytes: number): void {
+    this.#progress.note(
+      `the server kept ${formatSize(retainedBytes)} for us, and comes first: it keeps nothing more until the repository is back; what it removes meanwhile is lost to recovery`,
+    );
+    this.#released.push(retainedBytes);
+  }
+
+  async #recordReleases(): Promise<void> {
+    for (const retainedBytes of this.#released.splice(0)) {
+      try {
+        await this.#opened.ledger.append('log.released', { source: this.#planned.name, retainedBytes });
+      } catch (error) {
+        this.#released.push(retainedBytes);
+        throw error;
+      }
+    }
+  }
+
+  /** An event that the ledger does not take now must not end what is being saved. */
+  async #record(append: () => Promise<void>): Promise<void> {
+    try {
+      await append();
+    } catch (error) {
+      this.#progress.note(`this was not recorded in the ledger: ${messageOf(error)}`);
+    }
+  }
+
+  async #stopped(failure: unknown): Promise<Followed> {
+    const { signal } = this.#workspace.environment;
+    const { durable, written } = this.#writer;
+    const error = failure === undefined ? undefined : reportable(failure, signal);
+    const position = durable && { timeline: durable.timeline, lsn: lsnText(durable.lsn) };
+    const source = this.#planned.name;
+    await this.#record(() => this.#recordReleases());
+    await this.#record(() =>
+      this.#opened.ledger.append('follow.stopped', {
+        source,
+        ...position,
+        ...(error && { code: error.code, message: error.message }),
+      }),
+    );
+    return { source, ...position, bytes: written.bytes, gaps: this.#gaps, ...(error && { error }) };
+  }
+
+  /** `at 16/B374D848, 1.2 MiB behind, stored 3 s ago, covers all until 4 s ago` */
+  #show(): void {
+    const { taken, durable, written } = this.#writer;
+    if (taken === undefined) return;
+    const nowMs = this.#workspace.environment.clock.nowMs();
+    const parts = [`at ${lsnText(taken.lsn)}`];
+    if (this.#server !== undefined) {
+      const behind = Number(this.#server.serverLsn - (durable?.lsn ?? taken.lsn));
+      parts.push(`${formatSize(Math.max(0, behind))} not stored yet`);
+      if (written.serverMs > 0) {
+        parts.push(`${formatDuration(Math.max(0, this.#server.serverMs - written.serverMs))} behind`);
+      }
+    }
+    if (written.atMs > 0) parts.push(`stored ${formatDuration(Math.max(0, nowMs - written.atMs))} ago`);
+    this.#progress.phase(parts.join(', '));
+  }
+}

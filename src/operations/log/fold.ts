@@ -1,0 +1,172 @@
+import { formatTimeMs, type Snapshot, type TreeNode } from '../../format/index.ts';
+import { currentUser } from '../../foundation/user.ts';
+import {
+  isCovered,
+  type LogRange,
+  loadIndex,
+  lsnText,
+  mergeRanges,
+  type SnapshotWriter,
+  type TailEntry,
+  WriteSession,
+} from '../../repository/index.ts';
+import type { LogCluster } from '../../source/index.ts';
+import { withLock } from '../locked.ts';
+import { HOLDFAST_TAG, readableSnapshots, sourceTag, WAL_TAG } from '../snapshots-of.ts';
+import type { OpenedRepository, Workspace } from '../workspace.ts';
+import { StoredLog } from './stored-log.ts';
+import { segmentName, walTag } from './wal-snapshots.ts';
+
+const [DIRECTORY_MODE, FILE_MODE] = [2 ** 31 + 0o700, 0o600];
+
+/**
+ * Makes snapshots of the whole segments that the tail holds of a cluster's log, and then removes from the tail what a
+ * snapshot covers. Cut off at any instant, the next one goes on: before the snapshot is visible the tail is all there,
+ * and what was not removed after it is found to be covered.
+ * @returns the ids of the snapshots made
+ * @throws repository-locked when somebody has the repository for themselves: nothing is lost by waiting
+ */
+export async function foldTail(
+  workspace: Workspace,
+  opened: OpenedRepository,
+  source: string,
+  cluster: LogCluster,
+): Promise<string[]> {
+  const owner = { plan: workspace.plan.name, source };
+  return withLock(workspace, opened, { exclusive: false }, async (lock) => {
+    const read = (): Promise<StoredLog> =>
+      StoredLog.read(opened.repository, owner, async () => (await readableSnapshots(opened.repository)).snapshots);
+    const stored = await read();
+    const made: string[] = [];
+    for (const part of wholeSegments(stored, cluster)) {
+      const indexed = await loadIndex(opened.repository);
+      const session = await WriteSession.begin(indexed, { lock, clock: workspace.environment.clock });
+      try {
+        const tree = await writeTree(session.writer, stored, cluster, part);
+        const timeMs = await timeOf(stored, cluster.system, part, workspace);
+        const snapshot = await session.commit(() => describe(workspace, source, cluster, { part, tree, timeMs }));
+        await opened.ledger.append('log.folded', {
+          source,
+          snapshot,
+          tree,
+          system: cluster.system,
+          timeline: part.timeline,
+          start: lsnText(part.start),
+          end: lsnText(part.end),
+        });
+        made.push(snapshot);
+      } catch (error) {
+        await session.abort(error);
+        throw error;
+      }
+    }
+    await removeFolded(made.length === 0 ? stored : await read());
+    return made;
+  });
+}
+
+/** What of the tail is whole segments and in no snapshot yet. */
+function wholeSegments(stored: StoredLog, { system, segmentBytes }: LogCluster): LogRange[] {
+  const size = BigInt(segmentBytes);
+  const folded = stored.folded.filter((each) => each.system === system);
+  return mergeRanges(stored.entries.filter((each) => each.system === system)).flatMap((range) => {
+    const segments: LogRange[] = [];
+    const first = range.start + ((size - (range.start % size)) % size);
+    for (let start = first; start + size <= range.end; start += size) {
+      const segment = { timeline: range.timeline, start, end: start + size };
+      if (!isCovered(segment, folded)) segments.push(segment);
+    }
+    return mergeRanges(segments);
+  });
+}
+
+async function writeTree(
+  writer: SnapshotWriter,
+  stored: StoredLog,
+  { system, segmentBytes }: LogCluster,
+  part: LogRange,
+): Promise<string> {
+  const time = formatTimeMs(Date.parse((await newestHeader(stored, system, part))?.writtenAt ?? '') || 0);
+  const nodes: TreeNode[] = [];
+  const add = async (name: string, content: Uint8Array): Promise<void> => {
+    const stream = await writer.openFile();
+    await stream.write(content);
+    const { content: blobs, sizeBytes } = await stream.end();
+    nodes.push({
+      name,
+      type: 'file',
+      mode: FILE_MODE,
+      mtime: time,
+      atime: time,
+      ctime: time,
+      size: sizeBytes,
+      content: blobs,
+    });
+  };
+  for (let start = part.start; start < part.end; start += BigInt(segmentBytes)) {
+    const segment = { timeline: part.timeline, start, end: start + BigInt(segmentBytes) };
+    await add(segmentName(part.timeline, start, segmentBytes), await stored.read(system, segment));
+  }
+  for (const history of stored.histories.filter((each) => each.system === system)) {
+    const { name, bytes } = await stored.tail.readHistory(history);
+    await add(name, bytes);
+  }
+  const subtree = await writer.saveTree(nodes);
+  const root: TreeNode = {
+    name: 'wal',
+    type: 'dir',
+    mode: DIRECTORY_MODE,
+    mtime: time,
+    atime: time,
+    ctime: time,
+    content: null,
+    subtree,
+  };
+  return writer.saveTree([root]);
+}
+
+/** The moment up to which the part is all that there was; where that is not known, when the newest of it was stored. */
+async function timeOf(stored: StoredLog, system: string, part: LogRange, workspace: Workspace): Promise<number> {
+  const header = await newestHeader(stored, system, part);
+  const text = header?.coveredUntil ?? header?.writtenAt;
+  return text === undefined ? workspace.environment.clock.nowMs() : Date.parse(text);
+}
+
+/** Of the last object that lies within the part, so that its moment is not one that only later bytes reach. */
+async function newestHeader(stored: StoredLog, system: string, part: LogRange) {
+  const within = stored.entries.filter(
+    (each) =>
+      each.system === system && each.timeline === part.timeline && each.start < part.end && part.start < each.end,
+  );
+  const entry = within.filter(({ end }) => end <= part.end).at(-1) ?? within[0];
+  return entry && (await stored.tail.read(entry)).header;
+}
+
+function describe(
+  workspace: Workspace,
+  source: string,
+  { system }: LogCluster,
+  { part, tree, timeMs }: { part: LogRange; tree: string; timeMs: number },
+): Snapshot {
+  const { username, uid, gid } = currentUser();
+  return {
+    time: formatTimeMs(timeMs),
+    tree,
+    paths: [`/${source}`],
+    hostname: workspace.plan.name,
+    username,
+    ...(uid !== undefined && gid !== undefined && { uid, gid }),
+    tags: [HOLDFAST_TAG, sourceTag(source), WAL_TAG, walTag(system, part)],
+    program_version: `holdfast ${workspace.environment.version}`,
+  };
+}
+
+/** Only what is in one snapshot, or in several that follow one another, whole. */
+async function removeFolded({ entries, folded, tail }: StoredLog): Promise<void> {
+  const isFolded = (entry: TailEntry): boolean =>
+    isCovered(
+      entry,
+      folded.filter(({ system }) => system === entry.system),
+    );
+  for (const entry of entries.filter(isFolded)) await tail.remove(entry);
+}

@@ -1,0 +1,85 @@
+import { isHoldfastError } from '../../foundation/errors.ts';
+import type { LogPosition, LogRange } from '../../repository/index.ts';
+import type { LogFiles } from '../../sandbox/index.ts';
+import { throughOutages } from './outages.ts';
+import type { StoredLog } from './stored-log.ts';
+import { segmentName } from './wal-snapshots.ts';
+
+const SEGMENT = /^([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})$/;
+const HISTORY = /^([0-9A-F]{8})\.history$/;
+
+/** What is stored of a cluster's log, as a server asks for it. */
+export class StoredLogFiles implements LogFiles {
+  #log: StoredLog;
+  /** As it was when the recovery was planned: what is missing later is no end of the log. */
+  readonly #ranges: readonly LogRange[];
+  readonly #system: string;
+  readonly #segmentBytes: number;
+  readonly #end: LogPosition;
+  readonly #reload: () => Promise<StoredLog>;
+  readonly #patience: { signal: AbortSignal; note(message: string): void };
+
+  /**
+   * @param end nothing behind it is given, even where there is more
+   * @param reload reads again what there is: a fold moves parts of the log while they are read
+   */
+  constructor(
+    log: StoredLog,
+    { system, segmentBytes, end }: { system: string; segmentBytes: number; end: LogPosition },
+    reload: () => Promise<StoredLog>,
+    patience: { signal: AbortSignal; note(message: string): void },
+  ) {
+    this.#log = log;
+    this.#ranges = log.ranges(system);
+    this.#system = system;
+    this.#segmentBytes = segmentBytes;
+    this.#end = end;
+    this.#reload = reload;
+    this.#patience = patience;
+  }
+
+  /** A repository that is away is waited for: to the server it takes longer, and nothing else. */
+  read(name: string): Promise<Uint8Array | undefined> {
+    return throughOutages('the repository does not give the log', this.#patience, () => this.#readOrReload(name));
+  }
+
+  async #readOrReload(name: string): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#read(name);
+    } catch (error) {
+      if (!isHoldfastError(error, 'object-missing')) throw error;
+      await this.#log.close();
+      this.#log = await this.#reload();
+      return this.#read(name);
+    }
+  }
+
+  following(name: string): string | undefined {
+    const segment = this.#parse(name);
+    return segment && segmentName(segment.timeline, segment.lsn + BigInt(this.#segmentBytes), this.#segmentBytes);
+  }
+
+  close(): Promise<void> {
+    return this.#log.close();
+  }
+
+  async #read(name: string): Promise<Uint8Array | undefined> {
+    const timeline = HISTORY.exec(name)?.[1];
+    if (timeline !== undefined) return this.#log.readHistory(this.#system, Number.parseInt(timeline, 16));
+    const segment = this.#parse(name);
+    if (segment === undefined || segment.lsn >= this.#end.lsn || segment.timeline > this.#end.timeline)
+      return undefined;
+    const isThere = this.#ranges.some(
+      (range) => range.timeline === segment.timeline && range.start <= segment.lsn && segment.lsn < range.end,
+    );
+    if (!isThere) return undefined;
+    return this.#log.readSegment(this.#system, segment.timeline, segment.lsn, this.#segmentBytes);
+  }
+
+  #parse(name: string): LogPosition | undefined {
+    const match = SEGMENT.exec(name);
+    if (match === null) return undefined;
+    const [timeline, id, number] = match.slice(1).map((digits) => Number.parseInt(digits, 16));
+    return { timeline: timeline!, lsn: (BigInt(id!) << 32n) + BigInt(number!) * BigInt(this.#segmentBytes) };
+  }
+}

@@ -1,0 +1,161 @@
+import { snapshotTimeMs } from '../../format/index.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
+import { formatSize } from '../../foundation/units.ts';
+import type { Source as PlanSource } from '../../plan/index.ts';
+import {
+  type LogPosition,
+  loadIndex,
+  lsnText,
+  parseLsnText,
+  Reader,
+  type StoredSnapshot,
+} from '../../repository/index.ts';
+import { type Manifest, readManifest } from '../../source/index.ts';
+import { againAfterFold, StoredLog } from '../log/stored-log.ts';
+import { readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
+import type { OpenedRepository, Workspace } from '../workspace.ts';
+import { type RecoveryTarget, targetText } from './recovery-target.ts';
+
+/** A base backup, the log behind it, and how far that is to be replayed. */
+export interface RecoveryPoint {
+  base: StoredSnapshot;
+  system: string;
+  /** The backup by itself comes to here. */
+  baseEnd: LogPosition;
+  /** The log behind it goes on without a gap until here. */
+  reach: LogPosition;
+  /** Up to which moment, by the server's clock, all of it is known to be there. */
+  coveredUntilMs: number | undefined;
+  target: RecoveryTarget;
+  log: StoredLog;
+  /** How long the server's segments are. */
+  segmentBytes: number;
+}
+
+/** Where nothing is stored of a server's log, nothing depends on it. */
+const USUAL_SEGMENT_BYTES = 16 * 1024 * 1024;
+
+interface Base {
+  snapshot: StoredSnapshot;
+  system: string;
+  end: LogPosition;
+  /** By the server's clock; the backup holds nothing of what was committed later. */
+  finishedMs: number;
+}
+
+/**
+ * Chooses the backup and the log that lead to a target: the newest backup that ended before it.
+ * @param chosen a snapshot that a person chose, instead
+ * @throws unknown-snapshot, log-missing where the log does not reach the target: nothing has been written then
+ */
+export function findRecoveryPoint(
+  workspace: Workspace,
+  opened: OpenedRepository,
+  planned: PlanSource,
+  wanted: { target: RecoveryTarget; chosen?: StoredSnapshot | undefined },
+): Promise<RecoveryPoint> {
+  return againAfterFold(() => findNow(workspace, opened, planned, wanted));
+}
+
+async function findNow(
+  workspace: Workspace,
+  opened: OpenedRepository,
+  planned: PlanSource,
+  { target, chosen }: Parameters<typeof findRecoveryPoint>[3],
+): Promise<RecoveryPoint> {
+  const owner = { plan: workspace.plan.name, source: planned.name };
+  const { repository } = opened;
+  const log = await StoredLog.read(repository, owner, async () => (await readableSnapshots(repository)).snapshots);
+  const snapshots =
+    chosen === undefined
+      ? snapshotsOf((await readableSnapshots(repository)).snapshots, owner.plan, owner.source)
+      : [chosen];
+  const base = await newestBase(opened, snapshots, planned.name, target);
+  const reach = log.reachFrom(base.system, base.end) ?? base.end;
+  const coveredUntilMs = await log.coveredUntilMs(base.system, reach);
+  const segmentBytes = (await log.segmentBytes(base.system)) ?? USUAL_SEGMENT_BYTES;
+  const { snapshot, system, end: baseEnd } = base;
+  const point = { base: snapshot, system, baseEnd, reach, coveredUntilMs, target, log, segmentBytes };
+  refuseUnreached(point, planned.name);
+  return point;
+}
+
+/** The newest of the backups from which a target can be reached. Only what is read of it tells where it ended. */
+async function newestBase(
+  { repository }: OpenedRepository,
+  snapshots: readonly StoredSnapshot[],
+  source: string,
+  target: RecoveryTarget,
+): Promise<Base> {
+  const indexed = await loadIndex(repository);
+  for (const snapshot of snapshots.toReversed()) {
+    if (target.kind === 'time' && snapshotTimeMs(snapshot) > target.timeMs + WIDEST_CLOCK_OFFSET_MS) continue;
+    const reader = new Reader(indexed, snapshot);
+    try {
+      const base = baseOf(snapshot, await readManifest(reader));
+      if (base !== undefined && isBefore(base, target)) return base;
+    } finally {
+      await reader.close();
+    }
+  }
+  const first = snapshots[0];
+  throw new HoldfastError(
+    'unknown-snapshot',
+    `${source} has no physical backup that ended before ${targetText(target)}`,
+    {
+      hint:
+        first === undefined
+          ? `Take one with \`holdfast backup ${source}\`.`
+          : `Its first one is of ${first.time}: a moment during a backup is reached only from an older one.`,
+    },
+  );
+}
+
+/** Backups whose moment is later by so much need not be looked at. */
+const WIDEST_CLOCK_OFFSET_MS = 24 * 3_600_000;
+
+function baseOf(snapshot: StoredSnapshot, { details, finishedAt, clockOffsetMs = 0 }: Manifest): Base | undefined {
+  const [system, stop, timeline] = [details['systemIdentifier'], details['stopLsn'], details['timeline']];
+  if (typeof system !== 'string' || typeof stop !== 'string' || typeof timeline !== 'number') return undefined;
+  const end = { timeline, lsn: parseLsnText(stop) };
+  return { snapshot, system, end, finishedMs: Date.parse(finishedAt) + clockOffsetMs };
+}
+
+function isBefore({ end, finishedMs }: Base, target: RecoveryTarget): boolean {
+  if (target.kind === 'time') return finishedMs <= target.timeMs;
+  if (target.kind === 'lsn') return end.lsn <= target.lsn;
+  return true;
+}
+
+/** @throws log-missing */
+function refuseUnreached({ target, reach, coveredUntilMs, baseEnd, base }: RecoveryPoint, source: string): void {
+  const covered = coveredUntilMs ?? snapshotTimeMs(base);
+  if (target.kind === 'time' && covered < target.timeMs) {
+    const until = new Date(covered).toISOString();
+    throw new HoldfastError(
+      'log-missing',
+      `the log of ${source} is there until ${until}, and not until ${targetText(target)}`,
+      {
+        hint: `Restore to \`--at ${until}\`, or to \`--at latest\`, which is the end of what there is. If \`holdfast follow\` runs, what is missing may still come.`,
+        context: { snapshot: base.id.slice(0, 8), until },
+      },
+    );
+  }
+  if (target.kind === 'lsn' && reach.lsn < target.lsn) {
+    throw new HoldfastError(
+      'log-missing',
+      `the log of ${source} ends at ${lsnText(reach.lsn)}, before ${targetText(target)}`,
+      {
+        hint: 'Restore to `--at latest`, which is the end of what there is. If `holdfast follow` runs, what is missing may still come.',
+        context: { snapshot: base.id.slice(0, 8), end: lsnText(baseEnd.lsn) },
+      },
+    );
+  }
+}
+
+/** What is going to be done, for a person to see before it is. */
+export function describePoint({ base, baseEnd, reach, target, coveredUntilMs }: RecoveryPoint): string {
+  const until = coveredUntilMs === undefined ? '' : `, which is all until ${new Date(coveredUntilMs).toISOString()}`;
+  const length = formatSize(Number(reach.lsn - baseEnd.lsn));
+  return `recovering to ${targetText(target)}: the backup of ${base.time} (snapshot ${base.id.slice(0, 8)}), then its log from ${lsnText(baseEnd.lsn)} on timeline ${baseEnd.timeline}; there is ${length} up to ${lsnText(reach.lsn)} on timeline ${reach.timeline}${until}`;
+}

@@ -1,0 +1,71 @@
+import type { Clock } from '../foundation/clock.ts';
+import type { LogPosition } from '../repository/index.ts';
+
+/** A source whose log can be followed: what happens after a snapshot is captured as it happens. */
+export interface LogSource {
+  /**
+   * Follows the log until the signal is aborted, over any number of connections; gives all of it to the sink, in order
+   * and without a gap that the sink is not told of. Resolves when the signal was aborted.
+   * @throws what trying again does not mend: source-refused, source-unsupported, source-changed; what the sink throws
+   */
+  follow(sink: LogSink, context: FollowContext): Promise<void>;
+}
+
+export interface FollowContext {
+  clock: Clock;
+  signal: AbortSignal;
+  /** How long the server may take to answer before the connection counts as lost. */
+  silenceMs?: number;
+  /** From how much on that the server keeps for us a person is told. */
+  warnRetainedBytes: number;
+  /** The server comes first: when it keeps more than this for us, it is told to keep nothing. */
+  releaseRetainedBytes: number;
+  /** How often what the server keeps is looked at. */
+  lookEveryMs: number;
+  /** What a person should know: a connection that was lost, a server that keeps much. */
+  note(message: string): void;
+  /** Where the server is, every now and then. */
+  observe(observed: { serverLsn: bigint; serverMs: number }): void;
+}
+
+export interface LogCluster {
+  /** What distinguishes it from every other one. */
+  system: string;
+  segmentBytes: number;
+}
+
+/** A part of the log that nobody has any more. */
+export interface LogGap {
+  timeline: number;
+  start: bigint;
+  end: bigint;
+  reason: string;
+}
+
+/** Takes a log and makes it durable. */
+export interface LogSink {
+  /**
+   * A connection to this cluster is about to be used. Whatever was taken before is kept.
+   * @returns where to go on; undefined when nothing of its log was ever kept
+   */
+  begin(cluster: LogCluster): Promise<LogPosition | undefined>;
+  /** What comes before it, on its timeline, is durable: only this may be acknowledged. */
+  readonly durable: LogPosition | undefined;
+  /** The end of what was taken, durable or not; or of a gap, where nothing was taken since. */
+  readonly taken: LogPosition | undefined;
+  /**
+   * Takes the next bytes, which belong to it from here on.
+   * @returns when it would like to get more; undefined when at once
+   */
+  take(at: LogPosition, bytes: Buffer): Promise<void> | undefined;
+  /** By the server's clock, its log had nothing at that moment beyond what was taken. */
+  covers(serverMs: number): void;
+  /** A timeline begins; resolves once its history is durable. */
+  history(timeline: number, file: { name: string; bytes: Buffer }): Promise<void>;
+  /** Resolves once all that was taken is durable. */
+  drain(): Promise<void>;
+  /** The server was told to keep nothing more for us: what it has removed by the time that it is asked again is a gap. */
+  released(retainedBytes: number): void;
+  /** The server does not have the part any more that comes next; resolves once that is recorded. */
+  gap(gap: LogGap): Promise<void>;
+}

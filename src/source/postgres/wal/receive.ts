@@ -1,0 +1,60 @@
+import { HoldfastError } from '../../../foundation/errors.ts';
+import { type LogPosition, later, lsnText } from '../../../repository/index.ts';
+import type { FollowContext, LogSink } from '../../index.ts';
+import type { WalMessage } from './messages.ts';
+import type { StreamHandler } from './stream.ts';
+
+/** Gives a sink what comes of one timeline, and finds out up to which moment that is all there is. */
+export class LogReceiver implements StreamHandler {
+  readonly #timeline: number;
+  readonly #sink: LogSink;
+  readonly #context: FollowContext;
+  /** What comes next begins here. */
+  #lsn: bigint;
+  /** The last keepalive, unless data came since. */
+  #idleSince: { lsn: bigint; serverMs: number } | undefined;
+  #heardMs: number;
+
+  constructor(from: LogPosition, sink: LogSink, context: FollowContext) {
+    this.#timeline = from.timeline;
+    this.#lsn = from.lsn;
+    this.#sink = sink;
+    this.#context = context;
+    this.#heardMs = context.clock.monotonicMs();
+  }
+
+  /** How long nothing came. */
+  get silentMs(): number {
+    return this.#context.clock.monotonicMs() - this.#heardMs;
+  }
+
+  heard(): void {
+    this.#heardMs = this.#context.clock.monotonicMs();
+  }
+
+  message(message: WalMessage): Promise<void> | undefined {
+    this.heard();
+    const { serverLsn, serverMs } = message;
+    this.#context.observe({ serverLsn: later(serverLsn, this.#lsn), serverMs });
+    if (message.kind === 'data') return this.#data(message);
+    // The server sends what there is between two answers: what it had at the first one was all there by the second.
+    if (this.#idleSince?.lsn === serverLsn && serverLsn === this.#lsn) this.#sink.covers(this.#idleSince.serverMs);
+    this.#idleSince = { lsn: serverLsn, serverMs };
+    return undefined;
+  }
+
+  #data({ start, serverLsn, serverMs, bytes }: WalMessage & { kind: 'data' }): Promise<void> | undefined {
+    if (start !== this.#lsn) {
+      throw new HoldfastError(
+        'source-unsupported',
+        `the server sent its log from ${lsnText(start)} where ${lsnText(this.#lsn)} comes next`,
+      );
+    }
+    this.#idleSince = undefined;
+    const at = { timeline: this.#timeline, lsn: start };
+    this.#lsn += BigInt(bytes.length);
+    const ready = bytes.length === 0 ? undefined : this.#sink.take(at, bytes);
+    if (this.#lsn >= serverLsn) this.#sink.covers(serverMs);
+    return ready;
+  }
+}
