@@ -1,8 +1,8 @@
 import { HoldfastError } from '../foundation/errors.ts';
 import type { Adapters } from '../operations/index.ts';
 
-/** The oldest major version that its makers still mend. */
-const OLDEST_POSTGRES = 14;
+/** The oldest major version whose clusters are backed up physically. */
+const OLDEST_POSTGRES = 15;
 
 /** Every adapter there is, each loaded when the plan first needs it. */
 export const adapters: Adapters = {
@@ -44,9 +44,9 @@ export const adapters: Adapters = {
       import('../foundation/postgres-programs.ts'),
     ]);
     const server = await findPostgresPrograms({
-      programs: ['initdb', 'postgres', 'pg_dump', 'pg_restore'],
+      programs: ['initdb', 'postgres'],
       atLeastMajor: OLDEST_POSTGRES,
     });
-    return startPostgresCluster({ server, clock, signal });
+    return startPostgresCluster({ server, clock, signal, settings: { wal_level: 'replica', max_wal_senders: 10 } });
   },
 };

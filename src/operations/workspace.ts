@@ -42,6 +42,8 @@ export interface Adapters {
 /** A database server of the demo's own, on a private socket. */
 export interface DemoServer {
   version: string;
+  majorVersion: number;
+  superuser: string;
   pid: number;
   socketDirectory: string;
   /** The connection string of one of its databases. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -10,6 +10,8 @@ export interface DemoWorld {
   passwordFile: string;
   repository: string;
   uploads: string;
+  /** Where the database comes back: its server may be another user's, who may enter here and not the one above. */
+  recovered: string;
 }
 
 /** @param parent where the directory is made; the system's temporary directory by default */
@@ -22,7 +24,9 @@ export async function makeWorld(databaseUrl: string, parent: string = tmpdir()):
     passwordFile: join(directory, 'password'),
     repository: join(directory, 'repository'),
     uploads: join(directory, 'uploads'),
+    recovered: await mkdtemp(join(tmpdir(), 'holdfast-recovered-')),
   };
+  await chmod(world.recovered, 0o711);
   await writeFile(world.passwordFile, `${randomBytes(18).toString('base64url')}\n`, { mode: 0o600 });
   await writeFile(world.plan, planText(databaseUrl, world.uploads));
   return world;
@@ -42,7 +46,8 @@ sources:
   shop-db:
     type: postgres
     url: ${JSON.stringify(databaseUrl)}
-    method: logical
+    method: physical
+    wal: stream
     schedule: every 30m
     retention: { within: 30d }
     validate:

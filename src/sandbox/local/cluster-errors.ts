@@ -44,7 +44,7 @@ export function clusterFailed(place: ClusterPlace, message: string, said: string
   const shutOut = user !== undefined && /permission denied|can't cd/i.test(said);
   return new HoldfastError('sandbox-failed', message, {
     hint: shutOut
-      ? `Holdfast runs as root and its sandbox server as ${user.name}: let TMPDIR and PostgreSQL's programs lie where every user may go.`
+      ? `Holdfast runs as root and its sandbox server as ${user.name}: let TMPDIR, PostgreSQL's programs and the target lie where that user may go.`
       : 'What the server said last tells why.',
     context: { version: programs.version, directory: directory.path, said: lastLines(said) },
     ...(cause === undefined ? {} : { cause }),
