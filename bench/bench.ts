@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Measurement, measure } from './measure.ts';
-import { missedGoals, type Results, render, type ScenarioResult } from './report.ts';
+import { missedGoals, type Results, type ScenarioResult, writeReport } from './report.ts';
 import { makeData, RESTORED, SCENARIOS, type Scenario } from './scenarios.ts';
 import { environment, installedTools, type Place, remove, type Tool } from './tools.ts';
 
@@ -48,7 +48,7 @@ function lastResults(): Results {
 
 function writeResults(results: Results): void {
   writeFileSync(RESULTS, `${JSON.stringify(results, null, 1)}\n`);
-  writeFileSync(here('RESULTS.md'), render(results));
+  writeReport();
 }
 
 function measureAll(): Results {

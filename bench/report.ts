@@ -1,5 +1,7 @@
 /** What was measured, in words and tables. */
 
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import type { Measurement } from './measure.ts';
 
 export interface ScenarioResult {
@@ -18,6 +20,21 @@ export interface Results {
   machine: { processors: number; model: string; memoryBytes: number; node: string; mebibytes: number; files: number };
   tools: { name: string; version: string }[];
   scenarios: ScenarioResult[];
+}
+
+/** A scenario of PostgreSQL, beside the tool that is used for it. */
+export interface PostgresScenario extends Omit<ScenarioResult, 'commit' | 'rounds'> {
+  peer: string;
+  rounds: Record<'holdfast' | 'other', Measurement & { storedBytes: number }>[];
+}
+
+export interface PostgresResults {
+  time: string;
+  server: string;
+  pgbackrest: string;
+  clusterBytes: number;
+  databaseBytes: number;
+  scenarios: PostgresScenario[];
 }
 
 type Figure = 'wallMs' | 'cpuMs' | 'peakRssBytes' | 'repositoryBytes';
@@ -75,7 +92,48 @@ function missedByIndex(scenario: ScenarioResult | undefined): string[] {
   ];
 }
 
-export function render(results: Results): string {
+const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+/** Writes RESULTS.md, from the last results of everything. */
+export function writeReport(): void {
+  const read = (name: string): unknown =>
+    existsSync(here(name)) ? JSON.parse(readFileSync(here(name), 'utf8')) : undefined;
+  const [results, postgres] = [read('results.json') as Results, read('postgres.json') as PostgresResults | undefined];
+  writeFileSync(here('RESULTS.md'), `${render(results)}${postgres === undefined ? '' : renderPostgres(postgres)}`);
+}
+
+function renderPostgres({ time, server, pgbackrest, clusterBytes, databaseBytes, scenarios }: PostgresResults): string {
+  return `
+## PostgreSQL
+
+Measured ${time.slice(0, 10)} on the same machine, with ${server} and ${pgbackrest}: a cluster of ${mebibytes(clusterBytes)} of orders with two indexes, with page checksums; the single database has ${mebibytes(databaseBytes)}. pgBackRest with two processes, zstd 3, encrypted and bundled, as Holdfast compresses and encrypts; what is compared with \`pg_dump\` is compressed less there, and not encrypted. Run it again with \`npm run bench:postgres\`.
+
+| | beside | rounds | time | at least | aim | processor time | stored |
+|---|---|---|---|---|---|---|---|
+${scenarios.map(postgresRow).join('\n')}
+
+Peak memory of Holdfast's physical backup: ${mebibytes(Math.max(...scenarios.filter(({ name }) => name.startsWith('physical')).flatMap(({ rounds }) => rounds.map(({ holdfast }) => holdfast.peakRssBytes))))} (at most 256 MiB).
+
+${scenarios.map(postgresDetails).join('\n\n')}
+`;
+}
+
+function postgresRow({ title, peer, rounds, atLeast, aim }: PostgresScenario): string {
+  const shown = (figure: 'wallMs' | 'cpuMs' | 'storedBytes'): string => {
+    const ratios = rounds.map(({ holdfast, other }) => other[figure] / holdfast[figure]);
+    return ratios.some((value) => !Number.isFinite(value)) ? '-' : `${median(ratios).toFixed(2)}×`;
+  };
+  return `| ${title.replaceAll('|', '\\|')} | ${peer.replaceAll('|', '\\|')} | ${rounds.length} | **${shown('wallMs')}** | ${atLeast}× | ${aim}× | ${shown('cpuMs')} | ${shown('storedBytes')} |`;
+}
+
+function postgresDetails({ title, peer, rounds }: PostgresScenario): string {
+  const cell = ({ wallMs, cpuMs, peakRssBytes, storedBytes }: Measurement & { storedBytes: number }): string =>
+    `${seconds(wallMs)}, ${seconds(cpuMs)} CPU, ${mebibytes(peakRssBytes)}${storedBytes === 0 ? '' : `, ${mebibytes(storedBytes)} stored`}`;
+  const lines = rounds.map(({ holdfast, other }, index) => `| ${index + 1} | ${cell(holdfast)} | ${cell(other)} |`);
+  return `### ${title}\n\n| | holdfast | ${peer.replaceAll('|', '\\|')} |\n|---|---|---|\n${lines.join('\n')}`;
+}
+
+function render(results: Results): string {
   const { machine, tools, scenarios } = results;
   return `# Benchmarks
 

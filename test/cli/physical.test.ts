@@ -76,8 +76,11 @@ describe.skipIf(!requires('postgresql', 'restic'))('a cluster, from plan to proo
     const { directory, env } = await prepared();
     await holdfast(directory, ['backup'], env);
     const at = await holdfast(directory, ['restore', 'db', '--to', './restored', '--at', '1m ago'], env);
-    expect(at.exit).toBe(2);
-    expect(at.stderr).toMatch(/`--at` is not supported[\s\S]*--snapshot/);
+    expect(at.exit).toBe(1);
+    expect(at.stderr).toMatch(/db has no snapshot that old/);
+    const position = await holdfast(directory, ['restore', 'db', '--to', './restored', '--at', '0/3000000'], env);
+    expect(position.exit).toBe(2);
+    expect(position.stderr).toMatch(/db has no log that 0\/3000000 could be a position of/);
     const database = await holdfast(directory, ['restore', 'db', '--to', server.url('copy')], env);
     expect(database.exit).toBe(1);
     expect(database.stderr).toMatch(/a physical backup is a whole cluster/);
