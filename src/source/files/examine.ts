@@ -21,10 +21,11 @@ export async function examinePath(path: string): Promise<Finding> {
   }
 }
 
+/** As a backup has it, which is partial then. */
 async function linkFinding(path: string): Promise<Finding> {
   const target = await realpath(path);
   return {
-    level: 'warning',
+    level: 'missing',
     about: path,
     message: `is a symbolic link, and only the link is backed up, not ${target}, where it leads to`,
     mend: { place: 'plan', lines: [`- ${JSON.stringify(target)}`], note: `In \`paths:\`, instead of ${path}.` },

@@ -16,34 +16,45 @@ export interface ExamineOptions {
 
 /** Says of everything that backups of a server need whether it is there. */
 export async function examineServer(options: ExamineOptions, context: ExamineContext): Promise<Finding[]> {
-  let location: Location | undefined;
+  const { signal } = context;
+  let location: Location;
   try {
     location = await options.location();
-    return await examineAt(location, options, context);
   } catch (error) {
-    context.signal.throwIfAborted();
-    if (!isHoldfastError(error)) throw error;
-    return [location === undefined ? findingOfError('url', error) : connectionFinding(error, location)];
+    return [findingOf(error, signal, (known) => findingOfError('url', known))];
   }
-}
-
-async function examineAt(
-  location: Location,
-  { method, slot }: ExamineOptions,
-  { signal, longestGapMs }: ExamineContext,
-): Promise<Finding[]> {
-  const session = await Session.open(location, { side: 'source', signal });
+  let session: Session;
   try {
-    const message = `${labelOf(location)} lets ${location.user} in`;
-    const connected: Finding = { level: 'ok', about: 'connection', message };
-    const found =
-      method === 'physical'
-        ? await examinePhysical(session, { slot, longestGapMs, signal })
-        : await examineLogical(session, longestGapMs);
-    return [connected, ...found];
+    session = await Session.open(location, { side: 'source', signal });
+  } catch (error) {
+    return [findingOf(error, signal, (known) => connectionFinding(known, location))];
+  }
+  const message = `${labelOf(location)} lets ${location.user} in`;
+  const connected: Finding = { level: 'ok', about: 'connection', message };
+  try {
+    return [connected, ...(await examineSession(session, options, context))];
+  } catch (error) {
+    return [connected, findingOf(error, signal, (known) => findingOfError('server', known))];
   } finally {
     await session.close();
   }
+}
+
+function examineSession(
+  session: Session,
+  { method, slot }: ExamineOptions,
+  { signal, longestGapMs }: ExamineContext,
+): Promise<Finding[]> {
+  return method === 'physical'
+    ? examinePhysical(session, { slot, longestGapMs, signal })
+    : examineLogical(session, longestGapMs);
+}
+
+/** @throws what is no error of Holdfast's, and the reason of the signal: an interruption says nothing of the server */
+function findingOf(error: unknown, signal: AbortSignal, say: (error: HoldfastError) => Finding): Finding {
+  signal.throwIfAborted();
+  if (isHoldfastError(error)) return say(error);
+  throw error;
 }
 
 /** What a server says when no line of its pg_hba.conf fits; the address is that which it sees. */

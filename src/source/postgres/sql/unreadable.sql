@@ -33,8 +33,8 @@ WITH wanted AS (
 SELECT (SELECT pg_catalog.count(*) FROM wanted)::text AS wanted,
        (SELECT pg_catalog.count(*) FROM refused)::text AS refused,
        (SELECT pg_catalog.json_agg(qualified)
-        FROM (SELECT qualified FROM refused ORDER BY qualified LIMIT 3) AS some)::text AS refused_names,
+        FROM (SELECT qualified FROM refused ORDER BY qualified LIMIT 3) AS few)::text AS refused_names,
        (SELECT pg_catalog.count(*) FROM hidden)::text AS hidden,
        (SELECT pg_catalog.json_agg(qualified)
-        FROM (SELECT qualified FROM hidden ORDER BY qualified LIMIT 3) AS some)::text AS hidden_names,
+        FROM (SELECT qualified FROM hidden ORDER BY qualified LIMIT 3) AS few)::text AS hidden_names,
        (SELECT pg_catalog.count(*) FROM large_objects)::text AS large_objects
