@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { settled } from '../../src/foundation/promises.ts';
 import type { Finding } from '../../src/source/index.ts';
 import {
@@ -16,7 +17,9 @@ import {
   writePlan,
 } from '../support/cli.ts';
 import { initialiseDirectory, runAsServer, type StartedDirectory, startDirectory } from '../support/data-directory.ts';
-import { requires } from '../support/requirements.ts';
+import { embeddedPostgres18BinDirectory } from '../support/embedded-postgres.ts';
+import { startTestServer } from '../support/postgres.ts';
+import { requires, skipWithout } from '../support/requirements.ts';
 
 /**
  * Each finding comes from a server that really lacks something, and is gone once exactly the lines that were printed with it
@@ -33,8 +36,13 @@ describe.skipIf(!requires('postgresql'))('what the doctor says of a server', () 
   let fresh: { conf: string; hba: string };
   let server: StartedDirectory;
   let directory: string;
+  let repository: string;
 
   beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'doctor-'));
+    repository = join(directory, 'repository');
+    plan('method: logical');
+    expect((await holdfast(directory, ['init'])).exit).toBe(0);
     data = await initialiseDirectory(BIN);
     fresh = { conf: readFileSync(join(data, 'postgresql.conf'), 'utf8'), hba: LETS_IN };
     await start('');
@@ -51,13 +59,14 @@ describe.skipIf(!requires('postgresql'))('what the doctor says of a server', () 
   async function start(conf: string, hba: string = fresh.hba): Promise<void> {
     writeFileSync(join(data, 'postgresql.conf'), `${fresh.conf}\n${conf}`);
     writeFileSync(join(data, 'pg_hba.conf'), hba);
-    await restart();
-  }
-  async function restart(): Promise<void> {
     if (server !== undefined) await settled(server.stop());
     server = await startDirectory(BIN, data);
   }
-  async function plan(options: string): Promise<void> {
+  /** One that was made beforehand: to make it takes longer than to look at it. */
+  function withRepository(): void {
+    cpSync(repository, join(directory, 'repository'), { recursive: true });
+  }
+  function plan(options: string): void {
     writePlan(directory, `  db: { type: postgres, ${options}, url: { env: DATABASE_URL } }`);
   }
   const urlOf = (database = 'postgres', password = `:${SECRET}`) =>
@@ -77,6 +86,7 @@ describe.skipIf(!requires('postgresql'))('what the doctor says of a server', () 
     expect([ran.exit, ran.stderr]).toEqual([missing > 0 ? 4 : 0, '']);
     return all.filter(({ level }) => level !== 'ok');
   }
+  /** `missing wal_level`, sorted. */
   const summary = (findings: Finding[]) => findings.map(({ level, about }) => `${level} ${about}`).sort();
 
   /** Carries out the lines of these findings, and only them, as their place says. */
@@ -115,7 +125,7 @@ describe.skipIf(!requires('postgresql'))('what the doctor says of a server', () 
       'local all postgres trust\nlocal all backup scram-sha-256\n',
     );
     await server.query('revoke execute on function pg_read_binary_file(text, bigint, bigint, boolean) from backup');
-    await plan('method: physical, wal: stream');
+    plan('method: physical, wal: stream');
     const first = await complaints();
     expect(summary(first)).toEqual([
       'missing max_replication_slots',
@@ -140,7 +150,7 @@ describe.skipIf(!requires('postgresql'))('what the doctor says of a server', () 
     await mend(second);
     expect(await complaints()).toEqual([]);
     const backup = await run(['backup']);
-    expect([backup.exit, backup.stderr]).toEqual([0, expect.anything()]);
+    expect(backup.exit, backup.stderr).toBe(0);
     // The slot that stays is there now, and is no longer asked for.
     expect(await complaints()).toEqual([]);
     await server.query('select pg_drop_replication_slot(slot_name) from pg_replication_slots');
@@ -153,8 +163,8 @@ describe.skipIf(!requires('postgresql'))('what the doctor says of a server', () 
     );
     await server.query('alter role backup replication');
     await server.query(`select pg_create_physical_replication_slot('taken')`);
-    await plan('method: physical, wal: stream');
-    await run(['init']);
+    plan('method: physical, wal: stream');
+    withRepository();
     const other = new pg.Client({ connectionString: server.url('postgres'), replication: 'true' } as pg.ClientConfig);
     other.on('error', () => {});
     await other.connect();
@@ -184,27 +194,24 @@ describe.skipIf(!requires('postgresql'))('what the doctor says of a server', () 
        select lo_from_bytea(0, 'picture'), lo_from_bytea(0, 'another')`,
       'shop',
     );
-    await plan('method: logical');
-    await run(['init']);
+    plan('method: logical');
+    withRepository();
     expect((await run(['backup'], urlOf('shop'))).exit).toBe(1);
     const found = await complaints(urlOf('shop'));
     expect(summary(found)).toEqual(['missing large objects', 'missing reading', 'missing row level security']);
-    expect(found[0]?.message).toBe(
-      'the role backup may not read 4 (inner_room.chairs, inner_room.chairs_id_seq, public.orders …) of the 4 tables and sequences in shop on '.concat(
-        decodeURIComponent(/host=([^&]*)/.exec(urlOf())![1]!),
-      ),
-    );
+    const four = '4 (inner_room.chairs, inner_room.chairs_id_seq, public.orders …)';
+    expect(found[0]?.message).toContain(`may not read ${four} of the 4 tables and sequences in shop on /`);
     await mend(found, 'shop');
     expect(await complaints(urlOf('shop'))).toEqual([]);
     const backup = await run(['backup'], urlOf('shop'));
-    expect([backup.exit, backup.stderr]).toEqual([0, expect.anything()]);
+    expect(backup.exit, backup.stderr).toBe(0);
   });
 
   it('says which programs are not on this machine', async () => {
     await start(ENOUGH);
     await server.query('alter role backup replication');
-    await plan('method: physical');
-    await run(['init']);
+    plan('method: physical');
+    withRepository();
     const nowhere = { HOLDFAST_POSTGRES_BIN: '/nonexistent' };
     expect(await complaints(undefined, nowhere)).toEqual([
       {
@@ -214,7 +221,7 @@ describe.skipIf(!requires('postgresql'))('what the doctor says of a server', () 
         mend: { place: 'person', lines: [expect.stringMatching(/^Install postgresql-15 /)] },
       },
     ]);
-    await plan('method: logical');
+    plan('method: logical');
     expect(summary(await complaints(urlOf('template1'), nowhere))).toEqual([
       'missing pg_dump',
       'warning server programs',
@@ -223,8 +230,8 @@ describe.skipIf(!requires('postgresql'))('what the doctor says of a server', () 
 
   it('says why the server lets nobody in', async () => {
     await start(ENOUGH, 'local all postgres trust\n');
-    await plan('method: physical');
-    await run(['init']);
+    plan('method: physical');
+    withRepository();
     const unlisted = await complaints();
     expect(unlisted).toMatchObject([
       { about: 'connection', mend: { place: 'pg_hba.conf', lines: ['local postgres backup scram-sha-256'] } },
@@ -246,11 +253,38 @@ describe.skipIf(!requires('postgresql'))('what the doctor says of a server', () 
     ]);
   });
 
+  it('asks a server of another version the same', async (context) => {
+    skipWithout(context, 'embedded-postgres');
+    // It has no pg_dump.
+    const binDirectory = embeddedPostgres18BinDirectory()!;
+    const programs = { HOLDFAST_POSTGRES_BIN: binDirectory };
+    const other = await startTestServer({ binDirectory, settings: { wal_level: 'replica', max_wal_senders: 4 } });
+    onTestFinished(() => other.stop());
+    plan('method: physical, wal: stream');
+    withRepository();
+    expect(summary(await complaints(other.adminUrl, programs))).toEqual(['warning max_slot_wal_keep_size']);
+    plan('method: logical');
+    expect(summary(await complaints(other.adminUrl, programs))).toEqual(['missing pg_dump']);
+  });
+
+  it('says that a standby is none to take a physical backup of', async () => {
+    await start(ENOUGH);
+    await stopInOrder();
+    writeFileSync(join(data, 'standby.signal'), '');
+    onTestFinished(() => rmSync(join(data, 'standby.signal')));
+    server = await startDirectory(BIN, data);
+    plan('method: physical');
+    withRepository();
+    expect(await complaints()).toMatchObject([{ level: 'missing', about: 'primary' }]);
+    plan('method: logical');
+    expect(summary(await complaints(urlOf('template1')))).toEqual([]);
+  });
+
   it('refuses a physical backup of a managed service, as a backup does, and says what logical ones lose', async () => {
     await start(ENOUGH);
     await server.query('create role cloudsqlsuperuser');
-    await plan('method: physical, wal: stream, schedule: every 30m');
-    await run(['init']);
+    plan('method: physical, wal: stream, schedule: every 30m');
+    withRepository();
     // The role alone is none: it comes along when a database is moved away from the service.
     expect(summary(await complaints())).not.toContain('missing managed service');
     await server.query('create role other superuser login');
@@ -263,24 +297,20 @@ describe.skipIf(!requires('postgresql'))('what the doctor says of a server', () 
     await server.query('select pg_reload_conf()');
     await asOther('alter role postgres rename to cloudsqladmin');
     await asOther('alter role other nosuperuser');
-    try {
-      const [found, ...more] = await complaints();
-      expect(found).toMatchObject({
-        level: 'missing',
-        about: 'managed service',
-        message: expect.stringMatching(
-          /is on Google Cloud SQL, .*; logical backups by the plan's schedule lose up to 30m/,
-        ),
-        mend: { place: 'plan', lines: ['method: logical'], note: expect.stringMatching(/wal: stream/) },
-      });
-      expect(more).toEqual([]);
-      const backup = await run(['backup', '--json']);
-      expect([backup.exit, document(backup).sources[0].error.code]).toEqual([1, 'source-unsupported']);
-      await plan(`${found?.mend?.lines[0]}, schedule: every 30m`);
-      expect(await complaints()).toEqual([]);
-      expect((await run(['doctor'])).stdout).toMatch(/managed service: the server is on Google Cloud SQL: .*30m/);
-    } finally {
-      await server.stop();
-    }
+    const [found, ...more] = await complaints();
+    expect(found).toMatchObject({
+      level: 'missing',
+      about: 'managed service',
+      message: expect.stringMatching(
+        /is on Google Cloud SQL, .*; logical backups by the plan's schedule lose up to 30m/,
+      ),
+      mend: { place: 'plan', lines: ['method: logical'], note: expect.stringMatching(/wal: stream/) },
+    });
+    expect(more).toEqual([]);
+    const backup = await run(['backup', '--json']);
+    expect([backup.exit, document(backup).sources[0].error.code]).toEqual([1, 'source-unsupported']);
+    plan(`${found?.mend?.lines[0]}, schedule: every 30m`);
+    expect(await complaints()).toEqual([]);
+    expect((await run(['doctor'])).stdout).toMatch(/managed service: the server is on Google Cloud SQL: .*30m/);
   });
 });
