@@ -5,6 +5,7 @@ import { compare } from './commands/compare.ts';
 import { copy } from './commands/copy.ts';
 import { demo } from './commands/demo.ts';
 import { diff } from './commands/diff.ts';
+import { doctor } from './commands/doctor.ts';
 import { follow } from './commands/follow.ts';
 import { init } from './commands/init.ts';
 import { keyAdd } from './commands/key-add.ts';
@@ -30,6 +31,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   planShow,
   planSchema,
   init,
+  doctor,
   backup,
   follow,
   snapshots,

@@ -6,6 +6,7 @@ export { type Compared, compare } from './compare/compare.ts';
 export { type Copied, copy } from './copy/copy.ts';
 export type { DemoReport } from './demo/demo.ts';
 export { type Difference, diff, type ListedChange } from './diff/diff.ts';
+export { type Diagnosis, diagnose } from './doctor/doctor.ts';
 export { follow, followExit } from './follow/follow.ts';
 export type { Followed } from './follow/followed-source.ts';
 export { type InitResult, initRepositories } from './init/init.ts';

@@ -4,6 +4,7 @@ import type { HoldfastError } from '../foundation/errors.ts';
 import type { Progress } from '../foundation/progress.ts';
 import type { Target } from '../foundation/target.ts';
 import type { LogRange, Selection, SnapshotReader, SnapshotWriter } from '../repository/index.ts';
+import type { Finding } from './finding.ts';
 import type { LogSource } from './log.ts';
 
 /**
@@ -16,6 +17,13 @@ import type { LogSource } from './log.ts';
 export interface Source {
   readonly name: string;
   readonly type: 'postgres' | 'files';
+
+  /**
+   * Says of everything that a backup of this source needs whether it is there. It changes nothing. What keeps a backup from
+   * being taken is a finding and not an exception.
+   * @throws the reason of the signal
+   */
+  examine(context: ExamineContext): Promise<Finding[]>;
 
   /**
    * Captures the source at one moment. Throws when there is nothing worth keeping; what could not be read beside what
@@ -47,6 +55,12 @@ export interface Source {
 
   /** Only where the plan wants the source's log to be kept. */
   follow?: LogSource['follow'];
+}
+
+export interface ExamineContext {
+  signal: AbortSignal;
+  /** The longest time between two backups by the plan's schedule; undefined without one. */
+  longestGapMs: number | undefined;
 }
 
 export interface CaptureContext {

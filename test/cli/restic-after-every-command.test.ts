@@ -36,6 +36,8 @@ interface Case {
 /** Every command that writes, or why it is not to be run here. */
 const WRITING: Record<string, Case | { elsewhere: string }> = {
   init: { words: () => ['init'], before: ({ directory }) => rmSync(join(directory, 'archive'), { recursive: true }) },
+  // It puts a lock into each repository, to see whether it can.
+  doctor: { words: () => ['doctor'] },
   backup: { words: () => ['backup'] },
   follow: { elsewhere: 'it needs a server, and test/postgres/follow.test.ts has stock restic look at what it wrote' },
   ls: { words: () => ['ls', 'latest'] },

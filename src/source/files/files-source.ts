@@ -8,6 +8,8 @@ import {
   type CaptureContext,
   type Check,
   type Comparison,
+  type ExamineContext,
+  type Finding,
   MANIFEST_DIRECTORY,
   type Manifest,
   type RestoreContext,
@@ -19,6 +21,7 @@ import {
 import { FileCapture } from './capture.ts';
 import { compareFiles } from './compare.ts';
 import { estimateFiles } from './estimate.ts';
+import { examinePath } from './examine.ts';
 import { DirectoryComparison } from './validate.ts';
 
 export interface FilesSourceOptions {
@@ -46,6 +49,11 @@ class FilesSource implements Source {
   constructor(options: FilesSourceOptions) {
     this.name = options.name;
     this.#options = options;
+  }
+
+  async examine({ signal }: ExamineContext): Promise<Finding[]> {
+    signal.throwIfAborted();
+    return Promise.all(this.#options.paths.map(examinePath));
   }
 
   async capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture> {

@@ -9,6 +9,8 @@ import {
   type CaptureContext,
   type Check,
   type Comparison,
+  type ExamineContext,
+  type Finding,
   type RestoreContext,
   type Restored,
   readManifest,
@@ -18,6 +20,7 @@ import {
 import { captureDatabase } from './capture.ts';
 import { compareDatabase } from './compare-database.ts';
 import { discrepanciesOf } from './discrepancies.ts';
+import { examineServer } from './examine/examine.ts';
 import { parseLocation } from './location.ts';
 import { captureCluster } from './physical/capture.ts';
 import { isPhysical } from './physical/details.ts';
@@ -68,6 +71,11 @@ class PostgresSource implements Source {
       const location = async () => parseLocation(await url());
       this.follow = (sink, context) => followCluster({ location, slot }, sink, context);
     }
+  }
+
+  examine(context: ExamineContext): Promise<Finding[]> {
+    const { url, method = 'logical', slot } = this.#options;
+    return examineServer({ location: async () => parseLocation(await url()), method, slot }, context);
   }
 
   async capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture> {

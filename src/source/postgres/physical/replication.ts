@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { HoldfastError, isHoldfastError } from '../../../foundation/errors.ts';
+import { hbaLine } from '../hba-line.ts';
 import { isSocket, type Location, labelOf } from '../location.ts';
 import { Session } from '../session.ts';
 import { type ClusterFacts, withoutPermission } from './cluster.ts';
@@ -21,33 +22,39 @@ export async function openReplication(location: Location, facts: ClusterFacts, s
   }
 }
 
+/** Why a server refused a connection for replication; undefined where it is what may befall any connection. */
+export function whyRefused({ context }: HoldfastError): 'no-privilege' | 'no-sender-left' | 'no-line' | undefined {
+  const state = context['sqlState'];
+  if (state === NO_PRIVILEGE) return 'no-privilege';
+  if (state === NO_SENDER_LEFT) return 'no-sender-left';
+  return state === NO_LINE && /pg_hba\.conf/.test(String(context['reason'])) ? 'no-line' : undefined;
+}
+
 function explained(error: HoldfastError, location: Location, facts: ClusterFacts): HoldfastError {
-  const state = error.context['sqlState'];
+  const why = whyRefused(error);
   const say = (message: string, hint: string, retryable = false): HoldfastError =>
     new HoldfastError('source-refused', message, { hint, retryable, context: error.context, cause: error });
   const where = labelOf(location);
-  if (state === NO_PRIVILEGE) return say(...withoutPermission(location));
-  if (state === NO_SENDER_LEFT) {
+  if (why === 'no-privilege') return say(...withoutPermission(location));
+  if (why === 'no-sender-left') {
     return say(
       `the server of ${where} has no connection left for a backup: all ${facts.maxWalSenders} of max_wal_senders are taken`,
       `Put the line \`max_wal_senders = ${facts.maxWalSenders + 5}\` into its postgresql.conf and restart it, or end a connection that \`SELECT * FROM pg_stat_replication\` lists.`,
       true,
     );
   }
-  if (state === NO_LINE && /pg_hba\.conf/.test(String(error.context['reason']))) {
+  if (why === 'no-line') {
     return say(
       `the server of ${where} does not let ${location.user} in for replication`,
-      `Put the line \`${hbaLine(location, facts)}\` into its pg_hba.conf, and run: SELECT pg_reload_conf();`,
+      `Put the line \`${replicationLine(location, facts)}\` into its pg_hba.conf, and run: SELECT pg_reload_conf();`,
     );
   }
   return error;
 }
 
-/** Source: PostgreSQL's documentation, "The pg_hba.conf File": `all` does not stand for replication. */
-function hbaLine({ host, user }: Location, { clientAddress }: ClusterFacts): string {
-  const quoted = /^[a-z_][a-z0-9_$]*$/.test(user) ? user : `"${user}"`;
-  if (isSocket(host) || clientAddress === undefined) return `local replication ${quoted} peer`;
-  return `host replication ${quoted} ${clientAddress}/${clientAddress.includes(':') ? 128 : 32} scram-sha-256`;
+/** The line of pg_hba.conf that lets a role in for replication from here. */
+export function replicationLine({ host, user, password }: Location, { clientAddress }: ClusterFacts): string {
+  return hbaLine({ user, address: isSocket(host) ? undefined : clientAddress, hasPassword: password !== undefined });
 }
 
 /**

@@ -1,0 +1,63 @@
+import { EXIT } from '../../foundation/errors.ts';
+import type { Diagnosis } from '../../operations/index.ts';
+import type { CommandDefinition } from '../command.ts';
+import { bad, counted, doubtful, faint, good, strong } from '../text.ts';
+
+export const doctor: CommandDefinition = {
+  name: 'doctor',
+  arguments: '[source...]',
+  summary: 'say what is missing for backups, with the line that mends it',
+  description:
+    'Looks at each source of the plan and at its repository, and says what a backup needs and is not there: whether the server lets one in, what the role may, how the server is set, which programs are on this machine, whether paths can be read and repositories written to. Beside each stands the line that mends it. Nothing is changed. When something is missing the exit code is 4; warnings alone are none.',
+  examples: [
+    { command: 'holdfast doctor', does: 'before the first backup: what is missing?' },
+    { command: 'holdfast doctor omni-db --json', does: 'for one source, for a program' },
+  ],
+  exits: [EXIT.missed],
+  writes: true,
+  async run({ arguments: [sources], workspace }) {
+    const operations = await import('../../operations/index.ts');
+    const diagnosis = await operations.diagnose(await workspace(), (sources as string[] | undefined) ?? []);
+    const exit = diagnosis.missing > 0 ? EXIT.missed : EXIT.done;
+    return { exit, json: diagnosis, text: describe(diagnosis) };
+  },
+};
+
+type Finding = Diagnosis['sources'][number]['findings'][number];
+
+const MARKS: Record<Finding['level'], string> = {
+  ok: good('ok     '),
+  warning: doubtful('warning'),
+  missing: bad('missing'),
+};
+
+/** What introduces the lines that mend something, by where they go. */
+const PLACES: Record<NonNullable<Finding['mend']>['place'], string> = {
+  sql: 'run as a superuser',
+  'postgresql.conf': "put into the server's postgresql.conf",
+  'pg_hba.conf': "put into the server's pg_hba.conf",
+  shell: 'run',
+  plan: 'put into the plan',
+  person: 'to do',
+};
+
+function describe({ repositories, sources, missing, warnings }: Diagnosis): string {
+  const end = missing > 0 ? bad(`${missing} missing`) : good('nothing is missing');
+  return [
+    ...repositories.flatMap(({ repository, findings }) => section(`repository ${repository}`, findings)),
+    ...sources.flatMap(({ source, findings }) => section(`source ${source}`, findings)),
+    warnings > 0 ? `${end}, ${doubtful(counted(warnings, 'warning'))}` : end,
+  ].join('\n');
+}
+
+function section(heading: string, findings: readonly Finding[]): string[] {
+  return [strong(heading), ...findings.flatMap(findingLines), ''];
+}
+
+function findingLines({ level, about, message, mend }: Finding): string[] {
+  const said = `  ${MARKS[level]}  ${about}: ${message}`;
+  if (mend === undefined) return [said];
+  const note = mend.note === undefined ? [] : [`             ${faint(mend.note)}`];
+  // Each line stands alone, so that it can be taken over as it is.
+  return [said, `           ${PLACES[mend.place]}:`, ...mend.lines.map((line) => `             ${line}`), ...note];
+}

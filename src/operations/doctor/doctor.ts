@@ -1,0 +1,62 @@
+import { isHoldfastError } from '../../foundation/errors.ts';
+import type { Source as PlanSource } from '../../plan/index.ts';
+import { longestGapMs } from '../../schedule/index.ts';
+import { type Finding, findingOfError } from '../../source/index.ts';
+import type { Workspace } from '../workspace.ts';
+import { examineRepository } from './examine-repository.ts';
+
+export interface Diagnosis {
+  /** Those that the sources are kept in. */
+  repositories: { repository: string; findings: Finding[] }[];
+  sources: { source: string; type: PlanSource['type']; findings: Finding[] }[];
+  /** How many findings there are of these levels. */
+  missing: number;
+  warnings: number;
+}
+
+/**
+ * Says what is missing for backups of these sources, or of all, and of their repositories. Nothing is changed; a lock lies
+ * in each repository for a moment.
+ */
+export async function diagnose(workspace: Workspace, names: readonly string[]): Promise<Diagnosis> {
+  const planned = workspace.sources(names);
+  const repositories = [...new Set(planned.map(({ repository }) => repository))];
+  const [ofRepositories, ofSources] = await Promise.all([
+    Promise.all(
+      repositories.map(async (repository) => ({
+        repository,
+        findings: await examineRepository(workspace, repository),
+      })),
+    ),
+    Promise.all(
+      planned.map(async (source) => ({
+        source: source.name,
+        type: source.type,
+        findings: await examineSource(workspace, source),
+      })),
+    ),
+  ]);
+  const findings = [...ofRepositories, ...ofSources].flatMap((each) => each.findings);
+  const countOf = (wanted: Finding['level']): number => findings.filter(({ level }) => level === wanted).length;
+  return {
+    repositories: ofRepositories,
+    sources: ofSources,
+    missing: countOf('missing'),
+    warnings: countOf('warning'),
+  };
+}
+
+async function examineSource(workspace: Workspace, planned: PlanSource): Promise<Finding[]> {
+  const { signal } = workspace.environment;
+  const { schedule } = planned;
+  try {
+    const source = await workspace.createSource(planned);
+    const gapMs = schedule === undefined ? undefined : longestGapMs(schedule, workspace.plan.timezone);
+    return await source.examine({ signal, longestGapMs: gapMs });
+  } catch (error) {
+    signal.throwIfAborted();
+    // What the plan refers to could not be fetched, say.
+    if (isHoldfastError(error)) return [findingOfError('source', error)];
+    throw error;
+  }
+}

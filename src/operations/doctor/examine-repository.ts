@@ -1,0 +1,35 @@
+import { type HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import { type Finding, findingOfError } from '../../source/index.ts';
+import { withLock } from '../locked.ts';
+import type { OpenedRepository, Workspace } from '../workspace.ts';
+
+/** Whether a repository of the plan is there, opens with its password, and can be written to. */
+export async function examineRepository(workspace: Workspace, name: string): Promise<Finding[]> {
+  let opened: OpenedRepository;
+  try {
+    opened = await workspace.open(name);
+  } catch (error) {
+    workspace.environment.signal.throwIfAborted();
+    if (!isHoldfastError(error)) throw error;
+    return [notOpened(error)];
+  }
+  const message = `${opened.repository.store.location} opens with its password`;
+  return [{ level: 'ok', about: 'repository', message }, await examineWriting(workspace, opened)];
+}
+
+function notOpened(error: HoldfastError): Finding {
+  const finding = findingOfError('repository', error);
+  return error.code === 'no-repository' ? { ...finding, mend: { place: 'shell', lines: ['holdfast init'] } } : finding;
+}
+
+/** A backup's lock is the least that is ever written. */
+async function examineWriting(workspace: Workspace, opened: OpenedRepository): Promise<Finding> {
+  try {
+    await withLock(workspace, opened, { exclusive: false }, async () => {});
+    return { level: 'ok', about: 'writing', message: 'can be written to' };
+  } catch (error) {
+    workspace.environment.signal.throwIfAborted();
+    if (!isHoldfastError(error)) throw error;
+    return findingOfError('writing', error);
+  }
+}
