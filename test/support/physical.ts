@@ -61,13 +61,17 @@ export class PhysicalRepository {
   ): Promise<{ directory: string; restored: Restored }> {
     const path = join(await targetDirectory(), 'restored');
     prepare(path);
+    return { directory: path, restored: await this.restoreTo(path, id) };
+  }
+
+  /** The same, to a directory that may be replaced. */
+  async restoreTo(path: string, id: string, how: { replace?: boolean; dryRun?: boolean } = {}): Promise<Restored> {
     const target: Target = { kind: 'directory', path };
-    const work = withReader(
+    return withReader(
       await this.repository,
-      (reader) => sourceOf('').restore(reader, target, contextOf(noProgress)),
+      (reader) => sourceOf('').restore(reader, target, { ...contextOf(noProgress), ...how }),
       id,
     );
-    return { directory: path, restored: await work };
   }
 }
 

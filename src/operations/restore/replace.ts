@@ -29,10 +29,14 @@ export async function refuseReplacing(
       hint: `Add \`--replace\` to have the target replaced, or leave \`${option}\` out.`,
     });
   }
-  if (target.kind !== 'directory' || planned?.type === 'postgres') {
-    throw new HoldfastError('source-unsupported', 'a database cannot be replaced yet', {
-      hint: 'Restore to a database, or a directory, that is new, and let it take the place of the old one: `ALTER DATABASE … RENAME TO …`.',
-    });
+  if (target.kind !== 'directory' || (planned?.type === 'postgres' && planned.method !== 'physical')) {
+    throw new HoldfastError(
+      'source-unsupported',
+      'a database cannot be replaced, only the data directory of a cluster',
+      {
+        hint: 'Restore to a database, or a directory, that is new, and let it take the place of the old one: `ALTER DATABASE … RENAME TO …`.',
+      },
+    );
   }
   const name = basename(target.path);
   if (!dryRun && name !== '' && confirm !== name) throw unconfirmed(target.path, name, confirm);

@@ -90,6 +90,7 @@ class PostgresSource implements Source {
     if (context.selection !== undefined && (physical || target.kind === 'directory')) {
       throw physical ? wholeCluster() : wholeArchive();
     }
+    if (context.replace && !physical) throw notReplaced();
     if (physical) return restoreDataDirectory(reader, directoryOf(target), context);
     return target.kind === 'database'
       ? restoreDatabase(reader, target, context)
@@ -124,6 +125,12 @@ class PostgresSource implements Source {
 function wholeCluster(): HoldfastError {
   return new HoldfastError('bad-usage', 'a physical backup is restored whole', {
     hint: 'Restore it to a directory, start a server on it, and take from there what you want with pg_dump.',
+  });
+}
+
+function notReplaced(): HoldfastError {
+  return new HoldfastError('source-unsupported', 'a backup of one database replaces no directory', {
+    hint: 'Restore it to a directory, or a database, that is new.',
   });
 }
 

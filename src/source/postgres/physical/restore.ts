@@ -1,8 +1,9 @@
-import { chmod, chown, lchown, open, readdir, readFile, symlink } from 'node:fs/promises';
+import { chmod, chown, lchown, open, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemPermissions, type TreeNode } from '../../../format/index.ts';
 import { syncDirectory, syncOne } from '../../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../../foundation/errors.ts';
+import { isProcessAlive } from '../../../foundation/process-alive.ts';
 import type { Target } from '../../../foundation/target.ts';
 import { type Extracted, notesOf, type SnapshotReader } from '../../../repository/index.ts';
 import type { RestoreContext, Restored } from '../../index.ts';
@@ -18,28 +19,31 @@ export function tablespacesDirectory(directory: string): string {
 }
 
 /**
- * Writes a cluster's data directory to a directory, and its tablespaces, if it has any, to another one beside it.
+ * Writes a cluster's data directory to a directory, and its tablespaces, if it has any, to another one beside it. One that
+ * is to be replaced keeps what is right in it.
  *
- * The server does not start without its control file: that comes last, once everything else is durable.
- * @throws target-not-empty, target-failed, disk-full, repository-damaged
+ * The server does not start without its control file: that goes first, and comes last, once everything else is durable.
+ * @throws target-not-empty, target-unsuitable where a server runs on it, target-failed, disk-full, repository-damaged
  */
 export async function restoreDataDirectory(
   reader: SnapshotReader,
-  { path: directory, sandbox = false }: Extract<Target, { kind: 'directory' }>,
+  target: Extract<Target, { kind: 'directory' }>,
   context: RestoreContext,
 ): Promise<Restored> {
+  const { path: directory, sandbox = false } = target;
+  const { replace = false, dryRun = false } = context;
   const details = await readPhysicalDetails(reader);
   const data = await directoryNode(reader, '/data');
   const control = await reader.find(`/data${CONTROL_FILE}`);
   if (control === undefined) throw new HoldfastError('repository-damaged', 'the snapshot has no pg_control');
-  const leaveOut = [CONTROL_FILE, ...details.tablespaces.map(({ oid }) => `/pg_tblspc/${oid}`)];
-  if (details.tablespaces.length > 0) await refuseTaken(tablespacesDirectory(directory));
-  const extracted = [await reader.extract(directory, { ...context, tree: data.subtree!, leaveOut })];
+  if (replace) await refuseRunning(directory);
+  else if (details.tablespaces.length > 0) await refuseTaken(tablespacesDirectory(directory));
+  if (replace && !dryRun) await rm(join(directory, CONTROL_FILE), { force: true });
+  const extracted = await extractAll(reader, directory, { details, data }, context);
+  const surplus = extracted.flatMap((each) => each.surplus ?? []);
+  if (dryRun) return { ...resultOf(extracted, []), surplus };
   try {
-    if (details.tablespaces.length > 0) {
-      extracted.push(await restoreTablespaces(reader, directory, details, context));
-      await linkTablespaces(reader, directory, details);
-    }
+    await linkTablespaces(reader, directory, details);
     await setOwner(directory, data);
     if (!sandbox)
       await makeDurable([directory, ...extracted.slice(1).map(() => tablespacesDirectory(directory))], context);
@@ -49,6 +53,30 @@ export async function restoreDataDirectory(
   }
   const notes = sandbox ? [] : await notesFor(directory, details, data, context);
   return resultOf(extracted, [...notesOf(extracted[0]!), ...notes]);
+}
+
+/** The data directory without what comes later, and the tablespaces, if there are any. */
+async function extractAll(
+  reader: SnapshotReader,
+  directory: string,
+  { details, data }: { details: PhysicalDetails; data: TreeNode },
+  context: RestoreContext,
+): Promise<Extracted[]> {
+  const leaveOut = [CONTROL_FILE, ...details.tablespaces.map(({ oid }) => `/pg_tblspc/${oid}`)];
+  const extracted = [await reader.extract(directory, { ...context, tree: data.subtree!, leaveOut })];
+  if (details.tablespaces.length > 0) extracted.push(await restoreTablespaces(reader, directory, details, context));
+  return extracted;
+}
+
+/** A server that goes on writing into what is being replaced leaves neither the one nor the other. @throws target-unsuitable */
+async function refuseRunning(directory: string): Promise<void> {
+  const path = join(directory, 'postmaster.pid');
+  const pid = Number.parseInt(await readIfThere(path), 10);
+  if (Number.isNaN(pid) || !isProcessAlive(pid)) return;
+  throw new HoldfastError('target-unsuitable', `a server with the process id ${pid} runs on ${directory}`, {
+    hint: `Stop it with \`pg_ctl -D ${directory} stop\`. If that process is no server, remove ${path}.`,
+    context: { target: directory, pid },
+  });
 }
 
 /** Before the data directory is written: what is in the way beside it would be seen only afterwards. */
@@ -90,7 +118,7 @@ async function restoreTablespaces(
     throw new HoldfastError('repository-damaged', `the snapshot has no tablespace ${missing.oid}`);
   const target = tablespacesDirectory(directory);
   const extracted = await reader.extract(target, { ...context, tree: node.subtree! });
-  await setOwner(target, node);
+  if (context.dryRun !== true) await setOwner(target, node);
   return extracted;
 }
 
@@ -101,6 +129,7 @@ async function linkTablespaces(
 ): Promise<void> {
   for (const { oid } of tablespaces) {
     const link = join(directory, 'pg_tblspc', oid);
+    await rm(link, { force: true });
     await symlink(join(tablespacesDirectory(directory), oid), link);
     const node = await reader.find(`/data/pg_tblspc/${oid}`);
     if (isRoot() && node?.uid !== undefined && node.gid !== undefined) await lchown(link, node.uid, node.gid);

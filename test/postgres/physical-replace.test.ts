@@ -1,0 +1,98 @@
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { initialiseDirectory, runAsServer, type StartedDirectory, startDirectory } from '../support/data-directory.ts';
+import { type PhysicalBackup, PhysicalRepository } from '../support/physical.ts';
+import { requires } from '../support/requirements.ts';
+import { describeTree } from '../support/tree.ts';
+
+const BIN = '/usr/lib/postgresql/15/bin';
+
+/** All but when the control file was written, which comes last. */
+function stateOf(directory: string): ReturnType<typeof describeTree> {
+  const tree = describeTree(directory);
+  for (const name of ['global', 'global/pg_control']) Object.assign(tree.get(name)!, { mtimeNs: 0n });
+  return tree;
+}
+
+describe.skipIf(!requires('postgresql'))('a restore over an older data directory', { timeout: 60_000 }, () => {
+  const physical = new PhysicalRepository();
+  let origin: StartedDirectory;
+  let backup: PhysicalBackup;
+
+  beforeAll(async () => {
+    const data = await initialiseDirectory(BIN);
+    origin = await startDirectory(BIN, data, { settings: { wal_level: 'replica', max_wal_senders: '4' } });
+    await origin.query('create table t as select i, md5(i::text) as content from generate_series(1, 100000) i');
+    backup = await physical.backup(origin.url('postgres'));
+  });
+  afterAll(() => origin.stop());
+
+  /** A copy that has lived on: rows changed, files came and went. */
+  async function livedOn(): Promise<string> {
+    const { directory } = await physical.restore(backup.id);
+    const server = await startDirectory(BIN, directory);
+    await server.query('update t set content = $$other$$ where i % 100 = 0; create table later as select 1');
+    await server.query('checkpoint');
+    await server.stop();
+    return directory;
+  }
+
+  it('makes it what the backup is, and leaves what is right alone', async () => {
+    const { directory: fresh } = await physical.restore(backup.id);
+    const directory = await livedOn();
+    const untouched = join(directory, 'PG_VERSION');
+    const { ino, ctimeMs } = statSync(untouched);
+    const restored = await physical.restoreTo(directory, backup.id, { replace: true });
+    expect(restored.problems).toEqual([]);
+    expect(stateOf(directory)).toEqual(stateOf(fresh));
+    expect(statSync(untouched)).toMatchObject({ ino, ctimeMs });
+    const verified = await runAsServer(join(BIN, 'pg_verifybackup'), [directory]);
+    expect(verified.output).toContain('backup successfully verified');
+    const server = await startDirectory(BIN, directory);
+    const [row] = await server.query(
+      "select count(*) filter (where content = md5(i::text)) as rows, to_regclass('later') as later from t",
+    );
+    expect(row).toMatchObject({ rows: '100000', later: null });
+    await server.stop();
+  });
+
+  it('only says what would go, when asked for that', async () => {
+    const directory = await livedOn();
+    const before = describeTree(directory);
+    const { surplus } = await physical.restoreTo(directory, backup.id, { replace: true, dryRun: true });
+    expect(surplus?.some((path) => path.endsWith('postmaster.opts'))).toBe(true);
+    expect(surplus?.some((path) => path.endsWith('pg_control'))).toBe(false);
+    expect(describeTree(directory)).toEqual(before);
+  });
+
+  it('is refused where a server runs', async () => {
+    const { directory } = await physical.restore(backup.id);
+    const server = await startDirectory(BIN, directory);
+    await expect(physical.restoreTo(directory, backup.id, { replace: true })).rejects.toMatchObject({
+      code: 'target-unsuitable',
+      message: expect.stringContaining(String(server.pid)),
+    });
+    expect(existsSync(join(directory, 'global', 'pg_control'))).toBe(true);
+    await server.stop();
+  });
+
+  it('leaves nothing that a server would start from when it fails, and is done right by the next one', async () => {
+    const directory = await livedOn();
+    rmSync(join(directory, 'base', '1', 'PG_VERSION'));
+    const pack = readdirSync(join(physical.directory, 'data'), { recursive: true, withFileTypes: true }).find(
+      (entry) => entry.isFile() && statSync(join(entry.parentPath, entry.name)).size > 1_000_000,
+    )!;
+    const path = join(pack.parentPath, pack.name);
+    const whole = readFileSync(path);
+    writeFileSync(path, Buffer.alloc(whole.length));
+    await expect(physical.restoreTo(directory, backup.id, { replace: true })).rejects.toMatchObject({
+      code: 'repository-damaged',
+    });
+    expect(existsSync(join(directory, 'global', 'pg_control'))).toBe(false);
+    writeFileSync(path, whole);
+    await physical.restoreTo(directory, backup.id, { replace: true });
+    const { directory: fresh } = await physical.restore(backup.id);
+    expect(stateOf(directory)).toEqual(stateOf(fresh));
+  });
+});
