@@ -40,8 +40,7 @@ export async function restoreDataDirectory(
   else if (details.tablespaces.length > 0) await refuseTaken(tablespacesDirectory(directory));
   if (replace && !dryRun) await rm(join(directory, CONTROL_FILE), { force: true });
   const extracted = await extractAll(reader, directory, { details, data }, context);
-  const surplus = extracted.flatMap((each) => each.surplus ?? []);
-  if (dryRun) return { ...resultOf(extracted, []), surplus };
+  if (dryRun) return { ...resultOf(extracted, []), surplus: surplusOf(extracted, directory, details) };
   try {
     await linkTablespaces(reader, directory, details);
     await setOwner(directory, data);
@@ -66,6 +65,13 @@ async function extractAll(
   const extracted = [await reader.extract(directory, { ...context, tree: data.subtree!, leaveOut })];
   if (details.tablespaces.length > 0) extracted.push(await restoreTablespaces(reader, directory, details, context));
   return extracted;
+}
+
+/** What would be removed; not what is only written anew. */
+function surplusOf(extracted: readonly Extracted[], directory: string, { tablespaces }: PhysicalDetails): string[] {
+  const links = tablespaces.map(({ oid }) => join(directory, 'pg_tblspc', oid));
+  const written = new Set([join(directory, CONTROL_FILE), ...links]);
+  return extracted.flatMap(({ surplus = [] }) => surplus.filter((path) => !written.has(path)));
 }
 
 /** A server that goes on writing into what is being replaced leaves neither the one nor the other. @throws target-unsuitable */
