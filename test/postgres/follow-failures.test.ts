@@ -106,6 +106,9 @@ describe.skipIf(!requires('postgresql'))('following a log while things go wrong'
     expect(log.gaps).toHaveLength(1);
     // What lies behind the gap does not make the recovery point newer, until a backup does.
     expect(Date.parse(log.time ?? 0)).toBeLessThan(Date.now() - 2000);
+    const behindGap = ['restore', 'db', '--to', join(cluster.directory, 'restored'), '--at', '1s ago', '--json'];
+    expect(document(await cluster.run(...behindGap)).error).toMatchObject({ code: 'log-missing' });
+    expect(existsSync(join(cluster.directory, 'restored'))).toBe(false);
     expect((await cluster.run('backup')).exit).toBe(0);
     const again = document(await cluster.run('status', '--json')).sources[0];
     expect(again.log.gaps).toEqual([]);
