@@ -119,7 +119,10 @@ function recoveryEnd(log: string): RecoveryEnd {
 }
 
 /** Files and settings that take the place of all that came with the cluster. */
-async function ownConfiguration(directory: string, { settings, majorVersion }: DataNeed): Promise<Record<string, string | number>> {
+async function ownConfiguration(
+  directory: string,
+  { settings, majorVersion }: DataNeed,
+): Promise<Record<string, string | number>> {
   const file = async (name: string, text: string): Promise<string> => {
     await writeFile(join(directory, name), text, { mode: 0o600 });
     return join(directory, name);

@@ -40,11 +40,7 @@ export async function findAmcheck(majorVersion: number): Promise<{ path: string 
  * it indexes, it took 0.42 to 0.54 s instead of 0.37 to 0.42 s, and nobody waits for its lock. Without `--heapallindexed`, which took three
  * times as long.
  */
-export async function checkStructure(
-  location: Location,
-  path: string,
-  signal: AbortSignal,
-): Promise<StructureChecked> {
+export async function checkStructure(location: Location, path: string, signal: AbortSignal): Promise<StructureChecked> {
   const { database } = location;
   const options = `${location.parameters.get('options') ?? ''} ${SETTINGS}`.trim();
   const own: Location = { ...location, parameters: new Map([...location.parameters, ['options', options]]) };

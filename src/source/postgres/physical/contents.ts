@@ -112,7 +112,8 @@ function missingCheck(
   how = 'missing',
 ): Check {
   const missing = expected.filter((each) => !isThere(each));
-  if (missing.length === 0) return { name, result: 'passed', detail: `none of ${expected.length} that ${which} is ${how}` };
+  if (missing.length === 0)
+    return { name, result: 'passed', detail: `none of ${expected.length} that ${which} is ${how}` };
   const named = missing.slice(0, NAMED).join(', ');
   const more = missing.length > NAMED ? ` and ${missing.length - NAMED} more` : '';
   return { name, result: 'failed', detail: `${how}, of ${expected.length} that ${which}: ${named}${more}` };

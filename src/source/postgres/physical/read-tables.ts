@@ -30,7 +30,10 @@ export async function readTables(location: Location, { signal, progress }: Valid
       all += rows;
       if (is_system !== 'true') rowsOf.set(qualified ?? '', rows);
     }
-    return { check: { name, result: 'passed', detail: `all ${all} rows of ${tables.length} tables can be read` }, rowsOf };
+    return {
+      check: { name, result: 'passed', detail: `all ${all} rows of ${tables.length} tables can be read` },
+      rowsOf,
+    };
   } catch (error) {
     signal.throwIfAborted();
     // A server that died has its say when the sandbox is closed.
