@@ -132,9 +132,11 @@ describe.skipIf(!requires('postgresql'))('a sandbox for a data directory', () =>
     try {
       const { target } = await place.serve!();
       // What is written makes a segment that an archive would be given.
-      await query(target.url, 'create table t as select 1; ');
+      await query(target.url, 'create table t as select 1');
       await query(target.url, 'select pg_switch_wal()');
       await query(target.url, 'checkpoint');
+      // A file with its process id would go with the server.
+      expect(readdirSync(traces)).toEqual([]);
     } finally {
       await place.close();
     }
