@@ -33,7 +33,7 @@ describe.skipIf(!requires('postgresql'))('following a log while things go wrong'
     const load = cluster.load();
     const { child, done } = cluster.follow();
     // The first one comes while the follower connects for the first time.
-    for (const beforeMs of [1500, 4000, 3000]) {
+    for (const beforeMs of [1500, 3000]) {
       await pause(beforeMs);
       await cluster.restart();
     }

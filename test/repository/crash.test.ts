@@ -11,7 +11,7 @@ import { resticCheck } from '../support/restic.ts';
 import { describeTree, restoredAt } from '../support/tree.ts';
 
 /** How often a backup is killed. More by hand: HOLDFAST_TEST_KILLS=200. */
-const KILLS = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 8);
+const KILLS = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 5);
 
 /** Gives a directory new content, so that a backup has something to do at every instant. */
 function fill(directory: string, round: number): void {
@@ -22,7 +22,10 @@ function fill(directory: string, round: number): void {
 }
 
 function backUpKilled(repository: string, source: string, afterMs: number): Promise<KilledRun> {
-  return runKilled('backup-process.ts', [repository, source], { lastWord: 'saved', afterMs });
+  return runKilled(new URL('../support/backup-process.ts', import.meta.url), [repository, source], {
+    lastWord: 'saved',
+    afterMs,
+  });
 }
 
 async function assertRestores(repository: Repository, id: string, source: string, expected: unknown): Promise<void> {

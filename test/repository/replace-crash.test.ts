@@ -8,10 +8,13 @@ import { noise, testDirectory, testRepository } from '../support/repository.ts';
 import { describeTree, plantTree, restoredAt } from '../support/tree.ts';
 
 /** How often a restore is killed. More by hand: HOLDFAST_TEST_KILLS=200. */
-const KILLS = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 8);
+const KILLS = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 5);
 
 function replaceKilled(repository: string, target: string, afterMs: number): Promise<KilledRun> {
-  return runKilled('replace-process.ts', [repository, target], { lastWord: 'replaced', afterMs });
+  return runKilled(new URL('../support/replace-process.ts', import.meta.url), [repository, target], {
+    lastWord: 'replaced',
+    afterMs,
+  });
 }
 
 /** Spoils what was restored, differently each time. */

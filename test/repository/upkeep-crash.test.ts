@@ -34,7 +34,7 @@ import { resticCheck } from '../support/restic.ts';
 import { describeTree, restoredAt } from '../support/tree.ts';
 
 /** How often a prune is killed. More by hand: HOLDFAST_TEST_KILLS=200. */
-const KILLS = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 8);
+const KILLS = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 5);
 /** Stock restic looks at what every so many of these left; ours at each. */
 const RESTIC_EVERY = KILLS > 8 ? 1 : 3;
 const OPTIONS = { packSizeBytes: 1 << 20 };
@@ -137,7 +137,10 @@ describe('a prune that dies', () => {
       const all = await listSnapshots(repository);
       for (const { id } of all.slice(0, -1)) await removeSnapshot(repository, id);
       fill(source, round);
-      const pruning = runKilled('prune-process.ts', [directory], { lastWord: 'pruned', afterMs: Math.random() * 700 });
+      const pruning = runKilled(new URL('../support/prune-process.ts', import.meta.url), [directory], {
+        lastWord: 'pruned',
+        afterMs: Math.random() * 700,
+      });
       const backup = await backUpFiles(repository, [source]);
       if (!(await pruning).ended) killed++;
       const fresh = await openRepository(createLocalStore(directory), PASSWORD);

@@ -196,6 +196,7 @@ export class FollowedCluster {
           await client.query('create table if not exists filler (id bigserial, content text)');
           while (!isOver) {
             await client.query('insert into filler (content) select md5(random()::text) from generate_series(1, 2000)');
+            await new Promise((resolve) => setTimeout(resolve, 20));
           }
           await client.end();
         } catch {

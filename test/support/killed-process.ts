@@ -9,15 +9,15 @@ export interface KilledRun {
 }
 
 /**
- * Runs a script of this folder, which says `opened` when it is ready, and kills it some time after that.
+ * Runs a script, which says `opened` when it is ready, and kills it some time after that.
  * @param lastWord what it says when its work is done
  */
 export function runKilled(
-  script: string,
+  script: URL,
   arguments_: readonly string[],
   { lastWord, afterMs }: { lastWord: string; afterMs: number },
 ): Promise<KilledRun> {
-  const child = spawn(process.execPath, [new URL(script, import.meta.url).pathname, ...arguments_], {
+  const child = spawn(process.execPath, [script.pathname, ...arguments_], {
     env: { ...process.env, HOLDFAST_TEST_PASSWORD: PASSWORD },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

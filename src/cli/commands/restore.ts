@@ -10,7 +10,7 @@ export const restore: CommandDefinition = {
   arguments: '[source]',
   summary: 'bring a source, or any snapshot, back to a new place',
   description:
-    'Brings a recovery point of a source back: files to a directory, a database to a database URL or as files to a directory. The target must be empty or not exist; nothing else is written to. Of a database, --only brings tables or schemas with what belongs to them and the types, functions and sequences that they need; what would need another table (a foreign key) is left out and named. A restore to a directory that was interrupted goes on when the same command is run again. With --replace, a directory may hold anything and is made what the snapshot is: files that are right already are left alone, others are made right, and what the snapshot does not have is removed, of a selection only what it means. --confirm takes the last part of the path of the target. It stops at other file systems that are mounted in the target, and refuses /, home directories, and what holds the repository, the plan or the paths that the snapshot is of. Without a source, --snapshot takes any snapshot, whoever wrote it, to a directory.',
+    'Brings a recovery point of a source back: files to a directory, a database to a database URL or as files to a directory. The target must be empty or not exist; nothing else is written to. Of a database, --only brings tables or schemas with what belongs to them and the types, functions and sequences that they need; what would need another table (a foreign key) is left out and named. A restore to a directory that was interrupted goes on when the same command is run again. With --replace, a directory may hold anything and is made what the snapshot is: files that are right already are left alone, others are made right, and what the snapshot does not have is removed, of a selection only what it means. --confirm takes the last part of the path of the target. It stops at other file systems that are mounted in the target, and refuses /, home directories, and what holds the repository, the plan or the paths that the snapshot is of. A PostgreSQL cluster with `wal: stream` comes back at any moment that its log covers: a server of this machine replays the log on the restored directory, and is stopped again. Without a source, --snapshot takes any snapshot, whoever wrote it, to a directory.',
   options: [
     {
       flags: '--to <target>',
@@ -18,7 +18,8 @@ export const restore: CommandDefinition = {
     },
     {
       flags: '--at <time>',
-      description: 'the newest recovery point not after this time: 2026-01-31T14:03:06Z, `2h ago`, or `latest`',
+      description:
+        'the newest recovery point not after this time: 2026-01-31T14:03:06Z, `2h ago`, or `latest`; of a source with `wal: stream`, this very moment, or a position (16/B374D848), a transaction (xid:1234) or a restore point (name:…)',
     },
     { flags: '--snapshot <id>', description: 'this snapshot' },
     {
@@ -60,6 +61,10 @@ export const restore: CommandDefinition = {
     {
       command: 'holdfast restore uploads --to /srv/uploads-restored --replace --confirm uploads-restored',
       does: 'the same directory again, with what has changed since and without what is not in the snapshot',
+    },
+    {
+      command: 'holdfast restore omni-db --to /srv/restored --at 2026-01-31T14:03:06Z',
+      does: 'a cluster whose log is captured, as it was at that moment',
     },
     { command: 'holdfast restore --snapshot 3fa85f64 --to ./look', does: 'any snapshot, as stock restic would' },
   ],

@@ -1,6 +1,7 @@
 import { isHoldfastError } from '../../foundation/errors.ts';
 import type { LogPosition, LogRange } from '../../repository/index.ts';
 import type { LogFiles } from '../../sandbox/index.ts';
+import { throughOutages } from './outages.ts';
 import type { StoredLog } from './stored-log.ts';
 import { segmentName } from './wal-snapshots.ts';
 
@@ -16,6 +17,7 @@ export class StoredLogFiles implements LogFiles {
   readonly #segmentBytes: number;
   readonly #end: LogPosition;
   readonly #reload: () => Promise<StoredLog>;
+  readonly #patience: { signal: AbortSignal; note(message: string): void };
 
   /**
    * @param end nothing behind it is given, even where there is more
@@ -25,6 +27,7 @@ export class StoredLogFiles implements LogFiles {
     log: StoredLog,
     { system, segmentBytes, end }: { system: string; segmentBytes: number; end: LogPosition },
     reload: () => Promise<StoredLog>,
+    patience: { signal: AbortSignal; note(message: string): void },
   ) {
     this.#log = log;
     this.#ranges = log.ranges(system);
@@ -32,9 +35,15 @@ export class StoredLogFiles implements LogFiles {
     this.#segmentBytes = segmentBytes;
     this.#end = end;
     this.#reload = reload;
+    this.#patience = patience;
   }
 
-  async read(name: string): Promise<Uint8Array | undefined> {
+  /** A repository that is away is waited for: to the server it takes longer, and nothing else. */
+  read(name: string): Promise<Uint8Array | undefined> {
+    return throughOutages('the repository does not give the log', this.#patience, () => this.#readOrReload(name));
+  }
+
+  async #readOrReload(name: string): Promise<Uint8Array | undefined> {
     try {
       return await this.#read(name);
     } catch (error) {

@@ -1,18 +1,16 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../foundation/clock.ts';
-import { isHoldfastError, messageOf } from '../../foundation/errors.ts';
+import { messageOf } from '../../foundation/errors.ts';
 import { awaitedLater, settled } from '../../foundation/promises.ts';
 import { formatSize } from '../../foundation/units.ts';
 import { type LogPosition, type LogTail, lsnText, type SealedObject } from '../../repository/index.ts';
 import type { LogCluster, LogGap, LogSink } from '../../source/index.ts';
+import { isOutage, throughOutages } from './outages.ts';
 import type { Spool } from './spool.ts';
 
 /** So much is put into one object at most, and so much more is taken while that one is stored. */
 const OBJECT_BYTES = 16 * 1024 * 1024;
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 30_000;
-/** While nothing happens, how often it is written down that nothing does. */
-const COVERED_EVERY_MS = 30_000;
+/** While nothing happens, it is written down that nothing does: not as often as what does is. */
+const COVERED_EVERY = 2;
 
 /** A part of the log on its way. */
 interface Batch {
@@ -275,13 +273,13 @@ export class TailWriter implements LogSink {
 
   /** That nothing happened is worth knowing, too: without it an idle database would look like one that is not followed. */
   async #writeCovered(): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, everyMs } = this.#options;
     const covered = this.#covered;
     if (this.#isWritingCovered || this.#open !== undefined || covered?.at !== this.#taken) return;
     if (
       covered === undefined ||
       covered.serverMs <= this.#written.serverMs ||
-      clock.nowMs() - this.#written.atMs < COVERED_EVERY_MS
+      clock.nowMs() - this.#written.atMs < COVERED_EVERY * everyMs
     )
       return;
     const { timeline, lsn } = covered.at;
@@ -305,23 +303,7 @@ export class TailWriter implements LogSink {
   }
 
   /** Tries until the repository takes it, however long it is away: the server keeps what is not acknowledged. */
-  async #persist(work: () => Promise<void>): Promise<void> {
-    const { signal, note } = this.#options;
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await work();
-      } catch (error) {
-        if (signal.aborted || !isOutage(error)) throw error;
-        if (attempt === 0) note(`the repository does not take the log: ${messageOf(error)}; trying again`);
-        const pauseMs = Math.random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 16));
-        await settled(sleep(pauseMs, undefined, { signal }));
-      }
-    }
+  #persist(work: () => Promise<void>): Promise<void> {
+    return throughOutages('the repository does not take the log', this.#options, work);
   }
 }
-
-function isOutage(error: unknown): boolean {
-  return OUTAGES.some((code) => isHoldfastError(error, code));
-}
-
-const OUTAGES = ['store-unreachable', 'store-failed', 'disk-full', 'permission-denied'] as const;

@@ -1,7 +1,6 @@
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
-import type { Repository } from '../../repository/index.ts';
 import type { LogRecovery, RecoveryEnd, Sandbox, SandboxNeed, SandboxTarget, Served } from '../../sandbox/index.ts';
 import type { Manifest } from '../../source/index.ts';
 import { StoredLogFiles } from '../log/log-files.ts';
@@ -26,12 +25,22 @@ export class LogReplay {
   readonly #point: RecoveryPoint;
   readonly #files: StoredLogFiles;
 
-  constructor(workspace: Workspace, repository: Repository, planned: PlanSource, point: RecoveryPoint) {
+  /** @param progress is told of a repository that is waited for */
+  constructor(
+    workspace: Workspace,
+    { repository }: Pick<OpenedRepository, 'repository'>,
+    { planned, point }: { planned: PlanSource; point: RecoveryPoint },
+    progress: Progress,
+  ) {
+    const { signal } = workspace.environment;
     const owner = { plan: workspace.plan.name, source: planned.name };
     const { log, system, segmentBytes, reach } = point;
     this.#point = point;
-    this.#files = new StoredLogFiles(log, { system, segmentBytes, end: reach }, () =>
-      StoredLog.read(repository, owner, async () => (await readableSnapshots(repository)).snapshots),
+    this.#files = new StoredLogFiles(
+      log,
+      { system, segmentBytes, end: reach },
+      () => StoredLog.read(repository, owner, async () => (await readableSnapshots(repository)).snapshots),
+      { signal, note: (message) => progress.note(message) },
     );
   }
 
@@ -73,7 +82,7 @@ export class LogReplay {
 
 function targetMissing({ target, base }: RecoveryPoint, cause: unknown): HoldfastError {
   return new HoldfastError('log-missing', `the log that there is does not have ${targetText(target)}`, {
-    hint: 'Look for it in the log of the server, or give a time instead. If `holdfast follow` runs, what is missing may still come.',
+    hint: 'It may be older than the backup: name an older one with `--snapshot`. If `holdfast follow` runs, what is missing may still come.',
     context: { snapshot: base.id.slice(0, 8) },
     cause,
   });
@@ -86,13 +95,13 @@ function targetMissing({ target, base }: RecoveryPoint, cause: unknown): Holdfas
  */
 export async function prepareRecovery(
   workspace: Workspace,
-  { repository }: OpenedRepository,
+  opened: OpenedRepository,
   { planned, manifest, point, path }: { planned: PlanSource; manifest: Manifest; point: RecoveryPoint; path: string },
   progress: Progress,
 ): Promise<() => Promise<Recovered>> {
   const { clock, signal, adapters } = workspace.environment;
   const sandbox = await adapters.createSandbox({ clock, signal });
-  const replay = new LogReplay(workspace, repository, planned, point);
+  const replay = new LogReplay(workspace, opened, { planned, point }, progress);
   const need = { ...sandboxNeed(planned, manifest), dataDirectory: path, recovery: replay.recovery };
   const place = await openServer(sandbox, need as SandboxNeed, progress);
   return async () => {

@@ -84,7 +84,8 @@ async function restoreAndValidate(
   const started = clock.monotonicMs();
   const manifest = await readManifest(reader);
   const source = await workspace.createSource(planned);
-  const replay = point === undefined ? undefined : new LogReplay(workspace, repository, planned, point);
+  const replay =
+    point === undefined ? undefined : new LogReplay(workspace, { repository }, { planned, point }, progress);
   const sandbox = await adapters.createSandbox({ clock, signal });
   try {
     const recovery = replay && { recovery: replay.recovery };
