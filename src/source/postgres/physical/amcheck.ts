@@ -14,8 +14,7 @@ const CHARACTERS = 600;
  * What a role or a database of the cluster may have set must not decide whether it can be checked. Triggers on events do
  * not fire for a replica: the extension is made without asking the cluster's own code.
  */
-const SETTINGS =
-  '-c session_replication_role=replica -c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0 -c search_path=';
+const SETTINGS = '-c session_replication_role=replica -c statement_timeout=0 -c lock_timeout=0 -c search_path=';
 
 export interface StructureChecked {
   check?: Check;
