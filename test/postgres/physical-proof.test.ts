@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { settled } from '../../src/foundation/promises.ts';
 import { parseLocation } from '../../src/source/postgres/location.ts';
 import { checkStructure, findAmcheck } from '../../src/source/postgres/physical/amcheck.ts';
+import { lookAtContents } from '../../src/source/postgres/physical/contents.ts';
+import { Session } from '../../src/source/postgres/session.ts';
 import { document, environment, holdfast, scratchDirectory, writePlan } from '../support/cli.ts';
 import {
   initialiseDirectory,
@@ -126,6 +128,25 @@ describe.skipIf(!requires('postgresql'))('what a cluster must come back with', {
       isCapped: false,
     });
     expect(await validated()).toEqual([]);
+  });
+
+  it('is named up to a limit, and says so where there is more', async () => {
+    const session = await Session.open(parseLocation(server.url('postgres')), {
+      side: 'source',
+      signal: new AbortController().signal,
+    });
+    const look = async (most: number) => {
+      const { tables, isCapped } = await lookAtContents(session, most);
+      return [tables.size, isCapped];
+    };
+    try {
+      expect([await look(3), await look(4)]).toEqual([
+        [3, true],
+        [4, false],
+      ]);
+    } finally {
+      await session.close();
+    }
   });
 
   it('is looked at by pg_amcheck whatever the cluster has to say to that', async () => {
