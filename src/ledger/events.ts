@@ -162,6 +162,10 @@ export interface ProofRecorded {
   checksFailed: string[];
   /** Why it could not be proven here, if that is so. */
   reason?: string;
+  /** Where the log behind the snapshot was replayed: to where, and the moment that came of it. */
+  log?: { target: string; time?: string };
+  /** How much there was, of a cluster: for each database, its system's tables left out. */
+  counts?: { database: string; tables: number; rows: number }[];
 }
 
 /** The living source, or another place, was held against a recovery point. */

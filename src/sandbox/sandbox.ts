@@ -79,9 +79,11 @@ export interface SandboxTarget {
   /**
    * Of `postgres-data`: starts a server on what was restored to the target, waits until it has recovered, and gives the
    * database. The server has a configuration of its own: nothing of the restored one, which might reach the living.
+   * May be called again where a recovery did not come to its target.
+   * @param recoverySettings instead of those that it was opened with
    * @throws not-provable where the cluster needs what this machine has not; target-failed when what was restored does not start; sandbox-failed
    */
-  serve?(): Promise<Served>;
+  serve?(recoverySettings?: LogRecovery['settings']): Promise<Served>;
   close(): Promise<void>;
 }
 

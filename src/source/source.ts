@@ -44,7 +44,7 @@ export interface Source {
    * Holds what is at a target against the snapshot's manifest, and runs the plan's validations there.
    * A difference is a failed check, not an exception; an exception means that it could not be looked at.
    */
-  validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Check[]>;
+  validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Validation>;
 
   /**
    * Holds the living source, or what is at another place, against a snapshot. It only reads there, all at one moment where
@@ -142,6 +142,21 @@ export interface Restored {
 export interface ValidateContext extends RestoreContext {
   /** The moment of the recovery point, milliseconds since 1970. */
   timeMs: number;
+}
+
+export interface Validation {
+  checks: Check[];
+  /** What a person should know: what could not be looked at on this machine, though the rest could. */
+  notes: string[];
+  /** How much there is, where it was counted. */
+  counts?: RowCount[];
+}
+
+/** How much a database has, its system's catalogues left out. */
+export interface RowCount {
+  database: string;
+  tables: number;
+  rows: number;
 }
 
 /** The result of one check. */

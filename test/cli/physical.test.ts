@@ -52,10 +52,23 @@ describe.skipIf(!requires('postgresql', 'restic'))('a cluster, from plan to proo
     const proof = document(verified).proofs[0];
     expect(proof).toMatchObject({ state: 'proven', notes: [] });
     expect(proof.checks.map(({ name, result }: { name: string; result: string }) => [name, result])).toEqual(
-      ['recovery', 'tables of postgres', 'tables of template1', 'validate: orders exist', 'validate: fresh'].map(
-        (name) => [name, 'passed'],
-      ),
+      [
+        'recovery',
+        'tables of postgres',
+        'tables of template1',
+        'heaps and indexes of postgres',
+        'heaps and indexes of template1',
+        'databases',
+        'tables of postgres by name',
+        'rows of postgres',
+        'validate: orders exist',
+        'validate: fresh',
+      ].map((name) => [name, 'passed']),
     );
+    expect(proof.counts).toEqual([
+      { database: 'postgres', tables: 2, rows: 11_000 },
+      { database: 'template1', tables: 0, rows: 0 },
+    ]);
     expect(verified.exit).toBe(0);
 
     const restored = document(await holdfast(directory, ['restore', 'db', '--to', './restored', '--json'], env));
@@ -107,7 +120,10 @@ describe.skipIf(!requires('postgresql', 'restic'))('a cluster, from plan to proo
     expect(`${backup.stdout}${backup.stderr}`).toContain(`${path}: the checksum of block 2 is wrong`);
     const verified = await holdfast(directory, ['verify', 'db', '--json'], env);
     expect(verified.exit).toBe(4);
-    expect(document(verified).proofs[0]).toMatchObject({ state: 'failed', checksFailed: ['tables of postgres'] });
+    expect(document(verified).proofs[0]).toMatchObject({
+      state: 'failed',
+      checksFailed: ['tables of postgres', 'heaps and indexes of postgres'],
+    });
     await server.query('drop table broken');
   });
 });

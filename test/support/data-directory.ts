@@ -79,8 +79,8 @@ export async function startDirectory(
   };
 }
 
-/** Makes a cluster with initdb, with page checksums and small files of the log, and returns its data directory. */
-export async function initialiseDirectory(binDirectory: string): Promise<string> {
+/** Makes a cluster with initdb, with small files of the log, and returns its data directory. */
+export async function initialiseDirectory(binDirectory: string, { pageChecksums = true } = {}): Promise<string> {
   const directory = join(await serverDirectory(), 'data');
   const words = [
     '-D',
@@ -89,7 +89,7 @@ export async function initialiseDirectory(binDirectory: string): Promise<string>
     'postgres',
     '-A',
     'trust',
-    '-k',
+    ...(pageChecksums ? ['-k'] : []),
     '--wal-segsize=1',
     '--no-sync',
     '--locale=C.UTF-8',

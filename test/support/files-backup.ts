@@ -84,7 +84,8 @@ export function validateFiles(
   target: string,
   options: Partial<FilesSourceOptions> = {},
 ): Promise<Check[]> {
-  return withReader(repository, (reader) =>
-    filesSource([], options).validate(reader, { kind: 'directory', path: target }, { ...context, timeMs: 0 }),
-  );
+  return withReader(repository, async (reader) => {
+    const found = { kind: 'directory', path: target } as const;
+    return (await filesSource([], options).validate(reader, found, { ...context, timeMs: 0 })).checks;
+  });
 }

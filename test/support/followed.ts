@@ -34,12 +34,17 @@ export class FollowedCluster {
     this.#settings = settings;
   }
 
-  static async start(binDirectory: string, settings: Record<string, string> = {}): Promise<FollowedCluster> {
+  /** @param keys of the source in the plan, beside the usual ones */
+  static async start(
+    binDirectory: string,
+    settings: Record<string, string> = {},
+    keys: Record<string, unknown> = {},
+  ): Promise<FollowedCluster> {
     const data = await initialiseDirectory(binDirectory);
     const all = { ...SETTINGS, unix_socket_directories: await serverDirectory(), ...settings };
     const server = await startDirectory(binDirectory, data, { settings: all });
     const cluster = new FollowedCluster(binDirectory, data, server, all);
-    cluster.#writePlan();
+    cluster.#writePlan(keys);
     const { exit, stderr } = await holdfast(cluster.directory, ['init']);
     if (exit !== 0) throw new Error(stderr);
     return cluster;
@@ -52,12 +57,12 @@ export class FollowedCluster {
     this.server = await startDirectory(this.#binDirectory, this.data, { settings: this.#settings });
   }
 
-  #writePlan(): void {
+  #writePlan(keys: Record<string, unknown>): void {
     const plan = {
       version: 1,
       name: 'shop',
       repositories: { main: { store: './repository', password: { env: 'HOLDFAST_PASSWORD' } } },
-      sources: { db: { type: 'postgres', url: { env: 'DB_URL' }, method: 'physical', wal: 'stream' } },
+      sources: { db: { type: 'postgres', url: { env: 'DB_URL' }, method: 'physical', wal: 'stream', ...keys } },
     };
     writeFileSync(join(this.directory, 'holdfast.yaml'), JSON.stringify(plan));
   }

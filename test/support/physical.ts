@@ -7,12 +7,13 @@ import type { TreeNode } from '../../src/format/index.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { noProgress, type Progress } from '../../src/foundation/progress.ts';
 import type { Target } from '../../src/foundation/target.ts';
+import type { SnapshotReader } from '../../src/repository/index.ts';
 import type { Repository } from '../../src/repository/repository.ts';
-import type { Capture, Restored } from '../../src/source/index.ts';
+import type { Capture, Check, Restored } from '../../src/source/index.ts';
 import { createPostgresSource } from '../../src/source/postgres/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { serverDirectory } from './data-directory.ts';
-import { scratch } from './postgres-source.ts';
+import { databaseTarget, scratch } from './postgres-source.ts';
 import { testDirectory, testRepository, withReader, writeSnapshot } from './repository.ts';
 import { restic } from './restic.ts';
 
@@ -45,6 +46,14 @@ export class PhysicalRepository {
       return [...captured.roots, { name: '.holdfast', type: 'dir', mode: 2 ** 31 + 0o700, content: null, subtree }];
     });
     return { id, capture: captured!, addedBytes: statistics.addedBytes };
+  }
+
+  /** Validates a server, which may be the living one, as what a snapshot came back as. */
+  async validate(id: string, url: string): Promise<Check[]> {
+    const context = { ...contextOf(noProgress), timeMs: 0 };
+    const work = async (reader: SnapshotReader) =>
+      (await sourceOf('').validate(reader, databaseTarget(url), context)).checks;
+    return withReader(await this.repository, work, id);
   }
 
   /** Restores a snapshot with stock restic. @returns the directory that holds `data` */

@@ -98,7 +98,11 @@ export function validate(
 ): Promise<Check[]> {
   const context = { ...contextOf(options), timeMs };
   const source = sourceOf('', planned);
-  return withReader(repository, (reader) => source.validate(reader, databaseTarget(url), context), id);
+  return withReader(
+    repository,
+    async (reader) => (await source.validate(reader, databaseTarget(url), context)).checks,
+    id,
+  );
 }
 
 /** The checks that did not pass, as `name: detail`. */

@@ -13,12 +13,17 @@ export const verify: CommandDefinition = {
     'Restores a recovery point of each source into a sandbox, compares what came back with what was captured, and runs the validations of the plan there. The living is not touched. What was found is recorded: proven, failed, or not provable on this machine.',
   options: [
     { flags: '--snapshot <id>', description: 'this snapshot (of one source)' },
-    { flags: '--at <time>', description: 'the newest recovery point not after this time' },
+    {
+      flags: '--at <time>',
+      description:
+        'the newest backup not after this time; of a source with a log, the moment itself, or a position as in `restore --at`',
+    },
     { flags: '--pick <which>', description: 'latest (the default), or random', choices: ['latest', 'random'] },
   ],
   examples: [
     { command: 'holdfast verify', does: 'the newest recovery point of every source' },
     { command: 'holdfast verify omni-db --pick random', does: 'any of one source' },
+    { command: 'holdfast verify omni-db --at latest', does: 'the newest backup with all of the log behind it' },
   ],
   exits: [...LOCKING_EXITS, EXIT.missed],
   writes: true,
@@ -52,6 +57,8 @@ function describe(proof: Proof): string {
   if (proof.reason !== undefined) lines.push(`  ${proof.reason}`);
   for (const { name, result, detail } of proof.checks)
     if (result !== 'passed') lines.push(`  ${bad(result)} ${name}: ${detail}`);
+  for (const { database, tables, rows } of proof.counts ?? [])
+    lines.push(`  ${database}: ${counted(rows, 'row')} in ${counted(tables, 'table')}`);
   for (const note of proof.notes) lines.push(`  ${note}`);
   return lines.join('\n');
 }

@@ -1,7 +1,7 @@
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
-import type { RecoveryEnd, Sandbox, SandboxNeed, SandboxTarget } from '../../sandbox/index.ts';
+import type { LogRecovery, RecoveryEnd, Sandbox, SandboxNeed, SandboxTarget, Served } from '../../sandbox/index.ts';
 import type { Manifest } from '../../source/index.ts';
 import { StoredLogFiles } from '../log/log-files.ts';
 import { StoredLog } from '../log/stored-log.ts';
@@ -16,6 +16,76 @@ const ENDED_BEFORE_TARGET = /recovery ended before configured recovery target wa
 export interface Recovered extends RecoveryEnd {
   /** The target was reached, as a person is told. */
   reached: string;
+  /** The server, as long as its sandbox is open. */
+  target: Served['target'];
+}
+
+/** The log that leads to a recovery point, for a server that replays it on the backup. */
+export class LogReplay {
+  readonly #point: RecoveryPoint;
+  readonly #files: StoredLogFiles;
+
+  /** @param progress is told of a repository that is waited for */
+  constructor(
+    workspace: Workspace,
+    { repository }: Pick<OpenedRepository, 'repository'>,
+    { planned, point }: { planned: PlanSource; point: RecoveryPoint },
+    progress: Progress,
+  ) {
+    const { signal } = workspace.environment;
+    const owner = { plan: workspace.plan.name, source: planned.name };
+    const { log, system, segmentBytes, reach } = point;
+    this.#point = point;
+    this.#files = new StoredLogFiles(
+      log,
+      { system, segmentBytes, end: reach },
+      () => StoredLog.read(repository, owner, async () => (await readableSnapshots(repository)).snapshots),
+      { signal, note: (message) => progress.note(message) },
+    );
+  }
+
+  /** What a sandbox needs for it. */
+  get recovery(): LogRecovery {
+    return { files: this.#files, settings: this.#settings(targetSettings(this.#point.target)) };
+  }
+
+  /**
+   * Has the server of a sandbox, which was opened for this recovery, replay the log to the target.
+   *
+   * A server takes it for an error when nothing comes behind a target. Where it is known that the log is all there is until
+   * then, its end is the target: nothing happened in between.
+   * @throws target-failed; log-missing where the log does not have the transaction or the restore point that is the target
+   */
+  async run(place: SandboxTarget): Promise<Recovered> {
+    const { target } = this.#point;
+    try {
+      const { recovery: end, target: server } = await place.serve!();
+      return { ...end, target: server, reached: end.stopped ?? 'came to the end of the log' };
+    } catch (error) {
+      const said = isHoldfastError(error) ? `${error.message} ${error.context['said'] ?? ''}` : '';
+      if (target.kind === 'latest' || !ENDED_BEFORE_TARGET.test(said)) throw error;
+      if (target.kind === 'xid' || target.kind === 'name') throw targetMissing(this.#point, error);
+      const { recovery: end, target: server } = await place.serve!(this.#settings({}));
+      const reached = `came to the end of the log: nothing was committed from there until ${targetText(target)}`;
+      return { ...end, target: server, reached };
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#files.close();
+  }
+
+  #settings(target: Record<string, string>): Record<string, string> {
+    return { recovery_target_timeline: String(this.#point.reach.timeline), ...target };
+  }
+}
+
+function targetMissing({ target, base }: RecoveryPoint, cause: unknown): HoldfastError {
+  return new HoldfastError('log-missing', `the log that there is does not have ${targetText(target)}`, {
+    hint: 'It may be older than the backup: name an older one with `--snapshot`. If `holdfast follow` runs, what is missing may still come.',
+    context: { snapshot: base.id.slice(0, 8) },
+    cause,
+  });
 }
 
 /**
@@ -25,34 +95,22 @@ export interface Recovered extends RecoveryEnd {
  */
 export async function prepareRecovery(
   workspace: Workspace,
-  { repository }: OpenedRepository,
+  opened: OpenedRepository,
   { planned, manifest, point, path }: { planned: PlanSource; manifest: Manifest; point: RecoveryPoint; path: string },
   progress: Progress,
 ): Promise<() => Promise<Recovered>> {
   const { clock, signal, adapters } = workspace.environment;
   const sandbox = await adapters.createSandbox({ clock, signal });
-  const owner = { plan: workspace.plan.name, source: planned.name };
-  const { log, system, segmentBytes, reach } = point;
-  const files = new StoredLogFiles(
-    log,
-    { system, segmentBytes, end: reach },
-    () => StoredLog.read(repository, owner, async () => (await readableSnapshots(repository)).snapshots),
-    { signal, note: (message) => progress.note(message) },
-  );
-  const open = (target: Record<string, string>): Promise<SandboxTarget> => {
-    const settings = { recovery_target_timeline: String(reach.timeline), ...target };
-    const need = { ...sandboxNeed(planned, manifest), dataDirectory: path, recovery: { files, settings } };
-    return openServer(sandbox, need as SandboxNeed, progress);
-  };
-  await (await open({})).close();
+  const replay = new LogReplay(workspace, opened, { planned, point }, progress);
+  const need = { ...sandboxNeed(planned, manifest), dataDirectory: path, recovery: replay.recovery };
+  const place = await openServer(sandbox, need as SandboxNeed, progress);
   return async () => {
+    progress.phase('replaying the log');
     try {
-      return await replayTo(point, async (settings) => {
-        progress.phase('replaying the log');
-        return serve(await open(settings));
-      });
+      return await replay.run(place);
     } finally {
-      await files.close();
+      await place.close();
+      await replay.close();
     }
   };
 }
@@ -66,36 +124,5 @@ async function openServer(sandbox: Sandbox, need: SandboxNeed, progress: Progres
       hint: `${error.hint ?? ''} A backup alone comes back with \`--snapshot latest\`.`.trim(),
       cause: error,
     });
-  }
-}
-
-async function serve(place: SandboxTarget): Promise<RecoveryEnd> {
-  try {
-    return (await place.serve!()).recovery;
-  } finally {
-    await place.close();
-  }
-}
-
-/**
- * A server takes it for an error when nothing comes behind a target. Where it is known that the log is all there is until
- * then, its end is the target: nothing happened in between.
- */
-async function replayTo(
-  { target }: RecoveryPoint,
-  replay: (settings: Record<string, string>) => Promise<RecoveryEnd>,
-): Promise<Recovered> {
-  try {
-    const end = await replay(targetSettings(target));
-    return { ...end, reached: end.stopped === undefined ? 'came to the end of the log' : `${end.stopped}` };
-  } catch (error) {
-    const said = isHoldfastError(error) ? `${error.message} ${error.context['said'] ?? ''}` : '';
-    const isCovered = target.kind === 'time' || target.kind === 'lsn';
-    if (!isCovered || !ENDED_BEFORE_TARGET.test(said)) throw error;
-    const end = await replay({});
-    return {
-      ...end,
-      reached: `came to the end of the log: nothing was committed from there until ${targetText(target)}`,
-    };
   }
 }

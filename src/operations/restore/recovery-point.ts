@@ -14,7 +14,7 @@ import { type Manifest, readManifest } from '../../source/index.ts';
 import { againAfterFold, StoredLog } from '../log/stored-log.ts';
 import { readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
-import { type RecoveryTarget, targetText } from './recovery-target.ts';
+import { parseRecoveryTarget, type RecoveryTarget, targetText } from './recovery-target.ts';
 
 /** A base backup, the log behind it, and how far that is to be replayed. */
 export interface RecoveryPoint {
@@ -48,13 +48,41 @@ interface Base {
  * @param chosen a snapshot that a person chose, instead
  * @throws unknown-snapshot, log-missing where the log does not reach the target: nothing has been written then
  */
-export function findRecoveryPoint(
+function findRecoveryPoint(
   workspace: Workspace,
   opened: OpenedRepository,
   planned: PlanSource,
   wanted: { target: RecoveryTarget; chosen?: StoredSnapshot | undefined },
 ): Promise<RecoveryPoint> {
   return againAfterFold(() => findNow(workspace, opened, planned, wanted));
+}
+
+/**
+ * The same, for a target as a person gives it.
+ * @throws bad-usage
+ */
+export function findWantedPoint(
+  workspace: Workspace,
+  opened: OpenedRepository,
+  planned: PlanSource,
+  { at, chosen }: { at: string; chosen: StoredSnapshot | undefined },
+): Promise<RecoveryPoint> {
+  const target = parseRecoveryTarget(at, workspace.environment.clock.nowMs());
+  return findRecoveryPoint(workspace, opened, planned, { target, chosen });
+}
+
+/**
+ * The moment that was recovered, as far as it is known, by the server's clock.
+ * @param recovered what the server said of it
+ */
+export function momentOf(
+  { target, coveredUntilMs, base }: RecoveryPoint,
+  recovered: { lastTransaction?: string } | undefined,
+): number {
+  if (target.kind === 'time') return target.timeMs;
+  if (target.kind === 'latest' && coveredUntilMs !== undefined) return coveredUntilMs;
+  const lastMs = Date.parse(recovered?.lastTransaction?.replace(/\+00$/, 'Z') ?? '');
+  return Number.isNaN(lastMs) ? snapshotTimeMs(base) : lastMs;
 }
 
 async function findNow(

@@ -25,8 +25,8 @@ import {
 } from '../snapshots-of.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
 import { prepareRecovery, type Recovered } from './recover.ts';
-import { describePoint, findRecoveryPoint, type RecoveryPoint } from './recovery-point.ts';
-import { parseRecoveryTarget, refuseLogTarget, targetText } from './recovery-target.ts';
+import { describePoint, findWantedPoint, momentOf, type RecoveryPoint } from './recovery-point.ts';
+import { refuseLogTarget, targetText } from './recovery-target.ts';
 import { type Replacement, refuseReplacing, refuseReplacingOrigin } from './replace.ts';
 
 export interface RestoreRequest extends Replacement {
@@ -102,7 +102,7 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
       ...about,
       ...restored,
       notes: [...restored.notes, ...reading.notes],
-      time: point === undefined ? snapshot.time : timeOf(point, restored.recovered),
+      time: point === undefined ? snapshot.time : new Date(momentOf(point, restored.recovered)).toISOString(),
       durationMs,
       outcome,
     };
@@ -240,18 +240,9 @@ function pointOf(
   { request, snapshots }: { request: RestoreRequest; snapshots: StoredSnapshot[] },
 ): Promise<RecoveryPoint> {
   const { at = 'latest', snapshot } = request;
-  const target = parseRecoveryTarget(at, workspace.environment.clock.nowMs());
   const chosen =
     snapshot === undefined ? undefined : chooseSnapshot(snapshots, workspace, { source: planned.name, snapshot });
-  return findRecoveryPoint(workspace, opened, planned, { target, chosen });
-}
-
-/** RFC 3339: the moment that was restored, as far as it is known. */
-function timeOf({ target, coveredUntilMs, base }: RecoveryPoint, recovered: RestoreResult['recovered']): string {
-  if (target.kind === 'time') return new Date(target.timeMs).toISOString();
-  if (target.kind === 'latest' && coveredUntilMs !== undefined) return new Date(coveredUntilMs).toISOString();
-  const last = Date.parse(recovered?.lastTransaction?.replace(/\+00$/, 'Z') ?? '');
-  return Number.isNaN(last) ? base.time : new Date(last).toISOString();
+  return findWantedPoint(workspace, opened, planned, { at, chosen });
 }
 
 /** @param to as given on the command line; a path is relative to the working directory */

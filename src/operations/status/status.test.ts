@@ -41,6 +41,16 @@ describe('the status of a source', () => {
     expect(status.missed).toEqual(['rpo']);
   });
 
+  it('counts the moment that a log was proven to lead to, from whichever backup', () => {
+    const moment = new Date(NOW - 2 * HOUR_MS).toISOString();
+    const { body, ...envelope } = proof('a', 'proven', 1);
+    const events = [{ ...envelope, body: { ...body, log: { target: 'the end', time: moment } } } as LedgerEvent];
+    const after = [...events, proof('a', 'proven', 0.5)];
+    for (const each of [events, after]) {
+      expect(sourceStatus(source({}), [snapshot('a', 5)], each, NOW).actual.provenRpoMs).toBe(2 * HOUR_MS);
+    }
+  });
+
   it('takes a snapshot of a time that has not come for none: a clock that was set back must not hide what is missing', () => {
     const objectives = { rpoMs: 2 * HOUR_MS, proofMs: 24 * HOUR_MS };
     const status = sourceStatus(source(objectives), [snapshot('a', -3)], [proof('a', 'proven', -3)], NOW);

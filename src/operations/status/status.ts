@@ -91,7 +91,7 @@ export function sourceStatus(
   const newestProof = [...proofs.values()].filter(({ body }) => body.state === 'proven').at(-1);
   const actual: SourceStatus['actual'] = {
     ...(complete && newestAge('rpoMs', [snapshotTimeMs(complete), coveredMs(log)], nowMs)),
-    ...(proven && newestAge('provenRpoMs', [snapshotTimeMs(proven)], nowMs)),
+    ...(proven && newestAge('provenRpoMs', [snapshotTimeMs(proven), ...provenLogMs(source.name, events)], nowMs)),
     ...(newestProof && { rtoMs: newestProof.body.durationMs }),
   };
   const oldest = snapshots[0];
@@ -138,6 +138,14 @@ function newestAge<Name extends string>(
 ): { [name in Name]?: number } {
   const ages = timesMs.flatMap((timeMs) => (timeMs === undefined ? [] : (ageMs(timeMs, nowMs) ?? [])));
   return (ages.length === 0 ? {} : { [name]: Math.min(...ages) }) as { [name in Name]?: number };
+}
+
+/** The moments that a log was proven to lead to. */
+function provenLogMs(source: string, events: readonly LedgerEvent[]): number[] {
+  return events.flatMap((event) => {
+    if (event.kind !== 'proof.recorded' || event.body.source !== source || event.body.state !== 'proven') return [];
+    return event.body.log?.time === undefined ? [] : [Date.parse(event.body.log.time)];
+  });
 }
 
 function coveredMs(log: LogStatus | undefined): number | undefined {

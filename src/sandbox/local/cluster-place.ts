@@ -40,11 +40,18 @@ export function refuseLongSocketPath(directory: string): void {
 }
 
 /** Connection strings for the databases of a server whose socket lies in this directory, for libpq and pg alike. */
-export function databaseUrl(socketDirectory: string, superuser: string, database: string): string {
-  const server = `postgresql://${encodeURIComponent(superuser)}@${encodeURIComponent(socketDirectory)}:${SOCKET_PORT}`;
+export function databaseUrl(
+  { directory, superuser, isRestored }: Pick<ClusterPlace, 'directory' | 'superuser' | 'isRestored'>,
+  database: string,
+): string {
+  const server = `postgresql://${encodeURIComponent(superuser)}@${encodeURIComponent(directory.path)}:${SOCKET_PORT}`;
   // Said outright, so that no PGSSLMODE of the environment asks for what a Unix socket does not have.
-  return `${server}/${encodeURIComponent(database)}?sslmode=disable`;
+  const url = `${server}/${encodeURIComponent(database)}?sslmode=disable`;
+  return isRestored ? `${url}&options=${encodeURIComponent(NOTHING_LOADED)}` : url;
 }
+
+/** A role or a database may have libraries that every session loads, which no setting of the server takes back. */
+const NOTHING_LOADED = '-c session_preload_libraries= -c local_preload_libraries=';
 
 /** How a program is asked to end, and how long it may take before it is killed. */
 export interface StopManner {

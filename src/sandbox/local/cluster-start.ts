@@ -80,7 +80,7 @@ async function endInTime(place: ClusterPlace, program: SupervisedProgram): Promi
 
 async function untilAccepting(place: ClusterPlace, server: SupervisedProgram): Promise<void> {
   const { clock, signal } = place.options;
-  const url = databaseUrl(place.directory.path, place.superuser, place.database);
+  const url = databaseUrl(place, place.database);
   let end: ProgramEnd | undefined;
   void server.ended.then((value) => {
     end = value;

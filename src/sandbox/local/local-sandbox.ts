@@ -65,9 +65,9 @@ async function openData(options: LocalSandboxOptions, need: DataNeed, progress: 
   return {
     target: { kind: 'directory', path: restored.dataDirectory, sandbox: true },
     notes: [],
-    serve: async () => {
+    serve: async (recoverySettings) => {
       progress.phase('recovering in a sandbox server');
-      const { cluster, recovery } = await restored.start();
+      const { cluster, recovery } = await restored.start(recoverySettings);
       const label = `sandbox PostgreSQL ${cluster.version} at ${cluster.socketDirectory}`;
       return { target: { kind: 'database', url: cluster.url(need.database), label, sandbox: true }, recovery };
     },

@@ -47,6 +47,8 @@ export class LogFeed {
     await copyFile(new URL('./fetch-log-file.sh', import.meta.url), script);
     await chmod(script, 0o755);
     const feed = new LogFeed(directory, script, files, user);
+    // Of a server that was started before, and has ended.
+    await rm(directory, { recursive: true, force: true });
     for (const path of [directory, ...['ready', 'wanted', 'absent', 'made'].map((name) => join(directory, name))]) {
       await mkdir(path, { mode: 0o700 });
       await feed.#give(path);

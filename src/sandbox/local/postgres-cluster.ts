@@ -146,8 +146,8 @@ function runningCluster(place: ClusterPlace, server: SupervisedProgram, pid: num
     dataDirectory,
     superuser,
     pid,
-    url: (database) => databaseUrl(directory.path, superuser, database),
-    adminUrl: databaseUrl(directory.path, superuser, place.database),
+    url: (database) => databaseUrl(place, database),
+    adminUrl: databaseUrl(place, place.database),
     logTail: async () => lastLog ?? readLogTail(logPath),
     ended,
     stop: () => {

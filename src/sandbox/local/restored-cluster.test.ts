@@ -2,8 +2,9 @@ import { chmodSync, cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { initialiseDirectory } from '../../../test/support/data-directory.ts';
-import { requires } from '../../../test/support/requirements.ts';
+import { initialiseDirectory, serverDirectory, startDirectory } from '../../../test/support/data-directory.ts';
+import { embeddedPostgres18BinDirectory } from '../../../test/support/embedded-postgres.ts';
+import { requires, skipWithout } from '../../../test/support/requirements.ts';
 import { systemClock } from '../../foundation/clock.ts';
 import { listPostgresPrograms } from '../../foundation/postgres-programs.ts';
 import { noProgress } from '../../foundation/progress.ts';
@@ -13,12 +14,14 @@ import { createLocalSandbox } from './local-sandbox.ts';
 describe.skipIf(!requires('postgresql'))('a sandbox for a data directory', () => {
   const sandbox = createLocalSandbox({ clock: systemClock });
   let need: Extract<SandboxNeed, { kind: 'postgres-data' }>;
+  let binDirectory: string;
   /** Of a cluster on which no server ran yet. */
   let original: string;
 
   beforeAll(async () => {
     const [server] = await listPostgresPrograms(['initdb', 'postgres']);
-    original = await initialiseDirectory(server!.binDirectory);
+    binDirectory = server!.binDirectory;
+    original = await initialiseDirectory(binDirectory);
     const { majorVersion } = server!;
     need = { kind: 'postgres-data', majorVersion, superuser: 'postgres', database: 'postgres', settings: {} };
   });
@@ -62,6 +65,106 @@ describe.skipIf(!requires('postgresql'))('a sandbox for a data directory', () =>
       expect(rows).toEqual([{ addresses: '', primary: '', recovering: false }]);
       await client.end();
     });
+  });
+
+  /** Starts the cluster, changes it by SQL, and gives a copy of what a crash would have left. */
+  async function changed(binDirectory: string, directory: string, sql: string): Promise<string> {
+    const server = await startDirectory(binDirectory, directory);
+    try {
+      await server.query(sql);
+    } finally {
+      await server.stop();
+    }
+    return directory;
+  }
+
+  async function query(url: string, sql: string): Promise<Record<string, unknown>[]> {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    try {
+      return (await client.query(sql)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  it('loads no library that a role or a database has for its sessions, and follows no subscription', async () => {
+    const directory = await changed(
+      binDirectory,
+      await initialiseDirectory(binDirectory),
+      `alter role postgres set session_preload_libraries = 'nowhere';
+       alter database postgres set local_preload_libraries = 'nowhere';
+       create subscription s connection 'host=db.example dbname=shop' publication p with (connect = false, slot_name = 's');
+       alter subscription s enable`,
+    );
+    const copy = (path: string) => cpSync(directory, path, { recursive: true });
+    await serve(copy, {}, async (_, url) => {
+      const [row] = await query(
+        url,
+        `select current_setting('session_preload_libraries') as session, current_setting('local_preload_libraries') as local,
+                (select subenabled from pg_subscription) as subscribed,
+                (select count(*)::int from pg_stat_activity where backend_type ~ 'logical|subscription|walreceiver|archiver') as workers`,
+      );
+      expect(row).toEqual({ session: '', local: '', subscribed: true, workers: 0 });
+    });
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  it('runs nothing that a configuration beside the data asks for, where the directory is there to stay', async () => {
+    const traces = await serverDirectory();
+    const touch = (name: string) => `'touch ${join(traces, name)}'`;
+    const directory = await initialiseDirectory(binDirectory);
+    const lines = [
+      `archive_mode = 'on'`,
+      `archive_command = ${touch('archive')}`,
+      `recovery_end_command = ${touch('end')}`,
+      `archive_cleanup_command = ${touch('cleanup')}`,
+      `restore_command = ${touch('restore')}`,
+      `external_pid_file = '${join(traces, 'pid')}'`,
+      `shared_preload_libraries = 'nowhere'`,
+      `synchronous_standby_names = 'somebody'`,
+      `primary_conninfo = 'host=db.example'`,
+    ];
+    writeFileSync(join(directory, 'postgresql.auto.conf'), `${lines.join('\n')}\n`);
+    const files = { read: async () => undefined, following: () => undefined };
+    const recovery = { files, settings: { recovery_target_timeline: 'latest' } };
+    const place = await sandbox.open({ ...need, dataDirectory: directory, recovery }, noProgress);
+    try {
+      const { target } = await place.serve!();
+      // What is written makes a segment that an archive would be given.
+      await query(target.url, 'create table t as select 1');
+      await query(target.url, 'select pg_switch_wal()');
+      await query(target.url, 'checkpoint');
+      // A file with its process id would go with the server.
+      expect(readdirSync(traces)).toEqual([]);
+    } finally {
+      await place.close();
+    }
+    expect(readdirSync(traces)).toEqual([]);
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  it('runs none of the code that a cluster has for whoever logs in', async (context) => {
+    skipWithout(context, 'embedded-postgres');
+    const bin18 = embeddedPostgres18BinDirectory()!;
+    const directory = await changed(
+      bin18,
+      await initialiseDirectory(bin18),
+      `create function refuse() returns event_trigger language plpgsql as $$ begin raise exception 'nobody'; end $$;
+       create event trigger at_login on login execute function refuse()`,
+    );
+    const before = process.env['HOLDFAST_POSTGRES_BIN'];
+    process.env['HOLDFAST_POSTGRES_BIN'] = bin18;
+    try {
+      const copy = (path: string) => cpSync(directory, path, { recursive: true });
+      await serve(copy, { majorVersion: 18 }, async (_, url) => {
+        expect(await query(url, 'select 1 as one')).toEqual([{ one: 1 }]);
+      });
+    } finally {
+      if (before === undefined) delete process.env['HOLDFAST_POSTGRES_BIN'];
+      else process.env['HOLDFAST_POSTGRES_BIN'] = before;
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 
   it('tells of what was restored when it does not start', async () => {

@@ -2,7 +2,7 @@ import { chown, lchown, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { PostgresPrograms } from '../../foundation/postgres-programs.ts';
-import type { RecoveryEnd, SandboxNeed } from '../sandbox.ts';
+import type { LogRecovery, RecoveryEnd, SandboxNeed } from '../sandbox.ts';
 import { explainFullDisk, readLogEnd } from './cluster-errors.ts';
 import type { PostgresClusterOptions } from './cluster-options.ts';
 import type { ClusterPlace } from './cluster-place.ts';
@@ -17,7 +17,11 @@ export type DataNeed = Extract<SandboxNeed, { kind: 'postgres-data' }>;
 export interface RestoredCluster {
   /** Does not exist yet, where it is one of the sandbox's own. */
   dataDirectory: string;
-  start(): Promise<{ cluster: PostgresCluster; recovery: RecoveryEnd }>;
+  /**
+   * May be called again where it failed.
+   * @param recoverySettings instead of those of the need
+   */
+  start(recoverySettings?: LogRecovery['settings']): Promise<{ cluster: PostgresCluster; recovery: RecoveryEnd }>;
   /** Stops the server, if it was started, and removes everything that is the sandbox's own. May be called again. */
   close(): Promise<void>;
 }
@@ -50,9 +54,9 @@ export async function openRestoredCluster(
   let cluster: PostgresCluster | undefined;
   return {
     dataDirectory: need.dataDirectory ?? place!.dataDirectory,
-    start: async () => {
+    start: async (recoverySettings) => {
       place ??= await open();
-      const started = await startRestored(place, need);
+      const started = await startRestored(place, withSettings(need, recoverySettings));
       cluster = started.cluster;
       return started;
     },
@@ -61,6 +65,11 @@ export async function openRestoredCluster(
       else await place?.directory.close();
     },
   };
+}
+
+function withSettings({ recovery, ...need }: DataNeed, settings: LogRecovery['settings'] | undefined): DataNeed {
+  if (recovery === undefined) return need;
+  return { ...need, recovery: { ...recovery, settings: settings ?? recovery.settings } };
 }
 
 async function startRestored(
@@ -110,7 +119,10 @@ function recoveryEnd(log: string): RecoveryEnd {
 }
 
 /** Files and settings that take the place of all that came with the cluster. */
-async function ownConfiguration(directory: string, { settings }: DataNeed): Promise<Record<string, string | number>> {
+async function ownConfiguration(
+  directory: string,
+  { settings, majorVersion }: DataNeed,
+): Promise<Record<string, string | number>> {
   const file = async (name: string, text: string): Promise<string> => {
     await writeFile(join(directory, name), text, { mode: 0o600 });
     return join(directory, name);
@@ -125,6 +137,7 @@ async function ownConfiguration(directory: string, { settings }: DataNeed): Prom
     // No subscription of the copy may take the place of its original's.
     max_logical_replication_workers: 0,
     ...OWN,
+    ...(majorVersion >= EVENT_TRIGGERS_MAJOR && { event_triggers: 'off' }),
     ...settings,
   };
 }
@@ -132,6 +145,9 @@ async function ownConfiguration(directory: string, { settings }: DataNeed): Prom
 /** What a `postgresql.auto.conf` may hold that leads to somebody else, or needs what is not here: it stays as it is, and has no say. */
 const OWN = {
   archive_mode: 'off',
+  archive_command: '',
+  archive_library: '',
+  restore_command: '',
   primary_conninfo: '',
   primary_slot_name: '',
   archive_cleanup_command: '',
@@ -139,11 +155,18 @@ const OWN = {
   shared_preload_libraries: '',
   session_preload_libraries: '',
   local_preload_libraries: '',
+  // Of a living server beside this one.
+  external_pid_file: '',
+  // Nobody is there who could acknowledge a commit.
+  synchronous_standby_names: '',
   ssl: 'off',
   timezone: 'UTC',
   log_timezone: 'UTC',
   lc_messages: 'C',
 } satisfies ServerSettings;
+
+/** From this version on code of the cluster's own may run whenever somebody logs in, and a setting keeps it from it. */
+const EVENT_TRIGGERS_MAJOR = 17;
 
 /** What may say where a recovery ends. */
 const TARGETS = [

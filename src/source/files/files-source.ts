@@ -17,6 +17,7 @@ import {
   readManifest,
   type Source,
   type ValidateContext,
+  type Validation,
 } from '../index.ts';
 import { FileCapture } from './capture.ts';
 import { compareFiles } from './compare.ts';
@@ -99,14 +100,14 @@ class FilesSource implements Source {
     };
   }
 
-  async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Check[]> {
+  async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Validation> {
     const directory = directoryOf(target);
     const roots = (await reader.entries(reader.tree)).filter(({ name }) => name !== MANIFEST_DIRECTORY);
     const comparison = await new DirectoryComparison(reader, context).compare(roots, directory);
     const checks = [this.#manifestCheck(roots, (await readManifest(reader)).details['trees']), comparison];
     for (const { name, exec } of this.#options.validate)
       checks.push(await runCheck(name, exec, directory, context.signal));
-    return checks;
+    return { checks, notes: [] };
   }
 
   async compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison> {

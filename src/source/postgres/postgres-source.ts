@@ -7,7 +7,6 @@ import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
 import {
   type Capture,
   type CaptureContext,
-  type Check,
   type Comparison,
   type ExamineContext,
   type Finding,
@@ -16,6 +15,7 @@ import {
   readManifest,
   type Source,
   type ValidateContext,
+  type Validation,
 } from '../index.ts';
 import { captureDatabase } from './capture.ts';
 import { compareDatabase } from './compare-database.ts';
@@ -97,7 +97,7 @@ class PostgresSource implements Source {
       : restoreArchive(reader, target.path, context);
   }
 
-  async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Check[]> {
+  async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Validation> {
     if (isPhysical(await readManifest(reader))) {
       if (target.kind === 'database') return validateCluster(reader, target, this.#options.validate, context);
       throw new HoldfastError('target-unsuitable', 'a cluster can be validated only while a server runs on it');

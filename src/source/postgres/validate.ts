@@ -1,6 +1,6 @@
 import type { Target } from '../../foundation/target.ts';
 import type { SnapshotReader } from '../../repository/index.ts';
-import type { Check, ValidateContext } from '../index.ts';
+import type { Check, ValidateContext, Validation } from '../index.ts';
 import { compareDatabase, type DatabaseComparison } from './compare-database.ts';
 import { schemaCheck } from './compare-schema.ts';
 import type { TableComparison } from './compare-tables.ts';
@@ -13,12 +13,12 @@ export async function validateDatabase(
   target: Extract<Target, { kind: 'database' }>,
   planned: readonly PlannedCheck[],
   context: ValidateContext,
-): Promise<Check[]> {
+): Promise<Validation> {
   const location = parseLocation(target.url);
   const { schema, tables, largeObjects, clockOffsetMs } = await compareDatabase(reader, location, 'target', context);
   const checks = [schemaCheck(schema), ...tables.map(rowsCheck), ...largeObjectsCheck(largeObjects)];
   const plans = await runPlanned(location, target, planned, context, context.timeMs + clockOffsetMs);
-  return [...checks, ...plans];
+  return { checks: [...checks, ...plans], notes: [] };
 }
 
 function rowsCheck(table: TableComparison): Check {

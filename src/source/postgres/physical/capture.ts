@@ -11,10 +11,11 @@ import { type BackupStop, runBaseBackup } from './base-backup.ts';
 import { confirmBroken } from './broken-pages.ts';
 import { type ClusterFacts, inspectCluster } from './cluster.ts';
 import { CONFIGURATION_FILES, minimalConfiguration } from './configuration.ts';
+import { type ContentsSeen, lastingContents, lookAtContents, MOST_TABLES } from './contents.ts';
 import { CRC32C_START, crc32cText, updateCrc32c } from './crc32c.ts';
 import { cutBytesFor } from './cut.ts';
 import type { Attributes, DataTree } from './data-tree.ts';
-import { DATA_DIRECTORY_FORMAT, type PhysicalDetails } from './details.ts';
+import { type ClusterContents, DATA_DIRECTORY_FORMAT, type PhysicalDetails } from './details.ts';
 import { ClusterReceiver } from './receive.ts';
 import { keepLog, openReplication } from './replication.ts';
 
@@ -33,6 +34,7 @@ interface Received {
   receiver: ClusterReceiver;
   problems: Problem[];
   stop: BackupStop;
+  contents: ClusterContents | undefined;
   warnings: string[];
 }
 
@@ -80,7 +82,7 @@ async function receiveCluster(
   writer: SnapshotWriter,
   context: CaptureContext,
 ): Promise<Received> {
-  const { facts, clockOffsetMs } = await inspect(location, context);
+  const { facts, clockOffsetMs, contents: before } = await inspect(location, context);
   const previousCutBytes = await cutBytesOf(context.previous);
   const replication = await openReplication(location, facts, context.signal);
   const warnings: string[] = [];
@@ -101,7 +103,8 @@ async function receiveCluster(
     context.progress.phase('waiting for a checkpoint');
     const stop = await runBaseBackup(replication, receiver);
     const problems = await problemsOf(location, receiver, facts, context.signal);
-    return { facts, clockOffsetMs, systemIdentifier: systemid ?? '', receiver, problems, stop, warnings };
+    const contents = await contentsSince(before, location, warnings, context.signal);
+    return { facts, clockOffsetMs, systemIdentifier: systemid ?? '', receiver, problems, stop, warnings, contents };
   } finally {
     receiver.abort();
     await replication.close();
@@ -123,16 +126,40 @@ async function problemsOf(
   }
 }
 
+/** A backup that is complete does not fail because nobody is let in any more: it names nothing then, and says so. */
+async function contentsSince(
+  before: ContentsSeen,
+  location: Location,
+  warnings: string[],
+  signal: AbortSignal,
+): Promise<ClusterContents | undefined> {
+  try {
+    const session = await Session.open(location, { side: 'source', signal });
+    try {
+      return lastingContents(before, await lookAtContents(session, MOST_TABLES));
+    } finally {
+      await session.close();
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isHoldfastError(error)) throw error;
+    warnings.push(`Holdfast could not look at what the cluster has after the backup: ${error.message}`);
+    return undefined;
+  }
+}
+
 /** So many are kept in the manifest. */
 const MAX_WARNINGS = 100;
 
 async function inspect(
   location: Location,
   { clock, signal }: CaptureContext,
-): Promise<{ facts: ClusterFacts; clockOffsetMs: number }> {
+): Promise<{ facts: ClusterFacts; clockOffsetMs: number; contents: ContentsSeen }> {
   const session = await Session.open(location, { side: 'source', signal });
   try {
-    return { facts: await inspectCluster(session), clockOffsetMs: await measureClockOffset(session, clock) };
+    const facts = await inspectCluster(session);
+    const clockOffsetMs = await measureClockOffset(session, clock);
+    return { facts, clockOffsetMs, contents: await lookAtContents(session, MOST_TABLES) };
   } finally {
     await session.close();
   }
@@ -203,7 +230,7 @@ async function addFile(
 }
 
 function detailsOf(
-  { facts, systemIdentifier, receiver, stop, warnings }: Received,
+  { facts, systemIdentifier, receiver, stop, warnings, contents }: Received,
   { files, made }: { files: number; made: string[] },
 ): PhysicalDetails {
   const { majorVersion, serverVersion, serverVersionNumber, database, superuser, settings, pages } = facts;
@@ -226,5 +253,6 @@ function detailsOf(
     tablespaces: receiver.tablespaces,
     madeConfiguration: made,
     warnings,
+    ...(contents !== undefined && { contents }),
   };
 }

@@ -8,6 +8,23 @@ export const DATA_DIRECTORY_FORMAT = 'pg-data-directory';
 
 const count = z.number().int().nonnegative();
 
+/** What the backup must have, since it was there before it began and after it ended. */
+const contents = z.object({
+  databases: z.array(z.string()),
+  /** Of the database that the plan's URL names, qualified and quoted. */
+  tables: z.array(
+    z.object({
+      name: z.string(),
+      /** By the server's estimate it had so many, all the time; left out where it may have been empty in between. */
+      rows: count.optional(),
+    }),
+  ),
+  /** There are more tables, which are not named. */
+  isCapped: z.boolean(),
+});
+
+export type ClusterContents = z.infer<typeof contents>;
+
 const details = z.object({
   format: z.literal(DATA_DIRECTORY_FORMAT),
   majorVersion: count,
@@ -37,6 +54,8 @@ const details = z.object({
   madeConfiguration: z.array(z.string()),
   /** What the server warned of. */
   warnings: z.array(z.string()),
+  /** Older backups have none. */
+  contents: contents.optional(),
 });
 
 export type PhysicalDetails = z.infer<typeof details>;
