@@ -111,7 +111,6 @@ async function play(
   chapter: Chapter,
   parent: string | undefined,
 ): Promise<Omit<DemoReport, 'server' | 'elapsedMs' | 'totalMs' | 'leftovers'>> {
-  const { clock } = environment;
   const world = await makeWorld(server.url(DATABASE), parent);
   const progress = environment.progress('shop');
   await chapter('fill', 'filling a shop: customers, orders, payments, and a directory of uploads', async () => {
@@ -127,67 +126,75 @@ async function play(
   const proofs = await chapter('prove', 'proving: restoring into a sandbox and validating', () => prove(workspace));
   const following = new Following(workspace, DATABASE_SOURCE);
   try {
-    const taken = await chapter('orders', "orders stream in, and the database's log into the repository", () =>
-      takeOrders(server.url(DATABASE), during(ORDERS_MS, environment.signal)),
-    );
-    const before = await chapter(
-      'remember',
-      'remembering every row and every file, by other means than the product',
-      () => fingerprint(server.url(DATABASE), world.uploads),
-    );
-    const pointMs = clock.nowMs();
-    const takenAfter = await takeOrders(server.url(DATABASE), during(ORDERS_AFTER_MS, environment.signal));
-    const disasterMs = clock.nowMs();
-    const begunMs = clock.monotonicMs();
-    const lost = await chapter(
-      'disaster',
-      `DISASTER at ${clockTime(disasterMs)}: a table is dropped, half of another overwritten, the uploads deleted`,
-      () => strike(server.url(DATABASE), world.uploads),
-    );
-    const restored = await chapter(
-      'recover',
-      `recovering the database as it was at ${clockTime(pointMs)}, and the uploads`,
-      async () => {
-        await following.covers(pointMs);
-        return recover(workspace, world, pointMs);
-      },
-    );
-    const { comparison, orders } = await chapter('compare', 'comparing everything with what was there', () =>
-      servedAt(environment, server, recoveredDatabase(world), async (url) => ({
-        comparison: compare(before, await fingerprint(url, recoveredUploads(world))),
-        orders: await compareOrders(url, taken, takenAfter),
-      })),
-    );
-    const rtoMs = clock.monotonicMs() - begunMs;
+    const story = await surviveDisaster(workspace, server, { world, following, chapter });
     await following.stop();
-    const path = environment.variables['PATH'] ?? '';
     const restic = await chapter('restic', 'looking at the repository with stock restic', () =>
-      seeWithRestic(world, path, environment.signal),
+      seeWithRestic(world, environment.variables['PATH'] ?? '', environment.signal),
     );
+    const { comparison, orders } = story;
     const { tables, rows, files, bytes } = comparison;
-    const isAllRight =
-      differenceCount(comparison) === 0 && orders.lost === 0 && orders.tooMany === 0 && taken.length > 0;
+    const isAllThere = differenceCount(comparison) === 0 && orders.lost === 0 && orders.tooMany === 0;
     return {
-      world,
-      shop: { tables, rows, files, bytes },
-      proofs,
-      lost,
-      restored,
-      orders,
-      comparison,
+      ...{ world, shop: { tables, rows, files, bytes }, proofs, ...story },
       objectives: { rpoMs: RPO_OBJECTIVE_MS, rtoMs: RTO_OBJECTIVE_MS },
-      actual: {
-        databaseRpoMs: disasterMs - pointMs,
-        rpoMs: disasterMs - Math.min(pointMs, Date.parse(restored.uploads.time)),
-        rtoMs,
-      },
       restic,
-      verdict: isAllRight && proofs.every(({ state }) => state === 'proven') ? 'recovered' : 'not recovered',
+      verdict:
+        isAllThere && orders.before > 0 && proofs.every(({ state }) => state === 'proven')
+          ? 'recovered'
+          : 'not recovered',
     };
   } finally {
     await following.stop();
     await rm(world.recovered, { recursive: true, force: true });
   }
+}
+
+/** Orders come in, the disaster strikes, and everything is recovered to the moment before and compared. */
+async function surviveDisaster(
+  workspace: Workspace,
+  server: DemoServer,
+  { world, following, chapter }: { world: DemoWorld; following: Following; chapter: Chapter },
+): Promise<Pick<DemoReport, 'lost' | 'restored' | 'orders' | 'comparison' | 'actual'>> {
+  const { environment } = workspace;
+  const { clock, signal } = environment;
+  const url = server.url(DATABASE);
+  const taken = await chapter('orders', "orders stream in, and the database's log into the repository", () =>
+    takeOrders(url, during(ORDERS_MS, signal)),
+  );
+  const before = await chapter(
+    'remember',
+    'remembering every row and every file, by other means than the product',
+    () => fingerprint(url, world.uploads),
+  );
+  const pointMs = clock.nowMs();
+  const takenAfter = await takeOrders(url, during(ORDERS_AFTER_MS, signal));
+  const disasterMs = clock.nowMs();
+  const begunMs = clock.monotonicMs();
+  const lost = await chapter(
+    'disaster',
+    `DISASTER at ${clockTime(disasterMs)}: a table is dropped, half of another overwritten, the uploads deleted`,
+    () => strike(url, world.uploads),
+  );
+  const restored = await chapter(
+    'recover',
+    `recovering the database as it was at ${clockTime(pointMs)}, and the uploads`,
+    async () => {
+      await following.covers(pointMs);
+      return recover(workspace, world, pointMs);
+    },
+  );
+  const compared = await chapter('compare', 'comparing everything with what was there', () =>
+    servedAt(environment, server, recoveredDatabase(world), async (recoveredUrl) => ({
+      comparison: compare(before, await fingerprint(recoveredUrl, recoveredUploads(world))),
+      orders: await compareOrders(recoveredUrl, taken, takenAfter),
+    })),
+  );
+  const actual = {
+    databaseRpoMs: disasterMs - pointMs,
+    rpoMs: disasterMs - Math.min(pointMs, Date.parse(restored.uploads.time)),
+    rtoMs: clock.monotonicMs() - begunMs,
+  };
+  return { lost, restored, ...compared, actual };
 }
 
 /** A signal that is aborted after a while. */

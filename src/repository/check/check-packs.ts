@@ -1,11 +1,11 @@
-import type { IndexFile, PackedBlob } from '../../format/index.ts';
+import type { IndexFile } from '../../format/index.ts';
 import { messageOf } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { packKey } from '../layout.ts';
 import { ReadPool } from '../read/pool.ts';
 import { readPackHeader } from '../read-header.ts';
 import type { Repository } from '../repository.ts';
-import { listingDigest } from './inspect-pack.ts';
+import { type Inspection, listingDigest } from './inspect-pack.ts';
 import type { Lost } from './lost.ts';
 import { addError, type CheckReport } from './report.ts';
 import type { PackSize } from './subset.ts';
@@ -32,7 +32,7 @@ export async function checkHeaders(check: PackCheck, packs: readonly PackSize[])
   progress.phase("reading packs' headers", { items: packs.length });
   await sideBySide(packs, PARALLEL_HEADERS, async (pack) => {
     try {
-      compareListings(check, pack.id, await readPackHeader(repository, pack));
+      compareListings(check, pack.id, listingDigest(await readPackHeader(repository, pack)));
     } catch (error) {
       lost.addPack(pack.id);
       addError(report, packKey(pack.id), `its header cannot be read: ${messageOf(error)}`);
@@ -41,37 +41,58 @@ export async function checkHeaders(check: PackCheck, packs: readonly PackSize[])
   });
 }
 
-/** Reads and authenticates every byte of packs, and holds what they hold against the index. */
-export async function readPacks(check: PackCheck, packs: readonly PackSize[]): Promise<void> {
-  const { repository, progress } = check;
+/** What a look at every byte of a pack found, or why there was none. */
+export type ReadPack = { pack: string; bytes: number; inspection: Inspection } | { pack: string; error: unknown };
+
+/** Reads and authenticates every byte of packs. What is found is small, and judged later: the index need not be there yet. */
+export async function readPacks(
+  repository: Repository,
+  packs: readonly PackSize[],
+  progress: Progress,
+): Promise<ReadPack[]> {
   const bytes = packs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   progress.phase('reading packs', { bytes, items: packs.length });
   await using pool = new ReadPool(repository.key);
+  const read: ReadPack[] = [];
   await sideBySide(packs, pool.threadCount + 1, async ({ id, sizeBytes }) => {
-    await readPack(check, pool, id);
+    read.push(await readPack(repository, pool, id));
     progress.advance({ bytes: sizeBytes, items: 1 });
   });
+  return read;
 }
 
-async function readPack(check: PackCheck, pool: ReadPool, pack: string): Promise<void> {
-  const { repository, report, lost } = check;
+async function readPack({ store }: Repository, pool: ReadPool, pack: string): Promise<ReadPack> {
   try {
-    const bytes = await repository.store.get(packKey(pack));
-    report.packsRead++;
-    report.bytesRead += bytes.byteLength;
-    const { messages, damaged, blobs } = await pool.inspect(pack, bytes);
-    for (const message of messages) addError(report, packKey(pack), message);
-    if (blobs === undefined) lost.addPack(pack);
-    else compareListings(check, pack, blobs);
-    for (const { id, type } of damaged) lost.addBlob(id, type);
+    const sealed = await store.get(packKey(pack));
+    const bytes = sealed.byteLength;
+    return { pack, bytes, inspection: await pool.inspect(pack, sealed) };
   } catch (error) {
-    lost.addPack(pack);
-    addError(report, packKey(pack), messageOf(error));
+    return { pack, error };
   }
 }
 
-function compareListings({ listings, report }: PackCheck, pack: string, blobs: readonly PackedBlob[]): void {
-  const listing = listingDigest(blobs);
+/** Holds what packs were found to hold against the index. */
+export function judgePacks(check: PackCheck, packs: readonly ReadPack[]): void {
+  const { report, lost } = check;
+  for (const read of packs) {
+    const { pack } = read;
+    if ('error' in read) {
+      lost.addPack(pack);
+      addError(report, packKey(pack), messageOf(read.error));
+      continue;
+    }
+    const { messages, damaged, listing } = read.inspection;
+    report.packsRead++;
+    report.bytesRead += read.bytes;
+    for (const message of messages) addError(report, packKey(pack), message);
+    if (listing === undefined) lost.addPack(pack);
+    else compareListings(check, pack, listing);
+    for (const { id, type } of damaged) lost.addBlob(id, type);
+  }
+}
+
+/** @param listing `listingDigest` of what its header lists */
+function compareListings({ listings, report }: PackCheck, pack: string, listing: string): void {
   if (listing === (listings.get(pack) ?? listing)) return;
   addError(report, packKey(pack), 'its header lists other blobs than the index');
 }

@@ -1,9 +1,10 @@
 import { type IndexFile, packTrailerBytes } from '../../format/index.ts';
 import type { Progress } from '../../foundation/progress.ts';
+import { awaitedLater, settled } from '../../foundation/promises.ts';
 import { DATA_PREFIX, idOfKey, packKey } from '../layout.ts';
 import { indexOf, readIndexFiles } from '../read-index.ts';
 import type { Repository } from '../repository.ts';
-import { checkHeaders, listingsOf, readPacks } from './check-packs.ts';
+import { checkHeaders, judgePacks, listingsOf, type ReadPack, readPacks } from './check-packs.ts';
 import { checkSnapshots } from './check-snapshots.ts';
 import { Lost } from './lost.ts';
 import { addError, addNote, type CheckReport, newReport } from './report.ts';
@@ -29,21 +30,43 @@ export async function checkRepository(repository: Repository, options: CheckOpti
   const { progress } = options;
   const report = newReport();
   const sizes = await listPacks(repository);
+  const packs = [...sizes].map(([id, sizeBytes]): PackSize => ({ id, sizeBytes }));
+  const whole = options.readData ? (options.select?.(packs) ?? packs) : [];
+  // Begun first: the threads are at work while the index is read here.
+  const reading = whole.length === 0 ? undefined : awaitedLater(readPacks(repository, whole, progress));
+  try {
+    return await checkBeside(repository, options, { report, sizes, packs, whole, reading });
+  } finally {
+    if (reading !== undefined) await settled(reading);
+  }
+}
+
+interface Begun {
+  report: CheckReport;
+  sizes: Map<string, number>;
+  packs: readonly PackSize[];
+  whole: readonly PackSize[];
+  reading: Promise<ReadPack[]> | undefined;
+}
+
+async function checkBeside(
+  repository: Repository,
+  { readHeaders = false, progress }: CheckOptions,
+  { report, sizes, packs, whole, reading }: Begun,
+): Promise<CheckReport> {
   const files = await readIndexFiles(repository, (key, error) => addError(report, key, error.message));
   const indexed = indexOf(repository, files);
   const lost = new Lost(indexed);
   checkIndex(files, sizes, report, lost);
-  const packs = [...sizes].map(([id, sizeBytes]): PackSize => ({ id, sizeBytes }));
-  const whole = options.readData ? (options.select?.(packs) ?? packs) : [];
   const context = { repository, listings: listingsOf(files), report, lost, progress };
-  if (options.readHeaders === true) {
+  if (reading !== undefined) judgePacks(context, await reading);
+  if (readHeaders) {
     const isRead = new Set(whole.map(({ id }) => id));
     await checkHeaders(
       context,
       packs.filter(({ id }) => !isRead.has(id)),
     );
   }
-  if (whole.length > 0) await readPacks(context, whole);
   await checkSnapshots(indexed, lost, report, progress);
   return report;
 }

@@ -9,16 +9,22 @@ export interface Inspection {
   messages: string[];
   /** The blobs that are damaged. */
   damaged: Pick<PackedBlob, 'id' | 'type'>[];
-  /** What the pack's header lists; undefined when the header cannot be read. */
-  blobs: PackedBlob[] | undefined;
+  /** `listingDigest` of what the pack's header lists; undefined when the header cannot be read. */
+  listing: string | undefined;
+  /** What it lists, where that was asked for. */
+  blobs?: PackedBlob[];
 }
 
 /**
  * Reads and authenticates every byte of a pack: its name, its header, and each blob in it.
  * @param bytes are used up
  */
-export function inspectPack(opener: BlobOpener, key: SealingKey, pack: string, bytes: Uint8Array): Inspection {
-  const inspection: Inspection = { messages: [], damaged: [], blobs: undefined };
+export function inspectPack(
+  opener: BlobOpener,
+  key: SealingKey,
+  { pack, bytes, wantsBlobs }: { pack: string; bytes: Uint8Array; wantsBlobs: boolean },
+): Inspection {
+  const inspection: Inspection = { messages: [], damaged: [], listing: undefined };
   if (hash('sha256', bytes, 'hex') !== pack) inspection.messages.push('its content does not match its name');
   let blobs: PackedBlob[];
   try {
@@ -28,7 +34,8 @@ export function inspectPack(opener: BlobOpener, key: SealingKey, pack: string, b
     inspection.messages.push(`its header cannot be read: ${messageOf(error)}`);
     return inspection;
   }
-  inspection.blobs = blobs;
+  inspection.listing = listingDigest(blobs);
+  if (wantsBlobs) inspection.blobs = blobs;
   for (const blob of blobs) {
     try {
       const { id, uncompressedLength = 0 } = blob;

@@ -60,8 +60,8 @@ export class ReadPool implements AsyncDisposable {
   }
 
   /** Looks at every byte of a pack. `sealed` is taken over. @throws internal */
-  async inspect(pack: string, sealed: Uint8Array): Promise<Inspection> {
-    return expected('inspected', await this.run({ kind: 'inspect', pack, sealed })).inspection;
+  async inspect(pack: string, sealed: Uint8Array, { wantsBlobs = false } = {}): Promise<Inspection> {
+    return expected('inspected', await this.run({ kind: 'inspect', pack, sealed, wantsBlobs })).inspection;
   }
 
   /** Opens an index file and puts down what it lists: see `IndexPlacer`. `sealed` is taken over. */

@@ -25,7 +25,7 @@ interface PlacedBlob {
 export type Job =
   | { kind: 'open'; pack: string; sealed: Uint8Array; blob: { id: string; uncompressedLength: number | undefined } }
   | { kind: 'recode'; pack: string; sealed: Uint8Array; blobs: PlacedBlob[]; target: RecodeTarget }
-  | { kind: 'inspect'; pack: string; sealed: Uint8Array }
+  | { kind: 'inspect'; pack: string; sealed: Uint8Array; wantsBlobs: boolean }
   | { kind: 'place'; name: string; sealed: Uint8Array; entries: SharedBlobEntries }
   | { kind: 'begin-fill'; filling: SharedFilling }
   | { kind: 'fill-all' }
@@ -83,9 +83,11 @@ function run(job: Job): Done {
       return { kind: 'opened', plain: ownCopy(openBlob(key, job.sealed, job.blob, job.pack)) };
     case 'recode':
       return { kind: 'recoded', blobs: job.blobs.map((blob) => recode(job, blob)) };
-    case 'inspect':
+    case 'inspect': {
+      const { pack, sealed: bytes, wantsBlobs } = job;
       opener ??= new BlobOpener(key);
-      return { kind: 'inspected', inspection: inspectPack(opener, key, job.pack, job.sealed) };
+      return { kind: 'inspected', inspection: inspectPack(opener, key, { pack, bytes, wantsBlobs }) };
+    }
     case 'place': {
       const entries = BlobEntries.attach(job.entries);
       placer ??= new IndexPlacer(new BlobOpener(key));

@@ -37,7 +37,7 @@ export async function examinePack(
   const { store, key } = repository;
   const header = whole ? undefined : await readHeader(repository, pack);
   if (header !== undefined && (pack.listings.length === 0 || agree(pack, header))) return verdictOn(pack, header);
-  const { messages, blobs } = await pool.inspect(pack.id, await store.get(packKey(pack.id)));
+  const { messages, blobs } = await pool.inspect(pack.id, await store.get(packKey(pack.id)), { wantsBlobs: true });
   if (blobs !== undefined && messages.length === 0) return verdictOn(pack, blobs);
   return examineDamaged(key, pack, { bytes: await store.get(packKey(pack.id)), header: blobs, reason: messages[0] });
 }
