@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { type LostCommits, measureLostCommits } from './lost-commits.ts';
 import { type Measurement, measure } from './measure.ts';
 import { type PostgresResults, type PostgresScenario, writeReport } from './report.ts';
 
@@ -317,12 +318,21 @@ function measureScenario(scenario: Scenario): PostgresScenario {
   return { name, title, peer, atLeast, aim, rounds };
 }
 
-function main(): void {
+/** With what is usual, and as often as can be. */
+async function lostCommits(): Promise<LostCommits[]> {
+  const { directory } = options;
+  const bench = { directory, asServer: AS_SERVER, program, holdfast, environment: ENVIRONMENT, run, makeForServer };
+  const rounds = Number(options.pairs);
+  return [await measureLostCommits(bench, undefined, rounds), await measureLostCommits(bench, '1s', rounds)];
+}
+
+async function main(): Promise<void> {
   startCluster();
   try {
     const only = options.only?.split(',');
-    const kept = existsSync(RESULTS) ? (JSON.parse(readFileSync(RESULTS, 'utf8')) as PostgresResults).scenarios : [];
-    const scenarios = new Map(only === undefined ? [] : kept.map((each) => [each.name, each]));
+    const last = existsSync(RESULTS) ? (JSON.parse(readFileSync(RESULTS, 'utf8')) as PostgresResults) : undefined;
+    const kept = only === undefined ? [] : (last?.scenarios ?? []);
+    const scenarios = new Map(kept.map((each) => [each.name, each]));
     for (const scenario of SCENARIOS.filter(({ name }) => only === undefined || only.includes(name))) {
       scenarios.set(scenario.name, measureScenario(scenario));
     }
@@ -332,6 +342,7 @@ function main(): void {
       pgbackrest: run(['pgbackrest', 'version']).trim(),
       clusterBytes: sizeOf(at('cluster', 'base')),
       databaseBytes: Number(sql("select pg_database_size('single')")),
+      lostCommits: only === undefined || only.includes('lost-commits') ? await lostCommits() : last?.lostCommits,
       scenarios: SCENARIOS.flatMap(({ name }) => scenarios.get(name) ?? []),
     };
     writeFileSync(RESULTS, `${JSON.stringify(results, null, 1)}\n`);
@@ -341,4 +352,4 @@ function main(): void {
   }
 }
 
-main();
+await main();

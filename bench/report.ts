@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { LostCommits } from './lost-commits.ts';
 import type { Measurement } from './measure.ts';
 
 export interface ScenarioResult {
@@ -34,6 +35,7 @@ export interface PostgresResults {
   pgbackrest: string;
   clusterBytes: number;
   databaseBytes: number;
+  lostCommits: LostCommits[] | undefined;
   scenarios: PostgresScenario[];
 }
 
@@ -102,7 +104,8 @@ export function writeReport(): void {
   writeFileSync(here('RESULTS.md'), `${render(results)}${postgres === undefined ? '' : renderPostgres(postgres)}`);
 }
 
-function renderPostgres({ time, server, pgbackrest, clusterBytes, databaseBytes, scenarios }: PostgresResults): string {
+function renderPostgres(results: PostgresResults): string {
+  const { time, server, pgbackrest, clusterBytes, databaseBytes, lostCommits = [], scenarios } = results;
   return `
 ## PostgreSQL
 
@@ -114,8 +117,16 @@ ${scenarios.map(postgresRow).join('\n')}
 
 Peak memory of Holdfast's physical backup: ${mebibytes(Math.max(...scenarios.filter(({ name }) => name.startsWith('physical')).flatMap(({ rounds }) => rounds.map(({ holdfast }) => holdfast.peakRssBytes))))} (at most 256 MiB).
 
+The primary killed under pgbench and its directory removed, then restored to the end of the log; from the last commit that came back until the kill, of each round (at most 10 s as usual, aim 1 s):
+
+${lostCommits.map(lostLine).join('\n')}
+
 ${scenarios.map(postgresDetails).join('\n\n')}
 `;
+}
+
+function lostLine({ every, lostMs, commits }: LostCommits): string {
+  return `- \`follow\` ${every === 'as usual' ? 'as usual, every 5 s' : `with \`--every ${every}\``}: ${lostMs.map((ms) => `${ms} ms`).join(', ')}; ${commits.toLocaleString('en')} commits were made`;
 }
 
 function postgresRow({ title, peer, rounds, atLeast, aim }: PostgresScenario): string {

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { settled } from '../../src/foundation/promises.ts';
 import { document } from '../support/cli.ts';
-import { embeddedPostgres18BinDirectory } from '../support/embedded-postgres.ts';
 import { FollowedCluster, until } from '../support/followed.ts';
 import { requires } from '../support/requirements.ts';
 import { restic, resticCheck } from '../support/restic.ts';
@@ -9,78 +8,65 @@ import { restic, resticCheck } from '../support/restic.ts';
 /** How often a follower is killed. More by hand: HOLDFAST_TEST_KILLS=50. */
 const KILLS = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 3);
 
-const VERSIONS = [
-  { version: 15, binDirectory: '/usr/lib/postgresql/15/bin', isHere: requires('postgresql', 'restic') },
-  {
-    version: 18,
-    binDirectory: embeddedPostgres18BinDirectory() ?? '',
-    isHere: requires('embedded-postgres', 'restic'),
-  },
-];
+/** PostgreSQL 18 is followed where a restore to a point in time is tested. */
+describe.skipIf(!requires('postgresql', 'restic'))('following the log of a cluster', { timeout: 180_000 }, () => {
+  let cluster: FollowedCluster;
 
-for (const { version, binDirectory, isHere } of VERSIONS) {
-  describe.skipIf(!isHere)(`following the log of PostgreSQL ${version}`, { timeout: 180_000 }, () => {
-    let cluster: FollowedCluster;
-
-    beforeAll(async () => {
-      cluster = await FollowedCluster.start(binDirectory);
-    }, 60_000);
-    afterAll(async () => {
-      await settled(cluster.server.stop());
-    });
-
-    it('stores what the server has in its files, byte for byte, under load', async () => {
-      expect((await cluster.run('backup')).exit).toBe(0);
-      const load = cluster.load();
-      const { child, done } = cluster.follow('--fold-size', '32MiB');
-      await until(async () => (await cluster.stored()).folded.length > 0);
-      await load.stop();
-      await cluster.caughtUp();
-      child.kill('SIGINT');
-      const ran = await done;
-      expect([ran.exit, ran.stdout], ran.stderr).toEqual([130, expect.stringContaining('stored until')]);
-      expect(await cluster.compare()).toBeGreaterThan(32 * 1024 * 1024);
-      expect((await cluster.stored()).ranges(await cluster.system())).toHaveLength(1);
-      expect((await cluster.stored()).folded.length).toBeGreaterThan(0);
-      resticCheck(`${cluster.directory}/repository`);
-    });
-
-    // What follows does not depend on the server's version.
-    if (version !== 15) return;
-
-    it('goes on where it was, whenever it is killed', async () => {
-      const load = cluster.load();
-      for (let kill = 0; kill < KILLS; kill++) {
-        const { child, done } = cluster.follow('--fold-size', '16MiB');
-        await new Promise((resolve) => setTimeout(resolve, 800 + Math.random() * 3000));
-        child.kill('SIGKILL');
-        await done;
-        const restart = BigInt(String((await cluster.slot())?.['restart']));
-        const position = (await cluster.stored()).positionOf(await cluster.system());
-        expect(position!.lsn).toBeGreaterThanOrEqual(restart);
-      }
-      await load.stop();
-      const { child, done } = cluster.follow();
-      await cluster.caughtUp();
-      child.kill('SIGINT');
-      await done;
-      await cluster.compare();
-      expect((await cluster.stored()).ranges(await cluster.system())).toHaveLength(1);
-      // A follower that was killed while it folded leaves a lock.
-      restic(`${cluster.directory}/repository`, ['unlock']);
-      resticCheck(`${cluster.directory}/repository`);
-    });
-
-    it('says in status up to which moment the log covers', async () => {
-      const startedMs = Date.now();
-      const { child, done } = cluster.follow();
-      const status = async () => document(await cluster.run('status', '--json')).sources[0];
-      await until(async () => Date.parse((await status()).log.time) > startedMs);
-      const { actual, log } = await status();
-      expect(log.gaps).toEqual([]);
-      expect(actual.rpoMs).toBeLessThan(30_000);
-      child.kill('SIGINT');
-      await done;
-    });
+  beforeAll(async () => {
+    cluster = await FollowedCluster.start('/usr/lib/postgresql/15/bin');
+  }, 60_000);
+  afterAll(async () => {
+    await settled(cluster.server.stop());
   });
-}
+
+  it('stores what the server has in its files, byte for byte, under load', async () => {
+    expect((await cluster.run('backup')).exit).toBe(0);
+    const load = cluster.load();
+    const { child, done } = cluster.follow('--fold-size', '32MiB');
+    await until(async () => (await cluster.stored()).folded.length > 0);
+    await load.stop();
+    await cluster.caughtUp();
+    child.kill('SIGINT');
+    const ran = await done;
+    expect([ran.exit, ran.stdout], ran.stderr).toEqual([130, expect.stringContaining('stored until')]);
+    expect(await cluster.compare()).toBeGreaterThan(32 * 1024 * 1024);
+    expect((await cluster.stored()).ranges(await cluster.system())).toHaveLength(1);
+    expect((await cluster.stored()).folded.length).toBeGreaterThan(0);
+    resticCheck(`${cluster.directory}/repository`);
+  });
+
+  it('goes on where it was, whenever it is killed', async () => {
+    const load = cluster.load();
+    for (let kill = 0; kill < KILLS; kill++) {
+      const { child, done } = cluster.follow('--fold-size', '16MiB');
+      await new Promise((resolve) => setTimeout(resolve, 800 + Math.random() * 3000));
+      child.kill('SIGKILL');
+      await done;
+      const restart = BigInt(String((await cluster.slot())?.['restart']));
+      const position = (await cluster.stored()).positionOf(await cluster.system());
+      expect(position!.lsn).toBeGreaterThanOrEqual(restart);
+    }
+    await load.stop();
+    const { child, done } = cluster.follow();
+    await cluster.caughtUp();
+    child.kill('SIGINT');
+    await done;
+    await cluster.compare();
+    expect((await cluster.stored()).ranges(await cluster.system())).toHaveLength(1);
+    // A follower that was killed while it folded leaves a lock.
+    restic(`${cluster.directory}/repository`, ['unlock']);
+    resticCheck(`${cluster.directory}/repository`);
+  });
+
+  it('says in status up to which moment the log covers', async () => {
+    const startedMs = Date.now();
+    const { child, done } = cluster.follow();
+    const status = async () => document(await cluster.run('status', '--json')).sources[0];
+    await until(async () => Date.parse((await status()).log.time) > startedMs);
+    const { actual, log } = await status();
+    expect(log.gaps).toEqual([]);
+    expect(actual.rpoMs).toBeLessThan(30_000);
+    child.kill('SIGINT');
+    await done;
+  });
+});

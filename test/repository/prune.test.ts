@@ -39,7 +39,7 @@ import { restic, resticCheck } from '../support/restic.ts';
 type Files = Record<string, Buffer>;
 
 /** A backup comes in between at every so many steps of a prune; at each by hand: HOLDFAST_TEST_KILLS=200. */
-const STRIDE = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 5) > 5 ? 1 : 8;
+const STRIDE = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 5) > 5 ? 1 : 16;
 const OPTIONS = { packSizeBytes: 1 << 20 };
 /** A file of one blob, which is the same for the same name: the names tell what snapshots share. */
 const blob = (name: string): Buffer => noise(300_000, name);
