@@ -5,8 +5,7 @@ export default defineConfig({
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     // Processes, not threads: tests send signals, start worker threads of their own and load native code.
     pool: 'forks',
-    // One more than the processors of a small machine: many tests wait for servers.
-    maxWorkers: 3,
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     globalSetup: ['test/support/global-setup.ts'],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PASSWORD, testRepository } from '../../test/support/repository.ts';
+import { movableClock, PASSWORD, testRepository } from '../../test/support/repository.ts';
 import { systemClock } from '../foundation/clock.ts';
 import { FaultyStore } from '../store/faulty/index.ts';
 import { MemoryStore } from '../store/memory/index.ts';
@@ -18,7 +18,9 @@ function opens(repository: Repository, password: string): Promise<boolean> {
 describe('keys', () => {
   it('open what the repository holds, each with its password', async () => {
     const repository = await testRepository();
-    const id = await addKey(repository, 'second', systemClock, QUICK);
+    // They are listed by age, which the same millisecond would not tell.
+    const later = movableClock(Date.now() + 1000);
+    const id = await addKey(repository, 'second', later, QUICK);
     const second = await openRepository(repository.store, 'second');
     expect(second.keyId).toBe(id);
     expect(second.key).toEqual(repository.key);

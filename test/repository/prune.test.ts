@@ -336,7 +336,9 @@ describe('a prune beside our own', () => {
       calls = 0;
       await prune(pruned);
       steps = calls;
-      const { id } = (await backup)!;
+      // Not every prune of the same takes as many.
+      if (backup === undefined) break;
+      const { id } = await backup;
       expect(await errorsOf(repository), `step ${step}`).toEqual([]);
       await expectFiles(repository, id, OLD);
       await expectFiles(repository, kept, KEPT);
