@@ -132,7 +132,7 @@ function lostLine({ every, lostMs, commits }: LostCommits): string {
 function postgresRow({ title, peer, rounds, atLeast, aim }: PostgresScenario): string {
   const shown = (figure: 'wallMs' | 'cpuMs' | 'storedBytes'): string => {
     const ratios = rounds.map(({ holdfast, other }) => other[figure] / holdfast[figure]);
-    return ratios.some((value) => !Number.isFinite(value)) ? '-' : `${median(ratios).toFixed(2)}×`;
+    return ratios.some((value) => !Number.isFinite(value) || value <= 0) ? '-' : `${median(ratios).toFixed(2)}×`;
   };
   return `| ${title.replaceAll('|', '\\|')} | ${peer.replaceAll('|', '\\|')} | ${rounds.length} | **${shown('wallMs')}** | ${atLeast}× | ${aim}× | ${shown('cpuMs')} | ${shown('storedBytes')} |`;
 }

@@ -68,6 +68,8 @@ export interface LogFiles {
 export interface RecoveryEnd {
   /** The server's own line of why it stopped; undefined where it came to the end of the log. */
   stopped?: string;
+  /** Where the last record begins that it replayed, as the server writes positions. */
+  redoneLsn?: string;
   /** When the last transaction was that came back, as the server writes times. */
   lastTransaction?: string;
 }

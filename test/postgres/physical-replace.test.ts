@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { initialiseDirectory, runAsServer, type StartedDirectory, startDirectory } from '../support/data-directory.ts';
@@ -64,6 +64,17 @@ describe.skipIf(!requires('postgresql'))('a restore over an older data directory
     expect(surplus?.some((path) => path.endsWith('postmaster.opts'))).toBe(true);
     expect(surplus?.some((path) => path.endsWith('pg_control'))).toBe(false);
     expect(describeTree(directory)).toEqual(before);
+  });
+
+  it('removes nothing through a link', async () => {
+    const { directory: other } = await physical.restore(backup.id);
+    const directory = await livedOn();
+    rmSync(join(directory, 'global'), { recursive: true });
+    symlinkSync(join(other, 'global'), join(directory, 'global'));
+    await physical.restoreTo(directory, backup.id, { replace: true });
+    expect(existsSync(join(other, 'global', 'pg_control'))).toBe(true);
+    const { directory: fresh } = await physical.restore(backup.id);
+    expect(stateOf(directory)).toEqual(stateOf(fresh));
   });
 
   it('is refused where a server runs', async () => {

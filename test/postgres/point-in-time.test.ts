@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -165,6 +165,15 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
       const found = (await ordersIn(named.directory))!;
       expect(found.length).toBeGreaterThan(0);
       expect(found.length).toBeLessThan(orders.length);
+
+      // What it would do to a directory is only said.
+      const control = join(named.directory, 'global', 'pg_control');
+      const before = readFileSync(control);
+      const words = ['--to', named.directory, '--at', 'latest', '--replace', '--dry-run'];
+      const dry = await cluster.run('restore', 'db', ...words);
+      expect(dry.exit, dry.stderr).toBe(0);
+      expect(readFileSync(control)).toEqual(before);
+      expect(existsSync(join(named.directory, 'recovery.signal'))).toBe(false);
     });
   });
 }

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../../foundation/errors.ts';
+import { settled } from '../../foundation/promises.ts';
 import { loadPlan } from '../../plan/index.ts';
 import { backup } from '../backup/backup.ts';
 import { initRepositories } from '../init/init.ts';
@@ -144,7 +145,8 @@ async function play(
           : 'not recovered',
     };
   } finally {
-    await following.stop();
+    // What it has to say was said above, unless something else went wrong before.
+    await settled(following.stop());
     await rm(world.recovered, { recursive: true, force: true });
   }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isHoldfastError } from '../../foundation/errors.ts';
 import { noProgress } from '../../foundation/progress.ts';
+import { awaitedLater } from '../../foundation/promises.ts';
 import { follow } from '../follow/follow.ts';
 import { type LogStatus, logStatus } from '../log/log-status.ts';
 import { Workspace } from '../workspace.ts';
@@ -23,19 +24,23 @@ export class Following {
     const quiet = { ...environment, signal, progress: () => noProgress };
     this.#workspace = new Workspace({ plan, ...(planPath !== undefined && { path: planPath }) }, quiet);
     this.#source = source;
-    this.#following = follow(this.#workspace, [source], {
-      everyMs: EVERY_MS,
-      foldAfterMs: NEVER_MS,
-      foldAfterBytes: NEVER_BYTES,
-      warnRetainedBytes: NEVER_BYTES,
-      releaseRetainedBytes: NEVER_BYTES,
-      lookEveryMs: NEVER_MS,
-    });
+    this.#following = awaitedLater(
+      follow(this.#workspace, [source], {
+        everyMs: EVERY_MS,
+        foldAfterMs: NEVER_MS,
+        foldAfterBytes: NEVER_BYTES,
+        warnRetainedBytes: NEVER_BYTES,
+        releaseRetainedBytes: NEVER_BYTES,
+        lookEveryMs: NEVER_MS,
+      }),
+    );
   }
 
   /** Resolves once the repository has all of the log until a moment. @throws what ended the following */
   async covers(timeMs: number): Promise<void> {
+    const { signal } = this.#workspace.environment;
     for (;;) {
+      signal.throwIfAborted();
       const { time } = await this.#status();
       if (time !== undefined && Date.parse(time) >= timeMs) return;
       const ended = await Promise.race([this.#following, sleep(LOOK_EVERY_MS, undefined)]);

@@ -1,6 +1,8 @@
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
+import { settled } from '../../foundation/promises.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
+import { lsnText, parseLsnText } from '../../repository/index.ts';
 import type { LogRecovery, RecoveryEnd, Sandbox, SandboxNeed, SandboxTarget, Served } from '../../sandbox/index.ts';
 import type { Manifest } from '../../source/index.ts';
 import { StoredLogFiles } from '../log/log-files.ts';
@@ -60,12 +62,14 @@ export class LogReplay {
     const { target } = this.#point;
     try {
       const { recovery: end, target: server } = await place.serve!();
+      if (end.stopped === undefined) refuseShort(this.#point, end);
       return { ...end, target: server, reached: end.stopped ?? 'came to the end of the log' };
     } catch (error) {
       const said = isHoldfastError(error) ? `${error.message} ${error.context['said'] ?? ''}` : '';
       if (target.kind === 'latest' || !ENDED_BEFORE_TARGET.test(said)) throw error;
       if (target.kind === 'xid' || target.kind === 'name') throw targetMissing(this.#point, error);
       const { recovery: end, target: server } = await place.serve!(this.#settings({}));
+      refuseShort(this.#point, end);
       const reached = `came to the end of the log: nothing was committed from there until ${targetText(target)}`;
       return { ...end, target: server, reached };
     }
@@ -80,6 +84,24 @@ export class LogReplay {
   }
 }
 
+/**
+ * A server that ends its recovery early says nothing of it: the last record that it replayed must be of the last segment of
+ * the log, or of the one before, where the last one has only begun.
+ * @throws target-failed
+ */
+function refuseShort({ reach, segmentBytes }: RecoveryPoint, { redoneLsn }: RecoveryEnd): void {
+  const size = BigInt(segmentBytes);
+  const lastSegment = ((reach.lsn - 1n) / size) * size;
+  if (redoneLsn !== undefined && parseLsnText(redoneLsn) >= lastSegment - size) return;
+  throw new HoldfastError(
+    'target-failed',
+    `the server replayed the log only until ${redoneLsn ?? 'nowhere'}, and it is there until ${lsnText(reach.lsn)}`,
+    {
+      hint: 'What was restored lacks what came behind that: do not use it. Restore again, and tell those who make Holdfast.',
+    },
+  );
+}
+
 function targetMissing({ target, base }: RecoveryPoint, cause: unknown): HoldfastError {
   return new HoldfastError('log-missing', `the log that there is does not have ${targetText(target)}`, {
     hint: 'It may be older than the backup: name an older one with `--snapshot`. If `holdfast follow` runs, what is missing may still come.',
@@ -90,7 +112,7 @@ function targetMissing({ target, base }: RecoveryPoint, cause: unknown): Holdfas
 
 /**
  * Makes sure that a server of this machine can replay a log, before anything is written.
- * @returns what has it replay the log on the data directory that was restored by then, and stops it
+ * @returns `run` has it replay the log on the data directory that was restored by then, and stops it
  * @throws program-missing
  */
 export async function prepareRecovery(
@@ -98,20 +120,25 @@ export async function prepareRecovery(
   opened: OpenedRepository,
   { planned, manifest, point, path }: { planned: PlanSource; manifest: Manifest; point: RecoveryPoint; path: string },
   progress: Progress,
-): Promise<() => Promise<Recovered>> {
+): Promise<AsyncDisposable & { run(): Promise<Recovered> }> {
   const { clock, signal, adapters } = workspace.environment;
   const sandbox = await adapters.createSandbox({ clock, signal });
   const replay = new LogReplay(workspace, opened, { planned, point }, progress);
   const need = { ...sandboxNeed(planned, manifest), dataDirectory: path, recovery: replay.recovery };
   const place = await openServer(sandbox, need as SandboxNeed, progress);
-  return async () => {
-    progress.phase('replaying the log');
-    try {
-      return await replay.run(place);
-    } finally {
+  return {
+    run: async () => {
+      progress.phase('replaying the log');
+      const recovered = await replay.run(place);
+      // Stopped here, so that what keeps it from ending well is told.
       await place.close();
+      return recovered;
+    },
+    [Symbol.asyncDispose]: async () => {
+      // It was closed above, or something else went wrong, which is what is told.
+      await settled(place.close());
       await replay.close();
-    }
+    },
   };
 }
 

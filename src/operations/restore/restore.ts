@@ -169,21 +169,17 @@ async function restoreSnapshot(
     if (planned !== undefined) {
       const source = await workspace.createSource(planned);
       if (point !== undefined) progress.note(describePoint(point));
-      const recover =
-        point === undefined || target.kind !== 'directory'
-          ? undefined
-          : await prepareRecovery(
-              workspace,
-              opened,
-              { planned, manifest: await readManifest(reader), point, path: target.path },
-              progress,
-            );
       const isReplayed = point !== undefined;
-      const restored = await withScratch((scratchDirectory) =>
-        source.restore(reader, target, { clock, progress, signal, scratchDirectory, isReplayed, ...how }),
-      );
-      if (point === undefined || recover === undefined) return restored;
-      return withRecovery(restored, point, await recover());
+      const context = { clock, progress, signal, isReplayed, ...how };
+      const write = (): Promise<Restored> =>
+        withScratch((scratchDirectory) => source.restore(reader, target, { ...context, scratchDirectory }));
+      // A dry run starts no server: what is there is not touched.
+      if (point === undefined || target.kind !== 'directory' || how.dryRun === true) return await write();
+      const manifest = await readManifest(reader);
+      const replayed = { planned, manifest, point, path: target.path };
+      await using recovery = await prepareRecovery(workspace, opened, replayed, progress);
+      const restored = await write();
+      return withRecovery(restored, point, await recovery.run());
     }
     if (target.kind !== 'directory') {
       throw new HoldfastError('bad-usage', 'a snapshot can be restored to a database only as the source it is of', {

@@ -115,7 +115,13 @@ async function requestRecovery(dataDirectory: string, user: SystemUser | undefin
 function recoveryEnd(log: string): RecoveryEnd {
   const stopped = /recovery (stopping (?:before|after|at) .*)/.exec(log)?.[1];
   const lastTransaction = /last completed transaction was at log time (.*)/.exec(log)?.[1];
-  return { ...(stopped !== undefined && { stopped }), ...(lastTransaction !== undefined && { lastTransaction }) };
+  // Of an attempt before this one the log may tell as well.
+  const redoneLsn = [...log.matchAll(/redo done at ([0-9A-F]+\/[0-9A-F]+)/g)].at(-1)?.[1];
+  return {
+    ...(stopped !== undefined && { stopped }),
+    ...(redoneLsn !== undefined && { redoneLsn }),
+    ...(lastTransaction !== undefined && { lastTransaction }),
+  };
 }
 
 /** Files and settings that take the place of all that came with the cluster. */

@@ -1,4 +1,4 @@
-import { chmod, chown, lchown, open, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { chmod, chown, lchown, lstat, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemPermissions, type TreeNode } from '../../../format/index.ts';
 import { syncDirectory, syncOne } from '../../../foundation/directories.ts';
@@ -38,7 +38,7 @@ export async function restoreDataDirectory(
   if (control === undefined) throw new HoldfastError('repository-damaged', 'the snapshot has no pg_control');
   if (replace) await refuseRunning(directory);
   else if (details.tablespaces.length > 0) await refuseTaken(tablespacesDirectory(directory));
-  if (replace && !dryRun) await rm(join(directory, CONTROL_FILE), { force: true });
+  if (replace && !dryRun) await removeControlFile(directory);
   const extracted = await extractAll(reader, directory, { details, data }, context);
   if (dryRun) return { ...resultOf(extracted, []), surplus: surplusOf(extracted, directory, details) };
   try {
@@ -46,6 +46,7 @@ export async function restoreDataDirectory(
     await setOwner(directory, data);
     if (!sandbox)
       await makeDurable([directory, ...extracted.slice(1).map(() => tablespacesDirectory(directory))], context);
+    if (context.isReplayed === true && !sandbox) await requestRecovery(directory, data);
     await writeControlFile(reader, control, join(directory, CONTROL_FILE));
   } catch (error) {
     throw systemCode(error) === undefined ? error : targetFailed(directory, error);
@@ -65,6 +66,23 @@ async function extractAll(
   const extracted = [await reader.extract(directory, { ...context, tree: data.subtree!, leaveOut })];
   if (details.tablespaces.length > 0) extracted.push(await restoreTablespaces(reader, directory, details, context));
   return extracted;
+}
+
+/** Through no link: what lies elsewhere is somebody else's. */
+async function removeControlFile(directory: string): Promise<void> {
+  const parent = join(directory, CONTROL_FILE, '..');
+  const found = await lstat(parent).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined;
+    throw error;
+  });
+  if (found?.isDirectory() === true) await rm(join(directory, CONTROL_FILE), { force: true });
+}
+
+/** Before the control file: from then on a server starts only with what gives it the log, and not at the backup's end. */
+async function requestRecovery(directory: string, { uid, gid }: TreeNode): Promise<void> {
+  const path = join(directory, 'recovery.signal');
+  await writeFile(path, '', { mode: 0o600 });
+  if (isRoot() && uid !== undefined && gid !== undefined) await chown(path, uid, gid);
 }
 
 /** What would be removed; not what is only written anew. */
