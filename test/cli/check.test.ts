@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { document, holdfast, scratchDirectory, writePlan } from '../support/cli.ts';
+import { document, holdfast, initialise, scratchDirectory, writePlan } from '../support/cli.ts';
 import { noise } from '../support/repository.ts';
 
 describe('holdfast check --read-data-subset', () => {
@@ -9,7 +9,7 @@ describe('holdfast check --read-data-subset', () => {
     const directory = scratchDirectory();
     mkdirSync(join(directory, 'data'));
     writePlan(directory, `  files: { type: files, paths: [${directory}/data] }`);
-    await holdfast(directory, ['init']);
+    await initialise(directory);
     for (let count = 0; count < 3; count++) {
       writeFileSync(join(directory, 'data', `${count}`), noise(1 << 20, count));
       expect((await holdfast(directory, ['backup'])).exit).toBe(0);

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { document, environment, holdfast, scratchDirectory, writePlan } from '../support/cli.ts';
+import { document, environment, holdfast, initialise, scratchDirectory, writePlan } from '../support/cli.ts';
 import { startTestServer, type TestServer } from '../support/postgres.ts';
 import { requires } from '../support/requirements.ts';
 
@@ -46,7 +46,7 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('the comparison of a databas
     );
     directory = mkdtempSync(join(tmpdir(), 'compare-'));
     writePlan(directory, '  db: { type: postgres, url: { env: DATABASE_URL } }');
-    expect((await holdfast(directory, ['init'])).exit).toBe(0);
+    await initialise(directory);
     expect((await holdfast(directory, ['backup'], of('shop'))).exit).toBe(0);
   });
   afterAll(() => server?.stop());
@@ -166,7 +166,7 @@ describe('the comparison of files with a recovery point', () => {
     writeFileSync(join(data, 'cache.tmp'), 'not wanted');
     for (const path of [data, join(data, 'one')]) utimesSync(path, LONG_AGO, LONG_AGO);
     writePlan(directory, `  files: { type: files, paths: [${data}], exclude: ["*.tmp"] }`);
-    expect((await holdfast(directory, ['init'])).exit).toBe(0);
+    await initialise(directory);
     expect((await holdfast(directory, ['backup'])).exit).toBe(0);
     return { directory, data };
   }

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { document, environment, holdfast, PASSWORD, scratchDirectory } from '../support/cli.ts';
+import { document, environment, holdfast, initialise, PASSWORD, scratchDirectory } from '../support/cli.ts';
 import { noise } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 import { restic } from '../support/restic.ts';
@@ -25,6 +25,11 @@ sources:
 `,
   );
   return directory;
+}
+
+async function initialiseBoth(directory: string): Promise<void> {
+  await initialise(directory);
+  await initialise(directory, 'archive', OTHER);
 }
 
 describe.skipIf(!requires('restic'))('holdfast copy', () => {
@@ -61,7 +66,7 @@ describe.skipIf(!requires('restic'))('holdfast copy', () => {
     const directory = await prepared();
     const env = environment({ ARCHIVE_PASSWORD: OTHER });
     const run = (...words: string[]) => holdfast(directory, words, env);
-    await run('init');
+    await initialiseBoth(directory);
     for (let count = 0; count < 2; count++) expect((await run('backup')).exit).toBe(0);
     const [first] = document(await run('snapshots', '--json')).snapshots;
     const one = await run(
@@ -91,7 +96,7 @@ describe('holdfast copy of a repository with a damaged snapshot document', () =>
       const ran = await holdfast(directory, ['copy', ...words, '--from', 'main', '--to', 'archive', '--json'], env);
       return { ...ran, result: document(ran) };
     };
-    await holdfast(directory, ['init'], env);
+    await initialiseBoth(directory);
     for (let count = 0; count < 3; count++) expect((await holdfast(directory, ['backup'], env)).exit).toBe(0);
     const listed = document(await holdfast(directory, ['snapshots', '--json'], env)).snapshots;
     const [first, lost, last] = listed.map(({ id }: { id: string }) => id);
@@ -117,7 +122,7 @@ describe('holdfast copy of a repository with a damaged snapshot document', () =>
     const directory = await prepared();
     const env = environment({ ARCHIVE_PASSWORD: OTHER });
     const run = (...words: string[]) => holdfast(directory, words, env);
-    await run('init');
+    await initialiseBoth(directory);
     await run('backup');
     const [{ to }] = document(await run('copy', '--from', 'main', '--to', 'archive', '--json')).snapshots;
     const file = join(directory, 'archive', 'snapshots', to);

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { document, holdfast, scratchDirectory, writePlan } from '../support/cli.ts';
+import { document, holdfast, initialise, scratchDirectory, writePlan } from '../support/cli.ts';
 import { requires } from '../support/requirements.ts';
 import { restic } from '../support/restic.ts';
 
@@ -13,7 +13,7 @@ describe('holdfast diff', () => {
     mkdirSync(at('gone'));
     for (const name of ['same/kept', 'gone/file', 'grows', 'mode', 'turns']) writeFileSync(at(name), name);
     writePlan(directory, `  files: { type: files, paths: [${directory}/data] }`);
-    await holdfast(directory, ['init']);
+    await initialise(directory);
     await holdfast(directory, ['backup']);
     rmSync(at('gone'), { recursive: true });
     writeFileSync(at('grows'), 'much longer than before');

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { document, environment, holdfast, scratchDirectory, writePlan } from '../support/cli.ts';
+import { document, environment, holdfast, initialise, scratchDirectory, writePlan } from '../support/cli.ts';
 import { skipWithout } from '../support/requirements.ts';
 
 function prepared(): string {
@@ -23,7 +23,7 @@ async function findings(directory: string, env?: Record<string, string>) {
 describe('holdfast doctor', () => {
   it('ends with 0 when nothing is missing, and leaves the repository as it was', async () => {
     const directory = prepared();
-    await holdfast(directory, ['init']);
+    await initialise(directory);
     const list = () => execFileSync('find', ['.', '-type', 'f'], { cwd: join(directory, 'repository') }).toString();
     const before = list();
     const ran = await holdfast(directory, ['doctor']);
@@ -44,7 +44,7 @@ describe('holdfast doctor', () => {
 
   it('names a password that is wrong, and one that is not there', async () => {
     const directory = prepared();
-    await holdfast(directory, ['init']);
+    await initialise(directory);
     const wrong = await findings(directory, environment({ HOLDFAST_PASSWORD: 'a wrong one' }));
     expect([wrong.exit, wrong.repository]).toMatchObject([
       4,
@@ -61,7 +61,7 @@ describe('holdfast doctor', () => {
   it('names a repository that cannot be written to', async (context) => {
     skipWithout(context, 'immutable');
     const directory = prepared();
-    await holdfast(directory, ['init']);
+    await initialise(directory);
     const locks = join(directory, 'repository', 'locks');
     mkdirSync(locks, { recursive: true });
     execFileSync('chattr', ['+i', locks]);
@@ -78,7 +78,7 @@ describe('holdfast doctor', () => {
 
   it('names paths that are not there and links, and goes on with what is', async () => {
     const directory = prepared();
-    await holdfast(directory, ['init']);
+    await initialise(directory);
     const [data, gone, link] = ['data', 'gone', 'link'].map((name) => join(directory, name)) as [
       string,
       string,
@@ -98,7 +98,7 @@ describe('holdfast doctor', () => {
 
   it('looks at the sources that are named, and refuses an unknown one', async () => {
     const directory = prepared();
-    await holdfast(directory, ['init']);
+    await initialise(directory);
     const data = join(directory, 'data');
     writePlan(directory, `  one: { type: files, paths: [${data}] }\n  other: { type: files, paths: [/nowhere] }`);
     const one = await holdfast(directory, ['doctor', 'one', '--json']);

@@ -9,6 +9,7 @@ import {
   environment,
   HOLDFAST,
   holdfast,
+  initialise,
   scratchDirectory,
   startHoldfast,
   writePlan,
@@ -23,7 +24,7 @@ async function prepared(more = ''): Promise<string> {
   writeFileSync(join(directory, 'data', 'inner', 'two words.txt'), 'as well');
   symlinkSync('note.txt', join(directory, 'data', 'link'));
   writePlan(directory, `  files: { type: files, paths: [${directory}/data]${more} }`);
-  expect((await holdfast(directory, ['init'])).exit).toBe(0);
+  await initialise(directory);
   return directory;
 }
 
@@ -135,7 +136,7 @@ describe('what goes wrong with a repository', () => {
     for (const command of commands) {
       expect((await holdfast(directory, command)).exit, command.join(' ')).toBe(10);
     }
-    await holdfast(directory, ['init']);
+    await initialise(directory);
     for (const command of commands) {
       const ran = await holdfast(directory, command, environment({ HOLDFAST_PASSWORD: 'wrong' }));
       expect(ran.exit, command.join(' ')).toBe(12);

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { document, environment, holdfast, PASSWORD, scratchDirectory, writePlan } from '../support/cli.ts';
+import { document, environment, holdfast, initialise, PASSWORD, scratchDirectory, writePlan } from '../support/cli.ts';
 import { requires } from '../support/requirements.ts';
 import { restic } from '../support/restic.ts';
 
@@ -12,7 +12,7 @@ async function prepared(): Promise<{ directory: string; repository: string }> {
   mkdirSync(join(directory, 'data'));
   writeFileSync(join(directory, 'data', 'note'), 'remember');
   writePlan(directory, `  files: { type: files, paths: [${directory}/data] }`);
-  expect((await holdfast(directory, ['init'])).exit).toBe(0);
+  await initialise(directory);
   return { directory, repository: join(directory, 'repository') };
 }
 

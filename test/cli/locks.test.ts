@@ -3,7 +3,15 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { document, holdfast, PASSWORD, scratchDirectory, startHoldfast, writePlan } from '../support/cli.ts';
+import {
+  document,
+  holdfast,
+  initialise,
+  PASSWORD,
+  scratchDirectory,
+  startHoldfast,
+  writePlan,
+} from '../support/cli.ts';
 import { noise } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 import { restic, resticCheck } from '../support/restic.ts';
@@ -13,7 +21,7 @@ async function prepared(): Promise<{ directory: string; repository: string }> {
   mkdirSync(join(directory, 'data'));
   for (let file = 0; file < 20; file++) writeFileSync(join(directory, 'data', `${file}`), noise(1 << 20, file));
   writePlan(directory, `  files: { type: files, paths: [${directory}/data] }`);
-  expect((await holdfast(directory, ['init'])).exit).toBe(0);
+  await initialise(directory);
   return { directory, repository: join(directory, 'repository') };
 }
 

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { document, environment, holdfast, PASSWORD, scratchDirectory, writePlan } from '../support/cli.ts';
+import { document, environment, holdfast, initialise, PASSWORD, scratchDirectory, writePlan } from '../support/cli.ts';
 import { startTestServer, type TestServer } from '../support/postgres.ts';
 import { requires } from '../support/requirements.ts';
 
@@ -30,7 +30,7 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'restic'))('a database, from 
     );
     const directory = scratchDirectory();
     writePlan(directory, `  db: { type: postgres, url: { env: DATABASE_URL }${validate} }`);
-    expect((await holdfast(directory, ['init'])).exit).toBe(0);
+    await initialise(directory);
     return { directory, database };
   }
 

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { document, environment, holdfast, type Ran, scratchDirectory, writePlan } from '../support/cli.ts';
+import { document, environment, holdfast, initialise, type Ran, scratchDirectory, writePlan } from '../support/cli.ts';
 import { skipWithout } from '../support/requirements.ts';
 
 /** A directory with a plan, a backup, and a target that holds something. */
@@ -14,7 +14,7 @@ async function prepared(): Promise<{ directory: string; restored: string }> {
     directory,
     `  files: { type: files, paths: [${directory}/data] }\n  shop: { type: postgres, url: "postgres://nowhere/shop" }`,
   );
-  expect((await holdfast(directory, ['init'])).exit).toBe(0);
+  await initialise(directory);
   expect((await holdfast(directory, ['backup', 'files'])).exit).toBe(0);
   mkdirSync(join(directory, 'a target', 'mine'), { recursive: true });
   writeFileSync(join(directory, 'a target', 'mine', 'old'), 'x');

@@ -5,14 +5,14 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { lockRepository, openRepository } from '../../src/repository/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
-import { document, holdfast, PASSWORD, scratchDirectory, writePlan } from '../support/cli.ts';
+import { document, holdfast, initialise, PASSWORD, scratchDirectory, writePlan } from '../support/cli.ts';
 import { requires } from '../support/requirements.ts';
 
 async function prepared(directory: string): Promise<void> {
   mkdirSync(join(directory, 'data'));
   writeFileSync(join(directory, 'data', 'note.txt'), 'remember');
   writePlan(directory, `  files: { type: files, paths: [${directory}/data] }`);
-  expect((await holdfast(directory, ['init'])).exit).toBe(0);
+  await initialise(directory);
 }
 
 describe('a repository that somebody has locked exclusively', () => {

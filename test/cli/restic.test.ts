@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compareFingerprints } from '../../src/operations/demo/shop/compare.ts';
 import { fingerprintDirectory } from '../../src/operations/demo/shop/fingerprint.ts';
-import { document, holdfast, PASSWORD, scratchDirectory, writePlan } from '../support/cli.ts';
+import { document, holdfast, initialise, PASSWORD, scratchDirectory, writePlan } from '../support/cli.ts';
 import { requires } from '../support/requirements.ts';
 
 /** Everything that a tree of files may hold: contents, modes, times to the nanosecond, links, names of any bytes. */
@@ -66,7 +66,7 @@ describe.skipIf(!requires('restic'))('stock restic', () => {
     const directory = scratchDirectory();
     writeTree(join(directory, 'data'));
     writePlan(directory, `  files: { type: files, paths: [${directory}/data] }`);
-    await holdfast(directory, ['init']);
+    await initialise(directory);
     expect((await holdfast(directory, ['backup'])).exit).toBe(0);
     writeFileSync(join(directory, 'data', 'more'), 'more');
     expect((await holdfast(directory, ['backup'])).exit).toBe(0);

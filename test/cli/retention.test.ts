@@ -8,7 +8,7 @@ import { type Environment, Workspace } from '../../src/operations/index.ts';
 import { loadPlan } from '../../src/plan/index.ts';
 import { listSnapshots, lockRepository, openRepository, type Repository } from '../../src/repository/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
-import { document, environment, holdfast, PASSWORD, scratchDirectory, writePlan } from '../support/cli.ts';
+import { document, environment, holdfast, initialise, PASSWORD, scratchDirectory, writePlan } from '../support/cli.ts';
 import { noise } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 import { restic } from '../support/restic.ts';
@@ -21,7 +21,7 @@ async function prepared(retention: string): Promise<{ directory: string; reposit
   mkdirSync(join(directory, 'data'));
   writeFileSync(join(directory, 'data', 'note.txt'), 'remember');
   writePlan(directory, `  files: { type: files, paths: [${directory}/data]${retention} }`);
-  expect((await holdfast(directory, ['init'])).exit).toBe(0);
+  await initialise(directory);
   const backup = document(await holdfast(directory, ['backup', '--json']));
   const repository = await openRepository(createLocalStore(join(directory, 'repository')), PASSWORD);
   return { directory, repository, real: backup.sources[0].snapshot };

@@ -11,6 +11,7 @@ import {
   environment,
   HOLDFAST,
   holdfast,
+  initialise,
   PASSWORD,
   type Ran,
   scratchDirectory,
@@ -42,7 +43,7 @@ describe.skipIf(!requires('postgresql'))('what the doctor says of a server', () 
     directory = mkdtempSync(join(tmpdir(), 'doctor-'));
     repository = join(directory, 'repository');
     plan('method: logical');
-    expect((await holdfast(directory, ['init'])).exit).toBe(0);
+    await initialise(directory);
     data = await initialiseDirectory(BIN);
     fresh = { conf: readFileSync(join(data, 'postgresql.conf'), 'utf8'), hba: LETS_IN };
     await start('');

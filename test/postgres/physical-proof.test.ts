@@ -6,7 +6,7 @@ import { parseLocation } from '../../src/source/postgres/location.ts';
 import { checkStructure, findAmcheck } from '../../src/source/postgres/physical/amcheck.ts';
 import { lookAtContents } from '../../src/source/postgres/physical/contents.ts';
 import { Session } from '../../src/source/postgres/session.ts';
-import { document, environment, holdfast, scratchDirectory, writePlan } from '../support/cli.ts';
+import { document, environment, holdfast, initialise, scratchDirectory, writePlan } from '../support/cli.ts';
 import {
   initialiseDirectory,
   type StartedDirectory,
@@ -55,7 +55,7 @@ describe.skipIf(!requires('postgresql'))('the proof of a cluster with a broken i
   async function backedUp(): Promise<void> {
     directory = scratchDirectory();
     writePlan(directory, '  db: { type: postgres, method: physical, url: { env: DATABASE_URL } }');
-    expect((await holdfast(directory, ['init'])).exit).toBe(0);
+    await initialise(directory);
     expect((await run('backup')).exit).toBe(0);
   }
   const run = (...words: string[]) =>

@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { createLocalStore } from '../../src/store/local/index.ts';
+import { PASSWORD, testRepository } from './repository.ts';
+
+export { PASSWORD };
 
 /** Runs the command line as a user does: `bin/holdfast`, in a directory of its own. */
 
 export const HOLDFAST = fileURLToPath(new URL('../../bin/holdfast', import.meta.url));
-export const PASSWORD = 'correct horse battery staple';
 
 export interface Ran {
   /** The exit code; the name of the signal when one ended it. */
@@ -53,6 +56,11 @@ export function startHoldfast(
 
 export function holdfast(directory: string, words: string[], env?: Record<string, string>): Promise<Ran> {
   return startHoldfast(directory, words, env).done;
+}
+
+/** Makes the repository that `writePlan` names, as `holdfast init` does but for a key that opens at once. */
+export async function initialise(directory: string, name = 'repository', password = PASSWORD): Promise<void> {
+  await testRepository(createLocalStore(join(directory, name)), 2, password);
 }
 
 /** The one document that `--json` printed. */

@@ -36,10 +36,14 @@ export function testDirectory(): string {
   return mkdtempSync(join(tmpdir(), 'repo-'));
 }
 
-/** A repository as `createRepository` makes it, but without the seconds that its key derivation takes. */
-export async function testRepository(store: ObjectStore = new MemoryStore(), version: 1 | 2 = 2): Promise<Repository> {
+/** A repository as `createRepository` makes it, but without the time that deriving its key takes, at every opening. */
+export async function testRepository(
+  store: ObjectStore = new MemoryStore(),
+  version: 1 | 2 = 2,
+  password = PASSWORD,
+): Promise<Repository> {
   const key = newSealingKey();
-  const keyFile = await encodeKeyFile(key, PASSWORD, Date.now(), { N: 2, r: 1, p: 1 });
+  const keyFile = await encodeKeyFile(key, password, Date.now(), { N: 2, r: 1, p: 1 });
   await store.put(`keys/${sha256(keyFile)}`, keyFile);
   const config = {
     version,
