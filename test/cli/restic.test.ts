@@ -15,8 +15,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compareFingerprints } from '../../src/operations/demo/shop/compare.ts';
 import { fingerprintDirectory } from '../../src/operations/demo/shop/fingerprint.ts';
-import { document, holdfast, initialise, PASSWORD, scratchDirectory, writePlan } from '../support/cli.ts';
+import { document, holdfast, initialise, scratchDirectory, writePlan } from '../support/cli.ts';
 import { requires } from '../support/requirements.ts';
+import { initialiseWithRestic, restic, resticCheck } from '../support/restic.ts';
 
 /** Everything that a tree of files may hold: contents, modes, times to the nanosecond, links, names of any bytes. */
 function writeTree(directory: string): void {
@@ -49,13 +50,6 @@ function writeTree(directory: string): void {
   utimesSync(join(directory, 'empty'), 1_200_000_000.25, 1_200_000_000.25);
 }
 
-function restic(directory: string, ...words: string[]): string {
-  const env = { ...process.env, RESTIC_PASSWORD: PASSWORD };
-  const ran = spawnSync('restic', ['--no-cache', ...words], { cwd: directory, env, encoding: 'utf8' });
-  expect(ran.status, `restic ${words.join(' ')}\n${ran.stdout}${ran.stderr}`).toBe(0);
-  return ran.stdout;
-}
-
 async function expectEqualTrees(expected: string, found: string): Promise<void> {
   const differences = compareFingerprints(await fingerprintDirectory(expected), await fingerprintDirectory(found));
   expect(differences).toEqual([]);
@@ -70,23 +64,23 @@ describe.skipIf(!requires('restic'))('stock restic', () => {
     expect((await holdfast(directory, ['backup'])).exit).toBe(0);
     writeFileSync(join(directory, 'data', 'more'), 'more');
     expect((await holdfast(directory, ['backup'])).exit).toBe(0);
-    expect(restic(directory, '-r', 'repository', 'check', '--read-data')).toContain('no errors were found');
-    restic(directory, '-r', 'repository', 'restore', 'latest', '--target', 'by-restic');
+    resticCheck(join(directory, 'repository'));
+    restic(join(directory, 'repository'), ['restore', 'latest', '--target', join(directory, 'by-restic')]);
     await expectEqualTrees(join(directory, 'data'), join(directory, 'by-restic', directory, 'data'));
     await holdfast(directory, ['restore', 'files', '--to', 'by-holdfast']);
     await expectEqualTrees(join(directory, 'data'), join(directory, 'by-holdfast', directory, 'data'));
     expect((await holdfast(directory, ['verify'])).exit).toBe(0);
   });
 
-  it.each(['1', '2'])(
+  it.each([1, 2] as const)(
     'writes repositories of format %s that holdfast lists, checks, restores and adds to',
     async (version) => {
       const directory = scratchDirectory();
       writeTree(join(directory, 'data'));
-      restic(directory, '-r', 'repository', 'init', '--repository-version', version);
-      restic(directory, '-r', 'repository', 'backup', join(directory, 'data'), '--tag', 'theirs');
+      await initialiseWithRestic(join(directory, 'repository'), version);
+      restic(join(directory, 'repository'), ['backup', join(directory, 'data'), '--tag', 'theirs']);
       rmSync(join(directory, 'data', 'large'));
-      restic(directory, '-r', 'repository', 'backup', join(directory, 'data'), '--tag', 'theirs');
+      restic(join(directory, 'repository'), ['backup', join(directory, 'data'), '--tag', 'theirs']);
       writePlan(directory, `  files: { type: files, paths: [${directory}/data] }`);
       const listed = document(await holdfast(directory, ['snapshots', '--json'])).snapshots;
       expect(listed.map(({ tags }: { tags: string[] }) => tags)).toEqual([['theirs'], ['theirs']]);
@@ -96,8 +90,8 @@ describe.skipIf(!requires('restic'))('stock restic', () => {
       await expectEqualTrees(join(directory, 'data'), join(directory, 'back', directory, 'data'));
       expect((await holdfast(directory, ['backup'])).exit).toBe(0);
       expect((await holdfast(directory, ['verify'])).exit).toBe(0);
-      expect(restic(directory, '-r', 'repository', 'check', '--read-data')).toContain('no errors were found');
-      restic(directory, '-r', 'repository', 'backup', join(directory, 'data'), '--tag', 'theirs');
+      resticCheck(join(directory, 'repository'));
+      restic(join(directory, 'repository'), ['backup', join(directory, 'data'), '--tag', 'theirs']);
       expect((await holdfast(directory, ['check', '--read-data'])).exit).toBe(0);
     },
   );

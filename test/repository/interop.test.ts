@@ -5,9 +5,9 @@ import { systemClock } from '../../src/foundation/clock.ts';
 import { createRepository, listSnapshots, lockRepository, openRepository } from '../../src/repository/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { backUpFiles, restoreFiles } from '../support/files-backup.ts';
-import { errorsOf, extract, PASSWORD, testDirectory } from '../support/repository.ts';
+import { errorsOf, extract, PASSWORD, testDirectory, testRepository } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
-import { restic, resticCheck } from '../support/restic.ts';
+import { initialiseWithRestic, restic, resticCheck } from '../support/restic.ts';
 import { describeTree, plantTree, restoredAt } from '../support/tree.ts';
 
 /** restic before 0.16 loses bytes of link targets that are not UTF-8, and restic restores no sockets. */
@@ -31,13 +31,14 @@ describe.skipIf(!requires('restic'))('with stock restic', () => {
 
   async function newRepository(): Promise<{ directory: string; open: () => ReturnType<typeof openRepository> }> {
     const directory = join(testDirectory(), 'repository');
-    await createRepository(createLocalStore(directory), PASSWORD, systemClock);
+    await testRepository(createLocalStore(directory));
     return { directory, open: () => openRepository(createLocalStore(directory), PASSWORD) };
   }
 
   it('a repository of ours is clean, and restores to what was there', async () => {
-    const { directory, open } = await newRepository();
-    const { problems } = await backUpFiles(await open(), [planted]);
+    const directory = join(testDirectory(), 'repository');
+    const repository = await createRepository(createLocalStore(directory), PASSWORD, systemClock);
+    const { problems } = await backUpFiles(repository, [planted]);
     expect(problems).toEqual([]);
     resticCheck(directory);
     const target = join(testDirectory(), 'target');
@@ -54,11 +55,11 @@ describe.skipIf(!requires('restic'))('with stock restic', () => {
     expect(existsSync(join(target, '.holdfast'))).toBe(false);
   });
 
-  it.each([1, 2])(
+  it.each([1, 2] as const)(
     'a repository of restic in format %d is clean, and its snapshots restore to what was there',
     async (version) => {
       const directory = join(testDirectory(), 'repository');
-      restic(directory, ['init', '--repository-version', `${version}`]);
+      await initialiseWithRestic(directory, version);
       const changing = join(testDirectory(), 'changing');
       mkdirSync(changing);
       plantTree(changing);
@@ -84,9 +85,9 @@ describe.skipIf(!requires('restic'))('with stock restic', () => {
     },
   );
 
-  it.each([1, 2])('each adds a snapshot to a repository that restic made in format %d', async (version) => {
+  it.each([1, 2] as const)('each adds a snapshot to a repository that restic made in format %d', async (version) => {
     const directory = join(testDirectory(), 'repository');
-    restic(directory, ['init', '--repository-version', `${version}`]);
+    await initialiseWithRestic(directory, version);
     restic(directory, ['backup', planted]);
     const repository = await openRepository(createLocalStore(directory), PASSWORD);
     const { id } = await backUpFiles(repository, [planted]);

@@ -1,6 +1,10 @@
 /** Stock restic, run on repositories of tests. */
 
 import { spawnSync } from 'node:child_process';
+import { systemClock } from '../../src/foundation/clock.ts';
+import { openRepository } from '../../src/repository/index.ts';
+import { changePassword } from '../../src/repository/keys.ts';
+import { createLocalStore } from '../../src/store/local/index.ts';
 import { PASSWORD } from './repository.ts';
 
 export interface ResticResult {
@@ -28,4 +32,11 @@ export function restic(
 /** Runs restic's own check, reading all data. @throws with what it says when it is not clean */
 export function resticCheck(repository: string): void {
   restic(repository, ['check', '--read-data']);
+}
+
+/** A repository that restic makes, whose key then becomes one that opens at once. */
+export async function initialiseWithRestic(directory: string, version: 1 | 2): Promise<void> {
+  restic(directory, ['init', '--repository-version', `${version}`]);
+  const repository = await openRepository(createLocalStore(directory), PASSWORD);
+  await changePassword(repository, PASSWORD, systemClock, { N: 2, r: 1, p: 1 });
 }
