@@ -14,5 +14,7 @@ export default function setUp(): () => void {
   // What tests compile belongs to copies that will be gone; the user's own cache would keep it for ever.
   process.env['XDG_CACHE_HOME'] = join(directory, 'cache');
   mkdirSync(join(directory, 'cache'));
+  // Threads and processes that tests start load the same modules hundreds of times.
+  process.env['NODE_COMPILE_CACHE'] = join(directory, 'cache', 'compiled');
   return () => rmSync(directory, { recursive: true, force: true });
 }
