@@ -4,7 +4,7 @@
  * RESULTS.md anew. As root the server and pgBackRest run as the user postgres.
  *
  *   --pairs N        rounds of each scenario (5)
- *   --only NAME,…    these scenarios, kept beside the others' last results
+ *   --only NAME,…    these scenarios, or `lost-commits` or `load`, kept beside the others' last results
  *   --rows N         of the cluster's table (12000000), a third of it for the single database
  */
 
@@ -14,9 +14,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { type LoadRound, measureUnderLoad } from './load.ts';
 import { type LostCommits, measureLostCommits } from './lost-commits.ts';
 import { type Measurement, measure } from './measure.ts';
-import { type PostgresResults, type PostgresScenario, writeReport } from './report.ts';
+import { type PostgresResults, type PostgresScenario, type UnderLoad, writeReport } from './report.ts';
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const RESULTS = here('postgres.json');
@@ -52,6 +53,8 @@ const ENVIRONMENT: NodeJS.ProcessEnv = {
 interface Scenario extends Pick<PostgresScenario, 'name' | 'title' | 'peer' | 'atLeast' | 'aim'> {
   /** Before a round, once for both. */
   round?(round: number): void;
+  /** After the last round. */
+  end?(): void;
   /** Before a turn, untimed. @returns the command that is timed */
   holdfast(round: number): string[];
   other(round: number): string[];
@@ -82,7 +85,8 @@ const SCENARIOS: Scenario[] = [
       run(holdfast('init'));
       return holdfast('backup', 'cluster');
     },
-    other: () => pgbackrest('--type=full', 'backup'),
+    // Else it would remove the one before, and seem to store nothing.
+    other: () => pgbackrest('--type=full', '--no-expire-auto', 'backup'),
     stored: { holdfast: 'holdfast', other: 'pgbackrest/backup' },
   },
   {
@@ -102,15 +106,37 @@ const SCENARIOS: Scenario[] = [
     peer: 'pgbackrest',
     atLeast: 1,
     aim: 1.5,
-    holdfast() {
-      removeAll('restored');
-      return holdfast('restore', 'cluster', '--to', at('restored'));
-    },
-    other() {
-      removeAll('restored');
+    // Into a directory of its own each time: ext4 makes files slowly for minutes after many were removed.
+    holdfast: (round) => holdfast('restore', 'cluster', '--to', at('restored', `holdfast-${round}`)),
+    other(round) {
       makeForServer(at('restored'));
-      return pgbackrest(`--pg1-path=${at('restored')}`, 'restore');
+      makeForServer(at('restored', `other-${round}`));
+      return pgbackrest(`--pg1-path=${at('restored', `other-${round}`)}`, 'restore');
     },
+    end: () => removeAll('restored'),
+  },
+  {
+    name: 'physical-delta',
+    title: 'physical restore over a directory that lacks the last 1 % of changes',
+    peer: 'pgbackrest --delta',
+    atLeast: 1,
+    aim: 2,
+    round(round) {
+      if (round === 0) {
+        removeAll('delta');
+        makeForServer(at('delta'));
+        makeForServer(at('delta', 'other'));
+        run(holdfast('restore', 'cluster', '--to', at('delta', 'holdfast')));
+        run(pgbackrest(`--pg1-path=${at('delta', 'other')}`, 'restore'));
+      }
+      changePages(round + 500);
+      run(holdfast('backup', 'cluster'));
+      run(pgbackrest('--type=incr', 'backup'));
+    },
+    holdfast: () =>
+      holdfast('restore', 'cluster', '--to', at('delta', 'holdfast'), '--replace', '--confirm', 'holdfast'),
+    other: () => pgbackrest('--delta', `--pg1-path=${at('delta', 'other')}`, 'restore'),
+    end: () => removeAll('delta'),
   },
   {
     name: 'logical-dump',
@@ -315,7 +341,35 @@ function measureScenario(scenario: Scenario): PostgresScenario {
       `${name} ${round + 1}: holdfast ${shown(rounds.at(-1)!.holdfast)}; ${peer} ${shown(rounds.at(-1)!.other)}`,
     );
   }
+  scenario.end?.();
   return { name, title, peer, atLeast, aim, rounds };
+}
+
+/** Both take the cluster whole and compress it in the same way, on the machine of the server. */
+async function underLoad(): Promise<UnderLoad[]> {
+  if (sql("select 1 from pg_database where datname = 'load'") === '') {
+    sql('create database load');
+    run([program('pgbench'), '-i', '-q', '-s', '20', 'load']);
+  }
+  const how = { pgbench: program('pgbench'), database: 'load', environment: ENVIRONMENT };
+  const rounds: UnderLoad[] = [];
+  for (let round = 0; round < Number(options.pairs); round++) {
+    removeAll('holdfast', 'basebackup');
+    run(holdfast('init'));
+    const own = () => measureUnderLoad(holdfast('backup', 'cluster'), how);
+    const words = ['-D', at('basebackup'), '-Ft', '-X', 'stream', '-c', 'fast', '--compress=client-zstd:3'];
+    const others = () => measureUnderLoad([program('pg_basebackup'), ...words], how);
+    const [first, second] = round % 2 === 0 ? [own, others] : [others, own];
+    const [a, b] = [await first(), await second()];
+    rounds.push(round % 2 === 0 ? { holdfast: a, other: b } : { holdfast: b, other: a });
+    const shown = ({ beforeTps, duringTps, backupMs }: LoadRound): string =>
+      `${Math.round(beforeTps)} tps before, ${Math.round(duringTps)} tps during ${(backupMs / 1000).toFixed(1)} s`;
+    console.log(
+      `load ${round + 1}: holdfast ${shown(rounds.at(-1)!.holdfast)}; pg_basebackup ${shown(rounds.at(-1)!.other)}`,
+    );
+  }
+  removeAll('basebackup');
+  return rounds;
 }
 
 /** With what is usual, and as often as can be. */
@@ -343,6 +397,7 @@ async function main(): Promise<void> {
       clusterBytes: sizeOf(at('cluster', 'base')),
       databaseBytes: Number(sql("select pg_database_size('single')")),
       lostCommits: only === undefined || only.includes('lost-commits') ? await lostCommits() : last?.lostCommits,
+      underLoad: only === undefined || only.includes('load') ? await underLoad() : last?.underLoad,
       scenarios: SCENARIOS.flatMap(({ name }) => scenarios.get(name) ?? []),
     };
     writeFileSync(RESULTS, `${JSON.stringify(results, null, 1)}\n`);

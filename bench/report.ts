@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { LoadRound } from './load.ts';
 import type { LostCommits } from './lost-commits.ts';
 import type { Measurement } from './measure.ts';
 
@@ -29,6 +30,8 @@ export interface PostgresScenario extends Omit<ScenarioResult, 'commit' | 'round
   rounds: Record<'holdfast' | 'other', Measurement & { storedBytes: number }>[];
 }
 
+export type UnderLoad = Record<'holdfast' | 'other', LoadRound>;
+
 export interface PostgresResults {
   time: string;
   server: string;
@@ -36,6 +39,7 @@ export interface PostgresResults {
   clusterBytes: number;
   databaseBytes: number;
   lostCommits: LostCommits[] | undefined;
+  underLoad: UnderLoad[] | undefined;
   scenarios: PostgresScenario[];
 }
 
@@ -105,7 +109,16 @@ export function writeReport(): void {
 }
 
 function renderPostgres(results: PostgresResults): string {
-  const { time, server, pgbackrest, clusterBytes, databaseBytes, lostCommits = [], scenarios } = results;
+  const {
+    time,
+    server,
+    pgbackrest,
+    clusterBytes,
+    databaseBytes,
+    lostCommits = [],
+    underLoad = [],
+    scenarios,
+  } = results;
   return `
 ## PostgreSQL
 
@@ -121,8 +134,23 @@ The primary killed under pgbench and its directory removed, then restored to the
 
 ${lostCommits.map(lostLine).join('\n')}
 
+The load of pgbench (4 clients) during a backup of the whole cluster on the server's machine, beside \`pg_basebackup\` with \`client-zstd:3\`; of the transactions a second just before, the median of what was left: **${share(underLoad, 'holdfast')}** with Holdfast, ${share(underLoad, 'other')} with \`pg_basebackup\`.
+
+| | holdfast | pg_basebackup |
+|---|---|---|
+${underLoad.map(({ holdfast, other }, index) => `| ${index + 1} | ${loadCell(holdfast)} | ${loadCell(other)} |`).join('\n')}
+
 ${scenarios.map(postgresDetails).join('\n\n')}
 `;
+}
+
+function share(rounds: readonly UnderLoad[], tool: keyof UnderLoad): string {
+  if (rounds.length === 0) return 'not measured';
+  return `${Math.round(100 * median(rounds.map((round) => round[tool].duringTps / round[tool].beforeTps)))} %`;
+}
+
+function loadCell({ beforeTps, duringTps, backupMs }: LoadRound): string {
+  return `${Math.round(beforeTps)} before, ${Math.round(duringTps)} during ${seconds(backupMs)}`;
 }
 
 function lostLine({ every, lostMs, commits }: LostCommits): string {

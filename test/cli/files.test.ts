@@ -51,6 +51,17 @@ describe('a directory, from plan to proof', () => {
     expect(status.actual.rtoMs).toBe(proof.durationMs);
   });
 
+  it('is backed up behind all others on the machine, which go first', async () => {
+    const directory = await prepared();
+    // The program that tells the password tells of what it inherits as well.
+    const script = 'nice > "$0"; printf %s "$HOLDFAST_PASSWORD"';
+    const password = JSON.stringify({ command: ['sh', '-c', script, join(directory, 'niceness')] });
+    const plan = join(directory, 'holdfast.yaml');
+    writeFileSync(plan, readFileSync(plan, 'utf8').replace('{ env: HOLDFAST_PASSWORD }', password));
+    expect((await holdfast(directory, ['backup'])).exit).toBe(0);
+    expect(Number(readFileSync(join(directory, 'niceness'), 'utf8'))).toBeGreaterThanOrEqual(10);
+  });
+
   it('is restored in part', async () => {
     const directory = await prepared();
     await holdfast(directory, ['backup']);

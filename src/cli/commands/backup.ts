@@ -1,4 +1,5 @@
 import { EXIT } from '../../foundation/errors.ts';
+import { letOthersGoFirst } from '../../foundation/priority.ts';
 import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { SourceOutcome } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
@@ -11,7 +12,7 @@ export const backup: CommandDefinition = {
   arguments: '[source...]',
   summary: 'back up sources now',
   description:
-    'Backs up the sources of these names, or all, side by side. One that fails does not stop the others. What cannot be read in a source is named, the rest of it is kept, and the backup is partial.',
+    'Backs up the sources of these names, or all, side by side. One that fails does not stop the others. What cannot be read in a source is named, the rest of it is kept, and the backup is partial. Others on this machine go first where its processors do not suffice for all.',
   examples: [
     { command: 'holdfast backup', does: 'back up everything' },
     { command: 'holdfast backup omni-db uploads', does: 'back up these two' },
@@ -19,6 +20,7 @@ export const backup: CommandDefinition = {
   exits: [...LOCKING_EXITS, EXIT.partial],
   writes: true,
   async run({ arguments: [names], workspace }) {
+    letOthersGoFirst();
     const operations = await import('../../operations/index.ts');
     const outcomes = await operations.backup(await workspace(), (names ?? []) as string[]);
     const json = {
