@@ -94,7 +94,8 @@ export interface FollowStarted {
 
 export interface FollowStopped {
   source: string;
-  /** All of the log before it is in the repository; absent when nothing was stored. */
+  /** All of the log before it is in the repository; absent when nothing was stored. `system` is in newer events only. */
+  system?: string;
   timeline?: number;
   lsn?: string;
   /** Why, when nobody asked for it. */

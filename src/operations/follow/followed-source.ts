@@ -224,7 +224,7 @@ export class FollowedSource {
 
   async #stopped(failure: unknown): Promise<Followed> {
     const { signal } = this.#workspace.environment;
-    const { durable, written } = this.#writer;
+    const { durable, written, cluster } = this.#writer;
     const error = failure === undefined ? undefined : reportable(failure, signal);
     const position = durable && { timeline: durable.timeline, lsn: lsnText(durable.lsn) };
     const source = this.#planned.name;
@@ -232,7 +232,7 @@ export class FollowedSource {
     await this.#record(() =>
       this.#opened.ledger.append('follow.stopped', {
         source,
-        ...position,
+        ...(position && cluster && { system: cluster.system, ...position }),
         ...(error && { code: error.code, message: error.message }),
       }),
     );

@@ -19,6 +19,7 @@ import {
   type StoredSnapshot,
   type TailEntry,
   type TailHistory,
+  type TailListing,
 } from '../../repository/index.ts';
 import { type FoldedRange, foldedRanges, segmentName, timelineDigits } from './wal-snapshots.ts';
 
@@ -28,6 +29,8 @@ export class StoredLog {
   readonly entries: readonly TailEntry[];
   readonly folded: readonly FoldedRange[];
   readonly histories: readonly TailHistory[];
+  /** Keys below the place of the tail that are no names of what a tail has. */
+  readonly others: readonly string[];
   readonly #repository: Repository;
   #indexed: Promise<IndexedRepository> | undefined;
   /** The snapshot read last: the next segment is mostly in it. */
@@ -36,13 +39,14 @@ export class StoredLog {
   private constructor(
     repository: Repository,
     tail: LogTail,
-    { entries, histories }: { entries: TailEntry[]; histories: TailHistory[] },
+    { entries, histories, others }: TailListing,
     folded: FoldedRange[],
   ) {
     this.#repository = repository;
     this.tail = tail;
     this.entries = entries;
     this.histories = histories;
+    this.others = others;
     this.folded = folded;
   }
 
@@ -86,26 +90,29 @@ export class StoredLog {
     return { timeline: reached.timeline, lsn: reached.end };
   }
 
-  /**
-   * Up to which moment, by the server's clock, all of the log up to a position is known to be there.
-   * @throws repository-damaged
-   */
+  /** Up to which moment, by the server's clock, all of the log up to a position is known to be there. */
   async coveredUntilMs(system: string, reached: LogPosition): Promise<number | undefined> {
     const isWithin = (range: LogRange & { system: string }): boolean =>
       range.system === system && range.timeline === reached.timeline && range.end <= reached.lsn;
     const moments = this.folded.filter(isWithin).map(({ snapshot }) => snapshotTimeMs(snapshot));
-    const newest = this.entries.filter(isWithin).at(-1);
-    if (newest !== undefined) {
-      const { coveredUntil } = (await this.tail.read(newest)).header;
-      if (coveredUntil !== null) moments.push(Date.parse(coveredUntil));
-    }
-    const covered = await this.tail.readCovered();
+    const newest = await this.#newestMoment(this.entries.filter(isWithin));
+    if (newest !== undefined) moments.push(newest);
+    const covered = await readOrDamage(() => this.tail.readCovered());
     if (covered !== undefined && isReached(covered, system, reached)) moments.push(Date.parse(covered.coveredUntil));
     return moments.length === 0 ? undefined : Math.max(...moments);
   }
 
+  /** Of the newest part that can be read and names one: a part that is damaged takes only its own moments with it. */
+  async #newestMoment(entries: readonly TailEntry[]): Promise<number | undefined> {
+    for (const entry of entries.toReversed()) {
+      const coveredUntil = (await readOrDamage(() => this.tail.read(entry)))?.header.coveredUntil;
+      if (coveredUntil != null) return Date.parse(coveredUntil);
+    }
+    return undefined;
+  }
+
   /**
-   * The bytes of a part of the log.
+   * The bytes of a part of the log. What is damaged in one place is taken from another, where there is one.
    * @throws object-missing with the part that is not there; repository-damaged
    */
   async read(system: string, part: LogRange): Promise<Buffer> {
@@ -120,10 +127,20 @@ export class StoredLog {
     const overlaps = (range: LogRange & { system: string }): boolean =>
       range.system === system && range.timeline === part.timeline && range.start < part.end && part.start < range.end;
     const isWhole = (): boolean => isCovered(part, mergeRanges(filled));
-    for (const entry of this.entries.filter(overlaps)) put(entry, (await this.tail.read(entry)).bytes);
+    let damage: unknown;
+    const onDamage = (error: unknown): void => {
+      damage ??= error;
+    };
+    for (const entry of this.entries.filter(overlaps)) {
+      const read = await readOrDamage(() => this.tail.read(entry), onDamage);
+      if (read !== undefined) put(entry, read.bytes);
+    }
     if (isWhole()) return bytes;
-    for (const folded of this.folded.filter(overlaps)) await this.#readFolded(folded, part, put);
+    for (const folded of this.folded.filter(overlaps)) {
+      await readOrDamage(() => this.#readFolded(folded, part, put), onDamage);
+    }
     if (isWhole()) return bytes;
+    if (damage !== undefined) throw damage;
     throw new HoldfastError(
       'object-missing',
       `the log of ${this.tail.owner.source} from ${lsnText(part.start)} to ${lsnText(part.end)} is not all in the repository`,
@@ -161,8 +178,10 @@ export class StoredLog {
 
   /** How long the server's segments are; undefined when nothing of its log is there. @throws repository-damaged */
   async segmentBytes(system: string): Promise<number | undefined> {
-    const entry = this.entries.find((each) => each.system === system);
-    if (entry !== undefined) return (await this.tail.read(entry)).header.segmentBytes;
+    for (const entry of this.entries.filter((each) => each.system === system)) {
+      const read = await readOrDamage(() => this.tail.read(entry));
+      if (read !== undefined) return read.header.segmentBytes;
+    }
     const folded = this.folded.find((each) => each.system === system);
     return folded && segmentBytesOf(await this.#open(folded), folded);
   }
@@ -211,6 +230,17 @@ export async function againAfterFold<T>(work: () => Promise<T>): Promise<T> {
     } catch (error) {
       if (attempt === READ_ATTEMPTS || !isHoldfastError(error, 'object-missing')) throw error;
     }
+  }
+}
+
+/** @returns undefined for what is damaged, of which `onDamage` is told */
+async function readOrDamage<T>(read: () => Promise<T>, onDamage?: (error: unknown) => void): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!isHoldfastError(error, 'repository-damaged')) throw error;
+    onDamage?.(error);
+    return undefined;
   }
 }
 
