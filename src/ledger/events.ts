@@ -62,6 +62,8 @@ export interface EventBodies {
     /** Ids in the repository that was copied from, and in the one copied to. */
     snapshots: { from: string; to: string }[];
     bytes: number;
+    /** Of the newest part of logs, beside the snapshots. */
+    tail?: { objects: number; bytes: number };
     durationMs: number;
     outcome: 'complete' | 'partial';
   };

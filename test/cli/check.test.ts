@@ -69,7 +69,7 @@ describe('holdfast check', () => {
     expect(findings).toMatchObject([
       {
         message: expect.stringContaining('no gap was recorded'),
-        log: { start: '0/500000', end: '0/600000', after: '2026-01-31T14:04:00Z', until: '2026-01-31T14:05:00Z' },
+        log: { start: '0/50000', end: '0/60000', after: '2026-01-31T14:04:00Z', until: '2026-01-31T14:05:00Z' },
       },
     ]);
   });

@@ -36,7 +36,7 @@ async function findingsOf(repository: Repository, events?: unknown[]) {
 }
 
 const covered = { system: '7391', timeline: 1, lsn: lsnText(segments(0, 8).end), coveredUntil: moment(9) };
-const history = { name: '00000002.history', bytes: Buffer.from('1\t0/600000\tfailover\n') };
+const history = { name: '00000002.history', bytes: Buffer.from('1\t0/60000\tfailover\n') };
 
 describe('a check of a log', () => {
   it('reads all of its tail, and finds nothing where nothing is', async () => {
@@ -62,9 +62,9 @@ describe('a check of a log', () => {
     expect(finding).toMatchObject({
       severity: 'error',
       where: keys[2],
-      message: expect.stringMatching(/^it is damaged: .*0\/500000 to 0\/600000 on timeline 1.*later moments/),
+      message: expect.stringMatching(/^it is damaged: .*0\/50000 to 0\/60000 on timeline 1.*later moments/),
       log: {
-        ...{ plan: 'shop', source: 'db', system: '7391', timeline: 1, start: '0/500000', end: '0/600000' },
+        ...{ plan: 'shop', source: 'db', system: '7391', timeline: 1, start: '0/50000', end: '0/60000' },
         // Its own moment lies in it.
         ...{ after: moment(1), until: moment(3) },
       },
@@ -95,10 +95,10 @@ describe('a check of a log', () => {
     const [finding] = await findingsOf(repository);
     expect(finding).toMatchObject({
       severity: 'error',
-      message: expect.stringMatching(/from 0\/400000 to 0\/600000 .*no gap was recorded/),
-      log: { start: '0/400000', end: '0/600000', after: moment(0), until: moment(3) },
+      message: expect.stringMatching(/from 0\/40000 to 0\/60000 .*no gap was recorded/),
+      log: { start: '0/40000', end: '0/60000', after: moment(0), until: moment(3) },
     });
-    const gap = { source: 'db', system: '7391', timeline: 1, start: '0/400000', end: '0/600000', reason: '' };
+    const gap = { source: 'db', system: '7391', timeline: 1, start: '0/40000', end: '0/60000', reason: '' };
     expect(await findingsOf(repository, [{ kind: 'log.gap', body: gap }])).toEqual([]);
     const another = { ...gap, system: '1' };
     expect(await findingsOf(repository, [{ kind: 'log.gap', body: another }])).toHaveLength(1);
@@ -108,11 +108,11 @@ describe('a check of a log', () => {
     const { repository, memory, keys, tail } = await begin();
     memory.objects.delete(keys[4]!);
     expect(await findingsOf(repository)).toEqual([]);
-    const stopped = { source: 'db', system: '7391', timeline: 1, lsn: '0/800000' };
+    const stopped = { source: 'db', system: '7391', timeline: 1, lsn: '0/80000' };
     const found = await findingsOf(repository, [{ kind: 'follow.stopped', body: stopped }]);
-    expect(found).toMatchObject([{ log: { start: '0/700000', end: '0/800000', after: moment(3) } }]);
+    expect(found).toMatchObject([{ log: { start: '0/70000', end: '0/80000', after: moment(3) } }]);
     await tail.writeCovered(covered);
-    expect(await findingsOf(repository)).toMatchObject([{ log: { start: '0/700000', until: moment(9) } }]);
+    expect(await findingsOf(repository)).toMatchObject([{ log: { start: '0/70000', until: moment(9) } }]);
     for (const key of keys) memory.objects.delete(key);
     expect(await findingsOf(repository)).toMatchObject([
       { message: expect.stringContaining('nothing of it is there') },

@@ -161,8 +161,8 @@ function describe(
   };
 }
 
-/** Only what is in one snapshot, or in several that follow one another, whole. */
-async function removeFolded({ entries, folded, tail }: StoredLog): Promise<void> {
+/** Removes from a tail what is in one snapshot, or in several that follow one another, whole. */
+export async function removeFolded({ entries, folded, tail }: StoredLog): Promise<void> {
   const isFolded = (entry: TailEntry): boolean =>
     isCovered(
       entry,
