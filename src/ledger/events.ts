@@ -14,6 +14,7 @@ export interface EventBodies {
   'log.released': LogReleased;
   'log.gap': LogGapFound;
   'log.folded': LogFolded;
+  'log.superseded': LogSuperseded;
   'backup.failed': { source: string; code: string; message: string; durationMs: number };
   'proof.recorded': ProofRecorded;
   'comparison.finished': ComparisonFinished;
@@ -121,7 +122,10 @@ export interface LogGapFound {
   reason: string;
 }
 
-/** Whole segments became a snapshot, and what was the same in the tail went. */
+/**
+ * Whole segments became a snapshot, out of the tail or of smaller snapshots that follow one another. What was the same in
+ * the tail went.
+ */
 export interface LogFolded {
   source: string;
   snapshot: string;
@@ -130,6 +134,12 @@ export interface LogFolded {
   timeline: number;
   start: string;
   end: string;
+}
+
+/** Which snapshots of a log are about to be removed, since a larger one has all that they have. */
+export interface LogSuperseded {
+  source: string;
+  removed: { snapshot: string; tree: string; time: string; by: string }[];
 }
 
 export interface CheckFinished {

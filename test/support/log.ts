@@ -7,6 +7,7 @@ import type { Plan } from '../../src/plan/index.ts';
 import type { PostgresSource } from '../../src/plan/view.ts';
 import { type LogRange, LogTail, lsnText, type Repository, removeSnapshot } from '../../src/repository/index.ts';
 import { MANIFEST_DIRECTORY, MANIFEST_NAME } from '../../src/source/index.ts';
+import { MemoryStore } from '../../src/store/memory/index.ts';
 import { noise, PASSWORD, writeFile, writeSnapshot } from './repository.ts';
 
 export const OWNER = { plan: 'shop', source: 'db' };
@@ -84,4 +85,11 @@ export async function writeBase(
   const tags = ['holdfast', `source:${OWNER.source}`, 'kind:base'];
   const base = { time: finishedAt, tree, paths: [`/${OWNER.source}`], hostname: OWNER.plan, tags };
   return repository.putDocument('snapshots/', base);
+}
+
+/** The same objects, to be changed by themselves. */
+export function cloneStore({ objects }: MemoryStore): MemoryStore {
+  const copy = new MemoryStore();
+  for (const [key, object] of objects) copy.objects.set(key, { ...object, bytes: object.bytes.slice() });
+  return copy;
 }

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { CLUSTER, logBytes, logWorkspace, OWNER, segments, writeBase, writeTail } from '../../../test/support/log.ts';
+import {
+  CLUSTER,
+  cloneStore,
+  logBytes,
+  logWorkspace,
+  OWNER,
+  segments,
+  writeBase,
+  writeTail,
+} from '../../../test/support/log.ts';
 import { PASSWORD, testRepository } from '../../../test/support/repository.ts';
 import { LogTail, listSnapshots, lsnText, openRepository, type Repository } from '../../repository/index.ts';
 import { FaultyStore } from '../../store/faulty/index.ts';
@@ -43,17 +52,11 @@ let prepared: ReturnType<typeof prepare> | undefined;
 /** A place of its own that is as it was prepared. */
 async function begin() {
   prepared ??= prepare();
-  const memory = { main: clone((await prepared).main), archive: clone((await prepared).archive) };
+  const memory = { main: cloneStore((await prepared).main), archive: cloneStore((await prepared).archive) };
   const main = await openRepository(memory.main, PASSWORD);
   const store = new FaultyStore(memory.archive);
   const archive = await openRepository(store, PASSWORD);
   return { memory, main, archive, store, workspace: logWorkspace({ main, archive }) };
-}
-
-function clone({ objects }: MemoryStore): MemoryStore {
-  const copy = new MemoryStore();
-  for (const [key, object] of objects) copy.objects.set(key, { ...object, bytes: object.bytes.slice() });
-  return copy;
 }
 
 type Begun = Awaited<ReturnType<typeof begin>>;

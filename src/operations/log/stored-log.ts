@@ -21,7 +21,14 @@ import {
   type TailHistory,
   type TailListing,
 } from '../../repository/index.ts';
-import { type FoldedRange, foldedRanges, segmentName, timelineDigits } from './wal-snapshots.ts';
+import {
+  type FoldedRange,
+  foldedRanges,
+  readWalFiles,
+  segmentName,
+  timelineDigits,
+  type WalFiles,
+} from './wal-snapshots.ts';
 
 /** All that a repository holds of a source's log: in snapshots of segments, and in the tail. `close` ends what reads them. */
 export class StoredLog {
@@ -34,7 +41,7 @@ export class StoredLog {
   readonly #repository: Repository;
   #indexed: Promise<IndexedRepository> | undefined;
   /** The snapshot read last: the next segment is mostly in it. */
-  #reader: Reader | undefined;
+  #opened: { reader: Reader; wal: WalFiles } | undefined;
 
   private constructor(
     repository: Repository,
@@ -167,10 +174,10 @@ export class StoredLog {
     const kept = this.histories.find((each) => each.system === system && each.timeline === timeline);
     if (kept !== undefined) return (await this.tail.readHistory(kept)).bytes;
     // Where a repository was copied, the tail was not.
-    const name = `/wal/${timelineDigits(timeline)}.history`;
+    const name = `${timelineDigits(timeline)}.history`;
     for (const folded of this.folded.filter((each) => each.system === system).toReversed()) {
-      const reader = await this.#open(folded);
-      const node = await reader.find(name);
+      const { reader, wal } = await this.#open(folded);
+      const node = wal.files.get(name);
       if (node !== undefined) return reader.readWhole(node, HISTORY_LIMIT_BYTES);
     }
     return undefined;
@@ -183,21 +190,27 @@ export class StoredLog {
       if (read !== undefined) return read.header.segmentBytes;
     }
     const folded = this.folded.find((each) => each.system === system);
-    return folded && segmentBytesOf(await this.#open(folded), folded);
+    return folded && (await this.#open(folded)).wal.segmentBytes;
   }
 
   /** Ends what reads snapshots. */
   async close(): Promise<void> {
-    await this.#reader?.close();
-    this.#reader = undefined;
+    await this.#opened?.reader.close();
+    this.#opened = undefined;
   }
 
-  async #open({ snapshot }: FoldedRange): Promise<Reader> {
-    if (this.#reader?.id === snapshot.id) return this.#reader;
+  async #open(folded: FoldedRange): Promise<{ reader: Reader; wal: WalFiles }> {
+    if (this.#opened?.reader.id === folded.snapshot.id) return this.#opened;
     await this.close();
     this.#indexed ??= loadIndex(this.#repository);
-    this.#reader = new Reader(await this.#indexed, snapshot);
-    return this.#reader;
+    const reader = new Reader(await this.#indexed, folded.snapshot);
+    try {
+      this.#opened = { reader, wal: await readWalFiles(reader, folded) };
+      return this.#opened;
+    } catch (error) {
+      await reader.close();
+      throw error;
+    }
   }
 
   async #readFolded(
@@ -205,13 +218,12 @@ export class StoredLog {
     part: LogRange,
     put: (range: LogRange, content: Uint8Array) => void,
   ): Promise<void> {
-    const reader = await this.#open(folded);
-    const segmentBytes = await segmentBytesOf(reader, folded);
+    const { reader, wal } = await this.#open(folded);
+    const { files, segmentBytes } = wal;
     const size = BigInt(segmentBytes);
     for (let start = folded.start; start < folded.end; start += size) {
       if (start >= part.end || start + size <= part.start) continue;
-      const node = await reader.find(`/wal/${segmentName(folded.timeline, start, segmentBytes)}`);
-      if (node === undefined) throw lacksSegment(folded);
+      const node = files.get(segmentName(folded.timeline, start, segmentBytes))!;
       put({ timeline: folded.timeline, start, end: start + size }, await reader.readWhole(node, segmentBytes));
     }
   }
@@ -242,22 +254,6 @@ async function readOrDamage<T>(read: () => Promise<T>, onDamage?: (error: unknow
     onDamage?.(error);
     return undefined;
   }
-}
-
-/** Every file of such a snapshot is one segment. */
-async function segmentBytesOf(reader: Reader, folded: FoldedRange): Promise<number> {
-  const directory = await reader.find('/wal');
-  const files = directory?.subtree === undefined ? [] : await reader.entries(directory.subtree);
-  const size = Number(files.find(({ name }) => !name.endsWith('.history'))?.size ?? 0);
-  if (size > 0 && (folded.end - folded.start) % BigInt(size) === 0n) return size;
-  throw lacksSegment(folded);
-}
-
-function lacksSegment({ snapshot }: FoldedRange): HoldfastError {
-  return new HoldfastError(
-    'repository-damaged',
-    `snapshot ${snapshot.id.slice(0, 8)} lacks a segment that its tag names`,
-  );
 }
 
 function rangeOf({ timeline, start, end }: LogRange): LogRange {
