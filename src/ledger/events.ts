@@ -14,6 +14,7 @@ export interface EventBodies {
   'log.released': LogReleased;
   'log.gap': LogGapFound;
   'log.folded': LogFolded;
+  'log.superseded': LogSuperseded;
   'backup.failed': { source: string; code: string; message: string; durationMs: number };
   'proof.recorded': ProofRecorded;
   'comparison.finished': ComparisonFinished;
@@ -62,6 +63,8 @@ export interface EventBodies {
     /** Ids in the repository that was copied from, and in the one copied to. */
     snapshots: { from: string; to: string }[];
     bytes: number;
+    /** Of the newest part of logs, beside the snapshots. */
+    tail?: { objects: number; bytes: number };
     durationMs: number;
     outcome: 'complete' | 'partial';
   };
@@ -94,7 +97,8 @@ export interface FollowStarted {
 
 export interface FollowStopped {
   source: string;
-  /** All of the log before it is in the repository; absent when nothing was stored. */
+  /** All of the log before it is in the repository; absent when nothing was stored. `system` is in newer events only. */
+  system?: string;
   timeline?: number;
   lsn?: string;
   /** Why, when nobody asked for it. */
@@ -118,7 +122,10 @@ export interface LogGapFound {
   reason: string;
 }
 
-/** Whole segments became a snapshot, and what was the same in the tail went. */
+/**
+ * Whole segments became a snapshot, out of the tail or of smaller snapshots that follow one another. What was the same in
+ * the tail went.
+ */
 export interface LogFolded {
   source: string;
   snapshot: string;
@@ -127,6 +134,12 @@ export interface LogFolded {
   timeline: number;
   start: string;
   end: string;
+}
+
+/** Which snapshots of a log are about to be removed, since a larger one has all that they have. */
+export interface LogSuperseded {
+  source: string;
+  removed: { snapshot: string; tree: string; time: string; by: string }[];
 }
 
 export interface CheckFinished {

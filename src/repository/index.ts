@@ -1,5 +1,5 @@
 export { checkRepository } from './check/check.ts';
-export type { CheckReport, Finding } from './check/report.ts';
+export type { CheckReport, DamagedLog, Finding } from './check/report.ts';
 export { parseSubset, type Subset, selectPacks } from './check/subset.ts';
 export { type CopiedSnapshot, copySnapshots } from './copy/copy.ts';
 export { type Change, type ChangeKind, diffTrees } from './diff.ts';
@@ -31,9 +31,12 @@ export {
   type Covered,
   type HistoryFile,
   LogTail,
+  listTails,
   lsnDigits,
   type SealedObject,
   type TailEntry,
   type TailHistory,
+  type TailListing,
+  type TailOwner,
 } from './tail/tail.ts';
 export { WriteSession } from './write/session.ts';

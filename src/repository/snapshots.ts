@@ -11,8 +11,12 @@ export interface StoredSnapshot extends Snapshot {
 
 const SHORTEST_ID_PREFIX = 4;
 
+/** Whoever removes snapshots is done some time. */
+const LISTINGS = 10;
+
 /**
- * All snapshots, oldest first.
+ * All snapshots, oldest first. Of what is replaced by something else meanwhile either is among them, or both: a listing is
+ * not one moment, so that there is another one when a snapshot is gone by the time that it is read.
  * @param onDamage is told of a snapshot that cannot be read, which is left out then; without it that is thrown
  * @throws repository-damaged
  */
@@ -20,9 +24,17 @@ export async function listSnapshots(
   repository: Repository,
   onDamage?: (error: HoldfastError) => void,
 ): Promise<StoredSnapshot[]> {
-  const keys = await repository.documentKeys(SNAPSHOTS_PREFIX);
-  const snapshots = (await Promise.all(keys.map((key) => readIfThere(repository, key, onDamage)))).flat();
-  return snapshots.sort((a, b) => snapshotTimeMs(a) - snapshotTimeMs(b) || (a.id < b.id ? -1 : 1));
+  for (let listing = 1; ; listing++) {
+    const keys = await repository.documentKeys(SNAPSHOTS_PREFIX);
+    const damages: HoldfastError[] = [];
+    const note = onDamage && ((error: HoldfastError) => void damages.push(error));
+    const read = await Promise.all(keys.map((key) => readIfThere(repository, key, note)));
+    if (read.includes('gone') && listing < LISTINGS) continue;
+    for (const damage of damages) onDamage?.(damage);
+    return read
+      .filter((each) => typeof each === 'object')
+      .sort((a, b) => snapshotTimeMs(a) - snapshotTimeMs(b) || (a.id < b.id ? -1 : 1));
+  }
 }
 
 /** How many are read at the same time, and perhaps in vain. */
@@ -43,24 +55,24 @@ export async function* latestSnapshots(
   stored.sort((a, b) => b.modifiedMs - a.modifiedMs || (a.key < b.key ? -1 : 1));
   for (let at = 0; at < stored.length; at += READ_AHEAD) {
     const some = stored.slice(at, at + READ_AHEAD);
-    yield* (await Promise.all(some.map(({ key }) => readIfThere(repository, key, onDamage)))).flat();
+    const read = await Promise.all(some.map(({ key }) => readIfThere(repository, key, onDamage)));
+    yield* read.filter((each) => typeof each === 'object');
   }
 }
 
-/** @returns it alone; nothing when it is gone, or cannot be read */
 async function readIfThere(
   repository: Repository,
   key: string,
   onDamage?: (error: HoldfastError) => void,
-): Promise<StoredSnapshot[]> {
+): Promise<StoredSnapshot | 'gone' | 'damaged'> {
   try {
-    return [await readSnapshot(repository, key)];
+    return await readSnapshot(repository, key);
   } catch (error) {
     // One that was forgotten between being listed and being read is no snapshot any more.
-    if (isHoldfastError(error, 'object-missing')) return [];
+    if (isHoldfastError(error, 'object-missing')) return 'gone';
     if (onDamage === undefined || !isHoldfastError(error)) throw error;
     onDamage(error);
-    return [];
+    return 'damaged';
   }
 }
 

@@ -1,7 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { document, holdfast, initialise, scratchDirectory, writePlan } from '../support/cli.ts';
+import { openRepository } from '../../src/repository/index.ts';
+import { createLocalStore } from '../../src/store/local/index.ts';
+import { document, holdfast, initialise, PASSWORD, scratchDirectory, writePlan } from '../support/cli.ts';
+import { segments, writeTail } from '../support/log.ts';
 import { noise } from '../support/repository.ts';
 
 describe('holdfast check --read-data-subset', () => {
@@ -46,6 +49,29 @@ describe('holdfast check --read-data-subset', () => {
     }
     rmSync(join(data, largest));
     expect((await holdfast(directory, ['check', '--read-headers'])).exit).toBe(1);
+  });
+});
+
+describe('holdfast check', () => {
+  it('reads what lies beside the snapshots of a log, and says what is missing there and of which time', async () => {
+    const directory = scratchDirectory();
+    writePlan(directory, `  files: { type: files, paths: [${directory}] }`);
+    await initialise(directory);
+    const repository = await openRepository(createLocalStore(join(directory, 'repository')), PASSWORD);
+    await writeTail(repository, segments(3, 4), { coveredUntil: '2026-01-31T14:03:00Z' });
+    await writeTail(repository, segments(4, 5), { coveredUntil: '2026-01-31T14:04:00Z' });
+    const clean = await holdfast(directory, ['check']);
+    expect([clean.exit, clean.stdout]).toEqual([0, expect.stringContaining('2 objects of logs')]);
+    await writeTail(repository, segments(6, 6.5), { coveredUntil: '2026-01-31T14:05:00Z' });
+    const ran = await holdfast(directory, ['check', '--json']);
+    const [{ clean: isClean, findings }] = document(ran).repositories;
+    expect([ran.exit, isClean]).toEqual([1, false]);
+    expect(findings).toMatchObject([
+      {
+        message: expect.stringContaining('no gap was recorded'),
+        log: { start: '0/50000', end: '0/60000', after: '2026-01-31T14:04:00Z', until: '2026-01-31T14:05:00Z' },
+      },
+    ]);
   });
 });
 

@@ -11,7 +11,7 @@ export const check: CommandDefinition = {
   arguments: '[repository]',
   summary: 'check that repositories are whole',
   description:
-    'Reads every document and tree of a repository, or of all, and holds the index against the packs that are there. With --read-headers the header of every pack is held against the index as well. With --read-data every byte of every pack is read and authenticated; --read-data-subset reads a part: 5% goes on where the run before ended, so that twenty runs read everything, and 2/7 reads the second of seven groups, as with restic.',
+    'Reads every document and tree of a repository, or of all, and holds the index against the packs that are there. What lies beside the snapshots of a log that is followed is read whole, and a hole in a log that was not recorded as a gap is an error. With --read-headers the header of every pack is held against the index as well. With --read-data every byte of every pack is read and authenticated; --read-data-subset reads a part: 5% goes on where the run before ended, so that twenty runs read everything, and 2/7 reads the second of seven groups, as with restic.',
   options: [
     { flags: '--read-headers', description: 'hold the header of every pack against the index' },
     { flags: '--read-data', description: 'read and authenticate every byte' },
@@ -56,7 +56,8 @@ function subsetOf(
 
 function describe(report: CheckOfRepository): string {
   const read = report.bytesRead > 0 ? `, ${formatSize(report.bytesRead)} read` : '';
-  const figures = `${counted(report.snapshots, 'snapshot')}, ${counted(report.packs, 'pack')}, ${counted(report.blobs, 'blob')}${read} in ${formatDuration(report.durationMs)}`;
+  const tail = report.tail.objects > 0 ? `, ${counted(report.tail.objects, 'object')} of logs` : '';
+  const figures = `${counted(report.snapshots, 'snapshot')}, ${counted(report.packs, 'pack')}, ${counted(report.blobs, 'blob')}${tail}${read} in ${formatDuration(report.durationMs)}`;
   const errors = report.findings.filter(({ severity }) => severity === 'error').length;
   return [
     `${report.clean ? good('clean') : bad(counted(errors, 'error'))}  ${report.repository}: ${figures}`,

@@ -10,7 +10,7 @@ export const copy: CommandDefinition = {
   arguments: '[snapshot...]',
   summary: 'copy snapshots to another repository',
   description:
-    'Copies snapshots, or all, from one repository of the plan to another, which may have another password, another format and another chunking. Each blob is authenticated on the way. What is there already is not copied again, so that a copy which was interrupted goes on where it was.',
+    'Copies snapshots, or all, from one repository of the plan to another, which may have another password, another format and another chunking. Each blob is authenticated on the way. What is there already is not copied again, so that a copy which was interrupted goes on where it was. Unless snapshots are named, the newest part of a log that is followed comes along, so that a restore from there reaches as far.',
   options: [
     { flags: '--from <name>', description: 'the repository to copy from' },
     { flags: '--to <name>', description: 'the repository to copy to' },
@@ -41,7 +41,7 @@ export const copy: CommandDefinition = {
   },
 };
 
-function describe({ from, to, snapshots, outcome, bytes, notes, durationMs }: Copied): string {
+function describe({ from, to, snapshots, tail, outcome, bytes, notes, durationMs }: Copied): string {
   const fresh = snapshots.filter(({ existed }) => !existed).length;
   return [
     `${outcome === 'complete' ? good('copied') : doubtful('copied in part:')} ${counted(fresh, 'snapshot')} from ${from} to ${to}, ${formatSize(bytes)} in ${formatDuration(durationMs)}`,
@@ -50,6 +50,9 @@ function describe({ from, to, snapshots, outcome, bytes, notes, durationMs }: Co
         ? faint(`  ${shortId(each.from)} was there already as ${shortId(each.to)}`)
         : `  ${shortId(each.from)} is ${shortId(each.to)} there: ${counted(each.blobs, 'blob')}, ${formatSize(each.bytes)}`,
     ),
+    ...(tail.objects === 0
+      ? []
+      : [`  ${counted(tail.objects, 'object')} of the newest part of logs, ${formatSize(tail.bytes)} of log`]),
     ...notes.map((note) => `  ${note}`),
   ].join('\n');
 }

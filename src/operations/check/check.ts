@@ -1,13 +1,18 @@
 import { isHoldfastError } from '../../foundation/errors.ts';
-import { type CheckReport, checkRepository, type Subset, selectPacks } from '../../repository/index.ts';
+import type { LedgerEvent } from '../../ledger/index.ts';
+import { type CheckReport, checkRepository, listTails, type Subset, selectPacks } from '../../repository/index.ts';
 import { Reading } from '../reading.ts';
+import { isWal, readableSnapshots, sourceOf } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
+import { type CheckedLog, checkLog } from './check-log.ts';
 
 export interface CheckOfRepository extends CheckReport {
   repository: string;
   clean: boolean;
   /** What a person should know: that it could not be recorded, for example. */
   notes: string[];
+  /** What was read of the newest part of logs: all that there is, whatever the level. */
+  tail: { objects: number; bytes: number };
   durationMs: number;
 }
 
@@ -52,6 +57,9 @@ async function checkOne(workspace: Workspace, name: string, request: CheckReques
         },
       }),
     });
+    progress.phase('checking logs');
+    const { findings, ...tail } = await checkLogs(opened, reading.notes);
+    report.findings.push(...findings);
     const errors = report.findings.filter(({ severity }) => severity === 'error').length;
     const durationMs = clock.monotonicMs() - started;
     await reading.record('check.finished', {
@@ -63,11 +71,44 @@ async function checkOne(workspace: Workspace, name: string, request: CheckReques
       errors,
       durationMs,
     });
-    return { ...report, repository: name, clean: errors === 0, durationMs, notes: reading.notes };
+    return { ...report, tail, repository: name, clean: errors === 0, durationMs, notes: reading.notes };
   } finally {
     progress.finish();
     await reading.end();
   }
+}
+
+/** Everybody's logs, in snapshots and beside them. */
+async function checkLogs({ repository, ledger }: OpenedRepository, notes: string[]): Promise<CheckedLog> {
+  const snapshots = async () => (await readableSnapshots(repository)).snapshots;
+  const { owners, strangers } = await listTails(repository);
+  for (const snapshot of (await snapshots()).filter(isWal)) {
+    const [plan, source] = [snapshot.hostname, sourceOf(snapshot)];
+    if (source !== undefined && !owners.some((owner) => owner.plan === plan && owner.source === source)) {
+      owners.push({ plan, source });
+    }
+  }
+  const events = async (): Promise<LedgerEvent[]> => {
+    try {
+      return await ledger.read();
+    } catch (error) {
+      if (!isHoldfastError(error, 'repository-damaged')) throw error;
+      notes.push(`which gaps of logs were recorded is not known: ${error.message}`);
+      return [];
+    }
+  };
+  const total: CheckedLog = {
+    objects: 0,
+    bytes: 0,
+    findings: strangers.map((where) => ({ severity: 'note', where, message: 'it is no part of any log' })),
+  };
+  for (const owner of owners) {
+    const { objects, bytes, findings } = await checkLog({ repository, snapshots, events }, owner);
+    total.objects += objects;
+    total.bytes += bytes;
+    total.findings.push(...findings);
+  }
+  return total;
 }
 
 /** The pack that the newest check of a share ended with; undefined when there was none. */

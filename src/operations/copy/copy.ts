@@ -1,15 +1,27 @@
-import { HoldfastError } from '../../foundation/errors.ts';
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import type { Progress } from '../../foundation/progress.ts';
 import {
   type CopiedSnapshot,
   copySnapshots,
   findSnapshot,
+  type HeldLock,
   loadIndex,
   type StoredSnapshot,
+  type TailOwner,
 } from '../../repository/index.ts';
 import { withLock } from '../locked.ts';
 import { Reading } from '../reading.ts';
-import { allSnapshotsOf, damageNote, isOfId, type ReadableSnapshots, readableSnapshots } from '../snapshots-of.ts';
+import {
+  allSnapshotsOf,
+  damageNote,
+  isOfId,
+  isWal,
+  type ReadableSnapshots,
+  readableSnapshots,
+  sourceOf,
+} from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
+import { type CopiedTail, copyGaps, copyTail, type ListedTail, listLogs } from './copy-log.ts';
 
 export interface CopyRequest {
   /** Names of repositories of the plan. */
@@ -25,7 +37,9 @@ export interface Copied {
   from: string;
   to: string;
   snapshots: CopiedSnapshot[];
-  /** Partial where a snapshot that cannot be read is one of those asked for, or may be. */
+  /** Of the newest part of logs, which lies beside the snapshots: objects, and bytes of the log. */
+  tail: { objects: number; bytes: number };
+  /** Partial where a part of a log cannot be read, or a snapshot that cannot be read is one of those asked for, or may be. */
   outcome: 'complete' | 'partial';
   /** Bytes that were stored. */
   bytes: number;
@@ -33,7 +47,10 @@ export interface Copied {
   durationMs: number;
 }
 
-/** Copies snapshots from one repository of the plan to another. @throws bad-usage, unknown-snapshot, repository-damaged … */
+/**
+ * Copies snapshots from one repository of the plan to another, and with those of a source the newest part of its log.
+ * @throws bad-usage, unknown-snapshot, repository-damaged …
+ */
 export async function copy(workspace: Workspace, request: CopyRequest): Promise<Copied> {
   const { clock } = workspace.environment;
   const startedMs = clock.monotonicMs();
@@ -45,25 +62,112 @@ export async function copy(workspace: Workspace, request: CopyRequest): Promise<
     });
   }
   const reading = await Reading.begin(from, clock);
+  const progress = workspace.environment.progress(to.name);
   try {
-    const readable = await readableSnapshots(from.repository);
-    const { chosen, outcome } = choose(workspace, readable, request);
-    reading.notes.push(...notesOf(from, readable));
-    const snapshots = await copyChosen(workspace, { from, to }, chosen, reading.notes);
-    const bytes = snapshots.reduce((sum, each) => sum + each.bytes, 0);
+    const done = await withLock(workspace, to, { exclusive: false }, (lock) =>
+      copyAll(workspace, request, { from, to, lock, progress }),
+    );
     const durationMs = clock.monotonicMs() - startedMs;
+    const { snapshots, tail, bytes, outcome } = done;
     await to.ledger.append('copy.finished', {
       from: request.from,
       to: request.to,
       snapshots: snapshots.filter(({ existed }) => !existed).map((each) => ({ from: each.from, to: each.to })),
       bytes,
+      ...(tail.objects > 0 && { tail }),
       durationMs,
       outcome,
     });
-    return { from: request.from, to: request.to, snapshots, outcome, bytes, notes: reading.notes, durationMs };
+    return { from: request.from, to: request.to, ...done, notes: [...reading.notes, ...done.notes], durationMs };
   } finally {
+    progress.finish();
     await reading.end();
   }
+}
+
+interface CopyPlace {
+  from: OpenedRepository;
+  to: OpenedRepository;
+  lock: HeldLock;
+  progress: Progress;
+}
+
+/** A follower makes a snapshot of what is in a tail every few minutes; the second time there is little left to copy. */
+const ATTEMPTS = 5;
+
+/**
+ * The snapshots first and then the newest part of logs, so that what is there has no hole whenever it is cut off. Where a
+ * part of a tail has become a snapshot meanwhile, that is copied too.
+ */
+async function copyAll(
+  workspace: Workspace,
+  request: CopyRequest,
+  place: CopyPlace,
+): Promise<Omit<Copied, 'from' | 'to' | 'durationMs'>> {
+  const { from, to, progress } = place;
+  const copied = new Map<string, CopiedSnapshot>();
+  for (let attempt = 1; ; attempt++) {
+    const { tails, damaged } = await listLogs(from, ownerOf(workspace, request));
+    const readable = await readableSnapshots(from.repository);
+    const { chosen, outcome } = choose(workspace, readable, request);
+    const wanted = request.snapshots.length > 0 ? [] : tails;
+    // Before what is behind a gap comes there, it is known there.
+    damaged.push(...(await copyGaps(from, to, sourcesOf(chosen, wanted))));
+    const present = await readableSnapshots(to.repository);
+    for (const each of await copyChosen(workspace, place, chosen, present.snapshots)) {
+      if (!copied.has(each.from)) copied.set(each.from, each);
+    }
+    progress.phase('copying logs');
+    try {
+      const tail = await copyTails(place, wanted);
+      const lost = wanted.length === 0 ? [] : [...damaged, ...tail.damaged];
+      const notes = [
+        ...[...notesOf(from, readable), ...notesOf(to, present)],
+        ...lost.map((message) => `${from.name}: a part of a log was left behind: ${message}`),
+        ...(wanted.length === 0 ? leftBehind(chosen, tails) : []),
+      ];
+      const snapshots = [...copied.values()];
+      const bytes = snapshots.reduce((sum, each) => sum + each.bytes, 0);
+      const { objects, bytes: logBytes } = tail;
+      return {
+        ...{ snapshots, bytes, notes, tail: { objects, bytes: logBytes } },
+        outcome: lost.length === 0 ? outcome : 'partial',
+      };
+    } catch (error) {
+      if (attempt === ATTEMPTS || !isHoldfastError(error, 'object-missing')) throw error;
+    }
+  }
+}
+
+function ownerOf({ plan }: Workspace, { source }: CopyRequest): TailOwner | undefined {
+  return source === undefined ? undefined : { plan: plan.name, source };
+}
+
+/** The sources whose logs come along, in snapshots or beside them. */
+function sourcesOf(snapshots: readonly StoredSnapshot[], tails: readonly ListedTail[]): Set<string> {
+  const inSnapshots = snapshots.filter(isWal).flatMap((snapshot) => sourceOf(snapshot) ?? []);
+  return new Set([...inSnapshots, ...tails.map(({ tail }) => tail.owner.source)]);
+}
+
+async function copyTails({ to }: CopyPlace, tails: readonly ListedTail[]): Promise<CopiedTail> {
+  const total: CopiedTail = { objects: 0, bytes: 0, damaged: [] };
+  for (const listed of tails) {
+    const { objects, bytes, damaged } = await copyTail(listed, to);
+    total.objects += objects;
+    total.bytes += bytes;
+    total.damaged.push(...damaged);
+  }
+  return total;
+}
+
+/** Who names single snapshots gets these, and is told what does not come along. */
+function leftBehind(chosen: readonly StoredSnapshot[], tails: readonly ListedTail[]): string[] {
+  const isConcerned = ({ tail: { owner }, listing }: ListedTail): boolean =>
+    listing.entries.length > 0 &&
+    chosen.some((snapshot) => snapshot.hostname === owner.plan && sourceOf(snapshot) === owner.source);
+  return tails
+    .filter(isConcerned)
+    .map(({ tail }) => `the newest part of the log of ${tail.owner.source} is in no snapshot, and was not asked for`);
 }
 
 /** @throws unknown-snapshot; repository-damaged when nothing that was named can be read */
@@ -89,21 +193,11 @@ function notesOf({ name }: OpenedRepository, { damaged }: ReadableSnapshots): st
 }
 
 async function copyChosen(
-  workspace: Workspace,
-  { from, to }: { from: OpenedRepository; to: OpenedRepository },
+  { environment: { signal } }: Workspace,
+  { from, to, lock, progress }: CopyPlace,
   snapshots: readonly StoredSnapshot[],
-  notes: string[],
+  present: readonly StoredSnapshot[],
 ): Promise<CopiedSnapshot[]> {
-  const { signal } = workspace.environment;
-  const progress = workspace.environment.progress(to.name);
-  try {
-    return await withLock(workspace, to, { exclusive: false }, async (lock) => {
-      const present = await readableSnapshots(to.repository);
-      notes.push(...notesOf(to, present));
-      const [source, target] = [await loadIndex(from.repository), await loadIndex(to.repository)];
-      return copySnapshots(source, target, { snapshots, present: present.snapshots }, { lock, progress, signal });
-    });
-  } finally {
-    progress.finish();
-  }
+  const [source, target] = [await loadIndex(from.repository), await loadIndex(to.repository)];
+  return copySnapshots(source, target, { snapshots, present }, { lock, progress, signal });
 }

@@ -5,6 +5,7 @@ import type { Source as PlanSource } from '../../plan/index.ts';
 import { LogTail, lsnText } from '../../repository/index.ts';
 import type { LogCluster, LogGap, Source } from '../../source/index.ts';
 import { foldTail } from '../log/fold.ts';
+import { foldSnapshots } from '../log/fold-snapshots.ts';
 import { Spool } from '../log/spool.ts';
 import { StoredLog } from '../log/stored-log.ts';
 import { TailWriter } from '../log/tail-writer.ts';
@@ -54,6 +55,8 @@ export class FollowedSource {
   readonly #gaps: Followed['gaps'] = [];
   #server: { serverLsn: bigint; serverMs: number } | undefined;
   #folded: { atMs: number; bytes: number };
+  /** When snapshots were last looked at for what is old enough to become one. */
+  #aged: number | undefined;
   #folding: Promise<void> | undefined;
   #hasStarted = false;
   /** Releases that the ledger does not have yet. */
@@ -173,15 +176,28 @@ export class FollowedSource {
     return bytes > 0 && (bytes >= foldAfterBytes || ageMs >= foldAfterMs);
   }
 
-  /** What cannot be folded now stays in the tail, where it is as safe. */
+  /** What cannot be folded now stays where it is as safe: in the tail, or in small snapshots. */
   async #fold(cluster: LogCluster): Promise<void> {
     const { bytes } = this.#writer.written;
+    const nowMs = (): number => this.#workspace.environment.clock.monotonicMs();
+    const { name } = this.#planned;
+    await this.#unlessFails('the log could not become a snapshot yet', () =>
+      foldTail(this.#workspace, this.#opened, name, cluster),
+    );
+    this.#folded = { atMs: nowMs(), bytes };
+    if (this.#aged !== undefined && nowMs() - this.#aged < this.#settings.foldAfterMs) return;
+    await this.#unlessFails('older parts of the log could not become one snapshot yet', () =>
+      foldSnapshots(this.#workspace, this.#opened, name),
+    );
+    this.#aged = nowMs();
+  }
+
+  async #unlessFails(what: string, work: () => Promise<unknown>): Promise<void> {
     try {
-      await foldTail(this.#workspace, this.#opened, this.#planned.name, cluster);
+      await work();
     } catch (error) {
-      this.#progress.note(`the log could not become a snapshot yet: ${messageOf(error)}`);
+      if (!this.#workspace.environment.signal.aborted) this.#progress.note(`${what}: ${messageOf(error)}`);
     }
-    this.#folded = { atMs: this.#workspace.environment.clock.monotonicMs(), bytes };
   }
 
   async #recordGap({ system }: LogCluster, { timeline, start, end, reason }: LogGap): Promise<void> {
@@ -224,7 +240,7 @@ export class FollowedSource {
 
   async #stopped(failure: unknown): Promise<Followed> {
     const { signal } = this.#workspace.environment;
-    const { durable, written } = this.#writer;
+    const { durable, written, cluster } = this.#writer;
     const error = failure === undefined ? undefined : reportable(failure, signal);
     const position = durable && { timeline: durable.timeline, lsn: lsnText(durable.lsn) };
     const source = this.#planned.name;
@@ -232,7 +248,7 @@ export class FollowedSource {
     await this.#record(() =>
       this.#opened.ledger.append('follow.stopped', {
         source,
-        ...position,
+        ...(position && cluster && { system: cluster.system, ...position }),
         ...(error && { code: error.code, message: error.message }),
       }),
     );

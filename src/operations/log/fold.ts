@@ -1,5 +1,4 @@
-import { formatTimeMs, type Snapshot, type TreeNode } from '../../format/index.ts';
-import { currentUser } from '../../foundation/user.ts';
+import { formatTimeMs, type TreeNode } from '../../format/index.ts';
 import {
   isCovered,
   type LogRange,
@@ -12,12 +11,12 @@ import {
 } from '../../repository/index.ts';
 import type { LogCluster } from '../../source/index.ts';
 import { withLock } from '../locked.ts';
-import { HOLDFAST_TAG, readableSnapshots, sourceTag, WAL_TAG } from '../snapshots-of.ts';
+import { readableSnapshots } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { StoredLog } from './stored-log.ts';
-import { segmentName, walTag } from './wal-snapshots.ts';
+import { saveWalFiles, segmentName, walSnapshot } from './wal-snapshots.ts';
 
-const [DIRECTORY_MODE, FILE_MODE] = [2 ** 31 + 0o700, 0o600];
+const FILE_MODE = 0o600;
 
 /**
  * Makes snapshots of the whole segments that the tail holds of a cluster's log, and then removes from the tail what a
@@ -44,7 +43,9 @@ export async function foldTail(
       try {
         const tree = await writeTree(session.writer, stored, cluster, part);
         const timeMs = await timeOf(stored, cluster.system, part, workspace);
-        const snapshot = await session.commit(() => describe(workspace, source, cluster, { part, tree, timeMs }));
+        const snapshot = await session.commit(() =>
+          walSnapshot(workspace, source, { system: cluster.system, part, tree, timeMs }),
+        );
         await opened.ledger.append('log.folded', {
           source,
           snapshot,
@@ -111,18 +112,7 @@ async function writeTree(
     const { name, bytes } = await stored.tail.readHistory(history);
     await add(name, bytes);
   }
-  const subtree = await writer.saveTree(nodes);
-  const root: TreeNode = {
-    name: 'wal',
-    type: 'dir',
-    mode: DIRECTORY_MODE,
-    mtime: time,
-    atime: time,
-    ctime: time,
-    content: null,
-    subtree,
-  };
-  return writer.saveTree([root]);
+  return saveWalFiles(writer, nodes, time);
 }
 
 /** The moment up to which the part is all that there was; where that is not known, when the newest of it was stored. */
@@ -142,27 +132,8 @@ async function newestHeader(stored: StoredLog, system: string, part: LogRange) {
   return entry && (await stored.tail.read(entry)).header;
 }
 
-function describe(
-  workspace: Workspace,
-  source: string,
-  { system }: LogCluster,
-  { part, tree, timeMs }: { part: LogRange; tree: string; timeMs: number },
-): Snapshot {
-  const { username, uid, gid } = currentUser();
-  return {
-    time: formatTimeMs(timeMs),
-    tree,
-    paths: [`/${source}`],
-    hostname: workspace.plan.name,
-    username,
-    ...(uid !== undefined && gid !== undefined && { uid, gid }),
-    tags: [HOLDFAST_TAG, sourceTag(source), WAL_TAG, walTag(system, part)],
-    program_version: `holdfast ${workspace.environment.version}`,
-  };
-}
-
-/** Only what is in one snapshot, or in several that follow one another, whole. */
-async function removeFolded({ entries, folded, tail }: StoredLog): Promise<void> {
+/** Removes from a tail what is in one snapshot, or in several that follow one another, whole. */
+export async function removeFolded({ entries, folded, tail }: StoredLog): Promise<void> {
   const isFolded = (entry: TailEntry): boolean =>
     isCovered(
       entry,

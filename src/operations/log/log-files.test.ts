@@ -1,28 +1,25 @@
 import { describe, expect, it } from 'vitest';
+import { CLUSTER, OWNER, SEGMENT_BYTES, segments, writeTail } from '../../../test/support/log.ts';
 import { noise, testRepository } from '../../../test/support/repository.ts';
-import { LogTail, lsnText, type Repository } from '../../repository/index.ts';
+import { LogTail, type Repository } from '../../repository/index.ts';
 import { FaultyStore } from '../../store/faulty/index.ts';
 import { MemoryStore } from '../../store/memory/index.ts';
 import { StoredLogFiles } from './log-files.ts';
 import { StoredLog } from './stored-log.ts';
 import { segmentName } from './wal-snapshots.ts';
 
-const SEGMENT_BYTES = 1024 * 1024;
-const SYSTEM = '7123456789';
-const OWNER = { plan: 'shop', source: 'db' };
-
 /** The log from the second segment on, in objects of half a segment; the last segment is half there. */
 async function written(repository: Repository, timeline: number, halves: number[]): Promise<void> {
-  const tail = new LogTail(repository, OWNER);
   for (const half of halves) {
     const start = BigInt(SEGMENT_BYTES / 2) * BigInt(half);
     const range = { timeline, start, end: start + BigInt(SEGMENT_BYTES / 2) };
-    const header = {
-      ...{ system: SYSTEM, timeline, start: lsnText(range.start), end: lsnText(range.end) },
-      ...{ segmentBytes: SEGMENT_BYTES, coveredUntil: null, writtenAt: '2026-01-01T00:00:00Z' },
-    };
-    await tail.write(tail.sealLog(range, header, noise(SEGMENT_BYTES / 2, half)));
+    await writeTail(repository, range, { bytes: noise(SEGMENT_BYTES / 2, half) });
   }
+}
+
+/** Compared at once: a matcher would look at each byte by itself. */
+async function expectFile(files: StoredLogFiles, file: string, ...parts: Buffer[]): Promise<void> {
+  expect(Buffer.concat(parts).equals((await files.read(file))!), file).toBe(true);
 }
 
 const notes: string[] = [];
@@ -30,7 +27,7 @@ const patience = { signal: new AbortController().signal, note: (message: string)
 
 async function filesOf(repository: Repository, end: { timeline: number; lsn: bigint }): Promise<StoredLogFiles> {
   const read = () => StoredLog.read(repository, OWNER, async () => []);
-  return new StoredLogFiles(await read(), { system: SYSTEM, segmentBytes: SEGMENT_BYTES, end }, read, patience);
+  return new StoredLogFiles(await read(), { ...CLUSTER, end }, read, patience);
 }
 
 const name = (timeline: number, number: number) =>
@@ -42,14 +39,12 @@ describe('the files of a stored log', () => {
     const repository = await testRepository(new MemoryStore());
     await written(repository, 1, [2, 3, 4, 5, 6]);
     const files = await filesOf(repository, end);
-    expect(Buffer.from((await files.read(name(1, 1)))!)).toEqual(
-      Buffer.concat([noise(SEGMENT_BYTES / 2, 2), noise(SEGMENT_BYTES / 2, 3)]),
-    );
-    expect(Buffer.from((await files.read(name(1, 3)))!)).toEqual(
-      Buffer.concat([noise(SEGMENT_BYTES / 2, 6), Buffer.alloc(SEGMENT_BYTES / 2)]),
-    );
+    await expectFile(files, name(1, 1), noise(SEGMENT_BYTES / 2, 2), noise(SEGMENT_BYTES / 2, 3));
+    await expectFile(files, name(1, 3), noise(SEGMENT_BYTES / 2, 6), Buffer.alloc(SEGMENT_BYTES / 2));
     expect(files.following(name(1, 3))).toBe(name(1, 4));
-    expect(segmentName(1, 0x1_0000_0000n, SEGMENT_BYTES)).toBe(files.following(name(1, 4095)));
+    expect(segmentName(1, 0x1_0000_0000n, SEGMENT_BYTES)).toBe(
+      files.following(name(1, 0x1_0000_0000 / SEGMENT_BYTES - 1)),
+    );
   });
 
   it('are certainly not there behind the end, before the beginning, and on timelines that never were', async () => {
@@ -82,5 +77,18 @@ describe('the files of a stored log', () => {
     const { entries } = await new LogTail(repository, OWNER).list();
     await repository.store.delete(entries[2]!.key);
     await expect(files.read(name(1, 2))).rejects.toMatchObject({ code: 'object-missing' });
+  });
+
+  it('are damaged, and no end of the log, unless what is damaged is whole in another place', async () => {
+    const store = new MemoryStore();
+    const repository = await testRepository(store);
+    await written(repository, 1, [2, 3, 4, 5, 6]);
+    const [first] = (await new LogTail(repository, OWNER).list()).entries;
+    store.objects.get(first!.key)!.bytes[40]! ^= 1;
+    const files = await filesOf(repository, end);
+    await expect(files.read(name(1, 1))).rejects.toMatchObject({ code: 'repository-damaged' });
+    const halves = [noise(SEGMENT_BYTES / 2, 2), noise(SEGMENT_BYTES / 2, 3)];
+    await writeTail(repository, segments(1, 2), { bytes: Buffer.concat(halves) });
+    await expectFile(await filesOf(repository, end), name(1, 1), ...halves);
   });
 });

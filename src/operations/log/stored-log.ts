@@ -19,8 +19,16 @@ import {
   type StoredSnapshot,
   type TailEntry,
   type TailHistory,
+  type TailListing,
 } from '../../repository/index.ts';
-import { type FoldedRange, foldedRanges, segmentName, timelineDigits } from './wal-snapshots.ts';
+import {
+  type FoldedRange,
+  foldedRanges,
+  readWalFiles,
+  segmentName,
+  timelineDigits,
+  type WalFiles,
+} from './wal-snapshots.ts';
 
 /** All that a repository holds of a source's log: in snapshots of segments, and in the tail. `close` ends what reads them. */
 export class StoredLog {
@@ -28,21 +36,24 @@ export class StoredLog {
   readonly entries: readonly TailEntry[];
   readonly folded: readonly FoldedRange[];
   readonly histories: readonly TailHistory[];
+  /** Keys below the place of the tail that are no names of what a tail has. */
+  readonly others: readonly string[];
   readonly #repository: Repository;
   #indexed: Promise<IndexedRepository> | undefined;
   /** The snapshot read last: the next segment is mostly in it. */
-  #reader: Reader | undefined;
+  #opened: { reader: Reader; wal: WalFiles } | undefined;
 
   private constructor(
     repository: Repository,
     tail: LogTail,
-    { entries, histories }: { entries: TailEntry[]; histories: TailHistory[] },
+    { entries, histories, others }: TailListing,
     folded: FoldedRange[],
   ) {
     this.#repository = repository;
     this.tail = tail;
     this.entries = entries;
     this.histories = histories;
+    this.others = others;
     this.folded = folded;
   }
 
@@ -86,26 +97,29 @@ export class StoredLog {
     return { timeline: reached.timeline, lsn: reached.end };
   }
 
-  /**
-   * Up to which moment, by the server's clock, all of the log up to a position is known to be there.
-   * @throws repository-damaged
-   */
+  /** Up to which moment, by the server's clock, all of the log up to a position is known to be there. */
   async coveredUntilMs(system: string, reached: LogPosition): Promise<number | undefined> {
     const isWithin = (range: LogRange & { system: string }): boolean =>
       range.system === system && range.timeline === reached.timeline && range.end <= reached.lsn;
     const moments = this.folded.filter(isWithin).map(({ snapshot }) => snapshotTimeMs(snapshot));
-    const newest = this.entries.filter(isWithin).at(-1);
-    if (newest !== undefined) {
-      const { coveredUntil } = (await this.tail.read(newest)).header;
-      if (coveredUntil !== null) moments.push(Date.parse(coveredUntil));
-    }
-    const covered = await this.tail.readCovered();
+    const newest = await this.#newestMoment(this.entries.filter(isWithin));
+    if (newest !== undefined) moments.push(newest);
+    const covered = await readOrDamage(() => this.tail.readCovered());
     if (covered !== undefined && isReached(covered, system, reached)) moments.push(Date.parse(covered.coveredUntil));
     return moments.length === 0 ? undefined : Math.max(...moments);
   }
 
+  /** Of the newest part that can be read and names one: a part that is damaged takes only its own moments with it. */
+  async #newestMoment(entries: readonly TailEntry[]): Promise<number | undefined> {
+    for (const entry of entries.toReversed()) {
+      const coveredUntil = (await readOrDamage(() => this.tail.read(entry)))?.header.coveredUntil;
+      if (coveredUntil != null) return Date.parse(coveredUntil);
+    }
+    return undefined;
+  }
+
   /**
-   * The bytes of a part of the log.
+   * The bytes of a part of the log. What is damaged in one place is taken from another, where there is one.
    * @throws object-missing with the part that is not there; repository-damaged
    */
   async read(system: string, part: LogRange): Promise<Buffer> {
@@ -120,10 +134,20 @@ export class StoredLog {
     const overlaps = (range: LogRange & { system: string }): boolean =>
       range.system === system && range.timeline === part.timeline && range.start < part.end && part.start < range.end;
     const isWhole = (): boolean => isCovered(part, mergeRanges(filled));
-    for (const entry of this.entries.filter(overlaps)) put(entry, (await this.tail.read(entry)).bytes);
+    let damage: unknown;
+    const onDamage = (error: unknown): void => {
+      damage ??= error;
+    };
+    for (const entry of this.entries.filter(overlaps)) {
+      const read = await readOrDamage(() => this.tail.read(entry), onDamage);
+      if (read !== undefined) put(entry, read.bytes);
+    }
     if (isWhole()) return bytes;
-    for (const folded of this.folded.filter(overlaps)) await this.#readFolded(folded, part, put);
+    for (const folded of this.folded.filter(overlaps)) {
+      await readOrDamage(() => this.#readFolded(folded, part, put), onDamage);
+    }
     if (isWhole()) return bytes;
+    if (damage !== undefined) throw damage;
     throw new HoldfastError(
       'object-missing',
       `the log of ${this.tail.owner.source} from ${lsnText(part.start)} to ${lsnText(part.end)} is not all in the repository`,
@@ -150,10 +174,10 @@ export class StoredLog {
     const kept = this.histories.find((each) => each.system === system && each.timeline === timeline);
     if (kept !== undefined) return (await this.tail.readHistory(kept)).bytes;
     // Where a repository was copied, the tail was not.
-    const name = `/wal/${timelineDigits(timeline)}.history`;
+    const name = `${timelineDigits(timeline)}.history`;
     for (const folded of this.folded.filter((each) => each.system === system).toReversed()) {
-      const reader = await this.#open(folded);
-      const node = await reader.find(name);
+      const { reader, wal } = await this.#open(folded);
+      const node = wal.files.get(name);
       if (node !== undefined) return reader.readWhole(node, HISTORY_LIMIT_BYTES);
     }
     return undefined;
@@ -161,24 +185,32 @@ export class StoredLog {
 
   /** How long the server's segments are; undefined when nothing of its log is there. @throws repository-damaged */
   async segmentBytes(system: string): Promise<number | undefined> {
-    const entry = this.entries.find((each) => each.system === system);
-    if (entry !== undefined) return (await this.tail.read(entry)).header.segmentBytes;
+    for (const entry of this.entries.filter((each) => each.system === system)) {
+      const read = await readOrDamage(() => this.tail.read(entry));
+      if (read !== undefined) return read.header.segmentBytes;
+    }
     const folded = this.folded.find((each) => each.system === system);
-    return folded && segmentBytesOf(await this.#open(folded), folded);
+    return folded && (await this.#open(folded)).wal.segmentBytes;
   }
 
   /** Ends what reads snapshots. */
   async close(): Promise<void> {
-    await this.#reader?.close();
-    this.#reader = undefined;
+    await this.#opened?.reader.close();
+    this.#opened = undefined;
   }
 
-  async #open({ snapshot }: FoldedRange): Promise<Reader> {
-    if (this.#reader?.id === snapshot.id) return this.#reader;
+  async #open(folded: FoldedRange): Promise<{ reader: Reader; wal: WalFiles }> {
+    if (this.#opened?.reader.id === folded.snapshot.id) return this.#opened;
     await this.close();
     this.#indexed ??= loadIndex(this.#repository);
-    this.#reader = new Reader(await this.#indexed, snapshot);
-    return this.#reader;
+    const reader = new Reader(await this.#indexed, folded.snapshot);
+    try {
+      this.#opened = { reader, wal: await readWalFiles(reader, folded) };
+      return this.#opened;
+    } catch (error) {
+      await reader.close();
+      throw error;
+    }
   }
 
   async #readFolded(
@@ -186,13 +218,12 @@ export class StoredLog {
     part: LogRange,
     put: (range: LogRange, content: Uint8Array) => void,
   ): Promise<void> {
-    const reader = await this.#open(folded);
-    const segmentBytes = await segmentBytesOf(reader, folded);
+    const { reader, wal } = await this.#open(folded);
+    const { files, segmentBytes } = wal;
     const size = BigInt(segmentBytes);
     for (let start = folded.start; start < folded.end; start += size) {
       if (start >= part.end || start + size <= part.start) continue;
-      const node = await reader.find(`/wal/${segmentName(folded.timeline, start, segmentBytes)}`);
-      if (node === undefined) throw lacksSegment(folded);
+      const node = files.get(segmentName(folded.timeline, start, segmentBytes))!;
       put({ timeline: folded.timeline, start, end: start + size }, await reader.readWhole(node, segmentBytes));
     }
   }
@@ -214,20 +245,15 @@ export async function againAfterFold<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Every file of such a snapshot is one segment. */
-async function segmentBytesOf(reader: Reader, folded: FoldedRange): Promise<number> {
-  const directory = await reader.find('/wal');
-  const files = directory?.subtree === undefined ? [] : await reader.entries(directory.subtree);
-  const size = Number(files.find(({ name }) => !name.endsWith('.history'))?.size ?? 0);
-  if (size > 0 && (folded.end - folded.start) % BigInt(size) === 0n) return size;
-  throw lacksSegment(folded);
-}
-
-function lacksSegment({ snapshot }: FoldedRange): HoldfastError {
-  return new HoldfastError(
-    'repository-damaged',
-    `snapshot ${snapshot.id.slice(0, 8)} lacks a segment that its tag names`,
-  );
+/** @returns undefined for what is damaged, of which `onDamage` is told */
+async function readOrDamage<T>(read: () => Promise<T>, onDamage?: (error: unknown) => void): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!isHoldfastError(error, 'repository-damaged')) throw error;
+    onDamage?.(error);
+    return undefined;
+  }
 }
 
 function rangeOf({ timeline, start, end }: LogRange): LogRange {

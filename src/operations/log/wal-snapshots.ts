@@ -1,6 +1,18 @@
-import type { LogRange, StoredSnapshot } from '../../repository/index.ts';
-import { lsnDigits } from '../../repository/index.ts';
-import { isWal, walSnapshotsOf } from '../snapshots-of.ts';
+import { formatTimeMs, type Snapshot, type TreeNode } from '../../format/index.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
+import { currentUser } from '../../foundation/user.ts';
+import {
+  type LogRange,
+  lsnDigits,
+  type SnapshotReader,
+  type SnapshotWriter,
+  type StoredSnapshot,
+} from '../../repository/index.ts';
+import { HOLDFAST_TAG, isWal, sourceTag, WAL_TAG, walSnapshotsOf } from '../snapshots-of.ts';
+import type { Workspace } from '../workspace.ts';
+
+const DIRECTORY_MODE = 2 ** 31 + 0o700;
+const DIRECTORY = 'wal';
 
 /** Segments of a log that are in a snapshot, as its tag says: known without reading its tree. */
 export interface FoldedRange extends LogRange {
@@ -10,7 +22,7 @@ export interface FoldedRange extends LogRange {
 
 const TAG = /^wal:(\d{1,20}):([0-9A-F]{8}):([0-9A-F]{16})-([0-9A-F]{16})$/;
 
-export function walTag(system: string, { timeline, start, end }: LogRange): string {
+function walTag(system: string, { timeline, start, end }: LogRange): string {
   return `wal:${system}:${timelineDigits(timeline)}:${lsnDigits(start)}-${lsnDigits(end)}`;
 }
 
@@ -30,6 +42,61 @@ export function foldedRanges(snapshots: readonly StoredSnapshot[], plan: string,
       },
     ];
   });
+}
+
+/** The files of a snapshot of a log by their names: segments, and histories of timelines. */
+export interface WalFiles {
+  files: ReadonlyMap<string, TreeNode>;
+  segmentBytes: number;
+}
+
+/** @throws repository-damaged where it does not hold what its tag says */
+export async function readWalFiles(reader: SnapshotReader, folded: FoldedRange): Promise<WalFiles> {
+  const directory = await reader.find(`/${DIRECTORY}`);
+  const nodes = directory?.subtree === undefined ? [] : await reader.entries(directory.subtree);
+  const files = new Map(nodes.map((node) => [node.name, node]));
+  const segmentBytes = Number(nodes.find(({ name }) => !name.endsWith('.history'))?.size ?? 0);
+  const size = BigInt(segmentBytes);
+  if (size === 0n || (folded.end - folded.start) % size !== 0n) throw lacksSegment(folded);
+  for (let start = folded.start; start < folded.end; start += size) {
+    if (Number(files.get(segmentName(folded.timeline, start, segmentBytes))?.size) !== segmentBytes) {
+      throw lacksSegment(folded);
+    }
+  }
+  return { files, segmentBytes };
+}
+
+function lacksSegment({ snapshot }: FoldedRange): HoldfastError {
+  return new HoldfastError(
+    'repository-damaged',
+    `snapshot ${snapshot.id.slice(0, 8)} lacks a segment that its tag names`,
+  );
+}
+
+/** Stores the tree of such a snapshot. @param time RFC 3339 */
+export async function saveWalFiles(writer: SnapshotWriter, files: Iterable<TreeNode>, time: string): Promise<string> {
+  const times = { mtime: time, atime: time, ctime: time };
+  const subtree = await writer.saveTree([...files]);
+  return writer.saveTree([{ name: DIRECTORY, type: 'dir', mode: DIRECTORY_MODE, ...times, content: null, subtree }]);
+}
+
+/** @param timeMs the moment up to which the part is all that there was */
+export function walSnapshot(
+  { plan, environment }: Workspace,
+  source: string,
+  { system, part, tree, timeMs }: { system: string; part: LogRange; tree: string; timeMs: number },
+): Snapshot {
+  const { username, uid, gid } = currentUser();
+  return {
+    time: formatTimeMs(timeMs),
+    tree,
+    paths: [`/${source}`],
+    hostname: plan.name,
+    username,
+    ...(uid !== undefined && gid !== undefined && { uid, gid }),
+    tags: [HOLDFAST_TAG, sourceTag(source), WAL_TAG, walTag(system, part)],
+    program_version: `holdfast ${environment.version}`,
+  };
 }
 
 /**

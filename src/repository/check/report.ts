@@ -7,6 +7,21 @@ export interface Finding {
   /** Of damage in snapshots: the ids of all that have it, and the path in them, fit to be shown. */
   snapshots?: string[];
   path?: string;
+  /** Of a log: the part of it that is damaged or missing. */
+  log?: DamagedLog;
+}
+
+export interface DamagedLog {
+  plan: string;
+  source: string;
+  system: string;
+  timeline: number;
+  /** As the server writes positions; `end` is the first byte that is not concerned. */
+  start: string;
+  end: string;
+  /** RFC 3339, the server's clock: what the part has was written after the one and until the other, as far as is known. */
+  after?: string;
+  until?: string;
 }
 
 export interface CheckReport {

@@ -12,7 +12,7 @@ import {
   sealTailObject,
 } from './tail-object.ts';
 
-export const TAIL_PREFIX = 'holdfast/tail/';
+const TAIL_PREFIX = 'holdfast/tail/';
 const LSN_DIGITS = 16;
 const TIMELINE_DIGITS = 8;
 const RANGE_NAME = /^(\d{1,20})\/([0-9A-F]{8})\/([0-9A-F]{16})-([0-9A-F]{16})$/;
@@ -38,6 +38,13 @@ export interface TailHistory {
   key: string;
   system: string;
   timeline: number;
+}
+
+export interface TailListing {
+  entries: TailEntry[];
+  histories: TailHistory[];
+  /** Keys that are no names of what a tail has. */
+  others: string[];
 }
 
 /** Up to which moment, by the server's clock, the log in the repository is all that there is. */
@@ -68,9 +75,10 @@ export class LogTail {
   }
 
   /** What is there, by its names; in order of timeline and position. */
-  async list(): Promise<{ entries: TailEntry[]; histories: TailHistory[] }> {
+  async list(): Promise<TailListing> {
     const entries: TailEntry[] = [];
     const histories: TailHistory[] = [];
+    const others: string[] = [];
     for await (const { key, sizeBytes } of this.#repository.store.list(this.prefix)) {
       const name = key.slice(this.prefix.length);
       const range = RANGE_NAME.exec(name);
@@ -79,11 +87,12 @@ export class LogTail {
         const [start, end] = [BigInt(`0x${range[3]}`), BigInt(`0x${range[4]}`)];
         const timeline = Number.parseInt(range[2]!, 16);
         if (start < end) entries.push({ key, sizeBytes, system: range[1]!, timeline, start, end });
+        else others.push(key);
       } else if (history !== null) {
         histories.push({ key, system: history[1]!, timeline: Number.parseInt(history[2]!, 16) });
-      }
+      } else if (name !== COVERED_NAME) others.push(key);
     }
-    return { entries: entries.sort(compareRanges), histories };
+    return { entries: entries.sort(compareRanges), histories, others: others.sort() };
   }
 
   /** Seals a part of the log; `write` stores it, durably when it resolves. */
@@ -180,6 +189,18 @@ export class LogTail {
   #timelinePrefix(system: string, timeline: number): string {
     return `${this.prefix}${system}/${timeline.toString(16).toUpperCase().padStart(TIMELINE_DIGITS, '0')}/`;
   }
+}
+
+/** Whose tails a repository has, and the keys below their place that are nobody's. */
+export async function listTails({ store }: Repository): Promise<{ owners: TailOwner[]; strangers: string[] }> {
+  const owners = new Map<string, TailOwner>();
+  const strangers: string[] = [];
+  for await (const { key } of store.list(TAIL_PREFIX)) {
+    const [plan, source, ...name] = key.slice(TAIL_PREFIX.length).split('/');
+    if (name.length === 0) strangers.push(key);
+    else owners.set(`${plan}/${source}`, { plan: plan!, source: source! });
+  }
+  return { owners: [...owners.values()], strangers };
 }
 
 /** An object of a tail that is ready to be stored. */
