@@ -15,7 +15,7 @@ import { withLock } from '../locked.ts';
 import { HOLDFAST_TAG, readableSnapshots, sourceTag, WAL_TAG } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { StoredLog } from './stored-log.ts';
-import { segmentName, walTag } from './wal-snapshots.ts';
+import { segmentName, UNDATED_TAG, walTag } from './wal-snapshots.ts';
 
 const [DIRECTORY_MODE, FILE_MODE] = [2 ** 31 + 0o700, 0o600];
 
@@ -43,8 +43,8 @@ export async function foldTail(
       const session = await WriteSession.begin(indexed, { lock, clock: workspace.environment.clock });
       try {
         const tree = await writeTree(session.writer, stored, cluster, part);
-        const timeMs = await timeOf(stored, cluster.system, part, workspace);
-        const snapshot = await session.commit(() => describe(workspace, source, cluster, { part, tree, timeMs }));
+        const moment = await momentOf(stored, cluster.system, part, workspace);
+        const snapshot = await session.commit(() => describe(workspace, source, cluster, { part, tree, moment }));
         await opened.ledger.append('log.folded', {
           source,
           snapshot,
@@ -125,11 +125,19 @@ async function writeTree(
   return writer.saveTree([root]);
 }
 
-/** The moment up to which the part is all that there was; where that is not known, when the newest of it was stored. */
-async function timeOf(stored: StoredLog, system: string, part: LogRange, workspace: Workspace): Promise<number> {
+interface Moment {
+  ms: number;
+  /** Only when the newest of it was stored: it says nothing of what is there. */
+  isUndated: boolean;
+}
+
+/** The moment up to which the part is all that there was, as far as that is known. */
+async function momentOf(stored: StoredLog, system: string, part: LogRange, workspace: Workspace): Promise<Moment> {
   const header = await newestHeader(stored, system, part);
-  const text = header?.coveredUntil ?? header?.writtenAt;
-  return text === undefined ? workspace.environment.clock.nowMs() : Date.parse(text);
+  const covered = header?.coveredUntil ?? undefined;
+  if (covered !== undefined) return { ms: Date.parse(covered), isUndated: false };
+  const ms = header === undefined ? workspace.environment.clock.nowMs() : Date.parse(header.writtenAt);
+  return { ms, isUndated: true };
 }
 
 /** Of the last object that lies within the part, so that its moment is not one that only later bytes reach. */
@@ -146,17 +154,17 @@ function describe(
   workspace: Workspace,
   source: string,
   { system }: LogCluster,
-  { part, tree, timeMs }: { part: LogRange; tree: string; timeMs: number },
+  { part, tree, moment }: { part: LogRange; tree: string; moment: Moment },
 ): Snapshot {
   const { username, uid, gid } = currentUser();
   return {
-    time: formatTimeMs(timeMs),
+    time: formatTimeMs(moment.ms),
     tree,
     paths: [`/${source}`],
     hostname: workspace.plan.name,
     username,
     ...(uid !== undefined && gid !== undefined && { uid, gid }),
-    tags: [HOLDFAST_TAG, sourceTag(source), WAL_TAG, walTag(system, part)],
+    tags: [HOLDFAST_TAG, sourceTag(source), WAL_TAG, walTag(system, part), ...(moment.isUndated ? [UNDATED_TAG] : [])],
     program_version: `holdfast ${workspace.environment.version}`,
   };
 }

@@ -1,3 +1,4 @@
+import { snapshotTimeMs } from '../../format/index.ts';
 import type { LogRange, StoredSnapshot } from '../../repository/index.ts';
 import { lsnDigits } from '../../repository/index.ts';
 import { isWal, walSnapshotsOf } from '../snapshots-of.ts';
@@ -6,7 +7,12 @@ import { isWal, walSnapshotsOf } from '../snapshots-of.ts';
 export interface FoldedRange extends LogRange {
   system: string;
   snapshot: StoredSnapshot;
+  /** All that was committed by then lies before its end; undefined where that is not known. */
+  coveredMs: number | undefined;
 }
+
+/** Of a snapshot whose time is only when it was stored. */
+export const UNDATED_TAG = 'wal-undated';
 
 const TAG = /^wal:(\d{1,20}):([0-9A-F]{8}):([0-9A-F]{16})-([0-9A-F]{16})$/;
 
@@ -23,6 +29,7 @@ export function foldedRanges(snapshots: readonly StoredSnapshot[], plan: string,
     return [
       {
         snapshot,
+        coveredMs: snapshot.tags?.includes(UNDATED_TAG) === true ? undefined : snapshotTimeMs(snapshot),
         system: system!,
         timeline: Number.parseInt(timeline!, 16),
         start: BigInt(`0x${start}`),
