@@ -1,3 +1,4 @@
+import { shellWord } from '../../../foundation/shell-word.ts';
 import type { Finding } from '../../index.ts';
 import { quoteIdentifier } from '../identifiers.ts';
 import type { Location } from '../location.ts';
@@ -9,7 +10,6 @@ import { examineServerPrograms } from './programs.ts';
 import { examineReplicationConnection } from './replication-connection.ts';
 import { changeOf, judgeSetting, readServerSettings, type ServerSetting } from './server-settings.ts';
 import { lossWithoutLog } from './service-loss.ts';
-import { shellWord } from './shell-word.ts';
 import { examineStandby, onPrimary } from './standby.ts';
 
 /** The newest version that this is tested with. */

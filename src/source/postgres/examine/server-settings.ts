@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
+import { shellWord } from '../../../foundation/shell-word.ts';
 import type { Finding, Mend } from '../../index.ts';
 import type { Session } from '../session.ts';
 import { sqlFile } from '../sql-files.ts';
-import { shellWord } from './shell-word.ts';
 
 /** A setting of a server, as it is and as its files have it. */
 export interface ServerSetting {
