@@ -22,11 +22,12 @@ export const adapters: Adapters = {
       }
       case 'postgres': {
         const { createPostgresSource, slotName } = await import('../source/postgres/index.ts');
-        const { name, url: reference, method, wal } = source;
-        const url = () => resolveSecret(reference, references);
+        const { name, method, wal, standby } = source;
+        const url = () => resolveSecret(standby?.url ?? source.url, references);
+        const primaryUrl = standby && (() => resolveSecret(source.url, references));
         const slot = wal === 'stream' ? slotName(plan, name) : undefined;
         const validate = await resolveReferences(source.validate, references);
-        return createPostgresSource({ name, url, method, slot, validate, version });
+        return createPostgresSource({ name, url, primaryUrl, method, slot, validate, version });
       }
       default:
         throw new HoldfastError('internal', `no adapter for a source of type ${(source as { type: string }).type}`);

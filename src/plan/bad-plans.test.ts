@@ -403,7 +403,6 @@ describe('what this version cannot do is refused by its name', () => {
     'contacts',
     'alerts',
     'services',
-    'standbys',
     'runbooks',
     'drills',
     'reports',

@@ -190,3 +190,63 @@ describe('doubts', () => {
     expect(warningsOf(planOf({ top, repositories: beside, source }))).toEqual([]);
   });
 });
+
+describe('a standby', () => {
+  const physical = (keys: string, standbys: string) => `version: 1
+name: shop
+repositories:
+  primary: { store: ./a, ${PASSWORD} }
+sources:
+  db: { type: postgres, url: { env: DB_URL }, method: physical${keys} }
+  dump: { type: postgres, url: { env: DB_URL } }
+  etc: { type: files, paths: [/etc] }
+${standbys}`;
+  const COPY = 'standbys:\n  copy: { of: db, url: { env: COPY_URL } }\n';
+
+  test('is what the backups of the source it follows are taken from', () => {
+    const { plan, warnings } = parse(physical(', standby: copy', COPY));
+    expect(plan.sources.get('db')).toMatchObject({ standby: { name: 'copy', url: { env: 'COPY_URL' } } });
+    expect(warnings.filter(({ path }) => path.startsWith('standbys'))).toEqual([]);
+  });
+
+  test('that no backup is taken of is doubtful', () => {
+    const { plan, warnings } = parse(physical('', COPY));
+    expect(plan.sources.get('db')).not.toHaveProperty('standby');
+    expect(warnings.map(formatProblem)).toContainEqual(
+      expect.stringMatching(/^holdfast\.yaml:10:3: standbys\.copy: no backup is taken of it.*"standby: copy" in "db"/),
+    );
+  });
+
+  test.each([
+    [', standby: copi', COPY, '6:74: sources.db.standby: there is no standby "copi"; did you mean "copy"?'],
+    [', standby: copy', '', '6:74: sources.db.standby: there is no standby "copy"; the plan names none'],
+    [
+      ', standby: copy',
+      COPY.replace('of: db', 'of: dump'),
+      '6:74: sources.db.standby: "copy" is a standby of "dump", and not of "db"',
+    ],
+    ['', COPY.replace('of: db', 'of: dum'), '10:15: standbys.copy.of: there is no source "dum"; did you mean "dump"?'],
+    [
+      '',
+      COPY.replace('of: db', 'of: etc'),
+      '10:15: standbys.copy.of: "etc" is no PostgreSQL server; only one has standbys',
+    ],
+    [
+      '',
+      COPY.replace('{ env: COPY_URL }', 'postgres://u:secret@host/db'),
+      '10:24: standbys.copy.url: a password is never written in the plan; expected a reference to the whole URL such as { env: DATABASE_URL }',
+    ],
+  ])('is refused where it cannot be right: %s', (keys, standbys, message) => {
+    expect(linesIn(physical(keys, standbys))).toEqual([`holdfast.yaml:${message}`]);
+  });
+
+  test('belongs to a physical backup', () => {
+    const text = physical('', COPY.replace('of: db', 'of: dump')).replace(
+      'DB_URL } }\n  etc',
+      'DB_URL }, standby: copy }\n  etc',
+    );
+    expect(linesIn(text)).toEqual([
+      'holdfast.yaml:7:49: sources.dump.standby: "standby" belongs to "method: physical"; a logical backup of a standby has its URL in "url"',
+    ]);
+  });
+});

@@ -20,6 +20,7 @@ export function crossFindings(raw: unknown, earlier: readonly Finding[], directo
     sound: (...path) => (unsound.has(keyOf(path)) ? undefined : valueAt(raw, path)),
     repositories: namesIn(valueAt(raw, ['repositories'])),
     sources: namesIn(valueAt(raw, ['sources'])),
+    standbys: namesIn(valueAt(raw, ['standbys'])),
   };
   return [
     ...emptyFindings(context),
@@ -29,8 +30,10 @@ export function crossFindings(raw: unknown, earlier: readonly Finding[], directo
       ...scheduleFindings(context, name),
       ...retentionFindings(context, name),
       ...logFindings(context, name),
+      ...standbyFindings(context, name),
       ...duplicateFindings(context, name),
     ]),
+    ...context.standbys.flatMap((name) => originFindings(context, name)),
   ];
 }
 
@@ -43,6 +46,7 @@ interface Context {
   /** All names, also of what is wrong otherwise. */
   repositories: string[];
   sources: string[];
+  standbys: string[];
 }
 
 function emptyFindings(context: Context): Finding[] {
@@ -75,20 +79,47 @@ function logFindings({ sound, at }: Context, source: string): Finding[] {
 
 function repositoryFindings({ sound, at, repositories }: Context, source: string): Finding[] {
   if (repositories.length === 0) return [];
-  const known = repositories.join(', ');
   const path = ['sources', source, 'repository'];
   const given = sound(...path);
-  if (typeof given === 'string' && !repositories.includes(given)) {
-    const nearest = nearestName(given, repositories);
-    const hint = nearest === undefined ? `; expected one of ${known}` : `; did you mean "${nearest}"?`;
-    const message = `there is no repository "${given}"${hint}`;
-    return [{ path, at: 'value', found: given, message, ...(nearest === undefined ? {} : { nearest }) }];
-  }
+  if (typeof given === 'string' && !repositories.includes(given))
+    return [unknownName('repository', path, given, repositories)];
   if (at(...path) === undefined && repositories.length > 1 && isPlainObject(at('sources', source))) {
-    const expected = `one of ${known}`;
+    const expected = `one of ${repositories.join(', ')}`;
     return [{ path, at: 'key', expected, message: `missing key "repository"; expected ${expected}` }];
   }
   return [];
+}
+
+/** A backup is taken of a standby of the same server, and a dump where `url` says. */
+function standbyFindings({ sound, at, standbys }: Context, source: string): Finding[] {
+  const path = ['sources', source, 'standby'];
+  const given = sound(...path);
+  if (typeof given !== 'string') return [];
+  if (at('sources', source, 'method') !== 'physical') {
+    const message = '"standby" belongs to "method: physical"; a logical backup of a standby has its URL in "url"';
+    return [{ path, at: 'key', message }];
+  }
+  if (!standbys.includes(given)) return [unknownName('standby', path, given, standbys)];
+  const of = sound('standbys', given, 'of');
+  if (typeof of !== 'string' || of === source) return [];
+  return [{ path, at: 'value', found: given, message: `"${given}" is a standby of "${of}", and not of "${source}"` }];
+}
+
+/** What a standby follows is a source, and a PostgreSQL server. */
+function originFindings({ sound, at, sources }: Context, standby: string): Finding[] {
+  const path = ['standbys', standby, 'of'];
+  const given = sound(...path);
+  if (typeof given !== 'string') return [];
+  if (!sources.includes(given)) return [unknownName('source', path, given, sources)];
+  if (at('sources', given, 'type') === 'postgres') return [];
+  return [{ path, at: 'value', found: given, message: `"${given}" is no PostgreSQL server; only one has standbys` }];
+}
+
+function unknownName(what: string, path: string[], given: string, known: string[]): Finding {
+  const nearest = nearestName(given, known);
+  const expected = known.length === 0 ? '; the plan names none' : `; expected one of ${known.join(', ')}`;
+  const message = `there is no ${what} "${given}"${nearest === undefined ? expected : `; did you mean "${nearest}"?`}`;
+  return { path, at: 'value', found: given, message, ...(nearest === undefined ? {} : { nearest }) };
 }
 
 function scheduleFindings({ sound, at }: Context, source: string): Finding[] {

@@ -7,13 +7,25 @@ import type { Plan, Source } from './view.ts';
 
 /** The warnings of a plan that is otherwise right. */
 export function doubts(plan: Plan): Finding[] {
-  return [...plan.sources.values()].flatMap((source) => [
+  const ofSources = [...plan.sources.values()].flatMap((source) => [
     ...promiseDoubts(source),
     ...scheduleDoubts(source, plan),
     ...keepingDoubts(source),
     ...proofDoubts(source),
     ...ownRepositoryDoubts(source, plan),
   ]);
+  return [...ofSources, ...standbyDoubts(plan)];
+}
+
+/** Whoever writes one down expects something of it. */
+function standbyDoubts({ standbys, sources }: Plan): Finding[] {
+  const used = [...sources.values()].map((source) => (source.type === 'postgres' ? source.standby?.name : undefined));
+  return [...standbys]
+    .filter(([name]) => !used.includes(name))
+    .map(([name, of]) => {
+      const message = `no backup is taken of it, which is all that this version does with a standby; "standby: ${name}" in "${of}" would`;
+      return { path: ['standbys', name], at: 'key', message };
+    });
 }
 
 function promiseDoubts(source: Source): Finding[] {

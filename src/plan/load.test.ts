@@ -165,6 +165,7 @@ sources:
     timezone: 'Europe/Berlin',
     objectives,
     directory,
+    standbys: new Map(),
     repositories: new Map([
       ['primary', { name: 'primary', store: './repository', password: { env: 'HOLDFAST_PASSWORD' } }],
     ]),

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { isTimezone } from '../schedule/index.ts';
 import { nearestName } from './names.ts';
 import { reference, textOrReference } from './reference-schema.ts';
-import { objectives, source } from './source-schema.ts';
+import { objectives, source, standby } from './source-schema.ts';
 import { parseStore } from './store.ts';
 import { type Complaint, identifier, text } from './values.ts';
 
@@ -51,6 +51,10 @@ export const planSchema = z
     sources: z
       .record(identifier, source, { error: () => 'sources by name' })
       .meta({ description: 'What is protected, by name.' }),
+    standbys: z
+      .record(identifier, standby, { error: () => 'standbys by name' })
+      .meta({ description: 'Servers that follow those of the sources, by name.' })
+      .optional(),
   })
   .meta({
     title: 'Holdfast plan',

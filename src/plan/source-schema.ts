@@ -70,12 +70,13 @@ const common = {
 /** A password in the user part of a URL or among its parameters. */
 const INLINE_PASSWORD = /^[^/?#]*:\/\/[^/?@]*:[^@]+@|[?&](?:password|sslpassword)=[^&]/i;
 
+const databaseUrl = (description: string) =>
+  textOrReference(text('a URL such as postgres://user@host/database', description, judgeDatabaseUrl));
+
 const postgres = z
   .strictObject({
     type: z.literal('postgres'),
-    url: textOrReference(
-      text('a URL such as postgres://user@host/database', 'The URL of the database.', judgeDatabaseUrl),
-    ),
+    url: databaseUrl('The URL of the database.'),
     method: z
       .enum(['logical', 'physical'], { error: () => 'logical or physical' })
       .default('logical')
@@ -90,6 +91,12 @@ const postgres = z
         description:
           'stream: the log is captured continuously by `holdfast follow`, so that little is lost. With method: physical only.',
       }),
+    standby: identifier
+      .meta({
+        description:
+          'The standby, by its name in `standbys`, that backups and the log are taken from, to spare the server that `url` names. With method: physical only.',
+      })
+      .optional(),
     ...common,
     validate: z
       .array(databaseCheck, { error: () => 'a list of checks' })
@@ -97,6 +104,16 @@ const postgres = z
       .meta({ description: validateDescription }),
   })
   .meta({ description: 'A PostgreSQL database.' });
+
+export const standby = z
+  .strictObject(
+    {
+      of: identifier.meta({ description: 'The source whose server it follows.' }),
+      url: databaseUrl('The URL of the database on the standby.'),
+    },
+    { error: () => 'a standby such as { of: db, url: { env: STANDBY_URL } }' },
+  )
+  .meta({ description: 'A PostgreSQL server that follows the server of a source.' });
 
 function judgeDatabaseUrl(value: string) {
   if (INLINE_PASSWORD.test(value)) {

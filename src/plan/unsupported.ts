@@ -13,7 +13,6 @@ const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
     'contacts',
     'alerts',
     'services',
-    'standbys',
     'runbooks',
     'drills',
     'reports',

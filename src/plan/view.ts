@@ -50,6 +50,14 @@ export interface PostgresSource extends SourceBase {
   method: 'logical' | 'physical';
   /** Of method `physical`: the log is captured continuously. */
   wal?: 'stream';
+  /** Of method `physical`: where backups and the log are taken from, instead of the server that `url` names. */
+  standby?: Standby;
+}
+
+/** A server that follows that of a source. */
+export interface Standby {
+  name: string;
+  url: TextOrReference;
 }
 
 export interface FilesSource extends SourceBase {
@@ -72,6 +80,8 @@ export interface Plan {
   repositories: ReadonlyMap<string, Repository>;
   /** By name, in the order of the file. */
   sources: ReadonlyMap<string, Source>;
+  /** Of each standby, by its name, the source whose server it follows. */
+  standbys: ReadonlyMap<string, string>;
   /** The plan's directory, absolute: what relative paths are relative to. */
   directory: string;
 }
@@ -92,6 +102,7 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     objectives: buildObjectives(document.objectives),
     repositories,
     sources: new Map(sources),
+    standbys: new Map(Object.entries(document.standbys ?? {}).map(([name, { of }]) => [name, of])),
     directory,
   };
 }
@@ -115,10 +126,16 @@ function buildSource(name: string, source: SourceDocument, plan: PlanDocument): 
         url: source.url,
         method: source.method,
         ...(source.wal === undefined ? {} : { wal: source.wal }),
+        ...standbyOf(source.standby, plan),
       };
     case 'files':
       return { ...base, type: 'files', paths: source.paths.map(cleanPath), exclude: source.exclude };
   }
+}
+
+function standbyOf(name: string | undefined, { standbys = {} }: PlanDocument): { standby?: Standby } {
+  const standby = name === undefined ? undefined : standbys[name];
+  return standby === undefined ? {} : { standby: { name: name!, url: standby.url } };
 }
 
 function buildObjectives(document: PlanDocument['objectives']): Objectives {

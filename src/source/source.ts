@@ -126,6 +126,8 @@ export interface RestoreContext {
   dryRun?: boolean;
   /** The source's log is going to be replayed on what is restored. */
   isReplayed?: boolean;
+  /** Of a cluster whose log is replayed by a server of somebody else: what that server is to be configured with. */
+  recoverySettings?: Readonly<Record<string, string>>;
 }
 
 export interface Restored {

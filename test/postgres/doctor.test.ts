@@ -268,15 +268,72 @@ describe.skipIf(!requires('postgresql'))('what the doctor says of a server', () 
     expect(summary(await complaints(other.adminUrl, programs))).toEqual(['missing pg_dump']);
   });
 
-  it('says that a standby is none to take a physical backup of', async () => {
-    await start(ENOUGH);
+  it('tells a restart that is due from a line that is missing, and names what comes before the file', async () => {
+    const conf = ENOUGH.replace('max_wal_senders = 4', 'max_wal_senders = 0');
+    await start(`${conf}wal_level = minimal\n`, `local all,replication postgres trust\n${LETS_IN}`);
+    await server.query('alter role backup replication');
+    plan('method: physical');
+    withRepository();
+    const asSuperuser = () => complaints(server.url('postgres'));
+    const linesOf = (findings: Finding[]) => findings.map(({ level, mend }) => [level, mend?.place, mend?.lines[0]]);
+    const change = async (level: string, senders: number) => {
+      await server.query(`alter system set wal_level = '${level}'`);
+      await server.query(`alter system set max_wal_senders = ${senders}`);
+      await server.query('select pg_reload_conf()');
+      await expect
+        .poll(() => server.query('select count(*)::int from pg_settings where pending_restart'))
+        .toEqual([{ count: 2 }]);
+    };
+
+    await change('replica', 4);
+    const restart = ['missing', 'shell', `pg_ctl restart --pgdata ${data}`];
+    const due = await asSuperuser();
+    expect(linesOf(due.filter(({ level }) => level === 'missing'))).toEqual([restart, restart]);
+    expect(due.map(({ message }) => message).join()).toContain('its files have wal_level = replica');
+    const asRole = await complaints();
+    expect(asRole.find(({ about }) => about === 'wal_level')?.mend?.lines).toEqual([
+      'pg_ctl restart --pgdata "$PGDATA"',
+    ]);
+    await shell(`${restart[2]} --log "$PGDATA"/log`);
+    expect(await asSuperuser()).toEqual([]);
+
+    await change('minimal', 0);
+    const column = ['setting', 'ORDER BY seqno DESC LIMIT 1;'];
+    expect(linesOf(await complaints())).toEqual(
+      ['wal_level', 'max_wal_senders'].map((name) => [
+        'warning',
+        'sql',
+        `SELECT ${column[0]} FROM pg_file_settings WHERE name = '${name}' ${column[1]}`,
+      ]),
+    );
+    const statements = [`ALTER SYSTEM SET wal_level = 'replica';`, `ALTER SYSTEM SET max_wal_senders = '9';`];
+    expect(linesOf(await asSuperuser())).toEqual(statements.map((line) => ['warning', 'sql', line]));
+    await server.stop();
+    server = await startDirectory(BIN, data);
+    const missing = (await asSuperuser()).filter(({ level }) => level === 'missing');
+    expect(linesOf(missing)).toEqual([
+      ['missing', 'sql', statements[0]],
+      ['missing', 'sql', `ALTER SYSTEM SET max_wal_senders = '10';`],
+    ]);
+    await mend(missing);
+    expect(await asSuperuser()).toEqual([]);
+    await server.query('alter system reset all');
+  });
+
+  it('says of a standby what has to be done on its primary', async () => {
+    await start(`${ENOUGH}full_page_writes = off\n`);
+    await server.query('alter role backup noreplication');
     await stopInOrder();
     writeFileSync(join(data, 'standby.signal'), '');
     onTestFinished(() => rmSync(join(data, 'standby.signal')));
     server = await startDirectory(BIN, data);
     plan('method: physical');
     withRepository();
-    expect(await complaints()).toMatchObject([{ level: 'missing', about: 'primary' }]);
+    const onPrimary = { note: expect.stringMatching(/^On the primary/) };
+    expect(await complaints()).toMatchObject([
+      { about: 'full_page_writes', mend: { lines: ['full_page_writes = on'], ...onPrimary } },
+      { about: 'role attributes', mend: onPrimary },
+    ]);
     plan('method: logical');
     expect(summary(await complaints(urlOf('template1')))).toEqual([]);
   });

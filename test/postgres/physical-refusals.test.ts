@@ -91,14 +91,4 @@ describe.skipIf(!requires('postgresql', 'restic'))('a physical backup that canno
     });
     await server.query(`select pg_drop_replication_slot('taken')`);
   });
-
-  it('says that a standby is none to take it of', async () => {
-    writeFileSync(join(directory, 'standby.signal'), '');
-    await start();
-    expect(await refusal()).toMatchObject({
-      code: 'source-unsupported',
-      message: expect.stringMatching(/is a standby/),
-      hint: expect.stringMatching(/`url:` in the plan/),
-    });
-  });
 });

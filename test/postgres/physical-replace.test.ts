@@ -1,7 +1,15 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { initialiseDirectory, runAsServer, type StartedDirectory, startDirectory } from '../support/data-directory.ts';
+import type { TreeNode } from '../../src/format/index.ts';
+import type { SnapshotReader } from '../../src/repository/index.ts';
+import {
+  initialiseDirectory,
+  runAsServer,
+  type StartedDirectory,
+  serverDirectory,
+  startDirectory,
+} from '../support/data-directory.ts';
 import { type PhysicalBackup, PhysicalRepository } from '../support/physical.ts';
 import { requires } from '../support/requirements.ts';
 import { describeTree } from '../support/tree.ts';
@@ -55,6 +63,34 @@ describe.skipIf(!requires('postgresql'))('a restore over an older data directory
     );
     expect(row).toMatchObject({ rows: '100000', later: null });
     await server.stop();
+  });
+
+  it('asks for the log before the control file is there, so that no server starts without it', async () => {
+    const directory = join(await serverDirectory(), 'restored');
+    const there = (name: string): boolean => existsSync(join(directory, name));
+    let seen: Record<string, unknown> = {};
+    const cutOff = (reader: SnapshotReader): SnapshotReader =>
+      new Proxy(reader, {
+        get: (target, name: keyof SnapshotReader) => {
+          if (name !== 'readWhole')
+            return typeof target[name] === 'function' ? target[name].bind(target) : target[name];
+          return (node: TreeNode, limitBytes: number): Promise<Buffer> => {
+            if (node.name !== 'pg_control') return target.readWhole(node, limitBytes) as Promise<Buffer>;
+            const auto = readFileSync(join(directory, 'postgresql.auto.conf'), 'utf8');
+            seen = {
+              signal: there('recovery.signal'),
+              control: there('global/pg_control'),
+              last: auto.split('\n').at(-2),
+            };
+            return Promise.reject(new Error('cut off'));
+          };
+        },
+      });
+    const how = { isReplayed: true, recoverySettings: { restore_command: `cp 'a\\b' %p` } };
+    await expect(physical.restoreTo(directory, backup.id, how, cutOff)).rejects.toThrow('cut off');
+    expect(seen).toEqual({ signal: true, control: false, last: `restore_command = 'cp ''a\\\\b'' %p'` });
+    expect(there('global/pg_control')).toBe(false);
+    await expect(startDirectory(BIN, directory)).rejects.toThrow();
   });
 
   it('only says what would go, when asked for that', async () => {

@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { settled } from '../../src/foundation/promises.ts';
-import { document } from '../support/cli.ts';
+import { document, holdfast } from '../support/cli.ts';
 import { serverDirectory, startDirectory } from '../support/data-directory.ts';
 import { embeddedPostgres18BinDirectory } from '../support/embedded-postgres.ts';
 import { FollowedCluster, until } from '../support/followed.ts';
@@ -140,6 +140,41 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
 
     // What follows does not depend on the server's version.
     if (version !== 15) return;
+
+    it('is left to another server where none of this machine can do it, and ends no recovery early there', async () => {
+      const atMs = Math.floor(lastCommittedMs()) + 1;
+      const directory = join(await serverDirectory(), 'restored');
+      const words = ['restore', 'db', '--to', directory, '--at', new Date(atMs).toISOString(), '--json'];
+      const env = { ...cluster.environment, HOLDFAST_POSTGRES_BIN: '/nonexistent' };
+      const ran = await holdfast(cluster.directory, words, env);
+      expect(ran.exit, ran.stderr).toBe(3);
+      const { outcome, unrecovered, recovered, problems, snapshot, time } = document(ran);
+      expect({ outcome, recovered }).toEqual({ outcome: 'partial', recovered: undefined });
+      expect(problems).toEqual([
+        { path: directory, message: expect.stringMatching(/^its log was not replayed: .*PostgreSQL/) },
+      ]);
+      expect(unrecovered).toMatchObject({
+        log: `${directory}.wal`,
+        next: expect.stringContaining(`pg_ctl -D ${directory}`),
+      });
+      const listed = document(await cluster.run('snapshots', 'db', '--json')).snapshots;
+      expect(time).toBe(listed.find(({ id }: { id: string }) => id === snapshot).time);
+
+      // What did not come whole is no end of the log.
+      const complete = join(`${directory}.wal`, 'complete');
+      renameSync(complete, `${complete}.not`);
+      await expect(startDirectory(binDirectory, directory)).rejects.toThrow(/could not restore file .* exit code 255/);
+      renameSync(`${complete}.not`, complete);
+      const server = await startDirectory(binDirectory, directory);
+      try {
+        await until(async () => (await server.query('select pg_is_in_recovery() as busy'))[0]?.['busy'] === false);
+        const found = await server.query('select id::text from orders');
+        expect(found.map(({ id }) => String(id)).toSorted()).toEqual(orders.map(({ id }) => id).toSorted());
+      } finally {
+        await server.stop();
+      }
+      expect(document(await holdfast(cluster.directory, words, env)).error.code).toBe('target-not-empty');
+    });
 
     it('comes to a moment after the last commit of an idle server', async () => {
       const idle = new Date();

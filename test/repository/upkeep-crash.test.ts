@@ -236,6 +236,7 @@ function workspaceOf(store: FaultyStore | MemoryStore): Workspace {
         },
       ],
     ]),
+    standbys: new Map(),
     directory: '/',
   };
   const environment = {

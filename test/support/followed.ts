@@ -23,6 +23,8 @@ export class FollowedCluster {
   readonly directory = testDirectory();
   readonly data: string;
   server: StartedDirectory;
+  /** Once it was started. */
+  standby: StartedDirectory | undefined;
   readonly #binDirectory: string;
   readonly #settings: Record<string, string>;
   #repository: Promise<Repository> | undefined;
@@ -57,18 +59,31 @@ export class FollowedCluster {
     this.server = await startDirectory(this.#binDirectory, this.data, { settings: this.#settings });
   }
 
+  /** Makes a server that follows this one, of a data directory that was restored of it. */
+  async startStandby(data: string): Promise<StartedDirectory> {
+    const [sockets] = [String(this.#settings['unix_socket_directories'])];
+    writeFileSync(join(data, 'standby.signal'), '');
+    writeFileSync(join(data, 'postgresql.auto.conf'), `primary_conninfo = 'host=${sockets} user=postgres'\n`);
+    const { unix_socket_directories: _, ...settings } = this.#settings;
+    this.standby = await startDirectory(this.#binDirectory, data, { settings });
+    return this.standby;
+  }
+
   #writePlan(keys: Record<string, unknown>): void {
+    const isOfStandby = keys['standby'] !== undefined;
     const plan = {
       version: 1,
       name: 'shop',
       repositories: { main: { store: './repository', password: { env: 'HOLDFAST_PASSWORD' } } },
       sources: { db: { type: 'postgres', url: { env: 'DB_URL' }, method: 'physical', wal: 'stream', ...keys } },
+      ...(isOfStandby && { standbys: { [String(keys['standby'])]: { of: 'db', url: { env: 'STANDBY_URL' } } } }),
     };
     writeFileSync(join(this.directory, 'holdfast.yaml'), JSON.stringify(plan));
   }
 
   get environment(): Record<string, string> {
-    return environment({ DB_URL: this.url, HOLDFAST_POSTGRES_BIN: this.#binDirectory });
+    const standby = this.standby === undefined ? {} : { STANDBY_URL: this.standby.url('postgres') };
+    return environment({ DB_URL: this.url, HOLDFAST_POSTGRES_BIN: this.#binDirectory, ...standby });
   }
 
   /** Where the server is before and after it was started again. */

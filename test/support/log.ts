@@ -61,6 +61,7 @@ export function logWorkspace(
       Object.keys(repositories).map((name) => [name, { name, store: `/${name}`, password: PASSWORD }]),
     ),
     sources: new Map([[db.name, db]]),
+    standbys: new Map(),
   };
   const openStore: Adapters['openStore'] = async (place) =>
     repositories[place.kind === 'local' ? place.path.slice(1) : '']!.store;

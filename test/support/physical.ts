@@ -9,7 +9,7 @@ import { noProgress, type Progress } from '../../src/foundation/progress.ts';
 import type { Target } from '../../src/foundation/target.ts';
 import type { SnapshotReader } from '../../src/repository/index.ts';
 import type { Repository } from '../../src/repository/repository.ts';
-import type { Capture, Check, Restored } from '../../src/source/index.ts';
+import type { Capture, Check, RestoreContext, Restored } from '../../src/source/index.ts';
 import { createPostgresSource } from '../../src/source/postgres/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { serverDirectory } from './data-directory.ts';
@@ -74,11 +74,16 @@ export class PhysicalRepository {
   }
 
   /** The same, to a directory that may be replaced. */
-  async restoreTo(path: string, id: string, how: { replace?: boolean; dryRun?: boolean } = {}): Promise<Restored> {
+  async restoreTo(
+    path: string,
+    id: string,
+    how: Pick<RestoreContext, 'replace' | 'dryRun' | 'isReplayed' | 'recoverySettings'> = {},
+    alter: (reader: SnapshotReader) => SnapshotReader = (reader) => reader,
+  ): Promise<Restored> {
     const target: Target = { kind: 'directory', path };
     return withReader(
       await this.repository,
-      (reader) => sourceOf('').restore(reader, target, { ...contextOf(noProgress), ...how }),
+      (reader) => sourceOf('').restore(alter(reader), target, { ...contextOf(noProgress), ...how }),
       id,
     );
   }

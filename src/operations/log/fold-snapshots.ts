@@ -15,7 +15,14 @@ import { withLock } from '../locked.ts';
 import { readableSnapshots } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { type FoldablePart, foldGroups, supersededParts } from './fold-groups.ts';
-import { type FoldedRange, foldedRanges, readWalFiles, saveWalFiles, walSnapshot } from './wal-snapshots.ts';
+import {
+  type FoldedRange,
+  foldedRanges,
+  type LogMoment,
+  readWalFiles,
+  saveWalFiles,
+  walSnapshot,
+} from './wal-snapshots.ts';
 
 type StoredPart = FoldedRange & FoldablePart;
 
@@ -85,14 +92,16 @@ async function makeOne(
   { lock, group }: { lock: HeldLock; group: readonly StoredPart[] },
 ): Promise<string> {
   const [first, last] = [group[0]!, group.at(-1)!];
-  const { system, timeline, timeMs } = last;
+  const { system, timeline } = last;
   const part = { timeline, start: first.start, end: last.end };
   const indexed = await loadIndex(repository);
   const session = await WriteSession.begin(indexed, { lock, clock: workspace.environment.clock });
   try {
     const files = await filesOf(indexed, session.writer, group);
     const tree = await saveWalFiles(session.writer, files.values(), last.snapshot.time);
-    const snapshot = await session.commit(() => walSnapshot(workspace, source, { system, part, tree, timeMs }));
+    const snapshot = await session.commit(() =>
+      walSnapshot(workspace, source, { system, part, tree, moment: momentOf(group) }),
+    );
     const positions = { start: lsnText(part.start), end: lsnText(part.end) };
     await ledger.append('log.folded', { source, snapshot, tree, system, timeline, ...positions });
     return snapshot;
@@ -100,6 +109,14 @@ async function makeOne(
     await session.abort(error);
     throw error;
   }
+}
+
+/** The newest that is known of any of them, or when the last of them was stored. */
+function momentOf(group: readonly StoredPart[]): LogMoment {
+  const covered = group.flatMap(({ coveredMs = [] }) => coveredMs);
+  return covered.length === 0
+    ? { ms: group.at(-1)!.timeMs, isUndated: true }
+    : { ms: Math.max(...covered), isUndated: false };
 }
 
 /** The files of all of them. @throws repository-damaged where a part does not have what it should */

@@ -23,7 +23,8 @@ function bytesAt(start: bigint, end: bigint): Buffer {
   return LOG.subarray(Number(start - START), Number(end - START));
 }
 
-async function begin() {
+/** @param isCovered whether it is known up to which moment each object is all there was */
+async function begin(isCovered = true) {
   const memory = new MemoryStore();
   const store = new FaultyStore(memory);
   const repository = await testRepository(store);
@@ -31,7 +32,8 @@ async function begin() {
   for (const [index, from] of CUTS.slice(0, -1).entries()) {
     const [start, end] = [START + BigInt(from), START + BigInt(CUTS[index + 1]!)];
     const texts = { start: lsnText(start), end: lsnText(end), segmentBytes: SEGMENT_BYTES };
-    const times = { coveredUntil: `2026-01-31T14:03:0${index}.000Z`, writtenAt: '2026-01-31T15:00:00Z' };
+    const coveredUntil = isCovered ? `2026-01-31T14:03:0${index}.000Z` : null;
+    const times = { coveredUntil, writtenAt: '2026-01-31T15:00:00Z' };
     const head = { system: '7391', timeline: 1, ...texts, ...times };
     await tail.write(tail.sealLog({ timeline: 1, start, end }, head, bytesAt(start, end)));
   }
@@ -77,6 +79,16 @@ describe('a fold', () => {
       START + 2_900_000n,
     ]);
     await expectAll(repository);
+  });
+
+  it('claims no moment that the log did not have', async () => {
+    const reached = { timeline: 1, lsn: 6n * SIZE };
+    for (const isCovered of [true, false]) {
+      const { repository } = await begin(isCovered);
+      await fold(repository);
+      const expected = isCovered ? Date.parse('2026-01-31T14:03:02Z') : undefined;
+      expect(await (await storedIn(repository)).coveredUntilMs('7391', reached)).toBe(expected);
+    }
   });
 
   it('has nothing to do a second time', async () => {

@@ -14,7 +14,7 @@ import { withLock } from '../locked.ts';
 import { readableSnapshots } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { StoredLog } from './stored-log.ts';
-import { saveWalFiles, segmentName, walSnapshot } from './wal-snapshots.ts';
+import { type LogMoment, saveWalFiles, segmentName, walSnapshot } from './wal-snapshots.ts';
 
 const FILE_MODE = 0o600;
 
@@ -42,9 +42,9 @@ export async function foldTail(
       const session = await WriteSession.begin(indexed, { lock, clock: workspace.environment.clock });
       try {
         const tree = await writeTree(session.writer, stored, cluster, part);
-        const timeMs = await timeOf(stored, cluster.system, part, workspace);
+        const moment = await momentOf(stored, cluster.system, part, workspace);
         const snapshot = await session.commit(() =>
-          walSnapshot(workspace, source, { system: cluster.system, part, tree, timeMs }),
+          walSnapshot(workspace, source, { system: cluster.system, part, tree, moment }),
         );
         await opened.ledger.append('log.folded', {
           source,
@@ -115,11 +115,13 @@ async function writeTree(
   return saveWalFiles(writer, nodes, time);
 }
 
-/** The moment up to which the part is all that there was; where that is not known, when the newest of it was stored. */
-async function timeOf(stored: StoredLog, system: string, part: LogRange, workspace: Workspace): Promise<number> {
+/** The moment up to which the part is all that there was, as far as that is known. */
+async function momentOf(stored: StoredLog, system: string, part: LogRange, workspace: Workspace): Promise<LogMoment> {
   const header = await newestHeader(stored, system, part);
-  const text = header?.coveredUntil ?? header?.writtenAt;
-  return text === undefined ? workspace.environment.clock.nowMs() : Date.parse(text);
+  const covered = header?.coveredUntil ?? undefined;
+  if (covered !== undefined) return { ms: Date.parse(covered), isUndated: false };
+  const ms = header === undefined ? workspace.environment.clock.nowMs() : Date.parse(header.writtenAt);
+  return { ms, isUndated: true };
 }
 
 /** Of the last object that lies within the part, so that its moment is not one that only later bytes reach. */

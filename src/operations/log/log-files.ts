@@ -1,9 +1,9 @@
 import { isHoldfastError } from '../../foundation/errors.ts';
-import type { LogPosition, LogRange } from '../../repository/index.ts';
+import { earlier, type LogPosition, type LogRange, later } from '../../repository/index.ts';
 import type { LogFiles } from '../../sandbox/index.ts';
 import { throughOutages } from './outages.ts';
 import type { StoredLog } from './stored-log.ts';
-import { segmentName } from './wal-snapshots.ts';
+import { segmentName, timelineDigits } from './wal-snapshots.ts';
 
 const SEGMENT = /^([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})$/;
 const HISTORY = /^([0-9A-F]{8})\.history$/;
@@ -57,6 +57,21 @@ export class StoredLogFiles implements LogFiles {
   following(name: string): string | undefined {
     const segment = this.#parse(name);
     return segment && segmentName(segment.timeline, segment.lsn + BigInt(this.#segmentBytes), this.#segmentBytes);
+  }
+
+  /** The names of all that may be there from the segment of a position on: histories, and then segments in their order. */
+  names(from: bigint): string[] {
+    const size = BigInt(this.#segmentBytes);
+    const names: string[] = [];
+    for (let timeline = 2; timeline <= this.#end.timeline; timeline++)
+      names.push(`${timelineDigits(timeline)}.history`);
+    for (const { timeline, start, end } of this.#ranges.filter((range) => range.timeline <= this.#end.timeline)) {
+      const until = earlier(end, this.#end.lsn);
+      for (let at = later(start, from) - (later(start, from) % size); at < until; at += size) {
+        if (at >= start) names.push(segmentName(timeline, at, this.#segmentBytes));
+      }
+    }
+    return names;
   }
 
   close(): Promise<void> {

@@ -1,4 +1,3 @@
-import { snapshotTimeMs } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import {
   type Covered,
@@ -101,7 +100,7 @@ export class StoredLog {
   async coveredUntilMs(system: string, reached: LogPosition): Promise<number | undefined> {
     const isWithin = (range: LogRange & { system: string }): boolean =>
       range.system === system && range.timeline === reached.timeline && range.end <= reached.lsn;
-    const moments = this.folded.filter(isWithin).map(({ snapshot }) => snapshotTimeMs(snapshot));
+    const moments = this.folded.filter(isWithin).flatMap(({ coveredMs = [] }) => coveredMs);
     const newest = await this.#newestMoment(this.entries.filter(isWithin));
     if (newest !== undefined) moments.push(newest);
     const covered = await readOrDamage(() => this.tail.readCovered());

@@ -1,4 +1,4 @@
-import { formatTimeMs, type Snapshot, type TreeNode } from '../../format/index.ts';
+import { formatTimeMs, type Snapshot, snapshotTimeMs, type TreeNode } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { currentUser } from '../../foundation/user.ts';
 import {
@@ -18,7 +18,12 @@ const DIRECTORY = 'wal';
 export interface FoldedRange extends LogRange {
   system: string;
   snapshot: StoredSnapshot;
+  /** All that was committed by then lies before its end; undefined where that is not known. */
+  coveredMs: number | undefined;
 }
+
+/** Of a snapshot whose time is only when it was stored. */
+export const UNDATED_TAG = 'wal-undated';
 
 const TAG = /^wal:(\d{1,20}):([0-9A-F]{8}):([0-9A-F]{16})-([0-9A-F]{16})$/;
 
@@ -35,6 +40,7 @@ export function foldedRanges(snapshots: readonly StoredSnapshot[], plan: string,
     return [
       {
         snapshot,
+        coveredMs: snapshot.tags?.includes(UNDATED_TAG) === true ? undefined : snapshotTimeMs(snapshot),
         system: system!,
         timeline: Number.parseInt(timeline!, 16),
         start: BigInt(`0x${start}`),
@@ -80,21 +86,27 @@ export async function saveWalFiles(writer: SnapshotWriter, files: Iterable<TreeN
   return writer.saveTree([{ name: DIRECTORY, type: 'dir', mode: DIRECTORY_MODE, ...times, content: null, subtree }]);
 }
 
-/** @param timeMs the moment up to which the part is all that there was */
+/** The moment up to which a part of a log is all that there was. */
+export interface LogMoment {
+  ms: number;
+  /** Only when the newest of it was stored: it says nothing of what is there. */
+  isUndated: boolean;
+}
+
 export function walSnapshot(
   { plan, environment }: Workspace,
   source: string,
-  { system, part, tree, timeMs }: { system: string; part: LogRange; tree: string; timeMs: number },
+  { system, part, tree, moment }: { system: string; part: LogRange; tree: string; moment: LogMoment },
 ): Snapshot {
   const { username, uid, gid } = currentUser();
   return {
-    time: formatTimeMs(timeMs),
+    time: formatTimeMs(moment.ms),
     tree,
     paths: [`/${source}`],
     hostname: plan.name,
     username,
     ...(uid !== undefined && gid !== undefined && { uid, gid }),
-    tags: [HOLDFAST_TAG, sourceTag(source), WAL_TAG, walTag(system, part)],
+    tags: [HOLDFAST_TAG, sourceTag(source), WAL_TAG, walTag(system, part), ...(moment.isUndated ? [UNDATED_TAG] : [])],
     program_version: `holdfast ${environment.version}`,
   };
 }

@@ -1,6 +1,7 @@
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { settled } from '../../foundation/promises.ts';
+import { shellWord } from '../../foundation/shell-word.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import { lsnText, parseLsnText } from '../../repository/index.ts';
 import type { LogRecovery, RecoveryEnd, Sandbox, SandboxNeed, SandboxTarget, Served } from '../../sandbox/index.ts';
@@ -10,6 +11,7 @@ import { StoredLog } from '../log/stored-log.ts';
 import { readableSnapshots } from '../snapshots-of.ts';
 import { sandboxNeed } from '../verify/need.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
+import { laidLogCommand, laidLogDirectory, layLog, refuseTakenLog } from './laid-log.ts';
 import type { RecoveryPoint } from './recovery-point.ts';
 import { targetSettings, targetText } from './recovery-target.ts';
 
@@ -25,7 +27,7 @@ export interface Recovered extends RecoveryEnd {
 /** The log that leads to a recovery point, for a server that replays it on the backup. */
 export class LogReplay {
   readonly #point: RecoveryPoint;
-  readonly #files: StoredLogFiles;
+  readonly files: StoredLogFiles;
 
   /** @param progress is told of a repository that is waited for */
   constructor(
@@ -38,7 +40,7 @@ export class LogReplay {
     const owner = { plan: workspace.plan.name, source: planned.name };
     const { log, system, segmentBytes, reach } = point;
     this.#point = point;
-    this.#files = new StoredLogFiles(
+    this.files = new StoredLogFiles(
       log,
       { system, segmentBytes, end: reach },
       () => StoredLog.read(repository, owner, async () => (await readableSnapshots(repository)).snapshots),
@@ -48,7 +50,7 @@ export class LogReplay {
 
   /** What a sandbox needs for it. */
   get recovery(): LogRecovery {
-    return { files: this.#files, settings: this.#settings(targetSettings(this.#point.target)) };
+    return { files: this.files, settings: this.#settings(targetSettings(this.#point.target)) };
   }
 
   /**
@@ -76,7 +78,7 @@ export class LogReplay {
   }
 
   close(): Promise<void> {
-    return this.#files.close();
+    return this.files.close();
   }
 
   #settings(target: Record<string, string>): Record<string, string> {
@@ -110,23 +112,53 @@ function targetMissing({ target, base }: RecoveryPoint, cause: unknown): Holdfas
   });
 }
 
+/** The log lies beside the data directory, and is replayed by the first server that starts on that. */
+export interface Unrecovered {
+  /** Why no server of this machine has replayed it. */
+  reason: string;
+  log: string;
+  /** What a person does next, and where. */
+  next: string;
+}
+
+/** What becomes of the log of a cluster that is restored. */
+export interface Recovery extends AsyncDisposable {
+  /** What the restored directory is to be configured with, where no server of this machine replays the log. */
+  settings: Readonly<Record<string, string>> | undefined;
+  /** Once the data directory is there. */
+  run(): Promise<Recovered | Unrecovered>;
+}
+
 /**
- * Makes sure that a server of this machine can replay a log, before anything is written.
- * @returns `run` has it replay the log on the data directory that was restored by then, and stops it
- * @throws program-missing
+ * Finds a server of this machine that can replay a log, before anything is written; where there is none, the log is laid
+ * beside what is restored.
+ * @returns `run` has the server replay the log on the data directory that was restored by then, and stops it
+ * @throws target-not-empty where the log would go
  */
 export async function prepareRecovery(
   workspace: Workspace,
   opened: OpenedRepository,
   { planned, manifest, point, path }: { planned: PlanSource; manifest: Manifest; point: RecoveryPoint; path: string },
   progress: Progress,
-): Promise<AsyncDisposable & { run(): Promise<Recovered> }> {
+): Promise<Recovery> {
   const { clock, signal, adapters } = workspace.environment;
   const sandbox = await adapters.createSandbox({ clock, signal });
   const replay = new LogReplay(workspace, opened, { planned, point }, progress);
   const need = { ...sandboxNeed(planned, manifest), dataDirectory: path, recovery: replay.recovery };
-  const place = await openServer(sandbox, need as SandboxNeed, progress);
+  try {
+    const place = await openServer(sandbox, need as SandboxNeed, progress);
+    if (!isHoldfastError(place)) return replayingRecovery(replay, place, progress);
+    return await layingRecovery(replay, { manifest, point, path, reason: place }, { progress, signal });
+  } catch (error) {
+    await settled(replay.close());
+    throw error;
+  }
+}
+
+/** A recovery that a server of this machine does. */
+function replayingRecovery(replay: LogReplay, place: SandboxTarget, progress: Progress): Recovery {
   return {
+    settings: undefined,
     run: async () => {
       progress.phase('replaying the log');
       const recovered = await replay.run(place);
@@ -142,14 +174,35 @@ export async function prepareRecovery(
   };
 }
 
-async function openServer(sandbox: Sandbox, need: SandboxNeed, progress: Progress): Promise<SandboxTarget> {
+/** @returns why there is none, where that is so */
+async function openServer(
+  sandbox: Sandbox,
+  need: SandboxNeed,
+  progress: Progress,
+): Promise<SandboxTarget | HoldfastError> {
   try {
     return await sandbox.open(need, progress);
   } catch (error) {
-    if (!isHoldfastError(error, 'not-provable')) throw error;
-    throw new HoldfastError('program-missing', `no server of this machine can replay the log: ${error.message}`, {
-      hint: `${error.hint ?? ''} A backup alone comes back with \`--snapshot latest\`.`.trim(),
-      cause: error,
-    });
+    if (isHoldfastError(error, 'not-provable')) return error;
+    throw error;
   }
+}
+
+/** A recovery that somebody else's server does. */
+async function layingRecovery(
+  replay: LogReplay,
+  { manifest, point, path, reason }: { manifest: Manifest; point: RecoveryPoint; path: string; reason: HoldfastError },
+  { progress, signal }: { progress: Progress; signal: AbortSignal },
+): Promise<Recovery> {
+  await refuseTakenLog(path);
+  const log = laidLogDirectory(path);
+  return {
+    settings: { restore_command: laidLogCommand(path), ...replay.recovery.settings, recovery_target_action: 'promote' },
+    run: async () => {
+      await layLog(replay.files, { directory: path, from: point.baseEnd.lsn, progress, signal });
+      const next = `with PostgreSQL ${manifest.details['majorVersion']}, as the owner of both directories, at these very paths: pg_ctl -D ${shellWord(path)} -w start`;
+      return { reason: reason.message, log, next };
+    },
+    [Symbol.asyncDispose]: () => replay.close(),
+  };
 }

@@ -24,7 +24,7 @@ import {
   sourceOf,
 } from '../snapshots-of.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
-import { prepareRecovery, type Recovered } from './recover.ts';
+import { prepareRecovery, type Recovered, type Unrecovered } from './recover.ts';
 import { describePoint, findWantedPoint, momentOf, type RecoveryPoint } from './recovery-point.ts';
 import { refuseLogTarget, targetText } from './recovery-target.ts';
 import { type Replacement, refuseReplacing, refuseReplacingOrigin } from './replace.ts';
@@ -57,6 +57,8 @@ export interface RestoreResult extends Restored {
   replaced?: boolean;
   /** How far the log was replayed on the backup, where it was. */
   recovered?: { to: string; lastTransaction?: string };
+  /** What is still to be done, where no server of this machine could replay the log. */
+  unrecovered?: { to: string; log: string; next: string };
 }
 
 /** Brings a snapshot, or a part of it, back to a place that is empty or new, or that the same restore was interrupted in, or that is to be replaced. */
@@ -102,7 +104,10 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
       ...about,
       ...restored,
       notes: [...restored.notes, ...reading.notes],
-      time: point === undefined ? snapshot.time : new Date(momentOf(point, restored.recovered)).toISOString(),
+      time:
+        point === undefined || restored.unrecovered !== undefined
+          ? snapshot.time
+          : new Date(momentOf(point, restored.recovered)).toISOString(),
       durationMs,
       outcome,
     };
@@ -161,7 +166,7 @@ async function restoreSnapshot(
     target: Target;
     how: Pick<RestoreContext, 'selection' | 'replace' | 'dryRun'>;
   },
-): Promise<Restored & Pick<RestoreResult, 'recovered'>> {
+): Promise<Restored & Outcome> {
   const { clock, signal } = workspace.environment;
   const progress = workspace.environment.progress(planned?.name ?? snapshot.id.slice(0, 8));
   const reader = new Reader(await loadIndex(opened.repository), snapshot);
@@ -171,15 +176,24 @@ async function restoreSnapshot(
       if (point !== undefined) progress.note(describePoint(point));
       const isReplayed = point !== undefined;
       const context = { clock, progress, signal, isReplayed, ...how };
-      const write = (): Promise<Restored> =>
-        withScratch((scratchDirectory) => source.restore(reader, target, { ...context, scratchDirectory }));
+      const write = (recoverySettings?: Readonly<Record<string, string>>): Promise<Restored> =>
+        withScratch((scratchDirectory) =>
+          source.restore(reader, target, {
+            ...context,
+            scratchDirectory,
+            ...(recoverySettings && { recoverySettings }),
+          }),
+        );
       // A dry run starts no server: what is there is not touched.
       if (point === undefined || target.kind !== 'directory' || how.dryRun === true) return await write();
       const manifest = await readManifest(reader);
       const replayed = { planned, manifest, point, path: target.path };
       await using recovery = await prepareRecovery(workspace, opened, replayed, progress);
-      const restored = await write();
-      return withRecovery(restored, point, await recovery.run());
+      const restored = await write(recovery.settings);
+      const ended = await recovery.run();
+      return 'reached' in ended
+        ? withRecovery(restored, point, ended)
+        : withoutRecovery(restored, point, target.path, ended);
     }
     if (target.kind !== 'directory') {
       throw new HoldfastError('bad-usage', 'a snapshot can be restored to a database only as the source it is of', {
@@ -206,16 +220,45 @@ function selectionOf({ selection }: RestoreRequest, planned: PlanSource | undefi
   return selection;
 }
 
+type Outcome = Pick<RestoreResult, 'recovered' | 'unrecovered'>;
+
 function withRecovery(
   restored: Restored,
   { target }: RecoveryPoint,
   { reached, lastTransaction }: Recovered,
-): Restored & Pick<RestoreResult, 'recovered'> {
+): Restored & Outcome {
   const last = lastTransaction === undefined ? '' : `; its last transaction was at ${lastTransaction}`;
   return {
     ...restored,
     notes: [`its log was replayed: ${reached}${last}`, ...restored.notes],
     recovered: { to: targetText(target), ...(lastTransaction !== undefined && { lastTransaction }) },
+  };
+}
+
+/** What was asked for is not there yet: that is no complete restore. */
+function withoutRecovery(
+  restored: Restored,
+  { target }: RecoveryPoint,
+  path: string,
+  { reason, log, next }: Unrecovered,
+): Restored & Outcome {
+  const to = targetText(target);
+  const notes = [
+    `NOT RECOVERED: ${path} is the backup, and its log until ${to} is in ${log}; the first server that starts there replays it`,
+    next,
+    'it has come to the target once its log says so and `SELECT pg_is_in_recovery()` gives false; a failure to start is one of the recovery',
+  ];
+  if (target.kind === 'time' || target.kind === 'lsn') {
+    notes.push(
+      `should it say that recovery ended before the target was reached, nothing was committed behind the last of the log: take the line of recovery_target_${target.kind} out of ${path}/postgresql.auto.conf, and start it again`,
+    );
+  }
+  const problem = { path, message: `its log was not replayed: ${reason}` };
+  return {
+    ...restored,
+    notes: [...notes, ...restored.notes],
+    problems: [...restored.problems, problem],
+    unrecovered: { to, log, next },
   };
 }
 

@@ -2,6 +2,7 @@ import { chmod, chown, copyFile, mkdir, readdir, rename, rm, writeFile } from 'n
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { settled } from '../../foundation/promises.ts';
+import { shellWord } from '../../foundation/shell-word.ts';
 import type { LogFiles } from '../sandbox.ts';
 import type { SystemUser } from './unprivileged-user.ts';
 
@@ -59,7 +60,7 @@ export class LogFeed {
 
   /** The server's `restore_command`. */
   get command(): string {
-    return `/bin/sh ${quoted(this.#script)} ${quoted(this.#directory)} "%f" "%p"`;
+    return `/bin/sh ${word(this.#script)} ${word(this.#directory)} "%f" "%p"`;
   }
 
   #begin(onFailure: (error: unknown) => void): void {
@@ -124,6 +125,6 @@ export class LogFeed {
 }
 
 /** For the shell that the server runs the command with, and so that the server finds no `%` in it. */
-function quoted(path: string): string {
-  return `'${path.replaceAll("'", `'\\''`).replaceAll('%', '%%')}'`;
+function word(path: string): string {
+  return shellWord(path).replaceAll('%', '%%');
 }

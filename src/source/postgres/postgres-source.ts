@@ -36,6 +36,8 @@ export interface PostgresSourceOptions {
   name: string;
   /** The connection URL, fetched when it is needed: a restore to another place does not need it. */
   url: () => Promise<string>;
+  /** Of a standby that `url` names: where its primary is, if that is known. */
+  primaryUrl?: (() => Promise<string>) | undefined;
   /** How it is captured; what is restored is told by the snapshot. Logical by default. */
   method?: 'logical' | 'physical';
   /** The replication slot through which the log is followed; without one it is not. Physical only. */
@@ -66,10 +68,11 @@ class PostgresSource implements Source {
   constructor(options: PostgresSourceOptions) {
     this.name = options.name;
     this.#options = options;
-    const { slot, url } = options;
+    const { slot, url, primaryUrl } = options;
     if (slot !== undefined) {
       const location = async () => parseLocation(await url());
-      this.follow = (sink, context) => followCluster({ location, slot }, sink, context);
+      const primary = primaryUrl && (async () => parseLocation(await primaryUrl()));
+      this.follow = (sink, context) => followCluster({ location, primary, slot }, sink, context);
     }
   }
 
@@ -81,7 +84,11 @@ class PostgresSource implements Source {
   async capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture> {
     const location = parseLocation(await this.#options.url());
     const { version, lockTimeoutMs = LOCK_TIMEOUT_MS, partBytes = PART_BYTES, method, slot } = this.#options;
-    if (method === 'physical') return captureCluster({ source: this.name, version, location, slot }, writer, context);
+    if (method === 'physical') {
+      const primaryUrl = await this.#options.primaryUrl?.();
+      const primary = primaryUrl === undefined ? undefined : parseLocation(primaryUrl);
+      return captureCluster({ source: this.name, version, location, primary, slot }, writer, context);
+    }
     return captureDatabase({ source: this.name, version, location, lockTimeoutMs, partBytes }, writer, context);
   }
 

@@ -1,13 +1,16 @@
-import type { Finding, Mend } from '../../index.ts';
+import { shellWord } from '../../../foundation/shell-word.ts';
+import type { Finding } from '../../index.ts';
 import { quoteIdentifier } from '../identifiers.ts';
-import { type Location, labelOf } from '../location.ts';
+import type { Location } from '../location.ts';
 import { managedServiceRefusal } from '../managed-service.ts';
 import { type ClusterFacts, grantReplication, OLDEST_MAJOR, readCluster } from '../physical/cluster.ts';
 import type { Session } from '../session.ts';
 import { sqlFile } from '../sql-files.ts';
 import { examineServerPrograms } from './programs.ts';
 import { examineReplicationConnection } from './replication-connection.ts';
+import { changeOf, judgeSetting, readServerSettings, type ServerSetting } from './server-settings.ts';
 import { lossWithoutLog } from './service-loss.ts';
+import { examineStandby, onPrimary } from './standby.ts';
 
 /** The newest version that this is tested with. */
 const NEWEST_MAJOR = 18;
@@ -17,6 +20,7 @@ const USUAL_COUNT = 10;
 const SPARE_COUNT = 5;
 /** What a follower makes a server give up at, unless it is told otherwise. */
 const PROPOSED_SLOT_LIMIT = '64GB';
+const NO_LIMIT = '-1';
 
 interface PhysicalNeeds {
   /** The permanent slot of a source whose log is followed. */
@@ -25,14 +29,16 @@ interface PhysicalNeeds {
   signal: AbortSignal;
 }
 
+const SETTINGS = ['wal_level', 'max_wal_senders', 'max_replication_slots', 'max_slot_wal_keep_size'] as const;
+
 /** What a server has given away of its replication, and what else the role may. */
 interface ReplicationState {
+  settings: Record<(typeof SETTINGS)[number], ServerSetting>;
   sendersTaken: number;
   slotsTaken: number;
   slotsIdle: number;
   slotExists: boolean;
   isFollowed: boolean;
-  hasSlotLimit: boolean;
   /** Undefined where the role may not know it. */
   dataDirectory: string | undefined;
   mayReread: boolean;
@@ -43,30 +49,31 @@ export async function examinePhysical(session: Session, needs: PhysicalNeeds): P
   const { location } = session;
   const facts = await readCluster(session);
   if (facts.service !== undefined) return [refusedByService(location, facts.service, needs)];
-  if (facts.isStandby) return [judgeVersion(facts), standby(location)];
   const state = await readReplicationState(session, needs.slot);
-  return [
+  const findings = [
     judgeVersion(facts),
+    ...(facts.isStandby ? await examineStandby(session) : []),
     judgeRole(location, facts),
-    judgeWalLevel(facts),
-    judgeSenders(facts, state, needs),
-    judgeSlots(facts, state, needs),
+    judgeWalLevel(state),
+    judgeSenders(state, needs),
+    judgeSlots(state, needs),
     await examineReplicationConnection(location, facts, needs.signal),
     ...(needs.slot === undefined ? [] : [judgeSlotLimit(state)]),
     judgeChecksums(location, facts, state),
     await examineServerPrograms(facts.majorVersion, false),
   ];
+  return facts.isStandby ? findings.map(onPrimary) : findings;
 }
 
 async function readReplicationState(session: Session, slot: string | undefined): Promise<ReplicationState> {
   const row = await session.one('look at the replication', sqlFile('replication'), [slot ?? '']);
   return {
+    settings: await readServerSettings(session, SETTINGS),
     sendersTaken: Number(row['senders_taken']),
     slotsTaken: Number(row['slots_taken']),
     slotsIdle: Number(row['slots_idle']),
     slotExists: row['slot_exists'] === 'true',
     isFollowed: row['is_followed'] === 'true',
-    hasSlotLimit: row['slot_limit'] !== '-1',
     dataDirectory: row['data_directory'] ?? undefined,
     mayReread: row['may_reread'] === 'true',
   };
@@ -101,17 +108,6 @@ function judgeVersion({ majorVersion, serverVersion }: ClusterFacts): Finding {
   };
 }
 
-function standby(location: Location): Finding {
-  const where =
-    'Let `url:` in the plan name the primary: SELECT sender_host, sender_port FROM pg_stat_wal_receiver; on the standby tells where it is.';
-  return {
-    level: 'missing',
-    about: 'primary',
-    message: `the server of ${labelOf(location)} is a standby, and a physical backup is taken of a primary`,
-    mend: { place: 'person', lines: [where] },
-  };
-}
-
 function judgeRole(location: Location, { mayReplicate }: ClusterFacts): Finding {
   const about = 'role attributes';
   const { user } = location;
@@ -124,44 +120,32 @@ function judgeRole(location: Location, { mayReplicate }: ClusterFacts): Finding 
   };
 }
 
-function judgeWalLevel({ walLevel }: ClusterFacts): Finding {
-  const about = 'wal_level';
-  if (walLevel !== 'minimal') return { level: 'ok', about, message: `wal_level is ${walLevel}` };
-  return {
-    level: 'missing',
-    about,
-    message: 'wal_level is minimal, and a physical backup needs the log of replica at least',
-    mend: afterRestart('wal_level = replica'),
-  };
+function judgeWalLevel({ settings: { wal_level: setting }, dataDirectory }: ReplicationState): Finding {
+  const isEnough = (level: string): boolean => level !== 'minimal';
+  const message = isEnough(setting.running)
+    ? `wal_level is ${setting.running}`
+    : 'wal_level is minimal, and a physical backup needs the log of replica at least';
+  return judgeSetting({ setting, message, isEnough, proposed: 'replica', dataDirectory });
 }
 
 /** A backup takes a sender while it runs, and whoever follows the log another one. */
-function judgeSenders(
-  { maxWalSenders }: ClusterFacts,
-  { sendersTaken, isFollowed }: ReplicationState,
-  { slot }: PhysicalNeeds,
-): Finding {
-  const needed = slot === undefined || isFollowed ? 1 : 2;
-  return judgeCount({
+function judgeSenders(state: ReplicationState, { slot }: PhysicalNeeds): Finding {
+  const needed = slot === undefined || state.isFollowed ? 1 : 2;
+  return judgeCount(state, {
     about: 'max_wal_senders',
-    limit: maxWalSenders,
-    taken: sendersTaken,
+    taken: state.sendersTaken,
     needed,
     purpose: needed === 1 ? 'a backup' : 'a backup and the follower of its log',
   });
 }
 
 /** A backup takes a slot while it runs; the first one of a source with a log makes the one that stays. */
-function judgeSlots(
-  { maxReplicationSlots }: ClusterFacts,
-  { slotsTaken, slotsIdle, slotExists }: ReplicationState,
-  { slot }: PhysicalNeeds,
-): Finding {
+function judgeSlots(state: ReplicationState, { slot }: PhysicalNeeds): Finding {
+  const { slotsTaken, slotsIdle, slotExists } = state;
   const needed = slot === undefined || slotExists ? 1 : 2;
   const idle = slotsIdle - (slotExists ? 1 : 0);
-  return judgeCount({
+  return judgeCount(state, {
     about: 'max_replication_slots',
-    limit: maxReplicationSlots,
     taken: slotsTaken,
     needed,
     purpose: needed === 1 ? 'a backup' : 'a backup and the log from it on',
@@ -173,29 +157,34 @@ function judgeSlots(
 
 interface Count {
   /** The setting that limits it. */
-  about: string;
-  limit: number;
+  about: 'max_wal_senders' | 'max_replication_slots';
   taken: number;
   needed: number;
   purpose: string;
   note?: string;
 }
 
-function judgeCount({ about, limit, taken, needed, purpose, note }: Count): Finding {
+function judgeCount(
+  { settings, dataDirectory }: ReplicationState,
+  { about, taken, needed, purpose, note }: Count,
+): Finding {
+  const limit = Number(settings[about].running);
   const free = `${Math.max(0, limit - taken)} of ${about} = ${limit} are free`;
-  if (limit - taken >= needed) return { level: 'ok', about, message: `${free}, and ${purpose} needs ${needed}` };
-  const mend = afterRestart(`${about} = ${limit === 0 ? USUAL_COUNT : limit + SPARE_COUNT}`);
-  return {
-    level: 'missing',
-    about,
+  const finding = judgeSetting({
+    setting: settings[about],
     message: `${free}, and ${purpose} needs ${needed}`,
-    mend: note === undefined ? mend : { ...mend, note: `${mend.note} ${note}` },
-  };
+    isEnough: (value) => Number(value) - taken >= needed,
+    proposed: String(limit === 0 ? USUAL_COUNT : limit + SPARE_COUNT),
+    dataDirectory,
+  });
+  const { mend } = finding;
+  if (finding.level !== 'missing' || mend === undefined || note === undefined) return finding;
+  return { ...finding, mend: { ...mend, note: mend.note === undefined ? note : `${mend.note} ${note}` } };
 }
 
-function judgeSlotLimit({ hasSlotLimit }: ReplicationState): Finding {
+function judgeSlotLimit({ settings: { max_slot_wal_keep_size: setting } }: ReplicationState): Finding {
   const about = 'max_slot_wal_keep_size';
-  if (hasSlotLimit) {
+  if (setting.running !== NO_LIMIT) {
     const message = 'the server gives up the log that nobody follows before its disk is full: what it gave up is a gap';
     return { level: 'ok', about, message };
   }
@@ -204,11 +193,14 @@ function judgeSlotLimit({ hasSlotLimit }: ReplicationState): Finding {
     about,
     message:
       'there is no limit to the log that the server keeps for its slots: while nobody follows it, its disk fills up until it stops',
-    mend: {
-      place: 'postgresql.conf',
-      lines: [`max_slot_wal_keep_size = ${PROPOSED_SLOT_LIMIT}`],
-      note: 'Take as much as its disk has to spare, then run: SELECT pg_reload_conf();',
-    },
+    mend:
+      (setting.inFiles ?? NO_LIMIT) === NO_LIMIT
+        ? changeOf(
+            setting,
+            PROPOSED_SLOT_LIMIT,
+            'Take as much as its disk has to spare, then run: SELECT pg_reload_conf();',
+          )
+        : { place: 'sql', lines: ['SELECT pg_reload_conf();'], note: `Its files have a limit: ${setting.inFiles}.` },
   };
 }
 
@@ -239,12 +231,4 @@ function judgeChecksums(
     message: `the role ${user} may not read a page once more: one that is being written while it is read may count as broken`,
     mend: { place: 'sql', lines: [`GRANT EXECUTE ON FUNCTION ${name} TO ${quoteIdentifier(user)};`] },
   };
-}
-
-function afterRestart(line: string): Mend {
-  return { place: 'postgresql.conf', lines: [line], note: 'Restart the server afterwards.' };
-}
-
-function shellWord(text: string): string {
-  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { addToBackupManifest, checkBackupManifest, type StoredContent } from './backup-manifest.ts';
+import { changeBackupManifest, checkBackupManifest, type StoredContent } from './backup-manifest.ts';
 import { CRC32C_START, crc32cText, updateCrc32c } from './crc32c.ts';
 
 /** As PostgreSQL 15 writes it. */
@@ -54,10 +54,17 @@ describe("the server's manifest", () => {
 
   it('takes files that are added, and agrees with itself afterwards', () => {
     const added = { path: 'pg_hba.conf', sizeBytes: 5, crc32c: '0a0b0c0d', modifiedSeconds: 1_767_225_600 };
-    const text = addToBackupManifest(manifest(FILES), [added]);
+    const text = changeBackupManifest(manifest(FILES), [added], new Set());
     expect(JSON.parse(text).Files[0]).toEqual(file('pg_hba.conf', 5, '0a0b0c0d'));
     checkBackupManifest(text, new Map([...STORED, ['pg_hba.conf', added]]));
-    expect(addToBackupManifest(text, [])).toBe(text);
+    expect(changeBackupManifest(text, [], new Set())).toBe(text);
+  });
+
+  it('loses files that are left out, and agrees with itself afterwards', () => {
+    const sent = manifest([file('standby.signal', 0, '00000000'), ...FILES]);
+    const text = changeBackupManifest(sent, [], new Set(['standby.signal']));
+    expect(text).toBe(manifest(FILES));
+    checkBackupManifest(text, STORED);
   });
 });
 

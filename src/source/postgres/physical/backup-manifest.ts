@@ -29,6 +29,8 @@ const manifest = z.object({
 /** The last line names the digest of everything before it. */
 const CHECKSUM_LINE = /\n"Manifest-Checksum": "([0-9a-f]{64})"\}\n$/;
 const FILES_BEGIN = '"Files": [\n';
+/** A line of a file, with another one behind it. */
+const NAMED_FILE = /^\{\s*"Path":\s*"([^"]+)",.*\},$/;
 
 /**
  * Holds the server's manifest against what was stored: the same files, sizes and checksums. The log's files are in no
@@ -55,13 +57,21 @@ export function checkBackupManifest(text: string, stored: ReadonlyMap<string, St
   for (const path of missing) throw differs(`it does not name ${displayName(path)}`);
 }
 
-/** The manifest with files that Holdfast added to what the server sent, so that pg_verifybackup knows them. */
-export function addToBackupManifest(
+/**
+ * The manifest of what is stored, so that pg_verifybackup knows it: with files that Holdfast added to what the server sent,
+ * and without those that it left out.
+ * @param leftOut paths of printable characters, none of them the manifest's last file, which is the control file
+ */
+export function changeBackupManifest(
   text: string,
   added: readonly (StoredContent & { path: string; modifiedSeconds: number })[],
+  leftOut: ReadonlySet<string>,
 ): string {
-  if (added.length === 0) return text;
-  const lines = added.map(({ path, sizeBytes, crc32c, modifiedSeconds }) =>
+  const sent = withoutChecksum(text);
+  const lines = sent.split('\n');
+  const kept = lines.filter((line) => !leftOut.has(NAMED_FILE.exec(line)?.[1] ?? ''));
+  if (added.length === 0 && kept.length === lines.length) return text;
+  const more = added.map(({ path, sizeBytes, crc32c, modifiedSeconds }) =>
     JSON.stringify({
       Path: path,
       Size: sizeBytes,
@@ -70,7 +80,7 @@ export function addToBackupManifest(
       Checksum: crc32c,
     }),
   );
-  const body = withoutChecksum(text).replace(FILES_BEGIN, () => `${FILES_BEGIN}${lines.join(',\n')},\n`);
+  const body = kept.join('\n').replace(FILES_BEGIN, () => FILES_BEGIN + more.map((line) => `${line},\n`).join(''));
   return `${body}\n"Manifest-Checksum": "${digestOf(body)}"}\n`;
 }
 

@@ -5,8 +5,9 @@ import { type Capture, type CaptureContext, type Manifest, type Problem, readMan
 import { measureClockOffset } from '../clock-offset.ts';
 import type { Location } from '../location.ts';
 import { Session } from '../session.ts';
+import { explainStandbyFailure } from '../standby.ts';
 import { ensureSlot } from '../wal/slot.ts';
-import { addToBackupManifest, checkBackupManifest, type StoredContent } from './backup-manifest.ts';
+import { changeBackupManifest, checkBackupManifest, type StoredContent } from './backup-manifest.ts';
 import { type BackupStop, runBaseBackup } from './base-backup.ts';
 import { confirmBroken } from './broken-pages.ts';
 import { type ClusterFacts, inspectCluster } from './cluster.ts';
@@ -16,20 +17,30 @@ import { CRC32C_START, crc32cText, updateCrc32c } from './crc32c.ts';
 import { cutBytesFor } from './cut.ts';
 import type { Attributes, DataTree } from './data-tree.ts';
 import { type ClusterContents, DATA_DIRECTORY_FORMAT, type PhysicalDetails } from './details.ts';
-import { ClusterReceiver } from './receive.ts';
+import { ClusterReceiver, SIGNAL_FILES } from './receive.ts';
 import { keepLog, openReplication } from './replication.ts';
+import { behindWhatWasSeen, lookAtStandby, momentWithin, type StandbyStart } from './standby-start.ts';
 
 export interface PhysicalCaptureOptions {
   source: string;
   version: string;
   location: Location;
+  /** Of a standby, where its primary is: it tells of which moment the backup is. */
+  primary?: Location | undefined;
   /** The permanent slot that keeps the log from this backup on for whoever follows it; made if it is not there. */
   slot?: string | undefined;
 }
 
-interface Received {
+/** What is seen of a cluster before it is backed up. */
+interface Inspected {
   facts: ClusterFacts;
   clockOffsetMs: number;
+  before: ContentsSeen;
+  /** Of a standby. */
+  standby: StandbyStart | undefined;
+}
+
+interface Received extends Omit<Inspected, 'before'> {
   systemIdentifier: string;
   receiver: ClusterReceiver;
   problems: Problem[];
@@ -49,7 +60,7 @@ export async function captureCluster(
   const { receiver, clockOffsetMs, problems } = received;
   checkBackupManifest(receiver.manifestText, receiver.stored);
   const { made, roots, files, directories } = await storeTrees(received, writer);
-  const timeMs = receiver.controlFileMs ?? startedMs;
+  const timeMs = momentOf(received) ?? startedMs;
   const manifest: Manifest = {
     version: 1,
     source: options.source,
@@ -72,20 +83,26 @@ export async function captureCluster(
   return { roots, paths: [`/${options.source}`], timeMs, manifest, problems, counts, log: logOf(received) };
 }
 
+/** All that was committed by then is in the backup; on Holdfast's clock. */
+function momentOf({ receiver, standby, stop, clockOffsetMs }: Received): number | undefined {
+  if (standby === undefined) return receiver.controlFileMs;
+  return Math.round(momentWithin(standby, parseLsnText(stop.lsnText)) - clockOffsetMs);
+}
+
 function logOf({ systemIdentifier, receiver, stop }: Received): NonNullable<Capture['log']> {
   const [start, end] = [parseLsnText(receiver.startedAt.lsnText), parseLsnText(stop.lsnText)];
   return { system: systemIdentifier, timeline: stop.timeline, start, end };
 }
 
 async function receiveCluster(
-  { location, slot }: PhysicalCaptureOptions,
+  { location, primary, slot }: PhysicalCaptureOptions,
   writer: SnapshotWriter,
   context: CaptureContext,
 ): Promise<Received> {
-  const { facts, clockOffsetMs, contents: before } = await inspect(location, context);
+  const { facts, clockOffsetMs, before, standby } = await inspect(location, primary, context);
   const previousCutBytes = await cutBytesOf(context.previous);
   const replication = await openReplication(location, facts, context.signal);
-  const warnings: string[] = [];
+  const warnings = [...(standby?.warnings ?? [])];
   replication.client.on('notice', ({ message }) => {
     if (warnings.length < MAX_WARNINGS && message !== undefined) warnings.push(message);
   });
@@ -101,10 +118,15 @@ async function receiveCluster(
     if (slot !== undefined) await ensureSlot(replication, slot);
     await keepLog(replication);
     context.progress.phase('waiting for a checkpoint');
-    const stop = await runBaseBackup(replication, receiver);
+    const stop = await runBaseBackup(replication, receiver).catch(async (error: unknown) => {
+      throw standby === undefined ? error : await explainStandbyFailure(error, location, context.signal);
+    });
     const problems = await problemsOf(location, receiver, facts, context.signal);
-    const contents = await contentsSince(before, location, warnings, context.signal);
-    return { facts, clockOffsetMs, systemIdentifier: systemid ?? '', receiver, problems, stop, warnings, contents };
+    const lag = standby && behindWhatWasSeen(standby, parseLsnText(stop.lsnText));
+    if (lag !== undefined) warnings.push(lag);
+    const contents = lag === undefined ? await contentsSince(before, location, warnings, context.signal) : undefined;
+    const systemIdentifier = systemid ?? '';
+    return { facts, clockOffsetMs, standby, systemIdentifier, receiver, problems, stop, warnings, contents };
   } finally {
     receiver.abort();
     await replication.close();
@@ -153,13 +175,17 @@ const MAX_WARNINGS = 100;
 
 async function inspect(
   location: Location,
+  primary: Location | undefined,
   { clock, signal }: CaptureContext,
-): Promise<{ facts: ClusterFacts; clockOffsetMs: number; contents: ContentsSeen }> {
+): Promise<Inspected> {
   const session = await Session.open(location, { side: 'source', signal });
   try {
     const facts = await inspectCluster(session);
     const clockOffsetMs = await measureClockOffset(session, clock);
-    return { facts, clockOffsetMs, contents: await lookAtContents(session, MOST_TABLES) };
+    const before = await lookAtContents(session, MOST_TABLES);
+    // After what was seen, which is in the log before where the standby is now.
+    const standby = facts.isStandby ? await lookAtStandby(session, primary, signal) : undefined;
+    return { facts, clockOffsetMs, before, standby };
   } finally {
     await session.close();
   }
@@ -185,7 +211,7 @@ async function storeTrees(
   const { data, spaces } = receiver;
   const attributes = { ...data.attributes, mode: 0o600 };
   const made = await addConfiguration(data, attributes, facts, writer);
-  const manifest = Buffer.from(addToBackupManifest(receiver.manifestText, made));
+  const manifest = Buffer.from(changeBackupManifest(receiver.manifestText, made, SIGNAL_FILES));
   await addFile(data, 'backup_manifest', manifest, attributes, writer);
   const saved = [await data.save(writer)];
   const roots = [saved[0]!.node];
@@ -252,6 +278,7 @@ function detailsOf(
     bytes: receiver.bytes,
     tablespaces: receiver.tablespaces,
     madeConfiguration: made,
+    ...(facts.isStandby && { isStandby: true }),
     warnings,
     ...(contents !== undefined && { contents }),
   };

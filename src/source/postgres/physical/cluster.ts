@@ -85,12 +85,6 @@ function refuseUnsuitable(location: Location, facts: ClusterFacts): void {
       'Say `method: logical` for this source in the plan.',
     );
   }
-  if (facts.isStandby) {
-    refuse(
-      `the server of ${where} is a standby, and a physical backup is taken of a primary`,
-      'Let `url:` in the plan name the primary; `SELECT sender_host, sender_port FROM pg_stat_wal_receiver` on the standby tells where it is. `method: logical` works with a standby.',
-    );
-  }
   if (facts.walLevel === 'minimal' || facts.maxWalSenders === 0) {
     refuse(
       `the server of ${where} writes too little into its log for a physical backup`,

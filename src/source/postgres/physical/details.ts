@@ -52,6 +52,8 @@ const details = z.object({
   tablespaces: z.array(z.object({ oid: z.string().regex(/^\d+$/), path: z.string() })),
   /** Files that Holdfast made, because on the server they lie outside of the data directory. */
   madeConfiguration: z.array(z.string()),
+  /** It was taken of a standby; left out where it was not. */
+  isStandby: z.boolean().optional(),
   /** What the server warned of. */
   warnings: z.array(z.string()),
   /** Older backups have none. */

@@ -14,6 +14,11 @@ import { TarReader } from './tar-reader.ts';
 /** A manifest has about 150 bytes for each file. */
 const MANIFEST_LIMIT_BYTES = 512 * 1024 * 1024;
 const CONTROL_FILE = 'global/pg_control';
+/**
+ * What makes a server follow another one, or recover: it comes along from a standby. A cluster that was restored would reach
+ * for the living primary by it.
+ */
+export const SIGNAL_FILES: ReadonlySet<string> = new Set(['standby.signal', 'recovery.signal']);
 
 export interface ReceiveOptions {
   writer: SnapshotWriter;
@@ -160,7 +165,8 @@ export class ClusterReceiver implements BackupReceiver {
     this.#file = undefined;
     const { tree, inTree } = this.#treeFor(entry);
     // Not awaited: while its last bytes are sealed, the next file comes.
-    tree.addFile(inTree, entry, awaitedLater(stream.end()));
+    const content = awaitedLater(stream.end());
+    if (!SIGNAL_FILES.has(path)) tree.addFile(inTree, entry, content);
     this.stored.set(path, { sizeBytes, crc32c: crc32cText(crc) });
     this.bytes += sizeBytes;
     if (path === CONTROL_FILE) this.controlFileMs = this.#options.context.clock.nowMs();

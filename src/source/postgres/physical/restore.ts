@@ -1,4 +1,4 @@
-import { chmod, chown, lchown, lstat, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, chown, lchown, lstat, open, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemPermissions, type TreeNode } from '../../../format/index.ts';
 import { syncDirectory, syncOne } from '../../../foundation/directories.ts';
@@ -46,7 +46,7 @@ export async function restoreDataDirectory(
     await setOwner(directory, data);
     if (!sandbox)
       await makeDurable([directory, ...extracted.slice(1).map(() => tablespacesDirectory(directory))], context);
-    if (context.isReplayed === true && !sandbox) await requestRecovery(directory, data);
+    if (context.isReplayed === true && !sandbox) await requestRecovery(directory, data, context.recoverySettings);
     await writeControlFile(reader, control, join(directory, CONTROL_FILE));
   } catch (error) {
     throw systemCode(error) === undefined ? error : targetFailed(directory, error);
@@ -79,10 +79,25 @@ async function removeControlFile(directory: string): Promise<void> {
 }
 
 /** Before the control file: from then on a server starts only with what gives it the log, and not at the backup's end. */
-async function requestRecovery(directory: string, { uid, gid }: TreeNode): Promise<void> {
-  const path = join(directory, 'recovery.signal');
-  await writeFile(path, '', { mode: 0o600 });
-  if (isRoot() && uid !== undefined && gid !== undefined) await chown(path, uid, gid);
+async function requestRecovery(
+  directory: string,
+  { uid, gid }: TreeNode,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = ${configurationText(value)}\n`);
+  const files = { 'recovery.signal': '', ...(lines.length > 0 && { 'postgresql.auto.conf': lines.join('') }) };
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(directory, name);
+    await appendFile(path, text, { mode: 0o600 });
+    if (isRoot() && uid !== undefined && gid !== undefined) await chown(path, uid, gid);
+    await syncOne(path);
+  }
+  await syncOne(directory);
+}
+
+/** A value as a server's configuration has it. */
+function configurationText(value: string): string {
+  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
 }
 
 /** What would be removed; not what is only written anew. */

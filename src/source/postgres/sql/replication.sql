@@ -5,7 +5,6 @@ SELECT (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication)::text AS
        (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots WHERE NOT active)::text AS slots_idle,
        EXISTS (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = $1::name)::text AS slot_exists,
        EXISTS (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = $1::name AND active)::text AS is_followed,
-       current_setting('max_slot_wal_keep_size', true) AS slot_limit,
        (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory') AS data_directory,
        pg_catalog.has_function_privilege('pg_catalog.pg_read_binary_file(text, bigint, bigint, boolean)', 'EXECUTE')::text
          AS may_reread

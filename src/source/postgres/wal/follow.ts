@@ -8,21 +8,26 @@ import { type Location, labelOf } from '../location.ts';
 import { inspectCluster } from '../physical/cluster.ts';
 import { openReplication } from '../physical/replication.ts';
 import { Session } from '../session.ts';
+import { readStandby } from '../standby.ts';
 import { LogReceiver } from './receive.ts';
 import { segmentStart } from './segments.ts';
 import { dropSlot, dropUnusedSlot, ensureSlot, inspectSlot, OBJECT_IN_USE, type SlotState } from './slot.ts';
+import { StandbyWatch } from './standby-watch.ts';
 import { WalStream } from './stream.ts';
 import { nextTimeline, parseHistory } from './timeline-history.ts';
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 const STATUS_EVERY_MS = 1000;
+const LOOK_AT_PRIMARY_EVERY_MS = 5000;
 const SILENCE_MS = 60_000;
 /** `requested WAL segment … has already been removed`. */
 const UNDEFINED_FILE = '58P01';
 
 export interface FollowOptions {
   location: () => Promise<Location>;
+  /** Where the server is that the one to be followed is a standby of, where the plan says so. */
+  primary?: (() => Promise<Location>) | undefined;
   slot: string;
 }
 
@@ -74,7 +79,7 @@ class Connection {
       const server = { timeline: Number(identity['timeline']), lsn: parseLsnText(identity['xlogpos']) };
       const kept = await this.#sink.begin({ system: identity['systemid'] ?? '', segmentBytes: slot.segmentBytes });
       const from = kept ?? { timeline: server.timeline, lsn: segmentStart(slot.restartLsn!, slot.segmentBytes) };
-      if (kept !== undefined) refuseSetBack(this.#location, kept, server);
+      if (kept !== undefined) refuseSetBack(this.#location, kept, { ...server, isStandby: facts.isStandby });
       await this.#streamFrom(session, from, server.timeline, slot);
     } finally {
       await session.close();
@@ -155,8 +160,11 @@ class Connection {
   }
 
   async #stream(session: Session, from: LogPosition): Promise<LogPosition | undefined> {
-    const receiver = new LogReceiver(from, this.#sink, this.#context);
+    // Asked anew for every timeline: one may have begun with the promotion of this server.
+    const { isStandby } = await this.#ask(readStandby);
+    const receiver = new LogReceiver(from, this.#sink, this.#context, isStandby);
     const stream = new WalStream(this.#options.slot, from, receiver);
+    const watch = isStandby ? await this.#watchStandby(receiver, from.timeline) : undefined;
     const { clock, silenceMs = SILENCE_MS, lookEveryMs } = this.#context;
     const acknowledge = setInterval(() => {
       const { durable } = this.#sink;
@@ -173,12 +181,39 @@ class Connection {
     } finally {
       clearInterval(acknowledge);
       clearInterval(look);
+      await watch?.close();
       if (this.#releasing !== undefined) {
         await settled(this.#releasing);
         // What comes next makes the slot again: only once the repository takes what there is.
         await this.#sink.drain();
       }
     }
+  }
+
+  /** Looks every few seconds up to which moment of its primary the standby's log is all there is. */
+  async #watchStandby(receiver: LogReceiver, timeline: number): Promise<{ close(): Promise<void> }> {
+    const { signal, note } = this.#context;
+    const primary = await this.#options.primary?.();
+    const watch = new StandbyWatch({ standby: this.#location, primary, timeline, signal, note });
+    let looking: Promise<void> | undefined;
+    const look = (): void => {
+      looking ??= watch
+        .look()
+        .then((moments) => receiver.learn(moments))
+        .finally(() => {
+          looking = undefined;
+        });
+      awaitedLater(looking);
+    };
+    const timer = setInterval(look, LOOK_AT_PRIMARY_EVERY_MS);
+    look();
+    return {
+      close: async () => {
+        clearInterval(timer);
+        if (looking !== undefined) await settled(looking);
+        await watch.close();
+      },
+    };
   }
 
   /** Tells in time what the server keeps for us: its disk is not to fill up. */
@@ -221,9 +256,21 @@ class Connection {
   }
 }
 
-/** A server that was set back to an older state goes on differently from what is in the repository. */
-function refuseSetBack(location: Location, from: LogPosition, server: LogPosition): void {
+/** A server that was set back to an older state goes on differently from what is in the repository; a standby may be late. */
+function refuseSetBack(
+  location: Location,
+  from: LogPosition,
+  { isStandby, ...server }: LogPosition & { isStandby: boolean },
+): void {
   if (from.timeline > server.timeline || (from.timeline === server.timeline && from.lsn > server.lsn)) {
+    if (isStandby) {
+      const [has, wanted] = [lsnText(server.lsn), lsnText(from.lsn)];
+      throw new HoldfastError(
+        'source-lost',
+        `the standby ${labelOf(location)} has come to ${has} of timeline ${server.timeline}, and the repository to ${wanted} of timeline ${from.timeline}: it is waited for`,
+        { hint: 'See whether it gets the log of its primary.', retryable: true },
+      );
+    }
     throw new HoldfastError(
       'source-changed',
       `the log of ${labelOf(location)} ends at ${lsnText(server.lsn)} of timeline ${server.timeline}, before ${lsnText(from.lsn)} of timeline ${from.timeline}, which is in the repository`,
