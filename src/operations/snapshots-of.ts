@@ -7,6 +7,7 @@ import { latestSnapshots, listSnapshots, type Repository, type StoredSnapshot } 
 export const HOLDFAST_TAG = 'holdfast';
 export const PARTIAL_TAG = 'partial';
 export const WAL_TAG = 'kind:wal';
+const BASE_TAG = 'kind:base';
 
 export function sourceTag(source: string): string {
   return `source:${source}`;
@@ -79,6 +80,11 @@ export function allSnapshotsOf(snapshots: readonly StoredSnapshot[], plan: strin
 /** Whether a snapshot holds segments of a log. */
 export function isWal({ tags }: StoredSnapshot): boolean {
   return tags?.includes(WAL_TAG) ?? false;
+}
+
+/** Whether a snapshot holds a cluster that a log may be replayed on. */
+export function isBase({ tags }: StoredSnapshot): boolean {
+  return tags?.includes(BASE_TAG) ?? false;
 }
 
 /** Which source of which plan a snapshot is of, if Holdfast made it. */

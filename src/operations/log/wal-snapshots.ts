@@ -33,21 +33,22 @@ function walTag(system: string, { timeline, start, end }: LogRange): string {
 
 /** What the snapshots of a source's log hold. */
 export function foldedRanges(snapshots: readonly StoredSnapshot[], plan: string, source: string): FoldedRange[] {
-  return walSnapshotsOf(snapshots, plan, source).flatMap((snapshot) => {
-    const match = snapshot.tags?.map((tag) => TAG.exec(tag)).find((found) => found !== null);
-    if (match == null || !isWal(snapshot)) return [];
-    const [, system, timeline, start, end] = match;
-    return [
-      {
-        snapshot,
-        coveredMs: snapshot.tags?.includes(UNDATED_TAG) === true ? undefined : snapshotTimeMs(snapshot),
-        system: system!,
-        timeline: Number.parseInt(timeline!, 16),
-        start: BigInt(`0x${start}`),
-        end: BigInt(`0x${end}`),
-      },
-    ];
-  });
+  return walSnapshotsOf(snapshots, plan, source).flatMap((snapshot) => foldedRangeOf(snapshot) ?? []);
+}
+
+/** What a snapshot holds of a log, if its tags say so. */
+export function foldedRangeOf(snapshot: StoredSnapshot): FoldedRange | undefined {
+  const match = snapshot.tags?.map((tag) => TAG.exec(tag)).find((found) => found !== null);
+  if (match == null || !isWal(snapshot)) return undefined;
+  const [, system, timeline, start, end] = match;
+  return {
+    snapshot,
+    coveredMs: snapshot.tags?.includes(UNDATED_TAG) === true ? undefined : snapshotTimeMs(snapshot),
+    system: system!,
+    timeline: Number.parseInt(timeline!, 16),
+    start: BigInt(`0x${start}`),
+    end: BigInt(`0x${end}`),
+  };
 }
 
 /** The files of a snapshot of a log by their names: segments, and histories of timelines. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import type { RetentionPolicy } from '../../schedule/index.ts';
 import { decideRetention, type ProofOutcome } from './decide.ts';
+import type { LogStart } from './needed-log.ts';
 
 const NOW = Date.parse('2026-03-01T12:00:00Z');
 const DAY_MS = 24 * 3_600_000;
@@ -14,7 +15,22 @@ function snapshot(id: string, daysAgo: number, ...tags: string[]): StoredSnapsho
 
 function decide(snapshots: StoredSnapshot[], policy: RetentionPolicy | undefined, proofs: Record<string, string> = {}) {
   const proofOf = ((tree) => proofs[tree.slice('tree-'.length)]) as ProofOutcome;
-  return decideRetention(snapshots, policy, { timezone: 'UTC', nowMs: NOW, proofOf });
+  const startOf = ({ tags }: StoredSnapshot): LogStart | undefined => {
+    const [, system, timeline, lsn] = tags?.map((tag) => /^at:(\d+):(\d+):(\d+)$/.exec(tag)).find(Boolean) ?? [];
+    return system === undefined ? undefined : { system, timeline: Number(timeline), lsn: BigInt(lsn!) };
+  };
+  return decideRetention(snapshots, policy, { timezone: 'UTC', nowMs: NOW, proofOf, startOf });
+}
+
+/** A base backup that begins at a position, and a snapshot of the log; of the cluster 7 and timeline 1. */
+function base(id: string, daysAgo: number, lsn: number, { system = '7', timeline = 1 } = {}): StoredSnapshot {
+  return snapshot(id, daysAgo, 'kind:base', `at:${system}:${timeline}:${lsn}`);
+}
+
+function log(id: string, daysAgo: number, [start, end]: [number, number], { system = '7', timeline = 1 } = {}) {
+  const digits = (value: number, length: number) => value.toString(16).toUpperCase().padStart(length, '0');
+  const range = `${digits(start, 16)}-${digits(end, 16)}`;
+  return snapshot(id, daysAgo, 'kind:wal', `wal:${system}:${digits(timeline, 8)}:${range}`);
 }
 
 /** The rules that keep each snapshot that stays, by id. */
@@ -66,6 +82,54 @@ describe('what becomes of the snapshots of a source', () => {
     // The partial ones of a month ago do not move the window in which complete ones stay.
     const late = [snapshot('a', 60), snapshot('b', 1, 'partial')];
     expect(Object.keys(keeping(late, { within: { months: 0, ms: 7 * DAY_MS } })).sort()).toEqual(['a', 'b']);
+  });
+
+  it('is that the log stays from where the oldest backup that stays begins', () => {
+    const snapshots = [
+      ...[base('a', 9, 100), log('la', 8, [90, 200]), base('b', 7, 210), log('lb', 6, [200, 300])],
+      ...[log('lc', 5, [300, 390]), base('c', 4, 400), log('ld', 3, [390, 420])],
+    ];
+    expect(Object.keys(keeping(snapshots, { last: 1 })).sort()).toEqual(['c', 'ld']);
+    expect(Object.keys(keeping(snapshots, { last: 2 })).sort()).toEqual(['b', 'c', 'lb', 'lc', 'ld']);
+    expect(keeping(snapshots, { last: 1 })['ld']).toEqual(['log']);
+    // Where one begins is not known, or there is none, or the plan keeps everything.
+    const unknown = snapshots.map((each) => (each.id === 'c' ? snapshot('c', 4, 'kind:base') : each));
+    for (const [all, policy] of [
+      [unknown, { last: 1 }],
+      [snapshots, undefined],
+    ] as const) {
+      expect(Object.keys(keeping(all, policy))).toEqual(expect.arrayContaining(['la', 'lb', 'lc', 'ld']));
+    }
+    const logs = snapshots.filter(({ tags }) => tags?.includes('kind:wal'));
+    expect(Object.keys(keeping(logs, { last: 1 }))).toHaveLength(logs.length);
+  });
+
+  it('is that the log of another timeline or cluster stays where a backup leads to it', () => {
+    const snapshots = [
+      ...[log('old', 9, [0, 900], { system: '6' }), base('a', 8, 100), log('la', 7, [90, 200])],
+      // The old primary went on for a while after another one had been promoted.
+      ...[log('lost', 6, [200, 700]), log('lb', 6, [200, 300], { timeline: 2 })],
+      ...[base('b', 5, 310, { timeline: 2 }), log('lc', 4, [300, 400], { timeline: 2 })],
+      log('new', 3, [0, 50], { system: '8' }),
+    ];
+    expect(Object.keys(keeping(snapshots, { last: 2 })).sort()).toEqual(['a', 'b', 'la', 'lb', 'lc', 'lost', 'new']);
+    expect(Object.keys(keeping(snapshots, { last: 1 })).sort()).toEqual(['b', 'lc', 'new']);
+  });
+
+  it('is that every moment within a time can be had: the backup before it stays, with the log from there', () => {
+    const within: RetentionPolicy = { within: { months: 0, ms: 5 * DAY_MS } };
+    const snapshots = [
+      ...[base('a', 12, 100), log('la', 11, [100, 200]), base('b', 8, 200), log('lb', 7, [200, 300])],
+      ...[snapshot('p', 7, 'kind:base', 'partial', 'at:7:1:290'), base('c', 3, 310), log('lc', 2, [300, 400])],
+      base('d', 1, 410),
+    ];
+    const kept = keeping(snapshots, within);
+    expect(Object.keys(kept).sort()).toEqual(['b', 'c', 'd', 'lb', 'lc']);
+    expect(kept['b']).toEqual(['log-begin']);
+    expect(keeping(snapshots, within, { b: 'failed' })['a']).toEqual(['log-begin']);
+    // Without a log there is nothing between two backups.
+    const alone = snapshots.filter(({ tags }) => !tags?.includes('kind:wal'));
+    expect(Object.keys(keeping(alone, within)).sort()).toEqual(['c', 'd']);
   });
 
   it('is the same for those that are left when a removal was not finished', () => {

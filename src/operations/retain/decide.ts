@@ -1,14 +1,18 @@
 import { snapshotTimeMs } from '../../format/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { judge, type KeepReason as KeptByRule, type RetentionPolicy } from '../../schedule/index.ts';
-import { isPartial, isWal } from '../snapshots-of.ts';
+import { isBase, isPartial, isWal } from '../snapshots-of.ts';
+import { isLogNeeded, type LogStart } from './needed-log.ts';
 
 /**
  * Why a snapshot stays: a rule of the plan; or that it is the newest complete one that did not fail its proof, or the
  * newest proven one, which stay whatever the rules say; or that the plan has no retention; or that it holds a part of the log,
- * which any backup before it may need.
+ * which a backup that stays may need; or that the log, of which the plan keeps every moment within a time, goes on from it.
  */
-export type KeepReason = KeptByRule | { rule: 'newest-complete' | 'newest-proven' | 'no-retention' | 'log' };
+export type KeepReason =
+  | KeptByRule
+  | { rule: 'newest-complete' | 'newest-proven' | 'no-retention' | 'log' }
+  | { rule: 'log-begin'; since: string };
 
 export interface DecidedSnapshot {
   snapshot: StoredSnapshot;
@@ -19,6 +23,14 @@ export interface DecidedSnapshot {
 /** What is known of a source's snapshots beyond their time, by tree. */
 export type ProofOutcome = (tree: string) => 'proven' | 'failed' | 'not-provable' | undefined;
 
+export interface RetentionKnowledge {
+  timezone: string;
+  nowMs: number;
+  proofOf: ProofOutcome;
+  /** Where a base backup begins in the log, where that is known. */
+  startOf: (base: StoredSnapshot) => LogStart | undefined;
+}
+
 /**
  * What becomes of a source's snapshots, newest first. Pure; `snapshots` come oldest first.
  *
@@ -28,7 +40,7 @@ export type ProofOutcome = (tree: string) => 'proven' | 'failed' | 'not-provable
 export function decideRetention(
   snapshots: readonly StoredSnapshot[],
   policy: RetentionPolicy | undefined,
-  { timezone, nowMs, proofOf }: { timezone: string; nowMs: number; proofOf: ProofOutcome },
+  { timezone, nowMs, proofOf, startOf }: RetentionKnowledge,
 ): DecidedSnapshot[] {
   const dated = snapshots
     .filter((snapshot) => !isWal(snapshot))
@@ -45,6 +57,10 @@ export function decideRetention(
   const ofComplete = new Map(
     policy && judge(complete, policy, { timezone, nowMs }).map(({ snapshot, reasons }) => [snapshot, reasons]),
   );
+  const logs = snapshots.filter(isWal);
+  if (policy !== undefined && logs.length > 0) {
+    protect(protectedReasons, logBegin([...ofComplete.values()].flat(), complete, proofOf));
+  }
   const decided = judge(dated, policy ?? {}, { timezone, nowMs }).map(
     ({ snapshot: each, reasons }): DecidedSnapshot => {
       const { snapshot } = each;
@@ -53,21 +69,45 @@ export function decideRetention(
       return { snapshot, reasons: [...byRules, ...(protectedReasons.get(snapshot.id) ?? [])] };
     },
   );
-  const log = snapshots.filter(isWal).map((snapshot): DecidedSnapshot => ({ snapshot, reasons: [{ rule: 'log' }] }));
+  const bases = decided.flatMap(({ snapshot, reasons }) => (reasons.length > 0 && isBase(snapshot) ? [snapshot] : []));
+  const log = logs.map((snapshot): DecidedSnapshot => {
+    const isNeeded = policy === undefined || isLogNeeded(snapshot, bases, startOf);
+    return { snapshot, reasons: isNeeded ? [{ rule: 'log' }] : [] };
+  });
   return [...decided, ...log].sort((a, b) => snapshotTimeMs(b.snapshot) - snapshotTimeMs(a.snapshot));
+}
+
+interface Protection {
+  snapshot: StoredSnapshot | undefined;
+  reason: KeepReason;
+}
+
+/** What every moment `within` a time goes on from: the newest complete backup before it, which did not fail its proof if there is one. */
+function logBegin(
+  reasons: readonly KeptByRule[],
+  complete: readonly { snapshot: StoredSnapshot; timeMs: number }[],
+  proofOf: ProofOutcome,
+): Protection | undefined {
+  const since = reasons.find(({ rule }) => rule === 'within')?.since;
+  if (since === undefined) return undefined;
+  const before = complete.filter(({ snapshot, timeMs }) => isBase(snapshot) && timeMs <= Date.parse(since));
+  const begin = before.findLast(({ snapshot }) => proofOf(snapshot.tree) !== 'failed') ?? before.at(-1);
+  return { snapshot: begin?.snapshot, reason: { rule: 'log-begin', since } };
 }
 
 /** @param snapshots oldest first */
 function protections(snapshots: readonly StoredSnapshot[], proofOf: ProofOutcome): Map<string, KeepReason[]> {
   const reasons = new Map<string, KeepReason[]>();
-  const protect = (snapshot: StoredSnapshot | undefined, rule: 'newest-complete' | 'newest-proven'): void => {
-    if (snapshot !== undefined) reasons.set(snapshot.id, [...(reasons.get(snapshot.id) ?? []), { rule }]);
-  };
   const complete = snapshots.filter((snapshot) => !isPartial(snapshot));
-  protect(complete.findLast(({ tree }) => proofOf(tree) !== 'failed') ?? complete.at(-1), 'newest-complete');
-  protect(
-    snapshots.findLast(({ tree }) => proofOf(tree) === 'proven'),
-    'newest-proven',
-  );
+  const newest = complete.findLast(({ tree }) => proofOf(tree) !== 'failed') ?? complete.at(-1);
+  const proven = snapshots.findLast(({ tree }) => proofOf(tree) === 'proven');
+  protect(reasons, { snapshot: newest, reason: { rule: 'newest-complete' } });
+  protect(reasons, { snapshot: proven, reason: { rule: 'newest-proven' } });
   return reasons;
+}
+
+function protect(reasons: Map<string, KeepReason[]>, protection: Protection | undefined): void {
+  if (protection?.snapshot === undefined) return;
+  const { id } = protection.snapshot;
+  reasons.set(id, [...(reasons.get(id) ?? []), protection.reason]);
 }

@@ -1,9 +1,17 @@
+import type { LedgerEvent } from '../../ledger/index.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
-import { listSnapshots, lockRepository, removeSnapshot, type StoredSnapshot } from '../../repository/index.ts';
+import {
+  listSnapshots,
+  lockRepository,
+  parseLsnText,
+  removeSnapshot,
+  type StoredSnapshot,
+} from '../../repository/index.ts';
 import { proofsOf } from '../proofs.ts';
 import { allSnapshotsOf, isOurs } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { type DecidedSnapshot, decideRetention } from './decide.ts';
+import type { LogStart } from './needed-log.ts';
 
 export interface RetentionOfSource {
   source: string;
@@ -70,13 +78,26 @@ async function decideAll(
   const events = await ledger.read();
   return sources.map(({ name: source, retention }) => {
     const proofs = proofsOf(source, events);
+    const starts = logStarts(source, events);
     const decided = decideRetention(allSnapshotsOf(snapshots, plan.name, source).filter(isOurs), retention, {
       timezone: plan.timezone,
       nowMs: environment.clock.nowMs(),
       proofOf: (tree) => proofs.get(tree)?.body.state,
+      startOf: ({ tree }) => starts.get(tree),
     });
     return { source, repository: name, snapshots: decided, removed: false };
   });
+}
+
+/** Where the backups of a source begin in its log, by tree: so other tags on a snapshot, or a copy of it, do not matter. */
+function logStarts(source: string, events: readonly LedgerEvent[]): Map<string, LogStart> {
+  const starts = new Map<string, LogStart>();
+  for (const { kind, body } of events) {
+    if (kind !== 'backup.finished' || body.source !== source || body.log === undefined) continue;
+    const { system, timeline, start } = body.log;
+    starts.set(body.tree, { system, timeline, lsn: parseLsnText(start) });
+  }
+  return starts;
 }
 
 /** When a run dies, the next one decides the same of those that are left. */
