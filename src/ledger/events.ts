@@ -191,6 +191,8 @@ export interface ComparisonFinished {
   compared: number;
   differences: number;
   durationMs: number;
+  /** Where the log behind the snapshot was replayed: to where, and the moment that came of it. */
+  log?: { target: string; time: string };
 }
 
 /**

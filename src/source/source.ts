@@ -41,6 +41,15 @@ export interface Source {
   restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored>;
 
   /**
+   * Says of a target, before a long way there, what `restore` would say of it at its end. Only of databases.
+   * @throws target-not-empty, target-failed, bad-usage
+   */
+  refuse?(
+    target: Extract<Target, { kind: 'database' }>,
+    context: Pick<RestoreContext, 'selection' | 'as' | 'signal'>,
+  ): Promise<void>;
+
+  /**
    * Holds what is at a target against the snapshot's manifest, and runs the plan's validations there.
    * A difference is a failed check, not an exception; an exception means that it could not be looked at.
    */
@@ -120,6 +129,13 @@ export interface RestoreContext {
   scratchDirectory: string;
   /** What is wanted, of a database schemas and tables by name; everything, when left out. */
   selection?: Selection;
+  /** Of a database: the name that what is selected gets, in a target that may hold anything else. */
+  as?: string;
+  /**
+   * A database in a sandbox, for what takes a server. Where the snapshot is of a whole cluster it is the one that recovered
+   * there, and what is restored, or compared with, comes from it; elsewhere it is empty, and needed with `as` alone.
+   */
+  sandbox?: Extract<Target, { kind: 'database' }>;
   /** Of files: the target may hold anything, and is made what the snapshot is. See `ExtractOptions`. */
   replace?: boolean;
   /** With `replace`: nothing is changed, and what would be removed is said. */

@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestServer, type TestServer } from '../support/postgres.ts';
-import { type CapturedSnapshot, capture, failure, restore } from '../support/postgres-source.ts';
+import {
+  type CapturedSnapshot,
+  capture,
+  databaseTarget,
+  dumpText,
+  failure,
+  restore,
+} from '../support/postgres-source.ts';
 import { requires } from '../support/requirements.ts';
 
 const SHOP = `
@@ -105,6 +112,139 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('the restore of a part of a 
       'public.customers was made without its rows: something that was asked for needs it',
       'FK CONSTRAINT sales leads leads_customer_fkey was left out: it needs a table that was not asked for',
     ]);
+  });
+
+  describe('under another name, in a database that lives', () => {
+    /** A database as it was captured, in which something was done since. */
+    async function living(since = 'SELECT 1'): Promise<string> {
+      const database = `living ${++copies}`;
+      await server.createDatabase(database, 'TEMPLATE shop');
+      await server.query(database, since);
+      return database;
+    }
+
+    async function beside(database: string, only: string, as: string): Promise<string[]> {
+      const sandbox = databaseTarget(await server.createDatabase(`sandbox ${++copies}`), true);
+      const options = { selection: { only: [only] }, as, sandbox };
+      return (await restore(snapshot, server.url(database), options)).notes;
+    }
+
+    const rowsOf = (database: string, table: string) =>
+      server.query(database, `SELECT * FROM ${table} AS t ORDER BY 1`);
+
+    it('is a table of its own, with all that belongs to it, and touches nothing that is there', async () => {
+      const database = await living(
+        `DELETE FROM items; DELETE FROM orders WHERE id > 10; UPDATE orders SET note = 'x'`,
+      );
+      const before = await dumpText(server.url(database));
+      const notes = await beside(database, 'public.orders', 'orders_restored');
+      expect(notes).toEqual([
+        'FK CONSTRAINT public orders orders_customer_fkey was left out: it needs a table that was not asked for',
+        'FK CONSTRAINT public items items_order_fkey leads to public.orders: nothing leads to public.orders_restored',
+      ]);
+      expect(await rowsOf(database, 'orders_restored')).toEqual(await rowsOf('shop', 'orders'));
+      const sql = `SELECT c.relname AS name FROM pg_class AS c WHERE c.relname LIKE 'orders_rest%' ORDER BY 1`;
+      expect((await server.query(database, sql)).map(({ name }) => name)).toEqual([
+        'orders_restored',
+        'orders_restored_by_state',
+        'orders_restored_id_seq',
+        'orders_restored_pkey',
+      ]);
+      // Its sequence goes on where it was, and is no other table's.
+      const insert = `INSERT INTO orders_restored (customer) VALUES (1000) RETURNING id`;
+      expect(await server.query(database, insert)).toEqual([{ id: 101 }]);
+      const update = `UPDATE orders_restored SET note = 'x' WHERE id = 1 RETURNING note`;
+      expect(await server.query(database, update)).toEqual([{ note: 'stamped' }]);
+      await expect(server.query(database, `INSERT INTO orders_restored (id, note) VALUES (500, '')`)).rejects.toThrow(
+        'violates check constraint',
+      );
+      expect(await count(database, `pg_description WHERE description = 'a comment'`)).toBe(2);
+      await server.query(database, 'DROP TABLE orders_restored');
+      expect(await dumpText(server.url(database))).toBe(before);
+    });
+
+    it('has again what it needs and what was dropped with it', async () => {
+      const database = await living('DROP TABLE orders CASCADE; DROP TYPE state CASCADE; DROP FUNCTION stamp');
+      const notes = await beside(database, 'public.orders', 'archive.orders');
+      expect(notes.slice(-3).toSorted()).toEqual([
+        'FUNCTION public stamp() was not there any more, and was made: it is needed',
+        'SCHEMA archive was not there any more, and was made: it is needed',
+        'TYPE public state was not there any more, and was made: it is needed',
+      ]);
+      expect(await rowsOf(database, 'archive.orders')).toEqual(await rowsOf('shop', 'orders'));
+      expect(await count(database, `pg_indexes WHERE schemaname = 'archive' AND indexname = 'orders_by_state'`)).toBe(
+        1,
+      );
+    });
+
+    it('is a partitioned table with its partitions, or one of these alone', async () => {
+      const database = await living('TRUNCATE measured');
+      expect(await beside(database, 'public.measured', 'measured back')).toEqual([]);
+      expect(await rowsOf(database, '"measured back"')).toEqual(await rowsOf('shop', 'measured'));
+      expect(await count(database, '"measured back_2"')).toBe(335);
+      const notes = await beside(database, 'public.measured_1', 'first');
+      expect(notes).toEqual(['public.first is no part of public.measured, as public.measured_1 was']);
+      expect([await count(database, 'first'), await count(database, 'measured')]).toEqual([365, 0]);
+    });
+
+    it('is a whole schema', async () => {
+      const database = await living('DELETE FROM sales.leads');
+      const notes = await beside(database, 'sales', 'sales_before');
+      expect(notes[0]).toMatch(/FK CONSTRAINT sales leads leads_customer_fkey was left out/);
+      expect(await rowsOf(database, 'sales_before.leads')).toEqual(await rowsOf('shop', 'sales.leads'));
+      expect([await count(database, 'sales.leads'), await count(database, 'sales_before.known')]).toEqual([0, 30]);
+      expect(await count(database, `information_schema.role_table_grants WHERE grantee = 'seller'`)).toBe(2);
+    });
+
+    it('is refused where a name is taken, and leaves nothing behind', async () => {
+      const database = await living('CREATE VIEW part_1 AS SELECT 1; CREATE TABLE keyed_pkey ()');
+      const before = await dumpText(server.url(database));
+      for (const [only, as, taken] of [
+        ['public.orders', 'customers', 'public.customers'],
+        ['public.measured', 'part', 'public.part_1'],
+        ['public.orders', 'keyed', 'public.keyed_pkey'],
+        ['sales', 'public', 'a schema public'],
+      ]) {
+        const error = await failure(beside(database, only!, as!));
+        expect(error).toMatchObject({
+          code: 'target-not-empty',
+          message: expect.stringContaining(`has ${taken} already`),
+        });
+        expect(error.hint).toContain('Nothing was changed');
+      }
+      expect(await dumpText(server.url(database))).toBe(before);
+    });
+
+    it('leaves nothing behind where its rows do not fit what is there', async () => {
+      const database = await living(
+        `DROP SCHEMA sales CASCADE; ALTER TYPE state RENAME VALUE 'paid' TO 'settled'; CREATE SCHEMA sales`,
+      );
+      const before = await dumpText(server.url(database));
+      const error = await failure(beside(database, 'sales.leads', 'leads_before'));
+      expect(error).toMatchObject({ code: 'target-failed', message: expect.stringContaining('"paid"') });
+      expect(error.hint).toContain('Nothing was changed');
+      expect(await dumpText(server.url(database))).toBe(before);
+    });
+
+    it('is one table or one schema', async () => {
+      const database = await living('DROP TABLE customers CASCADE');
+      const codes = [];
+      for (const [only, as] of [
+        ['public.measured*', 'x'],
+        ['sales.known', 'x'],
+        ['nothing', 'x'],
+        ['sales', 'a.b'],
+        ['public.items', ''],
+      ]) {
+        codes.push((await failure(beside(database, only!, as!))).code);
+      }
+      expect(codes).toEqual(['bad-usage', 'source-unsupported', 'path-missing', 'bad-usage', 'bad-usage']);
+      // A view of the schema reads a table that is not there any more.
+      expect(await failure(beside(database, 'sales', 'sales_before'))).toMatchObject({
+        code: 'target-unsuitable',
+        message: expect.stringContaining('needs public.customers'),
+      });
+    });
   });
 
   it('refuses what names nothing before it writes anything', async () => {

@@ -33,6 +33,8 @@ export interface WorkOptions {
   lockTimeoutMs?: number;
   partBytes?: number;
   selection?: Selection;
+  as?: string;
+  sandbox?: Extract<Target, { kind: 'database' }>;
   /** Makes the manifest's details others than they are. */
   alter?: (details: Record<string, unknown>) => Record<string, unknown>;
 }
@@ -41,13 +43,15 @@ export function scratch(): string {
   return mkdtempSync(join(tmpdir(), 'scratch-'));
 }
 
-function contextOf({ signal, progress, scratchDirectory, selection }: WorkOptions) {
+function contextOf({ signal, progress, scratchDirectory, selection, as, sandbox }: WorkOptions) {
   return {
     clock: systemClock,
     progress: progress ?? noProgress,
     signal: signal ?? new AbortController().signal,
     scratchDirectory: scratchDirectory ?? scratch(),
     ...(selection && { selection }),
+    ...(as !== undefined && { as }),
+    ...(sandbox && { sandbox }),
   };
 }
 

@@ -10,9 +10,13 @@ export const compare: CommandDefinition = {
   arguments: '<source>',
   summary: 'say what differs between the living source and a recovery point',
   description:
-    'Holds the living source, or another place, against a recovery point, and names what differs: of a database, every table that is missing, is not in the snapshot, or has more, fewer or other rows, and every definition; of files, every entry by its content and metadata. All of it is read once; nothing is written there. A database is read at one moment. With a difference the exit code is 4. A table with rows that came after the recovery point differs.',
+    'Holds the living source, or another place, against a recovery point, and names what differs: of a database, every table that is missing, is not in the snapshot, or has more, fewer or other rows, and every definition; of files, every entry by its content and metadata. All of it is read once; nothing is written there. A database is read at one moment. With a difference the exit code is 4. A table with rows that came after the recovery point differs. A physical backup recovers in a sandbox of this machine first, with `wal: stream` to the very moment of --at, or to the end of its log, and the database that the plan names is compared.',
   options: [
-    { flags: '--at <time>', description: 'the newest recovery point not after this time' },
+    {
+      flags: '--at <time>',
+      description:
+        'the newest recovery point not after this time; of a source with `wal: stream`, this very moment, or a position in its log as `restore` takes it',
+    },
     { flags: '--snapshot <id>', description: 'this snapshot' },
     {
       flags: '--with <target>',

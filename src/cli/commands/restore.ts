@@ -10,7 +10,7 @@ export const restore: CommandDefinition = {
   arguments: '[source]',
   summary: 'bring a source, or any snapshot, back to a new place',
   description:
-    'Brings a recovery point of a source back: files to a directory, a database to a database URL or as files to a directory. The target must be empty or not exist; nothing else is written to. Of a database, --only brings tables or schemas with what belongs to them and the types, functions and sequences that they need; what would need another table (a foreign key) is left out and named. A restore to a directory that was interrupted goes on when the same command is run again. With --replace, a directory may hold anything and is made what the snapshot is: files that are right already are left alone, others are made right, and what the snapshot does not have is removed, of a selection only what it means. --confirm takes the last part of the path of the target. It stops at other file systems that are mounted in the target, and refuses /, home directories, and what holds the repository, the plan or the paths that the snapshot is of. A PostgreSQL cluster with `wal: stream` comes back at any moment that its log covers: a server of this machine replays the log on the restored directory, and is stopped again; where there is none, the log is laid beside it for the first server that starts there, which is said, with exit code 3. Without a source, --snapshot takes any snapshot, whoever wrote it, to a directory.',
+    'Brings a recovery point of a source back: files to a directory, a database to a database URL or as files to a directory. The target must be empty or not exist; nothing else is written to. Of a database, --only brings tables or schemas with what belongs to them and the types, functions and sequences that they need; what would need another table (a foreign key) is left out and named. With --as, the target may hold anything else: the one table or schema comes beside it under another name, with all that belongs to it, or not at all; a name that is taken is refused, types and functions that are there are used, and foreign keys of others go on leading to the table that was there. A physical backup restored to a database URL recovers in a sandbox of this machine first, and the database that the plan names, or a part of it, is copied from there. A restore to a directory that was interrupted goes on when the same command is run again. With --replace, a directory may hold anything and is made what the snapshot is: files that are right already are left alone, others are made right, and what the snapshot does not have is removed, of a selection only what it means. --confirm takes the last part of the path of the target. It stops at other file systems that are mounted in the target, and refuses /, home directories, and what holds the repository, the plan or the paths that the snapshot is of. A PostgreSQL cluster with `wal: stream` comes back at any moment that its log covers: a server of this machine replays the log on the restored directory, and is stopped again; where there is none, the log is laid beside it for the first server that starts there, which is said, with exit code 3. Without a source, --snapshot takes any snapshot, whoever wrote it, to a directory.',
   options: [
     {
       flags: '--to <target>',
@@ -26,6 +26,11 @@ export const restore: CommandDefinition = {
       flags: '--only <pattern...>',
       description:
         'of files, only these with all that is in them: `*.jpg`, `uploads/2026`, or a whole path from `/` on; of a database, these schemas or tables: `sales`, `public.orders`',
+    },
+    {
+      flags: '--as <name>',
+      description:
+        'of a database, beside what the target has: the one table or schema that --only names, under this name (`orders_restored`, or for a table `archive.orders`)',
     },
     { flags: '--include <pattern...>', description: "the same as --only, by restic's name" },
     { flags: '--exclude <pattern...>', description: 'of files, not these' },
@@ -53,6 +58,11 @@ export const restore: CommandDefinition = {
     {
       command: 'holdfast restore omni-db --to postgres://localhost/omni_orders --only public.orders',
       does: 'one table, with its indexes and what it needs',
+    },
+    {
+      command:
+        'holdfast restore omni-db --to postgres://localhost/omni --only public.orders --as orders_restored --at "1h ago"',
+      does: 'the same table as it was, beside the one that is there or was dropped',
     },
     {
       command: 'holdfast restore uploads --to /srv/uploads-restored --replace --dry-run',
@@ -84,12 +94,13 @@ export const restore: CommandDefinition = {
       });
     }
     const operations = await import('../../operations/index.ts');
-    const optional = (name: 'at' | 'snapshot' | 'repository' | 'confirm'): object =>
+    const optional = (name: 'at' | 'as' | 'snapshot' | 'repository' | 'confirm'): object =>
       given(name) === undefined ? {} : { [name]: given(name) };
     const request = {
       to,
       ...(source !== undefined && { source: source as string }),
       ...optional('at'),
+      ...optional('as'),
       ...optional('snapshot'),
       ...optional('repository'),
       ...optional('confirm'),

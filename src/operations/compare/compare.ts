@@ -1,9 +1,13 @@
+import { HoldfastError } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
-import type { Source as PlanSource } from '../../plan/index.ts';
-import { loadIndex, Reader, type StoredSnapshot } from '../../repository/index.ts';
+import { loadIndex, Reader } from '../../repository/index.ts';
 import { type Comparison, readManifest } from '../../source/index.ts';
 import { Reading } from '../reading.ts';
-import { chooseSnapshot, targetOf } from '../restore/restore.ts';
+import { databaseOf, inSandbox, type SandboxRequest } from '../restore/in-sandbox.ts';
+import { describePoint } from '../restore/recovery-point.ts';
+import { refuseLogTarget, targetText } from '../restore/recovery-target.ts';
+import { chooseSnapshot, pointOf, replaysLog, targetOf } from '../restore/restore.ts';
+import { sandboxNeed } from '../restore/sandbox-need.ts';
 import { withScratch } from '../scratch.ts';
 import { damageNote, readableSnapshots } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
@@ -37,21 +41,26 @@ export async function compare(workspace: Workspace, request: CompareRequest): Pr
   const started = clock.monotonicMs();
   const planned = workspace.sources([request.source])[0]!;
   const other = request.with === undefined ? undefined : targetOf(request.with);
+  const isReplayed = replaysLog(planned, request);
+  if (!isReplayed) refuseLogTarget(request.at, planned.name);
   const opened = await workspace.open(workspace.repositoryName(request.repository ?? planned.repository));
   const reading = await Reading.begin(opened, clock);
   try {
     const { snapshots, damaged } = await readableSnapshots(opened.repository);
     reading.notes.push(...damaged.map(damageNote));
-    const snapshot = chooseSnapshot(snapshots, workspace, request);
-    const { compared, differences, notes } = await compareWith(workspace, opened, { planned, snapshot, other });
+    const point = isReplayed ? await pointOf(workspace, opened, planned, { request, snapshots }) : undefined;
+    const snapshot = point?.base ?? chooseSnapshot(snapshots, workspace, request);
+    const asked = { planned, snapshot, point, other };
+    const { compared, differences, notes, time } = await compareWith(workspace, opened, asked);
     const durationMs = clock.monotonicMs() - started;
     const about = { source: planned.name, snapshot: snapshot.id, ...(other && { with: labelOf(other) }) };
     await reading.record('comparison.finished', {
       ...{ ...about, tree: snapshot.tree, compared },
       ...{ differences: differences.length, durationMs },
+      ...(point !== undefined && { log: { target: targetText(point.target), time } }),
     });
     return {
-      ...{ ...about, time: snapshot.time, equal: differences.length === 0, compared, differences, durationMs },
+      ...{ ...about, time, equal: differences.length === 0, compared, differences, durationMs },
       notes: [...notes, ...reading.notes],
     };
   } finally {
@@ -59,23 +68,45 @@ export async function compare(workspace: Workspace, request: CompareRequest): Pr
   }
 }
 
+interface Asked extends SandboxRequest {
+  other: Target | undefined;
+}
+
 async function compareWith(
   workspace: Workspace,
   opened: OpenedRepository,
-  { planned, snapshot, other }: { planned: PlanSource; snapshot: StoredSnapshot; other: Target | undefined },
-): Promise<Comparison> {
+  { other, ...request }: Asked,
+): Promise<Comparison & { time: string }> {
+  const { planned, snapshot, point } = request;
   const { clock, signal } = workspace.environment;
   const progress = workspace.environment.progress(planned.name);
   const reader = new Reader(await loadIndex(opened.repository), snapshot);
   try {
-    const { problems } = await readManifest(reader);
-    const source = await workspace.createSource(planned);
-    const comparison = await withScratch((scratchDirectory) =>
-      source.compare(reader, other, { clock, progress, signal, scratchDirectory }),
-    );
-    if (problems.length === 0) return comparison;
+    const manifest = await readManifest(reader);
+    const { problems } = manifest;
     const note = `the snapshot is partial: it does not have ${problems.map(({ item }) => item).join(', ')}`;
-    return { ...comparison, notes: [...comparison.notes, note] };
+    const withNotes = (comparison: Comparison): Comparison =>
+      problems.length === 0 ? comparison : { ...comparison, notes: [...comparison.notes, note] };
+    if (sandboxNeed(planned, manifest).kind !== 'postgres-data') {
+      const source = await workspace.createSource(planned);
+      const comparison = await withScratch((scratchDirectory) =>
+        source.compare(reader, other, { clock, progress, signal, scratchDirectory }),
+      );
+      return { ...withNotes(comparison), time: snapshot.time };
+    }
+    if (other?.kind === 'directory') {
+      throw new HoldfastError('target-unsuitable', 'a database of a cluster is compared with a database', {
+        hint: 'Give `--with` the URL of a database, or leave it out for the living one.',
+      });
+    }
+    if (point !== undefined) progress.note(describePoint(point));
+    return await inSandbox(workspace, opened, request, { reader, progress }, async (came) => {
+      const { source, context, timeMs, recovered } = came;
+      const comparison = withNotes(await source.compare(reader, other, { ...context, sandbox: databaseOf(came) }));
+      const replayed = recovered === undefined ? [] : [`its log was replayed: ${recovered.reached}`];
+      const time = point === undefined ? snapshot.time : new Date(timeMs).toISOString();
+      return { ...comparison, notes: [...replayed, ...comparison.notes], time };
+    });
   } finally {
     progress.finish();
     await reader.close();

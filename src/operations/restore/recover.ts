@@ -9,11 +9,11 @@ import type { Manifest } from '../../source/index.ts';
 import { StoredLogFiles } from '../log/log-files.ts';
 import { StoredLog } from '../log/stored-log.ts';
 import { readableSnapshots } from '../snapshots-of.ts';
-import { sandboxNeed } from '../verify/need.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { laidLogCommand, laidLogDirectory, layLog, refuseTakenLog } from './laid-log.ts';
 import type { RecoveryPoint } from './recovery-point.ts';
 import { targetSettings, targetText } from './recovery-target.ts';
+import { sandboxNeed } from './sandbox-need.ts';
 
 const ENDED_BEFORE_TARGET = /recovery ended before configured recovery target was reached/;
 

@@ -2,17 +2,8 @@ import { resolve } from 'node:path';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
-import {
-  findSnapshot,
-  loadIndex,
-  notesOf,
-  Reader,
-  type Selection,
-  type StoredSnapshot,
-} from '../../repository/index.ts';
-import { type RestoreContext, type Restored, readManifest } from '../../source/index.ts';
+import { findSnapshot, type Selection, type StoredSnapshot } from '../../repository/index.ts';
 import { Reading } from '../reading.ts';
-import { withScratch } from '../scratch.ts';
 import {
   damageNote,
   isPartial,
@@ -24,10 +15,10 @@ import {
   sourceOf,
 } from '../snapshots-of.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
-import { prepareRecovery, type Recovered, type Unrecovered } from './recover.ts';
-import { describePoint, findWantedPoint, momentOf, type RecoveryPoint } from './recovery-point.ts';
-import { refuseLogTarget, targetText } from './recovery-target.ts';
+import { findWantedPoint, momentOf, type RecoveryPoint } from './recovery-point.ts';
+import { refuseLogTarget } from './recovery-target.ts';
 import { type Replacement, refuseReplacing, refuseReplacingOrigin } from './replace.ts';
+import { restoreSnapshot, type SnapshotRestored } from './restore-snapshot.ts';
 
 export interface RestoreRequest extends Replacement {
   /** A source of the plan; left out, the snapshot is taken as it is, whoever wrote it. */
@@ -40,12 +31,14 @@ export interface RestoreRequest extends Replacement {
   to: string;
   /** What is wanted: files by their paths, or of a database schemas and tables; everything, when left out. */
   selection?: Selection;
+  /** Another name for the one table or schema that is selected, in a database that may hold anything else. */
+  as?: string;
   /** Where the repository is not the source's own, or there is no source. */
   repository?: string;
 }
 
 /** Of a dry run: what would be restored, and in `surplus` what would be removed. */
-export interface RestoreResult extends Restored {
+export interface RestoreResult extends SnapshotRestored {
   source?: string;
   snapshot: string;
   /** RFC 3339: the moment that was restored. */
@@ -55,10 +48,6 @@ export interface RestoreResult extends Restored {
   outcome: 'complete' | 'partial';
   /** Whether the target might hold something, which is gone then. */
   replaced?: boolean;
-  /** How far the log was replayed on the backup, where it was. */
-  recovered?: { to: string; lastTransaction?: string };
-  /** What is still to be done, where no server of this machine could replay the log. */
-  unrecovered?: { to: string; log: string; next: string };
 }
 
 /** Brings a snapshot, or a part of it, back to a place that is empty or new, or that the same restore was interrupted in, or that is to be replaced. */
@@ -66,11 +55,11 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
   const { clock, signal } = workspace.environment;
   const started = clock.monotonicMs();
   const planned = request.source === undefined ? undefined : workspace.sources([request.source])[0]!;
-  const selection = selectionOf(request, planned);
   const target = targetOf(request.to);
-  const { replace = false, dryRun = false } = request;
+  const selection = selectionOf(request, planned, target);
+  const { replace = false, dryRun = false, as } = request;
   await refuseReplacing(workspace, request, { target, planned });
-  const isReplayed = replaysLog(planned, request, target);
+  const isReplayed = replaysLog(planned, request);
   if (!isReplayed) refuseLogTarget(request.at, planned?.name);
   const opened = await workspace.open(workspace.repositoryName(request.repository ?? planned?.repository));
   const reading = await Reading.begin(opened, clock);
@@ -88,7 +77,7 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
       target: labelOf(target),
       ...(replace && !dryRun && { replaced: true }),
     };
-    const how = { ...(selection && { selection }), replace, dryRun };
+    const how = { ...(selection && { selection }), ...(as !== undefined && { as }), replace, dryRun };
     const restored = await restoreSnapshot(workspace, opened, { planned, snapshot, point, target, how }).catch(
       async (error: unknown) => {
         const { code, message } = reportable(error, signal);
@@ -150,68 +139,13 @@ export function chooseSnapshot(
   );
 }
 
-async function restoreSnapshot(
-  workspace: Workspace,
-  opened: OpenedRepository,
-  {
-    planned,
-    snapshot,
-    point,
-    target,
-    how,
-  }: {
-    planned: PlanSource | undefined;
-    snapshot: StoredSnapshot;
-    point: RecoveryPoint | undefined;
-    target: Target;
-    how: Pick<RestoreContext, 'selection' | 'replace' | 'dryRun'>;
-  },
-): Promise<Restored & Outcome> {
-  const { clock, signal } = workspace.environment;
-  const progress = workspace.environment.progress(planned?.name ?? snapshot.id.slice(0, 8));
-  const reader = new Reader(await loadIndex(opened.repository), snapshot);
-  try {
-    if (planned !== undefined) {
-      const source = await workspace.createSource(planned);
-      if (point !== undefined) progress.note(describePoint(point));
-      const isReplayed = point !== undefined;
-      const context = { clock, progress, signal, isReplayed, ...how };
-      const write = (recoverySettings?: Readonly<Record<string, string>>): Promise<Restored> =>
-        withScratch((scratchDirectory) =>
-          source.restore(reader, target, {
-            ...context,
-            scratchDirectory,
-            ...(recoverySettings && { recoverySettings }),
-          }),
-        );
-      // A dry run starts no server: what is there is not touched.
-      if (point === undefined || target.kind !== 'directory' || how.dryRun === true) return await write();
-      const manifest = await readManifest(reader);
-      const replayed = { planned, manifest, point, path: target.path };
-      await using recovery = await prepareRecovery(workspace, opened, replayed, progress);
-      const restored = await write(recovery.settings);
-      const ended = await recovery.run();
-      return 'reached' in ended
-        ? withRecovery(restored, point, ended)
-        : withoutRecovery(restored, point, target.path, ended);
-    }
-    if (target.kind !== 'directory') {
-      throw new HoldfastError('bad-usage', 'a snapshot can be restored to a database only as the source it is of', {
-        hint: 'Name the source: `holdfast restore SOURCE --snapshot ID --to URL`.',
-      });
-    }
-    const extracted = await reader.extract(target.path, { progress, signal, ...how });
-    const { bytes, files, directories, others, problems, surplus } = extracted;
-    const items = files + directories + others;
-    return { bytes, items, notes: notesOf(extracted), problems, ...(surplus && { surplus }) };
-  } finally {
-    progress.finish();
-    await reader.close();
-  }
-}
-
 /** @throws bad-usage */
-function selectionOf({ selection }: RestoreRequest, planned: PlanSource | undefined): Selection | undefined {
+function selectionOf(
+  { selection, as }: RestoreRequest,
+  planned: PlanSource | undefined,
+  target: Target,
+): Selection | undefined {
+  if (as !== undefined) refuseAs(selection, planned, target);
   if (selection?.exclude !== undefined && planned?.type === 'postgres') {
     throw new HoldfastError('bad-usage', `--exclude is for files, and ${planned.name} is a database`, {
       hint: 'Name what you want of it with `--only schema` or `--only schema.table`.',
@@ -220,63 +154,30 @@ function selectionOf({ selection }: RestoreRequest, planned: PlanSource | undefi
   return selection;
 }
 
-type Outcome = Pick<RestoreResult, 'recovered' | 'unrecovered'>;
-
-function withRecovery(
-  restored: Restored,
-  { target }: RecoveryPoint,
-  { reached, lastTransaction }: Recovered,
-): Restored & Outcome {
-  const last = lastTransaction === undefined ? '' : `; its last transaction was at ${lastTransaction}`;
-  return {
-    ...restored,
-    notes: [`its log was replayed: ${reached}${last}`, ...restored.notes],
-    recovered: { to: targetText(target), ...(lastTransaction !== undefined && { lastTransaction }) },
-  };
-}
-
-/** What was asked for is not there yet: that is no complete restore. */
-function withoutRecovery(
-  restored: Restored,
-  { target }: RecoveryPoint,
-  path: string,
-  { reason, log, next }: Unrecovered,
-): Restored & Outcome {
-  const to = targetText(target);
-  const notes = [
-    `NOT RECOVERED: ${path} is the backup, and its log until ${to} is in ${log}; the first server that starts there replays it`,
-    next,
-    'it has come to the target once its log says so and `SELECT pg_is_in_recovery()` gives false; a failure to start is one of the recovery',
-  ];
-  if (target.kind === 'time' || target.kind === 'lsn') {
-    notes.push(
-      `should it say that recovery ended before the target was reached, nothing was committed behind the last of the log: take the line of recovery_target_${target.kind} out of ${path}/postgresql.auto.conf, and start it again`,
-    );
-  }
-  const problem = { path, message: `its log was not replayed: ${reason}` };
-  return {
-    ...restored,
-    notes: [...notes, ...restored.notes],
-    problems: [...restored.problems, problem],
-    unrecovered: { to, log, next },
-  };
+/** @throws bad-usage */
+function refuseAs(selection: Selection | undefined, planned: PlanSource | undefined, target: Target): void {
+  const isDatabase = planned?.type === 'postgres' && target.kind === 'database';
+  if (isDatabase && selection?.only?.length === 1) return;
+  throw new HoldfastError('bad-usage', '--as gives another name to one table or schema of a database', {
+    hint: 'Name it with `--only schema.table` or `--only schema`, and give `--to` the URL of the database that takes it.',
+  });
 }
 
 /** Whether what is wanted is more than one backup. `--snapshot` alone takes that backup as it is. */
-function replaysLog(
+export function replaysLog(
   planned: PlanSource | undefined,
-  { at, snapshot, selection }: RestoreRequest,
-  target: Target,
+  { at, snapshot }: Pick<RestoreRequest, 'at' | 'snapshot'>,
 ): boolean {
   if (planned?.type !== 'postgres' || planned.wal !== 'stream') return false;
-  return target.kind === 'directory' && selection === undefined && (at !== undefined || snapshot === undefined);
+  return at !== undefined || snapshot === undefined;
 }
 
-function pointOf(
+/** The point that a request means, of a source with a log. @throws as `findWantedPoint`, unknown-snapshot */
+export function pointOf(
   workspace: Workspace,
   opened: OpenedRepository,
   planned: PlanSource,
-  { request, snapshots }: { request: RestoreRequest; snapshots: StoredSnapshot[] },
+  { request, snapshots }: { request: Pick<RestoreRequest, 'at' | 'snapshot'>; snapshots: StoredSnapshot[] },
 ): Promise<RecoveryPoint> {
   const { at = 'latest', snapshot } = request;
   const chosen =

@@ -1,17 +1,11 @@
-import { snapshotTimeMs } from '../../format/index.ts';
 import { isHoldfastError } from '../../foundation/errors.ts';
-import type { Progress } from '../../foundation/progress.ts';
 import type { ProofRecorded } from '../../ledger/index.ts';
-import type { Source as PlanSource } from '../../plan/index.ts';
-import { loadIndex, Reader, type StoredSnapshot } from '../../repository/index.ts';
-import type { SandboxTarget } from '../../sandbox/index.ts';
-import { type Check, type Restored, readManifest, type Validation } from '../../source/index.ts';
-import { LogReplay, type Recovered } from '../restore/recover.ts';
-import { describePoint, momentOf, type RecoveryPoint } from '../restore/recovery-point.ts';
+import { loadIndex, Reader } from '../../repository/index.ts';
+import type { Check, Validation } from '../../source/index.ts';
+import { type InSandbox, inSandbox, type SandboxRequest } from '../restore/in-sandbox.ts';
+import { describePoint } from '../restore/recovery-point.ts';
 import { targetText } from '../restore/recovery-target.ts';
-import { withScratch } from '../scratch.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
-import { sandboxNeed } from './need.ts';
 
 /** Grows when a validator checks more than before: a proof says by which it was made. */
 export const VALIDATOR_VERSION = 2;
@@ -23,40 +17,33 @@ export interface Proof extends ProofRecorded {
   notes: string[];
 }
 
-/** What is to be proven: a snapshot by itself, or a point that the log behind it leads to. */
-export interface Provable {
-  planned: PlanSource;
-  snapshot: StoredSnapshot;
-  point?: RecoveryPoint | undefined;
-}
-
 /** What came back, and what was found there. */
-interface Found {
-  restored: Restored;
+interface Found extends Pick<InSandbox, 'restored' | 'placeNotes' | 'recovered' | 'restoreMs' | 'timeMs'> {
   validation: Validation;
-  placeNotes: string[];
-  recovered: Recovered | undefined;
-  restoreMs: number;
-  /** The moment that was proven: of a log by the server's clock. */
-  timeMs: number;
 }
 
 /** Restores what is to be proven into a sandbox, and validates what came back. */
 export async function prove(
   workspace: Workspace,
   { repository }: OpenedRepository,
-  provable: Provable,
+  provable: SandboxRequest,
 ): Promise<Proof> {
   const { clock, signal } = workspace.environment;
   const { planned, snapshot, point } = provable;
   const progress = workspace.environment.progress(planned.name);
   const started = clock.monotonicMs();
   const reader = new Reader(await loadIndex(repository), snapshot);
+  const validated = async (came: InSandbox): Promise<Found> => {
+    const { source, target, context, manifest, timeMs } = came;
+    // A moment that a log leads to is by the server's clock, and a recovery point by ours.
+    const aheadMs = point === undefined ? 0 : (manifest.clockOffsetMs ?? 0);
+    return { ...came, validation: await source.validate(reader, target, { ...context, timeMs: timeMs - aheadMs }) };
+  };
   const conclude = (result: Partial<Found>, checks: Check[], reason?: string): Proof =>
     proofOf(provable, result, { checks, reason, durationMs: clock.monotonicMs() - started });
   try {
     if (point !== undefined) progress.note(describePoint(point));
-    const found = await restoreAndValidate(workspace, { repository, ...provable }, reader, progress);
+    const found = await inSandbox(workspace, { repository }, provable, { reader, progress }, validated);
     const problems = found.restored.problems.map(
       ({ path, message }): Check => ({ name: `restore ${path}`, result: 'failed', detail: message }),
     );
@@ -74,53 +61,8 @@ export async function prove(
   }
 }
 
-async function restoreAndValidate(
-  workspace: Workspace,
-  { planned, snapshot, point, repository }: Provable & Pick<OpenedRepository, 'repository'>,
-  reader: Reader,
-  progress: Progress,
-): Promise<Found> {
-  const { clock, signal, adapters } = workspace.environment;
-  const started = clock.monotonicMs();
-  const manifest = await readManifest(reader);
-  const source = await workspace.createSource(planned);
-  const replay =
-    point === undefined ? undefined : new LogReplay(workspace, { repository }, { planned, point }, progress);
-  const sandbox = await adapters.createSandbox({ clock, signal });
-  try {
-    const recovery = replay && { recovery: replay.recovery };
-    const place = await sandbox.open({ ...sandboxNeed(planned, manifest), ...recovery }, progress);
-    try {
-      return await withScratch(async (scratchDirectory) => {
-        const context = { clock, progress, signal, scratchDirectory, isReplayed: point !== undefined };
-        const restored = await source.restore(reader, place.target, context);
-        const { target, recovered } = await served(place, replay);
-        const restoreMs = clock.monotonicMs() - started;
-        const timeMs = point === undefined ? snapshotTimeMs(snapshot) : momentOf(point, recovered);
-        // A moment that a log leads to is by the server's clock, and a recovery point by ours.
-        const aheadMs = point === undefined ? 0 : (manifest.clockOffsetMs ?? 0);
-        const validation = await source.validate(reader, target, { ...context, timeMs: timeMs - aheadMs });
-        return { restored, validation, placeNotes: place.notes, recovered, restoreMs, timeMs };
-      });
-    } finally {
-      await place.close();
-    }
-  } finally {
-    await replay?.close();
-  }
-}
-
-async function served(
-  place: SandboxTarget,
-  replay: LogReplay | undefined,
-): Promise<Pick<SandboxTarget, 'target'> & { recovered?: Recovered }> {
-  if (replay === undefined) return { target: (await place.serve?.())?.target ?? place.target };
-  const recovered = await replay.run(place);
-  return { target: recovered.target, recovered };
-}
-
 function proofOf(
-  { planned, snapshot, point }: Provable,
+  { planned, snapshot, point }: SandboxRequest,
   { restored, validation, placeNotes = [], recovered, restoreMs = 0, timeMs }: Partial<Found>,
   { checks, reason, durationMs }: { checks: Check[]; reason: string | undefined; durationMs: number },
 ): Proof {

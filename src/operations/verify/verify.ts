@@ -2,12 +2,13 @@ import { HoldfastError } from '../../foundation/errors.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { Reading } from '../reading.ts';
+import type { SandboxRequest } from '../restore/in-sandbox.ts';
 import { findWantedPoint } from '../restore/recovery-point.ts';
 import { refuseLogTarget } from '../restore/recovery-target.ts';
 import { chooseSnapshot } from '../restore/restore.ts';
 import { damageNote, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
-import { type Proof, type Provable, prove } from './prove.ts';
+import { type Proof, prove } from './prove.ts';
 
 export type { Proof } from './prove.ts';
 
@@ -55,7 +56,7 @@ async function provableOf(
   workspace: Workspace,
   opened: OpenedRepository,
   { planned, request, snapshots }: { planned: PlanSource; request: VerifyRequest; snapshots: StoredSnapshot[] },
-): Promise<Provable> {
+): Promise<SandboxRequest> {
   const hasLog = planned.type === 'postgres' && planned.wal === 'stream';
   const { at, snapshot } = request;
   if (!hasLog || at === undefined) {

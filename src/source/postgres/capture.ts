@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatTimeMs, type TreeNode } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
@@ -9,7 +9,7 @@ import type { Capture, CaptureContext, Manifest, Problem } from '../index.ts';
 import { addTableData } from './archive/add-table-data.ts';
 import { tableFileName } from './archive/file-name.ts';
 import { readToc } from './archive/read-toc.ts';
-import { archiveVersion, textOf } from './archive/toc.ts';
+import { archiveVersion, TOC_FILE } from './archive/toc.ts';
 import { writeToc } from './archive/write-toc.ts';
 import { type CapturedTable, capturedTables, captureParts } from './capture-tables.ts';
 import { measureClockOffset } from './clock-offset.ts';
@@ -19,13 +19,10 @@ import { dumpArchive, excludable, findDumpPrograms } from './dump.ts';
 import { digestLargeObjects } from './large-objects.ts';
 import type { Location } from './location.ts';
 import { ROW_DIGEST } from './row-digest.ts';
-import { inspectServer, type ServerFacts } from './server.ts';
+import { inspectServer, rolesIn, type ServerFacts } from './server.ts';
 import { Session } from './session.ts';
 import { type ExportedSnapshot, exportSnapshot, joinSnapshot, type SourceTable } from './snapshot.ts';
 import { type CapturedPart, type NamedTable, partsOf, type TablePart } from './table-parts.ts';
-
-/** The table of contents of an archive in directory format. */
-export const TOC_FILE = 'toc.dat';
 
 /** More connections do not read faster than two processors pack, and each is one less for the living. */
 const CONNECTIONS = 3;
@@ -192,10 +189,7 @@ async function storeArchive(
   for (const name of await readdir(archiveDirectory)) nodes.push(await storeFile(archiveDirectory, name, writer));
   const details: PostgresDetails = {
     ...facts,
-    // The server does not record what depends on its first superuser, who owns things like any other role.
-    roles: [
-      ...new Set([...facts.roles, ...toc.entries.map(({ owner }) => textOf(owner)).filter((owner) => owner !== '')]),
-    ].sort(),
+    roles: rolesIn(facts, toc),
     format: ARCHIVE_FORMAT,
     archiveVersion: archiveVersion(toc),
     pgDumpVersion: programs.version,
@@ -239,11 +233,4 @@ function withoutDefinition(qualified: string): HoldfastError {
       hint: 'See whether the table belongs to an extension or to the system.',
     },
   );
-}
-
-/** Makes the archive's directory for a restore. */
-export async function makeArchiveDirectory(scratchDirectory: string): Promise<string> {
-  const directory = join(scratchDirectory, 'archive');
-  await mkdir(directory, { mode: 0o700 });
-  return directory;
 }

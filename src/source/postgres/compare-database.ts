@@ -3,20 +3,28 @@ import { join } from 'node:path';
 import type { SnapshotReader } from '../../repository/index.ts';
 import type { RestoreContext } from '../index.ts';
 import { readToc } from './archive/read-toc.ts';
-import { TOC_FILE } from './capture.ts';
+import { type ArchiveToc, TOC_FILE } from './archive/toc.ts';
 import { compareSchemas, type SchemaComparison } from './compare-schema.ts';
-import { compareTables, type TableComparison } from './compare-tables.ts';
+import { compareTables, digestTables, type ExpectedTable, type TableComparison } from './compare-tables.ts';
 import { type PostgresDetails, readDetails } from './details.ts';
 import { dumpArchive, excludable, findDumpPrograms } from './dump.ts';
 import type { Side } from './failures.ts';
 import { digestLargeObjects } from './large-objects.ts';
+import { storedToc } from './loadable.ts';
 import type { Location } from './location.ts';
-import { archiveFiles, fileOf } from './restore.ts';
 import { inspectServer } from './server.ts';
 import { Session } from './session.ts';
 import { type ExportedSnapshot, exportSnapshot, LOCK_TIMEOUT_MS } from './snapshot.ts';
 
-const TOC_LIMIT_BYTES = 512 * 1024 * 1024;
+/** What a database is held against. */
+export interface ExpectedDatabase extends Pick<PostgresDetails, 'encoding' | 'pgDumpVersion' | 'largeObjects'> {
+  toc: ArchiveToc;
+  tables: ExpectedTable[];
+  /** How far the captured server's clock was ahead. */
+  clockOffsetMs: number;
+  /** It was recovered from a log, by which sequences are some values ahead of what was handed out. */
+  isRecovered: boolean;
+}
 
 /** A snapshot and a database, held against each other. */
 export interface DatabaseComparison {
@@ -24,62 +32,95 @@ export interface DatabaseComparison {
   /** Every table of the snapshot, and those of the database that the snapshot does not have. */
   tables: TableComparison[];
   largeObjects: { expected: PostgresDetails['largeObjects']; found: PostgresDetails['largeObjects'] };
-  /** How far the captured server's clock was ahead. */
-  clockOffsetMs: number;
+  /** Tables of which only the definitions could be compared. */
+  emptied: string[];
+}
+
+/** What the database is that a snapshot holds as an archive. @throws repository-damaged, archive-damaged */
+export async function expectedOf(reader: SnapshotReader): Promise<ExpectedDatabase> {
+  const { details, clockOffsetMs } = await readDetails(reader);
+  return { ...details, clockOffsetMs, toc: await storedToc(reader), isRecovered: false };
+}
+
+/** What a database is that recovered in a sandbox: all of it is read there. */
+export async function recoveredDatabase(location: Location, context: RestoreContext): Promise<ExpectedDatabase> {
+  return lookAt(
+    { location, side: 'target', directory: join(context.scratchDirectory, 'expected') },
+    context,
+    {},
+    async (seen) => ({
+      toc: seen.toc,
+      tables: await digestTables(seen),
+      ...{ encoding: seen.encoding, pgDumpVersion: seen.pgDumpVersion, largeObjects: seen.largeObjects },
+      ...{ clockOffsetMs: 0, isRecovered: true },
+    }),
+  );
 }
 
 /**
- * Holds a database against a snapshot's manifest and definitions: all of it at one moment, in transactions that only read.
+ * Holds a database against what it is expected to be: all of it at one moment, in transactions that only read.
  * @param side which end the database is at: it decides what its failures are called
  */
 export async function compareDatabase(
-  reader: SnapshotReader,
+  expected: ExpectedDatabase,
   location: Location,
   side: Side,
   context: RestoreContext,
 ): Promise<DatabaseComparison> {
-  const { details, clockOffsetMs } = await readDetails(reader);
-  const main = await Session.open(location, { side, signal: context.signal });
-  try {
-    const exported = await exportSnapshot(main);
-    const { majorVersion } = await inspectServer(main);
-    context.progress.phase('reading definitions');
-    const archive = await dumpRest({ location, side, exported, details, majorVersion }, context);
-    const expected = readToc(await reader.readWhole(fileOf(await archiveFiles(reader), TOC_FILE), TOC_LIMIT_BYTES));
-    const schema = compareSchemas(expected, readToc(await readFile(join(archive, TOC_FILE))));
-    const tables = await compareTables({ main, location, side, exported, details, context });
-    const largeObjects = { expected: details.largeObjects, found: await digestLargeObjects(archive) };
-    return { schema, tables, largeObjects, clockOffsetMs };
-  } finally {
-    await main.close();
-  }
+  const directory = join(context.scratchDirectory, 'found');
+  return lookAt({ location, side, directory }, context, expected, async (seen) => ({
+    schema: compareSchemas(expected.toc, seen.toc, expected),
+    tables: await compareTables(expected.tables, seen),
+    largeObjects: { expected: expected.largeObjects, found: seen.largeObjects },
+    emptied: expected.tables.filter(({ isEmptied }) => isEmptied).map(({ schema, name }) => `${schema}.${name}`),
+  }));
 }
 
-interface Dump {
+/** A database at one moment, with everything known of it but its rows. */
+interface Seen extends Pick<PostgresDetails, 'encoding' | 'pgDumpVersion' | 'largeObjects'> {
+  toc: ArchiveToc;
+  main: Session;
   location: Location;
   side: Side;
   exported: ExportedSnapshot;
-  details: PostgresDetails;
-  majorVersion: number;
+  context: RestoreContext;
 }
 
-/** What pg_dump says of everything but the rows, as a capture would have it. */
-async function dumpRest(
-  { location, side, exported, details, majorVersion }: Dump,
-  { scratchDirectory, signal }: RestoreContext,
-): Promise<string> {
-  const directory = join(scratchDirectory, 'found');
-  const programs = await findDumpPrograms(Math.max(majorVersion, Number.parseInt(details.pgDumpVersion, 10)));
-  await dumpArchive({
-    programs,
-    location,
-    side,
-    lockTimeoutMs: LOCK_TIMEOUT_MS,
-    directory,
-    snapshotId: exported.id,
-    without: excludable(exported.tables),
-    encoding: details.encoding,
-    signal,
-  });
-  return directory;
+interface Place {
+  location: Location;
+  side: Side;
+  /** Where its definitions are dumped; does not exist yet. */
+  directory: string;
+}
+
+/** @param as in which encoding, and by which pg_dump: as what it is held against; the database's own by default */
+async function lookAt<T>(
+  { location, side, directory }: Place,
+  context: RestoreContext,
+  as: Partial<Pick<ExpectedDatabase, 'encoding' | 'pgDumpVersion'>>,
+  work: (seen: Seen) => Promise<T>,
+): Promise<T> {
+  const { signal, progress } = context;
+  const main = await Session.open(location, { side, signal });
+  try {
+    const exported = await exportSnapshot(main);
+    const server = await inspectServer(main);
+    const encoding = as.encoding ?? server.encoding;
+    progress.phase('reading definitions');
+    const programs = await findDumpPrograms(
+      Math.max(server.majorVersion, Number.parseInt(as.pgDumpVersion ?? '0', 10)),
+    );
+    await dumpArchive({
+      ...{ programs, location, side, lockTimeoutMs: LOCK_TIMEOUT_MS, directory, snapshotId: exported.id },
+      ...{ without: excludable(exported.tables), encoding, signal },
+    });
+    const toc = readToc(await readFile(join(directory, TOC_FILE)));
+    const largeObjects = await digestLargeObjects(directory);
+    return await work({
+      ...{ toc, encoding, pgDumpVersion: programs.version, largeObjects },
+      ...{ main, location, side, exported, context },
+    });
+  } finally {
+    await main.close();
+  }
 }

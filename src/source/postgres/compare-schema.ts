@@ -1,6 +1,7 @@
 import type { Check } from '../index.ts';
 import { type ArchiveToc, type TocEntry, textOf } from './archive/toc.ts';
 import { distributeArrayCasts } from './array-casts.ts';
+import { isAheadByLog } from './sequence-values.ts';
 
 /** As many differences are named; of the others there is a count. */
 const NAMED_DIFFERENCES = 5;
@@ -24,17 +25,25 @@ export interface SchemaDifference {
  * Holds what one archive defines against what another one does: tables, types, indexes, constraints, rights, values of
  * sequences. Texts are compared where both come from the same major versions of server and pg_dump: another version
  * writes the same things otherwise, so that there it is names, owners and values.
+ * @param isRecovered of what was expected: a log says a sequence's value only now and then, and further than it was
  */
-export function compareSchemas(expected: ArchiveToc, found: ArchiveToc): SchemaComparison {
+export function compareSchemas(
+  expected: ArchiveToc,
+  found: ArchiveToc,
+  { isRecovered = false }: { isRecovered?: boolean } = {},
+): SchemaComparison {
   const sameWriting = writingOf(expected) === writingOf(found);
   const before = definitions(expected, sameWriting);
   const after = definitions(found, sameWriting);
   const differences: SchemaDifference[] = [];
+  const isSame = (name: string, was: string, is: string): boolean =>
+    is === was ||
+    distributeArrayCasts(is) === distributeArrayCasts(was) ||
+    (isRecovered && isAheadByLog(was, is, after.get(name.replace(/^SEQUENCE SET /, 'SEQUENCE ')) ?? ''));
   for (const [name, definition] of before) {
     const other = after.get(name);
     if (other === undefined) differences.push({ name, kind: 'missing' });
-    else if (other !== definition && distributeArrayCasts(other) !== distributeArrayCasts(definition))
-      differences.push({ name, kind: 'differs' });
+    else if (!isSame(name, definition, other)) differences.push({ name, kind: 'differs' });
   }
   for (const name of after.keys()) if (!before.has(name)) differences.push({ name, kind: 'extra' });
   const withoutTexts = `PostgreSQL ${writingOf(found)} writes them otherwise than ${writingOf(expected)}, so that their texts were not compared`;

@@ -1,7 +1,7 @@
 import type { RestoreContext } from '../index.ts';
 import { countedOf } from './capture-tables.ts';
 import { copyOut } from './copy-out.ts';
-import type { PostgresDetails, TableDetails } from './details.ts';
+import type { TableDetails } from './details.ts';
 import type { Side } from './failures.ts';
 import { quoteIdentifier } from './identifiers.ts';
 import type { Location } from './location.ts';
@@ -12,6 +12,12 @@ import { copyOutStatement } from './table-parts.ts';
 
 const CONNECTIONS = 3;
 
+/** What is to be found of a table. */
+export interface ExpectedTable extends Omit<TableDetails, 'file'> {
+  /** It has lost its rows, as an unlogged table does in a recovery: they say nothing of the table elsewhere. */
+  isEmptied?: boolean;
+}
+
 /** A table of the snapshot, of the database, or of both. */
 export interface TableComparison {
   /** Schema and name, for people. */
@@ -19,7 +25,7 @@ export interface TableComparison {
   /** What the comparison of definitions calls it. */
   schemaEntry: string;
   /** What the snapshot has. */
-  expected?: Pick<TableDetails, 'rows' | 'digest' | 'columns'>;
+  expected?: Pick<ExpectedTable, 'rows' | 'digest' | 'columns'>;
   /** What the database has. */
   found?: FoundTable;
 }
@@ -39,40 +45,37 @@ export interface TableWork {
   location: Location;
   side: Side;
   exported: ExportedSnapshot;
-  details: PostgresDetails;
+  /** In which rows are read: digests of the same rows are equal in the same one only. */
+  encoding: string;
   context: RestoreContext;
 }
 
-interface Pair {
+interface Reading {
   index: number;
-  expected: TableDetails;
+  /** Those that are read. */
+  columns: readonly string[];
+  bytes: number;
   table: SourceTable;
 }
 
 /** Counts and digests every table of the snapshot in the database, over several connections that read one moment. */
-export async function compareTables(work: TableWork): Promise<TableComparison[]> {
-  const { exported, details, context } = work;
-  const found = new Map(exported.tables.map((table) => [keyOf(table), table]));
-  const compared: TableComparison[] = details.tables.map((expected) => ({ ...namesOf(expected), expected }));
-  const queue = details.tables
-    .flatMap((expected, index): Pair[] => {
-      const table = found.get(keyOf(expected));
-      return table === undefined ? [] : [{ index, expected, table }];
-    })
-    .sort((a, b) => b.expected.bytes - a.expected.bytes);
-  context.progress.phase('comparing rows', {
-    bytes: queue.reduce((sum, { expected }) => sum + expected.bytes, 0),
-    items: queue.length,
+export async function compareTables(expected: readonly ExpectedTable[], work: TableWork): Promise<TableComparison[]> {
+  const { exported, context } = work;
+  const byName = new Map(exported.tables.map((table) => [keyOf(table), table]));
+  const compared: TableComparison[] = expected.map((table) => ({ ...namesOf(table), expected: table }));
+  const readings: Reading[] = [];
+  for (const [index, { columns, bytes, rows, digest, isEmptied, ...name }] of expected.entries()) {
+    const table = byName.get(keyOf(name));
+    if (table === undefined) continue;
+    if (isEmptied === true) compared[index]!.found = { rows, digest, ...columnsOf(table, columns) };
+    else readings.push({ index, columns, bytes, table });
+  }
+  context.progress.phase('comparing rows', totals(readings));
+  await readAll(work, readings, (index, table) => {
+    compared[index]!.found = table;
   });
-  const take = (index: number, table: FoundTable): void => {
-    compared[index] = { ...compared[index]!, found: table };
-  };
-  const passed: Pair[] = [];
-  await readSideBySide(work, queue, passed, take);
-  // What somebody else waits to lock can only be read by the session that has it locked already.
-  for (const { index, expected, table } of passed) take(index, await readTable(work.main, expected, table, work));
-  const expected = new Set(details.tables.map(keyOf));
-  const extra = exported.tables.filter((table) => !expected.has(keyOf(table)));
+  const names = new Set(expected.map(keyOf));
+  const extra = exported.tables.filter((table) => !names.has(keyOf(table)));
   for (const table of extra) {
     const { qualified, columns } = table;
     const rows = await countRows(work.main, qualified);
@@ -81,10 +84,45 @@ export async function compareTables(work: TableWork): Promise<TableComparison[]>
   return compared;
 }
 
+/** Counts and digests every table of a database, so that another one can be held against it. */
+export async function digestTables(work: TableWork): Promise<ExpectedTable[]> {
+  const { exported, context } = work;
+  const readings = exported.tables.map(
+    (table, index): Reading => ({ index, columns: table.columns, bytes: table.sizeBytes, table }),
+  );
+  context.progress.phase('reading rows', totals(readings));
+  const tables: ExpectedTable[] = new Array(readings.length);
+  await readAll(work, readings, (index, { rows, digest = '' }) => {
+    const { schema, name, columns, sizeBytes, isUnlogged } = exported.tables[index]!;
+    tables[index] = { schema, name, rows, bytes: sizeBytes, digest, columns, isEmptied: isUnlogged };
+  });
+  return tables;
+}
+
+function totals(readings: readonly Reading[]): { bytes: number; items: number } {
+  return { bytes: readings.reduce((sum, { bytes }) => sum + bytes, 0), items: readings.length };
+}
+
+async function readAll(
+  work: TableWork,
+  readings: readonly Reading[],
+  take: (index: number, table: FoundTable) => void,
+): Promise<void> {
+  const passed: Reading[] = [];
+  await readSideBySide(
+    work,
+    readings.toSorted((a, b) => b.bytes - a.bytes),
+    passed,
+    take,
+  );
+  // What somebody else waits to lock can only be read by the session that has it locked already.
+  for (const reading of passed) take(reading.index, await readTable(work.main, reading, work));
+}
+
 async function readSideBySide(
   work: TableWork,
-  queue: Pair[],
-  passed: Pair[],
+  queue: Reading[],
+  passed: Reading[],
   take: (index: number, table: FoundTable) => void,
 ): Promise<void> {
   const failed = new AbortController();
@@ -94,10 +132,9 @@ async function readSideBySide(
       const session = await Session.open(work.location, { side: work.side, signal });
       try {
         await joinSnapshot(session, work.exported.id);
-        for (let pair = queue.shift(); pair !== undefined; pair = queue.shift()) {
-          if (await lockAtOnce(session, pair.table))
-            take(pair.index, await readTable(session, pair.expected, pair.table, work));
-          else passed.push(pair);
+        for (let reading = queue.shift(); reading !== undefined; reading = queue.shift()) {
+          if (await lockAtOnce(session, reading.table)) take(reading.index, await readTable(session, reading, work));
+          else passed.push(reading);
         }
       } finally {
         await session.close();
@@ -111,21 +148,22 @@ async function readSideBySide(
   for (const result of results) if (result.status === 'rejected') throw failed.signal.reason ?? result.reason;
 }
 
+function columnsOf({ columns }: SourceTable, expected: readonly string[]): Pick<FoundTable, 'columns' | 'sameColumns'> {
+  return { columns, sameColumns: columns.join('\0') === expected.join('\0') };
+}
+
 async function readTable(
   session: Session,
-  expected: TableDetails,
-  table: SourceTable,
-  { details, context }: TableWork,
+  { table, columns: expected }: Reading,
+  { encoding, context }: TableWork,
 ): Promise<FoundTable> {
-  const { columns } = table;
-  const sameColumns = columns.join('\0') === expected.columns.join('\0');
-  const isReadable =
-    sameColumns || (expected.columns.length > 0 && expected.columns.every((name) => columns.includes(name)));
+  const { columns, sameColumns } = columnsOf(table, expected);
+  const isReadable = sameColumns || (expected.length > 0 && expected.every((name) => columns.includes(name)));
   if (!isReadable) return { rows: await countRows(session, table.qualified), columns, sameColumns };
   const digest = new RowDigest();
   const { qualified } = table;
-  const columnList = sameColumns ? table.columnList : `(${expected.columns.map(quoteIdentifier).join(', ')})`;
-  const sql = copyOutStatement({ qualified, columnList }, details.encoding);
+  const columnList = sameColumns ? table.columnList : `(${expected.map(quoteIdentifier).join(', ')})`;
+  const sql = copyOutStatement({ qualified, columnList }, encoding);
   const sent = await copyOut(session, `read table ${qualified}`, sql, async (bytes) => {
     digest.update(bytes);
     context.progress.advance({ bytes: bytes.length });

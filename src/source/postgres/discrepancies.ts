@@ -4,7 +4,7 @@ import type { SchemaDifference } from './compare-schema.ts';
 import type { TableComparison } from './compare-tables.ts';
 
 /** What differs between a snapshot and a database, one by one: tables first, then whatever else a schema has. */
-export function discrepanciesOf({ schema, tables, largeObjects }: DatabaseComparison): Comparison {
+export function discrepanciesOf({ schema, tables, largeObjects, emptied }: DatabaseComparison): Comparison {
   const ofTables = tables.flatMap(ofTable);
   // A table that only one side has is named once.
   const onOneSide = new Set(
@@ -14,8 +14,14 @@ export function discrepanciesOf({ schema, tables, largeObjects }: DatabaseCompar
   return {
     compared: tables.length,
     differences: [...ofTables, ...others.map(ofSchema), ...ofLargeObjects(largeObjects)],
-    notes:
-      schema.withoutTexts === undefined ? [] : [`definitions were compared by name and owner: ${schema.withoutTexts}`],
+    notes: [
+      ...(schema.withoutTexts === undefined
+        ? []
+        : [`definitions were compared by name and owner: ${schema.withoutTexts}`]),
+      ...(emptied.length === 0
+        ? []
+        : [`the rows of ${emptied.join(', ')} were not compared: an unlogged table has none after a recovery`]),
+    ],
   };
 }
 

@@ -17,8 +17,9 @@ import {
   type ValidateContext,
   type Validation,
 } from '../index.ts';
+import { archiveFiles, writeFileOf } from './archive/files.ts';
 import { captureDatabase } from './capture.ts';
-import { compareDatabase } from './compare-database.ts';
+import { compareDatabase, expectedOf, recoveredDatabase } from './compare-database.ts';
 import { discrepanciesOf } from './discrepancies.ts';
 import { examineServer } from './examine/examine.ts';
 import { parseLocation } from './location.ts';
@@ -26,7 +27,7 @@ import { captureCluster } from './physical/capture.ts';
 import { isPhysical } from './physical/details.ts';
 import { restoreDataDirectory } from './physical/restore.ts';
 import { validateCluster } from './physical/validate.ts';
-import { archiveFiles, restoreDatabase, writeFileOf } from './restore.ts';
+import { type DatabaseTarget, refuseTarget, restoreToDatabase } from './restore-to-database.ts';
 import { LOCK_TIMEOUT_MS } from './snapshot.ts';
 import { PART_BYTES } from './table-parts.ts';
 import { validateDatabase } from './validate.ts';
@@ -94,14 +95,14 @@ class PostgresSource implements Source {
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
     const physical = isPhysical(await readManifest(reader));
-    if (context.selection !== undefined && (physical || target.kind === 'directory')) {
-      throw physical ? wholeCluster() : wholeArchive();
-    }
+    if (target.kind === 'database') return restoreToDatabase(reader, target, context, { isPhysical: physical });
+    if (context.selection !== undefined || context.as !== undefined) throw wholeOnly();
     if (context.replace && !physical) throw notReplaced();
-    if (physical) return restoreDataDirectory(reader, directoryOf(target), context);
-    return target.kind === 'database'
-      ? restoreDatabase(reader, target, context)
-      : restoreArchive(reader, target.path, context);
+    return physical ? restoreDataDirectory(reader, target, context) : restoreArchive(reader, target.path, context);
+  }
+
+  refuse(target: DatabaseTarget, context: Pick<RestoreContext, 'selection' | 'as' | 'signal'>): Promise<void> {
+    return refuseTarget(target, context);
   }
 
   async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Validation> {
@@ -114,25 +115,18 @@ class PostgresSource implements Source {
   }
 
   async compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison> {
-    if (isPhysical(await readManifest(reader))) {
-      throw new HoldfastError('source-unsupported', 'a physical backup cannot be compared with a database yet', {
-        hint: 'Prove it with `holdfast verify`; what can be compared is a backup with `method: logical`.',
-      });
-    }
     if (other?.kind === 'directory') {
       throw new HoldfastError('target-unsuitable', 'a database can be compared with a database only', {
         hint: 'Give `--with` the URL of a database, or leave it out for the living one.',
       });
     }
     const location = parseLocation(other?.url ?? (await this.#options.url()));
-    return discrepanciesOf(await compareDatabase(reader, location, other === undefined ? 'source' : 'target', context));
+    const { sandbox } = context;
+    const expected =
+      sandbox === undefined ? await expectedOf(reader) : await recoveredDatabase(parseLocation(sandbox.url), context);
+    const side = other === undefined ? 'source' : 'target';
+    return discrepanciesOf(await compareDatabase(expected, location, side, context));
   }
-}
-
-function wholeCluster(): HoldfastError {
-  return new HoldfastError('bad-usage', 'a physical backup is restored whole', {
-    hint: 'Restore it to a directory, start a server on it, and take from there what you want with pg_dump.',
-  });
 }
 
 function notReplaced(): HoldfastError {
@@ -141,17 +135,9 @@ function notReplaced(): HoldfastError {
   });
 }
 
-function wholeArchive(): HoldfastError {
+function wholeOnly(): HoldfastError {
   return new HoldfastError('bad-usage', 'a part of a database is restored to a database only', {
-    hint: 'Give `--to` a database URL, or restore the whole archive and use `pg_restore --table`.',
-  });
-}
-
-/** @throws target-unsuitable */
-function directoryOf(target: Target): Extract<Target, { kind: 'directory' }> {
-  if (target.kind === 'directory') return target;
-  throw new HoldfastError('target-unsuitable', 'a physical backup is a whole cluster, and no single database', {
-    hint: 'Give `--to` a directory, start a server on it, and take from there what you want with pg_dump.',
+    hint: 'Give `--to` a database URL, or leave `--only` out.',
   });
 }
 

@@ -1,8 +1,8 @@
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import type { PostgresDetails } from './details.ts';
 import { quoteIdentifier, quoteLiteral } from './identifiers.ts';
+import type { DatabaseFacts } from './loadable.ts';
 import { type Location, labelOf, otherDatabase } from './location.ts';
-import { Session } from './session.ts';
+import { type Row, Session } from './session.ts';
 import { sqlFile } from './sql-files.ts';
 
 /** Opens the target database, making it where it does not exist, and sees that it can take the restore. */
@@ -22,19 +22,26 @@ export interface PreparedTarget {
 /** @throws target-failed, target-unsuitable */
 export async function openTarget(
   location: Location,
-  details: PostgresDetails,
+  details: DatabaseFacts,
   signal: AbortSignal,
 ): Promise<{ session: Session; created: boolean; notes: string[] }> {
-  try {
-    return { session: await Session.open(location, { side: 'target', signal }), created: false, notes: [] };
-  } catch (error) {
-    if (!isHoldfastError(error) || error.context['sqlState'] !== NO_SUCH_DATABASE) throw error;
-  }
+  const existing = await openExisting(location, signal);
+  if (existing !== undefined) return { session: existing, created: false, notes: [] };
   const notes = await createDatabase(location, details, signal);
   return { session: await Session.open(location, { side: 'target', signal }), created: true, notes };
 }
 
-async function createDatabase(location: Location, details: PostgresDetails, signal: AbortSignal): Promise<string[]> {
+/** @returns undefined where the server has no such database */
+export async function openExisting(location: Location, signal: AbortSignal): Promise<Session | undefined> {
+  try {
+    return await Session.open(location, { side: 'target', signal });
+  } catch (error) {
+    if (!isHoldfastError(error) || error.context['sqlState'] !== NO_SUCH_DATABASE) throw error;
+    return undefined;
+  }
+}
+
+async function createDatabase(location: Location, details: DatabaseFacts, signal: AbortSignal): Promise<string[]> {
   const session = await openMaintenance(location, signal);
   const create = (locale: string): Promise<unknown> =>
     session.query(
@@ -56,7 +63,7 @@ async function createDatabase(location: Location, details: PostgresDetails, sign
 /** What a server says of a locale it does not have: a wrong object type, an invalid parameter, a feature it lacks. */
 const LOCALE_REFUSED: ReadonlySet<string> = new Set(['42809', '22023', '0A000', '42704']);
 
-function localeClause({ collate, ctype, localeProvider, locale }: PostgresDetails): string {
+function localeClause({ collate, ctype, localeProvider, locale }: DatabaseFacts): string {
   const system = ` LC_COLLATE ${quoteLiteral(collate)} LC_CTYPE ${quoteLiteral(ctype)}`;
   if (localeProvider === 'i' && locale !== null)
     return `${system} LOCALE_PROVIDER icu ICU_LOCALE ${quoteLiteral(locale)}`;
@@ -79,21 +86,16 @@ async function openMaintenance(location: Location, signal: AbortSignal): Promise
 
 /**
  * Finds beforehand what would fail, and makes the roles that are missing where that is possible.
+ * @param mayHold whether the database may hold anything: what is there is not touched then
  * @throws target-not-empty, target-unsuitable, not-provable in a sandbox
  */
 export async function prepareTarget(
   session: Session,
-  details: PostgresDetails,
+  details: DatabaseFacts,
   owners: readonly string[],
-  isSandbox: boolean,
+  { isSandbox, mayHold = false }: { isSandbox: boolean; mayHold?: boolean },
 ): Promise<PreparedTarget> {
-  const row = await session.one('look at the target', sqlFile('target'), [
-    JSON.stringify(details.extensions.map(({ name }) => name)),
-    JSON.stringify(details.roles),
-    JSON.stringify(details.tablespaces),
-    JSON.stringify(owners),
-  ]);
-  const list = (name: string): string[] => JSON.parse(row[name] ?? '[]') as string[];
+  const { row, list } = await lookAtTarget(session, details, owners);
   const where = labelOf(session.location);
   const unsuitable = (message: string, hint: string): HoldfastError =>
     new HoldfastError(isSandbox ? 'not-provable' : 'target-unsuitable', message, {
@@ -108,15 +110,7 @@ export async function prepareTarget(
     );
   }
   const objects = list('objects');
-  if (objects.length > 0) {
-    throw new HoldfastError(
-      'target-not-empty',
-      `the database ${where} is not empty: it has ${objects.slice(0, 3).join(', ')}${objects.length > 3 ? ' …' : ''}`,
-      {
-        hint: 'Name a database that is empty or does not exist: a restore never overwrites what is there.',
-      },
-    );
-  }
+  if (objects.length > 0 && !mayHold) throw notEmpty(where, objects);
   const extensions = list('missing_extensions');
   if (extensions.length > 0) {
     throw unsuitable(
@@ -149,6 +143,37 @@ export async function prepareTarget(
         : []),
     ],
   };
+}
+
+/** @throws target-not-empty */
+export async function refuseFull(session: Session): Promise<void> {
+  const { list } = await lookAtTarget(session, { extensions: [], roles: [], tablespaces: [] }, []);
+  const objects = list('objects');
+  if (objects.length > 0) throw notEmpty(labelOf(session.location), objects);
+}
+
+async function lookAtTarget(
+  session: Session,
+  { extensions, roles, tablespaces }: Pick<DatabaseFacts, 'extensions' | 'roles' | 'tablespaces'>,
+  owners: readonly string[],
+): Promise<{ row: Row; list: (name: string) => string[] }> {
+  const row = await session.one('look at the target', sqlFile('target'), [
+    JSON.stringify(extensions.map(({ name }) => name)),
+    JSON.stringify(roles),
+    JSON.stringify(tablespaces),
+    JSON.stringify(owners),
+  ]);
+  return { row, list: (name) => JSON.parse(row[name] ?? '[]') as string[] };
+}
+
+function notEmpty(where: string, objects: readonly string[]): HoldfastError {
+  return new HoldfastError(
+    'target-not-empty',
+    `the database ${where} is not empty: it has ${objects.slice(0, 3).join(', ')}${objects.length > 3 ? ' …' : ''}`,
+    {
+      hint: 'Name a database that is empty or does not exist: a restore never overwrites what is there. One table or schema goes beside what is there under another name, with `--only` and `--as`.',
+    },
+  );
 }
 
 async function makeRoles(
@@ -190,7 +215,7 @@ const LIST_SETTINGS = new Set([
 ]);
 
 /** Gives a database that was made here the settings that the source's has. Resolves to what could not be set. */
-export async function applySettings(session: Session, { settings }: PostgresDetails): Promise<string[]> {
+export async function applySettings(session: Session, { settings }: DatabaseFacts): Promise<string[]> {
   const notes: string[] = [];
   for (const setting of settings) {
     const name = setting.slice(0, setting.indexOf('='));

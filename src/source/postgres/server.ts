@@ -1,4 +1,5 @@
 import { isHoldfastError } from '../../foundation/errors.ts';
+import { type ArchiveToc, textOf } from './archive/toc.ts';
 import type { PostgresDetails } from './details.ts';
 import type { Session } from './session.ts';
 import { sqlFile } from './sql-files.ts';
@@ -52,6 +53,12 @@ export async function inspectServer(session: Session): Promise<ServerFacts> {
     inRecovery: row['in_recovery'] === 'true',
     sequences: Number(row['sequences']),
   };
+}
+
+/** Every role that has to do with a database. The server does not record what its first superuser owns. */
+export function rolesIn({ roles }: Pick<ServerFacts, 'roles'>, { entries }: ArchiveToc): string[] {
+  const owners = entries.map(({ owner }) => textOf(owner)).filter((owner) => owner !== '');
+  return [...new Set([...roles, ...owners])].sort();
 }
 
 /** The server's timeline; null where the role may not know it. */

@@ -20,6 +20,8 @@ export interface SourceTable {
   blocks: number;
   /** Of its rows, with what lies outside of them; 0 where it was not asked for. */
   sizeBytes: number;
+  /** It has no rows after a crash, nor in a cluster that recovered. */
+  isUnlogged: boolean;
 }
 
 export interface ExportedSnapshot {
@@ -116,6 +118,7 @@ async function listTables(session: Session, { bySize }: { bySize: boolean }): Pr
     pattern: row['pattern'] ?? '',
     blocks: Number(row['blocks'] ?? 0),
     sizeBytes: Number(row['size_bytes'] ?? 0),
+    isUnlogged: row['is_unlogged'] === 'true',
   }));
 }
 

@@ -9,7 +9,7 @@ function table(sizeBytes: number, more: Partial<NamedTable> = {}): NamedTable {
   return {
     ...{ oid: 1, schema: 'public', name: 't', qualified: 'public.t', columnList: '(a, "B")', columns: ['a', 'B'] },
     ...{ copyStatement: Buffer.alloc(0), pattern: '"public"."t"', fileName: 'public.t.dat' },
-    ...{ sizeBytes, blocks: Math.ceil(sizeBytes / 8192) },
+    ...{ sizeBytes, blocks: Math.ceil(sizeBytes / 8192), isUnlogged: false },
     ...more,
   };
 }

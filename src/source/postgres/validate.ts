@@ -1,7 +1,7 @@
 import type { Target } from '../../foundation/target.ts';
 import type { SnapshotReader } from '../../repository/index.ts';
 import type { Check, ValidateContext, Validation } from '../index.ts';
-import { compareDatabase, type DatabaseComparison } from './compare-database.ts';
+import { compareDatabase, type DatabaseComparison, expectedOf } from './compare-database.ts';
 import { schemaCheck } from './compare-schema.ts';
 import type { TableComparison } from './compare-tables.ts';
 import { parseLocation } from './location.ts';
@@ -15,9 +15,10 @@ export async function validateDatabase(
   context: ValidateContext,
 ): Promise<Validation> {
   const location = parseLocation(target.url);
-  const { schema, tables, largeObjects, clockOffsetMs } = await compareDatabase(reader, location, 'target', context);
+  const expected = await expectedOf(reader);
+  const { schema, tables, largeObjects } = await compareDatabase(expected, location, 'target', context);
   const checks = [schemaCheck(schema), ...tables.map(rowsCheck), ...largeObjectsCheck(largeObjects)];
-  const plans = await runPlanned(location, target, planned, context, context.timeMs + clockOffsetMs);
+  const plans = await runPlanned(location, target, planned, context, context.timeMs + expected.clockOffsetMs);
   return { checks: [...checks, ...plans], notes: [] };
 }
 

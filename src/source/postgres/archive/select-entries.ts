@@ -26,13 +26,57 @@ const OF_RELATION = new Set(['INDEX', 'CONSTRAINT', 'SEQUENCE', 'STATISTICS', 'R
 /** Belong to the relation whose name their own begins with: they may depend on others. */
 const NAMED_AFTER = new Set(['FK CONSTRAINT', 'CHECK CONSTRAINT', 'TRIGGER', 'RULE', 'POLICY', 'DEFAULT']);
 
+/** One schema, or one table, by its very name. */
+export interface NamedPart {
+  schema: string;
+  /** Left out for the whole schema. */
+  table?: string;
+}
+
+export interface NamedEntries extends SelectedEntries {
+  /** What is needed and was not asked for: it does not belong to the part. */
+  needed: ReadonlySet<TocEntry>;
+  /** Foreign keys of other tables to what was asked for, which do not come along. */
+  pointing: string[];
+}
+
 /**
  * @param patterns `schema` or `schema.table`, with `*` for any text and `?` for one character
  * @throws path-missing when one of them names nothing
  */
 export function selectEntries(toc: ArchiveToc, patterns: readonly string[]): SelectedEntries {
   const selection = new EntrySelection(toc.entries);
-  for (const pattern of patterns) selection.choose(pattern);
+  for (const pattern of patterns) selection.choose(JSON.stringify(pattern), wildcard(pattern));
+  return selectedOf(toc, selection);
+}
+
+/** The same of one schema or table. @throws path-missing */
+export function selectNamed(toc: ArchiveToc, { schema, table }: NamedPart): NamedEntries {
+  const selection = new EntrySelection(toc.entries);
+  const name = table === undefined ? schema : `${schema}.${table}`;
+  selection.choose(
+    JSON.stringify(name),
+    (text, kind) => text === name && kind === (table === undefined ? 'schema' : 'relation'),
+  );
+  const selected = selectedOf(toc, selection);
+  const own = selection.own();
+  const needed = new Set(selected.toc.entries.filter((entry) => selection.has(entry) && !own.has(entry)));
+  return { ...selected, needed, pointing: selection.pointingTo(own) };
+}
+
+/** What of a selection is left where some of what is needed is there already: not that, nor what belongs to it. */
+export function withoutNeeded(
+  toc: ArchiveToc,
+  needed: ReadonlySet<TocEntry>,
+  there: ReadonlySet<TocEntry>,
+): ArchiveToc {
+  const ids = new Set([...there].map(({ dumpId }) => String(dumpId)));
+  const isOfThat = (entry: TocEntry): boolean =>
+    needed.has(entry) && isBelonging(entry) && entry.dependencies.some((id) => ids.has(id.toString('latin1')));
+  return { ...toc, entries: toc.entries.filter((entry) => !there.has(entry) && !isOfThat(entry)) };
+}
+
+function selectedOf(toc: ArchiveToc, selection: EntrySelection): SelectedEntries {
   selection.addBelongings();
   const entries = toc.entries.filter((entry) => selection.has(entry) || ALWAYS.has(kindOf(entry)));
   return { toc: { ...toc, entries }, leftOut: selection.leftOut, withoutRows: selection.withoutRows };
@@ -46,6 +90,8 @@ class EntrySelection {
   /** What is taken alone: relations that are needed, and not asked for. */
   readonly #needed = new Set<TocEntry>();
   readonly #refused = new Set<TocEntry>();
+  /** What was asked for by name. */
+  readonly #chosen = new Set<TocEntry>();
 
   constructor(entries: readonly TocEntry[]) {
     this.#entries = entries;
@@ -64,24 +110,52 @@ class EntrySelection {
     return [...this.#needed].filter((entry) => kindOf(entry) === 'TABLE').map(qualifiedOf);
   }
 
-  choose(pattern: string): void {
-    const matches = wildcard(pattern);
+  /** @param asked what was asked for, as a person is told */
+  choose(asked: string, matches: (name: string, kind: 'schema' | 'relation') => boolean): void {
     const meant = this.#entries.filter(
       (entry) =>
-        matches(textOf(entry.namespace)) ||
-        (kindOf(entry) === 'SCHEMA' && matches(textOf(entry.tag))) ||
-        (RELATIONS.has(kindOf(entry)) && matches(qualifiedOf(entry))),
+        matches(textOf(entry.namespace), 'schema') ||
+        (kindOf(entry) === 'SCHEMA' && matches(textOf(entry.tag), 'schema')) ||
+        (RELATIONS.has(kindOf(entry)) && matches(qualifiedOf(entry), 'relation')),
     );
     // What belongs to a table comes with it, or is left out.
     const chosen = meant.filter(
       (entry) => (!isBelonging(entry) || kindOf(entry) === 'SEQUENCE') && !kindOf(entry).startsWith('PUBLICATION'),
     );
     if (chosen.length === 0) {
-      throw new HoldfastError('path-missing', `the snapshot has no schema or table ${JSON.stringify(pattern)}`, {
+      throw new HoldfastError('path-missing', `the snapshot has no schema or table ${asked}`, {
         hint: 'Write `--only schema` or `--only schema.table`, as the database has the names.',
       });
     }
-    for (const entry of chosen) this.#whole.add(entry);
+    for (const entry of chosen) {
+      this.#whole.add(entry);
+      this.#chosen.add(entry);
+    }
+  }
+
+  /** What was asked for with all that belongs to it, of what is taken. */
+  own(): Set<TocEntry> {
+    const own = new Set(this.#chosen);
+    for (let before = -1; before !== own.size; ) {
+      before = own.size;
+      for (const entry of this.#entries) if (this.has(entry) && this.#belongs(entry, own)) this.#addOwn(entry, own);
+    }
+    return own;
+  }
+
+  /** With a partition's place in its table comes the partition. */
+  #addOwn(entry: TocEntry, own: Set<TocEntry>): void {
+    own.add(entry);
+    const partition = kindOf(entry) === 'TABLE ATTACH' ? this.#attached(entry)[1] : undefined;
+    if (partition !== undefined) own.add(partition);
+  }
+
+  /** Foreign keys that are not taken and lead to what is. */
+  pointingTo(own: ReadonlySet<TocEntry>): string[] {
+    return this.#entries
+      .filter((entry) => kindOf(entry) === 'FK CONSTRAINT' && !this.has(entry) && !this.#refused.has(entry))
+      .filter((entry) => this.#needsOf(entry).some((need) => own.has(need)))
+      .map(nameOf);
   }
 
   /** Until nothing comes in any more: what belongs to something that is taken, and what that needs. */
@@ -90,7 +164,7 @@ class EntrySelection {
       before = this.#whole.size;
       for (const entry of [...this.#whole]) this.#takeNeeds(entry);
       for (const entry of this.#entries) {
-        if (this.#whole.has(entry) || this.#refused.has(entry) || !this.#belongs(entry)) continue;
+        if (this.#whole.has(entry) || this.#refused.has(entry) || !this.#belongs(entry, this.#whole)) continue;
         this.#takePartitions(entry);
         if (this.#lacks(entry, new Set())) continue;
         this.#needed.delete(entry);
@@ -102,7 +176,8 @@ class EntrySelection {
 
   /** What belongs to something taken and could not come, now that all is known; and contents made of rows that are not there. */
   #refuse(): void {
-    for (const entry of this.#entries) if (!this.#whole.has(entry) && this.#belongs(entry)) this.#refused.add(entry);
+    for (const entry of this.#entries)
+      if (!this.#whole.has(entry) && this.#belongs(entry, this.#whole)) this.#refused.add(entry);
     if (this.withoutRows.length === 0) return;
     for (const entry of [...this.#whole]) {
       if (kindOf(entry) !== 'MATERIALIZED VIEW DATA') continue;
@@ -137,12 +212,12 @@ class EntrySelection {
     return [tables.find((table) => !isPartition(table)), tables.find(isPartition)];
   }
 
-  #belongs(entry: TocEntry): boolean {
+  #belongs(entry: TocEntry, owners: ReadonlySet<TocEntry>): boolean {
     const kind = kindOf(entry);
     const needs = this.#needsOf(entry);
-    if (ATTACHED.has(kind)) return needs[0] !== undefined && this.#whole.has(needs[0]);
+    if (ATTACHED.has(kind)) return needs[0] !== undefined && owners.has(needs[0]);
     const isOwner = (need: TocEntry): boolean =>
-      this.#whole.has(need) && (isRelation(need) || kindOf(need) === 'DOMAIN') && need !== entry;
+      owners.has(need) && (isRelation(need) || kindOf(need) === 'DOMAIN') && need !== entry;
     if (OF_RELATION.has(kind)) return needs.some((need) => isOwner(need) && kindOf(need) !== 'SEQUENCE');
     const after = (need: TocEntry): boolean =>
       textOf(need.namespace) === textOf(entry.namespace) && textOf(entry.tag).startsWith(`${textOf(need.tag)} `);
@@ -183,8 +258,8 @@ function nameOf(entry: TocEntry): string {
   return [kindOf(entry), textOf(entry.namespace), textOf(entry.tag)].filter((part) => part !== '').join(' ');
 }
 
-/** A test of a whole text. */
-function wildcard(pattern: string): (text: string) => boolean {
+/** A test of a whole text: `*` stands for any text, `?` for one character. */
+export function wildcard(pattern: string): (text: string) => boolean {
   const written = pattern
     .replaceAll(/[\\^$.|+()[\]{}]/g, '\\$&')
     .replaceAll('*', '.*')

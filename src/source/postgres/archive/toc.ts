@@ -49,6 +49,9 @@ export interface TocEntry {
   fileName: Buffer | null;
 }
 
+/** The file of an archive in directory format that is its table of contents. */
+export const TOC_FILE = 'toc.dat';
+
 /** When an entry is restored. */
 export const SECTION = { none: 1, preData: 2, data: 3, postData: 4 } as const;
 

@@ -17,6 +17,7 @@ SELECT
     pg_catalog.getdatabaseencoding()), 'hex') AS copy_statement,
   patterns.pattern,
   sizes.size_bytes::text AS size_bytes,
+  (c.relpersistence = 'u')::text AS is_unlogged,
   CASE WHEN $1::pg_catalog.bool AND m.amname = 'heap'
        THEN pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int END AS blocks
 FROM pg_catalog.pg_class AS c

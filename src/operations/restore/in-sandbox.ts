@@ -1,0 +1,91 @@
+import { snapshotTimeMs } from '../../format/index.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
+import type { Progress } from '../../foundation/progress.ts';
+import type { Target } from '../../foundation/target.ts';
+import type { Source as PlanSource } from '../../plan/index.ts';
+import type { Reader, StoredSnapshot } from '../../repository/index.ts';
+import type { SandboxTarget } from '../../sandbox/index.ts';
+import { type Manifest, type RestoreContext, type Restored, readManifest, type Source } from '../../source/index.ts';
+import { withScratch } from '../scratch.ts';
+import type { OpenedRepository, Workspace } from '../workspace.ts';
+import { LogReplay, type Recovered } from './recover.ts';
+import { momentOf, type RecoveryPoint } from './recovery-point.ts';
+import { sandboxNeed } from './sandbox-need.ts';
+
+/** What is to be brought into a sandbox: a snapshot by itself, or a point that the log behind it leads to. */
+export interface SandboxRequest {
+  planned: PlanSource;
+  snapshot: StoredSnapshot;
+  point?: RecoveryPoint | undefined;
+}
+
+/** What came back in a sandbox. */
+export interface InSandbox {
+  source: Source;
+  manifest: Manifest;
+  /** As it was given to the source. */
+  context: RestoreContext;
+  restored: Restored;
+  /** Where it is: of a cluster, the server that has recovered. */
+  target: Target;
+  placeNotes: string[];
+  recovered: Recovered | undefined;
+  restoreMs: number;
+  /** The moment that came back: of a log by the server's clock. */
+  timeMs: number;
+}
+
+/**
+ * Restores a snapshot into a sandbox, replays the log behind it where that is asked for, and works on what came of it. The
+ * sandbox is gone afterwards.
+ * @throws not-provable where this machine lacks what it takes; what a restore throws
+ */
+export async function inSandbox<T>(
+  workspace: Workspace,
+  { repository }: Pick<OpenedRepository, 'repository'>,
+  { planned, snapshot, point }: SandboxRequest,
+  { reader, progress }: { reader: Reader; progress: Progress },
+  work: (came: InSandbox) => Promise<T>,
+): Promise<T> {
+  const { clock, signal, adapters } = workspace.environment;
+  const started = clock.monotonicMs();
+  const manifest = await readManifest(reader);
+  const source = await workspace.createSource(planned);
+  const replay =
+    point === undefined ? undefined : new LogReplay(workspace, { repository }, { planned, point }, progress);
+  const sandbox = await adapters.createSandbox({ clock, signal });
+  try {
+    const recovery = replay && { recovery: replay.recovery };
+    const place = await sandbox.open({ ...sandboxNeed(planned, manifest), ...recovery }, progress);
+    try {
+      return await withScratch(async (scratchDirectory) => {
+        const context = { clock, progress, signal, scratchDirectory, isReplayed: point !== undefined };
+        const restored = await source.restore(reader, place.target, context);
+        const { target, recovered } = await served(place, replay);
+        const restoreMs = clock.monotonicMs() - started;
+        const timeMs = point === undefined ? snapshotTimeMs(snapshot) : momentOf(point, recovered);
+        const came = { source, manifest, context, restored, target, recovered, restoreMs, timeMs };
+        return work({ ...came, placeNotes: place.notes });
+      });
+    } finally {
+      await place.close();
+    }
+  } finally {
+    await replay?.close();
+  }
+}
+
+/** @throws internal where it is none */
+export function databaseOf({ target }: Pick<InSandbox, 'target'>): Extract<Target, { kind: 'database' }> {
+  if (target.kind === 'database') return target;
+  throw new HoldfastError('internal', 'the sandbox has no database');
+}
+
+async function served(
+  place: SandboxTarget,
+  replay: LogReplay | undefined,
+): Promise<Pick<SandboxTarget, 'target'> & { recovered?: Recovered }> {
+  if (replay === undefined) return { target: (await place.serve?.())?.target ?? place.target };
+  const recovered = await replay.run(place);
+  return { target: recovered.target, recovered };
+}
