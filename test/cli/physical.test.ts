@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { document, environment, holdfast, initialise, PASSWORD, scratchDirectory, writePlan } from '../support/cli.ts';
+import { document, holdfast, PASSWORD, plannedCluster } from '../support/cli.ts';
 import {
   initialiseDirectory,
   type StartedDirectory,
@@ -34,12 +34,7 @@ describe.skipIf(!requires('postgresql', 'restic'))('a cluster, from plan to proo
     await server.stop();
   });
 
-  async function prepared(): Promise<{ directory: string; env: Record<string, string> }> {
-    const directory = scratchDirectory();
-    writePlan(directory, `  db: { type: postgres, method: physical, url: { env: DATABASE_URL }, ${VALIDATE} }`);
-    await initialise(directory);
-    return { directory, env: environment({ DATABASE_URL: server.url('postgres') }) };
-  }
+  const prepared = () => plannedCluster(server.url('postgres'), VALIDATE);
 
   it('is backed up, proven in a sandbox and restored to a directory', async () => {
     const { directory, env } = await prepared();

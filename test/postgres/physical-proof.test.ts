@@ -6,7 +6,7 @@ import { parseLocation } from '../../src/source/postgres/location.ts';
 import { checkStructure, findAmcheck } from '../../src/source/postgres/physical/amcheck.ts';
 import { lookAtContents } from '../../src/source/postgres/physical/contents.ts';
 import { Session } from '../../src/source/postgres/session.ts';
-import { document, environment, holdfast, initialise, scratchDirectory, writePlan } from '../support/cli.ts';
+import { document, holdfast, plannedCluster } from '../support/cli.ts';
 import {
   initialiseDirectory,
   type StartedDirectory,
@@ -35,7 +35,7 @@ function swapEntries(path: string): void {
 
 describe.skipIf(!requires('postgresql'))('the proof of a cluster with a broken index', { timeout: 120_000 }, () => {
   let server: StartedDirectory;
-  let directory: string;
+  let planned: Awaited<ReturnType<typeof plannedCluster>>;
 
   beforeAll(async () => {
     const data = await initialiseDirectory(BIN, { pageChecksums: false });
@@ -53,17 +53,15 @@ describe.skipIf(!requires('postgresql'))('the proof of a cluster with a broken i
   afterAll(() => settled(server.stop()));
 
   async function backedUp(): Promise<void> {
-    directory = scratchDirectory();
-    writePlan(directory, '  db: { type: postgres, method: physical, url: { env: DATABASE_URL } }');
-    await initialise(directory);
-    expect((await run('backup')).exit).toBe(0);
+    planned = await plannedCluster(server.url('postgres'));
+    expect((await run(['backup'])).exit).toBe(0);
   }
-  const run = (...words: string[]) =>
-    holdfast(directory, words, environment({ DATABASE_URL: server.url('postgres'), HOLDFAST_POSTGRES_BIN: BIN }));
+  const run = (words: string[], binDirectory = BIN) =>
+    holdfast(planned.directory, words, { ...planned.env, HOLDFAST_POSTGRES_BIN: binDirectory });
 
   it('fails and names the index, though every row can be read', async () => {
     await backedUp();
-    const verified = await run('verify', '--json');
+    const verified = await run(['verify', '--json']);
     const [proof] = document(verified).proofs;
     expect(verified.exit).toBe(4);
     expect(proof).toMatchObject({ state: 'failed', checksFailed: ['heaps and indexes of postgres'] });
@@ -77,8 +75,7 @@ describe.skipIf(!requires('postgresql'))('the proof of a cluster with a broken i
     const without = join(await serverDirectory(), 'bin');
     mkdirSync(without);
     for (const name of ['initdb', 'postgres']) symlinkSync(join(BIN, name), join(without, name));
-    const env = environment({ DATABASE_URL: server.url('postgres'), HOLDFAST_POSTGRES_BIN: without });
-    const [proof] = document(await holdfast(directory, ['verify', '--json'], env)).proofs;
+    const [proof] = document(await run(['verify', '--json'], without)).proofs;
     expect(proof).toMatchObject({
       state: 'proven',
       notes: [expect.stringMatching(/not checked: pg_amcheck.*Install/)],
@@ -88,7 +85,7 @@ describe.skipIf(!requires('postgresql'))('the proof of a cluster with a broken i
   it('does not judge the order of an index where texts are sorted otherwise', async () => {
     await server.query(`update pg_database set datcollversion = '0.1' where datname = 'postgres'`);
     await backedUp();
-    const [proof] = document(await run('verify', '--json')).proofs;
+    const [proof] = document(await run(['verify', '--json'])).proofs;
     expect(proof).toMatchObject({ state: 'proven', notes: [expect.stringMatching(/indexes of postgres were not/)] });
     await server.query(`update pg_database set datcollversion = null where datname = 'postgres'`);
   });

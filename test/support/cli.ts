@@ -69,6 +69,21 @@ export function document(ran: Ran): any {
   return JSON.parse(ran.stdout);
 }
 
+/**
+ * A directory with a plan for one cluster, `db`, and the plan's repository.
+ * @param options of the source, beside the usual ones: `validate: [...]`
+ */
+export async function plannedCluster(
+  url: string,
+  options = '',
+): Promise<{ directory: string; env: Record<string, string> }> {
+  const directory = scratchDirectory();
+  const more = options === '' ? '' : `, ${options}`;
+  writePlan(directory, `  db: { type: postgres, method: physical, url: { env: DATABASE_URL }${more} }`);
+  await initialise(directory);
+  return { directory, env: environment({ DATABASE_URL: url }) };
+}
+
 /** Writes a plan with a repository `main` at `./repository` and these sources (YAML below `sources:`). */
 export function writePlan(directory: string, sources: string, more = ''): void {
   writeFileSync(

@@ -44,14 +44,14 @@ export interface StartedDirectory {
   stop(): Promise<void>;
 }
 
-/** Starts a server on a data directory with stock pg_ctl, behind a socket in a directory of its own. */
+/** Starts a server on a data directory with stock pg_ctl, behind a socket in a directory of its own, or in that of its settings. */
 export async function startDirectory(
   binDirectory: string,
   directory: string,
   { settings = {}, superuser = 'postgres' }: { settings?: Record<string, string>; superuser?: string } = {},
 ): Promise<StartedDirectory> {
-  const sockets = await serverDirectory();
-  const all = { listen_addresses: '', unix_socket_directories: sockets, fsync: 'off', ...settings };
+  const { unix_socket_directories: sockets = await serverDirectory() } = settings;
+  const all = { listen_addresses: '', fsync: 'off', ...settings, unix_socket_directories: sockets };
   const options = Object.entries(all).map(([name, value]) => `-c ${name}='${value}'`);
   const log = join(sockets, 'log');
   const ctl = (words: string[]) => runAsServer(join(binDirectory, 'pg_ctl'), ['-D', directory, '-w', ...words]);

@@ -61,10 +61,9 @@ export class FollowedCluster {
 
   /** Makes a server that follows this one, of a data directory that was restored of it. */
   async startStandby(data: string): Promise<StartedDirectory> {
-    const [sockets] = [String(this.#settings['unix_socket_directories'])];
+    const { unix_socket_directories: sockets, ...settings } = this.#settings;
     writeFileSync(join(data, 'standby.signal'), '');
     writeFileSync(join(data, 'postgresql.auto.conf'), `primary_conninfo = 'host=${sockets} user=postgres'\n`);
-    const { unix_socket_directories: _, ...settings } = this.#settings;
     this.standby = await startDirectory(this.#binDirectory, data, { settings });
     return this.standby;
   }
@@ -86,21 +85,13 @@ export class FollowedCluster {
     return environment({ DB_URL: this.url, HOLDFAST_POSTGRES_BIN: this.#binDirectory, ...standby });
   }
 
-  /** Where the server is before and after it was started again. */
+  /** The same before and after the server was started again. */
   get url(): string {
-    const sockets = encodeURIComponent(String(this.#settings['unix_socket_directories']));
-    return `postgres://postgres@/postgres?host=${sockets}&sslmode=disable`;
+    return this.server.url('postgres');
   }
 
-  async query(sql: string): Promise<Record<string, unknown>[]> {
-    const client = new pg.Client({ connectionString: this.url });
-    await client.connect();
-    try {
-      const result = (await client.query(sql)) as unknown as pg.QueryResult | pg.QueryResult[];
-      return (Array.isArray(result) ? result.at(-1)?.rows : result.rows) ?? [];
-    } finally {
-      await client.end();
-    }
+  query(sql: string): Promise<Record<string, unknown>[]> {
+    return this.server.query(sql);
   }
 
   run(...words: string[]): Promise<Ran> {

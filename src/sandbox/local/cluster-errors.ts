@@ -51,16 +51,37 @@ export function clusterFailed(place: ClusterPlace, message: string, said: string
   });
 }
 
+/** What a server says when it could not write; the rest of it is in a hint, which its log leaves out. */
+const SAID_FULL = /no space left|free disk space|wrote only \d+ of \d+ bytes/i;
+
 /** The same error, or disk-full where that is the reason: a server cannot log it when there is no space for a log. */
-export async function explainFullDisk(path: string, error: unknown): Promise<unknown> {
+export async function explainFullDisk(place: ClusterPlace, error: unknown): Promise<unknown> {
   if (!isHoldfastError(error, 'sandbox-failed') && systemCode(error) !== 'ENOSPC') return error;
-  const { bavail, bsize } = await statfs(path);
+  const { directory, dataDirectory, options } = place;
+  // One that is there to stay may lie on another disk.
+  const isToStay = options.throwaway === false;
+  const paths = isToStay ? [dataDirectory, directory.path] : [directory.path];
+  const available = await Promise.all(paths.map(availableBytes));
+  const full = available.findIndex((bytes) => bytes < FULL_DISK_BYTES);
   const context = isHoldfastError(error) ? error.context : {};
-  const said = /no space left|free disk space/i.test(`${context['said']}`) || systemCode(error) === 'ENOSPC';
-  if (bavail * bsize >= FULL_DISK_BYTES && !said) return error;
-  return new HoldfastError('disk-full', `no space left for a sandbox server at ${path}`, {
-    hint: 'Free some space, or let TMPDIR name a directory on another disk.',
-    context: { ...context, availableBytes: bavail * bsize },
-    cause: error,
-  });
+  const isSaid = SAID_FULL.test(`${context['said']}`) || systemCode(error) === 'ENOSPC';
+  if (full === -1 && !isSaid) return error;
+  const at = Math.max(0, full);
+  const isTarget = isToStay && at === 0;
+  return new HoldfastError(
+    'disk-full',
+    isTarget ? `no space left to recover ${dataDirectory}` : `no space left for a sandbox server at ${directory.path}`,
+    {
+      hint: isTarget
+        ? 'What is there did not come to its end: do not use it. Free some space, and restore again with `--replace`; the log needs room as well as what it makes grow.'
+        : 'Free some space, or let TMPDIR name a directory on another disk.',
+      context: { ...context, availableBytes: available[at] },
+      cause: error,
+    },
+  );
+}
+
+async function availableBytes(path: string): Promise<number> {
+  const { bavail, bsize } = await statfs(path);
+  return bavail * bsize;
 }

@@ -55,7 +55,7 @@ export async function startPostgresCluster(options: PostgresClusterOptions): Pro
     await initialiseCluster(place);
     return await startedCluster(place);
   } catch (error) {
-    const explained = await explainFullDisk(place.directory.path, error);
+    const explained = await explainFullDisk(place, error);
     await place.directory.close();
     throw explained;
   }

@@ -95,7 +95,7 @@ async function startRestored(
     const cluster = await startedCluster({ ...place, options: { ...options, signal, settings }, deadlineMs });
     return { cluster, recovery: recoveryEnd(await readLogEnd(place.logPath)) };
   } catch (error) {
-    throw unprovable(await explainFullDisk(directory.path, error));
+    throw unprovable(await explainFullDisk(place, error));
   } finally {
     await feed?.stop();
   }
