@@ -89,18 +89,52 @@ describe.skipIf(!requires('postgresql', 'restic'))('a cluster, from plan to proo
     const position = await holdfast(directory, ['restore', 'db', '--to', './restored', '--at', '0/3000000'], env);
     expect(position.exit).toBe(2);
     expect(position.stderr).toMatch(/db has no log that 0\/3000000 could be a position of/);
-    const database = await holdfast(directory, ['restore', 'db', '--to', server.url('copy')], env);
-    expect(database.exit).toBe(1);
-    expect(database.stderr).toMatch(/a physical backup is a whole cluster/);
+    const taken = await holdfast(directory, ['restore', 'db', '--to', server.url('postgres'), '--json'], env);
+    expect([taken.exit, document(taken).error.code]).toEqual([1, 'target-not-empty']);
+    // Before anything recovers.
+    expect(taken.stderr).not.toMatch(/sandbox/);
     const only = await holdfast(directory, ['restore', 'db', '--to', './restored', '--only', 'base'], env);
     expect(only.exit).toBe(2);
-    expect(only.stderr).toMatch(/a physical backup is restored whole/);
-    const compared = await holdfast(directory, ['compare', 'db', '--json'], env);
-    expect([compared.exit, document(compared).error.code]).toEqual([1, 'source-unsupported']);
+    expect(only.stderr).toMatch(/a part of a database is restored to a database only/);
     const elsewhere = { ...env, HOLDFAST_POSTGRES_BIN: '/nonexistent' };
+    const without = await holdfast(directory, ['restore', 'db', '--to', server.url('copy'), '--json'], elsewhere);
+    expect([without.exit, document(without).error.code]).toEqual([1, 'program-missing']);
     const verified = await holdfast(directory, ['verify', 'db', '--json'], elsewhere);
     expect(verified.exit).toBe(4);
     expect(document(verified).proofs[0]).toMatchObject({ state: 'not-provable', reason: expect.stringMatching(/15/) });
+  });
+
+  it('is compared, and restored to a database, whole or one table of it beside the living', async () => {
+    const { directory, env } = await prepared();
+    await server.query('create unlogged table passing as select 1 as one');
+    await server.query('create database other');
+    await holdfast(directory, ['backup'], env);
+    const compare = ['compare', 'db', '--json'];
+    const same = await holdfast(directory, compare, env);
+    expect(document(same)).toMatchObject({ equal: true, compared: 3, differences: [] });
+    expect(document(same).notes).toEqual([expect.stringMatching(/rows of public.passing were not compared/)]);
+
+    const copied = await holdfast(directory, ['restore', 'db', '--to', server.url('copy'), '--json'], env);
+    expect(document(copied)).toMatchObject({ outcome: 'complete', items: 3 });
+    expect(document(copied).notes.join()).toMatch(/only the database that the plan's URL names .*and not other/);
+    const copy = await holdfast(directory, [...compare, '--with', server.url('copy')], env);
+    expect(document(copy).differences).toEqual([]);
+
+    await server.query('delete from orders where i <= 9000; drop table elsewhere');
+    const changed = document(await holdfast(directory, compare, env)).differences;
+    expect(changed.map(({ item, kind }: { item: string; kind: string }) => `${kind} ${item}`)).toEqual([
+      'missing table public.elsewhere',
+      'rows table public.orders',
+    ]);
+    const words = ['restore', 'db', '--to', server.url('postgres'), '--only', 'public.orders', '--as', 'orders_before'];
+    const beside = await holdfast(directory, [...words, '--json'], env);
+    expect([beside.exit, document(beside).items]).toEqual([0, 1]);
+    const counts =
+      'select (select count(*)::int from orders) as now, (select count(*)::int from orders_before) as before';
+    expect(await server.query(counts)).toEqual([{ now: 1000, before: 10_000 }]);
+    const again = await holdfast(directory, [...words, '--json'], env);
+    expect([again.exit, document(again).error.code]).toEqual([1, 'target-not-empty']);
+    await server.query('drop table orders_before, passing');
   });
 
   it('is partial, with exit code 3, when a page of it is broken, and the proof fails', async () => {

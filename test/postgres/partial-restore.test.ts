@@ -29,6 +29,10 @@ const SHOP = `
   CREATE TABLE measured_2 PARTITION OF measured FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
   CREATE INDEX ON measured (value);
   INSERT INTO measured SELECT '2024-01-01'::date + n, n FROM generate_series(1, 700) AS n;
+  CREATE TABLE deep (id int PRIMARY KEY) PARTITION BY RANGE (id);
+  CREATE TABLE deep_1 PARTITION OF deep FOR VALUES FROM (0) TO (9) PARTITION BY RANGE (id);
+  CREATE TABLE deep_11 PARTITION OF deep_1 FOR VALUES FROM (0) TO (5);
+  INSERT INTO deep VALUES (1);
   CREATE SCHEMA sales;
   CREATE TABLE sales.leads (id int GENERATED ALWAYS AS IDENTITY, customer int REFERENCES customers, state state);
   INSERT INTO sales.leads (customer, state) SELECT n, 'paid' FROM generate_series(1, 30) AS n;
@@ -100,6 +104,9 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('the restore of a part of a 
     expect(alone.tables).toEqual(['public.measured', 'public.measured_1']);
     expect(await count(alone.database, 'measured')).toBe(365);
     expect(alone.notes).toEqual(['public.measured was made without its rows: something that was asked for needs it']);
+    const deep = await restored('public.deep_11');
+    expect(deep.tables).toEqual(['public.deep', 'public.deep_1', 'public.deep_11']);
+    expect(await count(deep.database, 'deep')).toBe(1);
   });
 
   it('brings a schema, with the tables that its views need, without their rows', async () => {

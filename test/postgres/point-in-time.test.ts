@@ -188,6 +188,19 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
       expect(await ordersIn(directory)).toBeUndefined();
     });
 
+    it('gives back the table that was dropped, beside what lives, and says what else differs', async () => {
+      // The end of the log is what lives, though the log is ahead of its sequences.
+      const same = await cluster.run('compare', 'db', '--json');
+      expect(document(same), same.stderr).toMatchObject({ equal: true, differences: [] });
+      const at = new Date(Math.floor(lastCommittedMs()) + 1).toISOString();
+      const words = ['--to', cluster.url, '--at', at, '--only', 'public.orders', '--as', 'orders_restored'];
+      const ran = await cluster.run('restore', 'db', ...words, '--json');
+      expect(ran.exit, ran.stderr).toBe(0);
+      expect(document(ran)).toMatchObject({ time: at, items: 1, recovered: { lastTransaction: expect.any(String) } });
+      const found = await cluster.query('select id::text from orders_restored');
+      expect(found.map(({ id }) => String(id)).toSorted()).toEqual(orders.map(({ id }) => id).toSorted());
+    });
+
     it('comes to a position, and to a restore point by its name', async () => {
       const digits = droppedLsn.toString(16).toUpperCase().padStart(9, '0');
       const position = await restoreAt(`${digits.slice(0, -8)}/${digits.slice(-8)}`);

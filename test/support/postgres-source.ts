@@ -43,7 +43,7 @@ export function scratch(): string {
   return mkdtempSync(join(tmpdir(), 'scratch-'));
 }
 
-function contextOf({ signal, progress, scratchDirectory, selection, as, sandbox }: WorkOptions) {
+export function contextOf({ signal, progress, scratchDirectory, selection, as, sandbox }: WorkOptions) {
   return {
     clock: systemClock,
     progress: progress ?? noProgress,
@@ -55,7 +55,7 @@ function contextOf({ signal, progress, scratchDirectory, selection, as, sandbox 
   };
 }
 
-function sourceOf(url: string, validate: PlannedChecks = [], more: Partial<PostgresSourceOptions> = {}) {
+export function sourceOf(url: string, validate: PlannedChecks = [], more: Partial<PostgresSourceOptions> = {}) {
   return createPostgresSource({ name: 'db', url: async () => url, validate, version: '0.0.0', ...more });
 }
 

@@ -4,7 +4,7 @@ import type { SnapshotReader } from '../../repository/index.ts';
 import type { RestoreContext } from '../index.ts';
 import { readToc } from './archive/read-toc.ts';
 import { type ArchiveToc, TOC_FILE } from './archive/toc.ts';
-import { compareSchemas, type SchemaComparison } from './compare-schema.ts';
+import { compareSchemas, type Recovered, type SchemaComparison } from './compare-schema.ts';
 import { compareTables, digestTables, type ExpectedTable, type TableComparison } from './compare-tables.ts';
 import { type PostgresDetails, readDetails } from './details.ts';
 import { dumpArchive, excludable, findDumpPrograms } from './dump.ts';
@@ -22,8 +22,8 @@ export interface ExpectedDatabase extends Pick<PostgresDetails, 'encoding' | 'pg
   tables: ExpectedTable[];
   /** How far the captured server's clock was ahead. */
   clockOffsetMs: number;
-  /** It was recovered from a log, by which sequences are some values ahead of what was handed out. */
-  isRecovered: boolean;
+  /** Where a recovery made it. */
+  recovered?: Recovered;
 }
 
 /** A snapshot and a database, held against each other. */
@@ -39,22 +39,24 @@ export interface DatabaseComparison {
 /** What the database is that a snapshot holds as an archive. @throws repository-damaged, archive-damaged */
 export async function expectedOf(reader: SnapshotReader): Promise<ExpectedDatabase> {
   const { details, clockOffsetMs } = await readDetails(reader);
-  return { ...details, clockOffsetMs, toc: await storedToc(reader), isRecovered: false };
+  return { ...details, clockOffsetMs, toc: await storedToc(reader) };
 }
 
 /** What a database is that recovered in a sandbox: all of it is read there. */
 export async function recoveredDatabase(location: Location, context: RestoreContext): Promise<ExpectedDatabase> {
-  return lookAt(
-    { location, side: 'target', directory: join(context.scratchDirectory, 'expected') },
-    context,
-    {},
-    async (seen) => ({
-      toc: seen.toc,
-      tables: await digestTables(seen),
-      ...{ encoding: seen.encoding, pgDumpVersion: seen.pgDumpVersion, largeObjects: seen.largeObjects },
-      ...{ clockOffsetMs: 0, isRecovered: true },
-    }),
-  );
+  const directory = join(context.scratchDirectory, 'expected');
+  return lookAt({ location, side: 'target', directory }, context, {}, async (seen) => {
+    const { toc, encoding, pgDumpVersion, largeObjects, main } = seen;
+    const sequences = await main.query(
+      'list the unlogged sequences',
+      `SELECT n.nspname || ' ' || c.relname AS name
+         FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.relkind = 'S' AND c.relpersistence = 'u'`,
+    );
+    const recovered = { unloggedSequences: sequences.map(({ name }) => name ?? '') };
+    const tables = await digestTables(seen);
+    return { toc, tables, encoding, pgDumpVersion, largeObjects, clockOffsetMs: 0, recovered };
+  });
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Check } from '../index.ts';
 import { type ArchiveToc, type TocEntry, textOf } from './archive/toc.ts';
-import { distributeArrayCasts } from './array-casts.ts';
+import { isSameDefinition } from './same-definition.ts';
 import { isAheadByLog } from './sequence-values.ts';
 
 /** As many differences are named; of the others there is a count. */
@@ -15,6 +15,12 @@ export interface SchemaComparison {
   withoutTexts?: string;
 }
 
+/** What a database has lost by a recovery. */
+export interface Recovered {
+  /** Those that begin anew, by schema and name with a space between. */
+  unloggedSequences: string[];
+}
+
 export interface SchemaDifference {
   /** Kind, schema and name: `INDEX public by_name`. */
   name: string;
@@ -25,21 +31,20 @@ export interface SchemaDifference {
  * Holds what one archive defines against what another one does: tables, types, indexes, constraints, rights, values of
  * sequences. Texts are compared where both come from the same major versions of server and pg_dump: another version
  * writes the same things otherwise, so that there it is names, owners and values.
- * @param isRecovered of what was expected: a log says a sequence's value only now and then, and further than it was
+ * @param recovered what was expected came back by a log, which says a sequence's value only now and then, and ahead
  */
 export function compareSchemas(
   expected: ArchiveToc,
   found: ArchiveToc,
-  { isRecovered = false }: { isRecovered?: boolean } = {},
+  { recovered }: { recovered?: Recovered } = {},
 ): SchemaComparison {
   const sameWriting = writingOf(expected) === writingOf(found);
   const before = definitions(expected, sameWriting);
   const after = definitions(found, sameWriting);
   const differences: SchemaDifference[] = [];
   const isSame = (name: string, was: string, is: string): boolean =>
-    is === was ||
-    distributeArrayCasts(is) === distributeArrayCasts(was) ||
-    (isRecovered && isAheadByLog(was, is, after.get(name.replace(/^SEQUENCE SET /, 'SEQUENCE ')) ?? ''));
+    isSameDefinition(name, was, is) ||
+    (recovered !== undefined && name.startsWith(SEQUENCE_SET) && isLaggingValue(recovered, name, [was, is], after));
   for (const [name, definition] of before) {
     const other = after.get(name);
     if (other === undefined) differences.push({ name, kind: 'missing' });
@@ -93,7 +98,8 @@ const LEFT_OUT = new Set([
 function definitions(toc: ArchiveToc, withTexts: boolean): Map<string, string> {
   const byName = new Map<string, string>();
   const entries = toc.entries.filter(
-    (entry) => !LEFT_OUT.has(textOf(entry.description)) && (withTexts || !isOfLargeObject(entry)),
+    (entry) =>
+      !LEFT_OUT.has(textOf(entry.description)) && !isOfDatabase(entry) && (withTexts || !isOfLargeObject(entry)),
   );
   for (const [name, group] of Map.groupBy(entries, nameOf)) {
     const texts = group.map((entry) => (withTexts ? definitionOf(entry) : briefOf(entry))).sort();
@@ -107,6 +113,23 @@ function nameOf({ description, namespace, tag }: TocEntry): string {
     .map(textOf)
     .filter((part) => part !== '')
     .join(' ');
+}
+
+const SEQUENCE_SET = 'SEQUENCE SET ';
+
+function isLaggingValue(
+  { unloggedSequences }: Recovered,
+  name: string,
+  [was, is]: [string, string],
+  definitions: ReadonlyMap<string, string>,
+): boolean {
+  const sequence = name.slice(SEQUENCE_SET.length);
+  return unloggedSequences.includes(sequence) || isAheadByLog(was, is, definitions.get(`SEQUENCE ${sequence}`) ?? '');
+}
+
+/** A comment on the database itself, or rights to it: they name it, and stay with it. */
+function isOfDatabase({ tag }: TocEntry): boolean {
+  return textOf(tag).startsWith('DATABASE ');
 }
 
 /** From 17 on, many large objects share an entry; their contents are compared by themselves. */

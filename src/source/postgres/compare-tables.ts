@@ -35,8 +35,10 @@ export interface FoundTable {
   /** Of the columns that the snapshot has; undefined where one of them is gone, so that rows were only counted. */
   digest?: string;
   columns: string[];
-  /** Whether the columns are the snapshot's, in the same order. */
+  /** Whether the columns are the snapshot's, in whatever order. */
   sameColumns: boolean;
+  /** Whether they are in another order, as a child's are when it and its parents are made anew. */
+  isReordered?: boolean;
 }
 
 export interface TableWork {
@@ -148,8 +150,11 @@ async function readSideBySide(
   for (const result of results) if (result.status === 'rejected') throw failed.signal.reason ?? result.reason;
 }
 
-function columnsOf({ columns }: SourceTable, expected: readonly string[]): Pick<FoundTable, 'columns' | 'sameColumns'> {
-  return { columns, sameColumns: columns.join('\0') === expected.join('\0') };
+type FoundColumns = Pick<FoundTable, 'columns' | 'sameColumns' | 'isReordered'>;
+
+function columnsOf({ columns }: SourceTable, expected: readonly string[]): FoundColumns {
+  const sameColumns = columns.toSorted().join('\0') === expected.toSorted().join('\0');
+  return { columns, sameColumns, isReordered: sameColumns && columns.join('\0') !== expected.join('\0') };
 }
 
 async function readTable(
@@ -157,12 +162,13 @@ async function readTable(
   { table, columns: expected }: Reading,
   { encoding, context }: TableWork,
 ): Promise<FoundTable> {
-  const { columns, sameColumns } = columnsOf(table, expected);
+  const found = columnsOf(table, expected);
+  const { columns, sameColumns, isReordered } = found;
   const isReadable = sameColumns || (expected.length > 0 && expected.every((name) => columns.includes(name)));
-  if (!isReadable) return { rows: await countRows(session, table.qualified), columns, sameColumns };
+  if (!isReadable) return { rows: await countRows(session, table.qualified), ...found };
   const digest = new RowDigest();
   const { qualified } = table;
-  const columnList = sameColumns ? table.columnList : `(${expected.map(quoteIdentifier).join(', ')})`;
+  const columnList = sameColumns && !isReordered ? table.columnList : `(${expected.map(quoteIdentifier).join(', ')})`;
   const sql = copyOutStatement({ qualified, columnList }, encoding);
   const sent = await copyOut(session, `read table ${qualified}`, sql, async (bytes) => {
     digest.update(bytes);
@@ -170,7 +176,7 @@ async function readTable(
   });
   context.progress.advance({ items: 1 });
   const counted = countedOf(digest, table, sent);
-  return { rows: counted.rows, digest: counted.digest, columns, sameColumns };
+  return { rows: counted.rows, digest: counted.digest, ...found };
 }
 
 async function countRows(session: Session, qualified: string): Promise<number> {

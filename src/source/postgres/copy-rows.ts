@@ -11,19 +11,27 @@ const HELD_BYTES = 1024 * 1024;
 
 /**
  * The rows that a `COPY … TO STDOUT` gives, as they are asked for: whoever is slower is waited for.
- * @param open a session for nothing else, which is closed when all rows were read, or no more are wanted
+ * @param lend gives a session that nobody else uses meanwhile
+ * @param giveBack is given it when all rows were read; one that was left in the midst of them is closed
  */
-export function copiedRows(open: () => Promise<Session>, doing: string, sql: string): TableRows {
+export function copiedRows(
+  { lend, giveBack }: { lend: () => Promise<Session>; giveBack: (session: Session) => void },
+  doing: string,
+  sql: string,
+): TableRows {
   let rows = Number.NaN;
   async function* read(): AsyncGenerator<Uint8Array> {
-    const session = await open();
+    const session = await lend();
     const held = new PassThrough({ highWaterMark: HELD_BYTES });
+    let isWhole = false;
     try {
       const copying = awaitedLater(copyInto(held, session, doing, sql));
       yield* held as AsyncIterable<Uint8Array>;
       rows = await copying;
+      isWhole = true;
     } finally {
-      await session.close();
+      if (isWhole) giveBack(session);
+      else session.destroy();
     }
   }
   return { bytes: read(), count: () => rows };

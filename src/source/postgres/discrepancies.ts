@@ -10,6 +10,7 @@ export function discrepanciesOf({ schema, tables, largeObjects, emptied }: Datab
   const onOneSide = new Set(
     tables.filter(({ expected, found }) => !expected || !found).map(({ schemaEntry }) => schemaEntry),
   );
+  const reordered = tables.filter(({ found }) => found?.isReordered).map(({ name }) => name);
   const others = schema.differences.filter(({ name }) => !onOneSide.has(name));
   return {
     compared: tables.length,
@@ -18,6 +19,9 @@ export function discrepanciesOf({ schema, tables, largeObjects, emptied }: Datab
       ...(schema.withoutTexts === undefined
         ? []
         : [`definitions were compared by name and owner: ${schema.withoutTexts}`]),
+      ...(reordered.length === 0
+        ? []
+        : [`columns of ${reordered.join(', ')} are in another order, as a restore gives those that are inherited`]),
       ...(emptied.length === 0
         ? []
         : [`the rows of ${emptied.join(', ')} were not compared: an unlogged table has none after a recovery`]),
@@ -53,11 +57,10 @@ function ofTable({ name, expected, found }: TableComparison): Discrepancy[] {
 function columnsDetail(expected: readonly string[], found: readonly string[]): string {
   const added = found.filter((name) => !expected.includes(name));
   const gone = expected.filter((name) => !found.includes(name));
-  const parts = [
+  return [
     ...(gone.length > 0 ? [`lacks the column ${gone.join(', ')}`] : []),
     ...(added.length > 0 ? [`has the column ${added.join(', ')}, which the snapshot has not`] : []),
-  ];
-  return parts.length > 0 ? parts.join('; ') : 'has its columns in another order';
+  ].join('; ');
 }
 
 function ofSchema({ name, kind }: SchemaDifference): Discrepancy {

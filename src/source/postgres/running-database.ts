@@ -48,11 +48,15 @@ export async function openRunningDatabase(
     });
     const dumped = readToc(await readFile(join(directory, TOC_FILE)));
     const { toc, tables, byFile } = withRows(dumped, exported.tables, new Set(copied));
-    const open = async (): Promise<Session> => {
+    const idle: Session[] = [];
+    const lend = async (): Promise<Session> => {
+      const waiting = idle.pop();
+      if (waiting !== undefined) return waiting;
       const reading = await Session.open(location, { side: 'target', signal });
       await joinSnapshot(reading, exported.id);
       return reading;
     };
+    const giveBack = (reading: Session): void => void idle.push(reading);
     return {
       session,
       facts: { ...facts, roles: rolesIn(facts, toc), pgDumpVersion: programs.version },
@@ -61,10 +65,12 @@ export async function openRunningDatabase(
       rowsOf: ({ file }) => {
         const table = byFile.get(file);
         if (table === undefined) return dumpedRows(join(directory, file));
-        return copiedRows(open, `read table ${table.qualified}`, copyOutStatement(table, facts.encoding));
+        return copiedRows({ lend, giveBack }, `read table ${table.qualified}`, copyOutStatement(table, facts.encoding));
       },
       archiveDirectory: async () => directory,
-      [Symbol.asyncDispose]: () => session.close(),
+      [Symbol.asyncDispose]: async () => {
+        for (const each of [...idle, session]) await each.close();
+      },
     };
   } catch (error) {
     await session.close();

@@ -32,7 +32,8 @@ function rowsCheck(table: TableComparison): Check {
   if (found.rows !== expected.rows) return failed(`${found.rows} rows, the snapshot has ${expected.rows}`);
   if (found.digest !== expected.digest)
     return failed(`${found.rows} rows, digest ${found.digest}, not ${expected.digest}`);
-  return { name, result: 'passed', detail: `${found.rows} rows, digest equal` };
+  const order = found.isReordered ? ', columns in another order, as a restore gives those that are inherited' : '';
+  return { name, result: 'passed', detail: `${found.rows} rows, digest equal${order}` };
 }
 
 function largeObjectsCheck({ expected, found }: DatabaseComparison['largeObjects']): Check[] {

@@ -164,7 +164,8 @@ class EntrySelection {
       before = this.#whole.size;
       for (const entry of [...this.#whole]) this.#takeNeeds(entry);
       for (const entry of this.#entries) {
-        if (this.#whole.has(entry) || this.#refused.has(entry) || !this.#belongs(entry, this.#whole)) continue;
+        if (this.#whole.has(entry) || this.#refused.has(entry)) continue;
+        if (!this.#belongs(entry, this.#whole) && !this.#attachesNeeded(entry)) continue;
         this.#takePartitions(entry);
         if (this.#lacks(entry, new Set())) continue;
         this.#needed.delete(entry);
@@ -205,6 +206,12 @@ class EntrySelection {
     }
   }
 
+  /** A table that is only needed is still a part of the one above it. */
+  #attachesNeeded(entry: TocEntry): boolean {
+    const partition = kindOf(entry) === 'TABLE ATTACH' ? this.#attached(entry)[1] : undefined;
+    return partition !== undefined && this.#needed.has(partition);
+  }
+
   /** The partitioned table, and the partition, which the entry is named after. */
   #attached(entry: TocEntry): (TocEntry | undefined)[] {
     const tables = this.#needsOf(entry).filter(isRelation);
@@ -216,6 +223,8 @@ class EntrySelection {
     const kind = kindOf(entry);
     const needs = this.#needsOf(entry);
     if (ATTACHED.has(kind)) return needs[0] !== undefined && owners.has(needs[0]);
+    // Without it a column of the type can have no index.
+    if (kind === 'OPERATOR CLASS') return needs.some((need) => kindOf(need) === 'TYPE' && owners.has(need));
     const isOwner = (need: TocEntry): boolean =>
       owners.has(need) && (isRelation(need) || kindOf(need) === 'DOMAIN') && need !== entry;
     if (OF_RELATION.has(kind)) return needs.some((need) => isOwner(need) && kindOf(need) !== 'SEQUENCE');

@@ -14,7 +14,7 @@ import { runPostgresProgram } from '../run-program.ts';
 import type { RunningDatabase } from '../running-database.ts';
 import { Session } from '../session.ts';
 import type { Renamed } from './rename.ts';
-import { findPresent, refuseTaken } from './target-names.ts';
+import { findPresent, hasAddress, refuseTaken } from './target-names.ts';
 
 export interface BesideLoad {
   /** The living database. */
@@ -46,7 +46,7 @@ export async function loadBeside(work: BesideLoad): Promise<Restored> {
     const prepared = await prepareTarget(session, part.facts, ownersIn(part.toc), { isSandbox: false, mayHold: true });
     await loadInto(session, { database: part, prepared, context, programs });
     await session.query('commit', 'COMMIT');
-    const made = part.toc.entries.filter((entry) => selected.needed.has(entry) && textOf(entry.tableOid) !== '0');
+    const made = part.toc.entries.filter((entry) => selected.needed.has(entry) && hasAddress(entry));
     const notes = made.map((entry) => `${nameOf(entry)} was not there any more, and was made: it is needed`);
     return { ...amountOf(part), notes: [...notes, ...prepared.notes], problems: [] };
   } catch (error) {

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RestoreContext, Restored } from '../../index.ts';
 import { type NamedEntries, selectNamed } from '../archive/select-entries.ts';
+import { textOf } from '../archive/toc.ts';
 import type { LoadableDatabase, LoadableTable } from '../loadable.ts';
 import type { Location } from '../location.ts';
 import { restoreDatabase } from '../restore.ts';
@@ -94,14 +95,19 @@ function withStoredRows(running: RunningDatabase, stored: LoadableDatabase, { ta
   };
 }
 
-function notesOf({ leftOut, pointing }: NamedEntries, { was, part, parents }: Renamed): string[] {
+function notesOf({ toc, leftOut, pointing }: NamedEntries, { was, part, parents }: Renamed): string[] {
   const [before, now] = [was, part].map(({ schema, table }) => (table === undefined ? schema : `${schema}.${table}`));
+  // A statement for a body follows whatever it names; a text does not.
+  const functions = toc.entries.some(
+    ({ description, namespace }) =>
+      /^(FUNCTION|PROCEDURE)$/.test(textOf(description)) &&
+      textOf(namespace) === was.schema &&
+      part.table === undefined,
+  );
   return [
     ...leftOut.map((entry) => `${entry} was left out: it needs a table that was not asked for`),
     ...parents.map((table) => `${now} is no part of ${table}, as ${before} was`),
     ...pointing.map((entry) => `${entry} leads to ${before}: nothing leads to ${now}`),
-    ...(part.table === undefined
-      ? [`bodies of functions in ${now} that are texts still say ${before}, where they name it`]
-      : []),
+    ...(functions ? [`bodies of functions in ${now} that are texts still say ${before}, where they name it`] : []),
   ];
 }

@@ -32,11 +32,10 @@ export async function refuseTaken(session: Session, { schema, table }: NamedPart
  * @param to in a transaction
  */
 export async function findPresent(from: Session, to: Session, entries: Iterable<TocEntry>): Promise<Set<TocEntry>> {
+  const all = [...entries];
   const present = new Set<TocEntry>();
-  for (const entry of entries) {
+  for (const entry of all.filter(hasAddress)) {
     const [catalogue, oid] = [textOf(entry.tableOid), textOf(entry.oid)];
-    // A comment or a grant is nothing by itself.
-    if (catalogue === '' || catalogue === '0') continue;
     const address = await from.one(
       'identify what is needed',
       `SELECT type, object_names::text AS names, object_args::text AS arguments
@@ -47,7 +46,23 @@ export async function findPresent(from: Session, to: Session, entries: Iterable<
       present.add(entry);
     }
   }
+  // A type that is announced before its functions is the type itself.
+  const names = new Set([...present].filter(isType).map(nameOf));
+  for (const entry of all) if (!hasAddress(entry) && isType(entry) && names.has(nameOf(entry))) present.add(entry);
   return present;
+}
+
+/** A comment or a grant is nothing by itself. */
+export function hasAddress({ tableOid }: TocEntry): boolean {
+  return !['', '0'].includes(textOf(tableOid));
+}
+
+function isType({ description }: TocEntry): boolean {
+  return /TYPE$/.test(textOf(description));
+}
+
+function nameOf({ namespace, tag }: TocEntry): string {
+  return JSON.stringify([textOf(namespace), textOf(tag)]);
 }
 
 async function isPresent(session: Session, type: string, names: string, argumentTypes: string): Promise<boolean> {
