@@ -37,7 +37,7 @@ export interface RecoveryPoint {
 /** Where nothing is stored of a server's log, nothing depends on it. */
 const USUAL_SEGMENT_BYTES = 16 * 1024 * 1024;
 
-interface Base {
+export interface Base {
   snapshot: StoredSnapshot;
   system: string;
   end: LogPosition;
@@ -116,7 +116,7 @@ async function findNow(
 }
 
 /** Backups from which a target may be reached, newest first. Only what is read of one tells where it ended. */
-async function* basesBefore(
+export async function* basesBefore(
   { repository }: OpenedRepository,
   snapshots: readonly StoredSnapshot[],
   target: RecoveryTarget,
