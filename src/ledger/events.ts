@@ -156,7 +156,7 @@ export interface CheckFinished {
 }
 
 /**
- * What is known of a recovery point. It is keyed by the snapshot's tree and the validator's version, so that other tags on
+ * What is known of a recovery point: of a backup by itself, or with `log` of one moment behind it and of no other. It is keyed by the snapshot's tree and the validator's version, so that other tags on
  * a snapshot, or a copy of it, do not lose the proof.
  */
 export interface ProofRecorded {
@@ -175,7 +175,7 @@ export interface ProofRecorded {
   checksFailed: string[];
   /** Why it could not be proven here, if that is so. */
   reason?: string;
-  /** Where the log behind the snapshot was replayed: to where, and the moment that came of it. */
+  /** Where the log behind the snapshot was replayed: to where, and the moment that came of it, or was to, where that is known. */
   log?: { target: string; time?: string };
   /** How much there was, of a cluster: for each database, its system's tables left out. */
   counts?: { database: string; tables: number; rows: number }[];

@@ -9,6 +9,28 @@ export interface LogSource {
    * @throws what trying again does not mend: source-refused, source-unsupported, source-changed; what the sink throws
    */
   follow(sink: LogSink, context: FollowContext): Promise<void>;
+  /**
+   * Finds where a recovery to a mark ends: the first record of it in a part of a log that is stored. It needs no server.
+   * @returns where that record begins; undefined when there is none
+   * @throws log-missing, repository-damaged, what reading it throws, the reason of the signal
+   */
+  findMark(mark: LogMark, log: SearchedLog): Promise<LogPosition | undefined>;
+}
+
+/** What a log may have that a person knows by its name: a transaction's number, or the name of a restore point. */
+export type LogMark = { kind: 'xid'; xid: string } | { kind: 'name'; name: string };
+
+/** A part of a stored log, over any number of timelines. */
+export interface SearchedLog {
+  /** Records that begin here, or behind it, and before `end`. */
+  from: LogPosition;
+  end: LogPosition;
+  segmentBytes: number;
+  signal: AbortSignal;
+  /** A segment as the server had it; zeros where it is not there yet. */
+  readSegment(timeline: number, start: bigint): Promise<Buffer>;
+  /** The file that says how a timeline came about. */
+  readHistory(timeline: number): Promise<Uint8Array | undefined>;
 }
 
 export interface FollowContext {

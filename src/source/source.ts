@@ -64,6 +64,7 @@ export interface Source {
 
   /** Only where the plan wants the source's log to be kept. */
   follow?: LogSource['follow'];
+  findMark?: LogSource['findMark'];
 }
 
 export interface ExamineContext {

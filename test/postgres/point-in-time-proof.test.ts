@@ -60,6 +60,21 @@ describe.skipIf(!requires('postgresql'))('the proof of a point in time', { timeo
     expect(proof.notes.join()).toContain('nothing was committed');
   });
 
+  it('is of any second that the log covers where one is picked, and says nothing of the backup or of other moments', async () => {
+    const [{ time: taken }] = document(await cluster.run('snapshots', 'db', '--json')).snapshots;
+    const [proof] = document(await cluster.run('verify', 'db', '--pick', 'random', '--json')).proofs;
+    expect(proof.log).toEqual({ target: proof.time, time: proof.time });
+    // The plan's checks hold at the end alone.
+    expect(['proven', 'failed']).toContain(proof.state);
+    expect(proof.counts).toContainEqual({ database: 'postgres', tables: expect.any(Number), rows: expect.any(Number) });
+    const [source] = document(await cluster.run('status', '--json')).sources;
+    expect(Date.parse(proof.time)).toBeGreaterThan(Date.parse(taken));
+    expect(Date.parse(proof.time)).toBeLessThanOrEqual(Date.parse(source.log.time));
+    expect(source.last.proof).toBe('stored');
+    expect(source.provenMoment.time > idle.toISOString()).toBe(true);
+    expect(source.unprovenMoment?.time).toBe(proof.state === 'failed' ? proof.time : undefined);
+  });
+
   it('is of the backup alone without a time', async () => {
     const [proof] = document(await cluster.run('verify', 'db', '--json')).proofs;
     expect(proof).toMatchObject({ state: 'failed', counts: expect.anything() });

@@ -3,10 +3,14 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { settled } from '../../src/foundation/promises.ts';
+import { findWantedPoint } from '../../src/operations/restore/recovery-point.ts';
+import type { LogRange } from '../../src/repository/index.ts';
+import { WalRecords } from '../../src/source/postgres/wal/records.ts';
 import { document, holdfast } from '../support/cli.ts';
 import { serverDirectory, startDirectory } from '../support/data-directory.ts';
 import { embeddedPostgres18BinDirectory } from '../support/embedded-postgres.ts';
 import { FollowedCluster, until } from '../support/followed.ts';
+import { logWorkspace } from '../support/log.ts';
 import { requires } from '../support/requirements.ts';
 
 const VERSIONS = [
@@ -19,6 +23,7 @@ interface Order {
   committedMs: number;
 }
 
+const isBase = ({ tags }: { tags: string[] }) => tags.includes('kind:base');
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** Orders stream in over several connections, until the table is gone. Each one that was acknowledged is remembered. */
@@ -51,10 +56,34 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
     let orders: Order[] = [];
     const acknowledged = new Set<string>();
     let droppedLsn: bigint;
+    /** Where the server says that restore points end, by name; and transactions that ended before the newest backup. */
+    const points = new Map<string, bigint>();
+    const ended = { plain: '', rollback: '', commit: '' };
+    let bases: { id: string }[];
+
+    async function restorePoint(name: string): Promise<void> {
+      const [row] = await cluster.query(`select (pg_create_restore_point('${name}') - '0/0')::text as lsn`);
+      points.set(name, BigInt(String(row!['lsn'])));
+    }
+
+    /** Ends transactions in every way. What stands before a prepared one's number depends on what it has done. */
+    async function endTransactions(): Promise<void> {
+      const numberOf = async (sql: string) => String((await cluster.query(sql))[0]!['xid']);
+      await cluster.query('create table plain as select pg_current_xact_id()::text as xid');
+      ended.plain = await numberOf('select xid from plain');
+      await cluster.query('create table dropped (id serial primary key, content text)');
+      for (const end of ['rollback', 'commit'] as const) {
+        const change = 'savepoint a; drop table dropped; release a; create table made (id serial primary key)';
+        await cluster.query(`begin; ${change}; prepare transaction '${end}'`);
+        ended[end] = await numberOf(`select transaction::text as xid from pg_prepared_xacts where gid = '${end}'`);
+        await cluster.query(`${end} prepared '${end}'`);
+      }
+    }
 
     beforeAll(async () => {
       cluster = await FollowedCluster.start(binDirectory, {
         track_commit_timestamp: 'on',
+        max_prepared_transactions: '2',
         unix_socket_directories: await serverDirectory(),
       });
       await cluster.query('create table orders (id bigserial primary key, content text)');
@@ -63,7 +92,11 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
       const filler = cluster.load();
       const taking = takeOrders(cluster);
       await pause(2000);
-      await cluster.query("select pg_create_restore_point('before the accident')");
+      await restorePoint('before the accident');
+      await restorePoint('twice');
+      await endTransactions();
+      // Of so many some lie on two pages.
+      await cluster.query("select pg_create_restore_point('many ' || n) from generate_series(1, 300) n");
       await pause(2000);
       orders = (
         await cluster.query(`begin; lock table orders;
@@ -75,7 +108,11 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
       for (const id of taking.acknowledged) acknowledged.add(id);
       await pause(1500);
       await filler.stop();
+      expect((await cluster.run('backup')).exit).toBe(0);
+      await restorePoint('twice');
+      await cluster.query('create table last ()');
       await cluster.caughtUp();
+      bases = document(await cluster.run('snapshots', 'db', '--json')).snapshots.filter(isBase);
     }, 90_000);
     afterAll(async () => {
       follower.child.kill('SIGINT');
@@ -136,6 +173,51 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
       expect(existsSync(directory)).toBe(false);
       const early = await restoreAt('2001-01-01T00:00:00Z');
       expect(document(early.ran).error).toMatchObject({ code: 'unknown-snapshot' });
+    });
+
+    it('finds a transaction or a restore point behind the backup that it needs, however old', async () => {
+      const main = await cluster.repository;
+      const workspace = logWorkspace({ main });
+      const opened = await workspace.open('main');
+      const planned = workspace.sources(['db'])[0]!;
+      const plan = async (at: string) => {
+        const point = await findWantedPoint(workspace, opened, planned, { at, chosen: undefined });
+        await point.log.close();
+        return { base: point.base.id, found: point.found!.lsn };
+      };
+      const [older, newer] = bases.map(({ id }) => id);
+      for (const [name, base] of [
+        ['before the accident', older],
+        ['twice', newer],
+      ] as const) {
+        const { base: chosen, found } = await plan(`name:${name}`);
+        expect([name, chosen]).toEqual([name, base]);
+        const length = Number(points.get(name)! - found);
+        expect([length > 0, length < 200], name).toEqual([true, true]);
+      }
+      expect((await plan(`xid:${ended.plain}`)).base).toBe(older);
+      await expect(plan('name:before the acciden')).rejects.toMatchObject({ code: 'log-missing' });
+    });
+
+    it('reads the end of every transaction and every restore point in the log, on however many pages they lie', async () => {
+      const [system, log] = [await cluster.system(), await cluster.stored()];
+      const [{ start, end }] = log.ranges(system) as [LogRange];
+      const [names, xids]: [string[], number[]] = [[], []];
+      const records = new WalRecords((record) => {
+        if (record.kind === 'restore-point') names.push(record.name);
+        else xids.push(record.xid);
+      });
+      const segmentBytes = (await log.segmentBytes(system))!;
+      for (let at = start; at < end; at += BigInt(segmentBytes)) {
+        records.take(at, await log.readSegment(system, 1, at, segmentBytes));
+      }
+      await log.close();
+      const many = Array.from({ length: 300 }, (_, index) => `many ${index + 1}`);
+      expect(names).toEqual(['before the accident', 'twice', ...many, 'twice']);
+      const ends = [ended.plain, ended.rollback, ended.commit].map((xid) => xids.indexOf(Number(xid)));
+      expect([ends[0]! >= 0, ends[1]! > ends[0]!, ends[2]! > ends[1]!]).toEqual([true, true, true]);
+      // The orders, one by one.
+      expect(xids.length).toBeGreaterThan(orders.length);
     });
 
     // What follows does not depend on the server's version.

@@ -7,6 +7,7 @@ import type { Plan } from '../../src/plan/index.ts';
 import type { PostgresSource } from '../../src/plan/view.ts';
 import { type LogRange, LogTail, lsnText, type Repository, removeSnapshot } from '../../src/repository/index.ts';
 import { MANIFEST_DIRECTORY, MANIFEST_NAME } from '../../src/source/index.ts';
+import { createPostgresSource } from '../../src/source/postgres/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
 import { noise, PASSWORD, writeFile, writeSnapshot } from './repository.ts';
 
@@ -65,8 +66,10 @@ export function logWorkspace(
   };
   const openStore: Adapters['openStore'] = async (place) =>
     repositories[place.kind === 'local' ? place.path.slice(1) : '']!.store;
+  const createSource: Adapters['createSource'] = async ({ name }) =>
+    createPostgresSource({ name, url: () => Promise.reject(new Error('no server')), validate: [], version: '0.0.0' });
   const surroundings = { clock, signal, variables: {}, version: '0.0.0', progress: () => noProgress };
-  return new Workspace({ plan }, { ...surroundings, adapters: { openStore } } as unknown as Environment);
+  return new Workspace({ plan }, { ...surroundings, adapters: { openStore, createSource } } as unknown as Environment);
 }
 
 /** A base backup, as far as planning a recovery looks at it, which ended at the beginning of a segment. */

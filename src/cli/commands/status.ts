@@ -49,6 +49,7 @@ export const status: CommandDefinition = {
       text: [
         table([heading, ...sources.map(row)]),
         ...sources.flatMap(logLines),
+        ...sources.flatMap(momentLines),
         ...failures,
         ...ahead,
         ...damage,
@@ -57,7 +58,8 @@ export const status: CommandDefinition = {
   },
 };
 
-function row({ source, snapshots, last, proven, objectives, actual, missed }: SourceStatus): string[] {
+function row({ source, snapshots, last, proven, provenMoment, objectives, actual, missed }: SourceStatus): string[] {
+  const provenTime = [proven?.time, provenMoment?.time].sort((a = '', b = '') => Date.parse(a) - Date.parse(b)).at(-1);
   const measured = (value: number | undefined, isMissed: boolean): string =>
     value === undefined ? (isMissed ? bad('none') : faint('-')) : (isMissed ? bad : good)(formatDuration(value));
   const promised = (value: number | undefined): string => (value === undefined ? faint('-') : formatDuration(value));
@@ -68,12 +70,22 @@ function row({ source, snapshots, last, proven, objectives, actual, missed }: So
       ? bad('never')
       : `${shownTime(last.time)}${last.outcome === 'partial' ? doubtful(' partial') : ''}`,
     last === undefined ? faint('-') : paintProof(last.proof),
-    proven === undefined ? doubtful('never') : shownTime(proven.time),
+    provenTime === undefined ? doubtful('never') : shownTime(provenTime),
     measured(actual.rpoMs, missed.includes('rpo')),
     measured(actual.provenRpoMs, missed.includes('proof')),
     promised(objectives.rpoMs),
     measured(actual.rtoMs, missed.includes('rto')),
     promised(objectives.rtoMs),
+  ];
+}
+
+/** Of a moment whose proof did not succeed. */
+function momentLines({ source, unprovenMoment }: SourceStatus): string[] {
+  if (unprovenMoment === undefined) return [];
+  const { state, target, triedAt, snapshot } = unprovenMoment;
+  const what = state === 'failed' ? 'failed' : 'could not be made here';
+  return [
+    `${bad(state)} ${source}: the proof of ${target}, of ${shownTime(triedAt)} from snapshot ${shortId(snapshot)}, ${what}`,
   ];
 }
 

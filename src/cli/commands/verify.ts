@@ -18,7 +18,12 @@ export const verify: CommandDefinition = {
       description:
         'the newest backup not after this time; of a source with a log, the moment itself, or a position as in `restore --at`',
     },
-    { flags: '--pick <which>', description: 'latest (the default), or random', choices: ['latest', 'random'] },
+    {
+      flags: '--pick <which>',
+      description:
+        'latest (the default), or random: any backup, or of a source with a log any second that can be restored',
+      choices: ['latest', 'random'],
+    },
   ],
   examples: [
     { command: 'holdfast verify', does: 'the newest recovery point of every source' },

@@ -106,7 +106,7 @@ function refuseShort({ reach, segmentBytes }: RecoveryPoint, { redoneLsn }: Reco
 
 function targetMissing({ target, base }: RecoveryPoint, cause: unknown): HoldfastError {
   return new HoldfastError('log-missing', `the log that there is does not have ${targetText(target)}`, {
-    hint: 'It may be older than the backup: name an older one with `--snapshot`. If `holdfast follow` runs, what is missing may still come.',
+    hint: 'It may be older than the backup: without `--snapshot`, the one that it needs is searched for. If `holdfast follow` runs, what is missing may still come.',
     context: { snapshot: base.id.slice(0, 8) },
     cause,
   });

@@ -10,7 +10,7 @@ import {
   Reader,
   type StoredSnapshot,
 } from '../../repository/index.ts';
-import { type Manifest, readManifest } from '../../source/index.ts';
+import { type LogMark, type Manifest, readManifest } from '../../source/index.ts';
 import { againAfterFold, StoredLog } from '../log/stored-log.ts';
 import { readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
@@ -27,6 +27,8 @@ export interface RecoveryPoint {
   /** Up to which moment, by the server's clock, all of it is known to be there. */
   coveredUntilMs: number | undefined;
   target: RecoveryTarget;
+  /** Where the target was found in the log, where it was searched for. */
+  found?: LogPosition;
   log: StoredLog;
   /** How long the server's segments are. */
   segmentBytes: number;
@@ -35,7 +37,7 @@ export interface RecoveryPoint {
 /** Where nothing is stored of a server's log, nothing depends on it. */
 const USUAL_SEGMENT_BYTES = 16 * 1024 * 1024;
 
-interface Base {
+export interface Base {
   snapshot: StoredSnapshot;
   system: string;
   end: LogPosition;
@@ -98,36 +100,107 @@ async function findNow(
     chosen === undefined
       ? snapshotsOf((await readableSnapshots(repository)).snapshots, owner.plan, owner.source)
       : [chosen];
-  const base = await newestBase(opened, snapshots, planned.name, target);
-  const reach = log.reachFrom(base.system, base.end) ?? base.end;
-  const coveredUntilMs = await log.coveredUntilMs(base.system, reach);
-  const segmentBytes = (await log.segmentBytes(base.system)) ?? USUAL_SEGMENT_BYTES;
-  const { snapshot, system, end: baseEnd } = base;
-  const point = { base: snapshot, system, baseEnd, reach, coveredUntilMs, target, log, segmentBytes };
-  refuseUnreached(point, planned.name);
-  return point;
+  try {
+    const bases = basesBefore(opened, snapshots, target);
+    const point =
+      isMark(target) && chosen === undefined
+        ? await pointOfMark(workspace, planned, { log, target, bases })
+        : await pointOfFirst(log, target, bases);
+    if (point === undefined) throw noBackup(planned.name, target, snapshots[0]);
+    refuseUnreached(point, planned.name);
+    return point;
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
 }
 
-/** The newest of the backups from which a target can be reached. Only what is read of it tells where it ended. */
-async function newestBase(
+/** Backups from which a target may be reached, newest first. Only what is read of one tells where it ended. */
+export async function* basesBefore(
   { repository }: OpenedRepository,
   snapshots: readonly StoredSnapshot[],
-  source: string,
   target: RecoveryTarget,
-): Promise<Base> {
+): AsyncGenerator<Base> {
   const indexed = await loadIndex(repository);
   for (const snapshot of snapshots.toReversed()) {
     if (target.kind === 'time' && snapshotTimeMs(snapshot) > target.timeMs + WIDEST_CLOCK_OFFSET_MS) continue;
     const reader = new Reader(indexed, snapshot);
+    let base: Base | undefined;
     try {
-      const base = baseOf(snapshot, await readManifest(reader));
-      if (base !== undefined && isBefore(base, target)) return base;
+      base = baseOf(snapshot, await readManifest(reader));
     } finally {
       await reader.close();
     }
+    if (base !== undefined && isBefore(base, target)) yield base;
   }
-  const first = snapshots[0];
-  throw new HoldfastError(
+}
+
+async function pointOfFirst(
+  log: StoredLog,
+  target: RecoveryTarget,
+  bases: AsyncIterable<Base>,
+): Promise<RecoveryPoint | undefined> {
+  for await (const base of bases) return pointOf(log, target, base);
+  return undefined;
+}
+
+async function pointOf(log: StoredLog, target: RecoveryTarget, base: Base): Promise<RecoveryPoint> {
+  const { snapshot, system, end: baseEnd } = base;
+  const reach = log.reachFrom(system, baseEnd) ?? baseEnd;
+  const coveredUntilMs = await log.coveredUntilMs(system, reach);
+  const segmentBytes = (await log.segmentBytes(system)) ?? USUAL_SEGMENT_BYTES;
+  return { base: snapshot, system, baseEnd, reach, coveredUntilMs, target, log, segmentBytes };
+}
+
+/**
+ * The newest backup whose log has a mark behind it. What comes behind each backup is searched, the newest first, up to
+ * where the one before it began.
+ * @throws log-missing when none has it
+ */
+async function pointOfMark(
+  workspace: Workspace,
+  planned: PlanSource,
+  { log, target, bases }: { log: StoredLog; target: LogMark & RecoveryTarget; bases: AsyncIterable<Base> },
+): Promise<RecoveryPoint | undefined> {
+  const { signal } = workspace.environment;
+  const source = await workspace.createSource(planned);
+  const progress = workspace.environment.progress(planned.name);
+  let newer: RecoveryPoint | undefined;
+  try {
+    for await (const base of bases) {
+      const point = await pointOf(log, target, base);
+      const { system, baseEnd: from, reach, segmentBytes } = point;
+      progress.phase(`searching the log behind the backup of ${point.base.time}`);
+      const found = await source.findMark?.(target, {
+        ...{ from, segmentBytes, signal, end: newer !== undefined && leadsTo(point, newer) ? newer.baseEnd : reach },
+        readSegment: (timeline, start) => log.readSegment(system, timeline, start, segmentBytes),
+        readHistory: (timeline) => log.readHistory(system, timeline),
+      });
+      if (found !== undefined) return { ...point, found };
+      newer = point;
+    }
+  } finally {
+    progress.finish();
+  }
+  if (newer === undefined) return undefined;
+  const { base, baseEnd } = newer;
+  throw new HoldfastError('log-missing', `the log of ${planned.name} does not have ${targetText(target)}`, {
+    hint: `It was searched from the oldest backup on, that of ${base.time}, and wherever it goes on from a later one. If \`holdfast follow\` runs, what is missing may still come.`,
+    context: { snapshot: base.id.slice(0, 8), start: lsnText(baseEnd.lsn) },
+  });
+}
+
+/** Whether the log behind a backup goes on through where a newer one ended. */
+function leadsTo({ system, reach }: RecoveryPoint, newer: RecoveryPoint): boolean {
+  return system === newer.system && reach.timeline === newer.reach.timeline && reach.lsn === newer.reach.lsn;
+}
+
+function isMark(target: RecoveryTarget): target is LogMark & RecoveryTarget {
+  return target.kind === 'xid' || target.kind === 'name';
+}
+
+function noBackup(source: string, target: RecoveryTarget, first: StoredSnapshot | undefined): HoldfastError {
+  return new HoldfastError(
     'unknown-snapshot',
     `${source} has no physical backup that ended before ${targetText(target)}`,
     {
@@ -182,8 +255,9 @@ function refuseUnreached({ target, reach, coveredUntilMs, baseEnd, base }: Recov
 }
 
 /** What is going to be done, for a person to see before it is. */
-export function describePoint({ base, baseEnd, reach, target, coveredUntilMs }: RecoveryPoint): string {
+export function describePoint({ base, baseEnd, reach, target, found, coveredUntilMs }: RecoveryPoint): string {
   const until = coveredUntilMs === undefined ? '' : `, which is all until ${new Date(coveredUntilMs).toISOString()}`;
   const length = formatSize(Number(reach.lsn - baseEnd.lsn));
-  return `recovering to ${targetText(target)}: the backup of ${base.time} (snapshot ${base.id.slice(0, 8)}), then its log from ${lsnText(baseEnd.lsn)} on timeline ${baseEnd.timeline}; there is ${length} up to ${lsnText(reach.lsn)} on timeline ${reach.timeline}${until}`;
+  const place = found === undefined ? '' : `, which is at ${lsnText(found.lsn)} on timeline ${found.timeline}`;
+  return `recovering to ${targetText(target)}${place}: the backup of ${base.time} (snapshot ${base.id.slice(0, 8)}), then its log from ${lsnText(baseEnd.lsn)} on timeline ${baseEnd.timeline}; there is ${length} up to ${lsnText(reach.lsn)} on timeline ${reach.timeline}${until}`;
 }

@@ -33,11 +33,14 @@ export function isLogTarget(at: string): boolean {
   return LSN.test(at) || XID.test(at) || NAME.test(at);
 }
 
+/** What `latest` is called where it was recovered. */
+export const END_OF_LOG = 'the end of the log';
+
 /** As a person is told. */
 export function targetText(target: RecoveryTarget): string {
   switch (target.kind) {
     case 'latest':
-      return 'the end of the log';
+      return END_OF_LOG;
     case 'time':
       return new Date(target.timeMs).toISOString();
     case 'lsn':

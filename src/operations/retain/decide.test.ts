@@ -59,6 +59,16 @@ describe('what becomes of the snapshots of a source', () => {
     expect(keeping(snapshots, { last: 1 }, { a: 'not-provable' })).toEqual({ c: ['last', 'newest-complete'] });
   });
 
+  it('is that the one stays that the newest proven moment of its log goes on from', () => {
+    const snapshots = [snapshot('a', 90), snapshot('b', 60), snapshot('c', 1)];
+    const knowledge = { timezone: 'UTC', nowMs: NOW, proofOf: () => undefined, startOf: () => undefined };
+    const kept = (provenMomentTree: string | undefined) =>
+      decideRetention(snapshots, { last: 1 }, { ...knowledge, provenMomentTree })
+        .filter(({ reasons }) => reasons.some(({ rule }) => rule === 'newest-proven'))
+        .map((each) => each.snapshot.id);
+    expect([kept('tree-a'), kept('tree-gone'), kept(undefined)]).toEqual([['a'], [], []]);
+  });
+
   it('is that the newest complete one stays, which did not fail its proof if there is one', () => {
     const snapshots = [snapshot('a', 3), snapshot('b', 2), snapshot('c', 1)];
     expect(keeping(snapshots, { last: 1 }, { b: 'failed', c: 'failed' })).toEqual({

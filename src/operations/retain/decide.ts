@@ -6,7 +6,7 @@ import { isLogNeeded, type LogStart } from './needed-log.ts';
 
 /**
  * Why a snapshot stays: a rule of the plan; or that it is the newest complete one that did not fail its proof, or the
- * newest proven one, which stay whatever the rules say; or that the plan has no retention; or that it holds a part of the log,
+ * newest proven one, or the one that the newest proven moment of its log goes on from, which stay whatever the rules say; or that the plan has no retention; or that it holds a part of the log,
  * which a backup that stays may need; or that the log, of which the plan keeps every moment within a time, goes on from it.
  */
 export type KeepReason =
@@ -27,6 +27,8 @@ export interface RetentionKnowledge {
   timezone: string;
   nowMs: number;
   proofOf: ProofOutcome;
+  /** Of the backup that the newest proven moment of its log was reached from. */
+  provenMomentTree?: string | undefined;
   /** Where a base backup begins in the log, where that is known. */
   startOf: (base: StoredSnapshot) => LogStart | undefined;
 }
@@ -40,7 +42,7 @@ export interface RetentionKnowledge {
 export function decideRetention(
   snapshots: readonly StoredSnapshot[],
   policy: RetentionPolicy | undefined,
-  { timezone, nowMs, proofOf, startOf }: RetentionKnowledge,
+  { timezone, nowMs, proofOf, provenMomentTree, startOf }: RetentionKnowledge,
 ): DecidedSnapshot[] {
   const dated = snapshots
     .filter((snapshot) => !isWal(snapshot))
@@ -52,7 +54,7 @@ export function decideRetention(
   const complete = dated.filter(({ snapshot }) => !isPartial(snapshot));
   const protectedReasons = protections(
     dated.map(({ snapshot }) => snapshot),
-    proofOf,
+    { proofOf, provenMomentTree },
   );
   const ofComplete = new Map(
     policy && judge(complete, policy, { timezone, nowMs }).map(({ snapshot, reasons }) => [snapshot, reasons]),
@@ -96,13 +98,18 @@ function logBegin(
 }
 
 /** @param snapshots oldest first */
-function protections(snapshots: readonly StoredSnapshot[], proofOf: ProofOutcome): Map<string, KeepReason[]> {
+function protections(
+  snapshots: readonly StoredSnapshot[],
+  { proofOf, provenMomentTree }: Pick<RetentionKnowledge, 'proofOf' | 'provenMomentTree'>,
+): Map<string, KeepReason[]> {
   const reasons = new Map<string, KeepReason[]>();
   const complete = snapshots.filter((snapshot) => !isPartial(snapshot));
   const newest = complete.findLast(({ tree }) => proofOf(tree) !== 'failed') ?? complete.at(-1);
   const proven = snapshots.findLast(({ tree }) => proofOf(tree) === 'proven');
   protect(reasons, { snapshot: newest, reason: { rule: 'newest-complete' } });
   protect(reasons, { snapshot: proven, reason: { rule: 'newest-proven' } });
+  const moment = snapshots.findLast(({ tree }) => tree === provenMomentTree);
+  if (moment !== proven) protect(reasons, { snapshot: moment, reason: { rule: 'newest-proven' } });
   return reasons;
 }
 

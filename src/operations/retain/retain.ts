@@ -7,7 +7,7 @@ import {
   removeSnapshot,
   type StoredSnapshot,
 } from '../../repository/index.ts';
-import { proofsOf } from '../proofs.ts';
+import { momentProofsOf, newestProvenMoment, proofsOf } from '../proofs.ts';
 import { allSnapshotsOf, isOurs } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { type DecidedSnapshot, decideRetention } from './decide.ts';
@@ -79,10 +79,12 @@ async function decideAll(
   return sources.map(({ name: source, retention }) => {
     const proofs = proofsOf(source, events);
     const starts = logStarts(source, events);
-    const decided = decideRetention(allSnapshotsOf(snapshots, plan.name, source).filter(isOurs), retention, {
+    const own = allSnapshotsOf(snapshots, plan.name, source).filter(isOurs);
+    const decided = decideRetention(own, retention, {
       timezone: plan.timezone,
       nowMs: environment.clock.nowMs(),
       proofOf: (tree) => proofs.get(tree)?.body.state,
+      provenMomentTree: newestProvenMoment(momentProofsOf(source, events, own))?.proof.body.tree,
       startOf: ({ tree }) => starts.get(tree),
     });
     return { source, repository: name, snapshots: decided, removed: false };

@@ -41,14 +41,52 @@ describe('the status of a source', () => {
     expect(status.missed).toEqual(['rpo']);
   });
 
-  it('counts the moment that a log was proven to lead to, from whichever backup', () => {
-    const moment = new Date(NOW - 2 * HOUR_MS).toISOString();
-    const { body, ...envelope } = proof('a', 'proven', 1);
-    const events = [{ ...envelope, body: { ...body, log: { target: 'the end', time: moment } } } as LedgerEvent];
-    const after = [...events, proof('a', 'proven', 0.5)];
-    for (const each of [events, after]) {
-      expect(sourceStatus(source({}), [snapshot('a', 5)], each, NOW).actual.provenRpoMs).toBe(2 * HOUR_MS);
+  describe('with proofs of moments that its log leads to', () => {
+    const hours = (ago: number) => new Date(NOW - ago * HOUR_MS).toISOString();
+    /** @param ago the moment; without one only the target is known */
+    function moment(id: string, state: 'proven' | 'failed', ago: number | undefined, target?: string): LedgerEvent {
+      const { body, ...envelope } = proof(id, state, 1);
+      const time = ago === undefined ? undefined : hours(ago);
+      const log = { target: target ?? time, ...(time !== undefined && { time }) };
+      return { ...envelope, body: { ...body, log } } as LedgerEvent;
     }
+    const statusOf = (events: LedgerEvent[], snapshots = [snapshot('a', 5)]) =>
+      sourceStatus(source({}), snapshots, events, NOW);
+
+    it('counts the newest one that was proven, from whichever backup is still there', () => {
+      for (const more of [[], [proof('a', 'proven', 0.5)], [moment('a', 'proven', 4)]]) {
+        const status = statusOf([moment('a', 'proven', 2), ...more]);
+        expect(status.actual.provenRpoMs).toBe(2 * HOUR_MS);
+        expect(status.provenMoment).toEqual({ snapshot: 'a', time: hours(2), provenAt: hours(1) });
+      }
+      expect(statusOf([moment('gone', 'proven', 2)]).actual).toEqual({ rpoMs: 5 * HOUR_MS });
+    });
+
+    it('takes none for the backup that it goes on from, whatever came of it', () => {
+      expect(statusOf([moment('a', 'proven', 2)])).toMatchObject({ last: { proof: 'stored' } });
+      expect(statusOf([moment('a', 'proven', 2)])).not.toHaveProperty('proven');
+      const failed = statusOf([proof('a', 'proven', 3), moment('a', 'failed', 2)]);
+      expect(failed).toMatchObject({ last: { proof: 'proven' }, proven: { snapshot: 'a' } });
+      expect(failed.unprovenMoment).toEqual({
+        ...{ state: 'failed', snapshot: 'a', target: hours(2), time: hours(2), triedAt: hours(1) },
+      });
+      expect(statusOf([moment('a', 'failed', 2), moment('a', 'proven', 3)])).not.toHaveProperty('unprovenMoment');
+    });
+
+    it('takes none for another one, and the newest for the same', () => {
+      const proven = moment('a', 'proven', 2);
+      const rpoOf = (...events: LedgerEvent[]) => statusOf(events).actual.provenRpoMs;
+      expect(rpoOf(proven, moment('a', 'failed', 3))).toBe(2 * HOUR_MS);
+      expect(rpoOf(proven, moment('a', 'failed', 2))).toBeUndefined();
+      expect(rpoOf(moment('a', 'failed', 2), proven)).toBe(2 * HOUR_MS);
+      // Where the log ends is another moment each time; what has a name is the same, whatever time came of it.
+      expect(
+        rpoOf(moment('a', 'proven', 2, 'the end of the log'), moment('a', 'failed', 1, 'the end of the log')),
+      ).toBe(2 * HOUR_MS);
+      expect(
+        rpoOf(moment('a', 'proven', 2, 'transaction 7'), moment('a', 'failed', undefined, 'transaction 7')),
+      ).toBeUndefined();
+    });
   });
 
   it('takes a snapshot of a time that has not come for none: a clock that was set back must not hide what is missing', () => {

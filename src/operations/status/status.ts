@@ -4,7 +4,7 @@ import type { LedgerEvent } from '../../ledger/index.ts';
 import type { Objectives, Source as PlanSource } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { type LogStatus, logStatus } from '../log/log-status.ts';
-import { proofsOf } from '../proofs.ts';
+import { momentProofsOf, newestProvenMoment, type ProofEvent, proofsOf } from '../proofs.ts';
 import { isPartial, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { Workspace } from '../workspace.ts';
 
@@ -22,6 +22,16 @@ export interface SourceStatus {
   failure?: { time: string; code: string; message: string };
   /** The newest snapshot that is proven. */
   proven?: { snapshot: string; time: string; provenAt: string };
+  /** The newest moment that its log was proven to lead to, from a backup that is still there. */
+  provenMoment?: { snapshot: string; time: string; provenAt: string };
+  /** The last proof of a moment, where it did not succeed: it says nothing of the backup that it began with. */
+  unprovenMoment?: {
+    state: 'failed' | 'not-provable';
+    snapshot: string;
+    target: string;
+    time?: string;
+    triedAt: string;
+  };
   objectives: Objectives;
   /** RFC 3339: the time of the newest snapshot, where it has not come yet. The age of such snapshots is not known. */
   ahead?: string;
@@ -88,10 +98,13 @@ export function sourceStatus(
   const proven = snapshots.findLast((snapshot) => proofState(snapshot) === 'proven');
   const provenEvent = proven && proofs.get(proven.tree);
   const failure = failureAfter(source.name, events);
-  const newestProof = [...proofs.values()].filter(({ body }) => body.state === 'proven').at(-1);
+  const moments = momentProofsOf(source.name, events, snapshots);
+  const newestMoment = newestProvenMoment(moments);
+  const provenEvents = new Set([...proofs.values(), ...moments].filter(({ body }) => body.state === 'proven'));
+  const newestProof = events.findLast((event) => provenEvents.has(event as ProofEvent)) as ProofEvent | undefined;
   const actual: SourceStatus['actual'] = {
     ...(complete && newestAge('rpoMs', [snapshotTimeMs(complete), coveredMs(log)], nowMs)),
-    ...(proven && newestAge('provenRpoMs', [snapshotTimeMs(proven), ...provenLogMs(source.name, events)], nowMs)),
+    ...newestAge('provenRpoMs', [proven && snapshotTimeMs(proven), newestMoment?.timeMs], nowMs),
     ...(newestProof && { rtoMs: newestProof.body.durationMs }),
   };
   const oldest = snapshots[0];
@@ -111,6 +124,7 @@ export function sourceStatus(
     }),
     ...(failure && { failure }),
     ...(proven && provenEvent && { proven: { snapshot: proven.id, time: proven.time, provenAt: provenEvent.time } }),
+    ...momentsOf(newestMoment?.proof, moments.at(-1)),
     objectives: source.objectives,
     actual,
     ...(log && { log }),
@@ -140,12 +154,20 @@ function newestAge<Name extends string>(
   return (ages.length === 0 ? {} : { [name]: Math.min(...ages) }) as { [name in Name]?: number };
 }
 
-/** The moments that a log was proven to lead to. */
-function provenLogMs(source: string, events: readonly LedgerEvent[]): number[] {
-  return events.flatMap((event) => {
-    if (event.kind !== 'proof.recorded' || event.body.source !== source || event.body.state !== 'proven') return [];
-    return event.body.log?.time === undefined ? [] : [Date.parse(event.body.log.time)];
-  });
+function momentsOf(
+  newest: ProofEvent | undefined,
+  last: ProofEvent | undefined,
+): Pick<SourceStatus, 'provenMoment' | 'unprovenMoment'> {
+  const { state, snapshot, log } = last?.body ?? {};
+  return {
+    ...(newest && {
+      provenMoment: { snapshot: newest.body.snapshot, time: newest.body.log!.time!, provenAt: newest.time },
+    }),
+    ...(last &&
+      (state === 'failed' || state === 'not-provable') && {
+        unprovenMoment: { state, snapshot: snapshot!, ...log!, triedAt: last.time },
+      }),
+  };
 }
 
 function coveredMs(log: LogStatus | undefined): number | undefined {

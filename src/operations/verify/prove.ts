@@ -3,7 +3,7 @@ import type { ProofRecorded } from '../../ledger/index.ts';
 import { loadIndex, Reader } from '../../repository/index.ts';
 import type { Check, Validation } from '../../source/index.ts';
 import { type InSandbox, inSandbox, type SandboxRequest } from '../restore/in-sandbox.ts';
-import { describePoint } from '../restore/recovery-point.ts';
+import { describePoint, type RecoveryPoint } from '../restore/recovery-point.ts';
 import { targetText } from '../restore/recovery-target.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 
@@ -68,7 +68,8 @@ function proofOf(
 ): Proof {
   const failed = checks.filter(({ result }) => result === 'failed').map(({ name }) => name);
   const unprovable = reason !== undefined || checks.some(({ result }) => result === 'not-provable');
-  const time = timeMs === undefined ? snapshot.time : new Date(timeMs).toISOString();
+  const momentMs = timeMs ?? (point && intendedMs(point));
+  const time = momentMs === undefined ? snapshot.time : new Date(momentMs).toISOString();
   const replayed = recovered === undefined ? [] : [`its log was replayed: ${recovered.reached}`];
   return {
     source: planned.name,
@@ -83,12 +84,18 @@ function proofOf(
     checksPassed: checks.filter(({ result }) => result === 'passed').length,
     checksFailed: failed,
     ...(reason !== undefined && { reason }),
-    ...(point !== undefined && { log: { target: targetText(point.target), ...(timeMs !== undefined && { time }) } }),
+    ...(point !== undefined && { log: { target: targetText(point.target), ...(momentMs !== undefined && { time }) } }),
     ...(validation?.counts !== undefined && { counts: validation.counts }),
     time: point === undefined ? snapshot.time : time,
     checks,
     notes: [...replayed, ...placeNotes, ...(restored?.notes ?? []), ...(validation?.notes ?? [])],
   };
+}
+
+/** The moment that was to be proven, where it is known without having come there. */
+function intendedMs({ target, coveredUntilMs }: RecoveryPoint): number | undefined {
+  if (target.kind === 'time') return target.timeMs;
+  return target.kind === 'latest' ? coveredUntilMs : undefined;
 }
 
 /** Errors that tell of the snapshot, not of this machine. */

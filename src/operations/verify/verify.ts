@@ -9,6 +9,7 @@ import { chooseSnapshot } from '../restore/restore.ts';
 import { damageNote, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { type Proof, prove } from './prove.ts';
+import { pickSecond, recoverableStretches } from './random-moment.ts';
 
 export type { Proof } from './prove.ts';
 
@@ -17,6 +18,7 @@ export interface VerifyRequest {
   snapshot?: string;
   /** A moment; of a source with a log, also a position in it: then the log is proven as well. */
   at?: string;
+  /** `random`: any backup; of a source with a log, any second that can be recovered. */
   pick?: 'latest' | 'random';
 }
 
@@ -51,14 +53,16 @@ async function verifySource(workspace: Workspace, planned: PlanSource, request: 
   }
 }
 
-/** A backup by itself, unless a time is given that its log leads to. */
+/** A backup by itself, unless a time is given that its log leads to, or any is to be picked that one does. */
 async function provableOf(
   workspace: Workspace,
   opened: OpenedRepository,
   { planned, request, snapshots }: { planned: PlanSource; request: VerifyRequest; snapshots: StoredSnapshot[] },
 ): Promise<SandboxRequest> {
   const hasLog = planned.type === 'postgres' && planned.wal === 'stream';
-  const { at, snapshot } = request;
+  const { snapshot } = request;
+  const isAny = hasLog && request.pick === 'random' && snapshot === undefined && request.at === undefined;
+  const at = isAny ? await randomMoment(workspace, opened, planned) : request.at;
   if (!hasLog || at === undefined) {
     refuseLogTarget(at, planned.name);
     return { planned, snapshot: pick(workspace, snapshots, planned, request) };
@@ -67,6 +71,16 @@ async function provableOf(
     snapshot === undefined ? undefined : chooseSnapshot(snapshots, workspace, { source: planned.name, snapshot });
   const point = await findWantedPoint(workspace, opened, planned, { at, chosen });
   return { planned, snapshot: point.base, point };
+}
+
+/** RFC 3339; undefined where no log leads anywhere, so that there are only the backups themselves. */
+async function randomMoment(
+  workspace: Workspace,
+  opened: OpenedRepository,
+  planned: PlanSource,
+): Promise<string | undefined> {
+  const second = pickSecond(await recoverableStretches(workspace, opened, planned), Math.random());
+  return second === undefined ? undefined : new Date(second).toISOString();
 }
 
 function pick(

@@ -31,6 +31,7 @@ import { type DatabaseTarget, refuseTarget, restoreToDatabase } from './restore-
 import { LOCK_TIMEOUT_MS } from './snapshot.ts';
 import { PART_BYTES } from './table-parts.ts';
 import { validateDatabase } from './validate.ts';
+import { findMark } from './wal/find-mark.ts';
 import { followCluster } from './wal/follow.ts';
 
 export interface PostgresSourceOptions {
@@ -64,6 +65,7 @@ class PostgresSource implements Source {
   readonly type = 'postgres';
   readonly name: string;
   readonly follow?: NonNullable<Source['follow']>;
+  readonly findMark = findMark;
   readonly #options: PostgresSourceOptions;
 
   constructor(options: PostgresSourceOptions) {
