@@ -117,8 +117,8 @@ describe.skipIf(!requires('postgresql', 'restic'))('a cluster, from plan to proo
     const copied = await holdfast(directory, ['restore', 'db', '--to', server.url('copy'), '--json'], env);
     expect(document(copied)).toMatchObject({ outcome: 'complete', items: 3 });
     expect(document(copied).notes.join()).toMatch(/only the database that the plan's URL names .*and not other/);
-    const copy = await holdfast(directory, [...compare, '--with', server.url('copy')], env);
-    expect(document(copy).differences).toEqual([]);
+    const rows = 'select count(*)::int as n, sum(i)::int as sum from orders';
+    expect(await server.query(rows, 'copy')).toEqual(await server.query(rows));
 
     await server.query('delete from orders where i <= 9000; drop table elsewhere');
     const changed = document(await holdfast(directory, compare, env)).differences;

@@ -172,6 +172,20 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'restic'))('a database, from 
     expect([ran.exit, ran.stderr]).toEqual([0, '']);
     expect(document(ran)).toMatchObject({ items: 1, outcome: 'complete' });
     expect(await server.query(`${database}_part`, 'select * from orders order by id')).toEqual(orders);
+    const living = ['restore', 'db', '--to', server.url(database), '--only', 'public.orders', '--as'];
+    const beside = await holdfast(directory, [...living, 'archive.orders_before', '--json'], to(database));
+    expect([beside.exit, document(beside).items]).toEqual([0, 1]);
+    expect(await server.query(database, 'select * from archive.orders_before order by id')).toEqual(orders);
+    // What the sandbox calls its own user is nobody here.
+    const owners = `select distinct pg_get_userbyid(nspowner) as owner from pg_namespace where nspname = 'archive'`;
+    expect(await server.query(database, owners)).toEqual([{ owner: server.superuser }]);
+    for (const wrong of [
+      [...words, 'public.orders', 'public.customers', '--as', 'x'],
+      [...living.slice(0, 4), '--as', 'x'],
+    ]) {
+      const refused = await holdfast(directory, [...wrong, '--json'], to(database));
+      expect([refused.exit, document(refused).error.code]).toEqual([2, 'bad-usage']);
+    }
     const nothing = await holdfast(directory, [...words, 'orders', '--json'], to(database));
     expect([nothing.exit, document(nothing).error.code]).toEqual([1, 'path-missing']);
     const without = await holdfast(directory, [...words.slice(0, -1), '--exclude', 'x', '--json'], to(database));

@@ -107,6 +107,11 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('the restore of a part of a 
     const deep = await restored('public.deep_11');
     expect(deep.tables).toEqual(['public.deep', 'public.deep_1', 'public.deep_11']);
     expect(await count(deep.database, 'deep')).toBe(1);
+    expect(deep.notes.toSorted()).toEqual(
+      ['deep', 'deep_1'].map(
+        (name) => `public.${name} was made without its rows: something that was asked for needs it`,
+      ),
+    );
   });
 
   it('brings a schema, with the tables that its views need, without their rows', async () => {

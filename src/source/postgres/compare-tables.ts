@@ -86,7 +86,7 @@ export async function compareTables(expected: readonly ExpectedTable[], work: Ta
   return compared;
 }
 
-/** Counts and digests every table of a database, so that another one can be held against it. */
+/** Counts and digests every table of a database, by name, so that another one can be held against it. */
 export async function digestTables(work: TableWork): Promise<ExpectedTable[]> {
   const { exported, context } = work;
   const readings = exported.tables.map(
@@ -98,7 +98,7 @@ export async function digestTables(work: TableWork): Promise<ExpectedTable[]> {
     const { schema, name, columns, sizeBytes, isUnlogged } = exported.tables[index]!;
     tables[index] = { schema, name, rows, bytes: sizeBytes, digest, columns, isEmptied: isUnlogged };
   });
-  return tables;
+  return tables.sort((a, b) => (`${a.schema}.${a.name}` < `${b.schema}.${b.name}` ? -1 : 1));
 }
 
 function totals(readings: readonly Reading[]): { bytes: number; items: number } {

@@ -19,7 +19,7 @@ const ALWAYS = new Set(['ENCODING', 'STDSTRINGS', 'SEARCHPATH']);
 /** Belong to what their first dependency is, whatever that is. */
 const ATTACHED = new Set([
   ...['TABLE DATA', 'MATERIALIZED VIEW DATA', 'SEQUENCE SET', 'SEQUENCE OWNED BY', 'ACL', 'COMMENT', 'SECURITY LABEL'],
-  ...['STATISTICS DATA', 'INDEX ATTACH'],
+  'STATISTICS DATA',
 ]);
 /** Belong to the relation that they depend on. */
 const OF_RELATION = new Set(['INDEX', 'CONSTRAINT', 'SEQUENCE', 'STATISTICS', 'ROW SECURITY', 'TABLE ATTACH']);
@@ -223,6 +223,8 @@ class EntrySelection {
     const kind = kindOf(entry);
     const needs = this.#needsOf(entry);
     if (ATTACHED.has(kind)) return needs[0] !== undefined && owners.has(needs[0]);
+    // It goes with both of the indexes that it connects.
+    if (kind === 'INDEX ATTACH') return needs.length > 0 && needs.every((need) => owners.has(need));
     // Without it a column of the type can have no index.
     if (kind === 'OPERATOR CLASS') return needs.some((need) => kindOf(need) === 'TYPE' && owners.has(need));
     const isOwner = (need: TocEntry): boolean =>
@@ -248,7 +250,8 @@ class EntrySelection {
 }
 
 function isBelonging(entry: TocEntry): boolean {
-  return [ATTACHED, OF_RELATION, NAMED_AFTER].some((kinds) => kinds.has(kindOf(entry)));
+  const kind = kindOf(entry);
+  return kind === 'INDEX ATTACH' || [ATTACHED, OF_RELATION, NAMED_AFTER].some((kinds) => kinds.has(kind));
 }
 
 function isRelation(entry: TocEntry): boolean {
