@@ -166,7 +166,15 @@ sources:
     objectives,
     directory,
     repositories: new Map([
-      ['primary', { name: 'primary', store: './repository', password: { env: 'HOLDFAST_PASSWORD' } }],
+      [
+        'primary',
+        {
+          name: 'primary',
+          store: './repository',
+          password: { env: 'HOLDFAST_PASSWORD' },
+          s3: { pathStyle: false },
+        },
+      ],
     ]),
     sources: new Map<string, unknown>([
       [
