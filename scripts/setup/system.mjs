@@ -21,6 +21,9 @@ const SYSTEM_PACKAGES = [
     programs: ['/usr/lib/postgresql/*/bin/pg_dump', 'pg_dump'],
   },
   { package: 'restic', purpose: 'stock restic, which judges the repository format', programs: ['restic'] },
+  { package: 'radosgw', purpose: "Ceph's gateway, the S3 server of the tests", programs: ['radosgw'] },
+  { package: 'ceph-mon', purpose: 'the monitor that radosgw needs', programs: ['ceph-mon'] },
+  { package: 'ceph-osd', purpose: 'the storage that radosgw needs', programs: ['ceph-osd'] },
 ];
 
 /** Installs what is missing, or says how to. Never fails: tests that miss a program say so by name. */

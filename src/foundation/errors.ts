@@ -42,8 +42,11 @@ export const ERROR_EXITS = {
   'key-in-use': EXIT.failed,
   'object-missing': EXIT.failed,
   'object-exists': EXIT.failed,
+  'no-bucket': EXIT.failed,
   'store-unreachable': EXIT.failed,
   'store-failed': EXIT.failed,
+  /** What the store does not honour, and the work cannot do without. */
+  'store-unsuitable': EXIT.failed,
   'disk-full': EXIT.failed,
   'permission-denied': EXIT.failed,
   'source-unreachable': EXIT.failed,
@@ -76,6 +79,8 @@ export interface ErrorDetails {
   hint?: string;
   /** Whether the same call may succeed when it is made again. */
   retryable?: boolean;
+  /** Of what is retryable: how long to wait before, where the other side said so. */
+  retryAfterMs?: number;
   /** Names, numbers and places that belong to the message. Never a secret. */
   context?: Readonly<Record<string, string | number | boolean | undefined>>;
   cause?: unknown;
@@ -85,6 +90,7 @@ export class HoldfastError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
   readonly context: Readonly<Record<string, string | number | boolean | undefined>>;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
@@ -93,6 +99,7 @@ export class HoldfastError extends Error {
     this.code = code;
     this.hint = details.hint;
     this.retryable = details.retryable ?? false;
+    this.retryAfterMs = details.retryAfterMs;
     this.context = details.context ?? {};
   }
 

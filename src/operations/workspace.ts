@@ -32,7 +32,7 @@ export interface Environment {
 
 /** The implementations of the boundaries. Each is loaded when it is first asked for. */
 export interface Adapters {
-  openStore(place: StorePlace): Promise<ObjectStore>;
+  openStore(place: StorePlace, environment: Pick<Environment, 'clock' | 'signal' | 'variables'>): Promise<ObjectStore>;
   createSource(source: PlanSource, context: ReferenceContext & { version: string; plan: string }): Promise<Source>;
   createSandbox(environment: Pick<Environment, 'clock' | 'signal'>): Promise<Sandbox>;
   /** A PostgreSQL server for the demo. @throws program-missing where there is none on this machine */
@@ -102,8 +102,8 @@ export class Workspace {
     const planned = this.plan.repositories.get(name);
     if (planned === undefined)
       throw unknownName('unknown-repository', 'repository', name, [...this.plan.repositories.keys()]);
-    const place = storePlace(await resolveSecret(planned.store, this.references), this.plan.directory);
-    const store = await this.environment.adapters.openStore(place);
+    const place = await storePlace(planned, this.references);
+    const store = await this.environment.adapters.openStore(place, this.environment);
     return { store, password: () => resolveSecret(planned.password, this.references) };
   }
 
@@ -153,8 +153,9 @@ function ledgerStorage({ store, key }: Repository): LedgerStorage {
   return {
     seal: (plain) => seal(key, plain),
     unseal: (sealed) => unseal(key, sealed),
-    putNew: (name, sealed) =>
-      store.put(`${LEDGER_PREFIX}${name}`, sealed, { ifAbsent: store.capabilities.conditionalPut }),
+    // Where nothing decides a race there is none: nobody else's events begin with the same random id.
+    putNew: async (name, sealed) =>
+      store.put(`${LEDGER_PREFIX}${name}`, sealed, { ifAbsent: (await store.capabilities()).conditionalPut }),
     get: (name) => store.get(`${LEDGER_PREFIX}${name}`),
     async *list() {
       for await (const { key: name, modifiedMs } of store.list(LEDGER_PREFIX))

@@ -412,13 +412,10 @@ describe('what this version cannot do is refused by its name', () => {
     expect(linesIn(`${HEAD}${FILES}${key}: {}\n`)).toEqual([`holdfast.yaml:7:1: ${key}: ${NOT}`]);
   });
 
-  test.each(['s3', 'lock', 'capacity', 'mirrorOf', 'storageClass', 'copies', 'retention'])(
-    '%s of a repository',
-    (key) => {
-      const text = `${HEAD.replace(' } }', ` }, ${key}: {} }`)}${FILES}`;
-      expect(linesIn(text)).toEqual([`holdfast.yaml:4:73: repositories.primary.${key}: ${NOT}`]);
-    },
-  );
+  test.each(['lock', 'capacity', 'mirrorOf', 'copies', 'retention'])('%s of a repository', (key) => {
+    const text = `${HEAD.replace(' } }', ` }, ${key}: {} }`)}${FILES}`;
+    expect(linesIn(text)).toEqual([`holdfast.yaml:4:73: repositories.primary.${key}: ${NOT}`]);
+  });
 
   test.each(['runsOn: { host: db1 }', 'stream: true'])('%s', (line) => {
     const key = line.split(':')[0];
@@ -443,10 +440,9 @@ describe('what this version cannot do is refused by its name', () => {
     ]);
   });
 
-  test.each(['s3://bucket/x', 'gs://bucket'])('a store at %s', (store) => {
-    const scheme = store.split(':')[0];
-    expect(linesIn(HEAD.replace('./repository', store) + FILES)).toEqual([
-      `holdfast.yaml:4:21: repositories.primary.store: a store at ${scheme}: is ${NOT}; expected a path or a file:// URL`,
+  test('a store at gs:', () => {
+    expect(linesIn(HEAD.replace('./repository', 'gs://bucket') + FILES)).toEqual([
+      `holdfast.yaml:4:21: repositories.primary.store: a store at gs: is ${NOT}; expected a path, a file:// URL or s3://bucket/prefix`,
     ]);
   });
 
@@ -457,5 +453,51 @@ describe('what this version cannot do is refused by its name', () => {
     expect(linesIn(`${HEAD}${FILES}runbook: {}\n`)).toEqual([
       `holdfast.yaml:7:1: runbook: unknown key; did you mean "runbooks", which is ${NOT}?`,
     ]);
+  });
+});
+
+describe('the options of a store at s3://', () => {
+  const linesOf = (store: string, options: string) =>
+    linesIn(HEAD.replace('./repository', store).replace(' } }', ` }, ${options} }`) + FILES);
+
+  test.each([
+    's3: { region: eu-central-1 }, storageClass: STANDARD_IA',
+    's3: { region: us-central1, endpoint: https://storage.example.com, pathStyle: true }',
+    's3: { endpoint: { env: ENDPOINT }, serverSideEncryption: aws:kms, kmsKeyId: abc }',
+  ])('%s is right', (options) => {
+    expect(linesOf('s3://bucket/x', options)).toEqual([]);
+  });
+
+  test.each([
+    ['s3://bucket', 's3: { regoin: x }', 's3.regoin: unknown key; did you mean "region"?'],
+    ['s3://bucket', 's3: { pathStyle: maybe }', 's3.pathStyle: found "maybe", expected true or false'],
+    [
+      's3://bucket',
+      's3: { endpoint: "https://a:hunter2@host" }',
+      's3.endpoint: credentials are never written in the plan',
+    ],
+    [
+      's3://bucket',
+      's3: { endpoint: host:9000 }',
+      's3.endpoint: found a text, expected a URL such as https://s3.example.com',
+    ],
+    ['s3://bucket', 's3: { kmsKeyId: abc }', 's3.kmsKeyId: "kmsKeyId" belongs to "serverSideEncryption: aws:kms"'],
+    ['s3://bucket', 'storageClass: DEEP_ARCHIVE', 'storageClass: what lies in DEEP_ARCHIVE cannot be read at once'],
+    ['./repository', 'storageClass: STANDARD_IA', 'storageClass: "storageClass" belongs to a store at s3://'],
+    ['./repository', 's3: {}', 's3: "s3" belongs to a store at s3://'],
+  ])('of %s, %s is not', (store, options, line) => {
+    const lines = linesOf(store, options);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain(`repositories.primary.${line}`);
+    expect(lines[0]).not.toContain('hunter2');
+  });
+
+  test('two repositories at one place are told, at two endpoints not', () => {
+    const two = (options: string) =>
+      linesIn(
+        `${HEAD.replace('./repository', 's3://bucket/x')}  other: { store: s3://bucket/x/, password: { env: B }${options} }\n${FILES.replace('[/srv/uploads] }', '[/srv/uploads], repository: other }')}`,
+      );
+    expect(two('')).toEqual(['holdfast.yaml:5:19: repositories.other.store: "primary" is already there']);
+    expect(two(', s3: { endpoint: https://elsewhere.example }')).toEqual([]);
   });
 });

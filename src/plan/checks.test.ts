@@ -53,7 +53,7 @@ describe('a name that nothing defines', () => {
   });
 
   test('is checked although the repository is itself wrong', () => {
-    const repositories = ['primary: { store: s3://x }'];
+    const repositories = ['primary: { store: gs://x }'];
     expect(linesIn(planOf({ repositories, source: ', repository: primry' })).at(-1)).toContain(
       'did you mean "primary"?',
     );

@@ -25,6 +25,8 @@ export function crossFindings(raw: unknown, earlier: readonly Finding[], directo
   return [
     ...emptyFindings(context),
     ...samePlaceFindings(context),
+    ...storeOptionFindings(context),
+    ...encryptionFindings(context),
     ...context.sources.flatMap((name) => [
       ...repositoryFindings(context, name),
       ...scheduleFindings(context, name),
@@ -62,11 +64,41 @@ function samePlaceFindings({ directory, sound, repositories }: Context): Finding
     const store = sound('repositories', name, 'store');
     const place = typeof store === 'string' ? parseStore(store, directory) : { problem: '' };
     if ('problem' in place) continue;
-    const other = byPlace.get(place.path);
-    if (other === undefined) byPlace.set(place.path, name);
+    const where = place.kind === 'local' ? place.path : s3Where(place, sound('repositories', name, 's3'));
+    const other = byPlace.get(where);
+    if (other === undefined) byPlace.set(where, name);
     else findings.push({ path: ['repositories', name, 'store'], at: 'value', message: `"${other}" is already there` });
   }
   return findings;
+}
+
+function s3Where({ bucket, prefix }: { bucket: string; prefix: string }, options: unknown): string {
+  const endpoint = isPlainObject(options) ? (options as { endpoint?: unknown }).endpoint : undefined;
+  return `s3:${JSON.stringify(endpoint ?? '')}/${bucket}/${prefix}`;
+}
+
+/** What belongs to one kind of store alone. A store that comes from a reference is of a kind that nobody knows yet. */
+function storeOptionFindings({ directory, sound, at, repositories }: Context): Finding[] {
+  return repositories.flatMap((name) => {
+    const store = sound('repositories', name, 'store');
+    const place = typeof store === 'string' ? parseStore(store, directory) : undefined;
+    if (place === undefined || 'problem' in place || place.kind === 's3') return [];
+    return ['s3', 'storageClass']
+      .filter((key) => at('repositories', name, key) !== undefined)
+      .map((key) => ({
+        path: ['repositories', name, key],
+        at: 'key' as const,
+        message: `"${key}" belongs to a store at s3://`,
+      }));
+  });
+}
+
+function encryptionFindings({ sound, at, repositories }: Context): Finding[] {
+  return repositories.flatMap((name) => {
+    const path = ['repositories', name, 's3', 'kmsKeyId'];
+    if (at(...path) === undefined || sound('repositories', name, 's3', 'serverSideEncryption') === 'aws:kms') return [];
+    return [{ path, at: 'key' as const, message: '"kmsKeyId" belongs to "serverSideEncryption: aws:kms"' }];
+  });
 }
 
 /** The log continues a physical backup; nothing of a dump can be brought to a later moment by it. */

@@ -56,7 +56,7 @@ function proofDoubts(source: Source): Finding[] {
 function ownRepositoryDoubts(source: Source, plan: Plan): Finding[] {
   const store = plan.repositories.get(source.repository)?.store;
   const place = typeof store === 'string' ? parseStore(store, plan.directory) : undefined;
-  if (source.type !== 'files' || place === undefined || 'problem' in place) return [];
+  if (source.type !== 'files' || place === undefined || 'problem' in place || place.kind !== 'local') return [];
   const within = source.paths.findIndex((path) => typeof path === 'string' && contains(path, place.path));
   if (within < 0) return [];
   return [about(source, ['paths', within], `holds the repository "${source.repository}", which would back up itself`)];

@@ -14,6 +14,7 @@ const SENSITIVE_KEYS: ReadonlySet<PropertyKey> = new Set([
   'password',
   'url',
   'store',
+  'endpoint',
   'command',
   'exec',
   'env',

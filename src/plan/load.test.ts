@@ -167,7 +167,15 @@ sources:
     directory,
     standbys: new Map(),
     repositories: new Map([
-      ['primary', { name: 'primary', store: './repository', password: { env: 'HOLDFAST_PASSWORD' } }],
+      [
+        'primary',
+        {
+          name: 'primary',
+          store: './repository',
+          password: { env: 'HOLDFAST_PASSWORD' },
+          s3: { pathStyle: false },
+        },
+      ],
     ]),
     sources: new Map<string, unknown>([
       [

@@ -7,15 +7,16 @@ import { isTimezone } from '../schedule/index.ts';
 import { nearestName } from './names.ts';
 import { reference, textOrReference } from './reference-schema.ts';
 import { objectives, source, standby } from './source-schema.ts';
-import { parseStore } from './store.ts';
+import { parseStore, STORE_NOTATION } from './store.ts';
+import { s3, storageClass } from './store-schema.ts';
 import { type Complaint, identifier, text } from './values.ts';
 
 const repository = z
   .strictObject({
     store: textOrReference(
       text(
-        'a path or a file:// URL',
-        'Where the objects lie: a path (relative to the plan) or a file:// URL.',
+        STORE_NOTATION,
+        'Where the objects lie: a path (relative to the plan), a file:// URL or s3://bucket/prefix.',
         (value) => {
           const place = parseStore(value, '/');
           return 'problem' in place ? { message: place.problem } : undefined;
@@ -26,6 +27,8 @@ const repository = z
       description:
         'The password of the repository, as a reference: { env: NAME }, { file: PATH } or { command: [..] }.',
     }),
+    s3: s3.optional(),
+    storageClass: storageClass.optional(),
   })
   .meta({ description: 'An encrypted, deduplicated restic repository.' });
 

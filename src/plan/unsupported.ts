@@ -19,7 +19,7 @@ const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
     'reviews',
     'compliance',
   ],
-  'repositories.*': ['s3', 'lock', 'capacity', 'mirrorOf', 'storageClass', 'copies', 'retention'],
+  'repositories.*': ['lock', 'capacity', 'mirrorOf', 'copies', 'retention'],
   'sources.*': ['runsOn', 'stream', 'project', 'collections', 'from'],
   'sources.*.validate.*': ['collection', 'count'],
   '**': ['gcp'],
@@ -30,7 +30,7 @@ const UNSUPPORTED_VALUES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Kinds of store that this version cannot write to. */
-const UNSUPPORTED_SCHEMES: readonly string[] = ['s3', 'gs'];
+const UNSUPPORTED_SCHEMES: readonly string[] = ['gs'];
 
 export const NOT_SUPPORTED = 'not supported by this version';
 

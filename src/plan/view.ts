@@ -4,7 +4,7 @@ import { parseDuration } from '../foundation/units.ts';
 import { parseSchedule, type RetentionPolicy, type Schedule } from '../schedule/index.ts';
 import type { TextOrReference } from './reference-schema.ts';
 import { effectiveRetention, retentionPolicy } from './retention-schema.ts';
-import type { PlanDocument } from './schema.ts';
+import type { PlanDocument, RepositoryDocument } from './schema.ts';
 import type { SourceDocument } from './source-schema.ts';
 import { objectiveMs } from './values.ts';
 
@@ -18,9 +18,20 @@ export interface Objectives {
 
 export interface Repository {
   name: string;
-  /** As written, unless a reference: resolve it with `resolveReferences`, then take `storePlace`. */
+  /** As written, unless a reference. `storePlace` tells where it is. */
   store: TextOrReference;
   password: TextOrReference;
+  /** Of a store at s3://. */
+  s3: S3Options;
+}
+
+export interface S3Options {
+  region?: TextOrReference;
+  endpoint?: TextOrReference;
+  pathStyle: boolean;
+  storageClass?: string;
+  serverSideEncryption?: 'AES256' | 'aws:kms';
+  kmsKeyId?: TextOrReference;
 }
 
 /** A check of a restored copy. */
@@ -89,7 +100,7 @@ export interface Plan {
 /** The plan that a checked document describes. */
 export function buildPlan(document: PlanDocument, directory: string): Plan {
   const repositories = new Map(
-    Object.entries(document.repositories).map(([name, { store, password }]) => [name, { name, store, password }]),
+    Object.entries(document.repositories).map(([name, repository]) => [name, buildRepository(name, repository)]),
   );
   const sources = Object.entries(document.sources).map(([name, source]): [string, Source] => [
     name,
@@ -105,6 +116,16 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     standbys: new Map(Object.entries(document.standbys ?? {}).map(([name, { of }]) => [name, of])),
     directory,
   };
+}
+
+function buildRepository(name: string, { store, password, s3 = {}, storageClass }: RepositoryDocument): Repository {
+  const pathStyle = s3.pathStyle ?? s3.endpoint !== undefined;
+  return { name, store, password, s3: definedOf({ ...s3, pathStyle, storageClass }) };
+}
+
+/** Without the keys whose value is undefined. */
+function definedOf<T extends object>(value: { [Key in keyof T]: T[Key] | undefined }): T {
+  return Object.fromEntries(Object.entries(value).filter(([, part]) => part !== undefined)) as T;
 }
 
 function buildSource(name: string, source: SourceDocument, plan: PlanDocument): Source {

@@ -50,9 +50,10 @@ export interface LockOptions {
 
 /**
  * Takes a lock. Load the index after that: the lock says which marks its holder keeps off, and those are read now.
- * @throws repository-locked when somebody's lock is in the way
+ * @throws repository-locked when somebody's lock is in the way; store-unsuitable
  */
 export async function lockRepository(repository: Repository, options: LockOptions): Promise<HeldLock> {
+  if (options.exclusive) await refuseWhereLocksAreUnseen(repository);
   const lock = new RefreshedLock(repository, options, await ownPart(repository, options));
   await refuseIfLocked(repository, lock);
   await lock.write();
@@ -66,6 +67,18 @@ export async function lockRepository(repository: Repository, options: LockOption
   }
   lock.keepFresh();
   return lock;
+}
+
+/** Whose locks are not listed at once would be run over. Without anybody exclusive, shared ones exclude nobody. */
+async function refuseWhereLocksAreUnseen({ store }: Repository): Promise<void> {
+  if ((await store.capabilities()).consistentListing) return;
+  throw new HoldfastError(
+    'store-unsuitable',
+    `the repository at ${store.location} cannot be locked for oneself: its listings do not show at once what was written`,
+    {
+      hint: 'Backups and restores need no such lock. For upkeep, copy the repository to a store with consistent listings.',
+    },
+  );
 }
 
 async function ownPart(repository: Repository, { exclusive, besideOurs, whole }: LockOptions): Promise<HoldfastLock> {

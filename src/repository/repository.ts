@@ -15,8 +15,13 @@ import {
 } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
-import type { ObjectStore } from '../store/index.ts';
+import type { ObjectStore, StoredObject } from '../store/index.ts';
 import { CONFIG_KEY, DATA_PREFIX, INDEX_PREFIX, idOfKey, KEYS_PREFIX, SNAPSHOTS_PREFIX } from './layout.ts';
+
+/** How long a key without a configuration may be that of somebody who is about to write one. */
+const RIVAL_FOR_MS = 30 * 60_000;
+/** Who took longer may be taken for dead by the time that a write arrives. */
+const CREATE_WITHIN_MS = 5 * 60_000;
 
 /** A repository whose password was right: documents can be read and written, blobs not yet. See `loadIndex`. */
 export class Repository {
@@ -98,30 +103,63 @@ export function sha256(bytes: Uint8Array): string {
  * Makes a repository in a store that has none.
  * The key is stored first and the configuration last: a repository exists from the moment that it has a configuration.
  * What an attempt that died before left behind is only keys: they are removed.
- * @throws repository-exists
+ * @throws repository-exists; repository-locked and store-unsuitable where the store decides no race
  */
 export async function createRepository(store: ObjectStore, password: string, clock: Clock): Promise<Repository> {
   if (password === '') throw new HoldfastError('bad-usage', 'a repository cannot have an empty password');
   await refuseIfThere(store);
+  const { conditionalPut, consistentListing } = await store.capabilities();
+  if (!conditionalPut && !consistentListing) throw undecidable(store);
   const abandonedKeys = await keysOf(store);
   const key = newSealingKey();
   const config = newConfig();
   const keyFile = await encodeKeyFile(key, password, clock.nowMs());
   const keyId = sha256(keyFile);
   const keyFileKey = `${KEYS_PREFIX}${keyId}`;
+  const startMs = clock.monotonicMs();
   await store.put(keyFileKey, keyFile);
   try {
-    await store.put(CONFIG_KEY, encodeConfig(key, config), { ifAbsent: store.capabilities.conditionalPut });
+    if (!conditionalPut) await refuseRivals(store, keyFileKey, { clock, startMs });
+    await store.put(CONFIG_KEY, encodeConfig(key, config), { ifAbsent: conditionalPut });
   } catch (error) {
     // When it is there all the same, by a put that failed after its effect, its key must stay.
-    if (isHoldfastError(error, 'object-exists')) {
-      await store.delete(keyFileKey);
-      throw repositoryExists(store);
-    }
-    throw error;
+    const isBeaten = isHoldfastError(error, 'object-exists');
+    if (isBeaten || isHoldfastError(error, 'repository-locked')) await store.delete(keyFileKey);
+    throw isBeaten ? repositoryExists(store) : error;
   }
   for (const abandoned of abandonedKeys) await store.delete(abandoned);
   return new Repository(store, key, config, keyId);
+}
+
+/**
+ * Where the store decides no race: whoever sees another's key gives up before the configuration. Each lists after its own
+ * put, so that of two at least one sees the other.
+ * @throws repository-locked
+ */
+async function refuseRivals(
+  store: ObjectStore,
+  own: string,
+  { clock, startMs }: { clock: Clock; startMs: number },
+): Promise<void> {
+  const keys: StoredObject[] = [];
+  for await (const object of store.list(KEYS_PREFIX)) if (idOfKey(object.key) !== undefined) keys.push(object);
+  const ownMs = keys.find(({ key }) => key === own)?.modifiedMs;
+  const isRival = ({ key, modifiedMs }: StoredObject) => key !== own && ownMs! - modifiedMs < RIVAL_FOR_MS;
+  const isLate = clock.monotonicMs() - startMs > CREATE_WITHIN_MS;
+  if (ownMs !== undefined && !isLate && !keys.some(isRival)) return;
+  throw new HoldfastError('repository-locked', `somebody else is making a repository at ${store.location}`, {
+    hint: 'Try again in 30 minutes: what a run that died has left binds nobody by then.',
+    retryable: true,
+    context: { store: store.location },
+  });
+}
+
+function undecidable(store: ObjectStore): HoldfastError {
+  return new HoldfastError(
+    'store-unsuitable',
+    `no repository can be made at ${store.location}: it neither decides between two that write the same object, nor lists what was just written`,
+    { hint: 'Use a store with conditional writes (If-None-Match) or with consistent listings.' },
+  );
 }
 
 /** @throws repository-exists also when a configuration alone is missing: what is there would be lost with a new one */

@@ -3,25 +3,28 @@
  *
  * A key is a relative path of parts separated by `/`, each of letters, digits, `-`, `_` and `.`, none beginning with `.`.
  * Every method may be called at the same time as any other. Errors: `store-unreachable` (trying again may help),
- * `permission-denied`, `disk-full`, `store-failed`.
+ * `no-bucket`, `permission-denied`, `disk-full`, `store-failed`.
  */
 export interface ObjectStore {
   /** The place, fit to be shown: never with credentials. */
   readonly location: string;
-  readonly capabilities: StoreCapabilities;
   /**
    * Where a large object may be written as a file before it is put, at no cost beyond a rename.
    * Undefined where there is no such place: then any directory does.
    */
   readonly stagingDirectory: string | undefined;
 
+  /** What may be relied on here. Where that is not known yet, it is tried: then a small object is written and removed. */
+  capabilities(): Promise<StoreCapabilities>;
+
   /**
    * Stores an object whole, replacing one that is there. When the promise resolves it is durable and visible to `get`,
    * `stat` and `list`; when it rejects it may or may not be there, but never in part.
-   * A file given as content need not be synced; it belongs to the store from here on and may be moved.
+   * A file given as content need not be synced; it belongs to the store from here on and may be moved, and it is gone when
+   * all is over. Only after an error that is `retryable` it is where it was, so that the same call can be made again.
    * @throws object-exists with `ifAbsent` where something is there (needs the capability `conditionalPut`)
    */
-  put(key: string, content: Content, options?: { ifAbsent?: boolean }): Promise<void>;
+  put(key: string, content: Content, options?: PutOptions): Promise<void>;
 
   /**
    * An object's bytes, or `range` of them, all of it or nothing: a range beyond its end, or a short answer, is an error.
@@ -44,11 +47,22 @@ export interface ObjectStore {
    * objects are files of this machine. Without the method, or when the file cannot be read, `get` is asked.
    */
   fileOf?(key: string): string;
+
+  /** Makes the place that objects lie in, where that is more than a name: a bucket. One that is there is left alone. */
+  makePlace?(): Promise<void>;
+}
+
+export interface PutOptions {
+  ifAbsent?: boolean;
+  /** Whether it is large and seldom read: then it may lie where that costs less. */
+  bulk?: boolean;
 }
 
 export interface StoreCapabilities {
   /** Whether `ifAbsent` decides a race between writers. */
   conditionalPut: boolean;
+  /** Whether a listing shows what was put and hides what was deleted before it began. */
+  consistentListing: boolean;
 }
 
 export type Content = Uint8Array | { file: string; sizeBytes: number };

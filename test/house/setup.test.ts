@@ -67,7 +67,7 @@ function readyClone() {
   const record = join('node_modules', '.package-lock.json');
   copyFileSync(join(projectRoot, record), join(root, record));
   mkdirSync(join(root, 'programs'));
-  for (const name of ['npm', 'initdb', 'pg_dump', 'restic']) {
+  for (const name of ['npm', 'initdb', 'pg_dump', 'restic', 'radosgw', 'ceph-mon', 'ceph-osd']) {
     writeFileSync(join(root, 'programs', name), TELLTALE, { mode: 0o755 });
   }
   return { root, lockFile };

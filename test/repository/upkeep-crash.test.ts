@@ -220,7 +220,9 @@ function workspaceOf(store: FaultyStore | MemoryStore): Workspace {
     name: 'test',
     timezone: 'UTC',
     objectives: {},
-    repositories: new Map([['main', { name: 'main', store: '/nowhere', password: PASSWORD }]]),
+    repositories: new Map([
+      ['main', { name: 'main', store: '/nowhere', password: PASSWORD, s3: { pathStyle: false } }],
+    ]),
     sources: new Map([
       [
         'db',

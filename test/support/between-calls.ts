@@ -4,7 +4,7 @@ import type { ObjectStore } from '../../src/store/index.ts';
 export function betweenCalls(inner: ObjectStore, between: () => Promise<void>): ObjectStore {
   return {
     location: inner.location,
-    capabilities: inner.capabilities,
+    capabilities: () => inner.capabilities(),
     stagingDirectory: inner.stagingDirectory,
     put: async (...call) => between().then(() => inner.put(...call)),
     get: async (...call) => between().then(() => inner.get(...call)),

@@ -1,8 +1,10 @@
-/** One temporary directory for a whole run of tests, removed at its end; every test's `os.tmpdir()` lies in it. */
+/** What a whole run of tests shares, ended with it: a temporary directory, in which every test's `os.tmpdir()` lies, and servers. */
 
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { offerRadosgw } from './radosgw.ts';
+import { SOCKET } from './s3-server.ts';
 
 export default function setUp(): () => void {
   // Short, because a Unix socket's path may have no more than 107 bytes.
@@ -16,5 +18,9 @@ export default function setUp(): () => void {
   mkdirSync(join(directory, 'cache'));
   // Threads and processes that tests start load the same modules hundreds of times.
   process.env['NODE_COMPILE_CACHE'] = join(directory, 'cache', 'compiled');
-  return () => rmSync(directory, { recursive: true, force: true });
+  const radosgw = offerRadosgw(join(directory, SOCKET), join(directory, 'radosgw'));
+  return () => {
+    radosgw.stop();
+    rmSync(directory, { recursive: true, force: true });
+  };
 }

@@ -59,7 +59,10 @@ export function logWorkspace(
   const plan: Plan = {
     ...{ version: 1, name: OWNER.plan, timezone: 'UTC', objectives: {}, directory: '/' },
     repositories: new Map(
-      Object.keys(repositories).map((name) => [name, { name, store: `/${name}`, password: PASSWORD }]),
+      Object.keys(repositories).map((name) => [
+        name,
+        { name, store: `/${name}`, password: PASSWORD, s3: { pathStyle: false } },
+      ]),
     ),
     sources: new Map([[db.name, db]]),
     standbys: new Map(),

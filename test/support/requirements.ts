@@ -45,6 +45,13 @@ const REQUIREMENTS = {
     kind: 'server',
   },
   restic: { isThere: () => hasProgram('restic'), what: 'restic', kind: 'server' },
+  radosgw: {
+    isThere: () =>
+      process.env['HOLDFAST_TEST_S3_ENDPOINT'] !== undefined ||
+      ['radosgw', 'ceph-mon', 'ceph-osd', 'setpriv'].every(hasProgram),
+    what: 'an S3 server (Debian: radosgw, ceph-mon and ceph-osd; or HOLDFAST_TEST_S3_ENDPOINT)',
+    kind: 'server',
+  },
   root: { isThere: () => process.getuid?.() === 0, what: 'to run as root', kind: 'circumstance' },
   'not-root': { isThere: () => process.getuid?.() !== 0, what: 'not to run as root', kind: 'circumstance' },
   tmpfs: { isThere: canMountTmpfs, what: 'to be allowed to mount a tmpfs', kind: 'circumstance' },

@@ -1,5 +1,7 @@
+import type { Clock } from '../../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import { createRepository } from '../../repository/index.ts';
+import { createRepository, type Repository } from '../../repository/index.ts';
+import type { ObjectStore } from '../../store/index.ts';
 import type { Workspace } from '../workspace.ts';
 
 export interface InitResult {
@@ -24,7 +26,7 @@ export async function initRepositories(workspace: Workspace): Promise<InitResult
 async function initRepository(workspace: Workspace, name: string): Promise<InitResult['repositories'][number]> {
   const { store, password } = await workspace.storeOf(name);
   try {
-    const repository = await createRepository(store, await password(), workspace.environment.clock);
+    const repository = await createIn(store, await password(), workspace.environment.clock);
     await workspace
       .attach(name, repository)
       .ledger.append('repository.created', { repository: name, store: store.location });
@@ -32,5 +34,16 @@ async function initRepository(workspace: Workspace, name: string): Promise<InitR
   } catch (error) {
     if (!isHoldfastError(error, 'repository-exists')) throw error;
     return { name, store: store.location, created: false };
+  }
+}
+
+/** With its bucket, where there is none yet. */
+async function createIn(store: ObjectStore, password: string, clock: Clock): Promise<Repository> {
+  try {
+    return await createRepository(store, password, clock);
+  } catch (error) {
+    if (!isHoldfastError(error, 'no-bucket') || store.makePlace === undefined) throw error;
+    await store.makePlace();
+    return createRepository(store, password, clock);
   }
 }

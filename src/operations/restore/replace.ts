@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
-import { type Source as PlanSource, resolveSecret, storePlace } from '../../plan/index.ts';
+import { type Source as PlanSource, storePlace } from '../../plan/index.ts';
 import type { Workspace } from '../workspace.ts';
 
 /** What keeps a restore that replaces its target from replacing what nobody can have meant. */
@@ -97,10 +97,8 @@ async function protectedPlaces(workspace: Workspace): Promise<{ path: string; wh
 }
 
 async function repositoriesOf({ plan, references }: Workspace): Promise<string[]> {
-  const stores = [...plan.repositories.values()].map(async ({ store }) =>
-    realPath(storePlace(await resolveSecret(store, references), plan.directory).path),
-  );
-  return Promise.all(stores);
+  const places = await Promise.all([...plan.repositories.values()].map((each) => storePlace(each, references)));
+  return places.flatMap((place) => (place.kind === 'local' ? [realPath(place.path)] : []));
 }
 
 /** Homes of people, whose numbers begin at 1000 (on macOS at 500), and of root; those of services are data like any other. */

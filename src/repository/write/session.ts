@@ -83,7 +83,11 @@ export class WriteSession {
   }
 
   async #commitPack(pack: FinishedPack): Promise<void> {
-    await this.#indexed.repository.store.put(packKey(pack.id), { file: pack.file, sizeBytes: pack.sizeBytes });
+    await this.#indexed.repository.store.put(
+      packKey(pack.id),
+      { file: pack.file, sizeBytes: pack.sizeBytes },
+      { bulk: true },
+    );
     this.#unindexed.push(pack.listing);
     this.#unindexedBlobs += pack.listing.count;
     const overdue = this.#clock.monotonicMs() - this.#indexedMs > INDEX_AT_LEAST_EVERY_MS;

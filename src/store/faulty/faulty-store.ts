@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../foundation/errors.ts';
-import type { Content, ObjectStore, StoreCapabilities, StoredObject } from '../index.ts';
+import { type Content, DecoratedStore, type ObjectStore, type PutOptions, type StoredObject } from '../index.ts';
 
 export interface StoreCall {
   method: 'put' | 'get' | 'list' | 'stat' | 'delete';
@@ -11,28 +11,15 @@ export interface StoreCall {
 export type Fault = 'before' | 'after' | 'disk-full' | undefined;
 
 /** A store that records every call and fails by a rule: for tests. */
-export class FaultyStore implements ObjectStore {
+export class FaultyStore extends DecoratedStore {
   /** Every call that came, in order, whether it failed or not. */
   readonly calls: StoreCall[] = [];
   /** May be changed at any time. @param index how many calls came before */
   rule: (call: StoreCall, index: number) => Fault;
-  readonly #inner: ObjectStore;
 
   constructor(inner: ObjectStore, rule: FaultyStore['rule'] = () => undefined) {
-    this.#inner = inner;
+    super(inner);
     this.rule = rule;
-  }
-
-  get location(): string {
-    return this.#inner.location;
-  }
-
-  get capabilities(): StoreCapabilities {
-    return this.#inner.capabilities;
-  }
-
-  get stagingDirectory(): string | undefined {
-    return this.#inner.stagingDirectory;
   }
 
   /** The keys of the puts that came. */
@@ -40,26 +27,26 @@ export class FaultyStore implements ObjectStore {
     return this.calls.filter(({ method }) => method === 'put').map(({ key }) => key);
   }
 
-  put(key: string, content: Content, options?: { ifAbsent?: boolean }): Promise<void> {
-    return this.#run({ method: 'put', key }, () => this.#inner.put(key, content, options));
+  override put(key: string, content: Content, options?: PutOptions): Promise<void> {
+    return this.#run({ method: 'put', key }, () => this.inner.put(key, content, options));
   }
 
-  get(key: string, range?: { offset: number; length: number }): Promise<Uint8Array> {
-    return this.#run({ method: 'get', key }, () => this.#inner.get(key, range));
+  override get(key: string, range?: { offset: number; length: number }): Promise<Uint8Array> {
+    return this.#run({ method: 'get', key }, () => this.inner.get(key, range));
   }
 
-  async *list(prefix: string): AsyncIterable<StoredObject> {
+  override async *list(prefix: string): AsyncIterable<StoredObject> {
     const finish = this.#begin({ method: 'list', key: prefix });
-    yield* this.#inner.list(prefix);
+    yield* this.inner.list(prefix);
     finish();
   }
 
-  stat(key: string): Promise<StoredObject | undefined> {
-    return this.#run({ method: 'stat', key }, () => this.#inner.stat(key));
+  override stat(key: string): Promise<StoredObject | undefined> {
+    return this.#run({ method: 'stat', key }, () => this.inner.stat(key));
   }
 
-  delete(key: string): Promise<void> {
-    return this.#run({ method: 'delete', key }, () => this.#inner.delete(key));
+  override delete(key: string): Promise<void> {
+    return this.#run({ method: 'delete', key }, () => this.inner.delete(key));
   }
 
   async #run<T>(call: StoreCall, work: () => Promise<T>): Promise<T> {

@@ -22,7 +22,6 @@ export function createLocalStore(directory: string): ObjectStore {
 
 class LocalStore implements ObjectStore {
   readonly location: string;
-  readonly capabilities = { conditionalPut: true };
   readonly stagingDirectory: string;
   /** Directories that exist, so that a put need not make them again. */
   readonly #made = new Map<string, Promise<void>>();
@@ -30,6 +29,10 @@ class LocalStore implements ObjectStore {
   constructor(directory: string) {
     this.location = directory;
     this.stagingDirectory = join(directory, STAGING);
+  }
+
+  async capabilities() {
+    return { conditionalPut: true, consistentListing: true };
   }
 
   async put(key: string, content: Content, options: { ifAbsent?: boolean } = {}): Promise<void> {

@@ -5,9 +5,12 @@ import { type Content, isObjectKey, type ObjectStore, type StoredObject } from '
 /** Objects in this process's memory: for tests. `objects` may be looked at and tampered with. */
 export class MemoryStore implements ObjectStore {
   readonly location = 'memory';
-  readonly capabilities = { conditionalPut: true };
   readonly stagingDirectory = undefined;
   readonly objects = new Map<string, { bytes: Uint8Array; modifiedMs: number }>();
+
+  async capabilities() {
+    return { conditionalPut: true, consistentListing: true };
+  }
 
   async put(key: string, content: Content, options: { ifAbsent?: boolean } = {}): Promise<void> {
     this.#check(key);

@@ -1,0 +1,1 @@
+export { ProbedStore } from './probed-store.ts';

@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import { isHoldfastError } from '../../foundation/errors.ts';
+import { settled } from '../../foundation/promises.ts';
+import type { ObjectStore, StoreCapabilities } from '../index.ts';
+
+/** Beside what restic knows; it takes no notice. */
+const PROBE_PREFIX = 'holdfast/probe/';
+/** Enough that a server which decides nothing lets several win. */
+const RACERS = 6;
+
+/**
+ * Finds out what a store honours of what it claims: writes small objects, looks at what came of them, and removes them.
+ * @throws the store's errors: then nothing is known
+ */
+export async function probe(store: ObjectStore): Promise<StoreCapabilities> {
+  const claimed = await store.capabilities();
+  const prefix = `${PROBE_PREFIX}${randomBytes(8).toString('hex')}/`;
+  const raced = `${prefix}raced`;
+  const plain = `${prefix}plain`;
+  try {
+    const conditionalPut = claimed.conditionalPut && (await decidesRaces(store, raced));
+    await store.put(plain, Buffer.from('probe'));
+    const isShown = claimed.consistentListing && (await isListed(store, prefix, plain));
+    const isHidden = isShown && (await isHiddenOnceDeleted(store, prefix, plain));
+    return { conditionalPut, consistentListing: isHidden };
+  } finally {
+    // Whoever may not delete leaves them: a few bytes.
+    for (const key of [raced, plain]) await settled(store.delete(key));
+  }
+}
+
+/** Whether of several that put the same key one wins, all others are told so, and the winner's content stays. */
+async function decidesRaces(store: ObjectStore, key: string): Promise<boolean> {
+  const contents = Array.from({ length: RACERS }, (_, index) => Buffer.from(`racer ${index}`));
+  const results = await Promise.allSettled(contents.map((content) => store.put(key, content, { ifAbsent: true })));
+  const losses = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+  for (const loss of losses) {
+    if (isHoldfastError(loss, 'object-exists')) continue;
+    // A server that does not know the condition refuses it.
+    if (isHoldfastError(loss, 'store-failed')) return false;
+    throw loss;
+  }
+  const winner = contents[results.findIndex(({ status }) => status === 'fulfilled')];
+  if (losses.length !== RACERS - 1 || winner === undefined) return false;
+  const late = await store.put(key, Buffer.from('late'), { ifAbsent: true }).then(
+    () => 'taken',
+    (error: unknown) => (isHoldfastError(error, 'object-exists') ? 'refused' : Promise.reject(error)),
+  );
+  return late === 'refused' && winner.equals(await store.get(key));
+}
+
+async function isListed(store: ObjectStore, prefix: string, key: string): Promise<boolean> {
+  for await (const object of store.list(prefix)) if (object.key === key) return true;
+  return false;
+}
+
+/** Who may not delete never needs to know. */
+async function isHiddenOnceDeleted(store: ObjectStore, prefix: string, key: string): Promise<boolean> {
+  try {
+    await store.delete(key);
+  } catch (error) {
+    if (isHoldfastError(error, 'permission-denied')) return true;
+    throw error;
+  }
+  return !(await isListed(store, prefix, key));
+}

@@ -1,0 +1,1 @@
+export { RetryingStore } from './retrying-store.ts';

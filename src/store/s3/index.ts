@@ -1,0 +1,1 @@
+export { createS3Store } from './s3-store.ts';

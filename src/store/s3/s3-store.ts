@@ -1,0 +1,317 @@
+import { createHash, type Hash, hash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  type GetObjectCommandOutput,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
+  PutObjectCommand,
+  type PutObjectCommandInput,
+  type PutObjectCommandOutput,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import { type Content, isObjectKey, type ObjectStore, type StoredObject } from '../index.ts';
+import { createClient, type S3StoreOptions } from './s3-client.ts';
+import { type FailedCall, isExpired, noBucket, s3Error } from './s3-error.ts';
+
+const MD5 = /^"?([0-9a-f]{32})"?$/;
+/** The largest object that one request can store. */
+const LARGEST_BYTES = 5 * 1024 ** 3;
+
+/**
+ * Objects in a bucket of S3 or of a server that speaks it, with credentials of AWS's own chain. Each call is made once:
+ * what may be made again says so, as `retryable`. What it claims to be able to is for a probe to confirm.
+ */
+export function createS3Store(options: S3StoreOptions): ObjectStore {
+  return new S3Store(options);
+}
+
+type Call = Pick<FailedCall, 'what' | 'permission'> & { key?: string };
+
+class S3Store implements ObjectStore {
+  readonly location: string;
+  readonly stagingDirectory = undefined;
+  readonly #options: S3StoreOptions;
+  #client: S3Client;
+
+  constructor(options: S3StoreOptions) {
+    this.#options = options;
+    this.location = `s3://${options.bucket}${options.prefix === '' ? '' : `/${options.prefix}`}`;
+    this.#client = createClient(options);
+  }
+
+  async capabilities() {
+    return { conditionalPut: true, consistentListing: true };
+  }
+
+  async put(key: string, content: Content, options: { ifAbsent?: boolean; bulk?: boolean } = {}): Promise<void> {
+    const path = this.#path(key);
+    let error: unknown;
+    try {
+      await this.#put(path, key, content, options);
+    } catch (thrown) {
+      error = thrown;
+      throw thrown;
+    } finally {
+      const isNeededAgain = isHoldfastError(error) && error.retryable;
+      if (!(content instanceof Uint8Array) && !isNeededAgain) await rm(content.file, { force: true });
+    }
+  }
+
+  async #put(path: string, key: string, content: Content, { ifAbsent, bulk }: { ifAbsent?: boolean; bulk?: boolean }) {
+    const { storageClass, serverSideEncryption, kmsKeyId, bucket } = this.#options;
+    const call = { what: `write ${key} in ${this.location}`, permission: 's3:PutObject', key };
+    const sizeBytes = content instanceof Uint8Array ? content.byteLength : content.sizeBytes;
+    if (sizeBytes > LARGEST_BYTES)
+      throw new HoldfastError('store-failed', `cannot ${call.what}: it is larger than 5 GiB`);
+    const md5 = content instanceof Uint8Array ? hash('md5', content, 'hex') : await this.#md5OfFile(content, call);
+    const input: PutObjectCommandInput = {
+      Bucket: bucket,
+      Key: path,
+      ContentLength: sizeBytes,
+      ContentMD5: Buffer.from(md5, 'hex').toString('base64'),
+      ContentType: 'application/octet-stream',
+      ...(ifAbsent ? { IfNoneMatch: '*' } : {}),
+      ...(bulk && storageClass !== undefined
+        ? { StorageClass: storageClass as NonNullable<PutObjectCommandInput['StorageClass']> }
+        : {}),
+      ...(serverSideEncryption === undefined ? {} : { ServerSideEncryption: serverSideEncryption }),
+      ...(kmsKeyId === undefined ? {} : { SSEKMSKeyId: kmsKeyId }),
+    };
+    const answer = await this.#call(call, (client) =>
+      client.send(new PutObjectCommand({ ...input, Body: bodyOf(content) })),
+    );
+    await this.#confirm(answer, { key, md5, call });
+  }
+
+  /**
+   * An answer that says that all is well must also say what is stored now: one from something in between does not. Where
+   * the tag is of another making than MD5, the object itself is asked.
+   */
+  async #confirm(
+    { ETag, ServerSideEncryption }: Pick<PutObjectCommandOutput, 'ETag' | 'ServerSideEncryption'>,
+    { key, md5, call }: { key: string; md5: string; call: Call },
+  ): Promise<void> {
+    const tag = MD5.exec(ETag ?? '')?.[1];
+    if (tag === md5) return;
+    const isOtherwiseTagged = ETag !== undefined && (tag === undefined || ServerSideEncryption?.startsWith('aws:kms'));
+    if (isOtherwiseTagged && (await this.stat(key)) !== undefined) return;
+    if (!isOtherwiseTagged && ETag !== undefined && hash('md5', await this.get(key), 'hex') === md5) return;
+    throw new HoldfastError('store-unreachable', `cannot ${call.what}: the answer does not say that it is stored`, {
+      retryable: true,
+      context: { key, store: this.location },
+    });
+  }
+
+  async #md5OfFile({ file, sizeBytes }: { file: string; sizeBytes: number }, { what }: Call): Promise<string> {
+    const digest = createHash('md5');
+    let readBytes = 0;
+    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
+      digest.update(chunk as Buffer);
+      readBytes += (chunk as Buffer).length;
+    }
+    if (readBytes === sizeBytes) return digest.digest('hex');
+    throw new HoldfastError('internal', `cannot ${what}: its file has ${readBytes} bytes instead of ${sizeBytes}`);
+  }
+
+  async get(key: string, range?: { offset: number; length: number }): Promise<Uint8Array> {
+    this.#path(key);
+    if (range?.length === 0) return this.#getNothing(key, range.offset);
+    const first = await this.#read(key, range);
+    if (first.isSound) return first.bytes;
+    // Wrong bytes that come twice are what is stored: to judge them is for those who know what they should be.
+    return (await this.#read(key, range)).bytes;
+  }
+
+  /** No range can be empty. */
+  async #getNothing(key: string, offset: number): Promise<Uint8Array> {
+    const object = await this.stat(key);
+    if (object === undefined) throw new HoldfastError('object-missing', `${key} is not in ${this.location}`);
+    if (object.sizeBytes < offset) throw this.#tooShort(key, offset);
+    return new Uint8Array(0);
+  }
+
+  async #read(key: string, range: { offset: number; length: number } | undefined) {
+    const call = { what: `read ${key} in ${this.location}`, permission: 's3:GetObject', key };
+    const endByte = range === undefined ? undefined : range.offset + range.length;
+    return this.#call(call, async (client) => {
+      const command = new GetObjectCommand({
+        Bucket: this.#options.bucket,
+        Key: this.#path(key),
+        ...(range === undefined ? {} : { Range: `bytes=${range.offset}-${endByte! - 1}` }),
+      });
+      const answer = await client.send(command).catch((error: unknown) => {
+        if ((error as { name?: string }).name !== 'InvalidRange') throw error;
+        throw this.#tooShort(key, endByte ?? 0);
+      });
+      const part = partOf(answer, range);
+      if (endByte !== undefined && part.objectBytes < endByte) {
+        (answer.Body as Readable).destroy();
+        throw this.#tooShort(key, endByte);
+      }
+      const bytes = await readBody(answer.Body as Readable, part, call.what);
+      const isSound = part.tag === undefined || part.digest?.digest('hex') === part.tag;
+      if (range === undefined || answer.ContentRange !== undefined) return { bytes, isSound };
+      // The server does not know of ranges: it sent the whole.
+      if (bytes.length < range.offset + range.length) throw this.#tooShort(key, range.offset + range.length);
+      return { bytes: Uint8Array.prototype.slice.call(bytes, range.offset, endByte), isSound };
+    });
+  }
+
+  #tooShort(key: string, endByte: number): HoldfastError {
+    const what = `${key} in ${this.location}`;
+    return new HoldfastError('repository-damaged', `${what} is damaged: it ends before byte ${endByte}`);
+  }
+
+  async *list(prefix: string): AsyncIterable<StoredObject> {
+    const root = this.#options.prefix === '' ? '' : `${this.#options.prefix}/`;
+    const call = { what: `list ${prefix || 'all'} in ${this.location}`, permission: 's3:ListBucket' };
+    let token: string | undefined;
+    do {
+      const page: ListObjectsV2CommandOutput = await this.#call(call, (client) =>
+        client.send(
+          new ListObjectsV2Command({
+            Bucket: this.#options.bucket,
+            Prefix: `${root}${prefix}`,
+            EncodingType: 'url',
+            ...(token === undefined ? {} : { ContinuationToken: token }),
+          }),
+        ),
+      );
+      for (const { Key = '', Size, LastModified } of page.Contents ?? []) {
+        const path = page.EncodingType === 'url' ? decodeURIComponent(Key.replaceAll('+', ' ')) : Key;
+        const key = path.slice(root.length);
+        if (!path.startsWith(root) || !isObjectKey(key)) continue;
+        yield { key, sizeBytes: Size ?? 0, modifiedMs: LastModified?.getTime() ?? 0 };
+      }
+      // A listing that ends early would be taken for the whole of it.
+      if (page.IsTruncated && (page.NextContinuationToken === undefined || page.NextContinuationToken === token)) {
+        throw new HoldfastError('store-failed', `cannot ${call.what}: the server does not say how it goes on`);
+      }
+      token = page.IsTruncated ? page.NextContinuationToken : undefined;
+    } while (token !== undefined);
+  }
+
+  async stat(key: string): Promise<StoredObject | undefined> {
+    const call = { what: `look up ${key} in ${this.location}`, permission: 's3:GetObject and s3:ListBucket', key };
+    const { bucket } = this.#options;
+    const path = this.#path(key);
+    try {
+      const { ContentLength = 0, LastModified } = await this.#call(call, (client) =>
+        client.send(new HeadObjectCommand({ Bucket: bucket, Key: path })),
+      );
+      return { key, sizeBytes: ContentLength, modifiedMs: LastModified?.getTime() ?? 0 };
+    } catch (error) {
+      if (!isHoldfastError(error, 'object-missing')) throw error;
+      // The answer has no body: whether the object or the whole bucket is not there, it does not say.
+      await this.#confirmBucket();
+      return undefined;
+    }
+  }
+
+  async #confirmBucket(): Promise<void> {
+    const { bucket } = this.#options;
+    const call = { what: `look up the bucket ${bucket}`, permission: 's3:ListBucket' };
+    await this.#call(call, (client) =>
+      client.send(new HeadBucketCommand({ Bucket: bucket })).catch((error: unknown) => {
+        throw (error as { name?: string }).name === 'NotFound' ? noBucket({ bucket, store: this.location }) : error;
+      }),
+    );
+  }
+
+  async delete(key: string): Promise<void> {
+    const call = { what: `delete ${key} in ${this.location}`, permission: 's3:DeleteObject', key };
+    const command = { Bucket: this.#options.bucket, Key: this.#path(key) };
+    try {
+      await this.#call(call, (client) => client.send(new DeleteObjectCommand(command)));
+    } catch (error) {
+      if (!isHoldfastError(error, 'object-missing')) throw error;
+    }
+  }
+
+  async makePlace(): Promise<void> {
+    const { bucket, region, endpoint } = this.#options;
+    const call = { what: `make the bucket ${bucket}`, permission: 's3:CreateBucket' };
+    // Servers other than Amazon's know places by other names, and Amazon's first region by none.
+    const constraint = endpoint === undefined && region !== 'us-east-1' ? region : undefined;
+    const place = constraint && { CreateBucketConfiguration: { LocationConstraint: constraint as 'eu-west-1' } };
+    await this.#call(call, (client) =>
+      client.send(new CreateBucketCommand({ Bucket: bucket, ...place })).catch((error: unknown) => {
+        if ((error as { name?: string }).name !== 'BucketAlreadyOwnedByYou') throw error;
+      }),
+    );
+  }
+
+  #path(key: string): string {
+    if (!isObjectKey(key)) throw new HoldfastError('internal', `${JSON.stringify(key)} is no object key`);
+    return this.#options.prefix === '' ? key : `${this.#options.prefix}/${key}`;
+  }
+
+  /** Credentials that have expired are asked for anew, once. */
+  async #call<T>(call: Call, send: (client: S3Client) => Promise<T>): Promise<T> {
+    const client = this.#client;
+    try {
+      return await send(client).catch((error: unknown) => {
+        if (!isExpired(error)) throw error;
+        if (this.#client === client) this.#client = createClient(this.#options);
+        return send(this.#client);
+      });
+    } catch (error) {
+      throw s3Error(error, { ...call, store: this.location, bucket: this.#options.bucket, nowMs: Date.now() });
+    }
+  }
+}
+
+function bodyOf(content: Content): Uint8Array | Readable {
+  if (content instanceof Uint8Array) return content;
+  return createReadStream(content.file, { highWaterMark: 1 << 18 });
+}
+
+interface BodyPart {
+  /** How many bytes the answer must have. */
+  bodyBytes: number | undefined;
+  /** How many the whole object has. */
+  objectBytes: number;
+  /** The MD5 that the whole object should have, where the server says so and sends the whole. */
+  tag: string | undefined;
+  digest: Hash | undefined;
+}
+
+function partOf(answer: GetObjectCommandOutput, range: { offset: number; length: number } | undefined): BodyPart {
+  const { ContentRange, ContentLength, ETag, ServerSideEncryption, SSECustomerAlgorithm } = answer;
+  const total = /\/(\d+)$/.exec(ContentRange ?? '')?.[1];
+  const isTaggedByMd5 = !ServerSideEncryption?.startsWith('aws:kms') && SSECustomerAlgorithm === undefined;
+  const tag = isTaggedByMd5 && ContentRange === undefined ? MD5.exec(ETag ?? '')?.[1] : undefined;
+  return {
+    bodyBytes: ContentRange === undefined ? ContentLength : range?.length,
+    objectBytes: total === undefined ? (ContentLength ?? Number.POSITIVE_INFINITY) : Number(total),
+    tag,
+    digest: tag === undefined ? undefined : createHash('md5'),
+  };
+}
+
+/** The body, of which nothing may be missing. The buffer is nobody else's. */
+async function readBody(body: Readable, { bodyBytes, digest }: BodyPart, what: string): Promise<Uint8Array> {
+  const wrongLength = (): HoldfastError =>
+    new HoldfastError('store-unreachable', `cannot ${what}: the answer is not as long as it says`, { retryable: true });
+  const parts: Buffer[] = [];
+  const whole = bodyBytes === undefined ? undefined : Buffer.allocUnsafeSlow(bodyBytes);
+  let doneBytes = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    digest?.update(chunk);
+    if (whole === undefined) parts.push(chunk);
+    else if (doneBytes + chunk.length > whole.length) throw wrongLength();
+    else whole.set(chunk, doneBytes);
+    doneBytes += chunk.length;
+  }
+  if (whole === undefined) return Uint8Array.from(Buffer.concat(parts));
+  if (doneBytes !== whole.length) throw wrongLength();
+  return whole;
+}
