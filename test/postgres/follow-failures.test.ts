@@ -112,6 +112,9 @@ describe.skipIf(!requires('postgresql'))('following a log while things go wrong'
     expect((await cluster.run('backup')).exit).toBe(0);
     const again = document(await cluster.run('status', '--json')).sources[0];
     expect(again.log.gaps).toEqual([]);
+    // A gap that was recorded is no damage.
+    const checked = await cluster.run('check', '--json');
+    expect([checked.exit, document(checked).repositories[0].findings]).toEqual([0, []]);
   });
 
   it('lets the server remove its log when the repository is away for too long, and records what that cost', async () => {

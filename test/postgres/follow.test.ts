@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { settled } from '../../src/foundation/promises.ts';
+import type { StoredSnapshot } from '../../src/repository/index.ts';
 import { document } from '../support/cli.ts';
 import { FollowedCluster, until } from '../support/followed.ts';
 import { requires } from '../support/requirements.ts';
@@ -18,6 +19,19 @@ describe.skipIf(!requires('postgresql', 'restic'))('following the log of a clust
   afterAll(async () => {
     await settled(cluster.server.stop());
   });
+
+  /** Makes snapshots as old as if they had been taken three days ago. @returns their times */
+  async function ageAll(snapshots: StoredSnapshot[]): Promise<string[]> {
+    const repository = await cluster.repository;
+    const times: string[] = [];
+    for (const { id, ...rest } of snapshots) {
+      const time = new Date(Date.parse(rest.time) - 3 * 86_400_000).toISOString();
+      await repository.putDocument('snapshots/', { ...rest, time });
+      await repository.store.delete(`snapshots/${id}`);
+      times.push(time);
+    }
+    return times;
+  }
 
   it('stores what the server has in its files, byte for byte, under load', async () => {
     expect((await cluster.run('backup')).exit).toBe(0);
@@ -47,12 +61,21 @@ describe.skipIf(!requires('postgresql', 'restic'))('following the log of a clust
       expect(position!.lsn).toBeGreaterThanOrEqual(restart);
     }
     await load.stop();
-    const { child, done } = cluster.follow();
+    const { child, done } = cluster.follow('--fold-after', '1s');
+    const folded = async () => {
+      await cluster.query("select pg_logical_emit_message(false, 'a', 'b'); select pg_switch_wal()");
+      return (await cluster.stored()).folded;
+    };
+    await until(async () => (await folded()).length > 1);
+    const old = await ageAll((await cluster.stored()).folded.map(({ snapshot }) => snapshot));
+    await until(async () => (await folded()).filter(({ snapshot }) => old.includes(snapshot.time)).length < old.length);
     await cluster.caughtUp();
     child.kill('SIGINT');
     await done;
     await cluster.compare();
     expect((await cluster.stored()).ranges(await cluster.system())).toHaveLength(1);
+    const checked = await cluster.run('check');
+    expect(checked.exit, checked.stdout).toBe(0);
     // A follower that was killed while it folded leaves a lock.
     restic(`${cluster.directory}/repository`, ['unlock']);
     resticCheck(`${cluster.directory}/repository`);

@@ -128,7 +128,9 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
     }
 
     async function ordersIn(directory: string): Promise<string[] | undefined> {
-      const server = await startDirectory(binDirectory, directory, { settings: { restore_command: '' } });
+      // At some moments a transaction is prepared.
+      const settings = { restore_command: '', max_prepared_transactions: '2' };
+      const server = await startDirectory(binDirectory, directory, { settings });
       try {
         const [row] = await server.query(
           "select to_regclass('orders') is not null as there, pg_is_in_recovery() as busy",
