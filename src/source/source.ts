@@ -41,10 +41,12 @@ export interface Source {
   restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored>;
 
   /**
-   * Says of a target, before a long way there, what `restore` would say of it at its end. Only of databases.
-   * @throws target-not-empty, target-failed, bad-usage
+   * Says before a long way to a target what `restore` would say at its end: that the target cannot take it, or that a
+   * program for it is missing. Only of databases.
+   * @throws target-not-empty, target-unsuitable, target-failed, bad-usage, program-missing, program-too-old
    */
   refuse?(
+    reader: SnapshotReader,
     target: Extract<Target, { kind: 'database' }>,
     context: Pick<RestoreContext, 'selection' | 'as' | 'signal'>,
   ): Promise<void>;

@@ -89,14 +89,13 @@ describe.skipIf(!requires('postgresql', 'restic'))('a cluster, from plan to proo
     const position = await holdfast(directory, ['restore', 'db', '--to', './restored', '--at', '0/3000000'], env);
     expect(position.exit).toBe(2);
     expect(position.stderr).toMatch(/db has no log that 0\/3000000 could be a position of/);
-    const taken = await holdfast(directory, ['restore', 'db', '--to', server.url('postgres'), '--json'], env);
-    expect([taken.exit, document(taken).error.code]).toEqual([1, 'target-not-empty']);
-    // Before anything recovers.
-    expect(taken.stderr).not.toMatch(/sandbox/);
     const only = await holdfast(directory, ['restore', 'db', '--to', './restored', '--only', 'base'], env);
     expect(only.exit).toBe(2);
     expect(only.stderr).toMatch(/a part of a database is restored to a database only/);
     const elsewhere = { ...env, HOLDFAST_POSTGRES_BIN: '/nonexistent' };
+    // Before a server is looked for, in which it would recover.
+    const taken = await holdfast(directory, ['restore', 'db', '--to', server.url('postgres'), '--json'], elsewhere);
+    expect([taken.exit, document(taken).error.code]).toEqual([1, 'target-not-empty']);
     const without = await holdfast(directory, ['restore', 'db', '--to', server.url('copy'), '--json'], elsewhere);
     expect([without.exit, document(without).error.code]).toEqual([1, 'program-missing']);
     const verified = await holdfast(directory, ['verify', 'db', '--json'], elsewhere);
@@ -139,7 +138,8 @@ describe.skipIf(!requires('postgresql', 'restic'))('a cluster, from plan to proo
 
   it('is partial, with exit code 3, when a page of it is broken, and the proof fails', async () => {
     const { directory, env } = await prepared();
-    await server.query('create table broken as select generate_series(1, 5000) i');
+    // A vacuum during the backup would put the whole page into the log, which mends it.
+    await server.query('create table broken with (autovacuum_enabled = off) as select generate_series(1, 5000) i');
     await server.query('checkpoint');
     const path = String((await server.query(`select pg_relation_filepath('broken') as path`))[0]?.['path']);
     const where = ['conv=notrunc', 'bs=1', 'count=3', `seek=${2 * 8192 + 5000}`, `of=${join(data, path)}`];

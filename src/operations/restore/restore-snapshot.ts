@@ -105,7 +105,7 @@ async function toDatabase(work: Work, target: Extract<Target, { kind: 'database'
   const isCluster = need.kind === 'postgres-data';
   if (!isCluster && request.how.as === undefined) return straight(work, source);
   const { signal } = workspace.environment;
-  await source.refuse?.(target, { ...request.how, signal });
+  await source.refuse?.(reader, target, { ...request.how, signal });
   try {
     return isCluster ? await recoveredFirst(work) : await renamedFirst(work, source, need);
   } catch (error) {

@@ -21,10 +21,11 @@ import { archiveFiles, writeFileOf } from './archive/files.ts';
 import { captureDatabase } from './capture.ts';
 import { compareDatabase, expectedOf, recoveredDatabase } from './compare-database.ts';
 import { discrepanciesOf } from './discrepancies.ts';
+import { findDumpPrograms } from './dump.ts';
 import { examineServer } from './examine/examine.ts';
 import { parseLocation } from './location.ts';
 import { captureCluster } from './physical/capture.ts';
-import { isPhysical } from './physical/details.ts';
+import { isPhysical, readPhysicalDetails } from './physical/details.ts';
 import { restoreDataDirectory } from './physical/restore.ts';
 import { validateCluster } from './physical/validate.ts';
 import { type DatabaseTarget, refuseTarget, restoreToDatabase } from './restore-to-database.ts';
@@ -103,8 +104,15 @@ class PostgresSource implements Source {
     return physical ? restoreDataDirectory(reader, target, context) : restoreArchive(reader, target.path, context);
   }
 
-  refuse(target: DatabaseTarget, context: Pick<RestoreContext, 'selection' | 'as' | 'signal'>): Promise<void> {
-    return refuseTarget(target, context);
+  async refuse(
+    reader: SnapshotReader,
+    target: DatabaseTarget,
+    context: Pick<RestoreContext, 'selection' | 'as' | 'signal'>,
+  ): Promise<void> {
+    await refuseTarget(target, context);
+    if (!isPhysical(await readManifest(reader))) return;
+    // The server that recovers is of the version that was captured; its definitions are dumped.
+    await findDumpPrograms((await readPhysicalDetails(reader)).majorVersion);
   }
 
   async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Validation> {
