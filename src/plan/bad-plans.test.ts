@@ -412,13 +412,10 @@ describe('what this version cannot do is refused by its name', () => {
     expect(linesIn(`${HEAD}${FILES}${key}: {}\n`)).toEqual([`holdfast.yaml:7:1: ${key}: ${NOT}`]);
   });
 
-  test.each(['s3', 'lock', 'capacity', 'mirrorOf', 'storageClass', 'copies', 'retention'])(
-    '%s of a repository',
-    (key) => {
-      const text = `${HEAD.replace(' } }', ` }, ${key}: {} }`)}${FILES}`;
-      expect(linesIn(text)).toEqual([`holdfast.yaml:4:73: repositories.primary.${key}: ${NOT}`]);
-    },
-  );
+  test.each(['s3', 'lock', 'capacity', 'storageClass', 'copies', 'retention'])('%s of a repository', (key) => {
+    const text = `${HEAD.replace(' } }', ` }, ${key}: {} }`)}${FILES}`;
+    expect(linesIn(text)).toEqual([`holdfast.yaml:4:73: repositories.primary.${key}: ${NOT}`]);
+  });
 
   test.each(['runsOn: { host: db1 }', 'stream: true'])('%s', (line) => {
     const key = line.split(':')[0];

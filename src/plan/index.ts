@@ -17,6 +17,7 @@ export { showPlan, showPlanYaml } from './show.ts';
 export { type StorePlace, storePlace } from './store.ts';
 export type {
   FilesSource,
+  Mirror,
   Objectives,
   Plan,
   PostgresSource,

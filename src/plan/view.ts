@@ -23,6 +23,15 @@ export interface Repository {
   password: TextOrReference;
 }
 
+/** An exact copy of a repository: what opens that opens this. */
+export interface Mirror {
+  name: string;
+  /** As of a repository. */
+  store: TextOrReference;
+  /** The name of the repository that it is a copy of. */
+  of: string;
+}
+
 /** A check of a restored copy. */
 export type ValidateCheck =
   /** The one value the query gives must be true. */
@@ -76,8 +85,10 @@ export interface Plan {
   timezone: string;
   /** The plan's own; each source has its effective ones. */
   objectives: Objectives;
-  /** By name, in the order of the file. */
+  /** By name, in the order of the file; mirrors are not among them. */
   repositories: ReadonlyMap<string, Repository>;
+  /** By name, in the order of the file. */
+  mirrors: ReadonlyMap<string, Mirror>;
   /** By name, in the order of the file. */
   sources: ReadonlyMap<string, Source>;
   /** Of each standby, by its name, the source whose server it follows. */
@@ -88,9 +99,12 @@ export interface Plan {
 
 /** The plan that a checked document describes. */
 export function buildPlan(document: PlanDocument, directory: string): Plan {
-  const repositories = new Map(
-    Object.entries(document.repositories).map(([name, { store, password }]) => [name, { name, store, password }]),
-  );
+  const repositories = new Map<string, Repository>();
+  const mirrors = new Map<string, Mirror>();
+  for (const [name, { store, password, mirrorOf }] of Object.entries(document.repositories)) {
+    if (mirrorOf !== undefined) mirrors.set(name, { name, store, of: mirrorOf });
+    else repositories.set(name, { name, store, password: password! });
+  }
   const sources = Object.entries(document.sources).map(([name, source]): [string, Source] => [
     name,
     buildSource(name, source, document),
@@ -101,6 +115,7 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     timezone: document.timezone,
     objectives: buildObjectives(document.objectives),
     repositories,
+    mirrors,
     sources: new Map(sources),
     standbys: new Map(Object.entries(document.standbys ?? {}).map(([name, { of }]) => [name, of])),
     directory,
@@ -112,7 +127,7 @@ function buildSource(name: string, source: SourceDocument, plan: PlanDocument): 
   const retention = effectiveRetention(source);
   const base: SourceBase = {
     name,
-    repository: source.repository ?? Object.keys(plan.repositories)[0] ?? '',
+    repository: source.repository ?? homeRepository(plan) ?? '',
     objectives: buildObjectives({ ...plan.objectives, ...source.objectives }),
     validate: source.validate.map(buildCheck),
     ...(schedule !== undefined && 'schedule' in schedule ? { schedule: schedule.schedule } : {}),
@@ -131,6 +146,11 @@ function buildSource(name: string, source: SourceDocument, plan: PlanDocument): 
     case 'files':
       return { ...base, type: 'files', paths: source.paths.map(cleanPath), exclude: source.exclude };
   }
+}
+
+/** The repository that sources are kept in which name none: a mirror is nobody's home. */
+export function homeRepository({ repositories }: PlanDocument): string | undefined {
+  return Object.entries(repositories).find(([, { mirrorOf }]) => mirrorOf === undefined)?.[0];
 }
 
 function standbyOf(name: string | undefined, { standbys = {} }: PlanDocument): { standby?: Standby } {

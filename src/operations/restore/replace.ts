@@ -97,7 +97,7 @@ async function protectedPlaces(workspace: Workspace): Promise<{ path: string; wh
 }
 
 async function repositoriesOf({ plan, references }: Workspace): Promise<string[]> {
-  const stores = [...plan.repositories.values()].map(async ({ store }) =>
+  const stores = [...plan.repositories.values(), ...plan.mirrors.values()].map(async ({ store }) =>
     realPath(storePlace(await resolveSecret(store, references), plan.directory).path),
   );
   return Promise.all(stores);
