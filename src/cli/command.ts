@@ -18,6 +18,8 @@ export interface CommandDefinition {
   exits: ExitCode[];
   /** Whether it writes to a repository, if only a lock. */
   writes: boolean;
+  /** Whether it changes what a repository holds: then the mirrors of those that it opened are brought up to date after it. */
+  isMirrored?: boolean;
   run(invocation: Invocation): Promise<Outcome>;
 }
 

@@ -18,6 +18,7 @@ import { planSchema } from './commands/plan-schema.ts';
 import { planShow } from './commands/plan-show.ts';
 import { prune } from './commands/prune.ts';
 import { repair } from './commands/repair.ts';
+import { replicate } from './commands/replicate.ts';
 import { restore } from './commands/restore.ts';
 import { retain } from './commands/retain.ts';
 import { snapshots } from './commands/snapshots.ts';
@@ -45,6 +46,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   retain,
   prune,
   repair,
+  replicate,
   unlock,
   keyList,
   keyAdd,

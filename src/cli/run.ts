@@ -1,11 +1,12 @@
 import { Command, CommanderError, Option } from 'commander';
 import { systemClock } from '../foundation/clock.ts';
 import { EXIT, type ExitCode, HoldfastError, isHoldfastError } from '../foundation/errors.ts';
-import type { Adapters, Environment } from '../operations/index.ts';
+import type { Adapters, Environment, Workspace } from '../operations/index.ts';
 import type { LoadedPlan } from '../plan/index.ts';
-import type { CommandDefinition, Invocation } from './command.ts';
+import type { CommandDefinition, Invocation, Outcome } from './command.ts';
 import { errorJson, errorText } from './errors.ts';
 import { COMMON_EXITS, EXIT_MEANINGS } from './exit-codes.ts';
+import { describeMirror } from './mirror-text.ts';
 import { ProgressDisplay } from './progress.ts';
 import { COMMANDS, GROUPS } from './registry.ts';
 
@@ -130,13 +131,15 @@ async function runCommand(
     adapters: line.adapters,
   };
   try {
+    const loaders = planLoaders(options, environment);
     const outcome = await definition.run({
       ...values,
       environment,
       directory: process.cwd(),
       tell: (text) => display.print(text),
-      ...planLoaders(options, environment),
+      ...loaders,
     });
+    if (definition.isMirrored === true && options['dryRun'] !== true) await addMirrors(outcome, loaders.loaded());
     display.stop();
     await print(json ? JSON.stringify(outcome.json, jsonValue, 2) : outcome.text);
     return outcome.exit;
@@ -146,7 +149,24 @@ async function runCommand(
   }
 }
 
-function planLoaders({ plan }: GlobalOptions, environment: Environment): Pick<Invocation, 'loadPlan' | 'workspace'> {
+/** Has the mirrors follow, and adds what came of it: one that did not makes what was done partial, and undoes nothing. */
+async function addMirrors(outcome: Outcome, workspace: Workspace | undefined): Promise<void> {
+  if (workspace === undefined || workspace.environment.signal.aborted) return;
+  const operations = await import('../operations/index.ts');
+  const mirrors = await operations.replicateOpened(workspace);
+  if (mirrors.length === 0) return;
+  outcome.json = { ...(outcome.json as object), mirrors };
+  outcome.text = [outcome.text, ...mirrors.map(describeMirror)].join('\n');
+  const exit = operations.replicateExit(mirrors);
+  if (outcome.exit === EXIT.done && exit !== EXIT.done) {
+    outcome.exit = exit === EXIT.interrupted ? exit : EXIT.partial;
+  }
+}
+
+function planLoaders(
+  { plan }: GlobalOptions,
+  environment: Environment,
+): Pick<Invocation, 'loadPlan' | 'workspace'> & { loaded: () => Workspace | undefined } {
   const loadPlan = async (): Promise<LoadedPlan> => {
     const planLayer = await import('../plan/index.ts');
     return planLayer.loadPlan({
@@ -155,11 +175,13 @@ function planLoaders({ plan }: GlobalOptions, environment: Environment): Pick<In
       env: environment.variables,
     });
   };
+  let made: Workspace | undefined;
   const workspace: Invocation['workspace'] = async () => {
-    const [loaded, { Workspace }] = await Promise.all([loadPlan(), import('../operations/index.ts')]);
-    return new Workspace(loaded, environment);
+    const [loaded, { Workspace: Made }] = await Promise.all([loadPlan(), import('../operations/index.ts')]);
+    made = new Made(loaded, environment);
+    return made;
   };
-  return { loadPlan, workspace };
+  return { loadPlan, workspace, loaded: () => made };
 }
 
 /** Errors in an outcome are shown as any other; a bigint as a number. */

@@ -40,6 +40,10 @@ export const ERROR_EXITS = {
   'wrong-password': EXIT.wrongPassword,
   'unknown-key': EXIT.failed,
   'key-in-use': EXIT.failed,
+  /** A place where a mirror is to be holds what must not be overwritten. */
+  'mirror-refused': EXIT.failed,
+  /** A mirror has what its primary has lost, and nobody said that it was to go. */
+  'mirror-diverged': EXIT.failed,
   'object-missing': EXIT.failed,
   'object-exists': EXIT.failed,
   'no-bucket': EXIT.failed,

@@ -40,6 +40,10 @@ export interface EventBodies {
   };
   'retention.decided': RetentionDecided;
   'prune.removing': PruneRemoving;
+  /** Which key is about to be removed, recorded before it is. */
+  'key.removing': { repository: string; key: string };
+  /** Which index files a repair is about to replace, recorded before the first of them goes. */
+  'repair.removing': { repository: string; indexes: string[] };
   'prune.finished': {
     repository: string;
     markedPacks: number;
@@ -69,6 +73,24 @@ export interface EventBodies {
     outcome: 'complete' | 'partial';
   };
   'check.finished': CheckFinished;
+  'mirror.finished': MirrorFinished;
+  'mirror.failed': { repository: string; mirror: string; code: string; message: string; durationMs: number };
+  /** In the ledger of what was a mirror, and is the primary from this epoch on. */
+  'repository.promoted': { repository: string; was: string; epoch: number };
+  /** An object that was missing or damaged, and was put back from a mirror. */
+  'object.healed': { repository: string; object: string; from: string; reason: string };
+}
+
+/** A mirror has all that its primary had when the run began. */
+export interface MirrorFinished {
+  repository: string;
+  mirror: string;
+  copiedObjects: number;
+  copiedBytes: number;
+  removedObjects: number;
+  /** For how long the oldest snapshot that the mirror lacked had been there, when the run began. */
+  lagMs: number;
+  durationMs: number;
 }
 
 export interface BackupFinished {

@@ -69,6 +69,24 @@ export class Ledger {
     return inOrder(events);
   }
 
+  /**
+   * The keys of events that are not among these, each behind those that it builds on: whoever copies them in this order has
+   * at every instant a ledger that can be read. What builds on something that cannot be seen yet is left for later.
+   * @throws repository-damaged
+   */
+  async unknownTo(known: ReadonlySet<string>): Promise<string[]> {
+    const visible = await this.#list();
+    // What an event builds on was there before it: a listing that begins now has it, whatever the first one passed over.
+    const all = new Map([...visible, ...(await this.#list())].map((entry) => [entry.key, entry]));
+    const unknown = [...all.values()].filter(({ key }) => !known.has(key));
+    const fresh = await Promise.all(unknown.map(async (entry) => [entry.key, await this.#readEvent(entry)] as const));
+    return inCopyingOrder(
+      new Map(fresh),
+      known,
+      visible.map(({ key }) => key),
+    );
+  }
+
   async #readChecked(): Promise<ReadEvent[]> {
     const stored = await this.#list();
     const events = await Promise.all(stored.map((entry) => this.#readEvent(entry)));
@@ -87,7 +105,7 @@ export class Ledger {
       actor: `${currentUser().username}@${hostname()}`,
     };
     const plain = Buffer.from(JSON.stringify({ ...envelope, kind, body }));
-    const key = `${this.#writer}/${String(this.#sequence).padStart(SEQUENCE_DIGITS, '0')}`;
+    const key = eventKey(this.#writer, this.#sequence);
     try {
       await this.#storage.putNew(key, this.#storage.seal(plain));
     } catch (error) {
@@ -177,6 +195,38 @@ function inOrder(events: readonly ReadEvent[]): LedgerEvent[] {
     }
   }
   return [...ordered].map(({ event }) => event);
+}
+
+/** @param roots keys of what is to be copied, with all that it builds on */
+function inCopyingOrder(
+  fresh: ReadonlyMap<string, ReadEvent>,
+  known: ReadonlySet<string>,
+  roots: readonly string[],
+): string[] {
+  const byHash = new Map([...fresh].map(([key, { hash }]) => [hash, key]));
+  const knownWriters = new Set([...known].map((key) => key.slice(0, key.indexOf('/'))));
+  /** The keys of what an event builds on directly and is fresh; undefined when something of it is nowhere. */
+  const basisOf = ({ event: { writer, sequence, heads } }: ReadEvent): string[] | undefined => {
+    const previous = sequence === 0 ? [] : [eventKey(writer, sequence - 1)].filter((key) => !known.has(key));
+    const named = Object.entries(heads).map(([other, hash]) => byHash.get(hash) ?? knownWriters.has(other));
+    if (named.includes(false)) return undefined;
+    return [...previous, ...named.filter((key) => typeof key === 'string')];
+  };
+  const needed = new Set(roots.filter((key) => fresh.has(key)));
+  // Iterating over a set comes to what is added meanwhile.
+  for (const key of needed) for (const basis of basisOf(fresh.get(key)!) ?? []) if (fresh.has(basis)) needed.add(basis);
+  const waiting = [...needed].toSorted((a, b) => compareTimes(fresh.get(a)!, fresh.get(b)!));
+  const ordered = new Set<string>();
+  for (let before = -1; ordered.size > before; ) {
+    before = ordered.size;
+    // By their times they are in order already, unless clocks differ.
+    for (const key of waiting) if (basisOf(fresh.get(key)!)?.every((basis) => ordered.has(basis))) ordered.add(key);
+  }
+  return [...ordered];
+}
+
+function eventKey(writer: string, sequence: number): string {
+  return `${writer}/${String(sequence).padStart(SEQUENCE_DIGITS, '0')}`;
 }
 
 function compareTimes({ event: a }: ReadEvent, { event: b }: ReadEvent): number {

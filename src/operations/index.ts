@@ -12,6 +12,7 @@ export type { Followed } from './follow/followed-source.ts';
 export { type InitResult, initRepositories } from './init/init.ts';
 export { addPassword, keysOf, removePassword, replacePassword } from './keys/keys.ts';
 export { listEntries } from './ls/ls.ts';
+export { type MirrorOutcome, replicate, replicateExit, replicateOpened } from './mirrors/replicate.ts';
 export { type PruneOfRepository, prune } from './prune/prune.ts';
 export { type Repaired, repair } from './repair/repair.ts';
 export { type RestoreRequest, type RestoreResult, restore } from './restore/restore.ts';

@@ -43,7 +43,7 @@ export async function readSnapshots<T>(
 }
 
 async function beginReading(workspace: Workspace, name: string): Promise<ReadRepository> {
-  const opened = await workspace.open(name);
+  const opened = await workspace.openToRead(name);
   const reading = await Reading.begin(opened, workspace.environment.clock);
   try {
     const { snapshots } = await readableSnapshots(opened.repository);

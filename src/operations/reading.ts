@@ -25,6 +25,8 @@ export class Reading {
    * @throws repository-locked, and whatever keeps the repository from being read
    */
   static async begin(opened: OpenedRepository, clock: Clock, { whole = false } = {}): Promise<Reading> {
+    // Nothing is written into a mirror, not even a lock: what its primary removes meanwhile may go.
+    if (opened.primaryLedger !== undefined) return new Reading(opened, undefined);
     try {
       return new Reading(opened, await lockRepository(opened.repository, { exclusive: false, whole, clock }));
     } catch (error) {
@@ -37,10 +39,12 @@ export class Reading {
 
   /** Records an event, or notes that it could not be. */
   async record<Kind extends EventKind>(kind: Kind, body: EventBodies[Kind]): Promise<void> {
+    const { ledger, primaryLedger } = this.#opened;
     try {
-      await this.#opened.ledger.append(kind, body);
+      await (await (primaryLedger?.() ?? ledger)).append(kind, body);
     } catch (error) {
-      if (!isUnwritable(error)) throw error;
+      // On the day that a mirror is read its primary may be anything.
+      if (!isUnwritable(error) && (primaryLedger === undefined || !isHoldfastError(error))) throw error;
       this.notes.push(`this was not recorded in the ledger: ${error.message}`);
     }
   }

@@ -12,7 +12,7 @@ import {
   type StorePlace,
   storePlace,
 } from '../plan/index.ts';
-import { openRepository, type Repository } from '../repository/index.ts';
+import { LEDGER_PREFIX, openRepository, type Repository } from '../repository/index.ts';
 import type { Sandbox } from '../sandbox/index.ts';
 import type { Source } from '../source/index.ts';
 import type { ObjectStore } from '../store/index.ts';
@@ -57,6 +57,8 @@ export interface OpenedRepository {
   name: string;
   repository: Repository;
   ledger: Ledger;
+  /** Of a mirror, which is only read: the ledger of its primary, where what is seen is recorded. @throws as `open` */
+  primaryLedger?: () => Promise<Ledger>;
 }
 
 /** A plan at work: opens what it names, once. */
@@ -66,6 +68,7 @@ export class Workspace {
   readonly planPath: string | undefined;
   readonly environment: Environment;
   readonly #opened = new Map<string, Promise<OpenedRepository>>();
+  readonly #ready = new Set<string>();
 
   constructor({ plan, path }: Pick<LoadedPlan, 'plan'> & Partial<Pick<LoadedPlan, 'path'>>, environment: Environment) {
     this.plan = plan;
@@ -78,8 +81,27 @@ export class Workspace {
     return { directory: this.plan.directory, env: variables, signal };
   }
 
-  /** @throws no-repository, wrong-password, secret-unavailable … */
+  /** The names of the repositories of the plan that were opened. */
+  get openedNames(): string[] {
+    return [...this.#ready].filter((name) => this.plan.repositories.has(name));
+  }
+
+  /**
+   * A repository of the plan, to be worked with.
+   * @throws bad-usage for a mirror, which is only read; no-repository, wrong-password, secret-unavailable …
+   */
   open(name: string): Promise<OpenedRepository> {
+    const mirror = this.plan.mirrors.get(name);
+    if (mirror === undefined) return this.openToRead(name);
+    return Promise.reject(
+      new HoldfastError('bad-usage', `${name} is a mirror of ${mirror.of}, and is only read`, {
+        hint: `What is done to ${mirror.of} comes to its mirrors. \`holdfast repository promote ${name}\` makes it a repository of its own.`,
+      }),
+    );
+  }
+
+  /** A repository of the plan or a mirror, to be read. @throws no-repository, wrong-password, secret-unavailable … */
+  openToRead(name: string): Promise<OpenedRepository> {
     let opened = this.#opened.get(name);
     if (opened === undefined) {
       opened = this.#open(name);
@@ -90,34 +112,49 @@ export class Workspace {
 
   async #open(name: string): Promise<OpenedRepository> {
     const { store, password } = await this.storeOf(name);
-    return this.attach(name, await openRepository(store, await password()));
+    const opened = this.attach(name, await openRepository(store, await password()));
+    this.#ready.add(name);
+    const of = this.plan.mirrors.get(name)?.of;
+    return of === undefined ? opened : { ...opened, primaryLedger: async () => (await this.open(of)).ledger };
   }
 
   attach(name: string, repository: Repository): OpenedRepository {
     return { name, repository, ledger: new Ledger(ledgerStorage(repository), this.environment.clock) };
   }
 
-  /** A repository's store and password, whether the repository is there or not. */
+  /** A repository's store and password, or a mirror's, whether it is there or not. @throws unknown-repository */
   async storeOf(name: string): Promise<{ store: ObjectStore; password: () => Promise<string> }> {
-    const planned = this.plan.repositories.get(name);
-    if (planned === undefined)
-      throw unknownName('unknown-repository', 'repository', name, [...this.plan.repositories.keys()]);
+    const { repositories, mirrors } = this.plan;
+    const mirror = mirrors.get(name);
+    const planned = mirror ?? repositories.get(name);
+    const home = repositories.get(mirror?.of ?? name);
+    if (planned === undefined || home === undefined) throw this.#unknownRepository(name);
     const place = await storePlace(planned, this.references);
     const store = await this.environment.adapters.openStore(place, this.environment);
-    return { store, password: () => resolveSecret(planned.password, this.references) };
+    return { store, password: () => resolveSecret(home.password, this.references) };
   }
 
-  /** The repository of this name, or the only one. @throws unknown-repository, bad-usage when several could be meant */
+  /** The repository or mirror of this name, or the only repository. @throws unknown-repository, bad-usage when several could be meant */
   repositoryName(given: string | undefined): string {
     const names = [...this.plan.repositories.keys()];
     if (given !== undefined) {
-      if (names.includes(given)) return given;
-      throw unknownName('unknown-repository', 'repository', given, names);
+      if (names.includes(given) || this.plan.mirrors.has(given)) return given;
+      throw this.#unknownRepository(given);
     }
     if (names.length === 1) return names[0]!;
     throw new HoldfastError('bad-usage', 'the plan has several repositories', {
       hint: `Add \`--repository\` with one of: ${names.join(', ')}.`,
     });
+  }
+
+  /** The names of the mirrors of a repository, in the order of the plan. */
+  mirrorsOf(repository: string): string[] {
+    return [...this.plan.mirrors.values()].filter(({ of }) => of === repository).map(({ name }) => name);
+  }
+
+  #unknownRepository(name: string): HoldfastError {
+    const { repositories, mirrors } = this.plan;
+    return unknownName('unknown-repository', 'repository', name, [...repositories.keys(), ...mirrors.keys()]);
   }
 
   /** The plan's sources of these names, or all. @throws unknown-source */
@@ -146,8 +183,6 @@ function unknownName(
     hint: `It has: ${known.join(', ')}.`,
   });
 }
-
-const LEDGER_PREFIX = 'holdfast/ledger/';
 
 function ledgerStorage({ store, key }: Repository): LedgerStorage {
   return {

@@ -52,6 +52,30 @@ describe('a name that nothing defines', () => {
     expect(linesIn(planOf({ repositories, source: ', repository: b' }))).toEqual([]);
   });
 
+  test('is a mirror nowhere, where a repository with a life of its own is needed', () => {
+    const home = `a: { store: ./a, ${PASSWORD} }`;
+    const mirror = (of: string, more = '') => `m: { store: ./m, mirrorOf: ${of}${more} }`;
+    const linesOf = (line: string, source = '') => linesIn(planOf({ repositories: [home, line], source }));
+    expect(linesOf(mirror('a'))).toEqual([]);
+    expect(linesOf(mirror('b'))).toEqual([
+      'holdfast.yaml:6:30: repositories.m.mirrorOf: there is no repository "b"; did you mean "a"?',
+    ]);
+    expect(linesOf(mirror('m'))).toEqual([
+      'holdfast.yaml:6:30: repositories.m.mirrorOf: "m" cannot be a mirror of itself; expected one of a',
+    ]);
+    expect(linesOf(mirror('a'), ', repository: m')).toEqual([
+      'holdfast.yaml:8:49: sources.db.repository: "m" is a mirror; expected the repository that it is a copy of',
+    ]);
+    expect(linesOf(mirror('a', `, ${PASSWORD}`))).toEqual([
+      'holdfast.yaml:6:43: repositories.m.password: a mirror has the password of its primary; that of "a" opens it',
+    ]);
+    expect(linesOf(mirror('a', ', retention: { last: 1 }')).join()).toContain('repositories.m.retention');
+    expect(linesOf('m: { store: ./a, mirrorOf: a }').join()).toContain('"a" is already there');
+    expect(linesIn(planOf({ repositories: [home, mirror('a'), 'n: { store: ./n, mirrorOf: m }'] }))).toEqual([
+      'holdfast.yaml:7:30: repositories.n.mirrorOf: "m" is itself a mirror; expected one of a',
+    ]);
+  });
+
   test('is checked although the repository is itself wrong', () => {
     const repositories = ['primary: { store: gs://x }'];
     expect(linesIn(planOf({ repositories, source: ', repository: primry' })).at(-1)).toContain(

@@ -14,11 +14,13 @@ import { objectiveMs } from './values.ts';
  */
 export function crossFindings(raw: unknown, earlier: readonly Finding[], directory: string): Finding[] {
   const unsound = new Set(earlier.flatMap(({ path }) => path.map((_, index) => keyOf(path.slice(0, index + 1)))));
+  const repositories = namesIn(valueAt(raw, ['repositories']));
   const context: Context = {
     directory,
     at: (...path) => valueAt(raw, path),
     sound: (...path) => (unsound.has(keyOf(path)) ? undefined : valueAt(raw, path)),
-    repositories: namesIn(valueAt(raw, ['repositories'])),
+    repositories,
+    homes: repositories.filter((name) => valueAt(raw, ['repositories', name, 'mirrorOf']) === undefined),
     sources: namesIn(valueAt(raw, ['sources'])),
     standbys: namesIn(valueAt(raw, ['standbys'])),
   };
@@ -27,6 +29,7 @@ export function crossFindings(raw: unknown, earlier: readonly Finding[], directo
     ...samePlaceFindings(context),
     ...storeOptionFindings(context),
     ...encryptionFindings(context),
+    ...context.repositories.flatMap((name) => mirrorFindings(context, name)),
     ...context.sources.flatMap((name) => [
       ...repositoryFindings(context, name),
       ...scheduleFindings(context, name),
@@ -47,6 +50,8 @@ interface Context {
   sound(...path: PropertyKey[]): unknown;
   /** All names, also of what is wrong otherwise. */
   repositories: string[];
+  /** Those of repositories that are no mirrors: where sources may be kept. */
+  homes: string[];
   sources: string[];
   standbys: string[];
 }
@@ -109,14 +114,37 @@ function logFindings({ sound, at }: Context, source: string): Finding[] {
   return [{ path, at: 'key', message }];
 }
 
-function repositoryFindings({ sound, at, repositories }: Context, source: string): Finding[] {
+/** What a mirror is a copy of is a repository that has its own life; and it keeps what that keeps. */
+function mirrorFindings({ sound, repositories, homes }: Context, name: string): Finding[] {
+  const path = ['repositories', name, 'mirrorOf'];
+  const given = sound(...path);
+  if (typeof given !== 'string') return [];
+  const of = { path, at: 'value' as const, found: given };
+  const others = homes.length === 0 ? 'a repository that is no mirror' : `one of ${homes.join(', ')}`;
+  const own = (['retention', 'copies'] as const)
+    .filter((key) => sound('repositories', name, key) !== undefined)
+    .map((key): Finding => {
+      const message = `a mirror is an exact copy and has no "${key}" of its own; it keeps what "${given}" keeps`;
+      return { path: ['repositories', name, key], at: 'key', message };
+    });
+  if (given === name) return [{ ...of, message: `"${name}" cannot be a mirror of itself; expected ${others}` }, ...own];
+  if (!repositories.includes(given)) return [unknownName('repository', path, given, homes), ...own];
+  if (homes.includes(given)) return own;
+  return [{ ...of, message: `"${given}" is itself a mirror; expected ${others}` }, ...own];
+}
+
+function repositoryFindings({ sound, at, repositories, homes }: Context, source: string): Finding[] {
   if (repositories.length === 0) return [];
   const path = ['sources', source, 'repository'];
   const given = sound(...path);
   if (typeof given === 'string' && !repositories.includes(given))
-    return [unknownName('repository', path, given, repositories)];
-  if (at(...path) === undefined && repositories.length > 1 && isPlainObject(at('sources', source))) {
-    const expected = `one of ${repositories.join(', ')}`;
+    return [unknownName('repository', path, given, homes)];
+  if (typeof given === 'string' && !homes.includes(given)) {
+    const message = `"${given}" is a mirror; expected the repository that it is a copy of`;
+    return [{ path, at: 'value', found: given, message }];
+  }
+  if (at(...path) === undefined && homes.length > 1 && isPlainObject(at('sources', source))) {
+    const expected = `one of ${homes.join(', ')}`;
     return [{ path, at: 'key', expected, message: `missing key "repository"; expected ${expected}` }];
   }
   return [];

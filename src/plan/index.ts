@@ -17,6 +17,7 @@ export { showPlan, showPlanYaml } from './show.ts';
 export { type S3Place, type StorePlace, storePlace } from './store-place.ts';
 export type {
   FilesSource,
+  Mirror,
   Objectives,
   Plan,
   PostgresSource,

@@ -60,6 +60,7 @@ describe('the JSON Schema', () => {
     ['the plan itself', PLAN],
     ['defaults written out', change('type: files', 'type: files, validate: [], objectives: {}')],
     ['a store by reference', change('./repository', '{ env: STORE }')],
+    ['a mirror', change('\nsources:', '\n  copy: { store: ./copy, mirrorOf: primary }\nsources:')],
   ])('accepts what the loader accepts: %s', (_, text) => {
     const value: unknown = parse(text);
     expect(planSchema.safeParse(value).success).toBe(true);
@@ -77,6 +78,7 @@ describe('the JSON Schema', () => {
     ['minutes in a retention', change('30d', '30m')],
     ['a literal password', change('{ env: HOLDFAST_PASSWORD }', 'hunter2')],
     ['no password', change(', password: { env: HOLDFAST_PASSWORD }', '')],
+    ['a mirror with a password', change(', password:', ', mirrorOf: other, password:')],
     ['an unknown type', change('type: files', 'type: file')],
     ['a key of another type', change('exclude:', 'url:')],
     ['no paths', change('[/srv/uploads/]', '[]')],
@@ -100,7 +102,7 @@ describe('the JSON Schema', () => {
 
   test('knows the keys of each place', () => {
     const raw = { sources: { a: { type: 'files' }, b: { type: 'postgres' }, c: {} } };
-    expect(knownKeys(['repositories', 'x'], raw)).toEqual(['store', 'password', 's3', 'storageClass']);
+    expect(knownKeys(['repositories', 'x'], raw)).toEqual(['store', 'password', 'mirrorOf', 's3', 'storageClass']);
     expect(knownKeys(['sources', 'a'], raw)).not.toContain('url');
     expect(knownKeys(['sources', 'b'], raw)).not.toContain('paths');
     expect(knownKeys(['sources', 'c'], raw)).toEqual(expect.arrayContaining(['url', 'paths']));

@@ -166,6 +166,7 @@ sources:
     objectives,
     directory,
     standbys: new Map(),
+    mirrors: new Map(),
     repositories: new Map([
       [
         'primary',

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { isTimezone } from '../schedule/index.ts';
 import { nearestName } from './names.ts';
-import { reference, textOrReference } from './reference-schema.ts';
+import { REFERENCE_NOTATION, reference, textOrReference } from './reference-schema.ts';
 import { objectives, source, standby } from './source-schema.ts';
 import { parseStore, STORE_NOTATION } from './store.ts';
 import { s3, storageClass } from './store-schema.ts';
@@ -23,14 +23,33 @@ const repository = z
         },
       ),
     ),
-    password: reference.meta({
-      description:
-        'The password of the repository, as a reference: { env: NAME }, { file: PATH } or { command: [..] }.',
-    }),
+    password: reference
+      .meta({
+        description:
+          'The password of the repository, as a reference: { env: NAME }, { file: PATH } or { command: [..] }. A mirror has that of its primary.',
+      })
+      .optional(),
+    mirrorOf: identifier
+      .meta({ description: 'The repository that this one is an exact copy of, brought up to date after every backup.' })
+      .optional(),
     s3: s3.optional(),
     storageClass: storageClass.optional(),
   })
-  .meta({ description: 'An encrypted, deduplicated restic repository.' });
+  .superRefine(({ password, mirrorOf }, context) => {
+    const complain = (message: string) =>
+      context.addIssue({ code: 'custom', path: ['password'], message, params: { message } });
+    if (mirrorOf === undefined && password === undefined) complain(REFERENCE_NOTATION);
+    if (mirrorOf !== undefined && password !== undefined) {
+      complain(`a mirror has the password of its primary; that of "${mirrorOf}" opens it`);
+    }
+  })
+  .meta({
+    description: 'An encrypted, deduplicated restic repository.',
+    oneOf: [
+      { type: 'object', properties: { mirrorOf: false }, required: ['password'] },
+      { type: 'object', properties: { password: false }, required: ['mirrorOf'] },
+    ],
+  });
 
 function judgeTimezone(value: string): Complaint | undefined {
   if (isTimezone(value)) return undefined;

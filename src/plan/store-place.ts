@@ -9,10 +9,13 @@ export type S3Place = S3Address & Resolved<S3Options>;
 export type StorePlace = LocalPlace | S3Place;
 
 /**
- * Where a repository of the plan lies, its references resolved.
+ * Where a repository or mirror of the plan lies, its references resolved.
  * @throws plan-invalid for a text that came from a reference and names no store; secret-unavailable
  */
-export async function storePlace(repository: Repository, context: ReferenceContext): Promise<StorePlace> {
+export async function storePlace(
+  repository: Pick<Repository, 'store' | 's3'>,
+  context: ReferenceContext,
+): Promise<StorePlace> {
   const { store, s3 } = await resolveReferences({ store: repository.store, s3: repository.s3 }, context);
   const place = parseStore(store, context.directory);
   if ('problem' in place) throw new HoldfastError('plan-invalid', place.problem);

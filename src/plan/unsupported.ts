@@ -19,7 +19,7 @@ const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
     'reviews',
     'compliance',
   ],
-  'repositories.*': ['lock', 'capacity', 'mirrorOf', 'copies', 'retention'],
+  'repositories.*': ['lock', 'capacity', 'copies', 'retention'],
   'sources.*': ['runsOn', 'stream', 'project', 'collections', 'from'],
   'sources.*.validate.*': ['collection', 'count'],
   '**': ['gcp'],

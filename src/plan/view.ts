@@ -34,6 +34,16 @@ export interface S3Options {
   kmsKeyId?: TextOrReference;
 }
 
+/** An exact copy of a repository: what opens that opens this. */
+export interface Mirror {
+  name: string;
+  /** As of a repository. */
+  store: TextOrReference;
+  s3: S3Options;
+  /** The name of the repository that it is a copy of. */
+  of: string;
+}
+
 /** A check of a restored copy. */
 export type ValidateCheck =
   /** The one value the query gives must be true. */
@@ -87,8 +97,10 @@ export interface Plan {
   timezone: string;
   /** The plan's own; each source has its effective ones. */
   objectives: Objectives;
-  /** By name, in the order of the file. */
+  /** By name, in the order of the file; mirrors are not among them. */
   repositories: ReadonlyMap<string, Repository>;
+  /** By name, in the order of the file. */
+  mirrors: ReadonlyMap<string, Mirror>;
   /** By name, in the order of the file. */
   sources: ReadonlyMap<string, Source>;
   /** Of each standby, by its name, the source whose server it follows. */
@@ -99,9 +111,14 @@ export interface Plan {
 
 /** The plan that a checked document describes. */
 export function buildPlan(document: PlanDocument, directory: string): Plan {
-  const repositories = new Map(
-    Object.entries(document.repositories).map(([name, repository]) => [name, buildRepository(name, repository)]),
-  );
+  const repositories = new Map<string, Repository>();
+  const mirrors = new Map<string, Mirror>();
+  for (const [name, repository] of Object.entries(document.repositories)) {
+    const { store, password, mirrorOf } = repository;
+    const planned = { name, store, s3: buildS3(repository) };
+    if (mirrorOf !== undefined) mirrors.set(name, { ...planned, of: mirrorOf });
+    else repositories.set(name, { ...planned, password: password! });
+  }
   const sources = Object.entries(document.sources).map(([name, source]): [string, Source] => [
     name,
     buildSource(name, source, document),
@@ -112,15 +129,16 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     timezone: document.timezone,
     objectives: buildObjectives(document.objectives),
     repositories,
+    mirrors,
     sources: new Map(sources),
     standbys: new Map(Object.entries(document.standbys ?? {}).map(([name, { of }]) => [name, of])),
     directory,
   };
 }
 
-function buildRepository(name: string, { store, password, s3 = {}, storageClass }: RepositoryDocument): Repository {
+function buildS3({ s3 = {}, storageClass }: RepositoryDocument): S3Options {
   const pathStyle = s3.pathStyle ?? s3.endpoint !== undefined;
-  return { name, store, password, s3: definedOf({ ...s3, pathStyle, storageClass }) };
+  return definedOf({ ...s3, pathStyle, storageClass });
 }
 
 /** Without the keys whose value is undefined. */
@@ -133,7 +151,7 @@ function buildSource(name: string, source: SourceDocument, plan: PlanDocument): 
   const retention = effectiveRetention(source);
   const base: SourceBase = {
     name,
-    repository: source.repository ?? Object.keys(plan.repositories)[0] ?? '',
+    repository: source.repository ?? homeRepository(plan) ?? '',
     objectives: buildObjectives({ ...plan.objectives, ...source.objectives }),
     validate: source.validate.map(buildCheck),
     ...(schedule !== undefined && 'schedule' in schedule ? { schedule: schedule.schedule } : {}),
@@ -152,6 +170,11 @@ function buildSource(name: string, source: SourceDocument, plan: PlanDocument): 
     case 'files':
       return { ...base, type: 'files', paths: source.paths.map(cleanPath), exclude: source.exclude };
   }
+}
+
+/** The repository that sources are kept in which name none: a mirror is nobody's home. */
+export function homeRepository({ repositories }: PlanDocument): string | undefined {
+  return Object.entries(repositories).find(([, { mirrorOf }]) => mirrorOf === undefined)?.[0];
 }
 
 function standbyOf(name: string | undefined, { standbys = {} }: PlanDocument): { standby?: Standby } {

@@ -6,13 +6,17 @@ export { type Change, type ChangeKind, diffTrees } from './diff.ts';
 export { notesOf } from './extract/notes.ts';
 export type { IndexedRepository } from './indexed.ts';
 export { addKey, changePassword, listKeys, type RepositoryKey, removeKey } from './keys.ts';
+export { EPOCH_KEY, LEDGER_PREFIX, packKey } from './layout.ts';
 export { loadIndex } from './load-index.ts';
 export { type HeldLock, lockRepository } from './locks.ts';
+export { readEpoch, writeEpoch } from './mirror/epoch.ts';
+export { type MirrorLag, measureLag } from './mirror/lag.ts';
+export { assertMirrorOf, type MirrorReport, mirrorLedger, mirrorRepository } from './mirror/mirror.ts';
 export { type PruneReport, pruneRepository } from './prune/prune.ts';
 export { Reader } from './read/reader.ts';
 export { type RepairOptions, repairRepository } from './repair/repair.ts';
 export type { RepairReport } from './repair/report.ts';
-export { createRepository, openRepository, type Repository } from './repository.ts';
+export { createRepository, holdsRepository, openRepository, type Repository } from './repository.ts';
 export type * from './snapshot-io.ts';
 export { findSnapshot, latestSnapshots, listSnapshots, removeSnapshot, type StoredSnapshot } from './snapshots.ts';
 export { describeHolder, removeLocks, type StandingLock } from './standing-locks.ts';
@@ -33,6 +37,7 @@ export {
   LogTail,
   listTails,
   lsnDigits,
+  parseTailKey,
   type SealedObject,
   type TailEntry,
   type TailHistory,

@@ -60,7 +60,7 @@ describe('a change of the password', () => {
         const store = new FaultyStore(new MemoryStore());
         const repository = await testRepository(store);
         store.rule = (call) => (call.method === method ? how : undefined);
-        const changed = await changePassword(repository, 'new', systemClock, QUICK).then(
+        const changed = await changePassword(repository, 'new', systemClock, { kdf: QUICK }).then(
           () => true,
           () => false,
         );
@@ -77,7 +77,7 @@ describe('a change of the password', () => {
     const repository = await testRepository(store);
     const put = store.put.bind(store);
     store.put = (key) => put(key, Buffer.from('{"kdf":"scrypt","N":2,"r":1,"p":1,"salt":"","data":""}'));
-    await expect(changePassword(repository, 'new', systemClock, QUICK)).rejects.toMatchObject({
+    await expect(changePassword(repository, 'new', systemClock, { kdf: QUICK })).rejects.toMatchObject({
       code: 'store-failed',
     });
     expect(await opens(repository, PASSWORD)).toBe(true);

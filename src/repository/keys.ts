@@ -16,6 +16,9 @@ import { type Repository, sha256 } from './repository.ts';
  * change the master key, so it shuts out only who has not read the repository before.
  */
 
+/** Told which key is about to be removed, by its id; what it throws keeps the key. */
+export type Announce = (id: string) => Promise<void>;
+
 export interface RepositoryKey extends KeyDescription {
   id: string;
   /** Whether it is the one that opened the repository. */
@@ -82,10 +85,14 @@ export async function addKey(
 /**
  * Takes a password away. Resolves to the id of its key.
  * @param idPrefix the id, or enough of its beginning to name one
- * @param dryRun whether to remove nothing, and only say which key it would be
+ * @param options `dryRun` removes nothing, and only says which key it would be
  * @throws unknown-key, key-in-use for the key that opened the repository: so one at least always remains
  */
-export async function removeKey(repository: Repository, idPrefix: string, dryRun = false): Promise<string> {
+export async function removeKey(
+  repository: Repository,
+  idPrefix: string,
+  { dryRun = false, announce }: { dryRun?: boolean; announce?: Announce } = {},
+): Promise<string> {
   const { id } = findKey(await listKeys(repository), idPrefix);
   if (id === repository.keyId) {
     throw new HoldfastError('key-in-use', `key ${id.slice(0, 8)} is the one that opened the repository`, {
@@ -93,7 +100,9 @@ export async function removeKey(repository: Repository, idPrefix: string, dryRun
       context: { key: id },
     });
   }
-  if (!dryRun) await repository.store.delete(`${KEYS_PREFIX}${id}`);
+  if (dryRun) return id;
+  await announce?.(id);
+  await repository.store.delete(`${KEYS_PREFIX}${id}`);
   return id;
 }
 
@@ -109,15 +118,16 @@ function findKey(keys: readonly RepositoryKey[], idPrefix: string): RepositoryKe
 /**
  * Puts a new password in the place of the one that opened the repository. The new one is there and was tried before the
  * old one goes: a run that dies in between leaves both.
- * @param kdf for tests
+ * @param options `kdf` is for tests
  */
 export async function changePassword(
   repository: Repository,
   password: string,
   clock: Clock,
-  kdf?: KdfParameters,
+  { kdf, announce }: { kdf?: KdfParameters; announce?: Announce } = {},
 ): Promise<{ added: string; removed: string }> {
   const added = await addKey(repository, password, clock, kdf);
+  await announce?.(repository.keyId);
   await repository.store.delete(`${KEYS_PREFIX}${repository.keyId}`);
   return { added, removed: repository.keyId };
 }

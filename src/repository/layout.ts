@@ -6,6 +6,11 @@ export const SNAPSHOTS_PREFIX = 'snapshots/';
 export const LOCKS_PREFIX = 'locks/';
 export const DATA_PREFIX = 'data/';
 /** Holdfast's own, beside what is restic's. */
+export const HOLDFAST_PREFIX = 'holdfast/';
+export const LEDGER_PREFIX = 'holdfast/ledger/';
+export const TAIL_PREFIX = 'holdfast/tail/';
+/** Says how often a mirror of the repository was made the primary. */
+export const EPOCH_KEY = 'holdfast/epoch';
 export const MARKS_PREFIX = 'holdfast/prune/';
 /** Damaged packs that a repair put aside; restic does not look there. */
 export const DAMAGED_PREFIX = 'holdfast/damaged/';

@@ -164,7 +164,7 @@ function undecidable(store: ObjectStore): HoldfastError {
 
 /** @throws repository-exists also when a configuration alone is missing: what is there would be lost with a new one */
 async function refuseIfThere(store: ObjectStore): Promise<void> {
-  if ((await store.stat(CONFIG_KEY)) !== undefined) throw repositoryExists(store);
+  if (await holdsRepository(store)) throw repositoryExists(store);
   for (const prefix of [SNAPSHOTS_PREFIX, INDEX_PREFIX, DATA_PREFIX]) {
     for await (const { key } of store.list(prefix)) if (idOfKey(key) !== undefined) throw repositoryExists(store);
   }
@@ -175,6 +175,11 @@ function repositoryExists(store: ObjectStore): HoldfastError {
     hint: 'Nothing was changed. Use it as it is, or name another place in the plan.',
     context: { store: store.location },
   });
+}
+
+/** Whether a repository lies there, as far as its configuration tells. */
+export async function holdsRepository(store: ObjectStore): Promise<boolean> {
+  return (await store.stat(CONFIG_KEY)) !== undefined;
 }
 
 /**

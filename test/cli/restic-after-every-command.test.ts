@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -56,6 +56,14 @@ const WRITING: Record<string, Case | { elsewhere: string }> = {
   prune: {
     words: () => ['prune'],
     before: ({ directory }) => restic(join(directory, 'main'), ['forget', 'latest']),
+  },
+  replicate: {
+    words: () => ['replicate'],
+    before: ({ directory }) => {
+      const plan = join(directory, 'holdfast.yaml');
+      const mirror = '  eu: { store: ./eu, mirrorOf: main }\nsources:';
+      writeFileSync(plan, readFileSync(plan, 'utf8').replace('sources:', mirror));
+    },
   },
   unlock: { words: () => ['unlock', '--all'] },
   'key add': { words: () => ['key', 'add', '--repository', 'main'] },

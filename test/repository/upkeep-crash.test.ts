@@ -220,6 +220,7 @@ function workspaceOf(store: FaultyStore | MemoryStore): Workspace {
     name: 'test',
     timezone: 'UTC',
     objectives: {},
+    mirrors: new Map(),
     repositories: new Map([
       ['main', { name: 'main', store: '/nowhere', password: PASSWORD, s3: { pathStyle: false } }],
     ]),

@@ -58,6 +58,7 @@ export function logWorkspace(
   } as PostgresSource;
   const plan: Plan = {
     ...{ version: 1, name: OWNER.plan, timezone: 'UTC', objectives: {}, directory: '/' },
+    mirrors: new Map(),
     repositories: new Map(
       Object.keys(repositories).map((name) => [
         name,

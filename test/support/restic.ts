@@ -38,5 +38,5 @@ export function resticCheck(repository: string): void {
 export async function initialiseWithRestic(directory: string, version: 1 | 2): Promise<void> {
   restic(directory, ['init', '--repository-version', `${version}`]);
   const repository = await openRepository(createLocalStore(directory), PASSWORD);
-  await changePassword(repository, PASSWORD, systemClock, { N: 2, r: 1, p: 1 });
+  await changePassword(repository, PASSWORD, systemClock, { kdf: { N: 2, r: 1, p: 1 } });
 }

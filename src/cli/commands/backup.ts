@@ -12,13 +12,14 @@ export const backup: CommandDefinition = {
   arguments: '[source...]',
   summary: 'back up sources now',
   description:
-    'Backs up the sources of these names, or all, side by side. One that fails does not stop the others. What cannot be read in a source is named, the rest of it is kept, and the backup is partial. Others on this machine go first where its processors do not suffice for all.',
+    'Backs up the sources of these names, or all, side by side. One that fails does not stop the others. Then the mirrors of the repositories are brought up to date; one that cannot be is named, and the exit code is 3. What cannot be read in a source is named, the rest of it is kept, and the backup is partial. Others on this machine go first where its processors do not suffice for all.',
   examples: [
     { command: 'holdfast backup', does: 'back up everything' },
     { command: 'holdfast backup omni-db uploads', does: 'back up these two' },
   ],
   exits: [...LOCKING_EXITS, EXIT.partial],
   writes: true,
+  isMirrored: true,
   async run({ arguments: [names], workspace }) {
     letOthersGoFirst();
     const operations = await import('../../operations/index.ts');

@@ -22,6 +22,7 @@ export const copy: CommandDefinition = {
   ],
   exits: [...LOCKING_EXITS, EXIT.partial],
   writes: true,
+  isMirrored: true,
   async run({ arguments: [snapshots], options, workspace: openWorkspace }) {
     const [from, to, source] = ['from', 'to', 'source'].map((name) => options[name] as string | undefined);
     if (from === undefined || to === undefined) {

@@ -14,10 +14,12 @@ export const init: CommandDefinition = {
   async run({ workspace }) {
     const { initRepositories } = await import('../../operations/index.ts');
     const result = await initRepositories(await workspace());
-    const lines = result.repositories.map(({ name, store, created }) =>
-      created
-        ? `${good('created')} repository ${name} at ${store}`
-        : `repository ${name} at ${store} exists already; it was left as it is`,
+    const lines = result.repositories.map(({ name, store, created, mirrorOf }) =>
+      mirrorOf !== undefined
+        ? `mirror ${name} of ${mirrorOf} is made at ${store} with the first backup`
+        : created
+          ? `${good('created')} repository ${name} at ${store}`
+          : `repository ${name} at ${store} exists already; it was left as it is`,
     );
     lines.push('Keep its password somewhere else as well: without it, nobody can read the repository.');
     return { exit: EXIT.done, json: result, text: lines.join('\n') };

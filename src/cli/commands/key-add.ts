@@ -19,6 +19,7 @@ export const keyAdd: CommandDefinition = {
   ],
   exits: LOCKING_EXITS,
   writes: true,
+  isMirrored: true,
   async run(invocation) {
     const { addPassword } = await import('../../operations/index.ts');
     const workspace = await invocation.workspace();

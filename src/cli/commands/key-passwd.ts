@@ -16,6 +16,7 @@ export const keyPasswd: CommandDefinition = {
   examples: [{ command: 'holdfast key passwd', does: 'asks for the new password' }],
   exits: LOCKING_EXITS,
   writes: true,
+  isMirrored: true,
   async run(invocation) {
     const { replacePassword } = await import('../../operations/index.ts');
     const workspace = await invocation.workspace();

@@ -16,6 +16,7 @@ export const keyRemove: CommandDefinition = {
   examples: [{ command: 'holdfast key remove 3fa85f64', does: 'that password opens the repository no more' }],
   exits: LOCKING_EXITS,
   writes: true,
+  isMirrored: true,
   async run({ arguments: [id], options, workspace: openWorkspace }) {
     const { removePassword } = await import('../../operations/index.ts');
     const workspace = await openWorkspace();

@@ -10,16 +10,20 @@ export const ls: CommandDefinition = {
   summary: 'list what a snapshot holds',
   description:
     'Lists what a snapshot holds, from a path in it on. The id may be shortened; `latest` is the newest of all.',
+  options: [{ flags: '--repository <name>', description: 'look into this repository or mirror' }],
   examples: [
     { command: 'holdfast ls 3fa85f64', does: 'everything in it' },
     { command: 'holdfast ls latest /srv/uploads', does: 'one directory of the newest snapshot' },
   ],
   exits: LOCKING_EXITS,
   writes: true,
-  async run({ arguments: [snapshot, path], workspace, tell }) {
+  async run({ arguments: [snapshot, path], options, workspace, tell }) {
     const { listEntries } = await import('../../operations/index.ts');
-    const from = (path as string | undefined) ?? '/';
-    const { entries, notes } = await listEntries(await workspace(), snapshot as string, from);
+    const { entries, notes } = await listEntries(await workspace(), {
+      id: snapshot as string,
+      path: (path as string | undefined) ?? '/',
+      repository: options['repository'] as string | undefined,
+    });
     for (const note of notes) tell(note);
     const rows = entries.map(({ path: shown, node }) => [
       node.type,

@@ -18,6 +18,7 @@ export const prune: CommandDefinition = {
   ],
   exits: LOCKING_EXITS,
   writes: true,
+  isMirrored: true,
   async run({ arguments: [names], options, workspace }) {
     const operations = await import('../../operations/index.ts');
     const dryRun = options['dryRun'] === true;

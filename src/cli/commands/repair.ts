@@ -21,6 +21,7 @@ export const repair: CommandDefinition = {
   ],
   exits: [...LOCKING_EXITS, EXIT.partial],
   writes: true,
+  isMirrored: true,
   async run({ arguments: [repository], options, workspace }) {
     const operations = await import('../../operations/index.ts');
     const results = await operations.repair(await workspace(), {

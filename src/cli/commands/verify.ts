@@ -18,6 +18,7 @@ export const verify: CommandDefinition = {
       description:
         'the newest backup not after this time; of a source with a log, the moment itself, or a position as in `restore --at`',
     },
+    { flags: '--repository <name>', description: 'read from this repository or mirror' },
     {
       flags: '--pick <which>',
       description:
@@ -40,6 +41,7 @@ export const verify: CommandDefinition = {
       ...optional('snapshot'),
       ...optional('at'),
       ...optional('pick'),
+      ...optional('repository'),
     };
     const proofs = await operations.verify(await workspace(), request);
     const exit = proofs.every(({ state }) => state === 'proven') ? EXIT.done : EXIT.missed;

@@ -43,7 +43,7 @@ export async function compare(workspace: Workspace, request: CompareRequest): Pr
   const other = request.with === undefined ? undefined : targetOf(request.with);
   const isReplayed = replaysLog(planned, request);
   if (!isReplayed) refuseLogTarget(request.at, planned.name);
-  const opened = await workspace.open(workspace.repositoryName(request.repository ?? planned.repository));
+  const opened = await workspace.openToRead(workspace.repositoryName(request.repository ?? planned.repository));
   const reading = await Reading.begin(opened, clock);
   try {
     const { snapshots, damaged } = await readableSnapshots(opened.repository);

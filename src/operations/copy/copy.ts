@@ -54,7 +54,7 @@ export interface Copied {
 export async function copy(workspace: Workspace, request: CopyRequest): Promise<Copied> {
   const { clock } = workspace.environment;
   const startedMs = clock.monotonicMs();
-  const from = await workspace.open(request.from);
+  const from = await workspace.openToRead(request.from);
   const to = await workspace.open(request.to);
   if (from.repository.config.id === to.repository.config.id) {
     throw new HoldfastError('bad-usage', `${request.from} and ${request.to} are one repository`, {

@@ -1,26 +1,64 @@
 import type { Clock } from '../../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import { createRepository, type Repository } from '../../repository/index.ts';
+import {
+  assertMirrorOf,
+  createRepository,
+  holdsRepository,
+  openRepository,
+  type Repository,
+} from '../../repository/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import type { Workspace } from '../workspace.ts';
 
 export interface InitResult {
-  repositories: { name: string; store: string; created: boolean; id?: string }[];
+  repositories: { name: string; store: string; created: boolean; id?: string; mirrorOf?: string }[];
 }
 
 /**
- * Creates the repositories that the plan names and that are not there.
- * @throws repository-exists when there was none to create
+ * Creates the repositories that the plan names and that are not there. For a mirror nothing is made before there is
+ * something to be copied; but whether its place can be used is looked at, before anything else is done.
+ * @throws repository-exists when there was none to create; mirror-refused
  */
 export async function initRepositories(workspace: Workspace): Promise<InitResult> {
   const result: InitResult = { repositories: [] };
+  const mirrors: InitResult['repositories'] = [];
+  for (const { name, of } of workspace.plan.mirrors.values()) mirrors.push(await lookAtMirror(workspace, name, of));
   for (const name of workspace.plan.repositories.keys())
     result.repositories.push(await initRepository(workspace, name));
-  if (result.repositories.some(({ created }) => created)) return result;
+  if (result.repositories.some(({ created }) => created)) {
+    return { repositories: [...result.repositories, ...mirrors] };
+  }
   const places = result.repositories.map(({ store }) => store).join(', ');
   throw new HoldfastError('repository-exists', `nothing to create: there is a repository at ${places} already`, {
     hint: 'Nothing was changed. Use it as it is, or name another place in the plan.',
   });
+}
+
+async function lookAtMirror(
+  workspace: Workspace,
+  name: string,
+  of: string,
+): Promise<InitResult['repositories'][number]> {
+  const { store } = await workspace.storeOf(name);
+  const primary = await openIfThere(workspace, of);
+  if (primary !== undefined) await assertMirrorOf(primary, store);
+  else if (await holdsRepository(store)) {
+    throw new HoldfastError(
+      'mirror-refused',
+      `there is a repository at ${store.location}, the place of the mirror ${name}, and none where ${of} is to be`,
+      {
+        hint: `Nothing was changed. If it is what is left of ${of}, \`holdfast repository promote ${name}\` makes it the repository; else name another place in the plan.`,
+        context: { store: store.location },
+      },
+    );
+  }
+  return { name, store: store.location, created: false, mirrorOf: of };
+}
+
+async function openIfThere(workspace: Workspace, name: string): Promise<Repository | undefined> {
+  const { store, password } = await workspace.storeOf(name);
+  if (!(await holdsRepository(store))) return undefined;
+  return openRepository(store, await password());
 }
 
 async function initRepository(workspace: Workspace, name: string): Promise<InitResult['repositories'][number]> {

@@ -40,9 +40,9 @@ export async function removePassword(
   { key, dryRun }: { key: string; dryRun: boolean },
 ): Promise<KeyChange> {
   const opened = await workspace.open(name);
-  if (dryRun) return { repository: name, removed: await removeKey(opened.repository, key, true) };
+  if (dryRun) return { repository: name, removed: await removeKey(opened.repository, key, { dryRun: true }) };
   return withLock(workspace, opened, { exclusive: true }, async () => {
-    const removed = await removeKey(opened.repository, key);
+    const removed = await removeKey(opened.repository, key, { announce: announcing(opened) });
     return record(opened, { repository: name, removed });
   });
 }
@@ -51,9 +51,15 @@ export async function removePassword(
 export async function replacePassword(workspace: Workspace, name: string, password: string): Promise<KeyChange> {
   const opened = await workspace.open(name);
   return withLock(workspace, opened, { exclusive: true }, async () => {
-    const changed = await changePassword(opened.repository, password, workspace.environment.clock);
+    const changed = await changePassword(opened.repository, password, workspace.environment.clock, {
+      announce: announcing(opened),
+    });
     return record(opened, { repository: name, ...changed });
   });
+}
+
+function announcing({ name, ledger }: OpenedRepository): (key: string) => Promise<void> {
+  return (key) => ledger.append('key.removing', { repository: name, key });
 }
 
 async function record({ ledger }: OpenedRepository, change: KeyChange): Promise<KeyChange> {

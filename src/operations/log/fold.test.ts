@@ -42,7 +42,7 @@ async function begin(isCovered = true) {
 
 function fold(repository: Repository): Promise<string[]> {
   const environment = { clock: systemClock, version: '0.0.0', signal: new AbortController().signal } as Environment;
-  const plan = { name: 'shop', directory: '/', sources: new Map(), repositories: new Map() };
+  const plan = { name: 'shop', directory: '/', sources: new Map(), repositories: new Map(), mirrors: new Map() };
   const workspace = new Workspace({ plan: plan as unknown as Workspace['plan'] }, environment);
   return foldTail(workspace, workspace.attach('main', repository), 'db', CLUSTER);
 }

@@ -17,8 +17,13 @@ export interface Listing {
 }
 
 /** What a snapshot holds, from a path in it on. @throws unknown-snapshot, repository-locked, repository-damaged */
-export async function listEntries(workspace: Workspace, id: string, path: string): Promise<Listing> {
-  const { result, notes } = await readSnapshots(workspace, { ids: [id] }, ([reader]) => entriesFrom(reader!, path));
+export async function listEntries(
+  workspace: Workspace,
+  { id, path, repository: name }: { id: string; path: string; repository?: string | undefined },
+): Promise<Listing> {
+  const { result, notes } = await readSnapshots(workspace, { ids: [id], name }, ([reader]) =>
+    entriesFrom(reader!, path),
+  );
   return { entries: result, notes };
 }
 

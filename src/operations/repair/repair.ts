@@ -34,7 +34,13 @@ async function repairOne(workspace: Workspace, opened: OpenedRepository, readDat
   const startedMs = clock.monotonicMs();
   try {
     return await withLock(workspace, opened, { exclusive: true }, async (lock) => {
-      const report = await repairRepository(opened.repository, { readData, lock, progress, signal });
+      const report = await repairRepository(opened.repository, {
+        readData,
+        lock,
+        progress,
+        signal,
+        announce: (indexes) => opened.ledger.append('repair.removing', { repository: opened.name, indexes }),
+      });
       const durationMs = clock.monotonicMs() - startedMs;
       await opened.ledger.append('repair.finished', {
         repository: opened.name,

@@ -97,7 +97,8 @@ async function protectedPlaces(workspace: Workspace): Promise<{ path: string; wh
 }
 
 async function repositoriesOf({ plan, references }: Workspace): Promise<string[]> {
-  const places = await Promise.all([...plan.repositories.values()].map((each) => storePlace(each, references)));
+  const stores = [...plan.repositories.values(), ...plan.mirrors.values()];
+  const places = await Promise.all(stores.map((each) => storePlace(each, references)));
   return places.flatMap((place) => (place.kind === 'local' ? [realPath(place.path)] : []));
 }
 

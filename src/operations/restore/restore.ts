@@ -61,7 +61,7 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
   await refuseReplacing(workspace, request, { target, planned });
   const isReplayed = replaysLog(planned, request);
   if (!isReplayed) refuseLogTarget(request.at, planned?.name);
-  const opened = await workspace.open(workspace.repositoryName(request.repository ?? planned?.repository));
+  const opened = await workspace.openToRead(workspace.repositoryName(request.repository ?? planned?.repository));
   const reading = await Reading.begin(opened, clock);
   try {
     const { snapshots, damaged } = await readableSnapshots(opened.repository);

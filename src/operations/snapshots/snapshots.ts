@@ -24,7 +24,7 @@ export async function listAll(workspace: Workspace, source?: string, repository?
         : [...workspace.plan.repositories.keys()];
   const lists = await Promise.all(
     names.map(async (name) => {
-      const { snapshots, damaged } = await readableSnapshots((await workspace.open(name)).repository);
+      const { snapshots, damaged } = await readableSnapshots((await workspace.openToRead(name)).repository);
       const wanted = planned === undefined ? snapshots : allSnapshotsOf(snapshots, workspace.plan.name, planned.name);
       return { snapshots: wanted.map((snapshot) => ({ ...snapshot, repository: name })), damaged };
     }),

@@ -20,6 +20,8 @@ export interface VerifyRequest {
   at?: string;
   /** `random`: any backup; of a source with a log, any second that can be recovered. */
   pick?: 'latest' | 'random';
+  /** Where the repository is not the source's own. */
+  repository?: string;
 }
 
 /**
@@ -39,7 +41,7 @@ export async function verify(workspace: Workspace, request: VerifyRequest): Prom
 }
 
 async function verifySource(workspace: Workspace, planned: PlanSource, request: VerifyRequest): Promise<Proof> {
-  const opened = await workspace.open(planned.repository);
+  const opened = await workspace.openToRead(workspace.repositoryName(request.repository ?? planned.repository));
   const reading = await Reading.begin(opened, workspace.environment.clock);
   try {
     const { snapshots, damaged } = await readableSnapshots(opened.repository);

@@ -3,7 +3,7 @@ import type { Progress } from '../../foundation/progress.ts';
 import { checkSnapshots } from '../check/check-snapshots.ts';
 import { Lost } from '../check/lost.ts';
 import { type CheckReport, newReport } from '../check/report.ts';
-import { DAMAGED_PREFIX, INDEX_PREFIX, packKey } from '../layout.ts';
+import { DAMAGED_PREFIX, INDEX_PREFIX, idOfKey, packKey } from '../layout.ts';
 import type { HeldLock } from '../locks.ts';
 
 import { indexOf } from '../read-index.ts';
@@ -21,6 +21,8 @@ export interface RepairOptions {
   lock: HeldLock | undefined;
   progress: Progress;
   signal: AbortSignal;
+  /** Told which index files are about to be replaced, by their ids; what it throws ends the repair. */
+  announce?(indexes: string[]): Promise<void>;
 }
 
 /**
@@ -31,11 +33,11 @@ export interface RepairOptions {
  * It may die at any instant: what is new is durable before what it replaces goes, and running it again goes on.
  */
 export async function repairRepository(repository: Repository, options: RepairOptions): Promise<RepairReport> {
-  const { lock, progress, signal } = options;
+  const { lock, progress } = options;
   const examination = await examine(repository, options);
   const plan = planRepair(examination);
   const { snapshots, findings } = await whatStaysLost(repository, plan, progress);
-  if (lock !== undefined) await carryOut(repository, plan, { lock, progress, signal });
+  if (lock !== undefined) await carryOut(repository, plan, { ...options, lock });
   return {
     packsIndexed: plan.packsIndexed,
     packsDropped: plan.packsDropped,
@@ -57,7 +59,7 @@ async function whatStaysLost(repository: Repository, plan: RepairPlan, progress:
 async function carryOut(
   repository: Repository,
   plan: RepairPlan,
-  { lock, progress, signal }: { lock: HeldLock; progress: Progress; signal: AbortSignal },
+  { lock, progress, signal, announce }: RepairOptions & { lock: HeldLock },
 ): Promise<void> {
   await salvage(repository, plan.toSalvage, { lock, progress, signal });
   await lock.confirm();
@@ -69,6 +71,8 @@ async function carryOut(
   const damaged = plan.packsDropped.filter(({ reason }) => reason !== 'it is missing');
   for (const pack of damaged) pack.keptAs = await copyAside(repository, pack.pack);
   await lock.confirm();
+  const replaced = plan.replacedIndexFiles.map(({ key }) => idOfKey(key)!);
+  if (replaced.length > 0) await announce?.(replaced);
   for (const { key } of plan.replacedIndexFiles) await repository.store.delete(key);
   for (const { pack } of damaged) await repository.store.delete(packKey(pack));
 }

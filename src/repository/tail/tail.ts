@@ -1,6 +1,7 @@
 import { sealJson, unsealJsonText } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { ObjectStore } from '../../store/index.ts';
+import { TAIL_PREFIX } from '../layout.ts';
 import type { Repository } from '../repository.ts';
 import { compareRanges, type LogRange } from './log-range.ts';
 import {
@@ -12,7 +13,6 @@ import {
   sealTailObject,
 } from './tail-object.ts';
 
-const TAIL_PREFIX = 'holdfast/tail/';
 const LSN_DIGITS = 16;
 const TIMELINE_DIGITS = 8;
 const RANGE_NAME = /^(\d{1,20})\/([0-9A-F]{8})\/([0-9A-F]{16})-([0-9A-F]{16})$/;
@@ -189,6 +189,16 @@ export class LogTail {
   #timelinePrefix(system: string, timeline: number): string {
     return `${this.prefix}${system}/${timeline.toString(16).toUpperCase().padStart(TIMELINE_DIGITS, '0')}/`;
   }
+}
+
+/** What part of whose log an object of a tail is, as its key says; undefined for what is none. */
+export function parseTailKey(key: string): (TailOwner & LogRange & { key: string; system: string }) | undefined {
+  if (!key.startsWith(TAIL_PREFIX)) return undefined;
+  const [plan, source, ...name] = key.slice(TAIL_PREFIX.length).split('/');
+  const range = RANGE_NAME.exec(name.join('/'));
+  if (range === null) return undefined;
+  const [start, end] = [BigInt(`0x${range[3]}`), BigInt(`0x${range[4]}`)];
+  return { key, plan: plan!, source: source!, system: range[1]!, timeline: Number.parseInt(range[2]!, 16), start, end };
 }
 
 /** Whose tails a repository has, and the keys below their place that are nobody's. */

@@ -1,0 +1,18 @@
+import { formatDuration, formatSize } from '../foundation/units.ts';
+import type { MirrorOutcome } from '../operations/index.ts';
+import { errorDetails, indent } from './errors.ts';
+import { bad, counted, good } from './text.ts';
+
+/** What came of bringing a mirror up to date, for people. */
+export function describeMirror(outcome: MirrorOutcome): string {
+  const { repository, mirror, durationMs } = outcome;
+  if (outcome.outcome === 'failed') {
+    const { error } = outcome;
+    const line = `${bad('failed')}   mirror ${mirror} of ${repository}: ${error.message}`;
+    return [line, ...errorDetails(error).map(indent)].join('\n');
+  }
+  const { copiedObjects, copiedBytes, removedObjects } = outcome;
+  const removed = removedObjects === 0 ? '' : `, ${counted(removedObjects, 'object')} removed`;
+  const copied = `${counted(copiedObjects, 'object')} copied, ${formatSize(copiedBytes)}${removed}`;
+  return `${good('mirrored')} ${repository} to ${mirror}: ${copied} in ${formatDuration(durationMs)}`;
+}

@@ -1,0 +1,190 @@
+import { EXIT, type ExitCode, HoldfastError } from '../../foundation/errors.ts';
+import { awaitedLater } from '../../foundation/promises.ts';
+import { type MirrorReport, measureLag, mirrorLedger, mirrorRepository } from '../../repository/index.ts';
+import type { ObjectStore } from '../../store/index.ts';
+import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
+import { namedAsRemoved } from './removals.ts';
+
+export type MirrorOutcome = {
+  repository: string;
+  mirror: string;
+  durationMs: number;
+} & (
+  | ({ outcome: 'complete'; lagMs: number } & Omit<MirrorReport, 'unexplained'>)
+  | { outcome: 'failed'; error: HoldfastError }
+);
+
+/**
+ * Brings the mirrors of these repositories, these mirrors, or all that the plan names up to date, all at once. One that
+ * fails does not stop the others.
+ * @throws unknown-repository; bad-usage when there is no mirror to be brought up to date
+ */
+export async function replicate(workspace: Workspace, names: readonly string[]): Promise<MirrorOutcome[]> {
+  const { mirrors } = workspace.plan;
+  const wanted = new Set<string>();
+  for (const name of names.map((each) => workspace.repositoryName(each))) {
+    const own = mirrors.has(name) ? [name] : workspace.mirrorsOf(name);
+    if (own.length === 0) throw noMirror(`the plan names no mirror of ${name}`);
+    for (const mirror of own) wanted.add(mirror);
+  }
+  if (names.length === 0) for (const mirror of mirrors.keys()) wanted.add(mirror);
+  if (wanted.size === 0) throw noMirror('the plan names no mirror');
+  return replicateThese(workspace, [...wanted]);
+}
+
+/** The same of every mirror of a repository that was worked with: none when there is none. */
+export function replicateOpened(workspace: Workspace): Promise<MirrorOutcome[]> {
+  return replicateThese(
+    workspace,
+    workspace.openedNames.flatMap((name) => workspace.mirrorsOf(name)),
+  );
+}
+
+/** What mirroring ends with: partial where some mirrors are behind; where all are, what kept them from it. */
+export function replicateExit(outcomes: readonly MirrorOutcome[]): ExitCode {
+  const failures = outcomes.flatMap((each) => (each.outcome === 'failed' ? [each.error.exitCode] : []));
+  if (failures.length === 0) return EXIT.done;
+  if (failures.includes(EXIT.interrupted)) return EXIT.interrupted;
+  if (failures.length < outcomes.length) return EXIT.partial;
+  return new Set(failures).size === 1 ? failures[0]! : EXIT.failed;
+}
+
+function noMirror(message: string): HoldfastError {
+  return new HoldfastError('bad-usage', message, {
+    hint: 'Give a repository of the plan the key `mirrorOf` with the name of the one that it is to be a copy of.',
+  });
+}
+
+async function replicateThese(workspace: Workspace, mirrors: readonly string[]): Promise<MirrorOutcome[]> {
+  const repositories = [...new Set(mirrors.map((mirror) => workspace.plan.mirrors.get(mirror)!.of))];
+  const outcomes = await Promise.all(
+    repositories.map((repository) => {
+      const own = mirrors.filter((mirror) => workspace.plan.mirrors.get(mirror)!.of === repository);
+      return replicateFrom(workspace, repository, own);
+    }),
+  );
+  return outcomes.flat();
+}
+
+async function replicateFrom(
+  workspace: Workspace,
+  repository: string,
+  mirrors: readonly string[],
+): Promise<MirrorOutcome[]> {
+  const runs = mirrors.map((mirror) => new MirrorRun(workspace, repository, mirror));
+  await Promise.all(runs.map((run) => run.bringUpToDate()));
+  // What is recorded of all of them comes to each of them, too: they are exact copies.
+  await Promise.all(runs.map((run) => run.bringLedger()));
+  return runs.map((run) => run.outcome);
+}
+
+/** One mirror on its way. What goes wrong becomes its outcome. */
+class MirrorRun {
+  outcome: MirrorOutcome;
+  readonly #workspace: Workspace;
+  readonly #startedMs: number;
+  #isRecorded = false;
+  readonly #opened: Promise<OpenedRepository>;
+  readonly #store: Promise<ObjectStore>;
+
+  constructor(workspace: Workspace, repository: string, mirror: string) {
+    this.#workspace = workspace;
+    this.#startedMs = workspace.environment.clock.monotonicMs();
+    this.#opened = awaitedLater(workspace.open(repository));
+    this.#store = awaitedLater(workspace.storeOf(mirror).then(({ store }) => store));
+    const error = new HoldfastError('internal', 'the mirror was not looked at');
+    this.outcome = { repository, mirror, outcome: 'failed', error, durationMs: 0 };
+  }
+
+  async bringUpToDate(): Promise<void> {
+    const { clock } = this.#workspace.environment;
+    const { mirror } = this.outcome;
+    const progress = this.#workspace.environment.progress(mirror);
+    await this.#attempt(async ({ opened, store }) => {
+      const { lagMs } = await measureLag(opened.repository.store, store, clock.nowMs());
+      const { unexplained, ...report } = await mirrorRepository(opened.repository, store, {
+        ...this.#options(opened),
+        progress,
+      });
+      const done = { ...this.#names(), ...report, lagMs };
+      if (report.copiedObjects + report.removedObjects > 0) await opened.ledger.append('mirror.finished', done);
+      this.#isRecorded = true;
+      if (unexplained.length > 0) throw diverged(this.outcome, unexplained);
+      this.outcome = { ...done, outcome: 'complete' };
+    });
+    progress.finish();
+  }
+
+  async bringLedger(): Promise<void> {
+    if (!this.#isRecorded) return;
+    const before = this.outcome;
+    await this.#attempt(async ({ opened, store }) => {
+      const { environment } = this.#workspace;
+      const progress = environment.progress(before.mirror);
+      await mirrorLedger(opened.repository, store, { ...this.#options(opened), progress });
+      progress.finish();
+    });
+  }
+
+  #names(): { repository: string; mirror: string; durationMs: number } {
+    const { repository, mirror } = this.outcome;
+    return { repository, mirror, durationMs: this.#workspace.environment.clock.monotonicMs() - this.#startedMs };
+  }
+
+  #options(opened: OpenedRepository) {
+    return {
+      newEvents: (known: ReadonlySet<string>) => opened.ledger.unknownTo(known),
+      namedAsRemoved: (keys: readonly string[]) => namedAsRemoved(this.#workspace, opened, keys),
+      signal: this.#workspace.environment.signal,
+    };
+  }
+
+  async #attempt(work: (at: { opened: OpenedRepository; store: ObjectStore }) => Promise<void>): Promise<void> {
+    try {
+      await work({ opened: await this.#opened, store: await this.#store });
+    } catch (thrown) {
+      const error = reportable(thrown, this.#workspace.environment.signal);
+      this.outcome = { ...this.#names(), outcome: 'failed', error };
+      await this.#recordFailure(error);
+    }
+  }
+
+  /** Without its primary nothing can be recorded: then the error alone says so. */
+  async #recordFailure({ code, message }: HoldfastError): Promise<void> {
+    try {
+      await (await this.#opened).ledger.append('mirror.failed', { ...this.#names(), code, message });
+    } catch (thrown) {
+      const { error } = this.outcome as Extract<MirrorOutcome, { outcome: 'failed' }>;
+      if (thrown === error) return;
+      const { message: why } = reportable(thrown, this.#workspace.environment.signal);
+      this.outcome = {
+        ...this.#names(),
+        outcome: 'failed',
+        error: new HoldfastError(error.code, `${error.message}; and this could not be recorded: ${why}`, {
+          ...(error.hint !== undefined && { hint: error.hint }),
+          context: error.context,
+          cause: error,
+        }),
+      };
+    }
+  }
+}
+
+/** So many of the objects are named. */
+const NAMED_OBJECTS = 3;
+
+function diverged(
+  { repository, mirror }: Pick<MirrorOutcome, 'repository' | 'mirror'>,
+  keys: readonly string[],
+): HoldfastError {
+  const named = keys.slice(0, NAMED_OBJECTS).join(', ');
+  const more = keys.length > NAMED_OBJECTS ? ` and ${keys.length - NAMED_OBJECTS} more` : '';
+  return new HoldfastError(
+    'mirror-diverged',
+    `${repository} has lost what no record says was to be removed: ${named}${more}; ${mirror} keeps it`,
+    {
+      hint: `Find out who removed it. \`holdfast check ${repository} --repair\` puts it back from ${mirror}; where all is lost, \`holdfast repository promote ${mirror}\` makes the mirror the repository.`,
+      context: { repository, mirror, objects: keys.length },
+    },
+  );
+}

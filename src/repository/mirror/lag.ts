@@ -1,0 +1,36 @@
+import type { ObjectStore, StoredObject } from '../../store/index.ts';
+import { SNAPSHOTS_PREFIX, TAIL_PREFIX } from '../layout.ts';
+import { kindOf } from './objects.ts';
+
+/** How far a mirror is behind its primary. */
+export interface MirrorLag {
+  /** How many snapshots it lacks, and how many parts of the newest of logs. */
+  snapshots: number;
+  logParts: number;
+  /** For how long the oldest of them has been in the primary; 0 when nothing is lacking. */
+  lagMs: number;
+}
+
+/** Holds what two copies of a repository hold of data against each other, without reading any of it. */
+export async function measureLag(primary: ObjectStore, mirror: ObjectStore, nowMs: number): Promise<MirrorLag> {
+  // The mirror first: what it has by then was in the primary before.
+  const theirs = new Set((await recoverable(mirror)).map(({ key }) => key));
+  const lacking = (await recoverable(primary)).filter(({ key }) => !theirs.has(key));
+  const snapshots = lacking.filter(({ key }) => kindOf(key) === 'snapshot').length;
+  return {
+    snapshots,
+    logParts: lacking.length - snapshots,
+    lagMs: Math.round(Math.max(0, ...lacking.map(({ modifiedMs }) => nowMs - modifiedMs))),
+  };
+}
+
+async function recoverable(store: ObjectStore): Promise<StoredObject[]> {
+  const objects: StoredObject[] = [];
+  for (const prefix of [SNAPSHOTS_PREFIX, TAIL_PREFIX]) {
+    for await (const object of store.list(prefix)) {
+      const kind = kindOf(object.key);
+      if (kind === 'snapshot' || kind === 'tail') objects.push(object);
+    }
+  }
+  return objects;
+}

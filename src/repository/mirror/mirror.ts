@@ -1,0 +1,278 @@
+import { decodeConfig, decodeIndexFile } from '../../format/index.ts';
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import type { Progress } from '../../foundation/progress.ts';
+import { sideBySide } from '../../foundation/promises.ts';
+import type { ObjectStore } from '../../store/index.ts';
+import {
+  CONFIG_KEY,
+  DATA_PREFIX,
+  HOLDFAST_PREFIX,
+  INDEX_PREFIX,
+  KEYS_PREFIX,
+  LEDGER_PREFIX,
+  packKey,
+  SNAPSHOTS_PREFIX,
+} from '../layout.ts';
+import { holdsRepository, Repository } from '../repository.ts';
+import { readEpoch } from './epoch.ts';
+import { authenticate, isRewritten, kindOf, type ObjectKind } from './objects.ts';
+
+/**
+ * Exact copies of a repository in another place. What refers to something is listed before it and copied after it, so that
+ * a mirror is at every instant a repository that stock restic opens; locks are nobody's there and are not copied.
+ *
+ * Nothing goes from a mirror because it is gone from its primary: somebody must have said before that it was going to be
+ * removed. So a repository that is wiped, or that somebody tidied up behind our back, does not take its mirrors with it.
+ */
+
+export interface MirrorOptions {
+  /** Keys of the primary's ledger, without their prefix, that are not among these, each behind those that it builds on. */
+  newEvents(known: ReadonlySet<string>): Promise<string[]>;
+  /** Which of these keys the primary's ledger says were to be removed. Asked once something is gone. */
+  namedAsRemoved(keys: readonly string[]): Promise<ReadonlySet<string>>;
+  progress: Progress;
+  signal: AbortSignal;
+}
+
+export interface MirrorReport {
+  copiedObjects: number;
+  copiedBytes: number;
+  removedObjects: number;
+  /** Keys that the mirror has and the primary has lost: nobody said that they were to be removed. They stay. */
+  unexplained: string[];
+}
+
+/** Packs are large, and each is in memory as a whole. */
+const PARALLEL_PACKS = 4;
+const PARALLEL_SMALL = 8;
+/** A prune removes what was listed before; so often it does not. */
+const ATTEMPTS = 5;
+
+/** What is copied before what; each kind only once all of those before it is there. */
+const COPY_ORDER: readonly ObjectKind[][] = [
+  ['key'],
+  ['config'],
+  ['pack', 'damaged'],
+  ['index'],
+  ['snapshot'],
+  ['tail', 'mark', 'other'],
+];
+/** What refers to others goes before them. */
+const REMOVAL_ORDER: readonly ObjectKind[] = ['mark', 'key', 'tail', 'snapshot', 'index', 'pack'];
+
+/**
+ * Brings a mirror up to date. Cut off at any instant, the next run goes on where it was.
+ * @throws mirror-refused when another repository lies there, or one that was made the primary; repository-damaged when the
+ *   primary lacks or has damaged what it should have; the stores' errors
+ */
+export async function mirrorRepository(
+  primary: Repository,
+  mirror: ObjectStore,
+  options: MirrorOptions,
+): Promise<MirrorReport> {
+  const run = new MirrorRun(primary, mirror, options);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await run.pass();
+    } catch (error) {
+      // Gone since it was listed: a later listing does not have it. What is listed again and again must be there.
+      if (!isHoldfastError(error, 'object-missing') || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Brings what the ledger says of a run to the mirror that it was of. */
+export async function mirrorLedger(primary: Repository, mirror: ObjectStore, options: MirrorOptions): Promise<void> {
+  await new MirrorRun(primary, mirror, options).ledger();
+}
+
+class MirrorRun {
+  readonly #primary: Repository;
+  readonly #mirror: ObjectStore;
+  readonly #options: MirrorOptions;
+  readonly #report: MirrorReport = { copiedObjects: 0, copiedBytes: 0, removedObjects: 0, unexplained: [] };
+
+  constructor(primary: Repository, mirror: ObjectStore, options: MirrorOptions) {
+    this.#primary = primary;
+    this.#mirror = mirror;
+    this.#options = options;
+  }
+
+  async pass(): Promise<MirrorReport> {
+    const { progress } = this.#options;
+    progress.phase('looking at what is there');
+    await assertMirrorOf(this.#primary, this.#mirror);
+    // First: what is there by now was in the primary before, whoever copied it.
+    const theirs = await listObjects(this.#mirror, '');
+    const { rewritten, sizes } = await this.#readRewritten();
+    const events = await this.#options.newEvents(eventsIn(theirs, sizes));
+    const ours = await this.#listPrimary();
+    const missing = [...ours].filter(([key, size]) => theirs.get(key) !== size && !isRewritten(kindOf(key)!));
+    progress.phase('copying to the mirror', {
+      items: missing.length,
+      bytes: missing.reduce((sum, [, size]) => sum + size, 0),
+    });
+    for (const kinds of COPY_ORDER) {
+      if (kinds.includes('config')) await this.#putRewritten('config', rewritten, theirs);
+      const keys = missing.filter(([key]) => kinds.includes(kindOf(key)!)).map(([key]) => key);
+      await sideBySide(keys, kinds.includes('pack') ? PARALLEL_PACKS : PARALLEL_SMALL, (key) => this.#copy(key));
+    }
+    for (const event of events) await this.#copy(`${LEDGER_PREFIX}${event}`);
+    await this.#putRewritten('covered', rewritten, theirs);
+    await this.#removeGone(theirs, ours);
+    // Last: a mirror with the primary's epoch has all that it had.
+    await this.#putRewritten('epoch', rewritten, theirs);
+    return this.#report;
+  }
+
+  async ledger(): Promise<void> {
+    const known = eventsIn(await listObjects(this.#mirror, LEDGER_PREFIX), new Map());
+    for (const event of await this.#options.newEvents(known)) await this.#copy(`${LEDGER_PREFIX}${event}`);
+  }
+
+  /** What is written anew now and then, as it was before anything else was looked at: it must not be ahead of that. */
+  async #readRewritten(): Promise<{ rewritten: Map<string, Uint8Array>; sizes: Map<string, number> }> {
+    const sizes = await listObjects(this.#primary.store, HOLDFAST_PREFIX);
+    const rewritten = new Map<string, Uint8Array>();
+    for (const key of [CONFIG_KEY, ...sizes.keys()]) {
+      if (isRewritten(kindOf(key)!)) rewritten.set(key, await this.#get(key));
+    }
+    return { rewritten, sizes };
+  }
+
+  async #putRewritten(
+    kind: ObjectKind,
+    rewritten: ReadonlyMap<string, Uint8Array>,
+    theirs: ReadonlyMap<string, number>,
+  ): Promise<void> {
+    for (const [key, bytes] of rewritten) {
+      if (kindOf(key) !== kind) continue;
+      const isThere = theirs.has(key) && Buffer.from(await this.#mirror.get(key)).equals(bytes);
+      if (!isThere) await this.#put(key, bytes);
+    }
+  }
+
+  /** What refers to others before them; the ledger by itself. */
+  async #listPrimary(): Promise<Map<string, number>> {
+    const listed = new Map<string, number>();
+    for (const prefix of [HOLDFAST_PREFIX, SNAPSHOTS_PREFIX, INDEX_PREFIX, DATA_PREFIX, KEYS_PREFIX]) {
+      for (const [key, size] of await listObjects(this.#primary.store, prefix)) listed.set(key, size);
+    }
+    listed.set(CONFIG_KEY, 0);
+    return listed;
+  }
+
+  async #copy(key: string): Promise<void> {
+    this.#options.signal.throwIfAborted();
+    await this.#put(key, await this.#get(key));
+  }
+
+  /** An object of the primary, as it was written. */
+  async #get(key: string): Promise<Uint8Array> {
+    const bytes = await this.#primary.store.get(key);
+    authenticate(this.#primary, key, bytes);
+    return bytes;
+  }
+
+  async #put(key: string, bytes: Uint8Array): Promise<void> {
+    const size = bytes.byteLength;
+    await this.#mirror.put(key, bytes);
+    const stored = await this.#mirror.stat(key);
+    if (stored?.sizeBytes !== size) {
+      const how = stored === undefined ? 'is not there' : `has ${stored.sizeBytes} bytes`;
+      throw new HoldfastError('store-failed', `${key} ${how} after ${size} were written to ${this.#mirror.location}`);
+    }
+    this.#report.copiedObjects++;
+    this.#report.copiedBytes += size;
+    this.#options.progress.advance({ items: 1, bytes: size });
+  }
+
+  async #removeGone(theirs: ReadonlyMap<string, number>, ours: ReadonlyMap<string, number>): Promise<void> {
+    const gone = [...theirs.keys()].filter((key) => !ours.has(key));
+    if (gone.length === 0) return;
+    const named = await this.#options.namedAsRemoved(gone);
+    // A mark holds nothing but what is to be looked at again.
+    const mayGo = (key: string): boolean => named.has(key) || kindOf(key) === 'mark';
+    const staying = new Set(gone.filter((key) => !mayGo(key)));
+    await this.#keepWhatIsNeeded(gone.filter(mayGo), { ours, named, staying });
+    for (const kind of REMOVAL_ORDER) {
+      const going = gone.filter((key) => kindOf(key) === kind && !staying.has(key));
+      await sideBySide(going, PARALLEL_SMALL, async (key) => {
+        this.#options.signal.throwIfAborted();
+        await this.#mirror.delete(key);
+        this.#report.removedObjects++;
+      });
+    }
+    this.#report.unexplained = gone.filter((key) => staying.has(key)).sort();
+  }
+
+  /** Index files stay that alone name a pack which nobody said was to be removed; packs stay that an index still names. */
+  async #keepWhatIsNeeded(
+    going: readonly string[],
+    { ours, named, staying }: { ours: ReadonlyMap<string, number>; named: ReadonlySet<string>; staying: Set<string> },
+  ): Promise<void> {
+    const isOf = (kind: ObjectKind) => (key: string) => kindOf(key) === kind;
+    const [indexes, packs] = [going.filter(isOf('index')), going.filter(isOf('pack'))];
+    if (indexes.length + packs.length === 0) return;
+    const needed = new Set<string>();
+    const kept = [...[...ours.keys()].filter(isOf('index')), ...[...staying].filter(isOf('index'))];
+    await sideBySide(kept, PARALLEL_SMALL, async (key) => {
+      for (const pack of await this.#packsOf(key)) needed.add(packKey(pack));
+    });
+    await sideBySide(indexes, PARALLEL_SMALL, async (key) => {
+      const own = (await this.#packsOf(key)).map(packKey);
+      if (own.every((pack) => needed.has(pack) || named.has(pack))) return;
+      staying.add(key);
+      for (const pack of own) needed.add(pack);
+    });
+    for (const pack of packs) if (needed.has(pack)) staying.add(pack);
+  }
+
+  async #packsOf(indexKey: string): Promise<string[]> {
+    const { key, config, keyId } = this.#primary;
+    const copy = new Repository(this.#mirror, key, config, keyId);
+    return decodeIndexFile(await copy.getDocument(indexKey)).packs.map(({ id }) => id);
+  }
+}
+
+/** The objects below a prefix that belong to a repository, with their sizes in bytes. */
+export async function listObjects(store: ObjectStore, prefix: string): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  for await (const { key, sizeBytes } of store.list(prefix)) if (kindOf(key) !== undefined) sizes.set(key, sizeBytes);
+  return sizes;
+}
+
+/** The events that are whole in a mirror, as far as sizes tell. */
+function eventsIn(theirs: ReadonlyMap<string, number>, ours: ReadonlyMap<string, number>): Set<string> {
+  const isWhole = ([key, size]: [string, number]): boolean => size === (ours.get(key) ?? size);
+  const events = [...theirs].filter((entry) => kindOf(entry[0]) === 'ledger' && isWhole(entry));
+  return new Set(events.map(([key]) => key.slice(LEDGER_PREFIX.length)));
+}
+
+/**
+ * That nothing lies at a mirror's place, or a copy of this repository that may be brought up to date.
+ * @throws mirror-refused
+ */
+export async function assertMirrorOf(primary: Repository, mirror: ObjectStore): Promise<void> {
+  if (!(await holdsRepository(mirror))) return;
+  const refused = (how: string, hint: string): HoldfastError =>
+    new HoldfastError('mirror-refused', `${mirror.location} cannot be a mirror of ${primary.store.location}: ${how}`, {
+      hint: `Nothing was changed there. ${hint}`,
+      context: { mirror: mirror.location },
+    });
+  const sealed = await mirror.get(CONFIG_KEY);
+  try {
+    const { id } = decodeConfig(primary.key, sealed);
+    if (id !== primary.config.id) throw refused('another repository lies there', 'Name an empty place in the plan.');
+  } catch (error) {
+    if (!isHoldfastError(error, 'repository-damaged')) throw error;
+    throw refused('another repository lies there', 'Name an empty place in the plan.');
+  }
+  const [own, its] = [await readEpoch(primary), await readEpoch(primary, mirror)];
+  if (its > own) {
+    throw refused(
+      'it was made the primary itself since',
+      'Change the plan: what it calls the mirror is the repository now, and what it calls the primary may become a mirror of it.',
+    );
+  }
+}

@@ -1,0 +1,82 @@
+import { unseal } from '../../format/index.ts';
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import {
+  CONFIG_KEY,
+  DAMAGED_PREFIX,
+  DATA_PREFIX,
+  EPOCH_KEY,
+  HOLDFAST_PREFIX,
+  INDEX_PREFIX,
+  idOfKey,
+  KEYS_PREFIX,
+  LEDGER_PREFIX,
+  LOCKS_PREFIX,
+  MARKS_PREFIX,
+  SNAPSHOTS_PREFIX,
+  TAIL_PREFIX,
+} from '../layout.ts';
+import { type Repository, sha256 } from '../repository.ts';
+
+/** What an object of a repository is, as its key says. */
+export type ObjectKind =
+  | 'key'
+  | 'config'
+  | 'pack'
+  | 'index'
+  | 'snapshot'
+  | 'damaged'
+  | 'tail'
+  | 'covered'
+  | 'mark'
+  | 'ledger'
+  | 'epoch'
+  | 'other';
+
+const NAMED_BY_DIGEST: readonly [prefix: string, kind: ObjectKind][] = [
+  [KEYS_PREFIX, 'key'],
+  [DATA_PREFIX, 'pack'],
+  [INDEX_PREFIX, 'index'],
+  [SNAPSHOTS_PREFIX, 'snapshot'],
+  [MARKS_PREFIX, 'mark'],
+];
+
+/** Undefined for what is no part of a repository, or, as a lock, none of a copy of it. */
+export function kindOf(key: string): ObjectKind | undefined {
+  if (key === CONFIG_KEY) return 'config';
+  if (key === EPOCH_KEY) return 'epoch';
+  const named = NAMED_BY_DIGEST.find(([prefix]) => key.startsWith(prefix));
+  if (named !== undefined) return idOfKey(key) === undefined ? undefined : named[1];
+  if (key.startsWith(LOCKS_PREFIX)) return undefined;
+  if (key.startsWith(TAIL_PREFIX)) return key.endsWith('/covered') ? 'covered' : 'tail';
+  if (key.startsWith(LEDGER_PREFIX)) return 'ledger';
+  if (key.startsWith(DAMAGED_PREFIX)) return 'damaged';
+  return key.startsWith(HOLDFAST_PREFIX) ? 'other' : undefined;
+}
+
+/** Whether an object has a new content now and then: all others stay as they were written. */
+export function isRewritten(kind: ObjectKind): boolean {
+  return kind === 'config' || kind === 'covered' || kind === 'epoch';
+}
+
+/**
+ * That an object is what it was written as: what has its digest for a name by that, what is sealed by its seal. Of packs
+ * that a repair put aside, and of what a later version wrote, nothing can be told.
+ * @throws repository-damaged
+ */
+export function authenticate({ key: sealingKey }: Repository, key: string, bytes: Uint8Array): void {
+  const kind = kindOf(key);
+  if (kind === 'damaged' || kind === 'other') return;
+  const isNamed = NAMED_BY_DIGEST.some(([, named]) => named === kind);
+  if (isNamed && sha256(bytes) !== idOfKey(key)) throw damaged(key, 'its content does not match its name');
+  if (isNamed) return;
+  try {
+    unseal(sealingKey, bytes);
+  } catch (error) {
+    if (!isHoldfastError(error, 'repository-damaged')) throw error;
+    throw damaged(key, error.message, error);
+  }
+}
+
+function damaged(key: string, how: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('repository-damaged', `${key} is damaged: ${how}`, { context: { key }, cause });
+}
