@@ -33,6 +33,9 @@ const SHOP = `
   CREATE TABLE deep_1 PARTITION OF deep FOR VALUES FROM (0) TO (9) PARTITION BY RANGE (id);
   CREATE TABLE deep_11 PARTITION OF deep_1 FOR VALUES FROM (0) TO (5);
   INSERT INTO deep VALUES (1);
+  CREATE TABLE parent (a int);
+  CREATE TABLE child () INHERITS (parent);
+  ALTER TABLE parent ADD CHECK (a > 0) NOT VALID;
   CREATE SCHEMA sales;
   CREATE TABLE sales.leads (id int GENERATED ALWAYS AS IDENTITY, customer int REFERENCES customers, state state);
   INSERT INTO sales.leads (customer, state) SELECT n, 'paid' FROM generate_series(1, 30) AS n;
@@ -104,6 +107,8 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('the restore of a part of a 
     expect(alone.tables).toEqual(['public.measured', 'public.measured_1']);
     expect(await count(alone.database, 'measured')).toBe(365);
     expect(alone.notes).toEqual(['public.measured was made without its rows: something that was asked for needs it']);
+    const { database: family } = await restored('public.child');
+    expect(await count(family, `pg_constraint WHERE contype = 'c' AND conrelid = 'child'::regclass`)).toBe(1);
     const deep = await restored('public.deep_11');
     expect(deep.tables).toEqual(['public.deep', 'public.deep_1', 'public.deep_11']);
     expect(await count(deep.database, 'deep')).toBe(1);

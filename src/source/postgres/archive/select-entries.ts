@@ -165,7 +165,7 @@ class EntrySelection {
       for (const entry of [...this.#whole]) this.#takeNeeds(entry);
       for (const entry of this.#entries) {
         if (this.#whole.has(entry) || this.#refused.has(entry)) continue;
-        if (!this.#belongs(entry, this.#whole) && !this.#attachesNeeded(entry)) continue;
+        if (!this.#belongs(entry, this.#whole) && !this.#completesNeeded(entry)) continue;
         this.#takePartitions(entry);
         if (this.#lacks(entry, new Set())) continue;
         this.#needed.delete(entry);
@@ -206,8 +206,9 @@ class EntrySelection {
     }
   }
 
-  /** A table that is only needed is still a part of the one above it. */
-  #attachesNeeded(entry: TocEntry): boolean {
+  /** A table that is only needed is still a part of the one above it, and hands its conditions down. */
+  #completesNeeded(entry: TocEntry): boolean {
+    if (kindOf(entry) === 'CHECK CONSTRAINT') return this.#needsOf(entry).some((need) => this.#needed.has(need));
     const partition = kindOf(entry) === 'TABLE ATTACH' ? this.#attached(entry)[1] : undefined;
     return partition !== undefined && this.#needed.has(partition);
   }
