@@ -10,7 +10,14 @@ import {
   writeTail,
 } from '../../../test/support/log.ts';
 import { PASSWORD, testRepository } from '../../../test/support/repository.ts';
-import { LogTail, listSnapshots, lsnText, openRepository, type Repository } from '../../repository/index.ts';
+import {
+  LogTail,
+  listSnapshots,
+  lsnText,
+  openRepository,
+  type Repository,
+  removeSnapshot,
+} from '../../repository/index.ts';
 import { FaultyStore } from '../../store/faulty/index.ts';
 import { MemoryStore } from '../../store/memory/index.ts';
 import { checkLog } from '../check/check-log.ts';
@@ -158,6 +165,20 @@ describe('a copy of a followed source', () => {
       if (!isCutOff) expect(cut).toBeGreaterThan(8);
     }
   }, 60_000);
+
+  it('has a gap where the original removed what nobody copied in time, and a hole where it lost it', async () => {
+    const place = await begin();
+    await copyFrom(place);
+    for (const { id } of await listSnapshots(place.main)) await removeSnapshot(place.main, id);
+    for (const { key } of (await stored(place.main)).entries) await place.main.store.delete(key);
+    await writeTail(place.main, segments(12, 13, 2));
+    await writeTail(place.main, segments(14, 15, 2));
+    await copyFrom(place);
+    const ends = { start: '0/98000', end: '0/C0000', timeline: 2 };
+    const events = await (await place.workspace.open('archive')).ledger.read();
+    expect(events.filter(({ kind }) => kind === 'log.gap').at(-1)!.body).toMatchObject(ends);
+    expect((await findingsIn(place, 'archive')).map(({ log }) => log?.start)).toEqual(['0/D0000']);
+  });
 
   it('is partial where a part of the log is damaged, and has the others', async () => {
     const place = await begin();

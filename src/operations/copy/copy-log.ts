@@ -1,7 +1,17 @@
 import { isHoldfastError } from '../../foundation/errors.ts';
 import type { EventBodies } from '../../ledger/index.ts';
-import { type Covered, LogTail, listTails, type TailListing, type TailOwner } from '../../repository/index.ts';
+import {
+  type Covered,
+  type LogRange,
+  LogTail,
+  listTails,
+  lsnText,
+  parseLsnText,
+  type TailListing,
+  type TailOwner,
+} from '../../repository/index.ts';
 import { removeFolded } from '../log/fold.ts';
+import { findHoles } from '../log/holes.ts';
 import { StoredLog } from '../log/stored-log.ts';
 import { readableSnapshots } from '../snapshots-of.ts';
 import type { OpenedRepository } from '../workspace.ts';
@@ -66,6 +76,33 @@ export async function copyTail({ tail, covered, listing }: ListedTail, to: Opene
   const list = async () => (await readableSnapshots(to.repository)).snapshots;
   await removeFolded(await StoredLog.read(to.repository, tail.owner, list));
   return copied;
+}
+
+/**
+ * What was removed here, since no backup needs it, before it could come there: it is a gap there, between what did come and
+ * what does now. A hole behind where the log begins here is none of these, and stays one.
+ */
+export async function recordMissed(from: OpenedRepository, to: OpenedRepository, owner: TailOwner): Promise<void> {
+  const [here, there] = await Promise.all(
+    [from, to].map(({ repository }) =>
+      StoredLog.read(repository, owner, async () => (await readableSnapshots(repository)).snapshots),
+    ),
+  );
+  const { source } = owner;
+  const known = await gapsIn(to, []);
+  for (const system of new Set(there!.folded.map((each) => each.system))) {
+    const first = here!.ranges(system)[0];
+    const gaps = known.filter((gap) => gap.source === source && gap.system === system).map(rangeOfGap);
+    for (const { timeline, start, end } of findHoles(there!.ranges(system), gaps, undefined)) {
+      if (first === undefined || timeline > first.timeline || end > first.start) continue;
+      const reason = 'it had been removed from the repository that it is copied from';
+      await to.ledger.append('log.gap', { source, system, timeline, start: lsnText(start), end: lsnText(end), reason });
+    }
+  }
+}
+
+function rangeOfGap({ timeline, start, end }: EventBodies['log.gap']): LogRange {
+  return { timeline, start: parseLsnText(start), end: parseLsnText(end) };
 }
 
 /**

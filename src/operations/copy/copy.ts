@@ -21,7 +21,7 @@ import {
   sourceOf,
 } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
-import { type CopiedTail, copyGaps, copyTail, type ListedTail, listLogs } from './copy-log.ts';
+import { type CopiedTail, copyGaps, copyTail, type ListedTail, listLogs, recordMissed } from './copy-log.ts';
 
 export interface CopyRequest {
   /** Names of repositories of the plan. */
@@ -149,10 +149,11 @@ function sourcesOf(snapshots: readonly StoredSnapshot[], tails: readonly ListedT
   return new Set([...inSnapshots, ...tails.map(({ tail }) => tail.owner.source)]);
 }
 
-async function copyTails({ to }: CopyPlace, tails: readonly ListedTail[]): Promise<CopiedTail> {
+async function copyTails({ from, to }: CopyPlace, tails: readonly ListedTail[]): Promise<CopiedTail> {
   const total: CopiedTail = { objects: 0, bytes: 0, damaged: [] };
   for (const listed of tails) {
     const { objects, bytes, damaged } = await copyTail(listed, to);
+    await recordMissed(from, to, listed.tail.owner);
     total.objects += objects;
     total.bytes += bytes;
     total.damaged.push(...damaged);

@@ -33,7 +33,7 @@ import { StoredLog } from './stored-log.ts';
 import { segmentName } from './wal-snapshots.ts';
 
 /** A fold dies before every so many of its changes; before each by hand: HOLDFAST_TEST_KILLS=200. */
-const STRIDE = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 5) > 5 ? 1 : 3;
+const STRIDE = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 5) > 5 ? 1 : 4;
 const DAYS_LATER = Date.parse('2026-02-02T01:00:00Z');
 const HOURS_LATER = Date.parse('2026-01-31T13:30:00Z');
 const STRETCHES = [segments(3, 6), segments(8, 9.5)];

@@ -1,50 +1,49 @@
 import { describe, expect, it } from 'vitest';
-import { noise, readFiles, testRepository } from '../../../test/support/repository.ts';
-import { systemClock } from '../../foundation/clock.ts';
-import { LogTail, listSnapshots, lsnText, type Repository } from '../../repository/index.ts';
+import {
+  CLUSTER,
+  cloneStore,
+  logBytes,
+  logWorkspace,
+  OWNER,
+  SEGMENT_BYTES,
+  segments,
+  writeTail,
+} from '../../../test/support/log.ts';
+import { PASSWORD, readFiles, testRepository } from '../../../test/support/repository.ts';
+import { listSnapshots, openRepository, type Repository } from '../../repository/index.ts';
 import { FaultyStore, type StoreCall } from '../../store/faulty/index.ts';
 import { MemoryStore } from '../../store/memory/index.ts';
 import { sourceTag } from '../snapshots-of.ts';
-import type { Environment } from '../workspace.ts';
-import { Workspace } from '../workspace.ts';
 import { foldTail } from './fold.ts';
 import { StoredLog } from './stored-log.ts';
 
-const SEGMENT_BYTES = 1 << 20;
-const SIZE = BigInt(SEGMENT_BYTES);
-const CLUSTER = { system: '7391', segmentBytes: SEGMENT_BYTES };
-const OWNER = { plan: 'shop', source: 'db' };
-/** Two and a half segments, from the second half of segment 3 on, in objects that do not end where segments do. */
-const START = 3n * SIZE + SIZE / 2n;
-const LOG = noise(3 * SEGMENT_BYTES);
-const CUTS = [0, 700_000, 1_500_000, 1_500_001, 2_900_000, LOG.length];
+/** Three segments, from the second half of segment 3 on, in objects that do not end where segments do. */
+const ALL = segments(3.5, 6.5);
+const CUTS = [0, 43_750, 93_750, 93_751, 181_250, 3 * SEGMENT_BYTES].map((from) => ALL.start + BigInt(from));
 
-function bytesAt(start: bigint, end: bigint): Buffer {
-  return LOG.subarray(Number(start - START), Number(end - START));
+const prepared = new Map<boolean, Promise<MemoryStore>>();
+
+async function prepare(isCovered: boolean): Promise<MemoryStore> {
+  const memory = new MemoryStore();
+  const repository = await testRepository(memory);
+  for (const [index, start] of CUTS.slice(0, -1).entries()) {
+    const range = { timeline: 1, start, end: CUTS[index + 1]! };
+    await writeTail(repository, range, { coveredUntil: isCovered ? `2026-01-31T14:03:0${index}.000Z` : null });
+  }
+  return memory;
 }
 
 /** @param isCovered whether it is known up to which moment each object is all there was */
 async function begin(isCovered = true) {
-  const memory = new MemoryStore();
-  const store = new FaultyStore(memory);
-  const repository = await testRepository(store);
-  const tail = new LogTail(repository, OWNER);
-  for (const [index, from] of CUTS.slice(0, -1).entries()) {
-    const [start, end] = [START + BigInt(from), START + BigInt(CUTS[index + 1]!)];
-    const texts = { start: lsnText(start), end: lsnText(end), segmentBytes: SEGMENT_BYTES };
-    const coveredUntil = isCovered ? `2026-01-31T14:03:0${index}.000Z` : null;
-    const times = { coveredUntil, writtenAt: '2026-01-31T15:00:00Z' };
-    const head = { system: '7391', timeline: 1, ...texts, ...times };
-    await tail.write(tail.sealLog({ timeline: 1, start, end }, head, bytesAt(start, end)));
-  }
-  return { memory, store, repository };
+  const made = prepared.get(isCovered) ?? prepare(isCovered);
+  prepared.set(isCovered, made);
+  const store = new FaultyStore(cloneStore(await made));
+  return { store, repository: await openRepository(store, PASSWORD) };
 }
 
-function fold(repository: Repository): Promise<string[]> {
-  const environment = { clock: systemClock, version: '0.0.0', signal: new AbortController().signal } as Environment;
-  const plan = { name: 'shop', directory: '/', sources: new Map(), repositories: new Map(), mirrors: new Map() };
-  const workspace = new Workspace({ plan: plan as unknown as Workspace['plan'] }, environment);
-  return foldTail(workspace, workspace.attach('main', repository), 'db', CLUSTER);
+async function fold(repository: Repository): Promise<string[]> {
+  const workspace = logWorkspace({ main: repository });
+  return foldTail(workspace, await workspace.open('main'), 'db', CLUSTER);
 }
 
 function storedIn(repository: Repository): Promise<StoredLog> {
@@ -53,9 +52,9 @@ function storedIn(repository: Repository): Promise<StoredLog> {
 
 async function expectAll(repository: Repository): Promise<void> {
   const stored = await storedIn(repository);
-  const all = { timeline: 1, start: START, end: START + BigInt(LOG.length) };
-  expect(stored.ranges('7391')).toEqual([all]);
-  expect((await stored.read('7391', all)).equals(LOG)).toBe(true);
+  expect(stored.ranges('7391')).toEqual([ALL]);
+  expect((await stored.read('7391', ALL)).equals(logBytes(ALL))).toBe(true);
+  await stored.close();
 }
 
 describe('a fold', () => {
@@ -64,25 +63,21 @@ describe('a fold', () => {
     const [id] = await fold(repository);
     const files = await readFiles(repository, id);
     expect([...files.keys()]).toEqual(['wal/000000010000000000000004', 'wal/000000010000000000000005']);
-    expect(files.get('wal/000000010000000000000004')!.equals(bytesAt(4n * SIZE, 5n * SIZE))).toBe(true);
+    expect(files.get('wal/000000010000000000000004')!.equals(logBytes(segments(4, 5)))).toBe(true);
     const [snapshot] = await listSnapshots(repository);
     expect(snapshot).toMatchObject({ hostname: 'shop', paths: ['/db'], time: '2026-01-31T14:03:02Z' });
     expect(snapshot!.tags).toEqual([
       'holdfast',
       sourceTag('db'),
       'kind:wal',
-      'wal:7391:00000001:0000000000400000-0000000000600000',
+      'wal:7391:00000001:0000000000040000-0000000000060000',
     ]);
-    expect((await storedIn(repository)).entries.map(({ start }) => start)).toEqual([
-      START,
-      START + 1_500_001n,
-      START + 2_900_000n,
-    ]);
+    expect((await storedIn(repository)).entries.map(({ start }) => start)).toEqual([CUTS[0], CUTS[3], CUTS[4]]);
     await expectAll(repository);
   });
 
   it('claims no moment that the log did not have', async () => {
-    const reached = { timeline: 1, lsn: 6n * SIZE };
+    const reached = { timeline: 1, lsn: segments(0, 6).end };
     for (const isCovered of [true, false]) {
       const { repository } = await begin(isCovered);
       await fold(repository);
