@@ -64,6 +64,18 @@ describe('a lock', () => {
     expect(await locksIn(repository)).toHaveLength(held.length);
   });
 
+  it('that is exclusive is refused where listings lag, and shared ones are not', async () => {
+    const store = new MemoryStore();
+    store.capabilities = async () => ({ conditionalPut: true, consistentListing: false });
+    const repository = await testRepository(store);
+    for (const options of [{}, { besideOurs: [] }]) {
+      const refused = lockRepository(repository, { exclusive: true, clock: systemClock, ...options });
+      await expect(refused).rejects.toMatchObject({ code: 'store-unsuitable' });
+    }
+    expect(await repository.documentKeys('locks/')).toEqual([]);
+    await (await lockRepository(repository, { exclusive: false, clock: systemClock })).release();
+  });
+
   it('of another host says who it is', async () => {
     const repository = await testRepository();
     await put(repository, { pid: 4711 });

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { PASSWORD, testRepository, writeFiles } from '../../test/support/repository.ts';
+import { movableClock, PASSWORD, testRepository, writeFiles } from '../../test/support/repository.ts';
 import { encodeKeyFile, newSealingKey } from '../format/key-file.ts';
 import { systemClock } from '../foundation/clock.ts';
 import { FaultyStore } from '../store/faulty/index.ts';
+import type { Content } from '../store/index.ts';
 import { MemoryStore } from '../store/memory/index.ts';
 import { createRepository, openRepository, sha256 } from './repository.ts';
 
@@ -86,6 +87,72 @@ describe('making a repository', () => {
     expect(results[1 - winner]).toMatchObject({ reason: { code: 'repository-exists' } });
     await openRepository(store, ['one', 'other'][winner]!);
     expect(keysIn(store)).toHaveLength(1);
+  });
+});
+
+describe('making a repository where the store decides no race', () => {
+  /** Writes without a condition, whatever is asked; times go by a clock that tests move. */
+  class UndecidedStore extends MemoryStore {
+    readonly clock = movableClock();
+    consistentListing = true;
+
+    override async capabilities() {
+      return { conditionalPut: false, consistentListing: this.consistentListing };
+    }
+
+    override async put(key: string, content: Content): Promise<void> {
+      await super.put(key, content);
+      this.objects.get(key)!.modifiedMs = this.clock.nowMs();
+    }
+  }
+
+  it('makes one at most of those that are made at the same time, and none that another replaces', async () => {
+    const store = new UndecidedStore();
+    const results = await Promise.allSettled([1, 2, 3].map(() => createRepository(store, PASSWORD, store.clock)));
+    const made = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    for (const result of results) {
+      if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'repository-locked' });
+    }
+    expect(made.length).toBeLessThanOrEqual(1);
+    expect(store.objects.has('config')).toBe(made.length === 1);
+    const last = made[0] ?? (await createRepository(store, PASSWORD, store.clock));
+    expect((await openRepository(store, PASSWORD)).config).toEqual(last.config);
+  });
+
+  it('waits for another that has written its key, until that must be dead, and then removes it', async () => {
+    const store = new UndecidedStore();
+    const other = `keys/${'a'.repeat(64)}`;
+    await store.put(other, Buffer.from('key'));
+    store.clock.advance(29 * 60_000);
+    await expect(createRepository(store, PASSWORD, store.clock)).rejects.toMatchObject({ code: 'repository-locked' });
+    expect([...store.objects.keys()]).toEqual([other]);
+    store.clock.advance(60_001);
+    await createRepository(store, PASSWORD, store.clock);
+    expect(store.objects.has(other)).toBe(false);
+    await openRepository(store, PASSWORD);
+  });
+
+  it('gives up when it takes so long that others may take it for dead', async () => {
+    const store = new UndecidedStore();
+    const list = store.list.bind(store);
+    store.list = (prefix) => {
+      store.clock.advance(3 * 60_000);
+      return list(prefix);
+    };
+    const delayed = store.put.bind(store);
+    store.put = async (key, content) => {
+      await delayed(key, content);
+      store.clock.advance(3 * 60_000);
+    };
+    await expect(createRepository(store, PASSWORD, store.clock)).rejects.toMatchObject({ code: 'repository-locked' });
+    expect(store.objects.has('config')).toBe(false);
+  });
+
+  it('refuses where listings lag as well', async () => {
+    const store = new UndecidedStore();
+    store.consistentListing = false;
+    await expect(createRepository(store, PASSWORD, store.clock)).rejects.toMatchObject({ code: 'store-unsuitable' });
+    expect(store.objects.size).toBe(0);
   });
 });
 

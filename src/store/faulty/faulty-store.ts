@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { type Content, DecoratedStore, type ObjectStore, type PutOptions, type StoredObject } from '../index.ts';
 
@@ -27,8 +28,12 @@ export class FaultyStore extends DecoratedStore {
     return this.calls.filter(({ method }) => method === 'put').map(({ key }) => key);
   }
 
-  override put(key: string, content: Content, options?: PutOptions): Promise<void> {
-    return this.#run({ method: 'put', key }, () => this.inner.put(key, content, options));
+  override async put(key: string, content: Content, options?: PutOptions): Promise<void> {
+    const finish = this.#begin({ method: 'put', key });
+    if (finish === undefined || content instanceof Uint8Array) await this.inner.put(key, content, options);
+    // Who is told that it failed puts the same file again.
+    else await this.inner.put(key, readFileSync(content.file), options);
+    finish?.();
   }
 
   override get(key: string, range?: { offset: number; length: number }): Promise<Uint8Array> {
@@ -38,7 +43,7 @@ export class FaultyStore extends DecoratedStore {
   override async *list(prefix: string): AsyncIterable<StoredObject> {
     const finish = this.#begin({ method: 'list', key: prefix });
     yield* this.inner.list(prefix);
-    finish();
+    finish?.();
   }
 
   override stat(key: string): Promise<StoredObject | undefined> {
@@ -52,12 +57,12 @@ export class FaultyStore extends DecoratedStore {
   async #run<T>(call: StoreCall, work: () => Promise<T>): Promise<T> {
     const finish = this.#begin(call);
     const result = await work();
-    finish();
+    finish?.();
     return result;
   }
 
-  /** @returns what is to be called when the effect is there */
-  #begin(call: StoreCall): () => void {
+  /** @returns what fails when the effect is there, if that is to be */
+  #begin(call: StoreCall): (() => never) | undefined {
     const fault = this.rule(call, this.calls.length);
     this.calls.push(call);
     const what = `${call.method} ${call.key}`;
@@ -66,6 +71,6 @@ export class FaultyStore extends DecoratedStore {
       throw new HoldfastError('store-unreachable', `cannot ${what}: made to fail`, { retryable: true });
     };
     if (fault === 'before') fail();
-    return fault === 'after' ? fail : () => undefined;
+    return fault === 'after' ? fail : undefined;
   }
 }

@@ -147,7 +147,7 @@ export class RetryingStore extends DecoratedStore {
   }
 
   async #holds(key: string, digest: string | undefined): Promise<boolean> {
-    return (await digestOf(await this.inner.get(key))) === digest;
+    return (await digestOf(await this.get(key))) === digest;
   }
 }
 

@@ -17,6 +17,8 @@ export interface S3StoreOptions {
   kmsKeyId?: string;
   /** How long a connection may give no byte. */
   idleTimeoutMs?: number;
+  /** How many objects are listed at once; without it, as many as the server likes. */
+  listPageSize?: number;
 }
 
 /** What a server other than Amazon's is signed for where nothing names a region: most do not look at it. */

@@ -55,10 +55,16 @@ const OTHER_REGION = [
   'TemporaryRedirect',
   'IllegalLocationConstraintException',
 ];
+/** Node's codes for an answer that is none of HTTP's. */
+const NOT_HTTP = /^HPE_/;
 const UNTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET)|ERR_TLS|ERR_SSL/;
 
+/** Whether newer credentials may help. An answer without a body does not say what was bad about the request. */
 export function isExpired(error: unknown): boolean {
-  return EXPIRED.includes(codeOf(error as ClientError));
+  const code = codeOf(error as ClientError);
+  const isUnexplained =
+    (error as ClientError).$metadata?.httpStatusCode === 400 && ['Unknown', 'BadRequest'].includes(code);
+  return EXPIRED.includes(code) || isUnexplained;
 }
 
 /** The boundary's error for whatever the AWS client threw. No part of a request or of credentials is in it. */
@@ -127,11 +133,11 @@ function failureOfAnswer(error: unknown, reading: Reading): HoldfastError {
   return fail('store-failed', because);
 }
 
-export function noBucket({ bucket, store }: Pick<FailedCall, 'bucket' | 'store'>, cause?: unknown): HoldfastError {
+function noBucket({ bucket, store }: FailedCall, cause: unknown): HoldfastError {
   return new HoldfastError('no-bucket', `there is no bucket ${bucket} for ${store}`, {
     hint: 'Check the bucket, the region and the endpoint in the plan. Where it is to be made, `holdfast init` does so.',
     context: { bucket, store },
-    ...(cause === undefined ? {} : { cause: plainCause(cause) }),
+    cause: plainCause(cause),
   });
 }
 
@@ -187,7 +193,8 @@ function failureOfTransport(error: unknown, { what, code, text, store, key }: Re
       hint: 'Check the endpoint. For an authority of your own, set NODE_EXTRA_CA_CERTS to its certificate.',
     });
   }
-  if (systemCode(error) !== undefined || code === 'TimeoutError' || /aborted|socket hang up|timed? ?out/i.test(text)) {
+  const isBroken = systemCode(error) !== undefined || (typeof system === 'string' && NOT_HTTP.test(system));
+  if (isBroken || code === 'TimeoutError' || /aborted|socket hang up|timed? ?out/i.test(text)) {
     return new HoldfastError('store-unreachable', `cannot ${what}: ${text}`, {
       ...details,
       retryable: true,

@@ -7,7 +7,6 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   type GetObjectCommandOutput,
-  HeadBucketCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
@@ -19,7 +18,7 @@ import {
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { type Content, isObjectKey, type ObjectStore, type StoredObject } from '../index.ts';
 import { createClient, type S3StoreOptions } from './s3-client.ts';
-import { type FailedCall, isExpired, noBucket, s3Error } from './s3-error.ts';
+import { type FailedCall, isExpired, s3Error } from './s3-error.ts';
 
 const MD5 = /^"?([0-9a-f]{32})"?$/;
 /** The largest object that one request can store. */
@@ -88,7 +87,7 @@ class S3Store implements ObjectStore {
     const answer = await this.#call(call, (client) =>
       client.send(new PutObjectCommand({ ...input, Body: bodyOf(content) })),
     );
-    await this.#confirm(answer, { key, md5, call });
+    await this.#confirm(answer, { key, md5, sizeBytes, call });
   }
 
   /**
@@ -97,17 +96,26 @@ class S3Store implements ObjectStore {
    */
   async #confirm(
     { ETag, ServerSideEncryption }: Pick<PutObjectCommandOutput, 'ETag' | 'ServerSideEncryption'>,
-    { key, md5, call }: { key: string; md5: string; call: Call },
+    { key, md5, sizeBytes, call }: { key: string; md5: string; sizeBytes: number; call: Call },
   ): Promise<void> {
     const tag = MD5.exec(ETag ?? '')?.[1];
     if (tag === md5) return;
-    const isOtherwiseTagged = ETag !== undefined && (tag === undefined || ServerSideEncryption?.startsWith('aws:kms'));
-    if (isOtherwiseTagged && (await this.stat(key)) !== undefined) return;
-    if (!isOtherwiseTagged && ETag !== undefined && hash('md5', await this.get(key), 'hex') === md5) return;
+    const isTaggedOtherwise = tag === undefined || ServerSideEncryption?.startsWith('aws:kms');
+    if (ETag !== undefined && isTaggedOtherwise && (await this.stat(key))?.sizeBytes === sizeBytes) return;
+    if (ETag !== undefined && !isTaggedOtherwise && (await this.#md5OfObject(key)) === md5) return;
     throw new HoldfastError('store-unreachable', `cannot ${call.what}: the answer does not say that it is stored`, {
       retryable: true,
       context: { key, store: this.location },
     });
+  }
+
+  async #md5OfObject(key: string): Promise<string | undefined> {
+    try {
+      return hash('md5', await this.get(key), 'hex');
+    } catch (error) {
+      if (isHoldfastError(error, 'object-missing')) return undefined;
+      throw error;
+    }
   }
 
   async #md5OfFile({ file, sizeBytes }: { file: string; sizeBytes: number }, { what }: Call): Promise<string> {
@@ -171,6 +179,7 @@ class S3Store implements ObjectStore {
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {
+    const { bucket, listPageSize } = this.#options;
     const root = this.#options.prefix === '' ? '' : `${this.#options.prefix}/`;
     const call = { what: `list ${prefix || 'all'} in ${this.location}`, permission: 's3:ListBucket' };
     let token: string | undefined;
@@ -178,9 +187,10 @@ class S3Store implements ObjectStore {
       const page: ListObjectsV2CommandOutput = await this.#call(call, (client) =>
         client.send(
           new ListObjectsV2Command({
-            Bucket: this.#options.bucket,
+            Bucket: bucket,
             Prefix: `${root}${prefix}`,
             EncodingType: 'url',
+            ...(listPageSize === undefined ? {} : { MaxKeys: listPageSize }),
             ...(token === undefined ? {} : { ContinuationToken: token }),
           }),
         ),
@@ -209,21 +219,17 @@ class S3Store implements ObjectStore {
       );
       return { key, sizeBytes: ContentLength, modifiedMs: LastModified?.getTime() ?? 0 };
     } catch (error) {
-      if (!isHoldfastError(error, 'object-missing')) throw error;
-      // The answer has no body: whether the object or the whole bucket is not there, it does not say.
-      await this.#confirmBucket();
+      if (!isHoldfastError(error, 'object-missing') && !isHoldfastError(error, 'permission-denied')) throw error;
+      await this.#askForReason(path, call);
+      if (error.code === 'permission-denied') throw error;
       return undefined;
     }
   }
 
-  async #confirmBucket(): Promise<void> {
-    const { bucket } = this.#options;
-    const call = { what: `look up the bucket ${bucket}`, permission: 's3:ListBucket' };
-    await this.#call(call, (client) =>
-      client.send(new HeadBucketCommand({ Bucket: bucket })).catch((error: unknown) => {
-        throw (error as { name?: string }).name === 'NotFound' ? noBucket({ bucket, store: this.location }) : error;
-      }),
-    );
+  /** An answer to HEAD has no body: whether the whole bucket is not there, or what is refused and why, it does not say. */
+  async #askForReason(path: string, call: Call): Promise<void> {
+    const request = { Bucket: this.#options.bucket, Prefix: path, MaxKeys: 1 };
+    await this.#call(call, (client) => client.send(new ListObjectsV2Command(request)));
   }
 
   async delete(key: string): Promise<void> {
