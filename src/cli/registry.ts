@@ -19,6 +19,7 @@ import { planShow } from './commands/plan-show.ts';
 import { prune } from './commands/prune.ts';
 import { repair } from './commands/repair.ts';
 import { replicate } from './commands/replicate.ts';
+import { repositoryPromote } from './commands/repository-promote.ts';
 import { restore } from './commands/restore.ts';
 import { retain } from './commands/retain.ts';
 import { snapshots } from './commands/snapshots.ts';
@@ -47,6 +48,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   prune,
   repair,
   replicate,
+  repositoryPromote,
   unlock,
   keyList,
   keyAdd,
@@ -57,4 +59,8 @@ export const COMMANDS: readonly CommandDefinition[] = [
 ];
 
 /** What the first word of commands of two words is about. */
-export const GROUPS: Readonly<Record<string, string>> = { plan: 'the plan', key: 'the passwords of repositories' };
+export const GROUPS: Readonly<Record<string, string>> = {
+  plan: 'the plan',
+  key: 'the passwords of repositories',
+  repository: 'the copies of a repository',
+};

@@ -12,6 +12,8 @@ export type { Followed } from './follow/followed-source.ts';
 export { type InitResult, initRepositories } from './init/init.ts';
 export { addPassword, keysOf, removePassword, replacePassword } from './keys/keys.ts';
 export { listEntries } from './ls/ls.ts';
+export type { MirrorStatus } from './mirrors/mirror-status.ts';
+export { type Promoted, promote } from './mirrors/promote.ts';
 export { type MirrorOutcome, replicate, replicateExit, replicateOpened } from './mirrors/replicate.ts';
 export { type PruneOfRepository, prune } from './prune/prune.ts';
 export { type Repaired, repair } from './repair/repair.ts';

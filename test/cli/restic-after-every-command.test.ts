@@ -57,13 +57,9 @@ const WRITING: Record<string, Case | { elsewhere: string }> = {
     words: () => ['prune'],
     before: ({ directory }) => restic(join(directory, 'main'), ['forget', 'latest']),
   },
-  replicate: {
-    words: () => ['replicate'],
-    before: ({ directory }) => {
-      const plan = join(directory, 'holdfast.yaml');
-      const mirror = '  eu: { store: ./eu, mirrorOf: main }\nsources:';
-      writeFileSync(plan, readFileSync(plan, 'utf8').replace('sources:', mirror));
-    },
+  replicate: { words: () => ['replicate'], before: mirrored },
+  'repository promote': {
+    elsewhere: 'test/cli/mirrors.test.ts has stock restic look at the mirror and at what it was of',
   },
   unlock: { words: () => ['unlock', '--all'] },
   'key add': { words: () => ['key', 'add', '--repository', 'main'] },
@@ -71,6 +67,13 @@ const WRITING: Record<string, Case | { elsewhere: string }> = {
   'key passwd': { words: () => ['key', 'passwd', '--repository', 'main'], password: NEW_PASSWORD },
   demo: { elsewhere: 'its repository is its own, and stock restic looks at it at its end' },
 };
+
+/** Adds a mirror to the plan. */
+function mirrored({ directory }: Place): void {
+  const plan = join(directory, 'holdfast.yaml');
+  const mirror = '  eu: { store: ./eu, mirrorOf: main }\nsources:';
+  writeFileSync(plan, readFileSync(plan, 'utf8').replace('sources:', mirror));
+}
 
 function run(directory: string, words: string[], password = PASSWORD): Promise<Ran> {
   const variables = { ARCHIVE_PASSWORD, HOLDFAST_NEW_PASSWORD: NEW_PASSWORD, HOLDFAST_PASSWORD: password };

@@ -1,23 +1,24 @@
 import { EXIT } from '../../foundation/errors.ts';
 import { formatDuration } from '../../foundation/units.ts';
-import type { SourceStatus } from '../../operations/index.ts';
+import type { MirrorStatus, SourceStatus } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { bad, doubtful, faint, good, shortId, shownTime, table } from '../text.ts';
+import { bad, counted, doubtful, faint, good, shortId, shownTime, table } from '../text.ts';
 
 export const status: CommandDefinition = {
   name: 'status',
   summary: 'show every source: last backup, last proof, objectives and actuals',
   description:
-    'Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; RTO as the last proof measured it.',
+    'Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; RTO as the last proof measured it; and how far each mirror is behind. A mirror that cannot be reached, or whose last attempt failed, makes the exit code 1.',
   examples: [{ command: 'holdfast status', does: 'is everything all right?' }],
   exits: [...REPOSITORY_EXITS, EXIT.missed],
   writes: false,
   async run({ workspace }) {
     const operations = await import('../../operations/index.ts');
-    const { sources, damaged } = await operations.status(await workspace());
+    const { sources, mirrors, damaged } = await operations.status(await workspace());
     const isMissed = sources.some(({ missed }) => missed.length > 0);
-    const exit = isMissed ? EXIT.missed : damaged.length > 0 ? EXIT.failed : EXIT.done;
+    const isWrong = damaged.length > 0 || mirrors.some(({ failure, error }) => (failure ?? error) !== undefined);
+    const exit = isMissed ? EXIT.missed : isWrong ? EXIT.failed : EXIT.done;
     const heading = [
       'source',
       'snapshots',
@@ -45,11 +46,12 @@ export const status: CommandDefinition = {
     const damage = damaged.map(({ message }) => `${bad('damaged')} ${message}; see \`holdfast check\``);
     return {
       exit,
-      json: { sources, damaged: damaged.map(({ code, message }) => ({ code, message })) },
+      json: { sources, mirrors, damaged: damaged.map(({ code, message }) => ({ code, message })) },
       text: [
         table([heading, ...sources.map(row)]),
         ...sources.flatMap(logLines),
         ...sources.flatMap(momentLines),
+        ...mirrors.map(mirrorLine),
         ...failures,
         ...ahead,
         ...damage,
@@ -101,6 +103,21 @@ function logLines({ source, log }: SourceStatus): string[] {
   }
   const until = log.time === undefined ? `until ${log.lsn}` : `until ${shownTime(log.time)} (${log.lsn})`;
   return [`${good('log')} ${source}: continues snapshot ${shortId(log.from)} ${until}`, ...gaps];
+}
+
+/** How far a mirror is behind, or why that is not known. */
+function mirrorLine({ mirror, of, lag, mirroredAt, failure, error }: MirrorStatus): string {
+  const when = mirroredAt === undefined ? 'never mirrored' : `last mirrored ${shownTime(mirroredAt)}`;
+  if (error !== undefined)
+    return `${bad('mirror')} ${mirror} of ${of}: ${when}; it cannot be looked at: ${error.message}`;
+  const { snapshots = 0, logParts = 0, lagMs = 0 } = lag ?? {};
+  const lacks = `behind by ${formatDuration(lagMs)}: ${counted(snapshots, 'snapshot')} and ${counted(logParts, 'part')} of logs`;
+  const isBehind = snapshots + logParts > 0;
+  const state = `${isBehind ? lacks : 'has all that there is'}; ${when}`;
+  if (failure !== undefined) {
+    return `${bad('mirror')} ${mirror} of ${of}: ${state}; the attempt of ${shownTime(failure.time)} failed: ${failure.message}`;
+  }
+  return `${isBehind ? doubtful('mirror') : good('mirror')} ${mirror} of ${of}: ${state}`;
 }
 
 function paintProof(proof: NonNullable<SourceStatus['last']>['proof']): string {

@@ -4,6 +4,7 @@ import type { LedgerEvent } from '../../ledger/index.ts';
 import type { Objectives, Source as PlanSource } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { type LogStatus, logStatus } from '../log/log-status.ts';
+import { type MirrorStatus, mirrorStatus } from '../mirrors/mirror-status.ts';
 import { momentProofsOf, newestProvenMoment, type ProofEvent, proofsOf } from '../proofs.ts';
 import { isPartial, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { Workspace } from '../workspace.ts';
@@ -50,6 +51,7 @@ export interface SourceStatus {
 
 export interface Status {
   sources: SourceStatus[];
+  mirrors: MirrorStatus[];
   /** Why snapshots that there are could not be read: they count for nothing. */
   damaged: HoldfastError[];
 }
@@ -74,7 +76,10 @@ export async function status(workspace: Workspace): Promise<Status> {
       return sourceStatus(source, snapshotsOf(snapshots, workspace.plan.name, source.name), events, nowMs, log);
     }),
   );
-  return { sources, damaged: [...known.values()].flatMap(({ damaged }) => damaged) };
+  const mirrors = await Promise.all(
+    [...known.values()].map(({ opened, events }) => mirrorStatus(workspace, opened, events)),
+  );
+  return { sources, mirrors: mirrors.flat(), damaged: [...known.values()].flatMap(({ damaged }) => damaged) };
 }
 
 /**

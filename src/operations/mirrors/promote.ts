@@ -1,0 +1,66 @@
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import { listSnapshots, measureLag, readEpoch, writeEpoch } from '../../repository/index.ts';
+import type { OpenedRepository, Workspace } from '../workspace.ts';
+
+export interface Promoted {
+  /** What was a mirror, and of what. */
+  repository: string;
+  was: string;
+  store: string;
+  epoch: number;
+  snapshots: number;
+  /** What the old primary has and this one lacks; undefined when the old one cannot be looked at. */
+  behind?: { snapshots: number; logParts: number; lagMs: number };
+  notes: string[];
+}
+
+/**
+ * Makes a mirror the primary. From then on it has a higher epoch than what it was a copy of, so that no run brings that one
+ * over it; the plan is still to be changed by a person. Nothing is removed anywhere, and doing it again does no harm.
+ * @throws bad-usage for what is no mirror; no-repository, wrong-password, repository-damaged when it does not open
+ */
+export async function promote(workspace: Workspace, name: string): Promise<Promoted> {
+  const mirror = workspace.plan.mirrors.get(workspace.repositoryName(name));
+  if (mirror === undefined) {
+    throw new HoldfastError('bad-usage', `${name} is no mirror: the plan has it as a repository of its own already`, {
+      hint: `Mirrors of the plan: ${[...workspace.plan.mirrors.keys()].join(', ') || 'none'}.`,
+    });
+  }
+  const { repository, ledger } = await workspace.openToRead(name);
+  // What cannot be read as a repository must not become one.
+  const snapshots = await listSnapshots(repository);
+  await ledger.read();
+  const notes: string[] = [];
+  const old = await openIfPossible(workspace, mirror.of, notes);
+  const { clock } = workspace.environment;
+  const behind = old && (await measureLag(old.repository.store, repository.store, clock.nowMs()));
+  const known = [await readEpoch(repository), old === undefined ? 0 : await readEpoch(old.repository)];
+  const epoch = Math.max(...known) + 1;
+  await writeEpoch(repository, epoch);
+  await ledger.append('repository.promoted', { repository: name, was: mirror.of, epoch });
+  return {
+    repository: name,
+    was: mirror.of,
+    store: repository.store.location,
+    epoch,
+    snapshots: snapshots.length,
+    ...(behind && { behind }),
+    notes,
+  };
+}
+
+async function openIfPossible(
+  workspace: Workspace,
+  name: string,
+  notes: string[],
+): Promise<OpenedRepository | undefined> {
+  try {
+    const opened = await workspace.open(name);
+    await opened.ledger.read();
+    return opened;
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+    notes.push(`what ${name} has and the mirror lacks is not known: ${error.message}`);
+    return undefined;
+  }
+}
