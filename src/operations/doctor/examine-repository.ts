@@ -19,7 +19,8 @@ export async function examineRepository(workspace: Workspace, name: string): Pro
 
 function notOpened(error: HoldfastError): Finding {
   const finding = findingOfError('repository', error);
-  return error.code === 'no-repository' ? { ...finding, mend: { place: 'shell', lines: ['holdfast init'] } } : finding;
+  const isToBeMade = error.code === 'no-repository' || error.code === 'no-bucket';
+  return isToBeMade ? { ...finding, mend: { place: 'shell', lines: ['holdfast init'] } } : finding;
 }
 
 /** A backup's lock is the least that is ever written. */

@@ -15,13 +15,26 @@ class LyingStore extends MemoryStore {
   }
 }
 
-/** Refuses what comes late, but lets those win who come at the same time. */
-class RacyStore extends MemoryStore {
+/** Decides between those that come at the same time, or with one who comes late, but not both. */
+class HalfDecidingStore extends MemoryStore {
+  readonly #decides: 'at-once' | 'late';
+  readonly #racing = new Set<string>();
+
+  constructor(decides: 'at-once' | 'late') {
+    super();
+    this.#decides = decides;
+  }
+
   override async put(key: string, content: Content, { ifAbsent = false }: PutOptions = {}): Promise<void> {
-    const isThere = this.objects.has(key);
+    const isLate = this.objects.has(key);
+    const isRace = this.#racing.has(key);
+    this.#racing.add(key);
     await new Promise((resolve) => setImmediate(resolve));
-    if (ifAbsent && isThere) throw new HoldfastError('object-exists', `${key} is there already`);
-    await super.put(key, content);
+    this.#racing.delete(key);
+    const isRefused = this.#decides === 'late' ? isLate : isRace;
+    if (ifAbsent && isRefused) throw new HoldfastError('object-exists', `${key} is there already`);
+    // Who comes second is told that all is well, and changes nothing.
+    if (!ifAbsent || !this.objects.has(key)) await super.put(key, content);
   }
 }
 
@@ -60,7 +73,8 @@ describe('a probe', () => {
   it.each([
     ['honours all that it claims', new MemoryStore(), { conditionalPut: true, consistentListing: true }],
     ['ignores conditions', new LyingStore(), { conditionalPut: false, consistentListing: true }],
-    ['decides no race', new RacyStore(), { conditionalPut: false, consistentListing: true }],
+    ['decides no race', new HalfDecidingStore('late'), { conditionalPut: false, consistentListing: true }],
+    ['decides races only', new HalfDecidingStore('at-once'), { conditionalPut: false, consistentListing: true }],
     ['refuses conditions', new UnknowingStore(), { conditionalPut: false, consistentListing: true }],
     ['lists late what was put', new LaggingStore('puts'), { conditionalPut: true, consistentListing: false }],
     ['lists still what was deleted', new LaggingStore('deletes'), { conditionalPut: true, consistentListing: false }],

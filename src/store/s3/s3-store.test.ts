@@ -152,6 +152,26 @@ describe.skipIf(!requires('radosgw'))('S3', () => {
     }
   });
 
+  it('repeats nothing of what an answer tells of the request', async () => {
+    const more = '<AWSAccessKeyId>hunter2</AWSAccessKeyId><StringToSign>hunter2</StringToSign>';
+    const error: unknown = await answered(403, 'SignatureDoesNotMatch', { 'x-amz-id-2': 'hunter2' }, more)
+      .get('key')
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'permission-denied' });
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('hunter2');
+  });
+
+  it('has its content covered by an MD5 that is signed, and reads it no second time for the signature', async () => {
+    answered(403);
+    proxy.calls.length = 0;
+    await expect(freshStore({ endpoint: proxy.endpoint }).put('key', Buffer.from('abc'))).rejects.toThrow();
+    expect(proxy.calls[0]?.headers).toMatchObject({
+      'content-md5': 'kAFQmDzST7DWlj99KOF/cg==',
+      'x-amz-content-sha256': 'UNSIGNED-PAYLOAD',
+      authorization: expect.stringContaining('content-md5'),
+    });
+  });
+
   it('says that nobody answers', async () => {
     const store = freshStore({ endpoint: 'http://127.0.0.1:9' });
     await expect(store.stat('key')).rejects.toMatchObject({ code: 'store-unreachable', retryable: true });

@@ -16,7 +16,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import { type Content, isObjectKey, type ObjectStore, type StoredObject } from '../index.ts';
+import { type Content, isObjectKey, type ObjectStore, type PutOptions, type StoredObject } from '../index.ts';
 import { createClient, type S3StoreOptions } from './s3-client.ts';
 import { type FailedCall, isExpired, s3Error } from './s3-error.ts';
 
@@ -50,7 +50,7 @@ class S3Store implements ObjectStore {
     return { conditionalPut: true, consistentListing: true };
   }
 
-  async put(key: string, content: Content, options: { ifAbsent?: boolean; bulk?: boolean } = {}): Promise<void> {
+  async put(key: string, content: Content, options: PutOptions = {}): Promise<void> {
     const path = this.#path(key);
     let error: unknown;
     try {
@@ -64,7 +64,7 @@ class S3Store implements ObjectStore {
     }
   }
 
-  async #put(path: string, key: string, content: Content, { ifAbsent, bulk }: { ifAbsent?: boolean; bulk?: boolean }) {
+  async #put(path: string, key: string, content: Content, { ifAbsent, bulk }: PutOptions) {
     const { storageClass, serverSideEncryption, kmsKeyId, bucket } = this.#options;
     const call = { what: `write ${key} in ${this.location}`, permission: 's3:PutObject', key };
     const sizeBytes = content instanceof Uint8Array ? content.byteLength : content.sizeBytes;
