@@ -12,6 +12,7 @@ export type { Followed } from './follow/followed-source.ts';
 export { type InitResult, initRepositories } from './init/init.ts';
 export { addPassword, keysOf, removePassword, replacePassword } from './keys/keys.ts';
 export { listEntries } from './ls/ls.ts';
+export { HealingWorkspace as Workspace } from './mirrors/healing-workspace.ts';
 export type { MirrorStatus } from './mirrors/mirror-status.ts';
 export { type Promoted, promote } from './mirrors/promote.ts';
 export { type MirrorOutcome, replicate, replicateExit, replicateOpened } from './mirrors/replicate.ts';
@@ -24,7 +25,7 @@ export { type ListedSnapshot, listAll } from './snapshots/snapshots.ts';
 export { type SourceStatus, status } from './status/status.ts';
 export { type Unlocked, unlock } from './unlock/unlock.ts';
 export { type Proof, verify } from './verify/verify.ts';
-export { type Adapters, type Environment, reportable, Workspace } from './workspace.ts';
+export { type Adapters, type Environment, reportable } from './workspace.ts';
 
 /** See the function of this name. What it needs is loaded for it alone: a PostgreSQL client, and a shop. */
 export async function playDemo(...parameters: Parameters<typeof play>): ReturnType<typeof play> {

@@ -1,7 +1,8 @@
 import type { Clock } from '../foundation/clock.ts';
-import { type HoldfastError, isHoldfastError } from '../foundation/errors.ts';
+import { isHoldfastError } from '../foundation/errors.ts';
 import type { EventBodies, EventKind } from '../ledger/index.ts';
 import { type HeldLock, lockRepository } from '../repository/index.ts';
+import { isUnwritable } from './unwritable.ts';
 import type { OpenedRepository } from './workspace.ts';
 
 /**
@@ -14,10 +15,12 @@ export class Reading {
   readonly notes: string[] = [];
   readonly #opened: OpenedRepository;
   readonly #lock: HeldLock | undefined;
+  readonly #onHealed = (note: string): void => void this.notes.push(note);
 
   private constructor(opened: OpenedRepository, lock: HeldLock | undefined) {
     this.#opened = opened;
     this.#lock = lock;
+    opened.onHealed.add(this.#onHealed);
   }
 
   /**
@@ -50,10 +53,7 @@ export class Reading {
   }
 
   async end(): Promise<void> {
+    this.#opened.onHealed.delete(this.#onHealed);
     await this.#lock?.release();
   }
-}
-
-function isUnwritable(error: unknown): error is HoldfastError {
-  return isHoldfastError(error, 'permission-denied') || isHoldfastError(error, 'disk-full');
 }

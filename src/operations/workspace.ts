@@ -12,7 +12,7 @@ import {
   type StorePlace,
   storePlace,
 } from '../plan/index.ts';
-import { LEDGER_PREFIX, openRepository, type Repository } from '../repository/index.ts';
+import { type Healer, LEDGER_PREFIX, openRepository, type Repository } from '../repository/index.ts';
 import type { Sandbox } from '../sandbox/index.ts';
 import type { Source } from '../source/index.ts';
 import type { ObjectStore } from '../store/index.ts';
@@ -59,6 +59,8 @@ export interface OpenedRepository {
   ledger: Ledger;
   /** Of a mirror, which is only read: the ledger of its primary, where what is seen is recorded. @throws as `open` */
   primaryLedger?: () => Promise<Ledger>;
+  /** Who is told what of it was taken from a mirror. */
+  onHealed: Set<(note: string) => void>;
 }
 
 /** A plan at work: opens what it names, once. */
@@ -119,7 +121,21 @@ export class Workspace {
   }
 
   attach(name: string, repository: Repository): OpenedRepository {
-    return { name, repository, ledger: new Ledger(ledgerStorage(repository), this.environment.clock) };
+    const ledger = new Ledger(ledgerStorage(repository), this.environment.clock);
+    const onHealed: OpenedRepository['onHealed'] = new Set();
+    const healer = this.healerOf({ name, repository, ledger }, (note) => {
+      this.environment.progress(name).note(note);
+      for (const told of onHealed) told(note);
+    });
+    return { name, repository: repository.healedBy(healer), ledger, onHealed };
+  }
+
+  /** What takes the place of objects of a repository that a read finds missing or damaged, where something does. */
+  protected healerOf(
+    _about: { name: string; repository: Repository; ledger: Ledger },
+    _told: (note: string) => void,
+  ): Healer | undefined {
+    return undefined;
   }
 
   /** A repository's store and password, or a mirror's, whether it is there or not. @throws unknown-repository */

@@ -47,10 +47,15 @@ export class IndexedRepository {
   /** A blob's plain bytes, authenticated. @throws repository-damaged */
   async readBlob(id: string, type: BlobType): Promise<Buffer> {
     const { pack, offset, length, uncompressedLength } = this.locate(id, type);
-    const sealed = await this.repository.store.get(packKey(pack), { offset, length });
-    const plain = openBlob(this.repository.key, sealed, { id, uncompressedLength }, pack);
-    releaseBuffer(sealed);
-    return plain;
+    return this.repository.read(
+      packKey(pack),
+      (sealed) => {
+        const plain = openBlob(this.repository.key, sealed, { id, uncompressedLength }, pack);
+        releaseBuffer(sealed);
+        return plain;
+      },
+      { offset, length },
+    );
   }
 }
 

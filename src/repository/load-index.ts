@@ -62,15 +62,15 @@ async function readEntries(
     // What waits for a thread would take memory for nothing.
     parallelReads: pool === undefined ? PARALLEL_READS : HELPERS + 1,
     read: async (key) => {
-      const sealed = await repository.store.get(key);
-      const isHere = pool === undefined || pool.isBusy;
-      const placed = isHere
-        ? placer.place(key, sealed, entries)
-        : await pool.placeIndexFile(key, sealed, entries.shared);
+      const placed = await repository.read(key, async (sealed) => {
+        if (pool !== undefined && !pool.isBusy) return pool.placeIndexFile(key, sealed, entries.shared);
+        const own = placer.place(key, sealed, entries);
+        releaseBuffer(sealed);
+        return own;
+      });
       if (placed === undefined) hasRoom = false;
       // One by one: a file may list more packs than a call can have arguments.
       for (const pack of placed ?? []) packs.push(pack);
-      if (isHere) releaseBuffer(sealed);
     },
     forget: () => {
       isReplaced = true;

@@ -22,6 +22,11 @@ import { CONFIG_KEY, DATA_PREFIX, INDEX_PREFIX, idOfKey, KEYS_PREFIX, SNAPSHOTS_
 const RIVAL_FOR_MS = 30 * 60_000;
 /** Who took longer may be taken for dead by the time that a write arrives. */
 const CREATE_WITHIN_MS = 5 * 60_000;
+/**
+ * Where an object may be had that was found missing or damaged.
+ * @returns all of its bytes, authenticated; undefined when nobody has it
+ */
+export type Healer = (key: string, reason: HoldfastError) => Promise<Uint8Array | undefined>;
 
 /** A repository whose password was right: documents can be read and written, blobs not yet. See `loadIndex`. */
 export class Repository {
@@ -31,11 +36,43 @@ export class Repository {
   /** The id of the key file that the password opened. */
   readonly keyId: string;
 
-  constructor(store: ObjectStore, key: SealingKey, config: RepositoryConfig, keyId: string) {
+  readonly #healer: Healer | undefined;
+
+  constructor(store: ObjectStore, key: SealingKey, config: RepositoryConfig, keyId: string, healer?: Healer) {
     this.store = store;
     this.key = key;
     this.config = config;
     this.keyId = keyId;
+    this.#healer = healer;
+  }
+
+  /** The same repository, with another way of coming by what is damaged, or without one. */
+  healedBy(healer: Healer | undefined): Repository {
+    return new Repository(this.store, this.key, this.config, this.keyId, healer);
+  }
+
+  /**
+   * Makes something of an object's bytes, or of a range of them. Where they are damaged, or a pack is missing, and there is
+   * another copy, it is made of that. What else is missing was listed before and is gone since, which is no damage.
+   * @param use throws repository-damaged when the bytes are not what they should be, and may be called twice
+   */
+  async read<T>(
+    key: string,
+    use: (bytes: Uint8Array) => T | Promise<T>,
+    range?: { offset: number; length: number },
+  ): Promise<T> {
+    try {
+      return await use(await this.store.get(key, range));
+    } catch (error) {
+      const isMissingPack = isHoldfastError(error, 'object-missing') && key.startsWith(DATA_PREFIX);
+      if (!isMissingPack && !isHoldfastError(error, 'repository-damaged')) throw error;
+      const whole = await this.#healer?.(key, error);
+      if (whole === undefined) throw error;
+      // A copy of its own, as a store gives it.
+      return await use(
+        range === undefined ? whole : new Uint8Array(whole.subarray(range.offset, range.offset + range.length)),
+      );
+    }
   }
 
   /** Seals a document and stores it under the hash of what is stored. Resolves to that id once it is durable. */
@@ -56,8 +93,8 @@ export class Repository {
 
   /** @throws object-missing; repository-damaged when its bytes are not those that its name promises */
   async getDocument(key: string): Promise<unknown> {
-    return openDocument(key, await this.store.get(key), (sealed) =>
-      parseJsonDocument(unsealJsonText(this.key, sealed).toString('utf8')),
+    return this.read(key, (bytes) =>
+      openDocument(key, bytes, (sealed) => parseJsonDocument(unsealJsonText(this.key, sealed).toString('utf8'))),
     );
   }
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { document, environment, holdfast, initialise, type Ran, scratchDirectory } from '../support/cli.ts';
@@ -95,7 +95,7 @@ describe('a repository with a mirror', () => {
     if (requires('restic')) for (const name of ['main', 'eu']) restic(join(directory, name), ['check', '--read-data']);
   });
 
-  it('is backed up although the mirror cannot be written to, which is partial, and catches up', async () => {
+  it('is backed up although the mirror cannot be written to, which is partial, catches up, and heals the other', async () => {
     const { directory, run } = planned();
     await initialise(directory, 'main');
     writeFileSync(join(directory, 'eu'), 'in the way');
@@ -112,5 +112,16 @@ describe('a repository with a mirror', () => {
     const after = await run('status');
     expect([after.exit, after.stdout]).toEqual([0, expect.stringContaining('eu of main: has all that there is')]);
     expect((await run('replicate', 'nowhere')).exit).toBe(2);
+
+    const packs = spawnSync('find', [join(directory, 'main', 'data'), '-type', 'f'], { encoding: 'utf8' }).stdout;
+    const pack = packs.split('\n')[0]!;
+    const bytes = readFileSync(pack);
+    bytes[100]! ^= 1;
+    writeFileSync(pack, bytes);
+    const healed = await run('restore', 'files', '--to', 'back');
+    expect(healed.exit, healed.stderr).toBe(0);
+    expect(healed.stdout).toMatch(/data\/\S+ of main was taken from eu, since .*; it was put back/);
+    expectSame(directory, join(directory, 'back'));
+    if (requires('restic')) restic(join(directory, 'main'), ['check', '--read-data']);
   });
 });

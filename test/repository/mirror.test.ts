@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeIndexFile } from '../../src/format/index.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { type MirrorOutcome, prune, replicate, retain, type Workspace } from '../../src/operations/index.ts';
+import { mirrorEvery } from '../../src/operations/mirrors/mirror-every.ts';
 import type { FilesSource } from '../../src/plan/index.ts';
 import { addKey, listSnapshots, openRepository, type Repository, removeSnapshot } from '../../src/repository/index.ts';
 import { FaultyStore } from '../../src/store/faulty/index.ts';
@@ -169,6 +170,26 @@ describe('a mirror', () => {
         ['mirror.failed', expect.objectContaining({ mirror: 'us', code: 'store-unreachable' })],
       ]),
     );
+    expect(contentOf(eu)).toEqual(contentOf(main));
+  });
+});
+
+describe('while a log is followed', () => {
+  it('is brought up to date now and then, also after an attempt that failed', async () => {
+    const [main, eu] = [new MemoryStore(), new MemoryStore()];
+    const repository = await lived(main);
+    let isAway = true;
+    const workspace = mirroredWorkspace({ main, eu: new FaultyStore(eu, () => (isAway ? 'before' : undefined)) });
+    await workspace.open('main');
+    const stop = mirrorEvery(workspace, 20);
+    const failures = () => [...main.objects.keys()].filter((key) => key.startsWith('holdfast/ledger/')).length;
+    const before = failures();
+    await expect.poll(failures).toBeGreaterThan(before);
+    isAway = false;
+    const part = await writeTail(repository, segments(1.5, 2));
+    await expect.poll(() => eu.objects.has(part)).toBe(true);
+    await stop();
+    await expectMirrored(main, eu);
     expect(contentOf(eu)).toEqual(contentOf(main));
   });
 });

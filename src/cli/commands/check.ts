@@ -11,15 +11,20 @@ export const check: CommandDefinition = {
   arguments: '[repository]',
   summary: 'check that repositories are whole',
   description:
-    'Reads every document and tree of a repository, or of all, and holds the index against the packs that are there. What lies beside the snapshots of a log that is followed is read whole, and a hole in a log that was not recorded as a gap is an error. With --read-headers the header of every pack is held against the index as well. With --read-data every byte of every pack is read and authenticated; --read-data-subset reads a part: 5% goes on where the run before ended, so that twenty runs read everything, and 2/7 reads the second of seven groups, as with restic.',
+    'Reads every document and tree of a repository, or of all, and holds the index against the packs that are there. What lies beside the snapshots of a log that is followed is read whole, and a hole in a log that was not recorded as a gap is an error. With --read-headers the header of every pack is held against the index as well. With --read-data every byte of every pack is read and authenticated; --read-data-subset reads a part: 5% goes on where the run before ended, so that twenty runs read everything, and 2/7 reads the second of seven groups, as with restic. With --repair everything is read first, and what is damaged or missing is put back from a mirror that has it; what is damaged in a mirror, from its primary.',
   options: [
     { flags: '--read-headers', description: 'hold the header of every pack against the index' },
     { flags: '--read-data', description: 'read and authenticate every byte' },
     { flags: '--read-data-subset <part>', description: 'read and authenticate a part of the packs: 5%, or 2/7' },
+    {
+      flags: '--repair',
+      description: 'read everything first, and put back from a mirror what is damaged or missing',
+    },
   ],
   examples: [
     { command: 'holdfast check', does: 'the structure, in seconds' },
     { command: 'holdfast check primary --read-data', does: 'every byte of one repository' },
+    { command: 'holdfast check primary --repair', does: 'put back what is damaged and whole in a mirror' },
     { command: 'holdfast check --read-data-subset 5%', does: 'another twentieth with every run' },
   ],
   exits: LOCKING_EXITS,
@@ -32,6 +37,7 @@ export const check: CommandDefinition = {
       repositories: names,
       readData: options['readData'] === true || subset !== undefined,
       readHeaders: options['readHeaders'] === true,
+      repair: options['repair'] === true,
       ...(subset !== undefined && { subset }),
     });
     const exit = reports.every(({ clean }) => clean) ? EXIT.done : EXIT.failed;

@@ -41,6 +41,7 @@ function describe(result: Repaired): string {
   const state = whole ? good(changes === 0 ? 'whole' : verb('repaired')) : bad('lost in part');
   return [
     `${state}  ${repository}: ${counted(result.snapshots, 'snapshot')} looked at in ${formatDuration(result.durationMs)}`,
+    ...result.healed.map(({ note }) => `  ${good('put back')}: ${note}`),
     ...result.damagedIndexFiles.map((key) => `  ${verb('removed')}: ${key}, which cannot be read`),
     ...packsIndexed.map((pack) => `  ${verb('indexed')}: pack ${pack}`),
     ...packsDropped.map(

@@ -1,6 +1,8 @@
 import { isHoldfastError } from '../../foundation/errors.ts';
+import type { Progress } from '../../foundation/progress.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
 import { type CheckReport, checkRepository, listTails, type Subset, selectPacks } from '../../repository/index.ts';
+import { copiesOf, type Healing, healRepository } from '../mirrors/healing.ts';
 import { Reading } from '../reading.ts';
 import { isWal, readableSnapshots, sourceOf } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
@@ -11,6 +13,8 @@ export interface CheckOfRepository extends CheckReport {
   clean: boolean;
   /** What a person should know: that it could not be recorded, for example. */
   notes: string[];
+  /** What was put back from another copy before the check. */
+  healed: Healing[];
   /** What was read of the newest part of logs: all that there is, whatever the level. */
   tail: { objects: number; bytes: number };
   durationMs: number;
@@ -23,6 +27,8 @@ export interface CheckRequest {
   /** With `readData`: only a part of the packs; `text` is how it was written. */
   subset?: Subset & { text: string };
   readHeaders: boolean;
+  /** Whether everything is read first, and what is damaged or missing is put back from another copy. */
+  repair?: boolean;
 }
 
 /** Checks repositories and records what was found. */
@@ -45,7 +51,11 @@ async function checkOne(workspace: Workspace, name: string, request: CheckReques
     const { readData, readHeaders, subset } = request;
     const after = subset?.kind === 'share' ? await endOfLastShare(opened, reading.notes) : undefined;
     let readUntil: string | undefined;
-    const report = await checkRepository(opened.repository, {
+    const healed =
+      request.repair === true ? await repairFirst(workspace, opened, { progress, notes: reading.notes }) : [];
+    // What is looked for is what is wrong, and not what could be had from elsewhere.
+    const repository = opened.repository.healedBy(undefined);
+    const report = await checkRepository(repository, {
       readData,
       readHeaders,
       progress,
@@ -58,7 +68,7 @@ async function checkOne(workspace: Workspace, name: string, request: CheckReques
       }),
     });
     progress.phase('checking logs');
-    const { findings, ...tail } = await checkLogs(opened, reading.notes);
+    const { findings, ...tail } = await checkLogs({ ...opened, repository }, reading.notes);
     report.findings.push(...findings);
     const errors = report.findings.filter(({ severity }) => severity === 'error').length;
     const durationMs = clock.monotonicMs() - started;
@@ -71,11 +81,26 @@ async function checkOne(workspace: Workspace, name: string, request: CheckReques
       errors,
       durationMs,
     });
-    return { ...report, tail, repository: name, clean: errors === 0, durationMs, notes: reading.notes };
+    return { ...report, healed, tail, repository: name, clean: errors === 0, durationMs, notes: reading.notes };
   } finally {
     progress.finish();
     await reading.end();
   }
+}
+
+async function repairFirst(
+  workspace: Workspace,
+  opened: OpenedRepository,
+  { progress, notes }: { progress: Progress; notes: string[] },
+): Promise<Healing[]> {
+  if (copiesOf(workspace, opened.name).length === 0) {
+    notes.push(
+      'nothing could be put back: the plan names no mirror; `holdfast repair` mends what can be mended without',
+    );
+  }
+  const healed = await healRepository(workspace, opened, progress);
+  notes.push(...healed.map(({ note }) => note));
+  return healed;
 }
 
 /** Everybody's logs, in snapshots and beside them. */

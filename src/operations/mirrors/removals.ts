@@ -11,7 +11,7 @@ import type { OpenedRepository, Workspace } from '../workspace.ts';
  */
 export async function namedAsRemoved(
   { plan }: Pick<Workspace, 'plan'>,
-  { repository, ledger }: OpenedRepository,
+  { repository, ledger }: Pick<OpenedRepository, 'repository' | 'ledger'>,
   keys: readonly string[],
 ): Promise<Set<string>> {
   const events = await ledger.read();

@@ -1,11 +1,14 @@
 import { type RepairReport, repairRepository } from '../../repository/index.ts';
 import { withLock } from '../locked.ts';
+import { type Healing, healRepository } from '../mirrors/healing.ts';
 import { Reading } from '../reading.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 
 export interface Repaired extends RepairReport {
   repository: string;
   dryRun: boolean;
+  /** What was put back from mirrors, before anything else. */
+  healed: Healing[];
   /** Whether nothing is lost. */
   whole: boolean;
   durationMs: number;
@@ -34,6 +37,8 @@ async function repairOne(workspace: Workspace, opened: OpenedRepository, readDat
   const startedMs = clock.monotonicMs();
   try {
     return await withLock(workspace, opened, { exclusive: true }, async (lock) => {
+      // What a mirror has is neither lost nor to be dropped.
+      const healed = await healRepository(workspace, opened, progress);
       const report = await repairRepository(opened.repository, {
         readData,
         lock,
@@ -50,7 +55,7 @@ async function repairOne(workspace: Workspace, opened: OpenedRepository, readDat
         blobsLost: report.blobsLost.length,
         durationMs,
       });
-      return { ...report, repository: opened.name, dryRun: false, whole: isWhole(report), durationMs };
+      return { ...report, healed, repository: opened.name, dryRun: false, whole: isWhole(report), durationMs };
     });
   } finally {
     progress.finish();
@@ -65,7 +70,7 @@ async function lookOnly(workspace: Workspace, opened: OpenedRepository, readData
   try {
     const report = await repairRepository(opened.repository, { readData, lock: undefined, progress, signal });
     const durationMs = clock.monotonicMs() - startedMs;
-    return { ...report, repository: opened.name, dryRun: true, whole: isWhole(report), durationMs };
+    return { ...report, healed: [], repository: opened.name, dryRun: true, whole: isWhole(report), durationMs };
   } finally {
     progress.finish();
     await reading.end();

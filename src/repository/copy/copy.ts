@@ -84,7 +84,6 @@ async function copyRanges(
   ranges: readonly PackRange[],
   { lock, progress, signal, packSizeBytes }: CopyOptions,
 ): Promise<{ blobs: number; bytes: number }> {
-  const { store } = source.repository;
   const { key, config } = target.repository;
   const packer = new BlobPacker(target.repository, { lock, packSizeBytes });
   let next = 0;
@@ -92,9 +91,9 @@ async function copyRanges(
     for (let at = next++; at < ranges.length; at = next++) {
       signal.throwIfAborted();
       const { pack, offset, length, blobs } = ranges[at]!;
-      const sealed = await store.get(packKey(pack), { offset, length });
       const located = blobs.map((blob) => ({ ...blob, start: blob.offset - offset }));
-      for (const blob of await pool.recode(pack, sealed, located, { key, formatVersion: config.version })) {
+      const recode = (sealed: Uint8Array) => pool.recode(pack, sealed, located, { key, formatVersion: config.version });
+      for (const blob of await source.repository.read(packKey(pack), recode, { offset, length })) {
         const { sealed: recoded, uncompressedLength, id, type } = blob;
         await packer.add({ id, type, ...(uncompressedLength !== undefined && { uncompressedLength }) }, recoded);
       }

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { byteString, displayName } from '../../format/index.ts';
+import { isHoldfastError } from '../../foundation/errors.ts';
 import { trimMemory } from '../../foundation/posix.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { awaitedLater, settled } from '../../foundation/promises.ts';
@@ -7,10 +8,11 @@ import type { ObjectStore } from '../../store/index.ts';
 import type { IndexedRepository } from '../indexed.ts';
 import { packKey } from '../layout.ts';
 import type { ReadPool } from '../read/pool.ts';
+import type { Repository } from '../repository.ts';
 import type { ExtractProblem } from '../snapshot-io.ts';
 import type { FileTable } from './file-table.ts';
 import { type FileProblem, FileWriter } from './file-writer.ts';
-import { Filler, type SharedFilling, STOPPED } from './filler.ts';
+import { Filler, type SharedFilling, STOPPED, type UnreadRange } from './filler.ts';
 import type { WantedRanges } from './wanted.ts';
 
 /** How many ranges are on their way at once, for each thread, from a store whose objects are no files of this machine. */
@@ -63,7 +65,7 @@ async function fill(
   signal.addEventListener('abort', stop);
   try {
     if (signal.aborted) stop();
-    if (indexed.repository.store.fileOf === undefined) await fillFromStore(indexed, pool, filling, wanted);
+    if (indexed.repository.store.fileOf === undefined) await fillFromStore(indexed, pool, own, filling, wanted);
     else await fillFromFiles(indexed, pool, own, filling, wanted);
     signal.throwIfAborted();
   } catch (error) {
@@ -90,7 +92,7 @@ async function fillFromFiles(
   const helping = awaitedLater(
     pool.runOnAll({ kind: 'begin-fill', filling }, helpers).then(() => pool.runOnAll({ kind: 'fill-all' }, helpers)),
   );
-  const unread: number[] = [];
+  const unread: UnreadRange[] = [];
   try {
     // Between two ranges there is time for signals, and to tell how far it is.
     while (own.fillNext(unread)) await setImmediate();
@@ -98,23 +100,47 @@ async function fillFromFiles(
     await settled(helping);
   }
   unread.push(...(await helping).flatMap((answer) => (answer.kind === 'filled' ? answer.unread : [])));
-  for (const number of unread) own.fill(number, await readRange(repository.store, filling, wanted, number));
+  for (const range of unread) await fillAgain(repository, own, { filling, wanted, range });
+}
+
+/** Fills what is left of a range from the store, or, where that is damaged, from wherever it may be had. */
+function fillAgain(
+  repository: Repository,
+  own: Filler,
+  { filling, wanted, range }: { filling: SharedFilling; wanted: WantedRanges; range: UnreadRange },
+): Promise<void> {
+  let { from } = range;
+  const fillRest = (sealed: Uint8Array): void => {
+    own.at = from;
+    try {
+      own.fill({ number: range.number, from }, sealed);
+    } finally {
+      from = own.at;
+    }
+  };
+  const { pack, offset, length } = wanted.range(range.number);
+  return repository.read(packKey(filling.packs[pack]!.id), fillRest, { offset, length });
 }
 
 /** Ranges are fetched here, and filled by the threads. */
 async function fillFromStore(
   { repository }: IndexedRepository,
   pool: ReadPool,
+  own: Filler,
   filling: SharedFilling,
   wanted: WantedRanges,
 ): Promise<void> {
   await pool.runOnAll({ kind: 'begin-fill', filling }, pool.threadCount);
   let next = 0;
+  const unread: UnreadRange[] = [];
   const work = async (): Promise<void> => {
     for (let number = next++; number < wanted.count; number = next++) {
       if (Atomics.load(filling.control, STOPPED) !== 0) return;
-      const sealed = await readRange(repository.store, filling, wanted, number);
-      await pool.run({ kind: 'fill', number, sealed });
+      const range = { number, from: wanted.range(number).firstBlob };
+      const sealed = await readRange(repository.store, filling, wanted, number).catch(ifPackIsWrong);
+      const answer = sealed && (await pool.run({ kind: 'fill', range, sealed }));
+      if (answer === undefined) unread.push(range);
+      else if (answer.kind === 'filled') unread.push(...answer.unread);
     }
   };
   const attempt = (): Promise<void> =>
@@ -124,6 +150,13 @@ async function fillFromStore(
     });
   const results = await Promise.allSettled(Array.from({ length: pool.threadCount * RANGES_PER_THREAD }, attempt));
   for (const result of results) if (result.status === 'rejected') throw result.reason;
+  for (const range of unread) await fillAgain(repository, own, { filling, wanted, range });
+}
+
+/** A pack that is missing or too short may be had from somewhere else. */
+function ifPackIsWrong(error: unknown): undefined {
+  if (isHoldfastError(error, 'object-missing') || isHoldfastError(error, 'repository-damaged')) return undefined;
+  throw error;
 }
 
 function readRange(

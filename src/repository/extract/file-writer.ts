@@ -61,6 +61,11 @@ export class FileWriter {
     closeSync(descriptor);
   }
 
+  /** Lets others go on with what was begun here. */
+  standAll(): void {
+    for (const [file, descriptor] of this.#open) if (!this.#files.stands(file)) this.#stand(file, descriptor);
+  }
+
   closeAll(): void {
     for (const descriptor of this.#open.values()) closeSync(descriptor);
     this.#open.clear();

@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import type { SealingKey } from '../../format/index.ts';
+import { isHoldfastError } from '../../foundation/errors.ts';
 import { readAt } from '../../foundation/read-at.ts';
 import { BlobOpener } from '../read/blob-opener.ts';
 import { FileTable, type SharedFileTable } from './file-table.ts';
@@ -20,6 +21,12 @@ export interface SharedFilling {
   packs: { id: string; file: string | undefined }[];
 }
 
+/** What is left of a range: its blobs from this one on. */
+export interface UnreadRange {
+  number: number;
+  from: number;
+}
+
 /** Cells of `control`. */
 export const NEXT_RANGE = 0;
 export const STOPPED = 1;
@@ -33,6 +40,8 @@ export class Filler {
   #room = Buffer.alloc(0);
   /** The blob at work, for errors. */
   present: string | undefined;
+  /** The number of the blob at work: up to it a range is done. */
+  at = 0;
 
   constructor(key: SealingKey, shared: SharedFilling) {
     this.#shared = shared;
@@ -50,27 +59,27 @@ export class Filler {
    * Takes ranges until there are none left or somebody stopped the work, reading packs as files.
    * @returns the ranges that cannot be read this way
    */
-  fillAll(): number[] {
-    const unread: number[] = [];
+  fillAll(): UnreadRange[] {
+    const unread: UnreadRange[] = [];
     while (this.fillNext(unread));
     return unread;
   }
 
   /**
    * Takes the next range. A failure stops everybody's work.
-   * @param unread takes its number where it cannot be read this way
+   * @param unread takes what is left of it where it cannot be read this way
    * @returns whether there was one
    */
-  fillNext(unread: number[]): boolean {
+  fillNext(unread: UnreadRange[]): boolean {
     const { control, packs } = this.#shared;
     if (Atomics.load(control, STOPPED) !== 0) return false;
     const number = Atomics.add(control, NEXT_RANGE, 1);
     if (number >= this.#wanted.count) return false;
     try {
-      const { pack, offset, length } = this.#wanted.range(number);
+      const { pack, offset, length, firstBlob } = this.#wanted.range(number);
       const sealed = this.#read(packs[pack]!.file!, offset, length);
-      if (sealed === undefined) unread.push(number);
-      else this.fill(number, sealed);
+      if (sealed === undefined) unread.push({ number, from: firstBlob });
+      else this.fillUndamaged({ number, from: firstBlob }, sealed, unread);
       return true;
     } catch (error) {
       Atomics.store(control, STOPPED, 1);
@@ -78,11 +87,27 @@ export class Filler {
     }
   }
 
-  /** Opens the blobs of a range and writes them where they belong. @param sealed the range's bytes, used up */
-  fill(number: number, sealed: Uint8Array): void {
-    const { pack, offset, firstBlob, endBlob } = this.#wanted.range(number);
+  /** Fills a range until something in it is damaged: what is left of it then comes to `unread`. */
+  fillUndamaged(range: UnreadRange, sealed: Uint8Array, unread: UnreadRange[]): void {
+    try {
+      this.fill(range, sealed);
+    } catch (error) {
+      if (!isHoldfastError(error, 'repository-damaged')) throw error;
+      this.#writer.standAll();
+      unread.push({ number: range.number, from: this.at });
+    }
+  }
+
+  /**
+   * Opens the blobs of a range and writes them where they belong. After a failure, `at` is the blob that it came to: those
+   * before it are done, and must not be done again.
+   * @param sealed the range's bytes, used up
+   */
+  fill({ number, from }: UnreadRange, sealed: Uint8Array): void {
+    const { pack, offset, endBlob } = this.#wanted.range(number);
     let written = 0;
-    for (let at = firstBlob; at < endBlob; at++) {
+    for (let at = from; at < endBlob; at++) {
+      this.at = at;
       const blob = this.#wanted.blob(at);
       this.present = Buffer.from(blob.id).toString('hex');
       const start = blob.offset - offset;

@@ -40,18 +40,24 @@ export async function repack(repository: Repository, packs: readonly PackUse[], 
 }
 
 async function copyRun(
-  { store, key }: Repository,
+  repository: Repository,
   packer: BlobPacker,
   pack: string,
   run: readonly PackedBlob[],
 ): Promise<void> {
   const start = run[0]!.offset;
   const last = run.at(-1)!;
-  const bytes = await store.get(packKey(pack), { offset: start, length: last.offset + last.length - start });
-  for (const { offset, length, ...blob } of run) {
-    const sealed = bytes.subarray(offset - start, offset - start + length);
-    releaseBuffer(openBlob(key, sealed, blob, pack));
-    await packer.add(blob, new Uint8Array(sealed));
+  const sealedIn = (bytes: Uint8Array, { offset, length }: PackedBlob): Uint8Array =>
+    bytes.subarray(offset - start, offset - start + length);
+  const whole = (bytes: Uint8Array): Uint8Array => {
+    for (const blob of run) releaseBuffer(openBlob(repository.key, sealedIn(bytes, blob), blob, pack));
+    return bytes;
+  };
+  const range = { offset: start, length: last.offset + last.length - start };
+  const bytes = await repository.read(packKey(pack), whole, range);
+  for (const blob of run) {
+    const { offset: _offset, length: _length, ...rest } = blob;
+    await packer.add(rest, new Uint8Array(sealedIn(bytes, blob)));
   }
   releaseBuffer(bytes);
 }

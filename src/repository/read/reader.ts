@@ -44,11 +44,17 @@ export class Reader implements SnapshotReader {
 
   async entries(tree: string): Promise<TreeNode[]> {
     const { pack, offset, length, uncompressedLength = 0 } = this.indexed.locate(tree, 'tree');
-    const sealed = await this.indexed.repository.store.get(packKey(pack), { offset, length });
     this.#opener ??= new BlobOpener(this.indexed.repository.key);
-    const nodes = decodeTree(this.#opener.open(sealed, { id: Buffer.from(tree, 'hex'), uncompressedLength, pack }));
-    releaseBuffer(sealed);
-    return nodes;
+    const opener = this.#opener;
+    return this.indexed.repository.read(
+      packKey(pack),
+      (sealed) => {
+        const nodes = decodeTree(opener.open(sealed, { id: Buffer.from(tree, 'hex'), uncompressedLength, pack }));
+        releaseBuffer(sealed);
+        return nodes;
+      },
+      { offset, length },
+    );
   }
 
   async find(path: string): Promise<TreeNode | undefined> {
@@ -104,9 +110,11 @@ export class Reader implements SnapshotReader {
 
   #open(id: string): { bytes: number; plain: Promise<Uint8Array> } {
     const { pack, offset, length, uncompressedLength } = this.indexed.locate(id, 'data');
-    const plain = this.indexed.repository.store
-      .get(packKey(pack), { offset, length })
-      .then((sealed) => this.pool.open(pack, sealed, { id, uncompressedLength }));
+    const plain = this.indexed.repository.read(
+      packKey(pack),
+      (sealed) => this.pool.open(pack, sealed, { id, uncompressedLength }),
+      { offset, length },
+    );
     return { bytes: uncompressedLength ?? length, plain: awaitedLater(plain) };
   }
 }

@@ -6,7 +6,7 @@ import { BlobEntries, type SharedBlobEntries } from '../blob-table.ts';
 import { type Inspection, inspectPack } from '../check/inspect-pack.ts';
 import { type RecodedBlob, Recoder, type RecodeTarget } from '../copy/recode.ts';
 import type { FileProblem } from '../extract/file-writer.ts';
-import { Filler, type SharedFilling } from '../extract/filler.ts';
+import { Filler, type SharedFilling, type UnreadRange } from '../extract/filler.ts';
 import { openBlob } from '../indexed.ts';
 import { BlobOpener } from './blob-opener.ts';
 import { IndexPlacer } from './index-placer.ts';
@@ -29,7 +29,7 @@ export type Job =
   | { kind: 'place'; name: string; sealed: Uint8Array; entries: SharedBlobEntries }
   | { kind: 'begin-fill'; filling: SharedFilling }
   | { kind: 'fill-all' }
-  | { kind: 'fill'; number: number; sealed: Uint8Array }
+  | { kind: 'fill'; range: UnreadRange; sealed: Uint8Array }
   | { kind: 'end-fill' };
 
 export type Done =
@@ -38,7 +38,7 @@ export type Done =
   | { kind: 'inspected'; inspection: Inspection }
   | { kind: 'placed'; placed: IndexColumns['packs'] | undefined }
   /** Ranges that this thread could not read by itself, and what it could not set on files. */
-  | { kind: 'filled'; unread: number[]; problems: FileProblem[] };
+  | { kind: 'filled'; unread: UnreadRange[]; problems: FileProblem[] };
 
 export interface Failed {
   kind: 'failed';
@@ -98,9 +98,11 @@ function run(job: Job): Done {
       return filled();
     case 'fill-all':
       return filled({ unread: filler!.fillAll() });
-    case 'fill':
-      filler!.fill(job.number, job.sealed);
-      return filled();
+    case 'fill': {
+      const unread: UnreadRange[] = [];
+      filler!.fillUndamaged(job.range, job.sealed, unread);
+      return filled({ unread });
+    }
     case 'end-fill': {
       filler?.end();
       const problems = filler?.problems ?? [];

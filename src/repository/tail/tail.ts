@@ -11,6 +11,7 @@ import {
   type LogHeader,
   openTailObject,
   sealTailObject,
+  type TailObject,
 } from './tail-object.ts';
 
 const LSN_DIGITS = 16;
@@ -114,7 +115,7 @@ export class LogTail {
 
   /** The bytes of a part, authenticated, and what was known of them. @throws object-missing, repository-damaged */
   async read(entry: TailEntry): Promise<{ header: LogHeader; bytes: Buffer }> {
-    const { header, bytes } = openTailObject(this.#repository.key, entry.key, await this.#store.get(entry.key));
+    const { header, bytes } = await this.#open(entry.key);
     if (header.kind !== 'log' || !this.#isOwn(header, entry.system) || !isHeaderOf(header, entry)) {
       throw damaged(entry.key, 'it was moved here from another place');
     }
@@ -134,7 +135,7 @@ export class LogTail {
   }
 
   async readHistory({ key, system, timeline }: TailHistory): Promise<HistoryFile> {
-    const { header, bytes } = openTailObject(this.#repository.key, key, await this.#store.get(key));
+    const { header, bytes } = await this.#open(key);
     if (header.kind !== 'history' || !this.#isOwn(header, system) || header.timeline !== timeline) {
       throw damaged(key, 'it was moved here from another place');
     }
@@ -176,6 +177,10 @@ export class LogTail {
       throw error;
     }
     throw damaged(name, 'it does not say what it should');
+  }
+
+  #open(key: string): Promise<TailObject> {
+    return this.#repository.read(key, (sealed) => openTailObject(this.#repository.key, key, sealed));
   }
 
   get #store(): ObjectStore {

@@ -1,0 +1,196 @@
+import { hash } from 'node:crypto';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { check, prune, repair, replicate, restore } from '../../src/operations/index.ts';
+import { openRepository, removeSnapshot } from '../../src/repository/index.ts';
+import { FaultyStore } from '../../src/store/faulty/index.ts';
+import type { ObjectStore } from '../../src/store/index.ts';
+import { createLocalStore } from '../../src/store/local/index.ts';
+import { MemoryStore } from '../../src/store/memory/index.ts';
+import { cloneStore, segments, writeTail } from '../support/log.ts';
+import { mirroredWorkspace } from '../support/mirrored.ts';
+import { errorsOf, noise, PASSWORD, testDirectory, testRepository, writeFiles } from '../support/repository.ts';
+
+const FILES: Record<string, Buffer> = {
+  ...{ small: Buffer.from('some words'), large: noise(3_000_000, 1), empty: Buffer.alloc(0) },
+  ...{ zeros: Buffer.alloc(400_000), other: noise(600_000, 2) },
+};
+const READ = { repositories: ['main'], readData: true, readHeaders: false };
+
+let mirrored: { main: MemoryStore; eu: MemoryStore };
+let snapshot: string;
+
+/** A repository and its mirror, to be damaged. */
+function copies(): { main: MemoryStore; eu: MemoryStore } {
+  return { main: cloneStore(mirrored.main), eu: cloneStore(mirrored.eu) };
+}
+
+beforeAll(async () => {
+  mirrored = { main: new MemoryStore(), eu: new MemoryStore() };
+  const repository = await testRepository(mirrored.main);
+  snapshot = (await writeFiles(repository, FILES)).id;
+  await writeTail(repository, segments(0, 0.5));
+  await replicate(mirroredWorkspace(mirrored), []);
+});
+
+const keysOf = (store: MemoryStore, prefix: string): string[] =>
+  [...store.objects.keys()].filter((key) => key.startsWith(prefix));
+
+function digestsOf({ objects }: MemoryStore): Record<string, string> {
+  return Object.fromEntries([...objects].map(([key, { bytes }]) => [key, hash('sha256', bytes)]));
+}
+
+/** Flips a byte in the middle of each object below a prefix. @param of has the objects that are meant */
+function damage(store: MemoryStore, prefix: string, of = store): string[] {
+  const keys = keysOf(of, prefix);
+  for (const key of keys) {
+    const { bytes } = store.objects.get(key)!;
+    bytes[Math.floor(bytes.byteLength / 2)]! ^= 8;
+  }
+  return keys;
+}
+
+async function restored(stores: Record<string, ObjectStore>) {
+  const to = join(testDirectory(), 'back');
+  const result = await restore(mirroredWorkspace(stores), { snapshot, to, repository: 'main' });
+  for (const [name, content] of Object.entries(FILES)) {
+    expect(readFileSync(join(to, name)).equals(content), name).toBe(true);
+    expect(statSync(join(to, name)).mode & 0o777, name).toBe(0o644);
+  }
+  return result;
+}
+
+async function healedObjects(store: ObjectStore): Promise<string[]> {
+  const events = await (await mirroredWorkspace({ main: store }).open('main')).ledger.read();
+  return events.flatMap((event) => (event.kind === 'object.healed' ? [event.body.object] : []));
+}
+
+describe('a restore from a repository with a mirror', () => {
+  it.each([
+    ['packs with a flipped byte', 'data/'],
+    ['an index file', 'index/'],
+    ['a snapshot', 'snapshots/'],
+  ])('goes on where it finds %s damaged, puts it back, and says so', async (_, prefix) => {
+    const { main, eu } = copies();
+    const damaged = damage(main, prefix);
+    const result = await restored({ main, eu });
+    expect(result.outcome).toBe('complete');
+    for (const key of damaged) {
+      expect(Buffer.from(main.objects.get(key)!.bytes).equals(mirrored.main.objects.get(key)!.bytes), key).toBe(true);
+    }
+    expect(result.notes.filter((note) => note.includes('was taken from eu'))).toHaveLength(damaged.length);
+    expect((await healedObjects(main)).sort()).toEqual(damaged.sort());
+  });
+
+  it('fetches packs that are missing, cut short, or damaged, from files of this machine as from any store', async () => {
+    for (const harm of ['missing', 'short', 'flipped'] as const) {
+      const directory = join(testDirectory(), 'main');
+      const local = createLocalStore(directory);
+      for (const [key, { bytes }] of mirrored.main.objects) await local.put(key, new Uint8Array(bytes));
+      const packs = keysOf(mirrored.main, 'data/').map((key) => join(directory, key));
+      for (const file of packs) {
+        const bytes = readFileSync(file);
+        bytes[bytes.length >> 1]! ^= 1;
+        if (harm === 'missing') rmSync(file);
+        else writeFileSync(file, harm === 'short' ? bytes.subarray(0, bytes.length >> 1) : bytes);
+      }
+      expect((await restored({ main: local, eu: cloneStore(mirrored.eu) })).outcome).toBe('complete');
+      expect(packs.filter((file) => !existsSync(file))).toEqual([]);
+      expect(await errorsOf(await openRepository(local, PASSWORD))).toEqual([]);
+    }
+  });
+
+  it('goes on although what it was taken from the mirror for cannot be put back', async () => {
+    const { main, eu } = copies();
+    damage(main, 'data/');
+    const before = cloneStore(main);
+    const full = new FaultyStore(main, ({ method }) => (method === 'put' ? 'disk-full' : undefined));
+    const { notes, outcome } = await restored({ main: full, eu });
+    expect(outcome).toBe('complete');
+    expect(notes.join('\n')).toContain('it could not be put back');
+    expect(digestsOf(main)).toEqual(digestsOf(before));
+  });
+
+  it('takes nothing that is damaged in the mirror, too, and names the damage', async () => {
+    const { main, eu } = copies();
+    damage(main, 'data/');
+    damage(eu, 'data/');
+    const kept = cloneStore(main);
+    await expect(restored({ main, eu })).rejects.toMatchObject({ code: 'repository-damaged' });
+    for (const key of keysOf(kept, 'data/')) expect(digestsOf(main)[key]).toBe(digestsOf(kept)[key]);
+    await expect(restored({ main })).rejects.toMatchObject({ code: 'repository-damaged' });
+  });
+
+  it('does not bring back what a prune removed', async () => {
+    const { main, eu } = copies();
+    await removeSnapshot(await openRepository(main, PASSWORD), snapshot);
+    await prune(mirroredWorkspace({ main }), [], { dryRun: false });
+    const packs = keysOf(eu, 'data/');
+    expect(keysOf(main, 'data/')).toEqual([]);
+    const { repository } = await mirroredWorkspace({ main, eu }).open('main');
+    for (const pack of packs)
+      await expect(repository.read(pack, (bytes) => bytes)).rejects.toMatchObject({ code: 'object-missing' });
+    expect(keysOf(main, 'data/')).toEqual([]);
+  });
+});
+
+describe('a check', () => {
+  it('names what is damaged and changes nothing of it, and with repair puts back all that is missing or damaged', async () => {
+    const { main, eu } = copies();
+    const [lost, ...others] = keysOf(main, 'data/');
+    main.objects.delete(lost!);
+    const damaged = [
+      ...others,
+      ...['index/', 'snapshots/', 'holdfast/tail/'].flatMap((prefix) => damage(main, prefix)),
+    ];
+    for (const key of others) main.objects.set(key, { bytes: new Uint8Array(9), modifiedMs: 0 });
+    const workspace = () => mirroredWorkspace({ main, eu });
+    const [found] = await check(workspace(), { ...READ, readData: true });
+    expect(found!.clean).toBe(false);
+    expect(main.objects.has(lost!)).toBe(false);
+    damaged.push(...damage(main, 'holdfast/ledger/', eu));
+    const [mended] = await check(workspace(), { ...READ, repair: true });
+    expect(mended).toMatchObject({ clean: true });
+    expect(mended!.healed.map(({ object }) => object).sort()).toEqual([lost!, ...damaged].sort());
+    expect((await healedObjects(main)).sort()).toEqual([lost!, ...damaged].sort());
+    const [again] = await check(workspace(), { ...READ, repair: true });
+    expect(again).toMatchObject({ clean: true, healed: [] });
+  });
+
+  it('mends a mirror from its primary', async () => {
+    const { main, eu } = copies();
+    const damaged = damage(eu, 'data/');
+    const workspace = mirroredWorkspace({ main, eu });
+    const [report] = await check(workspace, { ...READ, repositories: ['eu'], repair: true });
+    expect(report).toMatchObject({ clean: true, repository: 'eu' });
+    expect(report!.healed.map(({ object, from }) => [object, from]).sort()).toEqual(
+      damaged.map((key) => [key, 'main']).sort(),
+    );
+    expect(keysOf(eu, 'locks/')).toEqual([]);
+  });
+
+  it('says with repair and without a mirror that there is none, and what is damaged', async () => {
+    const { main } = copies();
+    damage(main, 'data/');
+    const [report] = await check(mirroredWorkspace({ main }), { ...READ, repair: true });
+    expect(report).toMatchObject({ clean: false, healed: [] });
+    expect(report!.notes.join()).toContain('the plan names no mirror');
+    expect(report!.findings.some(({ path }) => path !== undefined)).toBe(true);
+  });
+});
+
+describe('a repair of a repository with a mirror', () => {
+  it('drops nothing that the mirror has', async () => {
+    const { main, eu } = copies();
+    damage(main, 'data/');
+    const [report] = await repair(mirroredWorkspace({ main, eu }), {
+      repository: 'main',
+      readData: true,
+      dryRun: false,
+    });
+    expect(report).toMatchObject({ whole: true, packsDropped: [], blobsLost: [] });
+    expect(report!.healed.length).toBe(keysOf(main, 'data/').length);
+    expect(await errorsOf(await openRepository(main, PASSWORD))).toEqual([]);
+  });
+});
