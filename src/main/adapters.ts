@@ -11,6 +11,16 @@ export const adapters: Adapters = {
     return createLocalStore(place.path);
   },
 
+  async cached(store, { repositoryId, variables, note }) {
+    // Objects that are files of this machine are read as fast as a cache would be.
+    if (store.fileOf !== undefined) return store;
+    const { CACHE_LIMIT_BYTES, CachingStore, cacheDirectory } = await import('../store/cache/index.ts');
+    const directory = cacheDirectory(repositoryId, variables);
+    return directory === undefined
+      ? store
+      : new CachingStore(store, { directory, limitBytes: CACHE_LIMIT_BYTES, onProblem: note });
+  },
+
   async createSource(source, { version, plan, ...references }) {
     const { resolveReferences, resolveSecret } = await import('../plan/index.ts');
     switch (source.type) {

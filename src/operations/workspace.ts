@@ -33,10 +33,22 @@ export interface Environment {
 /** The implementations of the boundaries. Each is loaded when it is first asked for. */
 export interface Adapters {
   openStore(place: StorePlace): Promise<ObjectStore>;
+  /**
+   * The same store, with a cache of this machine before it where that helps. Without the method nothing is cached.
+   * @param note is told what a person should know of the cache
+   */
+  cached?(store: ObjectStore, context: CacheContext): Promise<ObjectStore>;
   createSource(source: PlanSource, context: ReferenceContext & { version: string; plan: string }): Promise<Source>;
   createSandbox(environment: Pick<Environment, 'clock' | 'signal'>): Promise<Sandbox>;
   /** A PostgreSQL server for the demo. @throws program-missing where there is none on this machine */
   startDemoServer(environment: Pick<Environment, 'clock' | 'signal'>): Promise<DemoServer>;
+}
+
+export interface CacheContext {
+  /** The id in the repository's configuration. */
+  repositoryId: string;
+  variables: Environment['variables'];
+  note(message: string): void;
 }
 
 /** A database server of the demo's own, on a private socket. */
@@ -88,9 +100,18 @@ export class Workspace {
     return opened;
   }
 
-  async #open(name: string): Promise<OpenedRepository> {
+  /** The same, with no cache before its store: for who looks at whether what is stored is right. @throws as `open` */
+  async openUncached(name: string): Promise<OpenedRepository> {
     const { store, password } = await this.storeOf(name);
     return this.attach(name, await openRepository(store, await password()));
+  }
+
+  async #open(name: string): Promise<OpenedRepository> {
+    const { repository } = await this.openUncached(name);
+    const { adapters, variables, progress } = this.environment;
+    const note = (message: string): void => progress(name).note(message);
+    const store = await adapters.cached?.(repository.store, { repositoryId: repository.config.id, variables, note });
+    return this.attach(name, store === undefined ? repository : repository.through(store));
   }
 
   attach(name: string, repository: Repository): OpenedRepository {

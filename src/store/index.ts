@@ -1,1 +1,2 @@
+export * from './decorated-store.ts';
 export * from './object-store.ts';

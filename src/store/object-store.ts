@@ -21,14 +21,15 @@ export interface ObjectStore {
    * A file given as content need not be synced; it belongs to the store from here on and may be moved.
    * @throws object-exists with `ifAbsent` where something is there (needs the capability `conditionalPut`)
    */
-  put(key: string, content: Content, options?: { ifAbsent?: boolean }): Promise<void>;
+  put(key: string, content: Content, options?: PutOptions): Promise<void>;
 
   /**
    * An object's bytes, or `range` of them, all of it or nothing: a range beyond its end, or a short answer, is an error.
    * The buffer belongs to the caller alone.
+   * @param use what a cache may like to know; a store need not look at it
    * @throws object-missing
    */
-  get(key: string, range?: { offset: number; length: number }): Promise<Uint8Array>;
+  get(key: string, range?: ByteRange, use?: Use): Promise<Uint8Array>;
 
   /** Every object whose key begins with `prefix` (whole parts, ending in `/`, or empty for all), in no order. */
   list(prefix: string): AsyncIterable<StoredObject>;
@@ -49,6 +50,21 @@ export interface ObjectStore {
 export interface StoreCapabilities {
   /** Whether `ifAbsent` decides a race between writers. */
   conditionalPut: boolean;
+}
+
+/** What a caller knows of an object, which changes nothing but how fast it is had. */
+export interface Use {
+  /** Its bytes are named by their hash, and what is in it will be read again by other commands: worth keeping near. */
+  again?: boolean;
+}
+
+export interface PutOptions extends Use {
+  ifAbsent?: boolean;
+}
+
+export interface ByteRange {
+  offset: number;
+  length: number;
 }
 
 export type Content = Uint8Array | { file: string; sizeBytes: number };

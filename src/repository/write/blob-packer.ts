@@ -108,7 +108,7 @@ export class BlobPacker {
     const { blobs } = pack;
     pack.append(encodePackTrailer(this.#repository.key, blobs));
     const id = sha256(pack.bytes);
-    await this.#repository.store.put(packKey(id), pack.bytes);
+    await this.#repository.store.put(packKey(id), pack.bytes, { again: blobs[0]?.type === 'tree' });
     pack.release();
     this.packed.packs++;
     this.#unindexed.push({ id, blobs });

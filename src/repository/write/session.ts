@@ -1,4 +1,5 @@
 import {
+  beginsWithTree,
   gearTable,
   type IndexColumns,
   type IndexFile,
@@ -83,7 +84,8 @@ export class WriteSession {
   }
 
   async #commitPack(pack: FinishedPack): Promise<void> {
-    await this.#indexed.repository.store.put(packKey(pack.id), { file: pack.file, sizeBytes: pack.sizeBytes });
+    const { id, file, sizeBytes, listing } = pack;
+    await this.#indexed.repository.store.put(packKey(id), { file, sizeBytes }, { again: beginsWithTree(listing) });
     this.#unindexed.push(pack.listing);
     this.#unindexedBlobs += pack.listing.count;
     const overdue = this.#clock.monotonicMs() - this.#indexedMs > INDEX_AT_LEAST_EVERY_MS;

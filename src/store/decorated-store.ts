@@ -1,0 +1,53 @@
+import type {
+  ByteRange,
+  Content,
+  ObjectStore,
+  PutOptions,
+  StoreCapabilities,
+  StoredObject,
+  Use,
+} from './object-store.ts';
+
+/**
+ * A store that hands everything on to another one: what decorators begin with. `fileOf` is not handed on, since whoever
+ * reads files by themselves goes past every decorator.
+ */
+export class DecoratedStore implements ObjectStore {
+  protected readonly inner: ObjectStore;
+
+  constructor(inner: ObjectStore) {
+    this.inner = inner;
+  }
+
+  get location(): string {
+    return this.inner.location;
+  }
+
+  get capabilities(): StoreCapabilities {
+    return this.inner.capabilities;
+  }
+
+  get stagingDirectory(): string | undefined {
+    return this.inner.stagingDirectory;
+  }
+
+  put(key: string, content: Content, options?: PutOptions): Promise<void> {
+    return this.inner.put(key, content, options);
+  }
+
+  get(key: string, range?: ByteRange, use?: Use): Promise<Uint8Array> {
+    return this.inner.get(key, range, use);
+  }
+
+  list(prefix: string): AsyncIterable<StoredObject> {
+    return this.inner.list(prefix);
+  }
+
+  stat(key: string): Promise<StoredObject | undefined> {
+    return this.inner.stat(key);
+  }
+
+  delete(key: string): Promise<void> {
+    return this.inner.delete(key);
+  }
+}
