@@ -128,6 +128,7 @@ async function runCommand(
     signal,
     progress: (label) => display.task(label),
     adapters: line.adapters,
+    requests: new Map(),
   };
   try {
     const outcome = await definition.run({
@@ -138,12 +139,26 @@ async function runCommand(
       ...planLoaders(options, environment),
     });
     display.stop();
-    await print(json ? JSON.stringify(outcome.json, jsonValue, 2) : outcome.text);
+    const requests = await requestsOf(environment);
+    if (requests !== undefined && options.progress !== false) display.print(requests.text);
+    const document = requests === undefined ? outcome.json : { ...(outcome.json as object), requests: requests.json };
+    await print(json ? JSON.stringify(document, jsonValue, 2) : outcome.text);
     return outcome.exit;
   } catch (error) {
     display.stop();
     return report(error, { json, signal });
   }
+}
+
+/** What was asked of stores that are not directories of this machine; undefined where nothing was. */
+async function requestsOf({ requests = new Map() }: Environment): Promise<{ json: object; text: string } | undefined> {
+  if (requests.size === 0) return undefined;
+  const [{ requestsByRepository }, { describeRequests }] = await Promise.all([
+    import('../operations/index.ts'),
+    import('./requests.ts'),
+  ]);
+  const json = requestsByRepository(requests);
+  return { json, text: describeRequests(json) };
 }
 
 function planLoaders({ plan }: GlobalOptions, environment: Environment): Pick<Invocation, 'loadPlan' | 'workspace'> {

@@ -6,9 +6,12 @@ const OLDEST_POSTGRES = 15;
 
 /** Every adapter there is, each loaded when the plan first needs it. */
 export const adapters: Adapters = {
-  async openStore(place) {
-    const { createLocalStore } = await import('../store/local/index.ts');
-    return createLocalStore(place.path);
+  async openStore(place, context) {
+    const [{ createLocalStore }, { decorated }] = await Promise.all([
+      import('../store/local/index.ts'),
+      import('./decorated.ts'),
+    ]);
+    return decorated(createLocalStore(place.path), context);
   },
 
   async cached(store, { repositoryId, variables, note }) {

@@ -6,6 +6,7 @@ import { Ledger, type LedgerStorage } from '../ledger/index.ts';
 import {
   type LoadedPlan,
   type Plan,
+  type Repository as PlanRepository,
   type Source as PlanSource,
   type ReferenceContext,
   resolveSecret,
@@ -15,7 +16,7 @@ import {
 import { openRepository, type Repository } from '../repository/index.ts';
 import type { Sandbox } from '../sandbox/index.ts';
 import type { Source } from '../source/index.ts';
-import type { ObjectStore } from '../store/index.ts';
+import { DEFAULT_PRICES, type ObjectStore, StoreMetrics, type StorePrices } from '../store/index.ts';
 
 /** What operations need from outside: made by the composition root, or by a test. */
 export interface Environment {
@@ -28,11 +29,19 @@ export interface Environment {
   /** Where work on `label` (a source, a repository) tells how far it is. */
   progress(label: string): Progress;
   adapters: Adapters;
+  /** Where the requests to stores are counted, by the name of the repository; nowhere without it. */
+  requests?: Map<string, CountedRequests>;
+}
+
+/** The requests to one repository's store, and what they cost. */
+export interface CountedRequests {
+  metrics: StoreMetrics;
+  prices: StorePrices;
 }
 
 /** The implementations of the boundaries. Each is loaded when it is first asked for. */
 export interface Adapters {
-  openStore(place: StorePlace): Promise<ObjectStore>;
+  openStore(place: StorePlace, context: StoreContext): Promise<ObjectStore>;
   /**
    * The same store, with a cache of this machine before it where that helps. Without the method nothing is cached.
    * @param note is told what a person should know of the cache
@@ -42,6 +51,16 @@ export interface Adapters {
   createSandbox(environment: Pick<Environment, 'clock' | 'signal'>): Promise<Sandbox>;
   /** A PostgreSQL server for the demo. @throws program-missing where there is none on this machine */
   startDemoServer(environment: Pick<Environment, 'clock' | 'signal'>): Promise<DemoServer>;
+}
+
+/** What a store is opened with, beside its place. */
+export interface StoreContext {
+  clock: Clock;
+  signal: AbortSignal;
+  /** Bytes a second. */
+  limits?: { upload?: number; download?: number };
+  /** What counts the requests to it, made when it is first asked for. They are not counted without it. */
+  metrics?(): StoreMetrics;
 }
 
 export interface CacheContext {
@@ -124,8 +143,18 @@ export class Workspace {
     if (planned === undefined)
       throw unknownName('unknown-repository', 'repository', name, [...this.plan.repositories.keys()]);
     const place = storePlace(await resolveSecret(planned.store, this.references), this.plan.directory);
-    const store = await this.environment.adapters.openStore(place);
+    const { adapters, clock, signal } = this.environment;
+    const { limits } = planned;
+    const metrics = (): StoreMetrics => this.#metricsOf(planned);
+    const store = await adapters.openStore(place, { clock, signal, metrics, ...(limits && { limits }) });
     return { store, password: () => resolveSecret(planned.password, this.references) };
+  }
+
+  #metricsOf({ name, prices }: PlanRepository): StoreMetrics {
+    const { requests = new Map<string, CountedRequests>() } = this.environment;
+    const counted = requests.get(name) ?? { metrics: new StoreMetrics(), prices: { ...DEFAULT_PRICES, ...prices } };
+    requests.set(name, counted);
+    return counted.metrics;
   }
 
   /** The repository of this name, or the only one. @throws unknown-repository, bad-usage when several could be meant */

@@ -19,7 +19,7 @@ const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
     'reviews',
     'compliance',
   ],
-  'repositories.*': ['s3', 'lock', 'capacity', 'mirrorOf', 'storageClass', 'copies', 'retention'],
+  'repositories.*': ['s3', 'lock', 'mirrorOf', 'storageClass', 'copies', 'retention'],
   'sources.*': ['runsOn', 'stream', 'project', 'collections', 'from'],
   'sources.*.validate.*': ['collection', 'count'],
   '**': ['gcp'],

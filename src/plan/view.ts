@@ -1,10 +1,10 @@
 /** The plan as the program works with it: names resolved, defaults filled in, durations in milliseconds. */
 import { posix } from 'node:path';
-import { parseDuration } from '../foundation/units.ts';
+import { parseDuration, parsePercentage, parseSize } from '../foundation/units.ts';
 import { parseSchedule, type RetentionPolicy, type Schedule } from '../schedule/index.ts';
 import type { TextOrReference } from './reference-schema.ts';
 import { effectiveRetention, retentionPolicy } from './retention-schema.ts';
-import type { PlanDocument } from './schema.ts';
+import type { PlanDocument, RepositoryDocument } from './schema.ts';
 import type { SourceDocument } from './source-schema.ts';
 import { objectiveMs } from './values.ts';
 
@@ -21,6 +21,18 @@ export interface Repository {
   /** As written, unless a reference: resolve it with `resolveReferences`, then take `storePlace`. */
   store: TextOrReference;
   password: TextOrReference;
+  capacity?: Capacity;
+  /** Bytes a second. */
+  limits?: { upload?: number; download?: number };
+  /** In the currency of whoever wrote them; what is left out has a default. */
+  prices?: { writes?: number; reads?: number; download?: number };
+}
+
+/** How much a repository may take. */
+export interface Capacity {
+  ofBytes: number;
+  /** From which share of it on there is a warning: more than 0, at most 1. */
+  warnAt: number;
 }
 
 /** A check of a restored copy. */
@@ -89,7 +101,7 @@ export interface Plan {
 /** The plan that a checked document describes. */
 export function buildPlan(document: PlanDocument, directory: string): Plan {
   const repositories = new Map(
-    Object.entries(document.repositories).map(([name, { store, password }]) => [name, { name, store, password }]),
+    Object.entries(document.repositories).map(([name, repository]) => [name, buildRepository(name, repository)]),
   );
   const sources = Object.entries(document.sources).map(([name, source]): [string, Source] => [
     name,
@@ -104,6 +116,35 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     sources: new Map(sources),
     standbys: new Map(Object.entries(document.standbys ?? {}).map(([name, { of }]) => [name, of])),
     directory,
+  };
+}
+
+function buildRepository(name: string, document: RepositoryDocument): Repository {
+  const { store, password, capacity, limits, prices } = document;
+  return {
+    ...{ name, store, password },
+    ...(capacity && { capacity: { ofBytes: parseSize(capacity.of)!, warnAt: parsePercentage(capacity.warnAt)! } }),
+    ...(limits && { limits: parsedSizes(limits) }),
+    ...(prices && { prices: withoutUndefined(prices) }),
+  };
+}
+
+function parsedSizes({ upload, download }: NonNullable<RepositoryDocument['limits']>): Repository['limits'] & object {
+  return {
+    ...(upload !== undefined && { upload: parseSize(upload)! }),
+    ...(download !== undefined && { download: parseSize(download)! }),
+  };
+}
+
+function withoutUndefined({
+  writes,
+  reads,
+  download,
+}: NonNullable<RepositoryDocument['prices']>): Repository['prices'] & object {
+  return {
+    ...(writes !== undefined && { writes }),
+    ...(reads !== undefined && { reads }),
+    ...(download !== undefined && { download }),
   };
 }
 

@@ -71,7 +71,8 @@ export class FollowedSource {
     const tail = new LogTail(opened.repository, { plan: workspace.plan.name, source: planned.name });
     if (settings.spool === undefined) return new FollowedSource(workspace, planned, { opened, tail }, settings);
     const { path, limitBytes } = settings.spool;
-    const store = await workspace.environment.adapters.openStore({ kind: 'local', path });
+    const { adapters, clock, signal } = workspace.environment;
+    const store = await adapters.openStore({ kind: 'local', path }, { clock, signal });
     const spool = await Spool.open(store, tail.prefix, limitBytes);
     return new FollowedSource(workspace, planned, { opened, tail, spool }, settings);
   }
