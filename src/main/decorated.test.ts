@@ -54,7 +54,7 @@ sources:
     const told: string[] = [];
     vi.spyOn(process.stdout, 'write').mockImplementation((text, done) => {
       printed.push(String(text));
-      (done as () => void)();
+      (done as unknown as () => void)();
       return true;
     });
     vi.spyOn(process.stderr, 'write').mockImplementation((text) => told.push(String(text)) > 0);

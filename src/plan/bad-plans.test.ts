@@ -460,7 +460,7 @@ describe('what this version cannot do is refused by its name', () => {
 describe('capacity, limits and prices of a repository', () => {
   const SIZE = 'expected a size such as 500MB, 2GiB or 5TB';
   test.each([
-    ['capacity: { warnAt: 80% }', 'capacity', 'is missing', SIZE],
+    ['capacity: { warnAt: 80% }', 'capacity.of', 'missing key', SIZE],
     ['capacity: { of: much }', 'capacity.of', 'found "much"', SIZE],
     ['capacity: { of: 0GB }', 'capacity.of', 'found "0GB"', SIZE],
     ['capacity: { of: 5TB, warnAt: 0.8 }', 'capacity.warnAt', 'found the number 0.8', 'a percentage such as 80%'],

@@ -141,7 +141,12 @@ name: shop
 timezone: Europe/Berlin
 objectives: { rpo: 26h, rto: 4h, proof: 1mo }
 repositories:
-  primary: { store: ./repository, password: { env: HOLDFAST_PASSWORD } }
+  primary:
+    store: ./repository
+    password: { env: HOLDFAST_PASSWORD }
+    capacity: { of: 5TB }
+    limits: { upload: 20MB }
+    prices: { reads: 0.0004 }
 sources:
   db:
     type: postgres
@@ -167,7 +172,15 @@ sources:
     directory,
     standbys: new Map(),
     repositories: new Map([
-      ['primary', { name: 'primary', store: './repository', password: { env: 'HOLDFAST_PASSWORD' } }],
+      [
+        'primary',
+        {
+          ...{ name: 'primary', store: './repository', password: { env: 'HOLDFAST_PASSWORD' } },
+          capacity: { ofBytes: 5e12, warnAt: 0.8 },
+          limits: { upload: 20e6 },
+          prices: { reads: 0.0004 },
+        },
+      ],
     ]),
     sources: new Map<string, unknown>([
       [
