@@ -24,5 +24,6 @@ export type {
   Repository,
   Source,
   SourceType,
+  StorePlan,
   ValidateCheck,
 } from './view.ts';

@@ -47,7 +47,7 @@ export class IndexedRepository {
   /** A blob's plain bytes, authenticated. @throws repository-damaged */
   async readBlob(id: string, type: BlobType): Promise<Buffer> {
     const { pack, offset, length, uncompressedLength } = this.locate(id, type);
-    const sealed = await this.repository.store.get(packKey(pack), { offset, length });
+    const sealed = await this.repository.store.get(packKey(pack), { offset, length }, { again: type === 'tree' });
     const plain = openBlob(this.repository.key, sealed, { id, uncompressedLength }, pack);
     releaseBuffer(sealed);
     return plain;

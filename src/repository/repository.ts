@@ -38,6 +38,11 @@ export class Repository {
     this.keyId = keyId;
   }
 
+  /** The same repository, its objects had through another store. */
+  through(store: ObjectStore): Repository {
+    return new Repository(store, this.key, this.config, this.keyId);
+  }
+
   /** Seals a document and stores it under the hash of what is stored. Resolves to that id once it is durable. */
   async putDocument(prefix: string, document: unknown): Promise<string> {
     return this.#put(prefix, sealJson(this.key, document, this.config.version));

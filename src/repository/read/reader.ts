@@ -44,7 +44,7 @@ export class Reader implements SnapshotReader {
 
   async entries(tree: string): Promise<TreeNode[]> {
     const { pack, offset, length, uncompressedLength = 0 } = this.indexed.locate(tree, 'tree');
-    const sealed = await this.indexed.repository.store.get(packKey(pack), { offset, length });
+    const sealed = await this.indexed.repository.store.get(packKey(pack), { offset, length }, { again: true });
     this.#opener ??= new BlobOpener(this.indexed.repository.key);
     const nodes = decodeTree(this.#opener.open(sealed, { id: Buffer.from(tree, 'hex'), uncompressedLength, pack }));
     releaseBuffer(sealed);
