@@ -16,6 +16,7 @@ export {
 export { showPlan, showPlanYaml } from './show.ts';
 export { type StorePlace, storePlace } from './store.ts';
 export type {
+  Capacity,
   FilesSource,
   Objectives,
   Plan,
