@@ -77,8 +77,12 @@ describe('making a repository', () => {
     }
   });
 
-  it('makes one of two that are made at the same time', async () => {
+  it.each([
+    ['decides', true],
+    ['does not decide', false],
+  ])('makes one of two that are made at the same time, where the store %s who is first', async (_, conditionalPut) => {
     const store = new MemoryStore();
+    store.capabilities.conditionalPut = conditionalPut;
     const results = await Promise.allSettled(
       ['one', 'other'].map((password) => createRepository(store, password, systemClock)),
     );

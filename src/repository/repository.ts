@@ -18,6 +18,9 @@ import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
 import type { ObjectStore } from '../store/index.ts';
 import { CONFIG_KEY, DATA_PREFIX, INDEX_PREFIX, idOfKey, KEYS_PREFIX, SNAPSHOTS_PREFIX } from './layout.ts';
 
+/** So long whoever makes a repository at the same moment has to put theirs, where the store does not tell who is first. */
+const SETTLE_MS = 1000;
+
 /** A repository whose password was right: documents can be read and written, blobs not yet. See `loadIndex`. */
 export class Repository {
   readonly store: ObjectStore;
@@ -115,8 +118,11 @@ export async function createRepository(store: ObjectStore, password: string, clo
   const keyId = sha256(keyFile);
   const keyFileKey = `${KEYS_PREFIX}${keyId}`;
   await store.put(keyFileKey, keyFile);
+  const { conditionalPut } = store.capabilities;
+  const sealed = encodeConfig(key, config);
   try {
-    await store.put(CONFIG_KEY, encodeConfig(key, config), { ifAbsent: store.capabilities.conditionalPut });
+    await store.put(CONFIG_KEY, sealed, { ifAbsent: conditionalPut });
+    if (!conditionalPut) await refuseIfReplaced(store, sealed, keyFileKey);
   } catch (error) {
     // When it is there all the same, by a put that failed after its effect, its key must stay.
     if (isHoldfastError(error, 'object-exists')) {
@@ -127,6 +133,17 @@ export async function createRepository(store: ObjectStore, password: string, clo
   }
   for (const abandoned of abandonedKeys) await store.delete(abandoned);
   return new Repository(store, key, config, keyId);
+}
+
+/**
+ * Where the store does not decide who is first, the last one is: its configuration stays, and everybody else finds that.
+ * @throws object-exists
+ */
+async function refuseIfReplaced(store: ObjectStore, config: Uint8Array, keyFileKey: string): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  const isOurs = Buffer.from(await store.get(CONFIG_KEY)).equals(config);
+  if (isOurs && (await store.stat(keyFileKey)) !== undefined) return;
+  throw new HoldfastError('object-exists', 'somebody else made a repository there in the same moment');
 }
 
 /** @throws repository-exists also when a configuration alone is missing: what is there would be lost with a new one */
