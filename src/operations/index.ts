@@ -20,6 +20,7 @@ export { type RestoreRequest, type RestoreResult, restore } from './restore/rest
 export type { DecidedSnapshot, KeepReason } from './retain/decide.ts';
 export { type RetentionOfSource, retain } from './retain/retain.ts';
 export { type ListedSnapshot, listAll } from './snapshots/snapshots.ts';
+export type { RepositoryCapacity } from './status/capacity.ts';
 export { type SourceStatus, status } from './status/status.ts';
 export { type Unlocked, unlock } from './unlock/unlock.ts';
 export { type Proof, verify } from './verify/verify.ts';

@@ -7,6 +7,7 @@ import { type LogStatus, logStatus } from '../log/log-status.ts';
 import { momentProofsOf, newestProvenMoment, type ProofEvent, proofsOf } from '../proofs.ts';
 import { isPartial, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { Workspace } from '../workspace.ts';
+import { type RepositoryCapacity, repositoryCapacity, usedBytes } from './capacity.ts';
 
 /** What is known of a recovery point. */
 export type ProofState = 'stored' | 'checked' | 'proven' | 'failed' | 'not-provable';
@@ -52,10 +53,15 @@ export interface Status {
   sources: SourceStatus[];
   /** Why snapshots that there are could not be read: they count for nothing. */
   damaged: HoldfastError[];
+  /** Of the repositories that the plan names a capacity of. */
+  capacity: RepositoryCapacity[];
 }
 
 export async function status(workspace: Workspace): Promise<Status> {
-  const repositories = [...new Set([...workspace.plan.sources.values()].map(({ repository }) => repository))];
+  const { plan } = workspace;
+  const limited = [...plan.repositories.values()].filter(({ capacity }) => capacity !== undefined);
+  const used = [...plan.sources.values()].map(({ repository }) => repository);
+  const repositories = [...new Set([...used, ...limited.map(({ name }) => name)])];
   const known = new Map(
     await Promise.all(
       repositories.map(async (name) => {
@@ -74,7 +80,16 @@ export async function status(workspace: Workspace): Promise<Status> {
       return sourceStatus(source, snapshotsOf(snapshots, workspace.plan.name, source.name), events, nowMs, log);
     }),
   );
-  return { sources, damaged: [...known.values()].flatMap(({ damaged }) => damaged) };
+  const capacity = await Promise.all(
+    limited.map(async (repository) => {
+      const { opened, events } = known.get(repository.name)!;
+      const kept = [...plan.sources.values()].filter((source) => source.repository === repository.name);
+      const size = await usedBytes(opened.repository);
+      const of = { name: repository.name, capacity: repository.capacity! };
+      return repositoryCapacity(of, { used: size, sources: kept, events, nowMs });
+    }),
+  );
+  return { sources, damaged: [...known.values()].flatMap(({ damaged }) => damaged), capacity };
 }
 
 /**

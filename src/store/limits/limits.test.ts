@@ -142,6 +142,14 @@ describe('the number of requests at once', () => {
     );
   });
 
+  it('shrinks when a store becomes slower than it was', async () => {
+    const { slow, store, time } = await load({ latencyMs: 100 }, 40, 60);
+    expect(store.limit).toBeGreaterThanOrEqual(36);
+    slow.slowness = { latencyMs: 100, parallel: 2, pause: time.pause };
+    await time.run(sideBySide(Array.from({ length: 800 }), 40, () => put(store, 1000)));
+    expect(store.limit).toBeLessThanOrEqual(14);
+  });
+
   it('grows again once the store has recovered', async () => {
     const { slow, store, time } = await load({ latencyMs: 50, refuseAbove: 3 }, 40, 20);
     expect(store.limit).toBeLessThanOrEqual(4);
