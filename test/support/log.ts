@@ -98,6 +98,6 @@ export async function writeBase(
 /** The same objects, to be changed by themselves. */
 export function cloneStore({ objects }: MemoryStore): MemoryStore {
   const copy = new MemoryStore();
-  for (const [key, object] of objects) copy.objects.set(key, { ...object, bytes: object.bytes.slice() });
+  for (const [key, object] of objects) copy.objects.set(key, { ...object, bytes: new Uint8Array(object.bytes) });
   return copy;
 }
