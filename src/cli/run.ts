@@ -129,6 +129,7 @@ async function runCommand(
     signal,
     progress: (label) => display.task(label),
     adapters: line.adapters,
+    requests: new Map(),
   };
   try {
     const loaders = planLoaders(options, environment);
@@ -141,7 +142,10 @@ async function runCommand(
     });
     if (definition.isMirrored === true && options['dryRun'] !== true) await addMirrors(outcome, loaders.loaded());
     display.stop();
-    await print(json ? JSON.stringify(outcome.json, jsonValue, 2) : outcome.text);
+    const requests = await requestsOf(environment);
+    if (requests !== undefined && options.progress !== false) display.print(requests.text);
+    const document = requests === undefined ? outcome.json : { ...(outcome.json as object), requests: requests.json };
+    await print(json ? JSON.stringify(document, jsonValue, 2) : outcome.text);
     return outcome.exit;
   } catch (error) {
     display.stop();
@@ -161,6 +165,17 @@ async function addMirrors(outcome: Outcome, workspace: Workspace | undefined): P
   if (outcome.exit === EXIT.done && exit !== EXIT.done) {
     outcome.exit = exit === EXIT.interrupted ? exit : EXIT.partial;
   }
+}
+
+/** What was asked of stores that are not directories of this machine; undefined where nothing was. */
+async function requestsOf({ requests = new Map() }: Environment): Promise<{ json: object; text: string } | undefined> {
+  if (requests.size === 0) return undefined;
+  const [{ requestsByRepository }, { describeRequests }] = await Promise.all([
+    import('../operations/index.ts'),
+    import('./requests.ts'),
+  ]);
+  const json = requestsByRepository(requests);
+  return { json, text: describeRequests(json) };
 }
 
 function planLoaders(

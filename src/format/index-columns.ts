@@ -27,6 +27,11 @@ const SHORTEST_BLOB_BYTES = '{"id":"","type":"data","offset":0,"length":0},'.len
 /** What the longest takes at most, and also the beginning of a pack. */
 const LONGEST_BLOB_BYTES = 192;
 
+/** Whether the first blob is a tree: of one pack, each of which holds blobs of one type, whether it is one of trees. */
+export function beginsWithTree({ fields, count }: IndexColumns): boolean {
+  return count > 0 && fields[FIELD.length]! >= TREE_BIT;
+}
+
 /** The columns of an index file that was decoded. */
 export function columnsOf({ packs }: IndexFile): IndexColumns {
   const columns = emptyColumns(packs.reduce((sum, { blobs }) => sum + blobs.length, 0));

@@ -103,6 +103,8 @@ export interface BackupFinished {
   durationMs: number;
   bytesProcessed: number;
   bytesAdded: number;
+  /** What was added, as it is stored. Earlier versions did not write it down. */
+  bytesStored?: number;
   problems: number;
   clockOffsetMs?: number;
   /** Where in the source's log the backup lies: it has the log from `start` to `end` itself, and what follows is elsewhere. */
@@ -156,6 +158,8 @@ export interface LogFolded {
   timeline: number;
   start: string;
   end: string;
+  /** What it added, as it is stored. Earlier versions did not write it down. */
+  bytesStored?: number;
 }
 
 /** Which snapshots of a log are about to be removed, since a larger one has all that they have. */

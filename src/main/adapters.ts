@@ -1,19 +1,21 @@
-import { createHash } from 'node:crypto';
-import { join } from 'node:path';
 import { HoldfastError } from '../foundation/errors.ts';
-import type { Adapters, Environment } from '../operations/index.ts';
-import type { S3Place } from '../plan/index.ts';
-import type { ObjectStore } from '../store/index.ts';
+import type { Adapters } from '../operations/index.ts';
 
 /** The oldest major version whose clusters are backed up physically. */
 const OLDEST_POSTGRES = 15;
 
 /** Every adapter there is, each loaded when the plan first needs it. */
 export const adapters: Adapters = {
-  async openStore(place, environment) {
-    if (place.kind === 's3') return openS3(place, environment);
-    const { createLocalStore } = await import('../store/local/index.ts');
-    return createLocalStore(place.path);
+  async openStore(place, context) {
+    const { openDirectory, openS3 } = await import('./stores.ts');
+    return place.kind === 's3' ? openS3(place, context) : openDirectory(place.path, context);
+  },
+
+  async cached(store, { place, ...context }) {
+    // Files of this machine are read as fast as a cache would be.
+    if (place.kind === 'local') return store;
+    const { withCache } = await import('./stores.ts');
+    return withCache(store, context);
   },
 
   async createSource(source, { version, plan, ...references }) {
@@ -56,25 +58,3 @@ export const adapters: Adapters = {
     return startPostgresCluster({ server, clock, signal, settings: { wal_level: 'replica', max_wal_senders: 10 } });
   },
 };
-
-type StoreEnvironment = Pick<Environment, 'clock' | 'signal' | 'variables'>;
-
-async function openS3(place: S3Place, { clock, signal, variables }: StoreEnvironment): Promise<ObjectStore> {
-  const [{ createS3Store }, { RetryingStore }, { ProbedStore }] = await Promise.all([
-    import('../store/s3/index.ts'),
-    import('../store/retrying/index.ts'),
-    import('../store/probed/index.ts'),
-  ]);
-  const store = new RetryingStore(createS3Store(place), { clock, signal });
-  // Another server may be quite another thing behind the same name, and a part of a bucket has the rules of all of it.
-  const identity = JSON.stringify([place.kind, place.endpoint ?? '', place.bucket]);
-  return new ProbedStore(store, { clock, recordFile: recordFileOf(identity, variables) });
-}
-
-/** Where what is known of a store is kept between runs: in the user's cache, if there is one. */
-function recordFileOf(identity: string, variables: Environment['variables']): string | undefined {
-  const { XDG_CACHE_HOME: cache, HOME: home } = variables;
-  const directory = cache?.startsWith('/') ? cache : home?.startsWith('/') ? join(home, '.cache') : undefined;
-  if (directory === undefined) return undefined;
-  return join(directory, 'holdfast', 'stores', `${createHash('sha256').update(identity).digest('hex')}.json`);
-}

@@ -18,14 +18,22 @@ export { type Promoted, promote } from './mirrors/promote.ts';
 export { type MirrorOutcome, replicate, replicateExit, replicateOpened } from './mirrors/replicate.ts';
 export { type PruneOfRepository, prune } from './prune/prune.ts';
 export { type Repaired, repair } from './repair/repair.ts';
+export { type RequestsToStore, requestsByRepository } from './requests/requests.ts';
 export { type RestoreRequest, type RestoreResult, restore } from './restore/restore.ts';
 export type { DecidedSnapshot, KeepReason } from './retain/decide.ts';
 export { type RetentionOfSource, retain } from './retain/retain.ts';
 export { type ListedSnapshot, listAll } from './snapshots/snapshots.ts';
+export type { RepositoryCapacity } from './status/capacity.ts';
 export { type SourceStatus, status } from './status/status.ts';
 export { type Unlocked, unlock } from './unlock/unlock.ts';
 export { type Proof, verify } from './verify/verify.ts';
-export { type Adapters, type Environment, reportable } from './workspace.ts';
+export {
+  type Adapters,
+  type CacheContext,
+  type Environment,
+  reportable,
+  type StoreContext,
+} from './workspace.ts';
 
 /** See the function of this name. What it needs is loaded for it alone: a PostgreSQL client, and a shop. */
 export async function playDemo(...parameters: Parameters<typeof play>): ReturnType<typeof play> {

@@ -6,16 +6,18 @@ import { Ledger, type LedgerStorage } from '../ledger/index.ts';
 import {
   type LoadedPlan,
   type Plan,
+  type Repository as PlanRepository,
   type Source as PlanSource,
   type ReferenceContext,
   resolveSecret,
   type StorePlace,
+  type StorePlan,
   storePlace,
 } from '../plan/index.ts';
 import { type Healer, LEDGER_PREFIX, openRepository, type Repository } from '../repository/index.ts';
 import type { Sandbox } from '../sandbox/index.ts';
 import type { Source } from '../source/index.ts';
-import type { ObjectStore } from '../store/index.ts';
+import { DEFAULT_PRICES, type ObjectStore, StoreMetrics, type StorePrices } from '../store/index.ts';
 
 /** What operations need from outside: made by the composition root, or by a test. */
 export interface Environment {
@@ -28,15 +30,48 @@ export interface Environment {
   /** Where work on `label` (a source, a repository) tells how far it is. */
   progress(label: string): Progress;
   adapters: Adapters;
+  /** Where the requests to stores are counted, by the name of the repository; nowhere without it. */
+  requests?: Map<string, CountedRequests>;
+}
+
+/** The requests to one repository's store, and what they cost. */
+export interface CountedRequests {
+  metrics: StoreMetrics;
+  prices: StorePrices;
 }
 
 /** The implementations of the boundaries. Each is loaded when it is first asked for. */
 export interface Adapters {
-  openStore(place: StorePlace, environment: Pick<Environment, 'clock' | 'signal' | 'variables'>): Promise<ObjectStore>;
+  /**
+   * A store with all that stands between it and a repository, but a cache: what is counted, limited and tried again is
+   * decided there.
+   */
+  openStore(place: StorePlace, context: StoreContext): Promise<ObjectStore>;
+  /**
+   * The same store, with a cache of this machine before it where that helps. Without the method nothing is cached.
+   * @param note is told what a person should know of the cache
+   */
+  cached?(store: ObjectStore, context: CacheContext): Promise<ObjectStore>;
   createSource(source: PlanSource, context: ReferenceContext & { version: string; plan: string }): Promise<Source>;
   createSandbox(environment: Pick<Environment, 'clock' | 'signal'>): Promise<Sandbox>;
   /** A PostgreSQL server for the demo. @throws program-missing where there is none on this machine */
   startDemoServer(environment: Pick<Environment, 'clock' | 'signal'>): Promise<DemoServer>;
+}
+
+/** What a store is opened with, beside its place. */
+export interface StoreContext extends Pick<Environment, 'clock' | 'signal' | 'variables'> {
+  /** Bytes a second. */
+  limits?: { upload?: number; download?: number };
+  /** What counts the requests to it, made when it is first asked for. They are not counted without it. */
+  metrics?(): StoreMetrics;
+}
+
+export interface CacheContext {
+  place: StorePlace;
+  /** The id in the repository's configuration. */
+  repositoryId: string;
+  variables: Environment['variables'];
+  note(message: string): void;
 }
 
 /** A database server of the demo's own, on a private socket. */
@@ -63,12 +98,20 @@ export interface OpenedRepository {
   onHealed: Set<(note: string) => void>;
 }
 
+export interface OpenOptions {
+  /** With no cache before the store: for who looks at whether what is stored is right. */
+  uncached?: boolean;
+}
+
 /** A plan at work: opens what it names, once. */
 export class Workspace {
   readonly plan: Plan;
   /** The plan's file, absolute, where it came from one. */
   readonly planPath: string | undefined;
   readonly environment: Environment;
+  /** One for each name, so that a command's limits hold for all that it does. */
+  readonly #stores = new Map<string, Promise<ObjectStore>>();
+  readonly #uncached = new Map<string, Promise<OpenedRepository>>();
   readonly #opened = new Map<string, Promise<OpenedRepository>>();
   readonly #ready = new Set<string>();
 
@@ -90,11 +133,12 @@ export class Workspace {
 
   /**
    * A repository of the plan, to be worked with.
+   * @param options see `openToRead`
    * @throws bad-usage for a mirror, which is only read; no-repository, wrong-password, secret-unavailable …
    */
-  open(name: string): Promise<OpenedRepository> {
+  open(name: string, options: OpenOptions = {}): Promise<OpenedRepository> {
     const mirror = this.plan.mirrors.get(name);
-    if (mirror === undefined) return this.openToRead(name);
+    if (mirror === undefined) return this.openToRead(name, options);
     return Promise.reject(
       new HoldfastError('bad-usage', `${name} is a mirror of ${mirror.of}, and is only read`, {
         hint: `What is done to ${mirror.of} comes to its mirrors. \`holdfast repository promote ${name}\` makes it a repository of its own.`,
@@ -103,13 +147,9 @@ export class Workspace {
   }
 
   /** A repository of the plan or a mirror, to be read. @throws no-repository, wrong-password, secret-unavailable … */
-  openToRead(name: string): Promise<OpenedRepository> {
-    let opened = this.#opened.get(name);
-    if (opened === undefined) {
-      opened = this.#open(name);
-      this.#opened.set(name, opened);
-    }
-    return opened;
+  openToRead(name: string, { uncached = false }: OpenOptions = {}): Promise<OpenedRepository> {
+    const bare = (): Promise<OpenedRepository> => once(this.#uncached, name, () => this.#open(name));
+    return uncached ? bare() : once(this.#opened, name, async () => this.#cached(await bare()));
   }
 
   async #open(name: string): Promise<OpenedRepository> {
@@ -117,7 +157,24 @@ export class Workspace {
     const opened = this.attach(name, await openRepository(store, await password()));
     this.#ready.add(name);
     const of = this.plan.mirrors.get(name)?.of;
-    return of === undefined ? opened : { ...opened, primaryLedger: async () => (await this.open(of)).ledger };
+    return of === undefined
+      ? opened
+      : { ...opened, primaryLedger: async () => (await this.open(of, { uncached: true })).ledger };
+  }
+
+  /** A mirror is read as it is: its primary's cache holds what the mirror may have lost. */
+  async #cached(opened: OpenedRepository): Promise<OpenedRepository> {
+    const { name, repository, primaryLedger } = opened;
+    const { adapters, progress } = this.environment;
+    if (adapters.cached === undefined || primaryLedger !== undefined) return opened;
+    const { planned } = this.#plannedStore(name);
+    const store = await adapters.cached(repository.store, {
+      place: await storePlace(planned, this.references),
+      repositoryId: repository.config.id,
+      variables: this.environment.variables,
+      note: (message) => progress(name).note(message),
+    });
+    return { ...opened, repository: repository.through(store) };
   }
 
   attach(name: string, repository: Repository): OpenedRepository {
@@ -140,14 +197,35 @@ export class Workspace {
 
   /** A repository's store and password, or a mirror's, whether it is there or not. @throws unknown-repository */
   async storeOf(name: string): Promise<{ store: ObjectStore; password: () => Promise<string> }> {
+    const { planned, home } = this.#plannedStore(name);
+    return {
+      store: await once(this.#stores, name, () => this.#openStore(planned)),
+      password: () => resolveSecret(home.password, this.references),
+    };
+  }
+
+  #plannedStore(name: string): { planned: StorePlan; home: PlanRepository } {
     const { repositories, mirrors } = this.plan;
     const mirror = mirrors.get(name);
     const planned = mirror ?? repositories.get(name);
     const home = repositories.get(mirror?.of ?? name);
     if (planned === undefined || home === undefined) throw this.#unknownRepository(name);
+    return { planned, home };
+  }
+
+  async #openStore(planned: StorePlan): Promise<ObjectStore> {
+    const { adapters, clock, signal, variables } = this.environment;
     const place = await storePlace(planned, this.references);
-    const store = await this.environment.adapters.openStore(place, this.environment);
-    return { store, password: () => resolveSecret(home.password, this.references) };
+    const { limits } = planned;
+    const metrics = (): StoreMetrics => this.#metricsOf(planned);
+    return adapters.openStore(place, { clock, signal, variables, metrics, ...(limits && { limits }) });
+  }
+
+  #metricsOf({ name, prices }: StorePlan): StoreMetrics {
+    const { requests = new Map<string, CountedRequests>() } = this.environment;
+    const counted = requests.get(name) ?? { metrics: new StoreMetrics(), prices: { ...DEFAULT_PRICES, ...prices } };
+    requests.set(name, counted);
+    return counted.metrics;
   }
 
   /** The repository or mirror of this name, or the only repository. @throws unknown-repository, bad-usage when several could be meant */
@@ -187,6 +265,14 @@ export class Workspace {
     const { version } = this.environment;
     return this.environment.adapters.createSource(planned, { ...this.references, version, plan: this.plan.name });
   }
+}
+
+function once<T>(made: Map<string, Promise<T>>, name: string, make: () => Promise<T>): Promise<T> {
+  const known = made.get(name);
+  if (known !== undefined) return known;
+  const fresh = make();
+  made.set(name, fresh);
+  return fresh;
 }
 
 function unknownName(

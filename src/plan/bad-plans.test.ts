@@ -412,7 +412,7 @@ describe('what this version cannot do is refused by its name', () => {
     expect(linesIn(`${HEAD}${FILES}${key}: {}\n`)).toEqual([`holdfast.yaml:7:1: ${key}: ${NOT}`]);
   });
 
-  test.each(['lock', 'capacity', 'copies', 'retention'])('%s of a repository', (key) => {
+  test.each(['lock', 'copies', 'retention'])('%s of a repository', (key) => {
     const text = `${HEAD.replace(' } }', ` }, ${key}: {} }`)}${FILES}`;
     expect(linesIn(text)).toEqual([`holdfast.yaml:4:73: repositories.primary.${key}: ${NOT}`]);
   });
@@ -499,5 +499,25 @@ describe('the options of a store at s3://', () => {
       );
     expect(two('')).toEqual(['holdfast.yaml:5:19: repositories.other.store: "primary" is already there']);
     expect(two(', s3: { endpoint: https://elsewhere.example }')).toEqual([]);
+  });
+});
+
+describe('capacity, limits and prices of a repository', () => {
+  const SIZE = 'expected a size such as 500MB, 2GiB or 5TB';
+  test.each([
+    ['capacity: { warnAt: 80% }', 'capacity.of', 'missing key', SIZE],
+    ['capacity: { of: much }', 'capacity.of', 'found "much"', SIZE],
+    ['capacity: { of: 0GB }', 'capacity.of', 'found "0GB"', SIZE],
+    ['capacity: { of: 5TB, warnAt: 0.8 }', 'capacity.warnAt', 'found the number 0.8', 'a percentage such as 80%'],
+    ['capacity: { of: 5TB, warnAt: 0% }', 'capacity.warnAt', 'expected more than 0% and at most 100%', ''],
+    ['capacity: { of: 5TB, warnAt: 120% }', 'capacity.warnAt', 'expected more than 0% and at most 100%', ''],
+    ['limits: { upload: fast }', 'limits.upload', 'found "fast"', SIZE],
+    ['limits: { up: 1MB }', 'limits.up', 'unknown key', ''],
+    ['prices: { writes: -1 }', 'prices.writes', 'a price that is not negative', ''],
+    ['prices: { reads: cheap }', 'prices.reads', 'found "cheap"', 'a price, as a number'],
+  ])('%s is refused', (written, path, found, expected) => {
+    const lines = linesIn(`${HEAD.replace(' } }', ` }, ${written} }`)}${FILES}`);
+    expect(lines).toHaveLength(1);
+    for (const part of [`repositories.primary.${path}`, found, expected]) expect(lines[0]).toContain(part);
   });
 });

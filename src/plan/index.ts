@@ -16,6 +16,7 @@ export {
 export { showPlan, showPlanYaml } from './show.ts';
 export { type S3Place, type StorePlace, storePlace } from './store-place.ts';
 export type {
+  Capacity,
   FilesSource,
   Mirror,
   Objectives,
@@ -24,5 +25,6 @@ export type {
   Repository,
   Source,
   SourceType,
+  StorePlan,
   ValidateCheck,
 } from './view.ts';

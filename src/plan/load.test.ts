@@ -141,7 +141,12 @@ name: shop
 timezone: Europe/Berlin
 objectives: { rpo: 26h, rto: 4h, proof: 1mo }
 repositories:
-  primary: { store: ./repository, password: { env: HOLDFAST_PASSWORD } }
+  primary:
+    store: ./repository
+    password: { env: HOLDFAST_PASSWORD }
+    capacity: { of: 5TB }
+    limits: { upload: 20MB }
+    prices: { reads: 0.0004 }
 sources:
   db:
     type: postgres
@@ -171,10 +176,11 @@ sources:
       [
         'primary',
         {
-          name: 'primary',
-          store: './repository',
-          password: { env: 'HOLDFAST_PASSWORD' },
+          ...{ name: 'primary', store: './repository', password: { env: 'HOLDFAST_PASSWORD' } },
           s3: { pathStyle: false },
+          capacity: { ofBytes: 5e12, warnAt: 0.8 },
+          limits: { upload: 20e6 },
+          prices: { reads: 0.0004 },
         },
       ],
     ]),

@@ -8,7 +8,7 @@ import { nearestName } from './names.ts';
 import { REFERENCE_NOTATION, reference, textOrReference } from './reference-schema.ts';
 import { objectives, source, standby } from './source-schema.ts';
 import { parseStore, STORE_NOTATION } from './store.ts';
-import { s3, storageClass } from './store-schema.ts';
+import { capacity, limits, prices, s3, storageClass } from './store-schema.ts';
 import { type Complaint, identifier, text } from './values.ts';
 
 const repository = z
@@ -34,6 +34,9 @@ const repository = z
       .optional(),
     s3: s3.optional(),
     storageClass: storageClass.optional(),
+    capacity: capacity.optional(),
+    limits: limits.optional(),
+    prices: prices.optional(),
   })
   .superRefine(({ password, mirrorOf }, context) => {
     const complain = (message: string) =>

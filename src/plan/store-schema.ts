@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { textOrReference } from './reference-schema.ts';
-import { type Complaint, filled, text } from './values.ts';
+import { type Complaint, filled, percentage, size, text } from './values.ts';
 
 /** Classes whose objects cannot be read until they have been asked for, hours before. */
 const OFFLINE_CLASSES = ['GLACIER', 'DEEP_ARCHIVE'];
@@ -46,6 +46,44 @@ export const storageClass = text(
     };
   },
 );
+
+export const capacity = z
+  .strictObject(
+    {
+      of: size('How much the repository may take: what the place offers, or what may be spent.'),
+      warnAt: percentage('From which share of that `status` warns.').default('80%'),
+    },
+    { error: () => 'a size with the share to warn at, such as { warnAt: 80%, of: 5TB }' },
+  )
+  .meta({ description: 'How much the repository may take, and when to warn.' });
+
+export const limits = z
+  .strictObject(
+    {
+      upload: size('Bytes a second that are written at most, on average.').optional(),
+      download: size('Bytes a second that are read at most, on average.').optional(),
+    },
+    { error: () => 'rates a second, such as { upload: 20MB, download: 50MB }' },
+  )
+  .meta({ description: 'How fast the repository may be written and read, each command by itself.' });
+
+const price = (what: string) =>
+  z
+    .number({ error: () => 'a price, as a number' })
+    .nonnegative({ error: () => 'a price that is not negative' })
+    .meta({ description: `The price of ${what}.` })
+    .optional();
+
+export const prices = z
+  .strictObject(
+    {
+      writes: price('1,000 requests that write or list'),
+      reads: price('1,000 requests that read or look up'),
+      download: price('1 GB that is read'),
+    },
+    { error: () => 'prices, such as { writes: 0.005, reads: 0.0004, download: 0.09 }' },
+  )
+  .meta({ description: 'Prices for the estimate of what a command cost; those of Amazon S3 where left out.' });
 
 function judgeEndpoint(value: string): Complaint | undefined {
   if (!URL.canParse(value)) return {};

@@ -1,11 +1,20 @@
 /** The schemas of single values: what each text in a plan must look like, said once. */
 import { z } from 'zod';
-import { type CalendarDuration, longestCalendarMs, parseCalendarDuration, parseDuration } from '../foundation/units.ts';
+import {
+  type CalendarDuration,
+  longestCalendarMs,
+  parseCalendarDuration,
+  parseDuration,
+  parsePercentage,
+  parseSize,
+} from '../foundation/units.ts';
 import { parseSchedule, SCHEDULE_NOTATION } from '../schedule/index.ts';
 import { IDENTIFIER, IDENTIFIER_NOTATION } from './names.ts';
 
 export const DURATION_NOTATION = 'a duration such as 90s, 30m, 2h30m, 7d or 4w';
 export const OBJECTIVE_NOTATION = 'a duration such as 5m, 1h, 26h, 8d or 1mo';
+export const SIZE_NOTATION = 'a size such as 500MB, 2GiB or 5TB';
+export const PERCENTAGE_NOTATION = 'a percentage such as 80%';
 export const RETENTION_NOTATION = 'a duration such as 36h, 30d, 8w, 12mo or 1y';
 
 /** What is wrong with a text: what was expected in its place, or another message. */
@@ -45,6 +54,8 @@ export function filled(expected: string, description: string) {
 
 const DURATION_PATTERN = '^([0-9.]+(w|d|h|m|s|ms))+$';
 const CALENDAR_PATTERN = '^([0-9]+(y|mo|w|d|h))+$';
+const SIZE_PATTERN = '^[0-9.]+ *([KMGTPkmgtp][Ii]?)?[Bb]?$';
+const PERCENTAGE_PATTERN = '^[0-9.]+%$';
 const OBJECTIVE_PATTERN = '^([0-9.]+(y|mo|w|d|h|m|s|ms))+$';
 
 export const identifier = z
@@ -58,6 +69,28 @@ export const duration = (description: string) =>
     description,
     (value) => (parseDuration(value) === undefined ? { expected: DURATION_NOTATION } : undefined),
     DURATION_PATTERN,
+  );
+
+/** More than nothing. */
+export const size = (description: string) =>
+  text(
+    SIZE_NOTATION,
+    description,
+    (value) => ((parseSize(value) ?? 0) > 0 ? undefined : { expected: SIZE_NOTATION }),
+    SIZE_PATTERN,
+  );
+
+/** More than none, and all at most. */
+export const percentage = (description: string) =>
+  text(
+    PERCENTAGE_NOTATION,
+    description,
+    (value) => {
+      const fraction = parsePercentage(value);
+      if (fraction === undefined) return { expected: PERCENTAGE_NOTATION };
+      return fraction > 0 && fraction <= 1 ? undefined : { message: 'expected more than 0% and at most 100%' };
+    },
+    PERCENTAGE_PATTERN,
   );
 
 /** Milliseconds of an objective; a month counts as 31 days and a year as 366, the longest they can be. */

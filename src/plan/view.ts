@@ -1,6 +1,6 @@
 /** The plan as the program works with it: names resolved, defaults filled in, durations in milliseconds. */
 import { posix } from 'node:path';
-import { parseDuration } from '../foundation/units.ts';
+import { parseDuration, parsePercentage, parseSize } from '../foundation/units.ts';
 import { parseSchedule, type RetentionPolicy, type Schedule } from '../schedule/index.ts';
 import type { TextOrReference } from './reference-schema.ts';
 import { effectiveRetention, retentionPolicy } from './retention-schema.ts';
@@ -16,13 +16,28 @@ export interface Objectives {
   proofMs?: number;
 }
 
-export interface Repository {
+/** What a repository and a mirror have alike: where their objects lie, and what that may bear. */
+export interface StorePlan {
   name: string;
   /** As written, unless a reference. `storePlace` tells where it is. */
   store: TextOrReference;
-  password: TextOrReference;
   /** Of a store at s3://. */
   s3: S3Options;
+  capacity?: Capacity;
+  /** Bytes a second. */
+  limits?: { upload?: number; download?: number };
+  /** In the currency of whoever wrote them; what is left out has a default. */
+  prices?: { writes?: number; reads?: number; download?: number };
+}
+
+export interface Repository extends StorePlan {
+  password: TextOrReference;
+}
+
+/** An exact copy of a repository: what opens that opens this. */
+export interface Mirror extends StorePlan {
+  /** The name of the repository that it is a copy of. */
+  of: string;
 }
 
 export interface S3Options {
@@ -34,14 +49,11 @@ export interface S3Options {
   kmsKeyId?: TextOrReference;
 }
 
-/** An exact copy of a repository: what opens that opens this. */
-export interface Mirror {
-  name: string;
-  /** As of a repository. */
-  store: TextOrReference;
-  s3: S3Options;
-  /** The name of the repository that it is a copy of. */
-  of: string;
+/** How much a repository may take. */
+export interface Capacity {
+  ofBytes: number;
+  /** From which share of it on there is a warning: more than 0, at most 1. */
+  warnAt: number;
 }
 
 /** A check of a restored copy. */
@@ -114,8 +126,8 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
   const repositories = new Map<string, Repository>();
   const mirrors = new Map<string, Mirror>();
   for (const [name, repository] of Object.entries(document.repositories)) {
-    const { store, password, mirrorOf } = repository;
-    const planned = { name, store, s3: buildS3(repository) };
+    const { password, mirrorOf } = repository;
+    const planned = buildStore(name, repository);
     if (mirrorOf !== undefined) mirrors.set(name, { ...planned, of: mirrorOf });
     else repositories.set(name, { ...planned, password: password! });
   }
@@ -136,9 +148,26 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
   };
 }
 
+function buildStore(name: string, document: RepositoryDocument): StorePlan {
+  const { store, capacity, limits, prices } = document;
+  return {
+    ...{ name, store, s3: buildS3(document) },
+    ...(capacity && { capacity: { ofBytes: parseSize(capacity.of)!, warnAt: parsePercentage(capacity.warnAt)! } }),
+    ...(limits && { limits: buildLimits(limits) }),
+    ...(prices && { prices: definedOf(prices) }),
+  };
+}
+
 function buildS3({ s3 = {}, storageClass }: RepositoryDocument): S3Options {
   const pathStyle = s3.pathStyle ?? s3.endpoint !== undefined;
   return definedOf({ ...s3, pathStyle, storageClass });
+}
+
+function buildLimits({ upload, download }: NonNullable<RepositoryDocument['limits']>): StorePlan['limits'] & object {
+  return {
+    ...(upload !== undefined && { upload: parseSize(upload)! }),
+    ...(download !== undefined && { download: parseSize(download)! }),
+  };
 }
 
 /** Without the keys whose value is undefined. */

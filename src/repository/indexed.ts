@@ -55,6 +55,7 @@ export class IndexedRepository {
         return plain;
       },
       { offset, length },
+      { again: type === 'tree' },
     );
   }
 }

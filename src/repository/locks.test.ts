@@ -4,7 +4,9 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { movableClock, testRepository, writeFiles } from '../../test/support/repository.ts';
 import type { LockFile } from '../format/index.ts';
 import { systemClock } from '../foundation/clock.ts';
+import { EventualStore } from '../store/eventual/index.ts';
 import { FaultyStore } from '../store/faulty/index.ts';
+import { DecoratedStore, type StoredObject } from '../store/index.ts';
 import { MemoryStore } from '../store/memory/index.ts';
 import { lockRepository } from './locks.ts';
 import { writeMark } from './prune/marks.ts';
@@ -383,5 +385,62 @@ describe('a lock that is held', () => {
       code: 'lock-lost',
     });
     expect(await repository.documentKeys('snapshots/')).toEqual([]);
+  });
+});
+
+describe('locks on a store whose listings lag', () => {
+  const LAG_MS = 400;
+
+  it('are exclusive all the same, however those who take them come', async () => {
+    const races = Array.from({ length: 12 }, async (_, race) => {
+      const store = new EventualStore(new MemoryStore(), { lagMs: LAG_MS, clock: systemClock });
+      const repository = await testRepository(store);
+      const holders: boolean[] = [];
+      const racers = [true, race % 3 === 0, race % 3 !== 2].map(async (isExclusive, racer) => {
+        await new Promise((resolve) => setTimeout(resolve, ((race * 37 + racer * 211 * (race % 4)) % 700) + racer));
+        const lock = await lockRepository(repository, isExclusive ? exclusive : shared);
+        holders.push(isExclusive);
+        expect(holders.length === 1 || !holders.includes(true)).toBe(true);
+        await new Promise((resolve) => setTimeout(resolve, LAG_MS * 2));
+        holders.splice(holders.indexOf(isExclusive), 1);
+        await lock.release();
+      });
+      for (const result of await Promise.allSettled(racers)) {
+        if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'repository-locked' });
+      }
+    });
+    await Promise.all(races);
+  });
+
+  it('are refused, with the reason, where nobody can tell who holds one', async () => {
+    let passedMs = 0;
+    const clock = { nowMs: () => Date.now(), monotonicMs: () => (passedMs += 5000) };
+    const inner = new MemoryStore();
+    const repository = await testRepository(inner);
+    const lagging = new EventualStore(inner, { lagMs: Number.POSITIVE_INFINITY, clock });
+    await expect(lockRepository(repository.through(lagging), { ...shared, clock })).rejects.toMatchObject({
+      code: 'store-failed',
+      message: expect.stringContaining('does not list what was put a minute ago'),
+    });
+    expect(await locksIn(repository)).toEqual([]);
+  });
+
+  it('look again when a listing shows one that is gone: its holder may have a newer one', async () => {
+    const inner = new MemoryStore();
+    const repository = await testRepository(inner);
+    const old: StoredObject = { key: `locks/${'ab'.repeat(32)}`, sizeBytes: 100, modifiedMs: Date.now() };
+    const fresh = `locks/${await put(repository, { exclusive: false })}`;
+    /** As a listing in pages may be: begun before the holder renewed its lock, and ended after. */
+    class Paged extends DecoratedStore {
+      listings = 0;
+      override async *list(prefix: string): AsyncIterable<StoredObject> {
+        const isTorn = prefix === 'locks/' && this.listings++ < 2;
+        if (isTorn) yield old;
+        for await (const object of super.list(prefix)) if (!isTorn || object.key !== fresh) yield object;
+      }
+    }
+    await expect(lockRepository(repository.through(new Paged(inner)), exclusive)).rejects.toMatchObject({
+      code: 'repository-locked',
+    });
   });
 });

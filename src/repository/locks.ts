@@ -14,6 +14,10 @@ import { describeHolder, type StandingLock, standingLocks } from './standing-loc
  * refreshed for half an hour, or whose process on this machine is gone, is stale and binds nobody: who meets it removes it.
  * Source: restic's design document, "Locks".
  *
+ * What is relied on is that a listing shows what was put and deleted up to some moment, and a later one no less; it may lag
+ * behind. So who takes a lock looks until the listing shows that lock of their own, and no other that is gone already: of two
+ * that come together, the later then sees the earlier.
+ *
  * Beyond that, Holdfast's own know each other by what `HoldfastLock` says, so that upkeep, which is exclusive towards
  * everybody else, never keeps a backup from running.
  */
@@ -23,6 +27,9 @@ const REFRESH_EVERY_MS = 5 * 60_000;
 const GIVE_UP_AFTER_MS = 22 * 60_000;
 /** After taking a lock one looks again: somebody may have taken theirs in the same moment. */
 const SETTLE_MS = 200;
+/** So long a listing may lag behind: with more, locks could not be waited for. */
+const LONGEST_LAG_MS = 60_000;
+const LOOK_AGAIN_MS = 100;
 
 export interface HeldLock {
   /** @throws lock-lost when it could not be refreshed for so long that others may take it for stale, or was removed */
@@ -59,8 +66,7 @@ export async function lockRepository(repository: Repository, options: LockOption
   await lock.write();
   try {
     if (options.exclusive) await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    // A mark that came up in the meantime is said in the lock as well, and then one looks again.
-    while (await refuseIfLocked(repository, lock)) await lock.write();
+    await standAlone(repository, lock);
   } catch (error) {
     await lock.release();
     throw error;
@@ -81,6 +87,33 @@ async function refuseWhereLocksAreUnseen({ store }: Repository): Promise<void> {
   );
 }
 
+/** Looks until nothing is in the way as far as a listing shows that can be relied on. */
+async function standAlone(repository: Repository, lock: RefreshedLock): Promise<void> {
+  const beganMs = lock.clock.monotonicMs();
+  for (;;) {
+    const seen = await refuseIfLocked(repository, lock);
+    // A mark that came up in the meantime is said in the lock as well, and then one looks again.
+    if (seen.learnt) await lock.write();
+    else if (seen.own && !seen.gone) return;
+    // Removed by somebody, it is never listed.
+    else await lock.confirm();
+    if (lock.clock.monotonicMs() - beganMs > LONGEST_LAG_MS) throw listingLags(repository);
+    if (!seen.learnt) await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+  }
+}
+
+function listingLags({ store }: Repository): HoldfastError {
+  return new HoldfastError(
+    'store-failed',
+    `the store at ${store.location} does not list what was put a minute ago: whether somebody else holds a lock cannot be told`,
+    {
+      hint: 'Use a store whose listings show what was written, or try again when it is well.',
+      retryable: true,
+      context: { store: store.location },
+    },
+  );
+}
+
 async function ownPart(repository: Repository, { exclusive, besideOurs, whole }: LockOptions): Promise<HoldfastLock> {
   if (besideOurs !== undefined) return { access: 'upkeep', marks: [...besideOurs] };
   if (exclusive) return { access: 'exclusive', marks: [] };
@@ -88,18 +121,37 @@ async function ownPart(repository: Repository, { exclusive, besideOurs, whole }:
   return { access: 'shared', marks: (await readMarks(repository)).map(({ id }) => id) };
 }
 
-/** @returns whether there were marks to be learnt, so that the lock is to be written again */
-async function refuseIfLocked(repository: Repository, own: RefreshedLock): Promise<boolean> {
-  let learnt = false;
-  for await (const standing of standingLocks(repository, own.clock, own.key === undefined ? [] : [own.key])) {
+/** What a listing showed beside the locks of others. */
+interface Seen {
+  /** There were marks to be learnt, so that the lock is to be written again. */
+  learnt: boolean;
+  /** Our own lock. */
+  own: boolean;
+  /** One that was released, or gave way to a newer one of its holder that the listing may not show yet. */
+  gone: boolean;
+}
+
+async function refuseIfLocked(repository: Repository, own: RefreshedLock): Promise<Seen> {
+  const seen: Seen = { learnt: false, own: false, gone: false };
+  const listing = {
+    isOwn: (key: string): boolean => {
+      if (key !== own.key) return false;
+      seen.own = true;
+      return true;
+    },
+    onGone: () => {
+      seen.gone = true;
+    },
+  };
+  for await (const standing of standingLocks(repository, own.clock, listing)) {
     const { key, lock, stale } = standing;
     if (stale) await repository.store.delete(key);
     // A lock that cannot be read binds like the strictest one, as long as its holder may be alive.
     else if (lock === undefined) throw locked(repository, standing);
-    else if (await learnMarks(repository, own.part, lock)) learnt = true;
+    else if (await learnMarks(repository, own.part, lock)) seen.learnt = true;
     else if (!standBesideEachOther(own.part, lock)) throw locked(repository, standing);
   }
-  return learnt;
+  return seen;
 }
 
 function standBesideEachOther(own: HoldfastLock, other: LockFile): boolean {

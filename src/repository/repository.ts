@@ -15,7 +15,7 @@ import {
 } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
-import type { ObjectStore, StoredObject } from '../store/index.ts';
+import type { ByteRange, ObjectStore, StoredObject, Use } from '../store/index.ts';
 import { CONFIG_KEY, DATA_PREFIX, INDEX_PREFIX, idOfKey, KEYS_PREFIX, SNAPSHOTS_PREFIX } from './layout.ts';
 
 /** How long a key without a configuration may be that of somebody who is about to write one. */
@@ -54,25 +54,26 @@ export class Repository {
   /**
    * Makes something of an object's bytes, or of a range of them. Where they are damaged, or a pack is missing, and there is
    * another copy, it is made of that. What else is missing was listed before and is gone since, which is no damage.
-   * @param use throws repository-damaged when the bytes are not what they should be, and may be called twice
+   * @param make throws repository-damaged when the bytes are not what they should be, and may be called twice
    */
-  async read<T>(
-    key: string,
-    use: (bytes: Uint8Array) => T | Promise<T>,
-    range?: { offset: number; length: number },
-  ): Promise<T> {
+  async read<T>(key: string, make: (bytes: Uint8Array) => T | Promise<T>, range?: ByteRange, use?: Use): Promise<T> {
     try {
-      return await use(await this.store.get(key, range));
+      return await make(await this.store.get(key, range, use));
     } catch (error) {
       const isMissingPack = isHoldfastError(error, 'object-missing') && key.startsWith(DATA_PREFIX);
       if (!isMissingPack && !isHoldfastError(error, 'repository-damaged')) throw error;
       const whole = await this.#healer?.(key, error);
       if (whole === undefined) throw error;
       // A copy of its own, as a store gives it.
-      return await use(
+      return await make(
         range === undefined ? whole : new Uint8Array(whole.subarray(range.offset, range.offset + range.length)),
       );
     }
+  }
+
+  /** The same repository, its objects had through another store. */
+  through(store: ObjectStore): Repository {
+    return new Repository(store, this.key, this.config, this.keyId, this.#healer);
   }
 
   /** Seals a document and stores it under the hash of what is stored. Resolves to that id once it is durable. */

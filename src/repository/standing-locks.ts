@@ -21,17 +21,19 @@ export interface StandingLock {
 
 /**
  * The locks of a repository.
- * @param except keys that are the asker's own and not looked at
+ * @param listing is told of locks that the listing shows and that are not looked at: one that is the asker's own, and what
+ * was gone when it was to be read
  */
 export async function* standingLocks(
   repository: Repository,
   clock: Clock,
-  except: readonly string[] = [],
+  listing?: { isOwn(key: string): boolean; onGone(): void },
 ): AsyncIterable<StandingLock> {
   for await (const { key, sizeBytes, modifiedMs } of repository.store.list(LOCKS_PREFIX)) {
     // An empty one is a lock that somebody is about to write, or that a crash kept from being one.
-    if (except.includes(key) || idOfKey(key) === undefined || sizeBytes === 0) continue;
+    if (idOfKey(key) === undefined || sizeBytes === 0 || listing?.isOwn(key)) continue;
     const lock = await readLock(repository, key);
+    if (lock === undefined) listing?.onGone();
     if (lock === undefined) continue;
     if (lock !== 'damaged') yield { key, lock, stale: isStale(lock, clock.nowMs()) };
     else yield { key, lock: undefined, stale: clock.nowMs() - modifiedMs > STALE_AFTER_MS };

@@ -1,7 +1,18 @@
-import type { Content, ObjectStore, PutOptions, StoreCapabilities, StoredObject } from './object-store.ts';
+import type {
+  ByteRange,
+  Content,
+  ObjectStore,
+  PutOptions,
+  StoreCapabilities,
+  StoredObject,
+  Use,
+} from './object-store.ts';
 
-/** A store that hands every call to another one: for what changes some of them. */
-export abstract class DecoratedStore implements ObjectStore {
+/**
+ * A store that hands every call to another one: for what changes some of them. `fileOf` is not handed on, since whoever
+ * reads files by themselves goes past every decorator.
+ */
+export class DecoratedStore implements ObjectStore {
   protected readonly inner: ObjectStore;
 
   constructor(inner: ObjectStore) {
@@ -24,8 +35,8 @@ export abstract class DecoratedStore implements ObjectStore {
     return this.inner.put(key, content, options);
   }
 
-  get(key: string, range?: { offset: number; length: number }): Promise<Uint8Array> {
-    return this.inner.get(key, range);
+  get(key: string, range?: ByteRange, use?: Use): Promise<Uint8Array> {
+    return this.inner.get(key, range, use);
   }
 
   list(prefix: string): AsyncIterable<StoredObject> {

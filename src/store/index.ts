@@ -1,2 +1,3 @@
 export * from './decorated-store.ts';
 export * from './object-store.ts';
+export * from './store-metrics.ts';

@@ -29,9 +29,10 @@ export interface ObjectStore {
   /**
    * An object's bytes, or `range` of them, all of it or nothing: a range beyond its end, or a short answer, is an error.
    * The buffer belongs to the caller alone.
+   * @param use what a cache may like to know; a store need not look at it
    * @throws object-missing
    */
-  get(key: string, range?: { offset: number; length: number }): Promise<Uint8Array>;
+  get(key: string, range?: ByteRange, use?: Use): Promise<Uint8Array>;
 
   /** Every object whose key begins with `prefix` (whole parts, ending in `/`, or empty for all), in no order. */
   list(prefix: string): AsyncIterable<StoredObject>;
@@ -52,17 +53,28 @@ export interface ObjectStore {
   makePlace?(): Promise<void>;
 }
 
-export interface PutOptions {
-  ifAbsent?: boolean;
-  /** Whether it is large and seldom read: then it may lie where that costs less. */
-  bulk?: boolean;
-}
-
 export interface StoreCapabilities {
   /** Whether `ifAbsent` decides a race between writers. */
   conditionalPut: boolean;
   /** Whether a listing shows what was put and hides what was deleted before it began. */
   consistentListing: boolean;
+}
+
+/** What a caller knows of an object, which changes nothing but how fast it is had. */
+export interface Use {
+  /** Its bytes are named by their hash, and what is in it will be read again by other commands: worth keeping near. */
+  again?: boolean;
+}
+
+export interface PutOptions extends Use {
+  ifAbsent?: boolean;
+  /** Whether it is large and seldom read: then it may lie where that costs less. */
+  bulk?: boolean;
+}
+
+export interface ByteRange {
+  offset: number;
+  length: number;
 }
 
 export type Content = Uint8Array | { file: string; sizeBytes: number };

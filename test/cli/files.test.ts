@@ -49,6 +49,15 @@ describe('a directory, from plan to proof', () => {
     expect(status).toMatchObject({ source: 'files', snapshots: 1, missed: [], last: { snapshot, proof: 'proven' } });
     expect(status.objectives).toEqual({ rpoMs: 3_600_000, rtoMs: 14_400_000 });
     expect(status.actual.rtoMs).toBe(proof.durationMs);
+    const plan = join(directory, 'holdfast.yaml');
+    const written = readFileSync(plan, 'utf8');
+    const ofSize = async (size: string) => {
+      writeFileSync(plan, written.replace('password:', `capacity: { of: ${size} }, password:`));
+      return holdfast(directory, ['status', '--json']);
+    };
+    const [small, large] = [await ofSize('1KB'), await ofSize('5TB')];
+    expect([small.exit, large.exit]).toEqual([4, 0]);
+    expect(document(small).capacity).toMatchObject([{ repository: 'main', isReached: true, ofBytes: 1000 }]);
   });
 
   it('is backed up behind all others on the machine, which go first', async () => {

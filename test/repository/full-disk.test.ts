@@ -3,7 +3,10 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync }
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { listSnapshots } from '../../src/repository/index.ts';
+import { sha256 } from '../../src/repository/repository.ts';
+import { CachingStore } from '../../src/store/cache/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
+import { MemoryStore } from '../../src/store/memory/index.ts';
 import { backUpFiles, restoreFiles } from '../support/files-backup.ts';
 import { errorsOf, noise, readFiles, testDirectory, testRepository } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
@@ -44,6 +47,23 @@ describe.skipIf(!requires('tmpfs'))('on a disk that is full', () => {
     await backUpFiles(repository, [source]);
     expect(await errorsOf(repository)).toEqual([]);
     expect((await readFiles(repository)).size).toBe(3);
+  });
+
+  it('a cache says once that it keeps nothing more, and everything is read as before', async () => {
+    const problems: string[] = [];
+    const directory = join(disk, 'cache');
+    const onProblem = (message: string): void => void problems.push(message);
+    const store = new CachingStore(new MemoryStore(), { directory, limitBytes: 1e9, onProblem });
+    const contents = Array.from({ length: 30 }, (_, seed) => noise(1_000_000, seed));
+    const keyOf = (content: Buffer): string => `index/${sha256(content)}`;
+    for (const content of contents) await store.put(keyOf(content), content);
+    for (const content of contents) {
+      expect(Buffer.from(await store.get(keyOf(content))).equals(content)).toBe(true);
+    }
+    expect(problems).toEqual([expect.stringContaining('no space left')]);
+    const kept = readdirSync(join(directory, 'index'));
+    expect(kept.length).toBeGreaterThan(15);
+    expect(kept.filter((name) => name.length !== 64)).toEqual([]);
   });
 
   it('not even a lock can be taken, which says why', async () => {

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, type TestContext, it as test } from 'vitest';
 import type { ObjectStore } from '../../src/store/index.ts';
 import { noise } from './repository.ts';
 
@@ -25,8 +25,18 @@ function stagedFile(store: ObjectStore, content: Uint8Array): { file: string; si
   return { file, sizeBytes: content.byteLength };
 }
 
+/**
+ * @param options.fails of a double that is not as it should be: the tests that must find that, by their titles
+ */
 // tidy-allow: a suite is a list of short tests
-export function describeObjectStore(name: string, create: () => ObjectStore | Promise<ObjectStore>): void {
+export function describeObjectStore(
+  name: string,
+  create: () => ObjectStore | Promise<ObjectStore>,
+  { fails = [] }: { fails?: readonly string[] } = {},
+): void {
+  const run = (title: string, body: (context: TestContext) => unknown): void =>
+    (fails.includes(title) ? test.fails : test)(title, body);
+  const it = Object.assign(run, { each: test.each.bind(test) });
   // tidy-allow: a suite is a list of short tests
   describe(`${name} as an object store`, () => {
     it('gives back what was put, whole and in part', async () => {

@@ -1,6 +1,6 @@
 import { EXIT } from '../../foundation/errors.ts';
-import { formatDuration } from '../../foundation/units.ts';
-import type { MirrorStatus, SourceStatus } from '../../operations/index.ts';
+import { formatDuration, formatPercentage, formatSize } from '../../foundation/units.ts';
+import type { MirrorStatus, RepositoryCapacity, SourceStatus } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { bad, counted, doubtful, faint, good, shortId, shownTime, table } from '../text.ts';
@@ -9,14 +9,14 @@ export const status: CommandDefinition = {
   name: 'status',
   summary: 'show every source: last backup, last proof, objectives and actuals',
   description:
-    'Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; RTO as the last proof measured it; and how far each mirror is behind. A mirror that cannot be reached, or whose last attempt failed, makes the exit code 1.',
+    'Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; RTO as the last proof measured it; and how far each mirror is behind. A mirror that cannot be reached, or whose last attempt failed, makes the exit code 1. Of a repository whose capacity the plan names, it says what it takes, how it grows, and what it will take; exit code 4 from the share on that the plan warns at.',
   examples: [{ command: 'holdfast status', does: 'is everything all right?' }],
   exits: [...REPOSITORY_EXITS, EXIT.missed],
   writes: false,
   async run({ workspace }) {
     const operations = await import('../../operations/index.ts');
-    const { sources, mirrors, damaged } = await operations.status(await workspace());
-    const isMissed = sources.some(({ missed }) => missed.length > 0);
+    const { sources, mirrors, damaged, capacity } = await operations.status(await workspace());
+    const isMissed = sources.some(({ missed }) => missed.length > 0) || capacity.some(({ isReached }) => isReached);
     const isWrong = damaged.length > 0 || mirrors.some(({ failure, error }) => (failure ?? error) !== undefined);
     const exit = isMissed ? EXIT.missed : isWrong ? EXIT.failed : EXIT.done;
     const heading = [
@@ -46,7 +46,7 @@ export const status: CommandDefinition = {
     const damage = damaged.map(({ message }) => `${bad('damaged')} ${message}; see \`holdfast check\``);
     return {
       exit,
-      json: { sources, mirrors, damaged: damaged.map(({ code, message }) => ({ code, message })) },
+      json: { sources, mirrors, damaged: damaged.map(({ code, message }) => ({ code, message })), capacity },
       text: [
         table([heading, ...sources.map(row)]),
         ...sources.flatMap(logLines),
@@ -55,6 +55,7 @@ export const status: CommandDefinition = {
         ...failures,
         ...ahead,
         ...damage,
+        ...capacity.map(capacityLines),
       ].join('\n'),
     };
   },
@@ -89,6 +90,25 @@ function momentLines({ source, unprovenMoment }: SourceStatus): string[] {
   return [
     `${bad(state)} ${source}: the proof of ${target}, of ${shownTime(triedAt)} from snapshot ${shortId(snapshot)}, ${what}`,
   ];
+}
+
+/** What a repository takes, and where that leads. */
+function capacityLines(capacity: RepositoryCapacity): string {
+  const { repository, usedBytes, ofBytes, isReached, growthPerDayBytes, fullAt, atEndOfRetentionBytes } = capacity;
+  const willNotFit = (atEndOfRetentionBytes ?? 0) > ofBytes;
+  const label = isReached ? bad('capacity') : willNotFit ? doubtful('capacity') : good('capacity');
+  const parts = [`${formatSize(usedBytes)} of ${formatSize(ofBytes)} (${formatPercentage(usedBytes / ofBytes)})`];
+  if (growthPerDayBytes !== undefined) parts.push(`${formatSize(growthPerDayBytes)} more a day`);
+  if (fullAt !== undefined) parts.push(`full at ${shownTime(fullAt)} if nothing is removed`);
+  if (atEndOfRetentionBytes !== undefined) {
+    parts.push(`${formatSize(atEndOfRetentionBytes)} at most at the end of the retention`);
+  }
+  const bySource = capacity.sources.map((each) => {
+    const more = each.growthPerDayBytes === undefined ? '' : `, ${formatSize(each.growthPerDayBytes)} more a day`;
+    const end = each.atEndOfRetentionBytes;
+    return `  ${each.source}: about ${formatSize(each.usedBytes)}${more}${end === undefined ? '' : `, ${formatSize(end)} at most at the end`}`;
+  });
+  return [`${label} ${repository}: ${parts.join('; ')}`, ...bySource].join('\n');
 }
 
 /** Up to where the log goes, and what of it is missing. */

@@ -92,6 +92,7 @@ export async function backupSource(
       durationMs: result.durationMs,
       bytesProcessed,
       bytesAdded: result.bytesAdded,
+      bytesStored: result.bytesStored,
       problems: capture.problems.length,
       ...(capture.manifest.clockOffsetMs !== undefined && { clockOffsetMs: capture.manifest.clockOffsetMs }),
       ...(capture.log && {

@@ -45,7 +45,7 @@ async function checkOne(workspace: Workspace, name: string, request: CheckReques
   const { clock } = workspace.environment;
   const progress = workspace.environment.progress(name);
   const started = clock.monotonicMs();
-  const opened = await workspace.openToRead(name);
+  const opened = await workspace.openToRead(name, { uncached: true });
   const reading = await Reading.begin(opened, clock, { whole: true });
   try {
     const { readData, readHeaders, subset } = request;

@@ -54,6 +54,7 @@ export async function foldTail(
           timeline: part.timeline,
           start: lsnText(part.start),
           end: lsnText(part.end),
+          bytesStored: session.statistics.addedPackedBytes,
         });
         made.push(snapshot);
       } catch (error) {

@@ -25,7 +25,7 @@ export interface RepairRequest {
 export async function repair(workspace: Workspace, request: RepairRequest): Promise<Repaired[]> {
   const results: Repaired[] = [];
   for (const name of request.repository === undefined ? workspace.plan.repositories.keys() : [request.repository]) {
-    const opened = await workspace.open(name);
+    const opened = await workspace.open(name, { uncached: true });
     results.push(await (request.dryRun ? lookOnly : repairOne)(workspace, opened, request.readData));
   }
   return results;

@@ -8,6 +8,7 @@ import { type MirrorStatus, mirrorStatus } from '../mirrors/mirror-status.ts';
 import { momentProofsOf, newestProvenMoment, type ProofEvent, proofsOf } from '../proofs.ts';
 import { isPartial, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { Workspace } from '../workspace.ts';
+import { type RepositoryCapacity, repositoryCapacity, usedBytes } from './capacity.ts';
 
 /** What is known of a recovery point. */
 export type ProofState = 'stored' | 'checked' | 'proven' | 'failed' | 'not-provable';
@@ -54,10 +55,15 @@ export interface Status {
   mirrors: MirrorStatus[];
   /** Why snapshots that there are could not be read: they count for nothing. */
   damaged: HoldfastError[];
+  /** Of the repositories that the plan names a capacity of. */
+  capacity: RepositoryCapacity[];
 }
 
 export async function status(workspace: Workspace): Promise<Status> {
-  const repositories = [...new Set([...workspace.plan.sources.values()].map(({ repository }) => repository))];
+  const { plan } = workspace;
+  const limited = [...plan.repositories.values()].filter(({ capacity }) => capacity !== undefined);
+  const used = [...plan.sources.values()].map(({ repository }) => repository);
+  const repositories = [...new Set([...used, ...limited.map(({ name }) => name)])];
   const known = new Map(
     await Promise.all(
       repositories.map(async (name) => {
@@ -79,7 +85,17 @@ export async function status(workspace: Workspace): Promise<Status> {
   const mirrors = await Promise.all(
     [...known.values()].map(({ opened, events }) => mirrorStatus(workspace, opened, events)),
   );
-  return { sources, mirrors: mirrors.flat(), damaged: [...known.values()].flatMap(({ damaged }) => damaged) };
+  const capacity = await Promise.all(
+    limited.map(async (repository) => {
+      const { opened, events } = known.get(repository.name)!;
+      const kept = [...plan.sources.values()].filter((source) => source.repository === repository.name);
+      const size = await usedBytes(opened.repository);
+      const of = { name: repository.name, capacity: repository.capacity! };
+      return repositoryCapacity(of, { used: size, sources: kept, events, nowMs });
+    }),
+  );
+  const damaged = [...known.values()].flatMap((each) => each.damaged);
+  return { sources, mirrors: mirrors.flat(), damaged, capacity };
 }
 
 /**

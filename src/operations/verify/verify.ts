@@ -41,7 +41,8 @@ export async function verify(workspace: Workspace, request: VerifyRequest): Prom
 }
 
 async function verifySource(workspace: Workspace, planned: PlanSource, request: VerifyRequest): Promise<Proof> {
-  const opened = await workspace.openToRead(workspace.repositoryName(request.repository ?? planned.repository));
+  const repository = workspace.repositoryName(request.repository ?? planned.repository);
+  const opened = await workspace.openToRead(repository, { uncached: true });
   const reading = await Reading.begin(opened, workspace.environment.clock);
   try {
     const { snapshots, damaged } = await readableSnapshots(opened.repository);

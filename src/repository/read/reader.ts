@@ -54,6 +54,7 @@ export class Reader implements SnapshotReader {
         return nodes;
       },
       { offset, length },
+      { again: true },
     );
   }
 

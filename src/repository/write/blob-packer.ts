@@ -108,7 +108,8 @@ export class BlobPacker {
     const { blobs } = pack;
     pack.append(encodePackTrailer(this.#repository.key, blobs));
     const id = sha256(pack.bytes);
-    await this.#repository.store.put(packKey(id), pack.bytes, { bulk: true });
+    const isTrees = blobs[0]?.type === 'tree';
+    await this.#repository.store.put(packKey(id), pack.bytes, { bulk: true, again: isTrees });
     pack.release();
     this.packed.packs++;
     this.#unindexed.push({ id, blobs });

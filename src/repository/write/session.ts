@@ -1,4 +1,5 @@
 import {
+  beginsWithTree,
   gearTable,
   type IndexColumns,
   type IndexFile,
@@ -83,11 +84,9 @@ export class WriteSession {
   }
 
   async #commitPack(pack: FinishedPack): Promise<void> {
-    await this.#indexed.repository.store.put(
-      packKey(pack.id),
-      { file: pack.file, sizeBytes: pack.sizeBytes },
-      { bulk: true },
-    );
+    const { id, file, sizeBytes, listing } = pack;
+    const again = beginsWithTree(listing);
+    await this.#indexed.repository.store.put(packKey(id), { file, sizeBytes }, { bulk: true, again });
     this.#unindexed.push(pack.listing);
     this.#unindexedBlobs += pack.listing.count;
     const overdue = this.#clock.monotonicMs() - this.#indexedMs > INDEX_AT_LEAST_EVERY_MS;

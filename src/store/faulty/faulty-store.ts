@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { HoldfastError } from '../../foundation/errors.ts';
-import { type Content, DecoratedStore, type ObjectStore, type PutOptions, type StoredObject } from '../index.ts';
+import {
+  type ByteRange,
+  type Content,
+  DecoratedStore,
+  type ObjectStore,
+  type PutOptions,
+  type StoredObject,
+  type Use,
+} from '../index.ts';
 
 export interface StoreCall {
   method: 'put' | 'get' | 'list' | 'stat' | 'delete';
@@ -36,8 +44,8 @@ export class FaultyStore extends DecoratedStore {
     finish?.();
   }
 
-  override get(key: string, range?: { offset: number; length: number }): Promise<Uint8Array> {
-    return this.#run({ method: 'get', key }, () => this.inner.get(key, range));
+  override get(key: string, range?: ByteRange, use?: Use): Promise<Uint8Array> {
+    return this.#run({ method: 'get', key }, () => this.inner.get(key, range, use));
   }
 
   override async *list(prefix: string): AsyncIterable<StoredObject> {

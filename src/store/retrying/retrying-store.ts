@@ -4,7 +4,15 @@ import { rm } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import type { Clock } from '../../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import { type Content, DecoratedStore, type ObjectStore, type PutOptions, type StoredObject } from '../index.ts';
+import {
+  type ByteRange,
+  type Content,
+  DecoratedStore,
+  type ObjectStore,
+  type PutOptions,
+  type StoredObject,
+  type Use,
+} from '../index.ts';
 
 export interface RetrySettings {
   clock: Clock;
@@ -60,8 +68,8 @@ export class RetryingStore extends DecoratedStore {
     }
   }
 
-  override get(key: string, range?: { offset: number; length: number }): Promise<Uint8Array> {
-    return this.#run(() => this.inner.get(key, range));
+  override get(key: string, range?: ByteRange, use?: Use): Promise<Uint8Array> {
+    return this.#run(() => this.inner.get(key, range, use));
   }
 
   /** Begins anew after a failure; what was told is not told twice. */

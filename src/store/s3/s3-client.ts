@@ -25,7 +25,8 @@ export interface S3StoreOptions {
 const ANY_REGION = 'us-east-1';
 const CONNECT_TIMEOUT_MS = 10_000;
 const IDLE_TIMEOUT_MS = 60_000;
-const CONNECTIONS = 32;
+/** More than ever are used at once: how many are is decided above. */
+const CONNECTIONS = 128;
 const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 const NEVER_MS = 24 * 60 * 60_000;
 

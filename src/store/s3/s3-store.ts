@@ -16,7 +16,14 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import { type Content, isObjectKey, type ObjectStore, type PutOptions, type StoredObject } from '../index.ts';
+import {
+  type ByteRange,
+  type Content,
+  isObjectKey,
+  type ObjectStore,
+  type PutOptions,
+  type StoredObject,
+} from '../index.ts';
 import { createClient, type S3StoreOptions } from './s3-client.ts';
 import { type FailedCall, isExpired, s3Error } from './s3-error.ts';
 
@@ -129,7 +136,7 @@ class S3Store implements ObjectStore {
     throw new HoldfastError('internal', `cannot ${what}: its file has ${readBytes} bytes instead of ${sizeBytes}`);
   }
 
-  async get(key: string, range?: { offset: number; length: number }): Promise<Uint8Array> {
+  async get(key: string, range?: ByteRange): Promise<Uint8Array> {
     this.#path(key);
     if (range?.length === 0) return this.#getNothing(key, range.offset);
     const first = await this.#read(key, range);
@@ -146,7 +153,7 @@ class S3Store implements ObjectStore {
     return new Uint8Array(0);
   }
 
-  async #read(key: string, range: { offset: number; length: number } | undefined) {
+  async #read(key: string, range: ByteRange | undefined) {
     const call = { what: `read ${key} in ${this.location}`, permission: 's3:GetObject', key };
     const endByte = range === undefined ? undefined : range.offset + range.length;
     return this.#call(call, async (client) => {
@@ -290,7 +297,7 @@ interface BodyPart {
   digest: Hash | undefined;
 }
 
-function partOf(answer: GetObjectCommandOutput, range: { offset: number; length: number } | undefined): BodyPart {
+function partOf(answer: GetObjectCommandOutput, range: ByteRange | undefined): BodyPart {
   const { ContentRange, ContentLength, ETag, ServerSideEncryption, SSECustomerAlgorithm } = answer;
   const total = /\/(\d+)$/.exec(ContentRange ?? '')?.[1];
   const isTaggedByMd5 = !ServerSideEncryption?.startsWith('aws:kms') && SSECustomerAlgorithm === undefined;

@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { userCacheDirectory } from '../foundation/user-cache.ts';
+import type { CacheContext, StoreContext } from '../operations/index.ts';
+import type { S3Place } from '../plan/index.ts';
+import type { ObjectStore } from '../store/index.ts';
+
+/** A directory of this machine: as it is, unless the plan limits its bandwidth. */
+export async function openDirectory(path: string, context: StoreContext): Promise<ObjectStore> {
+  const { createLocalStore } = await import('../store/local/index.ts');
+  return limited(createLocalStore(path), context);
+}
+
+export async function openS3(place: S3Place, context: StoreContext): Promise<ObjectStore> {
+  const { createS3Store } = await import('../store/s3/index.ts');
+  // Another server may be quite another thing behind the same name, and a part of a bucket has the rules of all of it.
+  const identity = JSON.stringify([place.kind, place.endpoint ?? '', place.bucket]);
+  return fromAfar(createS3Store(place), identity, context);
+}
+
+/**
+ * A store elsewhere with what stands between it and a repository, from the store outwards: counts, of each request that is
+ * made; concurrency, which hears of each refusal; bandwidth; what makes requests again, so that each attempt goes through
+ * all of these; what is found out about the store. A cache comes before all, in `withCache`.
+ * @param identity of what has capabilities of its own: what was found out of one store holds for all of the same identity
+ */
+export async function fromAfar(store: ObjectStore, identity: string, context: StoreContext): Promise<ObjectStore> {
+  const { clock, signal, variables } = context;
+  const [{ MeteredStore }, { AdaptiveStore }, { RetryingStore }, { ProbedStore }] = await Promise.all([
+    import('../store/metrics/index.ts'),
+    import('../store/limits/index.ts'),
+    import('../store/retrying/index.ts'),
+    import('../store/probed/index.ts'),
+  ]);
+  const metrics = context.metrics?.();
+  const counted = metrics === undefined ? store : new MeteredStore(store, metrics, clock);
+  const paced = await limited(new AdaptiveStore(counted, clock), context);
+  const retrying = new RetryingStore(paced, { clock, signal });
+  return new ProbedStore(retrying, { clock, recordFile: recordFileOf(identity, variables) });
+}
+
+/** A store elsewhere with a cache of this machine before it, where the user has a place for one. */
+export async function withCache(store: ObjectStore, context: Omit<CacheContext, 'place'>): Promise<ObjectStore> {
+  const { CACHE_LIMIT_BYTES, CachingStore } = await import('../store/cache/index.ts');
+  const base = userCacheDirectory(context.variables);
+  if (base === undefined) return store;
+  const directory = join(base, context.repositoryId);
+  return new CachingStore(store, { directory, limitBytes: CACHE_LIMIT_BYTES, onProblem: context.note });
+}
+
+async function limited(store: ObjectStore, { clock, signal, limits }: StoreContext): Promise<ObjectStore> {
+  if (limits === undefined) return store;
+  const [{ BandwidthStore }, { pauseUntilAborted }] = await Promise.all([
+    import('../store/limits/index.ts'),
+    import('../foundation/pause.ts'),
+  ]);
+  return new BandwidthStore(store, limits, { clock, pause: pauseUntilAborted(signal) });
+}
+
+/** Where what is known of a store is kept between runs: in the user's cache, if there is one. */
+function recordFileOf(identity: string, variables: StoreContext['variables']): string | undefined {
+  const directory = userCacheDirectory(variables);
+  if (directory === undefined) return undefined;
+  return join(directory, 'stores', `${createHash('sha256').update(identity).digest('hex')}.json`);
+}

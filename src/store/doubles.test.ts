@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { movableClock } from '../../test/support/repository.ts';
+import { describeObjectStore } from '../../test/support/store-conformance.ts';
+import { systemClock } from '../foundation/clock.ts';
+import { EventualStore } from './eventual/index.ts';
+import { LockingStore } from './locking/index.ts';
+import { LyingStore } from './lying/index.ts';
+import { MemoryStore } from './memory/index.ts';
+import { SlowStore } from './slow/index.ts';
+
+describeObjectStore('a slow store', () => new SlowStore(new MemoryStore(), { latencyMs: 0, pause: async () => {} }));
+describeObjectStore('a store with versions and locks', () => new LockingStore(new MemoryStore(), systemClock));
+describeObjectStore('a store whose listings do not lag', () => {
+  return new EventualStore(new MemoryStore(), { lagMs: 0, clock: systemClock });
+});
+describeObjectStore(
+  'a store whose listings lag',
+  () => new EventualStore(new MemoryStore(), { lagMs: 60_000, clock: systemClock }),
+  {
+    fails: [
+      'lists what lies below a prefix, at any depth, with sizes and times',
+      'is what a map would be, whatever is done to it',
+    ],
+  },
+);
+describeObjectStore('a store that lies about conditional puts', () => new LyingStore(new MemoryStore()), {
+  fails: ['decides a race of conditional puts, where it says that it can'],
+});
+
+describe('a store with versions and locks', () => {
+  it('hides what is deleted or replaced, and removes no version that is locked', async () => {
+    const clock = movableClock();
+    const store = new LockingStore(new MemoryStore(), clock);
+    await store.put('a', Buffer.from('first'));
+    store.lock('a', clock.nowMs() + 1000);
+    store.lock('a', clock.nowMs());
+    await store.delete('a');
+    expect(await store.stat('a')).toBeUndefined();
+    await store.put('a', Buffer.from('second'));
+    const [first, marker, second] = store.versions('a');
+    await expect(store.deleteVersion('a', first!.id)).rejects.toMatchObject({ code: 'permission-denied' });
+    await store.deleteVersion('a', second!.id);
+    await store.deleteVersion('a', marker!.id);
+    expect(Buffer.from(await store.get('a')).toString()).toBe('first');
+    clock.advance(1001);
+    await store.deleteVersion('a', first!.id);
+    await expect(store.get('a')).rejects.toMatchObject({ code: 'object-missing' });
+    expect(() => store.lock('a', 1)).toThrow('not there');
+  });
+});
+
+describe('a store whose listings lag', () => {
+  it('shows what was put and deleted later, in that order, and gives it at once', async () => {
+    const clock = movableClock();
+    const store = new EventualStore(new MemoryStore(), { lagMs: 100, clock });
+    const keys = async () => {
+      const listed: string[] = [];
+      for await (const { key } of store.list('a/')) listed.push(key);
+      return listed;
+    };
+    await store.put('a/1', Buffer.from('x'));
+    clock.advance(60);
+    await store.put('a/2', Buffer.from('x'));
+    await store.delete('a/1');
+    expect([await keys(), (await store.get('a/2')).byteLength, await store.stat('a/1')]).toEqual([[], 1, undefined]);
+    clock.advance(40);
+    expect(await keys()).toEqual(['a/1']);
+    clock.advance(60);
+    expect(await keys()).toEqual(['a/2']);
+  });
+});

@@ -1,0 +1,1 @@
+export { EventualStore } from './eventual-store.ts';

@@ -1,0 +1,2 @@
+export { AdaptiveStore } from './adaptive-store.ts';
+export { BandwidthStore } from './bandwidth-store.ts';

@@ -1,0 +1,1 @@
+export { LockingStore } from './locking-store.ts';

@@ -1,0 +1,1 @@
+export { LyingStore } from './lying-store.ts';

@@ -1,0 +1,1 @@
+export { MeteredStore } from './metered-store.ts';

@@ -1,0 +1,1 @@
+export { type Slowness, SlowStore } from './slow-store.ts';
