@@ -110,8 +110,9 @@ sources:
       (name) => name !== 'stores' && !name.includes('.'),
     );
     const cached = readdirSync(join(directory, 'cache', 'holdfast', cache!), { recursive: true }).map(String);
-    for (const pack of cached.filter((name) => /^data\/.*[0-9a-f]{64}$/.test(name)))
-      rmSync(join(directory, 'repository', pack));
+    for (const pack of cached.filter((name) => /^data\/.*[0-9a-f]{64}$/.test(name))) {
+      for (const place of ['repository', 'mirror']) rmSync(join(directory, place, pack));
+    }
     await run('ls latest');
     // What only the cache has left proves nothing.
     await run('verify', EXIT.missed);
