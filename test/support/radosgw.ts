@@ -11,6 +11,9 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
+/** Below the run's own directory, whose path is short. */
+export const SOCKET = 'radosgw.sock';
+
 export interface RadosgwAddress {
   endpoint: string;
   accessKeyId: string;

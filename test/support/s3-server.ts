@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import type { S3StoreOptions } from '../../src/store/s3/s3-client.ts';
-import type { RadosgwAddress } from './radosgw.ts';
+import { type RadosgwAddress, SOCKET } from './radosgw.ts';
 
 export interface S3Server {
   endpoint: string;
@@ -20,9 +20,6 @@ export interface S3Server {
   /** Makes a bucket of one's own. */
   bucket(options?: { lock: boolean }): Promise<string>;
 }
-
-/** Below the run's own directory, whose path is short. */
-export const SOCKET = 'radosgw.sock';
 
 /** Also sets the variables of this process. */
 export async function s3Server(): Promise<S3Server> {

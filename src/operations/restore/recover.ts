@@ -197,7 +197,13 @@ async function layingRecovery(
   await refuseTakenLog(path);
   const log = laidLogDirectory(path);
   return {
-    settings: { restore_command: laidLogCommand(path), ...replay.recovery.settings, recovery_target_action: 'promote' },
+    settings: {
+      // On the server they may have come from its command line, and no recovery goes on below what they were.
+      ...(manifest.details['settings'] as Record<string, string>),
+      restore_command: laidLogCommand(path),
+      ...replay.recovery.settings,
+      recovery_target_action: 'promote',
+    },
     run: async () => {
       await layLog(replay.files, { directory: path, from: point.baseEnd.lsn, progress, signal });
       const next = `with PostgreSQL ${manifest.details['majorVersion']}, as the owner of both directories, at these very paths: pg_ctl -D ${shellWord(path)} -w start`;
