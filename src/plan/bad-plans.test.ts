@@ -79,9 +79,11 @@ test('the error is one for the usage exit code, and its message lists the proble
 
 test('a plan of junk is refused in good time, with a list that ends', () => {
   const text = Array.from({ length: 60_000 }, (_, index) => `junk${index}: 1\n`).join('');
-  const startMs = performance.now();
+  // Of the processor: others may be at work beside it.
+  const begun = process.cpuUsage();
   const problems = problemsIn(text);
-  expect(performance.now() - startMs).toBeLessThan(8_000);
+  const { user, system } = process.cpuUsage(begun);
+  expect((user + system) / 1000).toBeLessThan(8_000);
   expect(problems.length).toBeGreaterThan(60_000);
   expect(new PlanInvalidError(problems).message.split('\n')).toHaveLength(202);
 });
