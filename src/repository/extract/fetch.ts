@@ -24,6 +24,10 @@ interface Watching {
   signal: AbortSignal;
 }
 
+export interface FetchOptions extends Watching {
+  isSyncedAfterwards?: boolean;
+}
+
 /**
  * Makes the files and fills them: by packs, each read in large ranges and once, several at a time. A file is finished, with
  * its owner, permissions and times, by whoever writes the last of it.
@@ -33,13 +37,13 @@ export async function fetchFiles(
   indexed: IndexedRepository,
   pool: ReadPool,
   { files, wanted }: { files: FileTable; wanted: WantedRanges },
-  watching: Watching,
+  { isSyncedAfterwards = false, ...watching }: FetchOptions,
 ): Promise<ExtractProblem[]> {
   const missing = countMissing(files, wanted);
   const problems = makeFiles(files, wanted, missing);
   if (wanted.count > 0) {
     trimMemory();
-    const filling = shareFilling(indexed, files, wanted, missing);
+    const filling = { ...shareFilling(indexed, files, wanted, missing), isSyncedAfterwards };
     problems.push(...(await fill(indexed, pool, filling, wanted, watching)));
   }
   return problems.map(({ file, message }) => ({ path: displayName(byteString(files.path(file))), message }));
@@ -179,7 +183,7 @@ function shareFilling(
   files: FileTable,
   wanted: WantedRanges,
   missing: Int32Array,
-): SharedFilling {
+): Omit<SharedFilling, 'isSyncedAfterwards'> {
   const { store } = repository;
   return {
     files: files.shared,

@@ -9,6 +9,8 @@ import { type SharedRanges, type WantedBlob, WantedRanges } from './wanted.ts';
 /** What the threads that fill files share. */
 export interface SharedFilling {
   files: SharedFileTable;
+  /** See `ExtractOptions`. */
+  isSyncedAfterwards: boolean;
   wanted: SharedRanges;
   /** How many places of each file are still to be written: who writes the last one finishes the file. */
   missing: Int32Array;
@@ -38,7 +40,7 @@ export class Filler {
     this.#shared = shared;
     this.#wanted = new WantedRanges(shared.wanted);
     this.#opener = new BlobOpener(key);
-    this.#writer = new FileWriter(new FileTable(shared.files));
+    this.#writer = new FileWriter(new FileTable(shared.files), shared.isSyncedAfterwards);
   }
 
   /** What could not be set on files. */
