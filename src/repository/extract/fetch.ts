@@ -10,7 +10,7 @@ import type { ReadPool } from '../read/pool.ts';
 import type { ExtractProblem } from '../snapshot-io.ts';
 import type { FileTable } from './file-table.ts';
 import { type FileProblem, FileWriter } from './file-writer.ts';
-import { Filler, type SharedFilling, STOPPED } from './filler.ts';
+import { CONTROL_CELLS, Filler, type SharedFilling, STOPPED } from './filler.ts';
 import type { WantedRanges } from './wanted.ts';
 
 /** How many ranges are on their way at once, for each thread, from a store whose objects are no files of this machine. */
@@ -58,7 +58,7 @@ async function fill(
 ): Promise<FileProblem[]> {
   const stop = (): void => void Atomics.store(filling.control, STOPPED, 1);
   const endProgress = tellProgress(filling, progress);
-  const own = new Filler(indexed.repository.key, filling);
+  const own = new Filler(indexed.repository.key, filling, true);
   const end = async (): Promise<FileProblem[]> => {
     own.end();
     const answers = await pool.runOnAll({ kind: 'end-fill' });
@@ -189,7 +189,7 @@ function shareFilling(
     files: files.shared,
     wanted: wanted.shared,
     missing,
-    control: new Int32Array(new SharedArrayBuffer(2 * 4)),
+    control: new Int32Array(new SharedArrayBuffer(CONTROL_CELLS * 4)),
     writtenBytes: new BigInt64Array(new SharedArrayBuffer(8)),
     packs: packIds.map((id) => ({ id, file: store.fileOf?.(packKey(id)) })),
   };

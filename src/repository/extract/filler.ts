@@ -22,9 +22,12 @@ export interface SharedFilling {
   packs: { id: string; file: string | undefined }[];
 }
 
-/** Cells of `control`. */
-export const NEXT_RANGE = 0;
-export const STOPPED = 1;
+/** Cells of `control`: how many ranges are taken in all, of these from the start and from the end, and whether the work was stopped. */
+const TAKEN = 0;
+const TAKEN_FROM_START = 1;
+const TAKEN_FROM_END = 2;
+export const STOPPED = 3;
+export const CONTROL_CELLS = 4;
 
 /** Fills files with what ranges of packs hold: one thread's part of it. Nothing is made anew for each blob. */
 export class Filler {
@@ -36,8 +39,15 @@ export class Filler {
   /** The blob at work, for errors. */
   present: string | undefined;
 
-  constructor(key: SealingKey, shared: SharedFilling) {
+  readonly #fromEnd: boolean;
+
+  /**
+   * @param fromEnd whether it takes the last ranges first: two threads that write to one large file wait for each other, and
+   *   from both ends they seldom do
+   */
+  constructor(key: SealingKey, shared: SharedFilling, fromEnd = false) {
     this.#shared = shared;
+    this.#fromEnd = fromEnd;
     this.#wanted = new WantedRanges(shared.wanted);
     this.#opener = new BlobOpener(key);
     this.#writer = new FileWriter(new FileTable(shared.files), shared.isSyncedAfterwards);
@@ -66,8 +76,8 @@ export class Filler {
   fillNext(unread: number[]): boolean {
     const { control, packs } = this.#shared;
     if (Atomics.load(control, STOPPED) !== 0) return false;
-    const number = Atomics.add(control, NEXT_RANGE, 1);
-    if (number >= this.#wanted.count) return false;
+    const number = this.#take(control);
+    if (number === undefined) return false;
     try {
       const { pack, offset, length } = this.#wanted.range(number);
       const sealed = this.#read(packs[pack]!.file!, offset, length);
@@ -78,6 +88,15 @@ export class Filler {
       Atomics.store(control, STOPPED, 1);
       throw error;
     }
+  }
+
+  /** A range that nobody else takes: there are as many takings as ranges, so that both ends never meet. */
+  #take(control: Int32Array): number | undefined {
+    const { count } = this.#wanted;
+    const taken = Atomics.add(control, TAKEN, 1);
+    if (taken >= count) return undefined;
+    if (this.#fromEnd) return count - 1 - Atomics.add(control, TAKEN_FROM_END, 1);
+    return Atomics.add(control, TAKEN_FROM_START, 1);
   }
 
   /** Opens the blobs of a range and writes them where they belong. @param sealed the range's bytes, used up */
