@@ -100,6 +100,11 @@ export interface ExtractOptions {
    * have is removed. Nothing that the selection does not mean is.
    */
   replace?: boolean;
+  /**
+   * The caller syncs everything afterwards: the system is to begin writing to the disk at once, which it would else put off
+   * until then.
+   */
+  isSyncedAfterwards?: boolean;
   /** With `replace`: nothing is changed, and what would be removed is said. */
   dryRun?: boolean;
 }

@@ -12,7 +12,7 @@ import type { Repository } from '../repository.ts';
 import type { ExtractProblem } from '../snapshot-io.ts';
 import type { FileTable } from './file-table.ts';
 import { type FileProblem, FileWriter } from './file-writer.ts';
-import { Filler, type SharedFilling, STOPPED, type UnreadRange } from './filler.ts';
+import { CONTROL_CELLS, Filler, type SharedFilling, STOPPED, type UnreadRange } from './filler.ts';
 import type { WantedRanges } from './wanted.ts';
 
 /** How many ranges are on their way at once, for each thread, from a store whose objects are no files of this machine. */
@@ -26,6 +26,10 @@ interface Watching {
   signal: AbortSignal;
 }
 
+export interface FetchOptions extends Watching {
+  isSyncedAfterwards?: boolean;
+}
+
 /**
  * Makes the files and fills them: by packs, each read in large ranges and once, several at a time. A file is finished, with
  * its owner, permissions and times, by whoever writes the last of it.
@@ -35,13 +39,13 @@ export async function fetchFiles(
   indexed: IndexedRepository,
   pool: ReadPool,
   { files, wanted }: { files: FileTable; wanted: WantedRanges },
-  watching: Watching,
+  { isSyncedAfterwards = false, ...watching }: FetchOptions,
 ): Promise<ExtractProblem[]> {
   const missing = countMissing(files, wanted);
   const problems = makeFiles(files, wanted, missing);
   if (wanted.count > 0) {
     trimMemory();
-    const filling = shareFilling(indexed, files, wanted, missing);
+    const filling = { ...shareFilling(indexed, files, wanted, missing), isSyncedAfterwards };
     problems.push(...(await fill(indexed, pool, filling, wanted, watching)));
   }
   return problems.map(({ file, message }) => ({ path: displayName(byteString(files.path(file))), message }));
@@ -56,7 +60,7 @@ async function fill(
 ): Promise<FileProblem[]> {
   const stop = (): void => void Atomics.store(filling.control, STOPPED, 1);
   const endProgress = tellProgress(filling, progress);
-  const own = new Filler(indexed.repository.key, filling);
+  const own = new Filler(indexed.repository.key, filling, true);
   const end = async (): Promise<FileProblem[]> => {
     own.end();
     const answers = await pool.runOnAll({ kind: 'end-fill' });
@@ -212,13 +216,13 @@ function shareFilling(
   files: FileTable,
   wanted: WantedRanges,
   missing: Int32Array,
-): SharedFilling {
+): Omit<SharedFilling, 'isSyncedAfterwards'> {
   const { store } = repository;
   return {
     files: files.shared,
     wanted: wanted.shared,
     missing,
-    control: new Int32Array(new SharedArrayBuffer(2 * 4)),
+    control: new Int32Array(new SharedArrayBuffer(CONTROL_CELLS * 4)),
     writtenBytes: new BigInt64Array(new SharedArrayBuffer(8)),
     packs: packIds.map((id) => ({ id, file: store.fileOf?.(packKey(id)) })),
   };

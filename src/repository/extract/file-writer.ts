@@ -1,6 +1,6 @@
 import { closeSync, constants, fchmodSync, fchownSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { messageOf } from '../../foundation/errors.ts';
-import { setOpenFileTimes } from '../../foundation/posix.ts';
+import { beginWriteback, setOpenFileTimes } from '../../foundation/posix.ts';
 import { type Attempt, addAttributes, applyAttributes } from './attributes.ts';
 import type { FileTable } from './file-table.ts';
 
@@ -9,6 +9,9 @@ export interface FileProblem {
   file: number;
   message: string;
 }
+
+/** So much of a file is worth asking the system to write it. */
+const WRITEBACK_BYTES = 8 << 20;
 
 /** As many files are kept open by a thread, so that one spread over many ranges is not opened anew for each. */
 const KEPT_OPEN = 128;
@@ -19,10 +22,15 @@ export class FileWriter {
   readonly #files: FileTable;
   /** Descriptors by file; the one opened last is last in the map's order. */
   readonly #open = new Map<number, number>();
+  readonly #isSyncedAfterwards: boolean;
+  /** Bytes by file that the system has not been asked to write to the disk, where it is asked. */
+  readonly #unasked = new Map<number, number>();
   readonly #isRoot = process.getuid?.() === 0;
 
-  constructor(files: FileTable) {
+  /** @param isSyncedAfterwards whether the system is to begin at once to write to the disk */
+  constructor(files: FileTable, isSyncedAfterwards = false) {
     this.#files = files;
+    this.#isSyncedAfterwards = isSyncedAfterwards;
   }
 
   /** Makes a file of its full length, which must not exist: whatever leads elsewhere (a link) is refused by the system. */
@@ -41,6 +49,7 @@ export class FileWriter {
     for (let done = 0; done < bytes.length; ) {
       done += writeSync(descriptor, bytes, done, bytes.length - done, position + done);
     }
+    if (this.#isSyncedAfterwards) this.#askForWriteback(file, descriptor, bytes.length);
   }
 
   /** Sets a file's owner, permissions and times, which nothing may touch from then on, and closes it. */
@@ -56,6 +65,7 @@ export class FileWriter {
     if (this.#files.mayHaveAttributes(file)) applyAttributes(this.#files.path(file), attributes, attempt);
     else if (attributes.length > 0) addAttributes(this.#files.path(file), attributes, attempt);
     this.#attempt(file, 'its permissions', () => fchmodSync(descriptor, mode));
+    if (this.#isSyncedAfterwards) this.#askForWriteback(file, descriptor, WRITEBACK_BYTES);
     if (times !== undefined) this.#attempt(file, 'its times', () => setOpenFileTimes(descriptor, times));
     this.#open.delete(file);
     closeSync(descriptor);
@@ -69,6 +79,16 @@ export class FileWriter {
   closeAll(): void {
     for (const descriptor of this.#open.values()) closeSync(descriptor);
     this.#open.clear();
+  }
+
+  #askForWriteback(file: number, descriptor: number, sizeBytes: number): void {
+    const unaskedBytes = (this.#unasked.get(file) ?? 0) + sizeBytes;
+    if (unaskedBytes < WRITEBACK_BYTES) {
+      this.#unasked.set(file, unaskedBytes);
+      return;
+    }
+    this.#unasked.delete(file);
+    beginWriteback(descriptor);
   }
 
   #attempt(file: number, what: string, work: () => void): void {

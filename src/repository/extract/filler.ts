@@ -10,6 +10,8 @@ import { type SharedRanges, type WantedBlob, WantedRanges } from './wanted.ts';
 /** What the threads that fill files share. */
 export interface SharedFilling {
   files: SharedFileTable;
+  /** See `ExtractOptions`. */
+  isSyncedAfterwards: boolean;
   wanted: SharedRanges;
   /** How many places of each file are still to be written: who writes the last one finishes the file. */
   missing: Int32Array;
@@ -27,9 +29,12 @@ export interface UnreadRange {
   from: number;
 }
 
-/** Cells of `control`. */
-export const NEXT_RANGE = 0;
-export const STOPPED = 1;
+/** Cells of `control`: how many ranges are taken in all, at the start and at the end, and whether the work was stopped. */
+const TAKEN = 0;
+const TAKEN_FROM_START = 1;
+const TAKEN_FROM_END = 2;
+export const STOPPED = 3;
+export const CONTROL_CELLS = 4;
 
 /** Fills files with what ranges of packs hold: one thread's part of it. Nothing is made anew for each blob. */
 export class Filler {
@@ -43,11 +48,18 @@ export class Filler {
   /** The number of the blob at work: up to it a range is done. */
   at = 0;
 
-  constructor(key: SealingKey, shared: SharedFilling) {
+  readonly #fromEnd: boolean;
+
+  /**
+   * @param fromEnd whether it takes the last ranges first: two threads that write to one large file wait for each other, and
+   *   from both ends they seldom do
+   */
+  constructor(key: SealingKey, shared: SharedFilling, fromEnd = false) {
     this.#shared = shared;
+    this.#fromEnd = fromEnd;
     this.#wanted = new WantedRanges(shared.wanted);
     this.#opener = new BlobOpener(key);
-    this.#writer = new FileWriter(new FileTable(shared.files));
+    this.#writer = new FileWriter(new FileTable(shared.files), shared.isSyncedAfterwards);
   }
 
   /** What could not be set on files. */
@@ -73,8 +85,8 @@ export class Filler {
   fillNext(unread: UnreadRange[]): boolean {
     const { control, packs } = this.#shared;
     if (Atomics.load(control, STOPPED) !== 0) return false;
-    const number = Atomics.add(control, NEXT_RANGE, 1);
-    if (number >= this.#wanted.count) return false;
+    const number = this.#take(control);
+    if (number === undefined) return false;
     try {
       const { pack, offset, length, firstBlob } = this.#wanted.range(number);
       const sealed = this.#read(packs[pack]!.file!, offset, length);
@@ -85,6 +97,15 @@ export class Filler {
       Atomics.store(control, STOPPED, 1);
       throw error;
     }
+  }
+
+  /** A range that nobody else takes: there are as many takings as ranges, so that both ends never meet. */
+  #take(control: Int32Array): number | undefined {
+    const { count } = this.#wanted;
+    const taken = Atomics.add(control, TAKEN, 1);
+    if (taken >= count) return undefined;
+    if (this.#fromEnd) return count - 1 - Atomics.add(control, TAKEN_FROM_END, 1);
+    return Atomics.add(control, TAKEN_FROM_START, 1);
   }
 
   /** Fills a range until something in it is damaged: what is left of it then comes to `unread`. */

@@ -39,7 +39,8 @@ export async function restoreDataDirectory(
   if (replace) await refuseRunning(directory);
   else if (details.tablespaces.length > 0) await refuseTaken(tablespacesDirectory(directory));
   if (replace && !dryRun) await removeControlFile(directory);
-  const extracted = await extractAll(reader, directory, { details, data }, context);
+  const how = { ...context, isSyncedAfterwards: !sandbox };
+  const extracted = await extractAll(reader, directory, { details, data }, how);
   if (dryRun) return { ...resultOf(extracted, []), surplus: surplusOf(extracted, directory, details) };
   try {
     await linkTablespaces(reader, directory, details);
@@ -55,12 +56,14 @@ export async function restoreDataDirectory(
   return resultOf(extracted, [...notesOf(extracted[0]!), ...notes]);
 }
 
+type ExtractContext = RestoreContext & { isSyncedAfterwards: boolean };
+
 /** The data directory without what comes later, and the tablespaces, if there are any. */
 async function extractAll(
   reader: SnapshotReader,
   directory: string,
   { details, data }: { details: PhysicalDetails; data: TreeNode },
-  context: RestoreContext,
+  context: ExtractContext,
 ): Promise<Extracted[]> {
   const leaveOut = [CONTROL_FILE, ...details.tablespaces.map(({ oid }) => `/pg_tblspc/${oid}`)];
   const extracted = [await reader.extract(directory, { ...context, tree: data.subtree!, leaveOut })];
@@ -148,7 +151,7 @@ async function restoreTablespaces(
   reader: SnapshotReader,
   directory: string,
   { tablespaces }: PhysicalDetails,
-  context: RestoreContext,
+  context: ExtractContext,
 ): Promise<Extracted> {
   const node = await directoryNode(reader, '/tablespaces');
   const names = new Set((await reader.entries(node.subtree!)).map(({ name }) => name));
