@@ -1,3 +1,6 @@
+/** Where it is tried what a store honours: what is there is of no lasting use, and belongs to no repository. */
+export const PROBE_PREFIX = 'holdfast/probe/';
+
 /**
  * Where objects lie. The smallest thing that a repository needs of a disk or a cloud; retries, caches and limits wrap it.
  *

@@ -49,6 +49,7 @@ describe('a directory, from plan to proof', () => {
     expect(status).toMatchObject({ source: 'files', snapshots: 1, missed: [], last: { snapshot, proof: 'proven' } });
     expect(status.objectives).toEqual({ rpoMs: 3_600_000, rtoMs: 14_400_000 });
     expect(status.actual.rtoMs).toBe(proof.durationMs);
+    expect((await holdfast(directory, ['status'])).stdout).not.toContain('never');
     const plan = join(directory, 'holdfast.yaml');
     const written = readFileSync(plan, 'utf8');
     const ofSize = async (size: string) => {

@@ -145,6 +145,17 @@ describe('a mirror', () => {
     expect([...eu.objects.keys()].filter((key) => /^(index|snapshots)\//.test(key) || key === pack)).toEqual([]);
   });
 
+  it('takes no notice of what a store was tried with, and no removal of what a repair put aside for a loss', async () => {
+    const [main, eu] = [new MemoryStore(), new MemoryStore()];
+    await lived(main);
+    const [probe, aside] = ['holdfast/probe/0a/raced', `holdfast/damaged/${'0a'.repeat(32)}`] as const;
+    for (const key of [probe, aside]) await main.put(key, noise(10));
+    await expectMirrored(main, eu);
+    expect([eu.objects.has(probe), eu.objects.has(aside)]).toEqual([false, true]);
+    for (const key of [probe, aside]) await main.delete(key);
+    await expectMirrored(main, eu);
+  });
+
   it('takes no other repository for itself', async () => {
     const [main, other] = [new MemoryStore(), new MemoryStore()];
     await lived(main);

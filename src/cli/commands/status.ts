@@ -62,7 +62,8 @@ export const status: CommandDefinition = {
 };
 
 function row({ source, snapshots, last, proven, provenMoment, objectives, actual, missed }: SourceStatus): string[] {
-  const provenTime = [proven?.time, provenMoment?.time].sort((a = '', b = '') => Date.parse(a) - Date.parse(b)).at(-1);
+  const provenTimes = [proven, provenMoment].flatMap((each) => each?.time ?? []);
+  const provenTime = provenTimes.sort((a, b) => Date.parse(a) - Date.parse(b)).at(-1);
   const measured = (value: number | undefined, isMissed: boolean): string =>
     value === undefined ? (isMissed ? bad('none') : faint('-')) : (isMissed ? bad : good)(formatDuration(value));
   const promised = (value: number | undefined): string => (value === undefined ? faint('-') : formatDuration(value));

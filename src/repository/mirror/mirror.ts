@@ -203,7 +203,8 @@ class MirrorRun {
         this.#report.removedObjects++;
       });
     }
-    this.#report.unexplained = gone.filter((key) => staying.has(key)).sort();
+    // What a repair put aside is a person's to remove, and no loss.
+    this.#report.unexplained = gone.filter((key) => staying.has(key) && kindOf(key) !== 'damaged').sort();
   }
 
   /** Index files stay that alone name a pack which nobody said was to be removed; packs stay that an index still names. */

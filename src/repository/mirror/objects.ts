@@ -1,5 +1,6 @@
 import { unseal } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import { PROBE_PREFIX } from '../../store/index.ts';
 import {
   CONFIG_KEY,
   DAMAGED_PREFIX,
@@ -40,13 +41,13 @@ const NAMED_BY_DIGEST: readonly [prefix: string, kind: ObjectKind][] = [
   [MARKS_PREFIX, 'mark'],
 ];
 
-/** Undefined for what is no part of a repository, or, as a lock, none of a copy of it. */
+/** Undefined for what is no part of a repository, as what a store was tried with, or, as a lock, none of a copy of it. */
 export function kindOf(key: string): ObjectKind | undefined {
   if (key === CONFIG_KEY) return 'config';
   if (key === EPOCH_KEY) return 'epoch';
   const named = NAMED_BY_DIGEST.find(([prefix]) => key.startsWith(prefix));
   if (named !== undefined) return idOfKey(key) === undefined ? undefined : named[1];
-  if (key.startsWith(LOCKS_PREFIX)) return undefined;
+  if (key.startsWith(LOCKS_PREFIX) || key.startsWith(PROBE_PREFIX)) return undefined;
   if (key.startsWith(TAIL_PREFIX)) return key.endsWith('/covered') ? 'covered' : 'tail';
   if (key.startsWith(LEDGER_PREFIX)) return 'ledger';
   if (key.startsWith(DAMAGED_PREFIX)) return 'damaged';

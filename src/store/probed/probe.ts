@@ -1,10 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { isHoldfastError } from '../../foundation/errors.ts';
 import { settled } from '../../foundation/promises.ts';
-import type { ObjectStore, StoreCapabilities } from '../index.ts';
+import { type ObjectStore, PROBE_PREFIX, type StoreCapabilities } from '../index.ts';
 
-/** Beside what restic knows; it takes no notice. */
-const PROBE_PREFIX = 'holdfast/probe/';
 /** Enough that a server which decides nothing lets several win. */
 const RACERS = 6;
 
