@@ -1,6 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -305,7 +314,9 @@ describe('a backup that is killed', () => {
     const directory = await prepared();
     writeFileSync(join(directory, 'data', 'large'), Buffer.alloc(400 * 1024 * 1024, 'not much in it, but a lot of it'));
     const { child, done } = startHoldfast(directory, ['backup']);
-    await sleep(500);
+    const locks = join(directory, 'repository', 'locks');
+    // By then it is at work; how long it takes to get there depends on what else the machine does.
+    while (!existsSync(locks) || readdirSync(locks).length === 0) await sleep(20);
     child.kill('SIGINT');
     expect((await done).exit).toBe(130);
     expect(document(await holdfast(directory, ['snapshots', '--json'])).snapshots).toHaveLength(0);
