@@ -45,4 +45,5 @@ export {
   type TailListing,
   type TailOwner,
 } from './tail/tail.ts';
+export type { LogHeader } from './tail/tail-object.ts';
 export { WriteSession } from './write/session.ts';

@@ -86,6 +86,15 @@ describe('a fold', () => {
     }
   });
 
+  it('does not take the moment of what goes on behind the snapshot for its own', async () => {
+    const repository = await testRepository(new MemoryStore());
+    await writeTail(repository, segments(4, 5.5), { coveredUntil: '2026-01-31T14:03:00.000Z' });
+    expect(await fold(repository)).toHaveLength(1);
+    const stored = await storedIn(repository);
+    const moments = [5, 5.5].map((at) => stored.coveredUntilMs('7391', { timeline: 1, lsn: segments(0, at).end }));
+    expect(await Promise.all(moments)).toEqual([undefined, Date.parse('2026-01-31T14:03:00Z')]);
+  });
+
   it('has nothing to do a second time', async () => {
     const { repository } = await begin();
     expect(await fold(repository)).toHaveLength(1);

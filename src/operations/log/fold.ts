@@ -1,6 +1,7 @@
 import { formatTimeMs, type TreeNode } from '../../format/index.ts';
 import {
   isCovered,
+  type LogHeader,
   type LogRange,
   loadIndex,
   lsnText,
@@ -125,14 +126,16 @@ async function momentOf(stored: StoredLog, system: string, part: LogRange, works
   return { ms, isUndated: true };
 }
 
-/** Of the last object that lies within the part, so that its moment is not one that only later bytes reach. */
-async function newestHeader(stored: StoredLog, system: string, part: LogRange) {
+/** Of the last object that lies within the part: the moment of one that goes on behind it is one that only later bytes reach. */
+async function newestHeader(stored: StoredLog, system: string, part: LogRange): Promise<LogHeader | undefined> {
   const within = stored.entries.filter(
     (each) =>
       each.system === system && each.timeline === part.timeline && each.start < part.end && part.start < each.end,
   );
-  const entry = within.filter(({ end }) => end <= part.end).at(-1) ?? within[0];
-  return entry && (await stored.tail.read(entry)).header;
+  const [first] = within;
+  const last = within.filter(({ end }) => end <= part.end).at(-1);
+  if (last !== undefined) return (await stored.tail.read(last)).header;
+  return first && { ...(await stored.tail.read(first)).header, coveredUntil: null };
 }
 
 /** Removes from a tail what is in one snapshot, or in several that follow one another, whole. */
