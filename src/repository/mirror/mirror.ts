@@ -15,7 +15,7 @@ import {
 } from '../layout.ts';
 import { holdsRepository, Repository } from '../repository.ts';
 import { readEpoch } from './epoch.ts';
-import { authenticate, isRewritten, kindOf, type ObjectKind } from './objects.ts';
+import { isRewritten, kindOf, type ObjectKind, readAuthentic } from './objects.ts';
 
 /**
  * Exact copies of a repository in another place. What refers to something is listed before it and copied after it, so that
@@ -168,10 +168,8 @@ class MirrorRun {
   }
 
   /** An object of the primary, as it was written. */
-  async #get(key: string): Promise<Uint8Array> {
-    const bytes = await this.#primary.store.get(key);
-    authenticate(this.#primary, key, bytes);
-    return bytes;
+  #get(key: string): Promise<Uint8Array> {
+    return readAuthentic(this.#primary, this.#primary.store, key);
   }
 
   async #put(key: string, bytes: Uint8Array): Promise<void> {
