@@ -4,16 +4,19 @@ import { decodeIndexFile } from '../../src/format/index.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { type MirrorOutcome, prune, replicate, retain, type Workspace } from '../../src/operations/index.ts';
 import { mirrorEvery } from '../../src/operations/mirrors/mirror-every.ts';
+import { mirrorStatus } from '../../src/operations/mirrors/mirror-status.ts';
 import type { FilesSource } from '../../src/plan/index.ts';
 import { addKey, listSnapshots, openRepository, type Repository, removeSnapshot } from '../../src/repository/index.ts';
 import { FaultyStore } from '../../src/store/faulty/index.ts';
 import type { ObjectStore } from '../../src/store/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
+import { RetryingStore } from '../../src/store/retrying/index.ts';
 import { cloneStore, segments, writeTail } from '../support/log.ts';
 import { mirroredWorkspace } from '../support/mirrored.ts';
 import {
   errorsOf,
+  movableClock,
   noise,
   PASSWORD,
   readFiles,
@@ -182,6 +185,50 @@ describe('a mirror', () => {
       ]),
     );
     expect(contentOf(eu)).toEqual(contentOf(main));
+  });
+});
+
+describe('a mirror that is down for an hour', () => {
+  it('fails each run of that hour without end, is said to be behind by it, and catches up', async () => {
+    const clock = movableClock();
+    const [main, eu] = [new MemoryStore(), new MemoryStore()];
+    const repository = await lived(main);
+    await expectMirrored(main, eu);
+    let isDown = true;
+    const down = new FaultyStore(eu, () => (isDown ? 'before' : undefined));
+    const { signal } = new AbortController();
+    const wait = async (ms: number) => clock.advance(ms);
+    /** Each run is a process of its own, which makes its calls again for as long as it likes. */
+    const workspace = () => {
+      const stores = { main, eu: new RetryingStore(down, { clock, signal, wait }) };
+      return mirroredWorkspace(stores, {}, { clock });
+    };
+    const before = contentOf(eu);
+    const startMs = clock.monotonicMs();
+    let runs = 0;
+    for (; clock.monotonicMs() - startMs < 3_600_000; runs++) {
+      await writeFiles(repository, { large: noise(50_000, `hour ${runs}`) }, OPTIONS);
+      const began = clock.monotonicMs();
+      expect(await mirrored(main, eu, workspace())).toMatchObject({
+        outcome: 'failed',
+        error: { code: 'store-unreachable' },
+      });
+      expect(clock.monotonicMs() - began).toBeLessThan(11 * 60_000);
+      clock.advance(10 * 60_000);
+    }
+    expect(contentOf(eu)).toEqual(before);
+    isDown = false;
+    const at = workspace();
+    const opened = await at.open('main');
+    const [behind] = await mirrorStatus(at, opened, await opened.ledger.read());
+    expect(behind).toMatchObject({ lag: { snapshots: runs }, failure: { code: 'store-unreachable' } });
+    expect(behind!.lag!.lagMs).toBeGreaterThan(59 * 60_000);
+    const outcome = await mirrored(main, eu, workspace());
+    expect(outcome).toMatchObject({ outcome: 'complete' });
+    expect(outcome.outcome === 'complete' && outcome.lagMs).toBeGreaterThan(59 * 60_000);
+    expect(contentOf(eu)).toEqual(contentOf(main));
+    const events = await opened.ledger.read();
+    expect(events.filter(({ kind }) => kind === 'mirror.failed')).toHaveLength(runs);
   });
 });
 
