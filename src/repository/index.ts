@@ -9,7 +9,7 @@ export { addKey, changePassword, listKeys, type RepositoryKey, removeKey } from 
 export { EPOCH_KEY, LEDGER_PREFIX, packKey } from './layout.ts';
 export { loadIndex } from './load-index.ts';
 export { type HeldLock, lockRepository } from './locks.ts';
-export { readEpoch, writeEpoch } from './mirror/epoch.ts';
+export { readEpoch, succeeds, writeNextEpoch } from './mirror/epoch.ts';
 export { copiesOfObjects, findSuspects, type Suspect } from './mirror/heal.ts';
 export { type MirrorLag, measureLag } from './mirror/lag.ts';
 export { assertMirrorOf, type MirrorReport, mirrorLedger, mirrorRepository } from './mirror/mirror.ts';

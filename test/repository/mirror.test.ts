@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { decodeIndexFile } from '../../src/format/index.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
-import { type MirrorOutcome, prune, replicate, retain, type Workspace } from '../../src/operations/index.ts';
+import { type MirrorOutcome, promote, prune, replicate, retain, type Workspace } from '../../src/operations/index.ts';
 import { mirrorEvery } from '../../src/operations/mirrors/mirror-every.ts';
 import { mirrorStatus } from '../../src/operations/mirrors/mirror-status.ts';
 import type { FilesSource } from '../../src/plan/index.ts';
@@ -185,6 +185,37 @@ describe('a mirror', () => {
       ]),
     );
     expect(contentOf(eu)).toEqual(contentOf(main));
+  });
+});
+
+describe('a mirror that was made the primary', () => {
+  it('is overwritten by nothing that does not know of that: neither its old primary, nor another one made so', async () => {
+    const [main, eu, us] = [new MemoryStore(), new MemoryStore(), new MemoryStore()];
+    await lived(main);
+    for (const store of [eu, us]) await expectMirrored(main, store);
+    // Each on a machine that reaches neither of the others.
+    const gone = new FaultyStore(new MemoryStore(), () => 'permission-denied');
+    for (const store of [eu, us]) {
+      expect(await promote(mirroredWorkspace({ main: gone, second: store }), 'second')).toMatchObject({ epoch: 1 });
+    }
+    const refused = async (from: MemoryStore, to: MemoryStore, message: RegExp) => {
+      const before = contentOf(to);
+      const outcome = await mirrored(from, to);
+      expect(outcome).toMatchObject({ outcome: 'failed', error: { code: 'mirror-refused' } });
+      expect(outcome.outcome === 'failed' && outcome.error.message).toMatch(message);
+      expect(contentOf(to)).toEqual(before);
+    };
+    await refused(main, eu, /made the primary itself since/);
+    await refused(eu, us, /each of them was made the primary/);
+    await refused(us, eu, /each of them was made the primary/);
+    // What the old one has by itself, of the runs that were refused, stays there and is said.
+    const diverged = { error: { code: 'mirror-diverged' } };
+    expect(await mirrored(eu, main)).toMatchObject(diverged);
+    // One that is made the primary knowing of the others is brought over them, and never the other way round.
+    expect(await promote(mirroredWorkspace({ main: eu, second: main }), 'second')).toMatchObject({ epoch: 2 });
+    await refused(eu, main, /made the primary itself since/);
+    expect(await mirrored(main, eu)).toMatchObject(diverged);
+    await refused(main, us, /each of them was made the primary/);
   });
 });
 

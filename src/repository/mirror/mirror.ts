@@ -14,7 +14,7 @@ import {
   SNAPSHOTS_PREFIX,
 } from '../layout.ts';
 import { holdsRepository, Repository } from '../repository.ts';
-import { readEpoch } from './epoch.ts';
+import { readEpoch, succeeds } from './epoch.ts';
 import { isRewritten, kindOf, type ObjectKind, readAuthentic } from './objects.ts';
 
 /**
@@ -268,10 +268,15 @@ export async function assertMirrorOf(primary: Repository, mirror: ObjectStore): 
     throw refused('another repository lies there', 'Name an empty place in the plan.');
   }
   const [own, its] = [await readEpoch(primary), await readEpoch(primary, mirror)];
-  if (its > own) {
+  if (succeeds(own, its)) return;
+  if (succeeds(its, own)) {
     throw refused(
       'it was made the primary itself since',
       'Change the plan: what it calls the mirror is the repository now, and what it calls the primary may become a mirror of it.',
     );
   }
+  throw refused(
+    'each of them was made the primary without knowing of the other',
+    'Both may have what the other lacks. Decide which of them goes on, and let its mirrors lie in other places.',
+  );
 }
