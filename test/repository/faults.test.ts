@@ -35,7 +35,10 @@ const LASTING: readonly Fault[] = ['permission-denied', 'no-bucket', 'disk-full'
 function randomNumbers(seed: number): () => number {
   const bytes = noise(1 << 18, `faults ${seed}`);
   let at = 0;
-  return () => bytes.readUInt32LE((at += 4) % (bytes.length - 4)) / 2 ** 32;
+  return () => {
+    at = (at + 4) % (bytes.length - 4);
+    return bytes.readUInt32LE(at) / 2 ** 32;
+  };
 }
 
 /** What goes wrong with the stores of one run: now and then what passes, and when it is told to, what lasts. */
