@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { decodeIndexFile } from '../../src/format/index.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
@@ -184,6 +185,32 @@ describe('a mirror', () => {
         ['mirror.failed', expect.objectContaining({ mirror: 'us', code: 'store-unreachable' })],
       ]),
     );
+    expect(contentOf(eu)).toEqual(contentOf(main));
+  });
+});
+
+describe('two runs at once', () => {
+  it.each([
+    ['copy nothing twice', true],
+    ['do no harm where the store decides no race', false],
+  ])('%s', async (_, conditionalPut) => {
+    const [main, eu] = [new MemoryStore(), new MemoryStore()];
+    await lived(main);
+    const counted = new FaultyStore(eu);
+    counted.capabilities = async () => ({ conditionalPut, consistentListing: true });
+    const put = counted.put.bind(counted);
+    // Whoever comes first is still at it when the other looks.
+    counted.put = async (key, ...rest) => {
+      if (key.startsWith('keys/')) await setTimeout(100);
+      return put(key, ...rest);
+    };
+    const outcomes = await Promise.all([mirrored(main, counted), mirrored(main, counted)]);
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['complete', 'complete']);
+    const copied = counted.puts.filter((key) => !/^(?:config$|holdfast\/(?:mirror-lease|ledger))/.test(key));
+    if (conditionalPut) expect(copied).toHaveLength(new Set(copied).size);
+    expect(eu.objects.has('holdfast/mirror-lease')).toBe(false);
+    await expectWhole(eu);
+    await expectMirrored(main, eu);
     expect(contentOf(eu)).toEqual(contentOf(main));
   });
 });

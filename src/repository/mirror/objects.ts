@@ -13,6 +13,7 @@ import {
   LEDGER_PREFIX,
   LOCKS_PREFIX,
   MARKS_PREFIX,
+  MIRROR_LEASE_KEY,
   SNAPSHOTS_PREFIX,
   TAIL_PREFIX,
 } from '../layout.ts';
@@ -42,13 +43,13 @@ const NAMED_BY_DIGEST: readonly [prefix: string, kind: ObjectKind][] = [
   [MARKS_PREFIX, 'mark'],
 ];
 
-/** Undefined for what is no part of a repository, as what a store was tried with, or, as a lock, none of a copy of it. */
+/** Undefined for what is no part of a repository, as what a store was tried with, or, as locks and leases, none of a copy of it. */
 export function kindOf(key: string): ObjectKind | undefined {
   if (key === CONFIG_KEY) return 'config';
   if (key === EPOCH_KEY) return 'epoch';
   const named = NAMED_BY_DIGEST.find(([prefix]) => key.startsWith(prefix));
   if (named !== undefined) return idOfKey(key) === undefined ? undefined : named[1];
-  if (key.startsWith(LOCKS_PREFIX) || key.startsWith(PROBE_PREFIX)) return undefined;
+  if (key.startsWith(LOCKS_PREFIX) || key === MIRROR_LEASE_KEY || key.startsWith(PROBE_PREFIX)) return undefined;
   if (key.startsWith(TAIL_PREFIX)) return key.endsWith('/covered') ? 'covered' : 'tail';
   if (key.startsWith(LEDGER_PREFIX)) return 'ledger';
   if (key.startsWith(DAMAGED_PREFIX)) return 'damaged';
