@@ -6,7 +6,7 @@ export { type Change, type ChangeKind, diffTrees } from './diff.ts';
 export { notesOf } from './extract/notes.ts';
 export type { IndexedRepository } from './indexed.ts';
 export { addKey, changePassword, listKeys, type RepositoryKey, removeKey } from './keys.ts';
-export { EPOCH_KEY, LEDGER_PREFIX, packKey } from './layout.ts';
+export { EPOCH_KEY, LEDGER_PREFIX, packKey, TAIL_PREFIX } from './layout.ts';
 export { loadIndex } from './load-index.ts';
 export { type HeldLock, lockRepository } from './locks.ts';
 export { readEpoch, succeeds, writeNextEpoch } from './mirror/epoch.ts';

@@ -4,16 +4,24 @@ import { describe, expect, it } from 'vitest';
 import { decodeIndexFile } from '../../src/format/index.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { type MirrorOutcome, promote, prune, replicate, retain, type Workspace } from '../../src/operations/index.ts';
-import { mirrorEvery } from '../../src/operations/mirrors/mirror-every.ts';
+import { FollowedMirrors } from '../../src/operations/mirrors/followed-mirrors.ts';
 import { mirrorStatus } from '../../src/operations/mirrors/mirror-status.ts';
 import type { FilesSource } from '../../src/plan/index.ts';
-import { addKey, listSnapshots, openRepository, type Repository, removeSnapshot } from '../../src/repository/index.ts';
+import {
+  addKey,
+  LogTail,
+  listSnapshots,
+  measureLag,
+  openRepository,
+  type Repository,
+  removeSnapshot,
+} from '../../src/repository/index.ts';
 import { FaultyStore } from '../../src/store/faulty/index.ts';
 import type { ObjectStore } from '../../src/store/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
 import { RetryingStore } from '../../src/store/retrying/index.ts';
-import { cloneStore, segments, writeTail } from '../support/log.ts';
+import { CLUSTER, cloneStore, OWNER, segments, writeTail } from '../support/log.ts';
 import { mirroredWorkspace } from '../support/mirrored.ts';
 import {
   errorsOf,
@@ -291,22 +299,72 @@ describe('a mirror that is down for an hour', () => {
 });
 
 describe('while a log is followed', () => {
-  it('is brought up to date now and then, also after an attempt that failed', async () => {
+  const NEVER_MS = 1_000_000;
+  const soon = <T>(look: () => T) => expect.poll(look, { timeout: 20_000 });
+
+  /** A follow into a repository with a mirror that may be away. */
+  async function following({ everyMs = NEVER_MS } = {}) {
     const [main, eu] = [new MemoryStore(), new MemoryStore()];
-    const repository = await lived(main);
-    let isAway = true;
-    const workspace = mirroredWorkspace({ main, eu: new FaultyStore(eu, () => (isAway ? 'before' : undefined)) });
-    await workspace.open('main');
-    const stop = mirrorEvery(workspace, 20);
-    const failures = () => [...main.objects.keys()].filter((key) => key.startsWith('holdfast/ledger/')).length;
-    const before = failures();
-    await expect.poll(failures).toBeGreaterThan(before);
-    isAway = false;
-    const part = await writeTail(repository, segments(1.5, 2));
-    await expect.poll(() => eu.objects.has(part)).toBe(true);
-    await stop();
-    await expectMirrored(main, eu);
+    await lived(main);
+    const away = { is: false };
+    const store = new FaultyStore(eu, () => (away.is ? 'before' : undefined));
+    const aborter = new AbortController();
+    const workspace = mirroredWorkspace({ main, eu: store }, {}, { signal: aborter.signal });
+    const mirrors = new FollowedMirrors(workspace, everyMs);
+    const { repository } = mirrors.through(await workspace.open('main'));
+    const write = (from: number, to: number) => writeTail(repository, segments(from, to));
+    return { main, eu, away, aborter, mirrors, repository, write };
+  }
+
+  it('has each part of the tail as soon as the primary has it, and all else after one last run', async () => {
+    const { main, eu, aborter, mirrors, repository, write } = await following();
+    await soon(() => [...eu.objects.keys()].some((key) => key.startsWith('holdfast/ledger/'))).toBe(true);
+    const part = await write(1.5, 2);
+    await new LogTail(repository, OWNER).writeCovered({
+      ...{ system: CLUSTER.system, timeline: 1, lsn: '0/20000' },
+      coveredUntil: '2026-01-31T15:00:00Z',
+    });
+    const covered = [...main.objects.keys()].find((key) => key.endsWith('/covered'))!;
+    await soon(() => [part, covered].map((key) => eu.objects.has(key))).toEqual([true, true]);
+    expect(await measureLag(main, eu, Date.now())).toMatchObject({ logParts: 0, lagMs: 0 });
+    await writeFiles(repository, { late: noise(50_000, 'late') }, OPTIONS);
+    aborter.abort();
+    expect(await mirrors.stop()).toMatchObject([{ mirror: 'eu', outcome: 'complete' }]);
     expect(contentOf(eu)).toEqual(contentOf(main));
+  });
+
+  it('waits for no mirror that is away, says so, and has it catch up with a later run', async () => {
+    const { main, eu, away, mirrors, write } = await following({ everyMs: 40 });
+    const first = await write(1.5, 2);
+    await soon(() => eu.objects.has(first)).toBe(true);
+    away.is = true;
+    const parts = [await write(2, 2.5), await write(2.5, 3)];
+    const failures = async () => {
+      const events = await (await mirroredWorkspace({ main }).open('main')).ledger.read();
+      return events.filter(({ kind }) => kind === 'mirror.failed').length;
+    };
+    await soon(failures).toBeGreaterThan(0);
+    expect(parts.map((key) => eu.objects.has(key))).toEqual([false, false]);
+    expect(await measureLag(main, eu, Date.now() + 1000)).toMatchObject({ logParts: 2 });
+    away.is = false;
+    await soon(() => parts.map((key) => eu.objects.has(key))).toEqual([true, true]);
+    const later = await write(3, 3.5);
+    await soon(() => eu.objects.has(later)).toBe(true);
+    expect(await mirrors.stop()).toMatchObject([{ outcome: 'complete' }]);
+    expect(contentOf(eu)).toEqual(contentOf(main));
+  });
+
+  it('sends nothing to a mirror that somebody has made the primary', async () => {
+    const { main, eu, mirrors, write } = await following();
+    await soon(() => [...eu.objects.keys()].some((key) => key.startsWith('holdfast/ledger/'))).toBe(true);
+    const before = await write(1.5, 2);
+    await soon(() => eu.objects.has(before)).toBe(true);
+    await promote(mirroredWorkspace({ main, eu }), 'eu');
+    const part = await write(2, 2.5);
+    // As long as it would take one.
+    await setTimeout(50);
+    expect(await mirrors.stop()).toMatchObject([{ outcome: 'failed', error: { code: 'mirror-refused' } }]);
+    expect(eu.objects.has(part)).toBe(false);
   });
 });
 

@@ -12,7 +12,7 @@ import { PASSWORD } from './repository.ts';
 export function mirroredWorkspace(
   stores: Record<string, ObjectStore>,
   more: Partial<Plan> = {},
-  { clock = systemClock }: Partial<Pick<Environment, 'clock'>> = {},
+  { clock = systemClock, signal = new AbortController().signal }: Partial<Pick<Environment, 'clock' | 'signal'>> = {},
 ): Workspace {
   const names = Object.keys(stores).filter((name) => name !== 'main');
   const plan: Plan = {
@@ -32,7 +32,7 @@ export function mirroredWorkspace(
     clock,
     variables: {},
     version: '0.0.0',
-    signal: new AbortController().signal,
+    signal,
     progress: () => noProgress,
     adapters: { ...adapters, openStore },
   } satisfies Environment;
