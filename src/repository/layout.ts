@@ -11,6 +11,8 @@ export const LEDGER_PREFIX = 'holdfast/ledger/';
 export const TAIL_PREFIX = 'holdfast/tail/';
 /** Says how often a mirror of the repository was made the primary. */
 export const EPOCH_KEY = 'holdfast/epoch';
+/** In a mirror, while a run brings it up to date. */
+export const MIRROR_LEASE_KEY = 'holdfast/mirror-lease';
 export const MARKS_PREFIX = 'holdfast/prune/';
 /** Damaged packs that a repair put aside; restic does not look there. */
 export const DAMAGED_PREFIX = 'holdfast/damaged/';

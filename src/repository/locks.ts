@@ -60,7 +60,7 @@ export interface LockOptions {
  * @throws repository-locked when somebody's lock is in the way; store-unsuitable
  */
 export async function lockRepository(repository: Repository, options: LockOptions): Promise<HeldLock> {
-  if (options.exclusive) await refuseWhereLocksAreUnseen(repository);
+  if (options.exclusive) await assertLockable(repository);
   const lock = new RefreshedLock(repository, options, await ownPart(repository, options));
   await refuseIfLocked(repository, lock);
   await lock.write();
@@ -75,8 +75,12 @@ export async function lockRepository(repository: Repository, options: LockOption
   return lock;
 }
 
-/** Whose locks are not listed at once would be run over. Without anybody exclusive, shared ones exclude nobody. */
-async function refuseWhereLocksAreUnseen({ store }: Repository): Promise<void> {
+/**
+ * That a repository can be locked for oneself: who is not listed at once would be run over. Without anybody exclusive,
+ * shared locks exclude nobody.
+ * @throws store-unsuitable
+ */
+export async function assertLockable({ store }: Repository): Promise<void> {
   if ((await store.capabilities()).consistentListing) return;
   throw new HoldfastError(
     'store-unsuitable',

@@ -17,6 +17,7 @@ import type { Clock } from '../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
 import type { ByteRange, ObjectStore, StoredObject, Use } from '../store/index.ts';
 import { CONFIG_KEY, DATA_PREFIX, INDEX_PREFIX, idOfKey, KEYS_PREFIX, SNAPSHOTS_PREFIX } from './layout.ts';
+import { orReadAnew } from './read-anew.ts';
 
 /** How long a key without a configuration may be that of somebody who is about to write one. */
 const RIVAL_FOR_MS = 30 * 60_000;
@@ -53,13 +54,14 @@ export class Repository {
   }
 
   /**
-   * Makes something of an object's bytes, or of a range of them. Where they are damaged, or a pack is missing, and there is
-   * another copy, it is made of that. What else is missing was listed before and is gone since, which is no damage.
-   * @param make throws repository-damaged when the bytes are not what they should be, and may be called twice
+   * Makes something of an object's bytes, or of a range of them. Where they are damaged they are read once more; where they
+   * are so again, or a pack is missing, and there is another copy, it is made of that. What else is missing was listed
+   * before and is gone since, which is no damage.
+   * @param make throws repository-damaged when the bytes are not what they should be, and may be called three times
    */
   async read<T>(key: string, make: (bytes: Uint8Array) => T | Promise<T>, range?: ByteRange, use?: Use): Promise<T> {
     try {
-      return await make(await this.store.get(key, range, use));
+      return await orReadAnew(async () => make(await this.store.get(key, range, use)));
     } catch (error) {
       const isMissingPack = isHoldfastError(error, 'object-missing') && key.startsWith(DATA_PREFIX);
       if (!isMissingPack && !isHoldfastError(error, 'repository-damaged')) throw error;

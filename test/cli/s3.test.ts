@@ -1,11 +1,16 @@
+import { spawnSync } from 'node:child_process';
+import { hash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DeleteBucketCommand } from '@aws-sdk/client-s3';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { ObjectStore } from '../../src/store/index.ts';
+import { createS3Store } from '../../src/store/s3/index.ts';
 import { document, environment, holdfast, scratchDirectory } from '../support/cli.ts';
-import { noise } from '../support/repository.ts';
+import { noise, testRepository } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 import { restic } from '../support/restic.ts';
-import { type S3Server, s3Server } from '../support/s3-server.ts';
+import { placeAt, type S3Server, s3Server } from '../support/s3-server.ts';
 
 describe.skipIf(!requires('radosgw', 'restic'))('a repository in a bucket', () => {
   let server: S3Server;
@@ -57,4 +62,92 @@ sources:
       expect(readFileSync(join(restored, 'deep', '49'), 'utf8')).toBe('file 49');
     }
   });
+
+  it('is healed from its mirror in another bucket, and when its own is destroyed all of it comes back from there', async () => {
+    const [ours, theirs] = [await server.bucket(), await server.bucket()];
+    const directory = scratchDirectory();
+    mkdirSync(join(directory, 'data'));
+    writeFileSync(join(directory, 'data', 'large'), noise(3 << 20));
+    writeFileSync(join(directory, 'data', 'note'), 'remember');
+    const place = (bucket: string) => `store: s3://${bucket}/at, s3: { endpoint: ${server.endpoint} }`;
+    writeFileSync(
+      join(directory, 'holdfast.yaml'),
+      `version: 1
+name: test
+repositories:
+  main: { ${place(ours)}, password: { env: HOLDFAST_PASSWORD } }
+  eu: { ${place(theirs)}, mirrorOf: main }
+sources:
+  data: { type: files, paths: [${directory}/data] }
+`,
+    );
+    const env = environment({ ...server.variables, XDG_CACHE_HOME: join(directory, 'cache') });
+    const run = (...words: string[]) => holdfast(directory, words, env);
+    const [main, eu] = [ours, theirs].map((bucket) => createS3Store(placeAt(server.endpoint, bucket, 'at')));
+    const urlOf = (bucket: string) => `s3:${server.endpoint}/${bucket}/at`;
+    const expectSame = (restored: string) => {
+      const { status, stdout } = spawnSync('diff', ['-r', join(directory, 'data'), join(restored, directory, 'data')]);
+      expect([status, String(stdout)]).toEqual([0, '']);
+    };
+    await testRepository(main);
+    expect(document(await run('backup', '--json')).mirrors).toMatchObject([{ mirror: 'eu', outcome: 'complete' }]);
+    expect(await digests(eu!)).toEqual(await digests(main!));
+
+    const pack = await flipByte(main!, 'data/');
+    const healed = await run('restore', 'data', '--to', 'healed');
+    expect(healed).toMatchObject({ exit: 0, stdout: expect.stringContaining(`${pack} of main was taken from eu`) });
+    expectSame(join(directory, 'healed'));
+    const again = await flipByte(main!, 'data/');
+    const repaired = document(await run('check', 'main', '--repair', '--json')).repositories[0];
+    expect(repaired).toMatchObject({ clean: true, healed: [{ object: again, from: 'eu', putBack: true }] });
+    expect(await run('replicate')).toMatchObject({ exit: 0 });
+    for (const bucket of [ours, theirs]) restic(urlOf(bucket), ['check', '--read-data']);
+
+    const lost = await removeAll(main!);
+    await server.client.send(new DeleteBucketCommand({ Bucket: ours }));
+    expect(await run('replicate')).toMatchObject({ exit: 1, stdout: expect.stringContaining(`no bucket ${ours}`) });
+    expect(await run('restore', 'data', '--repository', 'eu', '--to', 'back')).toMatchObject({ exit: 0 });
+    expectSame(join(directory, 'back'));
+    restic(urlOf(theirs), ['restore', 'latest', '--target', join(directory, 'by-restic')]);
+    expectSame(join(directory, 'by-restic'));
+    const promoted = document(await run('repository', 'promote', 'eu', '--json'));
+    expect(promoted).toMatchObject({ repository: 'eu', was: 'main', epoch: 1, snapshots: 1 });
+
+    await main!.makePlace!();
+    for (const [key, bytes] of lost) await main!.put(key, bytes);
+    const before = await digests(eu!);
+    const stale = await run('replicate', '--json');
+    expect([stale.exit, document(stale).mirrors[0].error.code]).toEqual([1, 'mirror-refused']);
+    expect(await digests(eu!)).toEqual(before);
+  });
 });
+
+/** The objects below a prefix, without what belongs to one copy of a repository alone. */
+async function objectsOf(store: ObjectStore, prefix = ''): Promise<Map<string, Buffer>> {
+  const objects = new Map<string, Buffer>();
+  for await (const { key } of store.list(prefix)) {
+    if (!/^(?:locks|holdfast\/probe)\//.test(key)) objects.set(key, Buffer.from(await store.get(key)));
+  }
+  return objects;
+}
+
+async function digests(store: ObjectStore): Promise<string[]> {
+  return [...(await objectsOf(store))].map(([key, bytes]) => `${key} ${hash('sha256', bytes)}`).sort();
+}
+
+/** Flips a byte of the largest object below a prefix, and says which that is. */
+async function flipByte(store: ObjectStore, prefix: string): Promise<string> {
+  const [[key, bytes]] = [...(await objectsOf(store, prefix))].sort(([, a], [, b]) => b.length - a.length) as [
+    [string, Buffer],
+  ];
+  bytes[bytes.length >> 1]! ^= 1;
+  await store.put(key, bytes);
+  return key;
+}
+
+/** @returns what there was */
+async function removeAll(store: ObjectStore): Promise<Map<string, Buffer>> {
+  const objects = await objectsOf(store);
+  for await (const { key } of store.list('')) await store.delete(key);
+  return objects;
+}

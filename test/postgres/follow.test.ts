@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { settled } from '../../src/foundation/promises.ts';
 import type { StoredSnapshot } from '../../src/repository/index.ts';
@@ -91,5 +92,22 @@ describe.skipIf(!requires('postgresql', 'restic'))('following the log of a clust
     expect(actual.rpoMs).toBeLessThan(30_000);
     child.kill('SIGINT');
     await done;
+  });
+
+  it('sends the log to a mirror as it comes, and leaves that as the repository is', async () => {
+    cluster.addMirror('eu');
+    const { child, done } = cluster.follow();
+    const mirror = async () => document(await cluster.run('status', '--json')).mirrors[0];
+    // The run at the beginning is over.
+    await until(async () => (await mirror()).mirroredAt !== undefined);
+    await cluster.query("select pg_logical_emit_message(false, 'a', 'b'); select pg_switch_wal()");
+    await cluster.caughtUp();
+    await until(async () => (await mirror()).lag?.logParts === 0);
+    child.kill('SIGINT');
+    expect(await done).toMatchObject({ exit: 130, stdout: expect.stringContaining('mirrored main to eu') });
+    const [main, eu] = [`${cluster.directory}/repository`, `${cluster.directory}/eu`];
+    const { status, stdout } = spawnSync('diff', ['-r', '-x', 'locks', '-x', '.staging', main, eu]);
+    expect([status, String(stdout)]).toEqual([0, '']);
+    resticCheck(eu);
   });
 });

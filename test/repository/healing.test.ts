@@ -135,6 +135,36 @@ describe('a restore from a repository with a mirror', () => {
   });
 });
 
+describe('what comes altered over the line', () => {
+  it('is read once more, and taken for damage only when it comes so again', async () => {
+    const { main, eu } = copies();
+    const altered = new Map<string, number>();
+    let times = 1;
+    // What else is read has a tag that a store holds it against.
+    let prefixes = ['data/', 'index/', 'snapshots/', 'holdfast/tail/'];
+    const line = new FaultyStore(main, ({ method, key, range }) => {
+      const name = `${key} ${range?.offset} ${range?.length}`;
+      const seen = altered.get(name) ?? 0;
+      if (method !== 'get' || seen >= times || !prefixes.some((prefix) => key.startsWith(prefix))) return undefined;
+      altered.set(name, seen + 1);
+      return 'flipped';
+    });
+    const before = digestsOf(main);
+    expect(await restored({ main: line })).toMatchObject({ outcome: 'complete', notes: [] });
+    const read = { ...READ, readHeaders: true };
+    expect(await check(mirroredWorkspace({ main: line }), read)).toMatchObject([{ clean: true }]);
+    altered.clear();
+    expect(await replicate(mirroredWorkspace({ main: line, eu }), [])).toMatchObject([{ outcome: 'complete' }]);
+    altered.clear();
+    expect(await restored({ main: line, eu })).toMatchObject({ outcome: 'complete', notes: [] });
+    expect(await healedObjects(main)).toEqual([]);
+    for (const [key, digest] of Object.entries(before)) expect(digestsOf(main)[key]).toBe(digest);
+    times = Number.POSITIVE_INFINITY;
+    prefixes = ['data/'];
+    await expect(restored({ main: line })).rejects.toMatchObject({ code: 'repository-damaged' });
+  });
+});
+
 describe('a check', () => {
   it('names what is damaged and changes nothing of it, and with repair puts back all that is missing or damaged', async () => {
     const { main, eu } = copies();

@@ -1,19 +1,31 @@
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { decodeIndexFile } from '../../src/format/index.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
-import { type MirrorOutcome, prune, replicate, retain, type Workspace } from '../../src/operations/index.ts';
-import { mirrorEvery } from '../../src/operations/mirrors/mirror-every.ts';
+import { type MirrorOutcome, promote, prune, replicate, retain, type Workspace } from '../../src/operations/index.ts';
+import { FollowedMirrors } from '../../src/operations/mirrors/followed-mirrors.ts';
+import { mirrorStatus } from '../../src/operations/mirrors/mirror-status.ts';
 import type { FilesSource } from '../../src/plan/index.ts';
-import { addKey, listSnapshots, openRepository, type Repository, removeSnapshot } from '../../src/repository/index.ts';
+import {
+  addKey,
+  LogTail,
+  listSnapshots,
+  measureLag,
+  openRepository,
+  type Repository,
+  removeSnapshot,
+} from '../../src/repository/index.ts';
 import { FaultyStore } from '../../src/store/faulty/index.ts';
 import type { ObjectStore } from '../../src/store/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
-import { cloneStore, segments, writeTail } from '../support/log.ts';
+import { RetryingStore } from '../../src/store/retrying/index.ts';
+import { CLUSTER, cloneStore, OWNER, segments, writeTail } from '../support/log.ts';
 import { mirroredWorkspace } from '../support/mirrored.ts';
 import {
   errorsOf,
+  movableClock,
   noise,
   PASSWORD,
   readFiles,
@@ -185,23 +197,174 @@ describe('a mirror', () => {
   });
 });
 
-describe('while a log is followed', () => {
-  it('is brought up to date now and then, also after an attempt that failed', async () => {
+describe('two runs at once', () => {
+  it.each([
+    ['copy nothing twice', true],
+    ['do no harm where the store decides no race', false],
+  ])('%s', async (_, conditionalPut) => {
     const [main, eu] = [new MemoryStore(), new MemoryStore()];
-    const repository = await lived(main);
-    let isAway = true;
-    const workspace = mirroredWorkspace({ main, eu: new FaultyStore(eu, () => (isAway ? 'before' : undefined)) });
-    await workspace.open('main');
-    const stop = mirrorEvery(workspace, 20);
-    const failures = () => [...main.objects.keys()].filter((key) => key.startsWith('holdfast/ledger/')).length;
-    const before = failures();
-    await expect.poll(failures).toBeGreaterThan(before);
-    isAway = false;
-    const part = await writeTail(repository, segments(1.5, 2));
-    await expect.poll(() => eu.objects.has(part)).toBe(true);
-    await stop();
+    await lived(main);
+    const counted = new FaultyStore(eu);
+    counted.capabilities = async () => ({ conditionalPut, consistentListing: true });
+    const put = counted.put.bind(counted);
+    // Whoever comes first is still at it when the other looks.
+    counted.put = async (key, ...rest) => {
+      if (key.startsWith('keys/')) await setTimeout(100);
+      return put(key, ...rest);
+    };
+    const outcomes = await Promise.all([mirrored(main, counted), mirrored(main, counted)]);
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['complete', 'complete']);
+    const copied = counted.puts.filter((key) => !/^(?:config$|holdfast\/(?:mirror-lease|ledger))/.test(key));
+    if (conditionalPut) expect(copied).toHaveLength(new Set(copied).size);
+    expect(eu.objects.has('holdfast/mirror-lease')).toBe(false);
+    await expectWhole(eu);
     await expectMirrored(main, eu);
     expect(contentOf(eu)).toEqual(contentOf(main));
+  });
+});
+
+describe('a mirror that was made the primary', () => {
+  it('is overwritten by nothing that does not know of that: neither its old primary, nor another one made so', async () => {
+    const [main, eu, us] = [new MemoryStore(), new MemoryStore(), new MemoryStore()];
+    await lived(main);
+    for (const store of [eu, us]) await expectMirrored(main, store);
+    // Each on a machine that reaches neither of the others.
+    const gone = new FaultyStore(new MemoryStore(), () => 'permission-denied');
+    for (const store of [eu, us]) {
+      expect(await promote(mirroredWorkspace({ main: gone, second: store }), 'second')).toMatchObject({ epoch: 1 });
+    }
+    const refused = async (from: MemoryStore, to: MemoryStore, message: RegExp) => {
+      const before = contentOf(to);
+      const outcome = await mirrored(from, to);
+      expect(outcome).toMatchObject({ outcome: 'failed', error: { code: 'mirror-refused' } });
+      expect(outcome.outcome === 'failed' && outcome.error.message).toMatch(message);
+      expect(contentOf(to)).toEqual(before);
+    };
+    await refused(main, eu, /made the primary itself since/);
+    await refused(eu, us, /each of them was made the primary/);
+    await refused(us, eu, /each of them was made the primary/);
+    // What the old one has by itself, of the runs that were refused, stays there and is said.
+    const diverged = { error: { code: 'mirror-diverged' } };
+    expect(await mirrored(eu, main)).toMatchObject(diverged);
+    // One that is made the primary knowing of the others is brought over them, and never the other way round.
+    expect(await promote(mirroredWorkspace({ main: eu, second: main }), 'second')).toMatchObject({ epoch: 2 });
+    await refused(eu, main, /made the primary itself since/);
+    expect(await mirrored(main, eu)).toMatchObject(diverged);
+    await refused(main, us, /each of them was made the primary/);
+  });
+});
+
+describe('a mirror that is down for an hour', () => {
+  it('fails each run of that hour without end, is said to be behind by it, and catches up', async () => {
+    const clock = movableClock();
+    const [main, eu] = [new MemoryStore(), new MemoryStore()];
+    const repository = await lived(main);
+    await expectMirrored(main, eu);
+    let isDown = true;
+    const down = new FaultyStore(eu, () => (isDown ? 'before' : undefined));
+    const { signal } = new AbortController();
+    const wait = async (ms: number) => clock.advance(ms);
+    /** Each run is a process of its own, which makes its calls again for as long as it likes. */
+    const workspace = () => {
+      const stores = { main, eu: new RetryingStore(down, { clock, signal, wait }) };
+      return mirroredWorkspace(stores, {}, { clock });
+    };
+    const before = contentOf(eu);
+    const startMs = clock.monotonicMs();
+    let runs = 0;
+    for (; clock.monotonicMs() - startMs < 3_600_000; runs++) {
+      await writeFiles(repository, { large: noise(50_000, `hour ${runs}`) }, OPTIONS);
+      const began = clock.monotonicMs();
+      expect(await mirrored(main, eu, workspace())).toMatchObject({
+        outcome: 'failed',
+        error: { code: 'store-unreachable' },
+      });
+      expect(clock.monotonicMs() - began).toBeLessThan(11 * 60_000);
+      clock.advance(10 * 60_000);
+    }
+    expect(contentOf(eu)).toEqual(before);
+    isDown = false;
+    const at = workspace();
+    const opened = await at.open('main');
+    const [behind] = await mirrorStatus(at, opened, await opened.ledger.read());
+    expect(behind).toMatchObject({ lag: { snapshots: runs }, failure: { code: 'store-unreachable' } });
+    expect(behind!.lag!.lagMs).toBeGreaterThan(59 * 60_000);
+    const outcome = await mirrored(main, eu, workspace());
+    expect(outcome).toMatchObject({ outcome: 'complete' });
+    expect(outcome.outcome === 'complete' && outcome.lagMs).toBeGreaterThan(59 * 60_000);
+    expect(contentOf(eu)).toEqual(contentOf(main));
+    const events = await opened.ledger.read();
+    expect(events.filter(({ kind }) => kind === 'mirror.failed')).toHaveLength(runs);
+  });
+});
+
+describe('while a log is followed', () => {
+  const NEVER_MS = 1_000_000;
+  const soon = <T>(look: () => T) => expect.poll(look, { timeout: 20_000 });
+
+  /** A follow into a repository with a mirror that may be away. */
+  async function following({ everyMs = NEVER_MS } = {}) {
+    const [main, eu] = [new MemoryStore(), new MemoryStore()];
+    await lived(main);
+    const away = { is: false };
+    const store = new FaultyStore(eu, () => (away.is ? 'before' : undefined));
+    const aborter = new AbortController();
+    const workspace = mirroredWorkspace({ main, eu: store }, {}, { signal: aborter.signal });
+    const mirrors = new FollowedMirrors(workspace, everyMs);
+    const { repository } = mirrors.through(await workspace.open('main'));
+    const write = (from: number, to: number) => writeTail(repository, segments(from, to));
+    return { main, eu, away, aborter, mirrors, repository, write };
+  }
+
+  it('has each part of the tail as soon as the primary has it, and all else after one last run', async () => {
+    const { main, eu, aborter, mirrors, repository, write } = await following();
+    await soon(() => [...eu.objects.keys()].some((key) => key.startsWith('holdfast/ledger/'))).toBe(true);
+    const part = await write(1.5, 2);
+    await new LogTail(repository, OWNER).writeCovered({
+      ...{ system: CLUSTER.system, timeline: 1, lsn: '0/20000' },
+      coveredUntil: '2026-01-31T15:00:00Z',
+    });
+    const covered = [...main.objects.keys()].find((key) => key.endsWith('/covered'))!;
+    await soon(() => [part, covered].map((key) => eu.objects.has(key))).toEqual([true, true]);
+    expect(await measureLag(main, eu, Date.now())).toMatchObject({ logParts: 0, lagMs: 0 });
+    await writeFiles(repository, { late: noise(50_000, 'late') }, OPTIONS);
+    aborter.abort();
+    expect(await mirrors.stop()).toMatchObject([{ mirror: 'eu', outcome: 'complete' }]);
+    expect(contentOf(eu)).toEqual(contentOf(main));
+  });
+
+  it('waits for no mirror that is away, says so, and has it catch up with a later run', async () => {
+    const { main, eu, away, mirrors, write } = await following({ everyMs: 40 });
+    const first = await write(1.5, 2);
+    await soon(() => eu.objects.has(first)).toBe(true);
+    away.is = true;
+    const parts = [await write(2, 2.5), await write(2.5, 3)];
+    const failures = async () => {
+      const events = await (await mirroredWorkspace({ main }).open('main')).ledger.read();
+      return events.filter(({ kind }) => kind === 'mirror.failed').length;
+    };
+    await soon(failures).toBeGreaterThan(0);
+    expect(parts.map((key) => eu.objects.has(key))).toEqual([false, false]);
+    expect(await measureLag(main, eu, Date.now() + 1000)).toMatchObject({ logParts: 2 });
+    away.is = false;
+    await soon(() => parts.map((key) => eu.objects.has(key))).toEqual([true, true]);
+    const later = await write(3, 3.5);
+    await soon(() => eu.objects.has(later)).toBe(true);
+    expect(await mirrors.stop()).toMatchObject([{ outcome: 'complete' }]);
+    expect(contentOf(eu)).toEqual(contentOf(main));
+  });
+
+  it('sends nothing to a mirror that somebody has made the primary', async () => {
+    const { main, eu, mirrors, write } = await following();
+    await soon(() => [...eu.objects.keys()].some((key) => key.startsWith('holdfast/ledger/'))).toBe(true);
+    const before = await write(1.5, 2);
+    await soon(() => eu.objects.has(before)).toBe(true);
+    await promote(mirroredWorkspace({ main, eu }), 'eu');
+    const part = await write(2, 2.5);
+    // As long as it would take one.
+    await setTimeout(50);
+    expect(await mirrors.stop()).toMatchObject([{ outcome: 'failed', error: { code: 'mirror-refused' } }]);
+    expect(eu.objects.has(part)).toBe(false);
   });
 });
 

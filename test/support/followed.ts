@@ -68,6 +68,14 @@ export class FollowedCluster {
     return this.standby;
   }
 
+  /** Gives the repository a mirror in a directory of this name. */
+  addMirror(name: string): void {
+    const file = join(this.directory, 'holdfast.yaml');
+    const plan = JSON.parse(readFileSync(file, 'utf8')) as { repositories: Record<string, unknown> };
+    plan.repositories[name] = { store: `./${name}`, mirrorOf: 'main' };
+    writeFileSync(file, JSON.stringify(plan));
+  }
+
   #writePlan(keys: Record<string, unknown>): void {
     const isOfStandby = keys['standby'] !== undefined;
     const plan = {

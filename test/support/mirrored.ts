@@ -2,13 +2,18 @@
 
 import { systemClock } from '../../src/foundation/clock.ts';
 import { noProgress } from '../../src/foundation/progress.ts';
-import { type Environment, Workspace } from '../../src/operations/index.ts';
-import type { Plan } from '../../src/plan/index.ts';
+import { adapters } from '../../src/main/adapters.ts';
+import { type Adapters, type Environment, Workspace } from '../../src/operations/index.ts';
+import type { FilesSource, Plan } from '../../src/plan/index.ts';
 import type { ObjectStore } from '../../src/store/index.ts';
 import { PASSWORD } from './repository.ts';
 
 /** @param stores by the name of the repository; all but `main` are mirrors of it */
-export function mirroredWorkspace(stores: Record<string, ObjectStore>, more: Partial<Plan> = {}): Workspace {
+export function mirroredWorkspace(
+  stores: Record<string, ObjectStore>,
+  more: Partial<Plan> = {},
+  { clock = systemClock, signal = new AbortController().signal }: Partial<Pick<Environment, 'clock' | 'signal'>> = {},
+): Workspace {
   const names = Object.keys(stores).filter((name) => name !== 'main');
   const plan: Plan = {
     version: 1,
@@ -22,13 +27,20 @@ export function mirroredWorkspace(stores: Record<string, ObjectStore>, more: Par
     directory: '/',
     ...more,
   };
+  const openStore: Adapters['openStore'] = async (place) => stores[place.kind === 'local' ? place.path.slice(1) : '']!;
   const environment = {
-    clock: systemClock,
+    clock,
     variables: {},
     version: '0.0.0',
-    signal: new AbortController().signal,
+    signal,
     progress: () => noProgress,
-    adapters: { openStore: async ({ path }: { path: string }) => stores[path.slice(1)] },
-  } as unknown as Environment;
+    adapters: { ...adapters, openStore },
+  } satisfies Environment;
   return new Workspace({ plan }, environment);
+}
+
+/** Files of a directory, as such a plan names them. */
+export function plannedFiles(name: string, path: string, more: Partial<FilesSource> = {}): Pick<Plan, 'sources'> {
+  const common = { repository: 'main', objectives: {}, validate: [], exclude: [] };
+  return { sources: new Map([[name, { name, type: 'files', paths: [path], ...common, ...more }]]) };
 }

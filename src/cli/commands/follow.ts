@@ -5,6 +5,7 @@ import type { Followed } from '../../operations/index.ts';
 import type { CommandDefinition, Invocation } from '../command.ts';
 import { errorDetails, indent } from '../errors.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
+import { describeMirror } from '../mirror-text.ts';
 import { bad, doubtful, good } from '../text.ts';
 
 const SHORTEST_MS = 1000;
@@ -14,7 +15,7 @@ export const follow: CommandDefinition = {
   arguments: '[source...]',
   summary: 'capture logs continuously, until interrupted',
   description:
-    'Captures the write-ahead log of the sources of these names, or of all with `wal: stream`, as it is written, through a replication slot of its own; the server keeps it until the repository has it. What came is durable after a few seconds, and becomes a snapshot after some minutes. A server or repository that is away is waited for. A part of the log that the server does not have any more is recorded as a gap. Ends when it is interrupted, with everything stored that came.',
+    'Captures the write-ahead log of the sources of these names, or of all with `wal: stream`, as it is written, through a replication slot of its own; the server keeps it until the repository has it. What came is durable after a few seconds, and becomes a snapshot after some minutes. A server or repository that is away is waited for. A part of the log that the server does not have any more is recorded as a gap. Mirrors of the repository get what came as soon as it is durable, and all else when the log becomes a snapshot; one that is away stops nothing and catches up. Ends when it is interrupted, with everything stored that came.',
   options: [
     { flags: '--every <duration>', description: 'how often what came is made durable (default: 5s, at least 1s)' },
     {
@@ -59,14 +60,14 @@ export const follow: CommandDefinition = {
     const spool = options['spool'];
     const limitBytes = sizeOf(options, 'spoolLimit', '10GiB');
     const operations = await import('../../operations/index.ts');
-    const outcomes = await operations.follow(await workspace(), (names ?? []) as string[], {
+    const { sources, mirrors } = await operations.follow(await workspace(), (names ?? []) as string[], {
       ...settings,
       ...(typeof spool === 'string' && { spool: { path: resolve(directory, spool), limitBytes } }),
     });
     return {
-      exit: operations.followExit(outcomes),
-      json: { sources: outcomes },
-      text: outcomes.map(describe).join('\n'),
+      exit: operations.followExit(sources),
+      json: { sources, ...(mirrors.length > 0 && { mirrors }) },
+      text: [...sources.map(describe), ...mirrors.map(describeMirror)].join('\n'),
     };
   },
 };

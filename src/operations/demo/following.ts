@@ -44,7 +44,7 @@ export class Following {
       const { time } = await this.#status();
       if (time !== undefined && Date.parse(time) >= timeMs) return;
       const ended = await Promise.race([this.#following, sleep(LOOK_EVERY_MS, undefined)]);
-      const error = ended?.[0]?.error;
+      const error = ended?.sources[0]?.error;
       if (error !== undefined) throw error;
     }
   }
@@ -52,7 +52,7 @@ export class Following {
   /** Stores what came, and stops. @throws what ended it before */
   async stop(): Promise<void> {
     this.#stop.abort();
-    const [followed] = await this.#following;
+    const [followed] = (await this.#following).sources;
     if (followed?.error !== undefined && !isHoldfastError(followed.error, 'interrupted')) throw followed.error;
   }
 

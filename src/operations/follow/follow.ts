@@ -1,31 +1,39 @@
 import { EXIT, type ExitCode, HoldfastError } from '../../foundation/errors.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
-import { mirrorEvery } from '../mirrors/mirror-every.ts';
+import { FollowedMirrors } from '../mirrors/followed-mirrors.ts';
+import type { MirrorOutcome } from '../mirrors/replicate.ts';
 import { reportable, type Workspace } from '../workspace.ts';
 import { type Followed, FollowedSource, type FollowSettings } from './followed-source.ts';
 
+export interface FollowOutcome {
+  sources: Followed[];
+  /** What came of the last run for each mirror, after all else. */
+  mirrors: MirrorOutcome[];
+}
+
 /**
  * Captures the logs of these sources, or of all that have one, until the signal is aborted. One that fails does not stop
- * the others.
+ * the others. What is stored goes to the mirrors of its repository as it comes.
  * @throws bad-usage when there is nothing to follow
  */
 export async function follow(
   workspace: Workspace,
   names: readonly string[],
   settings: FollowSettings,
-): Promise<Followed[]> {
+): Promise<FollowOutcome> {
   const sources = followable(workspace.sources(names), names.length > 0);
-  const stopMirroring = mirrorEvery(workspace, settings.foldAfterMs);
-  try {
-    return await Promise.all(sources.map((source) => followOne(workspace, source, settings)));
-  } finally {
-    await stopMirroring();
-  }
+  const mirrors = new FollowedMirrors(workspace, settings.foldAfterMs);
+  const followed = await Promise.all(sources.map((source) => followOne(workspace, source, { settings, mirrors })));
+  return { sources: followed, mirrors: await mirrors.stop() };
 }
 
-async function followOne(workspace: Workspace, source: PlanSource, settings: FollowSettings): Promise<Followed> {
+async function followOne(
+  workspace: Workspace,
+  source: PlanSource,
+  { settings, mirrors }: { settings: FollowSettings; mirrors: FollowedMirrors },
+): Promise<Followed> {
   try {
-    const opened = await workspace.open(source.repository);
+    const opened = mirrors.through(await workspace.open(source.repository));
     return await (await FollowedSource.open(workspace, source, opened, settings)).run();
   } catch (error) {
     return { source: source.name, bytes: 0, gaps: [], error: reportable(error, workspace.environment.signal) };

@@ -1,5 +1,5 @@
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import { listSnapshots, measureLag, readEpoch, writeEpoch } from '../../repository/index.ts';
+import { listSnapshots, measureLag, readEpoch, succeeds, writeNextEpoch } from '../../repository/index.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 
 export interface Promoted {
@@ -7,6 +7,7 @@ export interface Promoted {
   repository: string;
   was: string;
   store: string;
+  /** How often a mirror was made the primary by now. */
   epoch: number;
   snapshots: number;
   /** What the old primary has and this one lacks; undefined when the old one cannot be looked at. */
@@ -34,9 +35,9 @@ export async function promote(workspace: Workspace, name: string): Promise<Promo
   const old = await openIfPossible(workspace, mirror.of, notes);
   const { clock } = workspace.environment;
   const behind = old && (await measureLag(old.repository.store, repository.store, clock.nowMs()));
-  const known = [await readEpoch(repository), old === undefined ? 0 : await readEpoch(old.repository)];
-  const epoch = Math.max(...known) + 1;
-  await writeEpoch(repository, epoch);
+  const [own, before] = [await readEpoch(repository), old === undefined ? [] : await readEpoch(old.repository)];
+  // What it was a copy of may have been made the primary itself since, and is succeeded as that.
+  const { length: epoch } = await writeNextEpoch(repository, succeeds(before, own) ? before : own);
   await ledger.append('repository.promoted', { repository: name, was: mirror.of, epoch });
   return {
     repository: name,

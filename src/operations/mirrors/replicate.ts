@@ -135,6 +135,7 @@ class MirrorRun {
     return {
       newEvents: (known: ReadonlySet<string>) => opened.ledger.unknownTo(known),
       namedAsRemoved: (keys: readonly string[]) => namedAsRemoved(this.#workspace, opened, keys),
+      clock: this.#workspace.environment.clock,
       signal: this.#workspace.environment.signal,
     };
   }

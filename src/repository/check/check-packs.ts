@@ -6,6 +6,7 @@ import { ReadPool } from '../read/pool.ts';
 import { readPackHeader } from '../read-header.ts';
 import type { Repository } from '../repository.ts';
 import { type Inspection, listingDigest } from './inspect-pack.ts';
+import { inspectStored } from './inspect-stored.ts';
 import type { Lost } from './lost.ts';
 import { addError, type CheckReport } from './report.ts';
 import type { PackSize } from './subset.ts';
@@ -63,9 +64,7 @@ export async function readPacks(
 
 async function readPack({ store }: Repository, pool: ReadPool, pack: string): Promise<ReadPack> {
   try {
-    const sealed = await store.get(packKey(pack));
-    const bytes = sealed.byteLength;
-    return { pack, bytes, inspection: await pool.inspect(pack, sealed) };
+    return { pack, ...(await inspectStored(store, pool, pack)) };
   } catch (error) {
     return { pack, error };
   }

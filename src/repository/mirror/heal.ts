@@ -4,7 +4,7 @@ import { sideBySide } from '../../foundation/promises.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import type { Repository } from '../repository.ts';
 import { listObjects } from './mirror.ts';
-import { authenticate, isRewritten, kindOf, type ObjectKind } from './objects.ts';
+import { isRewritten, kindOf, type ObjectKind, readAuthentic } from './objects.ts';
 
 /** Each is in memory as a whole. */
 const PARALLEL_READS = 4;
@@ -17,13 +17,6 @@ export interface Suspect {
   key: string;
   /** repository-damaged, or object-missing. */
   reason: HoldfastError;
-}
-
-/** An object of a repository as a store has it. @throws object-missing; repository-damaged; the store's errors */
-export async function readAuthentic(repository: Repository, store: ObjectStore, key: string): Promise<Uint8Array> {
-  const bytes = await store.get(key);
-  authenticate(repository, key, bytes);
-  return bytes;
 }
 
 /** The keys of what copies of a repository hold that never changes. */

@@ -1,7 +1,6 @@
 import { decodeConfig, decodeIndexFile } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import type { Progress } from '../../foundation/progress.ts';
-import { sideBySide } from '../../foundation/promises.ts';
+import { settled, sideBySide } from '../../foundation/promises.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import {
   CONFIG_KEY,
@@ -14,8 +13,9 @@ import {
   SNAPSHOTS_PREFIX,
 } from '../layout.ts';
 import { holdsRepository, Repository } from '../repository.ts';
-import { readEpoch } from './epoch.ts';
-import { authenticate, isRewritten, kindOf, type ObjectKind } from './objects.ts';
+import { readEpoch, succeeds } from './epoch.ts';
+import { type LeaseOptions, MirrorLease } from './lease.ts';
+import { isRewritten, kindOf, type ObjectKind, readAuthentic } from './objects.ts';
 
 /**
  * Exact copies of a repository in another place. What refers to something is listed before it and copied after it, so that
@@ -25,13 +25,11 @@ import { authenticate, isRewritten, kindOf, type ObjectKind } from './objects.ts
  * removed. So a repository that is wiped, or that somebody tidied up behind our back, does not take its mirrors with it.
  */
 
-export interface MirrorOptions {
+export interface MirrorOptions extends LeaseOptions {
   /** Keys of the primary's ledger, without their prefix, that are not among these, each behind those that it builds on. */
   newEvents(known: ReadonlySet<string>): Promise<string[]>;
   /** Which of these keys the primary's ledger says were to be removed. Asked once something is gone. */
   namedAsRemoved(keys: readonly string[]): Promise<ReadonlySet<string>>;
-  progress: Progress;
-  signal: AbortSignal;
 }
 
 export interface MirrorReport {
@@ -71,14 +69,15 @@ export async function mirrorRepository(
   options: MirrorOptions,
 ): Promise<MirrorReport> {
   const run = new MirrorRun(primary, mirror, options);
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await run.pass();
-    } catch (error) {
-      // Gone since it was listed: a later listing does not have it. What is listed again and again must be there.
-      if (!isHoldfastError(error, 'object-missing') || attempt === ATTEMPTS) throw error;
-    }
+  try {
+    await run.untilDone();
+  } catch (error) {
+    // What the run met is the news: what is left of a lease binds nobody for long.
+    await settled(run.lease.release());
+    throw error;
   }
+  await run.lease.release();
+  return run.report;
 }
 
 /** Brings what the ledger says of a run to the mirror that it was of. */
@@ -90,15 +89,28 @@ class MirrorRun {
   readonly #primary: Repository;
   readonly #mirror: ObjectStore;
   readonly #options: MirrorOptions;
-  readonly #report: MirrorReport = { copiedObjects: 0, copiedBytes: 0, removedObjects: 0, unexplained: [] };
+  readonly lease: MirrorLease;
+  readonly report: MirrorReport = { copiedObjects: 0, copiedBytes: 0, removedObjects: 0, unexplained: [] };
 
   constructor(primary: Repository, mirror: ObjectStore, options: MirrorOptions) {
     this.#primary = primary;
     this.#mirror = mirror;
     this.#options = options;
+    this.lease = new MirrorLease(primary.key, mirror, options);
   }
 
-  async pass(): Promise<MirrorReport> {
+  async untilDone(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#pass();
+      } catch (error) {
+        // Gone since it was listed: a later listing does not have it. What is listed again and again must be there.
+        if (!isHoldfastError(error, 'object-missing') || attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  async #pass(): Promise<void> {
     const { progress } = this.#options;
     progress.phase('looking at what is there');
     await assertMirrorOf(this.#primary, this.#mirror);
@@ -108,6 +120,10 @@ class MirrorRun {
     const events = await this.#options.newEvents(eventsIn(theirs, sizes));
     const ours = await this.#listPrimary();
     const missing = [...ours].filter(([key, size]) => theirs.get(key) !== size && !isRewritten(kindOf(key)!));
+    const gone = [...theirs.keys()].filter((key) => !ours.has(key));
+    // What another run did in the meantime need not be done again.
+    const isDue = missing.length + events.length + gone.length > 0;
+    if (isDue && (await this.lease.take())) return this.#pass();
     progress.phase('copying to the mirror', {
       items: missing.length,
       bytes: missing.reduce((sum, [, size]) => sum + size, 0),
@@ -119,10 +135,9 @@ class MirrorRun {
     }
     for (const event of events) await this.#copy(`${LEDGER_PREFIX}${event}`);
     await this.#putRewritten('covered', rewritten, theirs);
-    await this.#removeGone(theirs, ours);
+    await this.#removeGone(gone, ours);
     // Last: a mirror with the primary's epoch has all that it had.
     await this.#putRewritten('epoch', rewritten, theirs);
-    return this.#report;
   }
 
   async ledger(): Promise<void> {
@@ -163,15 +178,18 @@ class MirrorRun {
   }
 
   async #copy(key: string): Promise<void> {
-    this.#options.signal.throwIfAborted();
+    this.#assertMayGoOn();
     await this.#put(key, await this.#get(key));
   }
 
+  #assertMayGoOn(): void {
+    this.#options.signal.throwIfAborted();
+    this.lease.assertHeld();
+  }
+
   /** An object of the primary, as it was written. */
-  async #get(key: string): Promise<Uint8Array> {
-    const bytes = await this.#primary.store.get(key);
-    authenticate(this.#primary, key, bytes);
-    return bytes;
+  #get(key: string): Promise<Uint8Array> {
+    return readAuthentic(this.#primary, this.#primary.store, key);
   }
 
   async #put(key: string, bytes: Uint8Array): Promise<void> {
@@ -182,13 +200,12 @@ class MirrorRun {
       const how = stored === undefined ? 'is not there' : `has ${stored.sizeBytes} bytes`;
       throw new HoldfastError('store-failed', `${key} ${how} after ${size} were written to ${this.#mirror.location}`);
     }
-    this.#report.copiedObjects++;
-    this.#report.copiedBytes += size;
+    this.report.copiedObjects++;
+    this.report.copiedBytes += size;
     this.#options.progress.advance({ items: 1, bytes: size });
   }
 
-  async #removeGone(theirs: ReadonlyMap<string, number>, ours: ReadonlyMap<string, number>): Promise<void> {
-    const gone = [...theirs.keys()].filter((key) => !ours.has(key));
+  async #removeGone(gone: readonly string[], ours: ReadonlyMap<string, number>): Promise<void> {
     if (gone.length === 0) return;
     const named = await this.#options.namedAsRemoved(gone);
     // A mark holds nothing but what is to be looked at again.
@@ -198,13 +215,13 @@ class MirrorRun {
     for (const kind of REMOVAL_ORDER) {
       const going = gone.filter((key) => kindOf(key) === kind && !staying.has(key));
       await sideBySide(going, PARALLEL_SMALL, async (key) => {
-        this.#options.signal.throwIfAborted();
+        this.#assertMayGoOn();
         await this.#mirror.delete(key);
-        this.#report.removedObjects++;
+        this.report.removedObjects++;
       });
     }
     // What a repair put aside is a person's to remove, and no loss.
-    this.#report.unexplained = gone.filter((key) => staying.has(key) && kindOf(key) !== 'damaged').sort();
+    this.report.unexplained = gone.filter((key) => staying.has(key) && kindOf(key) !== 'damaged').sort();
   }
 
   /** Index files stay that alone name a pack which nobody said was to be removed; packs stay that an index still names. */
@@ -270,10 +287,15 @@ export async function assertMirrorOf(primary: Repository, mirror: ObjectStore): 
     throw refused('another repository lies there', 'Name an empty place in the plan.');
   }
   const [own, its] = [await readEpoch(primary), await readEpoch(primary, mirror)];
-  if (its > own) {
+  if (succeeds(own, its)) return;
+  if (succeeds(its, own)) {
     throw refused(
       'it was made the primary itself since',
       'Change the plan: what it calls the mirror is the repository now, and what it calls the primary may become a mirror of it.',
     );
   }
+  throw refused(
+    'each of them was made the primary without knowing of the other',
+    'Both may have what the other lacks. Decide which of them goes on, and let its mirrors lie in other places.',
+  );
 }

@@ -1,6 +1,6 @@
 import { unseal } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import { PROBE_PREFIX } from '../../store/index.ts';
+import { type ObjectStore, PROBE_PREFIX } from '../../store/index.ts';
 import {
   CONFIG_KEY,
   DAMAGED_PREFIX,
@@ -13,9 +13,11 @@ import {
   LEDGER_PREFIX,
   LOCKS_PREFIX,
   MARKS_PREFIX,
+  MIRROR_LEASE_KEY,
   SNAPSHOTS_PREFIX,
   TAIL_PREFIX,
 } from '../layout.ts';
+import { orReadAnew } from '../read-anew.ts';
 import { type Repository, sha256 } from '../repository.ts';
 
 /** What an object of a repository is, as its key says. */
@@ -41,13 +43,13 @@ const NAMED_BY_DIGEST: readonly [prefix: string, kind: ObjectKind][] = [
   [MARKS_PREFIX, 'mark'],
 ];
 
-/** Undefined for what is no part of a repository, as what a store was tried with, or, as a lock, none of a copy of it. */
+/** Undefined for what is no part of a repository, as what a store was tried with, or, as locks and leases, none of a copy of it. */
 export function kindOf(key: string): ObjectKind | undefined {
   if (key === CONFIG_KEY) return 'config';
   if (key === EPOCH_KEY) return 'epoch';
   const named = NAMED_BY_DIGEST.find(([prefix]) => key.startsWith(prefix));
   if (named !== undefined) return idOfKey(key) === undefined ? undefined : named[1];
-  if (key.startsWith(LOCKS_PREFIX) || key.startsWith(PROBE_PREFIX)) return undefined;
+  if (key.startsWith(LOCKS_PREFIX) || key === MIRROR_LEASE_KEY || key.startsWith(PROBE_PREFIX)) return undefined;
   if (key.startsWith(TAIL_PREFIX)) return key.endsWith('/covered') ? 'covered' : 'tail';
   if (key.startsWith(LEDGER_PREFIX)) return 'ledger';
   if (key.startsWith(DAMAGED_PREFIX)) return 'damaged';
@@ -59,12 +61,21 @@ export function isRewritten(kind: ObjectKind): boolean {
   return kind === 'config' || kind === 'covered' || kind === 'epoch';
 }
 
+/** An object of a repository as a store has it. @throws object-missing; repository-damaged; the store's errors */
+export function readAuthentic(repository: Repository, store: ObjectStore, key: string): Promise<Uint8Array> {
+  return orReadAnew(async () => {
+    const bytes = await store.get(key);
+    authenticate(repository, key, bytes);
+    return bytes;
+  });
+}
+
 /**
  * That an object is what it was written as: what has its digest for a name by that, what is sealed by its seal. Of packs
  * that a repair put aside, and of what a later version wrote, nothing can be told.
  * @throws repository-damaged
  */
-export function authenticate({ key: sealingKey }: Repository, key: string, bytes: Uint8Array): void {
+function authenticate({ key: sealingKey }: Repository, key: string, bytes: Uint8Array): void {
   const kind = kindOf(key);
   if (kind === 'damaged' || kind === 'other') return;
   const isNamed = NAMED_BY_DIGEST.some(([, named]) => named === kind);

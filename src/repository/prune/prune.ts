@@ -1,7 +1,7 @@
 import type { Clock } from '../../foundation/clock.ts';
 import { isHoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
-import { type HeldLock, lockRepository } from '../locks.ts';
+import { assertLockable, type HeldLock, lockRepository } from '../locks.ts';
 import { indexOf } from '../read-index.ts';
 import type { Repository } from '../repository.ts';
 import { packsOf, readMarks, writeMark } from './marks.ts';
@@ -48,9 +48,12 @@ export interface PruneReport {
  * *Mark* copies what is used of packs that are worth it, and then names the packs that are to go; who begins after that
  * keeps off them. *Sweep* removes them once everybody who began before is gone: in this run if nobody is there, else in a
  * later one. Every step may be cut off at any instant; the next run goes on.
- * @throws repository-locked when somebody else has the repository for themselves; repository-damaged
+ * @throws repository-locked when somebody else has the repository for themselves; repository-damaged; store-unsuitable where
+ *   a sweep could never be made
  */
 export async function pruneRepository(repository: Repository, options: PruneOptions): Promise<PruneReport> {
+  // Marks that nothing ever removes would only keep backups from building on what is there.
+  if (!options.dryRun) await assertLockable(repository);
   const used = new UsedBlobs();
   const earlier = options.dryRun ? undefined : await sweepIfFree(repository, used, options);
   const lock = await lockRepository(repository, { exclusive: false, clock: options.clock });

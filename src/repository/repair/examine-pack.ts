@@ -2,6 +2,7 @@ import { type PackedBlob, packTrailerBytes, type SealingKey } from '../../format
 import { releaseBuffer } from '../../foundation/buffers.ts';
 import { isHoldfastError } from '../../foundation/errors.ts';
 import { listingDigest } from '../check/inspect-pack.ts';
+import { inspectStored } from '../check/inspect-stored.ts';
 import { openBlob } from '../indexed.ts';
 import { packKey } from '../layout.ts';
 import type { ReadPool } from '../read/pool.ts';
@@ -37,7 +38,8 @@ export async function examinePack(
   const { store, key } = repository;
   const header = whole ? undefined : await readHeader(repository, pack);
   if (header !== undefined && (pack.listings.length === 0 || agree(pack, header))) return verdictOn(pack, header);
-  const { messages, blobs } = await pool.inspect(pack.id, await store.get(packKey(pack.id)), { wantsBlobs: true });
+  const { inspection } = await inspectStored(store, pool, pack.id, { wantsBlobs: true });
+  const { messages, blobs } = inspection;
   if (blobs !== undefined && messages.length === 0) return verdictOn(pack, blobs);
   return examineDamaged(key, pack, { bytes: await store.get(packKey(pack.id)), header: blobs, reason: messages[0] });
 }

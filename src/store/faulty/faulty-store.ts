@@ -14,10 +14,18 @@ export interface StoreCall {
   method: 'put' | 'get' | 'list' | 'stat' | 'delete';
   /** A prefix for `list`. */
   key: string;
+  /** What a `get` asks for, when that is not all. */
+  range?: ByteRange;
 }
 
-/** What a rule says of a call: nothing, or when it fails. `disk-full` is before, as a disk does it. */
-export type Fault = 'before' | 'after' | 'disk-full' | undefined;
+/** Failures that trying again does not mend; the effect of the call is not there. */
+const LASTING = ['disk-full', 'permission-denied', 'no-bucket'] as const;
+
+/**
+ * What a rule says of a call: nothing; when it fails in a way that passes; how it fails for good; or that a byte of what it
+ * gets is altered on its way.
+ */
+export type Fault = 'before' | 'after' | 'flipped' | (typeof LASTING)[number] | undefined;
 
 /** A store that records every call and fails by a rule: for tests. */
 export class FaultyStore extends DecoratedStore {
@@ -45,7 +53,8 @@ export class FaultyStore extends DecoratedStore {
   }
 
   override get(key: string, range?: ByteRange, use?: Use): Promise<Uint8Array> {
-    return this.#run({ method: 'get', key }, () => this.inner.get(key, range, use));
+    const call: StoreCall = { method: 'get', key, ...(range && { range }) };
+    return this.#run(call, () => this.inner.get(key, range, use));
   }
 
   override async *list(prefix: string): AsyncIterable<StoredObject> {
@@ -65,20 +74,26 @@ export class FaultyStore extends DecoratedStore {
   async #run<T>(call: StoreCall, work: () => Promise<T>): Promise<T> {
     const finish = this.#begin(call);
     const result = await work();
-    finish?.();
+    finish?.(result);
     return result;
   }
 
-  /** @returns what fails when the effect is there, if that is to be */
-  #begin(call: StoreCall): (() => never) | undefined {
+  /** @returns what goes wrong when the effect is there, if something is to */
+  #begin(call: StoreCall): ((result?: unknown) => void) | undefined {
     const fault = this.rule(call, this.calls.length);
     this.calls.push(call);
     const what = `${call.method} ${call.key}`;
-    if (fault === 'disk-full') throw new HoldfastError('disk-full', `cannot ${what}: no space is left`);
+    const lasting = LASTING.find((code) => code === fault);
+    if (lasting !== undefined) throw new HoldfastError(lasting, `cannot ${what}: made to fail`);
     const fail = (): never => {
       throw new HoldfastError('store-unreachable', `cannot ${what}: made to fail`, { retryable: true });
     };
     if (fault === 'before') fail();
+    if (fault === 'flipped') return flipMiddle;
     return fault === 'after' ? fail : undefined;
   }
+}
+
+function flipMiddle(result: unknown): void {
+  if (result instanceof Uint8Array && result.length > 0) result[result.length >> 1]! ^= 1;
 }

@@ -1,1 +1,1 @@
-export { FaultyStore, type StoreCall } from './faulty-store.ts';
+export { type Fault, FaultyStore, type StoreCall } from './faulty-store.ts';

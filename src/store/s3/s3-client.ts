@@ -57,6 +57,7 @@ export function createClient(options: S3StoreOptions): S3Client {
       httpsAgent: agent,
     },
   });
+  keepOwnTime(client);
   client.middlewareStack.add(
     (next) => (args) => {
       const { headers } = args.request as { headers: Record<string, string> };
@@ -67,4 +68,12 @@ export function createClient(options: S3StoreOptions): S3Client {
     { step: 'build', name: 'holdfastUnsignedPayload', priority: 'low' },
   );
   return client;
+}
+
+/**
+ * After an answer that this machine's clock is wrong the client would sign by the server's: the first call would fail, and
+ * those after it would hide what snapshots, retention and locks go by. So each of them fails until the clock is set.
+ */
+function keepOwnTime({ config }: S3Client): void {
+  Object.defineProperty(config, 'systemClockOffset', { get: () => 0, set: () => {} });
 }

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type FaultyProxy, type Mishap, startFaultyProxy } from '../../../test/support/faulty-proxy.ts';
 import {
   errorsOf,
@@ -14,7 +14,9 @@ import {
 import { requires } from '../../../test/support/requirements.ts';
 import { resticCheck } from '../../../test/support/restic.ts';
 import { placeAt, type S3Server, s3Server } from '../../../test/support/s3-server.ts';
+import { systemClock } from '../../foundation/clock.ts';
 import { type HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import { listSnapshots, lockRepository, removeLocks } from '../../repository/index.ts';
 import type { ObjectStore } from '../index.ts';
 import { RetryingStore } from '../retrying/index.ts';
 import { createS3Store } from './index.ts';
@@ -291,6 +293,64 @@ describe.skipIf(!requires('radosgw', 'restic'))('a bucket behind a network that 
     proxy.rule = () => undefined;
     expect(await errorsOf(repository)).toEqual([]);
     resticCheck(`s3:${server.endpoint}/${bucket}/whole`);
+  });
+
+  it.each<[string, Mishap, string]>([
+    [
+      'refuses what it allowed',
+      { answer: { status: 403, body: '<Error><Code>AccessDenied</Code></Error>' } },
+      'permission-denied',
+    ],
+    ['is gone', { answer: { status: 404, body: '<Error><Code>NoSuchBucket</Code></Error>' } }, 'no-bucket'],
+  ])('fails a backup in whose middle it %s, and what was stored before stays whole', async (how, mishap, code) => {
+    const prefix = how.replaceAll(' ', '-');
+    const repository = await testRepository(retrying({ prefix }));
+    const { id } = await writeFiles(repository, { first: CONTENT }, { packSizeBytes: 20_000 });
+    const more = { second: noise(300_000, 2) };
+    for (const after of [1, 6, 10]) {
+      proxy.calls.length = 0;
+      proxy.rule = (_, index) => (index >= after ? mishap : undefined);
+      await expect(writeFiles(repository, more, { packSizeBytes: 20_000 })).rejects.toMatchObject({ code });
+    }
+    proxy.rule = () => undefined;
+    await removeLocks(repository, { clock: systemClock, all: true, dryRun: false });
+    expect((await listSnapshots(repository)).map((snapshot) => snapshot.id)).toEqual([id]);
+    expect((await readFiles(repository)).get('first')?.equals(CONTENT)).toBe(true);
+    await writeFiles(repository, more);
+    resticCheck(`s3:${server.endpoint}/${bucket}/${prefix}`);
+  });
+
+  it('says by how much the clock of this machine is wrong, at every call until it is set', async () => {
+    const store = retrying({ prefix: 'skewed' });
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+    try {
+      for (const call of [() => store.put('new', CONTENT), () => store.get('new'), () => keysOf(store, '')]) {
+        const error = await errorOf(call());
+        expect(error.code).toBe('permission-denied');
+        expect(error.hint).toMatch(/^Set the clock of this machine: it is 3[56]\d\d s ahead of the server's/);
+      }
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(await keysOf(store, '')).toEqual([]);
+    await store.put('new', CONTENT);
+  });
+
+  it('has one holder at most of a lock for oneself, of those who race for it', async () => {
+    const repository = await testRepository(retrying({ prefix: 'raced' }));
+    for (let race = 0; race < 3; race++) {
+      const racers = Array.from({ length: 3 }, () =>
+        lockRepository(repository, { exclusive: true, clock: systemClock }),
+      );
+      const results = await Promise.allSettled(racers);
+      const held = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+      expect(held.length).toBeLessThanOrEqual(1);
+      for (const result of results) {
+        if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'repository-locked' });
+      }
+      expect(await keysOf(repository.store, 'locks/')).toHaveLength(held.length);
+      for (const lock of held) await lock.release();
+    }
   });
 
   it('asks anew for credentials that have expired', async () => {
