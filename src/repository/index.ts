@@ -12,7 +12,7 @@ export { type HeldLock, lockRepository } from './locks.ts';
 export { readEpoch, succeeds, writeNextEpoch } from './mirror/epoch.ts';
 export { copiesOfObjects, findSuspects, type Suspect } from './mirror/heal.ts';
 export { type MirrorLag, measureLag } from './mirror/lag.ts';
-export { assertMirrorOf, type MirrorReport, mirrorLedger, mirrorRepository } from './mirror/mirror.ts';
+export { assertMirrorOf, findGone, type MirrorReport, mirrorLedger, mirrorRepository } from './mirror/mirror.ts';
 export { readAuthentic } from './mirror/objects.ts';
 export { type PruneReport, pruneRepository } from './prune/prune.ts';
 export { Reader } from './read/reader.ts';
