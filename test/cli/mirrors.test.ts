@@ -139,7 +139,10 @@ describe('a repository with a mirror', () => {
       const alarm = await run('replicate', '--json');
       expect([alarm.exit, document(alarm).mirrors[0].error.code]).toEqual([1, 'mirror-diverged']);
       const listed = await run('replicate', 'eu', '--accept-missing', '--dry-run');
-      expect(listed).toMatchObject({ exit: 0, stdout: expect.stringMatching(/1 snapshot among them[\s\S]*source:files/) });
+      expect(listed).toMatchObject({
+        exit: 0,
+        stdout: expect.stringMatching(/1 snapshot among them[\s\S]*source:files/),
+      });
       for (const words of [['--accept-missing'], ['eu', '--why', 'x'], ['eu', '--accept-missing', '--why', 'x']]) {
         expect((await run('replicate', ...words)).exit, words.join(' ')).toBe(2);
       }
