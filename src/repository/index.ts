@@ -14,6 +14,7 @@ export { copiesOfObjects, findSuspects, type Suspect } from './mirror/heal.ts';
 export { type MirrorLag, measureLag } from './mirror/lag.ts';
 export { assertMirrorOf, findGone, type MirrorReport, mirrorLedger, mirrorRepository } from './mirror/mirror.ts';
 export { readAuthentic } from './mirror/objects.ts';
+export { findUnopenable, ownerOf } from './mirror/opening.ts';
 export { type PruneReport, pruneRepository } from './prune/prune.ts';
 export { Reader } from './read/reader.ts';
 export { type RepairOptions, repairRepository } from './repair/repair.ts';
