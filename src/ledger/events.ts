@@ -75,10 +75,21 @@ export interface EventBodies {
   'check.finished': CheckFinished;
   'mirror.finished': MirrorFinished;
   'mirror.failed': { repository: string; mirror: string; code: string; message: string; durationMs: number };
+  'missing.accepted': MissingAccepted;
   /** In the ledger of what was a mirror, and is the primary from this epoch on. */
   'repository.promoted': { repository: string; was: string; epoch: number };
   /** An object that was missing or damaged, and was put back from a mirror. */
   'object.healed': { repository: string; object: string; from: string; reason: string };
+}
+
+/** A person said that what is gone from a primary was meant to go. Its mirrors let it go with their next run. */
+export interface MissingAccepted {
+  repository: string;
+  /** The mirror that it was seen by. */
+  mirror: string;
+  /** Keys of what is gone. */
+  objects: string[];
+  why: string;
 }
 
 /** A mirror has all that its primary had when the run began. */

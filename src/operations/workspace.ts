@@ -136,14 +136,18 @@ export class Workspace {
    * @param options see `openToRead`
    * @throws bad-usage for a mirror, which is only read; no-repository, wrong-password, secret-unavailable …
    */
-  open(name: string, options: OpenOptions = {}): Promise<OpenedRepository> {
+  async open(name: string, options: OpenOptions = {}): Promise<OpenedRepository> {
+    this.assertNoMirror(name);
+    return this.openToRead(name, options);
+  }
+
+  /** @throws bad-usage for a mirror, which is only read */
+  assertNoMirror(name: string): void {
     const mirror = this.plan.mirrors.get(name);
-    if (mirror === undefined) return this.openToRead(name, options);
-    return Promise.reject(
-      new HoldfastError('bad-usage', `${name} is a mirror of ${mirror.of}, and is only read`, {
-        hint: `What is done to ${mirror.of} comes to its mirrors. \`holdfast repository promote ${name}\` makes it a repository of its own.`,
-      }),
-    );
+    if (mirror === undefined) return;
+    throw new HoldfastError('bad-usage', `${name} is a mirror of ${mirror.of}, and is only read`, {
+      hint: `What is done to ${mirror.of} comes to its mirrors. \`holdfast repository promote ${name}\` makes it a repository of its own.`,
+    });
   }
 
   /** A repository of the plan or a mirror, to be read. @throws no-repository, wrong-password, secret-unavailable … */
@@ -267,11 +271,13 @@ export class Workspace {
   }
 }
 
+/** What failed is made again by the next who asks. */
 function once<T>(made: Map<string, Promise<T>>, name: string, make: () => Promise<T>): Promise<T> {
   const known = made.get(name);
   if (known !== undefined) return known;
   const fresh = make();
   made.set(name, fresh);
+  fresh.catch(() => made.delete(name));
   return fresh;
 }
 

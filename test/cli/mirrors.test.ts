@@ -124,4 +124,42 @@ describe('a repository with a mirror', () => {
     expectSame(directory, join(directory, 'back'));
     if (requires('restic')) restic(join(directory, 'main'), ['check', '--read-data']);
   });
+
+  it.skipIf(!requires('restic'))(
+    'loses what stock restic removed from it once a person says that it was meant',
+    async () => {
+      const { directory, run } = planned();
+      await initialise(directory, 'main');
+      for (const round of [1, 2]) {
+        writeFileSync(join(directory, 'data', 'large'), noise(2 << 20, round));
+        expect((await run('backup')).exit).toBe(0);
+      }
+      const main = join(directory, 'main');
+      restic(main, ['forget', '--keep-last', '1', '--group-by', '', '--prune']);
+      const alarm = await run('replicate', '--json');
+      expect([alarm.exit, document(alarm).mirrors[0].error.code]).toEqual([1, 'mirror-diverged']);
+      const listed = await run('replicate', 'eu', '--accept-missing', '--dry-run');
+      expect(listed).toMatchObject({
+        exit: 0,
+        stdout: expect.stringMatching(/1 snapshot among them[\s\S]*source:files/),
+      });
+      for (const words of [['--accept-missing'], ['eu', '--why', 'x'], ['eu', '--accept-missing', '--why', 'x']]) {
+        expect((await run('replicate', ...words)).exit, words.join(' ')).toBe(2);
+      }
+      const accepted = await run('replicate', 'eu', '--accept-missing', '--why', 'forget by Ann', '--confirm', 'eu');
+      expect(accepted.exit, accepted.stdout).toBe(0);
+      const { status, stdout } = spawnSync('diff', [
+        '-r',
+        '-x',
+        'locks',
+        '-x',
+        '.staging',
+        main,
+        join(directory, 'eu'),
+      ]);
+      expect([status, String(stdout)]).toEqual([0, '']);
+      restic(join(directory, 'eu'), ['check', '--read-data']);
+      expect((await run('status')).exit).toBe(0);
+    },
+  );
 });

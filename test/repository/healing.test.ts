@@ -2,8 +2,10 @@ import { hash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { check, prune, repair, replicate, restore } from '../../src/operations/index.ts';
-import { openRepository, removeSnapshot } from '../../src/repository/index.ts';
+import { systemClock } from '../../src/foundation/clock.ts';
+import { check, promote, prune, repair, replicate, restore } from '../../src/operations/index.ts';
+import type { Plan } from '../../src/plan/index.ts';
+import { addKey, openRepository, removeSnapshot } from '../../src/repository/index.ts';
 import { FaultyStore } from '../../src/store/faulty/index.ts';
 import type { ObjectStore } from '../../src/store/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
@@ -207,6 +209,85 @@ describe('a check', () => {
     expect(report).toMatchObject({ clean: false, healed: [] });
     expect(report!.notes.join()).toContain('the plan names no mirror');
     expect(report!.findings.some(({ path }) => path !== undefined)).toBe(true);
+  });
+});
+
+describe('a repository that cannot be opened', () => {
+  const remove = (prefix: string) => (main: MemoryStore) => {
+    for (const key of keysOf(main, prefix)) main.objects.delete(key);
+  };
+  const harm = (prefix: string) => (main: MemoryStore) => void damage(main, prefix);
+  const repaired = (stores: Record<string, ObjectStore>, more?: Partial<Plan>) =>
+    check(mirroredWorkspace(stores, more), { ...READ, repair: true });
+
+  it.each([
+    ['its configuration is missing', remove('config')],
+    ['its configuration is damaged', harm('config')],
+    ['its keys are missing', remove('keys/')],
+    ['its keys are damaged', harm('keys/')],
+    [
+      'both are missing, and packs',
+      (main: MemoryStore) => ['config', 'keys/', 'data/'].map((each) => remove(each)(main)),
+    ],
+  ])('has it put back from a mirror that the password opens: %s', async (_, spoil) => {
+    const { main, eu } = copies();
+    spoil(main);
+    const lost = Object.keys(digestsOf(eu)).filter((key) => digestsOf(main)[key] !== digestsOf(eu)[key]);
+    await expect(restored({ main, eu })).rejects.toMatchObject({
+      hint: expect.stringContaining('check main --repair'),
+    });
+    const [report] = await repaired({ main, eu });
+    expect(report).toMatchObject({ clean: true });
+    expect(report!.healed.map(({ object }) => object).sort()).toEqual(lost.sort());
+    expect((await healedObjects(main)).sort()).toEqual(lost);
+    for (const key of lost) expect(digestsOf(main)[key]).toBe(digestsOf(eu)[key]);
+    await restored({ main });
+  });
+
+  it('has it put back by a repair, too, and not while that only looks', async () => {
+    const { main, eu } = copies();
+    remove('config')(main);
+    const request = { repository: 'main', readData: false };
+    await expect(repair(mirroredWorkspace({ main, eu }), { ...request, dryRun: true })).rejects.toMatchObject({
+      code: 'no-repository',
+    });
+    const [report] = await repair(mirroredWorkspace({ main, eu }), { ...request, dryRun: false });
+    expect(report).toMatchObject({ whole: true, healed: [{ object: 'config', from: 'eu', putBack: true }] });
+  });
+
+  it('is left as it is where the password does not open the mirror, or the mirror is not its own', async () => {
+    const refused = async (stores: { main: MemoryStore; eu: MemoryStore }, error: object, more?: Partial<Plan>) => {
+      const before = digestsOf(stores.main);
+      await expect(repaired(stores, more)).rejects.toMatchObject(error);
+      expect(digestsOf(stores.main)).toEqual(before);
+    };
+    const { main, eu } = copies();
+    remove('config')(main);
+    const other = { name: 'main', store: '/main', password: 'another', s3: { pathStyle: false } };
+    await refused({ main, eu }, { code: 'no-repository' }, { repositories: new Map([['main', other]]) });
+    const promoted = cloneStore(eu);
+    await promote(mirroredWorkspace({ main, eu: promoted }), 'eu');
+    await refused({ main, eu: promoted }, { code: 'mirror-refused' });
+    const empty = { code: 'no-repository', hint: expect.stringContaining('Nothing of a repository is there') };
+    await refused({ main: new MemoryStore(), eu }, empty);
+    const another = new MemoryStore();
+    await writeFiles(await testRepository(another), { file: Buffer.from('of another') });
+    remove('config')(another);
+    await refused({ main: another, eu }, { code: 'mirror-refused' });
+  });
+
+  it('does not get a password back that somebody took away', async () => {
+    const { main, eu } = copies();
+    const repository = await openRepository(main, PASSWORD);
+    const id = await addKey(repository, 'revoked', systemClock, { N: 2, r: 1, p: 1 });
+    await replicate(mirroredWorkspace({ main, eu }), []);
+    const { ledger } = await mirroredWorkspace({ main }).open('main');
+    await ledger.append('key.removing', { repository: 'main', key: id });
+    main.objects.delete(`keys/${id}`);
+    remove('config')(main);
+    const [report] = await repaired({ main, eu });
+    expect(report!.healed.map(({ object }) => object)).toEqual(['config']);
+    expect(keysOf(main, 'keys/')).toHaveLength(1);
   });
 });
 

@@ -3,7 +3,15 @@ import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { decodeIndexFile } from '../../src/format/index.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
-import { type MirrorOutcome, promote, prune, replicate, retain, type Workspace } from '../../src/operations/index.ts';
+import {
+  acceptMissing,
+  type MirrorOutcome,
+  promote,
+  prune,
+  replicate,
+  retain,
+  type Workspace,
+} from '../../src/operations/index.ts';
 import { FollowedMirrors } from '../../src/operations/mirrors/followed-mirrors.ts';
 import { mirrorStatus } from '../../src/operations/mirrors/mirror-status.ts';
 import type { FilesSource } from '../../src/plan/index.ts';
@@ -464,6 +472,43 @@ describe('what is gone from the primary', () => {
     await testRepository(anew);
     expect(await mirrored(anew, eu)).toMatchObject({ outcome: 'failed', error: { code: 'mirror-refused' } });
     expect(await errorsOf(await openRepository(eu, PASSWORD))).toEqual([]);
+  });
+
+  it('goes from the mirror once a person has said why, who names the mirror where much is gone', async () => {
+    const [main, eu] = [new MemoryStore(), new MemoryStore()];
+    await lived(main);
+    await expectMirrored(main, eu);
+    const workspace = () => mirroredWorkspace({ main, eu });
+    const accept = (more: object) => acceptMissing(workspace(), { mirror: 'eu', dryRun: false, ...more });
+    const [lost, kept] = [...main.objects.keys()].filter((key) => key.startsWith('snapshots/')) as [string, string];
+    main.objects.delete(lost);
+    const before = contentOf(main);
+    expect(await accept({ dryRun: true })).toMatchObject({
+      ...{ objects: [lost], snapshots: [{ id: lost.slice(-64) }], needsConfirmation: false, accepted: false },
+    });
+    for (const more of [{}, { why: ' ' }, { why: 'x', confirm: 'main' }]) {
+      await expect(accept(more)).rejects.toMatchObject({ code: 'bad-usage' });
+    }
+    expect(contentOf(main)).toEqual(before);
+    expect(await mirrored(main, eu)).toMatchObject({ error: { code: 'mirror-diverged' } });
+    expect(await accept({ why: 'Ann tidied up' })).toMatchObject({ objects: [lost], accepted: true });
+    expect(await expectMirrored(main, eu)).toMatchObject({ removedObjects: 1 });
+    expect(contentOf(eu)).toEqual(contentOf(main));
+    const events = await (await workspace().open('main')).ledger.read();
+    expect(events.find(({ kind }) => kind === 'missing.accepted')).toMatchObject({
+      ...{ actor: expect.stringContaining('@'), body: { mirror: 'eu', objects: [lost], why: 'Ann tidied up' } },
+    });
+
+    // No snapshot is left: whoever did that may have done it to all.
+    main.objects.delete(kept);
+    await expect(accept({ why: 'x' })).rejects.toThrow(/1 of its snapshots among them/);
+    expect(await accept({ dryRun: true })).toMatchObject({ needsConfirmation: true });
+    expect(await mirrored(main, eu)).toMatchObject({ error: { code: 'mirror-diverged' } });
+    expect(eu.objects.has(kept)).toBe(true);
+    expect(await accept({ why: 'x', confirm: 'eu' })).toMatchObject({ objects: [kept] });
+    await expectMirrored(main, eu);
+    expect(eu.objects.has(kept)).toBe(false);
+    expect(await accept({ why: 'x' })).toMatchObject({ objects: [], accepted: false });
   });
 
   it('stays when an event names it and an index still needs it', async () => {

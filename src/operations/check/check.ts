@@ -2,6 +2,7 @@ import { isHoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
 import { type CheckReport, checkRepository, listTails, type Subset, selectPacks } from '../../repository/index.ts';
+import { openRepaired } from '../mirrors/heal-opening.ts';
 import { copiesOf, type Healing, healRepository } from '../mirrors/healing.ts';
 import { Reading } from '../reading.ts';
 import { isWal, readableSnapshots, sourceOf } from '../snapshots-of.ts';
@@ -45,14 +46,20 @@ async function checkOne(workspace: Workspace, name: string, request: CheckReques
   const { clock } = workspace.environment;
   const progress = workspace.environment.progress(name);
   const started = clock.monotonicMs();
-  const opened = await workspace.openToRead(name, { uncached: true });
+  const { opened, healed: opening } =
+    request.repair === true
+      ? await openRepaired(workspace, name)
+      : { opened: await workspace.openToRead(name, { uncached: true }), healed: [] };
   const reading = await Reading.begin(opened, clock, { whole: true });
   try {
     const { readData, readHeaders, subset } = request;
     const after = subset?.kind === 'share' ? await endOfLastShare(opened, reading.notes) : undefined;
     let readUntil: string | undefined;
+    reading.notes.push(...opening.map(({ note }) => note));
     const healed =
-      request.repair === true ? await repairFirst(workspace, opened, { progress, notes: reading.notes }) : [];
+      request.repair === true
+        ? [...opening, ...(await repairFirst(workspace, opened, { progress, notes: reading.notes }))]
+        : [];
     // What is looked for is what is wrong, and not what could be had from elsewhere.
     const repository = opened.repository.healedBy(undefined);
     const report = await checkRepository(repository, {

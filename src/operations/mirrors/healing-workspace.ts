@@ -1,10 +1,27 @@
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { Ledger } from '../../ledger/index.ts';
 import type { Healer, Repository } from '../../repository/index.ts';
-import { Workspace } from '../workspace.ts';
+import { type OpenedRepository, type OpenOptions, Workspace } from '../workspace.ts';
 import { createHealer } from './healing.ts';
 
 /** A plan at work whose repositories are healed from their mirrors by whoever reads them. */
 export class HealingWorkspace extends Workspace {
+  /** With what a person can do where a mirror has what it cannot be opened without. */
+  override async openToRead(name: string, options?: OpenOptions): Promise<OpenedRepository> {
+    try {
+      return await super.openToRead(name, options);
+    } catch (error) {
+      const [mirror] = this.mirrorsOf(name);
+      const isLost = isHoldfastError(error, 'no-repository') || isHoldfastError(error, 'repository-damaged');
+      if (!isLost || mirror === undefined) throw error;
+      throw new HoldfastError(error.code, error.message, {
+        hint: `${mirror} is a mirror of ${name}: \`holdfast check ${name} --repair\` takes from it what is missing; where all is lost, \`holdfast repository promote ${mirror}\` makes it the repository.`,
+        context: error.context,
+        cause: error,
+      });
+    }
+  }
+
   protected override healerOf(
     about: { name: string; repository: Repository; ledger: Ledger },
     told: (note: string) => void,

@@ -6,7 +6,7 @@ import type { OpenedRepository, Workspace } from '../workspace.ts';
 
 /**
  * Which of these objects somebody said were to be removed: whatever Holdfast removes it names in the ledger before the
- * first of it goes. A part of a log's tail may also go once a snapshot has it.
+ * first of it goes. So may what a person accepted as missing, and a part of a log's tail once a snapshot has it.
  * @throws repository-damaged when the ledger cannot be believed: then nothing may be removed
  */
 export async function namedAsRemoved(
@@ -42,6 +42,8 @@ function removedBy({ kind, body }: LedgerEvent): string[] {
     // What older versions recorded, once it was gone.
     case 'key.removed':
       return [`keys/${body.key}`];
+    case 'missing.accepted':
+      return body.objects;
     default:
       return [];
   }

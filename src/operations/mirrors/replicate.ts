@@ -184,7 +184,7 @@ function diverged(
     'mirror-diverged',
     `${repository} has lost what no record says was to be removed: ${named}${more}; ${mirror} keeps it`,
     {
-      hint: `Find out who removed it. \`holdfast check ${repository} --repair\` puts it back from ${mirror}; where all is lost, \`holdfast repository promote ${mirror}\` makes the mirror the repository.`,
+      hint: `Find out who removed it. \`holdfast check ${repository} --repair\` puts it back from ${mirror}; if it was meant to go, \`holdfast replicate ${mirror} --accept-missing --dry-run\` lists it; where all is lost, \`holdfast repository promote ${mirror}\` makes the mirror the repository.`,
       context: { repository, mirror, objects: keys.length },
     },
   );

@@ -1,5 +1,6 @@
 import { type RepairReport, repairRepository } from '../../repository/index.ts';
 import { withLock } from '../locked.ts';
+import { openRepaired } from '../mirrors/heal-opening.ts';
 import { type Healing, healRepository } from '../mirrors/healing.ts';
 import { Reading } from '../reading.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
@@ -25,20 +26,23 @@ export interface RepairRequest {
 export async function repair(workspace: Workspace, request: RepairRequest): Promise<Repaired[]> {
   const results: Repaired[] = [];
   for (const name of request.repository === undefined ? workspace.plan.repositories.keys() : [request.repository]) {
-    const opened = await workspace.open(name, { uncached: true });
-    results.push(await (request.dryRun ? lookOnly : repairOne)(workspace, opened, request.readData));
+    if (request.dryRun) {
+      results.push(await lookOnly(workspace, await workspace.open(name, { uncached: true }), request.readData));
+    } else results.push(await repairOne(workspace, name, request.readData));
   }
   return results;
 }
 
-async function repairOne(workspace: Workspace, opened: OpenedRepository, readData: boolean): Promise<Repaired> {
+async function repairOne(workspace: Workspace, name: string, readData: boolean): Promise<Repaired> {
   const { clock, signal } = workspace.environment;
-  const progress = workspace.environment.progress(opened.name);
   const startedMs = clock.monotonicMs();
+  workspace.assertNoMirror(name);
+  const { opened, healed: opening } = await openRepaired(workspace, name);
+  const progress = workspace.environment.progress(name);
   try {
     return await withLock(workspace, opened, { exclusive: true }, async (lock) => {
       // What a mirror has is neither lost nor to be dropped.
-      const healed = await healRepository(workspace, opened, progress);
+      const healed = [...opening, ...(await healRepository(workspace, opened, progress))];
       const report = await repairRepository(opened.repository, {
         readData,
         lock,

@@ -118,7 +118,7 @@ class MirrorRun {
     const theirs = await listObjects(this.#mirror, '');
     const { rewritten, sizes } = await this.#readRewritten();
     const events = await this.#options.newEvents(eventsIn(theirs, sizes));
-    const ours = await this.#listPrimary();
+    const ours = await listReferring(this.#primary.store);
     const missing = [...ours].filter(([key, size]) => theirs.get(key) !== size && !isRewritten(kindOf(key)!));
     const gone = [...theirs.keys()].filter((key) => !ours.has(key));
     // What another run did in the meantime need not be done again.
@@ -165,16 +165,6 @@ class MirrorRun {
       const isThere = theirs.has(key) && Buffer.from(await this.#mirror.get(key)).equals(bytes);
       if (!isThere) await this.#put(key, bytes);
     }
-  }
-
-  /** What refers to others before them; the ledger by itself. */
-  async #listPrimary(): Promise<Map<string, number>> {
-    const listed = new Map<string, number>();
-    for (const prefix of [HOLDFAST_PREFIX, SNAPSHOTS_PREFIX, INDEX_PREFIX, DATA_PREFIX, KEYS_PREFIX]) {
-      for (const [key, size] of await listObjects(this.#primary.store, prefix)) listed.set(key, size);
-    }
-    listed.set(CONFIG_KEY, 0);
-    return listed;
   }
 
   async #copy(key: string): Promise<void> {
@@ -251,6 +241,37 @@ class MirrorRun {
     const copy = new Repository(this.#mirror, key, config, keyId);
     return decodeIndexFile(await copy.getDocument(indexKey)).packs.map(({ id }) => id);
   }
+}
+
+/** All of a repository with sizes in bytes, what refers to others listed before them. */
+async function listReferring(store: ObjectStore): Promise<Map<string, number>> {
+  const listed = new Map<string, number>();
+  for (const prefix of [HOLDFAST_PREFIX, SNAPSHOTS_PREFIX, INDEX_PREFIX, DATA_PREFIX, KEYS_PREFIX]) {
+    for (const [key, size] of await listObjects(store, prefix)) listed.set(key, size);
+  }
+  listed.set(CONFIG_KEY, 0);
+  return listed;
+}
+
+/**
+ * What a mirror has and its primary does not, whoever may have said that it was to go: keys with sizes in bytes, without
+ * what a person may tidy up as they like.
+ * @returns also how many objects the mirror has in all
+ * @throws mirror-refused when it is no mirror of that
+ */
+export async function findGone(
+  primary: Repository,
+  mirror: ObjectStore,
+): Promise<{ gone: Map<string, number>; all: number }> {
+  await assertMirrorOf(primary, mirror);
+  const theirs = await listObjects(mirror, '');
+  const ours = await listReferring(primary.store);
+  const gone = new Map([...theirs].filter(([key]) => !ours.has(key) && !['damaged', 'mark'].includes(kindOf(key)!)));
+  // What was put in the meantime is not gone, whatever was listed.
+  await sideBySide([...gone.keys()], PARALLEL_SMALL, async (key) => {
+    if ((await primary.store.stat(key)) !== undefined) gone.delete(key);
+  });
+  return { gone, all: theirs.size };
 }
 
 /** The objects below a prefix that belong to a repository, with their sizes in bytes. */
