@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { userCacheDirectory } from '../foundation/user-cache.ts';
 import type { CacheContext, StoreContext } from '../operations/index.ts';
-import type { S3Place } from '../plan/index.ts';
+import type { GcsPlace, S3Place } from '../plan/index.ts';
 import type { ObjectStore } from '../store/index.ts';
 
 /** A directory of this machine: as it is, unless the plan limits its bandwidth. */
@@ -13,9 +13,17 @@ export async function openDirectory(path: string, context: StoreContext): Promis
 
 export async function openS3(place: S3Place, context: StoreContext): Promise<ObjectStore> {
   const { createS3Store } = await import('../store/s3/index.ts');
-  // Another server may be quite another thing behind the same name, and a part of a bucket has the rules of all of it.
-  const identity = JSON.stringify([place.kind, place.endpoint ?? '', place.bucket]);
-  return fromAfar(createS3Store(place), identity, context);
+  return fromAfar(createS3Store(place), identityOf(place), context);
+}
+
+export async function openGcs(place: GcsPlace, context: StoreContext): Promise<ObjectStore> {
+  const { createGcsStore } = await import('../store/gcs/index.ts');
+  return fromAfar(createGcsStore(place), identityOf(place), context);
+}
+
+/** Another server may be quite another thing behind the same name, and a part of a bucket has the rules of all of it. */
+function identityOf({ kind, endpoint, bucket }: S3Place | GcsPlace): string {
+  return JSON.stringify([kind, endpoint ?? '', bucket]);
 }
 
 /**

@@ -8,7 +8,7 @@ import { nearestName } from './names.ts';
 import { REFERENCE_NOTATION, reference, textOrReference } from './reference-schema.ts';
 import { objectives, source, standby } from './source-schema.ts';
 import { parseStore, STORE_NOTATION } from './store.ts';
-import { capacity, limits, prices, s3, storageClass } from './store-schema.ts';
+import { capacity, gcs, limits, prices, s3, storageClass } from './store-schema.ts';
 import { type Complaint, identifier, text } from './values.ts';
 
 const repository = z
@@ -16,7 +16,7 @@ const repository = z
     store: textOrReference(
       text(
         STORE_NOTATION,
-        'Where the objects lie: a path (relative to the plan), a file:// URL or s3://bucket/prefix.',
+        'Where the objects lie: a path (relative to the plan), a file:// URL, s3://bucket/prefix or gs://bucket/prefix.',
         (value) => {
           const place = parseStore(value, '/');
           return 'problem' in place ? { message: place.problem } : undefined;
@@ -33,6 +33,7 @@ const repository = z
       .meta({ description: 'The repository that this one is an exact copy of, brought up to date after every backup.' })
       .optional(),
     s3: s3.optional(),
+    gcs: gcs.optional(),
     storageClass: storageClass.optional(),
     capacity: capacity.optional(),
     limits: limits.optional(),

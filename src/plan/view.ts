@@ -23,6 +23,8 @@ export interface StorePlan {
   store: TextOrReference;
   /** Of a store at s3://. */
   s3: S3Options;
+  /** Of a store at gs://. */
+  gcs: GcsOptions;
   capacity?: Capacity;
   /** Bytes a second. */
   limits?: { upload?: number; download?: number };
@@ -47,6 +49,15 @@ export interface S3Options {
   storageClass?: string;
   serverSideEncryption?: 'AES256' | 'aws:kms';
   kmsKeyId?: TextOrReference;
+}
+
+export interface GcsOptions {
+  endpoint?: TextOrReference;
+  project?: TextOrReference;
+  location?: TextOrReference;
+  userProject?: TextOrReference;
+  kmsKeyName?: TextOrReference;
+  storageClass?: string;
 }
 
 /** How much a repository may take. */
@@ -149,9 +160,9 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
 }
 
 function buildStore(name: string, document: RepositoryDocument): StorePlan {
-  const { store, capacity, limits, prices } = document;
+  const { store, gcs, storageClass, capacity, limits, prices } = document;
   return {
-    ...{ name, store, s3: buildS3(document) },
+    ...{ name, store, s3: buildS3(document), gcs: definedOf({ ...gcs, storageClass }) },
     ...(capacity && { capacity: { ofBytes: parseSize(capacity.of)!, warnAt: parsePercentage(capacity.warnAt)! } }),
     ...(limits && { limits: buildLimits(limits) }),
     ...(prices && { prices: definedOf(prices) }),

@@ -1,6 +1,5 @@
 import { createHash, type Hash, hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import {
   CreateBucketCommand,
@@ -19,10 +18,15 @@ import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import {
   type ByteRange,
   type Content,
+  endsBefore,
+  handingOver,
   isObjectKey,
+  md5Of,
   type ObjectStore,
   type PutOptions,
+  readBody,
   type StoredObject,
+  sizeOf,
 } from '../index.ts';
 import { createClient, type S3StoreOptions } from './s3-client.ts';
 import { type FailedCall, isExpired, s3Error } from './s3-error.ts';
@@ -59,25 +63,16 @@ class S3Store implements ObjectStore {
 
   async put(key: string, content: Content, options: PutOptions = {}): Promise<void> {
     const path = this.#path(key);
-    let error: unknown;
-    try {
-      await this.#put(path, key, content, options);
-    } catch (thrown) {
-      error = thrown;
-      throw thrown;
-    } finally {
-      const isNeededAgain = isHoldfastError(error) && error.retryable;
-      if (!(content instanceof Uint8Array) && !isNeededAgain) await rm(content.file, { force: true });
-    }
+    await handingOver(content, () => this.#put(path, key, content, options));
   }
 
   async #put(path: string, key: string, content: Content, { ifAbsent, bulk }: PutOptions) {
     const { storageClass, serverSideEncryption, kmsKeyId, bucket } = this.#options;
     const call = { what: `write ${key} in ${this.location}`, permission: 's3:PutObject', key };
-    const sizeBytes = content instanceof Uint8Array ? content.byteLength : content.sizeBytes;
+    const sizeBytes = sizeOf(content);
     if (sizeBytes > LARGEST_BYTES)
       throw new HoldfastError('store-failed', `cannot ${call.what}: it is larger than 5 GiB`);
-    const md5 = content instanceof Uint8Array ? hash('md5', content, 'hex') : await this.#md5OfFile(content, call);
+    const md5 = await md5Of(content, call.what);
     const input: PutObjectCommandInput = {
       Bucket: bucket,
       Key: path,
@@ -125,17 +120,6 @@ class S3Store implements ObjectStore {
     }
   }
 
-  async #md5OfFile({ file, sizeBytes }: { file: string; sizeBytes: number }, { what }: Call): Promise<string> {
-    const digest = createHash('md5');
-    let readBytes = 0;
-    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
-      digest.update(chunk as Buffer);
-      readBytes += (chunk as Buffer).length;
-    }
-    if (readBytes === sizeBytes) return digest.digest('hex');
-    throw new HoldfastError('internal', `cannot ${what}: its file has ${readBytes} bytes instead of ${sizeBytes}`);
-  }
-
   async get(key: string, range?: ByteRange): Promise<Uint8Array> {
     this.#path(key);
     if (range?.length === 0) return this.#getNothing(key, range.offset);
@@ -181,8 +165,7 @@ class S3Store implements ObjectStore {
   }
 
   #tooShort(key: string, endByte: number): HoldfastError {
-    const what = `${key} in ${this.location}`;
-    return new HoldfastError('repository-damaged', `${what} is damaged: it ends before byte ${endByte}`);
+    return endsBefore(`${key} in ${this.location}`, endByte);
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {
@@ -308,23 +291,4 @@ function partOf(answer: GetObjectCommandOutput, range: ByteRange | undefined): B
     tag,
     digest: tag === undefined ? undefined : createHash('md5'),
   };
-}
-
-/** The body, of which nothing may be missing. The buffer is nobody else's. */
-async function readBody(body: Readable, { bodyBytes, digest }: BodyPart, what: string): Promise<Uint8Array> {
-  const wrongLength = (): HoldfastError =>
-    new HoldfastError('store-unreachable', `cannot ${what}: the answer is not as long as it says`, { retryable: true });
-  const parts: Buffer[] = [];
-  const whole = bodyBytes === undefined ? undefined : Buffer.allocUnsafeSlow(bodyBytes);
-  let doneBytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    digest?.update(chunk);
-    if (whole === undefined) parts.push(chunk);
-    else if (doneBytes + chunk.length > whole.length) throw wrongLength();
-    else whole.set(chunk, doneBytes);
-    doneBytes += chunk.length;
-  }
-  if (whole === undefined) return Uint8Array.from(Buffer.concat(parts));
-  if (doneBytes !== whole.length) throw wrongLength();
-  return whole;
 }
