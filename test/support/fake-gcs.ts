@@ -38,6 +38,8 @@ export interface FakeGcs {
   tokensGiven: number;
   /** Whether requests need a token. */
   isOpen: boolean;
+  /** A token, without credentials. */
+  giveToken(): string;
   /** No token that was given out is taken any more. */
   expireTokens(): void;
   /** Forgets what was begun and not ended. */
@@ -142,6 +144,13 @@ class Gcs {
     ],
   ];
 
+  giveToken(): string {
+    const token = `token-${randomBytes(16).toString('hex')}`;
+    this.#tokens.add(token);
+    this.tokensGiven++;
+    return token;
+  }
+
   expireTokens(): void {
     this.#tokens.clear();
   }
@@ -186,9 +195,7 @@ class Gcs {
       answer(outgoing, 400, { error: 'invalid_grant', error_description: 'The subject token is not known.' });
       return;
     }
-    const token = `token-${randomBytes(16).toString('hex')}`;
-    this.#tokens.add(token);
-    this.tokensGiven++;
+    const token = this.giveToken();
     const issued_token_type = 'urn:ietf:params:oauth:token-type:access_token';
     answer(outgoing, 200, { access_token: token, issued_token_type, token_type: 'Bearer', expires_in: 3600 });
   }

@@ -41,7 +41,8 @@ export async function gcsServer(): Promise<GcsServer> {
     await createGcsStore(placeIn(endpoint, name)).makePlace?.();
     return name;
   };
-  return { endpoint, variables, fake, isForeign: given !== undefined, bucket, close: () => fake.close() };
+  const isForeign = given !== undefined;
+  return { endpoint, variables, fake, isForeign, bucket, close: () => fake.close() };
 }
 
 /** A place in a bucket of such a server. */

@@ -157,6 +157,10 @@ class GcsStore implements ObjectStore {
       answer.body.destroy();
       throw this.#tooShort(key, endByte ?? 0);
     }
+    if (!isOfObject(answer)) {
+      answer.body.destroy();
+      throw this.#unreadable(call, 'it is no object');
+    }
     const bytes = await this.#reading(call, () => readBody(answer.body, part, call.what));
     if (range === undefined || part.isRange) return { bytes, isSound: part.isSound() };
     // The server does not know of ranges: it sent the whole.
@@ -300,18 +304,20 @@ class GcsStore implements ObjectStore {
   async #readJson<T extends { kind: string }>(call: Call, answer: GcsAnswer, kind: T['kind']): Promise<T> {
     const { headers, body } = answer;
     const bytes = await this.#reading(call, () => readBody(body, { bodyBytes: lengthIn(headers) }, call.what));
-    const unreadable = (why: string) =>
-      new HoldfastError('store-unreachable', `cannot ${call.what}: the answer cannot be read: ${why}`, {
-        retryable: true,
-        context: { ...(call.key === undefined ? {} : { key: call.key }), store: this.location },
-      });
     try {
       const json = JSON.parse(Buffer.from(bytes).toString()) as T;
       if (json?.kind === kind) return json;
     } catch (error) {
-      throw unreadable(messageOf(error));
+      throw this.#unreadable(call, messageOf(error));
     }
-    throw unreadable(`it is no ${kind}`);
+    throw this.#unreadable(call, `it is no ${kind}`);
+  }
+
+  #unreadable({ what, key }: Call, why: string): HoldfastError {
+    return new HoldfastError('store-unreachable', `cannot ${what}: the answer cannot be read: ${why}`, {
+      retryable: true,
+      context: { ...(key === undefined ? {} : { key }), store: this.location },
+    });
   }
 
   async #reading<T>(call: Call, read: () => Promise<T>): Promise<T> {
@@ -325,6 +331,11 @@ class GcsStore implements ObjectStore {
 
 function storedObject(key: string, { size, timeCreated }: ObjectResource): StoredObject {
   return { key, sizeBytes: Number(size ?? 0), modifiedMs: Date.parse(timeCreated ?? '') || 0 };
+}
+
+/** Whether the service itself says that this is an object's content, and not something in between. */
+function isOfObject({ headers }: GcsAnswer): boolean {
+  return headers['x-goog-hash'] !== undefined || headers['x-goog-generation'] !== undefined;
 }
 
 function lengthIn(headers: GcsAnswer['headers']): number | undefined {

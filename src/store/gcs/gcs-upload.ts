@@ -77,7 +77,9 @@ export class ResumableUploads {
       this.#sessions.delete(content);
       return answer;
     } catch (error) {
-      if (!(isHoldfastError(error) && error.retryable)) this.#sessions.delete(content);
+      // What arrived altered stays so.
+      const isAltered = isHoldfastError(error) && error.context['status'] === 400;
+      if (!isHoldfastError(error) || !error.retryable || isAltered) this.#sessions.delete(content);
       throw error;
     }
   }
