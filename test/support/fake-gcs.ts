@@ -12,6 +12,7 @@ import { buffer, text } from 'node:stream/consumers';
 import {
   addObject,
   type Bucket,
+  type BucketSettings,
   checkMetadata,
   checkPreconditions,
   copyObject,
@@ -202,7 +203,7 @@ class Gcs {
 
   async #createBucket({ incoming, outgoing, query }: Exchange): Promise<void> {
     this.#allow('storage.buckets.create', 'project');
-    const settings = JSON.parse(await text(incoming)) as Partial<Bucket> & { name: string };
+    const settings = JSON.parse(await text(incoming)) as BucketSettings;
     const project = query.get('project');
     if (project === null) throw new GcsRefusal(400, 'required', 'Required parameter: project');
     const known = this.buckets.get(settings.name);

@@ -52,6 +52,8 @@ export interface Bucket {
   name: string;
   location: string;
   project: string;
+  /** Whether nobody outside can ever be let in. */
+  isPrivate: boolean;
   metageneration: number;
   versioning?: { enabled: boolean };
   objectRetention?: { mode: 'Enabled' };
@@ -87,11 +89,14 @@ const CRC32C_TABLE = Array.from({ length: 256 }, (_, byte) => {
 export const invalid = (message: string) => new GcsRefusal(400, 'invalid', message);
 const notFound = (message: string) => new GcsRefusal(404, 'notFound', message);
 
-export function makeBucket(settings: Partial<Bucket> & { name: string }, project: string): Bucket {
+export type BucketSettings = Partial<Bucket> & { name: string; iamConfiguration?: { publicAccessPrevention?: string } };
+
+export function makeBucket(settings: BucketSettings, project: string): Bucket {
   if (!BUCKET_NAME.test(settings.name)) throw invalid(`Invalid bucket name: '${settings.name}'`);
   const { versioning, objectRetention, softDeletePolicy, billing, location = 'US', name } = settings;
   return {
     ...{ name, location: location.toUpperCase(), project, metageneration: 1, objects: new Map() },
+    isPrivate: settings.iamConfiguration?.publicAccessPrevention === 'enforced',
     ...(versioning && { versioning }),
     ...(objectRetention && { objectRetention }),
     ...(softDeletePolicy && { softDeletePolicy }),

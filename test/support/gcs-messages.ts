@@ -34,7 +34,7 @@ function partIn(part: Buffer): { head: string; body: Buffer } {
   return { head: part.subarray(0, at).toString(), body: part.subarray(at + 4) };
 }
 
-export function bucketResource({ objects: _, project: __, ...bucket }: Bucket): object {
+export function bucketResource({ objects: _, project: __, isPrivate: ___, ...bucket }: Bucket): object {
   return { kind: 'storage#bucket', id: bucket.name, ...bucket, metageneration: `${bucket.metageneration}` };
 }
 

@@ -17,8 +17,6 @@ export interface GcsServer {
   variables: Record<string, string>;
   /** The tests' own server, which does what it is told. */
   fake: FakeGcs;
-  /** Whether `endpoint` is another one. */
-  isForeign: boolean;
   /** Makes a bucket of one's own. */
   bucket(): Promise<string>;
   close(): Promise<void>;
@@ -41,8 +39,7 @@ export async function gcsServer(): Promise<GcsServer> {
     await createGcsStore(placeIn(endpoint, name)).makePlace?.();
     return name;
   };
-  const isForeign = given !== undefined;
-  return { endpoint, variables, fake, isForeign, bucket, close: () => fake.close() };
+  return { endpoint, variables, fake, bucket, close: () => fake.close() };
 }
 
 /** A place in a bucket of such a server. */
