@@ -1,3 +1,5 @@
 export * from './decorated-store.ts';
+export * from './object-lock.ts';
 export * from './object-store.ts';
 export * from './store-metrics.ts';
+export * from './stored-object.ts';
