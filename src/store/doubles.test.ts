@@ -33,18 +33,26 @@ describeObjectStore('a store that lies about conditional puts', () => new LyingS
   fails: ['decides a race of conditional puts, where it says that it can'],
 });
 
-describeObjectLock('a store with versions and locks', () => {
-  const clock = movableClock();
-  return { store: new LockingStore(new MemoryStore(), clock), advance: clock.advance };
-});
-describeObjectLock('a store with versions and locks, counted, limited and retried', () => {
-  const clock = movableClock();
-  const counted = new MeteredStore(new LockingStore(new MemoryStore(), clock), new StoreMetrics(), clock);
-  const limits = { upload: 1e9, download: 1e9 };
-  const paced = new BandwidthStore(new AdaptiveStore(counted, clock), limits, { clock, pause: async () => {} });
-  const retrying = new RetryingStore(paced, { clock, signal: new AbortController().signal });
-  return { store: new ProbedStore(retrying, { clock, recordFile: undefined }), advance: clock.advance };
-});
+describeObjectLock(
+  'a store with versions and locks',
+  () => {
+    const clock = movableClock();
+    return { store: new LockingStore(new MemoryStore(), clock), advance: clock.advance };
+  },
+  { movesTime: true },
+);
+describeObjectLock(
+  'a store with versions and locks, counted, limited and retried',
+  () => {
+    const clock = movableClock();
+    const counted = new MeteredStore(new LockingStore(new MemoryStore(), clock), new StoreMetrics(), clock);
+    const limits = { upload: 1e9, download: 1e9 };
+    const paced = new BandwidthStore(new AdaptiveStore(counted, clock), limits, { clock, pause: async () => {} });
+    const retrying = new RetryingStore(paced, { clock, signal: new AbortController().signal });
+    return { store: new ProbedStore(retrying, { clock, recordFile: undefined }), advance: clock.advance };
+  },
+  { movesTime: true },
+);
 
 describe('a store whose listings lag', () => {
   it('shows what was put and deleted later, in that order, and gives it at once', async () => {

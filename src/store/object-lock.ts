@@ -53,7 +53,7 @@ export interface ObjectLock {
 
   /**
    * Locks a version, or makes its lock longer or stricter. What is locked for longer or more strictly already stays so.
-   * @throws object-missing
+   * @throws object-missing; permission-denied also where a store makes no lock stricter that it has already
    */
   extend(version: VersionId, retention: Retention): Promise<void>;
 

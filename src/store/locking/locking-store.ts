@@ -77,7 +77,8 @@ export class LockingStore extends DecoratedStore {
 
   async *#list(prefix: string): AsyncIterable<ObjectVersion> {
     for (const [key, versions] of [...this.#versions]) {
-      if (!key.startsWith(prefix)) continue;
+      const isAsked = prefix === '' || prefix.endsWith('/') ? key.startsWith(prefix) : key === prefix;
+      if (!isAsked) continue;
       for (const { id, bytes, modifiedMs } of versions.toReversed()) {
         const isNewest = versions.at(-1)?.id === id;
         yield { key, id, sizeBytes: bytes?.byteLength ?? 0, modifiedMs, isMarker: bytes === undefined, isNewest };
