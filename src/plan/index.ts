@@ -18,6 +18,7 @@ export { type S3Place, type StorePlace, storePlace } from './store-place.ts';
 export type {
   Capacity,
   FilesSource,
+  LockPolicy,
   Mirror,
   Objectives,
   Plan,

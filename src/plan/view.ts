@@ -24,6 +24,7 @@ export interface StorePlan {
   /** Of a store at s3://. */
   s3: S3Options;
   capacity?: Capacity;
+  lock?: LockPolicy;
   /** Bytes a second. */
   limits?: { upload?: number; download?: number };
   /** In the currency of whoever wrote them; what is left out has a default. */
@@ -54,6 +55,12 @@ export interface Capacity {
   ofBytes: number;
   /** From which share of it on there is a warning: more than 0, at most 1. */
   warnAt: number;
+}
+
+/** That objects are locked: by whom it can be lifted, and for how long each time. */
+export interface LockPolicy {
+  mode: 'governance' | 'compliance';
+  forMs: number;
 }
 
 /** A check of a restored copy. */
@@ -149,10 +156,11 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
 }
 
 function buildStore(name: string, document: RepositoryDocument): StorePlan {
-  const { store, capacity, limits, prices } = document;
+  const { store, capacity, limits, lock, prices } = document;
   return {
     ...{ name, store, s3: buildS3(document) },
     ...(capacity && { capacity: { ofBytes: parseSize(capacity.of)!, warnAt: parsePercentage(capacity.warnAt)! } }),
+    ...(lock && { lock: { mode: lock.mode, forMs: parseDuration(lock.for)! } }),
     ...(limits && { limits: buildLimits(limits) }),
     ...(prices && { prices: definedOf(prices) }),
   };

@@ -1,3 +1,4 @@
+export * from './as-of-store.ts';
 export * from './decorated-store.ts';
 export * from './object-lock.ts';
 export * from './object-store.ts';
