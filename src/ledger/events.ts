@@ -90,6 +90,8 @@ export interface MirrorFinished {
   copiedObjects: number;
   copiedBytes: number;
   removedObjects: number;
+  /** To be removed once their lock has run out. Earlier versions knew of none. */
+  heldObjects?: number;
   /** For how long the oldest snapshot that the mirror lacked had been there, when the run began. */
   lagMs: number;
   durationMs: number;

@@ -13,6 +13,7 @@ export { readEpoch, writeEpoch } from './mirror/epoch.ts';
 export { copiesOfObjects, findSuspects, readAuthentic, type Suspect } from './mirror/heal.ts';
 export { type MirrorLag, measureLag } from './mirror/lag.ts';
 export { assertMirrorOf, type MirrorReport, mirrorLedger, mirrorRepository } from './mirror/mirror.ts';
+export { clearVersions } from './object-lock/clear.ts';
 export { checkCoverage, findingOfHidden } from './object-lock/coverage.ts';
 export { type ExtendOptions, extendLocks } from './object-lock/extend.ts';
 export { heldUntilMs } from './object-lock/held.ts';

@@ -9,7 +9,7 @@ export const retain: CommandDefinition = {
   arguments: '[source...]',
   summary: 'remove the snapshots that the retention of the plan does not keep',
   description:
-    'Says for each snapshot of the sources of these names, or of all, which rule of the plan keeps it, and removes those that none does. The newest complete snapshot and the newest proven one stay whatever the rules say, and a partial one takes no place of a complete one. A source without retention keeps everything. What holds a part of a log stays as long as a backup that stays may need it, and with `within` so does the backup that the first of these moments goes on from. What only the removed ones held takes its space until `holdfast prune`.',
+    'Says for each snapshot of the sources of these names, or of all, which rule of the plan keeps it, and removes those that none does. The newest complete snapshot and the newest proven one stay whatever the rules say, and a partial one takes no place of a complete one. A source without retention keeps everything. What holds a part of a log stays as long as a backup that stays may need it, and with `within` so does the backup that the first of these moments goes on from. A snapshot that its lock holds is left until that has run out. What only the removed ones held takes its space until `holdfast prune`.',
   options: [{ flags: '--dry-run', description: 'only say what would be kept and removed, and why' }],
   examples: [
     { command: 'holdfast retain --dry-run', does: 'what would go, and why the rest stays' },
