@@ -414,7 +414,7 @@ describe('what this version cannot do is refused by its name', () => {
     expect(linesIn(`${HEAD}${FILES}${key}: {}\n`)).toEqual([`holdfast.yaml:7:1: ${key}: ${NOT}`]);
   });
 
-  test.each(['lock', 'copies', 'retention'])('%s of a repository', (key) => {
+  test.each(['copies', 'retention'])('%s of a repository', (key) => {
     const text = `${HEAD.replace(' } }', ` }, ${key}: {} }`)}${FILES}`;
     expect(linesIn(text)).toEqual([`holdfast.yaml:4:73: repositories.primary.${key}: ${NOT}`]);
   });
@@ -513,7 +513,17 @@ describe('the options of a store at s3:// or gs://', () => {
   });
 });
 
-describe('capacity, limits and prices of a repository', () => {
+test('a lock that would run out between two backups is refused', () => {
+  const lines = linesIn(
+    `${HEAD.replace('./repository', 's3://bucket').replace(' } }', ' }, lock: { mode: governance, for: 36h } }')}${FILES}`,
+  );
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toContain(
+    'repositories.primary.lock.for: it would run out before it is extended; expected at least 2d',
+  );
+});
+
+describe('lock, capacity, limits and prices of a repository', () => {
   const SIZE = 'expected a size such as 500MB, 2GiB or 5TB';
   test.each([
     ['capacity: { warnAt: 80% }', 'capacity.of', 'missing key', SIZE],
@@ -522,6 +532,9 @@ describe('capacity, limits and prices of a repository', () => {
     ['capacity: { of: 5TB, warnAt: 0.8 }', 'capacity.warnAt', 'found the number 0.8', 'a percentage such as 80%'],
     ['capacity: { of: 5TB, warnAt: 0% }', 'capacity.warnAt', 'expected more than 0% and at most 100%', ''],
     ['capacity: { of: 5TB, warnAt: 120% }', 'capacity.warnAt', 'expected more than 0% and at most 100%', ''],
+    ['lock: { mode: governance, for: 30d }', 'lock', 'a directory cannot lock what lies in it', 'expected a bucket'],
+    ['lock: { mode: hard, for: 30d }', 'lock.mode', 'found "hard"', 'governance or compliance'],
+    ['lock: { mode: governance }', 'lock.for', 'missing key', 'a duration such as'],
     ['limits: { upload: fast }', 'limits.upload', 'found "fast"', SIZE],
     ['limits: { up: 1MB }', 'limits.up', 'unknown key', ''],
     ['prices: { writes: -1 }', 'prices.writes', 'a price that is not negative', ''],

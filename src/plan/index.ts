@@ -18,6 +18,7 @@ export { type GcsPlace, type S3Place, type StorePlace, storePlace } from './stor
 export type {
   Capacity,
   FilesSource,
+  LockPolicy,
   Mirror,
   Objectives,
   Plan,

@@ -5,10 +5,10 @@
 import { z } from 'zod';
 import { isTimezone } from '../schedule/index.ts';
 import { nearestName } from './names.ts';
-import { REFERENCE_NOTATION, reference, textOrReference } from './reference-schema.ts';
+import { REFERENCE_NOTATION, reference, type TextOrReference, textOrReference } from './reference-schema.ts';
 import { objectives, source, standby } from './source-schema.ts';
 import { parseStore, STORE_NOTATION } from './store.ts';
-import { capacity, gcs, limits, prices, s3, storageClass } from './store-schema.ts';
+import { capacity, gcs, limits, lock, prices, s3, storageClass } from './store-schema.ts';
 import { type Complaint, identifier, text } from './values.ts';
 
 const repository = z
@@ -35,16 +35,20 @@ const repository = z
     s3: s3.optional(),
     gcs: gcs.optional(),
     storageClass: storageClass.optional(),
+    lock: lock.optional(),
     capacity: capacity.optional(),
     limits: limits.optional(),
     prices: prices.optional(),
   })
-  .superRefine(({ password, mirrorOf }, context) => {
-    const complain = (message: string) =>
-      context.addIssue({ code: 'custom', path: ['password'], message, params: { message } });
-    if (mirrorOf === undefined && password === undefined) complain(REFERENCE_NOTATION);
+  .superRefine(({ password, mirrorOf, store, lock: locked }, context) => {
+    const complain = (key: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [key], message, params: { message } });
+    if (mirrorOf === undefined && password === undefined) complain('password', REFERENCE_NOTATION);
     if (mirrorOf !== undefined && password !== undefined) {
-      complain(`a mirror has the password of its primary; that of "${mirrorOf}" opens it`);
+      complain('password', `a mirror has the password of its primary; that of "${mirrorOf}" opens it`);
+    }
+    if (locked !== undefined && isDirectory(store)) {
+      complain('lock', 'a directory cannot lock what lies in it: who may write there may remove; expected a bucket');
     }
   })
   .meta({
@@ -54,6 +58,11 @@ const repository = z
       { type: 'object', properties: { password: false }, required: ['mirrorOf'] },
     ],
   });
+
+function isDirectory(store: TextOrReference): boolean {
+  const place = typeof store === 'string' ? parseStore(store, '/') : undefined;
+  return place !== undefined && 'kind' in place && place.kind === 'local';
+}
 
 function judgeTimezone(value: string): Complaint | undefined {
   if (isTimezone(value)) return undefined;

@@ -1,6 +1,10 @@
 import { z } from 'zod';
+import { parseDuration } from '../foundation/units.ts';
 import { textOrReference } from './reference-schema.ts';
-import { type Complaint, filled, percentage, size, text } from './values.ts';
+import { type Complaint, duration, filled, percentage, size, text } from './values.ts';
+
+/** Extended when half of it is left, by backups that may be a day apart. */
+const SHORTEST_LOCK_MS = 2 * 24 * 60 * 60_000;
 
 /** Classes whose objects cannot be read until they have been asked for, hours before. */
 const OFFLINE_CLASSES = ['GLACIER', 'DEEP_ARCHIVE'];
@@ -96,6 +100,24 @@ export const capacity = z
     { error: () => 'a size with the share to warn at, such as { warnAt: 80%, of: 5TB }' },
   )
   .meta({ description: 'How much the repository may take, and when to warn.' });
+
+export const lock = z
+  .strictObject(
+    {
+      mode: z
+        .enum(['governance', 'compliance'], { error: () => 'governance or compliance' })
+        .meta({ description: 'Who can lift a lock before its time: who has a permission of its own, or nobody.' }),
+      for: duration('How long an object is locked each time; it is extended for as long as a snapshot needs it.'),
+    },
+    { error: () => 'a mode and a time, such as { mode: governance, for: 30d }' },
+  )
+  .superRefine(({ for: period }, context) => {
+    const ms = parseDuration(period);
+    if (ms === undefined || ms >= SHORTEST_LOCK_MS) return;
+    const message = 'it would run out before it is extended; expected at least 2d';
+    context.addIssue({ code: 'custom', path: ['for'], message, params: { message } });
+  })
+  .meta({ description: 'Locks the objects of the repository, so that nobody can remove or replace them.' });
 
 export const limits = z
   .strictObject(

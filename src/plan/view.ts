@@ -26,6 +26,7 @@ export interface StorePlan {
   /** Of a store at gs://. */
   gcs: GcsOptions;
   capacity?: Capacity;
+  lock?: LockPolicy;
   /** Bytes a second. */
   limits?: { upload?: number; download?: number };
   /** In the currency of whoever wrote them; what is left out has a default. */
@@ -65,6 +66,12 @@ export interface Capacity {
   ofBytes: number;
   /** From which share of it on there is a warning: more than 0, at most 1. */
   warnAt: number;
+}
+
+/** That objects are locked: by whom it can be lifted, and for how long each time. */
+export interface LockPolicy {
+  mode: 'governance' | 'compliance';
+  forMs: number;
 }
 
 /** A check of a restored copy. */
@@ -160,10 +167,11 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
 }
 
 function buildStore(name: string, document: RepositoryDocument): StorePlan {
-  const { store, gcs, storageClass, capacity, limits, prices } = document;
+  const { store, gcs, storageClass, capacity, limits, lock, prices } = document;
   return {
     ...{ name, store, s3: buildS3(document), gcs: definedOf({ ...gcs, storageClass }) },
     ...(capacity && { capacity: { ofBytes: parseSize(capacity.of)!, warnAt: parsePercentage(capacity.warnAt)! } }),
+    ...(lock && { lock: { mode: lock.mode, forMs: parseDuration(lock.for)! } }),
     ...(limits && { limits: buildLimits(limits) }),
     ...(prices && { prices: definedOf(prices) }),
   };

@@ -11,6 +11,10 @@ export const LEDGER_PREFIX = 'holdfast/ledger/';
 export const TAIL_PREFIX = 'holdfast/tail/';
 /** Says how often a mirror of the repository was made the primary. */
 export const EPOCH_KEY = 'holdfast/epoch';
+/** What was locked until when. Each copy of a repository has its own. */
+export const HELD_KEY = 'holdfast/held';
+/** Who writes and cannot remove a lock. */
+export const WRITERS_PREFIX = 'holdfast/writers/';
 export const MARKS_PREFIX = 'holdfast/prune/';
 /** Damaged packs that a repair put aside; restic does not look there. */
 export const DAMAGED_PREFIX = 'holdfast/damaged/';

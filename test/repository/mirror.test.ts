@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeIndexFile } from '../../src/format/index.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { type MirrorOutcome, prune, replicate, retain, type Workspace } from '../../src/operations/index.ts';
-import { mirrorEvery } from '../../src/operations/mirrors/mirror-every.ts';
+import { upkeepEvery } from '../../src/operations/upkeep-every.ts';
 import type { FilesSource } from '../../src/plan/index.ts';
 import { addKey, listSnapshots, openRepository, type Repository, removeSnapshot } from '../../src/repository/index.ts';
 import { FaultyStore } from '../../src/store/faulty/index.ts';
@@ -192,7 +192,7 @@ describe('while a log is followed', () => {
     let isAway = true;
     const workspace = mirroredWorkspace({ main, eu: new FaultyStore(eu, () => (isAway ? 'before' : undefined)) });
     await workspace.open('main');
-    const stop = mirrorEvery(workspace, 20);
+    const stop = upkeepEvery(workspace, 20);
     const failures = () => [...main.objects.keys()].filter((key) => key.startsWith('holdfast/ledger/')).length;
     const before = failures();
     await expect.poll(failures).toBeGreaterThan(before);

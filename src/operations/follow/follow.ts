@@ -1,6 +1,6 @@
 import { EXIT, type ExitCode, HoldfastError } from '../../foundation/errors.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
-import { mirrorEvery } from '../mirrors/mirror-every.ts';
+import { upkeepEvery } from '../upkeep-every.ts';
 import { reportable, type Workspace } from '../workspace.ts';
 import { type Followed, FollowedSource, type FollowSettings } from './followed-source.ts';
 
@@ -15,11 +15,11 @@ export async function follow(
   settings: FollowSettings,
 ): Promise<Followed[]> {
   const sources = followable(workspace.sources(names), names.length > 0);
-  const stopMirroring = mirrorEvery(workspace, settings.foldAfterMs);
+  const stopUpkeep = upkeepEvery(workspace, settings.foldAfterMs);
   try {
     return await Promise.all(sources.map((source) => followOne(workspace, source, settings)));
   } finally {
-    await stopMirroring();
+    await stopUpkeep();
   }
 }
 

@@ -1,6 +1,8 @@
 import { type RepairReport, repairRepository } from '../../repository/index.ts';
 import { withLock } from '../locked.ts';
-import { type Healing, healRepository } from '../mirrors/healing.ts';
+import type { Healing } from '../mirrors/healed-object.ts';
+import { healRepository } from '../mirrors/healing.ts';
+import { revealHidden } from '../object-lock/reveal-hidden.ts';
 import { Reading } from '../reading.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 
@@ -38,7 +40,10 @@ async function repairOne(workspace: Workspace, opened: OpenedRepository, readDat
   try {
     return await withLock(workspace, opened, { exclusive: true }, async (lock) => {
       // What a mirror has is neither lost nor to be dropped.
-      const healed = await healRepository(workspace, opened, progress);
+      const healed = [
+        ...(await revealHidden(workspace, opened, progress)),
+        ...(await healRepository(workspace, opened, progress)),
+      ];
       const report = await repairRepository(opened.repository, {
         readData,
         lock,

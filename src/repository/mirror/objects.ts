@@ -6,6 +6,7 @@ import {
   DAMAGED_PREFIX,
   DATA_PREFIX,
   EPOCH_KEY,
+  HELD_KEY,
   HOLDFAST_PREFIX,
   INDEX_PREFIX,
   idOfKey,
@@ -15,6 +16,7 @@ import {
   MARKS_PREFIX,
   SNAPSHOTS_PREFIX,
   TAIL_PREFIX,
+  WRITERS_PREFIX,
 } from '../layout.ts';
 import { type Repository, sha256 } from '../repository.ts';
 
@@ -41,13 +43,15 @@ const NAMED_BY_DIGEST: readonly [prefix: string, kind: ObjectKind][] = [
   [MARKS_PREFIX, 'mark'],
 ];
 
+const NOT_COPIED = [LOCKS_PREFIX, WRITERS_PREFIX, PROBE_PREFIX];
+
 /** Undefined for what is no part of a repository, as what a store was tried with, or, as a lock, none of a copy of it. */
 export function kindOf(key: string): ObjectKind | undefined {
   if (key === CONFIG_KEY) return 'config';
   if (key === EPOCH_KEY) return 'epoch';
   const named = NAMED_BY_DIGEST.find(([prefix]) => key.startsWith(prefix));
   if (named !== undefined) return idOfKey(key) === undefined ? undefined : named[1];
-  if (key.startsWith(LOCKS_PREFIX) || key.startsWith(PROBE_PREFIX)) return undefined;
+  if (key === HELD_KEY || NOT_COPIED.some((prefix) => key.startsWith(prefix))) return undefined;
   if (key.startsWith(TAIL_PREFIX)) return key.endsWith('/covered') ? 'covered' : 'tail';
   if (key.startsWith(LEDGER_PREFIX)) return 'ledger';
   if (key.startsWith(DAMAGED_PREFIX)) return 'damaged';

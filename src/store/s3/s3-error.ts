@@ -100,7 +100,9 @@ function failureOfAnswer(error: unknown, reading: Reading): HoldfastError {
     });
   const because = `cannot ${what}: ${reading.text}`;
   if (code === 'NoSuchBucket') return noBucket(reading, error);
-  if (code === 'NoSuchKey' || (status === 404 && key !== undefined))
+  // A version may also be a marker, which has no content.
+  const isMarker = code === 'MethodNotAllowed' && key !== undefined;
+  if (code === 'NoSuchKey' || isMarker || (status === 404 && key !== undefined))
     return fail('object-missing', `${key} is not in ${store}`);
   if (status === 412) return fail('object-exists', `${key} is in ${store} already`);
   if (ALTERED.includes(code)) {
