@@ -187,7 +187,6 @@ sources:
         {
           ...{ name: 'primary', store: './repository', password: { env: 'HOLDFAST_PASSWORD' } },
           s3: { pathStyle: false },
-          gcs: {},
           capacity: { ofBytes: 5e12, warnAt: 0.8 },
           limits: { upload: 20e6 },
           prices: { reads: 0.0004 },

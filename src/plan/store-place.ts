@@ -21,6 +21,6 @@ export async function storePlace(
   if ('problem' in place) throw new HoldfastError('plan-invalid', place.problem);
   // What belongs to another kind of store is not asked for.
   if (place.kind === 's3') return { ...place, ...(await resolveReferences(repository.s3, context)) };
-  if (place.kind === 'gcs') return { ...place, ...(await resolveReferences(repository.gcs, context)) };
+  if (place.kind === 'gcs') return { ...place, ...(await resolveReferences(repository.gcs ?? {}, context)) };
   return place;
 }

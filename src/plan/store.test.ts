@@ -39,7 +39,7 @@ test.each([
 ])('%j is refused', async (store, problem) => {
   const expected = typeof problem === 'string' ? problem : expect.stringMatching(problem);
   expect(parseStore(store, '/plans')).toEqual({ problem: expected });
-  const repository = { store, s3: { pathStyle: false }, gcs: {} };
+  const repository = { store, s3: { pathStyle: false } };
   await expect(storePlace(repository, { directory: '/plans', env: {} })).rejects.toThrow(problem);
 });
 

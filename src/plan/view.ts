@@ -24,7 +24,7 @@ export interface StorePlan {
   /** Of a store at s3://. */
   s3: S3Options;
   /** Of a store at gs://. */
-  gcs: GcsOptions;
+  gcs?: GcsOptions;
   capacity?: Capacity;
   lock?: LockPolicy;
   /** Bytes a second. */
@@ -169,7 +169,8 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
 function buildStore(name: string, document: RepositoryDocument): StorePlan {
   const { store, gcs, storageClass, capacity, limits, lock, prices } = document;
   return {
-    ...{ name, store, s3: buildS3(document), gcs: definedOf({ ...gcs, storageClass }) },
+    ...{ name, store, s3: buildS3(document) },
+    ...((gcs ?? storageClass) && { gcs: definedOf({ ...gcs, storageClass }) }),
     ...(capacity && { capacity: { ofBytes: parseSize(capacity.of)!, warnAt: parsePercentage(capacity.warnAt)! } }),
     ...(lock && { lock: { mode: lock.mode, forMs: parseDuration(lock.for)! } }),
     ...(limits && { limits: buildLimits(limits) }),

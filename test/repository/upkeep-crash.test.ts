@@ -222,7 +222,7 @@ function workspaceOf(store: FaultyStore | MemoryStore): Workspace {
     objectives: {},
     mirrors: new Map(),
     repositories: new Map([
-      ['main', { name: 'main', store: '/nowhere', password: PASSWORD, s3: { pathStyle: false }, gcs: {} }],
+      ['main', { name: 'main', store: '/nowhere', password: PASSWORD, s3: { pathStyle: false } }],
     ]),
     sources: new Map([
       [

@@ -62,7 +62,7 @@ export function logWorkspace(
     repositories: new Map(
       Object.keys(repositories).map((name) => [
         name,
-        { name, store: `/${name}`, password: PASSWORD, s3: { pathStyle: false }, gcs: {} },
+        { name, store: `/${name}`, password: PASSWORD, s3: { pathStyle: false } },
       ]),
     ),
     sources: new Map([[db.name, db]]),

@@ -15,12 +15,8 @@ export function mirroredWorkspace(stores: Record<string, ObjectStore>, more: Par
     name: 'test',
     timezone: 'UTC',
     objectives: {},
-    repositories: new Map([
-      ['main', { name: 'main', store: '/main', password: PASSWORD, s3: { pathStyle: false }, gcs: {} }],
-    ]),
-    mirrors: new Map(
-      names.map((name) => [name, { name, store: `/${name}`, of: 'main', s3: { pathStyle: false }, gcs: {} }]),
-    ),
+    repositories: new Map([['main', { name: 'main', store: '/main', password: PASSWORD, s3: { pathStyle: false } }]]),
+    mirrors: new Map(names.map((name) => [name, { name, store: `/${name}`, of: 'main', s3: { pathStyle: false } }])),
     sources: new Map(),
     standbys: new Map(),
     directory: '/',
