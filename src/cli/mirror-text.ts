@@ -11,8 +11,9 @@ export function describeMirror(outcome: MirrorOutcome): string {
     const line = `${bad('failed')}   mirror ${mirror} of ${repository}: ${error.message}`;
     return [line, ...errorDetails(error).map(indent)].join('\n');
   }
-  const { copiedObjects, copiedBytes, removedObjects } = outcome;
+  const { copiedObjects, copiedBytes, removedObjects, heldObjects } = outcome;
   const removed = removedObjects === 0 ? '' : `, ${counted(removedObjects, 'object')} removed`;
-  const copied = `${counted(copiedObjects, 'object')} copied, ${formatSize(copiedBytes)}${removed}`;
+  const held = heldObjects === 0 ? '' : `, ${counted(heldObjects, 'object')} held by their lock`;
+  const copied = `${counted(copiedObjects, 'object')} copied, ${formatSize(copiedBytes)}${removed}${held}`;
   return `${good('mirrored')} ${repository} to ${mirror}: ${copied} in ${formatDuration(durationMs)}`;
 }

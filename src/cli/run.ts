@@ -6,6 +6,7 @@ import type { LoadedPlan } from '../plan/index.ts';
 import type { CommandDefinition, Invocation, Outcome } from './command.ts';
 import { errorJson, errorText } from './errors.ts';
 import { COMMON_EXITS, EXIT_MEANINGS } from './exit-codes.ts';
+import { describeLocks } from './lock-text.ts';
 import { describeMirror } from './mirror-text.ts';
 import { ProgressDisplay } from './progress.ts';
 import { COMMANDS, GROUPS } from './registry.ts';
@@ -19,6 +20,8 @@ export interface CommandLine {
 }
 
 interface GlobalOptions {
+  /** Of the commands that have it. */
+  asOf?: string;
   plan?: string;
   json?: boolean;
   progress?: boolean;
@@ -140,7 +143,10 @@ async function runCommand(
       tell: (text) => display.print(text),
       ...loaders,
     });
-    if (definition.isMirrored === true && options['dryRun'] !== true) await addMirrors(outcome, loaders.loaded());
+    if (definition.isMirrored === true && options['dryRun'] !== true) {
+      await addLocks(outcome, loaders.loaded());
+      await addMirrors(outcome, loaders.loaded());
+    }
     display.stop();
     const requests = await requestsOf(environment);
     if (requests !== undefined && options.progress !== false) display.print(requests.text);
@@ -151,6 +157,17 @@ async function runCommand(
     display.stop();
     return report(error, { json, signal });
   }
+}
+
+/** Has locks extended that are due, and adds what came of it: what went wrong makes what was done partial. */
+async function addLocks(outcome: Outcome, workspace: Workspace | undefined): Promise<void> {
+  if (workspace === undefined || workspace.environment.signal.aborted) return;
+  const operations = await import('../operations/index.ts');
+  const locks = await operations.keepLocked(workspace);
+  if (locks.length === 0) return;
+  outcome.json = { ...(outcome.json as object), locks };
+  outcome.text = [outcome.text, ...locks.flatMap(describeLocks)].join('\n');
+  if (outcome.exit === EXIT.done && locks.some(({ error }) => error !== undefined)) outcome.exit = EXIT.partial;
 }
 
 /** Has the mirrors follow, and adds what came of it: one that did not makes what was done partial, and undoes nothing. */
@@ -179,7 +196,7 @@ async function requestsOf({ requests = new Map() }: Environment): Promise<{ json
 }
 
 function planLoaders(
-  { plan }: GlobalOptions,
+  { plan, asOf }: GlobalOptions,
   environment: Environment,
 ): Pick<Invocation, 'loadPlan' | 'workspace'> & { loaded: () => Workspace | undefined } {
   const loadPlan = async (): Promise<LoadedPlan> => {
@@ -192,8 +209,12 @@ function planLoaders(
   };
   let made: Workspace | undefined;
   const workspace: Invocation['workspace'] = async () => {
-    const [loaded, { Workspace: Made }] = await Promise.all([loadPlan(), import('../operations/index.ts')]);
-    made = new Made(loaded, environment);
+    const [loaded, { Workspace: Made, parseMoment }] = await Promise.all([
+      loadPlan(),
+      import('../operations/index.ts'),
+    ]);
+    const asOfMs = asOf === undefined ? undefined : parseMoment(asOf, environment.clock.nowMs());
+    made = new Made(loaded, { ...environment, ...(asOfMs !== undefined && { asOfMs }) });
     return made;
   };
   return { loadPlan, workspace, loaded: () => made };

@@ -78,6 +78,8 @@ export interface EventBodies {
   'missing.accepted': MissingAccepted;
   /** In the ledger of what was a mirror, and is the primary from this epoch on. */
   'repository.promoted': { repository: string; was: string; epoch: number };
+  /** Objects of a repository under object lock that somebody hid. */
+  'lock.hidden': { repository: string; objects: string[] };
   /** An object that was missing or damaged, and was put back from a mirror. */
   'object.healed': { repository: string; object: string; from: string; reason: string };
 }
@@ -99,6 +101,8 @@ export interface MirrorFinished {
   copiedObjects: number;
   copiedBytes: number;
   removedObjects: number;
+  /** To be removed once their lock has run out. Earlier versions knew of none. */
+  heldObjects?: number;
   /** For how long the oldest snapshot that the mirror lacked had been there, when the run began. */
   lagMs: number;
   durationMs: number;

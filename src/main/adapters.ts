@@ -7,8 +7,15 @@ const OLDEST_POSTGRES = 15;
 /** Every adapter there is, each loaded when the plan first needs it. */
 export const adapters: Adapters = {
   async openStore(place, context) {
-    const { openDirectory, openS3 } = await import('./stores.ts');
-    return place.kind === 's3' ? openS3(place, context) : openDirectory(place.path, context);
+    const { openDirectory, openGcs, openS3 } = await import('./stores.ts');
+    switch (place.kind) {
+      case 's3':
+        return openS3(place, context);
+      case 'gcs':
+        return openGcs(place, context);
+      case 'local':
+        return openDirectory(place.path, context);
+    }
   },
 
   async cached(store, { place, ...context }) {

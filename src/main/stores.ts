@@ -2,26 +2,35 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { userCacheDirectory } from '../foundation/user-cache.ts';
 import type { CacheContext, StoreContext } from '../operations/index.ts';
-import type { S3Place } from '../plan/index.ts';
+import type { GcsPlace, S3Place } from '../plan/index.ts';
 import type { ObjectStore } from '../store/index.ts';
 
 /** A directory of this machine: as it is, unless the plan limits its bandwidth. */
 export async function openDirectory(path: string, context: StoreContext): Promise<ObjectStore> {
   const { createLocalStore } = await import('../store/local/index.ts');
-  return limited(createLocalStore(path), context);
+  return limited(await locked(createLocalStore(path), context), context);
 }
 
 export async function openS3(place: S3Place, context: StoreContext): Promise<ObjectStore> {
   const { createS3Store } = await import('../store/s3/index.ts');
-  // Another server may be quite another thing behind the same name, and a part of a bucket has the rules of all of it.
-  const identity = JSON.stringify([place.kind, place.endpoint ?? '', place.bucket]);
-  return fromAfar(createS3Store(place), identity, context);
+  return fromAfar(createS3Store(place), identityOf(place), context);
+}
+
+export async function openGcs(place: GcsPlace, context: StoreContext): Promise<ObjectStore> {
+  const { createGcsStore } = await import('../store/gcs/index.ts');
+  return fromAfar(createGcsStore(place), identityOf(place), context);
+}
+
+/** Another server may be quite another thing behind the same name, and a part of a bucket has the rules of all of it. */
+function identityOf({ kind, endpoint, bucket }: S3Place | GcsPlace): string {
+  return JSON.stringify([kind, endpoint ?? '', bucket]);
 }
 
 /**
  * A store elsewhere with what stands between it and a repository, from the store outwards: counts, of each request that is
  * made; concurrency, which hears of each refusal; bandwidth; what makes requests again, so that each attempt goes through
- * all of these; what is found out about the store. A cache comes before all, in `withCache`.
+ * all of these; what locks objects, where the plan says so; what is found out about the store. A cache comes before all, in
+ * `withCache`.
  * @param identity of what has capabilities of its own: what was found out of one store holds for all of the same identity
  */
 export async function fromAfar(store: ObjectStore, identity: string, context: StoreContext): Promise<ObjectStore> {
@@ -36,7 +45,7 @@ export async function fromAfar(store: ObjectStore, identity: string, context: St
   const counted = metrics === undefined ? store : new MeteredStore(store, metrics, clock);
   const paced = await limited(new AdaptiveStore(counted, clock), context);
   const retrying = new RetryingStore(paced, { clock, signal });
-  return new ProbedStore(retrying, { clock, recordFile: recordFileOf(identity, variables) });
+  return new ProbedStore(await locked(retrying, context), { clock, recordFile: recordFileOf(identity, variables) });
 }
 
 /** A store elsewhere with a cache of this machine before it, where the user has a place for one. */
@@ -46,6 +55,16 @@ export async function withCache(store: ObjectStore, context: Omit<CacheContext, 
   if (base === undefined) return store;
   const directory = join(base, context.repositoryId);
   return new CachingStore(store, { directory, limitBytes: CACHE_LIMIT_BYTES, onProblem: context.note });
+}
+
+/** @throws store-unsuitable where the plan has objects locked in a place that cannot */
+async function locked(store: ObjectStore, { clock, lock }: StoreContext): Promise<ObjectStore> {
+  if (lock === undefined) return store;
+  const [{ LockedStore }, { isLocked, isRemovedLocked }] = await Promise.all([
+    import('../store/locked/index.ts'),
+    import('../repository/index.ts'),
+  ]);
+  return new LockedStore(store, { ...lock, clock, isLocked, isRemovedLocked });
 }
 
 async function limited(store: ObjectStore, { clock, signal, limits }: StoreContext): Promise<ObjectStore> {

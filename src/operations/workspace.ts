@@ -5,6 +5,7 @@ import type { Progress } from '../foundation/progress.ts';
 import { Ledger, type LedgerStorage } from '../ledger/index.ts';
 import {
   type LoadedPlan,
+  type LockPolicy,
   type Plan,
   type Repository as PlanRepository,
   type Source as PlanSource,
@@ -17,7 +18,7 @@ import {
 import { type Healer, LEDGER_PREFIX, openRepository, type Repository } from '../repository/index.ts';
 import type { Sandbox } from '../sandbox/index.ts';
 import type { Source } from '../source/index.ts';
-import { DEFAULT_PRICES, type ObjectStore, StoreMetrics, type StorePrices } from '../store/index.ts';
+import { AsOfStore, DEFAULT_PRICES, type ObjectStore, StoreMetrics, type StorePrices } from '../store/index.ts';
 
 /** What operations need from outside: made by the composition root, or by a test. */
 export interface Environment {
@@ -27,6 +28,8 @@ export interface Environment {
   /** Holdfast's own version. */
   version: string;
   signal: AbortSignal;
+  /** The time as of which stores are read, in milliseconds since 1970; as they are now without it. Nothing is written then. */
+  asOfMs?: number;
   /** Where work on `label` (a source, a repository) tells how far it is. */
   progress(label: string): Progress;
   adapters: Adapters;
@@ -62,6 +65,8 @@ export interface Adapters {
 export interface StoreContext extends Pick<Environment, 'clock' | 'signal' | 'variables'> {
   /** Bytes a second. */
   limits?: { upload?: number; download?: number };
+  /** That what is put there is locked. */
+  lock?: LockPolicy;
   /** What counts the requests to it, made when it is first asked for. They are not counted without it. */
   metrics?(): StoreMetrics;
 }
@@ -169,8 +174,9 @@ export class Workspace {
   /** A mirror is read as it is: its primary's cache holds what the mirror may have lost. */
   async #cached(opened: OpenedRepository): Promise<OpenedRepository> {
     const { name, repository, primaryLedger } = opened;
-    const { adapters, progress } = this.environment;
-    if (adapters.cached === undefined || primaryLedger !== undefined) return opened;
+    const { adapters, progress, asOfMs } = this.environment;
+    // A cache forgets what a listing does not show, and of another time it shows less.
+    if (adapters.cached === undefined || primaryLedger !== undefined || asOfMs !== undefined) return opened;
     const { planned } = this.#plannedStore(name);
     const store = await adapters.cached(repository.store, {
       place: await storePlace(planned, this.references),
@@ -218,11 +224,16 @@ export class Workspace {
   }
 
   async #openStore(planned: StorePlan): Promise<ObjectStore> {
-    const { adapters, clock, signal, variables } = this.environment;
+    const { adapters, clock, signal, variables, asOfMs } = this.environment;
     const place = await storePlace(planned, this.references);
-    const { limits } = planned;
+    const { limits, lock } = planned;
     const metrics = (): StoreMetrics => this.#metricsOf(planned);
-    return adapters.openStore(place, { clock, signal, variables, metrics, ...(limits && { limits }) });
+    const store = await adapters.openStore(place, {
+      ...{ clock, signal, variables, metrics },
+      ...(limits && { limits }),
+      ...(lock && { lock }),
+    });
+    return asOfMs === undefined ? store : new AsOfStore(store, asOfMs);
   }
 
   #metricsOf({ name, prices }: StorePlan): StoreMetrics {

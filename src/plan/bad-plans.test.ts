@@ -414,7 +414,7 @@ describe('what this version cannot do is refused by its name', () => {
     expect(linesIn(`${HEAD}${FILES}${key}: {}\n`)).toEqual([`holdfast.yaml:7:1: ${key}: ${NOT}`]);
   });
 
-  test.each(['lock', 'copies', 'retention'])('%s of a repository', (key) => {
+  test.each(['copies', 'retention'])('%s of a repository', (key) => {
     const text = `${HEAD.replace(' } }', ` }, ${key}: {} }`)}${FILES}`;
     expect(linesIn(text)).toEqual([`holdfast.yaml:4:73: repositories.primary.${key}: ${NOT}`]);
   });
@@ -442,12 +442,6 @@ describe('what this version cannot do is refused by its name', () => {
     ]);
   });
 
-  test('a store at gs:', () => {
-    expect(linesIn(HEAD.replace('./repository', 'gs://bucket') + FILES)).toEqual([
-      `holdfast.yaml:4:21: repositories.primary.store: a store at gs: is ${NOT}; expected a path, a file:// URL or s3://bucket/prefix`,
-    ]);
-  });
-
   test('and so is the check of a collection, and a near miss of such a name', () => {
     expect(linesOfSource(...POSTGRES, 'validate: [{ name: a, collection: x }]')).toEqual([
       `holdfast.yaml:9:27: sources.db.validate.0.collection: ${NOT}`,
@@ -458,16 +452,21 @@ describe('what this version cannot do is refused by its name', () => {
   });
 });
 
-describe('the options of a store at s3://', () => {
+describe('the options of a store at s3:// or gs://', () => {
   const linesOf = (store: string, options: string) =>
     linesIn(HEAD.replace('./repository', store).replace(' } }', ` }, ${options} }`) + FILES);
 
   test.each([
-    's3: { region: eu-central-1 }, storageClass: STANDARD_IA',
-    's3: { region: us-central1, endpoint: https://storage.example.com, pathStyle: true }',
-    's3: { endpoint: { env: ENDPOINT }, serverSideEncryption: aws:kms, kmsKeyId: abc }',
-  ])('%s is right', (options) => {
-    expect(linesOf('s3://bucket/x', options)).toEqual([]);
+    ['s3', 's3: { region: eu-central-1 }, storageClass: STANDARD_IA'],
+    ['s3', 's3: { region: us-central1, endpoint: https://storage.example.com, pathStyle: true }'],
+    ['s3', 's3: { endpoint: { env: ENDPOINT }, serverSideEncryption: aws:kms, kmsKeyId: abc }'],
+    ['gs', 'gcs: { project: omni, location: EU, userProject: { env: PAYER } }, storageClass: ARCHIVE'],
+    [
+      'gs',
+      'gcs: { endpoint: https://storage.example.com, kmsKeyName: projects/p/locations/l/keyRings/r/cryptoKeys/k }',
+    ],
+  ])('of a store at %s://, %s is right', (scheme, options) => {
+    expect(linesOf(`${scheme}://bucket/x`, options)).toEqual([]);
   });
 
   test.each([
@@ -485,7 +484,17 @@ describe('the options of a store at s3://', () => {
     ],
     ['s3://bucket', 's3: { kmsKeyId: abc }', 's3.kmsKeyId: "kmsKeyId" belongs to "serverSideEncryption: aws:kms"'],
     ['s3://bucket', 'storageClass: DEEP_ARCHIVE', 'storageClass: what lies in DEEP_ARCHIVE cannot be read at once'],
-    ['./repository', 'storageClass: STANDARD_IA', 'storageClass: "storageClass" belongs to a store at s3://'],
+    ['./repository', 'storageClass: STANDARD_IA', 'storageClass: "storageClass" belongs to a store at s3:// or gs://'],
+    ['gs://bucket', 'gcs: { projekt: x }', 'gcs.projekt: unknown key; did you mean "project"?'],
+    [
+      'gs://bucket',
+      'gcs: { endpoint: host:9000 }',
+      'gcs.endpoint: found a text, expected a URL such as https://storage',
+    ],
+    ['gs://bucket', 'gcs: { kmsKeyName: abc }', 'gcs.kmsKeyName: found "abc", expected the name of a key: projects/'],
+    ['gs://bucket', 'storageClass: STANDARD_IA', 'storageClass: "STANDARD_IA" is no class of Cloud Storage; expected'],
+    ['gs://bucket', 's3: {}', 's3: "s3" belongs to a store at s3://'],
+    ['s3://bucket', 'gcs: {}', 'gcs: "gcs" belongs to a store at gs://'],
     ['./repository', 's3: {}', 's3: "s3" belongs to a store at s3://'],
   ])('of %s, %s is not', (store, options, line) => {
     const lines = linesOf(store, options);
@@ -504,7 +513,17 @@ describe('the options of a store at s3://', () => {
   });
 });
 
-describe('capacity, limits and prices of a repository', () => {
+test('a lock that would run out between two backups is refused', () => {
+  const lines = linesIn(
+    `${HEAD.replace('./repository', 's3://bucket').replace(' } }', ' }, lock: { mode: governance, for: 36h } }')}${FILES}`,
+  );
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toContain(
+    'repositories.primary.lock.for: it would run out before it is extended; expected at least 2d',
+  );
+});
+
+describe('lock, capacity, limits and prices of a repository', () => {
   const SIZE = 'expected a size such as 500MB, 2GiB or 5TB';
   test.each([
     ['capacity: { warnAt: 80% }', 'capacity.of', 'missing key', SIZE],
@@ -513,6 +532,9 @@ describe('capacity, limits and prices of a repository', () => {
     ['capacity: { of: 5TB, warnAt: 0.8 }', 'capacity.warnAt', 'found the number 0.8', 'a percentage such as 80%'],
     ['capacity: { of: 5TB, warnAt: 0% }', 'capacity.warnAt', 'expected more than 0% and at most 100%', ''],
     ['capacity: { of: 5TB, warnAt: 120% }', 'capacity.warnAt', 'expected more than 0% and at most 100%', ''],
+    ['lock: { mode: governance, for: 30d }', 'lock', 'a directory cannot lock what lies in it', 'expected a bucket'],
+    ['lock: { mode: hard, for: 30d }', 'lock.mode', 'found "hard"', 'governance or compliance'],
+    ['lock: { mode: governance }', 'lock.for', 'missing key', 'a duration such as'],
     ['limits: { upload: fast }', 'limits.upload', 'found "fast"', SIZE],
     ['limits: { up: 1MB }', 'limits.up', 'unknown key', ''],
     ['prices: { writes: -1 }', 'prices.writes', 'a price that is not negative', ''],

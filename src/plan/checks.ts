@@ -5,7 +5,8 @@ import { valueAt } from './issues.ts';
 import { nearestName } from './names.ts';
 import type { Finding } from './problems.ts';
 import { keepsSomething, type RetentionDocument, retentionPolicy } from './retention-schema.ts';
-import { parseStore } from './store.ts';
+import { type GcsAddress, parseStore, type S3Address } from './store.ts';
+import { GCS_CLASSES } from './store-schema.ts';
 import { objectiveMs } from './values.ts';
 
 /**
@@ -69,7 +70,7 @@ function samePlaceFindings({ directory, sound, repositories }: Context): Finding
     const store = sound('repositories', name, 'store');
     const place = typeof store === 'string' ? parseStore(store, directory) : { problem: '' };
     if ('problem' in place) continue;
-    const where = place.kind === 'local' ? place.path : s3Where(place, sound('repositories', name, 's3'));
+    const where = place.kind === 'local' ? place.path : bucketWhere(place, sound('repositories', name, place.kind));
     const other = byPlace.get(where);
     if (other === undefined) byPlace.set(where, name);
     else findings.push({ path: ['repositories', name, 'store'], at: 'value', message: `"${other}" is already there` });
@@ -77,25 +78,43 @@ function samePlaceFindings({ directory, sound, repositories }: Context): Finding
   return findings;
 }
 
-function s3Where({ bucket, prefix }: { bucket: string; prefix: string }, options: unknown): string {
+function bucketWhere({ kind, bucket, prefix }: S3Address | GcsAddress, options: unknown): string {
   const endpoint = isPlainObject(options) ? (options as { endpoint?: unknown }).endpoint : undefined;
-  return `s3:${JSON.stringify(endpoint ?? '')}/${bucket}/${prefix}`;
+  return `${kind}:${JSON.stringify(endpoint ?? '')}/${bucket}/${prefix}`;
 }
+
+/** Options of a store, and the kinds of place that have them. */
+const STORE_OPTIONS = {
+  s3: { kinds: ['s3'], where: 's3://' },
+  gcs: { kinds: ['gcs'], where: 'gs://' },
+  storageClass: { kinds: ['s3', 'gcs'], where: 's3:// or gs://' },
+} as const;
 
 /** What belongs to one kind of store alone. A store that comes from a reference is of a kind that nobody knows yet. */
 function storeOptionFindings({ directory, sound, at, repositories }: Context): Finding[] {
   return repositories.flatMap((name) => {
     const store = sound('repositories', name, 'store');
     const place = typeof store === 'string' ? parseStore(store, directory) : undefined;
-    if (place === undefined || 'problem' in place || place.kind === 's3') return [];
-    return ['s3', 'storageClass']
-      .filter((key) => at('repositories', name, key) !== undefined)
-      .map((key) => ({
+    if (place === undefined || 'problem' in place) return [];
+    const misplaced = Object.entries(STORE_OPTIONS)
+      .filter(([key, { kinds }]) => {
+        const isKnown = (kinds as readonly string[]).includes(place.kind);
+        return !isKnown && at('repositories', name, key) !== undefined;
+      })
+      .map(([key, { where }]) => ({
         path: ['repositories', name, key],
         at: 'key' as const,
-        message: `"${key}" belongs to a store at s3://`,
+        message: `"${key}" belongs to a store at ${where}`,
       }));
+    const isGcs = place.kind === 'gcs';
+    return [...misplaced, ...(isGcs ? gcsClassFindings(sound('repositories', name, 'storageClass'), name) : [])];
   });
+}
+
+function gcsClassFindings(storageClass: unknown, name: string): Finding[] {
+  if (typeof storageClass !== 'string' || GCS_CLASSES.includes(storageClass)) return [];
+  const message = `"${storageClass}" is no class of Cloud Storage; expected ${GCS_CLASSES.join(', ')}`;
+  return [{ path: ['repositories', name, 'storageClass'], at: 'value', message }];
 }
 
 function encryptionFindings({ sound, at, repositories }: Context): Finding[] {

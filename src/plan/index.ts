@@ -14,10 +14,11 @@ export {
   resolveSecret,
 } from './secrets.ts';
 export { showPlan, showPlanYaml } from './show.ts';
-export { type S3Place, type StorePlace, storePlace } from './store-place.ts';
+export { type GcsPlace, type S3Place, type StorePlace, storePlace } from './store-place.ts';
 export type {
   Capacity,
   FilesSource,
+  LockPolicy,
   Mirror,
   Objectives,
   Plan,

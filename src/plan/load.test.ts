@@ -147,6 +147,7 @@ repositories:
     capacity: { of: 5TB }
     limits: { upload: 20MB }
     prices: { reads: 0.0004 }
+  locked: { store: s3://bucket/at, mirrorOf: primary, lock: { mode: compliance, for: 4w } }
 sources:
   db:
     type: postgres
@@ -171,7 +172,15 @@ sources:
     objectives,
     directory,
     standbys: new Map(),
-    mirrors: new Map(),
+    mirrors: new Map([
+      [
+        'locked',
+        {
+          ...{ name: 'locked', store: 's3://bucket/at', of: 'primary', s3: { pathStyle: false } },
+          lock: { mode: 'compliance', forMs: 28 * 24 * hourMs },
+        },
+      ],
+    ]),
     repositories: new Map([
       [
         'primary',

@@ -5,10 +5,10 @@
 import { z } from 'zod';
 import { isTimezone } from '../schedule/index.ts';
 import { nearestName } from './names.ts';
-import { REFERENCE_NOTATION, reference, textOrReference } from './reference-schema.ts';
+import { REFERENCE_NOTATION, reference, type TextOrReference, textOrReference } from './reference-schema.ts';
 import { objectives, source, standby } from './source-schema.ts';
 import { parseStore, STORE_NOTATION } from './store.ts';
-import { capacity, limits, prices, s3, storageClass } from './store-schema.ts';
+import { capacity, gcs, limits, lock, prices, s3, storageClass } from './store-schema.ts';
 import { type Complaint, identifier, text } from './values.ts';
 
 const repository = z
@@ -16,7 +16,7 @@ const repository = z
     store: textOrReference(
       text(
         STORE_NOTATION,
-        'Where the objects lie: a path (relative to the plan), a file:// URL or s3://bucket/prefix.',
+        'Where the objects lie: a path (relative to the plan), a file:// URL, s3://bucket/prefix or gs://bucket/prefix.',
         (value) => {
           const place = parseStore(value, '/');
           return 'problem' in place ? { message: place.problem } : undefined;
@@ -33,17 +33,22 @@ const repository = z
       .meta({ description: 'The repository that this one is an exact copy of, brought up to date after every backup.' })
       .optional(),
     s3: s3.optional(),
+    gcs: gcs.optional(),
     storageClass: storageClass.optional(),
+    lock: lock.optional(),
     capacity: capacity.optional(),
     limits: limits.optional(),
     prices: prices.optional(),
   })
-  .superRefine(({ password, mirrorOf }, context) => {
-    const complain = (message: string) =>
-      context.addIssue({ code: 'custom', path: ['password'], message, params: { message } });
-    if (mirrorOf === undefined && password === undefined) complain(REFERENCE_NOTATION);
+  .superRefine(({ password, mirrorOf, store, lock: locked }, context) => {
+    const complain = (key: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [key], message, params: { message } });
+    if (mirrorOf === undefined && password === undefined) complain('password', REFERENCE_NOTATION);
     if (mirrorOf !== undefined && password !== undefined) {
-      complain(`a mirror has the password of its primary; that of "${mirrorOf}" opens it`);
+      complain('password', `a mirror has the password of its primary; that of "${mirrorOf}" opens it`);
+    }
+    if (locked !== undefined && isDirectory(store)) {
+      complain('lock', 'a directory cannot lock what lies in it: who may write there may remove; expected a bucket');
     }
   })
   .meta({
@@ -53,6 +58,11 @@ const repository = z
       { type: 'object', properties: { password: false }, required: ['mirrorOf'] },
     ],
   });
+
+function isDirectory(store: TextOrReference): boolean {
+  const place = typeof store === 'string' ? parseStore(store, '/') : undefined;
+  return place !== undefined && 'kind' in place && place.kind === 'local';
+}
 
 function judgeTimezone(value: string): Complaint | undefined {
   if (isTimezone(value)) return undefined;

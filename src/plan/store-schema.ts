@@ -1,9 +1,16 @@
 import { z } from 'zod';
+import { parseDuration } from '../foundation/units.ts';
 import { textOrReference } from './reference-schema.ts';
-import { type Complaint, filled, percentage, size, text } from './values.ts';
+import { type Complaint, duration, filled, percentage, size, text } from './values.ts';
+
+/** Extended when half of it is left, by backups that may be a day apart. */
+const SHORTEST_LOCK_MS = 2 * 24 * 60 * 60_000;
 
 /** Classes whose objects cannot be read until they have been asked for, hours before. */
 const OFFLINE_CLASSES = ['GLACIER', 'DEEP_ARCHIVE'];
+/** Those of Google Cloud Storage, from all of which objects are read at once. */
+export const GCS_CLASSES = ['STANDARD', 'NEARLINE', 'COLDLINE', 'ARCHIVE'];
+const KMS_KEY_NAME = /^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+$/;
 
 export const s3 = z
   .strictObject(
@@ -35,9 +42,46 @@ export const s3 = z
   )
   .meta({ description: "How a store at s3:// is reached. Credentials come from where AWS's tools take them." });
 
+export const gcs = z
+  .strictObject(
+    {
+      endpoint: textOrReference(
+        text(
+          'a URL such as https://storage.example.com',
+          "The URL of the service; without it, Google's own, or that of STORAGE_EMULATOR_HOST.",
+          judgeEndpoint,
+        ),
+      ).optional(),
+      project: textOrReference(
+        filled(
+          'the id of a project',
+          'The project that `init` makes the bucket in; without it, that of the credentials.',
+        ),
+      ).optional(),
+      location: textOrReference(
+        filled(
+          'a location such as EU or europe-west3',
+          'Where `init` makes the bucket; without it, where Google does.',
+        ),
+      ).optional(),
+      userProject: textOrReference(
+        filled('the id of a project', 'The project that pays, where the requester does.'),
+      ).optional(),
+      kmsKeyName: textOrReference(
+        text(
+          'the name of a key: projects/…/locations/…/keyRings/…/cryptoKeys/…',
+          "The key that Google encrypts objects with, besides Holdfast's own encryption.",
+          (value) => (KMS_KEY_NAME.test(value) ? undefined : {}),
+        ),
+      ).optional(),
+    },
+    { error: () => 'options such as { location: EU }' },
+  )
+  .meta({ description: "How a store at gs:// is reached. Credentials come from where Google's tools take them." });
+
 export const storageClass = text(
-  'a storage class such as STANDARD_IA',
-  'The storage class of the packs of a store at s3://.',
+  'a storage class such as STANDARD_IA or COLDLINE',
+  'The storage class of the packs of a store at s3:// or gs://.',
   (value) => {
     if (!/^[A-Z][A-Z0-9_-]*$/.test(value)) return {};
     if (!OFFLINE_CLASSES.includes(value)) return undefined;
@@ -56,6 +100,24 @@ export const capacity = z
     { error: () => 'a size with the share to warn at, such as { warnAt: 80%, of: 5TB }' },
   )
   .meta({ description: 'How much the repository may take, and when to warn.' });
+
+export const lock = z
+  .strictObject(
+    {
+      mode: z
+        .enum(['governance', 'compliance'], { error: () => 'governance or compliance' })
+        .meta({ description: 'Who can lift a lock before its time: who has a permission of its own, or nobody.' }),
+      for: duration('How long an object is locked each time; it is extended for as long as a snapshot needs it.'),
+    },
+    { error: () => 'a mode and a time, such as { mode: governance, for: 30d }' },
+  )
+  .superRefine(({ for: period }, context) => {
+    const ms = parseDuration(period);
+    if (ms === undefined || ms >= SHORTEST_LOCK_MS) return;
+    const message = 'it would run out before it is extended; expected at least 2d';
+    context.addIssue({ code: 'custom', path: ['for'], message, params: { message } });
+  })
+  .meta({ description: 'Locks the objects of the repository, so that nobody can remove or replace them.' });
 
 export const limits = z
   .strictObject(

@@ -19,7 +19,7 @@ const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
     'reviews',
     'compliance',
   ],
-  'repositories.*': ['lock', 'copies', 'retention'],
+  'repositories.*': ['copies', 'retention'],
   'sources.*': ['runsOn', 'stream', 'project', 'collections', 'from'],
   'sources.*.validate.*': ['collection', 'count'],
   '**': ['gcp'],
@@ -28,9 +28,6 @@ const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
 const UNSUPPORTED_VALUES: Readonly<Record<string, readonly string[]>> = {
   'sources.*.type': ['redis', 'firestore', 'git', 'secrets'],
 };
-
-/** Kinds of store that this version cannot write to. */
-const UNSUPPORTED_SCHEMES: readonly string[] = ['gs'];
 
 export const NOT_SUPPORTED = 'not supported by this version';
 
@@ -45,10 +42,6 @@ export function isUnsupportedValue(path: readonly PropertyKey[], value: unknown)
   return Object.entries(UNSUPPORTED_VALUES).some(
     ([pattern, values]) => matches(pattern, path) && typeof value === 'string' && values.includes(value),
   );
-}
-
-export function isUnsupportedScheme(scheme: string): boolean {
-  return UNSUPPORTED_SCHEMES.includes(scheme.toLowerCase());
 }
 
 function matches(pattern: string, path: readonly PropertyKey[]): boolean {

@@ -23,7 +23,10 @@ export interface StorePlan {
   store: TextOrReference;
   /** Of a store at s3://. */
   s3: S3Options;
+  /** Of a store at gs://. */
+  gcs?: GcsOptions;
   capacity?: Capacity;
+  lock?: LockPolicy;
   /** Bytes a second. */
   limits?: { upload?: number; download?: number };
   /** In the currency of whoever wrote them; what is left out has a default. */
@@ -49,11 +52,26 @@ export interface S3Options {
   kmsKeyId?: TextOrReference;
 }
 
+export interface GcsOptions {
+  endpoint?: TextOrReference;
+  project?: TextOrReference;
+  location?: TextOrReference;
+  userProject?: TextOrReference;
+  kmsKeyName?: TextOrReference;
+  storageClass?: string;
+}
+
 /** How much a repository may take. */
 export interface Capacity {
   ofBytes: number;
   /** From which share of it on there is a warning: more than 0, at most 1. */
   warnAt: number;
+}
+
+/** That objects are locked: by whom it can be lifted, and for how long each time. */
+export interface LockPolicy {
+  mode: 'governance' | 'compliance';
+  forMs: number;
 }
 
 /** A check of a restored copy. */
@@ -149,10 +167,12 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
 }
 
 function buildStore(name: string, document: RepositoryDocument): StorePlan {
-  const { store, capacity, limits, prices } = document;
+  const { store, gcs, storageClass, capacity, limits, lock, prices } = document;
   return {
     ...{ name, store, s3: buildS3(document) },
+    ...((gcs ?? storageClass) && { gcs: definedOf({ ...gcs, storageClass }) }),
     ...(capacity && { capacity: { ofBytes: parseSize(capacity.of)!, warnAt: parsePercentage(capacity.warnAt)! } }),
+    ...(lock && { lock: { mode: lock.mode, forMs: parseDuration(lock.for)! } }),
     ...(limits && { limits: buildLimits(limits) }),
     ...(prices && { prices: definedOf(prices) }),
   };

@@ -13,6 +13,10 @@ export const TAIL_PREFIX = 'holdfast/tail/';
 export const EPOCH_KEY = 'holdfast/epoch';
 /** In a mirror, while a run brings it up to date. */
 export const MIRROR_LEASE_KEY = 'holdfast/mirror-lease';
+/** What was locked until when. Each copy of a repository has its own. */
+export const HELD_KEY = 'holdfast/held';
+/** Who writes and cannot remove a lock. */
+export const WRITERS_PREFIX = 'holdfast/writers/';
 export const MARKS_PREFIX = 'holdfast/prune/';
 /** Damaged packs that a repair put aside; restic does not look there. */
 export const DAMAGED_PREFIX = 'holdfast/damaged/';

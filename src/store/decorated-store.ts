@@ -1,12 +1,6 @@
-import type {
-  ByteRange,
-  Content,
-  ObjectStore,
-  PutOptions,
-  StoreCapabilities,
-  StoredObject,
-  Use,
-} from './object-store.ts';
+import type { ObjectLock } from './object-lock.ts';
+import type { Content, ObjectStore, PutOptions, StoreCapabilities, Use } from './object-store.ts';
+import type { ByteRange, StoredObject } from './stored-object.ts';
 
 /**
  * A store that hands every call to another one: for what changes some of them. `fileOf` is not handed on, since whoever
@@ -51,7 +45,11 @@ export class DecoratedStore implements ObjectStore {
     return this.inner.delete(key);
   }
 
-  async makePlace(): Promise<void> {
-    await this.inner.makePlace?.();
+  async makePlace(options?: { lock?: boolean }): Promise<void> {
+    await this.inner.makePlace?.(options);
+  }
+
+  get lock(): ObjectLock | undefined {
+    return this.inner.lock;
   }
 }

@@ -1,11 +1,17 @@
 import { describe, expect, it } from 'vitest';
+import { describeObjectLock } from '../../test/support/lock-conformance.ts';
 import { movableClock } from '../../test/support/repository.ts';
 import { describeObjectStore } from '../../test/support/store-conformance.ts';
 import { systemClock } from '../foundation/clock.ts';
 import { EventualStore } from './eventual/index.ts';
+import { StoreMetrics } from './index.ts';
+import { AdaptiveStore, BandwidthStore } from './limits/index.ts';
 import { LockingStore } from './locking/index.ts';
 import { LyingStore } from './lying/index.ts';
 import { MemoryStore } from './memory/index.ts';
+import { MeteredStore } from './metrics/index.ts';
+import { ProbedStore } from './probed/index.ts';
+import { RetryingStore } from './retrying/index.ts';
 import { SlowStore } from './slow/index.ts';
 
 describeObjectStore('a slow store', () => new SlowStore(new MemoryStore(), { latencyMs: 0, pause: async () => {} }));
@@ -27,27 +33,26 @@ describeObjectStore('a store that lies about conditional puts', () => new LyingS
   fails: ['decides a race of conditional puts, where it says that it can'],
 });
 
-describe('a store with versions and locks', () => {
-  it('hides what is deleted or replaced, and removes no version that is locked', async () => {
+describeObjectLock(
+  'a store with versions and locks',
+  () => {
     const clock = movableClock();
-    const store = new LockingStore(new MemoryStore(), clock);
-    await store.put('a', Buffer.from('first'));
-    store.lock('a', clock.nowMs() + 1000);
-    store.lock('a', clock.nowMs());
-    await store.delete('a');
-    expect(await store.stat('a')).toBeUndefined();
-    await store.put('a', Buffer.from('second'));
-    const [first, marker, second] = store.versions('a');
-    await expect(store.deleteVersion('a', first!.id)).rejects.toMatchObject({ code: 'permission-denied' });
-    await store.deleteVersion('a', second!.id);
-    await store.deleteVersion('a', marker!.id);
-    expect(Buffer.from(await store.get('a')).toString()).toBe('first');
-    clock.advance(1001);
-    await store.deleteVersion('a', first!.id);
-    await expect(store.get('a')).rejects.toMatchObject({ code: 'object-missing' });
-    expect(() => store.lock('a', 1)).toThrow('not there');
-  });
-});
+    return { store: new LockingStore(new MemoryStore(), clock), advance: clock.advance };
+  },
+  { movesTime: true },
+);
+describeObjectLock(
+  'a store with versions and locks, counted, limited and retried',
+  () => {
+    const clock = movableClock();
+    const counted = new MeteredStore(new LockingStore(new MemoryStore(), clock), new StoreMetrics(), clock);
+    const limits = { upload: 1e9, download: 1e9 };
+    const paced = new BandwidthStore(new AdaptiveStore(counted, clock), limits, { clock, pause: async () => {} });
+    const retrying = new RetryingStore(paced, { clock, signal: new AbortController().signal });
+    return { store: new ProbedStore(retrying, { clock, recordFile: undefined }), advance: clock.advance };
+  },
+  { movesTime: true },
+);
 
 describe('a store whose listings lag', () => {
   it('shows what was put and deleted later, in that order, and gives it at once', async () => {

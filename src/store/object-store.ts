@@ -1,3 +1,6 @@
+import type { ObjectLock, Retention } from './object-lock.ts';
+import type { ByteRange, StoredObject } from './stored-object.ts';
+
 /** Where it is tried what a store honours: what is there is of no lasting use, and belongs to no repository. */
 export const PROBE_PREFIX = 'holdfast/probe/';
 
@@ -52,8 +55,14 @@ export interface ObjectStore {
    */
   fileOf?(key: string): string;
 
-  /** Makes the place that objects lie in, where that is more than a name: a bucket. One that is there is left alone. */
-  makePlace?(): Promise<void>;
+  /**
+   * Makes the place that objects lie in, where that is more than a name: a bucket. One that is there is left alone.
+   * @param options.lock whether versions of objects are to be locked there
+   */
+  makePlace?(options?: { lock?: boolean }): Promise<void>;
+
+  /** Versions and object lock, where the kind of store has them; whether this place does, `lock.state` tells. */
+  readonly lock?: ObjectLock | undefined;
 }
 
 export interface StoreCapabilities {
@@ -73,21 +82,11 @@ export interface PutOptions extends Use {
   ifAbsent?: boolean;
   /** Whether it is large and seldom read: then it may lie where that costs less. */
   bulk?: boolean;
-}
-
-export interface ByteRange {
-  offset: number;
-  length: number;
+  /** What is stored is locked from its first instant on. Only in a place with object lock: see `ObjectStore.lock`. */
+  retention?: Retention;
 }
 
 export type Content = Uint8Array | { file: string; sizeBytes: number };
-
-export interface StoredObject {
-  key: string;
-  sizeBytes: number;
-  /** Milliseconds since 1970, by the store's clock. */
-  modifiedMs: number;
-}
 
 const KEY = /^[A-Za-z0-9_-][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/;
 

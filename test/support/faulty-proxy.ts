@@ -18,6 +18,8 @@ export type Mishap =
   | { answerAfterwards: { status: number; body?: string } }
   /** The connection breaks while the request comes, after so many bytes of its body. */
   | { breakRequestAfter: number }
+  /** The same, and the server behind has had these bytes when its connection breaks too. */
+  | { breakRequestBehindAfter: number }
   /** The connection breaks after so many bytes of the answer's body; with -1, before the answer. */
   | { breakAnswerAfter: number }
   /** The answer's body has so many bytes less, and its length says so. */
@@ -58,6 +60,9 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
     if (mishap === 'silence') return;
     if (mishap === 'nonsense') return void incoming.socket.end('this is not HTTP\r\n\r\n');
     if (mishap !== undefined && 'breakRequestAfter' in mishap) return breakRequest(incoming, mishap.breakRequestAfter);
+    if (mishap !== undefined && 'breakRequestBehindAfter' in mishap) {
+      return breakRequestBehind(target, incoming, mishap.breakRequestBehindAfter);
+    }
     const body = await buffer(incoming);
     if (mishap !== undefined && 'answer' in mishap) {
       outgoing.writeHead(mishap.answer.status, mishap.answer.headers).end(mishap.answer.body);
@@ -118,6 +123,22 @@ function breakRequest(incoming: IncomingMessage, afterBytes: number): void {
   incoming.on('data', (chunk: Buffer) => {
     seen += chunk.length;
     if (seen >= afterBytes) incoming.destroy();
+  });
+}
+
+function breakRequestBehind(target: string, incoming: IncomingMessage, afterBytes: number): void {
+  const { method = '', headers } = incoming;
+  const outgoing = request(`${target}${incoming.url}`, { method, headers });
+  const breakBoth = () => {
+    outgoing.destroy();
+    incoming.socket.destroy();
+  };
+  outgoing.on('error', breakBoth);
+  let passed = 0;
+  incoming.on('data', (chunk: Buffer) => {
+    const part = chunk.subarray(0, afterBytes - passed);
+    passed += part.length;
+    if (part.length > 0) outgoing.write(part, passed < afterBytes ? undefined : breakBoth);
   });
 }
 

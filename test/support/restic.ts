@@ -1,9 +1,13 @@
 /** Stock restic, run on repositories of tests. */
 
 import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { openRepository } from '../../src/repository/index.ts';
 import { changePassword } from '../../src/repository/keys.ts';
+import type { ObjectStore } from '../../src/store/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { PASSWORD } from './repository.ts';
 
@@ -32,6 +36,17 @@ export function restic(
 /** Runs restic's own check, reading all data. @throws with what it says when it is not clean */
 export function resticCheck(repository: string): void {
   restic(repository, ['check', '--read-data']);
+}
+
+/** The same of a repository in a store that this restic cannot be sent to: in a directory, with the same names. */
+export async function resticCheckCopy(store: ObjectStore): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'copied-'));
+  for await (const { key } of store.list('')) {
+    const file = join(directory, key);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, await store.get(key));
+  }
+  resticCheck(directory);
 }
 
 /** A repository that restic makes, whose key then becomes one that opens at once. */

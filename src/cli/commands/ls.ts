@@ -1,5 +1,6 @@
 import { EXIT } from '../../foundation/errors.ts';
 import { formatSize } from '../../foundation/units.ts';
+import { AS_OF } from '../as-of.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { shownTime, table } from '../text.ts';
@@ -10,7 +11,7 @@ export const ls: CommandDefinition = {
   summary: 'list what a snapshot holds',
   description:
     'Lists what a snapshot holds, from a path in it on. The id may be shortened; `latest` is the newest of all.',
-  options: [{ flags: '--repository <name>', description: 'look into this repository or mirror' }],
+  options: [AS_OF, { flags: '--repository <name>', description: 'look into this repository or mirror' }],
   examples: [
     { command: 'holdfast ls 3fa85f64', does: 'everything in it' },
     { command: 'holdfast ls latest /srv/uploads', does: 'one directory of the newest snapshot' },

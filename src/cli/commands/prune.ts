@@ -10,7 +10,7 @@ export const prune: CommandDefinition = {
   arguments: '[repository...]',
   summary: 'free the space of what no snapshot needs any more',
   description:
-    'Removes the packs of these repositories, or of all, that no snapshot needs, and copies what is used of others until no more than 5% of what stays is unused. It runs beside backups: packs are marked first, and removed once everybody who began before is done; if somebody still is at work, the next prune removes them. It may be cut off at any instant; the next one goes on.',
+    'Removes the packs of these repositories, or of all, that no snapshot needs, and copies what is used of others until no more than 5% of what stays is unused. It runs beside backups: packs are marked first, and removed once everybody who began before is done; if somebody still is at work, the next prune removes them. Where objects are locked, packs that their lock holds are counted and stay until it has run out, and old versions of what is never locked are removed. It may be cut off at any instant; the next one goes on.',
   options: [{ flags: '--dry-run', description: 'only say what would be freed' }],
   examples: [
     { command: 'holdfast retain && holdfast prune', does: 'remove old snapshots, then what only they held' },
@@ -32,7 +32,8 @@ export const prune: CommandDefinition = {
 };
 
 function describe(report: PruneOfRepository, dryRun: boolean): string {
-  const { repository, packs, bytes, marked, swept, leftUnusedBytes, waitingFor, durationMs } = report;
+  const { repository, packs, bytes, marked, held, clearedVersions, swept, leftUnusedBytes, waitingFor, durationMs } =
+    report;
   const copied = marked.copiedBytes > 0 ? `, after copying ${formatSize(marked.copiedBytes)} that is used` : '';
   const lines = [`${repository}: ${counted(packs, 'pack')}, ${formatSize(bytes)}`];
   if (report.markedBefore > 0) lines.push(`  marked before: ${counted(report.markedBefore, 'pack')}`);
@@ -43,6 +44,10 @@ function describe(report: PruneOfRepository, dryRun: boolean): string {
     const removed = `${counted(swept.packs, 'pack')}, ${formatSize(swept.bytes)}, in ${formatDuration(durationMs)}`;
     lines.push(`  ${good('removed')}: ${removed}`);
   }
+  if (held.packs > 0) {
+    lines.push(`  held: ${counted(held.packs, 'pack')}, ${formatSize(held.bytes)}, until their lock has run out`);
+  }
+  if (clearedVersions > 0) lines.push(`  cleared: ${counted(clearedVersions, 'old version')} that nobody needs`);
   if (swept.rescued > 0) lines.push(`  kept after all: ${counted(swept.rescued, 'pack')} that a new snapshot needs`);
   if (leftUnusedBytes > 0)
     lines.push(`  ${formatSize(leftUnusedBytes)} stay unused in packs that are not worth copying`);

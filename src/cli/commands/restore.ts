@@ -1,6 +1,7 @@
 import { EXIT, HoldfastError } from '../../foundation/errors.ts';
 import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { RestoreRequest, RestoreResult } from '../../operations/index.ts';
+import { AS_OF } from '../as-of.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { doubtful, good, shortId, shownTime } from '../text.ts';
@@ -12,6 +13,7 @@ export const restore: CommandDefinition = {
   description:
     'Brings a recovery point of a source back: files to a directory, a database to a database URL or as files to a directory. The target must be empty or not exist; nothing else is written to. Of a database, --only brings tables or schemas with what belongs to them and the types, functions and sequences that they need; what would need another table (a foreign key) is left out and named. With --as, the target may hold anything else: the one table or schema comes beside it under another name, with all that belongs to it, or not at all; a name that is taken is refused, types and functions that are there are used, and foreign keys of others go on leading to the table that was there. A physical backup restored to a database URL recovers in a sandbox of this machine first, and the database that the plan names, or a part of it, is copied from there. A restore to a directory that was interrupted goes on when the same command is run again. With --replace, a directory may hold anything and is made what the snapshot is: files that are right already are left alone, others are made right, and what the snapshot does not have is removed, of a selection only what it means. --confirm takes the last part of the path of the target. It stops at other file systems that are mounted in the target, and refuses /, home directories, and what holds the repository, the plan or the paths that the snapshot is of. A PostgreSQL cluster with `wal: stream` comes back at any moment that its log covers: a server of this machine replays the log on the restored directory, and is stopped again; where there is none, the log is laid beside it for the first server that starts there, which is said, with exit code 3. Without a source, --snapshot takes any snapshot, whoever wrote it, to a directory.',
   options: [
+    AS_OF,
     {
       flags: '--to <target>',
       description: 'a directory, or a database URL (without a password in it: use PGPASSWORD or ~/.pgpass)',

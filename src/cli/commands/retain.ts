@@ -2,14 +2,14 @@ import { EXIT } from '../../foundation/errors.ts';
 import type { DecidedSnapshot, KeepReason, RetentionOfSource } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
-import { bad, counted, faint, good, shortId, shownTime, table } from '../text.ts';
+import { bad, counted, doubtful, faint, good, shortId, shownTime, table } from '../text.ts';
 
 export const retain: CommandDefinition = {
   name: 'retain',
   arguments: '[source...]',
   summary: 'remove the snapshots that the retention of the plan does not keep',
   description:
-    'Says for each snapshot of the sources of these names, or of all, which rule of the plan keeps it, and removes those that none does. The newest complete snapshot and the newest proven one stay whatever the rules say, and a partial one takes no place of a complete one. A source without retention keeps everything. What holds a part of a log stays as long as a backup that stays may need it, and with `within` so does the backup that the first of these moments goes on from. What only the removed ones held takes its space until `holdfast prune`.',
+    'Says for each snapshot of the sources of these names, or of all, which rule of the plan keeps it, and removes those that none does. The newest complete snapshot and the newest proven one stay whatever the rules say, and a partial one takes no place of a complete one. A source without retention keeps everything. What holds a part of a log stays as long as a backup that stays may need it, and with `within` so does the backup that the first of these moments goes on from. A snapshot that its lock holds is left until that has run out. What only the removed ones held takes its space until `holdfast prune`.',
   options: [{ flags: '--dry-run', description: 'only say what would be kept and removed, and why' }],
   examples: [
     { command: 'holdfast retain --dry-run', does: 'what would go, and why the rest stays' },
@@ -30,13 +30,14 @@ export const retain: CommandDefinition = {
   },
 };
 
-function asJson({ source, repository, snapshots }: RetentionOfSource): unknown {
+function asJson({ source, repository, snapshots, held }: RetentionOfSource): unknown {
   const listed = (each: DecidedSnapshot): object => ({ snapshot: each.snapshot.id, time: each.snapshot.time });
   return {
     source,
     repository,
     keep: snapshots.filter(stays).map((each) => ({ ...listed(each), reasons: each.reasons })),
     remove: snapshots.filter((each) => !stays(each)).map(listed),
+    held,
   };
 }
 
@@ -44,18 +45,24 @@ function stays({ reasons }: DecidedSnapshot): boolean {
   return reasons.length > 0;
 }
 
-function describe({ source, snapshots }: RetentionOfSource, dryRun: boolean): string {
+function describe({ source, snapshots, held }: RetentionOfSource, dryRun: boolean): string {
   const going = snapshots.filter((each) => !stays(each)).length;
   const verb = dryRun ? 'to remove' : 'removed';
-  const heading = `${source}: ${counted(snapshots.length - going, 'snapshot')} kept, ${going} ${verb}`;
+  const until = new Map(held.map((each) => [each.snapshot, each.until]));
+  const left = held.length === 0 ? '' : `, ${held.length} held by their lock`;
+  const heading = `${source}: ${counted(snapshots.length - going, 'snapshot')} kept, ${going - held.length} ${verb}${left}`;
   if (snapshots.length === 0) return heading;
   const rows = snapshots.map((each) => [
-    stays(each) ? good('keep') : bad('remove'),
+    stays(each) ? good('keep') : until.has(each.snapshot.id) ? doubtful('held') : bad('remove'),
     shortId(each.snapshot.id),
     shownTime(each.snapshot.time),
-    stays(each) ? each.reasons.map(reasonText).join(', ') : faint('no rule keeps it'),
+    stays(each) ? each.reasons.map(reasonText).join(', ') : faint(goingText(until.get(each.snapshot.id))),
   ]);
   return [heading, table([['', 'id', 'time', 'why'], ...rows])].join('\n');
+}
+
+function goingText(until: string | undefined): string {
+  return until === undefined ? 'no rule keeps it' : `no rule keeps it; locked until ${shownTime(until)}`;
 }
 
 const WORDS: Readonly<Record<string, string>> = {

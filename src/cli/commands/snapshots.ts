@@ -1,5 +1,6 @@
 import { EXIT } from '../../foundation/errors.ts';
 import { formatSize } from '../../foundation/units.ts';
+import { AS_OF } from '../as-of.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { bad, shortId, shownTime, table } from '../text.ts';
@@ -10,7 +11,7 @@ export const snapshots: CommandDefinition = {
   summary: 'list the snapshots',
   description:
     'Lists the snapshots of a source, or all that the repositories of the plan hold, whoever wrote them, oldest first.',
-  options: [{ flags: '--repository <name>', description: 'look into this repository' }],
+  options: [AS_OF, { flags: '--repository <name>', description: 'look into this repository' }],
   examples: [
     { command: 'holdfast snapshots', does: 'everything there is' },
     { command: 'holdfast snapshots omni-db --json', does: 'those of one source, for a program' },

@@ -9,15 +9,16 @@ export const status: CommandDefinition = {
   name: 'status',
   summary: 'show every source: last backup, last proof, objectives and actuals',
   description:
-    'Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; RTO as the last proof measured it; and how far each mirror is behind. A mirror that cannot be reached, or whose last attempt failed, makes the exit code 1. Of a repository whose capacity the plan names, it says what it takes, how it grows, and what it will take; exit code 4 from the share on that the plan warns at.',
+    'Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; RTO as the last proof measured it; and how far each mirror is behind. A mirror that cannot be reached, or whose last attempt failed, makes the exit code 1. Of a repository whose capacity the plan names, it says what it takes, how it grows, and what it will take; exit code 4 from the share on that the plan warns at. Of a repository whose objects are locked, it says what somebody hid of its snapshots, keys and ledger, with exit code 1.',
   examples: [{ command: 'holdfast status', does: 'is everything all right?' }],
   exits: [...REPOSITORY_EXITS, EXIT.missed],
   writes: false,
   async run({ workspace }) {
     const operations = await import('../../operations/index.ts');
-    const { sources, mirrors, damaged, capacity } = await operations.status(await workspace());
+    const { sources, mirrors, damaged, capacity, hidden } = await operations.status(await workspace());
     const isMissed = sources.some(({ missed }) => missed.length > 0) || capacity.some(({ isReached }) => isReached);
-    const isWrong = damaged.length > 0 || mirrors.some(({ failure, error }) => (failure ?? error) !== undefined);
+    const isWrong =
+      damaged.length + hidden.length > 0 || mirrors.some(({ failure, error }) => (failure ?? error) !== undefined);
     const exit = isMissed ? EXIT.missed : isWrong ? EXIT.failed : EXIT.done;
     const heading = [
       'source',
@@ -46,7 +47,7 @@ export const status: CommandDefinition = {
     const damage = damaged.map(({ message }) => `${bad('damaged')} ${message}; see \`holdfast check\``);
     return {
       exit,
-      json: { sources, mirrors, damaged: damaged.map(({ code, message }) => ({ code, message })), capacity },
+      json: { sources, mirrors, damaged: damaged.map(({ code, message }) => ({ code, message })), capacity, hidden },
       text: [
         table([heading, ...sources.map(row)]),
         ...sources.flatMap(logLines),
@@ -55,6 +56,7 @@ export const status: CommandDefinition = {
         ...failures,
         ...ahead,
         ...damage,
+        ...hidden.map(hiddenLine),
         ...capacity.map(capacityLines),
       ].join('\n'),
     };
@@ -81,6 +83,10 @@ function row({ source, snapshots, last, proven, provenMoment, objectives, actual
     measured(actual.rtoMs, missed.includes('rto')),
     promised(objectives.rtoMs),
   ];
+}
+
+function hiddenLine({ repository, objects }: { repository: string; objects: string[] }): string {
+  return `${bad('hidden')} ${repository}: somebody hid ${counted(objects.length, 'object')} of it; see \`holdfast check ${repository} --lock\``;
 }
 
 /** Of a moment whose proof did not succeed. */

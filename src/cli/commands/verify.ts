@@ -1,6 +1,7 @@
 import { EXIT } from '../../foundation/errors.ts';
 import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { Proof } from '../../operations/index.ts';
+import { AS_OF } from '../as-of.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { bad, counted, doubtful, good, shortId, shownTime } from '../text.ts';
@@ -12,6 +13,7 @@ export const verify: CommandDefinition = {
   description:
     'Restores a recovery point of each source into a sandbox, compares what came back with what was captured, and runs the validations of the plan there. The living is not touched. What was found is recorded: proven, failed, or not provable on this machine.',
   options: [
+    AS_OF,
     { flags: '--snapshot <id>', description: 'this snapshot (of one source)' },
     {
       flags: '--at <time>',

@@ -1,9 +1,13 @@
-import { isHoldfastError } from '../../foundation/errors.ts';
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
 import { type CheckReport, checkRepository, listTails, type Subset, selectPacks } from '../../repository/index.ts';
 import { openRepaired } from '../mirrors/heal-opening.ts';
-import { copiesOf, type Healing, healRepository } from '../mirrors/healing.ts';
+import type { Healing } from '../mirrors/healed-object.ts';
+import { copiesOf, healRepository } from '../mirrors/healing.ts';
+import { checkLock } from '../object-lock/check-lock.ts';
+import { lockPolicyOf } from '../object-lock/lock-scope.ts';
+import { revealHidden } from '../object-lock/reveal-hidden.ts';
 import { Reading } from '../reading.ts';
 import { isWal, readableSnapshots, sourceOf } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
@@ -18,6 +22,8 @@ export interface CheckOfRepository extends CheckReport {
   healed: Healing[];
   /** What was read of the newest part of logs: all that there is, whatever the level. */
   tail: { objects: number; bytes: number };
+  /** Of a repository whose locks were looked at: objects that are needed, and those whose lock is as it should be. */
+  lock?: { needed: number; covered: number };
   durationMs: number;
 }
 
@@ -30,13 +36,24 @@ export interface CheckRequest {
   readHeaders: boolean;
   /** Whether everything is read first, and what is damaged or missing is put back from another copy. */
   repair?: boolean;
+  /** Whether the store is asked for the lock of each object, where the plan has them locked. */
+  lock?: boolean;
 }
 
-/** Checks repositories and records what was found. */
+/** Checks repositories and records what was found. @throws bad-usage where locks are asked for and nothing is locked */
 export async function check(workspace: Workspace, request: CheckRequest): Promise<CheckOfRepository[]> {
   const results: CheckOfRepository[] = [];
   const { repositories } = request;
-  for (const name of repositories.length > 0 ? repositories : workspace.plan.repositories.keys()) {
+  const names = repositories.length > 0 ? repositories : [...workspace.plan.repositories.keys()];
+  if (request.lock === true && names.every((name) => lockPolicyOf(workspace, name) === undefined)) {
+    throw new HoldfastError('bad-usage', `the plan has nothing locked in ${names.join(', ')}`, {
+      hint: 'Give a repository in a bucket the key `lock`, such as `lock: { mode: governance, for: 30d }`.',
+    });
+  }
+  if (workspace.environment.asOfMs !== undefined && (request.lock === true || request.repair === true)) {
+    throw new HoldfastError('bad-usage', 'what a repository was can be neither repaired nor asked for its locks');
+  }
+  for (const name of names) {
     results.push(await checkOne(workspace, name, request));
   }
   return results;
@@ -77,6 +94,8 @@ async function checkOne(workspace: Workspace, name: string, request: CheckReques
     progress.phase('checking logs');
     const { findings, ...tail } = await checkLogs({ ...opened, repository }, reading.notes);
     report.findings.push(...findings);
+    const lock = await checkLock(workspace, { ...opened, repository }, { lock: request.lock === true, progress });
+    report.findings.push(...(lock?.findings ?? []));
     const errors = report.findings.filter(({ severity }) => severity === 'error').length;
     const durationMs = clock.monotonicMs() - started;
     await reading.record('check.finished', {
@@ -88,7 +107,10 @@ async function checkOne(workspace: Workspace, name: string, request: CheckReques
       errors,
       durationMs,
     });
-    return { ...report, healed, tail, repository: name, clean: errors === 0, durationMs, notes: reading.notes };
+    return {
+      ...{ ...report, healed, tail, repository: name, clean: errors === 0, durationMs, notes: reading.notes },
+      ...(lock?.asked && { lock: lock.asked }),
+    };
   } finally {
     progress.finish();
     await reading.end();
@@ -100,12 +122,13 @@ async function repairFirst(
   opened: OpenedRepository,
   { progress, notes }: { progress: Progress; notes: string[] },
 ): Promise<Healing[]> {
-  if (copiesOf(workspace, opened.name).length === 0) {
+  const revealed = await revealHidden(workspace, opened, progress);
+  if (revealed.length === 0 && copiesOf(workspace, opened.name).length === 0) {
     notes.push(
       'nothing could be put back: the plan names no mirror; `holdfast repair` mends what can be mended without',
     );
   }
-  const healed = await healRepository(workspace, opened, progress);
+  const healed = [...revealed, ...(await healRepository(workspace, opened, progress))];
   notes.push(...healed.map(({ note }) => note));
   return healed;
 }

@@ -2,6 +2,7 @@ import { EXIT, type ExitCode, HoldfastError } from '../../foundation/errors.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import { FollowedMirrors } from '../mirrors/followed-mirrors.ts';
 import type { MirrorOutcome } from '../mirrors/replicate.ts';
+import { keepLockedEvery } from '../object-lock/keep-locked-every.ts';
 import { reportable, type Workspace } from '../workspace.ts';
 import { type Followed, FollowedSource, type FollowSettings } from './followed-source.ts';
 
@@ -23,7 +24,9 @@ export async function follow(
 ): Promise<FollowOutcome> {
   const sources = followable(workspace.sources(names), names.length > 0);
   const mirrors = new FollowedMirrors(workspace, settings.foldAfterMs);
+  const stopKeeping = keepLockedEvery(workspace, settings.foldAfterMs);
   const followed = await Promise.all(sources.map((source) => followOne(workspace, source, { settings, mirrors })));
+  await stopKeeping();
   return { sources: followed, mirrors: await mirrors.stop() };
 }
 

@@ -2,7 +2,7 @@ import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { findUnopenable, ownerOf, type Repository, readEpoch, succeeds } from '../../repository/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
-import type { Healing } from './healing.ts';
+import type { Healing } from './healed-object.ts';
 import { namedAsRemoved } from './removals.ts';
 
 /** What a repository without its configuration, or without the key file of a password, is refused with. */

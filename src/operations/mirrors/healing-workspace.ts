@@ -1,10 +1,11 @@
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { Ledger } from '../../ledger/index.ts';
 import type { Healer, Repository } from '../../repository/index.ts';
+import { lockPolicyOf } from '../object-lock/lock-scope.ts';
 import { type OpenedRepository, type OpenOptions, Workspace } from '../workspace.ts';
 import { createHealer } from './healing.ts';
 
-/** A plan at work whose repositories are healed from their mirrors by whoever reads them. */
+/** A plan at work whose repositories are healed from older versions and from their mirrors by whoever reads them. */
 export class HealingWorkspace extends Workspace {
   /** With what a person can do where a mirror has what it cannot be opened without. */
   override async openToRead(name: string, options?: OpenOptions): Promise<OpenedRepository> {
@@ -26,7 +27,8 @@ export class HealingWorkspace extends Workspace {
     about: { name: string; repository: Repository; ledger: Ledger },
     told: (note: string) => void,
   ): Healer | undefined {
-    if (this.mirrorsOf(about.name).length === 0) return undefined;
+    const isAlone = this.mirrorsOf(about.name).length === 0 && lockPolicyOf(this, about.name) === undefined;
+    if (isAlone || this.environment.asOfMs !== undefined) return undefined;
     return createHealer(this, about, ({ note }) => told(note));
   }
 }

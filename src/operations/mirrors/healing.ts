@@ -1,31 +1,26 @@
 import { type HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import type { Progress } from '../../foundation/progress.ts';
+import { noProgress, type Progress } from '../../foundation/progress.ts';
 import { settled } from '../../foundation/promises.ts';
 import type { Ledger } from '../../ledger/index.ts';
 import {
   copiesOfObjects,
+  findHidden,
   findSuspects,
   type Healer,
   LEDGER_PREFIX,
+  lockIn,
   type Repository,
   readAuthentic,
   type Suspect,
+  versionsByKey,
 } from '../../repository/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
+import { lockPolicyOf, lockScope } from '../object-lock/lock-scope.ts';
+import { bringBack, OLDER_VERSION } from '../object-lock/reveal-hidden.ts';
 import { isUnwritable } from '../unwritable.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
+import type { Healing } from './healed-object.ts';
 import { namedAsRemoved } from './removals.ts';
-
-/** An object that was found missing or damaged, and taken from a copy of its repository. */
-export interface Healing {
-  object: string;
-  /** The name of the repository or mirror that had it. */
-  from: string;
-  /** Whether it is whole in its own place again. */
-  putBack: boolean;
-  /** What a person should know of it. */
-  note: string;
-}
 
 /** The other copies of a repository, by name: its mirrors, or of a mirror its primary and the others of that. */
 export function copiesOf(workspace: Workspace, name: string): string[] {
@@ -57,6 +52,11 @@ export function createHealer(
       const named = await namedAsRemoved(workspace, { repository, ledger }, [key]);
       if (named.has(key)) return undefined;
     }
+    const behind = await healFromVersions(workspace, { name, repository, ledger }, key);
+    if (behind !== undefined) {
+      told(behind);
+      return readAuthentic(repository, repository.store, key);
+    }
     const found = await findCopy(workspace, { name, repository }, key);
     if (found === undefined) return undefined;
     told(await putBack({ name, repository, ledger }, { key, reason }, found));
@@ -68,6 +68,30 @@ export function createHealer(
     turn = settled(healed);
     return healed;
   };
+}
+
+/** What somebody hid is still there, where objects are locked. Credentials that may not look find nothing. */
+async function healFromVersions(
+  workspace: Workspace,
+  { name, repository, ledger }: { name: string; repository: Repository; ledger: Ledger },
+  key: string,
+): Promise<Healing | undefined> {
+  const policy = lockPolicyOf(workspace, name);
+  if (policy === undefined) return undefined;
+  const opened: OpenedRepository = { name, repository, ledger, onHealed: new Set() };
+  const { store } = repository;
+  const { namedAsRemoved: isNamed } = lockScope(workspace, opened, { store, policy, progress: noProgress });
+  try {
+    const versions = await versionsByKey(lockIn(store), key);
+    const [hidden] = await findHidden(repository, { store, versions, namedAsRemoved: isNamed });
+    if (hidden === undefined) return undefined;
+    const healing = await bringBack(opened, hidden);
+    await ledger.append('object.healed', { repository: name, object: key, from: OLDER_VERSION, reason: healing.note });
+    return healing;
+  } catch (error) {
+    if (!isUnwritable(error)) throw error;
+    return undefined;
+  }
 }
 
 interface Found {

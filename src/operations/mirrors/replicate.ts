@@ -1,7 +1,8 @@
 import { EXIT, type ExitCode, HoldfastError } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
-import { type MirrorReport, measureLag, mirrorLedger, mirrorRepository } from '../../repository/index.ts';
+import { extendLocks, type MirrorReport, measureLag, mirrorLedger, mirrorRepository } from '../../repository/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
+import { holdsOf, lockPolicyOf, lockScope } from '../object-lock/lock-scope.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
 import { namedAsRemoved } from './removals.ts';
 
@@ -75,6 +76,7 @@ async function replicateFrom(
   await Promise.all(runs.map((run) => run.bringUpToDate()));
   // What is recorded of all of them comes to each of them, too: they are exact copies.
   await Promise.all(runs.map((run) => run.bringLedger()));
+  await Promise.all(runs.map((run) => run.keepLocked()));
   return runs.map((run) => run.outcome);
 }
 
@@ -102,8 +104,10 @@ class MirrorRun {
     const progress = this.#workspace.environment.progress(mirror);
     await this.#attempt(async ({ opened, store }) => {
       const { lagMs } = await measureLag(opened.repository.store, store, clock.nowMs());
+      const heldUntil = holdsOf(this.#workspace, mirror, store);
       const { unexplained, ...report } = await mirrorRepository(opened.repository, store, {
         ...this.#options(opened),
+        ...(heldUntil && { heldUntil }),
         progress,
       });
       const done = { ...this.#names(), ...report, lagMs };
@@ -122,6 +126,18 @@ class MirrorRun {
       const { environment } = this.#workspace;
       const progress = environment.progress(before.mirror);
       await mirrorLedger(opened.repository, store, { ...this.#options(opened), progress });
+      progress.finish();
+    });
+  }
+
+  /** What is copied is locked as it is stored; what was there before may be due. */
+  async keepLocked(): Promise<void> {
+    const { mirror, outcome } = this.outcome;
+    const policy = lockPolicyOf(this.#workspace, mirror);
+    if (outcome === 'failed' || policy === undefined) return;
+    await this.#attempt(async ({ opened, store }) => {
+      const progress = this.#workspace.environment.progress(mirror);
+      await extendLocks(opened.repository, lockScope(this.#workspace, opened, { store, policy, progress }));
       progress.finish();
     });
   }

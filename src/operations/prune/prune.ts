@@ -1,8 +1,13 @@
-import { type PruneReport, pruneRepository } from '../../repository/index.ts';
-import type { Workspace } from '../workspace.ts';
+import { isHoldfastError } from '../../foundation/errors.ts';
+import { noProgress } from '../../foundation/progress.ts';
+import { clearVersions, type PruneReport, pruneRepository } from '../../repository/index.ts';
+import { holdsOf, lockPolicyOf, lockScope } from '../object-lock/lock-scope.ts';
+import type { OpenedRepository, Workspace } from '../workspace.ts';
 
 export interface PruneOfRepository extends PruneReport {
   repository: string;
+  /** Versions of objects that were removed since nobody needs them, where objects are locked. */
+  clearedVersions: number;
   durationMs: number;
 }
 
@@ -26,7 +31,9 @@ export async function prune(
 async function pruneOne(workspace: Workspace, name: string, dryRun: boolean): Promise<PruneOfRepository> {
   const { clock, signal } = workspace.environment;
   const started = clock.monotonicMs();
-  const { repository, ledger } = await workspace.open(name);
+  const opened = await workspace.open(name);
+  const { repository, ledger } = opened;
+  const heldUntil = holdsOf(workspace, name, repository.store);
   const progress = workspace.environment.progress(name);
   try {
     const report = await pruneRepository(repository, {
@@ -34,8 +41,10 @@ async function pruneOne(workspace: Workspace, name: string, dryRun: boolean): Pr
       signal,
       progress,
       dryRun,
+      ...(heldUntil && { heldUntil }),
       announce: (removal) => ledger.append('prune.removing', { repository: name, ...removal }),
     });
+    const clearedVersions = dryRun ? 0 : await clearOld(workspace, opened);
     const durationMs = clock.monotonicMs() - started;
     if (!dryRun) {
       await ledger.append('prune.finished', {
@@ -47,8 +56,22 @@ async function pruneOne(workspace: Workspace, name: string, dryRun: boolean): Pr
         durationMs,
       });
     }
-    return { repository: name, ...report, durationMs };
+    return { repository: name, ...report, clearedVersions, durationMs };
   } finally {
     progress.finish();
+  }
+}
+
+/** Credentials that may not list versions leave them to others. */
+async function clearOld(workspace: Workspace, opened: OpenedRepository): Promise<number> {
+  const { name, repository } = opened;
+  const { store } = repository;
+  const policy = lockPolicyOf(workspace, name);
+  if (policy === undefined) return 0;
+  try {
+    return await clearVersions(store, lockScope(workspace, opened, { store, policy, progress: noProgress }));
+  } catch (error) {
+    if (!isHoldfastError(error, 'permission-denied')) throw error;
+    return 0;
   }
 }

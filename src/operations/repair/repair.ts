@@ -1,7 +1,9 @@
 import { type RepairReport, repairRepository } from '../../repository/index.ts';
 import { withLock } from '../locked.ts';
 import { openRepaired } from '../mirrors/heal-opening.ts';
-import { type Healing, healRepository } from '../mirrors/healing.ts';
+import type { Healing } from '../mirrors/healed-object.ts';
+import { healRepository } from '../mirrors/healing.ts';
+import { revealHidden } from '../object-lock/reveal-hidden.ts';
 import { Reading } from '../reading.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 
@@ -42,7 +44,11 @@ async function repairOne(workspace: Workspace, name: string, readData: boolean):
   try {
     return await withLock(workspace, opened, { exclusive: true }, async (lock) => {
       // What a mirror has is neither lost nor to be dropped.
-      const healed = [...opening, ...(await healRepository(workspace, opened, progress))];
+      const healed = [
+        ...opening,
+        ...(await revealHidden(workspace, opened, progress)),
+        ...(await healRepository(workspace, opened, progress)),
+      ];
       const report = await repairRepository(opened.repository, {
         readData,
         lock,

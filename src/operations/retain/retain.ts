@@ -1,26 +1,9 @@
-import type { LedgerEvent } from '../../ledger/index.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
-import {
-  listSnapshots,
-  lockRepository,
-  parseLsnText,
-  removeSnapshot,
-  type StoredSnapshot,
-} from '../../repository/index.ts';
-import { momentProofsOf, newestProvenMoment, proofsOf } from '../proofs.ts';
-import { allSnapshotsOf, isOurs } from '../snapshots-of.ts';
+import { lockRepository, removeSnapshot, type StoredSnapshot } from '../../repository/index.ts';
+import { holdsOf } from '../object-lock/lock-scope.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
-import { type DecidedSnapshot, decideRetention } from './decide.ts';
-import type { LogStart } from './needed-log.ts';
-
-export interface RetentionOfSource {
-  source: string;
-  repository: string;
-  /** Every snapshot of the source, newest first. */
-  snapshots: DecidedSnapshot[];
-  /** Whether those without a reason to stay are gone now. */
-  removed: boolean;
-}
+import type { DecidedSnapshot } from './decide.ts';
+import { decideAll, type HeldSnapshot, type RetentionOfSource } from './decide-all.ts';
 
 /**
  * Removes the snapshots of these sources, or all, that the plan's retention does not keep. What only they referred to goes
@@ -51,64 +34,38 @@ async function retainIn(
   sources: readonly PlanSource[],
   dryRun: boolean,
 ): Promise<RetentionOfSource[]> {
-  if (dryRun) return decideAll(workspace, opened, sources);
+  if (dryRun) {
+    const decided = await decideAll(workspace, opened, sources);
+    return Promise.all(
+      decided.map(async (each) => ({ ...each, held: await heldOf(workspace, opened, each.snapshots) })),
+    );
+  }
   const { clock, signal } = workspace.environment;
   const lock = await lockRepository(opened.repository, { exclusive: true, besideOurs: [], clock });
   try {
-    const decided = await decideAll(workspace, opened, sources);
-    for (const result of decided) {
+    const results: RetentionOfSource[] = [];
+    for (const decided of await decideAll(workspace, opened, sources)) {
+      const result = { ...decided, held: await heldOf(workspace, opened, decided.snapshots), removed: true };
       await remove(opened, result, () => {
         signal.throwIfAborted();
         lock.assertHeld();
       });
+      results.push(result);
     }
-    return decided.map((result) => ({ ...result, removed: true }));
+    return results;
   } finally {
     await lock.release();
   }
 }
 
-async function decideAll(
-  workspace: Workspace,
-  { name, repository, ledger }: OpenedRepository,
-  sources: readonly PlanSource[],
-): Promise<RetentionOfSource[]> {
-  const { plan, environment } = workspace;
-  const snapshots = await listSnapshots(repository);
-  const events = await ledger.read();
-  return sources.map(({ name: source, retention }) => {
-    const proofs = proofsOf(source, events);
-    const starts = logStarts(source, events);
-    const own = allSnapshotsOf(snapshots, plan.name, source).filter(isOurs);
-    const decided = decideRetention(own, retention, {
-      timezone: plan.timezone,
-      nowMs: environment.clock.nowMs(),
-      proofOf: (tree) => proofs.get(tree)?.body.state,
-      provenMomentTree: newestProvenMoment(momentProofsOf(source, events, own))?.proof.body.tree,
-      startOf: ({ tree }) => starts.get(tree),
-    });
-    return { source, repository: name, snapshots: decided, removed: false };
-  });
-}
-
-/** Where the backups of a source begin in its log, by tree: so other tags on a snapshot, or a copy of it, do not matter. */
-function logStarts(source: string, events: readonly LedgerEvent[]): Map<string, LogStart> {
-  const starts = new Map<string, LogStart>();
-  for (const { kind, body } of events) {
-    if (kind !== 'backup.finished' || body.source !== source || body.log === undefined) continue;
-    const { system, timeline, start } = body.log;
-    starts.set(body.tree, { system, timeline, lsn: parseLsnText(start) });
-  }
-  return starts;
-}
-
 /** When a run dies, the next one decides the same of those that are left. */
 async function remove(
   { repository, ledger }: OpenedRepository,
-  { source, repository: name, snapshots }: RetentionOfSource,
+  { source, repository: name, snapshots, held }: RetentionOfSource,
   mayGoOn: () => void,
 ): Promise<void> {
-  const going = goingOf(snapshots);
+  const isHeld = new Set(held.map(({ snapshot }) => snapshot));
+  const going = goingOf(snapshots).filter(({ id }) => !isHeld.has(id));
   if (going.length === 0) return;
   mayGoOn();
   await ledger.append('retention.decided', {
@@ -121,6 +78,23 @@ async function remove(
     mayGoOn();
     await removeSnapshot(repository, id);
   }
+}
+
+/** Those that nothing keeps but their lock: to remove them would only hide them, or be refused. */
+async function heldOf(
+  workspace: Workspace,
+  { name, repository }: OpenedRepository,
+  snapshots: readonly DecidedSnapshot[],
+): Promise<HeldSnapshot[]> {
+  const heldUntil = holdsOf(workspace, name, repository.store);
+  if (heldUntil === undefined) return [];
+  const looked = await Promise.all(
+    goingOf(snapshots).map(async ({ id }) => {
+      const untilMs = await heldUntil(`snapshots/${id}`);
+      return untilMs === undefined ? [] : { snapshot: id, until: new Date(untilMs).toISOString() };
+    }),
+  );
+  return looked.flat();
 }
 
 /** The snapshots that nothing keeps, oldest first. */

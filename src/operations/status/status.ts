@@ -5,6 +5,7 @@ import type { Objectives, Source as PlanSource } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { type LogStatus, logStatus } from '../log/log-status.ts';
 import { type MirrorStatus, mirrorStatus } from '../mirrors/mirror-status.ts';
+import { hiddenAtOnce } from '../object-lock/keep-locked.ts';
 import { momentProofsOf, newestProvenMoment, type ProofEvent, proofsOf } from '../proofs.ts';
 import { isPartial, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { Workspace } from '../workspace.ts';
@@ -57,6 +58,8 @@ export interface Status {
   damaged: HoldfastError[];
   /** Of the repositories that the plan names a capacity of. */
   capacity: RepositoryCapacity[];
+  /** Keys of objects that somebody hid, as far as a quick look tells, by repository. */
+  hidden: { repository: string; objects: string[] }[];
 }
 
 export async function status(workspace: Workspace): Promise<Status> {
@@ -95,7 +98,14 @@ export async function status(workspace: Workspace): Promise<Status> {
     }),
   );
   const damaged = [...known.values()].flatMap((each) => each.damaged);
-  return { sources, mirrors: mirrors.flat(), damaged, capacity };
+  const looked = await Promise.all(
+    repositories.map(async (repository) => ({
+      repository,
+      objects: (await hiddenAtOnce(workspace, repository)).map(({ key }) => key),
+    })),
+  );
+  const hidden = looked.filter(({ objects }) => objects.length > 0);
+  return { sources, mirrors: mirrors.flat(), damaged, capacity, hidden };
 }
 
 /**

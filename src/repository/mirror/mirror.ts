@@ -12,7 +12,9 @@ import {
   packKey,
   SNAPSHOTS_PREFIX,
 } from '../layout.ts';
+import { neededPacks } from '../object-lock/needed-objects.ts';
 import { holdsRepository, Repository } from '../repository.ts';
+import { readSnapshot } from '../snapshots.ts';
 import { readEpoch, succeeds } from './epoch.ts';
 import { type LeaseOptions, MirrorLease } from './lease.ts';
 import { isRewritten, kindOf, type ObjectKind, readAuthentic } from './objects.ts';
@@ -30,12 +32,16 @@ export interface MirrorOptions extends LeaseOptions {
   newEvents(known: ReadonlySet<string>): Promise<string[]>;
   /** Which of these keys the primary's ledger says were to be removed. Asked once something is gone. */
   namedAsRemoved(keys: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Until when a lock holds an object of the mirror; undefined where none does. Nothing is held without it. */
+  heldUntil?(key: string): Promise<number | undefined>;
 }
 
 export interface MirrorReport {
   copiedObjects: number;
   copiedBytes: number;
   removedObjects: number;
+  /** Objects that were to be removed, and that their lock in the mirror holds: they go once it has run out. */
+  heldObjects: number;
   /** Keys that the mirror has and the primary has lost: nobody said that they were to be removed. They stay. */
   unexplained: string[];
 }
@@ -90,7 +96,13 @@ class MirrorRun {
   readonly #mirror: ObjectStore;
   readonly #options: MirrorOptions;
   readonly lease: MirrorLease;
-  readonly report: MirrorReport = { copiedObjects: 0, copiedBytes: 0, removedObjects: 0, unexplained: [] };
+  readonly report: MirrorReport = {
+    copiedObjects: 0,
+    copiedBytes: 0,
+    removedObjects: 0,
+    heldObjects: 0,
+    unexplained: [],
+  };
 
   constructor(primary: Repository, mirror: ObjectStore, options: MirrorOptions) {
     this.#primary = primary;
@@ -198,10 +210,12 @@ class MirrorRun {
   async #removeGone(gone: readonly string[], ours: ReadonlyMap<string, number>): Promise<void> {
     if (gone.length === 0) return;
     const named = await this.#options.namedAsRemoved(gone);
+    const held = await this.#heldOf([...named]);
+    const free = named.difference(held);
     // A mark holds nothing but what is to be looked at again.
-    const mayGo = (key: string): boolean => named.has(key) || kindOf(key) === 'mark';
+    const mayGo = (key: string): boolean => free.has(key) || kindOf(key) === 'mark';
     const staying = new Set(gone.filter((key) => !mayGo(key)));
-    await this.#keepWhatIsNeeded(gone.filter(mayGo), { ours, named, staying });
+    await this.#keepWhatIsNeeded(gone.filter(mayGo), { ours, named: free, staying });
     for (const kind of REMOVAL_ORDER) {
       const going = gone.filter((key) => kindOf(key) === kind && !staying.has(key));
       await sideBySide(going, PARALLEL_SMALL, async (key) => {
@@ -210,8 +224,25 @@ class MirrorRun {
         this.report.removedObjects++;
       });
     }
+    const left = gone.filter((key) => staying.has(key));
+    const isHeld = (key: string): boolean => held.size > 0 && named.has(key);
+    this.report.heldObjects = left.filter(isHeld).length;
     // What a repair put aside is a person's to remove, and no loss.
-    this.report.unexplained = gone.filter((key) => staying.has(key) && kindOf(key) !== 'damaged').sort();
+    this.report.unexplained = left.filter((key) => !isHeld(key) && kindOf(key) !== 'damaged').sort();
+  }
+
+  /** Those of these keys that a lock in the mirror holds, and the packs that a snapshot which is held needs. */
+  async #heldOf(keys: readonly string[]): Promise<Set<string>> {
+    const { heldUntil, signal, progress } = this.#options;
+    if (heldUntil === undefined) return new Set();
+    const until = await sideBySide(keys, PARALLEL_SMALL, heldUntil);
+    const held = new Set(keys.filter((_, index) => until[index] !== undefined));
+    const copy = this.#copyInMirror();
+    const snapshots = [...held].filter((key) => kindOf(key) === 'snapshot');
+    if (snapshots.length === 0) return held;
+    const read = await Promise.all(snapshots.map((key) => readSnapshot(copy, key)));
+    const { needed } = await neededPacks(copy, read, { signal, progress });
+    return held.union(new Set([...needed].map(packKey)));
   }
 
   /** Index files stay that alone name a pack which nobody said was to be removed; packs stay that an index still names. */
@@ -237,9 +268,12 @@ class MirrorRun {
   }
 
   async #packsOf(indexKey: string): Promise<string[]> {
+    return decodeIndexFile(await this.#copyInMirror().getDocument(indexKey)).packs.map(({ id }) => id);
+  }
+
+  #copyInMirror(): Repository {
     const { key, config, keyId } = this.#primary;
-    const copy = new Repository(this.#mirror, key, config, keyId);
-    return decodeIndexFile(await copy.getDocument(indexKey)).packs.map(({ id }) => id);
+    return new Repository(this.#mirror, key, config, keyId);
   }
 }
 

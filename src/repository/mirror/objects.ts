@@ -6,6 +6,7 @@ import {
   DAMAGED_PREFIX,
   DATA_PREFIX,
   EPOCH_KEY,
+  HELD_KEY,
   HOLDFAST_PREFIX,
   INDEX_PREFIX,
   idOfKey,
@@ -16,6 +17,7 @@ import {
   MIRROR_LEASE_KEY,
   SNAPSHOTS_PREFIX,
   TAIL_PREFIX,
+  WRITERS_PREFIX,
 } from '../layout.ts';
 import { orReadAnew } from '../read-anew.ts';
 import { type Repository, sha256 } from '../repository.ts';
@@ -43,13 +45,16 @@ const NAMED_BY_DIGEST: readonly [prefix: string, kind: ObjectKind][] = [
   [MARKS_PREFIX, 'mark'],
 ];
 
+const NOT_COPIED = [LOCKS_PREFIX, WRITERS_PREFIX, PROBE_PREFIX];
+
 /** Undefined for what is no part of a repository, as what a store was tried with, or, as locks and leases, none of a copy of it. */
 export function kindOf(key: string): ObjectKind | undefined {
   if (key === CONFIG_KEY) return 'config';
   if (key === EPOCH_KEY) return 'epoch';
   const named = NAMED_BY_DIGEST.find(([prefix]) => key.startsWith(prefix));
   if (named !== undefined) return idOfKey(key) === undefined ? undefined : named[1];
-  if (key.startsWith(LOCKS_PREFIX) || key === MIRROR_LEASE_KEY || key.startsWith(PROBE_PREFIX)) return undefined;
+  if (key === HELD_KEY || key === MIRROR_LEASE_KEY) return undefined;
+  if (NOT_COPIED.some((prefix) => key.startsWith(prefix))) return undefined;
   if (key.startsWith(TAIL_PREFIX)) return key.endsWith('/covered') ? 'covered' : 'tail';
   if (key.startsWith(LEDGER_PREFIX)) return 'ledger';
   if (key.startsWith(DAMAGED_PREFIX)) return 'damaged';
@@ -75,7 +80,7 @@ export function readAuthentic(repository: Repository, store: ObjectStore, key: s
  * that a repair put aside, and of what a later version wrote, nothing can be told.
  * @throws repository-damaged
  */
-function authenticate({ key: sealingKey }: Repository, key: string, bytes: Uint8Array): void {
+export function authenticate({ key: sealingKey }: Repository, key: string, bytes: Uint8Array): void {
   const kind = kindOf(key);
   if (kind === 'damaged' || kind === 'other') return;
   const isNamed = NAMED_BY_DIGEST.some(([, named]) => named === kind);

@@ -1,6 +1,8 @@
 import type { Clock } from '../../foundation/clock.ts';
 import { isHoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
+import { sideBySide } from '../../foundation/promises.ts';
+import { packKey } from '../layout.ts';
 import { assertLockable, type HeldLock, lockRepository } from '../locks.ts';
 import { indexOf } from '../read-index.ts';
 import type { Repository } from '../repository.ts';
@@ -13,6 +15,7 @@ import { UsedBlobs } from './used.ts';
 
 /** restic's default. */
 const PACK_SIZE_BYTES = 16 * 1024 * 1024;
+const PARALLEL_LOOKS = 8;
 
 export interface PruneOptions {
   clock: Clock;
@@ -22,6 +25,8 @@ export interface PruneOptions {
   dryRun: boolean;
   /** Told before the first object of a sweep is removed. */
   announce(removal: Removal): Promise<void>;
+  /** Until when a lock holds an object, by its key; undefined where none does. Nothing is held without it. */
+  heldUntil?(key: string): Promise<number | undefined>;
   /** For tests. */
   packSizeBytes?: number;
 }
@@ -34,6 +39,8 @@ export interface PruneReport {
   marked: { packs: number; bytes: number; copiedBytes: number };
   /** Packs that were marked before and are still there: on a dry run, and while somebody keeps them from being removed. */
   markedBefore: number;
+  /** Packs that nothing needs, or little of, and that their lock holds: they stay until it has run out. */
+  held: { packs: number; bytes: number };
   /** What stays unused in packs that stay: copying it would cost more than it frees. */
   leftUnusedBytes: number;
   /** What was removed, of marks of this run and of earlier ones. */
@@ -76,14 +83,14 @@ async function mark(
   repository: Repository,
   used: UsedBlobs,
   lock: HeldLock,
-  { signal, progress, dryRun, packSizeBytes = PACK_SIZE_BYTES }: PruneOptions,
+  { signal, progress, dryRun, heldUntil, packSizeBytes = PACK_SIZE_BYTES }: PruneOptions,
 ): Promise<PruneReport> {
   progress.phase('looking for what is used');
   const marked = packsOf(await readMarks(repository));
   const stock = await takeStock(repository);
   const { sizes } = stock;
   await used.add(indexOf(repository, [...stock.index.values()], marked), stock.snapshots, { signal, progress });
-  const plan = planPrune(stock, used, marked);
+  const { plan, held } = await withoutHeld(planPrune(stock, used, marked), heldUntil);
   if (!dryRun && goingOf(plan).length > 0) {
     await repack(repository, plan.repack, { lock, signal, progress, packSizeBytes });
     await lock.confirm();
@@ -98,8 +105,27 @@ async function mark(
       copiedBytes: plan.repack.reduce((total, { usedBytes }) => total + usedBytes, 0),
     },
     markedBefore: [...marked].filter((pack) => sizes.has(pack)).length,
+    held,
     leftUnusedBytes: plan.leftUnusedBytes,
     swept: NOTHING,
+  };
+}
+
+/** To remove what is held would only hide it, or be refused. */
+async function withoutHeld(
+  plan: PrunePlan,
+  heldUntil: PruneOptions['heldUntil'],
+): Promise<{ plan: PrunePlan; held: PruneReport['held'] }> {
+  if (heldUntil === undefined) return { plan, held: { packs: 0, bytes: 0 } };
+  const candidates = [...plan.remove, ...plan.repack];
+  const until = await sideBySide(candidates, PARALLEL_LOOKS, ({ id }) => heldUntil(packKey(id)));
+  const held = candidates.filter((_, index) => until[index] !== undefined);
+  const isFree = ({ id }: { id: string }): boolean => !held.some((each) => each.id === id);
+  const repack = plan.repack.filter(isFree);
+  const leftBytes = plan.repack.reduce((sum, use) => sum + (isFree(use) ? 0 : use.sizeBytes - use.usedBytes), 0);
+  return {
+    plan: { remove: plan.remove.filter(isFree), repack, leftUnusedBytes: plan.leftUnusedBytes + leftBytes },
+    held: { packs: held.length, bytes: held.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) },
   };
 }
 

@@ -4,9 +4,12 @@ import {
   type ByteRange,
   type Content,
   DecoratedStore,
+  lockThrough,
+  type ObjectLock,
   type ObjectStore,
   type PutOptions,
   type StoredObject,
+  type StoreMethod,
   type Use,
 } from '../index.ts';
 import { RequestWindow } from './request-window.ts';
@@ -49,6 +52,13 @@ export class AdaptiveStore extends DecoratedStore {
 
   override delete(key: string): Promise<void> {
     return this.#run('delete', 0, () => super.delete(key));
+  }
+
+  override get lock(): ObjectLock | undefined {
+    const { lock } = this.inner;
+    const request = <T>(method: StoreMethod, work: () => Promise<T>) =>
+      this.#run(method, method === 'get' ? undefined : 0, work);
+    return lock && lockThrough(lock, { request, listing: (begin) => begin() });
   }
 
   async #run<T>(method: string, bytes: number | undefined, work: () => Promise<T>): Promise<T> {

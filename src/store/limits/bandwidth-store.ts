@@ -1,6 +1,15 @@
 import type { Clock } from '../../foundation/clock.ts';
 import type { Pause } from '../../foundation/pause.ts';
-import { type ByteRange, type Content, DecoratedStore, type ObjectStore, type PutOptions, type Use } from '../index.ts';
+import {
+  type ByteRange,
+  type Content,
+  DecoratedStore,
+  lockThrough,
+  type ObjectLock,
+  type ObjectStore,
+  type PutOptions,
+  type Use,
+} from '../index.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 /** Bytes a second. What is not given is not limited. */
@@ -37,6 +46,16 @@ export class BandwidthStore extends DecoratedStore {
     // How large a whole object is shows only now: whoever comes next waits for it.
     if (range === undefined) this.#download?.charge(bytes.byteLength);
     return bytes;
+  }
+
+  override get lock(): ObjectLock | undefined {
+    const { lock } = this.inner;
+    const request = async <T>(_method: string, work: () => Promise<T>): Promise<T> => {
+      const result = await work();
+      if (result instanceof Uint8Array) this.#download?.charge(result.byteLength);
+      return result;
+    };
+    return lock && lockThrough(lock, { request, listing: (begin) => begin() });
   }
 }
 

@@ -1,12 +1,23 @@
 import type { Clock } from '../../foundation/clock.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
-import { type Content, DecoratedStore, type ObjectStore, type PutOptions } from '../index.ts';
+import {
+  type ByteRange,
+  type Content,
+  DecoratedStore,
+  type ObjectLock,
+  type ObjectStore,
+  type ObjectVersion,
+  type PutOptions,
+  type Retention,
+  type VersionId,
+} from '../index.ts';
 
 /** One version of an object; one without bytes is a marker that hides those before it. */
 interface Version {
   id: string;
   bytes: Uint8Array | undefined;
-  lockedUntilMs: number;
+  modifiedMs: number;
+  retention: Retention | undefined;
 }
 
 /**
@@ -15,42 +26,72 @@ interface Version {
  */
 export class LockingStore extends DecoratedStore {
   readonly #clock: Clock;
+  /** By key, oldest first. */
   readonly #versions = new Map<string, Version[]>();
   #made = 0;
+  /** Whether these credentials may lift a lock of mode governance. */
+  mayBypass = false;
 
   constructor(inner: ObjectStore, clock: Clock) {
     super(inner);
     this.#clock = clock;
   }
 
-  override async put(key: string, content: Content, options?: PutOptions): Promise<void> {
+  override async put(key: string, content: Content, options: PutOptions = {}): Promise<void> {
     await super.put(key, content, options);
-    this.#add(key, await super.get(key));
+    this.#add(key, await super.get(key), options.retention);
   }
 
   override async delete(key: string): Promise<void> {
     await super.delete(key);
-    if (this.versions(key).at(-1)?.bytes !== undefined) this.#add(key, undefined);
+    if (this.#versions.get(key)?.at(-1)?.bytes !== undefined) this.#add(key, undefined);
   }
 
-  /** Oldest first, with markers. */
-  versions(key: string): readonly Readonly<Version>[] {
-    return this.#versions.get(key) ?? [];
+  override get lock(): ObjectLock {
+    return {
+      deletion: 'hides',
+      state: async () => ({ keepsVersions: true, locks: true }),
+      extend: async (version, retention) => this.#extend(this.#find(version), retention),
+      lockOf: async (version) => this.#find(version).retention,
+      listVersions: (prefix) => this.#list(prefix),
+      getVersion: async (version, range) => partOf(version, this.#find(version).bytes!, range),
+      removeVersion: (version, options) => this.#remove(version, options?.bypass === true && this.mayBypass),
+    };
   }
 
-  /** Locks the newest version, or extends its lock. A lock is never made shorter. */
-  lock(key: string, untilMs: number): void {
-    const newest = this.#versions.get(key)?.at(-1);
-    if (newest?.bytes === undefined) throw new HoldfastError('object-missing', `${key} is not there to be locked`);
-    newest.lockedUntilMs = Math.max(newest.lockedUntilMs, untilMs);
+  #extend(version: Version, { mode, untilMs }: Retention): void {
+    const before = version.retention;
+    const isStrict = mode === 'compliance' || before?.mode === 'compliance';
+    version.retention = {
+      mode: isStrict ? 'compliance' : 'governance',
+      untilMs: Math.max(untilMs, before?.untilMs ?? 0),
+    };
   }
 
-  /** Removes one version, or a marker. What was hidden by it is there again. @throws permission-denied while it is locked */
-  async deleteVersion(key: string, id: string): Promise<void> {
+  /** A version with bytes. */
+  #find({ key, id }: VersionId): Version {
+    const version = this.#versions.get(key)?.find((each) => each.id === id);
+    if (version?.bytes !== undefined) return version;
+    throw new HoldfastError('object-missing', `version ${id} of ${key} is not in ${this.location}`);
+  }
+
+  async *#list(prefix: string): AsyncIterable<ObjectVersion> {
+    for (const [key, versions] of [...this.#versions]) {
+      const isAsked = prefix === '' || prefix.endsWith('/') ? key.startsWith(prefix) : key === prefix;
+      if (!isAsked) continue;
+      for (const { id, bytes, modifiedMs } of versions.toReversed()) {
+        const isNewest = versions.at(-1)?.id === id;
+        yield { key, id, sizeBytes: bytes?.byteLength ?? 0, modifiedMs, isMarker: bytes === undefined, isNewest };
+      }
+    }
+  }
+
+  async #remove({ key, id }: VersionId, bypass: boolean): Promise<void> {
     const versions = this.#versions.get(key) ?? [];
     const version = versions.find((each) => each.id === id);
     if (version === undefined) return;
-    if (version.lockedUntilMs > this.#clock.nowMs()) {
+    const { mode, untilMs = 0 } = version.retention ?? {};
+    if (untilMs > this.#clock.nowMs() && !(bypass && mode === 'governance')) {
       throw new HoldfastError('permission-denied', `version ${id} of ${key} is locked`);
     }
     versions.splice(versions.indexOf(version), 1);
@@ -59,9 +100,20 @@ export class LockingStore extends DecoratedStore {
     else await super.put(key, newest.bytes);
   }
 
-  #add(key: string, bytes: Uint8Array | undefined): void {
+  #add(key: string, bytes: Uint8Array | undefined, retention?: Retention): void {
     const versions = this.#versions.get(key) ?? [];
-    versions.push({ id: `v${++this.#made}`, bytes, lockedUntilMs: 0 });
+    versions.push({ id: `v${++this.#made}`, bytes, modifiedMs: this.#clock.nowMs(), retention });
     this.#versions.set(key, versions);
   }
+}
+
+function partOf({ key, id }: VersionId, bytes: Uint8Array, range: ByteRange | undefined): Uint8Array {
+  const { offset, length } = range ?? { offset: 0, length: bytes.byteLength };
+  if (offset + length > bytes.byteLength) {
+    throw new HoldfastError(
+      'repository-damaged',
+      `version ${id} of ${key} is damaged: it ends before byte ${offset + length}`,
+    );
+  }
+  return new Uint8Array(bytes.subarray(offset, offset + length));
 }

@@ -4,6 +4,8 @@ import {
   type ByteRange,
   type Content,
   DecoratedStore,
+  lockThrough,
+  type ObjectLock,
   type ObjectStore,
   type PutOptions,
   type StoredObject,
@@ -35,8 +37,12 @@ export class MeteredStore extends DecoratedStore {
     return this.#measure('get', () => super.get(key, range, use));
   }
 
-  override async *list(prefix: string): AsyncIterable<StoredObject> {
-    const objects = super.list(prefix)[Symbol.asyncIterator]();
+  override list(prefix: string): AsyncIterable<StoredObject> {
+    return this.#measureListing(super.list(prefix));
+  }
+
+  async *#measureListing<T>(listing: AsyncIterable<T>): AsyncIterable<T> {
+    const objects = listing[Symbol.asyncIterator]();
     let listed = 0;
     let tookMs = 0;
     let failed = true;
@@ -68,8 +74,14 @@ export class MeteredStore extends DecoratedStore {
   }
 
   /** Priced as a write, which it is. */
-  override makePlace(): Promise<void> {
-    return this.#measure('put', () => super.makePlace());
+  override makePlace(options?: { lock?: boolean }): Promise<void> {
+    return this.#measure('put', () => super.makePlace(options));
+  }
+
+  override get lock(): ObjectLock | undefined {
+    const { lock } = this.inner;
+    const request = <T>(method: StoreMethod, work: () => Promise<T>) => this.#measure(method, work);
+    return lock && lockThrough(lock, { request, listing: (begin) => this.#measureListing(begin()) });
   }
 
   async #measure<T>(method: StoreMethod, work: () => Promise<T>, sentBytes = 0): Promise<T> {

@@ -4,7 +4,7 @@ import { FaultyStore } from '../faulty/index.ts';
 import { MemoryStore } from '../memory/index.ts';
 import { RetryingStore } from './retrying-store.ts';
 
-/** What it does about each kind of failure is tested on a bucket, in `store/s3/s3-faults.test.ts`. */
+/** What it does about each kind of failure is tested on buckets, in `test/support/store-faults.ts`. */
 describeObjectStore('a store of which every other call fails, before or after its effect, retried', () => {
   const faulty = new FaultyStore(new MemoryStore(), (_, index) =>
     index % 2 === 1 ? undefined : index % 4 === 0 ? 'after' : 'before',

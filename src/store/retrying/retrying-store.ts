@@ -8,10 +8,13 @@ import {
   type ByteRange,
   type Content,
   DecoratedStore,
+  lockThrough,
+  type ObjectLock,
   type ObjectStore,
   type PutOptions,
   type StoredObject,
   type Use,
+  type VersionId,
 } from '../index.ts';
 
 export interface RetrySettings {
@@ -72,19 +75,27 @@ export class RetryingStore extends DecoratedStore {
     return this.#run(() => this.inner.get(key, range, use));
   }
 
+  override list(prefix: string): AsyncIterable<StoredObject> {
+    return this.#listAgain(
+      () => this.inner.list(prefix),
+      ({ key }) => key,
+    );
+  }
+
   /** Begins anew after a failure; what was told is not told twice. */
-  override async *list(prefix: string): AsyncIterable<StoredObject> {
+  async *#listAgain<T>(begin: () => AsyncIterable<T>, nameOf: (listed: T) => string): AsyncIterable<T> {
     const told = new Set<string>();
     const attempts = new Attempts();
     while (true) {
       await this.#untilOpen();
       try {
-        for await (const object of this.inner.list(prefix)) {
+        for await (const listed of begin()) {
           this.#hasAnswered = true;
-          if (told.has(object.key)) continue;
-          told.add(object.key);
+          const name = nameOf(listed);
+          if (told.has(name)) continue;
+          told.add(name);
           attempts.reset();
-          yield object;
+          yield listed;
         }
         this.#hasAnswered = true;
         return;
@@ -102,8 +113,14 @@ export class RetryingStore extends DecoratedStore {
     return this.#run(() => this.inner.delete(key));
   }
 
-  override makePlace(): Promise<void> {
-    return this.#run(() => super.makePlace());
+  override makePlace(options?: { lock?: boolean }): Promise<void> {
+    return this.#run(() => super.makePlace(options));
+  }
+
+  override get lock(): ObjectLock | undefined {
+    const { lock } = this.inner;
+    const request = <T>(_method: string, work: () => Promise<T>) => this.#run(work);
+    return lock && lockThrough(lock, { request, listing: (begin) => this.#listAgain(begin, nameOfVersion) });
   }
 
   async #run<T>(work: (isAgain: boolean) => Promise<T>): Promise<T> {
@@ -157,6 +174,10 @@ export class RetryingStore extends DecoratedStore {
   async #holds(key: string, digest: string | undefined): Promise<boolean> {
     return (await digestOf(await this.get(key))) === digest;
   }
+}
+
+function nameOfVersion({ key, id }: VersionId): string {
+  return `${key} ${id}`;
 }
 
 /** How often and since when a call has failed in a row. */

@@ -1,4 +1,5 @@
-import { HoldfastError, isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { HoldfastError, isHoldfastError, messageOf } from '../../foundation/errors.ts';
+import { failureOfTransport, plainCause, readRetryAfter } from '../index.ts';
 
 export interface FailedCall {
   /** Completes "cannot …". */
@@ -55,9 +56,6 @@ const OTHER_REGION = [
   'TemporaryRedirect',
   'IllegalLocationConstraintException',
 ];
-/** Node's codes for an answer that is none of HTTP's. */
-const NOT_HTTP = /^HPE_/;
-const UNTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET)|ERR_TLS|ERR_SSL/;
 
 /** Whether newer credentials may help. An answer without a body does not say what was bad about the request. */
 export function isExpired(error: unknown): boolean {
@@ -78,7 +76,7 @@ export function s3Error(error: unknown, call: FailedCall): HoldfastError {
     ...{ code, status, region: raw.Region, headers: raw.$response?.headers ?? {} },
     text: describe(error, code, status),
   };
-  return status === undefined ? failureOfTransport(error, reading) : failureOfAnswer(error, reading);
+  return status === undefined ? failureBeforeAnswer(error, reading) : failureOfAnswer(error, reading);
 }
 
 function codeOf({ Code, name }: ClientError): string {
@@ -102,7 +100,9 @@ function failureOfAnswer(error: unknown, reading: Reading): HoldfastError {
     });
   const because = `cannot ${what}: ${reading.text}`;
   if (code === 'NoSuchBucket') return noBucket(reading, error);
-  if (code === 'NoSuchKey' || (status === 404 && key !== undefined))
+  // A version may also be a marker, which has no content.
+  const isMarker = code === 'MethodNotAllowed' && key !== undefined;
+  if (code === 'NoSuchKey' || isMarker || (status === 404 && key !== undefined))
     return fail('object-missing', `${key} is not in ${store}`);
   if (status === 412) return fail('object-exists', `${key} is in ${store} already`);
   if (ALTERED.includes(code)) {
@@ -163,18 +163,10 @@ function hintOfRefusal({ code, permission, bucket, headers, nowMs }: Reading): s
   return `Allow the credentials ${permission} on ${bucket}.`;
 }
 
-/** The header says seconds, or a date. */
-function readRetryAfter(value: string | undefined, nowMs: number): number | undefined {
-  if (value === undefined) return undefined;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
-}
-
 /** No answer came, or not all of it. */
-function failureOfTransport(error: unknown, { what, code, text, store, key }: Reading): HoldfastError {
-  const context = { ...(key === undefined ? {} : { key }), store };
-  const details = { context, cause: plainCause(error) };
-  const system = (error as { code?: unknown }).code;
+function failureBeforeAnswer(error: unknown, reading: Reading): HoldfastError {
+  const { what, code, text, store, key } = reading;
+  const details = { context: { ...(key === undefined ? {} : { key }), store }, cause: plainCause(error) };
   if (code === 'CredentialsProviderError' || /could not load credentials/i.test(text)) {
     return new HoldfastError('permission-denied', `cannot ${what}: no credentials were found`, {
       ...details,
@@ -187,29 +179,5 @@ function failureOfTransport(error: unknown, { what, code, text, store, key }: Re
       hint: 'Name it in the plan, `s3: { region: … }`, or set AWS_REGION.',
     });
   }
-  if (typeof system === 'string' && UNTRUSTED.test(system)) {
-    return new HoldfastError('store-unreachable', `cannot ${what}: the server's certificate is not trusted: ${text}`, {
-      ...details,
-      hint: 'Check the endpoint. For an authority of your own, set NODE_EXTRA_CA_CERTS to its certificate.',
-    });
-  }
-  const isBroken = systemCode(error) !== undefined || (typeof system === 'string' && NOT_HTTP.test(system));
-  if (isBroken || code === 'TimeoutError' || /aborted|socket hang up|timed? ?out/i.test(text)) {
-    return new HoldfastError('store-unreachable', `cannot ${what}: ${text}`, {
-      ...details,
-      retryable: true,
-      hint: 'Check the endpoint and the network of this machine.',
-    });
-  }
-  return new HoldfastError('store-failed', `cannot ${what}: ${text}`, details);
-}
-
-/** Errors of the client carry the request, its signature and the access key with them. */
-function plainCause(error: unknown): Error {
-  const cause = new Error(messageOf(error));
-  if (error instanceof Error) {
-    cause.name = error.name;
-    if (error.stack !== undefined) cause.stack = error.stack;
-  }
-  return cause;
+  return failureOfTransport(error, reading);
 }

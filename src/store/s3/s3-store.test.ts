@@ -6,6 +6,7 @@ import { inspect } from 'node:util';
 import { PutBucketPolicyCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type FaultyProxy, startFaultyProxy } from '../../../test/support/faulty-proxy.ts';
+import { describeObjectLock } from '../../../test/support/lock-conformance.ts';
 import { errorsOf, movableClock, PASSWORD, writeFiles } from '../../../test/support/repository.ts';
 import { requires } from '../../../test/support/requirements.ts';
 import { placeAt, type S3Server, s3Server } from '../../../test/support/s3-server.ts';
@@ -43,6 +44,7 @@ describe.skipIf(!requires('radosgw'))('S3', () => {
   }
 
   describeObjectStore('a bucket', freshStore);
+  describeObjectLock('a bucket', () => ({ store: freshStore({ bucket: lockBucket, listPageSize: 2 }) }));
   describeObjectStore('a bucket, retried and probed', () => {
     const retrying = new RetryingStore(freshStore(), { clock: systemClock, signal: new AbortController().signal });
     return new ProbedStore(retrying, { clock: systemClock, recordFile: undefined });

@@ -1,6 +1,5 @@
 import { createHash, type Hash, hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import {
   CreateBucketCommand,
@@ -19,13 +18,20 @@ import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import {
   type ByteRange,
   type Content,
+  endsBefore,
+  handingOver,
   isObjectKey,
+  md5Of,
+  type ObjectLock,
   type ObjectStore,
   type PutOptions,
+  readBody,
   type StoredObject,
+  sizeOf,
 } from '../index.ts';
 import { createClient, type S3StoreOptions } from './s3-client.ts';
-import { type FailedCall, isExpired, s3Error } from './s3-error.ts';
+import { isExpired, s3Error } from './s3-error.ts';
+import { type Call, lockHeaders, S3Lock } from './s3-lock.ts';
 
 const MD5 = /^"?([0-9a-f]{32})"?$/;
 /** The largest object that one request can store. */
@@ -39,11 +45,10 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   return new S3Store(options);
 }
 
-type Call = Pick<FailedCall, 'what' | 'permission'> & { key?: string };
-
 class S3Store implements ObjectStore {
   readonly location: string;
   readonly stagingDirectory = undefined;
+  readonly lock: ObjectLock;
   readonly #options: S3StoreOptions;
   #client: S3Client;
 
@@ -51,6 +56,15 @@ class S3Store implements ObjectStore {
     this.#options = options;
     this.location = `s3://${options.bucket}${options.prefix === '' ? '' : `/${options.prefix}`}`;
     this.#client = createClient(options);
+    this.lock = new S3Lock({
+      location: this.location,
+      bucket: options.bucket,
+      root: this.#root,
+      listPageSize: options.listPageSize,
+      path: (key) => this.#path(key),
+      call: (call, send) => this.#call(call, send),
+      read: ({ key, id }, range) => this.#get(key, range, id),
+    });
   }
 
   async capabilities() {
@@ -59,25 +73,16 @@ class S3Store implements ObjectStore {
 
   async put(key: string, content: Content, options: PutOptions = {}): Promise<void> {
     const path = this.#path(key);
-    let error: unknown;
-    try {
-      await this.#put(path, key, content, options);
-    } catch (thrown) {
-      error = thrown;
-      throw thrown;
-    } finally {
-      const isNeededAgain = isHoldfastError(error) && error.retryable;
-      if (!(content instanceof Uint8Array) && !isNeededAgain) await rm(content.file, { force: true });
-    }
+    await handingOver(content, () => this.#put(path, key, content, options));
   }
 
-  async #put(path: string, key: string, content: Content, { ifAbsent, bulk }: PutOptions) {
+  async #put(path: string, key: string, content: Content, { ifAbsent, bulk, retention }: PutOptions) {
     const { storageClass, serverSideEncryption, kmsKeyId, bucket } = this.#options;
     const call = { what: `write ${key} in ${this.location}`, permission: 's3:PutObject', key };
-    const sizeBytes = content instanceof Uint8Array ? content.byteLength : content.sizeBytes;
+    const sizeBytes = sizeOf(content);
     if (sizeBytes > LARGEST_BYTES)
       throw new HoldfastError('store-failed', `cannot ${call.what}: it is larger than 5 GiB`);
-    const md5 = content instanceof Uint8Array ? hash('md5', content, 'hex') : await this.#md5OfFile(content, call);
+    const md5 = await md5Of(content, call.what);
     const input: PutObjectCommandInput = {
       Bucket: bucket,
       Key: path,
@@ -85,6 +90,7 @@ class S3Store implements ObjectStore {
       ContentMD5: Buffer.from(md5, 'hex').toString('base64'),
       ContentType: 'application/octet-stream',
       ...(ifAbsent ? { IfNoneMatch: '*' } : {}),
+      ...lockHeaders(retention),
       ...(bulk && storageClass !== undefined
         ? { StorageClass: storageClass as NonNullable<PutObjectCommandInput['StorageClass']> }
         : {}),
@@ -125,24 +131,17 @@ class S3Store implements ObjectStore {
     }
   }
 
-  async #md5OfFile({ file, sizeBytes }: { file: string; sizeBytes: number }, { what }: Call): Promise<string> {
-    const digest = createHash('md5');
-    let readBytes = 0;
-    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
-      digest.update(chunk as Buffer);
-      readBytes += (chunk as Buffer).length;
-    }
-    if (readBytes === sizeBytes) return digest.digest('hex');
-    throw new HoldfastError('internal', `cannot ${what}: its file has ${readBytes} bytes instead of ${sizeBytes}`);
-  }
-
   async get(key: string, range?: ByteRange): Promise<Uint8Array> {
     this.#path(key);
     if (range?.length === 0) return this.#getNothing(key, range.offset);
-    const first = await this.#read(key, range);
+    return this.#get(key, range);
+  }
+
+  async #get(key: string, range: ByteRange | undefined, version?: string): Promise<Uint8Array> {
+    const first = await this.#read(key, range, version);
     if (first.isSound) return first.bytes;
     // Wrong bytes that come twice are what is stored: to judge them is for those who know what they should be.
-    return (await this.#read(key, range)).bytes;
+    return (await this.#read(key, range, version)).bytes;
   }
 
   /** No range can be empty. */
@@ -153,13 +152,15 @@ class S3Store implements ObjectStore {
     return new Uint8Array(0);
   }
 
-  async #read(key: string, range: ByteRange | undefined) {
-    const call = { what: `read ${key} in ${this.location}`, permission: 's3:GetObject', key };
+  async #read(key: string, range: ByteRange | undefined, version?: string) {
+    const permission = version === undefined ? 's3:GetObject' : 's3:GetObjectVersion';
+    const call = { what: `read ${key} in ${this.location}`, permission, key };
     const endByte = range === undefined ? undefined : range.offset + range.length;
     return this.#call(call, async (client) => {
       const command = new GetObjectCommand({
         Bucket: this.#options.bucket,
         Key: this.#path(key),
+        ...(version === undefined ? {} : { VersionId: version }),
         ...(range === undefined ? {} : { Range: `bytes=${range.offset}-${endByte! - 1}` }),
       });
       const answer = await client.send(command).catch((error: unknown) => {
@@ -181,13 +182,12 @@ class S3Store implements ObjectStore {
   }
 
   #tooShort(key: string, endByte: number): HoldfastError {
-    const what = `${key} in ${this.location}`;
-    return new HoldfastError('repository-damaged', `${what} is damaged: it ends before byte ${endByte}`);
+    return endsBefore(`${key} in ${this.location}`, endByte);
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {
     const { bucket, listPageSize } = this.#options;
-    const root = this.#options.prefix === '' ? '' : `${this.#options.prefix}/`;
+    const root = this.#root;
     const call = { what: `list ${prefix || 'all'} in ${this.location}`, permission: 's3:ListBucket' };
     let token: string | undefined;
     do {
@@ -249,22 +249,29 @@ class S3Store implements ObjectStore {
     }
   }
 
-  async makePlace(): Promise<void> {
+  async makePlace({ lock = false }: { lock?: boolean } = {}): Promise<void> {
     const { bucket, region, endpoint } = this.#options;
-    const call = { what: `make the bucket ${bucket}`, permission: 's3:CreateBucket' };
+    const permission = lock ? 's3:CreateBucket and s3:PutBucketObjectLockConfiguration' : 's3:CreateBucket';
+    const call = { what: `make the bucket ${bucket}`, permission };
     // Servers other than Amazon's know places by other names, and Amazon's first region by none.
     const constraint = endpoint === undefined && region !== 'us-east-1' ? region : undefined;
     const place = constraint && { CreateBucketConfiguration: { LocationConstraint: constraint as 'eu-west-1' } };
     await this.#call(call, (client) =>
-      client.send(new CreateBucketCommand({ Bucket: bucket, ...place })).catch((error: unknown) => {
-        if ((error as { name?: string }).name !== 'BucketAlreadyOwnedByYou') throw error;
-      }),
+      client
+        .send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: lock, ...place }))
+        .catch((error: unknown) => {
+          if ((error as { name?: string }).name !== 'BucketAlreadyOwnedByYou') throw error;
+        }),
     );
   }
 
   #path(key: string): string {
     if (!isObjectKey(key)) throw new HoldfastError('internal', `${JSON.stringify(key)} is no object key`);
-    return this.#options.prefix === '' ? key : `${this.#options.prefix}/${key}`;
+    return `${this.#root}${key}`;
+  }
+
+  get #root(): string {
+    return this.#options.prefix === '' ? '' : `${this.#options.prefix}/`;
   }
 
   /** Credentials that have expired are asked for anew, once. */
@@ -308,23 +315,4 @@ function partOf(answer: GetObjectCommandOutput, range: ByteRange | undefined): B
     tag,
     digest: tag === undefined ? undefined : createHash('md5'),
   };
-}
-
-/** The body, of which nothing may be missing. The buffer is nobody else's. */
-async function readBody(body: Readable, { bodyBytes, digest }: BodyPart, what: string): Promise<Uint8Array> {
-  const wrongLength = (): HoldfastError =>
-    new HoldfastError('store-unreachable', `cannot ${what}: the answer is not as long as it says`, { retryable: true });
-  const parts: Buffer[] = [];
-  const whole = bodyBytes === undefined ? undefined : Buffer.allocUnsafeSlow(bodyBytes);
-  let doneBytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    digest?.update(chunk);
-    if (whole === undefined) parts.push(chunk);
-    else if (doneBytes + chunk.length > whole.length) throw wrongLength();
-    else whole.set(chunk, doneBytes);
-    doneBytes += chunk.length;
-  }
-  if (whole === undefined) return Uint8Array.from(Buffer.concat(parts));
-  if (doneBytes !== whole.length) throw wrongLength();
-  return whole;
 }

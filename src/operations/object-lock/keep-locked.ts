@@ -1,0 +1,82 @@
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import { extendLocks, findHidden, HIDDEN_AT_ONCE, type HiddenObject, versionsBelow } from '../../repository/index.ts';
+import { reportable, type Workspace } from '../workspace.ts';
+import { lockPolicyOf, lockScope } from './lock-scope.ts';
+
+/** What became of the locks of a repository after work on it. */
+export interface KeptLocked {
+  repository: string;
+  /** Objects whose lock was made longer. */
+  extended: number;
+  /** RFC 3339: until when all that is needed is locked at least. */
+  until?: string;
+  /** Keys of objects that somebody hid, as far as a quick look tells. */
+  hidden: string[];
+  error?: HoldfastError;
+}
+
+/**
+ * Extends what is due in the repositories that a plan's work has opened and whose objects are locked, and looks for what was
+ * hidden of them. What goes wrong is in the result: the work itself is done.
+ */
+export async function keepLocked(workspace: Workspace): Promise<KeptLocked[]> {
+  const names = workspace.openedNames.filter((name) => lockPolicyOf(workspace, name) !== undefined);
+  return Promise.all(names.map((name) => keepOneLocked(workspace, name)));
+}
+
+async function keepOneLocked(workspace: Workspace, name: string): Promise<KeptLocked> {
+  const progress = workspace.environment.progress(name);
+  const kept: KeptLocked = { repository: name, extended: 0, hidden: [] };
+  try {
+    const opened = await workspace.open(name);
+    const { store } = opened.repository;
+    const scope = lockScope(workspace, opened, { store, policy: lockPolicyOf(workspace, name)!, progress });
+    const { objects, untilMs } = await extendLocks(opened.repository, scope);
+    kept.extended = objects;
+    kept.until = new Date(untilMs).toISOString();
+    kept.hidden = (await hiddenAtOnce(workspace, name)).map(({ key }) => key);
+    if (kept.hidden.length > 0) {
+      await opened.ledger.append('lock.hidden', { repository: name, objects: kept.hidden });
+      kept.error = hiddenError(name, kept.hidden);
+    }
+  } catch (error) {
+    kept.error = reportable(error, workspace.environment.signal);
+  }
+  progress.finish();
+  return kept;
+}
+
+/**
+ * What is hidden of what a repository is found by: its snapshots, keys and ledger. The rest is for a check to find.
+ * Credentials that may not list versions cannot look.
+ */
+export async function hiddenAtOnce(workspace: Workspace, name: string): Promise<HiddenObject[]> {
+  const policy = lockPolicyOf(workspace, name);
+  if (policy === undefined) return [];
+  const opened = await workspace.openToRead(name);
+  const { store } = opened.repository;
+  const { namedAsRemoved } = lockScope(workspace, opened, {
+    store,
+    policy,
+    progress: workspace.environment.progress(name),
+  });
+  try {
+    const versions = await versionsBelow(store, HIDDEN_AT_ONCE);
+    return await findHidden(opened.repository, { store, versions, namedAsRemoved });
+  } catch (error) {
+    if (!isHoldfastError(error, 'permission-denied')) throw error;
+    return [];
+  }
+}
+
+/** So many of the objects are named. */
+const NAMED_OBJECTS = 3;
+
+function hiddenError(name: string, keys: readonly string[]): HoldfastError {
+  const named = keys.slice(0, NAMED_OBJECTS).join(', ');
+  const more = keys.length > NAMED_OBJECTS ? ` and ${keys.length - NAMED_OBJECTS} more` : '';
+  return new HoldfastError('repository-damaged', `somebody hid objects of ${name}: ${named}${more}`, {
+    hint: `Find out who it was. \`holdfast repair ${name}\` brings them back; \`--as-of TIME\` reads the repository as it was.`,
+    context: { repository: name, objects: keys.length },
+  });
+}

@@ -1,0 +1,53 @@
+import { asId, asRecord, sealJson, unsealJsonText } from '../../format/index.ts';
+import { isHoldfastError } from '../../foundation/errors.ts';
+import type { LockMode, ObjectStore } from '../../store/index.ts';
+import { HELD_KEY } from '../layout.ts';
+import type { Repository } from '../repository.ts';
+
+const VERSION = 1;
+
+/** How objects are to be locked. */
+export interface LockPeriod {
+  mode: LockMode;
+  forMs: number;
+}
+
+/**
+ * What a pass over a copy of a repository left: all that was needed then is locked until then at least, and what was written
+ * since is locked for as long from when it was written. It saves asking the store; where it is wrong, the store is right.
+ */
+export interface HeldRecord extends LockPeriod {
+  /** When the pass began, in milliseconds since 1970. */
+  untilMs: number;
+  /** Packs that no kept snapshot needed, whose locks were left as they were. */
+  unneeded: string[];
+}
+
+/** The record of a copy; undefined where there is none that can be believed: then a pass is due. */
+export async function readHeldRecord({ key }: Repository, store: ObjectStore): Promise<HeldRecord | undefined> {
+  try {
+    const text = unsealJsonText(key, await store.get(HELD_KEY)).toString('utf8');
+    const record = asRecord(JSON.parse(text), 'the record of locks');
+    const { version, mode, forMs, untilMs, unneeded } = record;
+    const isWhole = version === VERSION && (mode === 'governance' || mode === 'compliance') && Array.isArray(unneeded);
+    if (!isWhole || typeof forMs !== 'number' || typeof untilMs !== 'number') return undefined;
+    return { mode, forMs, untilMs, unneeded: unneeded.map((id) => asId(id, "a pack's id")) };
+  } catch (error) {
+    const isUseless = error instanceof SyntaxError || isHoldfastError(error, 'object-missing');
+    if (isUseless || isHoldfastError(error, 'repository-damaged')) return undefined;
+    throw error;
+  }
+}
+
+export async function writeHeldRecord(
+  { key, config }: Repository,
+  store: ObjectStore,
+  record: HeldRecord,
+): Promise<void> {
+  await store.put(HELD_KEY, sealJson(key, { version: VERSION, ...record }, config.version));
+}
+
+/** Makes the next pass go over everything. */
+export async function forgetHeldRecord(store: ObjectStore): Promise<void> {
+  await store.delete(HELD_KEY);
+}

@@ -1,0 +1,1 @@
+export { createGcsStore } from './gcs-store.ts';

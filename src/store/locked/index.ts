@@ -1,0 +1,1 @@
+export { LockedStore, type LockRule } from './locked-store.ts';

@@ -1,0 +1,11 @@
+export interface ByteRange {
+  offset: number;
+  length: number;
+}
+
+export interface StoredObject {
+  key: string;
+  sizeBytes: number;
+  /** Milliseconds since 1970, by the store's clock. */
+  modifiedMs: number;
+}

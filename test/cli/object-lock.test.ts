@@ -1,0 +1,131 @@
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { runCommandLine } from '../../src/cli/index.ts';
+import { adapters } from '../../src/main/adapters.ts';
+import type { ObjectVersion } from '../../src/store/index.ts';
+import { createS3Store } from '../../src/store/s3/index.ts';
+import { PASSWORD } from '../support/cli.ts';
+import { noise } from '../support/repository.ts';
+import { requires } from '../support/requirements.ts';
+import { restic } from '../support/restic.ts';
+import { placeAt, type S3Server, s3Server } from '../support/s3-server.ts';
+
+const DAY_MS = 24 * 60 * 60_000;
+
+describe.skipIf(!requires('radosgw', 'restic'))('a repository whose objects are locked', () => {
+  const bucket = `holdfast-lock-${process.pid}`;
+  const directory = mkdtempSync(join(tmpdir(), 'lock-'));
+  let server: S3Server;
+
+  beforeAll(async () => {
+    server = await s3Server();
+    for (const [name, value] of Object.entries({
+      ...server.variables,
+      HOLDFAST_PASSWORD: PASSWORD,
+      XDG_CACHE_HOME: join(directory, 'cache'),
+    })) {
+      vi.stubEnv(name, value);
+    }
+    mkdirSync(join(directory, 'data'));
+    writeFileSync(join(directory, 'data', 'large'), noise(100_000));
+    writeFileSync(join(directory, 'data', 'small'), 'small');
+    writeFileSync(
+      join(directory, 'holdfast.yaml'),
+      `version: 1
+name: test
+objectives: { rpo: 1h, rto: 4h }
+repositories:
+  main:
+    store: s3://${bucket}/at
+    password: { env: HOLDFAST_PASSWORD }
+    s3: { endpoint: ${server.endpoint} }
+    lock: { mode: governance, for: 30d }
+sources:
+  data: { type: files, paths: [${directory}/data], retention: { last: 1 } }
+`,
+    );
+  });
+
+  afterAll(() => vi.unstubAllEnvs());
+
+  /** A command in this process: its exit code and its one document. */
+  async function run(...words: string[]) {
+    const printed: string[] = [];
+    const out = vi.spyOn(process.stdout, 'write').mockImplementation((text, done) => {
+      printed.push(String(text));
+      (done as unknown as () => void)();
+      return true;
+    });
+    const told = vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
+    try {
+      const plan = ['--plan', join(directory, 'holdfast.yaml'), '--json'];
+      const exit = await runCommandLine({ adapters, version: '0.0.0', arguments: [...plan, ...words] });
+      // biome-ignore lint/suspicious/noExplicitAny: each test says itself what it expects in it
+      return { exit, json: JSON.parse(printed.join('')) as any };
+    } finally {
+      out.mockRestore();
+      told.mockRestore();
+    }
+  }
+
+  const lock = () => createS3Store(placeAt(server.endpoint, bucket, 'at')).lock!;
+  async function versions(prefix: string): Promise<ObjectVersion[]> {
+    const all: ObjectVersion[] = [];
+    for await (const version of lock().listVersions(prefix)) all.push(version);
+    return all;
+  }
+  const hide = (key: string) => server.client.send(new DeleteObjectCommand({ Bucket: bucket, Key: `at/${key}` }));
+  const stock = (...words: string[]) => restic(`s3:${server.endpoint}/${bucket}/at`, words);
+
+  it('is made with its bucket, and locks what is needed and nothing else, from the first instant', async () => {
+    expect(await run('init')).toMatchObject({ exit: 0 });
+    expect(await run('backup')).toMatchObject({ exit: 0, json: { locks: [{ repository: 'main', hidden: [] }] } });
+    const all = await versions('');
+    const untilMs = Date.now() + 30 * DAY_MS;
+    for (const version of all) {
+      const retention = await lock().lockOf(version);
+      if (/^(?:config$|keys|index|snapshots|data|holdfast\/ledger)/.test(version.key)) {
+        expect(retention?.mode).toBe('governance');
+        expect(Math.abs(retention!.untilMs - untilMs)).toBeLessThan(60_000);
+        await expect(lock().removeVersion(version)).rejects.toMatchObject({ code: 'permission-denied' });
+      } else expect([version.key, retention]).toEqual(['holdfast/held', undefined]);
+    }
+    expect(all.length).toBeGreaterThan(6);
+    const { exit, json } = await run('check', '--lock');
+    const needed = all.length - 1;
+    expect([exit, json.repositories[0].findings]).toEqual([0, []]);
+    expect(json.repositories[0].lock).toEqual({ needed, covered: needed });
+  });
+
+  it('shows what somebody hid, reads past it, and brings it back', async () => {
+    const keyOf = async (prefix: string) => (await versions(prefix))[0]!.key;
+    const [snapshot, pack, index] = [await keyOf('snapshots/'), await keyOf('data/'), await keyOf('index/')];
+    const before = new Date().toISOString();
+    await hide(snapshot);
+    await hide(pack);
+    await server.client.send(new PutObjectCommand({ Bucket: bucket, Key: `at/${index}`, Body: 'nothing' }));
+    expect((await run('snapshots')).json.snapshots).toEqual([]);
+    const found = await run('check', '--lock');
+    expect(found.exit).toBe(1);
+    const hidden = found.json.repositories[0].findings.filter(({ message }: { message: string }) =>
+      message.startsWith('it is hidden'),
+    );
+    expect(hidden.map(({ where }: { where: string }) => where).sort()).toEqual([pack, index, snapshot].sort());
+    const status = await run('status');
+    expect(status.json.hidden).toEqual([{ repository: 'main', objects: [snapshot] }]);
+
+    expect((await run('snapshots', '--as-of', before)).json.snapshots).toHaveLength(1);
+    const target = join(directory, 'as-of');
+    expect(await run('restore', 'data', '--to', target, '--as-of', before)).toMatchObject({ exit: 0 });
+    expect(readFileSync(join(target, directory, 'data', 'large')).equals(noise(100_000))).toBe(true);
+    expect((await run('check', '--read-data', '--as-of', before)).exit).toBe(0);
+
+    const repaired = await run('repair');
+    expect([repaired.exit, repaired.json.repositories[0].healed.length]).toEqual([0, 3]);
+    expect(await run('check', '--lock', '--read-data')).toMatchObject({ exit: 0 });
+    stock('check', '--read-data');
+  });
+});
