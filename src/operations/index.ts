@@ -13,6 +13,7 @@ export { type InitResult, initRepositories } from './init/init.ts';
 export { addPassword, keysOf, removePassword, replacePassword } from './keys/keys.ts';
 export { listEntries } from './ls/ls.ts';
 export { acceptMissing, type Missing } from './mirrors/accept-missing.ts';
+export type { HealedStatus } from './mirrors/healed-status.ts';
 export { HealingWorkspace as Workspace } from './mirrors/healing-workspace.ts';
 export type { MirrorStatus } from './mirrors/mirror-status.ts';
 export { type Promoted, promote } from './mirrors/promote.ts';

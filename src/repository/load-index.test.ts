@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { noise, readFiles, testRepository, writeFiles } from '../../test/support/repository.ts';
+import { errorsOf, movableClock, noise, readFiles, testRepository, writeFiles } from '../../test/support/repository.ts';
+import { EventualStore } from '../store/eventual/index.ts';
 import { FaultyStore } from '../store/faulty/index.ts';
 import { MemoryStore } from '../store/memory/index.ts';
 import { loadIndex } from './load-index.ts';
 import { writeMark } from './prune/marks.ts';
+import { Reader } from './read/reader.ts';
 import type { Repository } from './repository.ts';
 import { listSnapshots } from './snapshots.ts';
 
@@ -51,6 +53,31 @@ describe('an index that is replaced while it is read', () => {
     const get = store.get.bind(store);
     store.get = async (key, range) => get(key === old ? `${'index/'}${'0'.repeat(64)}` : key, range);
     await expect(loadIndex(repository)).rejects.toMatchObject({ code: 'object-missing' });
+  });
+});
+
+describe('an index that a listing does not show yet', () => {
+  it('costs who writes a second copy and nothing else, and is said to who reads what needs it', async () => {
+    const clock = movableClock();
+    const store = new EventualStore(new MemoryStore(), { lagMs: 0, clock });
+    const repository = await testRepository(store);
+    const before = await loadIndex(repository);
+    const first = await writeFiles(repository, FILES);
+    // As a listing showed it before, while the snapshot is there already.
+    const snapshot = (await listSnapshots(repository))[0]!;
+    const reader = new Reader(before, snapshot);
+    await expect(reader.entries(snapshot.tree)).rejects.toThrow('is in no pack that the index knows');
+    await reader.close();
+    store.lagMs = 1000;
+    clock.advance(500);
+    const lagging = await loadIndex(repository);
+    expect(lagging.table.count).toBe(0);
+    store.lagMs = 0;
+    const second = await writeFiles(repository, FILES, { indexed: lagging });
+    expect(second.statistics.addedBytes).toBe(first.statistics.addedBytes);
+    for (const { id } of [first, second])
+      expect((await readFiles(repository, id)).get('a')!.equals(FILES.a)).toBe(true);
+    expect(await errorsOf(repository)).toEqual([]);
   });
 });
 

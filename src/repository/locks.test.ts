@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { hostname } from 'node:os';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { movableClock, testRepository, writeFiles } from '../../test/support/repository.ts';
+import { errorsOf, movableClock, testRepository, writeFiles } from '../../test/support/repository.ts';
 import type { LockFile } from '../format/index.ts';
 import { systemClock } from '../foundation/clock.ts';
 import { EventualStore } from '../store/eventual/index.ts';
@@ -385,6 +385,33 @@ describe('a lock that is held', () => {
       code: 'lock-lost',
     });
     expect(await repository.documentKeys('snapshots/')).toEqual([]);
+  });
+});
+
+describe('a lock of a machine whose clock is an hour wrong', () => {
+  const clockOff = (ms: number) => ({ nowMs: () => Date.now() + ms, monotonicMs: () => performance.now() });
+
+  it.each([
+    ['its holder', -60 * MINUTE_MS, 0],
+    ['who comes', 0, 60 * MINUTE_MS],
+  ])('is taken for stale, of %s, and then its writer makes nothing visible', async (_, holderMs, otherMs) => {
+    const repository = await testRepository();
+    const store = repository.store as MemoryStore;
+    const stored = await writeFiles(repository, { before: Buffer.from('before') });
+    const put = store.put.bind(store);
+    let others = 0;
+    store.put = async (key, ...rest) => {
+      if (key.startsWith('index/') && others++ === 0) {
+        await (await lockRepository(repository, { exclusive: true, clock: clockOff(otherMs) })).release();
+      }
+      return put(key, ...rest);
+    };
+    const writing = writeFiles(repository, { a: Buffer.from('a') }, { clock: clockOff(holderMs) });
+    await expect(writing).rejects.toMatchObject({ code: 'lock-lost' });
+    expect(others).toBe(1);
+    expect(await repository.documentKeys('snapshots/')).toEqual([`snapshots/${stored.id}`]);
+    expect(await locksIn(repository)).toEqual([]);
+    expect(await errorsOf(repository)).toEqual([]);
   });
 });
 

@@ -123,6 +123,11 @@ describe('a repository with a mirror', () => {
     expect(healed.stdout).toMatch(/data\/\S+ of main was taken from eu, since .*; it was put back/);
     expectSame(directory, join(directory, 'back'));
     if (requires('restic')) restic(join(directory, 'main'), ['check', '--read-data']);
+    const told = await run('status');
+    expect([told.exit, told.stdout]).toEqual([1, expect.stringMatching(/healed main: 1 object put back, .*data\//)]);
+    expect((await run('check', 'main', '--read-data')).exit).toBe(0);
+    const quiet = await run('status', '--json');
+    expect([quiet.exit, document(quiet).healed]).toEqual([0, []]);
   });
 
   it.skipIf(!requires('restic'))(

@@ -1,6 +1,6 @@
 import { EXIT } from '../../foundation/errors.ts';
 import { formatDuration, formatPercentage, formatSize } from '../../foundation/units.ts';
-import type { MirrorStatus, RepositoryCapacity, SourceStatus } from '../../operations/index.ts';
+import type { HealedStatus, MirrorStatus, RepositoryCapacity, SourceStatus } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { bad, counted, doubtful, faint, good, shortId, shownTime, table } from '../text.ts';
@@ -9,16 +9,17 @@ export const status: CommandDefinition = {
   name: 'status',
   summary: 'show every source: last backup, last proof, objectives and actuals',
   description:
-    'Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; RTO as the last proof measured it; and how far each mirror is behind. A mirror that cannot be reached, or whose last attempt failed, makes the exit code 1. Of a repository whose capacity the plan names, it says what it takes, how it grows, and what it will take; exit code 4 from the share on that the plan warns at. Of a repository whose objects are locked, it says what somebody hid of its snapshots, keys and ledger, with exit code 1.',
+    'Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; RTO as the last proof measured it; and how far each mirror is behind. A mirror that cannot be reached, or whose last attempt failed, makes the exit code 1, and so does what was found damaged or missing and was put back, until a check has read all of that repository and found nothing. Of a repository whose capacity the plan names, it says what it takes, how it grows, and what it will take; exit code 4 from the share on that the plan warns at. Of a repository whose objects are locked, it says what somebody hid of its snapshots, keys and ledger, with exit code 1.',
   examples: [{ command: 'holdfast status', does: 'is everything all right?' }],
   exits: [...REPOSITORY_EXITS, EXIT.missed],
   writes: false,
   async run({ workspace }) {
     const operations = await import('../../operations/index.ts');
-    const { sources, mirrors, damaged, capacity, hidden } = await operations.status(await workspace());
+    const { sources, mirrors, healed, damaged, capacity, hidden } = await operations.status(await workspace());
     const isMissed = sources.some(({ missed }) => missed.length > 0) || capacity.some(({ isReached }) => isReached);
     const isWrong =
-      damaged.length + hidden.length > 0 || mirrors.some(({ failure, error }) => (failure ?? error) !== undefined);
+      damaged.length + healed.length + hidden.length > 0 ||
+      mirrors.some(({ failure, error }) => (failure ?? error) !== undefined);
     const exit = isMissed ? EXIT.missed : isWrong ? EXIT.failed : EXIT.done;
     const heading = [
       'source',
@@ -47,12 +48,20 @@ export const status: CommandDefinition = {
     const damage = damaged.map(({ message }) => `${bad('damaged')} ${message}; see \`holdfast check\``);
     return {
       exit,
-      json: { sources, mirrors, damaged: damaged.map(({ code, message }) => ({ code, message })), capacity, hidden },
+      json: {
+        sources,
+        mirrors,
+        healed,
+        damaged: damaged.map(({ code, message }) => ({ code, message })),
+        capacity,
+        hidden,
+      },
       text: [
         table([heading, ...sources.map(row)]),
         ...sources.flatMap(logLines),
         ...sources.flatMap(momentLines),
         ...mirrors.map(mirrorLine),
+        ...healed.map(healedLine),
         ...failures,
         ...ahead,
         ...damage,
@@ -145,6 +154,12 @@ function mirrorLine({ mirror, of, lag, mirroredAt, failure, error }: MirrorStatu
     return `${bad('mirror')} ${mirror} of ${of}: ${state}; the attempt of ${shownTime(failure.time)} failed: ${failure.message}`;
   }
   return `${isBehind ? doubtful('mirror') : good('mirror')} ${mirror} of ${of}: ${state}`;
+}
+
+/** What was put back, and what ends this line. */
+function healedLine({ repository, objects, last }: HealedStatus): string {
+  const latest = `the last at ${shownTime(last.time)}, ${last.object} from ${last.from}, since ${last.reason}`;
+  return `${doubtful('healed')} ${repository}: ${counted(objects, 'object')} put back, ${latest}; look after its disk or store, then run \`holdfast check ${repository} --read-data\``;
 }
 
 function paintProof(proof: NonNullable<SourceStatus['last']>['proof']): string {

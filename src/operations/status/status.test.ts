@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { EventBodies, EventKind, LedgerEvent } from '../../ledger/index.ts';
 import type { Source } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
+import { healedStatus } from '../mirrors/healed-status.ts';
 import { sourceStatus } from './status.ts';
 
 const HOUR_MS = 3_600_000;
@@ -170,5 +171,27 @@ describe('the status of a source', () => {
     const snapshots = [snapshot('a', 5)];
     expect(sourceStatus(source(), snapshots, [failed], NOW).failure).toMatchObject({ code: 'source-unreachable' });
     expect(sourceStatus(source(), snapshots, [failed, finished], NOW).failure).toBeUndefined();
+  });
+});
+
+describe('what healed', () => {
+  const healed = (hoursAgo: number, repository: string, object: string): LedgerEvent =>
+    event('object.healed', hoursAgo, { repository, object, from: 'eu', reason: 'it is damaged' });
+  const check = (hoursAgo: number, body: Partial<EventBodies['check.finished']> = {}): LedgerEvent =>
+    event('check.finished', hoursAgo, { repository: 'main', readData: true, clean: true, durationMs: 0, ...body });
+
+  it('stands for each repository until all of it was read and found clean', () => {
+    const events = [healed(9, 'main', 'data/a'), healed(8, 'main', 'data/b'), healed(7, 'eu', 'data/c')];
+    const last = { object: 'data/b', from: 'eu', reason: 'it is damaged', time: '2026-03-01T04:00:00.000Z' };
+    const both = [
+      { repository: 'main', objects: 2, last },
+      { repository: 'eu', objects: 1 },
+    ];
+    expect(healedStatus(events)).toMatchObject(both);
+    for (const body of [{ clean: false }, { readData: false }, { subset: '5%' }, { repository: 'other' }]) {
+      expect(healedStatus([...events, check(6, body)])).toMatchObject(both);
+    }
+    expect(healedStatus([...events, check(6)])).toMatchObject([{ repository: 'eu' }]);
+    expect(healedStatus([...events, check(6), healed(5, 'main', 'data/d')])).toHaveLength(2);
   });
 });

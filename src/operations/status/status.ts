@@ -4,6 +4,7 @@ import type { LedgerEvent } from '../../ledger/index.ts';
 import type { Objectives, Source as PlanSource } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { type LogStatus, logStatus } from '../log/log-status.ts';
+import { type HealedStatus, healedStatus } from '../mirrors/healed-status.ts';
 import { type MirrorStatus, mirrorStatus } from '../mirrors/mirror-status.ts';
 import { hiddenAtOnce } from '../object-lock/keep-locked.ts';
 import { momentProofsOf, newestProvenMoment, type ProofEvent, proofsOf } from '../proofs.ts';
@@ -54,6 +55,8 @@ export interface SourceStatus {
 export interface Status {
   sources: SourceStatus[];
   mirrors: MirrorStatus[];
+  /** What was put back from another copy, until all of that repository is read and found clean. */
+  healed: HealedStatus[];
   /** Why snapshots that there are could not be read: they count for nothing. */
   damaged: HoldfastError[];
   /** Of the repositories that the plan names a capacity of. */
@@ -66,7 +69,8 @@ export async function status(workspace: Workspace): Promise<Status> {
   const { plan } = workspace;
   const limited = [...plan.repositories.values()].filter(({ capacity }) => capacity !== undefined);
   const used = [...plan.sources.values()].map(({ repository }) => repository);
-  const repositories = [...new Set([...used, ...limited.map(({ name }) => name)])];
+  const mirrored = [...plan.mirrors.values()].map(({ of }) => of);
+  const repositories = [...new Set([...used, ...mirrored, ...limited.map(({ name }) => name)])];
   const known = new Map(
     await Promise.all(
       repositories.map(async (name) => {
@@ -105,7 +109,8 @@ export async function status(workspace: Workspace): Promise<Status> {
     })),
   );
   const hidden = looked.filter(({ objects }) => objects.length > 0);
-  return { sources, mirrors: mirrors.flat(), damaged, capacity, hidden };
+  const healed = [...known.values()].flatMap(({ events }) => healedStatus(events));
+  return { sources, mirrors: mirrors.flat(), healed, damaged, capacity, hidden };
 }
 
 /**
