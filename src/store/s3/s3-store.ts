@@ -1,7 +1,8 @@
 import { createHash, type Hash, hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import { type Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import {
   CreateBucketCommand,
   DeleteObjectCommand,
@@ -15,6 +16,7 @@ import {
   type PutObjectCommandOutput,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import { releaseBuffer } from '../../foundation/buffers.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import {
   type ByteRange,
@@ -22,8 +24,11 @@ import {
   isObjectKey,
   type ObjectStore,
   type PutOptions,
+  type StagedContent,
   type StoredObject,
+  type Use,
 } from '../index.ts';
+import { FileBody } from './file-body.ts';
 import { createClient, type S3StoreOptions } from './s3-client.ts';
 import { type FailedCall, isExpired, s3Error } from './s3-error.ts';
 
@@ -92,7 +97,9 @@ class S3Store implements ObjectStore {
       ...(kmsKeyId === undefined ? {} : { SSEKMSKeyId: kmsKeyId }),
     };
     const answer = await this.#call(call, (client) =>
-      client.send(new PutObjectCommand({ ...input, Body: bodyOf(content) })),
+      content instanceof Uint8Array
+        ? client.send(new PutObjectCommand({ ...input, Body: content }))
+        : sendFile(client, input, { ...content, what: call.what }),
     );
     await this.#confirm(answer, { key, md5, sizeBytes, call });
   }
@@ -125,7 +132,8 @@ class S3Store implements ObjectStore {
     }
   }
 
-  async #md5OfFile({ file, sizeBytes }: { file: string; sizeBytes: number }, { what }: Call): Promise<string> {
+  async #md5OfFile({ file, sizeBytes, md5 }: StagedContent, { what }: Call): Promise<string> {
+    if (md5 !== undefined) return md5;
     const digest = createHash('md5');
     let readBytes = 0;
     for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
@@ -136,13 +144,13 @@ class S3Store implements ObjectStore {
     throw new HoldfastError('internal', `cannot ${what}: its file has ${readBytes} bytes instead of ${sizeBytes}`);
   }
 
-  async get(key: string, range?: ByteRange): Promise<Uint8Array> {
+  async get(key: string, range?: ByteRange, { into }: Use = {}): Promise<Uint8Array> {
     this.#path(key);
     if (range?.length === 0) return this.#getNothing(key, range.offset);
-    const first = await this.#read(key, range);
+    const first = await this.#read(key, range, into);
     if (first.isSound) return first.bytes;
     // Wrong bytes that come twice are what is stored: to judge them is for those who know what they should be.
-    return (await this.#read(key, range)).bytes;
+    return (await this.#read(key, range, into)).bytes;
   }
 
   /** No range can be empty. */
@@ -153,7 +161,7 @@ class S3Store implements ObjectStore {
     return new Uint8Array(0);
   }
 
-  async #read(key: string, range: ByteRange | undefined) {
+  async #read(key: string, range: ByteRange | undefined, into: Uint8Array | undefined) {
     const call = { what: `read ${key} in ${this.location}`, permission: 's3:GetObject', key };
     const endByte = range === undefined ? undefined : range.offset + range.length;
     return this.#call(call, async (client) => {
@@ -171,7 +179,7 @@ class S3Store implements ObjectStore {
         (answer.Body as Readable).destroy();
         throw this.#tooShort(key, endByte);
       }
-      const bytes = await readBody(answer.Body as Readable, part, call.what);
+      const bytes = await readBody(answer.Body as Readable, { ...part, into }, call.what);
       const isSound = part.tag === undefined || part.digest?.digest('hex') === part.tag;
       if (range === undefined || answer.ContentRange !== undefined) return { bytes, isSound };
       // The server does not know of ranges: it sent the whole.
@@ -282,9 +290,22 @@ class S3Store implements ObjectStore {
   }
 }
 
-function bodyOf(content: Content): Uint8Array | Readable {
-  if (content instanceof Uint8Array) return content;
-  return createReadStream(content.file, { highWaterMark: 1 << 18 });
+async function sendFile(
+  client: S3Client,
+  input: PutObjectCommandInput,
+  { file, sizeBytes, what }: StagedContent & { what: string },
+): Promise<PutObjectCommandOutput> {
+  const body = new FileBody(file, sizeBytes);
+  const abort = new AbortController();
+  body.once('error', () => abort.abort());
+  try {
+    return await client.send(new PutObjectCommand({ ...input, Body: body }), { abortSignal: abort.signal });
+  } catch (error) {
+    if (body.errored === null) throw error;
+    throw new HoldfastError('internal', `cannot ${what}: ${body.errored.message}`, { cause: body.errored });
+  } finally {
+    body.destroy();
+  }
 }
 
 interface BodyPart {
@@ -310,20 +331,51 @@ function partOf(answer: GetObjectCommandOutput, range: ByteRange | undefined): B
   };
 }
 
-/** The body, of which nothing may be missing. The buffer is nobody else's. */
-async function readBody(body: Readable, { bodyBytes, digest }: BodyPart, what: string): Promise<Uint8Array> {
+/** Hands on each chunk as it comes; what iterates over a body puts several together first. */
+function writableTo(take: (chunk: Buffer) => void): Writable {
+  return new Writable({
+    highWaterMark: 2 ** 20,
+    write(chunk: Buffer, _encoding, done) {
+      try {
+        take(chunk);
+        done();
+      } catch (error) {
+        done(error as Error);
+      }
+    },
+  });
+}
+
+function roomFor(sizeBytes: number, into: Uint8Array | undefined): Uint8Array {
+  if (into !== undefined && into.length >= sizeBytes) return into.subarray(0, sizeBytes);
+  return Buffer.allocUnsafeSlow(sizeBytes);
+}
+
+/** The body, of which nothing may be missing. The buffer is nobody else's, or a part of `into`. */
+async function readBody(
+  body: Readable,
+  { bodyBytes, digest, into }: BodyPart & { into: Uint8Array | undefined },
+  what: string,
+): Promise<Uint8Array> {
   const wrongLength = (): HoldfastError =>
     new HoldfastError('store-unreachable', `cannot ${what}: the answer is not as long as it says`, { retryable: true });
   const parts: Buffer[] = [];
-  const whole = bodyBytes === undefined ? undefined : Buffer.allocUnsafeSlow(bodyBytes);
+  const whole = bodyBytes === undefined ? undefined : roomFor(bodyBytes, into);
   let doneBytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
+  const take = (chunk: Buffer): void => {
     digest?.update(chunk);
-    if (whole === undefined) parts.push(chunk);
-    else if (doneBytes + chunk.length > whole.length) throw wrongLength();
-    else whole.set(chunk, doneBytes);
+    const startByte = doneBytes;
     doneBytes += chunk.length;
-  }
+    if (whole !== undefined && doneBytes > whole.length) throw wrongLength();
+    if (whole === undefined) {
+      parts.push(chunk);
+      return;
+    }
+    whole.set(chunk, startByte);
+    // It came in memory of its own, and so much of it that the collector would be at work all the time.
+    if (chunk.buffer.byteLength === chunk.length) releaseBuffer(chunk);
+  };
+  await pipeline(body, writableTo(take));
   if (whole === undefined) return Uint8Array.from(Buffer.concat(parts));
   if (doneBytes !== whole.length) throw wrongLength();
   return whole;
