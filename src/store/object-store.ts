@@ -78,6 +78,8 @@ export interface PutOptions extends Use {
   ifAbsent?: boolean;
   /** Whether it is large and seldom read: then it may lie where that costs less. */
   bulk?: boolean;
+  /** Of its bytes, in hex, where the caller has it: a store that goes by it need not look at them all for that. */
+  md5?: string;
 }
 
 export interface ByteRange {
@@ -90,8 +92,6 @@ export type Content = Uint8Array | StagedContent;
 export interface StagedContent {
   file: string;
   sizeBytes: number;
-  /** Of its bytes, in hex, where the caller came by it as it wrote them. */
-  md5?: string;
 }
 
 export interface StoredObject {

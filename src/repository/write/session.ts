@@ -86,9 +86,9 @@ export class WriteSession {
   }
 
   async #commitPack(pack: FinishedPack): Promise<void> {
-    const { id, listing, ...content } = pack;
-    const again = beginsWithTree(listing);
-    await this.#indexed.repository.store.put(packKey(id), content, { bulk: true, again });
+    const { id, file, sizeBytes, md5, listing } = pack;
+    const about = { bulk: true, again: beginsWithTree(listing), ...(md5 !== undefined && { md5 }) };
+    await this.#indexed.repository.store.put(packKey(id), { file, sizeBytes }, about);
     this.#unindexed.push(pack.listing);
     this.#unindexedBlobs += pack.listing.count;
     const overdue = this.#clock.monotonicMs() - this.#indexedMs > INDEX_AT_LEAST_EVERY_MS;

@@ -76,13 +76,13 @@ class S3Store implements ObjectStore {
     }
   }
 
-  async #put(path: string, key: string, content: Content, { ifAbsent, bulk }: PutOptions) {
+  async #put(path: string, key: string, content: Content, { ifAbsent, bulk, md5: given }: PutOptions) {
     const { storageClass, serverSideEncryption, kmsKeyId, bucket } = this.#options;
     const call = { what: `write ${key} in ${this.location}`, permission: 's3:PutObject', key };
     const sizeBytes = content instanceof Uint8Array ? content.byteLength : content.sizeBytes;
     if (sizeBytes > LARGEST_BYTES)
       throw new HoldfastError('store-failed', `cannot ${call.what}: it is larger than 5 GiB`);
-    const md5 = content instanceof Uint8Array ? hash('md5', content, 'hex') : await this.#md5OfFile(content, call);
+    const md5 = given ?? (await md5Of(content, call.what));
     const input: PutObjectCommandInput = {
       Bucket: bucket,
       Key: path,
@@ -130,18 +130,6 @@ class S3Store implements ObjectStore {
       if (isHoldfastError(error, 'object-missing')) return undefined;
       throw error;
     }
-  }
-
-  async #md5OfFile({ file, sizeBytes, md5 }: StagedContent, { what }: Call): Promise<string> {
-    if (md5 !== undefined) return md5;
-    const digest = createHash('md5');
-    let readBytes = 0;
-    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
-      digest.update(chunk as Buffer);
-      readBytes += (chunk as Buffer).length;
-    }
-    if (readBytes === sizeBytes) return digest.digest('hex');
-    throw new HoldfastError('internal', `cannot ${what}: its file has ${readBytes} bytes instead of ${sizeBytes}`);
   }
 
   async get(key: string, range?: ByteRange, { into }: Use = {}): Promise<Uint8Array> {
@@ -288,6 +276,19 @@ class S3Store implements ObjectStore {
       throw s3Error(error, { ...call, store: this.location, bucket: this.#options.bucket, nowMs: Date.now() });
     }
   }
+}
+
+async function md5Of(content: Content, what: string): Promise<string> {
+  if (content instanceof Uint8Array) return hash('md5', content, 'hex');
+  const { file, sizeBytes } = content;
+  const digest = createHash('md5');
+  let readBytes = 0;
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
+    digest.update(chunk as Buffer);
+    readBytes += (chunk as Buffer).length;
+  }
+  if (readBytes === sizeBytes) return digest.digest('hex');
+  throw new HoldfastError('internal', `cannot ${what}: its file has ${readBytes} bytes instead of ${sizeBytes}`);
 }
 
 async function sendFile(
