@@ -13,7 +13,7 @@ export interface StoreScenario {
   atLeast: number;
   requestsAtMost?: number;
   commit: string;
-  /** By the names of the tools; `holdfast, local` is the same on a directory of the machine. */
+  /** By the names of the tools; `holdfast (local)` is the same on a directory of the machine. */
   rounds: Record<string, StoreMeasurement>[];
 }
 
@@ -27,7 +27,7 @@ export interface StoresResults {
 }
 
 const OWN = 'holdfast';
-const LOCAL = 'holdfast, local';
+const LOCAL = 'holdfast (local)';
 const MEMORY_OVER_LOCAL_AT_MOST_BYTES = 64 * 2 ** 20;
 
 export function renderStores({ time, processors, mebibytes, roundTripMs, versions, scenarios }: StoresResults): string {

@@ -12,7 +12,7 @@
  */
 
 import { type ChildProcess, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -123,8 +123,10 @@ function environment({ directory }: Place): NodeJS.ProcessEnv {
     [`RCLONE_CONFIG_${name}_ENV_AUTH`]: 'true',
     [`RCLONE_CONFIG_${name}_ENDPOINT`]: servers.proxy.endpoint,
   });
+  // Nothing here is encrypted, and rclone does not take certificates from there.
+  const { AWS_CA_BUNDLE: _unused, ...own } = process.env;
   return {
-    ...process.env,
+    ...own,
     ...servers.variables,
     // Two remotes: within one it would have the server copy, which servers of two regions do not.
     ...remote('HERE'),
@@ -170,8 +172,14 @@ const TUNED = ['-o', 's3.connections=32'];
 const LOCAL = 'holdfast';
 const FAR = 's3://main/holdfast';
 
+/** What was kept of repositories; not Holdfast's own code, which is compiled once on any machine. */
 function removeCache({ directory }: Place): void {
-  rmSync(join(directory, 'cache'), { recursive: true, force: true });
+  const cache = join(directory, 'cache');
+  for (const tool of existsSync(cache) ? readdirSync(cache) : []) {
+    for (const name of readdirSync(join(cache, tool))) {
+      if (name !== 'compiled') rmSync(join(cache, tool, name), { recursive: true, force: true });
+    }
+  }
 }
 
 /** An empty repository of Holdfast's in a bucket, or in a directory. */
@@ -208,9 +216,9 @@ function backups(): Contender[] {
   });
   return [
     ofHoldfast('holdfast', () => FAR),
-    ofHoldfast('holdfast, local', local),
+    ofHoldfast('holdfast (local)', local),
     ofRestic('restic', []),
-    ofRestic('restic, 32 connections', TUNED),
+    ofRestic('restic (32 connections)', TUNED),
   ];
 }
 
@@ -241,9 +249,9 @@ function restores(): Contender[] {
   });
   return [
     ofHoldfast('holdfast', () => FAR),
-    ofHoldfast('holdfast, local', local),
+    ofHoldfast('holdfast (local)', local),
     ofRestic('restic', []),
-    ofRestic('restic, 32 connections', TUNED),
+    ofRestic('restic (32 connections)', TUNED),
   ];
 }
 
@@ -270,7 +278,7 @@ function mirrors(): Contender[] {
       },
     },
     ofRclone('rclone', []),
-    ofRclone('rclone, 32 at once', ['--transfers', '32', '--checkers', '32', '--fast-list', '--s3-no-check-bucket']),
+    ofRclone('rclone (32 at once)', ['--transfers', '32', '--checkers', '32', '--fast-list', '--s3-no-check-bucket']),
   ];
 }
 
@@ -311,7 +319,7 @@ async function measureScenario({ contenders, data, ...about }: Scenario): Promis
   const prepared = new Set<Contender['prepare']>();
   for (const { name, prepare } of chosen) {
     // One repository serves both ways of asking restic for it.
-    if (prepare === undefined || prepared.has(prepare) || (name.includes(',') && name.startsWith('restic'))) continue;
+    if (prepare === undefined || prepared.has(prepare) || name === 'restic (32 connections)') continue;
     await prepare(place);
     prepared.add(prepare);
   }

@@ -81,7 +81,7 @@ export class Pipeline {
   readonly #stagingPrefix = `${process.pid}-${randomBytes(6).toString('hex')}-`;
   readonly #tickets = new Tickets();
   readonly #claims = ClaimTable.create();
-  readonly #staged = new StagingLimit();
+  readonly #staged: StagingLimit;
   readonly #waiting = new Map<number, Waiting>();
   readonly #commits = new Set<Promise<void>>();
   readonly #workers: WorkerThread[] = [];
@@ -104,6 +104,7 @@ export class Pipeline {
     this.slabs = new Slabs();
     const { key, table, formatVersion, packSizeBytes, wantsMd5 } = options;
     const stagingPrefix = this.#stagingPrefix;
+    this.#staged = new StagingLimit(packSizeBytes);
     this.#ownSealer = new Sealer({
       key,
       table,

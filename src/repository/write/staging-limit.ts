@@ -1,5 +1,5 @@
-/** So many packs of restic's size: enough to keep a fast line busy from far away, and no disk or memory is filled. */
-const MOST_STAGED_BYTES = 8 * 16 * 1024 * 1024;
+/** So many packs wait: enough to keep a fast line busy from far away, and no disk or memory is filled. */
+const MOST_STAGED_PACKS = 8;
 
 const STAGED_KIBIBYTES = 0;
 const IS_LIFTED = 1;
@@ -11,10 +11,13 @@ const IS_LIFTED = 1;
 export class StagingLimit {
   readonly shared: SharedArrayBuffer;
   readonly #cells: Int32Array;
+  readonly #most: number;
 
-  constructor(shared: SharedArrayBuffer = new SharedArrayBuffer(8)) {
+  /** @param packSizeBytes what a pack has when it is finished */
+  constructor(packSizeBytes: number, shared: SharedArrayBuffer = new SharedArrayBuffer(8)) {
     this.shared = shared;
     this.#cells = new Int32Array(shared);
+    this.#most = MOST_STAGED_PACKS * kibibytes(packSizeBytes);
   }
 
   /** A pack was staged. */
@@ -32,7 +35,7 @@ export class StagingLimit {
   wait(): void {
     for (;;) {
       const staged = Atomics.load(this.#cells, STAGED_KIBIBYTES);
-      if (staged < kibibytes(MOST_STAGED_BYTES) || Atomics.load(this.#cells, IS_LIFTED) === 1) return;
+      if (staged < this.#most || Atomics.load(this.#cells, IS_LIFTED) === 1) return;
       Atomics.wait(this.#cells, STAGED_KIBIBYTES, staged);
     }
   }

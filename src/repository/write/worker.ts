@@ -47,8 +47,8 @@ function run(input: WorkerInput): void {
   };
   const slabs = new Uint8Array(input.slabs);
   const tickets = new Tickets(input.tickets);
-  const staged = new StagingLimit(input.staged);
   const { formatVersion, stagingDirectory, stagingPrefix, packSizeBytes, wantsMd5 } = input;
+  const staged = new StagingLimit(packSizeBytes, input.staged);
   const sealer = new Sealer({
     key,
     table: BlobTable.attach(input.table),
