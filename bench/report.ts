@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import type { LoadRound } from './load.ts';
 import type { LostCommits } from './lost-commits.ts';
 import type { Measurement } from './measure.ts';
+import { median } from './median.ts';
+import { renderStores, type StoresResults } from './stores-report.ts';
 
 export interface ScenarioResult {
   name: string;
@@ -50,12 +52,6 @@ const MEMORY_AT_MOST_BYTES = 192 * 2 ** 20;
 const MEMORY_AIM_BYTES = 128 * 2 ** 20;
 const INDEX_MEMORY_AT_MOST_BYTES = 400e6;
 const INDEX_TIME_AT_MOST_MS = 10_000;
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
 
 function medianOf({ rounds }: ScenarioResult, tool: string, figure: Figure): number | undefined {
   const values = rounds.map((round) => round[tool]?.[figure]).filter((value) => value !== undefined);
@@ -105,7 +101,13 @@ export function writeReport(): void {
   const read = (name: string): unknown =>
     existsSync(here(name)) ? JSON.parse(readFileSync(here(name), 'utf8')) : undefined;
   const [results, postgres] = [read('results.json') as Results, read('postgres.json') as PostgresResults | undefined];
-  writeFileSync(here('RESULTS.md'), `${render(results)}${postgres === undefined ? '' : renderPostgres(postgres)}`);
+  const stores = read('stores.json') as StoresResults | undefined;
+  const parts = [
+    render(results),
+    postgres === undefined ? '' : renderPostgres(postgres),
+    stores === undefined ? '' : renderStores(stores),
+  ];
+  writeFileSync(here('RESULTS.md'), parts.join(''));
 }
 
 function renderPostgres(results: PostgresResults): string {

@@ -59,7 +59,7 @@ export const RESTORED = 'restored';
  * removed within the last minutes, and looks at each of those again for every file that is made: after 30,000 were removed,
  * that takes longer than restoring them, and as long for every tool. (`recently_deleted` in Linux's fs/ext4/ialloc.c)
  */
-function emptyFiles(directory: string): void {
+export function emptyFiles(directory: string): void {
   mkdirSync(directory, { recursive: true });
   for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
     if (entry.isFile()) truncateSync(join(entry.parentPath, entry.name));

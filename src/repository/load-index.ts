@@ -17,10 +17,11 @@ const HELPERS = Math.max(1, threadCount() - 1);
 
 /** Loads the index, under a lock that was taken before. @throws repository-damaged */
 export async function loadIndex(repository: Repository): Promise<IndexedRepository> {
-  // Marks first: one that is gone by then was swept, and no index file read from then on has what it named.
-  const marked = packsOf(await readMarks(repository));
-  const { entries, packs } = await readAll(repository);
-  const { packIds, ...tables } = entries.tables(packs, marked);
+  // Marks first: one that is gone by then was swept, and no index file read from then on has what it named. How large the
+  // files are tells only how much room to make.
+  const [marks, sizeBytes] = await Promise.all([readMarks(repository), indexBytes(repository)]);
+  const { entries, packs } = await readAll(repository, sizeBytes);
+  const { packIds, ...tables } = entries.tables(packs, packsOf(marks));
   return new IndexedRepository(repository, tables, packIds);
 }
 
@@ -30,8 +31,8 @@ interface ReadEntries {
 }
 
 /** The threads have ended when it resolves: their memory is needed for what comes next. */
-async function readAll(repository: Repository): Promise<ReadEntries> {
-  let sizeBytes = await indexBytes(repository);
+async function readAll(repository: Repository, expectedBytes: number): Promise<ReadEntries> {
+  let sizeBytes = expectedBytes;
   await using pool = sizeBytes < WORTH_THREADS_BYTES ? undefined : new ReadPool(repository.key, HELPERS);
   for (let roomFactor = 1; ; ) {
     // An id takes its 32 bytes however well it is compressed: there are more blobs only where some are listed twice.

@@ -228,11 +228,12 @@ export async function holdsRepository(store: ObjectStore): Promise<boolean> {
  * @throws no-repository, wrong-password, repository-damaged, repository-unsupported
  */
 export async function openRepository(store: ObjectStore, password: string): Promise<Repository> {
-  const keys = await keysOf(store);
-  if (keys.length === 0) throw noRepository(store);
-  const sealed = await store.get(CONFIG_KEY).catch((error: unknown) => {
+  const config = store.get(CONFIG_KEY).catch((error: unknown) => {
     throw isHoldfastError(error, 'object-missing') ? noRepository(store) : error;
   });
+  // Side by side: from afar each is a round trip.
+  const [keys, sealed] = await Promise.all([keysOf(store), config]);
+  if (keys.length === 0) throw noRepository(store);
   let damage: unknown;
   for (const keyFile of keys) {
     try {

@@ -1,6 +1,8 @@
 /** What every store behind HTTP does with answers, and with their absence. */
 
-import type { Readable } from 'node:stream';
+import { type Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { releaseBuffer } from '../foundation/buffers.ts';
 import { HoldfastError, messageOf, systemCode } from '../foundation/errors.ts';
 
 /** Node's codes for an answer that is none of HTTP's. */
@@ -13,32 +15,61 @@ export interface Digest {
 }
 
 /**
- * The body, of which nothing may be missing. The buffer is nobody else's.
+ * The body, of which nothing may be missing. The buffer is nobody else's, or a part of `into`.
  * @param expected.bodyBytes how many bytes it must have, where that is known
  * @param expected.digest is given every byte
+ * @param expected.into where they go, where they fit
  * @param what completes "cannot …"
  * @throws store-unreachable for another length
  */
 export async function readBody(
   body: Readable,
-  { bodyBytes, digest }: { bodyBytes: number | undefined; digest?: Digest | undefined },
+  expected: { bodyBytes: number | undefined; digest?: Digest | undefined; into?: Uint8Array | undefined },
   what: string,
 ): Promise<Uint8Array> {
+  const { bodyBytes, digest, into } = expected;
   const wrongLength = (): HoldfastError =>
     new HoldfastError('store-unreachable', `cannot ${what}: the answer is not as long as it says`, { retryable: true });
   const parts: Buffer[] = [];
-  const whole = bodyBytes === undefined ? undefined : Buffer.allocUnsafeSlow(bodyBytes);
+  const whole = bodyBytes === undefined ? undefined : roomFor(bodyBytes, into);
   let doneBytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
+  const take = (chunk: Buffer): void => {
     digest?.update(chunk);
-    if (whole === undefined) parts.push(chunk);
-    else if (doneBytes + chunk.length > whole.length) throw wrongLength();
-    else whole.set(chunk, doneBytes);
+    const startByte = doneBytes;
     doneBytes += chunk.length;
-  }
+    if (whole !== undefined && doneBytes > whole.length) throw wrongLength();
+    if (whole === undefined) {
+      parts.push(chunk);
+      return;
+    }
+    whole.set(chunk, startByte);
+    // It came in memory of its own, and so much of it that the collector would be at work all the time.
+    if (chunk.buffer.byteLength === chunk.length) releaseBuffer(chunk);
+  };
+  await pipeline(body, writableTo(take));
   if (whole === undefined) return Uint8Array.from(Buffer.concat(parts));
   if (doneBytes !== whole.length) throw wrongLength();
   return whole;
+}
+
+/** Hands on each chunk as it comes; what iterates over a body puts several together first. */
+function writableTo(take: (chunk: Buffer) => void): Writable {
+  return new Writable({
+    highWaterMark: 2 ** 20,
+    write(chunk: Buffer, _encoding, done) {
+      try {
+        take(chunk);
+        done();
+      } catch (error) {
+        done(error as Error);
+      }
+    },
+  });
+}
+
+function roomFor(sizeBytes: number, into: Uint8Array | undefined): Uint8Array {
+  if (into !== undefined && into.length >= sizeBytes) return into.subarray(0, sizeBytes);
+  return Buffer.allocUnsafeSlow(sizeBytes);
 }
 
 /** @param what the object and its store, as they are shown */

@@ -35,7 +35,7 @@ export interface ObjectStore {
   /**
    * An object's bytes, or `range` of them, all of it or nothing: a range beyond its end, or a short answer, is an error.
    * The buffer belongs to the caller alone.
-   * @param use what a cache may like to know; a store need not look at it
+   * @param use what makes it faster; a store need not look at it
    * @throws object-missing
    */
   get(key: string, range?: ByteRange, use?: Use): Promise<Uint8Array>;
@@ -76,6 +76,11 @@ export interface StoreCapabilities {
 export interface Use {
   /** Its bytes are named by their hash, and what is in it will be read again by other commands: worth keeping near. */
   again?: boolean;
+  /**
+   * Of a `get`: memory that its bytes may be put into, which may be shared with other threads, as long as what is asked for.
+   * They are what `get` resolves to: a part of this memory, or not.
+   */
+  into?: Uint8Array;
 }
 
 export interface PutOptions extends Use {
@@ -84,9 +89,16 @@ export interface PutOptions extends Use {
   bulk?: boolean;
   /** What is stored is locked from its first instant on. Only in a place with object lock: see `ObjectStore.lock`. */
   retention?: Retention;
+  /** Of its bytes, in hex, where the caller has it: a store that goes by it need not look at them all for that. */
+  md5?: string;
 }
 
-export type Content = Uint8Array | { file: string; sizeBytes: number };
+export type Content = Uint8Array | StagedContent;
+
+export interface StagedContent {
+  file: string;
+  sizeBytes: number;
+}
 
 const KEY = /^[A-Za-z0-9_-][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/;
 

@@ -27,7 +27,7 @@ export function offerRadosgw(socket: string, directory: string): { stop(): void 
   const children: ChildProcess[] = [];
   let started: Promise<RadosgwAddress> | undefined;
   const server: Server = createServer((connection) => {
-    started ??= start(directory, children);
+    started ??= startRadosgw(directory, children);
     const answer = started.catch((error: unknown) => ({ error: String(error) }));
     void answer.then((document) => connection.end(JSON.stringify(document)));
     // Whoever asked may be gone by then.
@@ -42,7 +42,8 @@ export function offerRadosgw(socket: string, directory: string): { stop(): void 
   };
 }
 
-async function start(directory: string, children: ChildProcess[]): Promise<RadosgwAddress> {
+/** Its processes come to `children`, for whoever is to end them. @throws what the servers said when they do not start */
+export async function startRadosgw(directory: string, children: ChildProcess[]): Promise<RadosgwAddress> {
   for (const name of ['mon', 'osd']) mkdirSync(join(directory, name), { recursive: true });
   const [monitorPort, port] = [await freePort(), await freePort()];
   const cluster = randomUUID();
@@ -96,7 +97,7 @@ mon data = ${directory}/mon
 [osd.0]
 osd data = ${directory}/osd
 osd objectstore = memstore
-memstore device bytes = 4G
+memstore device bytes = 16G
 [client.rgw]
 rgw frontends = beast endpoint=127.0.0.1:${port} tcp_nodelay=1
 `;

@@ -49,6 +49,18 @@ export function describeObjectStore(
       expect(await store.get('data/ab/object', { offset: 100_000, length: 0 })).toHaveLength(0);
     });
 
+    it('puts what is asked for into memory that it is given, or into its own', async () => {
+      const store = await create();
+      const content = noise(100_000);
+      await store.put('data/ab/object', content);
+      const into = new Uint8Array(new SharedArrayBuffer(70_000));
+      const part = await store.get('data/ab/object', { offset: 1000, length: 70_000 }, { into });
+      expect(Buffer.from(part).equals(content.subarray(1000, 71_000))).toBe(true);
+      // The whole does not go in.
+      const whole = await store.get('data/ab/object', undefined, { into });
+      expect(Buffer.from(whole).equals(content)).toBe(true);
+    });
+
     it('keeps an empty object', async () => {
       const store = await create();
       await store.put('empty', text(''));

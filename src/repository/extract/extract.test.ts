@@ -37,6 +37,7 @@ import { ACCESS_LIST } from '../../../test/support/tree.ts';
 import { encodeAttribute, type TreeNode } from '../../format/index.ts';
 import { readAttributes, setAttribute } from '../../foundation/extended-attributes.ts';
 import { noProgress } from '../../foundation/progress.ts';
+import { FaultyStore } from '../../store/faulty/index.ts';
 import { createLocalStore } from '../../store/local/index.ts';
 import { MemoryStore } from '../../store/memory/index.ts';
 import { packKey } from '../layout.ts';
@@ -116,6 +117,25 @@ describe.each(['local', 'memory'] as const)('a restore from a %s store', (kind) 
       rawTreeBlob([node('a', one.id), node('b', two.id)]),
     ]);
     await expect(extract(repository, target)).rejects.toMatchObject({ code: 'repository-damaged' });
+  });
+});
+
+describe('a restore from a distant store', () => {
+  it('reads packs in few ranges', async () => {
+    const store = new FaultyStore(new MemoryStore());
+    const repository = await testRepository(store);
+    const files = Object.fromEntries(Array.from({ length: 400 }, (_, number) => [`${number}`, noise(50_000, number)]));
+    await writeFiles(repository, files);
+    store.calls.length = 0;
+    const target = join(testDirectory(), 'target');
+    await extract(repository, target);
+    for (const [name, content] of Object.entries(files)) {
+      expect(readFileSync(join(target, name)).equals(content), name).toBe(true);
+    }
+    const reads = store.calls.filter(({ method, key }) => method === 'get' && key.startsWith('data/'));
+    // 20 MB in at most four packs, whose ranges are 3.5 MiB, and the tree.
+    expect(reads.length).toBeLessThan(10);
+    expect(repository.store.fileOf).toBeUndefined();
   });
 });
 

@@ -12,6 +12,7 @@ import { applyMetadata, makeDirectory, makeHardLink, makeOther } from './metadat
 import { type ExtractPlan, planExtract } from './plan.ts';
 import { PlannedNames } from './planned-names.ts';
 import { keepStandingFiles } from './standing.ts';
+import { FAR_RANGES, NEAR_RANGES } from './wanted.ts';
 
 /** A reader, and what it reads with. */
 export interface ExtractSource extends Pick<SnapshotReader, 'entries'> {
@@ -74,7 +75,8 @@ async function fill(
   options.progress.phase('restoring', { bytes: plan.bytes, items: files.count });
   for (const { path } of plan.directories) makeDirectory(path);
   const keptFiles = goesOn ? keepStandingFiles(files, plan.wanted, options) : 0;
-  const wanted = plan.wanted.finish();
+  const isNear = reader.indexed.repository.store.fileOf !== undefined;
+  const wanted = plan.wanted.finish(isNear ? NEAR_RANGES : FAR_RANGES);
   const problems = await fetchFiles(reader.indexed, reader.pool, { files, wanted }, options);
   for (const { path, existing } of hardLinks) makeHardLink(files.path(existing), path);
   const others = plan.others.map((entry) => ({ entry, problem: makeOther(entry) }));

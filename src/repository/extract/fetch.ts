@@ -3,11 +3,12 @@ import { byteString, displayName } from '../../format/index.ts';
 import { isHoldfastError } from '../../foundation/errors.ts';
 import { trimMemory } from '../../foundation/posix.ts';
 import type { Progress } from '../../foundation/progress.ts';
-import { awaitedLater, settled } from '../../foundation/promises.ts';
+import { awaitedLater, settled, sideBySide } from '../../foundation/promises.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import type { IndexedRepository } from '../indexed.ts';
 import { packKey } from '../layout.ts';
 import type { ReadPool } from '../read/pool.ts';
+import { ReadWindow } from '../read/read-window.ts';
 import type { Repository } from '../repository.ts';
 import type { ExtractProblem } from '../snapshot-io.ts';
 import type { FileTable } from './file-table.ts';
@@ -15,8 +16,13 @@ import { type FileProblem, FileWriter } from './file-writer.ts';
 import { CONTROL_CELLS, Filler, type SharedFilling, STOPPED, type UnreadRange } from './filler.ts';
 import type { WantedRanges } from './wanted.ts';
 
-/** How many ranges are on their way at once, for each thread, from a store whose objects are no files of this machine. */
-const RANGES_PER_THREAD = 2;
+/**
+ * So much of a store whose objects are no files of this machine is on its way at once, or waits for a thread: what a line of
+ * 800 MB a second holds within 20 ms.
+ */
+const AHEAD_BYTES = 16 * 1024 * 1024;
+/** More than a store bears at once. */
+const RANGES_AHEAD = 64;
 /** Fewer ranges are read before a thread has started. */
 const RANGES_WORTH_A_THREAD = 4;
 const PROGRESS_EVERY_MS = 200;
@@ -126,7 +132,10 @@ function fillAgain(
   return repository.read(packKey(filling.packs[pack]!.id), fillRest, { offset, length });
 }
 
-/** Ranges are fetched here, and filled by the threads. */
+/**
+ * Ranges are fetched here, ahead of the threads, which fill them. From both ends in turn: two threads that write to one large
+ * file wait for each other.
+ */
 async function fillFromStore(
   { repository }: IndexedRepository,
   pool: ReadPool,
@@ -135,42 +144,41 @@ async function fillFromStore(
   wanted: WantedRanges,
 ): Promise<void> {
   await pool.runOnAll({ kind: 'begin-fill', filling }, pool.threadCount);
-  let next = 0;
   const unread: UnreadRange[] = [];
-  const work = async (): Promise<void> => {
-    for (let number = next++; number < wanted.count; number = next++) {
+  const window = new ReadWindow(AHEAD_BYTES);
+  const numbers = Array.from({ length: wanted.count }, (_, at) =>
+    at % 2 === 0 ? at >> 1 : wanted.count - 1 - (at >> 1),
+  );
+  await sideBySide(numbers, RANGES_AHEAD, async (number) => {
+    const region = await window.take(wanted.range(number).length);
+    try {
       if (Atomics.load(filling.control, STOPPED) !== 0) return;
       const range = { number, from: wanted.range(number).firstBlob };
-      const sealed = await readRange(repository.store, filling, wanted, number).catch(ifPackIsWrong);
+      const sealed = await readRange(repository.store, filling, wanted, { number, into: region.bytes });
       const answer = sealed && (await pool.run({ kind: 'fill', range, sealed }));
       if (answer === undefined) unread.push(range);
       else if (answer.kind === 'filled') unread.push(...answer.unread);
+    } finally {
+      window.give(region);
     }
-  };
-  const attempt = (): Promise<void> =>
-    work().catch((error: unknown) => {
-      next = wanted.count;
-      throw error;
-    });
-  const results = await Promise.allSettled(Array.from({ length: pool.threadCount * RANGES_PER_THREAD }, attempt));
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
+  });
   for (const range of unread) await fillAgain(repository, own, { filling, wanted, range });
 }
 
-/** A pack that is missing or too short may be had from somewhere else. */
-function ifPackIsWrong(error: unknown): undefined {
-  if (isHoldfastError(error, 'object-missing') || isHoldfastError(error, 'repository-damaged')) return undefined;
-  throw error;
-}
-
-function readRange(
+/** Undefined when the pack is missing or too short: it may be had from somewhere else. */
+async function readRange(
   store: ObjectStore,
   { packs }: SharedFilling,
   wanted: WantedRanges,
-  number: number,
-): Promise<Uint8Array> {
+  { number, into }: { number: number; into: Uint8Array },
+): Promise<Uint8Array | undefined> {
   const { pack, offset, length } = wanted.range(number);
-  return store.get(packKey(packs[pack]!.id), { offset, length });
+  try {
+    return await store.get(packKey(packs[pack]!.id), { offset, length }, { into });
+  } catch (error) {
+    if (isHoldfastError(error, 'object-missing') || isHoldfastError(error, 'repository-damaged')) return undefined;
+    throw error;
+  }
 }
 
 /** How many places of each file are to be written. */

@@ -2,11 +2,19 @@ import { SEAL_OVERHEAD_BYTES } from '../../format/index.ts';
 import { Column } from '../../foundation/columns.ts';
 import type { IndexedRepository } from '../indexed.ts';
 
-/** Blobs of a pack that lie no further apart are read in one go. */
-const MAX_GAP_BYTES = 128 * 1024;
-const MAX_RANGE_BYTES = 2 * 1024 * 1024;
-/** What compresses well comes in shorter ranges: a range is the step in which work is shared, stopped and told of. */
-const MAX_RANGE_PLAIN_BYTES = 16 * 1024 * 1024;
+/** How packs are read: a range is also the step in which work is shared, stopped and told of. */
+export interface RangeLimits {
+  /** Blobs of a pack that lie no further apart are read in one go. */
+  gapBytes: number;
+  rangeBytes: number;
+  /** What compresses well comes in shorter ranges. */
+  plainBytes: number;
+}
+
+/** For packs that are files of this machine. */
+export const NEAR_RANGES: RangeLimits = { gapBytes: 128 * 1024, rangeBytes: 2 * 2 ** 20, plainBytes: 16 * 2 ** 20 };
+/** For packs of which each range takes a round trip, and is paid for: four are on their way at once, and five make a pack. */
+export const FAR_RANGES: RangeLimits = { gapBytes: 512 * 1024, rangeBytes: 3.5 * 2 ** 20, plainBytes: 64 * 2 ** 20 };
 
 /** Words of a blob. */
 const OFFSET = 0;
@@ -148,8 +156,8 @@ export class WantedBuilder {
   }
 
   /** Ends the collecting, and gives its memory back. */
-  finish(): WantedRanges {
-    const ranges = new RangeColumns();
+  finish(limits: RangeLimits): WantedRanges {
+    const ranges = new RangeColumns(limits);
     const [packs, offsets, lengths] = [this.#packs.values, this.#offsets.values, this.#lengths.values];
     const [plainLengths, files, positions] = [this.#plainLengths.values, this.#files.values, this.#positions.values];
     let previous = -1;
@@ -185,6 +193,7 @@ type BlobLengths = [offset: number, length: number, plainLength: number];
 
 /** Ranges as they are put together. */
 class RangeColumns {
+  readonly #limits: RangeLimits;
   readonly ranges = Column.ofWords();
   readonly blobs = Column.ofWords();
   readonly ids = Column.ofBytes();
@@ -195,13 +204,17 @@ class RangeColumns {
   #end = 0;
   #plainBytes = 0;
 
+  constructor(limits: RangeLimits) {
+    this.#limits = limits;
+  }
+
   beginBlob(pack: number, [offset, length, plainLength]: BlobLengths): void {
     const end = offset + length;
     const goesOn =
       pack === this.#pack &&
-      offset - this.#end <= MAX_GAP_BYTES &&
-      end - this.#offset <= MAX_RANGE_BYTES &&
-      this.#plainBytes + plainLength <= MAX_RANGE_PLAIN_BYTES;
+      offset - this.#end <= this.#limits.gapBytes &&
+      end - this.#offset <= this.#limits.rangeBytes &&
+      this.#plainBytes + plainLength <= this.#limits.plainBytes;
     if (!goesOn) {
       this.ranges.pushAll([pack, this.blobs.length / BLOB_WORDS]);
       this.#pack = pack;

@@ -1,3 +1,4 @@
+import { sideBySide } from '../../foundation/promises.ts';
 import type { ObjectStore, StoredObject } from '../../store/index.ts';
 import { SNAPSHOTS_PREFIX, TAIL_PREFIX } from '../layout.ts';
 import { kindOf } from './objects.ts';
@@ -26,11 +27,11 @@ export async function measureLag(primary: ObjectStore, mirror: ObjectStore, nowM
 
 async function recoverable(store: ObjectStore): Promise<StoredObject[]> {
   const objects: StoredObject[] = [];
-  for (const prefix of [SNAPSHOTS_PREFIX, TAIL_PREFIX]) {
+  await sideBySide([SNAPSHOTS_PREFIX, TAIL_PREFIX], 2, async (prefix) => {
     for await (const object of store.list(prefix)) {
       const kind = kindOf(object.key);
       if (kind === 'snapshot' || kind === 'tail') objects.push(object);
     }
-  }
+  });
   return objects;
 }

@@ -7,13 +7,16 @@ import {
   DATA_PREFIX,
   HOLDFAST_PREFIX,
   INDEX_PREFIX,
+  idOfKey,
   KEYS_PREFIX,
   LEDGER_PREFIX,
   packKey,
   SNAPSHOTS_PREFIX,
 } from '../layout.ts';
 import { neededPacks } from '../object-lock/needed-objects.ts';
-import { holdsRepository, Repository } from '../repository.ts';
+import { ReadPool } from '../read/pool.ts';
+import { ReadWindow } from '../read/read-window.ts';
+import { holdsRepository, Repository, sha256 } from '../repository.ts';
 import { readSnapshot } from '../snapshots.ts';
 import { readEpoch, succeeds } from './epoch.ts';
 import { type LeaseOptions, MirrorLease } from './lease.ts';
@@ -46,9 +49,11 @@ export interface MirrorReport {
   unexplained: string[];
 }
 
-/** Packs are large, and each is in memory as a whole. */
-const PARALLEL_PACKS = 4;
-const PARALLEL_SMALL = 8;
+/** Packs are large, and each is in memory as a whole: four of restic's size, or many small ones. */
+const PACK_WINDOW_BYTES = 68 * 1024 * 1024;
+const PARALLEL = 32;
+/** How many objects a request lists. */
+const LISTED_AT_ONCE = 1000;
 /** A prune removes what was listed before; so often it does not. */
 const ATTEMPTS = 5;
 
@@ -142,10 +147,11 @@ class MirrorRun {
     });
     for (const kinds of COPY_ORDER) {
       if (kinds.includes('config')) await this.#putRewritten('config', rewritten, theirs);
-      const keys = missing.filter(([key]) => kinds.includes(kindOf(key)!)).map(([key]) => key);
-      await sideBySide(keys, kinds.includes('pack') ? PARALLEL_PACKS : PARALLEL_SMALL, (key) => this.#copy(key));
+      const objects = missing.filter(([key]) => kinds.includes(kindOf(key)!));
+      if (kinds.includes('pack')) await this.#copyPacks(objects, theirs.size);
+      else await sideBySide(objects, PARALLEL, ([key]) => this.#copy(key));
     }
-    for (const event of events) await this.#copy(`${LEDGER_PREFIX}${event}`);
+    await this.#copyEvents(events);
     await this.#putRewritten('covered', rewritten, theirs);
     await this.#removeGone(gone, ours);
     // Last: a mirror with the primary's epoch has all that it had.
@@ -154,7 +160,7 @@ class MirrorRun {
 
   async ledger(): Promise<void> {
     const known = eventsIn(await listObjects(this.#mirror, LEDGER_PREFIX), new Map());
-    for (const event of await this.#options.newEvents(known)) await this.#copy(`${LEDGER_PREFIX}${event}`);
+    await this.#copyEvents(await this.#options.newEvents(known));
   }
 
   /** What is written anew now and then, as it was before anything else was looked at: it must not be ahead of that. */
@@ -189,22 +195,87 @@ class MirrorRun {
     this.lease.assertHeld();
   }
 
+  /** Read side by side, and put one after the other: each builds on those before it. */
+  async #copyEvents(events: readonly string[]): Promise<void> {
+    for (let at = 0; at < events.length; at += PARALLEL) {
+      const keys = events.slice(at, at + PARALLEL).map((event) => `${LEDGER_PREFIX}${event}`);
+      const read = await sideBySide(keys, PARALLEL, async (key) => ({ key, bytes: await this.#get(key) }));
+      for (const { key, bytes } of read) {
+        this.#assertMayGoOn();
+        await this.#put(key, bytes);
+      }
+    }
+  }
+
+  /** Through shared memory, in which threads see to it that each pack is what its name says. */
+  async #copyPacks(packs: readonly [key: string, sizeBytes: number][], theirCount: number): Promise<void> {
+    if (packs.length === 0) return;
+    await using pool = new ReadPool(this.#primary.key);
+    const window = new ReadWindow(PACK_WINDOW_BYTES);
+    const stored = new Map<string, number>();
+    await sideBySide(packs, PARALLEL, async ([key, sizeBytes]) => {
+      const region = await window.take(sizeBytes);
+      try {
+        this.#assertMayGoOn();
+        const { bytes, md5 } = await this.#getPack(key, { sizeBytes, into: region.bytes, pool });
+        await this.#mirror.put(key, bytes, { bulk: true, ...(md5 !== undefined && { md5 }) });
+        stored.set(key, bytes.byteLength);
+        this.#count(bytes.byteLength);
+      } finally {
+        window.give(region);
+      }
+    });
+    await this.#confirm(stored, theirCount);
+  }
+
+  async #getPack(
+    key: string,
+    { sizeBytes, into, pool }: { sizeBytes: number; into: Uint8Array; pool: ReadPool },
+  ): Promise<{ bytes: Uint8Array; md5?: string }> {
+    const bytes = await this.#primary.store.get(key, { offset: 0, length: sizeBytes }, { into });
+    const isShared = bytes.buffer instanceof SharedArrayBuffer;
+    const digests = isShared ? await pool.digest(bytes) : { sha256: sha256(bytes) };
+    const { sha256: id, ...others } = digests;
+    if (id === idOfKey(key)) return { bytes, ...others };
+    // Read as a whole, it is held against what the store says of it as well, and its damage is told.
+    return { bytes: await this.#get(key) };
+  }
+
+  /** That what was stored is there as it was given: by a listing, where that takes fewer requests than a look at each. */
+  async #confirm(stored: ReadonlyMap<string, number>, theirCount: number): Promise<void> {
+    const pages = (theirCount + stored.size) / LISTED_AT_ONCE;
+    const listed = pages < stored.size ? await listObjects(this.#mirror, DATA_PREFIX) : new Map<string, number>();
+    await sideBySide([...stored], PARALLEL, async ([key, sizeBytes]) => {
+      // A listing may lag behind.
+      if (listed.get(key) !== sizeBytes) await this.#confirmOne(key, sizeBytes);
+    });
+  }
+
   /** An object of the primary, as it was written. */
   #get(key: string): Promise<Uint8Array> {
     return readAuthentic(this.#primary, this.#primary.store, key);
   }
 
   async #put(key: string, bytes: Uint8Array): Promise<void> {
-    const size = bytes.byteLength;
     await this.#mirror.put(key, bytes);
+    await this.#confirmOne(key, bytes.byteLength);
+    this.#count(bytes.byteLength);
+  }
+
+  async #confirmOne(key: string, sizeBytes: number): Promise<void> {
     const stored = await this.#mirror.stat(key);
-    if (stored?.sizeBytes !== size) {
-      const how = stored === undefined ? 'is not there' : `has ${stored.sizeBytes} bytes`;
-      throw new HoldfastError('store-failed', `${key} ${how} after ${size} were written to ${this.#mirror.location}`);
-    }
+    if (stored?.sizeBytes === sizeBytes) return;
+    const how = stored === undefined ? 'is not there' : `has ${stored.sizeBytes} bytes`;
+    throw new HoldfastError(
+      'store-failed',
+      `${key} ${how} after ${sizeBytes} were written to ${this.#mirror.location}`,
+    );
+  }
+
+  #count(sizeBytes: number): void {
     this.report.copiedObjects++;
-    this.report.copiedBytes += size;
-    this.#options.progress.advance({ items: 1, bytes: size });
+    this.report.copiedBytes += sizeBytes;
+    this.#options.progress.advance({ items: 1, bytes: sizeBytes });
   }
 
   async #removeGone(gone: readonly string[], ours: ReadonlyMap<string, number>): Promise<void> {
@@ -218,7 +289,7 @@ class MirrorRun {
     await this.#keepWhatIsNeeded(gone.filter(mayGo), { ours, named: free, staying });
     for (const kind of REMOVAL_ORDER) {
       const going = gone.filter((key) => kindOf(key) === kind && !staying.has(key));
-      await sideBySide(going, PARALLEL_SMALL, async (key) => {
+      await sideBySide(going, PARALLEL, async (key) => {
         this.#assertMayGoOn();
         await this.#mirror.delete(key);
         this.report.removedObjects++;
@@ -235,7 +306,7 @@ class MirrorRun {
   async #heldOf(keys: readonly string[]): Promise<Set<string>> {
     const { heldUntil, signal, progress } = this.#options;
     if (heldUntil === undefined) return new Set();
-    const until = await sideBySide(keys, PARALLEL_SMALL, heldUntil);
+    const until = await sideBySide(keys, PARALLEL, heldUntil);
     const held = new Set(keys.filter((_, index) => until[index] !== undefined));
     const copy = this.#copyInMirror();
     const snapshots = [...held].filter((key) => kindOf(key) === 'snapshot');
@@ -255,10 +326,10 @@ class MirrorRun {
     if (indexes.length + packs.length === 0) return;
     const needed = new Set<string>();
     const kept = [...[...ours.keys()].filter(isOf('index')), ...[...staying].filter(isOf('index'))];
-    await sideBySide(kept, PARALLEL_SMALL, async (key) => {
+    await sideBySide(kept, PARALLEL, async (key) => {
       for (const pack of await this.#packsOf(key)) needed.add(packKey(pack));
     });
-    await sideBySide(indexes, PARALLEL_SMALL, async (key) => {
+    await sideBySide(indexes, PARALLEL, async (key) => {
       const own = (await this.#packsOf(key)).map(packKey);
       if (own.every((pack) => needed.has(pack) || named.has(pack))) return;
       staying.add(key);
@@ -302,7 +373,7 @@ export async function findGone(
   const ours = await listReferring(primary.store);
   const gone = new Map([...theirs].filter(([key]) => !ours.has(key) && !['damaged', 'mark'].includes(kindOf(key)!)));
   // What was put in the meantime is not gone, whatever was listed.
-  await sideBySide([...gone.keys()], PARALLEL_SMALL, async (key) => {
+  await sideBySide([...gone.keys()], PARALLEL, async (key) => {
     if ((await primary.store.stat(key)) !== undefined) gone.delete(key);
   });
   return { gone, all: theirs.size };

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { BlobType, IndexColumns, SealingKey } from '../../format/index.ts';
 import { releaseBuffer } from '../../foundation/buffers.ts';
@@ -22,10 +23,17 @@ interface PlacedBlob {
   uncompressedLength: number | undefined;
 }
 
+/** In hex. */
+export interface Digests {
+  sha256: string;
+  md5: string;
+}
+
 export type Job =
   | { kind: 'open'; pack: string; sealed: Uint8Array; blob: { id: string; uncompressedLength: number | undefined } }
   | { kind: 'recode'; pack: string; sealed: Uint8Array; blobs: PlacedBlob[]; target: RecodeTarget }
   | { kind: 'inspect'; pack: string; sealed: Uint8Array; wantsBlobs: boolean }
+  | { kind: 'digest'; bytes: Uint8Array }
   | { kind: 'place'; name: string; sealed: Uint8Array; entries: SharedBlobEntries }
   | { kind: 'begin-fill'; filling: SharedFilling }
   | { kind: 'fill-all' }
@@ -36,6 +44,7 @@ export type Done =
   | { kind: 'opened'; plain: Uint8Array }
   | { kind: 'recoded'; blobs: RecodedBlob[] }
   | { kind: 'inspected'; inspection: Inspection }
+  | { kind: 'digested'; digests: Digests }
   | { kind: 'placed'; placed: IndexColumns['packs'] | undefined }
   /** Ranges that this thread could not read by itself, and what it could not set on files. */
   | { kind: 'filled'; unread: UnreadRange[]; problems: FileProblem[] };
@@ -88,6 +97,8 @@ function run(job: Job): Done {
       opener ??= new BlobOpener(key);
       return { kind: 'inspected', inspection: inspectPack(opener, key, { pack, bytes, wantsBlobs }) };
     }
+    case 'digest':
+      return { kind: 'digested', digests: { sha256: hash('sha256', job.bytes), md5: hash('md5', job.bytes) } };
     case 'place': {
       const entries = BlobEntries.attach(job.entries);
       placer ??= new IndexPlacer(new BlobOpener(key));

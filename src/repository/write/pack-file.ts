@@ -13,6 +13,8 @@ export interface FinishedPack {
   id: string;
   file: string;
   sizeBytes: number;
+  /** Of its bytes, in hex, where it was asked for. */
+  md5?: string;
   /** What it holds, as an index lists it. */
   listing: IndexColumns;
 }
@@ -36,13 +38,15 @@ export class PackFile {
   readonly #descriptor: number;
   readonly #buffer: PackBuffer;
   readonly #hash: Hash = createHash('sha256');
+  readonly #md5: Hash | undefined;
   readonly #blobs: PackedBlob[] = [];
   #sizeBytes = 0;
   /** How many bytes of the buffer are not written yet. */
   #bufferedBytes = 0;
 
   /** @param buffer nobody else's until this pack is finished */
-  constructor(file: string, buffer: PackBuffer) {
+  constructor(file: string, buffer: PackBuffer, { wantsMd5 }: { wantsMd5: boolean }) {
+    this.#md5 = wantsMd5 ? createHash('md5') : undefined;
     this.#file = file;
     this.#buffer = buffer;
     this.#descriptor = openSync(file, 'wx', 0o600);
@@ -75,7 +79,8 @@ export class PackFile {
     closeSync(this.#descriptor);
     const id = this.#hash.digest('hex');
     const listing = columnsOf({ packs: [{ id, blobs: this.#blobs }] });
-    return { id, file: this.#file, sizeBytes: this.#sizeBytes, listing };
+    const md5 = this.#md5?.digest('hex');
+    return { id, file: this.#file, sizeBytes: this.#sizeBytes, ...(md5 !== undefined && { md5 }), listing };
   }
 
   discard(): void {
@@ -92,5 +97,6 @@ export class PackFile {
   #write(bytes: Uint8Array): void {
     for (let done = 0; done < bytes.length; ) done += writeSync(this.#descriptor, bytes, done);
     this.#hash.update(bytes);
+    this.#md5?.update(bytes);
   }
 }

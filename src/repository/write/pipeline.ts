@@ -14,6 +14,7 @@ import type { FinishedPack } from './pack-file.ts';
 import type { FilePart, StoredPart } from './part-reader.ts';
 import { Sealer } from './sealer.ts';
 import { type Slab, Slabs } from './slabs.ts';
+import { StagingLimit } from './staging-limit.ts';
 import { TICKETS, Tickets } from './tickets.ts';
 import type { WorkerInput, WorkerMessage } from './worker.ts';
 
@@ -24,6 +25,8 @@ export interface PipelineOptions {
   /** Where packs are written before they are put: the store's staging directory, or any. */
   stagingDirectory: string | undefined;
   packSizeBytes: number;
+  /** See `SealerOptions`. */
+  wantsMd5: boolean;
   /** The chunker's table. */
   gear: Int32Array;
   /** Puts a finished pack into the store. It may be called for several at once. */
@@ -78,6 +81,7 @@ export class Pipeline {
   readonly #stagingPrefix = `${process.pid}-${randomBytes(6).toString('hex')}-`;
   readonly #tickets = new Tickets();
   readonly #claims = ClaimTable.create();
+  readonly #staged: StagingLimit;
   readonly #waiting = new Map<number, Waiting>();
   readonly #commits = new Set<Promise<void>>();
   readonly #workers: WorkerThread[] = [];
@@ -98,8 +102,9 @@ export class Pipeline {
     this.#options = options;
     this.#stagingDirectory = stagingDirectory;
     this.slabs = new Slabs();
-    const { key, table, formatVersion, packSizeBytes } = options;
+    const { key, table, formatVersion, packSizeBytes, wantsMd5 } = options;
     const stagingPrefix = this.#stagingPrefix;
+    this.#staged = new StagingLimit(packSizeBytes);
     this.#ownSealer = new Sealer({
       key,
       table,
@@ -108,7 +113,11 @@ export class Pipeline {
       stagingDirectory,
       stagingPrefix,
       packSizeBytes,
-      onPack: (pack) => this.#commit(pack),
+      wantsMd5,
+      onPack: (pack) => {
+        this.#staged.add(pack.sizeBytes);
+        this.#commit(pack);
+      },
     });
   }
 
@@ -186,10 +195,10 @@ export class Pipeline {
     await Promise.all(this.#workers.map((worker) => worker.ended));
     await Promise.allSettled(this.#commits);
     this.#ownSealer.discard();
-    for (const name of await this.#staged()) await rm(join(this.#stagingDirectory, name), { force: true });
+    for (const name of await this.#stagedFiles()) await rm(join(this.#stagingDirectory, name), { force: true });
   }
 
-  async #staged(): Promise<string[]> {
+  async #stagedFiles(): Promise<string[]> {
     try {
       return (await readdir(this.#stagingDirectory)).filter((name) => name.startsWith(this.#stagingPrefix));
     } catch (error) {
@@ -200,7 +209,7 @@ export class Pipeline {
   }
 
   #startWorker(): void {
-    const { key, table, formatVersion, packSizeBytes } = this.#options;
+    const { key, table, formatVersion, packSizeBytes, wantsMd5 } = this.#options;
     const input: WorkerInput = {
       worker: this.#workers.length,
       gear: this.#options.gear,
@@ -213,6 +222,8 @@ export class Pipeline {
       stagingDirectory: this.#stagingDirectory,
       stagingPrefix: this.#stagingPrefix,
       packSizeBytes,
+      wantsMd5,
+      staged: this.#staged.shared,
     };
     const thread = startThread(import.meta.url, 'worker', input);
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
@@ -280,7 +291,10 @@ export class Pipeline {
     const commit = this.#options
       .commit(pack)
       .catch((error: unknown) => this.#fail(error))
-      .finally(() => this.#commits.delete(commit));
+      .finally(() => {
+        this.#commits.delete(commit);
+        this.#staged.remove(pack.sizeBytes);
+      });
     this.#commits.add(commit);
   }
 
@@ -328,6 +342,7 @@ export class Pipeline {
     this.#parts.clear();
     this.slabs.fail(error);
     this.#tickets.giveUp();
+    this.#staged.lift();
     this.#wakeSubmitters();
     this.#wakeForParts();
   }

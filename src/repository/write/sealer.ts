@@ -16,6 +16,8 @@ export interface SealerOptions {
   stagingPrefix: string;
   /** A pack is finished once it holds as much. */
   packSizeBytes: number;
+  /** Whether the store goes by the MD5 of what it is given. */
+  wantsMd5: boolean;
   onPack: (pack: FinishedPack) => void;
 }
 
@@ -65,7 +67,7 @@ export class Sealer {
     let pack = this.#packs.get(type);
     if (pack === undefined) {
       const name = `${this.#options.stagingPrefix}${randomBytes(8).toString('hex')}`;
-      pack = new PackFile(join(this.#options.stagingDirectory, name), this.#buffers[type]);
+      pack = new PackFile(join(this.#options.stagingDirectory, name), this.#buffers[type], this.#options);
       this.#packs.set(type, pack);
     }
     return pack;

@@ -1,5 +1,7 @@
+import { hash } from 'node:crypto';
 import { closeSync, openSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   errorsOf,
@@ -15,6 +17,7 @@ import {
   writeSnapshot,
 } from '../../../test/support/repository.ts';
 import { type IndexFile, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, type TreeNode } from '../../format/index.ts';
+import type { Content, PutOptions } from '../../store/index.ts';
 import { createLocalStore } from '../../store/local/index.ts';
 import { MemoryStore } from '../../store/memory/index.ts';
 
@@ -34,6 +37,27 @@ afterEach(() => {
 });
 
 const SLABS_BYTES = 32 << 20;
+
+/** Each a pack of its own, where those are small. */
+function manyFiles(count: number): Record<string, Buffer> {
+  return Object.fromEntries(Array.from({ length: count }, (_, number) => [`${number}`, noise(70_000, number)]));
+}
+
+/** Takes its time for each pack, and tells how many it had at once. */
+class SlowPacks extends MemoryStore {
+  mostAtOnce = 0;
+  readonly digests: { key: string; md5: string | undefined }[] = [];
+  #atOnce = 0;
+
+  override async put(key: string, content: Content, options: PutOptions = {}): Promise<void> {
+    if (!key.startsWith('data/')) return super.put(key, content, options);
+    this.digests.push({ key, md5: options.md5 });
+    this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#atOnce);
+    await setTimeout(30);
+    this.#atOnce--;
+    await super.put(key, content, options);
+  }
+}
 
 describe('a snapshot that is written', () => {
   it('holds files of every size as they were', async () => {
@@ -186,6 +210,23 @@ describe('a snapshot that is written', () => {
     expect(statistics.addedPackedBytes).toBeGreaterThan(content.length);
     expect((await readFiles(repository)).get('f')!.equals(content)).toBe(true);
     expect(await errorsOf(repository)).toEqual([]);
+  });
+
+  it('waits for a store that is slow, with no more than some packs staged', async () => {
+    const store = new SlowPacks();
+    const repository = await testRepository(store);
+    // The limit counts in packs of this size; each thread may be a pack over it, and has one in its hands.
+    await writeFiles(repository, manyFiles(120), { packSizeBytes: 1 << 16 });
+    expect(store.digests.length).toBeGreaterThan(100);
+    expect(store.mostAtOnce).toBeLessThan(8 + 2 * threads.started.length + 2);
+    expect((await readFiles(repository)).get('119')!.equals(noise(70_000, 119))).toBe(true);
+  });
+
+  it('gives a distant store the digest of each pack', async () => {
+    const store = new SlowPacks();
+    await writeFiles(await testRepository(store), manyFiles(5), { packSizeBytes: 1 << 16 });
+    expect(store.digests.length).toBeGreaterThan(3);
+    for (const { key, md5 } of store.digests) expect(md5).toBe(hash('md5', store.objects.get(key)!.bytes));
   });
 
   it('comes back into a directory, sparse where it is empty', async () => {

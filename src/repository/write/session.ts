@@ -56,6 +56,8 @@ export class WriteSession {
       formatVersion: config.version,
       stagingDirectory: store.stagingDirectory,
       packSizeBytes: options.packSizeBytes ?? PACK_SIZE_BYTES,
+      // Where packs are moved to their place nobody asks for more than their name.
+      wantsMd5: store.stagingDirectory === undefined,
       gear,
       commit: (pack) => session!.#commitPack(pack),
     });
@@ -84,9 +86,9 @@ export class WriteSession {
   }
 
   async #commitPack(pack: FinishedPack): Promise<void> {
-    const { id, file, sizeBytes, listing } = pack;
-    const again = beginsWithTree(listing);
-    await this.#indexed.repository.store.put(packKey(id), { file, sizeBytes }, { bulk: true, again });
+    const { id, file, sizeBytes, md5, listing } = pack;
+    const about = { bulk: true, again: beginsWithTree(listing), ...(md5 !== undefined && { md5 }) };
+    await this.#indexed.repository.store.put(packKey(id), { file, sizeBytes }, about);
     this.#unindexed.push(pack.listing);
     this.#unindexedBlobs += pack.listing.count;
     const overdue = this.#clock.monotonicMs() - this.#indexedMs > INDEX_AT_LEAST_EVERY_MS;

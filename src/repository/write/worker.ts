@@ -6,6 +6,7 @@ import { ClaimTable, type SharedClaimTable } from './claim-table.ts';
 import type { FinishedPack } from './pack-file.ts';
 import { type FilePart, PartReader, type StoredPart } from './part-reader.ts';
 import { Sealer } from './sealer.ts';
+import { StagingLimit } from './staging-limit.ts';
 import { type SharedTickets, type Ticket, Tickets } from './tickets.ts';
 
 /** A thread of the writing pipeline: takes tickets and parts of files until there are no more, then finishes its packs. */
@@ -23,6 +24,8 @@ export interface WorkerInput {
   stagingDirectory: string;
   stagingPrefix: string;
   packSizeBytes: number;
+  wantsMd5: boolean;
+  staged: SharedArrayBuffer;
 }
 
 export type WorkerMessage =
@@ -44,7 +47,8 @@ function run(input: WorkerInput): void {
   };
   const slabs = new Uint8Array(input.slabs);
   const tickets = new Tickets(input.tickets);
-  const { formatVersion, stagingDirectory, stagingPrefix, packSizeBytes } = input;
+  const { formatVersion, stagingDirectory, stagingPrefix, packSizeBytes, wantsMd5 } = input;
+  const staged = new StagingLimit(packSizeBytes, input.staged);
   const sealer = new Sealer({
     key,
     table: BlobTable.attach(input.table),
@@ -53,7 +57,12 @@ function run(input: WorkerInput): void {
     stagingDirectory,
     stagingPrefix,
     packSizeBytes,
-    onPack: (pack) => post({ kind: 'pack', pack }),
+    wantsMd5,
+    onPack: (pack) => {
+      staged.add(pack.sizeBytes);
+      post({ kind: 'pack', pack });
+      staged.wait();
+    },
   });
   const seal = ({ number, offset, length, type }: Ticket): void => {
     const plain = slabs.subarray(offset, offset + length);

@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { HoldfastError } from '../../foundation/errors.ts';
-import { type Content, isObjectKey, type ObjectStore, type StoredObject } from '../index.ts';
+import { type ByteRange, type Content, isObjectKey, type ObjectStore, type StoredObject, type Use } from '../index.ts';
 
 /** Objects in this process's memory: for tests. `objects` may be looked at and tampered with. */
 export class MemoryStore implements ObjectStore {
@@ -19,7 +19,7 @@ export class MemoryStore implements ObjectStore {
     this.objects.set(key, { bytes, modifiedMs: Date.now() });
   }
 
-  async get(key: string, range?: { offset: number; length: number }): Promise<Uint8Array> {
+  async get(key: string, range?: ByteRange, { into }: Use = {}): Promise<Uint8Array> {
     this.#check(key);
     const object = this.objects.get(key);
     if (object === undefined) throw new HoldfastError('object-missing', `${key} is not in memory`);
@@ -30,7 +30,10 @@ export class MemoryStore implements ObjectStore {
         `${key} in memory is damaged: it ends before byte ${offset + length}`,
       );
     }
-    return new Uint8Array(object.bytes.subarray(offset, offset + length));
+    const bytes = object.bytes.subarray(offset, offset + length);
+    if (into === undefined || into.length < length) return new Uint8Array(bytes);
+    into.set(bytes);
+    return into.subarray(0, length);
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {

@@ -1,4 +1,5 @@
 import { S3Client } from '@aws-sdk/client-s3';
+import { frugalAgents } from './frugal-agents.ts';
 
 /** A bucket, what the keys in it begin with, and how its server is reached. */
 export interface S3StoreOptions {
@@ -38,7 +39,6 @@ export function createClient(options: S3StoreOptions): S3Client {
   const { endpoint, pathStyle, idleTimeoutMs = IDLE_TIMEOUT_MS } = options;
   const elsewhere = endpoint === undefined ? undefined : (process.env['AWS_REGION'] ?? ANY_REGION);
   const region = options.region ?? elsewhere;
-  const agent = { keepAlive: true, maxSockets: CONNECTIONS };
   const client = new S3Client({
     ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined ? {} : { endpoint }),
@@ -53,8 +53,7 @@ export function createClient(options: S3StoreOptions): S3Client {
       socketTimeout: idleTimeoutMs,
       // Calls may wait for a connection; it would warn of that on the terminal.
       socketAcquisitionWarningTimeout: NEVER_MS,
-      httpAgent: agent,
-      httpsAgent: agent,
+      ...frugalAgents({ keepAlive: true, maxSockets: CONNECTIONS }),
     },
   });
   keepOwnTime(client);

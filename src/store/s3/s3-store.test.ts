@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { PutBucketPolicyCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type FaultyProxy, startFaultyProxy } from '../../../test/support/faulty-proxy.ts';
 import { describeObjectLock } from '../../../test/support/lock-conformance.ts';
-import { errorsOf, movableClock, PASSWORD, writeFiles } from '../../../test/support/repository.ts';
+import { errorsOf, movableClock, noise, PASSWORD, writeFiles } from '../../../test/support/repository.ts';
 import { requires } from '../../../test/support/requirements.ts';
 import { placeAt, type S3Server, s3Server } from '../../../test/support/s3-server.ts';
 import { describeObjectStore } from '../../../test/support/store-conformance.ts';
@@ -48,6 +48,40 @@ describe.skipIf(!requires('radosgw'))('S3', () => {
   describeObjectStore('a bucket, retried and probed', () => {
     const retrying = new RetryingStore(freshStore(), { clock: systemClock, signal: new AbortController().signal });
     return new ProbedStore(retrying, { clock: systemClock, recordFile: undefined });
+  });
+
+  describe('a file that is put', () => {
+    const fileOf = (content: Uint8Array): string => {
+      const file = join(mkdtempSync(join(tmpdir(), 'put-')), 'content');
+      writeFileSync(file, content);
+      return file;
+    };
+    const md5 = (content: Uint8Array): string => hash('md5', content, 'hex');
+
+    it('comes as it is, however large, with its digest or without', async () => {
+      const store = freshStore();
+      const content = noise(3_000_001);
+      const sizeBytes = content.length;
+      await store.put('given', { file: fileOf(content), sizeBytes }, { md5: md5(content) });
+      await store.put('taken', { file: fileOf(content), sizeBytes });
+      for (const key of ['given', 'taken']) expect(Buffer.from(await store.get(key)).equals(content)).toBe(true);
+    });
+
+    it('is refused when it is not what its digest or its size says', async () => {
+      const store = freshStore();
+      const content = noise(1_000_000);
+      const sizeBytes = content.length;
+      const wrong = md5(Buffer.from('other bytes'));
+      await expect(store.put('a', { file: fileOf(content), sizeBytes }, { md5: wrong })).rejects.toThrow('write a');
+      await expect(store.put('b', content, { md5: wrong })).rejects.toThrow('write b');
+      const short = { file: fileOf(content.subarray(1)), sizeBytes };
+      await expect(store.put('c', short, { md5: md5(content) })).rejects.toThrow('has 999999 bytes instead of 1000000');
+      expect(await Promise.all(['a', 'b', 'c'].map((key) => store.stat(key)))).toEqual([
+        undefined,
+        undefined,
+        undefined,
+      ]);
+    });
   });
 
   it('knows a bucket that is not there from an empty one, whatever is asked', async () => {

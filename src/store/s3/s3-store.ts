@@ -1,5 +1,4 @@
 import { createHash, type Hash, hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import {
   CreateBucketCommand,
@@ -26,9 +25,12 @@ import {
   type ObjectStore,
   type PutOptions,
   readBody,
+  type StagedContent,
   type StoredObject,
   sizeOf,
+  type Use,
 } from '../index.ts';
+import { FileBody } from './file-body.ts';
 import { createClient, type S3StoreOptions } from './s3-client.ts';
 import { isExpired, s3Error } from './s3-error.ts';
 import { type Call, lockHeaders, S3Lock } from './s3-lock.ts';
@@ -63,7 +65,7 @@ class S3Store implements ObjectStore {
       listPageSize: options.listPageSize,
       path: (key) => this.#path(key),
       call: (call, send) => this.#call(call, send),
-      read: ({ key, id }, range) => this.#get(key, range, id),
+      read: ({ key, id }, range) => this.#get(key, { range, version: id }),
     });
   }
 
@@ -76,13 +78,13 @@ class S3Store implements ObjectStore {
     await handingOver(content, () => this.#put(path, key, content, options));
   }
 
-  async #put(path: string, key: string, content: Content, { ifAbsent, bulk, retention }: PutOptions) {
+  async #put(path: string, key: string, content: Content, { ifAbsent, bulk, md5: given, retention }: PutOptions) {
     const { storageClass, serverSideEncryption, kmsKeyId, bucket } = this.#options;
     const call = { what: `write ${key} in ${this.location}`, permission: 's3:PutObject', key };
     const sizeBytes = sizeOf(content);
     if (sizeBytes > LARGEST_BYTES)
       throw new HoldfastError('store-failed', `cannot ${call.what}: it is larger than 5 GiB`);
-    const md5 = await md5Of(content, call.what);
+    const md5 = given ?? (await md5Of(content, call.what));
     const input: PutObjectCommandInput = {
       Bucket: bucket,
       Key: path,
@@ -98,7 +100,9 @@ class S3Store implements ObjectStore {
       ...(kmsKeyId === undefined ? {} : { SSEKMSKeyId: kmsKeyId }),
     };
     const answer = await this.#call(call, (client) =>
-      client.send(new PutObjectCommand({ ...input, Body: bodyOf(content) })),
+      content instanceof Uint8Array
+        ? client.send(new PutObjectCommand({ ...input, Body: content }))
+        : sendFile(client, input, { ...content, what: call.what }),
     );
     await this.#confirm(answer, { key, md5, sizeBytes, call });
   }
@@ -131,17 +135,17 @@ class S3Store implements ObjectStore {
     }
   }
 
-  async get(key: string, range?: ByteRange): Promise<Uint8Array> {
+  async get(key: string, range?: ByteRange, { into }: Use = {}): Promise<Uint8Array> {
     this.#path(key);
     if (range?.length === 0) return this.#getNothing(key, range.offset);
-    return this.#get(key, range);
+    return this.#get(key, { range, into });
   }
 
-  async #get(key: string, range: ByteRange | undefined, version?: string): Promise<Uint8Array> {
-    const first = await this.#read(key, range, version);
+  async #get(key: string, part: WantedPart): Promise<Uint8Array> {
+    const first = await this.#read(key, part);
     if (first.isSound) return first.bytes;
     // Wrong bytes that come twice are what is stored: to judge them is for those who know what they should be.
-    return (await this.#read(key, range, version)).bytes;
+    return (await this.#read(key, part)).bytes;
   }
 
   /** No range can be empty. */
@@ -152,7 +156,7 @@ class S3Store implements ObjectStore {
     return new Uint8Array(0);
   }
 
-  async #read(key: string, range: ByteRange | undefined, version?: string) {
+  async #read(key: string, { range, into, version }: WantedPart) {
     const permission = version === undefined ? 's3:GetObject' : 's3:GetObjectVersion';
     const call = { what: `read ${key} in ${this.location}`, permission, key };
     const endByte = range === undefined ? undefined : range.offset + range.length;
@@ -172,7 +176,7 @@ class S3Store implements ObjectStore {
         (answer.Body as Readable).destroy();
         throw this.#tooShort(key, endByte);
       }
-      const bytes = await readBody(answer.Body as Readable, part, call.what);
+      const bytes = await readBody(answer.Body as Readable, { ...part, into }, call.what);
       const isSound = part.tag === undefined || part.digest?.digest('hex') === part.tag;
       if (range === undefined || answer.ContentRange !== undefined) return { bytes, isSound };
       // The server does not know of ranges: it sent the whole.
@@ -289,9 +293,30 @@ class S3Store implements ObjectStore {
   }
 }
 
-function bodyOf(content: Content): Uint8Array | Readable {
-  if (content instanceof Uint8Array) return content;
-  return createReadStream(content.file, { highWaterMark: 1 << 18 });
+async function sendFile(
+  client: S3Client,
+  input: PutObjectCommandInput,
+  { file, sizeBytes, what }: StagedContent & { what: string },
+): Promise<PutObjectCommandOutput> {
+  const body = new FileBody(file, sizeBytes);
+  const abort = new AbortController();
+  body.once('error', () => abort.abort());
+  try {
+    return await client.send(new PutObjectCommand({ ...input, Body: body }), { abortSignal: abort.signal });
+  } catch (error) {
+    if (body.errored === null) throw error;
+    throw new HoldfastError('internal', `cannot ${what}: ${body.errored.message}`, { cause: body.errored });
+  } finally {
+    body.destroy();
+  }
+}
+
+/** What of an object is to be read. */
+interface WantedPart {
+  range: ByteRange | undefined;
+  into?: Uint8Array | undefined;
+  /** The newest, when left out. */
+  version?: string;
 }
 
 interface BodyPart {
