@@ -252,7 +252,8 @@ function checkRetention(
   const isWeaker =
     after === undefined ||
     Date.parse(after.retainUntilTime) < Date.parse(before.retainUntilTime) ||
-    (before.mode === 'Locked' && after.mode === 'Unlocked');
+    // Also to lock for good what was not is an override.
+    before.mode !== after.mode;
   if (!isWeaker || (before.mode === 'Unlocked' && isOverriding)) return;
   throw new GcsRefusal(403, 'forbidden', 'Cannot remove, shorten or unlock an object retention without overriding it.');
 }

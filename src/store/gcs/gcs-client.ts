@@ -45,6 +45,15 @@ export interface GcsBody {
   chunks: () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
+/** A body of JSON, with the header that says so. */
+export function jsonBody(value: object): Pick<GcsRequest, 'headers' | 'body'> {
+  const json = Buffer.from(JSON.stringify(value));
+  return {
+    headers: { 'Content-Type': 'application/json; charset=UTF-8' },
+    body: { sizeBytes: json.length, chunks: () => [json] },
+  };
+}
+
 export interface GcsAnswer {
   status: number;
   headers: IncomingHttpHeaders;
