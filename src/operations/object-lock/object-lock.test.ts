@@ -11,7 +11,7 @@ import type { ObjectStore, ObjectVersion } from '../../store/index.ts';
 import { LockedStore } from '../../store/locked/index.ts';
 import { LockingStore } from '../../store/locking/index.ts';
 import { MemoryStore } from '../../store/memory/index.ts';
-import { backup, check, keepLocked, prune, replicate, restore, retain, Workspace } from '../index.ts';
+import { backup, check, keepLocked, prune, repair, replicate, restore, retain, Workspace } from '../index.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 
@@ -174,20 +174,19 @@ describe('locks', () => {
     const { directory, bare, workspace, backUp } = await lockedPlan();
     const { snapshot } = await backUp('one');
     const packs = (await versionsOf(bare.main, 'data/')).map(({ key }) => key);
-    await bare.main.delete(packs[0]!);
-    await bare.main.put(packs[1]!, Buffer.from('nothing'));
+    for (const [index, pack] of packs.entries()) {
+      await (index % 2 === 0 ? bare.main.delete(pack) : bare.main.put(pack, Buffer.from('nothing')));
+    }
     const target = join(mkdtempSync(join(tmpdir(), 'restored-')), 'to');
     const at = workspace();
     expect(await restore(at, { source: 'data', snapshot, to: target })).toMatchObject({ outcome: 'complete' });
     expect(readFileSync(join(target, directory, 'file')).equals(noise(50_000, 'one'))).toBe(true);
     const events = await (await at.open('main')).ledger.read();
     const healed = events.flatMap(({ kind, body }) => (kind === 'object.healed' ? [body] : []));
-    expect(healed.map(({ object, from }) => [object, from]).sort()).toEqual(
-      packs
-        .slice(0, 2)
-        .map((pack) => [pack, 'an older version'])
-        .sort(),
-    );
+    expect(healed.length).toBeGreaterThan(0);
+    for (const { object, from } of healed) expect([packs.includes(object), from]).toEqual([true, 'an older version']);
+    const [repaired] = await repair(workspace(), { readData: false, dryRun: false });
+    expect((repaired?.healed.length ?? 0) + healed.length).toBe(packs.length);
     expect(await errorsOf((await at.open('main')).repository)).toEqual([]);
   });
 });
