@@ -13,8 +13,10 @@ export async function openDirectory(path: string, context: StoreContext): Promis
 
 export async function openS3(place: S3Place, context: StoreContext): Promise<ObjectStore> {
   const { createS3Store } = await import('../store/s3/index.ts');
-  // Another server may be quite another thing behind the same name, and a part of a bucket has the rules of all of it.
-  const identity = JSON.stringify([place.kind, place.endpoint ?? '', place.bucket]);
+  // Another server may be quite another thing behind the same name, and a part of a bucket has the rules of all of it. What
+  // is allowed depends on who asks.
+  const { AWS_ACCESS_KEY_ID: user = '', AWS_PROFILE: profile = '' } = context.variables;
+  const identity = JSON.stringify([place.kind, place.endpoint ?? '', place.bucket, user, profile]);
   return fromAfar(createS3Store(place), identity, context);
 }
 
