@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { runCommandLine } from '../../src/cli/index.ts';
-import { adapters } from '../../src/main/adapters.ts';
 import type { ObjectVersion } from '../../src/store/index.ts';
 import { createS3Store } from '../../src/store/s3/index.ts';
 import { PASSWORD } from '../support/cli.ts';
+import { runHere } from '../support/command-here.ts';
 import { startFaultyProxy } from '../support/faulty-proxy.ts';
 import { noise } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
@@ -56,26 +55,8 @@ sources:
     );
   }
 
-  /** A command in this process: its exit code and its one document. */
   const run = (...words: string[]) => runWith('holdfast.yaml', ...words);
-  async function runWith(name: string, ...words: string[]) {
-    const printed: string[] = [];
-    const out = vi.spyOn(process.stdout, 'write').mockImplementation((text, done) => {
-      printed.push(String(text));
-      (done as unknown as () => void)();
-      return true;
-    });
-    const told = vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
-    try {
-      const plan = ['--plan', join(directory, name), '--json'];
-      const exit = await runCommandLine({ adapters, version: '0.0.0', arguments: [...plan, ...words] });
-      // biome-ignore lint/suspicious/noExplicitAny: each test says itself what it expects in it
-      return { exit, json: JSON.parse(printed.join('')) as any };
-    } finally {
-      out.mockRestore();
-      told.mockRestore();
-    }
-  }
+  const runWith = (name: string, ...words: string[]) => runHere(join(directory, name), ...words);
 
   const lock = () => createS3Store(placeAt(server.endpoint, bucket, 'at')).lock!;
   async function versions(prefix: string): Promise<ObjectVersion[]> {
