@@ -328,7 +328,7 @@ const TOKEN_MARK = randomBytes(4).toString('hex');
 const pageToken = (text: string): string => Buffer.from(`${TOKEN_MARK}${text}`).toString('base64url');
 
 function readPageToken(token: string | null): string {
-  if (token === null) return '';
+  if (!token) return '';
   const text = Buffer.from(token, 'base64url').toString();
   if (!text.startsWith(TOKEN_MARK)) throw invalid('Invalid page token.');
   return text.slice(TOKEN_MARK.length);

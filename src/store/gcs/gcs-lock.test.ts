@@ -80,12 +80,14 @@ describe('Cloud Storage with Object Retention Lock', () => {
       isLocked: (key) => key === 'locked',
       isRemovedLocked: () => false,
     });
+    await store.put('freed', Buffer.from('another'));
     for (const key of ['free', 'locked']) {
       for (const content of ['first', 'second']) await store.put(key, Buffer.from(content));
       await store.delete(key);
       expect(await store.stat(key)).toBeUndefined();
     }
     expect((await versionsOf(inner.lock!, '')).map(({ key, isMarker }) => [key, isMarker])).toEqual([
+      ['freed', false],
       ['locked', true],
       ['locked', false],
       ['locked', false],

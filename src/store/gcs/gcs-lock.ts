@@ -151,7 +151,7 @@ export class GcsLock implements ObjectLock {
   #lookUp(key: string, query: NonNullable<GcsRequest['query']>): Promise<ObjectResource> {
     const call = {
       what: `look up the lock of ${key} in ${this.#access.location}`,
-      permission: 'storage.objects.get and storage.objects.getRetention',
+      permission: 'storage.objects.get',
       key,
     };
     const request: GcsRequest = { method: 'GET', path: this.#access.objectPath(key), query };
