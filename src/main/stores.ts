@@ -13,17 +13,22 @@ export async function openDirectory(path: string, context: StoreContext): Promis
 
 export async function openS3(place: S3Place, context: StoreContext): Promise<ObjectStore> {
   const { createS3Store } = await import('../store/s3/index.ts');
-  return fromAfar(createS3Store(place), identityOf(place), context);
+  const { AWS_ACCESS_KEY_ID: user = '', AWS_PROFILE: profile = '' } = context.variables;
+  return fromAfar(createS3Store(place), identityOf(place, user, profile), context);
 }
 
 export async function openGcs(place: GcsPlace, context: StoreContext): Promise<ObjectStore> {
   const { createGcsStore } = await import('../store/gcs/index.ts');
-  return fromAfar(createGcsStore(place), identityOf(place), context);
+  const { GOOGLE_APPLICATION_CREDENTIALS: credentials = '' } = context.variables;
+  return fromAfar(createGcsStore(place), identityOf(place, credentials), context);
 }
 
-/** Another server may be quite another thing behind the same name, and a part of a bucket has the rules of all of it. */
-function identityOf({ kind, endpoint, bucket }: S3Place | GcsPlace): string {
-  return JSON.stringify([kind, endpoint ?? '', bucket]);
+/**
+ * Another server may be quite another thing behind the same name, and a part of a bucket has the rules of all of it. What is
+ * allowed depends on who asks.
+ */
+function identityOf({ kind, endpoint, bucket }: S3Place | GcsPlace, ...who: string[]): string {
+  return JSON.stringify([kind, endpoint ?? '', bucket, ...who]);
 }
 
 /**

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { errorsOf, movableClock, testRepository, writeFiles } from '../../test/support/repository.ts';
 import type { LockFile } from '../format/index.ts';
 import { systemClock } from '../foundation/clock.ts';
+import { HoldfastError } from '../foundation/errors.ts';
 import { EventualStore } from '../store/eventual/index.ts';
 import { FaultyStore } from '../store/faulty/index.ts';
 import { DecoratedStore, type StoredObject } from '../store/index.ts';
@@ -209,6 +210,58 @@ describe('locks of ours', () => {
     await expect(lockRepository(repository, shared)).rejects.toMatchObject({ code: 'repository-locked' });
     await sweeper.release();
     await (await lockRepository(repository, shared)).release();
+  });
+});
+
+describe('who cannot delete', () => {
+  /** Two views of one place: that of who can delete, and that of who cannot. */
+  async function twoViews() {
+    const full = new MemoryStore();
+    const repository = await testRepository(full);
+    const kept = new DecoratedStore(full);
+    kept.capabilities = async () => ({ conditionalPut: true, consistentListing: true, deletes: false });
+    kept.delete = async (key) => {
+      throw new HoldfastError('permission-denied', `cannot delete ${key}`);
+    };
+    return { full, repository, writer: repository.through(kept) };
+  }
+  const writersIn = (repository: Repository) => repository.documentKeys('holdfast/writers/');
+
+  it('is known as a writer while it works, beside others, and keeps away who wants to be alone', async () => {
+    const { repository, writer } = await twoViews();
+    const held = await lockRepository(writer, shared);
+    await held.confirm();
+    expect([await locksIn(repository), (await writersIn(repository)).length]).toEqual([[], 1]);
+    await (await lockRepository(repository, shared)).release();
+    for (const options of [exclusive, { ...exclusive, besideOurs: [await writeMark(repository, [])] }]) {
+      await expect(lockRepository(repository, options)).rejects.toMatchObject({ code: 'repository-locked' });
+    }
+    await held.release();
+    expect(await writersIn(repository)).toHaveLength(1);
+    await (await lockRepository(repository, exclusive)).release();
+    expect(await writersIn(repository)).toEqual([]);
+  });
+
+  it('binds nobody any more when it was not refreshed for half an hour, and finds that out', async () => {
+    const { repository, writer } = await twoViews();
+    const clock = movableClock();
+    const held = await lockRepository(writer, { exclusive: false, clock });
+    clock.advance(31 * MINUTE_MS);
+    await (await lockRepository(repository, { exclusive: true, clock })).release();
+    expect(() => held.assertHeld()).toThrow('could not be refreshed');
+    expect(await writersIn(repository)).toEqual([]);
+  });
+
+  it('passes by a lock that binds nobody, learns marks, and is refused what it could not let go of', async () => {
+    const { repository, writer } = await twoViews();
+    await put(repository, { time: new Date(Date.now() - 31 * MINUTE_MS).toISOString() });
+    const mark = await writeMark(repository, []);
+    const held = await lockRepository(writer, shared);
+    expect(await locksIn(repository)).toHaveLength(1);
+    await (await lockRepository(repository, { ...exclusive, besideOurs: [mark] })).release();
+    await held.release();
+    await expect(lockRepository(writer, exclusive)).rejects.toMatchObject({ code: 'permission-denied' });
+    expect([await locksIn(repository), (await writersIn(repository)).length]).toEqual([[], 1]);
   });
 });
 

@@ -4,10 +4,10 @@ import type { Clock } from '../foundation/clock.ts';
 import { HoldfastError } from '../foundation/errors.ts';
 import { settled } from '../foundation/promises.ts';
 import { currentUser } from '../foundation/user.ts';
-import { LOCKS_PREFIX } from './layout.ts';
 import { readMark, readMarks } from './prune/marks.ts';
 import type { Repository } from './repository.ts';
 import { describeHolder, type StandingLock, standingLocks } from './standing-locks.ts';
+import { type LockPlace, lockFiles, writerEntry } from './writers.ts';
 
 /**
  * Locks as restic has them: any number of shared ones, or one exclusive one. A holder refreshes its own; one that nobody
@@ -57,11 +57,18 @@ export interface LockOptions {
 
 /**
  * Takes a lock. Load the index after that: the lock says which marks its holder keeps off, and those are read now.
- * @throws repository-locked when somebody's lock is in the way; store-unsuitable
+ * @throws repository-locked when somebody's lock is in the way; store-unsuitable; permission-denied for an exclusive one with
+ *   credentials that cannot delete
  */
 export async function lockRepository(repository: Repository, options: LockOptions): Promise<HeldLock> {
   if (options.exclusive) await assertLockable(repository);
-  const lock = new RefreshedLock(repository, options, await ownPart(repository, options));
+  const { deletes = true } = await repository.store.capabilities();
+  const place = deletes ? lockFiles(repository) : writerEntry(repository);
+  const lock = new RefreshedLock(
+    repository,
+    { ...options, place, isWriter: !deletes },
+    await ownPart(repository, options),
+  );
   await refuseIfLocked(repository, lock);
   await lock.write();
   try {
@@ -76,17 +83,34 @@ export async function lockRepository(repository: Repository, options: LockOption
 }
 
 /**
- * That a repository can be locked for oneself: who is not listed at once would be run over. Without anybody exclusive,
- * shared locks exclude nobody.
- * @throws store-unsuitable
+ * That a repository can be locked for oneself: who is not listed at once would be run over, and a lock that cannot be removed
+ * would keep everybody out. Without anybody exclusive, shared locks exclude nobody.
+ * @throws store-unsuitable; permission-denied with credentials that cannot delete
  */
-export async function assertLockable({ store }: Repository): Promise<void> {
-  if ((await store.capabilities()).consistentListing) return;
-  throw new HoldfastError(
+export async function assertLockable(repository: Repository): Promise<void> {
+  const { consistentListing, deletes = true } = await repository.store.capabilities();
+  if (!consistentListing) throw locksAreUnseen(repository);
+  if (!deletes) throw cannotDelete(repository);
+}
+
+function locksAreUnseen({ store }: Repository): HoldfastError {
+  return new HoldfastError(
     'store-unsuitable',
     `the repository at ${store.location} cannot be locked for oneself: its listings do not show at once what was written`,
     {
       hint: 'Backups and restores need no such lock. For upkeep, copy the repository to a store with consistent listings.',
+    },
+  );
+}
+
+/** Whose own lock could not be removed again would keep everybody else out. */
+function cannotDelete({ store }: Repository): HoldfastError {
+  return new HoldfastError(
+    'permission-denied',
+    `the repository at ${store.location} cannot be locked for oneself: these credentials cannot delete`,
+    {
+      hint: 'Backups need no such permission. For upkeep, use credentials that may delete.',
+      context: { store: store.location },
     },
   );
 }
@@ -138,6 +162,8 @@ interface Seen {
 async function refuseIfLocked(repository: Repository, own: RefreshedLock): Promise<Seen> {
   const seen: Seen = { learnt: false, own: false, gone: false };
   const listing = {
+    // Those who share exclude no writer.
+    writers: own.isWriter || own.part.access !== 'shared',
     isOwn: (key: string): boolean => {
       if (key !== own.key) return false;
       seen.own = true;
@@ -149,13 +175,18 @@ async function refuseIfLocked(repository: Repository, own: RefreshedLock): Promi
   };
   for await (const standing of standingLocks(repository, own.clock, listing)) {
     const { key, lock, stale } = standing;
-    if (stale) await repository.store.delete(key);
+    if (stale) await removeStale(repository, own, key);
     // A lock that cannot be read binds like the strictest one, as long as its holder may be alive.
     else if (lock === undefined) throw locked(repository, standing);
     else if (await learnMarks(repository, own.part, lock)) seen.learnt = true;
     else if (!standBesideEachOther(own.part, lock)) throw locked(repository, standing);
   }
   return seen;
+}
+
+/** Who cannot delete leaves it to who can. */
+async function removeStale({ store }: Repository, own: RefreshedLock, key: string): Promise<void> {
+  if (!own.isWriter) await store.delete(key);
 }
 
 function standBesideEachOther(own: HoldfastLock, other: LockFile): boolean {
@@ -202,18 +233,23 @@ function locked({ store }: Repository, standing: StandingLock): HoldfastError {
   );
 }
 
+interface PlacedOptions extends LockOptions {
+  place: LockPlace;
+  isWriter: boolean;
+}
+
 class RefreshedLock implements HeldLock {
   readonly part: HoldfastLock;
   /** The lock that stands, and those before it that could not be removed yet. */
   readonly #keys: string[] = [];
   readonly #repository: Repository;
-  readonly #options: LockOptions;
+  readonly #options: PlacedOptions;
   #written = { wallMs: 0, monotonicMs: 0 };
   #wasRemoved = false;
   #timer: NodeJS.Timeout | undefined;
   #refreshing: Promise<void> = Promise.resolve();
 
-  constructor(repository: Repository, options: LockOptions, part: HoldfastLock) {
+  constructor(repository: Repository, options: PlacedOptions, part: HoldfastLock) {
     this.#repository = repository;
     this.#options = options;
     this.part = part;
@@ -223,13 +259,18 @@ class RefreshedLock implements HeldLock {
     return this.#options.clock;
   }
 
+  /** Whether it is an entry of who cannot delete. */
+  get isWriter(): boolean {
+    return this.#options.isWriter;
+  }
+
   get key(): string | undefined {
     return this.#keys.at(-1);
   }
 
   /** Writes a lock of now, then removes what came before it. */
   async write(): Promise<void> {
-    const { clock, exclusive } = this.#options;
+    const { clock, exclusive, place } = this.#options;
     const written = { wallMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
     const lock: LockFile = {
       time: formatTimeMs(written.wallMs),
@@ -239,8 +280,8 @@ class RefreshedLock implements HeldLock {
       ...currentUser(),
       holdfast: this.part,
     };
-    const key = `${LOCKS_PREFIX}${await this.#repository.putDocument(LOCKS_PREFIX, lock)}`;
-    this.#keys.push(key);
+    const key = await place.write(lock);
+    if (!this.#keys.includes(key)) this.#keys.push(key);
     this.#written = written;
     await this.#removeAllBut(key);
   }
@@ -296,7 +337,7 @@ class RefreshedLock implements HeldLock {
 
   async #removeAllBut(kept: string | undefined): Promise<void> {
     for (const key of this.#keys.filter((each) => each !== kept)) {
-      await this.#repository.store.delete(key);
+      await this.#options.place.remove(key);
       this.#keys.splice(this.#keys.indexOf(key), 1);
     }
   }

@@ -3,8 +3,9 @@ import { decodeLockFile, type LockFile, parseTimeMs } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { isHoldfastError } from '../foundation/errors.ts';
 import { isProcessAlive } from '../foundation/process-alive.ts';
-import { idOfKey, LOCKS_PREFIX } from './layout.ts';
+import { idOfKey, LOCKS_PREFIX, WRITERS_PREFIX } from './layout.ts';
 import type { Repository } from './repository.ts';
+import { readWriter } from './writers.ts';
 
 /** A lock that nobody refreshed for so long binds nobody. restic's own figure. */
 const STALE_AFTER_MS = 30 * 60_000;
@@ -20,23 +21,43 @@ export interface StandingLock {
 }
 
 /**
- * The locks of a repository.
+ * The locks of a repository, and with `writers` the entries of those who cannot delete.
  * @param listing is told of locks that the listing shows and that are not looked at: one that is the asker's own, and what
  * was gone when it was to be read
  */
 export async function* standingLocks(
   repository: Repository,
   clock: Clock,
-  listing?: { isOwn(key: string): boolean; onGone(): void },
+  { writers, ...listing }: { writers: boolean; isOwn?(key: string): boolean; onGone?(): void },
 ): AsyncIterable<StandingLock> {
+  if (writers) yield* standingWriters(repository, clock, listing);
   for await (const { key, sizeBytes, modifiedMs } of repository.store.list(LOCKS_PREFIX)) {
     // An empty one is a lock that somebody is about to write, or that a crash kept from being one.
-    if (idOfKey(key) === undefined || sizeBytes === 0 || listing?.isOwn(key)) continue;
+    if (idOfKey(key) === undefined || sizeBytes === 0 || listing.isOwn?.(key)) continue;
     const lock = await readLock(repository, key);
-    if (lock === undefined) listing?.onGone();
+    if (lock === undefined) listing.onGone?.();
     if (lock === undefined) continue;
     if (lock !== 'damaged') yield { key, lock, stale: isStale(lock, clock.nowMs()) };
     else yield { key, lock: undefined, stale: clock.nowMs() - modifiedMs > STALE_AFTER_MS };
+  }
+}
+
+/** Who is done has left an entry that binds nobody. */
+async function* standingWriters(
+  repository: Repository,
+  clock: Clock,
+  { isOwn }: { isOwn?(key: string): boolean },
+): AsyncIterable<StandingLock> {
+  for await (const { key, modifiedMs } of repository.store.list(WRITERS_PREFIX)) {
+    if (idOfKey(key) === undefined || isOwn?.(key)) continue;
+    try {
+      const writer = await readWriter(repository, key);
+      if (writer === undefined) continue;
+      yield { key, lock: writer.lock, stale: writer.hasEnded || isStale(writer.lock, clock.nowMs()) };
+    } catch (error) {
+      if (!isHoldfastError(error, 'repository-damaged')) throw error;
+      yield { key, lock: undefined, stale: clock.nowMs() - modifiedMs > STALE_AFTER_MS };
+    }
   }
 }
 
@@ -73,7 +94,7 @@ export async function removeLocks(
 ): Promise<{ removed: StandingLock[]; left: StandingLock[] }> {
   const removed: StandingLock[] = [];
   const left: StandingLock[] = [];
-  for await (const standing of standingLocks(repository, clock)) {
+  for await (const standing of standingLocks(repository, clock, { writers: true })) {
     const goes = all || standing.stale;
     if (goes && !dryRun) await repository.store.delete(standing.key);
     (goes ? removed : left).push(standing);

@@ -70,7 +70,8 @@ export interface ObjectLock {
   getVersion(version: VersionId, range?: ByteRange): Promise<Uint8Array>;
 
   /**
-   * Removes a version or a marker for good: what it hid is there again. One that is not there is no error.
+   * Removes a version or a marker for good: what it hid is there again, in some stores as a copy of its own. So of several
+   * the oldest goes first. One that is not there is no error.
    * @param options.bypass lifts a lock of mode governance, where the credentials may
    * @throws permission-denied while it is locked
    */

@@ -70,6 +70,8 @@ export interface StoreCapabilities {
   conditionalPut: boolean;
   /** Whether a listing shows what was put and hides what was deleted before it began. */
   consistentListing: boolean;
+  /** Whether these credentials may delete, where it is known that they may not. */
+  deletes?: false;
 }
 
 /** What a caller knows of an object, which changes nothing but how fast it is had. */

@@ -1,8 +1,10 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createGcsStore } from '../../src/store/gcs/index.ts';
-import { document, environment, holdfast, scratchDirectory } from '../support/cli.ts';
+import type { ObjectStore } from '../../src/store/index.ts';
+import { document, environment, holdfast, PASSWORD, scratchDirectory } from '../support/cli.ts';
+import { runHere } from '../support/command-here.ts';
 import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts';
 import { type GcsServer, gcsServer, placeIn } from '../support/gcs-server.ts';
 import { noise } from '../support/repository.ts';
@@ -48,8 +50,6 @@ sources:
     const env = environment({ ...server.variables, XDG_CACHE_HOME: join(directory, 'cache') });
     const run = (...words: string[]) => holdfast(directory, words, env);
 
-    const missing = await run('snapshots');
-    expect(missing).toMatchObject({ exit: 1, stderr: expect.stringContaining(`there is no bucket ${bucket}`) });
     const counted = /^main: \d+ requests.*, an estimated cost of [\d.e-]+\n$/;
     expect(await run('init')).toMatchObject({ exit: 0, stderr: expect.stringMatching(counted) });
 
@@ -73,4 +73,63 @@ sources:
     expect(readFileSync(join(restored, 'deep', '49'), 'utf8')).toBe('file 49');
     await resticCheckCopy(createGcsStore(placeIn(server.endpoint, bucket, 'some/where')));
   });
+
+  it('keeps what is needed locked, and what somebody hid is found, read past and brought back', async () => {
+    const bucket = `holdfast-cli-lock-${process.pid}`;
+    const directory = scratchDirectory();
+    const plan = join(directory, 'holdfast.yaml');
+    mkdirSync(join(directory, 'data'));
+    writeFileSync(join(directory, 'data', 'file'), noise(100_000));
+    writeFileSync(
+      plan,
+      `version: 1
+name: test
+objectives: { rpo: 1h, rto: 4h }
+repositories:
+  main:
+    store: gs://${bucket}/at
+    password: { env: HOLDFAST_PASSWORD }
+    gcs: { endpoint: ${server.endpoint} }
+    lock: { mode: governance, for: 30d }
+sources:
+  data: { type: files, paths: [${directory}/data], retention: { last: 1 } }
+`,
+    );
+    vi.stubEnv('HOLDFAST_PASSWORD', PASSWORD);
+    vi.stubEnv('XDG_CACHE_HOME', join(directory, 'cache'));
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const run = (...words: string[]) => runHere(plan, ...words);
+    expect(await run('init')).toMatchObject({ exit: 0 });
+    expect(await run('backup')).toMatchObject({ exit: 0, json: { locks: [{ repository: 'main', hidden: [] }] } });
+
+    const store = createGcsStore(placeIn(server.endpoint, bucket, 'at'));
+    const [snapshot, pack, index] = await Promise.all(
+      ['snapshots/', 'data/', 'index/'].map((kind) => keyIn(store, kind)),
+    );
+    for await (const version of store.lock!.listVersions(pack!)) {
+      await expect(store.lock!.removeVersion(version)).rejects.toMatchObject({ code: 'permission-denied' });
+    }
+    const before = new Date(Date.now() - 1).toISOString();
+    await store.delete(snapshot!);
+    await store.delete(pack!);
+    await store.put(index!, Buffer.from('nothing'));
+    expect((await run('snapshots', '--as-of', before)).json.snapshots).toHaveLength(1);
+    const found = await run('check', '--lock');
+    const hidden = found.json.repositories[0].findings.filter(({ message }: { message: string }) =>
+      message.startsWith('it is hidden'),
+    );
+    expect(found.exit).toBe(1);
+    expect(hidden.map(({ where }: { where: string }) => where).sort()).toEqual([pack, index, snapshot].sort());
+    expect((await run('repair')).exit).toBe(0);
+    expect(await run('check', '--lock', '--read-data')).toMatchObject({
+      exit: 0,
+      json: { repositories: [{ findings: [] }] },
+    });
+    await resticCheckCopy(store);
+  });
 });
+
+async function keyIn(store: ObjectStore, prefix: string): Promise<string> {
+  for await (const { key } of store.list(prefix)) return key;
+  throw new Error(`nothing below ${prefix}`);
+}

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { runCommandLine } from '../../src/cli/index.ts';
-import { adapters } from '../../src/main/adapters.ts';
 import type { ObjectVersion } from '../../src/store/index.ts';
 import { createS3Store } from '../../src/store/s3/index.ts';
 import { PASSWORD } from '../support/cli.ts';
+import { runHere } from '../support/command-here.ts';
+import { startFaultyProxy } from '../support/faulty-proxy.ts';
 import { noise } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 import { restic } from '../support/restic.ts';
@@ -32,8 +32,14 @@ describe.skipIf(!requires('radosgw', 'restic'))('a repository whose objects are 
     mkdirSync(join(directory, 'data'));
     writeFileSync(join(directory, 'data', 'large'), noise(100_000));
     writeFileSync(join(directory, 'data', 'small'), 'small');
+    writePlan('holdfast.yaml', server.endpoint);
+  });
+
+  afterAll(() => vi.unstubAllEnvs());
+
+  function writePlan(name: string, endpoint: string): void {
     writeFileSync(
-      join(directory, 'holdfast.yaml'),
+      join(directory, name),
       `version: 1
 name: test
 objectives: { rpo: 1h, rto: 4h }
@@ -41,35 +47,16 @@ repositories:
   main:
     store: s3://${bucket}/at
     password: { env: HOLDFAST_PASSWORD }
-    s3: { endpoint: ${server.endpoint} }
+    s3: { endpoint: ${endpoint} }
     lock: { mode: governance, for: 30d }
 sources:
   data: { type: files, paths: [${directory}/data], retention: { last: 1 } }
 `,
     );
-  });
-
-  afterAll(() => vi.unstubAllEnvs());
-
-  /** A command in this process: its exit code and its one document. */
-  async function run(...words: string[]) {
-    const printed: string[] = [];
-    const out = vi.spyOn(process.stdout, 'write').mockImplementation((text, done) => {
-      printed.push(String(text));
-      (done as unknown as () => void)();
-      return true;
-    });
-    const told = vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
-    try {
-      const plan = ['--plan', join(directory, 'holdfast.yaml'), '--json'];
-      const exit = await runCommandLine({ adapters, version: '0.0.0', arguments: [...plan, ...words] });
-      // biome-ignore lint/suspicious/noExplicitAny: each test says itself what it expects in it
-      return { exit, json: JSON.parse(printed.join('')) as any };
-    } finally {
-      out.mockRestore();
-      told.mockRestore();
-    }
   }
+
+  const run = (...words: string[]) => runWith('holdfast.yaml', ...words);
+  const runWith = (name: string, ...words: string[]) => runHere(join(directory, name), ...words);
 
   const lock = () => createS3Store(placeAt(server.endpoint, bucket, 'at')).lock!;
   async function versions(prefix: string): Promise<ObjectVersion[]> {
@@ -127,5 +114,30 @@ sources:
     expect([repaired.exit, repaired.json.repositories[0].healed.length]).toEqual([0, 3]);
     expect(await run('check', '--lock', '--read-data')).toMatchObject({ exit: 0 });
     stock('check', '--read-data');
+  });
+
+  it('is backed up to by credentials that cannot delete, which leave nothing that binds', async () => {
+    const proxy = await startFaultyProxy(server.endpoint);
+    const body = '<Error><Code>AccessDenied</Code></Error>';
+    proxy.rule = ({ method }) => (method === 'DELETE' ? { answer: { status: 403, body } } : undefined);
+    try {
+      writePlan('writer.yaml', proxy.endpoint);
+      const { exit, json } = await runWith('writer.yaml', 'backup');
+      expect([exit, json.locks[0].hidden, json.locks[0].error]).toEqual([0, [], undefined]);
+      expect((await versions('locks/')).filter(({ isNewest, isMarker }) => isNewest && !isMarker)).toEqual([]);
+      expect(new Set((await versions('holdfast/writers/')).map(({ key }) => key)).size).toBe(1);
+      expect(await runWith('writer.yaml', 'retain')).toMatchObject({
+        exit: 1,
+        json: { error: { code: 'permission-denied' } },
+      });
+    } finally {
+      await proxy.close();
+    }
+    expect(await run('retain')).toMatchObject({
+      exit: 0,
+      json: { sources: [{ held: [{ until: expect.any(String) }] }] },
+    });
+    expect(await versions('holdfast/writers/')).toEqual([]);
+    stock('check');
   });
 });

@@ -252,7 +252,8 @@ function checkRetention(
   const isWeaker =
     after === undefined ||
     Date.parse(after.retainUntilTime) < Date.parse(before.retainUntilTime) ||
-    (before.mode === 'Locked' && after.mode === 'Unlocked');
+    // Also to lock for good what was not is an override.
+    before.mode !== after.mode;
   if (!isWeaker || (before.mode === 'Unlocked' && isOverriding)) return;
   throw new GcsRefusal(403, 'forbidden', 'Cannot remove, shorten or unlock an object retention without overriding it.');
 }
@@ -327,7 +328,7 @@ const TOKEN_MARK = randomBytes(4).toString('hex');
 const pageToken = (text: string): string => Buffer.from(`${TOKEN_MARK}${text}`).toString('base64url');
 
 function readPageToken(token: string | null): string {
-  if (token === null) return '';
+  if (!token) return '';
   const text = Buffer.from(token, 'base64url').toString();
   if (!text.startsWith(TOKEN_MARK)) throw invalid('Invalid page token.');
   return text.slice(TOKEN_MARK.length);

@@ -18,7 +18,7 @@ export interface GcsServer {
   /** The tests' own server, which does what it is told. */
   fake: FakeGcs;
   /** Makes a bucket of one's own. */
-  bucket(): Promise<string>;
+  bucket(options?: { lock: boolean }): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -34,9 +34,9 @@ export async function gcsServer(): Promise<GcsServer> {
     METADATA_SERVER_DETECTION: 'none',
   };
   Object.assign(process.env, variables);
-  const bucket = async (): Promise<string> => {
+  const bucket = async (options = { lock: false }): Promise<string> => {
     const name = `holdfast-${randomBytes(8).toString('hex')}`;
-    await createGcsStore(placeIn(endpoint, name)).makePlace?.();
+    await createGcsStore(placeIn(endpoint, name)).makePlace?.(options);
     return name;
   };
   return { endpoint, variables, fake, bucket, close: () => fake.close() };

@@ -9,7 +9,7 @@ import type { Repository } from '../repository.ts';
 import { findHidden, type HiddenObject, type HiddenSearch } from './hidden.ts';
 import { isLocked } from './locked-objects.ts';
 import { type KeptSnapshots, neededObjects } from './needed-objects.ts';
-import { forgetHeldRecord, type HeldRecord, type LockPeriod, readHeldRecord, writeHeldRecord } from './record.ts';
+import { type HeldRecord, type LockPeriod, readHeldRecord, writeHeldRecord } from './record.ts';
 import { lockIn, versionsByKey } from './versions.ts';
 
 const PARALLEL_REQUESTS = 8;
@@ -67,19 +67,15 @@ export async function checkCoverage(repository: Repository, options: CoverageOpt
   });
   const uncovered = judged.filter((each) => each !== undefined);
   findings.push(...uncovered.sort((a, b) => (a.where < b.where ? -1 : 1)));
-  const record = { mode, forMs, untilMs: leastMs, unneeded: needed.unneeded };
-  await rebuildRecord(repository, store, uncovered.length === 0 ? record : undefined);
+  // With something uncovered, the next pass goes over everything.
+  const untilMs = uncovered.length === 0 ? leastMs : 0;
+  await rebuildRecord(repository, store, { mode, forMs, untilMs, unneeded: needed.unneeded });
   return { needed: asked.length, covered: asked.length - uncovered.length, findings };
 }
 
-/** Without a record the next pass goes over everything. Who only looks, with credentials to read, leaves it as it is. */
-async function rebuildRecord(
-  repository: Repository,
-  store: ObjectStore,
-  record: HeldRecord | undefined,
-): Promise<void> {
+/** Who only looks, with credentials to read, leaves the record as it is. */
+async function rebuildRecord(repository: Repository, store: ObjectStore, record: HeldRecord): Promise<void> {
   try {
-    if (record === undefined) return await forgetHeldRecord(store);
     const known = await readHeldRecord(repository, store);
     if (!isDeepStrictEqual(known, record)) await writeHeldRecord(repository, store, record);
   } catch (error) {

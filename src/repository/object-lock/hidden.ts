@@ -108,7 +108,7 @@ export async function reveal(store: ObjectStore, hidden: HiddenObject): Promise<
   const lock = lockIn(store);
   const bytes = await lock.getVersion(hidden.version);
   try {
-    for (const version of hidden.before) await lock.removeVersion(version);
+    for (const version of hidden.before.toReversed()) await lock.removeVersion(version);
     return 'uncovered';
   } catch (error) {
     if (!isHoldfastError(error, 'permission-denied')) throw error;

@@ -46,8 +46,3 @@ export async function writeHeldRecord(
 ): Promise<void> {
   await store.put(HELD_KEY, sealJson(key, { version: VERSION, ...record }, config.version));
 }
-
-/** Makes the next pass go over everything. */
-export async function forgetHeldRecord(store: ObjectStore): Promise<void> {
-  await store.delete(HELD_KEY);
-}

@@ -45,6 +45,15 @@ export interface GcsBody {
   chunks: () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
+/** A body of JSON, with the header that says so. */
+export function jsonBody(value: object): Pick<GcsRequest, 'headers' | 'body'> {
+  const json = Buffer.from(JSON.stringify(value));
+  return {
+    headers: { 'Content-Type': 'application/json; charset=UTF-8' },
+    body: { sizeBytes: json.length, chunks: () => [json] },
+  };
+}
+
 export interface GcsAnswer {
   status: number;
   headers: IncomingHttpHeaders;
@@ -56,6 +65,8 @@ export class CredentialsError extends Error {
   override name = 'CredentialsError';
 }
 
+/** In the place of a project that is not asked for. */
+const UNASKED = 'unasked';
 const CONNECT_TIMEOUT_MS = 10_000;
 const IDLE_TIMEOUT_MS = 60_000;
 
@@ -72,7 +83,11 @@ export class GcsClient {
   readonly #agents: { http: HttpAgent; https: HttpsAgent };
 
   constructor({ endpoint, idleTimeoutMs = IDLE_TIMEOUT_MS }: GcsStoreOptions) {
-    this.#storage = new Storage(endpoint === undefined ? {} : { apiEndpoint: endpoint });
+    this.#storage = new Storage({
+      ...(endpoint === undefined ? {} : { apiEndpoint: endpoint }),
+      // Else it would ask, before the first request, whose project the credentials are of: none needs that, and not all may.
+      projectId: UNASKED,
+    });
     this.endpoint = (endpoint ?? this.#storage.apiEndpoint).replace(/\/+$/, '');
     this.#isAnonymous = endpoint === undefined && this.#storage.customEndpoint;
     this.#idleTimeoutMs = idleTimeoutMs;
@@ -84,7 +99,7 @@ export class GcsClient {
   /** The project of the credentials. @throws CredentialsError where they name none */
   async project(): Promise<string> {
     try {
-      return await this.#storage.getProjectId();
+      return await new Storage().getProjectId();
     } catch (cause) {
       throw new CredentialsError((cause as Error).message, { cause });
     }

@@ -130,6 +130,30 @@ describe.skipIf(!requires('restic'))('Cloud Storage', () => {
     });
   });
 
+  it('never shows what arrived altered', async () => {
+    const proxy = await startFaultyProxy(server.endpoint);
+    for (const resumableFromBytes of [1, 1_000_000]) {
+      const store = createGcsStore({ ...placeIn(proxy.endpoint, bucket, 'altered'), resumableFromBytes });
+      proxy.rule = ({ headers }) => (Number(headers['content-length']) > 5000 ? { flip: 'request' } : undefined);
+      await expect(store.put('new', noise(5001))).rejects.toMatchObject({ code: 'store-unreachable', retryable: true });
+      proxy.rule = () => undefined;
+      expect(await store.stat('new')).toBeUndefined();
+    }
+    await proxy.close();
+  });
+
+  it('tells no credentials to whoever an answer names as the place of an upload', async () => {
+    const [proxy, elsewhere] = [await startFaultyProxy(server.endpoint), await startFaultyProxy(server.endpoint)];
+    const store = createGcsStore({ ...placeIn(proxy.endpoint, bucket, 'led'), resumableFromBytes: 1 });
+    const location = `${elsewhere.endpoint}/upload/storage/v1/b/${bucket}/o?upload_id=other`;
+    proxy.rule = () => ({ answer: { status: 200, headers: { location } } });
+    await expect(store.put('new', Buffer.from('x'))).rejects.toMatchObject({ code: expect.any(String) });
+    expect(proxy.calls[0]?.headers.authorization).toMatch(/^Bearer /);
+    expect(elsewhere.calls.length).toBeGreaterThan(0);
+    for (const { headers } of elsewhere.calls) expect(headers.authorization).toBeUndefined();
+    await Promise.all([proxy.close(), elsewhere.close()]);
+  });
+
   it.skipIf(isForeign)('asks anew for a token that is no longer taken, once', async () => {
     const store = createGcsStore(placeIn(server.endpoint, bucket, 'expired'));
     await store.put('old', Buffer.from('content'));

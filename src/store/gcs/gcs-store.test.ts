@@ -163,6 +163,16 @@ describe('Cloud Storage', () => {
     expect(await reads('4waSgg==')).toBe(2);
   });
 
+  it('needs to know no project for anything but a new bucket', async () => {
+    const { GOOGLE_CLOUD_PROJECT: project = '' } = process.env;
+    delete process.env['GOOGLE_CLOUD_PROJECT'];
+    try {
+      for (const call of callsOf(freshStore()).filter((_, index) => index !== 1)) await call();
+    } finally {
+      process.env['GOOGLE_CLOUD_PROJECT'] = project;
+    }
+  });
+
   it('says that nobody answers', async () => {
     const store = freshStore({ endpoint: 'http://127.0.0.1:9' });
     await expect(store.stat('key')).rejects.toMatchObject({ code: 'store-unreachable', retryable: true });

@@ -9,14 +9,24 @@ import {
   handingOver,
   isObjectKey,
   md5Of,
+  type ObjectLock,
   type ObjectStore,
   type PutOptions,
+  type Retention,
   readBody,
   type StoredObject,
   sizeOf,
 } from '../index.ts';
-import { type GcsAnswer, GcsClient, type GcsRequest, type GcsStoreOptions } from './gcs-client.ts';
-import { type FailedCall, failureBeforeAnswer, failureOfAnswer, missingThing, readRefusal } from './gcs-error.ts';
+import { type GcsAnswer, GcsClient, type GcsRequest, type GcsStoreOptions, jsonBody } from './gcs-client.ts';
+import { failureBeforeAnswer, failureOfAnswer, missingThing, readRefusal } from './gcs-error.ts';
+import {
+  type Call,
+  GcsLock,
+  type ObjectPage,
+  type ObjectResource,
+  retentionOf,
+  retentionResource,
+} from './gcs-lock.ts';
 import { ResumableUploads, type Send, uploadAtOnce } from './gcs-upload.ts';
 
 /** The largest object that there can be. */
@@ -34,36 +44,30 @@ export function createGcsStore(options: GcsStoreOptions): ObjectStore {
   return new GcsStore(options);
 }
 
-type Call = Pick<FailedCall, 'what' | 'permission'> & { key?: string };
-
-/** An object as the service describes it; numbers of 64 bits are texts. */
-interface ObjectResource {
-  kind: 'storage#object';
-  name?: string;
-  size?: string;
-  md5Hash?: string;
-  timeCreated?: string;
-}
-
-interface ObjectPage {
-  kind: 'storage#objects';
-  items?: ObjectResource[];
-  nextPageToken?: string;
-}
-
 class GcsStore implements ObjectStore {
   readonly location: string;
   readonly stagingDirectory = undefined;
+  readonly lock: ObjectLock;
   readonly #options: GcsStoreOptions;
   readonly #uploads = new ResumableUploads();
   readonly #bucketPath: string;
+  readonly #root: string;
   #client: GcsClient;
 
   constructor(options: GcsStoreOptions) {
     this.#options = options;
     this.location = `gs://${options.bucket}${options.prefix === '' ? '' : `/${options.prefix}`}`;
     this.#bucketPath = `/b/${encodeURIComponent(options.bucket)}`;
+    this.#root = options.prefix === '' ? '' : `${options.prefix}/`;
     this.#client = new GcsClient(options);
+    this.lock = new GcsLock({
+      ...{ location: this.location, bucketPath: this.#bucketPath, root: this.#root },
+      objectPath: (key) => this.#objectPath(key),
+      send: (call, request) => this.#send(call, request),
+      ask: (call, request, kind) => this.#ask(call, request, kind),
+      pages: (call, query) => this.#pages(call, query),
+      read: ({ key, id }, range) => this.#get(key, range, id),
+    });
   }
 
   async capabilities() {
@@ -75,7 +79,7 @@ class GcsStore implements ObjectStore {
     await handingOver(content, () => this.#put(name, key, content, options));
   }
 
-  async #put(name: string, key: string, content: Content, { ifAbsent, bulk }: PutOptions): Promise<void> {
+  async #put(name: string, key: string, content: Content, { ifAbsent, bulk, retention }: PutOptions): Promise<void> {
     const { storageClass, kmsKeyName, resumableFromBytes = RESUMABLE_FROM_BYTES } = this.#options;
     const call = { what: `write ${key} in ${this.location}`, permission: 'storage.objects.create', key };
     const sizeBytes = sizeOf(content);
@@ -87,7 +91,11 @@ class GcsStore implements ObjectStore {
       path: `/upload/storage/v1${this.#bucketPath}/o`,
       query: { ...(ifAbsent ? { ifGenerationMatch: '0' } : {}), kmsKeyName },
       what: call.what,
-      object: { name, md5Hash, contentType: CONTENT_TYPE, ...(bulk && storageClass !== undefined && { storageClass }) },
+      object: {
+        ...{ name, md5Hash, contentType: CONTENT_TYPE },
+        ...(bulk && storageClass !== undefined && { storageClass }),
+        ...(retention && { retention: retentionResource(retention) }),
+      },
       content,
     };
     const send: Send = (request, accept) => this.#send(call, request, accept);
@@ -96,29 +104,35 @@ class GcsStore implements ObjectStore {
         ? uploadAtOnce(upload, send)
         : this.#uploads.upload(upload, send));
       const stored = await this.#readJson<ObjectResource>(call, answer, 'storage#object');
-      this.#confirm(stored, { name, md5Hash, sizeBytes, call });
+      this.#confirm(stored, { name, md5Hash, sizeBytes, retention, call });
     } catch (error) {
       // Who may only add may not replace, not even with the same: an earlier attempt whose answer was lost has stored it.
       const isRefusal = isHoldfastError(error, 'permission-denied') && !ifAbsent;
-      if (!isRefusal || !(await this.#has(name, md5Hash, call))) throw error;
+      if (!isRefusal || !(await this.#has({ md5Hash, retention, call }))) throw error;
     }
   }
 
   /** An answer that says that all is well must also say what is stored now: one from something in between does not. */
-  #confirm(
-    stored: ObjectResource,
-    { name, md5Hash, sizeBytes, call }: { name: string; md5Hash: string; sizeBytes: number; call: Call },
-  ): void {
-    if (stored.name === name && stored.md5Hash === md5Hash && stored.size === `${sizeBytes}`) return;
+  #confirm(stored: ObjectResource, { name, md5Hash, sizeBytes, retention, call }: Expected): void {
+    const isStored = stored.name === name && stored.md5Hash === md5Hash && stored.size === `${sizeBytes}`;
+    if (isStored && isLockedSo(stored, retention)) return;
+    const context = { key: call.key, store: this.location };
+    if (isStored) {
+      throw new HoldfastError('store-unsuitable', `cannot ${call.what}: the server stores it, but does not lock it`, {
+        context,
+      });
+    }
     throw new HoldfastError('store-unreachable', `cannot ${call.what}: the answer does not say that it is stored`, {
       retryable: true,
-      context: { key: call.key, store: this.location },
+      context,
     });
   }
 
-  async #has(name: string, md5Hash: string, call: Call): Promise<boolean> {
+  /** Whether the same lies there already, and is locked as it is to be. */
+  async #has({ md5Hash, retention, call }: Pick<Expected, 'md5Hash' | 'retention' | 'call'>): Promise<boolean> {
     try {
-      return (await this.#lookUp(name, call)).md5Hash === md5Hash;
+      const stored = await this.#lookUp(call);
+      return stored.md5Hash === md5Hash && isLockedSo(stored, retention);
     } catch (error) {
       if (isHoldfastError(error, 'object-missing') || isHoldfastError(error, 'permission-denied')) return false;
       throw error;
@@ -128,10 +142,14 @@ class GcsStore implements ObjectStore {
   async get(key: string, range?: ByteRange): Promise<Uint8Array> {
     this.#name(key);
     if (range?.length === 0) return this.#getNothing(key, range.offset);
-    const first = await this.#read(key, range);
+    return this.#get(key, range);
+  }
+
+  async #get(key: string, range: ByteRange | undefined, generation?: string): Promise<Uint8Array> {
+    const first = await this.#read(key, range, generation);
     if (first.isSound) return first.bytes;
     // Wrong bytes that come twice are what is stored: to judge them is for those who know what they should be.
-    return (await this.#read(key, range)).bytes;
+    return (await this.#read(key, range, generation)).bytes;
   }
 
   /** No range can be empty. */
@@ -142,13 +160,13 @@ class GcsStore implements ObjectStore {
     return new Uint8Array(0);
   }
 
-  async #read(key: string, range: ByteRange | undefined): Promise<{ bytes: Uint8Array; isSound: boolean }> {
+  async #read(key: string, range: ByteRange | undefined, generation: string | undefined) {
     const call = { what: `read ${key} in ${this.location}`, permission: 'storage.objects.get', key };
     const endByte = range === undefined ? undefined : range.offset + range.length;
     const request: GcsRequest = {
       method: 'GET',
-      path: this.#objectPath(this.#name(key)),
-      query: { alt: 'media' },
+      path: this.#objectPath(key),
+      query: { alt: 'media', generation },
       headers: range === undefined ? {} : { Range: `bytes=${range.offset}-${endByte! - 1}` },
     };
     const answer = await this.#send(call, request, [416]);
@@ -173,78 +191,85 @@ class GcsStore implements ObjectStore {
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {
-    const { listPageSize } = this.#options;
-    const root = this.#options.prefix === '' ? '' : `${this.#options.prefix}/`;
+    const root = this.#root;
     const call = { what: `list ${prefix || 'all'} in ${this.location}`, permission: 'storage.objects.list' };
-    let token: string | undefined;
-    do {
-      const page = await this.#listPage(call, {
-        prefix: `${root}${prefix}`,
-        fields: 'kind,items(name,size,timeCreated),nextPageToken',
-        maxResults: listPageSize?.toString(),
-        pageToken: token,
-      });
+    const query = { prefix: `${root}${prefix}`, fields: 'kind,items(name,size,timeCreated),nextPageToken' };
+    for await (const page of this.#pages(call, query)) {
       for (const object of page.items ?? []) {
         const key = object.name?.slice(root.length) ?? '';
         if (object.name?.startsWith(root) && isObjectKey(key)) yield storedObject(key, object);
       }
-      // A listing that ends early, or goes round, would be taken for the whole of it.
-      if (page.nextPageToken !== undefined && page.nextPageToken === token) {
-        throw new HoldfastError('store-failed', `cannot ${call.what}: the server does not say how it goes on`);
-      }
-      token = page.nextPageToken;
-    } while (token !== undefined);
+    }
   }
 
-  async #listPage(call: Call, query: NonNullable<GcsRequest['query']>): Promise<ObjectPage> {
+  async *#pages(call: Call, query: NonNullable<GcsRequest['query']>): AsyncIterable<ObjectPage> {
+    const maxResults = this.#options.listPageSize?.toString();
+    let pageToken: string | undefined;
+    do {
+      const page = await this.#listPage(call, { maxResults, pageToken, ...query });
+      yield page;
+      // A listing that goes round would never end.
+      if (page.nextPageToken !== undefined && page.nextPageToken === pageToken) {
+        throw new HoldfastError('store-failed', `cannot ${call.what}: the server does not say how it goes on`);
+      }
+      pageToken = page.nextPageToken;
+    } while (pageToken !== undefined);
+  }
+
+  #listPage(call: Call, query: NonNullable<GcsRequest['query']>): Promise<ObjectPage> {
     const path = `/storage/v1${this.#bucketPath}/o`;
-    return this.#readJson<ObjectPage>(call, await this.#send(call, { method: 'GET', path, query }), 'storage#objects');
+    return this.#ask<ObjectPage>(call, { method: 'GET', path, query }, 'storage#objects');
   }
 
   async stat(key: string): Promise<StoredObject | undefined> {
     const call = { what: `look up ${key} in ${this.location}`, permission: 'storage.objects.get', key };
     try {
-      return storedObject(key, await this.#lookUp(this.#name(key), call));
+      return storedObject(key, await this.#lookUp(call));
     } catch (error) {
       if (isHoldfastError(error, 'object-missing')) return undefined;
       throw error;
     }
   }
 
-  async #lookUp(name: string, call: Call): Promise<ObjectResource> {
-    const request: GcsRequest = { method: 'GET', path: this.#objectPath(name) };
-    return this.#readJson<ObjectResource>(call, await this.#send(call, request), 'storage#object');
+  #lookUp(call: Call & { key: string }): Promise<ObjectResource> {
+    return this.#ask<ObjectResource>(call, { method: 'GET', path: this.#objectPath(call.key) }, 'storage#object');
   }
 
   async delete(key: string): Promise<void> {
     const call = { what: `delete ${key} in ${this.location}`, permission: 'storage.objects.delete', key };
     try {
-      const answer = await this.#send(call, { method: 'DELETE', path: this.#objectPath(this.#name(key)) });
+      const answer = await this.#send(call, { method: 'DELETE', path: this.#objectPath(key) });
       answer.body.resume();
     } catch (error) {
       if (!isHoldfastError(error, 'object-missing')) throw error;
     }
   }
 
-  async makePlace(): Promise<void> {
-    const { bucket, location, storageClass: _, ...options } = this.#options;
-    const call = { what: `make the bucket ${bucket}`, permission: 'storage.buckets.create' };
-    const json = Buffer.from(
-      JSON.stringify({
-        name: bucket,
-        ...(location === undefined ? {} : { location }),
-        // Nobody but those whom the project allows to.
-        iamConfiguration: { uniformBucketLevelAccess: { enabled: true }, publicAccessPrevention: 'enforced' },
-      }),
+  async makePlace({ lock = false }: { lock?: boolean } = {}): Promise<void> {
+    const { bucket, location, project } = this.#options;
+    const permission = lock
+      ? 'storage.buckets.create and storage.buckets.enableObjectRetention'
+      : 'storage.buckets.create';
+    const call = { what: `make the bucket ${bucket}`, permission };
+    const answer = await this.#send(
+      call,
+      {
+        method: 'POST',
+        path: '/storage/v1/b',
+        query: {
+          project: project ?? (await this.#projectOfCredentials(call)),
+          ...(lock ? { enableObjectRetention: 'true' } : {}),
+        },
+        ...jsonBody({
+          name: bucket,
+          ...(location === undefined ? {} : { location }),
+          ...(lock ? { versioning: { enabled: true } } : {}),
+          // Nobody but those whom the project allows to.
+          iamConfiguration: { uniformBucketLevelAccess: { enabled: true }, publicAccessPrevention: 'enforced' },
+        }),
+      },
+      [409],
     );
-    const request: GcsRequest = {
-      method: 'POST',
-      path: '/storage/v1/b',
-      query: { project: options.project ?? (await this.#projectOfCredentials(call)) },
-      headers: { 'Content-Type': 'application/json; charset=UTF-8' },
-      body: { sizeBytes: json.length, chunks: () => [json] },
-    };
-    const answer = await this.#send(call, request, [409]);
     answer.body.resume();
     // It is there: ours, or somebody else's, whose objects we may not list.
     if (answer.status === 409) await this.#listPage(call, { maxResults: '1' });
@@ -263,11 +288,15 @@ class GcsStore implements ObjectStore {
 
   #name(key: string): string {
     if (!isObjectKey(key)) throw new HoldfastError('internal', `${JSON.stringify(key)} is no object key`);
-    return this.#options.prefix === '' ? key : `${this.#options.prefix}/${key}`;
+    return `${this.#root}${key}`;
   }
 
-  #objectPath(name: string): string {
-    return `/storage/v1${this.#bucketPath}/o/${encodeURIComponent(name)}`;
+  #objectPath(key: string): string {
+    return `/storage/v1${this.#bucketPath}/o/${encodeURIComponent(this.#name(key))}`;
+  }
+
+  async #ask<T extends { kind: string }>(call: Call, request: GcsRequest, kind: T['kind']): Promise<T> {
+    return this.#readJson<T>(call, await this.#send(call, request), kind);
   }
 
   /** @param accept what is to be looked at by the caller, besides success */
@@ -327,6 +356,23 @@ class GcsStore implements ObjectStore {
       throw failureBeforeAnswer(error, { ...call, store: this.location, bucket: this.#options.bucket });
     }
   }
+}
+
+/** What a put must have come to. */
+interface Expected {
+  name: string;
+  md5Hash: string;
+  sizeBytes: number;
+  retention: Retention | undefined;
+  call: Call & { key: string };
+}
+
+function isLockedSo(stored: ObjectResource, wanted: Retention | undefined): boolean {
+  if (wanted === undefined) return true;
+  const has = retentionOf(stored);
+  return (
+    has !== undefined && has.untilMs >= wanted.untilMs && (wanted.mode === 'governance' || has.mode === wanted.mode)
+  );
 }
 
 function storedObject(key: string, { size, timeCreated }: ObjectResource): StoredObject {

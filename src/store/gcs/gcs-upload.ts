@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { type Content, sizeOf } from '../index.ts';
-import type { GcsAnswer, GcsBody, GcsRequest } from './gcs-client.ts';
+import { type GcsAnswer, type GcsBody, type GcsRequest, jsonBody } from './gcs-client.ts';
 
 /** What is stored, besides its content. */
 export interface NewObject {
@@ -11,6 +11,7 @@ export interface NewObject {
   md5Hash: string;
   contentType: string;
   storageClass?: string;
+  retention?: { mode: 'Unlocked' | 'Locked'; retainUntilTime: string };
 }
 
 export interface Upload {
@@ -86,17 +87,17 @@ export class ResumableUploads {
 
   async #begin(upload: Upload, send: Send): Promise<GcsAnswer> {
     const { path, query, object, content } = upload;
-    const json = Buffer.from(JSON.stringify(object));
+    const { headers, body } = jsonBody(object);
     const answer = await send({
       method: 'POST',
       path,
       query: { ...query, uploadType: 'resumable' },
       headers: {
-        'Content-Type': 'application/json; charset=UTF-8',
+        ...headers,
         'X-Upload-Content-Type': object.contentType,
         'X-Upload-Content-Length': `${sizeOf(content)}`,
       },
-      body: { sizeBytes: json.length, chunks: () => [json] },
+      ...(body && { body }),
     });
     answer.body.resume();
     const url = answer.headers.location;

@@ -6,6 +6,7 @@ import {
   type LockMode,
   type ObjectLock,
   type ObjectStore,
+  type ObjectVersion,
   type PutOptions,
 } from '../index.ts';
 
@@ -52,7 +53,9 @@ export class LockedStore extends DecoratedStore {
     await super.delete(key);
     if (this.#rule.isRemovedLocked(key) || !this.#mayRemoveVersions) return;
     try {
-      for await (const version of this.#lock.listVersions(key)) await this.#lock.removeVersion(version);
+      const versions: ObjectVersion[] = [];
+      for await (const version of this.#lock.listVersions(key)) versions.push(version);
+      for (const version of versions.toReversed()) await this.#lock.removeVersion(version);
     } catch (error) {
       // Then they stay: for a reader the object is gone all the same.
       if (!isHoldfastError(error, 'permission-denied')) throw error;

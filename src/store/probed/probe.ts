@@ -19,8 +19,10 @@ export async function probe(store: ObjectStore): Promise<StoreCapabilities> {
     const conditionalPut = claimed.conditionalPut && (await decidesRaces(store, raced));
     await store.put(plain, Buffer.from('probe'));
     const isShown = claimed.consistentListing && (await isListed(store, prefix, plain));
-    const isHidden = isShown && (await isHiddenOnceDeleted(store, prefix, plain));
-    return { conditionalPut, consistentListing: isHidden };
+    const deleted = await tryToDelete(store, prefix, plain);
+    // Who may not delete never needs to know what a listing shows of it.
+    const consistentListing = isShown && deleted !== 'shown';
+    return { conditionalPut, consistentListing, ...(deleted === 'refused' && { deletes: false }) };
   } finally {
     // Whoever may not delete leaves them: a few bytes.
     for (const key of [raced, plain]) await settled(store.delete(key));
@@ -52,13 +54,12 @@ async function isListed(store: ObjectStore, prefix: string, key: string): Promis
   return false;
 }
 
-/** Who may not delete never needs to know. */
-async function isHiddenOnceDeleted(store: ObjectStore, prefix: string, key: string): Promise<boolean> {
+async function tryToDelete(store: ObjectStore, prefix: string, key: string): Promise<'hidden' | 'shown' | 'refused'> {
   try {
     await store.delete(key);
   } catch (error) {
-    if (isHoldfastError(error, 'permission-denied')) return true;
+    if (isHoldfastError(error, 'permission-denied')) return 'refused';
     throw error;
   }
-  return !(await isListed(store, prefix, key));
+  return (await isListed(store, prefix, key)) ? 'shown' : 'hidden';
 }
