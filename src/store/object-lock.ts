@@ -52,8 +52,9 @@ export interface ObjectLock {
   state(): Promise<LockState>;
 
   /**
-   * Locks a version, or makes its lock longer or stricter. What is locked for longer or more strictly already stays so.
-   * @throws object-missing; permission-denied also where a store makes no lock stricter that it has already
+   * Locks a version, or makes its lock longer or stricter. What is locked for longer or more strictly already stays so, and
+   * where the store makes no lock stricter for these credentials it is only made longer.
+   * @throws object-missing
    */
   extend(version: VersionId, retention: Retention): Promise<void>;
 

@@ -105,6 +105,9 @@ sources:
   });
 
   it('locks what is needed and nothing else, from the first instant', async () => {
+    // Before any pass over what is there.
+    const fresh = await Promise.all((await versions('')).map((version) => lock().lockOf(version)));
+    expect(fresh.map((retention) => retention?.mode)).toEqual(['governance', 'governance']);
     expect(await run('backup')).toMatchObject({ exit: 0, json: { locks: [{ repository: 'main', hidden: [] }] } });
     const all = await versions('');
     const untilMs = Date.now() + 30 * DAY_MS;
@@ -123,10 +126,13 @@ sources:
     expect(json.repositories[0].lock).toEqual({ needed, covered: needed });
   });
 
-  it('shows what somebody hid, reads past it, and brings it back', async () => {
+  /** A moment before anything was hidden. */
+  let before = '';
+
+  it('shows what somebody hid', async () => {
     const keyOf = async (prefix: string) => (await versions(prefix))[0]!.key;
     const [snapshot, pack, index] = [await keyOf('snapshots/'), await keyOf('data/'), await keyOf('index/')];
-    const before = new Date().toISOString();
+    before = new Date().toISOString();
     await hide(snapshot);
     await hide(pack);
     await server.client.send(new PutObjectCommand({ Bucket: bucket, Key: `at/${index}`, Body: 'nothing' }));
@@ -139,13 +145,20 @@ sources:
     expect(hidden.map(({ where }: { where: string }) => where).sort()).toEqual([pack, index, snapshot].sort());
     const status = await run('status');
     expect(status.json.hidden).toEqual([{ repository: 'main', objects: [snapshot] }]);
+  });
 
+  it('is read past what somebody hid', async () => {
     expect((await run('snapshots', '--as-of', before)).json.snapshots).toHaveLength(1);
     const target = join(directory, 'as-of');
     expect(await run('restore', 'data', '--to', target, '--as-of', before)).toMatchObject({ exit: 0 });
     expect(readFileSync(join(target, directory, 'data', 'large')).equals(noise(100_000))).toBe(true);
-    expect((await run('check', '--read-data', '--as-of', before)).exit).toBe(0);
+    for (const command of [['check', '--read-data'], ['ls', 'latest'], ['verify']]) {
+      expect([command, (await run(...command, '--as-of', before)).exit]).toEqual([command, 0]);
+    }
+    expect(await run('check', '--lock', '--as-of', before)).toMatchObject({ exit: 2 });
+  });
 
+  it('is brought back by a repair', async () => {
     const repaired = await run('repair');
     expect([repaired.exit, repaired.json.repositories[0].healed.length]).toEqual([0, 3]);
     expect(await run('check', '--lock', '--read-data')).toMatchObject({ exit: 0 });

@@ -1,4 +1,5 @@
 import type { Clock } from '../../foundation/clock.ts';
+import { isHoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { sideBySide } from '../../foundation/promises.ts';
 import type { ObjectStore, ObjectVersion } from '../../store/index.ts';
@@ -90,7 +91,12 @@ async function extendEach(
   const lock = lockIn(store);
   await sideBySide(versions, PARALLEL_REQUESTS, async (version) => {
     signal.throwIfAborted();
-    await lock.extend(version, { mode, untilMs });
+    try {
+      await lock.extend(version, { mode, untilMs });
+    } catch (error) {
+      // Removed since it was listed: then nobody needs it.
+      if (!isHoldfastError(error, 'object-missing')) throw error;
+    }
     progress.advance({ items: 1 });
   });
 }
