@@ -51,7 +51,6 @@ export function lockHeaders(retention: Retention | undefined) {
 
 /** Object Lock and versions of a bucket of S3. */
 export class S3Lock implements ObjectLock {
-  readonly deletion = 'hides';
   readonly #access: S3Access;
 
   constructor(access: S3Access) {
