@@ -72,6 +72,9 @@ export interface EventBodies {
     durationMs: number;
     outcome: 'complete' | 'partial';
   };
+  'archive.finished': ArchiveFinished;
+  /** Nothing was copied to an archive. In its ledger, or where that cannot be had, in that of the repository it copies from. */
+  'archive.failed': { archive: string; from: string; code: string; message: string };
   'check.finished': CheckFinished;
   'mirror.finished': MirrorFinished;
   'mirror.failed': { repository: string; mirror: string; code: string; message: string; durationMs: number };
@@ -79,6 +82,18 @@ export interface EventBodies {
   'repository.promoted': { repository: string; was: string; epoch: number };
   /** An object that was missing or damaged, and was put back from a mirror. */
   'object.healed': { repository: string; object: string; from: string; reason: string };
+}
+
+/** In the ledger of an archive: what a run brought there, or found there already, and what failed. */
+export interface ArchiveFinished {
+  archive: string;
+  from: string;
+  /** RFC 3339: the next copy is due by the schedule's next moment after it. */
+  began: string;
+  /** Ids in the repository that was copied from, and in the archive; the time that the snapshot is of; bytes that were stored. */
+  sources: { source: string; snapshot: string; copy: string; time: string; bytes: number }[];
+  failed: { source: string; code: string; message: string }[];
+  durationMs: number;
 }
 
 /** A mirror has all that its primary had when the run began. */

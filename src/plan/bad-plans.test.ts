@@ -414,7 +414,7 @@ describe('what this version cannot do is refused by its name', () => {
     expect(linesIn(`${HEAD}${FILES}${key}: {}\n`)).toEqual([`holdfast.yaml:7:1: ${key}: ${NOT}`]);
   });
 
-  test.each(['lock', 'copies', 'retention'])('%s of a repository', (key) => {
+  test.each(['lock'])('%s of a repository', (key) => {
     const text = `${HEAD.replace(' } }', ` }, ${key}: {} }`)}${FILES}`;
     expect(linesIn(text)).toEqual([`holdfast.yaml:4:73: repositories.primary.${key}: ${NOT}`]);
   });

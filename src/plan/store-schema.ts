@@ -5,6 +5,11 @@ import { type Complaint, filled, percentage, size, text } from './values.ts';
 /** Classes whose objects cannot be read until they have been asked for, hours before. */
 const OFFLINE_CLASSES = ['GLACIER', 'DEEP_ARCHIVE'];
 
+/** Whether what lies in a storage class must be asked for, hours before it is read. */
+export function isOfflineClass(storageClass: unknown): boolean {
+  return typeof storageClass === 'string' && OFFLINE_CLASSES.includes(storageClass);
+}
+
 export const s3 = z
   .strictObject(
     {
@@ -37,14 +42,8 @@ export const s3 = z
 
 export const storageClass = text(
   'a storage class such as STANDARD_IA',
-  'The storage class of the packs of a store at s3://.',
-  (value) => {
-    if (!/^[A-Z][A-Z0-9_-]*$/.test(value)) return {};
-    if (!OFFLINE_CLASSES.includes(value)) return undefined;
-    return {
-      message: `what lies in ${value} cannot be read at once, as a repository must; expected STANDARD_IA or GLACIER_IR, say`,
-    };
-  },
+  'The storage class of the packs with the content of files, of a store at s3://. All else stays on the usual one.',
+  (value) => (/^[A-Z][A-Z0-9_-]*$/.test(value) ? undefined : {}),
 );
 
 export const capacity = z

@@ -6,6 +6,7 @@ import type { TextOrReference } from './reference-schema.ts';
 import { effectiveRetention, retentionPolicy } from './retention-schema.ts';
 import type { PlanDocument, RepositoryDocument } from './schema.ts';
 import type { SourceDocument } from './source-schema.ts';
+import { isOfflineClass } from './store-schema.ts';
 import { objectiveMs } from './values.ts';
 
 /** What is promised; a key that is absent promises nothing. */
@@ -32,6 +33,22 @@ export interface StorePlan {
 
 export interface Repository extends StorePlan {
   password: TextOrReference;
+  /** Only of an archive: no source is kept there but by copies. */
+  archive?: Archive;
+}
+
+/** What is copied to an archive, from where and when, and how long it stays. */
+export interface Archive {
+  /** The name of the repository that the sources are kept in. */
+  from: string;
+  /** At least one. */
+  sources: string[];
+  /** Without one, it is copied by hand alone. */
+  schedule?: Schedule;
+  /** Without one, everything is kept. */
+  retention?: RetentionPolicy;
+  /** Whether the content of its snapshots must be asked for, hours before it can be read. */
+  isOffline: boolean;
 }
 
 /** An exact copy of a repository: what opens that opens this. */
@@ -109,7 +126,7 @@ export interface Plan {
   timezone: string;
   /** The plan's own; each source has its effective ones. */
   objectives: Objectives;
-  /** By name, in the order of the file; mirrors are not among them. */
+  /** By name, in the order of the file; archives are among them, mirrors are not. */
   repositories: ReadonlyMap<string, Repository>;
   /** By name, in the order of the file. */
   mirrors: ReadonlyMap<string, Mirror>;
@@ -129,7 +146,7 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     const { password, mirrorOf } = repository;
     const planned = buildStore(name, repository);
     if (mirrorOf !== undefined) mirrors.set(name, { ...planned, of: mirrorOf });
-    else repositories.set(name, { ...planned, password: password! });
+    else repositories.set(name, { ...planned, password: password!, ...buildArchive(repository) });
   }
   const sources = Object.entries(document.sources).map(([name, source]): [string, Source] => [
     name,
@@ -155,6 +172,19 @@ function buildStore(name: string, document: RepositoryDocument): StorePlan {
     ...(capacity && { capacity: { ofBytes: parseSize(capacity.of)!, warnAt: parsePercentage(capacity.warnAt)! } }),
     ...(limits && { limits: buildLimits(limits) }),
     ...(prices && { prices: definedOf(prices) }),
+  };
+}
+
+function buildArchive({ copies, retention, storageClass }: RepositoryDocument): Pick<Repository, 'archive'> {
+  if (copies === undefined) return {};
+  const { from, sources, schedule } = copies;
+  const parsed = schedule === undefined ? undefined : parseSchedule(schedule);
+  return {
+    archive: {
+      ...{ from, sources, isOffline: isOfflineClass(storageClass) },
+      ...(parsed !== undefined && 'schedule' in parsed && { schedule: parsed.schedule }),
+      ...(retention !== undefined && { retention: retentionPolicy(retention) }),
+    },
   };
 }
 
@@ -201,9 +231,9 @@ function buildSource(name: string, source: SourceDocument, plan: PlanDocument): 
   }
 }
 
-/** The repository that sources are kept in which name none: a mirror is nobody's home. */
+/** The repository that sources are kept in which name none: mirrors and archives are nobody's home. */
 export function homeRepository({ repositories }: PlanDocument): string | undefined {
-  return Object.entries(repositories).find(([, { mirrorOf }]) => mirrorOf === undefined)?.[0];
+  return Object.entries(repositories).find(([, { mirrorOf, copies }]) => (mirrorOf ?? copies) === undefined)?.[0];
 }
 
 function standbyOf(name: string | undefined, { standbys = {} }: PlanDocument): { standby?: Standby } {

@@ -71,7 +71,10 @@ export interface Use {
 
 export interface PutOptions extends Use {
   ifAbsent?: boolean;
-  /** Whether it is large and seldom read: then it may lie where that costs less. */
+  /**
+   * Whether it is large and seldom read: then it may lie where that costs less. What says what is there, trees among it, is
+   * never, so that it can be listed and planned with at once.
+   */
   bulk?: boolean;
 }
 

@@ -22,7 +22,7 @@ export const compare: CommandDefinition = {
       flags: '--with <target>',
       description: 'another database, by its URL (without a password in it: use PGPASSWORD or ~/.pgpass), or directory',
     },
-    { flags: '--repository <name>', description: 'read from this repository' },
+    { flags: '--repository <name>', description: 'read from this repository, mirror or archive' },
   ],
   examples: [
     { command: 'holdfast compare omni-db', does: 'what changed since the newest recovery point' },

@@ -34,7 +34,7 @@ export const restore: CommandDefinition = {
     },
     { flags: '--include <pattern...>', description: "the same as --only, by restic's name" },
     { flags: '--exclude <pattern...>', description: 'of files, not these' },
-    { flags: '--repository <name>', description: 'read from this repository' },
+    { flags: '--repository <name>', description: 'read from this repository, mirror or archive' },
     { flags: '--replace', description: 'make a directory that is not empty what the snapshot is' },
     {
       flags: '--confirm <name>',

@@ -1,6 +1,6 @@
 import { EXIT } from '../../foundation/errors.ts';
 import { formatDuration, formatPercentage, formatSize } from '../../foundation/units.ts';
-import type { MirrorStatus, RepositoryCapacity, SourceStatus } from '../../operations/index.ts';
+import type { ArchiveStatus, MirrorStatus, RepositoryCapacity, SourceStatus } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { bad, counted, doubtful, faint, good, shortId, shownTime, table } from '../text.ts';
@@ -9,15 +9,19 @@ export const status: CommandDefinition = {
   name: 'status',
   summary: 'show every source: last backup, last proof, objectives and actuals',
   description:
-    'Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; RTO as the last proof measured it; and how far each mirror is behind. A mirror that cannot be reached, or whose last attempt failed, makes the exit code 1. Of a repository whose capacity the plan names, it says what it takes, how it grows, and what it will take; exit code 4 from the share on that the plan warns at.',
+    'Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; RTO as the last proof measured it; how far each mirror is behind; and of each archive the newest copy of each source, and when the next is due: exit code 4 when one is overdue. A mirror or archive that cannot be reached, or whose last attempt failed, makes the exit code 1. Of a repository whose capacity the plan names, it says what it takes, how it grows, and what it will take; exit code 4 from the share on that the plan warns at.',
   examples: [{ command: 'holdfast status', does: 'is everything all right?' }],
   exits: [...REPOSITORY_EXITS, EXIT.missed],
   writes: false,
   async run({ workspace }) {
     const operations = await import('../../operations/index.ts');
-    const { sources, mirrors, damaged, capacity } = await operations.status(await workspace());
-    const isMissed = sources.some(({ missed }) => missed.length > 0) || capacity.some(({ isReached }) => isReached);
-    const isWrong = damaged.length > 0 || mirrors.some(({ failure, error }) => (failure ?? error) !== undefined);
+    const { sources, mirrors, archives, damaged, capacity } = await operations.status(await workspace());
+    const isMissed =
+      sources.some(({ missed }) => missed.length > 0) ||
+      capacity.some(({ isReached }) => isReached) ||
+      archives.some((each) => each.sources.some(({ isOverdue }) => isOverdue));
+    const failures: Failing[] = [...mirrors, ...archives, ...archives.flatMap((each) => each.sources)];
+    const isWrong = damaged.length > 0 || failures.some(({ failure, error }) => (failure ?? error) !== undefined);
     const exit = isMissed ? EXIT.missed : isWrong ? EXIT.failed : EXIT.done;
     const heading = [
       'source',
@@ -31,7 +35,7 @@ export const status: CommandDefinition = {
       'RTO measured',
       'promised',
     ];
-    const failures = sources.flatMap(({ source, failure }) =>
+    const failedBackups = sources.flatMap(({ source, failure }) =>
       failure === undefined
         ? []
         : [`${bad('failed')} ${source}: the backup of ${shownTime(failure.time)} failed: ${failure.message}`],
@@ -46,13 +50,14 @@ export const status: CommandDefinition = {
     const damage = damaged.map(({ message }) => `${bad('damaged')} ${message}; see \`holdfast check\``);
     return {
       exit,
-      json: { sources, mirrors, damaged: damaged.map(({ code, message }) => ({ code, message })), capacity },
+      json: { sources, mirrors, archives, damaged: damaged.map(({ code, message }) => ({ code, message })), capacity },
       text: [
         table([heading, ...sources.map(row)]),
         ...sources.flatMap(logLines),
         ...sources.flatMap(momentLines),
         ...mirrors.map(mirrorLine),
-        ...failures,
+        ...archives.flatMap(archiveLines),
+        ...failedBackups,
         ...ahead,
         ...damage,
         ...capacity.map(capacityLines),
@@ -126,6 +131,11 @@ function logLines({ source, log }: SourceStatus): string[] {
   return [`${good('log')} ${source}: continues snapshot ${shortId(log.from)} ${until}`, ...gaps];
 }
 
+interface Failing {
+  failure?: object;
+  error?: object;
+}
+
 /** How far a mirror is behind, or why that is not known. */
 function mirrorLine({ mirror, of, lag, mirroredAt, failure, error }: MirrorStatus): string {
   const when = mirroredAt === undefined ? 'never mirrored' : `last mirrored ${shownTime(mirroredAt)}`;
@@ -139,6 +149,35 @@ function mirrorLine({ mirror, of, lag, mirroredAt, failure, error }: MirrorStatu
     return `${bad('mirror')} ${mirror} of ${of}: ${state}; the attempt of ${shownTime(failure.time)} failed: ${failure.message}`;
   }
   return `${isBehind ? doubtful('mirror') : good('mirror')} ${mirror} of ${of}: ${state}`;
+}
+
+/** What lies in an archive and when more is due, or why that is not known. */
+function archiveLines({ archive, from, sources, failure, error }: ArchiveStatus): string[] {
+  const of = `archive ${archive} of ${from}`;
+  return [
+    ...(error === undefined ? [] : [`${bad('failed')} ${of} cannot be looked at: ${error.message}`]),
+    ...(failure === undefined
+      ? []
+      : [`${bad('failed')} ${of}: the copy of ${shownTime(failure.time)} failed: ${failure.message}`]),
+    ...sources.map((each) => archivedLine(archive, each)),
+  ];
+}
+
+function archivedLine(archive: string, each: ArchiveStatus['sources'][number]): string {
+  const { source, snapshots, newest, due, isOverdue, failure } = each;
+  const there =
+    newest === undefined
+      ? 'never archived'
+      : `${counted(snapshots, 'snapshot')}, the newest of ${shownTime(newest.time)}`;
+  const next =
+    due === undefined
+      ? isOverdue
+        ? 'a copy is overdue'
+        : 'copied by hand'
+      : `${isOverdue ? 'a copy has been due since' : 'the next copy is due'} ${shownTime(due)}`;
+  const failed = failure === undefined ? '' : `; that of ${shownTime(failure.time)} failed: ${failure.message}`;
+  const label = (isOverdue || failed !== '' ? bad : newest === undefined ? doubtful : good)('archive');
+  return `${label} ${archive} of ${source}: ${there}; ${next}${failed}`;
 }
 
 function paintProof(proof: NonNullable<SourceStatus['last']>['proof']): string {

@@ -18,7 +18,7 @@ export const verify: CommandDefinition = {
       description:
         'the newest backup not after this time; of a source with a log, the moment itself, or a position as in `restore --at`',
     },
-    { flags: '--repository <name>', description: 'read from this repository or mirror' },
+    { flags: '--repository <name>', description: 'read from this repository, mirror or archive' },
     {
       flags: '--pick <which>',
       description:

@@ -1,5 +1,4 @@
 import type { LedgerEvent } from '../../ledger/index.ts';
-import type { Source as PlanSource } from '../../plan/index.ts';
 import {
   listSnapshots,
   lockRepository,
@@ -7,6 +6,7 @@ import {
   removeSnapshot,
   type StoredSnapshot,
 } from '../../repository/index.ts';
+import type { RetentionPolicy } from '../../schedule/index.ts';
 import { momentProofsOf, newestProvenMoment, proofsOf } from '../proofs.ts';
 import { allSnapshotsOf, isOurs } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
@@ -16,6 +16,8 @@ import type { LogStart } from './needed-log.ts';
 export interface RetentionOfSource {
   source: string;
   repository: string;
+  /** Whether that is an archive, which has a retention of its own. */
+  isArchive: boolean;
   /** Every snapshot of the source, newest first. */
   snapshots: DecidedSnapshot[];
   /** Whether those without a reason to stay are gone now. */
@@ -23,7 +25,8 @@ export interface RetentionOfSource {
 }
 
 /**
- * Removes the snapshots of these sources, or all, that the plan's retention does not keep. What only they referred to goes
+ * Removes the snapshots of these sources, or all, that the plan's retention does not keep: in the repository that a source is
+ * kept in its own retention, in an archive that of the archive. What only they referred to goes
  * with the next prune. A snapshot that another plan or program made is never touched.
  *
  * The lock is exclusive towards others, as that of restic's `forget` is; our own backups and restores go on beside it:
@@ -42,13 +45,26 @@ export async function retain(
     const own = sources.filter((source) => source.repository === repository);
     for (const result of await retainIn(workspace, opened, own, dryRun)) results.set(result.source, result);
   }
-  return sources.map(({ name }) => results.get(name)!);
+  const archived: RetentionOfSource[] = [];
+  for (const { name, archive } of workspace.plan.repositories.values()) {
+    const own = sources.filter((source) => archive?.sources.includes(source.name));
+    if (archive === undefined || own.length === 0) continue;
+    const kept = own.map((source) => ({ name: source.name, retention: archive.retention }));
+    archived.push(...(await retainIn(workspace, await workspace.open(name), kept, dryRun)));
+  }
+  return [...sources.map(({ name }) => results.get(name)!), ...archived];
+}
+
+/** A source, and which of its snapshots are kept in a repository: all, without a policy. */
+interface RetainedSource {
+  name: string;
+  retention?: RetentionPolicy | undefined;
 }
 
 async function retainIn(
   workspace: Workspace,
   opened: OpenedRepository,
-  sources: readonly PlanSource[],
+  sources: readonly RetainedSource[],
   dryRun: boolean,
 ): Promise<RetentionOfSource[]> {
   if (dryRun) return decideAll(workspace, opened, sources);
@@ -71,11 +87,12 @@ async function retainIn(
 async function decideAll(
   workspace: Workspace,
   { name, repository, ledger }: OpenedRepository,
-  sources: readonly PlanSource[],
+  sources: readonly RetainedSource[],
 ): Promise<RetentionOfSource[]> {
   const { plan, environment } = workspace;
   const snapshots = await listSnapshots(repository);
   const events = await ledger.read();
+  const isArchive = plan.repositories.get(name)?.archive !== undefined;
   return sources.map(({ name: source, retention }) => {
     const proofs = proofsOf(source, events);
     const starts = logStarts(source, events);
@@ -87,7 +104,7 @@ async function decideAll(
       provenMomentTree: newestProvenMoment(momentProofsOf(source, events, own))?.proof.body.tree,
       startOf: ({ tree }) => starts.get(tree),
     });
-    return { source, repository: name, snapshots: decided, removed: false };
+    return { source, repository: name, isArchive, snapshots: decided, removed: false };
   });
 }
 

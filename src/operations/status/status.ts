@@ -1,13 +1,14 @@
 import { snapshotTimeMs } from '../../format/index.ts';
 import type { HoldfastError } from '../../foundation/errors.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
-import type { Objectives, Source as PlanSource } from '../../plan/index.ts';
+import type { Objectives, Repository as PlanRepository, Source as PlanSource } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
+import { type ArchiveStatus, archiveStatus } from '../archives/archive-status.ts';
 import { type LogStatus, logStatus } from '../log/log-status.ts';
 import { type MirrorStatus, mirrorStatus } from '../mirrors/mirror-status.ts';
 import { momentProofsOf, newestProvenMoment, type ProofEvent, proofsOf } from '../proofs.ts';
 import { isPartial, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
-import type { Workspace } from '../workspace.ts';
+import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { type RepositoryCapacity, repositoryCapacity, usedBytes } from './capacity.ts';
 
 /** What is known of a recovery point. */
@@ -53,6 +54,7 @@ export interface SourceStatus {
 export interface Status {
   sources: SourceStatus[];
   mirrors: MirrorStatus[];
+  archives: ArchiveStatus[];
   /** Why snapshots that there are could not be read: they count for nothing. */
   damaged: HoldfastError[];
   /** Of the repositories that the plan names a capacity of. */
@@ -62,8 +64,9 @@ export interface Status {
 export async function status(workspace: Workspace): Promise<Status> {
   const { plan } = workspace;
   const limited = [...plan.repositories.values()].filter(({ capacity }) => capacity !== undefined);
+  const limitedHomes = limited.filter(({ archive }) => archive === undefined);
   const used = [...plan.sources.values()].map(({ repository }) => repository);
-  const repositories = [...new Set([...used, ...limited.map(({ name }) => name)])];
+  const repositories = [...new Set([...used, ...limitedHomes.map(({ name }) => name)])];
   const known = new Map(
     await Promise.all(
       repositories.map(async (name) => {
@@ -85,17 +88,29 @@ export async function status(workspace: Workspace): Promise<Status> {
   const mirrors = await Promise.all(
     [...known.values()].map(({ opened, events }) => mirrorStatus(workspace, opened, events)),
   );
+  const archives = await Promise.all(
+    [...plan.repositories.values()].flatMap(({ name, archive }) =>
+      archive === undefined ? [] : [archiveStatus(workspace, name, archive, known.get(archive.from)?.events ?? [])],
+    ),
+  );
+  const lookedAt = archives.flatMap(({ known: each }) => each ?? []);
+  for (const each of lookedAt) known.set(each.opened.name, { ...each, snapshots: [] });
   const capacity = await Promise.all(
-    limited.map(async (repository) => {
-      const { opened, events } = known.get(repository.name)!;
-      const kept = [...plan.sources.values()].filter((source) => source.repository === repository.name);
-      const size = await usedBytes(opened.repository);
-      const of = { name: repository.name, capacity: repository.capacity! };
-      return repositoryCapacity(of, { used: size, sources: kept, events, nowMs });
-    }),
+    limited.filter(({ name }) => known.has(name)).map((each) => capacityOf(workspace, each, known.get(each.name)!)),
   );
   const damaged = [...known.values()].flatMap((each) => each.damaged);
-  return { sources, mirrors: mirrors.flat(), damaged, capacity };
+  return { sources, mirrors: mirrors.flat(), archives: archives.map((each) => each.status), damaged, capacity };
+}
+
+async function capacityOf(
+  { plan, environment }: Workspace,
+  { name, capacity, archive }: PlanRepository,
+  { opened, events }: { opened: OpenedRepository; events: LedgerEvent[] },
+): Promise<RepositoryCapacity> {
+  const used = await usedBytes(opened.repository);
+  const own = [...plan.sources.values()].filter(({ repository }) => repository === name);
+  const sources = archive?.sources.map((source) => ({ name: source, retention: archive.retention })) ?? own;
+  return repositoryCapacity({ name, capacity: capacity! }, { used, sources, events, nowMs: environment.clock.nowMs() });
 }
 
 /**

@@ -86,7 +86,7 @@ export class WriteSession {
   async #commitPack(pack: FinishedPack): Promise<void> {
     const { id, file, sizeBytes, listing } = pack;
     const again = beginsWithTree(listing);
-    await this.#indexed.repository.store.put(packKey(id), { file, sizeBytes }, { bulk: true, again });
+    await this.#indexed.repository.store.put(packKey(id), { file, sizeBytes }, { bulk: !again, again });
     this.#unindexed.push(pack.listing);
     this.#unindexedBlobs += pack.listing.count;
     const overdue = this.#clock.monotonicMs() - this.#indexedMs > INDEX_AT_LEAST_EVERY_MS;

@@ -1,0 +1,253 @@
+/** Archives: chosen snapshots in a repository with a password, a schedule and a retention of its own. */
+
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/foundation/clock.ts';
+import { EXIT } from '../../src/foundation/errors.ts';
+import { noProgress } from '../../src/foundation/progress.ts';
+import { adapters } from '../../src/main/adapters.ts';
+import {
+  backup,
+  check,
+  diagnose,
+  type Environment,
+  initRepositories,
+  listAll,
+  prune,
+  replicateAll,
+  replicateAllExit,
+  restore,
+  retain,
+  status,
+  Workspace,
+} from '../../src/operations/index.ts';
+import { loadPlan } from '../../src/plan/index.ts';
+import { createLocalStore } from '../../src/store/local/index.ts';
+import { PASSWORD, testDirectory, testRepository } from '../support/repository.ts';
+import { requires } from '../support/requirements.ts';
+import { restic } from '../support/restic.ts';
+import { describeTree, restoredAt } from '../support/tree.ts';
+
+const ARCHIVE_PASSWORD = 'another one altogether';
+const DAY_MS = 24 * 60 * 60_000;
+/** A Saturday, and the first Sunday that the schedule makes due after it. */
+const SATURDAY = Date.UTC(2026, 0, 3, 12);
+const SUNDAY = '2026-01-04T03:00:00.000Z';
+
+/** A plan on disk, and workspaces that each see it at a moment that tests move. */
+class Planned {
+  readonly directory = testDirectory();
+  nowMs = SATURDAY;
+
+  constructor() {
+    for (const name of ['data', 'extra', 'beside']) {
+      mkdirSync(join(this.directory, name));
+      writeFileSync(join(this.directory, name, 'note'), `of ${name}`);
+    }
+    writeFileSync(
+      join(this.directory, 'holdfast.yaml'),
+      `version: 1
+name: shop
+repositories:
+  main: { store: ./main, password: { env: PASSWORD } }
+  archive:
+    store: ./archive
+    password: { env: ARCHIVE_PASSWORD }
+    copies: { from: main, sources: [files, beside], schedule: weekly on sunday at 03:00 }
+    retention: { last: 2 }
+    capacity: { of: 1TB }
+sources:
+  files: { type: files, paths: [${this.directory}/data, ${this.directory}/extra], retention: { last: 1 } }
+  beside: { type: files, paths: [${this.directory}/beside] }
+`,
+    );
+  }
+
+  async workspace(): Promise<Workspace> {
+    const clock = { nowMs: () => this.nowMs, monotonicMs: systemClock.monotonicMs };
+    const variables = { PASSWORD, ARCHIVE_PASSWORD };
+    const signal = new AbortController().signal;
+    const environment: Environment = {
+      ...{ clock, variables, signal, adapters, version: '0.0.0' },
+      progress: () => noProgress,
+    };
+    return new Workspace(await loadPlan({ cwd: this.directory, env: {} }), environment);
+  }
+
+  async initialise(): Promise<void> {
+    await testRepository(createLocalStore(join(this.directory, 'main')));
+    await testRepository(createLocalStore(join(this.directory, 'archive')), 2, ARCHIVE_PASSWORD);
+  }
+
+  change(text: string): void {
+    writeFileSync(join(this.directory, 'data', 'note'), text);
+  }
+
+  async replicate(...names: string[]) {
+    const replicated = await replicateAll(await this.workspace(), names);
+    return { exit: replicateAllExit(replicated), ...replicated.archives[0]! };
+  }
+
+  async archived(): Promise<string[]> {
+    const { snapshots } = await listAll(await this.workspace(), 'files', 'archive');
+    return snapshots.map(({ id }) => id);
+  }
+}
+
+describe('an archive', () => {
+  const planned = new Planned();
+  beforeAll(() => planned.initialise());
+
+  it('has nothing to copy at first, which is a failure of each source and no success', async () => {
+    const { exit, sources } = await planned.replicate();
+    expect(exit).toBe(EXIT.failed);
+    expect(sources).toMatchObject([
+      { source: 'files', outcome: 'failed', error: { code: 'unknown-snapshot' } },
+      { source: 'beside', outcome: 'failed', error: { code: 'unknown-snapshot' } },
+    ]);
+    const [archive] = (await status(await planned.workspace())).archives;
+    expect(archive).toMatchObject({
+      ...{ archive: 'archive', from: 'main' },
+      sources: [{ source: 'files', snapshots: 0, isOverdue: true, failure: { code: 'unknown-snapshot' } }, {}],
+    });
+  });
+
+  it('takes the newest complete snapshot of each source that has one', async () => {
+    await backup(await planned.workspace(), ['files']);
+    planned.nowMs += 60_000;
+    planned.change('what is partial');
+    renameSync(join(planned.directory, 'extra'), join(planned.directory, 'away'));
+    const [partial] = await backup(await planned.workspace(), ['files']);
+    renameSync(join(planned.directory, 'away'), join(planned.directory, 'extra'));
+    expect(partial).toMatchObject({ outcome: 'partial' });
+
+    const { exit, sources, nextDue } = await planned.replicate();
+    expect(exit).toBe(EXIT.partial);
+    expect(sources).toMatchObject([
+      { source: 'files', outcome: 'copied', time: expect.stringMatching(/^2026-01-03T12:00/) },
+      { source: 'beside', outcome: 'failed' },
+    ]);
+    // What failed is due at once.
+    expect(nextDue).toBe(new Date(planned.nowMs).toISOString());
+    expect(await planned.archived()).toEqual([(sources[0] as { copy: string }).copy]);
+  });
+
+  it('copies by its schedule, and when it is named in any case', async () => {
+    await backup(await planned.workspace(), ['beside']);
+    const first = await planned.replicate('main');
+    expect(first).toMatchObject({
+      ...{ exit: EXIT.done, nextDue: SUNDAY },
+      sources: [{ outcome: 'not-due', due: SUNDAY }, { outcome: 'copied' }],
+    });
+    planned.change('what came after the partial one');
+    await backup(await planned.workspace(), ['files']);
+    expect((await planned.replicate()).sources).toMatchObject([{ outcome: 'not-due' }, { outcome: 'not-due' }]);
+    const named = await planned.replicate('archive');
+    expect(named).toMatchObject({
+      exit: EXIT.done,
+      sources: [{ outcome: 'copied' }, { outcome: 'existed', bytes: 0 }],
+    });
+    expect(await planned.archived()).toHaveLength(2);
+
+    planned.nowMs = Date.parse(SUNDAY);
+    expect((await planned.replicate()).sources).toMatchObject([{ outcome: 'existed' }, { outcome: 'existed' }]);
+    expect((await planned.replicate()).sources).toMatchObject([
+      { outcome: 'not-due', due: '2026-01-11T03:00:00.000Z' },
+      { outcome: 'not-due' },
+    ]);
+  });
+
+  it('is overdue once a copy is not there in time', async () => {
+    const at = async (time: string): Promise<boolean[]> => {
+      const before = planned.nowMs;
+      planned.nowMs = Date.parse(time);
+      const [archive] = (await status(await planned.workspace())).archives;
+      planned.nowMs = before;
+      return archive!.sources.map(({ isOverdue }) => isOverdue);
+    };
+    expect(await at('2026-01-11T02:59:00Z')).toEqual([false, false]);
+    // A copy may take a while.
+    expect(await at('2026-01-11T04:00:00Z')).toEqual([false, false]);
+    expect(await at('2026-01-12T03:00:00Z')).toEqual([true, true]);
+    const { archives, capacity } = await status(await planned.workspace());
+    const [newest] = (await planned.archived()).slice(-1);
+    expect(archives[0]!.sources[0]).toMatchObject({
+      ...{ source: 'files', snapshots: 2, due: '2026-01-11T03:00:00.000Z' },
+      newest: { snapshot: newest },
+    });
+    expect(capacity).toMatchObject([{ repository: 'archive', sources: [{ source: 'files' }, { source: 'beside' }] }]);
+    expect(capacity[0]!.sources[0]!.usedBytes).toBeGreaterThan(0);
+  });
+
+  it('has its own retention, and leaves that of the sources to their repository', async () => {
+    planned.nowMs += DAY_MS;
+    planned.change('the newest');
+    await backup(await planned.workspace(), ['files']);
+    await planned.replicate('archive');
+    expect(await planned.archived()).toHaveLength(3);
+    const decided = await retain(await planned.workspace(), ['files'], { dryRun: false });
+    const counts = decided.map(({ repository, isArchive, snapshots }) => [
+      ...[repository, isArchive, snapshots.length],
+      snapshots.filter(({ reasons }) => reasons.length > 0).length,
+    ]);
+    expect(counts).toEqual([
+      ['main', false, 4, 1],
+      ['archive', true, 3, 2],
+    ]);
+    expect(await planned.archived()).toHaveLength(2);
+    const [pruned] = await prune(await planned.workspace(), ['archive'], { dryRun: false });
+    expect(pruned!.swept.packs).toBeGreaterThan(0);
+    const [checked] = await check(await planned.workspace(), {
+      ...{ repositories: ['archive'], readData: true, readHeaders: false },
+    });
+    expect(checked).toMatchObject({ clean: true, findings: [] });
+  });
+
+  const expectSame = (to: string): void => {
+    const data = join(planned.directory, 'data');
+    expect(describeTree(restoredAt(to, data))).toEqual(describeTree(data));
+  };
+
+  it('is looked at by the doctor, and restored from when the repository is lost', async () => {
+    const { repositories, missing } = await diagnose(await planned.workspace(), []);
+    expect([repositories.map(({ repository }) => repository), missing]).toEqual([['main', 'archive'], 0]);
+    renameSync(join(planned.directory, 'main'), join(planned.directory, 'lost'));
+    const to = join(planned.directory, 'back');
+    await restore(await planned.workspace(), { source: 'files', repository: 'archive', to });
+    expectSame(to);
+    const lost = await planned.replicate('archive');
+    expect(lost).toMatchObject({ exit: EXIT.noRepository, sources: [], error: { code: 'no-repository' } });
+    renameSync(join(planned.directory, 'lost'), join(planned.directory, 'main'));
+    // Nobody asks for the other password.
+    expect((await status(await planned.workspace())).archives).toMatchObject([{ failure: { code: 'no-repository' } }]);
+  });
+
+  it.skipIf(!requires('restic'))('is a repository that stock restic restores from with its own password', async () => {
+    const archive = join(planned.directory, 'archive');
+    const to = join(planned.directory, 'by-restic');
+    restic(archive, ['check', '--read-data'], { password: ARCHIVE_PASSWORD });
+    restic(archive, ['restore', (await planned.archived()).at(-1)!, '--target', to], { password: ARCHIVE_PASSWORD });
+    expectSame(to);
+    expect(restic(archive, ['snapshots'], { mayFail: true }).status).not.toBe(0);
+  });
+
+  it('that cannot be reached is told of, and keeps nobody from the repository', async () => {
+    renameSync(join(planned.directory, 'archive'), join(planned.directory, 'elsewhere'));
+    const away = await planned.replicate('archive');
+    expect(away).toMatchObject({ exit: EXIT.noRepository, sources: [], error: { code: 'no-repository' } });
+    const { sources, archives } = await status(await planned.workspace());
+    expect(sources).toHaveLength(2);
+    expect(archives).toMatchObject([
+      { error: { code: 'no-repository' }, failure: { code: 'no-repository' }, sources: [] },
+    ]);
+    expect((await listAll(await planned.workspace())).snapshots.length).toBeGreaterThan(0);
+    // It is made with the others.
+    const { repositories } = await initRepositories(await planned.workspace());
+    expect(repositories).toMatchObject([
+      { name: 'main', created: false },
+      { name: 'archive', created: true },
+    ]);
+    rmSync(planned.directory, { recursive: true });
+  });
+});
