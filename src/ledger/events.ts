@@ -75,6 +75,8 @@ export interface EventBodies {
   'archive.finished': ArchiveFinished;
   /** Nothing was copied to an archive. In its ledger, or where that cannot be had, in that of the repository it copies from. */
   'archive.failed': { archive: string; from: string; code: string; message: string };
+  /** Packs of an archive that must be asked for were asked for, to be readable for some days. */
+  'content.recalled': { repository: string; snapshots: string[]; packs: number; tier: string; days: number };
   'check.finished': CheckFinished;
   'mirror.finished': MirrorFinished;
   'mirror.failed': { repository: string; mirror: string; code: string; message: string; durationMs: number };

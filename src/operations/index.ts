@@ -2,6 +2,7 @@ import type { playDemo as play } from './demo/demo.ts';
 
 export type { ArchiveOutcome } from './archives/archive.ts';
 export type { ArchiveStatus } from './archives/archive-status.ts';
+export type { RecallOptions } from './archives/recall.ts';
 export { backup, backupExit, type SourceOutcome } from './backup/backup.ts';
 export { type CheckOfRepository, check } from './check/check.ts';
 export { type Compared, compare } from './compare/compare.ts';

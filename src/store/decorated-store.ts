@@ -3,6 +3,7 @@ import type {
   Content,
   ObjectStore,
   PutOptions,
+  RecallRequest,
   StoreCapabilities,
   StoredObject,
   Use,
@@ -49,6 +50,10 @@ export class DecoratedStore implements ObjectStore {
 
   delete(key: string): Promise<void> {
     return this.inner.delete(key);
+  }
+
+  async recall(key: string, request: RecallRequest): Promise<void> {
+    await this.inner.recall?.(key, request);
   }
 
   async makePlace(): Promise<void> {

@@ -33,7 +33,7 @@ export interface ObjectStore {
    * An object's bytes, or `range` of them, all of it or nothing: a range beyond its end, or a short answer, is an error.
    * The buffer belongs to the caller alone.
    * @param use what a cache may like to know; a store need not look at it
-   * @throws object-missing
+   * @throws object-missing; object-offline where it must be asked for before: see `recall`
    */
   get(key: string, range?: ByteRange, use?: Use): Promise<Uint8Array>;
 
@@ -51,6 +51,13 @@ export interface ObjectStore {
    * objects are files of this machine. Without the method, or when the file cannot be read, `get` is asked.
    */
   fileOf?(key: string): string;
+
+  /**
+   * Asks for an object that `stat` says is offline to be made readable, which takes hours. Asking again does no harm. Without
+   * the method, no object is ever offline.
+   * @throws object-missing
+   */
+  recall?(key: string, request: RecallRequest): Promise<void>;
 
   /** Makes the place that objects lie in, where that is more than a name: a bucket. One that is there is left alone. */
   makePlace?(): Promise<void>;
@@ -90,7 +97,18 @@ export interface StoredObject {
   sizeBytes: number;
   /** Milliseconds since 1970, by the store's clock. */
   modifiedMs: number;
+  /** By `stat` alone, of an object that cannot be read now: whether it has been asked for already. */
+  offline?: 'unasked' | 'asked';
 }
+
+export interface RecallRequest {
+  /** How soon: what is faster costs more. */
+  tier: RecallTier;
+  /** For how long it can be read then. */
+  days: number;
+}
+
+export type RecallTier = 'bulk' | 'standard' | 'expedited';
 
 const KEY = /^[A-Za-z0-9_-][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/;
 

@@ -1,19 +1,23 @@
 /** Archives: chosen snapshots in a repository with a password, a schedule and a retention of its own. */
 
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { EXIT } from '../../src/foundation/errors.ts';
 import { noProgress } from '../../src/foundation/progress.ts';
 import { adapters } from '../../src/main/adapters.ts';
+import { fromAfar } from '../../src/main/stores.ts';
+import { recallContent } from '../../src/operations/archives/recall.ts';
 import {
+  type Adapters,
   backup,
   check,
   diagnose,
   type Environment,
   initRepositories,
   listAll,
+  listEntries,
   prune,
   replicateAll,
   replicateAllExit,
@@ -23,8 +27,11 @@ import {
   Workspace,
 } from '../../src/operations/index.ts';
 import { loadPlan } from '../../src/plan/index.ts';
+import { listSnapshots, loadIndex, packKey, Reader } from '../../src/repository/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
-import { PASSWORD, testDirectory, testRepository } from '../support/repository.ts';
+import { MemoryStore } from '../../src/store/memory/index.ts';
+import { OfflineStore } from '../../src/store/offline/index.ts';
+import { noise, PASSWORD, testDirectory, testRepository, writeFile, writeSnapshot } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 import { restic } from '../support/restic.ts';
 import { describeTree, restoredAt } from '../support/tree.ts';
@@ -39,8 +46,11 @@ const SUNDAY = '2026-01-04T03:00:00.000Z';
 class Planned {
   readonly directory = testDirectory();
   nowMs = SATURDAY;
+  readonly #adapters: Adapters;
 
-  constructor() {
+  /** @param place of the archive, as the plan has it */
+  constructor(place = 'store: ./archive, capacity: { of: 1TB }', given: Adapters = adapters) {
+    this.#adapters = given;
     for (const name of ['data', 'extra', 'beside']) {
       mkdirSync(join(this.directory, name));
       writeFileSync(join(this.directory, name, 'note'), `of ${name}`);
@@ -52,11 +62,10 @@ name: shop
 repositories:
   main: { store: ./main, password: { env: PASSWORD } }
   archive:
-    store: ./archive
+    ${place.replaceAll(/, (?=[a-z])/g, '\n    ')}
     password: { env: ARCHIVE_PASSWORD }
     copies: { from: main, sources: [files, beside], schedule: weekly on sunday at 03:00 }
     retention: { last: 2 }
-    capacity: { of: 1TB }
 sources:
   files: { type: files, paths: [${this.directory}/data, ${this.directory}/extra], retention: { last: 1 } }
   beside: { type: files, paths: [${this.directory}/beside] }
@@ -69,7 +78,7 @@ sources:
     const variables = { PASSWORD, ARCHIVE_PASSWORD };
     const signal = new AbortController().signal;
     const environment: Environment = {
-      ...{ clock, variables, signal, adapters, version: '0.0.0' },
+      ...{ clock, variables, signal, adapters: this.#adapters, version: '0.0.0' },
       progress: () => noProgress,
     };
     return new Workspace(await loadPlan({ cwd: this.directory, env: {} }), environment);
@@ -209,6 +218,16 @@ describe('an archive', () => {
     expect(describeTree(restoredAt(to, data))).toEqual(describeTree(data));
   };
 
+  it('is in doubt while a snapshot cannot be read, which may be the newest', async () => {
+    const damaged = join(planned.directory, 'main', 'snapshots', 'ab'.repeat(32));
+    writeFileSync(damaged, 'no snapshot');
+    expect(await planned.replicate('archive')).toMatchObject({
+      ...{ exit: EXIT.partial, error: { code: 'repository-damaged' } },
+      sources: [{ outcome: 'existed' }, { outcome: 'existed' }],
+    });
+    rmSync(damaged);
+  });
+
   it('is looked at by the doctor, and restored from when the repository is lost', async () => {
     const { repositories, missing } = await diagnose(await planned.workspace(), []);
     expect([repositories.map(({ repository }) => repository), missing]).toEqual([['main', 'archive'], 0]);
@@ -249,5 +268,116 @@ describe('an archive', () => {
       { name: 'archive', created: true },
     ]);
     rmSync(planned.directory, { recursive: true });
+  });
+});
+
+describe('an archive whose content must be asked for', () => {
+  const cold = new OfflineStore(new MemoryStore());
+  const planned = new Planned('store: s3://bucket/archive, storageClass: GLACIER', {
+    ...adapters,
+    openStore: (place, context) =>
+      place.kind === 's3' ? fromAfar(cold, 'cold', context) : adapters.openStore(place, context),
+    cached: (store) => Promise.resolve(store),
+  });
+  const back = join(planned.directory, 'back');
+  const restored = async (more: object = {}) =>
+    restore(await planned.workspace(), { source: 'files', repository: 'archive', to: back, ...more });
+  const opened = async () => {
+    const workspace = await planned.workspace();
+    return { workspace, opened: await workspace.open('archive') };
+  };
+
+  beforeAll(async () => {
+    await testRepository(createLocalStore(join(planned.directory, 'main')));
+    await testRepository(cold, 2, ARCHIVE_PASSWORD);
+    writeFileSync(join(planned.directory, 'data', 'large'), noise(3 << 20));
+    await backup(await planned.workspace(), []);
+    expect(await planned.replicate()).toMatchObject({ exit: EXIT.done });
+  });
+
+  it('is copied to, listed and checked without any of it being read', async () => {
+    expect(cold.offlineKeys.length).toBeGreaterThan(0);
+    expect(await planned.replicate('archive')).toMatchObject({
+      exit: EXIT.done,
+      sources: [{ outcome: 'existed' }, {}],
+    });
+    const { entries } = await listEntries(await planned.workspace(), {
+      ...{ id: (await planned.archived())[0]!, path: '/', repository: 'archive' },
+    });
+    expect(entries.map(({ path }) => path)).toContain(`${planned.directory}/data/large`);
+    const request = { repositories: ['archive'], readData: false, readHeaders: false };
+    expect(await check(await planned.workspace(), request)).toMatchObject([{ clean: true, findings: [] }]);
+    expect(cold.asked).toEqual([]);
+  });
+
+  it.each(['readData', 'readHeaders'])('is not called clean by a check that cannot read it, with %s', async (level) => {
+    const request = { repositories: ['archive'], readData: false, readHeaders: false, [level]: true };
+    const [checked] = await check(await planned.workspace(), request);
+    expect(checked).toMatchObject({ clean: false, findings: [{ severity: 'error', where: 'data/' }] });
+    expect(checked!.findings[0]!.message).toContain(`${cold.offlineKeys.length} packs`);
+  });
+
+  it('has its trees at hand also where a backup wrote them', async () => {
+    const store = new OfflineStore(new MemoryStore());
+    const repository = await testRepository(store);
+    const { id } = await writeSnapshot(repository, async (writer) => [
+      await writeFile(writer, 'large', noise(1 << 20)),
+    ]);
+    const reader = new Reader(await loadIndex(repository), (await listSnapshots(repository))[0]!);
+    expect([reader.id, (await reader.entries(reader.tree)).map(({ name }) => name)]).toEqual([id, ['large']]);
+    expect(store.offlineKeys).toEqual((await reader.contentPacks()).map(packKey));
+    expect(await reader.contentPacks({ only: ['/small'] })).toEqual([]);
+    await reader.close();
+  });
+
+  it('asks for all that a restore needs, and for no more, and says when to come back', async () => {
+    await expect(restored({ dryRun: true, replace: true, confirm: 'back' })).resolves.toBeDefined();
+    expect(cold.asked).toEqual([]);
+    await expect(restored({ recall: { tier: 'bulk', days: 3 } })).rejects.toMatchObject({
+      code: 'object-offline',
+      message: expect.stringMatching(/^1 pack with 3 MiB of archive was asked for and cannot be read yet$/),
+      hint: expect.stringMatching(/up to 12 hours; .* for 3 days/),
+    });
+    expect(existsSync(back)).toBe(false);
+    const asked = [...cold.asked];
+    expect(asked[0]).toMatchObject({ tier: 'bulk', days: 3 });
+    // What the other source alone needs is not.
+    expect(asked.length).toBeLessThan(cold.offlineKeys.length);
+    await expect(restored()).rejects.toMatchObject({ code: 'object-offline' });
+    expect(cold.asked).toEqual(asked);
+    const { ledger } = (await opened()).opened;
+    const events = (await ledger.read()).filter(({ kind }) => kind === 'content.recalled');
+    expect(events).toMatchObject([{ body: { packs: asked.length, tier: 'bulk', days: 3 } }]);
+  });
+
+  it('waits where that is wanted, and restores what came', async () => {
+    const { workspace, opened: archive } = await opened();
+    const { snapshots } = await listAll(workspace, 'files', 'archive');
+    const pauses: number[] = [];
+    await recallContent(workspace, archive, { snapshots, options: { wait: true } }, async (ms) => {
+      if (pauses.push(ms) === 3) cold.arrive();
+    });
+    expect(pauses).toEqual([60_000, 60_000, 60_000]);
+    await restored();
+    const data = join(planned.directory, 'data');
+    expect(describeTree(restoredAt(back, data))).toEqual(describeTree(data));
+  });
+
+  it('gives back by a prune only what nobody needs anything of', async () => {
+    for (const text of ['one', 'two', 'three']) {
+      planned.nowMs += 60_000;
+      writeFileSync(join(planned.directory, 'data', 'large'), noise(1 << 20, text));
+      planned.change(text);
+      await backup(await planned.workspace(), ['files']);
+      await planned.replicate('archive');
+    }
+    await retain(await planned.workspace(), [], { dryRun: false });
+    const [pruned] = await prune(await planned.workspace(), ['archive'], { dryRun: false });
+    expect(pruned!.swept.bytes).toBeGreaterThan(1 << 20);
+    // The first has little that is still needed, and would have to be read.
+    expect(pruned).toMatchObject({ marked: { copiedBytes: 0 } });
+    expect(pruned!.leftUnusedBytes).toBeGreaterThan(3 << 20);
+    const request = { repositories: ['archive'], readData: false, readHeaders: false };
+    expect(await check(await planned.workspace(), request)).toMatchObject([{ clean: true, findings: [] }]);
   });
 });

@@ -3,6 +3,7 @@ import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { RestoreRequest, RestoreResult } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
+import { RECALL_OPTIONS, recallOf } from '../recall-options.ts';
 import { doubtful, good, shortId, shownTime } from '../text.ts';
 
 export const restore: CommandDefinition = {
@@ -41,6 +42,7 @@ export const restore: CommandDefinition = {
       description: "with --replace: the name of the directory, which is the last part of the target's path",
     },
     { flags: '--dry-run', description: 'with --replace: only say what would be removed' },
+    ...RECALL_OPTIONS,
   ],
   examples: [
     {
@@ -107,6 +109,7 @@ export const restore: CommandDefinition = {
       ...(options['replace'] === true && { replace: true }),
       ...(options['dryRun'] === true && { dryRun: true }),
       ...selectionOf(options),
+      ...recallOf(options),
     };
     const result = await operations.restore(await workspace(), request);
     return { exit: result.outcome === 'complete' ? EXIT.done : EXIT.partial, json: result, text: describe(result) };

@@ -3,6 +3,7 @@ import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { Proof } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
+import { RECALL_OPTIONS, recallOf } from '../recall-options.ts';
 import { bad, counted, doubtful, good, shortId, shownTime } from '../text.ts';
 
 export const verify: CommandDefinition = {
@@ -25,6 +26,7 @@ export const verify: CommandDefinition = {
         'latest (the default), or random: any backup, or of a source with a log any second that can be restored',
       choices: ['latest', 'random'],
     },
+    ...RECALL_OPTIONS,
   ],
   examples: [
     { command: 'holdfast verify', does: 'the newest recovery point of every source' },
@@ -42,6 +44,7 @@ export const verify: CommandDefinition = {
       ...optional('at'),
       ...optional('pick'),
       ...optional('repository'),
+      ...recallOf(options),
     };
     const proofs = await operations.verify(await workspace(), request);
     const exit = proofs.every(({ state }) => state === 'proven') ? EXIT.done : EXIT.missed;

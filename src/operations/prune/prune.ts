@@ -1,4 +1,5 @@
 import { type PruneReport, pruneRepository } from '../../repository/index.ts';
+import { isOffline } from '../archives/recall.ts';
 import type { Workspace } from '../workspace.ts';
 
 export interface PruneOfRepository extends PruneReport {
@@ -34,6 +35,7 @@ async function pruneOne(workspace: Workspace, name: string, dryRun: boolean): Pr
       signal,
       progress,
       dryRun,
+      isOffline: isOffline(workspace, name),
       announce: (removal) => ledger.append('prune.removing', { repository: name, ...removal }),
     });
     const durationMs = clock.monotonicMs() - started;

@@ -1,6 +1,7 @@
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
+import { isOffline, type RecallOptions, recallContent } from '../archives/recall.ts';
 import { Reading } from '../reading.ts';
 import type { SandboxRequest } from '../restore/in-sandbox.ts';
 import { findWantedPoint } from '../restore/recovery-point.ts';
@@ -22,6 +23,8 @@ export interface VerifyRequest {
   pick?: 'latest' | 'random';
   /** Where the repository is not the source's own. */
   repository?: string;
+  /** How content is asked for that must be. */
+  recall?: Partial<RecallOptions>;
 }
 
 /**
@@ -47,7 +50,9 @@ async function verifySource(workspace: Workspace, planned: PlanSource, request: 
   try {
     const { snapshots, damaged } = await readableSnapshots(opened.repository);
     reading.notes.push(...damaged.map(damageNote));
-    const proof = await prove(workspace, opened, await provableOf(workspace, opened, { planned, request, snapshots }));
+    const provable = await provableOf(workspace, opened, { planned, request, snapshots });
+    await recallContent(workspace, opened, { snapshots: [provable.snapshot], options: request.recall });
+    const proof = await prove(workspace, opened, provable);
     const { checks: _checks, notes, time: _time, ...event } = proof;
     await reading.record('proof.recorded', event);
     return { ...proof, notes: [...notes, ...reading.notes] };
@@ -62,7 +67,7 @@ async function provableOf(
   opened: OpenedRepository,
   { planned, request, snapshots }: { planned: PlanSource; request: VerifyRequest; snapshots: StoredSnapshot[] },
 ): Promise<SandboxRequest> {
-  const hasLog = planned.type === 'postgres' && planned.wal === 'stream';
+  const hasLog = planned.type === 'postgres' && planned.wal === 'stream' && !isOffline(workspace, opened.name);
   const { snapshot } = request;
   const isAny = hasLog && request.pick === 'random' && snapshot === undefined && request.at === undefined;
   const at = isAny ? await randomMoment(workspace, opened, planned) : request.at;

@@ -6,6 +6,7 @@ import {
   DecoratedStore,
   type ObjectStore,
   type PutOptions,
+  type RecallRequest,
   type StoredObject,
   type Use,
 } from '../index.ts';
@@ -49,6 +50,10 @@ export class AdaptiveStore extends DecoratedStore {
 
   override delete(key: string): Promise<void> {
     return this.#run('delete', 0, () => super.delete(key));
+  }
+
+  override recall(key: string, request: RecallRequest): Promise<void> {
+    return this.#run('recall', 0, () => super.recall(key, request));
   }
 
   async #run<T>(method: string, bytes: number | undefined, work: () => Promise<T>): Promise<T> {

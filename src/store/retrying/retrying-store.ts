@@ -10,6 +10,7 @@ import {
   DecoratedStore,
   type ObjectStore,
   type PutOptions,
+  type RecallRequest,
   type StoredObject,
   type Use,
 } from '../index.ts';
@@ -100,6 +101,10 @@ export class RetryingStore extends DecoratedStore {
 
   override delete(key: string): Promise<void> {
     return this.#run(() => this.inner.delete(key));
+  }
+
+  override recall(key: string, request: RecallRequest): Promise<void> {
+    return this.#run(() => super.recall(key, request));
   }
 
   override makePlace(): Promise<void> {

@@ -8,11 +8,13 @@ import {
   GetObjectCommand,
   type GetObjectCommandOutput,
   HeadObjectCommand,
+  type HeadObjectCommandOutput,
   ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
   PutObjectCommand,
   type PutObjectCommandInput,
   type PutObjectCommandOutput,
+  RestoreObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
@@ -22,6 +24,7 @@ import {
   isObjectKey,
   type ObjectStore,
   type PutOptions,
+  type RecallRequest,
   type StoredObject,
 } from '../index.ts';
 import { createClient, type S3StoreOptions } from './s3-client.ts';
@@ -221,10 +224,11 @@ class S3Store implements ObjectStore {
     const { bucket } = this.#options;
     const path = this.#path(key);
     try {
-      const { ContentLength = 0, LastModified } = await this.#call(call, (client) =>
+      const answer = await this.#call(call, (client) =>
         client.send(new HeadObjectCommand({ Bucket: bucket, Key: path })),
       );
-      return { key, sizeBytes: ContentLength, modifiedMs: LastModified?.getTime() ?? 0 };
+      const { ContentLength = 0, LastModified } = answer;
+      return { key, sizeBytes: ContentLength, modifiedMs: LastModified?.getTime() ?? 0, ...offlineOf(answer) };
     } catch (error) {
       if (!isHoldfastError(error, 'object-missing') && !isHoldfastError(error, 'permission-denied')) throw error;
       await this.#askForReason(path, call);
@@ -247,6 +251,19 @@ class S3Store implements ObjectStore {
     } catch (error) {
       if (!isHoldfastError(error, 'object-missing')) throw error;
     }
+  }
+
+  async recall(key: string, { tier, days }: RecallRequest): Promise<void> {
+    const call = { what: `ask for ${key} in ${this.location}`, permission: 's3:RestoreObject', key };
+    const request = { Days: days, GlacierJobParameters: { Tier: TIERS[tier] } };
+    const command = { Bucket: this.#options.bucket, Key: this.#path(key), RestoreRequest: request };
+    await this.#call(call, async (client) => {
+      try {
+        await client.send(new RestoreObjectCommand(command));
+      } catch (error) {
+        if ((error as { name?: string }).name !== 'RestoreAlreadyInProgress') throw error;
+      }
+    });
   }
 
   async makePlace(): Promise<void> {
@@ -280,6 +297,16 @@ class S3Store implements ObjectStore {
       throw s3Error(error, { ...call, store: this.location, bucket: this.#options.bucket, nowMs: Date.now() });
     }
   }
+}
+
+const TIERS = { bulk: 'Bulk', standard: 'Standard', expedited: 'Expedited' } as const;
+const OFFLINE_CLASSES: readonly (string | undefined)[] = ['GLACIER', 'DEEP_ARCHIVE'];
+
+/** `Restore` is there once an object was asked for, and says whether it has come; its copy is gone after the days asked for. */
+function offlineOf({ StorageClass, Restore }: HeadObjectCommandOutput): Pick<StoredObject, 'offline'> {
+  if (!OFFLINE_CLASSES.includes(StorageClass)) return {};
+  if (Restore === undefined) return { offline: 'unasked' };
+  return Restore.includes('ongoing-request="true"') ? { offline: 'asked' } : {};
 }
 
 function bodyOf(content: Content): Uint8Array | Readable {
