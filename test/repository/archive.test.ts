@@ -24,6 +24,7 @@ import {
   restore,
   retain,
   status,
+  verify,
   Workspace,
 } from '../../src/operations/index.ts';
 import { loadPlan } from '../../src/plan/index.ts';
@@ -348,6 +349,14 @@ describe('an archive whose content must be asked for', () => {
     const { ledger } = (await opened()).opened;
     const events = (await ledger.read()).filter(({ kind }) => kind === 'content.recalled');
     expect(events).toMatchObject([{ body: { packs: asked.length, tier: 'bulk', days: 3 } }]);
+  });
+
+  it('asks for what each source needs when all are to be proven', async () => {
+    await expect(verify(await planned.workspace(), { sources: [], repository: 'archive' })).rejects.toMatchObject({
+      code: 'object-offline',
+      message: expect.stringMatching(/^1 pack .* yet; 1 pack .* yet$/),
+    });
+    expect(cold.asked).toHaveLength(cold.offlineKeys.length);
   });
 
   it('waits where that is wanted, and restores what came', async () => {

@@ -122,15 +122,24 @@ async function copySource(
       hint: `Take one with \`holdfast backup ${source}\`.`,
     });
   }
-  const { snapshots: copies, notes } = await copy(workspace, { from, to: to.name, snapshots: [newest.id] });
+  const request = { from, to: to.name, snapshots: [newest.id], withoutLogs: true };
+  const { snapshots: copies, notes } = await copy(workspace, request);
   const there = copies.find((each) => each.from === newest.id);
   if (there === undefined) throw new HoldfastError('internal', `${newest.id} was not copied`);
-  outcome.notes.push(...notes.filter((note) => !outcome.notes.includes(note)));
+  const left = hasLog(workspace, source)
+    ? [`the log of ${source} stays in ${from}: from ${to.name} its backups come back, and no moment behind them`]
+    : [];
+  outcome.notes.push(...[...notes, ...left].filter((note) => !outcome.notes.includes(note)));
   const { to: id, existed, bytes } = there;
   return {
     ...{ source, outcome: existed ? 'existed' : 'copied' },
     ...{ snapshot: newest.id, copy: id, time: newest.time, bytes },
   };
+}
+
+function hasLog({ plan }: Workspace, source: string): boolean {
+  const planned = plan.sources.get(source);
+  return planned?.type === 'postgres' && planned.wal === 'stream';
 }
 
 async function record(archiving: ArchiveRun, done: readonly ArchivedSource[]): Promise<void> {

@@ -80,14 +80,13 @@ async function packsOf(
   selection: Selection | undefined,
 ): Promise<string[]> {
   const indexed = await loadIndex(repository);
+  // The manifest is read by a restore of a part, too.
+  const wanted = selection?.only && { ...selection, only: [...selection.only, '/.holdfast'] };
   const packs = new Set<string>();
   for (const snapshot of snapshots) {
     const reader = new Reader(indexed, snapshot);
     try {
-      for (const pack of await reader.contentPacks(selection)) packs.add(pack);
-      // What a restore of a part reads besides.
-      for (const pack of selection === undefined ? [] : await reader.contentPacks({ only: ['/.holdfast'] }))
-        packs.add(pack);
+      for (const pack of await reader.contentPacks(wanted ?? selection)) packs.add(pack);
     } finally {
       await reader.close();
     }

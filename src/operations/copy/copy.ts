@@ -32,6 +32,8 @@ export interface CopyRequest {
   snapshots: readonly string[];
   /** Only those of this source of the plan. */
   source?: string;
+  /** Logs stay where they are, and nothing is said of it. */
+  withoutLogs?: boolean;
   /** How content is asked for that must be. */
   recall?: Partial<RecallOptions>;
 }
@@ -110,7 +112,8 @@ async function copyAll(
   const { from, to, progress } = place;
   const copied = new Map<string, CopiedSnapshot>();
   for (let attempt = 1; ; attempt++) {
-    const { tails, damaged } = await listLogs(from, ownerOf(workspace, request));
+    const owner = ownerOf(workspace, request);
+    const { tails, damaged } = request.withoutLogs ? { tails: [], damaged: [] } : await listLogs(from, owner);
     const readable = await readableSnapshots(from.repository);
     const { chosen, outcome } = choose(workspace, readable, request);
     const wanted = request.snapshots.length > 0 ? [] : tails;

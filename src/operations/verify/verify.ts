@@ -1,4 +1,4 @@
-import { HoldfastError } from '../../foundation/errors.ts';
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { isOffline, type RecallOptions, recallContent } from '../archives/recall.ts';
@@ -39,8 +39,20 @@ export async function verify(workspace: Workspace, request: VerifyRequest): Prom
     });
   }
   const proofs: Proof[] = [];
-  for (const planned of sources) proofs.push(await verifySource(workspace, planned, request));
-  return proofs;
+  const offline: HoldfastError[] = [];
+  for (const planned of sources) {
+    try {
+      proofs.push(await verifySource(workspace, planned, request));
+    } catch (error) {
+      // What the others need is asked for at the same time.
+      if (!isHoldfastError(error, 'object-offline')) throw error;
+      offline.push(error);
+    }
+  }
+  if (offline[0] === undefined) return proofs;
+  const { hint, context } = offline[0];
+  const message = offline.map((error) => error.message).join('; ');
+  throw new HoldfastError('object-offline', message, { ...(hint !== undefined && { hint }), context });
 }
 
 async function verifySource(workspace: Workspace, planned: PlanSource, request: VerifyRequest): Promise<Proof> {
