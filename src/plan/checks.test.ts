@@ -91,6 +91,9 @@ describe('a name that nothing defines', () => {
         schedule: { kind: 'cron', pattern: '0 3 * * 0' },
         retention: { weekly: 4, monthly: 12, yearly: 'forever' },
       });
+      // An archive that is away keeps nobody from the repository before it.
+      const turned = parse(planOf({ repositories: [archive(), home] })).plan;
+      expect([...turned.repositories.keys()]).toEqual(['a', 'z']);
       expect(document.repositories['z']?.copies).toEqual({
         ...{ from: 'a', sources: ['db'], schedule: 'weekly on sunday at 03:00' },
       });

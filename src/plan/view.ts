@@ -126,7 +126,7 @@ export interface Plan {
   timezone: string;
   /** The plan's own; each source has its effective ones. */
   objectives: Objectives;
-  /** By name, in the order of the file; archives are among them, mirrors are not. */
+  /** By name, in the order of the file, archives behind the others: what goes on in all of them needs those first. Mirrors are not among them. */
   repositories: ReadonlyMap<string, Repository>;
   /** By name, in the order of the file. */
   mirrors: ReadonlyMap<string, Mirror>;
@@ -140,13 +140,15 @@ export interface Plan {
 
 /** The plan that a checked document describes. */
 export function buildPlan(document: PlanDocument, directory: string): Plan {
-  const repositories = new Map<string, Repository>();
+  const homes = new Map<string, Repository>();
+  const archives = new Map<string, Repository>();
   const mirrors = new Map<string, Mirror>();
   for (const [name, repository] of Object.entries(document.repositories)) {
     const { password, mirrorOf } = repository;
     const planned = buildStore(name, repository);
     if (mirrorOf !== undefined) mirrors.set(name, { ...planned, of: mirrorOf });
-    else repositories.set(name, { ...planned, password: password!, ...buildArchive(repository) });
+    else if (repository.copies === undefined) homes.set(name, { ...planned, password: password! });
+    else archives.set(name, { ...planned, password: password!, archive: buildArchive(repository, repository.copies) });
   }
   const sources = Object.entries(document.sources).map(([name, source]): [string, Source] => [
     name,
@@ -157,7 +159,7 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     name: document.name,
     timezone: document.timezone,
     objectives: buildObjectives(document.objectives),
-    repositories,
+    repositories: new Map([...homes, ...archives]),
     mirrors,
     sources: new Map(sources),
     standbys: new Map(Object.entries(document.standbys ?? {}).map(([name, { of }]) => [name, of])),
@@ -175,16 +177,15 @@ function buildStore(name: string, document: RepositoryDocument): StorePlan {
   };
 }
 
-function buildArchive({ copies, retention, storageClass }: RepositoryDocument): Pick<Repository, 'archive'> {
-  if (copies === undefined) return {};
-  const { from, sources, schedule } = copies;
+function buildArchive(
+  { retention, storageClass }: RepositoryDocument,
+  { from, sources, schedule }: NonNullable<RepositoryDocument['copies']>,
+): Archive {
   const parsed = schedule === undefined ? undefined : parseSchedule(schedule);
   return {
-    archive: {
-      ...{ from, sources, isOffline: isOfflineClass(storageClass) },
-      ...(parsed !== undefined && 'schedule' in parsed && { schedule: parsed.schedule }),
-      ...(retention !== undefined && { retention: retentionPolicy(retention) }),
-    },
+    ...{ from, sources, isOffline: isOfflineClass(storageClass) },
+    ...(parsed !== undefined && 'schedule' in parsed && { schedule: parsed.schedule }),
+    ...(retention !== undefined && { retention: retentionPolicy(retention) }),
   };
 }
 

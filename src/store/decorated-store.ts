@@ -1,3 +1,4 @@
+import { HoldfastError } from '../foundation/errors.ts';
 import type {
   ByteRange,
   Content,
@@ -53,7 +54,9 @@ export class DecoratedStore implements ObjectStore {
   }
 
   async recall(key: string, request: RecallRequest): Promise<void> {
-    await this.inner.recall?.(key, request);
+    if (this.inner.recall === undefined)
+      throw new HoldfastError('internal', `${this.location} is never asked for ${key}`);
+    await this.inner.recall(key, request);
   }
 
   async makePlace(): Promise<void> {

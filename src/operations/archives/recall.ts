@@ -101,7 +101,10 @@ async function offlineOf(store: ObjectStore, packs: readonly string[]): Promise<
 }
 
 async function askFor(store: ObjectStore, objects: readonly StoredObject[], request: RecallRequest): Promise<void> {
-  await sideBySide(objects, ASKED_AT_ONCE, async ({ key }) => store.recall?.(key, request));
+  await sideBySide(objects, ASKED_AT_ONCE, async ({ key }) => {
+    if (store.recall === undefined) throw new HoldfastError('internal', `${store.location} is never asked for ${key}`);
+    await store.recall(key, request);
+  });
 }
 
 async function untilReadable(
