@@ -13,6 +13,7 @@ import {
   type Adapters,
   backup,
   check,
+  copy,
   diagnose,
   type Environment,
   initRepositories,
@@ -389,5 +390,20 @@ describe('an archive whose content must be asked for', () => {
     expect(pruned!.leftUnusedBytes).toBeGreaterThan(3 << 20);
     const request = { repositories: ['archive'], readData: false, readHeaders: false };
     expect(await check(await planned.workspace(), request)).toMatchObject([{ clean: true, findings: [] }]);
+  });
+
+  it('is copied back from: what is still there is not asked for, and the rest is', async () => {
+    const { snapshots } = await listAll(await planned.workspace(), 'files', 'archive');
+    const asked = cold.asked.length;
+    const back = { from: 'archive', to: 'main' };
+    const [older, newest] = snapshots.map(({ id }) => id);
+    const there = await copy(await planned.workspace(), { ...back, snapshots: [newest!] });
+    expect([there.snapshots, cold.asked.length]).toMatchObject([[{ existed: true }], asked]);
+    await expect(copy(await planned.workspace(), { ...back, snapshots: [older!] })).rejects.toMatchObject({
+      code: 'object-offline',
+    });
+    cold.arrive();
+    const copied = await copy(await planned.workspace(), { ...back, snapshots: [older!] });
+    expect([copied.snapshots, cold.asked.length]).toMatchObject([[{ existed: false }], asked + 1]);
   });
 });
