@@ -46,6 +46,8 @@ export const ERROR_EXITS = {
   'mirror-diverged': EXIT.failed,
   'object-missing': EXIT.failed,
   'object-exists': EXIT.failed,
+  /** It is there, on a storage class that must be asked for it hours before it is read. */
+  'object-offline': EXIT.failed,
   'no-bucket': EXIT.failed,
   'store-unreachable': EXIT.failed,
   'store-failed': EXIT.failed,

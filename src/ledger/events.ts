@@ -72,6 +72,11 @@ export interface EventBodies {
     durationMs: number;
     outcome: 'complete' | 'partial';
   };
+  'archive.finished': ArchiveFinished;
+  /** Nothing was copied to an archive. In its ledger, or where that cannot be had, in that of the repository it copies from. */
+  'archive.failed': { archive: string; from: string; code: string; message: string };
+  /** Packs of an archive that must be asked for were asked for, to be readable for some days. */
+  'content.recalled': { repository: string; snapshots: string[]; packs: number; tier: string; days: number };
   'check.finished': CheckFinished;
   'mirror.finished': MirrorFinished;
   'mirror.failed': { repository: string; mirror: string; code: string; message: string; durationMs: number };
@@ -92,6 +97,18 @@ export interface MissingAccepted {
   /** Keys of what is gone. */
   objects: string[];
   why: string;
+}
+
+/** In the ledger of an archive: what a run brought there, or found there already, and what failed. */
+export interface ArchiveFinished {
+  archive: string;
+  from: string;
+  /** RFC 3339: the next copy is due by the schedule's next moment after it. */
+  began: string;
+  /** Ids in the repository that was copied from, and in the archive; the time that the snapshot is of; bytes that were stored. */
+  sources: { source: string; snapshot: string; copy: string; time: string; bytes: number }[];
+  failed: { source: string; code: string; message: string }[];
+  durationMs: number;
 }
 
 /** A mirror has all that its primary had when the run began. */

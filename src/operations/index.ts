@@ -1,5 +1,8 @@
 import type { playDemo as play } from './demo/demo.ts';
 
+export type { ArchiveOutcome } from './archives/archive.ts';
+export type { ArchiveStatus } from './archives/archive-status.ts';
+export type { RecallOptions } from './archives/recall.ts';
 export { backup, backupExit, type SourceOutcome } from './backup/backup.ts';
 export { type CheckOfRepository, check } from './check/check.ts';
 export { type Compared, compare } from './compare/compare.ts';
@@ -21,6 +24,7 @@ export { type MirrorOutcome, replicate, replicateExit, replicateOpened } from '.
 export { type KeptLocked, keepLocked } from './object-lock/keep-locked.ts';
 export { type PruneOfRepository, prune } from './prune/prune.ts';
 export { type Repaired, repair } from './repair/repair.ts';
+export { replicateAll, replicateAllExit } from './replicate/replicate-all.ts';
 export { type RequestsToStore, requestsByRepository } from './requests/requests.ts';
 export { type RestoreRequest, type RestoreResult, restore } from './restore/restore.ts';
 export type { DecidedSnapshot, KeepReason } from './retain/decide.ts';

@@ -243,13 +243,22 @@ export class Workspace {
     return counted.metrics;
   }
 
-  /** The repository or mirror of this name, or the only repository. @throws unknown-repository, bad-usage when several could be meant */
+  /** The names of the repositories that sources are kept in: neither mirrors nor archives. */
+  get homeNames(): string[] {
+    return [...this.plan.repositories.values()].flatMap(({ name, archive }) => (archive === undefined ? [name] : []));
+  }
+
+  /**
+   * The repository or mirror of this name, or the only one that sources are kept in.
+   * @throws unknown-repository, bad-usage when several could be meant
+   */
   repositoryName(given: string | undefined): string {
-    const names = [...this.plan.repositories.keys()];
+    const { repositories, mirrors } = this.plan;
     if (given !== undefined) {
-      if (names.includes(given) || this.plan.mirrors.has(given)) return given;
+      if (repositories.has(given) || mirrors.has(given)) return given;
       throw this.#unknownRepository(given);
     }
+    const names = this.homeNames;
     if (names.length === 1) return names[0]!;
     throw new HoldfastError('bad-usage', 'the plan has several repositories', {
       hint: `Add \`--repository\` with one of: ${names.join(', ')}.`,

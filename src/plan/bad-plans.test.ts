@@ -414,11 +414,6 @@ describe('what this version cannot do is refused by its name', () => {
     expect(linesIn(`${HEAD}${FILES}${key}: {}\n`)).toEqual([`holdfast.yaml:7:1: ${key}: ${NOT}`]);
   });
 
-  test.each(['copies', 'retention'])('%s of a repository', (key) => {
-    const text = `${HEAD.replace(' } }', ` }, ${key}: {} }`)}${FILES}`;
-    expect(linesIn(text)).toEqual([`holdfast.yaml:4:73: repositories.primary.${key}: ${NOT}`]);
-  });
-
   test.each(['runsOn: { host: db1 }', 'stream: true'])('%s', (line) => {
     const key = line.split(':')[0];
     expect(linesOfSource(...POSTGRES, line)).toEqual([`holdfast.yaml:9:5: sources.db.${key}: ${NOT}`]);

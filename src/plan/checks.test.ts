@@ -76,6 +76,90 @@ describe('a name that nothing defines', () => {
     ]);
   });
 
+  describe('in an archive', () => {
+    const home = `a: { store: ./a, ${PASSWORD} }`;
+    const COPIES = 'copies: { from: a, sources: [db], schedule: weekly on sunday at 03:00 }';
+    const archive = (copies = COPIES, more = ', retention: { weekly: 4, monthly: 12, yearly: forever }') =>
+      `z: { store: ./z, ${PASSWORD}, ${copies}${more} }`;
+    const linesOf = (line: string, source = '') => linesIn(planOf({ repositories: [home, line], source }));
+
+    test('is told where it stands, and leaves one repository that sources are kept in', () => {
+      const { plan, document, warnings } = parse(planOf({ repositories: [home, archive()] }));
+      expect(plan.sources.get('db')?.repository).toBe('a');
+      expect(plan.repositories.get('z')?.archive).toMatchObject({
+        ...{ from: 'a', sources: ['db'], isOffline: false },
+        schedule: { kind: 'cron', pattern: '0 3 * * 0' },
+        retention: { weekly: 4, monthly: 12, yearly: 'forever' },
+      });
+      // An archive that is away keeps nobody from the repository before it.
+      const turned = parse(planOf({ repositories: [archive(), home] })).plan;
+      expect([...turned.repositories.keys()]).toEqual(['a', 'z']);
+      expect(document.repositories['z']?.copies).toEqual({
+        ...{ from: 'a', sources: ['db'], schedule: 'weekly on sunday at 03:00' },
+      });
+      expect(warnings.filter(({ path }) => path.startsWith('repositories'))).toEqual([]);
+    });
+
+    test.each([
+      ['from: a', 'from: b', '6:74: repositories.z.copies.from: there is no repository "b"; did you mean "a"?'],
+      ['from: a', 'from: z', '6:74: repositories.z.copies.from: "z" cannot be an archive of itself; expected one of a'],
+      ['[db]', '[bd]', '6:87: repositories.z.copies.sources.0: there is no source "bd"; expected one of db'],
+      ['[db]', '[db, db]', '6:91: repositories.z.copies.sources.1: "db" is named twice'],
+      ['[db]', '[]', '6:86: repositories.z.copies.sources: found a list, expected at least one source'],
+      ['weekly on sunday at 03:00', '0 0 30 2 *', '6:102: repositories.z.copies.schedule: "0 0 30 2 *" is never due'],
+      ['weekly on sunday at 03:00', 'continuous', '6:102: repositories.z.copies.schedule: an archive takes copies at'],
+      ['schedule', 'shedule', '6:92: repositories.z.copies.shedule: unknown key; did you mean "schedule"?'],
+    ])('%s as %s is wrong', (right, wrong, line) => {
+      expect(linesOf(archive(COPIES.replace(right, wrong)))).toEqual([
+        expect.stringContaining(`holdfast.yaml:${line}`),
+      ]);
+    });
+
+    test('keeps something, and a repository that is none has no retention of its own', () => {
+      expect(linesOf(archive(COPIES, ', retention: { weekly: 0 }')).join()).toContain(
+        'z.retention: this keeps nothing',
+      );
+      const alone = `a: { store: ./a, ${PASSWORD}, retention: { last: 1 } }`;
+      expect(linesIn(planOf({ repositories: [alone] }))).toEqual([
+        expect.stringContaining('repositories.a.retention: "retention" belongs to an archive, which has "copies"'),
+      ]);
+      const { warnings } = parse(planOf({ repositories: [home, archive('copies: { from: a, sources: [db] }', '')] }));
+      expect(warnings.filter(({ path }) => path.startsWith('repositories')).map(formatProblem)).toEqual([
+        'holdfast.yaml:6:3: repositories.z: no retention: everything is kept',
+        'holdfast.yaml:6:58: repositories.z.copies: no schedule: it is copied only by hand',
+      ]);
+    });
+
+    test('is neither where sources are kept, nor what a mirror or another archive is a copy of', () => {
+      expect(linesOf(archive(), ', repository: z')).toEqual([
+        expect.stringContaining('sources.db.repository: "z" is an archive; expected one of a'),
+      ]);
+      const second = (rest: string) =>
+        linesIn(planOf({ repositories: [home, archive(), `y: { store: ./y, ${rest} }`] }));
+      expect(second('mirrorOf: z')).toEqual([
+        expect.stringContaining('repositories.y.mirrorOf: "z" is itself an archive; expected one of a'),
+      ]);
+      expect(second(`${PASSWORD}, ${COPIES.replace('from: a', 'from: z')}`)).toEqual([
+        expect.stringContaining('repositories.y.copies.from: "z" is itself an archive; expected one of a'),
+      ]);
+      const mirror = 'm: { store: ./m, mirrorOf: a }';
+      expect(linesIn(planOf({ repositories: [home, mirror, archive(COPIES.replace('from: a', 'from: m'))] }))).toEqual([
+        expect.stringContaining('repositories.z.copies.from: "m" is itself a mirror; expected one of a'),
+      ]);
+      const other = `b: { store: ./b, ${PASSWORD} }`;
+      expect(linesIn(planOf({ repositories: [home, other, archive()], source: ', repository: b' }))).toEqual([
+        expect.stringContaining('repositories.z.copies.sources.0: "db" is kept in "b", and not in "a"'),
+      ]);
+    });
+
+    test('may lie where it must be asked for, which nothing else may', () => {
+      const cold = archive(COPIES, ', storageClass: GLACIER').replace('./z', 's3://bucket/z');
+      expect(parse(planOf({ repositories: [home, cold] })).plan.repositories.get('z')?.archive?.isOffline).toBe(true);
+      const warm = cold.replace('GLACIER', 'GLACIER_IR');
+      expect(parse(planOf({ repositories: [home, warm] })).plan.repositories.get('z')?.archive?.isOffline).toBe(false);
+    });
+  });
+
   test('is checked although the repository is itself wrong', () => {
     const repositories = ['primary: { store: gs://x }'];
     expect(linesIn(planOf({ repositories, source: ', repository: primry' })).at(-1)).toContain(

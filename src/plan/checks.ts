@@ -6,7 +6,7 @@ import { nearestName } from './names.ts';
 import type { Finding } from './problems.ts';
 import { keepsSomething, type RetentionDocument, retentionPolicy } from './retention-schema.ts';
 import { type GcsAddress, parseStore, type S3Address } from './store.ts';
-import { GCS_CLASSES } from './store-schema.ts';
+import { GCS_CLASSES, isOfflineClass } from './store-schema.ts';
 import { objectiveMs } from './values.ts';
 
 /**
@@ -21,7 +21,9 @@ export function crossFindings(raw: unknown, earlier: readonly Finding[], directo
     at: (...path) => valueAt(raw, path),
     sound: (...path) => (unsound.has(keyOf(path)) ? undefined : valueAt(raw, path)),
     repositories,
-    homes: repositories.filter((name) => valueAt(raw, ['repositories', name, 'mirrorOf']) === undefined),
+    homes: repositories.filter((name) =>
+      ['mirrorOf', 'copies'].every((key) => valueAt(raw, ['repositories', name, key]) === undefined),
+    ),
     sources: namesIn(valueAt(raw, ['sources'])),
     standbys: namesIn(valueAt(raw, ['standbys'])),
   };
@@ -30,11 +32,11 @@ export function crossFindings(raw: unknown, earlier: readonly Finding[], directo
     ...samePlaceFindings(context),
     ...storeOptionFindings(context),
     ...encryptionFindings(context),
-    ...context.repositories.flatMap((name) => mirrorFindings(context, name)),
+    ...context.repositories.flatMap((name) => [...mirrorFindings(context, name), ...archiveFindings(context, name)]),
     ...context.sources.flatMap((name) => [
       ...repositoryFindings(context, name),
       ...scheduleFindings(context, name),
-      ...retentionFindings(context, name),
+      ...retentionFindings(context, ['sources', name, 'retention']),
       ...logFindings(context, name),
       ...standbyFindings(context, name),
       ...duplicateFindings(context, name),
@@ -51,7 +53,7 @@ interface Context {
   sound(...path: PropertyKey[]): unknown;
   /** All names, also of what is wrong otherwise. */
   repositories: string[];
-  /** Those of repositories that are no mirrors: where sources may be kept. */
+  /** Those of repositories that are neither mirrors nor archives: where sources may be kept. */
   homes: string[];
   sources: string[];
   standbys: string[];
@@ -139,7 +141,7 @@ function mirrorFindings({ sound, repositories, homes }: Context, name: string): 
   const given = sound(...path);
   if (typeof given !== 'string') return [];
   const of = { path, at: 'value' as const, found: given };
-  const others = homes.length === 0 ? 'a repository that is no mirror' : `one of ${homes.join(', ')}`;
+  const others = oneOf(homes);
   const own = (['retention', 'copies'] as const)
     .filter((key) => sound('repositories', name, key) !== undefined)
     .map((key): Finding => {
@@ -149,7 +151,77 @@ function mirrorFindings({ sound, repositories, homes }: Context, name: string): 
   if (given === name) return [{ ...of, message: `"${name}" cannot be a mirror of itself; expected ${others}` }, ...own];
   if (!repositories.includes(given)) return [unknownName('repository', path, given, homes), ...own];
   if (homes.includes(given)) return own;
-  return [{ ...of, message: `"${given}" is itself a mirror; expected ${others}` }, ...own];
+  return [{ ...of, message: `"${given}" is itself ${kindOf(sound, given)}; expected ${others}` }, ...own];
+}
+
+/** What a repository that is no home is. */
+function kindOf(sound: Context['sound'], name: string): string {
+  return sound('repositories', name, 'mirrorOf') === undefined ? 'an archive' : 'a mirror';
+}
+
+/** An archive takes snapshots from where the sources that it names are kept. */
+function archiveFindings(context: Context, name: string): Finding[] {
+  const { at } = context;
+  const path = ['repositories', name];
+  if (at(...path, 'mirrorOf') !== undefined) return [];
+  if (at(...path, 'copies') === undefined) {
+    const orphaned = at(...path, 'retention') !== undefined;
+    const message = '"retention" belongs to an archive, which has "copies"; elsewhere each source has its own';
+    return [
+      ...(orphaned ? [{ path: [...path, 'retention'], at: 'key' as const, message }] : []),
+      ...offlineFindings(context, name),
+    ];
+  }
+  return [
+    ...originOfCopiesFindings(context, name),
+    ...copiedSourceFindings(context, name),
+    ...copyingScheduleFindings(context, name),
+    ...retentionFindings(context, [...path, 'retention']),
+  ];
+}
+
+/** What must be asked for hours before can hold copies, and not what backups read again. */
+function offlineFindings({ sound }: Context, name: string): Finding[] {
+  const path = ['repositories', name, 'storageClass'];
+  const found = sound(...path);
+  if (!isOfflineClass(found)) return [];
+  const message = `what lies in ${String(found)} cannot be read at once, as a repository must; expected STANDARD_IA or GLACIER_IR, say, or an archive, which has "copies"`;
+  return [{ path, at: 'value', found: String(found), message }];
+}
+
+function originOfCopiesFindings({ sound, repositories, homes }: Context, name: string): Finding[] {
+  const path = ['repositories', name, 'copies', 'from'];
+  const given = sound(...path);
+  if (typeof given !== 'string' || homes.includes(given)) return [];
+  const of = { path, at: 'value' as const, found: given };
+  if (given === name) return [{ ...of, message: `"${name}" cannot be an archive of itself; expected ${oneOf(homes)}` }];
+  if (!repositories.includes(given)) return [unknownName('repository', path, given, homes)];
+  return [{ ...of, message: `"${given}" is itself ${kindOf(sound, given)}; expected ${oneOf(homes)}` }];
+}
+
+function copiedSourceFindings({ sound, at, homes, sources }: Context, name: string): Finding[] {
+  const from = sound('repositories', name, 'copies', 'from');
+  const named = sound('repositories', name, 'copies', 'sources');
+  if (!Array.isArray(named)) return [];
+  return named.flatMap((source: string, index): Finding[] => {
+    const path = ['repositories', name, 'copies', 'sources', String(index)];
+    const about = { path: [...path.slice(0, -1), index], at: 'value' as const, found: source };
+    if (named.indexOf(source) < index) return [{ ...about, message: `"${source}" is named twice` }];
+    if (!sources.includes(source)) return [{ ...unknownName('source', path, source, sources), path: about.path }];
+    const home = at('sources', source, 'repository') ?? (homes.length === 1 ? homes[0] : undefined);
+    // What is no repository of sources is told where it is named.
+    if (typeof from !== 'string' || typeof home !== 'string' || home === from) return [];
+    if (!homes.includes(from) || !homes.includes(home)) return [];
+    return [{ ...about, message: `"${source}" is kept in "${home}", and not in "${from}"` }];
+  });
+}
+
+function copyingScheduleFindings(context: Context, name: string): Finding[] {
+  const planned = scheduleAt(context, ['repositories', name, 'copies', 'schedule']);
+  if (planned === undefined) return [];
+  if (planned.schedule.kind !== 'continuous') return planned.gapMs === undefined ? [neverDue(planned)] : [];
+  const message = 'an archive takes copies at times; expected a schedule such as weekly on sunday at 03:00';
+  return [{ ...planned.finding, message }];
 }
 
 function repositoryFindings({ sound, at, repositories, homes }: Context, source: string): Finding[] {
@@ -159,8 +231,11 @@ function repositoryFindings({ sound, at, repositories, homes }: Context, source:
   if (typeof given === 'string' && !repositories.includes(given))
     return [unknownName('repository', path, given, homes)];
   if (typeof given === 'string' && !homes.includes(given)) {
-    const message = `"${given}" is a mirror; expected the repository that it is a copy of`;
-    return [{ path, at: 'value', found: given, message }];
+    const expected =
+      at('repositories', given, 'mirrorOf') === undefined ? oneOf(homes) : 'the repository that it is a copy of';
+    return [
+      { path, at: 'value', found: given, message: `"${given}" is ${kindOf(sound, given)}; expected ${expected}` },
+    ];
   }
   if (at(...path) === undefined && homes.length > 1 && isPlainObject(at('sources', source))) {
     const expected = `one of ${homes.join(', ')}`;
@@ -201,25 +276,43 @@ function unknownName(what: string, path: string[], given: string, known: string[
   return { path, at: 'value', found: given, message, ...(nearest === undefined ? {} : { nearest }) };
 }
 
-function scheduleFindings({ sound, at }: Context, source: string): Finding[] {
-  const path = ['sources', source, 'schedule'];
-  const written = sound(...path);
+interface PlannedSchedule {
+  schedule: Schedule;
+  /** Undefined when it is never due. */
+  gapMs: number | undefined;
+  finding: { path: string[]; at: 'value'; found: string };
+}
+
+/** The schedule that stands at a path, if it is one. */
+function scheduleAt({ sound }: Context, path: string[]): PlannedSchedule | undefined {
+  const found = sound(...path);
   const timezone = sound('timezone') ?? 'UTC';
-  if (typeof written !== 'string' || typeof timezone !== 'string' || !isTimezone(timezone)) return [];
-  const parsed = parseSchedule(written);
-  if ('problem' in parsed) return [];
-  const finding = { path, at: 'value' as const, found: written };
-  if (parsed.schedule.kind === 'continuous' && sound('sources', source, 'type') === 'postgres') {
+  if (typeof found !== 'string' || typeof timezone !== 'string' || !isTimezone(timezone)) return undefined;
+  const parsed = parseSchedule(found);
+  if ('problem' in parsed) return undefined;
+  const { schedule } = parsed;
+  return { schedule, gapMs: longestGapMs(schedule, timezone), finding: { path, at: 'value', found } };
+}
+
+function neverDue({ finding }: PlannedSchedule): Finding {
+  return { ...finding, message: `"${finding.found}" is never due; no such day exists` };
+}
+
+function scheduleFindings(context: Context, source: string): Finding[] {
+  const { sound, at } = context;
+  const planned = scheduleAt(context, ['sources', source, 'schedule']);
+  if (planned === undefined) return [];
+  const { schedule, gapMs, finding } = planned;
+  if (schedule.kind === 'continuous' && sound('sources', source, 'type') === 'postgres') {
     const method = sound('sources', source, 'method') === 'physical' ? 'physical' : 'logical';
     return [{ ...finding, message: `a ${method} backup cannot be continuous; expected a schedule such as hourly` }];
   }
-  const gapMs = longestGapMs(parsed.schedule, timezone);
-  if (gapMs === undefined) return [{ ...finding, message: `"${written}" is never due; no such day exists` }];
+  if (gapMs === undefined) return [neverDue(planned)];
   const ownRpo = ['sources', source, 'objectives', 'rpo'];
   const rpo = at(...ownRpo) === undefined ? sound('objectives', 'rpo') : sound(...ownRpo);
   const rpoMs = typeof rpo === 'string' ? objectiveMs(rpo) : undefined;
   if (rpoMs === undefined || gapMs <= rpoMs) return [];
-  return [{ ...finding, message: tooSparse(parsed.schedule, gapMs, String(rpo)) }];
+  return [{ ...finding, message: tooSparse(schedule, gapMs, String(rpo)) }];
 }
 
 function tooSparse(schedule: Schedule, gapMs: number, rpo: string): string {
@@ -227,8 +320,7 @@ function tooSparse(schedule: Schedule, gapMs: number, rpo: string): string {
   return `"${schedule.text}" leaves up to ${gap} between backups and cannot meet the RPO of ${rpo}`;
 }
 
-function retentionFindings({ sound }: Context, source: string): Finding[] {
-  const path = ['sources', source, 'retention'];
+function retentionFindings({ sound }: Context, path: string[]): Finding[] {
   const retention = sound(...path);
   if (typeof retention !== 'object' || retention === null) return [];
   if (keepsSomething(retentionPolicy(retention as RetentionDocument))) return [];
@@ -246,6 +338,10 @@ function duplicateFindings({ sound }: Context, source: string): Finding[] {
     const message = `two checks of this source are called "${String(name)}"`;
     return [{ path: [...path, index, 'name'], at: 'value' as const, found: String(name), message }];
   });
+}
+
+function oneOf(names: readonly string[]): string {
+  return names.length === 0 ? 'a repository that is no copy' : `one of ${names.join(', ')}`;
 }
 
 function namesIn(value: unknown): string[] {

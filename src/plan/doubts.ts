@@ -3,7 +3,7 @@ import { isAbsolute, relative } from 'node:path';
 import { longestGapMs } from '../schedule/index.ts';
 import type { Finding } from './problems.ts';
 import { parseStore } from './store.ts';
-import type { Plan, Source } from './view.ts';
+import type { Plan, Repository, Source } from './view.ts';
 
 /** The warnings of a plan that is otherwise right. */
 export function doubts(plan: Plan): Finding[] {
@@ -14,7 +14,19 @@ export function doubts(plan: Plan): Finding[] {
     ...proofDoubts(source),
     ...ownRepositoryDoubts(source, plan),
   ]);
-  return [...ofSources, ...standbyDoubts(plan)];
+  return [...[...plan.repositories.values()].flatMap(archiveDoubts), ...ofSources, ...standbyDoubts(plan)];
+}
+
+function archiveDoubts({ name, archive }: Repository): Finding[] {
+  if (archive === undefined) return [];
+  const path = ['repositories', name];
+  const unplanned = 'no schedule: it is copied only by hand';
+  return [
+    ...(archive.retention === undefined
+      ? [{ path, at: 'key' as const, message: 'no retention: everything is kept' }]
+      : []),
+    ...(archive.schedule === undefined ? [{ path: [...path, 'copies'], at: 'key' as const, message: unplanned }] : []),
+  ];
 }
 
 /** Whoever writes one down expects something of it. */

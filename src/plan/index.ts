@@ -16,6 +16,7 @@ export {
 export { showPlan, showPlanYaml } from './show.ts';
 export { type GcsPlace, type S3Place, type StorePlace, storePlace } from './store-place.ts';
 export type {
+  Archive,
   Capacity,
   FilesSource,
   LockPolicy,

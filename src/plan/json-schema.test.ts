@@ -102,7 +102,20 @@ describe('the JSON Schema', () => {
 
   test('knows the keys of each place', () => {
     const raw = { sources: { a: { type: 'files' }, b: { type: 'postgres' }, c: {} } };
-    const own = ['store', 'password', 'mirrorOf', 's3', 'gcs', 'storageClass', 'lock', 'capacity', 'limits', 'prices'];
+    const own = [
+      'store',
+      'password',
+      'mirrorOf',
+      'copies',
+      'retention',
+      's3',
+      'gcs',
+      'storageClass',
+      'lock',
+      'capacity',
+      'limits',
+      'prices',
+    ];
     expect(knownKeys(['repositories', 'x'], raw)).toEqual(own);
     expect(knownKeys(['sources', 'a'], raw)).not.toContain('url');
     expect(knownKeys(['sources', 'b'], raw)).not.toContain('paths');

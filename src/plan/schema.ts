@@ -4,8 +4,10 @@
  */
 import { z } from 'zod';
 import { isTimezone } from '../schedule/index.ts';
+import { copies } from './archive-schema.ts';
 import { nearestName } from './names.ts';
 import { REFERENCE_NOTATION, reference, type TextOrReference, textOrReference } from './reference-schema.ts';
+import { retention } from './retention-schema.ts';
 import { objectives, source, standby } from './source-schema.ts';
 import { parseStore, STORE_NOTATION } from './store.ts';
 import { capacity, gcs, limits, lock, prices, s3, storageClass } from './store-schema.ts';
@@ -31,6 +33,10 @@ const repository = z
       .optional(),
     mirrorOf: identifier
       .meta({ description: 'The repository that this one is an exact copy of, brought up to date after every backup.' })
+      .optional(),
+    copies: copies.optional(),
+    retention: retention
+      .meta({ description: 'Which snapshots an archive keeps, of each source. Without it, all are.' })
       .optional(),
     s3: s3.optional(),
     gcs: gcs.optional(),

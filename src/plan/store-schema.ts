@@ -12,6 +12,11 @@ const OFFLINE_CLASSES = ['GLACIER', 'DEEP_ARCHIVE'];
 export const GCS_CLASSES = ['STANDARD', 'NEARLINE', 'COLDLINE', 'ARCHIVE'];
 const KMS_KEY_NAME = /^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+$/;
 
+/** Whether what lies in a storage class must be asked for, hours before it is read. */
+export function isOfflineClass(storageClass: unknown): boolean {
+  return typeof storageClass === 'string' && OFFLINE_CLASSES.includes(storageClass);
+}
+
 export const s3 = z
   .strictObject(
     {
@@ -81,14 +86,8 @@ export const gcs = z
 
 export const storageClass = text(
   'a storage class such as STANDARD_IA or COLDLINE',
-  'The storage class of the packs of a store at s3:// or gs://.',
-  (value) => {
-    if (!/^[A-Z][A-Z0-9_-]*$/.test(value)) return {};
-    if (!OFFLINE_CLASSES.includes(value)) return undefined;
-    return {
-      message: `what lies in ${value} cannot be read at once, as a repository must; expected STANDARD_IA or GLACIER_IR, say`,
-    };
-  },
+  'The storage class of the packs with the content of files, of a store at s3:// or gs://. All else stays on the usual one.',
+  (value) => (/^[A-Z][A-Z0-9_-]*$/.test(value) ? undefined : {}),
 );
 
 export const capacity = z

@@ -19,7 +19,6 @@ const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
     'reviews',
     'compliance',
   ],
-  'repositories.*': ['copies', 'retention'],
   'sources.*': ['runsOn', 'stream', 'project', 'collections', 'from'],
   'sources.*.validate.*': ['collection', 'count'],
   '**': ['gcp'],

@@ -6,6 +6,7 @@ import type { TextOrReference } from './reference-schema.ts';
 import { effectiveRetention, retentionPolicy } from './retention-schema.ts';
 import type { PlanDocument, RepositoryDocument } from './schema.ts';
 import type { SourceDocument } from './source-schema.ts';
+import { isOfflineClass } from './store-schema.ts';
 import { objectiveMs } from './values.ts';
 
 /** What is promised; a key that is absent promises nothing. */
@@ -35,6 +36,22 @@ export interface StorePlan {
 
 export interface Repository extends StorePlan {
   password: TextOrReference;
+  /** Only of an archive: no source is kept there but by copies. */
+  archive?: Archive;
+}
+
+/** What is copied to an archive, from where and when, and how long it stays. */
+export interface Archive {
+  /** The name of the repository that the sources are kept in. */
+  from: string;
+  /** At least one. */
+  sources: string[];
+  /** Without one, it is copied by hand alone. */
+  schedule?: Schedule;
+  /** Without one, everything is kept. */
+  retention?: RetentionPolicy;
+  /** Whether the content of its snapshots must be asked for, hours before it can be read. */
+  isOffline: boolean;
 }
 
 /** An exact copy of a repository: what opens that opens this. */
@@ -127,7 +144,7 @@ export interface Plan {
   timezone: string;
   /** The plan's own; each source has its effective ones. */
   objectives: Objectives;
-  /** By name, in the order of the file; mirrors are not among them. */
+  /** By name, in the order of the file, archives behind the others: what goes on in all of them needs those first. Mirrors are not among them. */
   repositories: ReadonlyMap<string, Repository>;
   /** By name, in the order of the file. */
   mirrors: ReadonlyMap<string, Mirror>;
@@ -141,13 +158,15 @@ export interface Plan {
 
 /** The plan that a checked document describes. */
 export function buildPlan(document: PlanDocument, directory: string): Plan {
-  const repositories = new Map<string, Repository>();
+  const homes = new Map<string, Repository>();
+  const archives = new Map<string, Repository>();
   const mirrors = new Map<string, Mirror>();
   for (const [name, repository] of Object.entries(document.repositories)) {
     const { password, mirrorOf } = repository;
     const planned = buildStore(name, repository);
     if (mirrorOf !== undefined) mirrors.set(name, { ...planned, of: mirrorOf });
-    else repositories.set(name, { ...planned, password: password! });
+    else if (repository.copies === undefined) homes.set(name, { ...planned, password: password! });
+    else archives.set(name, { ...planned, password: password!, archive: buildArchive(repository, repository.copies) });
   }
   const sources = Object.entries(document.sources).map(([name, source]): [string, Source] => [
     name,
@@ -158,7 +177,7 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     name: document.name,
     timezone: document.timezone,
     objectives: buildObjectives(document.objectives),
-    repositories,
+    repositories: new Map([...homes, ...archives]),
     mirrors,
     sources: new Map(sources),
     standbys: new Map(Object.entries(document.standbys ?? {}).map(([name, { of }]) => [name, of])),
@@ -175,6 +194,18 @@ function buildStore(name: string, document: RepositoryDocument): StorePlan {
     ...(lock && { lock: { mode: lock.mode, forMs: parseDuration(lock.for)! } }),
     ...(limits && { limits: buildLimits(limits) }),
     ...(prices && { prices: definedOf(prices) }),
+  };
+}
+
+function buildArchive(
+  { retention, storageClass }: RepositoryDocument,
+  { from, sources, schedule }: NonNullable<RepositoryDocument['copies']>,
+): Archive {
+  const parsed = schedule === undefined ? undefined : parseSchedule(schedule);
+  return {
+    ...{ from, sources, isOffline: isOfflineClass(storageClass) },
+    ...(parsed !== undefined && 'schedule' in parsed && { schedule: parsed.schedule }),
+    ...(retention !== undefined && { retention: retentionPolicy(retention) }),
   };
 }
 
@@ -221,9 +252,9 @@ function buildSource(name: string, source: SourceDocument, plan: PlanDocument): 
   }
 }
 
-/** The repository that sources are kept in which name none: a mirror is nobody's home. */
+/** The repository that sources are kept in which name none: mirrors and archives are nobody's home. */
 export function homeRepository({ repositories }: PlanDocument): string | undefined {
-  return Object.entries(repositories).find(([, { mirrorOf }]) => mirrorOf === undefined)?.[0];
+  return Object.entries(repositories).find(([, { mirrorOf, copies }]) => (mirrorOf ?? copies) === undefined)?.[0];
 }
 
 function standbyOf(name: string | undefined, { standbys = {} }: PlanDocument): { standby?: Standby } {

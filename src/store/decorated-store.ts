@@ -1,5 +1,6 @@
+import { HoldfastError } from '../foundation/errors.ts';
 import type { ObjectLock } from './object-lock.ts';
-import type { Content, ObjectStore, PutOptions, StoreCapabilities, Use } from './object-store.ts';
+import type { Content, ObjectStore, PutOptions, RecallRequest, StoreCapabilities, Use } from './object-store.ts';
 import type { ByteRange, StoredObject } from './stored-object.ts';
 
 /**
@@ -43,6 +44,12 @@ export class DecoratedStore implements ObjectStore {
 
   delete(key: string): Promise<void> {
     return this.inner.delete(key);
+  }
+
+  async recall(key: string, request: RecallRequest): Promise<void> {
+    if (this.inner.recall === undefined)
+      throw new HoldfastError('internal', `${this.location} is never asked for ${key}`);
+    await this.inner.recall(key, request);
   }
 
   async makePlace(options?: { lock?: boolean }): Promise<void> {

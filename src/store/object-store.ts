@@ -36,7 +36,7 @@ export interface ObjectStore {
    * An object's bytes, or `range` of them, all of it or nothing: a range beyond its end, or a short answer, is an error.
    * The buffer belongs to the caller alone.
    * @param use what makes it faster; a store need not look at it
-   * @throws object-missing
+   * @throws object-missing; object-offline where it must be asked for before: see `recall`
    */
   get(key: string, range?: ByteRange, use?: Use): Promise<Uint8Array>;
 
@@ -54,6 +54,13 @@ export interface ObjectStore {
    * objects are files of this machine. Without the method, or when the file cannot be read, `get` is asked.
    */
   fileOf?(key: string): string;
+
+  /**
+   * Asks for an object that `stat` says is offline to be made readable, which takes hours. Asking again does no harm. Without
+   * the method, no object is ever offline.
+   * @throws object-missing
+   */
+  recall?(key: string, request: RecallRequest): Promise<void>;
 
   /**
    * Makes the place that objects lie in, where that is more than a name: a bucket. One that is there is left alone.
@@ -87,7 +94,10 @@ export interface Use {
 
 export interface PutOptions extends Use {
   ifAbsent?: boolean;
-  /** Whether it is large and seldom read: then it may lie where that costs less. */
+  /**
+   * Whether it is large and seldom read: then it may lie where that costs less. What says what is there, trees among it, is
+   * never, so that it can be listed and planned with at once.
+   */
   bulk?: boolean;
   /** What is stored is locked from its first instant on. Only in a place with object lock: see `ObjectStore.lock`. */
   retention?: Retention;
@@ -101,6 +111,15 @@ export interface StagedContent {
   file: string;
   sizeBytes: number;
 }
+
+export interface RecallRequest {
+  /** How soon: what is faster costs more. */
+  tier: RecallTier;
+  /** For how long it can be read then. */
+  days: number;
+}
+
+export type RecallTier = 'bulk' | 'standard' | 'expedited';
 
 const KEY = /^[A-Za-z0-9_-][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/;
 

@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { settled } from '../../src/foundation/promises.ts';
 import type { StoredSnapshot } from '../../src/repository/index.ts';
-import { document } from '../support/cli.ts';
+import { document, initialise } from '../support/cli.ts';
+import { serverDirectory } from '../support/data-directory.ts';
 import { FollowedCluster, until } from '../support/followed.ts';
 import { requires } from '../support/requirements.ts';
 import { restic, resticCheck } from '../support/restic.ts';
@@ -109,5 +112,27 @@ describe.skipIf(!requires('postgresql', 'restic'))('following the log of a clust
     const { status, stdout } = spawnSync('diff', ['-r', '-x', 'locks', '-x', '.staging', main, eu]);
     expect([status, String(stdout)]).toEqual([0, '']);
     resticCheck(eu);
+  });
+
+  it('leaves the log where it is when a backup is archived, which comes back without it', async () => {
+    const file = join(cluster.directory, 'holdfast.yaml');
+    const plan = JSON.parse(readFileSync(file, 'utf8')) as { repositories: object };
+    const password = { env: 'HOLDFAST_PASSWORD' };
+    const archive = { store: './archive', password, copies: { from: 'main', sources: ['db'] } };
+    writeFileSync(file, JSON.stringify({ ...plan, repositories: { ...plan.repositories, archive } }));
+    await initialise(cluster.directory, 'archive');
+    const archived = await cluster.run('replicate', 'archive', '--json');
+    expect([archived.exit, document(archived).archives[0]]).toMatchObject([
+      0,
+      { sources: [{ outcome: 'copied' }], notes: [expect.stringContaining('the log of db stays in main')] },
+    ]);
+    const checked = await cluster.run('check', 'archive', '--json');
+    expect([checked.exit, document(checked).repositories[0]]).toMatchObject([0, { snapshots: 1, clean: true }]);
+    const alone = join(await serverDirectory(), 'alone');
+    const restored = await cluster.run('restore', 'db', '--repository', 'archive', '--to', alone, '--json');
+    expect([restored.exit, restored.stderr]).toEqual([0, expect.any(String)]);
+    expect(document(restored).time).toBe(document(archived).archives[0].sources[0].time);
+    const later = await cluster.run('restore', 'db', '--repository', 'archive', '--to', './later', '--at', '0s ago');
+    expect([later.exit, later.stderr]).toEqual([1, expect.stringContaining('the log')]);
   });
 });

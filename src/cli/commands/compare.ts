@@ -3,6 +3,7 @@ import { formatDuration } from '../../foundation/units.ts';
 import type { Compared } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
+import { RECALL_OPTIONS, recallOf } from '../recall-options.ts';
 import { bad, counted, doubtful, good, shortId, shownTime } from '../text.ts';
 
 export const compare: CommandDefinition = {
@@ -22,7 +23,8 @@ export const compare: CommandDefinition = {
       flags: '--with <target>',
       description: 'another database, by its URL (without a password in it: use PGPASSWORD or ~/.pgpass), or directory',
     },
-    { flags: '--repository <name>', description: 'read from this repository' },
+    { flags: '--repository <name>', description: 'read from this repository, mirror or archive' },
+    ...RECALL_OPTIONS,
   ],
   examples: [
     { command: 'holdfast compare omni-db', does: 'what changed since the newest recovery point' },
@@ -43,6 +45,7 @@ export const compare: CommandDefinition = {
       ...optional('snapshot'),
       ...optional('with'),
       ...optional('repository'),
+      ...recallOf(options),
     };
     const result = await operations.compare(await workspace(), request);
     return { exit: result.equal ? EXIT.done : EXIT.missed, json: result, text: describe(result) };

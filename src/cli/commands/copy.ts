@@ -3,6 +3,7 @@ import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { Copied } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
+import { RECALL_OPTIONS, recallOf } from '../recall-options.ts';
 import { counted, doubtful, faint, good, shortId } from '../text.ts';
 
 export const copy: CommandDefinition = {
@@ -15,6 +16,7 @@ export const copy: CommandDefinition = {
     { flags: '--from <name>', description: 'the repository to copy from' },
     { flags: '--to <name>', description: 'the repository to copy to' },
     { flags: '--source <name>', description: 'only snapshots of this source' },
+    ...RECALL_OPTIONS,
   ],
   examples: [
     { command: 'holdfast copy --from primary --to archive', does: 'all that the archive does not have yet' },
@@ -37,6 +39,7 @@ export const copy: CommandDefinition = {
       to: workspace.repositoryName(to),
       snapshots: (snapshots as string[] | undefined) ?? [],
       ...(source !== undefined && { source }),
+      ...recallOf(options),
     });
     return { exit: result.outcome === 'complete' ? EXIT.done : EXIT.partial, json: result, text: describe(result) };
   },

@@ -7,7 +7,7 @@ export const init: CommandDefinition = {
   name: 'init',
   summary: 'create the repositories that the plan names',
   description:
-    'Creates the repositories that the plan names and that do not exist yet. One that exists is never touched; when all of them exist, that is an error.',
+    'Creates the repositories and archives that the plan names and that do not exist yet. One that exists is never touched; when all of them exist, that is an error.',
   examples: [{ command: 'holdfast init', does: 'create what the plan in this directory names' }],
   exits: LOCKING_EXITS,
   writes: true,

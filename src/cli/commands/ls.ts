@@ -11,7 +11,7 @@ export const ls: CommandDefinition = {
   summary: 'list what a snapshot holds',
   description:
     'Lists what a snapshot holds, from a path in it on. The id may be shortened; `latest` is the newest of all.',
-  options: [AS_OF, { flags: '--repository <name>', description: 'look into this repository or mirror' }],
+  options: [AS_OF, { flags: '--repository <name>', description: 'look into this repository, mirror or archive' }],
   examples: [
     { command: 'holdfast ls 3fa85f64', does: 'everything in it' },
     { command: 'holdfast ls latest /srv/uploads', does: 'one directory of the newest snapshot' },

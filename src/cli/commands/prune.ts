@@ -10,7 +10,7 @@ export const prune: CommandDefinition = {
   arguments: '[repository...]',
   summary: 'free the space of what no snapshot needs any more',
   description:
-    'Removes the packs of these repositories, or of all, that no snapshot needs, and copies what is used of others until no more than 5% of what stays is unused. It runs beside backups: packs are marked first, and removed once everybody who began before is done; if somebody still is at work, the next prune removes them. Where objects are locked, packs that their lock holds are counted and stay until it has run out, and old versions of what is never locked are removed. It may be cut off at any instant; the next one goes on.',
+    'Removes the packs of these repositories, or of all, that no snapshot needs, and copies what is used of others until no more than 5% of what stays is unused. Of an archive whose content must be asked for, only packs go of which nothing is used. It runs beside backups: packs are marked first, and removed once everybody who began before is done; if somebody still is at work, the next prune removes them. Where objects are locked, packs that their lock holds are counted and stay until it has run out, and old versions of what is never locked are removed. It may be cut off at any instant; the next one goes on.',
   options: [{ flags: '--dry-run', description: 'only say what would be freed' }],
   examples: [
     { command: 'holdfast retain && holdfast prune', does: 'remove old snapshots, then what only they held' },

@@ -1,6 +1,7 @@
 import { EXIT, HoldfastError } from '../../foundation/errors.ts';
 import { formatSize } from '../../foundation/units.ts';
 import type { Missing } from '../../operations/index.ts';
+import { describeArchive } from '../archive-text.ts';
 import type { CommandDefinition, Invocation } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { describeMirror } from '../mirror-text.ts';
@@ -12,9 +13,9 @@ const LISTED_OBJECTS = 20;
 export const replicate: CommandDefinition = {
   name: 'replicate',
   arguments: '[repository...]',
-  summary: 'bring mirrors up to date',
+  summary: 'bring mirrors up to date, and copy to archives what is due',
   description:
-    'Brings the mirrors of these repositories, or these mirrors, or all, up to date: exact copies, in an order that makes each of them a whole repository at every instant. It also happens by itself after every command that changes a repository. What was copied is not copied again, so that one that was interrupted goes on where it was. What is gone from a repository goes from its mirrors only when the ledger says that it was to be removed; anything else that is gone is an error, and the mirror keeps it. With --accept-missing a person says of what is missing now that it was meant to go, as after `restic forget` and `restic prune`: that is recorded with who and why, and the mirror lets it go. Where it is more than a quarter of the mirror, or no snapshot is left, --confirm takes the name of the mirror.',
+    'Brings the mirrors of these repositories, or these mirrors, or all, up to date: exact copies, in an order that makes each of them a whole repository at every instant. It also happens by itself after every command that changes a repository. What was copied is not copied again, so that one that was interrupted goes on where it was. What is gone from a repository goes from its mirrors only when the ledger says that it was to be removed; anything else that is gone is an error, and the mirror keeps it. With --accept-missing a person says of what is missing now that it was meant to go, as after `restic forget` and `restic prune`: that is recorded with who and why, and the mirror lets it go. Where it is more than a quarter of the mirror, or no snapshot is left, --confirm takes the name of the mirror. Then the newest complete snapshot of each source is copied to the archives where the schedule of the plan has made that due; to an archive that is named itself, in any case. Run it as often as the shortest of these schedules.',
   options: [
     { flags: '--accept-missing', description: 'let one mirror lose what its primary has lost without a record' },
     { flags: '--why <text>', description: 'with --accept-missing: who removed it, and for what' },
@@ -22,8 +23,9 @@ export const replicate: CommandDefinition = {
     { flags: '--dry-run', description: 'with --accept-missing: list what would go, and change nothing' },
   ],
   examples: [
-    { command: 'holdfast replicate', does: 'every mirror of the plan' },
-    { command: 'holdfast replicate eu', does: 'this mirror, or the mirrors of this repository' },
+    { command: 'holdfast replicate', does: 'every mirror of the plan, and every archive that is due' },
+    { command: 'holdfast replicate eu', does: 'this mirror, or the mirrors and archives of this repository' },
+    { command: 'holdfast replicate archive', does: 'a copy to this archive now' },
     {
       command: 'holdfast replicate eu --accept-missing --dry-run',
       does: 'what has the primary lost, and when was it of?',
@@ -44,10 +46,12 @@ export const replicate: CommandDefinition = {
     if (missing !== undefined && request?.dryRun) {
       return { exit: EXIT.done, json: { missing }, text: describeMissing(missing) };
     }
-    const mirrors = await operations.replicate(at, names);
-    const exit = operations.replicateExit(mirrors);
-    const text = [...(missing ? [describeMissing(missing)] : []), ...mirrors.map(describeMirror)].join('\n');
-    return { exit, json: { mirrors, ...(missing && { missing }) }, text };
+    const replicated = await operations.replicateAll(at, names);
+    const { mirrors, archives } = replicated;
+    const lines = [...mirrors.map(describeMirror), ...archives.map(describeArchive)];
+    const text = [...(missing ? [describeMissing(missing)] : []), ...lines].join('\n');
+    const exit = operations.replicateAllExit(replicated);
+    return { exit, json: { ...replicated, ...(missing && { missing }) }, text };
   },
 };
 

@@ -4,6 +4,7 @@ import type { RestoreRequest, RestoreResult } from '../../operations/index.ts';
 import { AS_OF } from '../as-of.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
+import { RECALL_OPTIONS, recallOf } from '../recall-options.ts';
 import { doubtful, good, shortId, shownTime } from '../text.ts';
 
 export const restore: CommandDefinition = {
@@ -36,13 +37,14 @@ export const restore: CommandDefinition = {
     },
     { flags: '--include <pattern...>', description: "the same as --only, by restic's name" },
     { flags: '--exclude <pattern...>', description: 'of files, not these' },
-    { flags: '--repository <name>', description: 'read from this repository' },
+    { flags: '--repository <name>', description: 'read from this repository, mirror or archive' },
     { flags: '--replace', description: 'make a directory that is not empty what the snapshot is' },
     {
       flags: '--confirm <name>',
       description: "with --replace: the name of the directory, which is the last part of the target's path",
     },
     { flags: '--dry-run', description: 'with --replace: only say what would be removed' },
+    ...RECALL_OPTIONS,
   ],
   examples: [
     {
@@ -109,6 +111,7 @@ export const restore: CommandDefinition = {
       ...(options['replace'] === true && { replace: true }),
       ...(options['dryRun'] === true && { dryRun: true }),
       ...selectionOf(options),
+      ...recallOf(options),
     };
     const result = await operations.restore(await workspace(), request);
     return { exit: result.outcome === 'complete' ? EXIT.done : EXIT.partial, json: result, text: describe(result) };

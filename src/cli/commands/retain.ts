@@ -9,7 +9,7 @@ export const retain: CommandDefinition = {
   arguments: '[source...]',
   summary: 'remove the snapshots that the retention of the plan does not keep',
   description:
-    'Says for each snapshot of the sources of these names, or of all, which rule of the plan keeps it, and removes those that none does. The newest complete snapshot and the newest proven one stay whatever the rules say, and a partial one takes no place of a complete one. A source without retention keeps everything. What holds a part of a log stays as long as a backup that stays may need it, and with `within` so does the backup that the first of these moments goes on from. A snapshot that its lock holds is left until that has run out. What only the removed ones held takes its space until `holdfast prune`.',
+    'Says for each snapshot of the sources of these names, or of all, which rule of the plan keeps it, and removes those that none does. The newest complete snapshot and the newest proven one stay whatever the rules say, and a partial one takes no place of a complete one. A source without retention keeps everything. An archive keeps of each source what its own retention says, whatever that of the source is. What holds a part of a log stays as long as a backup that stays may need it, and with `within` so does the backup that the first of these moments goes on from. A snapshot that its lock holds is left until that has run out. What only the removed ones held takes its space until `holdfast prune`.',
   options: [{ flags: '--dry-run', description: 'only say what would be kept and removed, and why' }],
   examples: [
     { command: 'holdfast retain --dry-run', does: 'what would go, and why the rest stays' },
@@ -45,12 +45,13 @@ function stays({ reasons }: DecidedSnapshot): boolean {
   return reasons.length > 0;
 }
 
-function describe({ source, snapshots, held }: RetentionOfSource, dryRun: boolean): string {
+function describe({ source, repository, isArchive, snapshots, held }: RetentionOfSource, dryRun: boolean): string {
   const going = snapshots.filter((each) => !stays(each)).length;
   const verb = dryRun ? 'to remove' : 'removed';
   const until = new Map(held.map((each) => [each.snapshot, each.until]));
   const left = held.length === 0 ? '' : `, ${held.length} held by their lock`;
-  const heading = `${source}: ${counted(snapshots.length - going, 'snapshot')} kept, ${going - held.length} ${verb}${left}`;
+  const where = isArchive ? `${source} in ${repository}` : source;
+  const heading = `${where}: ${counted(snapshots.length - going, 'snapshot')} kept, ${going - held.length} ${verb}${left}`;
   if (snapshots.length === 0) return heading;
   const rows = snapshots.map((each) => [
     stays(each) ? good('keep') : until.has(each.snapshot.id) ? doubtful('held') : bad('remove'),

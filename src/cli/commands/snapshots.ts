@@ -11,7 +11,7 @@ export const snapshots: CommandDefinition = {
   summary: 'list the snapshots',
   description:
     'Lists the snapshots of a source, or all that the repositories of the plan hold, whoever wrote them, oldest first.',
-  options: [AS_OF, { flags: '--repository <name>', description: 'look into this repository' }],
+  options: [AS_OF, { flags: '--repository <name>', description: 'look into this repository, mirror or archive' }],
   examples: [
     { command: 'holdfast snapshots', does: 'everything there is' },
     { command: 'holdfast snapshots omni-db --json', does: 'those of one source, for a program' },

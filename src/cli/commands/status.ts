@@ -1,6 +1,12 @@
 import { EXIT } from '../../foundation/errors.ts';
 import { formatDuration, formatPercentage, formatSize } from '../../foundation/units.ts';
-import type { HealedStatus, MirrorStatus, RepositoryCapacity, SourceStatus } from '../../operations/index.ts';
+import type {
+  ArchiveStatus,
+  HealedStatus,
+  MirrorStatus,
+  RepositoryCapacity,
+  SourceStatus,
+} from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { bad, counted, doubtful, faint, good, shortId, shownTime, table } from '../text.ts';
@@ -9,17 +15,23 @@ export const status: CommandDefinition = {
   name: 'status',
   summary: 'show every source: last backup, last proof, objectives and actuals',
   description:
-    'Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; RTO as the last proof measured it; and how far each mirror is behind. A mirror that cannot be reached, or whose last attempt failed, makes the exit code 1, and so does what was found damaged or missing and was put back, until a check has read all of that repository and found nothing. Of a repository whose capacity the plan names, it says what it takes, how it grows, and what it will take; exit code 4 from the share on that the plan warns at. Of a repository whose objects are locked, it says what somebody hid of its snapshots, keys and ledger, with exit code 1.',
+    'Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; RTO as the last proof measured it; how far each mirror is behind; and of each archive the newest copy of each source, and when the next is due: exit code 4 when one is overdue. A mirror or archive that cannot be reached, or whose last attempt failed, makes the exit code 1, and so does what was found damaged or missing and was put back, until a check has read all of that repository and found nothing. Of a repository whose capacity the plan names, it says what it takes, how it grows, and what it will take; exit code 4 from the share on that the plan warns at. Of a repository whose objects are locked, it says what somebody hid of its snapshots, keys and ledger, with exit code 1.',
   examples: [{ command: 'holdfast status', does: 'is everything all right?' }],
   exits: [...REPOSITORY_EXITS, EXIT.missed],
   writes: false,
   async run({ workspace }) {
     const operations = await import('../../operations/index.ts');
-    const { sources, mirrors, healed, damaged, capacity, hidden } = await operations.status(await workspace());
-    const isMissed = sources.some(({ missed }) => missed.length > 0) || capacity.some(({ isReached }) => isReached);
+    const { sources, mirrors, archives, healed, damaged, capacity, hidden } = await operations.status(
+      await workspace(),
+    );
+    const isMissed =
+      sources.some(({ missed }) => missed.length > 0) ||
+      capacity.some(({ isReached }) => isReached) ||
+      archives.some((each) => each.sources.some(({ isOverdue }) => isOverdue));
+    const failures: Failing[] = [...mirrors, ...archives, ...archives.flatMap((each) => each.sources)];
     const isWrong =
       damaged.length + healed.length + hidden.length > 0 ||
-      mirrors.some(({ failure, error }) => (failure ?? error) !== undefined);
+      failures.some(({ failure, error }) => (failure ?? error) !== undefined);
     const exit = isMissed ? EXIT.missed : isWrong ? EXIT.failed : EXIT.done;
     const heading = [
       'source',
@@ -33,7 +45,7 @@ export const status: CommandDefinition = {
       'RTO measured',
       'promised',
     ];
-    const failures = sources.flatMap(({ source, failure }) =>
+    const failedBackups = sources.flatMap(({ source, failure }) =>
       failure === undefined
         ? []
         : [`${bad('failed')} ${source}: the backup of ${shownTime(failure.time)} failed: ${failure.message}`],
@@ -51,6 +63,7 @@ export const status: CommandDefinition = {
       json: {
         sources,
         mirrors,
+        archives,
         healed,
         damaged: damaged.map(({ code, message }) => ({ code, message })),
         capacity,
@@ -61,8 +74,9 @@ export const status: CommandDefinition = {
         ...sources.flatMap(logLines),
         ...sources.flatMap(momentLines),
         ...mirrors.map(mirrorLine),
+        ...archives.flatMap(archiveLines),
         ...healed.map(healedLine),
-        ...failures,
+        ...failedBackups,
         ...ahead,
         ...damage,
         ...hidden.map(hiddenLine),
@@ -141,6 +155,11 @@ function logLines({ source, log }: SourceStatus): string[] {
   return [`${good('log')} ${source}: continues snapshot ${shortId(log.from)} ${until}`, ...gaps];
 }
 
+interface Failing {
+  failure?: object;
+  error?: object;
+}
+
 /** How far a mirror is behind, or why that is not known. */
 function mirrorLine({ mirror, of, lag, mirroredAt, failure, error }: MirrorStatus): string {
   const when = mirroredAt === undefined ? 'never mirrored' : `last mirrored ${shownTime(mirroredAt)}`;
@@ -160,6 +179,35 @@ function mirrorLine({ mirror, of, lag, mirroredAt, failure, error }: MirrorStatu
 function healedLine({ repository, objects, last }: HealedStatus): string {
   const latest = `the last at ${shownTime(last.time)}, ${last.object} from ${last.from}, since ${last.reason}`;
   return `${doubtful('healed')} ${repository}: ${counted(objects, 'object')} put back, ${latest}; look after its disk or store, then run \`holdfast check ${repository} --read-data\``;
+}
+
+/** What lies in an archive and when more is due, or why that is not known. */
+function archiveLines({ archive, from, sources, failure, error }: ArchiveStatus): string[] {
+  const of = `archive ${archive} of ${from}`;
+  return [
+    ...(error === undefined ? [] : [`${bad('failed')} ${of} cannot be looked at: ${error.message}`]),
+    ...(failure === undefined
+      ? []
+      : [`${bad('failed')} ${of}: the copy of ${shownTime(failure.time)} failed: ${failure.message}`]),
+    ...sources.map((each) => archivedLine(archive, each)),
+  ];
+}
+
+function archivedLine(archive: string, each: ArchiveStatus['sources'][number]): string {
+  const { source, snapshots, newest, due, isOverdue, failure } = each;
+  const there =
+    newest === undefined
+      ? 'never archived'
+      : `${counted(snapshots, 'snapshot')}, the newest of ${shownTime(newest.time)}`;
+  const next =
+    due === undefined
+      ? isOverdue
+        ? 'a copy is overdue'
+        : 'copied by hand'
+      : `${isOverdue ? 'a copy has been due since' : 'the next copy is due'} ${shownTime(due)}`;
+  const failed = failure === undefined ? '' : `; that of ${shownTime(failure.time)} failed: ${failure.message}`;
+  const label = (isOverdue || failed !== '' ? bad : newest === undefined ? doubtful : good)('archive');
+  return `${label} ${archive} of ${source}: ${there}; ${next}${failed}`;
 }
 
 function paintProof(proof: NonNullable<SourceStatus['last']>['proof']): string {

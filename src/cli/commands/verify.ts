@@ -4,6 +4,7 @@ import type { Proof } from '../../operations/index.ts';
 import { AS_OF } from '../as-of.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
+import { RECALL_OPTIONS, recallOf } from '../recall-options.ts';
 import { bad, counted, doubtful, good, shortId, shownTime } from '../text.ts';
 
 export const verify: CommandDefinition = {
@@ -20,13 +21,14 @@ export const verify: CommandDefinition = {
       description:
         'the newest backup not after this time; of a source with a log, the moment itself, or a position as in `restore --at`',
     },
-    { flags: '--repository <name>', description: 'read from this repository or mirror' },
+    { flags: '--repository <name>', description: 'read from this repository, mirror or archive' },
     {
       flags: '--pick <which>',
       description:
         'latest (the default), or random: any backup, or of a source with a log any second that can be restored',
       choices: ['latest', 'random'],
     },
+    ...RECALL_OPTIONS,
   ],
   examples: [
     { command: 'holdfast verify', does: 'the newest recovery point of every source' },
@@ -44,6 +46,7 @@ export const verify: CommandDefinition = {
       ...optional('at'),
       ...optional('pick'),
       ...optional('repository'),
+      ...recallOf(options),
     };
     const proofs = await operations.verify(await workspace(), request);
     const exit = proofs.every(({ state }) => state === 'proven') ? EXIT.done : EXIT.missed;

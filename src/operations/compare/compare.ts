@@ -2,6 +2,7 @@ import { HoldfastError } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
 import { loadIndex, Reader } from '../../repository/index.ts';
 import { type Comparison, readManifest } from '../../source/index.ts';
+import { isOffline, type RecallOptions, recallContent } from '../archives/recall.ts';
 import { Reading } from '../reading.ts';
 import { databaseOf, inSandbox, type SandboxRequest } from '../restore/in-sandbox.ts';
 import { describePoint } from '../restore/recovery-point.ts';
@@ -22,6 +23,8 @@ export interface CompareRequest {
   with?: string;
   /** Where the repository is not the source's own. */
   repository?: string;
+  /** How content is asked for that must be. */
+  recall?: Partial<RecallOptions>;
 }
 
 export interface Compared extends Comparison {
@@ -41,15 +44,17 @@ export async function compare(workspace: Workspace, request: CompareRequest): Pr
   const started = clock.monotonicMs();
   const planned = workspace.sources([request.source])[0]!;
   const other = request.with === undefined ? undefined : targetOf(request.with);
-  const isReplayed = replaysLog(planned, request);
+  const repository = workspace.repositoryName(request.repository ?? planned.repository);
+  const isReplayed = replaysLog(planned, request) && !isOffline(workspace, repository);
   if (!isReplayed) refuseLogTarget(request.at, planned.name);
-  const opened = await workspace.openToRead(workspace.repositoryName(request.repository ?? planned.repository));
+  const opened = await workspace.openToRead(repository);
   const reading = await Reading.begin(opened, clock);
   try {
     const { snapshots, damaged } = await readableSnapshots(opened.repository);
     reading.notes.push(...damaged.map(damageNote));
     const point = isReplayed ? await pointOf(workspace, opened, planned, { request, snapshots }) : undefined;
     const snapshot = point?.base ?? chooseSnapshot(snapshots, workspace, request);
+    await recallContent(workspace, opened, { snapshots: [snapshot], options: request.recall });
     const asked = { planned, snapshot, point, other };
     const { compared, differences, notes, time } = await compareWith(workspace, opened, asked);
     const durationMs = clock.monotonicMs() - started;

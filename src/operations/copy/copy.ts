@@ -9,6 +9,7 @@ import {
   type StoredSnapshot,
   type TailOwner,
 } from '../../repository/index.ts';
+import { type RecallOptions, recallContent } from '../archives/recall.ts';
 import { withLock } from '../locked.ts';
 import { Reading } from '../reading.ts';
 import {
@@ -31,6 +32,10 @@ export interface CopyRequest {
   snapshots: readonly string[];
   /** Only those of this source of the plan. */
   source?: string;
+  /** Logs stay where they are, and nothing is said of it. */
+  withoutLogs?: boolean;
+  /** How content is asked for that must be. */
+  recall?: Partial<RecallOptions>;
 }
 
 export interface Copied {
@@ -107,13 +112,17 @@ async function copyAll(
   const { from, to, progress } = place;
   const copied = new Map<string, CopiedSnapshot>();
   for (let attempt = 1; ; attempt++) {
-    const { tails, damaged } = await listLogs(from, ownerOf(workspace, request));
+    const owner = ownerOf(workspace, request);
+    const { tails, damaged } = request.withoutLogs ? { tails: [], damaged: [] } : await listLogs(from, owner);
     const readable = await readableSnapshots(from.repository);
     const { chosen, outcome } = choose(workspace, readable, request);
     const wanted = request.snapshots.length > 0 ? [] : tails;
     // Before what is behind a gap comes there, it is known there.
     damaged.push(...(await copyGaps(from, to, sourcesOf(chosen, wanted))));
     const present = await readableSnapshots(to.repository);
+    const originals = new Set(present.snapshots.map(originalOf));
+    const missing = chosen.filter((snapshot) => !originals.has(originalOf(snapshot)));
+    await recallContent(workspace, from, { snapshots: missing, options: request.recall });
     for (const each of await copyChosen(workspace, place, chosen, present.snapshots)) {
       if (!copied.has(each.from)) copied.set(each.from, each);
     }
@@ -137,6 +146,11 @@ async function copyAll(
       if (attempt === ATTEMPTS || !isHoldfastError(error, 'object-missing')) throw error;
     }
   }
+}
+
+/** What a snapshot and its copies have alike. */
+function originalOf({ id, original }: StoredSnapshot): string {
+  return original ?? id;
 }
 
 function ownerOf({ plan }: Workspace, { source }: CopyRequest): TailOwner | undefined {

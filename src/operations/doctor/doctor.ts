@@ -6,7 +6,7 @@ import type { Workspace } from '../workspace.ts';
 import { examineRepository } from './examine-repository.ts';
 
 export interface Diagnosis {
-  /** Those that the sources are kept in. */
+  /** Those that the sources are kept in, and the archives of these sources. */
   repositories: { repository: string; findings: Finding[] }[];
   sources: { source: string; type: PlanSource['type']; findings: Finding[] }[];
   /** How many findings there are of these levels. */
@@ -20,7 +20,12 @@ export interface Diagnosis {
  */
 export async function diagnose(workspace: Workspace, names: readonly string[]): Promise<Diagnosis> {
   const planned = workspace.sources(names);
-  const repositories = [...new Set(planned.map(({ repository }) => repository))];
+  const archives = [...workspace.plan.repositories.values()].filter(({ archive }) =>
+    planned.some(({ name }) => archive?.sources.includes(name)),
+  );
+  const repositories = [
+    ...new Set([...planned.map(({ repository }) => repository), ...archives.map(({ name }) => name)]),
+  ];
   const [ofRepositories, ofSources] = await Promise.all([
     Promise.all(
       repositories.map(async (repository) => ({

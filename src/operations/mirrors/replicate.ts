@@ -3,6 +3,7 @@ import { awaitedLater } from '../../foundation/promises.ts';
 import { extendLocks, type MirrorReport, measureLag, mirrorLedger, mirrorRepository } from '../../repository/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import { holdsOf, lockPolicyOf, lockScope } from '../object-lock/lock-scope.ts';
+import { notRecorded } from '../unrecorded.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
 import { namedAsRemoved } from './removals.ts';
 
@@ -42,7 +43,9 @@ export function replicateOpened(workspace: Workspace): Promise<MirrorOutcome[]> 
 }
 
 /** What mirroring ends with: partial where some mirrors are behind; where all are, what kept them from it. */
-export function replicateExit(outcomes: readonly MirrorOutcome[]): ExitCode {
+export function replicateExit(
+  outcomes: readonly ({ outcome: 'complete' } | { outcome: 'failed'; error: HoldfastError })[],
+): ExitCode {
   const failures = outcomes.flatMap((each) => (each.outcome === 'failed' ? [each.error.exitCode] : []));
   if (failures.length === 0) return EXIT.done;
   if (failures.includes(EXIT.interrupted)) return EXIT.interrupted;
@@ -173,16 +176,8 @@ class MirrorRun {
     } catch (thrown) {
       const { error } = this.outcome as Extract<MirrorOutcome, { outcome: 'failed' }>;
       if (thrown === error) return;
-      const { message: why } = reportable(thrown, this.#workspace.environment.signal);
-      this.outcome = {
-        ...this.#names(),
-        outcome: 'failed',
-        error: new HoldfastError(error.code, `${error.message}; and this could not be recorded: ${why}`, {
-          ...(error.hint !== undefined && { hint: error.hint }),
-          context: error.context,
-          cause: error,
-        }),
-      };
+      const why = reportable(thrown, this.#workspace.environment.signal);
+      this.outcome = { ...this.#names(), outcome: 'failed', error: notRecorded(error, why) };
     }
   }
 }

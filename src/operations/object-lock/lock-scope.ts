@@ -4,7 +4,7 @@ import type { LockPolicy } from '../../plan/index.ts';
 import { type ExtendOptions, heldUntilMs, type KeptSnapshots, listSnapshots } from '../../repository/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import { namedAsRemoved } from '../mirrors/removals.ts';
-import { decideAll } from '../retain/decide-all.ts';
+import { decideAll, retainedIn } from '../retain/decide-all.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 
 /** How the plan has the objects of a repository or mirror locked; undefined where it does not. */
@@ -39,10 +39,9 @@ export function lockScope(
 async function keptSnapshots(workspace: Workspace, opened: OpenedRepository): Promise<KeptSnapshots> {
   const { plan } = workspace;
   const home = plan.mirrors.get(opened.name)?.of ?? opened.name;
-  const sources = [...plan.sources.values()].filter(({ repository }) => repository === home);
   const all = await listSnapshots(opened.repository, () => {});
   try {
-    const decided = (await decideAll(workspace, opened, sources)).flatMap(({ snapshots }) => snapshots);
+    const decided = (await decideAll(workspace, opened, retainedIn(plan, home))).flatMap(({ snapshots }) => snapshots);
     const going = new Set(decided.flatMap(({ snapshot, reasons }) => (reasons.length === 0 ? [snapshot.id] : [])));
     return { kept: all.filter(({ id }) => !going.has(id)), going };
   } catch (error) {

@@ -1,6 +1,7 @@
 import { isHoldfastError } from '../../foundation/errors.ts';
 import { noProgress } from '../../foundation/progress.ts';
 import { clearVersions, type PruneReport, pruneRepository } from '../../repository/index.ts';
+import { isOffline } from '../archives/recall.ts';
 import { holdsOf, lockPolicyOf, lockScope } from '../object-lock/lock-scope.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 
@@ -42,6 +43,7 @@ async function pruneOne(workspace: Workspace, name: string, dryRun: boolean): Pr
       progress,
       dryRun,
       ...(heldUntil && { heldUntil }),
+      isOffline: isOffline(workspace, name),
       announce: (removal) => ledger.append('prune.removing', { repository: name, ...removal }),
     });
     const clearedVersions = dryRun ? 0 : await clearOld(workspace, opened);

@@ -3,6 +3,7 @@ import { HoldfastError } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import { findSnapshot, type Selection, type StoredSnapshot } from '../../repository/index.ts';
+import { isOffline, type RecallOptions, recallContent } from '../archives/recall.ts';
 import { Reading } from '../reading.ts';
 import {
   damageNote,
@@ -35,6 +36,8 @@ export interface RestoreRequest extends Replacement {
   as?: string;
   /** Where the repository is not the source's own, or there is no source. */
   repository?: string;
+  /** How content is asked for that must be. */
+  recall?: Partial<RecallOptions>;
 }
 
 /** Of a dry run: what would be restored, and in `surplus` what would be removed. */
@@ -59,9 +62,10 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
   const selection = selectionOf(request, planned, target);
   const { replace = false, dryRun = false, as } = request;
   await refuseReplacing(workspace, request, { target, planned });
-  const isReplayed = replaysLog(planned, request);
+  const repository = workspace.repositoryName(request.repository ?? planned?.repository);
+  const isReplayed = replaysLog(planned, request) && !isOffline(workspace, repository);
   if (!isReplayed) refuseLogTarget(request.at, planned?.name);
-  const opened = await workspace.openToRead(workspace.repositoryName(request.repository ?? planned?.repository));
+  const opened = await workspace.openToRead(repository);
   const reading = await Reading.begin(opened, clock);
   try {
     const { snapshots, damaged } = await readableSnapshots(opened.repository);
@@ -71,6 +75,10 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
     if (replace) refuseReplacingOrigin(target, snapshot.paths);
     if (replace && isPartial(snapshot))
       reading.notes.push('the snapshot is partial: it lacks what could not be read then');
+    if (!dryRun) {
+      const part = planned?.type === 'postgres' ? undefined : selection;
+      await recallContent(workspace, opened, { snapshots: [snapshot], selection: part, options: request.recall });
+    }
     const about = {
       ...(planned && { source: planned.name }),
       snapshot: snapshot.id,

@@ -1,6 +1,7 @@
 import type { LedgerEvent } from '../../ledger/index.ts';
-import type { Source as PlanSource } from '../../plan/index.ts';
+import type { Plan } from '../../plan/index.ts';
 import { listSnapshots, parseLsnText } from '../../repository/index.ts';
+import type { RetentionPolicy } from '../../schedule/index.ts';
 import { momentProofsOf, newestProvenMoment, proofsOf } from '../proofs.ts';
 import { allSnapshotsOf, isOurs } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
@@ -10,6 +11,8 @@ import type { LogStart } from './needed-log.ts';
 export interface RetentionOfSource {
   source: string;
   repository: string;
+  /** Whether that is an archive, which has a retention of its own. */
+  isArchive: boolean;
   /** Every snapshot of the source, newest first. */
   snapshots: DecidedSnapshot[];
   /** Whether those without a reason to stay are gone now. */
@@ -24,15 +27,29 @@ export interface HeldSnapshot {
   until: string;
 }
 
+/** A source, and which of its snapshots are kept in a repository: all, without a policy. */
+export interface RetainedSource {
+  name: string;
+  retention?: RetentionPolicy | undefined;
+}
+
+/** The sources whose snapshots a repository keeps, each by the retention that holds there. */
+export function retainedIn({ sources, repositories }: Plan, repository: string): RetainedSource[] {
+  const archive = repositories.get(repository)?.archive;
+  if (archive !== undefined) return archive.sources.map((name) => ({ name, retention: archive.retention }));
+  return [...sources.values()].filter((source) => source.repository === repository);
+}
+
 /** What becomes of the snapshots of these sources, which are all of one repository. @throws repository-damaged */
 export async function decideAll(
   workspace: Workspace,
   { name, repository, ledger }: OpenedRepository,
-  sources: readonly PlanSource[],
+  sources: readonly RetainedSource[],
 ): Promise<RetentionOfSource[]> {
   const { plan, environment } = workspace;
   const snapshots = await listSnapshots(repository);
   const events = await ledger.read();
+  const isArchive = plan.repositories.get(name)?.archive !== undefined;
   return sources.map(({ name: source, retention }) => {
     const proofs = proofsOf(source, events);
     const starts = logStarts(source, events);
@@ -44,7 +61,7 @@ export async function decideAll(
       provenMomentTree: newestProvenMoment(momentProofsOf(source, events, own))?.proof.body.tree,
       startOf: ({ tree }) => starts.get(tree),
     });
-    return { source, repository: name, snapshots: decided, removed: false, held: [] };
+    return { source, repository: name, isArchive, snapshots: decided, removed: false, held: [] };
   });
 }
 

@@ -1,12 +1,12 @@
-import type { Source as PlanSource } from '../../plan/index.ts';
 import { lockRepository, removeSnapshot, type StoredSnapshot } from '../../repository/index.ts';
 import { holdsOf } from '../object-lock/lock-scope.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import type { DecidedSnapshot } from './decide.ts';
-import { decideAll, type HeldSnapshot, type RetentionOfSource } from './decide-all.ts';
+import { decideAll, type HeldSnapshot, type RetainedSource, type RetentionOfSource, retainedIn } from './decide-all.ts';
 
 /**
- * Removes the snapshots of these sources, or all, that the plan's retention does not keep. What only they referred to goes
+ * Removes the snapshots of these sources, or all, that the plan's retention does not keep: in the repository that a source is
+ * kept in its own retention, in an archive that of the archive. What only they referred to goes
  * with the next prune. A snapshot that another plan or program made is never touched.
  *
  * The lock is exclusive towards others, as that of restic's `forget` is; our own backups and restores go on beside it:
@@ -18,20 +18,22 @@ export async function retain(
   names: readonly string[],
   { dryRun }: { dryRun: boolean },
 ): Promise<RetentionOfSource[]> {
-  const sources = workspace.sources(names);
-  const results = new Map<string, RetentionOfSource>();
-  for (const repository of new Set(sources.map((source) => source.repository))) {
-    const opened = await workspace.open(repository);
-    const own = sources.filter((source) => source.repository === repository);
-    for (const result of await retainIn(workspace, opened, own, dryRun)) results.set(result.source, result);
+  const { plan } = workspace;
+  const chosen = new Set(workspace.sources(names).map(({ name }) => name));
+  const results: RetentionOfSource[] = [];
+  for (const repository of plan.repositories.keys()) {
+    const own = retainedIn(plan, repository).filter(({ name }) => chosen.has(name));
+    if (own.length > 0) results.push(...(await retainIn(workspace, await workspace.open(repository), own, dryRun)));
   }
-  return sources.map(({ name }) => results.get(name)!);
+  const order = [...chosen];
+  const placeOf = ({ source, isArchive }: RetentionOfSource) => order.indexOf(source) + (isArchive ? order.length : 0);
+  return results.toSorted((one, other) => placeOf(one) - placeOf(other));
 }
 
 async function retainIn(
   workspace: Workspace,
   opened: OpenedRepository,
-  sources: readonly PlanSource[],
+  sources: readonly RetainedSource[],
   dryRun: boolean,
 ): Promise<RetentionOfSource[]> {
   if (dryRun) {

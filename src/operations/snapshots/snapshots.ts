@@ -13,15 +13,11 @@ export interface SnapshotList {
   damaged: HoldfastError[];
 }
 
-/** The snapshots of a source of the plan, or all that the plan's repositories hold, oldest first. */
+/** The snapshots of a source of the plan, or all that the plan's repositories hold but its archives, oldest first. */
 export async function listAll(workspace: Workspace, source?: string, repository?: string): Promise<SnapshotList> {
   const planned = source === undefined ? undefined : workspace.sources([source])[0]!;
   const names =
-    repository !== undefined
-      ? [repository]
-      : planned !== undefined
-        ? [planned.repository]
-        : [...workspace.plan.repositories.keys()];
+    repository !== undefined ? [repository] : planned !== undefined ? [planned.repository] : workspace.homeNames;
   const lists = await Promise.all(
     names.map(async (name) => {
       const { snapshots, damaged } = await readableSnapshots((await workspace.openToRead(name)).repository);

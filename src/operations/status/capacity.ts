@@ -1,6 +1,6 @@
 import { longestCalendarMs } from '../../foundation/units.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
-import type { Capacity, Source as PlanSource } from '../../plan/index.ts';
+import type { Capacity } from '../../plan/index.ts';
 import type { Repository } from '../../repository/index.ts';
 import type { RetentionPolicy } from '../../schedule/index.ts';
 
@@ -36,6 +36,12 @@ export interface SourceCapacity {
   atEndOfRetentionBytes?: number;
 }
 
+/** What is kept of a source, where it is kept. */
+interface KeptSource {
+  name: string;
+  retention?: RetentionPolicy | undefined;
+}
+
 /** The size of everything that lies in a repository's store. It lists all of it. */
 export async function usedBytes({ store }: Repository): Promise<number> {
   let sum = 0;
@@ -50,7 +56,7 @@ export async function usedBytes({ store }: Repository): Promise<number> {
  */
 export function repositoryCapacity(
   { name, capacity }: { name: string; capacity: Capacity },
-  { used, sources, events, nowMs }: { used: number; sources: PlanSource[]; events: LedgerEvent[]; nowMs: number },
+  { used, sources, events, nowMs }: { used: number; sources: KeptSource[]; events: LedgerEvent[]; nowMs: number },
 ): RepositoryCapacity {
   const stored = new Map(sources.map((source) => [source.name, storedBy(source.name, events)]));
   const total = [...stored.values()].flat().reduce((sum, { bytes }) => sum + bytes, 0);
@@ -78,7 +84,7 @@ export function repositoryCapacity(
 }
 
 function sourceCapacity(
-  { name, retention }: PlanSource,
+  { name, retention }: KeptSource,
   stored: readonly Stored[],
   used: number,
   nowMs: number,
@@ -101,9 +107,13 @@ interface Stored {
   bytes: number;
 }
 
-/** What each backup of a source, and each part of its log, added to the repository. */
+/** What each backup of a source, each part of its log, and each copy to an archive, added to the repository. */
 function storedBy(source: string, events: readonly LedgerEvent[]): Stored[] {
   return events.flatMap((event) => {
+    if (event.kind === 'archive.finished') {
+      const copied = event.body.sources.filter((each) => each.source === source && each.bytes > 0);
+      return copied.map(({ bytes }) => ({ timeMs: Date.parse(event.time), bytes }));
+    }
     if (event.kind !== 'backup.finished' && event.kind !== 'log.folded') return [];
     if (event.body.source !== source) return [];
     // Earlier versions did not write down what it took once compressed.

@@ -1,15 +1,16 @@
 import { snapshotTimeMs } from '../../format/index.ts';
 import type { HoldfastError } from '../../foundation/errors.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
-import type { Objectives, Source as PlanSource } from '../../plan/index.ts';
+import type { Objectives, Repository as PlanRepository, Source as PlanSource } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
+import { type ArchiveStatus, archiveStatus } from '../archives/archive-status.ts';
 import { type LogStatus, logStatus } from '../log/log-status.ts';
 import { type HealedStatus, healedStatus } from '../mirrors/healed-status.ts';
 import { type MirrorStatus, mirrorStatus } from '../mirrors/mirror-status.ts';
 import { hiddenAtOnce } from '../object-lock/keep-locked.ts';
 import { momentProofsOf, newestProvenMoment, type ProofEvent, proofsOf } from '../proofs.ts';
 import { isPartial, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
-import type { Workspace } from '../workspace.ts';
+import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { type RepositoryCapacity, repositoryCapacity, usedBytes } from './capacity.ts';
 
 /** What is known of a recovery point. */
@@ -57,6 +58,7 @@ export interface Status {
   mirrors: MirrorStatus[];
   /** What was put back from another copy, until all of that repository is read and found clean. */
   healed: HealedStatus[];
+  archives: ArchiveStatus[];
   /** Why snapshots that there are could not be read: they count for nothing. */
   damaged: HoldfastError[];
   /** Of the repositories that the plan names a capacity of. */
@@ -68,9 +70,10 @@ export interface Status {
 export async function status(workspace: Workspace): Promise<Status> {
   const { plan } = workspace;
   const limited = [...plan.repositories.values()].filter(({ capacity }) => capacity !== undefined);
+  const limitedHomes = limited.filter(({ archive }) => archive === undefined);
   const used = [...plan.sources.values()].map(({ repository }) => repository);
   const mirrored = [...plan.mirrors.values()].map(({ of }) => of);
-  const repositories = [...new Set([...used, ...mirrored, ...limited.map(({ name }) => name)])];
+  const repositories = [...new Set([...used, ...mirrored, ...limitedHomes.map(({ name }) => name)])];
   const known = new Map(
     await Promise.all(
       repositories.map(async (name) => {
@@ -92,25 +95,45 @@ export async function status(workspace: Workspace): Promise<Status> {
   const mirrors = await Promise.all(
     [...known.values()].map(({ opened, events }) => mirrorStatus(workspace, opened, events)),
   );
+  const archives = await Promise.all(
+    [...plan.repositories.values()].flatMap(({ name, archive }) =>
+      archive === undefined ? [] : [archiveStatus(workspace, name, archive, known.get(archive.from)?.events ?? [])],
+    ),
+  );
+  const lookedAt = archives.flatMap(({ known: each }) => each ?? []);
+  for (const each of lookedAt) known.set(each.opened.name, { ...each, snapshots: [] });
   const capacity = await Promise.all(
-    limited.map(async (repository) => {
-      const { opened, events } = known.get(repository.name)!;
-      const kept = [...plan.sources.values()].filter((source) => source.repository === repository.name);
-      const size = await usedBytes(opened.repository);
-      const of = { name: repository.name, capacity: repository.capacity! };
-      return repositoryCapacity(of, { used: size, sources: kept, events, nowMs });
-    }),
+    limited.filter(({ name }) => known.has(name)).map((each) => capacityOf(workspace, each, known.get(each.name)!)),
   );
   const damaged = [...known.values()].flatMap((each) => each.damaged);
   const looked = await Promise.all(
-    repositories.map(async (repository) => ({
+    [...known.keys()].map(async (repository) => ({
       repository,
       objects: (await hiddenAtOnce(workspace, repository)).map(({ key }) => key),
     })),
   );
   const hidden = looked.filter(({ objects }) => objects.length > 0);
   const healed = [...known.values()].flatMap(({ events }) => healedStatus(events));
-  return { sources, mirrors: mirrors.flat(), healed, damaged, capacity, hidden };
+  return {
+    sources,
+    mirrors: mirrors.flat(),
+    archives: archives.map((each) => each.status),
+    healed,
+    damaged,
+    capacity,
+    hidden,
+  };
+}
+
+async function capacityOf(
+  { plan, environment }: Workspace,
+  { name, capacity, archive }: PlanRepository,
+  { opened, events }: { opened: OpenedRepository; events: LedgerEvent[] },
+): Promise<RepositoryCapacity> {
+  const used = await usedBytes(opened.repository);
+  const own = [...plan.sources.values()].filter(({ repository }) => repository === name);
+  const sources = archive?.sources.map((source) => ({ name: source, retention: archive.retention })) ?? own;
+  return repositoryCapacity({ name, capacity: capacity! }, { used, sources, events, nowMs: environment.clock.nowMs() });
 }
 
 /**

@@ -1,6 +1,7 @@
-import { HoldfastError } from '../../foundation/errors.ts';
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
+import { isOffline, type RecallOptions, recallContent } from '../archives/recall.ts';
 import { Reading } from '../reading.ts';
 import type { SandboxRequest } from '../restore/in-sandbox.ts';
 import { findWantedPoint } from '../restore/recovery-point.ts';
@@ -22,6 +23,8 @@ export interface VerifyRequest {
   pick?: 'latest' | 'random';
   /** Where the repository is not the source's own. */
   repository?: string;
+  /** How content is asked for that must be. */
+  recall?: Partial<RecallOptions>;
 }
 
 /**
@@ -36,8 +39,20 @@ export async function verify(workspace: Workspace, request: VerifyRequest): Prom
     });
   }
   const proofs: Proof[] = [];
-  for (const planned of sources) proofs.push(await verifySource(workspace, planned, request));
-  return proofs;
+  const offline: HoldfastError[] = [];
+  for (const planned of sources) {
+    try {
+      proofs.push(await verifySource(workspace, planned, request));
+    } catch (error) {
+      // What the others need is asked for at the same time.
+      if (!isHoldfastError(error, 'object-offline')) throw error;
+      offline.push(error);
+    }
+  }
+  if (offline[0] === undefined) return proofs;
+  const { hint, context } = offline[0];
+  const message = offline.map((error) => error.message).join('; ');
+  throw new HoldfastError('object-offline', message, { ...(hint !== undefined && { hint }), context });
 }
 
 async function verifySource(workspace: Workspace, planned: PlanSource, request: VerifyRequest): Promise<Proof> {
@@ -47,7 +62,9 @@ async function verifySource(workspace: Workspace, planned: PlanSource, request: 
   try {
     const { snapshots, damaged } = await readableSnapshots(opened.repository);
     reading.notes.push(...damaged.map(damageNote));
-    const proof = await prove(workspace, opened, await provableOf(workspace, opened, { planned, request, snapshots }));
+    const provable = await provableOf(workspace, opened, { planned, request, snapshots });
+    await recallContent(workspace, opened, { snapshots: [provable.snapshot], options: request.recall });
+    const proof = await prove(workspace, opened, provable);
     const { checks: _checks, notes, time: _time, ...event } = proof;
     await reading.record('proof.recorded', event);
     return { ...proof, notes: [...notes, ...reading.notes] };
@@ -62,7 +79,7 @@ async function provableOf(
   opened: OpenedRepository,
   { planned, request, snapshots }: { planned: PlanSource; request: VerifyRequest; snapshots: StoredSnapshot[] },
 ): Promise<SandboxRequest> {
-  const hasLog = planned.type === 'postgres' && planned.wal === 'stream';
+  const hasLog = planned.type === 'postgres' && planned.wal === 'stream' && !isOffline(workspace, opened.name);
   const { snapshot } = request;
   const isAny = hasLog && request.pick === 'random' && snapshot === undefined && request.at === undefined;
   const at = isAny ? await randomMoment(workspace, opened, planned) : request.at;

@@ -1,7 +1,7 @@
 import type { IndexFile } from '../../format/index.ts';
-import { messageOf } from '../../foundation/errors.ts';
+import { isHoldfastError, messageOf } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
-import { packKey } from '../layout.ts';
+import { DATA_PREFIX, packKey } from '../layout.ts';
 import { ReadPool } from '../read/pool.ts';
 import { readPackHeader } from '../read-header.ts';
 import type { Repository } from '../repository.ts';
@@ -31,15 +31,28 @@ export function listingsOf(files: readonly IndexFile[]): Map<string, string> {
 export async function checkHeaders(check: PackCheck, packs: readonly PackSize[]): Promise<void> {
   const { repository, report, lost, progress } = check;
   progress.phase("reading packs' headers", { items: packs.length });
+  let offline = 0;
   await sideBySide(packs, PARALLEL_HEADERS, async (pack) => {
     try {
       compareListings(check, pack.id, listingDigest(await readPackHeader(repository, pack)));
     } catch (error) {
+      if (isHoldfastError(error, 'object-offline')) {
+        offline++;
+        return;
+      }
       lost.addPack(pack.id);
       addError(report, packKey(pack.id), `its header cannot be read: ${messageOf(error)}`);
     }
     progress.advance({ items: 1 });
   });
+  addOffline(report, offline, 'the header was not read');
+}
+
+/** What could not be looked at is not lost, and not known to be right. */
+function addOffline(report: CheckReport, packs: number, what: string): void {
+  if (packs === 0) return;
+  const message = `${what} of ${packs === 1 ? '1 pack' : `${packs} packs`}, which must be asked for hours before by their storage class`;
+  addError(report, DATA_PREFIX, message);
 }
 
 /** What a look at every byte of a pack found, or why there was none. */
@@ -73,8 +86,11 @@ async function readPack({ store }: Repository, pool: ReadPool, pack: string): Pr
 /** Holds what packs were found to hold against the index. */
 export function judgePacks(check: PackCheck, packs: readonly ReadPack[]): void {
   const { report, lost } = check;
+  const isOffline = (read: ReadPack): boolean => 'error' in read && isHoldfastError(read.error, 'object-offline');
+  addOffline(report, packs.filter(isOffline).length, 'nothing was read');
   for (const read of packs) {
     const { pack } = read;
+    if (isOffline(read)) continue;
     if ('error' in read) {
       lost.addPack(pack);
       addError(report, packKey(pack), messageOf(read.error));

@@ -140,6 +140,11 @@ export class WantedBuilder {
     return this.#files.length;
   }
 
+  /** The packs that anything wanted lies in, by their numbers in the index. */
+  get packNumbers(): Set<number> {
+    return new Set(this.#packs.values);
+  }
+
   /** The place of this number, in the order of being added. */
   place(number: number): { file: number; position: number; plainLength: number; id: Uint8Array } {
     return {

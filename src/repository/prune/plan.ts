@@ -34,12 +34,14 @@ export interface PrunePlan {
  * copied, until no more than `MAX_UNUSED_SHARE` of what stays is unused. Packs that mix trees and data, which only old
  * versions of restic wrote, are copied in any case.
  * @param marked packs that an earlier prune has marked: they go without being looked at again
+ * @param isReadable whether a pack may be copied, by what is used of it; all may, when left out
  * @throws repository-damaged when a pack that is needed is not there as the index says
  */
 export function planPrune(
   { packs, sizes }: Pick<Stock, 'packs' | 'sizes'>,
   used: Pick<UsedBlobs, 'has'>,
   marked: ReadonlySet<string> = new Set(),
+  isReadable: (use: PackUse) => boolean = () => true,
 ): PrunePlan {
   const isSound = (pack: Pack): boolean => sizes.get(pack.id) === sizeOf(pack);
   refuseIfNeeded(
@@ -57,9 +59,9 @@ export function planPrune(
   const broken = packs.filter((pack) => !isSound(pack) && !marked.has(pack.id));
   const unused = uses.filter((use) => use.used.length === 0);
   const partly = uses.filter((use) => use.used.length > 0 && unusedBytesOf(use) > 0);
-  const mixed = new Set(uses.filter(isMixed));
+  const mixed = new Set(uses.filter((use) => isMixed(use) && isReadable(use)));
   const usedBytes = uses.reduce((sum, use) => sum + use.usedBytes, 0);
-  const others = partly.filter((use) => !mixed.has(use));
+  const others = partly.filter((use) => !mixed.has(use) && isReadable(use));
   const repack = [...mixed, ...worthCopying(others, usedBytes)];
   const copied = new Set(repack);
   return {
@@ -75,6 +77,11 @@ export function sizeOf({ blobs }: Pack): number {
 
 function unusedBytesOf({ sizeBytes, usedBytes }: PackUse): number {
   return sizeBytes - usedBytes;
+}
+
+/** Of a pack with nothing but trees, where the content of files is not at hand. */
+export function isTreesAlone({ used }: PackUse): boolean {
+  return used.every(({ type }) => type === 'tree');
 }
 
 function isMixed({ used }: PackUse): boolean {

@@ -7,7 +7,7 @@ import { assertLockable, type HeldLock, lockRepository } from '../locks.ts';
 import { indexOf } from '../read-index.ts';
 import type { Repository } from '../repository.ts';
 import { packsOf, readMarks, writeMark } from './marks.ts';
-import { type PrunePlan, planPrune } from './plan.ts';
+import { isTreesAlone, type PrunePlan, planPrune } from './plan.ts';
 import { repack } from './repack.ts';
 import { takeStock } from './stock.ts';
 import { type Removal, type Swept, sweep } from './sweep.ts';
@@ -23,6 +23,8 @@ export interface PruneOptions {
   progress: Progress;
   /** Only looks at what would be done. */
   dryRun: boolean;
+  /** The content of files cannot be read: of the packs that hold it only those go that nobody needs anything of. */
+  isOffline?: boolean;
   /** Told before the first object of a sweep is removed. */
   announce(removal: Removal): Promise<void>;
   /** Until when a lock holds an object, by its key; undefined where none does. Nothing is held without it. */
@@ -83,14 +85,17 @@ async function mark(
   repository: Repository,
   used: UsedBlobs,
   lock: HeldLock,
-  { signal, progress, dryRun, heldUntil, packSizeBytes = PACK_SIZE_BYTES }: PruneOptions,
+  { signal, progress, dryRun, heldUntil, isOffline = false, packSizeBytes = PACK_SIZE_BYTES }: PruneOptions,
 ): Promise<PruneReport> {
   progress.phase('looking for what is used');
   const marked = packsOf(await readMarks(repository));
   const stock = await takeStock(repository);
   const { sizes } = stock;
   await used.add(indexOf(repository, [...stock.index.values()], marked), stock.snapshots, { signal, progress });
-  const { plan, held } = await withoutHeld(planPrune(stock, used, marked), heldUntil);
+  const { plan, held } = await withoutHeld(
+    planPrune(stock, used, marked, isOffline ? isTreesAlone : undefined),
+    heldUntil,
+  );
   if (!dryRun && goingOf(plan).length > 0) {
     await repack(repository, plan.repack, { lock, signal, progress, packSizeBytes });
     await lock.confirm();

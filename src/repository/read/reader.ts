@@ -3,9 +3,10 @@ import { releaseBuffer } from '../../foundation/buffers.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import { extractTree } from '../extract/extract.ts';
+import { planExtract } from '../extract/plan.ts';
 import type { IndexedRepository } from '../indexed.ts';
 import { packKey } from '../layout.ts';
-import type { Extracted, ExtractOptions, SnapshotReader } from '../snapshot-io.ts';
+import type { Extracted, ExtractOptions, Selection, SnapshotReader } from '../snapshot-io.ts';
 import type { StoredSnapshot } from '../snapshots.ts';
 import { BlobOpener } from './blob-opener.ts';
 import { ReadPool } from './pool.ts';
@@ -107,6 +108,20 @@ export class Reader implements SnapshotReader {
 
   extract(target: string, options: ExtractOptions): Promise<Extracted> {
     return extractTree(this, options.tree ?? this.tree, target, options);
+  }
+
+  /**
+   * The packs that the content of files lies in, by id, told by the trees alone: nothing of them is read.
+   * @param selection as `extract` takes it
+   */
+  async contentPacks(selection?: Selection): Promise<string[]> {
+    const { wanted } = await planExtract(
+      this,
+      this.tree,
+      Buffer.from('/'),
+      selection === undefined ? {} : { selection },
+    );
+    return [...wanted.packNumbers].map((number) => this.indexed.packIds[number]!);
   }
 
   #open(id: string): { bytes: number; plain: Promise<Uint8Array> } {

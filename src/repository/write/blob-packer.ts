@@ -109,7 +109,7 @@ export class BlobPacker {
     pack.append(encodePackTrailer(this.#repository.key, blobs));
     const id = sha256(pack.bytes);
     const isTrees = blobs[0]?.type === 'tree';
-    await this.#repository.store.put(packKey(id), pack.bytes, { bulk: true, again: isTrees });
+    await this.#repository.store.put(packKey(id), pack.bytes, { bulk: !isTrees, again: isTrees });
     pack.release();
     this.packed.packs++;
     this.#unindexed.push({ id, blobs });

@@ -87,7 +87,8 @@ export class WriteSession {
 
   async #commitPack(pack: FinishedPack): Promise<void> {
     const { id, file, sizeBytes, md5, listing } = pack;
-    const about = { bulk: true, again: beginsWithTree(listing), ...(md5 !== undefined && { md5 }) };
+    const again = beginsWithTree(listing);
+    const about = { bulk: !again, again, ...(md5 !== undefined && { md5 }) };
     await this.#indexed.repository.store.put(packKey(id), { file, sizeBytes }, about);
     this.#unindexed.push(pack.listing);
     this.#unindexedBlobs += pack.listing.count;

@@ -8,6 +8,7 @@ import {
   type ObjectLock,
   type ObjectStore,
   type PutOptions,
+  type RecallRequest,
   type StoredObject,
   type StoreMethod,
   type Use,
@@ -52,6 +53,10 @@ export class AdaptiveStore extends DecoratedStore {
 
   override delete(key: string): Promise<void> {
     return this.#run('delete', 0, () => super.delete(key));
+  }
+
+  override recall(key: string, request: RecallRequest): Promise<void> {
+    return this.#run('recall', 0, () => super.recall(key, request));
   }
 
   override get lock(): ObjectLock | undefined {

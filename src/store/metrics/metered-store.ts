@@ -8,6 +8,7 @@ import {
   type ObjectLock,
   type ObjectStore,
   type PutOptions,
+  type RecallRequest,
   type StoredObject,
   type StoreMethod,
   type StoreMetrics,
@@ -71,6 +72,11 @@ export class MeteredStore extends DecoratedStore {
 
   override delete(key: string): Promise<void> {
     return this.#measure('delete', () => super.delete(key));
+  }
+
+  /** Priced as a write; what a class takes for the recall itself is no request. */
+  override recall(key: string, request: RecallRequest): Promise<void> {
+    return this.#measure('put', () => super.recall(key, request));
   }
 
   /** Priced as a write, which it is. */

@@ -12,6 +12,7 @@ import {
   type ObjectLock,
   type ObjectStore,
   type PutOptions,
+  type RecallRequest,
   type StoredObject,
   type Use,
   type VersionId,
@@ -111,6 +112,10 @@ export class RetryingStore extends DecoratedStore {
 
   override delete(key: string): Promise<void> {
     return this.#run(() => this.inner.delete(key));
+  }
+
+  override recall(key: string, request: RecallRequest): Promise<void> {
+    return this.#run(() => super.recall(key, request));
   }
 
   override makePlace(options?: { lock?: boolean }): Promise<void> {

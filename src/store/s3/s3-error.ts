@@ -56,6 +56,8 @@ const OTHER_REGION = [
   'TemporaryRedirect',
   'IllegalLocationConstraintException',
 ];
+const HINT_OFFLINE =
+  'It lies on a storage class that must be asked for it hours before. `holdfast restore` asks for what it needs of an archive whose `storageClass` in the plan is GLACIER or DEEP_ARCHIVE; what was moved there otherwise is to be restored with the tools of the store.';
 
 /** Whether newer credentials may help. An answer without a body does not say what was bad about the request. */
 export function isExpired(error: unknown): boolean {
@@ -104,6 +106,8 @@ function failureOfAnswer(error: unknown, reading: Reading): HoldfastError {
   const isMarker = code === 'MethodNotAllowed' && key !== undefined;
   if (code === 'NoSuchKey' || isMarker || (status === 404 && key !== undefined))
     return fail('object-missing', `${key} is not in ${store}`);
+  if (code === 'InvalidObjectState')
+    return fail('object-offline', `${key} in ${store} is offline`, { hint: HINT_OFFLINE });
   if (status === 412) return fail('object-exists', `${key} is in ${store} already`);
   if (ALTERED.includes(code)) {
     return fail('store-unreachable', `cannot ${what}: it was altered on its way`, { retryable: true });
@@ -159,7 +163,6 @@ function hintOfRefusal({ code, permission, bucket, headers, nowMs }: Reading): s
   if (['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'InvalidToken'].includes(code)) {
     return 'The server does not know these credentials: check the access key and its secret, in the environment or the profile that they come from.';
   }
-  if (code === 'InvalidObjectState') return 'The object was moved to an archive: restore it there first.';
   return `Allow the credentials ${permission} on ${bucket}.`;
 }
 

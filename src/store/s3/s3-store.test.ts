@@ -168,7 +168,7 @@ describe.skipIf(!requires('radosgw'))('S3', () => {
       { code: 'permission-denied', hint: /clock of this machine: it is \d+ s ahead/ },
     ],
     [403, 'ExpiredToken', {}, '', { code: 'permission-denied', hint: /expired/ }],
-    [403, 'InvalidObjectState', {}, '', { code: 'permission-denied', hint: /archive/ }],
+    [403, 'InvalidObjectState', {}, '', { code: 'object-offline', retryable: false, hint: /hours before/ }],
     [403, 'QuotaExceeded', {}, '', { code: 'disk-full' }],
     [400, 'BadDigest', {}, '', { code: 'store-unreachable', retryable: true }],
     [503, 'SlowDown', { 'retry-after': '3' }, '', { code: 'store-unreachable', retryable: true, retryAfterMs: 3000 }],

@@ -6,11 +6,13 @@ import {
   GetObjectCommand,
   type GetObjectCommandOutput,
   HeadObjectCommand,
+  type HeadObjectCommandOutput,
   ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
   PutObjectCommand,
   type PutObjectCommandInput,
   type PutObjectCommandOutput,
+  RestoreObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
@@ -24,6 +26,7 @@ import {
   type ObjectLock,
   type ObjectStore,
   type PutOptions,
+  type RecallRequest,
   readBody,
   type StagedContent,
   type StoredObject,
@@ -225,10 +228,11 @@ class S3Store implements ObjectStore {
     const { bucket } = this.#options;
     const path = this.#path(key);
     try {
-      const { ContentLength = 0, LastModified } = await this.#call(call, (client) =>
+      const answer = await this.#call(call, (client) =>
         client.send(new HeadObjectCommand({ Bucket: bucket, Key: path })),
       );
-      return { key, sizeBytes: ContentLength, modifiedMs: LastModified?.getTime() ?? 0 };
+      const { ContentLength = 0, LastModified } = answer;
+      return { key, sizeBytes: ContentLength, modifiedMs: LastModified?.getTime() ?? 0, ...offlineOf(answer) };
     } catch (error) {
       if (!isHoldfastError(error, 'object-missing') && !isHoldfastError(error, 'permission-denied')) throw error;
       await this.#askForReason(path, call);
@@ -251,6 +255,19 @@ class S3Store implements ObjectStore {
     } catch (error) {
       if (!isHoldfastError(error, 'object-missing')) throw error;
     }
+  }
+
+  async recall(key: string, { tier, days }: RecallRequest): Promise<void> {
+    const call = { what: `ask for ${key} in ${this.location}`, permission: 's3:RestoreObject', key };
+    const request = { Days: days, GlacierJobParameters: { Tier: TIERS[tier] } };
+    const command = { Bucket: this.#options.bucket, Key: this.#path(key), RestoreRequest: request };
+    await this.#call(call, async (client) => {
+      try {
+        await client.send(new RestoreObjectCommand(command));
+      } catch (error) {
+        if ((error as { name?: string }).name !== 'RestoreAlreadyInProgress') throw error;
+      }
+    });
   }
 
   async makePlace({ lock = false }: { lock?: boolean } = {}): Promise<void> {
@@ -317,6 +334,16 @@ interface WantedPart {
   into?: Uint8Array | undefined;
   /** The newest, when left out. */
   version?: string;
+}
+
+const TIERS = { bulk: 'Bulk', standard: 'Standard', expedited: 'Expedited' } as const;
+const OFFLINE_CLASSES: readonly (string | undefined)[] = ['GLACIER', 'DEEP_ARCHIVE'];
+
+/** `Restore` is there once an object was asked for, and says whether it has come; its copy is gone after the days asked for. */
+function offlineOf({ StorageClass, Restore }: HeadObjectCommandOutput): Pick<StoredObject, 'offline'> {
+  if (!OFFLINE_CLASSES.includes(StorageClass)) return {};
+  if (Restore === undefined) return { offline: 'unasked' };
+  return Restore.includes('ongoing-request="true"') ? { offline: 'asked' } : {};
 }
 
 interface BodyPart {

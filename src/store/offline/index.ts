@@ -1,0 +1,1 @@
+export { OfflineStore } from './offline-store.ts';
