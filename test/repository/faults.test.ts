@@ -6,13 +6,21 @@ import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { isHoldfastError } from '../../src/foundation/errors.ts';
-import { backup, prune, replicate, restore, retain, type Workspace } from '../../src/operations/index.ts';
-import { listSnapshots, openRepository, removeLocks, removeSnapshot } from '../../src/repository/index.ts';
+import { backup, promote, prune, replicate, restore, retain, type Workspace } from '../../src/operations/index.ts';
+import {
+  changePassword,
+  createRepository,
+  listSnapshots,
+  openRepository,
+  removeLocks,
+  removeSnapshot,
+} from '../../src/repository/index.ts';
 import { EventualStore } from '../../src/store/eventual/index.ts';
 import { type Fault, FaultyStore } from '../../src/store/faulty/index.ts';
 import type { ObjectStore } from '../../src/store/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { RetryingStore } from '../../src/store/retrying/index.ts';
+import { segments, writeTail } from '../support/log.ts';
 import { mirroredWorkspace, plannedFiles } from '../support/mirrored.ts';
 import {
   movableClock,
@@ -160,6 +168,55 @@ describe.skipIf(!requires('restic'))('a repository and its mirror in stores that
   );
 });
 
+describe.skipIf(!requires('restic'))('a store whose every write says that it failed, and did succeed', () => {
+  it('leaves a repository and a mirror that are whole, whatever kind of object is written', async () => {
+    const root = testDirectory();
+    const data = join(root, 'data');
+    mkdirSync(data);
+    writeFileSync(join(data, 'file'), noise(300_000));
+    const places = { main: join(root, 'main'), eu: join(root, 'eu') };
+    const { signal } = new AbortController();
+    const kinds = new Set<string>();
+    const lying = (place: string) => {
+      const told = new Set<string>();
+      const store = new FaultyStore(createLocalStore(place), ({ method, key }) => {
+        if (method !== 'put' && method !== 'delete') return undefined;
+        if (method === 'put') kinds.add(key.replace(/[^/]*$/, '') || key);
+        const call = `${method} ${key}`;
+        const isAgain = told.delete(call);
+        if (!isAgain) told.add(call);
+        return isAgain ? undefined : 'after';
+      });
+      return new RetryingStore(store, { clock: systemClock, signal, wait: async () => {} });
+    };
+    const stores = { main: lying(places.main), eu: lying(places.eu) };
+    const planned = plannedFiles('files', data, { retention: { last: 1 } });
+    const workspace = () => mirroredWorkspace(stores, planned);
+    const repository = await createRepository(stores.main, PASSWORD, systemClock);
+    // One that opens at once takes its place.
+    await changePassword(repository, PASSWORD, systemClock, { kdf: { N: 2, r: 1, p: 1 } });
+    for (const round of [1, 2]) {
+      writeFileSync(join(data, 'file'), noise(300_000, round));
+      expect(await backup(workspace(), [])).toMatchObject([{ outcome: 'complete' }]);
+      await writeTail(repository, segments(round, round + 1));
+    }
+    await retain(workspace(), [], { dryRun: false });
+    const [pruned] = await prune(workspace(), [], { dryRun: false });
+    expect(pruned!.swept.packs).toBeGreaterThan(0);
+    expect(await replicate(workspace(), [])).toMatchObject([{ outcome: 'complete' }]);
+    expect(await promote(workspace(), 'eu')).toMatchObject({ epoch: 1 });
+    const written = ['config', 'keys/', 'locks/', 'index/', 'snapshots/', 'holdfast/', 'holdfast/prune/'];
+    expect([...kinds]).toEqual(expect.arrayContaining(written));
+    expect([...kinds].some((kind) => /^data\/../.test(kind))).toBe(true);
+    expect([...kinds].some((kind) => kind.startsWith('holdfast/tail/'))).toBe(true);
+    expect([...kinds].some((kind) => kind.startsWith('holdfast/ledger/'))).toBe(true);
+    for (const place of Object.values(places)) resticCheck(place);
+    const there = createLocalStore(places.eu);
+    for await (const { key } of there.list('')) expect(key).not.toMatch(/^locks\/|mirror-lease/);
+    expect([...(await readFiles(await openRepository(there, PASSWORD))).values()]).toContainEqual(noise(300_000, 2));
+  });
+});
+
 describe.skipIf(!requires('restic'))('a repository in a store whose listings lag', () => {
   it('is backed up, restored and mirrored whole, and upkeep that would need more is refused', async () => {
     const root = testDirectory();
@@ -187,8 +244,8 @@ describe.skipIf(!requires('restic'))('a repository in a store whose listings lag
     const extra = await writeFiles(await openRepository(lagging, PASSWORD), { extra: noise(90_000, 'extra') });
     await removeSnapshot(await openRepository(lagging, PASSWORD), extra.id);
     await setTimeout(lagging.lagMs);
-    for (const upkeep of [retain(workspace(), [], { dryRun: false }), prune(workspace(), [], { dryRun: false })]) {
-      await expect(upkeep).rejects.toMatchObject({ code: 'store-unsuitable' });
+    for (const upkeep of [retain, prune]) {
+      await expect(upkeep(workspace(), [], { dryRun: false })).rejects.toMatchObject({ code: 'store-unsuitable' });
     }
     await setTimeout(lagging.lagMs);
     for (const [snapshot, content] of stored) {
