@@ -169,6 +169,8 @@ function restic(tuning: readonly string[], ...words: string[]): string[] {
 
 /** What whoever has such a server sets: more connections than the five of the default. */
 const TUNED = ['-o', 's3.connections=32'];
+/** The priority that Holdfast gives its backups: else what the server and the machine do would fall on it alone. */
+const AS_HOLDFAST = ['nice', '-n', '10'];
 const LOCAL = 'holdfast';
 const FAR = 's3://main/holdfast';
 
@@ -341,7 +343,7 @@ async function measureTurn(contender: Contender, place: Place, round: number): P
   const command = await contender.turn(place, target);
   spawnSync('sync');
   await servers.proxy.traffic();
-  const measured = measure(command, { cwd: place.directory, env: environment(place) });
+  const measured = measure([...AS_HOLDFAST, ...command], { cwd: place.directory, env: environment(place) });
   return { ...measured, traffic: await servers.proxy.traffic() };
 }
 
