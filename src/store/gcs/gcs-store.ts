@@ -18,7 +18,7 @@ import {
   sizeOf,
 } from '../index.ts';
 import { type GcsAnswer, GcsClient, type GcsRequest, type GcsStoreOptions, jsonBody } from './gcs-client.ts';
-import { failureBeforeAnswer, failureOfAnswer, missingThing, readRefusal } from './gcs-error.ts';
+import { failureBeforeAnswer, failureOfAnswer, missingThing, noBucket, readRefusal } from './gcs-error.ts';
 import {
   type Call,
   GcsLock,
@@ -216,9 +216,15 @@ class GcsStore implements ObjectStore {
     } while (pageToken !== undefined);
   }
 
-  #listPage(call: Call, query: NonNullable<GcsRequest['query']>): Promise<ObjectPage> {
+  async #listPage(call: Call, query: NonNullable<GcsRequest['query']>): Promise<ObjectPage> {
     const path = `/storage/v1${this.#bucketPath}/o`;
-    return this.#ask<ObjectPage>(call, { method: 'GET', path, query }, 'storage#objects');
+    const answer = await this.#send(call, { method: 'GET', path, query }, [404]);
+    // Only the bucket itself can be missing from its listing, however that is worded.
+    if (answer.status === 404) {
+      answer.body.resume();
+      throw noBucket({ ...call, store: this.location, bucket: this.#options.bucket });
+    }
+    return this.#readJson<ObjectPage>(call, answer, 'storage#objects');
   }
 
   async stat(key: string): Promise<StoredObject | undefined> {
