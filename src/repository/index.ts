@@ -20,6 +20,7 @@ export { heldUntilMs } from './object-lock/held.ts';
 export { findHidden, type HiddenObject, reveal } from './object-lock/hidden.ts';
 export { HIDDEN_AT_ONCE, isLocked, isRemovedLocked } from './object-lock/locked-objects.ts';
 export type { KeptSnapshots } from './object-lock/needed-objects.ts';
+export { noteLooked } from './object-lock/record.ts';
 export { lockIn, versionsBelow, versionsByKey } from './object-lock/versions.ts';
 export { type PruneReport, pruneRepository } from './prune/prune.ts';
 export { Reader } from './read/reader.ts';

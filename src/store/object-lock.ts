@@ -37,23 +37,19 @@ export interface LockState {
 
 /**
  * What a store with versions and object lock can do beside. Versions that are replaced or deleted stay, and can be read,
- * until they are removed by themselves. A put locks what it makes when it is given `retention`.
+ * until they are removed by themselves. A put locks what it makes when it is given `retention`. To delete or replace an
+ * object under lock succeeds all the same: it hides the locked version behind a marker or a newer version.
  *
  * Errors are those of `ObjectStore`; `permission-denied` also for what a lock forbids.
  */
 export interface ObjectLock {
-  /**
-   * What deleting or replacing an object under lock does: it `hides` the locked version behind a marker or a newer version,
-   * and succeeds; or it is `refused` with `permission-denied`.
-   */
-  readonly deletion: 'hides' | 'refused';
-
   /** What the place allows. */
   state(): Promise<LockState>;
 
   /**
-   * Locks a version, or makes its lock longer or stricter. What is locked for longer or more strictly already stays so.
-   * @throws object-missing; permission-denied also where a store makes no lock stricter that it has already
+   * Locks a version, or makes its lock longer or stricter. What is locked for longer or more strictly already stays so, and
+   * where the store makes no lock stricter for these credentials it is only made longer.
+   * @throws object-missing
    */
   extend(version: VersionId, retention: Retention): Promise<void>;
 
@@ -88,7 +84,6 @@ export interface LockPassage {
 /** The same lock, its every request made through what a decorator puts before it. */
 export function lockThrough(lock: ObjectLock, { request, listing }: LockPassage): ObjectLock {
   return {
-    deletion: lock.deletion,
     state: () => request('stat', () => lock.state()),
     extend: (version, retention) => request('put', () => lock.extend(version, retention)),
     lockOf: (version) => request('stat', () => lock.lockOf(version)),

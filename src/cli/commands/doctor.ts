@@ -8,7 +8,7 @@ export const doctor: CommandDefinition = {
   arguments: '[source...]',
   summary: 'say what is missing for backups, with the line that mends it',
   description:
-    'Looks at each source of the plan and at its repository, and says what a backup needs and is not there: whether the server lets one in, what the role may, how the server is set, which programs are on this machine, whether paths can be read and repositories written to. Beside each stands the line that mends it. Nothing is changed. When something is missing the exit code is 4; warnings alone are none.',
+    'Looks at each source of the plan and at its repository, and says what a backup needs and is not there: whether the server lets one in, what the role may, how the server is set, which programs are on this machine, whether paths can be read and repositories written to. Beside each stands the line that mends it. Of a bucket it says which permission is missing, and, where the plan has objects locked, whether the credentials could lift a lock, which they should not; small objects are written there and removed for that. Nothing else is changed. When something is missing the exit code is 4; warnings alone are none.',
   examples: [
     { command: 'holdfast doctor', does: 'before the first backup: what is missing?' },
     { command: 'holdfast doctor omni-db --json', does: 'for one source, for a program' },

@@ -2,6 +2,7 @@ import { type HoldfastError, isHoldfastError } from '../../foundation/errors.ts'
 import { type Finding, findingOfError } from '../../source/index.ts';
 import { withLock } from '../locked.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
+import { examinePermissions } from './examine-permissions.ts';
 
 /** Whether a repository of the plan is there, opens with its password, and can be written to. */
 export async function examineRepository(workspace: Workspace, name: string): Promise<Finding[]> {
@@ -14,7 +15,11 @@ export async function examineRepository(workspace: Workspace, name: string): Pro
     return [notOpened(error)];
   }
   const message = `${opened.repository.store.location} opens with its password`;
-  return [{ level: 'ok', about: 'repository', message }, await examineWriting(workspace, opened)];
+  return [
+    { level: 'ok', about: 'repository', message },
+    await examineWriting(workspace, opened),
+    ...(await examinePermissions(workspace, opened)),
+  ];
 }
 
 function notOpened(error: HoldfastError): Finding {

@@ -1,5 +1,12 @@
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import { extendLocks, findHidden, HIDDEN_AT_ONCE, type HiddenObject, versionsBelow } from '../../repository/index.ts';
+import {
+  extendLocks,
+  findHidden,
+  HIDDEN_AT_ONCE,
+  type HiddenObject,
+  noteLooked,
+  versionsBelow,
+} from '../../repository/index.ts';
 import { reportable, type Workspace } from '../workspace.ts';
 import { lockPolicyOf, lockScope } from './lock-scope.ts';
 
@@ -25,24 +32,29 @@ export async function keepLocked(workspace: Workspace): Promise<KeptLocked[]> {
 }
 
 async function keepOneLocked(workspace: Workspace, name: string): Promise<KeptLocked> {
+  const { clock, signal } = workspace.environment;
   const progress = workspace.environment.progress(name);
   const kept: KeptLocked = { repository: name, extended: 0, hidden: [] };
   try {
     const opened = await workspace.open(name);
     const { store } = opened.repository;
     const scope = lockScope(workspace, opened, { store, policy: lockPolicyOf(workspace, name)!, progress });
-    const { objects, untilMs } = await extendLocks(opened.repository, scope);
+    const { objects, untilMs, lookedMs } = await extendLocks(opened.repository, scope);
     kept.extended = objects;
     kept.until = new Date(untilMs).toISOString();
+    const nowMs = clock.nowMs();
+    if (nowMs - lookedMs < LOOK_EVERY_MS) return kept;
     kept.hidden = (await hiddenAtOnce(workspace, name)).map(({ key }) => key);
-    if (kept.hidden.length > 0) {
+    if (kept.hidden.length === 0) await noteLooked(opened.repository, store, nowMs);
+    else {
       await opened.ledger.append('lock.hidden', { repository: name, objects: kept.hidden });
       kept.error = hiddenError(name, kept.hidden);
     }
   } catch (error) {
-    kept.error = reportable(error, workspace.environment.signal);
+    kept.error = reportable(error, signal);
+  } finally {
+    progress.finish();
   }
-  progress.finish();
   return kept;
 }
 
@@ -69,6 +81,8 @@ export async function hiddenAtOnce(workspace: Workspace, name: string): Promise<
   }
 }
 
+/** What is gone is held against the ledger, which takes a request for each of its events. */
+const LOOK_EVERY_MS = 60 * 60_000;
 /** So many of the objects are named. */
 const NAMED_OBJECTS = 3;
 

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -97,7 +98,6 @@ describe('locks', () => {
     const second = await backUp('two');
     const [held] = await retain(workspace(), [], { dryRun: false });
     expect(held?.held).toEqual([{ snapshot: first.snapshot, until: expect.any(String) }]);
-    expect(bare.main.lock.deletion).toBe('hides');
     expect((await bare.main.stat(`snapshots/${first.snapshot}`))?.key).toBeDefined();
 
     clock.advance(16 * DAY_MS);
@@ -175,14 +175,41 @@ describe('locks', () => {
     expect(await told()).toContainEqual(expect.stringMatching(`${key}: its lock runs out .*, and was not made longer`));
     clock.advance(7 * DAY_MS);
     expect(await told()).toContainEqual(expect.stringMatching(`${key}: its lock ran out`));
+    // What was damaged and put right hides nothing.
+    const id = hash('sha256', 'right');
+    const mended = `data/${id.slice(0, 2)}/${id}`;
+    for (const content of ['wrong', 'right']) await bare.main.put(mended, Buffer.from(content));
+    const now = await told();
+    expect(now.filter((each) => each.startsWith(mended))).toEqual([
+      expect.stringContaining('no index knows this pack'),
+    ]);
+    expect(now.filter((each) => each.includes('could not be told'))).toEqual([]);
+  });
+
+  it('are looked behind by whatever writes, once an hour, until what is hidden is back', async () => {
+    const { clock, bare, workspace, keep, backUp } = await lockedPlan();
+    const key = `snapshots/${(await backUp('one')).snapshot}`;
+    await bare.main.delete(key);
+    expect((await keep()).hidden).toEqual([]);
+    clock.advance(61 * 60_000);
+    for (let time = 0; time < 2; time++) {
+      expect(await keep()).toMatchObject({ hidden: [key], error: { code: 'repository-damaged' } });
+    }
+    const [repaired] = await repair(workspace(), { readData: false, dryRun: false });
+    expect(repaired?.healed).toMatchObject([{ object: key, note: expect.stringContaining('it was uncovered') }]);
+    expect(await keep()).toMatchObject({ hidden: [] });
+    const events = await (await workspace().open('main')).ledger.read();
+    expect(events.filter(({ kind }) => kind === 'lock.hidden')).toHaveLength(2);
   });
 
   it('let a read go past what somebody put before a pack, and put it right', async () => {
-    const { directory, bare, workspace, backUp } = await lockedPlan();
+    const { clock, directory, bare, workspace, backUp } = await lockedPlan();
     const { snapshot } = await backUp('one');
     const packs = (await versionsOf(bare.main, 'data/')).map(({ key }) => key);
+    // What is put before them may be locked itself.
+    const retention = { mode: 'governance', untilMs: clock.nowMs() + DAY_MS } as const;
     for (const [index, pack] of packs.entries()) {
-      await (index % 2 === 0 ? bare.main.delete(pack) : bare.main.put(pack, Buffer.from('nothing')));
+      await (index % 2 === 0 ? bare.main.delete(pack) : bare.main.put(pack, Buffer.from('nothing'), { retention }));
     }
     const target = join(mkdtempSync(join(tmpdir(), 'restored-')), 'to');
     const at = workspace();

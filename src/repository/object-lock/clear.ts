@@ -25,7 +25,7 @@ export async function clearVersions(store: ObjectStore, options: ClearOptions): 
   const lock = lockIn(store);
   const all = [...(await versionsByKey(lock, '')).values()];
   const free = all.filter(([newest]) => isFree(newest!.key));
-  const gone = all.filter((versions) => versions[0]!.isMarker && isLocked(versions[0]!.key, lock.deletion));
+  const gone = all.filter((versions) => versions[0]!.isMarker && isLocked(versions[0]!.key));
   const over = gone.filter((versions) => versions.every((version) => isOver(version, options)));
   const keys = over.map(([newest]) => newest!.key);
   const named = keys.length === 0 ? new Set<string>() : await options.namedAsRemoved(keys);
@@ -61,7 +61,7 @@ async function removeAll(
 
 /** Ours, and never locked. */
 function isFree(key: string): boolean {
-  return [LOCKS_PREFIX, HOLDFAST_PREFIX].some((prefix) => key.startsWith(prefix)) && !isLocked(key, 'hides');
+  return [LOCKS_PREFIX, HOLDFAST_PREFIX].some((prefix) => key.startsWith(prefix)) && !isLocked(key);
 }
 
 /** Whether the lock that a version was stored with has run out. One that was made longer is for the store to refuse. */

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../foundation/clock.ts';
 import { isHoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
@@ -9,7 +8,7 @@ import type { Repository } from '../repository.ts';
 import { findHidden, type HiddenObject, type HiddenSearch } from './hidden.ts';
 import { isLocked } from './locked-objects.ts';
 import { type KeptSnapshots, neededObjects } from './needed-objects.ts';
-import { type HeldRecord, type LockPeriod, readHeldRecord, writeHeldRecord } from './record.ts';
+import { type HeldRecord, type LockPeriod, writeHeldRecord } from './record.ts';
 import { lockIn, versionsByKey } from './versions.ts';
 
 const PARALLEL_REQUESTS = 8;
@@ -53,7 +52,7 @@ export async function checkCoverage(repository: Repository, options: CoverageOpt
   const shown = [...versions.values()].map(([newest]) => newest!);
   const visible = shown.filter(({ key, isMarker }) => !isMarker && !isHidden.has(key));
   const asked = [...hidden.map(({ version }) => version), ...visible].filter(
-    ({ key }) => isLocked(key, lock.deletion) && needed.isNeeded(key),
+    ({ key }) => isLocked(key) && needed.isNeeded(key),
   );
   progress.phase('looking at locks', { items: asked.length });
   const findings: Finding[] = hidden.map(findingOfHidden);
@@ -69,15 +68,17 @@ export async function checkCoverage(repository: Repository, options: CoverageOpt
   findings.push(...uncovered.sort((a, b) => (a.where < b.where ? -1 : 1)));
   // With something uncovered, the next pass goes over everything.
   const untilMs = uncovered.length === 0 ? leastMs : 0;
-  await rebuildRecord(repository, store, { mode, forMs, untilMs, unneeded: needed.unneeded });
+  await rebuildRecord(repository, store, {
+    ...{ mode, forMs, untilMs, unneeded: needed.unneeded },
+    lookedMs: hidden.length === 0 ? clock.nowMs() : 0,
+  });
   return { needed: asked.length, covered: asked.length - uncovered.length, findings };
 }
 
 /** Who only looks, with credentials to read, leaves the record as it is. */
 async function rebuildRecord(repository: Repository, store: ObjectStore, record: HeldRecord): Promise<void> {
   try {
-    const known = await readHeldRecord(repository, store);
-    if (!isDeepStrictEqual(known, record)) await writeHeldRecord(repository, store, record);
+    await writeHeldRecord(repository, store, record);
   } catch (error) {
     if (!isHoldfastError(error, 'permission-denied')) throw error;
   }

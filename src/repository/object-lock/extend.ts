@@ -1,4 +1,5 @@
 import type { Clock } from '../../foundation/clock.ts';
+import { isHoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { sideBySide } from '../../foundation/promises.ts';
 import type { ObjectStore, ObjectVersion } from '../../store/index.ts';
@@ -23,11 +24,10 @@ export interface ExtendOptions extends LockPeriod {
   progress: Progress;
 }
 
-export interface Extended {
+/** `untilMs` is until when all that is needed is locked at least. */
+export interface Extended extends Pick<HeldRecord, 'untilMs' | 'lookedMs'> {
   /** Versions whose lock was made longer. */
   objects: number;
-  /** Until when all that is needed is locked at least, in milliseconds since 1970. */
-  untilMs: number;
 }
 
 /**
@@ -40,9 +40,7 @@ export async function extendLocks(repository: Repository, options: ExtendOptions
   const record = await readHeldRecord(repository, store);
   const isSame = record?.mode === mode && record.forMs === forMs;
   if (!isSame || record.untilMs - clock.nowMs() < forMs / 2) return passOver(repository, options);
-  return record.unneeded.length === 0
-    ? { objects: 0, untilMs: record.untilMs }
-    : lockNeededAgain(repository, record, options);
+  return record.unneeded.length === 0 ? { objects: 0, ...record } : lockNeededAgain(repository, record, options);
 }
 
 async function passOver(repository: Repository, options: ExtendOptions): Promise<Extended> {
@@ -55,13 +53,14 @@ async function passOver(repository: Repository, options: ExtendOptions): Promise
   const hidden = await findHidden(repository, { store, versions, namedAsRemoved: options.namedAsRemoved });
   const behind = hidden.map(({ version }) => version);
   const shown = [...versions.values()].map(([newest]) => newest!).filter(({ isMarker }) => !isMarker);
-  const due = [...behind, ...shown].filter(({ key }) => isLocked(key, lock.deletion) && needed.isNeeded(key));
+  const due = [...behind, ...shown].filter(({ key }) => isLocked(key) && needed.isNeeded(key));
   progress.phase('making locks longer', { items: due.length });
   const untilMs = clock.nowMs() + forMs;
   await extendEach(store, due, { ...options, untilMs });
   signal.throwIfAborted();
-  await writeHeldRecord(repository, store, { mode, forMs, untilMs, unneeded: needed.unneeded });
-  return { objects: due.length, untilMs };
+  const lookedMs = hidden.length === 0 ? clock.nowMs() : 0;
+  await writeHeldRecord(repository, store, { mode, forMs, untilMs, lookedMs, unneeded: needed.unneeded });
+  return { objects: due.length, untilMs, lookedMs };
 }
 
 /** Snapshots that came since the last pass may need packs whose locks were left as they were. */
@@ -79,7 +78,7 @@ async function lockNeededAgain(repository: Repository, record: HeldRecord, optio
     const unneeded = record.unneeded.filter((id) => !needed.has(id));
     await writeHeldRecord(repository, store, { ...record, unneeded });
   }
-  return { objects: versions.length, untilMs: record.untilMs };
+  return { objects: versions.length, ...record };
 }
 
 async function extendEach(
@@ -90,7 +89,12 @@ async function extendEach(
   const lock = lockIn(store);
   await sideBySide(versions, PARALLEL_REQUESTS, async (version) => {
     signal.throwIfAborted();
-    await lock.extend(version, { mode, untilMs });
+    try {
+      await lock.extend(version, { mode, untilMs });
+    } catch (error) {
+      // Removed since it was listed: then nobody needs it.
+      if (!isHoldfastError(error, 'object-missing')) throw error;
+    }
     progress.advance({ items: 1 });
   });
 }

@@ -11,7 +11,7 @@ export async function heldUntilMs(
   key: string,
   clock: Pick<Clock, 'nowMs'>,
 ): Promise<number | undefined> {
-  if (lock === undefined || isRemovedLocked(key) || !isLocked(key, lock.deletion)) return undefined;
+  if (lock === undefined || isRemovedLocked(key) || !isLocked(key)) return undefined;
   for await (const version of lock.listVersions(key)) {
     if (version.isMarker) return undefined;
     const { untilMs = 0 } = (await lock.lockOf(version)) ?? {};

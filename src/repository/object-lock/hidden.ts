@@ -40,7 +40,7 @@ export async function findHidden(
 ): Promise<HiddenObject[]> {
   const lock = lockIn(store);
   const all = versions ?? (await versionsByKey(lock, ''));
-  const suspects = [...all].filter(([key, own]) => isLocked(key, 'hides') && mayHide(own));
+  const suspects = [...all].filter(([key, own]) => isLocked(key) && mayHide(own));
   const gone = suspects.filter(([, own]) => own[0]!.isMarker).map(([key]) => key);
   const named = gone.length === 0 ? new Set<string>() : await namedAsRemoved(gone);
   const looked = await sideBySide(

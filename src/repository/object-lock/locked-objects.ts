@@ -1,4 +1,3 @@
-import type { ObjectLock } from '../../store/index.ts';
 import { KEYS_PREFIX, LEDGER_PREFIX, SNAPSHOTS_PREFIX } from '../layout.ts';
 import { kindOf, type ObjectKind } from '../mirror/objects.ts';
 
@@ -6,7 +5,7 @@ import { kindOf, type ObjectKind } from '../mirror/objects.ts';
 const LOCKED: readonly ObjectKind[] = ['config', 'key', 'pack', 'index', 'snapshot', 'ledger', 'tail'];
 /** Below which a repository lists what there is: without it nobody knows what is missing. */
 export const HIDDEN_AT_ONCE = [SNAPSHOTS_PREFIX, KEYS_PREFIX, LEDGER_PREFIX];
-/** What upkeep replaces: a store that does not hide what is removed could not let go of it. The packs say what is in them. */
+/** What upkeep replaces all the time. */
 const REPLACED: readonly ObjectKind[] = ['index', 'tail'];
 
 /** Whether upkeep removes such an object although it is locked. */
@@ -16,7 +15,7 @@ export function isRemovedLocked(key: string): boolean {
 }
 
 /** Whether an object of a repository is locked, where the plan has objects locked. */
-export function isLocked(key: string, deletion: ObjectLock['deletion']): boolean {
+export function isLocked(key: string): boolean {
   const kind = kindOf(key);
-  return kind !== undefined && LOCKED.includes(kind) && !(deletion === 'refused' && REPLACED.includes(kind));
+  return kind !== undefined && LOCKED.includes(kind);
 }

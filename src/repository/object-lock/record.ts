@@ -19,6 +19,8 @@ export interface LockPeriod {
 export interface HeldRecord extends LockPeriod {
   /** When the pass began, in milliseconds since 1970. */
   untilMs: number;
+  /** When nothing was found hidden for the last time; 0 when nobody looked. */
+  lookedMs: number;
   /** Packs that no kept snapshot needed, whose locks were left as they were. */
   unneeded: string[];
 }
@@ -28,15 +30,22 @@ export async function readHeldRecord({ key }: Repository, store: ObjectStore): P
   try {
     const text = unsealJsonText(key, await store.get(HELD_KEY)).toString('utf8');
     const record = asRecord(JSON.parse(text), 'the record of locks');
-    const { version, mode, forMs, untilMs, unneeded } = record;
+    const { version, mode, forMs, untilMs, lookedMs, unneeded } = record;
     const isWhole = version === VERSION && (mode === 'governance' || mode === 'compliance') && Array.isArray(unneeded);
-    if (!isWhole || typeof forMs !== 'number' || typeof untilMs !== 'number') return undefined;
-    return { mode, forMs, untilMs, unneeded: unneeded.map((id) => asId(id, "a pack's id")) };
+    if (!isWhole || [forMs, untilMs, lookedMs].some((each) => typeof each !== 'number')) return undefined;
+    const times = { forMs: forMs as number, untilMs: untilMs as number, lookedMs: lookedMs as number };
+    return { mode, ...times, unneeded: unneeded.map((id) => asId(id, "a pack's id")) };
   } catch (error) {
     const isUseless = error instanceof SyntaxError || isHoldfastError(error, 'object-missing');
     if (isUseless || isHoldfastError(error, 'repository-damaged')) return undefined;
     throw error;
   }
+}
+
+/** Notes that nothing was found hidden now. */
+export async function noteLooked(repository: Repository, store: ObjectStore, lookedMs: number): Promise<void> {
+  const record = await readHeldRecord(repository, store);
+  if (record !== undefined) await writeHeldRecord(repository, store, { ...record, lookedMs });
 }
 
 export async function writeHeldRecord(

@@ -16,7 +16,7 @@ export interface LockRule {
   forMs: number;
   clock: Clock;
   /** What is locked; all else must be removable at any time. */
-  isLocked(key: string, deletion: ObjectLock['deletion']): boolean;
+  isLocked(key: string): boolean;
   /** What is removed while it is locked: its versions stay until somebody clears them away. */
   isRemovedLocked(key: string): boolean;
 }
@@ -45,7 +45,7 @@ export class LockedStore extends DecoratedStore {
 
   override async put(key: string, content: Content, options: PutOptions = {}): Promise<void> {
     const { mode, forMs, clock } = this.#rule;
-    if (!this.#isLocked(key)) return super.put(key, content, options);
+    if (!this.#rule.isLocked(key)) return super.put(key, content, options);
     await super.put(key, content, { ...options, retention: { mode, untilMs: clock.nowMs() + forMs } });
   }
 
@@ -59,15 +59,11 @@ export class LockedStore extends DecoratedStore {
     } catch (error) {
       // Then they stay: for a reader the object is gone all the same.
       if (!isHoldfastError(error, 'permission-denied')) throw error;
-      this.#mayRemoveVersions = this.#isLocked(key);
+      this.#mayRemoveVersions = this.#rule.isLocked(key);
     }
   }
 
   override makePlace(): Promise<void> {
     return super.makePlace({ lock: true });
-  }
-
-  #isLocked(key: string): boolean {
-    return this.#rule.isLocked(key, this.#lock.deletion);
   }
 }

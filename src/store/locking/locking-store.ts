@@ -49,7 +49,6 @@ export class LockingStore extends DecoratedStore {
 
   override get lock(): ObjectLock {
     return {
-      deletion: 'hides',
       state: async () => ({ keepsVersions: true, locks: true }),
       extend: async (version, retention) => this.#extend(this.#find(version), retention),
       lockOf: async (version) => this.#find(version).retention,

@@ -51,7 +51,6 @@ export function lockHeaders(retention: Retention | undefined) {
 
 /** Object Lock and versions of a bucket of S3. */
 export class S3Lock implements ObjectLock {
-  readonly deletion = 'hides';
   readonly #access: S3Access;
 
   constructor(access: S3Access) {
@@ -90,8 +89,18 @@ export class S3Lock implements ObjectLock {
       const untilMs = Math.max(before.untilMs, retention.untilMs);
       if (mode === before.mode && untilMs === before.untilMs) return;
       if (mode === before.mode && untilMs === retention.untilMs && mode === retention.mode) throw error;
-      // Some servers count a stricter mode as one that lifts the lock first, which needs a permission of its own.
-      await this.#setRetention(version, { mode, untilMs }, { bypass: mode !== before.mode });
+      if (mode === before.mode) await this.#setRetention(version, { mode, untilMs });
+      else await this.#makeStricter(version, { mode, untilMs }, before);
+    }
+  }
+
+  /** Some servers count a stricter mode as one that lifts the lock first, which needs a permission of its own. */
+  async #makeStricter(version: VersionId, wanted: Retention, before: Retention): Promise<void> {
+    try {
+      await this.#setRetention(version, wanted, { bypass: true });
+    } catch (error) {
+      if (!isHoldfastError(error, 'permission-denied')) throw error;
+      await this.#setRetention(version, { ...wanted, mode: before.mode });
     }
   }
 
