@@ -240,6 +240,9 @@ describe('Cloud Storage', () => {
       server.fake.denied.add('storage.objects.delete');
       await store.put('pack', Buffer.from('content'));
       await expect(store.put('pack', Buffer.from('other'))).rejects.toMatchObject({ code: 'permission-denied' });
+      await expect(store.put('pack', Buffer.from('content'), { ifAbsent: true })).rejects.toMatchObject({
+        code: 'object-exists',
+      });
       server.fake.denied.clear();
       expect(Buffer.from(await store.get('pack')).toString()).toBe('content');
     });

@@ -106,9 +106,13 @@ class GcsStore implements ObjectStore {
       const stored = await this.#readJson<ObjectResource>(call, answer, 'storage#object');
       this.#confirm(stored, { name, md5Hash, sizeBytes, retention, call });
     } catch (error) {
-      // Who may only add may not replace, not even with the same: an earlier attempt whose answer was lost has stored it.
-      const isRefusal = isHoldfastError(error, 'permission-denied') && !ifAbsent;
-      if (!isRefusal || !(await this.#has({ md5Hash, retention, call }))) throw error;
+      if (!isHoldfastError(error, 'permission-denied')) throw error;
+      // Who may only add may not replace, and may be told that instead of what a condition says.
+      const stored = await this.#lookUpIfAllowed(call);
+      if (stored === undefined) throw error;
+      if (ifAbsent) throw new HoldfastError('object-exists', `${key} is in ${this.location} already`, { cause: error });
+      // The same may be there from an earlier attempt, whose answer was lost.
+      if (stored.md5Hash !== md5Hash || !isLockedSo(stored, retention)) throw error;
     }
   }
 
@@ -128,13 +132,11 @@ class GcsStore implements ObjectStore {
     });
   }
 
-  /** Whether the same lies there already, and is locked as it is to be. */
-  async #has({ md5Hash, retention, call }: Pick<Expected, 'md5Hash' | 'retention' | 'call'>): Promise<boolean> {
+  async #lookUpIfAllowed(call: Call & { key: string }): Promise<ObjectResource | undefined> {
     try {
-      const stored = await this.#lookUp(call);
-      return stored.md5Hash === md5Hash && isLockedSo(stored, retention);
+      return await this.#lookUp(call);
     } catch (error) {
-      if (isHoldfastError(error, 'object-missing') || isHoldfastError(error, 'permission-denied')) return false;
+      if (isHoldfastError(error, 'object-missing') || isHoldfastError(error, 'permission-denied')) return undefined;
       throw error;
     }
   }
