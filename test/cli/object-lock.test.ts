@@ -83,6 +83,9 @@ sources:
     expect(await runWith('init.yaml', 'init')).toMatchObject({ exit: 0 });
     const store = createS3Store(placeAt(server.endpoint, own));
     expect(await store.lock!.state()).toEqual({ keepsVersions: true, locks: true });
+    writePlan('unlockable.yaml', server.endpoint, await server.bucket());
+    const refused = await runWith('unlockable.yaml', 'init');
+    expect(refused).toMatchObject({ exit: 1, json: { error: { code: 'store-unsuitable' } } });
   });
 
   it('locks what is needed and nothing else, from the first instant', async () => {

@@ -8,6 +8,8 @@ import {
   type Repository,
 } from '../../repository/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
+import { assertLocks } from '../object-lock/assert-locks.ts';
+import { lockPolicyOf } from '../object-lock/lock-scope.ts';
 import type { Workspace } from '../workspace.ts';
 
 export interface InitResult {
@@ -17,7 +19,7 @@ export interface InitResult {
 /**
  * Creates the repositories that the plan names and that are not there. For a mirror nothing is made before there is
  * something to be copied; but whether its place can be used is looked at, before anything else is done.
- * @throws repository-exists when there was none to create; mirror-refused
+ * @throws repository-exists when there was none to create; mirror-refused; store-unsuitable
  */
 export async function initRepositories(workspace: Workspace): Promise<InitResult> {
   const result: InitResult = { repositories: [] };
@@ -40,6 +42,7 @@ async function lookAtMirror(
   of: string,
 ): Promise<InitResult['repositories'][number]> {
   const { store } = await workspace.storeOf(name);
+  if (lockPolicyOf(workspace, name) !== undefined) await assertLocks(store);
   const primary = await openIfThere(workspace, of);
   if (primary !== undefined) await assertMirrorOf(primary, store);
   else if (await holdsRepository(store)) {
@@ -63,6 +66,7 @@ async function openIfThere(workspace: Workspace, name: string): Promise<Reposito
 
 async function initRepository(workspace: Workspace, name: string): Promise<InitResult['repositories'][number]> {
   const { store, password } = await workspace.storeOf(name);
+  if (lockPolicyOf(workspace, name) !== undefined) await assertLocks(store);
   try {
     const repository = await createIn(store, await password(), workspace.environment.clock);
     await workspace

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -174,6 +175,15 @@ describe('locks', () => {
     expect(await told()).toContainEqual(expect.stringMatching(`${key}: its lock runs out .*, and was not made longer`));
     clock.advance(7 * DAY_MS);
     expect(await told()).toContainEqual(expect.stringMatching(`${key}: its lock ran out`));
+    // What was damaged and put right hides nothing.
+    const id = hash('sha256', 'right');
+    const mended = `data/${id.slice(0, 2)}/${id}`;
+    for (const content of ['wrong', 'right']) await bare.main.put(mended, Buffer.from(content));
+    const now = await told();
+    expect(now.filter((each) => each.startsWith(mended))).toEqual([
+      expect.stringContaining('no index knows this pack'),
+    ]);
+    expect(now.filter((each) => each.includes('could not be told'))).toEqual([]);
   });
 
   it('are looked behind by whatever writes, once an hour, until what is hidden is back', async () => {

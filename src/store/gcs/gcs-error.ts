@@ -91,7 +91,8 @@ export function failureOfAnswer(refusal: Refusal, call: FailedCall): HoldfastErr
   return fail('store-failed', because);
 }
 
-function noBucket({ bucket, store }: FailedCall): HoldfastError {
+/** The error for a bucket that is not there. */
+export function noBucket({ bucket, store }: FailedCall): HoldfastError {
   return new HoldfastError('no-bucket', `there is no bucket ${bucket} for ${store}`, {
     hint: 'Check the bucket and the endpoint in the plan. Where it is to be made, `holdfast init` does so.',
     context: { bucket, store },

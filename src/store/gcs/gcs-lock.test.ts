@@ -11,6 +11,8 @@ import type { GcsStoreOptions } from './gcs-client.ts';
 import { createGcsStore } from './index.ts';
 
 const HOUR_MS = 3_600_000;
+/** Another server than the tests' own grants what it likes. */
+const isForeign = process.env['HOLDFAST_TEST_GCS_ENDPOINT'] !== undefined;
 
 describe('Cloud Storage with Object Retention Lock', () => {
   let server: GcsServer;
@@ -70,6 +72,17 @@ describe('Cloud Storage with Object Retention Lock', () => {
     await own.removeVersion(lifted[0]!, { bypass: true });
     await expect(own.removeVersion(kept[0]!, { bypass: true })).rejects.toMatchObject({ code: 'permission-denied' });
     expect([await versionsOf(own, 'lifted'), (await versionsOf(own, 'kept')).length]).toEqual([[], 1]);
+  });
+
+  it.skipIf(isForeign)('makes a lock at least longer, where the credentials may make none stricter', async () => {
+    const store = freshStore();
+    await store.put('key', Buffer.from('x'), { retention: forAnHour() });
+    const [version] = await versionsOf(store.lock!, 'key');
+    const untilMs = Date.now() + 2 * HOUR_MS;
+    server.fake.denied.add('storage.objects.overrideUnlockedRetention');
+    await store.lock!.extend(version!, { mode: 'compliance', untilMs });
+    server.fake.denied.clear();
+    expect(await store.lock!.lockOf(version!)).toEqual({ mode: 'governance', untilMs });
   });
 
   it('leaves nothing of what is deleted and was never locked, and hides what was', async () => {

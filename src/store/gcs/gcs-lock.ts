@@ -90,7 +90,6 @@ export function retentionOf({ retention }: ObjectResource): Retention | undefine
  * Source: Google Cloud, "Object Retention Lock" and "Object Versioning", in the documentation of Cloud Storage.
  */
 export class GcsLock implements ObjectLock {
-  readonly deletion = 'hides';
   readonly #access: GcsAccess;
 
   constructor(access: GcsAccess) {
@@ -122,8 +121,18 @@ export class GcsLock implements ObjectLock {
       const isStricter = mode !== before.mode;
       if (!isStricter && untilMs === before.untilMs) return;
       if (!isStricter && untilMs === retention.untilMs && mode === retention.mode) throw error;
-      // To lock what was not is counted as one that lifts the lock first, which needs a permission of its own.
-      await this.#patch(version, { mode, untilMs }, { isOverriding: isStricter });
+      if (isStricter) await this.#makeStricter(version, { mode, untilMs }, before);
+      else await this.#patch(version, { mode, untilMs });
+    }
+  }
+
+  /** A stricter mode is counted as one that lifts the lock first, which needs a permission of its own. */
+  async #makeStricter(version: VersionId, wanted: Retention, before: Retention): Promise<void> {
+    try {
+      await this.#patch(version, wanted, { isOverriding: true });
+    } catch (error) {
+      if (!isHoldfastError(error, 'permission-denied')) throw error;
+      await this.#patch(version, { ...wanted, mode: before.mode });
     }
   }
 

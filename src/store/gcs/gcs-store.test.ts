@@ -79,7 +79,8 @@ describe('Cloud Storage', () => {
 
   it('asks whether the bucket is there, where an answer does not say what is missing', async () => {
     proxy.calls.length = 0;
-    proxy.rule = ({ path }) => (path.includes('/o/') ? { answer: { status: 404, body: 'Not Found' } } : undefined);
+    const notFound = { answer: { status: 404, body: 'Not Found' } };
+    proxy.rule = ({ path }) => (path.includes('/o/') || path.includes('/none-') ? notFound : undefined);
     const at = (name: string) => createGcsStore(placeIn(proxy.endpoint, name));
     await expect(at(bucket).get('key')).rejects.toMatchObject({ code: 'object-missing' });
     await expect(at(`none-${bucket}`).get('key')).rejects.toMatchObject({ code: 'no-bucket' });
@@ -239,6 +240,9 @@ describe('Cloud Storage', () => {
       server.fake.denied.add('storage.objects.delete');
       await store.put('pack', Buffer.from('content'));
       await expect(store.put('pack', Buffer.from('other'))).rejects.toMatchObject({ code: 'permission-denied' });
+      await expect(store.put('pack', Buffer.from('content'), { ifAbsent: true })).rejects.toMatchObject({
+        code: 'object-exists',
+      });
       server.fake.denied.clear();
       expect(Buffer.from(await store.get('pack')).toString()).toBe('content');
     });

@@ -18,7 +18,7 @@ import {
   sizeOf,
 } from '../index.ts';
 import { type GcsAnswer, GcsClient, type GcsRequest, type GcsStoreOptions, jsonBody } from './gcs-client.ts';
-import { failureBeforeAnswer, failureOfAnswer, missingThing, readRefusal } from './gcs-error.ts';
+import { failureBeforeAnswer, failureOfAnswer, missingThing, noBucket, readRefusal } from './gcs-error.ts';
 import {
   type Call,
   GcsLock,
@@ -106,9 +106,13 @@ class GcsStore implements ObjectStore {
       const stored = await this.#readJson<ObjectResource>(call, answer, 'storage#object');
       this.#confirm(stored, { name, md5Hash, sizeBytes, retention, call });
     } catch (error) {
-      // Who may only add may not replace, not even with the same: an earlier attempt whose answer was lost has stored it.
-      const isRefusal = isHoldfastError(error, 'permission-denied') && !ifAbsent;
-      if (!isRefusal || !(await this.#has({ md5Hash, retention, call }))) throw error;
+      if (!isHoldfastError(error, 'permission-denied')) throw error;
+      // Who may only add may not replace, and may be told that instead of what a condition says.
+      const stored = await this.#lookUpIfAllowed(call);
+      if (stored === undefined) throw error;
+      if (ifAbsent) throw new HoldfastError('object-exists', `${key} is in ${this.location} already`, { cause: error });
+      // The same may be there from an earlier attempt, whose answer was lost.
+      if (stored.md5Hash !== md5Hash || !isLockedSo(stored, retention)) throw error;
     }
   }
 
@@ -128,13 +132,11 @@ class GcsStore implements ObjectStore {
     });
   }
 
-  /** Whether the same lies there already, and is locked as it is to be. */
-  async #has({ md5Hash, retention, call }: Pick<Expected, 'md5Hash' | 'retention' | 'call'>): Promise<boolean> {
+  async #lookUpIfAllowed(call: Call & { key: string }): Promise<ObjectResource | undefined> {
     try {
-      const stored = await this.#lookUp(call);
-      return stored.md5Hash === md5Hash && isLockedSo(stored, retention);
+      return await this.#lookUp(call);
     } catch (error) {
-      if (isHoldfastError(error, 'object-missing') || isHoldfastError(error, 'permission-denied')) return false;
+      if (isHoldfastError(error, 'object-missing') || isHoldfastError(error, 'permission-denied')) return undefined;
       throw error;
     }
   }
@@ -216,9 +218,15 @@ class GcsStore implements ObjectStore {
     } while (pageToken !== undefined);
   }
 
-  #listPage(call: Call, query: NonNullable<GcsRequest['query']>): Promise<ObjectPage> {
+  async #listPage(call: Call, query: NonNullable<GcsRequest['query']>): Promise<ObjectPage> {
     const path = `/storage/v1${this.#bucketPath}/o`;
-    return this.#ask<ObjectPage>(call, { method: 'GET', path, query }, 'storage#objects');
+    const answer = await this.#send(call, { method: 'GET', path, query }, [404]);
+    // Only the bucket itself can be missing from its listing, however that is worded.
+    if (answer.status === 404) {
+      answer.body.resume();
+      throw noBucket({ ...call, store: this.location, bucket: this.#options.bucket });
+    }
+    return this.#readJson<ObjectPage>(call, answer, 'storage#objects');
   }
 
   async stat(key: string): Promise<StoredObject | undefined> {
