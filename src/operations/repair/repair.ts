@@ -27,7 +27,7 @@ export interface RepairRequest {
 export async function repair(workspace: Workspace, request: RepairRequest): Promise<Repaired[]> {
   const results: Repaired[] = [];
   for (const name of request.repository === undefined ? workspace.plan.repositories.keys() : [request.repository]) {
-    const opened = await workspace.open(name, { uncached: true });
+    const opened = await workspace.open(name, { uncached: true, hidden: !request.dryRun });
     results.push(await (request.dryRun ? lookOnly : repairOne)(workspace, opened, request.readData));
   }
   return results;
