@@ -18,7 +18,15 @@ import {
 import { type Healer, LEDGER_PREFIX, openRepository, type Repository } from '../repository/index.ts';
 import type { Sandbox } from '../sandbox/index.ts';
 import type { Source } from '../source/index.ts';
-import { AsOfStore, DEFAULT_PRICES, type ObjectStore, StoreMetrics, type StorePrices } from '../store/index.ts';
+import {
+  asFirstWritten,
+  asOf,
+  DEFAULT_PRICES,
+  type ObjectStore,
+  PastStore,
+  StoreMetrics,
+  type StorePrices,
+} from '../store/index.ts';
 
 /** What operations need from outside: made by the composition root, or by a test. */
 export interface Environment {
@@ -106,6 +114,8 @@ export interface OpenedRepository {
 export interface OpenOptions {
   /** With no cache before the store: for who looks at whether what is stored is right. */
   uncached?: boolean;
+  /** Also where somebody hid the configuration or the keys: for who brings them back. Needs `uncached`. */
+  hidden?: boolean;
 }
 
 /** A plan at work: opens what it names, once. */
@@ -156,19 +166,41 @@ export class Workspace {
   }
 
   /** A repository of the plan or a mirror, to be read. @throws no-repository, wrong-password, secret-unavailable … */
-  openToRead(name: string, { uncached = false }: OpenOptions = {}): Promise<OpenedRepository> {
-    const bare = (): Promise<OpenedRepository> => once(this.#uncached, name, () => this.#open(name));
+  openToRead(name: string, { uncached = false, hidden = false }: OpenOptions = {}): Promise<OpenedRepository> {
+    const bare = (): Promise<OpenedRepository> => once(this.#uncached, name, () => this.#open(name, hidden));
     return uncached ? bare() : once(this.#opened, name, async () => this.#cached(await bare()));
   }
 
-  async #open(name: string): Promise<OpenedRepository> {
+  async #open(name: string, hidden: boolean): Promise<OpenedRepository> {
     const { store, password } = await this.storeOf(name);
-    const opened = this.attach(name, await openRepository(store, await password()));
+    const given = await password();
+    const repository = await openRepository(store, given).catch(async (error: unknown) => {
+      const behind = await this.#openBehind(name, { store, password: given }, error);
+      if (!hidden) throw entranceHidden(name, store, error);
+      return behind;
+    });
+    const opened = this.attach(name, repository);
     this.#ready.add(name);
     const of = this.plan.mirrors.get(name)?.of;
     return of === undefined
       ? opened
       : { ...opened, primaryLedger: async () => (await this.open(of, { uncached: true })).ledger };
+  }
+
+  /** A repository whose configuration or keys somebody hid. @throws the error, where that is not why it does not open */
+  async #openBehind(
+    name: string,
+    { store, password }: { store: ObjectStore; password: string },
+    error: unknown,
+  ): Promise<Repository> {
+    const isLost = isHoldfastError(error, 'no-repository') || isHoldfastError(error, 'repository-damaged');
+    if (!isLost || this.#plannedStore(name).planned.lock === undefined || store.lock === undefined) throw error;
+    try {
+      return (await openRepository(new PastStore(store, asFirstWritten), password)).through(store);
+    } catch (second) {
+      if (!isHoldfastError(second)) throw second;
+      throw error;
+    }
   }
 
   /** A mirror is read as it is: its primary's cache holds what the mirror may have lost. */
@@ -233,7 +265,7 @@ export class Workspace {
       ...(limits && { limits }),
       ...(lock && { lock }),
     });
-    return asOfMs === undefined ? store : new AsOfStore(store, asOfMs);
+    return asOfMs === undefined ? store : new PastStore(store, asOf(asOfMs));
   }
 
   #metricsOf({ name, prices }: StorePlan): StoreMetrics {
@@ -289,6 +321,18 @@ export class Workspace {
     const { version } = this.environment;
     return this.environment.adapters.createSource(planned, { ...this.references, version, plan: this.plan.name });
   }
+}
+
+function entranceHidden(name: string, { location }: ObjectStore, cause: unknown): HoldfastError {
+  return new HoldfastError(
+    'repository-damaged',
+    `somebody hid the configuration or the keys of ${name} at ${location}: deleted or replaced, they are there still, under their lock`,
+    {
+      hint: `Find out who it was. \`holdfast repair ${name}\` brings back what is hidden; \`--as-of TIME\` reads the repository as it was.`,
+      context: { repository: name, store: location },
+      cause,
+    },
+  );
 }
 
 /** What failed is made again by the next who asks. */

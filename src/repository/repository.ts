@@ -22,7 +22,7 @@ import { orReadAnew } from './read-anew.ts';
 /** How long a key without a configuration may be that of somebody who is about to write one. */
 const RIVAL_FOR_MS = 30 * 60_000;
 /** Who took longer may be taken for dead by the time that a write arrives. */
-const CREATE_WITHIN_MS = 5 * 60_000;
+export const CREATE_WITHIN_MS = 5 * 60_000;
 
 /**
  * Where an object may be had that was found missing or damaged.

@@ -149,6 +149,17 @@ sources:
     stock('check', '--read-data');
   });
 
+  it('is brought back whole when somebody deleted all of it, and not made anew', async () => {
+    const before = (await versions('')).filter(({ isNewest, isMarker }) => isNewest && !isMarker);
+    for (const { key } of before) await hide(key);
+    const error = { code: 'repository-damaged', message: expect.stringContaining('somebody hid the configuration') };
+    expect(await run('backup')).toMatchObject({ exit: 1, json: { sources: [{ error }] } });
+    expect(await run('init')).toMatchObject({ exit: 1, json: { error: { code: 'repository-exists' } } });
+    expect(await run('repair')).toMatchObject({ exit: 0, json: { repositories: [{ whole: true }] } });
+    expect(await run('check', '--lock', '--read-data')).toMatchObject({ exit: 0 });
+    stock('check', '--read-data');
+  });
+
   it('has its credentials told what they lack, and what they should not have', async () => {
     const messages = async (plan: string) => {
       const { exit, json } = await runWith(plan, 'doctor');

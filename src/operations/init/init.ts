@@ -8,7 +8,7 @@ import {
   type Repository,
 } from '../../repository/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
-import { assertLocks } from '../object-lock/assert-locks.ts';
+import { assertLocks, assertNothingHidden } from '../object-lock/assert-locks.ts';
 import { lockPolicyOf } from '../object-lock/lock-scope.ts';
 import type { Workspace } from '../workspace.ts';
 
@@ -66,7 +66,10 @@ async function openIfThere(workspace: Workspace, name: string): Promise<Reposito
 
 async function initRepository(workspace: Workspace, name: string): Promise<InitResult['repositories'][number]> {
   const { store, password } = await workspace.storeOf(name);
-  if (lockPolicyOf(workspace, name) !== undefined) await assertLocks(store);
+  if (lockPolicyOf(workspace, name) !== undefined) {
+    await assertLocks(store);
+    await assertNothingHidden(store, name);
+  }
   try {
     const repository = await createIn(store, await password(), workspace.environment.clock);
     await workspace

@@ -22,7 +22,7 @@ export async function openRepaired(
   name: string,
 ): Promise<{ opened: OpenedRepository; healed: Healing[] }> {
   try {
-    return { opened: await workspace.openToRead(name, { uncached: true }), healed: [] };
+    return { opened: await workspace.openToRead(name, { uncached: true, hidden: true }), healed: [] };
   } catch (error) {
     if (!isHoldfastError(error) || !UNOPENABLE.some((code) => code === error.code)) throw error;
     const healed = await healOpening(workspace, name, error);

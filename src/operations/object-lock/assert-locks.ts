@@ -1,6 +1,6 @@
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import { lockIn } from '../../repository/index.ts';
-import type { ObjectStore } from '../../store/index.ts';
+import { holdsRepository, lockIn } from '../../repository/index.ts';
+import { asFirstWritten, type ObjectStore, PastStore } from '../../store/index.ts';
 
 /**
  * That a bucket that is there can lock objects. One that is not there yet is made so; credentials that may not look find
@@ -23,4 +23,23 @@ export async function assertLocks(store: ObjectStore): Promise<void> {
       context: { store: store.location },
     },
   );
+}
+
+/** That no repository was there before, which somebody hid: to make one over it would make it harder to bring back. @throws repository-exists */
+export async function assertNothingHidden(store: ObjectStore, name: string): Promise<void> {
+  if (await holdsRepository(store).catch(noBucket)) return;
+  if (!(await holdsRepository(new PastStore(store, asFirstWritten)).catch(noBucket))) return;
+  throw new HoldfastError(
+    'repository-exists',
+    `somebody hid the repository at ${store.location}: it is there still, under its lock`,
+    {
+      hint: `Nothing was changed. \`holdfast repair ${name}\` brings it back.`,
+      context: { store: store.location },
+    },
+  );
+}
+
+function noBucket(error: unknown): boolean {
+  if (isHoldfastError(error, 'no-bucket') || isHoldfastError(error, 'permission-denied')) return false;
+  throw error;
 }

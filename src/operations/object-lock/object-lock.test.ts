@@ -190,6 +190,10 @@ describe('locks', () => {
     const { clock, bare, workspace, keep, backUp } = await lockedPlan();
     const key = `snapshots/${(await backUp('one')).snapshot}`;
     await bare.main.delete(key);
+    // What somebody left who wanted to make the repository at the same time was never of it.
+    const rival = `keys/${hash('sha256', 'rival')}`;
+    await bare.main.put(rival, Buffer.from('rival'));
+    await bare.main.delete(rival);
     expect((await keep()).hidden).toEqual([]);
     clock.advance(61 * 60_000);
     for (let time = 0; time < 2; time++) {

@@ -1,8 +1,10 @@
 import { isHoldfastError } from '../../foundation/errors.ts';
 import { sideBySide } from '../../foundation/promises.ts';
 import type { ObjectLock, ObjectStore, ObjectVersion } from '../../store/index.ts';
+import { CONFIG_KEY } from '../layout.ts';
 import { authenticate, isRewritten, kindOf } from '../mirror/objects.ts';
 import type { Repository } from '../repository.ts';
+import { CREATE_WITHIN_MS } from '../repository.ts';
 import { isLocked } from './locked-objects.ts';
 import { lockIn, versionsByKey } from './versions.ts';
 
@@ -42,13 +44,25 @@ export async function findHidden(
   const all = versions ?? (await versionsByKey(lock, ''));
   const suspects = [...all].filter(([key, own]) => isLocked(key) && mayHide(own));
   const gone = suspects.filter(([, own]) => own[0]!.isMarker).map(([key]) => key);
-  const named = gone.length === 0 ? new Set<string>() : await namedAsRemoved(gone);
+  const named = new Set(gone.length === 0 ? [] : await namedAsRemoved(gone));
+  for (const key of await leftByMakers(lock, all)) named.add(key);
   const looked = await sideBySide(
     suspects.filter(([key]) => !named.has(key)),
     PARALLEL_READS,
     ([, own]) => lookBehind(repository, lock, own),
   );
   return looked.filter((each) => each !== undefined);
+}
+
+/** Keys of who gave way to another that made the repository at the same time: there is no ledger yet that could name them. */
+async function leftByMakers(lock: ObjectLock, versions: ReadonlyMap<string, ObjectVersion[]>): Promise<string[]> {
+  const keys = [...versions].filter(([key]) => kindOf(key) === 'key');
+  const gone = keys.filter(([, [newest]]) => newest!.isMarker);
+  // Who made it has left a key of theirs.
+  if (gone.length === 0 || gone.length === keys.length) return [];
+  const madeMs = (await versionsByKey(lock, CONFIG_KEY)).get(CONFIG_KEY)?.at(-1)?.modifiedMs;
+  if (madeMs === undefined) return [];
+  return gone.filter(([, [newest]]) => newest!.modifiedMs < madeMs + CREATE_WITHIN_MS).map(([key]) => key);
 }
 
 /** Whether a content lies behind something else, as far as a listing tells. */

@@ -4,19 +4,38 @@ import type { ObjectLock, ObjectVersion } from './object-lock.ts';
 import { isObjectKey, type ObjectStore } from './object-store.ts';
 import type { ByteRange, StoredObject } from './stored-object.ts';
 
+/** Which version of an object is looked at, of all of them, the newest first; none where it is not looked at. */
+export interface Past {
+  /** Completes "as it was …". */
+  when: string;
+  choose(versions: readonly ObjectVersion[]): ObjectVersion | undefined;
+}
+
+/** What was the newest at a time. */
+export function asOf(timeMs: number): Past {
+  const choose = (versions: readonly ObjectVersion[]) => versions.find(({ modifiedMs }) => modifiedMs <= timeMs);
+  return { when: `at ${new Date(timeMs).toISOString()}`, choose };
+}
+
+/** What each object was at first. */
+export const asFirstWritten: Past = {
+  when: 'when it was first written',
+  choose: (versions) => versions.findLast(({ isMarker }) => !isMarker),
+};
+
 /**
- * A store as it was at a time: each object is the version that was the newest then. All versions are listed once, when
- * something is first asked for. Nothing is written there.
+ * A store as it was: of each object a version of the past. All versions are listed once, when something is first asked for.
+ * Nothing is written there.
  */
-export class AsOfStore extends DecoratedStore {
-  readonly #timeMs: number;
+export class PastStore extends DecoratedStore {
+  readonly #past: Past;
   readonly #lock: ObjectLock;
   #versions: Promise<ReadonlyMap<string, ObjectVersion>> | undefined;
 
   /** @throws store-unsuitable where the kind of store has no versions */
-  constructor(inner: ObjectStore, timeMs: number) {
+  constructor(inner: ObjectStore, past: Past) {
     super(inner);
-    this.#timeMs = timeMs;
+    this.#past = past;
     if (inner.lock === undefined) {
       throw new HoldfastError('store-unsuitable', `${inner.location} is known only as it is now`, {
         hint: 'Only a bucket that keeps versions can be read as it was.',
@@ -49,7 +68,7 @@ export class AsOfStore extends DecoratedStore {
   override async get(key: string, range?: ByteRange): Promise<Uint8Array> {
     const version = await this.#find(key);
     if (version === undefined) {
-      throw new HoldfastError('object-missing', `${key} was not in ${this.location} at ${this.#time}`);
+      throw new HoldfastError('object-missing', `${key} was not in ${this.location} ${this.#past.when}`);
     }
     return this.#lock.getVersion(version, range);
   }
@@ -76,23 +95,28 @@ export class AsOfStore extends DecoratedStore {
   }
 
   async #listAll(): Promise<ReadonlyMap<string, ObjectVersion>> {
-    const newest = new Map<string, ObjectVersion>();
+    const chosen = new Map<string, ObjectVersion>();
+    let own: ObjectVersion[] = [];
+    const choose = (): void => {
+      const version = this.#past.choose(own);
+      if (version !== undefined && !version.isMarker) chosen.set(version.key, version);
+    };
+    // Those of an object come one after the other, newest first.
     for await (const version of this.#lock.listVersions('')) {
-      // Those of an object come newest first.
-      if (version.modifiedMs <= this.#timeMs && !newest.has(version.key)) newest.set(version.key, version);
+      if (own.length > 0 && own[0]!.key !== version.key) {
+        choose();
+        own = [];
+      }
+      own.push(version);
     }
-    for (const [key, { isMarker }] of newest) if (isMarker) newest.delete(key);
-    return newest;
-  }
-
-  get #time(): string {
-    return new Date(this.#timeMs).toISOString();
+    choose();
+    return chosen;
   }
 
   #refusal(what: string): HoldfastError {
     return new HoldfastError(
       'permission-denied',
-      `cannot ${what}: ${this.location} is looked at as it was at ${this.#time}`,
+      `cannot ${what}: ${this.location} is looked at as it was ${this.#past.when}`,
       {
         hint: 'Leave out `--as-of` to work with it as it is.',
         context: { store: this.location },
