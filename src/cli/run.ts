@@ -162,6 +162,8 @@ async function runCommand(
 /** Has locks extended that are due, and adds what came of it: what went wrong makes what was done partial. */
 async function addLocks(outcome: Outcome, workspace: Workspace | undefined): Promise<void> {
   if (workspace === undefined || workspace.environment.signal.aborted) return;
+  const { repositories, mirrors } = workspace.plan;
+  if ([...repositories.values(), ...mirrors.values()].every(({ lock }) => lock === undefined)) return;
   const operations = await import('../operations/index.ts');
   const locks = await operations.keepLocked(workspace);
   if (locks.length === 0) return;
@@ -172,7 +174,7 @@ async function addLocks(outcome: Outcome, workspace: Workspace | undefined): Pro
 
 /** Has the mirrors follow, and adds what came of it: one that did not makes what was done partial, and undoes nothing. */
 async function addMirrors(outcome: Outcome, workspace: Workspace | undefined): Promise<void> {
-  if (workspace === undefined || workspace.environment.signal.aborted) return;
+  if (workspace === undefined || workspace.environment.signal.aborted || workspace.plan.mirrors.size === 0) return;
   const operations = await import('../operations/index.ts');
   const mirrors = await operations.replicateOpened(workspace);
   if (mirrors.length === 0) return;

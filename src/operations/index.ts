@@ -1,51 +1,66 @@
-import type { playDemo as play } from './demo/demo.ts';
+import { lazy } from '../foundation/lazy.ts';
 
 export type { ArchiveOutcome } from './archives/archive.ts';
 export type { ArchiveStatus } from './archives/archive-status.ts';
 export type { RecallOptions } from './archives/recall.ts';
-export { backup, backupExit, type SourceOutcome } from './backup/backup.ts';
-export { type CheckOfRepository, check } from './check/check.ts';
-export { type Compared, compare } from './compare/compare.ts';
-export { type Copied, copy } from './copy/copy.ts';
+export type { SourceOutcome } from './backup/backup.ts';
+export type { CheckOfRepository } from './check/check.ts';
+export type { Compared } from './compare/compare.ts';
+export type { Copied } from './copy/copy.ts';
 export type { DemoReport } from './demo/demo.ts';
-export { type Difference, diff, type ListedChange } from './diff/diff.ts';
-export { type Diagnosis, diagnose } from './doctor/doctor.ts';
-export { follow, followExit } from './follow/follow.ts';
+export type { Difference, ListedChange } from './diff/diff.ts';
+export type { Diagnosis } from './doctor/doctor.ts';
+export { backupExit, followExit, replicateAllExit, replicateExit } from './exits.ts';
 export type { Followed } from './follow/followed-source.ts';
-export { type InitResult, initRepositories } from './init/init.ts';
-export { addPassword, keysOf, removePassword, replacePassword } from './keys/keys.ts';
-export { listEntries } from './ls/ls.ts';
-export { acceptMissing, type Missing } from './mirrors/accept-missing.ts';
+export type { InitResult } from './init/init.ts';
+export type { Missing } from './mirrors/accept-missing.ts';
 export type { HealedStatus } from './mirrors/healed-status.ts';
 export { HealingWorkspace as Workspace } from './mirrors/healing-workspace.ts';
 export type { MirrorStatus } from './mirrors/mirror-status.ts';
-export { type Promoted, promote } from './mirrors/promote.ts';
-export { type MirrorOutcome, replicate, replicateExit, replicateOpened } from './mirrors/replicate.ts';
-export { type KeptLocked, keepLocked } from './object-lock/keep-locked.ts';
-export { type PruneOfRepository, prune } from './prune/prune.ts';
-export { type Repaired, repair } from './repair/repair.ts';
-export { replicateAll, replicateAllExit } from './replicate/replicate-all.ts';
+export type { Promoted } from './mirrors/promote.ts';
+export type { MirrorOutcome } from './mirrors/replicate.ts';
+export type { KeptLocked } from './object-lock/keep-locked.ts';
+export type { PruneOfRepository } from './prune/prune.ts';
+export type { Repaired } from './repair/repair.ts';
 export { type RequestsToStore, requestsByRepository } from './requests/requests.ts';
-export { type RestoreRequest, type RestoreResult, restore } from './restore/restore.ts';
+export type { RestoreRequest, RestoreResult } from './restore/restore.ts';
 export type { DecidedSnapshot, KeepReason } from './retain/decide.ts';
 export type { RetentionOfSource } from './retain/decide-all.ts';
-export { retain } from './retain/retain.ts';
-export { type ListedSnapshot, listAll } from './snapshots/snapshots.ts';
+export type { ListedSnapshot } from './snapshots/snapshots.ts';
 export { parseMoment } from './snapshots-of.ts';
 export type { RepositoryCapacity } from './status/capacity.ts';
-export { type SourceStatus, status } from './status/status.ts';
-export { type Unlocked, unlock } from './unlock/unlock.ts';
-export { type Proof, verify } from './verify/verify.ts';
-export {
-  type Adapters,
-  type CacheContext,
-  type Environment,
-  reportable,
-  type StoreContext,
-} from './workspace.ts';
+export type { SourceStatus } from './status/status.ts';
+export type { Unlocked } from './unlock/unlock.ts';
+export type { Proof } from './verify/verify.ts';
+export { type Adapters, type CacheContext, type Environment, reportable, type StoreContext } from './workspace.ts';
 
-/** See the function of this name. What it needs is loaded for it alone: a PostgreSQL client, and a shop. */
-export async function playDemo(...parameters: Parameters<typeof play>): ReturnType<typeof play> {
-  const demo = await import('./demo/demo.ts');
-  return demo.playDemo(...parameters);
-}
+/* Operations, each loaded when it is first called: what it does is said where it is. */
+
+export const backup = lazy(async () => (await import('./backup/backup.ts')).backup);
+export const check = lazy(async () => (await import('./check/check.ts')).check);
+export const compare = lazy(async () => (await import('./compare/compare.ts')).compare);
+export const copy = lazy(async () => (await import('./copy/copy.ts')).copy);
+export const diff = lazy(async () => (await import('./diff/diff.ts')).diff);
+export const diagnose = lazy(async () => (await import('./doctor/doctor.ts')).diagnose);
+export const follow = lazy(async () => (await import('./follow/follow.ts')).follow);
+export const initRepositories = lazy(async () => (await import('./init/init.ts')).initRepositories);
+export const addPassword = lazy(async () => (await import('./keys/keys.ts')).addPassword);
+export const keysOf = lazy(async () => (await import('./keys/keys.ts')).keysOf);
+export const removePassword = lazy(async () => (await import('./keys/keys.ts')).removePassword);
+export const replacePassword = lazy(async () => (await import('./keys/keys.ts')).replacePassword);
+export const listEntries = lazy(async () => (await import('./ls/ls.ts')).listEntries);
+export const acceptMissing = lazy(async () => (await import('./mirrors/accept-missing.ts')).acceptMissing);
+export const promote = lazy(async () => (await import('./mirrors/promote.ts')).promote);
+export const replicate = lazy(async () => (await import('./mirrors/replicate.ts')).replicate);
+export const replicateOpened = lazy(async () => (await import('./mirrors/replicate.ts')).replicateOpened);
+export const keepLocked = lazy(async () => (await import('./object-lock/keep-locked.ts')).keepLocked);
+export const prune = lazy(async () => (await import('./prune/prune.ts')).prune);
+export const repair = lazy(async () => (await import('./repair/repair.ts')).repair);
+export const replicateAll = lazy(async () => (await import('./replicate/replicate-all.ts')).replicateAll);
+export const restore = lazy(async () => (await import('./restore/restore.ts')).restore);
+export const retain = lazy(async () => (await import('./retain/retain.ts')).retain);
+export const listAll = lazy(async () => (await import('./snapshots/snapshots.ts')).listAll);
+export const status = lazy(async () => (await import('./status/status.ts')).status);
+export const unlock = lazy(async () => (await import('./unlock/unlock.ts')).unlock);
+export const verify = lazy(async () => (await import('./verify/verify.ts')).verify);
+export const playDemo = lazy(async () => (await import('./demo/demo.ts')).playDemo);

@@ -1,7 +1,8 @@
-export { checkRepository } from './check/check.ts';
+import { lazy } from '../foundation/lazy.ts';
+
 export type { CheckReport, DamagedLog, Finding } from './check/report.ts';
 export { parseSubset, type Subset, selectPacks } from './check/subset.ts';
-export { type CopiedSnapshot, copySnapshots } from './copy/copy.ts';
+export type { CopiedSnapshot } from './copy/copy.ts';
 export { type Change, type ChangeKind, diffTrees } from './diff.ts';
 export { notesOf } from './extract/notes.ts';
 export type { IndexedRepository } from './indexed.ts';
@@ -10,23 +11,21 @@ export { EPOCH_KEY, LEDGER_PREFIX, packKey, TAIL_PREFIX } from './layout.ts';
 export { loadIndex } from './load-index.ts';
 export { type HeldLock, lockRepository } from './locks.ts';
 export { readEpoch, succeeds, writeNextEpoch } from './mirror/epoch.ts';
-export { copiesOfObjects, findSuspects, type Suspect } from './mirror/heal.ts';
-export { type MirrorLag, measureLag } from './mirror/lag.ts';
-export { assertMirrorOf, findGone, type MirrorReport, mirrorLedger, mirrorRepository } from './mirror/mirror.ts';
+export type { Suspect } from './mirror/heal.ts';
+export type { MirrorLag } from './mirror/lag.ts';
+export type { MirrorReport } from './mirror/mirror.ts';
 export { readAuthentic } from './mirror/objects.ts';
-export { findUnopenable, ownerOf } from './mirror/opening.ts';
-export { clearVersions } from './object-lock/clear.ts';
 export { checkCoverage, findingOfHidden } from './object-lock/coverage.ts';
-export { type ExtendOptions, extendLocks } from './object-lock/extend.ts';
+export type { ExtendOptions } from './object-lock/extend.ts';
 export { heldUntilMs } from './object-lock/held.ts';
-export { findHidden, type HiddenObject, reveal } from './object-lock/hidden.ts';
+export type { HiddenObject } from './object-lock/hidden.ts';
 export { HIDDEN_AT_ONCE, isLocked, isRemovedLocked } from './object-lock/locked-objects.ts';
 export type { KeptSnapshots } from './object-lock/needed-objects.ts';
 export { noteLooked } from './object-lock/record.ts';
 export { lockIn, versionsBelow, versionsByKey } from './object-lock/versions.ts';
-export { type PruneReport, pruneRepository } from './prune/prune.ts';
+export type { PruneReport } from './prune/prune.ts';
 export { Reader } from './read/reader.ts';
-export { type RepairOptions, repairRepository } from './repair/repair.ts';
+export type { RepairOptions } from './repair/repair.ts';
 export type { RepairReport } from './repair/report.ts';
 export { createRepository, type Healer, holdsRepository, openRepository, type Repository } from './repository.ts';
 export type * from './snapshot-io.ts';
@@ -58,3 +57,23 @@ export {
 } from './tail/tail.ts';
 export type { LogHeader } from './tail/tail-object.ts';
 export { WriteSession } from './write/session.ts';
+
+/* What few commands do is loaded when it is first called. */
+
+export const checkRepository = lazy(async () => (await import('./check/check.ts')).checkRepository);
+export const copySnapshots = lazy(async () => (await import('./copy/copy.ts')).copySnapshots);
+export const copiesOfObjects = lazy(async () => (await import('./mirror/heal.ts')).copiesOfObjects);
+export const findSuspects = lazy(async () => (await import('./mirror/heal.ts')).findSuspects);
+export const measureLag = lazy(async () => (await import('./mirror/lag.ts')).measureLag);
+export const assertMirrorOf = lazy(async () => (await import('./mirror/mirror.ts')).assertMirrorOf);
+export const findGone = lazy(async () => (await import('./mirror/mirror.ts')).findGone);
+export const mirrorLedger = lazy(async () => (await import('./mirror/mirror.ts')).mirrorLedger);
+export const mirrorRepository = lazy(async () => (await import('./mirror/mirror.ts')).mirrorRepository);
+export const findUnopenable = lazy(async () => (await import('./mirror/opening.ts')).findUnopenable);
+export const ownerOf = lazy(async () => (await import('./mirror/opening.ts')).ownerOf);
+export const clearVersions = lazy(async () => (await import('./object-lock/clear.ts')).clearVersions);
+export const extendLocks = lazy(async () => (await import('./object-lock/extend.ts')).extendLocks);
+export const findHidden = lazy(async () => (await import('./object-lock/hidden.ts')).findHidden);
+export const reveal = lazy(async () => (await import('./object-lock/hidden.ts')).reveal);
+export const pruneRepository = lazy(async () => (await import('./prune/prune.ts')).pruneRepository);
+export const repairRepository = lazy(async () => (await import('./repair/repair.ts')).repairRepository);

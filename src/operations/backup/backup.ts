@@ -1,4 +1,4 @@
-import { EXIT, type ExitCode, type HoldfastError } from '../../foundation/errors.ts';
+import type { HoldfastError } from '../../foundation/errors.ts';
 import { sideBySide } from '../../foundation/promises.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import {
@@ -90,15 +90,4 @@ async function backupOne(workspace: Workspace, source: PlanSource, shared: Share
     });
     return { outcome: 'failed', source: source.name, durationMs, error: reported };
   }
-}
-
-/** What a backup of several sources ends with: a failure outweighs a partial one, and that a complete one. */
-export function backupExit(outcomes: readonly SourceOutcome[]): ExitCode {
-  const failed = outcomes.filter((outcome) => outcome.outcome === 'failed');
-  const exits = new Set(failed.map(({ error }) => error.exitCode));
-  // When everything failed of one cause (a wrong password, say), that cause has its own exit code.
-  if (failed.length === outcomes.length && exits.size === 1) return [...exits][0]!;
-  if (exits.has(EXIT.interrupted)) return EXIT.interrupted;
-  if (failed.length > 0) return EXIT.failed;
-  return outcomes.some(({ outcome }) => outcome === 'partial') ? EXIT.partial : EXIT.done;
 }

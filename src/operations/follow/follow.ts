@@ -1,4 +1,4 @@
-import { EXIT, type ExitCode, HoldfastError } from '../../foundation/errors.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import { FollowedMirrors } from '../mirrors/followed-mirrors.ts';
 import type { MirrorOutcome } from '../mirrors/replicate.ts';
@@ -52,12 +52,4 @@ function followable(sources: readonly PlanSource[], wereNamed: boolean): PlanSou
     wereNamed && other !== undefined ? `${other.name} has no log that is captured` : 'the plan has no log to follow',
     { hint: 'Put `method: physical` and `wal: stream` into the plan, in the source of a PostgreSQL server.' },
   );
-}
-
-/** What following ends with: somebody interrupted it, unless it ended by itself. */
-export function followExit(outcomes: readonly Followed[]): ExitCode {
-  const failed = outcomes.flatMap(({ error }) => (error === undefined ? [] : [error]));
-  const exits = new Set(failed.map(({ exitCode }) => exitCode));
-  if (failed.length === outcomes.length && exits.size === 1) return [...exits][0]!;
-  return failed.length > 0 ? EXIT.failed : EXIT.interrupted;
 }

@@ -1,4 +1,4 @@
-import { EXIT, type ExitCode, HoldfastError } from '../../foundation/errors.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import { extendLocks, type MirrorReport, measureLag, mirrorLedger, mirrorRepository } from '../../repository/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
@@ -40,17 +40,6 @@ export function replicateOpened(workspace: Workspace): Promise<MirrorOutcome[]> 
     workspace,
     workspace.openedNames.flatMap((name) => workspace.mirrorsOf(name)),
   );
-}
-
-/** What mirroring ends with: partial where some mirrors are behind; where all are, what kept them from it. */
-export function replicateExit(
-  outcomes: readonly ({ outcome: 'complete' } | { outcome: 'failed'; error: HoldfastError })[],
-): ExitCode {
-  const failures = outcomes.flatMap((each) => (each.outcome === 'failed' ? [each.error.exitCode] : []));
-  if (failures.length === 0) return EXIT.done;
-  if (failures.includes(EXIT.interrupted)) return EXIT.interrupted;
-  if (failures.length < outcomes.length) return EXIT.partial;
-  return new Set(failures).size === 1 ? failures[0]! : EXIT.failed;
 }
 
 function noMirror(message: string): HoldfastError {

@@ -1,6 +1,6 @@
-import { EXIT, type ExitCode, HoldfastError } from '../../foundation/errors.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
 import { type ArchiveOutcome, copyToArchive } from '../archives/archive.ts';
-import { type MirrorOutcome, replicate, replicateExit } from '../mirrors/replicate.ts';
+import { type MirrorOutcome, replicate } from '../mirrors/replicate.ts';
 import type { Workspace } from '../workspace.ts';
 
 export interface Replicated {
@@ -35,18 +35,6 @@ export async function replicateAll(workspace: Workspace, names: readonly string[
     replicated.archives.push(await copyToArchive(workspace, name, isForced));
   }
   return replicated;
-}
-
-/** What it ends with: partial where some copies were not made; where none was, what kept them from it. */
-export function replicateAllExit({ mirrors, archives }: Replicated): ExitCode {
-  const copies = archives.flatMap(({ sources, error }) => [
-    ...(error === undefined ? [] : [{ outcome: 'failed' as const, error }]),
-    ...sources.flatMap((each) => {
-      if (each.outcome === 'not-due') return [];
-      return [each.outcome === 'failed' ? each : { outcome: 'complete' as const }];
-    }),
-  ]);
-  return mirrors.length + copies.length === 0 ? EXIT.done : replicateExit([...mirrors, ...copies]);
 }
 
 function archivesOf({ plan }: Workspace, repository: string): string[] {

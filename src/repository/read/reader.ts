@@ -2,7 +2,6 @@ import { decodeTree, snapshotTimeMs, type TreeNode } from '../../format/index.ts
 import { releaseBuffer } from '../../foundation/buffers.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
-import { extractTree } from '../extract/extract.ts';
 import { planExtract } from '../extract/plan.ts';
 import type { IndexedRepository } from '../indexed.ts';
 import { packKey } from '../layout.ts';
@@ -106,7 +105,9 @@ export class Reader implements SnapshotReader {
     return this.indexed.plainLength(id);
   }
 
-  extract(target: string, options: ExtractOptions): Promise<Extracted> {
+  async extract(target: string, options: ExtractOptions): Promise<Extracted> {
+    // Who only looks into a snapshot loads none of it.
+    const { extractTree } = await import('../extract/extract.ts');
     return extractTree(this, options.tree ?? this.tree, target, options);
   }
 
