@@ -49,8 +49,8 @@ export interface MirrorReport {
   unexplained: string[];
 }
 
-/** Packs are large, and each is in memory as a whole: four of restic's size, or many small ones. */
-const PACK_WINDOW_BYTES = 68 * 1024 * 1024;
+/** Packs are large, and each is in memory as a whole: six of restic's size, or many small ones. */
+const PACK_WINDOW_BYTES = 102 * 1024 * 1024;
 const PARALLEL = 32;
 /** How many objects a request lists. */
 const LISTED_AT_ONCE = 1000;
