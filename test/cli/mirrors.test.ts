@@ -35,6 +35,7 @@ function expectSame(directory: string, restored: string): void {
 describe('a repository with a mirror', () => {
   it('is destroyed, and all of it comes back from the mirror, which is then made the repository', async () => {
     const { directory, run } = planned();
+    expect((await run('doctor')).stdout).toContain('holdfast init');
     const made = document(await run('init', '--json')).repositories;
     expect(made).toMatchObject([
       { name: 'main', created: true },
@@ -52,6 +53,9 @@ describe('a repository with a mirror', () => {
     ]);
 
     renameSync(join(directory, 'main'), join(directory, 'lost'));
+    const { stdout: missing } = await run('doctor');
+    expect(missing).toContain('holdfast repository promote eu');
+    expect(missing).not.toContain('holdfast init');
     const [{ id }] = document(await run('snapshots', '--repository', 'eu', '--json')).snapshots;
     const before = spawnSync('find', [join(directory, 'eu'), '-newer', join(directory, 'eu', 'config')]).stdout;
     expect((await run('ls', id, '--repository', 'eu')).stdout).toContain('note');

@@ -24,7 +24,9 @@ export async function examineRepository(workspace: Workspace, name: string): Pro
 
 function notOpened(error: HoldfastError): Finding {
   const finding = findingOfError('repository', error);
-  const isToBeMade = error.code === 'no-repository' || error.code === 'no-bucket';
+  // Where a mirror has it, a new one is the last thing to make in its place.
+  const isMissing = error.code === 'no-repository' || error.code === 'no-bucket';
+  const isToBeMade = isMissing && error.context['mirror'] === undefined;
   return isToBeMade ? { ...finding, mend: { place: 'shell', lines: ['holdfast init'] } } : finding;
 }
 

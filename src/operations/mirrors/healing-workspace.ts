@@ -1,6 +1,6 @@
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { Ledger } from '../../ledger/index.ts';
-import type { Healer, Repository } from '../../repository/index.ts';
+import { type Healer, holdsRepository, type Repository } from '../../repository/index.ts';
 import { lockPolicyOf } from '../object-lock/lock-scope.ts';
 import { type OpenedRepository, type OpenOptions, Workspace } from '../workspace.ts';
 import { createHealer } from './healing.ts';
@@ -12,15 +12,28 @@ export class HealingWorkspace extends Workspace {
     try {
       return await super.openToRead(name, options);
     } catch (error) {
-      const [mirror] = this.mirrorsOf(name);
       const isLost = isHoldfastError(error, 'no-repository') || isHoldfastError(error, 'repository-damaged');
+      const mirror = isLost ? await this.#mirrorThatHolds(name) : undefined;
       if (!isLost || mirror === undefined) throw error;
       throw new HoldfastError(error.code, error.message, {
         hint: `${mirror} is a mirror of ${name}: \`holdfast check ${name} --repair\` takes from it what is missing; where all is lost, \`holdfast repository promote ${mirror}\` makes it the repository.`,
-        context: error.context,
+        context: { ...error.context, mirror },
         cause: error,
       });
     }
+  }
+
+  /** The first mirror of a repository in which there is one: of a new plan there is none yet. */
+  async #mirrorThatHolds(name: string): Promise<string | undefined> {
+    for (const mirror of this.mirrorsOf(name)) {
+      try {
+        if (await holdsRepository((await this.storeOf(mirror)).store)) return mirror;
+      } catch (error) {
+        // What the repository was refused with is the news.
+        if (!isHoldfastError(error)) throw error;
+      }
+    }
+    return undefined;
   }
 
   protected override healerOf(
