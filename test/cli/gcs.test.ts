@@ -11,6 +11,9 @@ import { noise } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 import { resticCheckCopy } from '../support/restic.ts';
 
+/** Another server than the tests' own grants what it likes. */
+const isForeign = process.env['HOLDFAST_TEST_GCS_ENDPOINT'] !== undefined;
+
 describe.skipIf(!requires('restic'))('a repository in a bucket of Cloud Storage', () => {
   let server: GcsServer;
   let proxy: FaultyProxy;
@@ -125,6 +128,54 @@ sources:
       exit: 0,
       json: { repositories: [{ findings: [] }] },
     });
+    await resticCheckCopy(store);
+  });
+
+  it.skipIf(isForeign)('is backed up to by credentials that may create, get and list only', async () => {
+    const bucket = await server.bucket();
+    const directory = scratchDirectory();
+    const plan = join(directory, 'holdfast.yaml');
+    mkdirSync(join(directory, 'data'));
+    writeFileSync(
+      plan,
+      `version: 1
+name: test
+objectives: { rpo: 1h, rto: 4h }
+repositories:
+  main:
+    store: gs://${bucket}/at
+    password: { env: HOLDFAST_PASSWORD }
+    gcs: { endpoint: ${server.endpoint} }
+sources:
+  data: { type: files, paths: [${directory}/data], retention: { last: 1 } }
+`,
+    );
+    vi.stubEnv('HOLDFAST_PASSWORD', PASSWORD);
+    onTestFinished(() => {
+      server.fake.denied.clear();
+      vi.unstubAllEnvs();
+    });
+    const runOn = (machine: string, ...words: string[]) => {
+      vi.stubEnv('XDG_CACHE_HOME', join(directory, machine));
+      return runHere(plan, ...words);
+    };
+    const store = createGcsStore(placeIn(server.endpoint, bucket, 'at'));
+    expect(await runOn('upkeep', 'init')).toMatchObject({ exit: 0 });
+    server.fake.denied.add('storage.objects.delete');
+    for (const size of [1000, 2000]) {
+      writeFileSync(join(directory, 'data', 'file'), noise(size));
+      expect(await runOn('writer', 'backup')).toMatchObject({ exit: 0, json: { sources: [{ outcome: 'complete' }] } });
+    }
+    const told = (await runOn('writer', 'doctor')).json.repositories[0].findings;
+    expect(told.filter(({ about }: { about: string }) => about === 'permissions')).toMatchObject([
+      { level: 'warning', message: expect.stringContaining('backups do without') },
+    ]);
+    await expect(keyIn(store, 'locks/')).rejects.toThrow('nothing below');
+    expect(await keyIn(store, 'holdfast/writers/')).toMatch(/-\d+$/);
+    server.fake.denied.clear();
+    expect(await runOn('upkeep', 'retain')).toMatchObject({ exit: 0 });
+    await expect(keyIn(store, 'holdfast/writers/')).rejects.toThrow('nothing below');
+    expect((await runOn('upkeep', 'check', '--read-data')).exit).toBe(0);
     await resticCheckCopy(store);
   });
 });
