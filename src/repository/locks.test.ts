@@ -223,9 +223,19 @@ describe('who cannot delete', () => {
     kept.delete = async (key) => {
       throw new HoldfastError('permission-denied', `cannot delete ${key}`);
     };
+    // To replace something is to delete it, in some stores.
+    kept.put = async (key, ...rest) => {
+      if (full.objects.has(key)) throw new HoldfastError('permission-denied', `cannot replace ${key}`);
+      await full.put(key, ...rest);
+    };
     return { full, repository, writer: repository.through(kept) };
   }
-  const writersIn = (repository: Repository) => repository.documentKeys('holdfast/writers/');
+  async function writersIn({ store }: Repository): Promise<string[]> {
+    const keys: string[] = [];
+    for await (const { key } of store.list('holdfast/writers/')) keys.push(key);
+    return keys;
+  }
+  afterEach(() => void vi.useRealTimers());
 
   it('is known as a writer while it works, beside others, and keeps away who wants to be alone', async () => {
     const { repository, writer } = await twoViews();
@@ -237,8 +247,31 @@ describe('who cannot delete', () => {
       await expect(lockRepository(repository, options)).rejects.toMatchObject({ code: 'repository-locked' });
     }
     await held.release();
-    expect(await writersIn(repository)).toHaveLength(1);
+    expect(await writersIn(repository)).toHaveLength(2);
     await (await lockRepository(repository, exclusive)).release();
+    expect(await writersIn(repository)).toEqual([]);
+  });
+
+  it('counts by the newest of its entries, which go oldest first', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const { full, repository, writer } = await twoViews();
+    const clock = movableClock();
+    const held = await lockRepository(writer, { exclusive: false, clock });
+    for (let refresh = 1; refresh <= 11; refresh++) {
+      clock.advance(5 * MINUTE_MS);
+      await vi.advanceTimersByTimeAsync(5 * MINUTE_MS);
+      await vi.waitUntil(async () => (await writersIn(repository)).length > refresh, { interval: 1 });
+    }
+    held.assertHeld();
+    await expect(lockRepository(repository, { exclusive: true, clock })).rejects.toMatchObject({
+      ...{ code: 'repository-locked', context: { lock: expect.stringMatching(/-12$/) } },
+    });
+    await held.release();
+    const removed = vi.spyOn(full, 'delete');
+    const { removed: locks } = await removeLocks(repository, { clock, all: false, dryRun: false });
+    expect(locks).toHaveLength(1);
+    const counts = removed.mock.calls.map(([key]) => Number(key.slice(key.lastIndexOf('-') + 1)));
+    expect(counts).toEqual(Array.from({ length: 13 }, (_, index) => index + 1));
     expect(await writersIn(repository)).toEqual([]);
   });
 
@@ -261,7 +294,7 @@ describe('who cannot delete', () => {
     await (await lockRepository(repository, { ...exclusive, besideOurs: [mark] })).release();
     await held.release();
     await expect(lockRepository(writer, exclusive)).rejects.toMatchObject({ code: 'permission-denied' });
-    expect([await locksIn(repository), (await writersIn(repository)).length]).toEqual([[], 1]);
+    expect([await locksIn(repository), (await writersIn(repository)).length]).toEqual([[], 2]);
   });
 });
 

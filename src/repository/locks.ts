@@ -6,7 +6,7 @@ import { settled } from '../foundation/promises.ts';
 import { currentUser } from '../foundation/user.ts';
 import { readMark, readMarks } from './prune/marks.ts';
 import type { Repository } from './repository.ts';
-import { describeHolder, type StandingLock, standingLocks } from './standing-locks.ts';
+import { describeHolder, removeStanding, type StandingLock, standingLocks } from './standing-locks.ts';
 import { type LockPlace, lockFiles, writerEntry } from './writers.ts';
 
 /**
@@ -174,19 +174,16 @@ async function refuseIfLocked(repository: Repository, own: RefreshedLock): Promi
     },
   };
   for await (const standing of standingLocks(repository, own.clock, listing)) {
-    const { key, lock, stale } = standing;
-    if (stale) await removeStale(repository, own, key);
+    const { lock, stale } = standing;
+    // Who cannot delete leaves it to who can.
+    if (stale && !own.isWriter) await removeStanding(repository.store, standing);
+    else if (stale) continue;
     // A lock that cannot be read binds like the strictest one, as long as its holder may be alive.
     else if (lock === undefined) throw locked(repository, standing);
     else if (await learnMarks(repository, own.part, lock)) seen.learnt = true;
     else if (!standBesideEachOther(own.part, lock)) throw locked(repository, standing);
   }
   return seen;
-}
-
-/** Who cannot delete leaves it to who can. */
-async function removeStale({ store }: Repository, own: RefreshedLock, key: string): Promise<void> {
-  if (!own.isWriter) await store.delete(key);
 }
 
 function standBesideEachOther(own: HoldfastLock, other: LockFile): boolean {

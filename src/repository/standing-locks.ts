@@ -3,9 +3,10 @@ import { decodeLockFile, type LockFile, parseTimeMs } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { isHoldfastError } from '../foundation/errors.ts';
 import { isProcessAlive } from '../foundation/process-alive.ts';
-import { idOfKey, LOCKS_PREFIX, WRITERS_PREFIX } from './layout.ts';
+import type { ObjectStore } from '../store/index.ts';
+import { idOfKey, LOCKS_PREFIX } from './layout.ts';
 import type { Repository } from './repository.ts';
-import { readWriter } from './writers.ts';
+import { listWriters, readWriter } from './writers.ts';
 
 /** A lock that nobody refreshed for so long binds nobody. restic's own figure. */
 const STALE_AFTER_MS = 30 * 60_000;
@@ -14,6 +15,8 @@ const STALE_AFTER_MS = 30 * 60_000;
 export interface StandingLock {
   /** The key of its object. */
   key: string;
+  /** Of the objects that it took the place of, oldest first: they go with it. */
+  olderKeys: readonly string[];
   /** Undefined when it cannot be read: then it binds like the strictest one, as long as its holder may be alive. */
   lock: LockFile | undefined;
   /** Whether it binds nobody any more. */
@@ -37,28 +40,36 @@ export async function* standingLocks(
     const lock = await readLock(repository, key);
     if (lock === undefined) listing.onGone?.();
     if (lock === undefined) continue;
-    if (lock !== 'damaged') yield { key, lock, stale: isStale(lock, clock.nowMs()) };
-    else yield { key, lock: undefined, stale: clock.nowMs() - modifiedMs > STALE_AFTER_MS };
+    const olderKeys: string[] = [];
+    if (lock !== 'damaged') yield { key, olderKeys, lock, stale: isStale(lock, clock.nowMs()) };
+    else yield { key, olderKeys, lock: undefined, stale: clock.nowMs() - modifiedMs > STALE_AFTER_MS };
   }
 }
 
-/** Who is done has left an entry that binds nobody. */
+/** Who is done has left a last entry that binds nobody. */
 async function* standingWriters(
   repository: Repository,
   clock: Clock,
   { isOwn }: { isOwn?(key: string): boolean },
 ): AsyncIterable<StandingLock> {
-  for await (const { key, modifiedMs } of repository.store.list(WRITERS_PREFIX)) {
-    if (idOfKey(key) === undefined || isOwn?.(key)) continue;
+  for (const entries of await listWriters(repository)) {
+    const { key, modifiedMs } = entries.at(-1)!;
+    if (isOwn?.(key)) continue;
+    const olderKeys = entries.slice(0, -1).map((entry) => entry.key);
     try {
       const writer = await readWriter(repository, key);
       if (writer === undefined) continue;
-      yield { key, lock: writer.lock, stale: writer.hasEnded || isStale(writer.lock, clock.nowMs()) };
+      yield { key, olderKeys, lock: writer.lock, stale: writer.hasEnded || isStale(writer.lock, clock.nowMs()) };
     } catch (error) {
       if (!isHoldfastError(error, 'repository-damaged')) throw error;
-      yield { key, lock: undefined, stale: clock.nowMs() - modifiedMs > STALE_AFTER_MS };
+      yield { key, olderKeys, lock: undefined, stale: clock.nowMs() - modifiedMs > STALE_AFTER_MS };
     }
   }
+}
+
+/** Removes a lock. What counts goes last: else what it took the place of would count again. */
+export async function removeStanding(store: ObjectStore, { key, olderKeys }: StandingLock): Promise<void> {
+  for (const each of [...olderKeys, key]) await store.delete(each);
 }
 
 /** A lock; undefined when it was released between being listed and being read. */
@@ -96,7 +107,7 @@ export async function removeLocks(
   const left: StandingLock[] = [];
   for await (const standing of standingLocks(repository, clock, { writers: true })) {
     const goes = all || standing.stale;
-    if (goes && !dryRun) await repository.store.delete(standing.key);
+    if (goes && !dryRun) await removeStanding(repository.store, standing);
     (goes ? removed : left).push(standing);
   }
   return { removed, left };

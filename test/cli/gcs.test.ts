@@ -11,6 +11,9 @@ import { noise } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 import { resticCheckCopy } from '../support/restic.ts';
 
+/** Another server than the tests' own grants what it likes. */
+const isForeign = process.env['HOLDFAST_TEST_GCS_ENDPOINT'] !== undefined;
+
 describe.skipIf(!requires('restic'))('a repository in a bucket of Cloud Storage', () => {
   let server: GcsServer;
   let proxy: FaultyProxy;
@@ -18,6 +21,8 @@ describe.skipIf(!requires('restic'))('a repository in a bucket of Cloud Storage'
   beforeAll(async () => {
     server = await gcsServer();
     proxy = await startFaultyProxy(server.endpoint);
+    // Each command in this process listens once.
+    process.stdout.setMaxListeners(50);
     return async () => {
       await proxy.close();
       await server.close();
@@ -127,6 +132,63 @@ sources:
     });
     await resticCheckCopy(store);
   });
+
+  it.skipIf(isForeign)(
+    'is backed up to, locked and not, by credentials that can neither delete nor replace',
+    async () => {
+      const bucket = await server.bucket({ lock: true });
+      const directory = scratchDirectory();
+      const plan = join(directory, 'holdfast.yaml');
+      mkdirSync(join(directory, 'data'));
+      const writePlan = (lock: string) =>
+        writeFileSync(
+          plan,
+          `version: 1
+name: test
+objectives: { rpo: 1h, rto: 4h }
+repositories:
+  main:
+    store: gs://${bucket}/at
+    password: { env: HOLDFAST_PASSWORD }
+    gcs: { endpoint: ${server.endpoint} }${lock}
+sources:
+  data: { type: files, paths: [${directory}/data], retention: { last: 1 } }
+`,
+        );
+      writePlan('');
+      vi.stubEnv('HOLDFAST_PASSWORD', PASSWORD);
+      onTestFinished(() => {
+        server.fake.denied.clear();
+        vi.unstubAllEnvs();
+      });
+      const runOn = (machine: string, ...words: string[]) => {
+        vi.stubEnv('XDG_CACHE_HOME', join(directory, machine));
+        return runHere(plan, ...words);
+      };
+      const store = createGcsStore(placeIn(server.endpoint, bucket, 'at'));
+      expect(await runOn('upkeep', 'init')).toMatchObject({ exit: 0 });
+      server.fake.denied.add('storage.objects.delete');
+      // With another period the record of the locks is due to be replaced.
+      for (const days of [undefined, 30, 40]) {
+        writePlan(days === undefined ? '' : `\n    lock: { mode: governance, for: ${days}d }`);
+        writeFileSync(join(directory, 'data', 'file'), noise(1000 + (days ?? 0)));
+        const { exit, json } = await runOn('writer', 'backup');
+        expect([exit, json.sources[0].outcome, json.locks?.[0].error]).toEqual([0, 'complete', undefined]);
+        expect((json.locks?.[0].extended ?? 0) > 0).toBe(days !== undefined);
+      }
+      const told = (await runOn('writer', 'doctor')).json.repositories[0].findings;
+      expect(told.filter(({ about }: { about: string }) => about === 'permissions')).toMatchObject([
+        { level: 'warning', message: expect.stringContaining('backups do without') },
+      ]);
+      await expect(keyIn(store, 'locks/')).rejects.toThrow('nothing below');
+      expect(await keyIn(store, 'holdfast/writers/')).toMatch(/-\d+$/);
+      server.fake.denied.clear();
+      expect(await runOn('upkeep', 'retain')).toMatchObject({ exit: 0 });
+      await expect(keyIn(store, 'holdfast/writers/')).rejects.toThrow('nothing below');
+      expect((await runOn('upkeep', 'check', '--lock', '--read-data')).exit).toBe(0);
+      await resticCheckCopy(store);
+    },
+  );
 });
 
 async function keyIn(store: ObjectStore, prefix: string): Promise<string> {

@@ -24,7 +24,7 @@ export async function examinePermissions(workspace: Workspace, opened: OpenedRep
     await examination.needs('reading objects', () => store.get(plain));
     await examination.needs('listing objects', () => first(store.list(PROBE_PREFIX)));
     if (lockPolicyOf(workspace, opened.name) !== undefined) await examineLock(workspace, store, examination);
-    const toDelete = 'deleting objects: backups do without, but not retain, prune and repair';
+    const toDelete = 'deleting objects: backups do without, but not follow, retain, prune and repair';
     await examination.wants(toDelete, () => store.delete(plain));
   });
   await settled(store.delete(plain));

@@ -48,10 +48,21 @@ export async function noteLooked(repository: Repository, store: ObjectStore, loo
   if (record !== undefined) await writeHeldRecord(repository, store, { ...record, lookedMs });
 }
 
+/**
+ * Where who cannot delete may not replace it either, the record that is there stays: what it says still holds, and what was
+ * done since is found to be due again until somebody writes it who may.
+ * @throws the store's errors
+ */
 export async function writeHeldRecord(
   { key, config }: Repository,
   store: ObjectStore,
   record: HeldRecord,
 ): Promise<void> {
-  await store.put(HELD_KEY, sealJson(key, { version: VERSION, ...record }, config.version));
+  try {
+    await store.put(HELD_KEY, sealJson(key, { version: VERSION, ...record }, config.version));
+  } catch (error) {
+    if (!isHoldfastError(error, 'permission-denied')) throw error;
+    const { deletes = true } = await store.capabilities();
+    if (deletes || (await store.stat(HELD_KEY)) === undefined) throw error;
+  }
 }

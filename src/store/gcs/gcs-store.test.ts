@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { credentialsFor } from '../../../test/support/fake-gcs.ts';
 import { type FaultyProxy, startFaultyProxy } from '../../../test/support/faulty-proxy.ts';
 import { type GcsServer, gcsServer, placeIn } from '../../../test/support/gcs-server.ts';
-import { PASSWORD } from '../../../test/support/repository.ts';
+import { noise, PASSWORD } from '../../../test/support/repository.ts';
 import { describeObjectStore } from '../../../test/support/store-conformance.ts';
 import { systemClock } from '../../foundation/clock.ts';
 import { openRepository } from '../../repository/index.ts';
@@ -209,6 +209,37 @@ describe('Cloud Storage', () => {
     } finally {
       process.env = before;
     }
+  });
+
+  it('reads into the memory that it is given, where it fits', async () => {
+    const store = freshStore();
+    const content = noise(100_000);
+    await store.put('key', content);
+    const into = new Uint8Array(new SharedArrayBuffer(70_000));
+    const part = await store.get('key', { offset: 1000, length: 60_000 }, { into });
+    expect([part.buffer === into.buffer, part.length]).toEqual([true, 60_000]);
+    expect(Buffer.from(into.subarray(0, 60_000)).equals(content.subarray(1000, 61_000))).toBe(true);
+    expect((await store.get('key', undefined, { into })).buffer).not.toBe(into.buffer);
+  });
+
+  it.each([1, 1_000_000_000])('goes by the digest that it is given, resumable from %i bytes on', async (from) => {
+    const store = freshStore({ resumableFromBytes: from });
+    const content = noise(1_000_000);
+    const sizeBytes = content.length;
+    const fileOf = (bytes: Uint8Array): string => {
+      const file = join(mkdtempSync(join(tmpdir(), 'put-')), 'content');
+      writeFileSync(file, bytes);
+      return file;
+    };
+    const md5 = hash('md5', content, 'hex');
+    await store.put('given', { file: fileOf(content), sizeBytes }, { md5 });
+    expect(content.equals(await store.get('given'))).toBe(true);
+    const wrong = hash('md5', 'other bytes', 'hex');
+    await expect(store.put('a', { file: fileOf(content), sizeBytes }, { md5: wrong })).rejects.toThrow('write a');
+    await expect(store.put('b', content, { md5: wrong })).rejects.toThrow('write b');
+    const short = { file: fileOf(content.subarray(1)), sizeBytes };
+    await expect(store.put('c', short, { md5 })).rejects.toThrow('has 999999 bytes instead of 1000000');
+    expect(await Promise.all(['a', 'b', 'c'].map((key) => store.stat(key)))).toEqual(Array(3).fill(undefined));
   });
 
   describe.skipIf(isForeign)('on a server that does what it is told', () => {

@@ -16,6 +16,7 @@ import {
   readBody,
   type StoredObject,
   sizeOf,
+  type Use,
 } from '../index.ts';
 import { type GcsAnswer, GcsClient, type GcsRequest, type GcsStoreOptions, jsonBody } from './gcs-client.ts';
 import { failureBeforeAnswer, failureOfAnswer, missingThing, noBucket, readRefusal } from './gcs-error.ts';
@@ -66,7 +67,7 @@ class GcsStore implements ObjectStore {
       send: (call, request) => this.#send(call, request),
       ask: (call, request, kind) => this.#ask(call, request, kind),
       pages: (call, query) => this.#pages(call, query),
-      read: ({ key, id }, range) => this.#get(key, range, id),
+      read: ({ key, id }, range) => this.#get(key, { range, generation: id }),
     });
   }
 
@@ -79,14 +80,19 @@ class GcsStore implements ObjectStore {
     await handingOver(content, () => this.#put(name, key, content, options));
   }
 
-  async #put(name: string, key: string, content: Content, { ifAbsent, bulk, retention }: PutOptions): Promise<void> {
+  async #put(
+    name: string,
+    key: string,
+    content: Content,
+    { ifAbsent, bulk, md5, retention }: PutOptions,
+  ): Promise<void> {
     const { storageClass, kmsKeyName, resumableFromBytes = RESUMABLE_FROM_BYTES } = this.#options;
     const call = { what: `write ${key} in ${this.location}`, permission: 'storage.objects.create', key };
     const sizeBytes = sizeOf(content);
     if (sizeBytes > LARGEST_BYTES) {
       throw new HoldfastError('store-failed', `cannot ${call.what}: it is larger than 5 TiB`);
     }
-    const md5Hash = Buffer.from(await md5Of(content, call.what), 'hex').toString('base64');
+    const md5Hash = Buffer.from(md5 ?? (await md5Of(content, call.what)), 'hex').toString('base64');
     const upload = {
       path: `/upload/storage/v1${this.#bucketPath}/o`,
       query: { ...(ifAbsent ? { ifGenerationMatch: '0' } : {}), kmsKeyName },
@@ -141,17 +147,17 @@ class GcsStore implements ObjectStore {
     }
   }
 
-  async get(key: string, range?: ByteRange): Promise<Uint8Array> {
+  async get(key: string, range?: ByteRange, { into }: Use = {}): Promise<Uint8Array> {
     this.#name(key);
     if (range?.length === 0) return this.#getNothing(key, range.offset);
-    return this.#get(key, range);
+    return this.#get(key, { range, into });
   }
 
-  async #get(key: string, range: ByteRange | undefined, generation?: string): Promise<Uint8Array> {
-    const first = await this.#read(key, range, generation);
+  async #get(key: string, part: WantedPart): Promise<Uint8Array> {
+    const first = await this.#read(key, part);
     if (first.isSound) return first.bytes;
     // Wrong bytes that come twice are what is stored: to judge them is for those who know what they should be.
-    return (await this.#read(key, range, generation)).bytes;
+    return (await this.#read(key, part)).bytes;
   }
 
   /** No range can be empty. */
@@ -162,7 +168,7 @@ class GcsStore implements ObjectStore {
     return new Uint8Array(0);
   }
 
-  async #read(key: string, range: ByteRange | undefined, generation: string | undefined) {
+  async #read(key: string, { range, into, generation }: WantedPart) {
     const call = { what: `read ${key} in ${this.location}`, permission: 'storage.objects.get', key };
     const endByte = range === undefined ? undefined : range.offset + range.length;
     const request: GcsRequest = {
@@ -181,7 +187,7 @@ class GcsStore implements ObjectStore {
       answer.body.destroy();
       throw this.#unreadable(call, 'it is no object');
     }
-    const bytes = await this.#reading(call, () => readBody(answer.body, part, call.what));
+    const bytes = await this.#reading(call, () => readBody(answer.body, { ...part, into }, call.what));
     if (range === undefined || part.isRange) return { bytes, isSound: part.isSound() };
     // The server does not know of ranges: it sent the whole.
     if (bytes.length < range.offset + range.length) throw this.#tooShort(key, range.offset + range.length);
@@ -395,6 +401,15 @@ function isOfObject({ headers }: GcsAnswer): boolean {
 function lengthIn(headers: GcsAnswer['headers']): number | undefined {
   const length = headers['content-length'];
   return length === undefined ? undefined : Number(length);
+}
+
+/** What is asked for of an object. */
+interface WantedPart {
+  range: ByteRange | undefined;
+  /** Where the bytes may go. */
+  into?: Uint8Array | undefined;
+  /** Without one, the live one. */
+  generation?: string;
 }
 
 interface BodyPart {

@@ -39,7 +39,7 @@ const INCOMPLETE = 308;
 const SESSION_GONE = [404, 410];
 
 /** Sends an object and what is known of it in one request, and gives what the service says is stored. */
-export async function uploadAtOnce({ path, query, object, content }: Upload, send: Send): Promise<GcsAnswer> {
+export async function uploadAtOnce({ what, path, query, object, content }: Upload, send: Send): Promise<GcsAnswer> {
   const boundary = `holdfast-${randomBytes(16).toString('hex')}`;
   const head = Buffer.from(
     `--${boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n${JSON.stringify(object)}\r\n` +
@@ -50,7 +50,7 @@ export async function uploadAtOnce({ path, query, object, content }: Upload, sen
     sizeBytes: head.length + sizeOf(content) + tail.length,
     async *chunks() {
       yield head;
-      yield* chunksOf(content);
+      yield* chunksOf(content, what);
       yield tail;
     },
   };
@@ -113,10 +113,10 @@ export class ResumableUploads {
   }
 
   async #sendFrom(offset: number, upload: Upload, url: string, send: Send): Promise<GcsAnswer> {
-    const { content } = upload;
+    const { content, what } = upload;
     const sizeBytes = sizeOf(content);
     const headers = { 'Content-Range': `bytes ${offset}-${sizeBytes - 1}/${sizeBytes}` };
-    const body = { sizeBytes: sizeBytes - offset, chunks: () => chunksOf(content, offset) };
+    const body = { sizeBytes: sizeBytes - offset, chunks: () => chunksOf(content, what, offset) };
     const answer = await send({ method: 'PUT', path: url, headers, body }, [INCOMPLETE, ...SESSION_GONE]);
     return this.#goOn(answer, offset, upload, url, send);
   }
@@ -142,11 +142,22 @@ export class ResumableUploads {
   }
 }
 
-async function* chunksOf(content: Content, fromByte = 0): AsyncIterable<Uint8Array> {
+/** @throws internal for a file that is not as long as is said: the service would wait for the rest of it */
+async function* chunksOf(content: Content, what: string, fromByte = 0): AsyncIterable<Uint8Array> {
   if (content instanceof Uint8Array) {
     for (let at = fromByte; at < content.byteLength; at += CHUNK_BYTES) yield content.subarray(at, at + CHUNK_BYTES);
   } else if (content.sizeBytes > fromByte) {
     const end = content.sizeBytes - 1;
-    yield* createReadStream(content.file, { start: fromByte, end, highWaterMark: CHUNK_BYTES });
+    let doneBytes = fromByte;
+    for await (const chunk of createReadStream(content.file, { start: fromByte, end, highWaterMark: CHUNK_BYTES })) {
+      doneBytes += (chunk as Buffer).length;
+      yield chunk as Buffer;
+    }
+    if (doneBytes < content.sizeBytes) {
+      throw new HoldfastError(
+        'internal',
+        `cannot ${what}: its file has ${doneBytes} bytes instead of ${content.sizeBytes}`,
+      );
+    }
   }
 }
