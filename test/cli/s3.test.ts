@@ -36,6 +36,7 @@ repositories:
     store: s3://${bucket}/some/where
     password: { env: HOLDFAST_PASSWORD }
     s3: { endpoint: ${server.endpoint} }
+  eu: { store: s3://${bucket}-eu, mirrorOf: main, s3: { endpoint: ${server.endpoint} } }
 sources:
   data: { type: files, paths: [${directory}/data] }
 `,
@@ -45,9 +46,9 @@ sources:
 
     const missing = await run('snapshots');
     expect(missing).toMatchObject({ exit: 1, stderr: expect.stringContaining(`there is no bucket ${bucket}`) });
-    const counted = /^main: \d+ requests.*, an estimated cost of [\d.e-]+\n$/;
+    const counted = /^main: \d+ requests.*, an estimated cost of [\d.e-]+$/m;
     expect(await run('init')).toMatchObject({ exit: 0, stderr: expect.stringMatching(counted) });
-    expect(await run('backup')).toMatchObject({ exit: 0 });
+    expect(await run('backup')).toMatchObject({ exit: 0, stdout: expect.stringContaining('mirrored main to eu') });
     const checked = await run('--json', 'check', '--read-data');
     expect(document(checked)).toMatchObject({ repositories: [{ findings: [], packs: expect.anything() }] });
     expect(checked.exit).toBe(0);

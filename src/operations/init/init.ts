@@ -1,4 +1,3 @@
-import type { Clock } from '../../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import {
   assertMirrorOf,
@@ -44,8 +43,9 @@ async function lookAtMirror(
   const { store } = await workspace.storeOf(name);
   if (lockPolicyOf(workspace, name) !== undefined) await assertLocks(store);
   const primary = await openIfThere(workspace, of);
+  const isTaken = await inBucket(store, () => holdsRepository(store));
   if (primary !== undefined) await assertMirrorOf(primary, store);
-  else if (await holdsRepository(store)) {
+  else if (isTaken) {
     throw new HoldfastError(
       'mirror-refused',
       `there is a repository at ${store.location}, the place of the mirror ${name}, and none where ${of} is to be`,
@@ -60,7 +60,7 @@ async function lookAtMirror(
 
 async function openIfThere(workspace: Workspace, name: string): Promise<Repository | undefined> {
   const { store, password } = await workspace.storeOf(name);
-  if (!(await holdsRepository(store))) return undefined;
+  if (!(await inBucket(store, () => holdsRepository(store)))) return undefined;
   return openRepository(store, await password());
 }
 
@@ -71,7 +71,8 @@ async function initRepository(workspace: Workspace, name: string): Promise<InitR
     await assertNothingHidden(store, name);
   }
   try {
-    const repository = await createIn(store, await password(), workspace.environment.clock);
+    const given = await password();
+    const repository = await inBucket(store, () => createRepository(store, given, workspace.environment.clock));
     await workspace
       .attach(name, repository)
       .ledger.append('repository.created', { repository: name, store: store.location });
@@ -82,13 +83,13 @@ async function initRepository(workspace: Workspace, name: string): Promise<InitR
   }
 }
 
-/** With its bucket, where there is none yet. */
-async function createIn(store: ObjectStore, password: string, clock: Clock): Promise<Repository> {
+/** With the store's bucket, which is made where there is none yet. */
+async function inBucket<T>(store: ObjectStore, work: () => Promise<T>): Promise<T> {
   try {
-    return await createRepository(store, password, clock);
+    return await work();
   } catch (error) {
     if (!isHoldfastError(error, 'no-bucket') || store.makePlace === undefined) throw error;
     await store.makePlace();
-    return createRepository(store, password, clock);
+    return work();
   }
 }
