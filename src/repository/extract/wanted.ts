@@ -13,8 +13,8 @@ export interface RangeLimits {
 
 /** For packs that are files of this machine. */
 export const NEAR_RANGES: RangeLimits = { gapBytes: 128 * 1024, rangeBytes: 2 * 2 ** 20, plainBytes: 16 * 2 ** 20 };
-/** For packs of which each range takes a round trip, and is paid for: four are on their way at once, and five make a pack. */
-export const FAR_RANGES: RangeLimits = { gapBytes: 512 * 1024, rangeBytes: 3.5 * 2 ** 20, plainBytes: 64 * 2 ** 20 };
+/** For packs of which each range takes a round trip, and is paid for: four are on their way at once, and three make a pack. */
+export const FAR_RANGES: RangeLimits = { gapBytes: 512 * 1024, rangeBytes: 6 * 2 ** 20, plainBytes: 64 * 2 ** 20 };
 
 /** Words of a blob. */
 const OFFSET = 0;
