@@ -214,6 +214,12 @@ describe('a schedule', () => {
     );
   });
 
+  test.each(['5m', '1h'])('of a source whose log is captured may be longer than an RPO of %s', (rpo) => {
+    const text = planOf({ source: `, method: physical, wal: stream, schedule: hourly, objectives: { rpo: ${rpo} }` });
+    const { warnings } = parse(text.replace('type: files, paths: [/srv]', 'type: postgres, url: { env: A }'));
+    expect(warnings.map(formatProblem).filter((line) => line.includes('.schedule'))).toEqual([]);
+  });
+
   test('is judged on the clock of UTC where the time zone is wrong', () => {
     expect(linesIn(planOf({ top: 'timezone: Nowhere', source: ', schedule: 0 0 31 2 *' }))).toHaveLength(2);
   });

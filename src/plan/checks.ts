@@ -308,6 +308,8 @@ function scheduleFindings(context: Context, source: string): Finding[] {
     return [{ ...finding, message: `a ${method} backup cannot be continuous; expected a schedule such as hourly` }];
   }
   if (gapMs === undefined) return [neverDue(planned)];
+  // What is lost then is what its log lacks, however far apart the backups are.
+  if (sound('sources', source, 'wal') === 'stream') return [];
   const ownRpo = ['sources', source, 'objectives', 'rpo'];
   const rpo = at(...ownRpo) === undefined ? sound('objectives', 'rpo') : sound(...ownRpo);
   const rpoMs = typeof rpo === 'string' ? objectiveMs(rpo) : undefined;

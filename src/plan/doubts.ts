@@ -49,6 +49,7 @@ function promiseDoubts(source: Source): Finding[] {
 
 function scheduleDoubts(source: Source, plan: Plan): Finding[] {
   if (source.schedule === undefined) return [about(source, [], 'no schedule: it is backed up only by hand')];
+  if (source.type === 'postgres' && source.wal === 'stream') return [];
   const gapMs = longestGapMs(source.schedule, plan.timezone);
   if (gapMs === undefined || gapMs === 0 || gapMs !== source.objectives.rpoMs) return [];
   return [about(source, ['schedule'], 'as long as the RPO: it is missed while each backup runs')];
