@@ -21,7 +21,7 @@ export const status: CommandDefinition = {
   writes: false,
   async run({ workspace }) {
     const operations = await import('../../operations/index.ts');
-    const { sources, mirrors, archives, healed, damaged, capacity, hidden } = await operations.status(
+    const { sources, mirrors, archives, healed, damaged, capacity, hidden, unseen } = await operations.status(
       await workspace(),
     );
     const isMissed =
@@ -68,6 +68,7 @@ export const status: CommandDefinition = {
         damaged: damaged.map(({ code, message }) => ({ code, message })),
         capacity,
         hidden,
+        unseen,
       },
       text: [
         table([heading, ...sources.map(row)]),
@@ -80,6 +81,7 @@ export const status: CommandDefinition = {
         ...ahead,
         ...damage,
         ...hidden.map(hiddenLine),
+        ...unseen.map(unseenLine),
         ...capacity.map(capacityLines),
       ].join('\n'),
     };
@@ -106,6 +108,10 @@ function row({ source, snapshots, last, proven, provenMoment, objectives, actual
     measured(actual.rtoMs, missed.includes('rto')),
     promised(objectives.rtoMs),
   ];
+}
+
+function unseenLine(repository: string): string {
+  return `${doubtful('unseen')} ${repository}: these credentials may not list versions, so that nobody knows whether something is hidden; \`holdfast doctor\` says what they lack`;
 }
 
 function hiddenLine({ repository, objects }: { repository: string; objects: string[] }): string {

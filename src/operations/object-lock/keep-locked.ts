@@ -44,7 +44,10 @@ async function keepOneLocked(workspace: Workspace, name: string): Promise<KeptLo
     kept.until = new Date(untilMs).toISOString();
     const nowMs = clock.nowMs();
     if (nowMs - lookedMs < LOOK_EVERY_MS) return kept;
-    kept.hidden = (await hiddenAtOnce(workspace, name)).map(({ key }) => key);
+    const hidden = await hiddenAtOnce(workspace, name);
+    // Who could not look leaves it to who can.
+    if (hidden === undefined) return kept;
+    kept.hidden = hidden.map(({ key }) => key);
     if (kept.hidden.length === 0) await noteLooked(opened.repository, store, nowMs);
     else {
       await opened.ledger.append('lock.hidden', { repository: name, objects: kept.hidden });
@@ -60,9 +63,9 @@ async function keepOneLocked(workspace: Workspace, name: string): Promise<KeptLo
 
 /**
  * What is hidden of what a repository is found by: its snapshots, keys and ledger. The rest is for a check to find.
- * Credentials that may not list versions cannot look.
+ * @returns undefined where the credentials may not list versions, so that nobody knows
  */
-export async function hiddenAtOnce(workspace: Workspace, name: string): Promise<HiddenObject[]> {
+export async function hiddenAtOnce(workspace: Workspace, name: string): Promise<HiddenObject[] | undefined> {
   const policy = lockPolicyOf(workspace, name);
   if (policy === undefined) return [];
   const opened = await workspace.openToRead(name);
@@ -77,7 +80,7 @@ export async function hiddenAtOnce(workspace: Workspace, name: string): Promise<
     return await findHidden(opened.repository, { store, versions, namedAsRemoved });
   } catch (error) {
     if (!isHoldfastError(error, 'permission-denied')) throw error;
-    return [];
+    return undefined;
   }
 }
 

@@ -2,9 +2,10 @@ import { hash } from 'node:crypto';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { mirroredWorkspace } from '../../../test/support/mirrored.ts';
 import { errorsOf, movableClock, noise, PASSWORD, testRepository } from '../../../test/support/repository.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
 import { adapters } from '../../main/adapters.ts';
 import type { LockPolicy, Source } from '../../plan/index.ts';
 import { isLocked, isRemovedLocked } from '../../repository/index.ts';
@@ -12,7 +13,7 @@ import type { ObjectStore, ObjectVersion } from '../../store/index.ts';
 import { LockedStore } from '../../store/locked/index.ts';
 import { LockingStore } from '../../store/locking/index.ts';
 import { MemoryStore } from '../../store/memory/index.ts';
-import { backup, check, keepLocked, prune, repair, replicate, restore, retain, Workspace } from '../index.ts';
+import { backup, check, keepLocked, prune, repair, replicate, restore, retain, status, Workspace } from '../index.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 
@@ -196,6 +197,14 @@ describe('locks', () => {
     await bare.main.delete(rival);
     expect((await keep()).hidden).toEqual([]);
     clock.advance(61 * 60_000);
+    // Who cannot look keeps nobody from it who can, and does not say that all is well.
+    const listVersions = (): never => {
+      throw new HoldfastError('permission-denied', 'not with these credentials');
+    };
+    const refused = vi.spyOn(bare.main, 'lock', 'get').mockReturnValue({ ...bare.main.lock, listVersions });
+    expect(await keep()).toMatchObject({ hidden: [] });
+    expect(await status(workspace())).toMatchObject({ hidden: [], unseen: ['main'] });
+    refused.mockRestore();
     for (let time = 0; time < 2; time++) {
       expect(await keep()).toMatchObject({ hidden: [key], error: { code: 'repository-damaged' } });
     }

@@ -65,6 +65,8 @@ export interface Status {
   capacity: RepositoryCapacity[];
   /** Keys of objects that somebody hid, as far as a quick look tells, by repository. */
   hidden: { repository: string; objects: string[] }[];
+  /** Repositories whose objects are locked, and of which these credentials cannot tell whether anything is hidden. */
+  unseen: string[];
 }
 
 export async function status(workspace: Workspace): Promise<Status> {
@@ -109,10 +111,13 @@ export async function status(workspace: Workspace): Promise<Status> {
   const looked = await Promise.all(
     [...known.keys()].map(async (repository) => ({
       repository,
-      objects: (await hiddenAtOnce(workspace, repository)).map(({ key }) => key),
+      objects: (await hiddenAtOnce(workspace, repository))?.map(({ key }) => key),
     })),
   );
-  const hidden = looked.filter(({ objects }) => objects.length > 0);
+  const hidden = looked.flatMap(({ repository, objects = [] }) =>
+    objects.length > 0 ? [{ repository, objects }] : [],
+  );
+  const unseen = looked.flatMap(({ repository, objects }) => (objects === undefined ? [repository] : []));
   const healed = [...known.values()].flatMap(({ events }) => healedStatus(events));
   return {
     sources,
@@ -122,6 +127,7 @@ export async function status(workspace: Workspace): Promise<Status> {
     damaged,
     capacity,
     hidden,
+    unseen,
   };
 }
 
