@@ -43,7 +43,8 @@ async function keepOneLocked(workspace: Workspace, name: string): Promise<KeptLo
     kept.extended = objects;
     kept.until = new Date(untilMs).toISOString();
     const nowMs = clock.nowMs();
-    if (nowMs - lookedMs < LOOK_EVERY_MS) return kept;
+    // A look in what is the future now was made by a clock that was wrong.
+    if (lookedMs <= nowMs && nowMs - lookedMs < LOOK_EVERY_MS) return kept;
     const hidden = await hiddenAtOnce(workspace, name);
     // Who could not look leaves it to who can.
     if (hidden === undefined) return kept;
