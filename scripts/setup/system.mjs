@@ -20,6 +20,17 @@ const SYSTEM_PACKAGES = [
     purpose: 'pg_dump, which takes the schema of a logical backup',
     programs: ['/usr/lib/postgresql/*/bin/pg_dump', 'pg_dump'],
   },
+  {
+    package: 'redis-server',
+    purpose: 'Redis, to back up, and to prove restores in',
+    programs: ['redis-server', 'valkey-server'],
+  },
+  {
+    package: 'redis-tools',
+    purpose: 'redis-cli, which the figures are compared with',
+    programs: ['redis-cli', 'valkey-cli'],
+  },
+  { package: 'git', purpose: 'git, to back up repositories', programs: ['git'] },
   { package: 'restic', purpose: 'stock restic, which judges the repository format', programs: ['restic'] },
   { package: 'radosgw', purpose: "Ceph's gateway, the S3 server of the tests", programs: ['radosgw'] },
   { package: 'ceph-mon', purpose: 'the monitor that radosgw needs', programs: ['ceph-mon'] },

@@ -3,7 +3,7 @@ export type Target =
   /** `sandbox` tells that it is thrown away soon: nothing in it needs to be durable. */
   | { kind: 'directory'; path: string; sandbox?: boolean }
   /**
-   * A database. `url` may hold a password: never show it; show `label`. `sandbox` tells that the server is one of
+   * A database, of whichever kind the URL's scheme says. `url` may hold a password: never show it; show `label`. `sandbox` tells that the server is one of
    * Holdfast's own, so that roles may be made there and settings that cost durability may be used.
    */
   | { kind: 'database'; url: string; label: string; sandbox: boolean };

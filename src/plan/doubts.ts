@@ -2,8 +2,9 @@
 import { isAbsolute, relative } from 'node:path';
 import { longestGapMs } from '../schedule/index.ts';
 import type { Finding } from './problems.ts';
+import { hasLog, type Source } from './sources/index.ts';
 import { parseStore } from './store.ts';
-import type { Plan, Repository, Source } from './view.ts';
+import type { Plan, Repository } from './view.ts';
 
 /** The warnings of a plan that is otherwise right. */
 export function doubts(plan: Plan): Finding[] {
@@ -49,7 +50,7 @@ function promiseDoubts(source: Source): Finding[] {
 
 function scheduleDoubts(source: Source, plan: Plan): Finding[] {
   if (source.schedule === undefined) return [about(source, [], 'no schedule: it is backed up only by hand')];
-  if (source.type === 'postgres' && source.wal === 'stream') return [];
+  if (hasLog(source)) return [];
   const gapMs = longestGapMs(source.schedule, plan.timezone);
   if (gapMs === undefined || gapMs === 0 || gapMs !== source.objectives.rpoMs) return [];
   return [about(source, ['schedule'], 'as long as the RPO: it is missed while each backup runs')];

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { knownKeys } from './json-schema.ts';
 import { IDENTIFIER_NOTATION, nearestName } from './names.ts';
 import type { Finding } from './problems.ts';
-import { SOURCE_TYPES } from './source-schema.ts';
+import { SOURCE_TYPES } from './sources/index.ts';
 import { isUnsupportedValue, NOT_SUPPORTED, unsupportedKeys } from './unsupported.ts';
 import type { Complaint } from './values.ts';
 

@@ -1,21 +1,12 @@
 /** The plan as the program works with it: names resolved, defaults filled in, durations in milliseconds. */
-import { posix } from 'node:path';
 import { parseDuration, parsePercentage, parseSize } from '../foundation/units.ts';
 import { parseSchedule, type RetentionPolicy, type Schedule } from '../schedule/index.ts';
 import type { TextOrReference } from './reference-schema.ts';
-import { effectiveRetention, retentionPolicy } from './retention-schema.ts';
+import { retentionPolicy } from './retention-schema.ts';
 import type { PlanDocument, RepositoryDocument } from './schema.ts';
-import type { SourceDocument } from './source-schema.ts';
+import { baseOf, buildObjectives, type Objectives } from './sources/common.ts';
+import { buildSource, type Source } from './sources/index.ts';
 import { isOfflineClass } from './store-schema.ts';
-import { objectiveMs } from './values.ts';
-
-/** What is promised; a key that is absent promises nothing. */
-export interface Objectives {
-  rpoMs?: number;
-  rtoMs?: number;
-  /** How old the newest proven recovery point may be. */
-  proofMs?: number;
-}
 
 /** What a repository and a mirror have alike: where their objects lie, and what that may bear. */
 export interface StorePlan {
@@ -91,53 +82,6 @@ export interface LockPolicy {
   forMs: number;
 }
 
-/** A check of a restored copy. */
-export type ValidateCheck =
-  /** The one value the query gives must be true. */
-  | { kind: 'sql'; name: string; sql: TextOrReference }
-  /** The one value the query gives is a time, and must be this close to the recovery point. */
-  | { kind: 'sql-within'; name: string; sql: TextOrReference; withinMs: number }
-  /** The program must exit 0. */
-  | { kind: 'exec'; name: string; exec: TextOrReference[] };
-
-interface SourceBase {
-  name: string;
-  /** The name of the repository it is kept in. */
-  repository: string;
-  /** Its own, filled up with the plan's. */
-  objectives: Objectives;
-  schedule?: Schedule;
-  /** Without one, everything is kept. What is continuous has one in any case. */
-  retention?: RetentionPolicy;
-  validate: ValidateCheck[];
-}
-
-export interface PostgresSource extends SourceBase {
-  type: 'postgres';
-  url: TextOrReference;
-  method: 'logical' | 'physical';
-  /** Of method `physical`: the log is captured continuously. */
-  wal?: 'stream';
-  /** Of method `physical`: where backups and the log are taken from, instead of the server that `url` names. */
-  standby?: Standby;
-}
-
-/** A server that follows that of a source. */
-export interface Standby {
-  name: string;
-  url: TextOrReference;
-}
-
-export interface FilesSource extends SourceBase {
-  type: 'files';
-  /** Absolute, at least one. */
-  paths: TextOrReference[];
-  exclude: TextOrReference[];
-}
-
-export type Source = PostgresSource | FilesSource;
-export type SourceType = Source['type'];
-
 export interface Plan {
   version: 1;
   name: string;
@@ -170,7 +114,14 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
   }
   const sources = Object.entries(document.sources).map(([name, source]): [string, Source] => [
     name,
-    buildSource(name, source, document),
+    buildSource(
+      source,
+      {
+        ...baseOf(name, source, document.objectives),
+        repository: source.repository ?? homeRepository(document) ?? '',
+      },
+      document,
+    ),
   ]);
   return {
     version: document.version,
@@ -226,63 +177,7 @@ function definedOf<T extends object>(value: { [Key in keyof T]: T[Key] | undefin
   return Object.fromEntries(Object.entries(value).filter(([, part]) => part !== undefined)) as T;
 }
 
-function buildSource(name: string, source: SourceDocument, plan: PlanDocument): Source {
-  const schedule = source.schedule === undefined ? undefined : parseSchedule(source.schedule);
-  const retention = effectiveRetention(source);
-  const base: SourceBase = {
-    name,
-    repository: source.repository ?? homeRepository(plan) ?? '',
-    objectives: buildObjectives({ ...plan.objectives, ...source.objectives }),
-    validate: source.validate.map(buildCheck),
-    ...(schedule !== undefined && 'schedule' in schedule ? { schedule: schedule.schedule } : {}),
-    ...(retention === undefined ? {} : { retention: retentionPolicy(retention) }),
-  };
-  switch (source.type) {
-    case 'postgres':
-      return {
-        ...base,
-        type: 'postgres',
-        url: source.url,
-        method: source.method,
-        ...(source.wal === undefined ? {} : { wal: source.wal }),
-        ...standbyOf(source.standby, plan),
-      };
-    case 'files':
-      return { ...base, type: 'files', paths: source.paths.map(cleanPath), exclude: source.exclude };
-  }
-}
-
 /** The repository that sources are kept in which name none: mirrors and archives are nobody's home. */
 export function homeRepository({ repositories }: PlanDocument): string | undefined {
   return Object.entries(repositories).find(([, { mirrorOf, copies }]) => (mirrorOf ?? copies) === undefined)?.[0];
-}
-
-function standbyOf(name: string | undefined, { standbys = {} }: PlanDocument): { standby?: Standby } {
-  const standby = name === undefined ? undefined : standbys[name];
-  return standby === undefined ? {} : { standby: { name: name!, url: standby.url } };
-}
-
-function buildObjectives(document: PlanDocument['objectives']): Objectives {
-  const [rpoMs, rtoMs, proofMs] = [document.rpo, document.rto, document.proof].map((value) =>
-    value === undefined ? undefined : objectiveMs(value),
-  );
-  return {
-    ...(rpoMs === undefined ? {} : { rpoMs }),
-    ...(rtoMs === undefined ? {} : { rtoMs }),
-    ...(proofMs === undefined ? {} : { proofMs }),
-  };
-}
-
-function buildCheck(check: SourceDocument['validate'][number]): ValidateCheck {
-  if (!('sql' in check) || check.sql === undefined) {
-    return { kind: 'exec', name: check.name, exec: check.exec ?? [] };
-  }
-  if (check.within === undefined) return { kind: 'sql', name: check.name, sql: check.sql };
-  return { kind: 'sql-within', name: check.name, sql: check.sql, withinMs: parseDuration(check.within) ?? 0 };
-}
-
-/** `/srv//uploads/` and `/srv/uploads` are one path. */
-function cleanPath(path: TextOrReference): TextOrReference {
-  if (typeof path !== 'string') return path;
-  return posix.resolve(path);
 }

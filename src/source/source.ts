@@ -3,6 +3,7 @@ import type { Clock } from '../foundation/clock.ts';
 import type { HoldfastError } from '../foundation/errors.ts';
 import type { Progress } from '../foundation/progress.ts';
 import type { Target } from '../foundation/target.ts';
+import type { SourceType } from '../plan/index.ts';
 import type { LogRange, Selection, SnapshotReader, SnapshotWriter } from '../repository/index.ts';
 import type { Finding } from './finding.ts';
 import type { LogSource } from './log.ts';
@@ -16,7 +17,7 @@ import type { LogSource } from './log.ts';
  */
 export interface Source {
   readonly name: string;
-  readonly type: 'postgres' | 'files';
+  readonly type: SourceType;
 
   /**
    * Says of everything that a backup of this source needs whether it is there. It changes nothing. What keeps a backup from

@@ -3,8 +3,7 @@
 import { systemClock } from '../../src/foundation/clock.ts';
 import { noProgress } from '../../src/foundation/progress.ts';
 import { type Adapters, type Environment, Workspace } from '../../src/operations/index.ts';
-import type { Plan } from '../../src/plan/index.ts';
-import type { PostgresSource } from '../../src/plan/view.ts';
+import type { Plan, PostgresSource } from '../../src/plan/index.ts';
 import { type LogRange, LogTail, lsnText, type Repository, removeSnapshot } from '../../src/repository/index.ts';
 import { MANIFEST_DIRECTORY, MANIFEST_NAME } from '../../src/source/index.ts';
 import { createPostgresSource } from '../../src/source/postgres/index.ts';

@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
-import type { Archive } from '../../plan/index.ts';
+import { type Archive, hasLog } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { copy } from '../copy/copy.ts';
 import { isPartial, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
@@ -126,7 +126,7 @@ async function copySource(
   const { snapshots: copies, notes } = await copy(workspace, request);
   const there = copies.find((each) => each.from === newest.id);
   if (there === undefined) throw new HoldfastError('internal', `${newest.id} was not copied`);
-  const left = hasLog(workspace, source)
+  const left = isFollowed(workspace, source)
     ? [`the log of ${source} stays in ${from}: from ${to.name} its backups come back, and no moment behind them`]
     : [];
   outcome.notes.push(...[...notes, ...left].filter((note) => !outcome.notes.includes(note)));
@@ -137,9 +137,9 @@ async function copySource(
   };
 }
 
-function hasLog({ plan }: Workspace, source: string): boolean {
+function isFollowed({ plan }: Workspace, source: string): boolean {
   const planned = plan.sources.get(source);
-  return planned?.type === 'postgres' && planned.wal === 'stream';
+  return planned !== undefined && hasLog(planned);
 }
 
 async function record(archiving: ArchiveRun, done: readonly ArchivedSource[]): Promise<void> {

@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../foundation/errors.ts';
-import type { Source as PlanSource } from '../../plan/index.ts';
+import { hasLog, type Source as PlanSource } from '../../plan/index.ts';
 import { FollowedMirrors } from '../mirrors/followed-mirrors.ts';
 import type { MirrorOutcome } from '../mirrors/replicate.ts';
 import { keepLockedEvery } from '../object-lock/keep-locked-every.ts';
@@ -44,7 +44,7 @@ async function followOne(
 }
 
 function followable(sources: readonly PlanSource[], wereNamed: boolean): PlanSource[] {
-  const followed = sources.filter((source) => source.type === 'postgres' && source.wal === 'stream');
+  const followed = sources.filter(hasLog);
   const other = sources.find((source) => !followed.includes(source));
   if (followed.length > 0 && (!wereNamed || other === undefined)) return followed;
   throw new HoldfastError(

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
-import type { Source as PlanSource } from '../../plan/index.ts';
+import { hasLog, type Source as PlanSource } from '../../plan/index.ts';
 import { findSnapshot, type Selection, type StoredSnapshot } from '../../repository/index.ts';
 import { isOffline, type RecallOptions, recallContent } from '../archives/recall.ts';
 import { Reading } from '../reading.ts';
@@ -176,7 +176,7 @@ export function replaysLog(
   planned: PlanSource | undefined,
   { at, snapshot }: Pick<RestoreRequest, 'at' | 'snapshot'>,
 ): boolean {
-  if (planned?.type !== 'postgres' || planned.wal !== 'stream') return false;
+  if (planned === undefined || !hasLog(planned)) return false;
   return at !== undefined || snapshot === undefined;
 }
 
@@ -193,11 +193,19 @@ export function pointOf(
   return findWantedPoint(workspace, opened, planned, { at, chosen });
 }
 
+/** What restores go to that is no directory, by the schemes of URLs. The source says whether it can take its own. */
+const DATABASE_SCHEMES: readonly string[] = ['postgres', 'postgresql'];
+
 /** @param to as given on the command line; a path is relative to the working directory */
 export function targetOf(to: string): Target {
-  if (/^postgres(ql)?:\/\//.test(to)) return { kind: 'database', url: to, label: withoutSecrets(to), sandbox: false };
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(to) && !to.startsWith('file://')) {
-    throw new HoldfastError('bad-usage', 'the target is neither a directory nor the URL of a PostgreSQL database');
+  const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(to)?.[1]?.toLowerCase();
+  if (scheme !== undefined && DATABASE_SCHEMES.includes(scheme)) {
+    return { kind: 'database', url: to, label: withoutSecrets(to), sandbox: false };
+  }
+  if (scheme !== undefined && scheme !== 'file') {
+    throw new HoldfastError('bad-usage', 'the target is neither a directory nor the URL of a database', {
+      hint: `Give a path, or a URL that begins with ${DATABASE_SCHEMES.map((each) => `${each}://`).join(' or ')}.`,
+    });
   }
   return { kind: 'directory', path: resolve(to.replace(/^file:\/\//, '')) };
 }

@@ -1,7 +1,12 @@
 import { snapshotTimeMs } from '../../format/index.ts';
 import type { HoldfastError } from '../../foundation/errors.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
-import type { Objectives, Repository as PlanRepository, Source as PlanSource } from '../../plan/index.ts';
+import {
+  hasLog,
+  type Objectives,
+  type Repository as PlanRepository,
+  type Source as PlanSource,
+} from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { type ArchiveStatus, archiveStatus } from '../archives/archive-status.ts';
 import { type LogStatus, logStatus } from '../log/log-status.ts';
@@ -89,8 +94,7 @@ export async function status(workspace: Workspace): Promise<Status> {
   const sources = await Promise.all(
     [...workspace.plan.sources.values()].map(async (source) => {
       const { opened, snapshots, events } = known.get(source.repository)!;
-      const hasLog = source.type === 'postgres' && source.wal === 'stream';
-      const log = hasLog ? await logStatus(workspace, opened, source, events) : undefined;
+      const log = hasLog(source) ? await logStatus(workspace, opened, source, events) : undefined;
       return sourceStatus(source, snapshotsOf(snapshots, workspace.plan.name, source.name), events, nowMs, log);
     }),
   );

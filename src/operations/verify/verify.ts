@@ -1,5 +1,5 @@
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import type { Source as PlanSource } from '../../plan/index.ts';
+import { hasLog, type Source as PlanSource } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { isOffline, type RecallOptions, recallContent } from '../archives/recall.ts';
 import { Reading } from '../reading.ts';
@@ -79,11 +79,11 @@ async function provableOf(
   opened: OpenedRepository,
   { planned, request, snapshots }: { planned: PlanSource; request: VerifyRequest; snapshots: StoredSnapshot[] },
 ): Promise<SandboxRequest> {
-  const hasLog = planned.type === 'postgres' && planned.wal === 'stream' && !isOffline(workspace, opened.name);
+  const isReplayed = hasLog(planned) && !isOffline(workspace, opened.name);
   const { snapshot } = request;
-  const isAny = hasLog && request.pick === 'random' && snapshot === undefined && request.at === undefined;
+  const isAny = isReplayed && request.pick === 'random' && snapshot === undefined && request.at === undefined;
   const at = isAny ? await randomMoment(workspace, opened, planned) : request.at;
-  if (!hasLog || at === undefined) {
+  if (!isReplayed || at === undefined) {
     refuseLogTarget(at, planned.name);
     return { planned, snapshot: pick(workspace, snapshots, planned, request) };
   }

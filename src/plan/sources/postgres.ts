@@ -1,29 +1,8 @@
 import { z } from 'zod';
-import { textOrReference } from './reference-schema.ts';
-import { retention } from './retention-schema.ts';
-import { duration, filled, identifier, objective, schedule, text } from './values.ts';
-
-export const objectives = z
-  .strictObject(
-    {
-      rpo: objective(
-        'Recovery point objective: how much may be lost, as the age of the newest recovery point.',
-      ).optional(),
-      rto: objective('Recovery time objective: how long until it is back.').optional(),
-      proof: objective('How old the newest proven recovery point may be.').optional(),
-    },
-    { error: () => 'objectives such as { rpo: 1h, rto: 4h }' },
-  )
-  .meta({ description: 'What is promised. The objectives of a source come before those of the plan.' });
-
-const checkName = filled('a name', 'What the check is called in reports.');
-
-const command = z
-  .array(textOrReference(filled('a word of the command', 'A word of the command.')), {
-    error: () => 'a list of the program and its arguments',
-  })
-  .min(1, { error: () => 'a list of the program and its arguments' })
-  .meta({ description: 'A program and its arguments; it must exit 0. No shell reads them.' });
+import { parseDuration } from '../../foundation/units.ts';
+import { type TextOrReference, textOrReference } from '../reference-schema.ts';
+import { duration, filled, identifier, text } from '../values.ts';
+import { checkName, command, common, type SourceBase, type ValidateCheck, validateDescription } from './common.ts';
 
 /** A check with the key `required` and without the keys `refused`, as JSON Schema. */
 function kindOfCheck(required: string, refused: readonly string[]) {
@@ -51,29 +30,13 @@ const databaseCheck = z
   })
   .meta({ oneOf: [kindOfCheck('sql', ['exec']), kindOfCheck('exec', ['sql', 'within'])] });
 
-const commandCheck = z.strictObject(
-  { name: checkName, exec: command },
-  { error: () => 'a check such as { name: page loads, exec: [./check-page] }' },
-);
-
-const validateDescription = 'What must hold for a restored copy before it counts as proven.';
-
-const common = {
-  schedule: schedule.optional(),
-  retention: retention.optional(),
-  objectives: objectives.default({}),
-  repository: identifier
-    .meta({ description: 'The repository to keep it in; may be left out when there is one.' })
-    .optional(),
-};
-
 /** A password in the user part of a URL or among its parameters. */
 const INLINE_PASSWORD = /^[^/?#]*:\/\/[^/?@]*:[^@]+@|[?&](?:password|sslpassword)=[^&]/i;
 
 const databaseUrl = (description: string) =>
   textOrReference(text('a URL such as postgres://user@host/database', description, judgeDatabaseUrl));
 
-const postgres = z
+export const postgres = z
   .strictObject({
     type: z.literal('postgres'),
     url: databaseUrl('The URL of the database.'),
@@ -115,6 +78,9 @@ export const standby = z
   )
   .meta({ description: 'A PostgreSQL server that follows the server of a source.' });
 
+/** Those of a plan, by name. */
+export type Standbys = Readonly<Record<string, z.output<typeof standby>>>;
+
 function judgeDatabaseUrl(value: string) {
   if (INLINE_PASSWORD.test(value)) {
     return {
@@ -125,41 +91,47 @@ function judgeDatabaseUrl(value: string) {
   return /^postgres(?:ql)?:\/\//i.test(value) ? undefined : {};
 }
 
-const files = z
-  .strictObject({
-    type: z.literal('files'),
-    paths: z
-      .array(
-        textOrReference(
-          text('an absolute path', 'An absolute path.', (value) =>
-            value.startsWith('/') && !value.includes('\0') ? undefined : {},
-          ),
-        ),
-        { error: () => 'a list of absolute paths' },
-      )
-      .min(1, { error: () => 'at least one absolute path' })
-      .meta({ description: 'The directories and files to protect.' }),
-    exclude: z
-      .array(textOrReference(filled('a pattern such as "*.tmp"', 'A pattern such as "*.tmp".')), {
-        error: () => 'a list of patterns',
-      })
-      .default([])
-      .meta({ description: 'Patterns of what to leave out.' }),
-    ...common,
-    validate: z
-      .array(commandCheck, { error: () => 'a list of checks' })
-      .default([])
-      .meta({ description: validateDescription }),
-  })
-  .meta({ description: 'Directories and files with their metadata.' });
+export interface PostgresSource extends SourceBase {
+  type: 'postgres';
+  url: TextOrReference;
+  method: 'logical' | 'physical';
+  /** Of method `physical`: the log is captured continuously. */
+  wal?: 'stream';
+  /** Of method `physical`: where backups and the log are taken from, instead of the server that `url` names. */
+  standby?: Standby;
+}
 
-export const source = z.discriminatedUnion('type', [postgres, files], {
-  error: ({ input }) =>
-    typeof input === 'object' && input !== null
-      ? SOURCE_TYPES.join(' or ')
-      : 'a source such as { type: files, paths: [/srv/uploads] }',
-});
+/** A server that follows that of a source. */
+export interface Standby {
+  name: string;
+  url: TextOrReference;
+}
 
-export const SOURCE_TYPES = ['postgres', 'files'] as const;
+export function buildPostgres(
+  source: z.output<typeof postgres>,
+  base: Omit<SourceBase, 'validate'>,
+  standbys: Standbys,
+): PostgresSource {
+  return {
+    ...base,
+    type: 'postgres',
+    url: source.url,
+    method: source.method,
+    ...(source.wal === undefined ? {} : { wal: source.wal }),
+    ...standbyOf(source.standby, standbys),
+    validate: source.validate.map(buildCheck),
+  };
+}
 
-export type SourceDocument = z.output<typeof source>;
+function standbyOf(name: string | undefined, standbys: Standbys): { standby?: Standby } {
+  const standby = name === undefined ? undefined : standbys[name];
+  return standby === undefined ? {} : { standby: { name: name!, url: standby.url } };
+}
+
+function buildCheck(check: z.output<typeof databaseCheck>): ValidateCheck {
+  if (check.sql === undefined) {
+    return { kind: 'exec', name: check.name, exec: check.exec ?? [] };
+  }
+  if (check.within === undefined) return { kind: 'sql', name: check.name, sql: check.sql };
+  return { kind: 'sql-within', name: check.name, sql: check.sql, withinMs: parseDuration(check.within) ?? 0 };
+}

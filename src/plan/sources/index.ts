@@ -1,0 +1,38 @@
+/** The types of sources that a plan may have: a file each. */
+import { z } from 'zod';
+import type { SourceBase } from './common.ts';
+import { buildFiles, type FilesSource, files } from './files.ts';
+import { buildPostgres, type PostgresSource, postgres, type Standbys } from './postgres.ts';
+
+export const source = z.discriminatedUnion('type', [postgres, files], {
+  error: ({ input }) =>
+    typeof input === 'object' && input !== null
+      ? SOURCE_TYPES.join(' or ')
+      : 'a source such as { type: files, paths: [/srv/uploads] }',
+});
+
+export const SOURCE_TYPES = ['postgres', 'files'] as const;
+
+export type SourceDocument = z.output<typeof source>;
+
+/** A source as the program works with it. */
+export type Source = PostgresSource | FilesSource;
+export type SourceType = Source['type'];
+
+export function buildSource(
+  source: SourceDocument,
+  base: Omit<SourceBase, 'validate'>,
+  { standbys = {} }: { standbys?: Standbys | undefined },
+): Source {
+  switch (source.type) {
+    case 'postgres':
+      return buildPostgres(source, base, standbys);
+    case 'files':
+      return buildFiles(source, base);
+  }
+}
+
+/** Whether the source's log is captured as well, so that every moment between two backups can be restored. */
+export function hasLog(source: Source): boolean {
+  return source.type === 'postgres' && source.wal === 'stream';
+}
