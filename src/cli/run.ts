@@ -231,7 +231,7 @@ function jsonValue(_key: string, value: unknown): unknown {
 async function report(thrown: unknown, { json, signal }: { json: boolean; signal: AbortSignal }): Promise<ExitCode> {
   const error = await reportableError(thrown, signal);
   process.stderr.write(`${errorText(error, Boolean(process.env['HOLDFAST_DEBUG']))}\n`);
-  if (json) await print(JSON.stringify({ error: errorJson(error) }, undefined, 2));
+  if (json && error.code !== 'output-failed') await print(JSON.stringify({ error: errorJson(error) }, undefined, 2));
   return error.exitCode;
 }
 
@@ -252,10 +252,26 @@ async function commanderExit(error: CommanderError, json: boolean): Promise<Exit
 
 /** Resolves once the text is with the reader, so that the process may end. */
 function print(text: string): Promise<void> {
+  const { stdout } = process;
   return new Promise((resolve, reject) => {
-    // Whoever reads may stop reading (`holdfast ls … | head`): that is no failure.
-    process.stdout.on('error', (error: NodeJS.ErrnoException) => (error.code === 'EPIPE' ? resolve() : reject(error)));
-    process.stdout.write(text === '' ? '' : `${text}\n`, () => resolve());
+    const end = (error?: NodeJS.ErrnoException | null): void => {
+      // Whoever reads may stop reading (`holdfast ls … | head`): that is no failure.
+      if (error && error.code !== 'EPIPE') reject(unprintable(error));
+      else resolve();
+    };
+    stdout.on('error', end);
+    stdout.write(text === '' ? '' : `${text}\n`, (error) => {
+      end(error);
+      // What the callback is told is emitted behind it as well.
+      setImmediate(() => stdout.off('error', end));
+    });
+  });
+}
+
+function unprintable(cause: Error): HoldfastError {
+  return new HoldfastError('output-failed', `the result could not be printed: ${cause.message}`, {
+    hint: 'What the command was to do is done all the same, unless it says otherwise above. See what there is with `holdfast status`.',
+    cause,
   });
 }
 

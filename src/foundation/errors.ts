@@ -76,6 +76,8 @@ export const ERROR_EXITS = {
   'sandbox-failed': EXIT.failed,
   'not-provable': EXIT.missed,
   'timed-out': EXIT.failed,
+  /** What was done is done, and could not be said. */
+  'output-failed': EXIT.failed,
 } as const satisfies Record<string, ExitCode>;
 
 export type ErrorCode = keyof typeof ERROR_EXITS;

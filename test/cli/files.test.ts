@@ -362,6 +362,15 @@ describe('the output', () => {
     await once(child, 'close');
     expect((await done).stderr).not.toContain('EPIPE');
   });
+
+  it('that cannot be printed is a failure', async () => {
+    const directory = await prepared();
+    const ran = spawnSync('sh', ['-c', `exec "$0" "$@" > /dev/full`, HOLDFAST, 'snapshots', '--json'], {
+      ...{ cwd: directory, env: environment(), encoding: 'utf8' },
+    });
+    expect(ran.status).toBe(1);
+    expect(ran.stderr).toMatch(/^holdfast: the result could not be printed: ENOSPC/m);
+  });
 });
 
 describe('usage', () => {

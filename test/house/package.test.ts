@@ -11,7 +11,7 @@ describe('the package that npm pack makes', () => {
 
   beforeAll(() => {
     installed = installWithoutNetwork(packCopyOfProject());
-  });
+  }, 180_000);
 
   it('holds what it needs and nothing else', () => {
     const files = readdirSync(installed, { recursive: true, encoding: 'utf8' });

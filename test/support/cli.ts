@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { createLocalStore } from '../../src/store/local/index.ts';
+import { runInThisProcess } from './command-here.ts';
 import { PASSWORD, testRepository } from './repository.ts';
 
 export { PASSWORD };
-
-/** Runs the command line as a user does: `bin/holdfast`, in a directory of its own. */
 
 export const HOLDFAST = fileURLToPath(new URL('../../bin/holdfast', import.meta.url));
 
@@ -54,8 +53,14 @@ export function startHoldfast(
   return { child, done };
 }
 
-export function holdfast(directory: string, words: string[], env?: Record<string, string>): Promise<Ran> {
+/** In a process of its own, as a user starts it. */
+export function holdfastProcess(directory: string, words: string[], env?: Record<string, string>): Promise<Ran> {
   return startHoldfast(directory, words, env).done;
+}
+
+/** The same command in this process, which is quicker by its start: for all but what a process of its own is needed for. */
+export function holdfast(directory: string, words: string[], env = environment()): Promise<Ran> {
+  return runInThisProcess(directory, words, env);
 }
 
 /** Makes the repository that `writePlan` names, as `holdfast init` does but for a key that opens at once. */

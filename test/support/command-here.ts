@@ -1,23 +1,82 @@
+import { constants, setPriority } from 'node:os';
 import { vi } from 'vitest';
 import { runCommandLine } from '../../src/cli/index.ts';
+import { settled } from '../../src/foundation/promises.ts';
 import { adapters } from '../../src/main/adapters.ts';
 
-/** Runs a command in this process, which spares its start: its exit code and its one document. */
-export async function runHere(plan: string, ...words: string[]) {
+/** What a command line that ended in this process has printed. */
+export interface RanHere {
+  exit: number;
+  stdout: string;
+  stderr: string;
+}
+
+let turn: Promise<unknown> = Promise.resolve();
+
+/**
+ * Runs a command in this process, which spares its start, with the directory and the environment that a process of its own
+ * would have. One after the other: what they print and where they are is the process's.
+ */
+export function runInThisProcess(
+  directory: string,
+  words: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<RanHere> {
+  const ran = settled(turn).then(() => run(directory, words, env));
+  turn = ran;
+  return ran;
+}
+
+async function run(
+  directory: string,
+  words: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<RanHere> {
+  const [home, outer] = [process.cwd(), process.env];
+  const [stdout, stderr] = [hold(process.stdout), hold(process.stderr)];
+  process.chdir(directory);
+  process.env = { ...env };
+  try {
+    const exit = await runCommandLine({ adapters, version: '0.0.0', arguments: words });
+    return { exit, stdout: stdout.text(), stderr: stderr.text() };
+  } finally {
+    process.env = outer;
+    process.chdir(home);
+    stdout.release();
+    stderr.release();
+    letRunAsBefore();
+  }
+}
+
+function hold(stream: NodeJS.WriteStream): { text: () => string; release: () => void } {
   const printed: string[] = [];
-  const out = vi.spyOn(process.stdout, 'write').mockImplementation((text, done) => {
+  const spy = vi.spyOn(stream, 'write').mockImplementation((text, ...rest: unknown[]) => {
     printed.push(String(text));
-    (done as unknown as () => void)();
+    const done = rest.at(-1);
+    if (typeof done === 'function') done();
     return true;
   });
-  const told = vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
-  try {
-    const line = ['--plan', plan, '--json', ...words];
-    const exit = await runCommandLine({ adapters, version: '0.0.0', arguments: line });
-    // biome-ignore lint/suspicious/noExplicitAny: each test says itself what it expects in it
-    return { exit, json: JSON.parse(printed.join('')) as any };
-  } finally {
-    out.mockRestore();
-    told.mockRestore();
-  }
+  return { text: () => printed.join(''), release: () => spy.mockRestore() };
+}
+
+/** A backup goes behind all others, and the tests behind it would. */
+function letRunAsBefore(): void {
+  if (process.getuid?.() === 0) setPriority(constants.priority.PRIORITY_NORMAL);
+}
+
+/** The same for one document: its exit code and what was printed with `--json`. */
+export async function runHere(plan: string, ...words: string[]) {
+  const { exit, stdout } = await runInThisProcess(
+    process.cwd(),
+    ['--plan', plan, '--json', ...words],
+    environmentHere(),
+  );
+  // biome-ignore lint/suspicious/noExplicitAny: each test says itself what it expects in it
+  return { exit, json: JSON.parse(stdout) as any };
+}
+
+function environmentHere(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 }

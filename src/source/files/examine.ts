@@ -9,7 +9,7 @@ export async function examinePath(path: string): Promise<Finding> {
     const stats = await lstat(path);
     if (stats.isSymbolicLink()) return await linkFinding(path);
     // Tried, and not asked for: permissions alone do not say it, with access control lists, and for root.
-    if (stats.isDirectory()) await (await opendir(path)).read().then(() => {});
+    if (stats.isDirectory()) await readOneEntry(path);
     else if (stats.isFile()) await (await open(path)).close();
     return {
       level: 'ok',
@@ -19,6 +19,11 @@ export async function examinePath(path: string): Promise<Finding> {
   } catch (error) {
     return refusal(path, error);
   }
+}
+
+async function readOneEntry(directory: string): Promise<void> {
+  await using entries = await opendir(directory);
+  await entries.read();
 }
 
 /** As a backup has it, which is partial then. */
