@@ -8,7 +8,16 @@ import { type Environment, Workspace } from '../../src/operations/index.ts';
 import { loadPlan } from '../../src/plan/index.ts';
 import { listSnapshots, lockRepository, openRepository, type Repository } from '../../src/repository/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
-import { document, environment, holdfast, initialise, PASSWORD, scratchDirectory, writePlan } from '../support/cli.ts';
+import {
+  document,
+  environment,
+  holdfast,
+  initialise,
+  PASSWORD,
+  scratchDirectory,
+  startHoldfast,
+  writePlan,
+} from '../support/cli.ts';
 import { noise } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 import { restic } from '../support/restic.ts';
@@ -260,7 +269,7 @@ describe('prune', () => {
 
   it('goes on beside backups that are run at the same time, one after the other', async () => {
     const { directory } = await outgrown();
-    const pruning = Promise.all([1, 2, 3].map(() => holdfast(directory, ['prune', '--json'])));
+    const pruning = Promise.all([1, 2, 3].map(() => startHoldfast(directory, ['prune', '--json']).done));
     for (let round = 0; round < 3; round++) {
       writeFileSync(join(directory, 'data', 'large'), noise(3_000_000));
       expect((await holdfast(directory, ['backup'])).exit).toBe(0);

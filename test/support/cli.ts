@@ -32,6 +32,7 @@ export function environment(extra: Record<string, string> = {}): Record<string, 
   return { PATH, HOME, HOLDFAST_PASSWORD: PASSWORD, ...extra };
 }
 
+/** Runs `bin/holdfast` as a user does. */
 export function startHoldfast(
   directory: string,
   words: string[],
@@ -53,12 +54,7 @@ export function startHoldfast(
   return { child, done };
 }
 
-/** In a process of its own, as a user starts it. */
-export function holdfastProcess(directory: string, words: string[], env?: Record<string, string>): Promise<Ran> {
-  return startHoldfast(directory, words, env).done;
-}
-
-/** The same command in this process, which is quicker by its start: for all but what a process of its own is needed for. */
+/** Runs a command in this process, which spares its start: for all that needs no process of its own. */
 export function holdfast(directory: string, words: string[], env = environment()): Promise<Ran> {
   return runInThisProcess(directory, words, env);
 }
