@@ -43,6 +43,13 @@ export const adapters: Adapters = {
         const validate = await resolveReferences(source.validate, references);
         return createPostgresSource({ name, url, primaryUrl, method, slot, validate, version });
       }
+      case 'redis': {
+        const { createRedisSource } = await import('../source/redis/index.ts');
+        const { name, method } = source;
+        const url = () => resolveSecret(source.url, references);
+        const validate = await resolveReferences(source.validate, references);
+        return createRedisSource({ name, url, method, validate, version });
+      }
       default:
         throw new HoldfastError('internal', `no adapter for a source of type ${(source as { type: string }).type}`);
     }

@@ -4,7 +4,14 @@ import { systemClock } from '../../src/foundation/clock.ts';
 import { noProgress } from '../../src/foundation/progress.ts';
 import { type Adapters, type Environment, Workspace } from '../../src/operations/index.ts';
 import type { Plan, PostgresSource } from '../../src/plan/index.ts';
-import { type LogRange, LogTail, lsnText, type Repository, removeSnapshot } from '../../src/repository/index.ts';
+import {
+  type LogRange,
+  LogTail,
+  lsnText,
+  type Repository,
+  removeSnapshot,
+  type Stamp,
+} from '../../src/repository/index.ts';
 import { MANIFEST_DIRECTORY, MANIFEST_NAME } from '../../src/source/index.ts';
 import { createPostgresSource } from '../../src/source/postgres/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
@@ -36,12 +43,22 @@ export function logBytes({ timeline, start, end }: LogRange): Buffer {
 export async function writeTail(
   repository: Repository,
   range: LogRange,
-  { coveredUntil = null as string | null, bytes = logBytes(range), ...more } = {},
+  {
+    coveredUntil = null as string | null,
+    bytes = logBytes(range),
+    stamps = [] as Stamp[],
+    ...more
+  }: {
+    coveredUntil?: string | null;
+    bytes?: Buffer;
+    stamps?: Stamp[];
+    system?: string;
+    segmentBytes?: number | undefined;
+  } = {},
 ): Promise<string> {
   const tail = new LogTail(repository, OWNER);
-  const [start, end] = [lsnText(range.start), lsnText(range.end)];
-  const head = { ...CLUSTER, timeline: range.timeline, start, end, coveredUntil, ...more };
-  const object = tail.sealLog(range, { writtenAt: '2026-01-31T15:00:00Z', ...head }, bytes);
+  const facts = { ...CLUSTER, writtenAt: '2026-01-31T15:00:00Z', coveredUntil, ...more };
+  const object = tail.sealLog(range, facts, bytes, stamps);
   await tail.write(object);
   return object.key;
 }

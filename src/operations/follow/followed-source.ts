@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type HoldfastError, messageOf } from '../../foundation/errors.ts';
 import { awaitedLater, settled } from '../../foundation/promises.ts';
 import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
-import { LogTail, lsnText } from '../../repository/index.ts';
+import { type LogPosition, LogTail, lsnText } from '../../repository/index.ts';
 import type { LogCluster, LogGap, Source } from '../../source/index.ts';
+import { backup } from '../backup/backup.ts';
 import { foldTail } from '../log/fold.ts';
 import { foldSnapshots } from '../log/fold-snapshots.ts';
 import { Spool } from '../log/spool.ts';
@@ -43,6 +45,7 @@ export interface Followed {
 
 const SHOW_EVERY_MS = 10_000;
 const LOOK_EVERY_MS = 1000;
+const RETRY_BACKUP_MS = 10_000;
 
 /** One source's log on its way into its repository. */
 export class FollowedSource {
@@ -58,6 +61,8 @@ export class FollowedSource {
   /** When snapshots were last looked at for what is old enough to become one. */
   #aged: number | undefined;
   #folding: Promise<void> | undefined;
+  #isBackupWanted = false;
+  #backingUp: Promise<void> | undefined;
   #hasStarted = false;
   /** Releases that the ledger does not have yet. */
   readonly #released: number[] = [];
@@ -94,7 +99,11 @@ export class FollowedSource {
       clock,
       signal,
       everyMs: settings.everyMs,
-      positionOf: async (system) => (await this.#stored()).positionOf(system),
+      positionOf: (cluster) => this.#positionOf(cluster),
+      find: async (alias) => (await this.#stored()).find(alias),
+      wantBackup: () => {
+        this.#isBackupWanted = true;
+      },
       recordRelease: (retainedBytes) => this.#noteRelease(retainedBytes),
       recordGap: (cluster, gap) => this.#recordGap(cluster, gap),
       note: (message) => this.#progress.note(message),
@@ -116,6 +125,7 @@ export class FollowedSource {
     clearInterval(show);
     clearInterval(look);
     await this.#folding;
+    await this.#backingUp;
     try {
       await this.#writer.close();
     } catch (error) {
@@ -140,6 +150,16 @@ export class FollowedSource {
     });
   }
 
+  /** Whoever writes a stream goes on where it may be cut; segments are bytes, wherever they are cut. */
+  async #positionOf({ system, segmentBytes }: LogCluster): Promise<LogPosition | undefined> {
+    const stored = await this.#stored();
+    try {
+      return segmentBytes === undefined ? await stored.lastStamp(system) : stored.positionOf(system);
+    } finally {
+      await stored.close();
+    }
+  }
+
   #stored(): Promise<StoredLog> {
     const { repository } = this.#opened;
     const owner = { plan: this.#workspace.plan.name, source: this.#planned.name };
@@ -150,6 +170,11 @@ export class FollowedSource {
   async #look(): Promise<void> {
     const { cluster, durable } = this.#writer;
     if (this.#released.length > 0) await settled(this.#recordReleases());
+    if (this.#isBackupWanted && this.#backingUp === undefined) {
+      this.#backingUp = this.#backUp().finally(() => {
+        this.#backingUp = undefined;
+      });
+    }
     if (cluster === undefined || durable === undefined) return;
     if (!this.#hasStarted) {
       this.#hasStarted = true;
@@ -190,6 +215,18 @@ export class FollowedSource {
       foldSnapshots(this.#workspace, this.#opened, name),
     );
     this.#aged = nowMs();
+  }
+
+  /** Without one, nothing of what is taken can be restored: it is tried until there is one. */
+  async #backUp(): Promise<void> {
+    this.#progress.note('no backup leads to what is captured from here on: one is taken');
+    await this.#unlessFails('the backup failed, and is tried again', async () => {
+      const [taken] = await backup(this.#workspace, [this.#planned.name]);
+      if (taken?.outcome === 'failed') throw taken.error;
+      this.#isBackupWanted = false;
+    });
+    const { signal } = this.#workspace.environment;
+    if (this.#isBackupWanted) await settled(sleep(RETRY_BACKUP_MS, undefined, { signal }));
   }
 
   async #unlessFails(what: string, work: () => Promise<unknown>): Promise<void> {

@@ -3,20 +3,21 @@ import { z } from 'zod';
 import type { SourceBase } from './common.ts';
 import { buildFiles, type FilesSource, files } from './files.ts';
 import { buildPostgres, type PostgresSource, postgres, type Standbys } from './postgres.ts';
+import { buildRedis, type RedisSource, redis } from './redis.ts';
 
-export const source = z.discriminatedUnion('type', [postgres, files], {
+export const source = z.discriminatedUnion('type', [postgres, redis, files], {
   error: ({ input }) =>
     typeof input === 'object' && input !== null
       ? SOURCE_TYPES.join(' or ')
       : 'a source such as { type: files, paths: [/srv/uploads] }',
 });
 
-export const SOURCE_TYPES = ['postgres', 'files'] as const;
+export const SOURCE_TYPES = ['postgres', 'redis', 'files'] as const;
 
 export type SourceDocument = z.output<typeof source>;
 
 /** A source as the program works with it. */
-export type Source = PostgresSource | FilesSource;
+export type Source = PostgresSource | RedisSource | FilesSource;
 export type SourceType = Source['type'];
 
 export function buildSource(
@@ -27,6 +28,8 @@ export function buildSource(
   switch (source.type) {
     case 'postgres':
       return buildPostgres(source, base, standbys);
+    case 'redis':
+      return buildRedis(source, base);
     case 'files':
       return buildFiles(source, base);
   }
@@ -34,5 +37,6 @@ export function buildSource(
 
 /** Whether the source's log is captured as well, so that every moment between two backups can be restored. */
 export function hasLog(source: Source): boolean {
+  if (source.type === 'redis') return source.stream;
   return source.type === 'postgres' && source.wal === 'stream';
 }
