@@ -40,7 +40,8 @@ export const adapters: Adapters = {
         const url = () => resolveSecret(standby?.url ?? source.url, references);
         const primaryUrl = standby && (() => resolveSecret(source.url, references));
         const slot = wal === 'stream' ? slotName(plan, name) : undefined;
-        const validate = await resolveReferences(source.validate, references);
+        const checks = await resolveReferences(source.validate, references);
+        const validate = checks.flatMap((check) => (check.kind === 'count' ? [] : [check]));
         return createPostgresSource({ name, url, primaryUrl, method, slot, validate, version });
       }
       case 'redis': {

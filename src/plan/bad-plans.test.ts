@@ -2,6 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { parsePlan } from './load.ts';
 import { formatProblem, PlanInvalidError, type Problem } from './problems.ts';
+import { SOURCE_TYPES } from './sources/index.ts';
+
+const TYPES = SOURCE_TYPES.join(' or ');
 
 const HEAD = `version: 1
 name: shop
@@ -178,7 +181,7 @@ describe('keys', () => {
       'holdfast.yaml:6:3: sources.db.url: missing key "url"; expected a text, or a reference such as { env: NAME }',
     ]);
     expect(linesOfSource('paths: [/a]')).toEqual([
-      'holdfast.yaml:6:3: sources.db.type: missing key "type"; expected postgres or files',
+      `holdfast.yaml:6:3: sources.db.type: missing key "type"; expected ${TYPES}`,
     ]);
     expect(linesIn(`version: 1\nname: a\nrepositories:\n  p:\n    store: x\n${FILES}`)).toEqual([
       'holdfast.yaml:4:3: repositories.p.password: missing key "password"; expected a reference such as { env: NAME }, { file: PATH } or { command: [PROGRAM, ARGUMENT] }',
@@ -234,7 +237,7 @@ describe('keys', () => {
       ]);
       expect(linesIn(`${HEAD}${FILES}${name}: 1\n`)).toEqual([expect.stringContaining(`7:1: ${name}: unknown key`)]);
       expect(linesOfSource(`type: ${name}`)).toEqual([
-        `holdfast.yaml:7:11: sources.db.type: found "${name}", expected postgres or files`,
+        `holdfast.yaml:7:11: sources.db.type: found "${name}", expected ${TYPES}`,
       ]);
     },
   );
@@ -317,7 +320,7 @@ describe('values', () => {
       'holdfast.yaml:6:6: sources.db: found nothing, expected a source such as { type: files, paths: [/srv/uploads] }',
     ]);
     expect(linesOfSource('type: postgress')).toEqual([
-      'holdfast.yaml:7:11: sources.db.type: found "postgress", expected postgres or files; did you mean "postgres"?',
+      `holdfast.yaml:7:11: sources.db.type: found "postgress", expected ${TYPES}; did you mean "postgres"?`,
     ]);
   });
 });
@@ -419,7 +422,7 @@ describe('what this version cannot do is refused by its name', () => {
     expect(linesOfSource(...POSTGRES, line)).toEqual([`holdfast.yaml:9:5: sources.db.${key}: ${NOT}`]);
   });
 
-  test.each(['firestore', 'git', 'secrets'])('a source of type %s', (type) => {
+  test.each(['git', 'secrets'])('a source of type %s', (type) => {
     expect(linesOfSource(`type: ${type}`, 'url: x')).toEqual([
       `holdfast.yaml:7:11: sources.db.type: "${type}" is ${NOT}`,
     ]);
@@ -437,10 +440,7 @@ describe('what this version cannot do is refused by its name', () => {
     ]);
   });
 
-  test('and so is the check of a collection, and a near miss of such a name', () => {
-    expect(linesOfSource(...POSTGRES, 'validate: [{ name: a, collection: x }]')).toEqual([
-      `holdfast.yaml:9:27: sources.db.validate.0.collection: ${NOT}`,
-    ]);
+  test('and so is a near miss of such a name', () => {
     expect(linesIn(`${HEAD}${FILES}runbook: {}\n`)).toEqual([
       `holdfast.yaml:7:1: runbook: unknown key; did you mean "runbooks", which is ${NOT}?`,
     ]);
@@ -538,5 +538,49 @@ describe('lock, capacity, limits and prices of a repository', () => {
     const lines = linesIn(`${HEAD.replace(' } }', ` }, ${written} }`)}${FILES}`);
     expect(lines).toHaveLength(1);
     for (const part of [`repositories.primary.${path}`, found, expected]) expect(lines[0]).toContain(part);
+  });
+});
+
+describe('a Firestore database', () => {
+  const PROJECT = ['type: firestore', 'project: omni'];
+
+  test('takes what belongs to it', () => {
+    expect(
+      linesOfSource(
+        ...PROJECT,
+        'database: other',
+        'emulator: localhost:8080',
+        'collections: [companies, users]',
+        'budget: { reads: 100000, cost: 2.5 }',
+        'prices: { reads: 0.03 }',
+        'validate: [{ name: a, collection: companies/*/deals, count: { atLeast: 1, atMost: 9 } }, { name: b, exec: [./x] }]',
+      ),
+    ).toEqual([]);
+  });
+
+  test.each([
+    ['collections: []', '9:18: sources.db.collections: found a list, expected at least one collection'],
+    [
+      'collections: [a/b]',
+      '9:19: sources.db.collections.0: found "a/b", expected the name of a collection such as companies',
+    ],
+    ['method: export', '9:13: sources.db.method: found "export", expected documents or managed'],
+    ['budget: { reads: 1.5 }', '9:22: sources.db.budget.reads: found the number 1.5, expected a whole number'],
+    [
+      'emulator: http://x',
+      '9:15: sources.db.emulator: found "http://x", expected a host and port such as localhost:8080',
+    ],
+    ['validate: [{ name: a }]', '9:16: sources.db.validate.0: a check has either "collection" with "count", or "exec"'],
+    ['validate: [{ name: a, collection: x }]', '9:16: sources.db.validate.0: "collection" and "count" belong together'],
+    [
+      'validate: [{ name: a, collection: x, count: {} }]',
+      '9:49: sources.db.validate.0.count: a count has "atLeast", "atMost" or both',
+    ],
+    [
+      'validate: [{ name: a, collection: x, count: { atLeast: 2, atMost: 1 } }]',
+      '9:49: sources.db.validate.0.count: "atLeast" is more than "atMost": no count can be both',
+    ],
+  ])('%s', (line, problem) => {
+    expect(linesOfSource(...PROJECT, line)).toEqual([`holdfast.yaml:${problem}`]);
   });
 });

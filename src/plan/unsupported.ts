@@ -19,13 +19,12 @@ const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
     'reviews',
     'compliance',
   ],
-  'sources.*': ['runsOn', 'stream', 'project', 'collections', 'from'],
-  'sources.*.validate.*': ['collection', 'count'],
+  'sources.*': ['runsOn', 'stream', 'from'],
   '**': ['gcp'],
 };
 
 const UNSUPPORTED_VALUES: Readonly<Record<string, readonly string[]>> = {
-  'sources.*.type': ['firestore', 'git', 'secrets'],
+  'sources.*.type': ['git', 'secrets'],
 };
 
 export const NOT_SUPPORTED = 'not supported by this version';

@@ -57,6 +57,8 @@ export type ValidateCheck =
   | { kind: 'sql'; name: string; sql: TextOrReference }
   /** The one value the query gives is a time, and must be this close to the recovery point. */
   | { kind: 'sql-within'; name: string; sql: TextOrReference; withinMs: number }
+  /** So many documents the collection must have at least, and may have at most. */
+  | { kind: 'count'; name: string; collection: string; atLeast?: number; atMost?: number }
   /** The program must exit 0. */
   | { kind: 'exec'; name: string; exec: TextOrReference[] };
 

@@ -2,22 +2,23 @@
 import { z } from 'zod';
 import type { SourceBase } from './common.ts';
 import { buildFiles, type FilesSource, files } from './files.ts';
+import { buildFirestore, type FirestoreSource, firestore } from './firestore.ts';
 import { buildPostgres, type PostgresSource, postgres, type Standbys } from './postgres.ts';
 import { buildRedis, type RedisSource, redis } from './redis.ts';
 
-export const source = z.discriminatedUnion('type', [postgres, redis, files], {
+export const source = z.discriminatedUnion('type', [postgres, redis, files, firestore], {
   error: ({ input }) =>
     typeof input === 'object' && input !== null
       ? SOURCE_TYPES.join(' or ')
       : 'a source such as { type: files, paths: [/srv/uploads] }',
 });
 
-export const SOURCE_TYPES = ['postgres', 'redis', 'files'] as const;
+export const SOURCE_TYPES = ['postgres', 'redis', 'files', 'firestore'] as const;
 
 export type SourceDocument = z.output<typeof source>;
 
 /** A source as the program works with it. */
-export type Source = PostgresSource | RedisSource | FilesSource;
+export type Source = PostgresSource | RedisSource | FilesSource | FirestoreSource;
 export type SourceType = Source['type'];
 
 export function buildSource(
@@ -32,6 +33,8 @@ export function buildSource(
       return buildRedis(source, base);
     case 'files':
       return buildFiles(source, base);
+    case 'firestore':
+      return buildFirestore(source, base);
   }
 }
 

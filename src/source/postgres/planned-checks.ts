@@ -7,7 +7,7 @@ import type { Check, ValidateContext } from '../index.ts';
 import { type Location, programEnvironment } from './location.ts';
 import { Session } from './session.ts';
 
-export type PlannedCheck = Resolved<ValidateCheck>;
+export type PlannedCheck = Extract<Resolved<ValidateCheck>, { kind: 'sql' | 'sql-within' | 'exec' }>;
 
 const QUERY_TIMEOUT_MS = 10 * 60_000;
 

@@ -2,7 +2,6 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
-import type { Resolved, ValidateCheck } from '../../plan/index.ts';
 import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
 import {
   type Capture,
@@ -28,6 +27,7 @@ import { captureCluster } from './physical/capture.ts';
 import { isPhysical, readPhysicalDetails } from './physical/details.ts';
 import { restoreDataDirectory } from './physical/restore.ts';
 import { validateCluster } from './physical/validate.ts';
+import type { PlannedCheck } from './planned-checks.ts';
 import { type DatabaseTarget, refuseTarget, restoreToDatabase } from './restore-to-database.ts';
 import { LOCK_TIMEOUT_MS } from './snapshot.ts';
 import { PART_BYTES } from './table-parts.ts';
@@ -45,7 +45,7 @@ export interface PostgresSourceOptions {
   method?: 'logical' | 'physical';
   /** The replication slot through which the log is followed; without one it is not. Physical only. */
   slot?: string | undefined;
-  validate: Resolved<ValidateCheck>[];
+  validate: PlannedCheck[];
   /** How long a backup waits for another session's exclusive lock; a minute by default. */
   lockTimeoutMs?: number;
   /** About as much of a table is read at a time, by one of several connections; 128 MiB by default. */

@@ -1,0 +1,87 @@
+/** Firestore for tests: a server of the project's own, or that of FIRESTORE_EMULATOR_HOST, and clients of it. */
+
+import { randomUUID } from 'node:crypto';
+import { v1 } from '@google-cloud/firestore';
+import { credentials } from '@grpc/grpc-js';
+import { type FirestoreServer, type FirestoreServerOptions, startFirestoreServer } from './firestore-server.ts';
+import type { Fields } from './firestore-server-messages.ts';
+
+export type FirestoreClient = InstanceType<typeof v1.FirestoreClient>;
+
+/** Whether tests run on a server that is not the project's own: what it lacks is then left out. */
+export const IS_EMULATOR = process.env['FIRESTORE_EMULATOR_HOST'] !== undefined;
+
+export interface TestFirestore {
+  host: string;
+  /** Undefined on an emulator. */
+  server: FirestoreServer | undefined;
+  project: string;
+  /** `projects/P/databases/(default)/documents` */
+  root: string;
+  client: FirestoreClient;
+  /** Writes documents, given by their paths below the root. */
+  write(documents: Readonly<Record<string, Fields>>): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A database of its own, empty. */
+export async function startFirestore(options: Partial<FirestoreServerOptions> = {}): Promise<TestFirestore> {
+  const project = `test-${randomUUID().slice(0, 8)}`;
+  const database = `projects/${project}/databases/(default)`;
+  const emulator = process.env['FIRESTORE_EMULATOR_HOST'];
+  const server = emulator === undefined ? await startFirestoreServer({ databases: [database], ...options }) : undefined;
+  const host = server?.host ?? emulator!;
+  const client = clientOf(host);
+  const root = `${database}/documents`;
+  return {
+    host,
+    server,
+    project,
+    root,
+    client,
+    write: async (documents) => {
+      const updates = Object.entries(documents).map(([path, fields]) => ({
+        update: { name: `${root}/${path}`, fields },
+      }));
+      for (let start = 0; start < updates.length; start += 500) {
+        await client.commit({ database, writes: updates.slice(start, start + 500) as object[] }, AS_OWNER);
+      }
+    },
+    close: async () => {
+      await client.close();
+      server?.close();
+    },
+  };
+}
+
+/** What makes an emulator leave its rules aside. */
+export const AS_OWNER = { otherArgs: { headers: { Authorization: 'Bearer owner' } } };
+
+/** A client of the low-level interface, without credentials. */
+export function clientOf(host: string): FirestoreClient {
+  const [servicePath = '', port] = host.split(':');
+  return new v1.FirestoreClient({
+    servicePath,
+    port: Number(port),
+    sslCreds: credentials.createInsecure(),
+    projectId: 'test',
+  });
+}
+
+/** A query of everything below the root, or of one collection group, in the order of names. */
+export function everything(collectionId?: string): object {
+  return {
+    from: [{ ...(collectionId !== undefined && { collectionId }), allDescendants: true }],
+    orderBy: [{ field: { fieldPath: '__name__' }, direction: 'ASCENDING' }],
+  };
+}
+
+/** The paths below the root that a query gives. @throws whatever the server refuses with */
+export async function pathsOf({ client, root }: TestFirestore, query: object, more: object = {}): Promise<string[]> {
+  const paths: string[] = [];
+  const stream = client.runQuery({ parent: root, structuredQuery: query, ...more }, AS_OWNER);
+  for await (const { document } of stream) {
+    if (document) paths.push(document.name.slice(root.length + 1));
+  }
+  return paths;
+}
