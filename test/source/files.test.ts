@@ -44,7 +44,10 @@ describeSource('a directory', async (): Promise<SourceUnderTest> => {
       const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
       return entries
         .map((each) => [each, join(each.parentPath, each.name)] as const)
-        .map(([each, path]) => [path.slice(directory.length), each.isFile() ? readFileSync(path, 'base64') : 'directory'])
+        .map(([each, path]) => [
+          path.slice(directory.length),
+          each.isFile() ? readFileSync(path, 'base64') : 'directory',
+        ])
         .sort();
     },
     async alter(place) {
@@ -52,7 +55,7 @@ describeSource('a directory', async (): Promise<SourceUnderTest> => {
     },
     part: {
       only: ['b.txt'],
-      contents: [
+      contents: async () => [
         ['/inner', 'directory'],
         ['/inner/b.txt', Buffer.from('of b').toString('base64')],
       ],

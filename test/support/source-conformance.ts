@@ -43,7 +43,7 @@ export interface SourceUnderTest {
   /** Changes one value of `some` after it was restored: as much of it, and other. */
   alter(place: Target): Promise<void>;
   /** Where parts can be captured: patterns that name something in `some`, and what is there when only that came back. */
-  part?: { only: readonly string[]; contents: unknown };
+  part?: { only: readonly string[]; contents(): Promise<unknown> };
 }
 
 interface Captured {
@@ -220,12 +220,13 @@ export function describeSource(name: string, start: () => Promise<SourceUnderTes
     it('is captured in part where it says that it can, and then has to find what was named', async () => {
       expect(source.capturesParts === true).toBe(tested.part !== undefined);
       if (tested.part === undefined) return;
-      const { only, contents } = tested.part;
+      const { only } = tested.part;
       const part = await bench.capture(source, { selection: { only } });
       expect((await bench.manifest(part)).only).toEqual(only);
       const place = await tested.place();
       await bench.restore(source, part, place);
-      expect(await tested.contents(place)).toEqual(contents);
+      expect(await tested.contents(place)).toEqual(await tested.part.contents());
+      expect(failures(await bench.validate(source, part, place))).toEqual([]);
       const unknown = { only: [...only, 'what-nobody-has'] };
       expect(await errorOf(bench.capture(source, { selection: unknown }))).toMatchObject({ code: 'path-missing' });
     });

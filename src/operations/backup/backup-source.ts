@@ -34,9 +34,9 @@ export interface BackupOfSource {
   problems: Problem[];
 }
 
-function kindOf(planned: PlanSource): 'dump' | 'base' | 'tree' {
+function kindOf(planned: PlanSource, only: readonly string[] | undefined): 'dump' | 'base' | 'tree' {
   if (planned.type === 'files') return 'tree';
-  return planned.method === 'physical' ? 'base' : 'dump';
+  return planned.method === 'physical' && only === undefined ? 'base' : 'dump';
 }
 
 /** Captures one source into a snapshot. @throws whatever the source, the store or the repository throw: then there is none */
@@ -177,7 +177,7 @@ function describe(
     tags: [
       HOLDFAST_TAG,
       sourceTag(planned.name),
-      `kind:${kindOf(planned)}`,
+      `kind:${kindOf(planned, only)}`,
       ...(capture.problems.length > 0 ? [PARTIAL_TAG] : []),
       ...(only === undefined ? [] : [PART_TAG]),
     ],
