@@ -15,7 +15,7 @@ export interface EventBodies {
   'log.gap': LogGapFound;
   'log.folded': LogFolded;
   'log.superseded': LogSuperseded;
-  'backup.failed': { source: string; code: string; message: string; durationMs: number };
+  'backup.failed': { source: string; only?: readonly string[]; code: string; message: string; durationMs: number };
   'proof.recorded': ProofRecorded;
   'comparison.finished': ComparisonFinished;
   'restore.finished': {
@@ -129,6 +129,8 @@ export interface BackupFinished {
   source: string;
   snapshot: string;
   tree: string;
+  /** What was asked for, where it was not everything: it is no recovery point of the source then. */
+  only?: readonly string[];
   outcome: 'complete' | 'partial';
   /** RFC 3339: the moment the data is of. */
   time: string;
@@ -222,6 +224,8 @@ export interface ProofRecorded {
   snapshot: string;
   tree: string;
   validatorVersion: number;
+  /** It is of a backup of a part, and says nothing of the source. */
+  part?: true;
   state: 'proven' | 'failed' | 'not-provable';
   /** From the start of the restore until everything was validated: what a recovery would have taken. */
   durationMs: number;

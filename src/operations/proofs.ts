@@ -46,7 +46,9 @@ function momentOf({ target, time }: NonNullable<ProofRecorded['log']>): string {
 }
 
 function eventsOf(source: string, events: readonly LedgerEvent[]): ProofEvent[] {
-  return events.filter((event) => event.kind === 'proof.recorded' && event.body.source === source) as ProofEvent[];
+  return events.filter(
+    ({ kind, body }) => kind === 'proof.recorded' && body.source === source && body.part === undefined,
+  ) as ProofEvent[];
 }
 
 function newestOfEach(events: readonly ProofEvent[], keyOf: (event: ProofEvent) => string): Map<string, ProofEvent> {

@@ -7,6 +7,8 @@ import { latestSnapshots, listSnapshots, type Repository, type StoredSnapshot } 
 export const HOLDFAST_TAG = 'holdfast';
 export const PARTIAL_TAG = 'partial';
 export const WAL_TAG = 'kind:wal';
+/** Of a backup of a part of its source. */
+export const PART_TAG = 'part';
 const BASE_TAG = 'kind:base';
 
 export function sourceTag(source: string): string {
@@ -62,9 +64,9 @@ export function isOfId({ context }: HoldfastError, idPrefix: string): boolean {
   return String(context['key']).startsWith(`snapshots/${idPrefix}`);
 }
 
-/** The snapshots of a source that can be restored, oldest first: not those that hold its log. */
+/** The recovery points of a source, oldest first: not what holds its log, or only a part that somebody asked for. */
 export function snapshotsOf(snapshots: readonly StoredSnapshot[], plan: string, source: string): StoredSnapshot[] {
-  return allSnapshotsOf(snapshots, plan, source).filter((snapshot) => !isWal(snapshot));
+  return allSnapshotsOf(snapshots, plan, source).filter((snapshot) => !isWal(snapshot) && !isPart(snapshot));
 }
 
 /** The snapshots that hold a source's log, oldest first: by themselves they are no recovery point. */
@@ -80,6 +82,11 @@ export function allSnapshotsOf(snapshots: readonly StoredSnapshot[], plan: strin
 /** Whether a snapshot holds segments of a log. */
 export function isWal({ tags }: StoredSnapshot): boolean {
   return tags?.includes(WAL_TAG) ?? false;
+}
+
+/** Whether a snapshot holds a part of its source, which somebody asked for: it is restored where it is named, and never taken for the source. */
+export function isPart({ tags }: StoredSnapshot): boolean {
+  return tags?.includes(PART_TAG) ?? false;
 }
 
 /** Whether a snapshot holds a cluster that a log may be replayed on. */

@@ -19,6 +19,9 @@ export interface Source {
   readonly name: string;
   readonly type: SourceType;
 
+  /** Whether `capture` takes a selection. A source that does not is never asked for a part. */
+  readonly capturesParts?: boolean;
+
   /**
    * Says of everything that a backup of this source needs whether it is there. It changes nothing. What keeps a backup from
    * being taken is a finding and not an exception.
@@ -29,7 +32,8 @@ export interface Source {
   /**
    * Captures the source at one moment. Throws when there is nothing worth keeping; what could not be read beside what
    * could is returned in `problems`, and makes the backup partial.
-   * @throws source-unreachable, source-refused, source-lost, program-missing, program-too-old, path-missing
+   * @throws source-unreachable, source-refused, source-lost, program-missing, program-too-old, path-missing, also where a
+   *   pattern of the selection names nothing
    */
   capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture>;
 
@@ -84,6 +88,11 @@ export interface CaptureContext {
   scratchDirectory: string;
   /** The newest complete snapshot of this source, if there is one. */
   previous: SnapshotReader | undefined;
+  /**
+   * What is wanted of the source; everything, when left out. In the patterns that its restore takes with `--only`. Only of
+   * a source with `capturesParts`, which throws path-missing where one of them names nothing.
+   */
+  selection?: { only: readonly string[] };
 }
 
 export interface Capture {
@@ -124,6 +133,8 @@ export interface Manifest {
   log?: ManifestLog;
   /** What belongs to this type of source: versions, positions, counts, digests. */
   details: Record<string, unknown>;
+  /** What was asked for, where it was not everything: the snapshot has no more than that. Written down by the operation. */
+  only?: readonly string[];
   /** Items that were not captured whole. Empty for a complete backup. */
   problems: { item: string; code: string; message: string }[];
 }

@@ -59,6 +59,10 @@ export function sourceOf(url: string, validate: PlannedChecks = [], more: Partia
   return createPostgresSource({ name: 'db', url: async () => url, validate, version: '0.0.0', ...more });
 }
 
+function withoutSelection({ selection: _, ...context }: ReturnType<typeof contextOf>) {
+  return context;
+}
+
 /** Captures a database into a repository of its own, as a backup does. */
 export async function capture(url: string, options: WorkOptions = {}): Promise<CapturedSnapshot> {
   const repository = await testRepository();
@@ -69,7 +73,11 @@ export async function capture(url: string, options: WorkOptions = {}): Promise<C
       ...(lockTimeoutMs !== undefined && { lockTimeoutMs }),
       ...(partBytes !== undefined && { partBytes }),
     });
-    captured = await source.capture(writer, { ...contextOf(options), previous: undefined });
+    captured = await source.capture(writer, {
+      ...withoutSelection(contextOf(options)),
+      ...(options.selection?.only && { selection: { only: options.selection.only } }),
+      previous: undefined,
+    });
     const stream = await writer.openFile();
     const details = options.alter?.(captured.manifest.details) ?? captured.manifest.details;
     await stream.write(Buffer.from(JSON.stringify({ ...captured.manifest, details })));

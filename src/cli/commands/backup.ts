@@ -13,17 +13,30 @@ export const backup: CommandDefinition = {
   summary: 'back up sources now',
   description:
     'Backs up the sources of these names, or all, side by side. One that fails does not stop the others. Then the mirrors of the repositories are brought up to date; one that cannot be is named, and the exit code is 3. What cannot be read in a source is named, the rest of it is kept, and the backup is partial. Others on this machine go first where its processors do not suffice for all.',
+  options: [
+    {
+      flags: '--only <pattern...>',
+      description:
+        'only a part, in the patterns that `restore --only` takes; it is kept like any other backup, but is no recovery point of the source: restore it by its snapshot',
+    },
+  ],
   examples: [
     { command: 'holdfast backup', does: 'back up everything' },
     { command: 'holdfast backup omni-db uploads', does: 'back up these two' },
+    {
+      command: 'holdfast backup uploads --only "/srv/uploads/2026/*.pdf"',
+      does: 'keep some of the files as they are now',
+    },
   ],
   exits: [...LOCKING_EXITS, EXIT.partial],
   writes: true,
   isMirrored: true,
-  async run({ arguments: [names], workspace }) {
+  async run({ arguments: [names], options, workspace }) {
     letOthersGoFirst();
     const operations = await import('../../operations/index.ts');
-    const outcomes = await operations.backup(await workspace(), (names ?? []) as string[]);
+    const outcomes = await operations.backup(await workspace(), (names ?? []) as string[], {
+      ...(options['only'] !== undefined && { only: options['only'] as string[] }),
+    });
     const json = {
       sources: outcomes.map(({ ...outcome }) =>
         'problems' in outcome ? { ...outcome, problems: outcome.problems.map(shownProblem) } : outcome,

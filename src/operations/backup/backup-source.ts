@@ -1,5 +1,7 @@
 import { formatTimeMs, type Snapshot, type TreeNode } from '../../format/index.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
 import { currentUser } from '../../foundation/user.ts';
+import type { BackupFinished } from '../../ledger/index.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import {
   type HeldLock,
@@ -12,13 +14,15 @@ import {
 } from '../../repository/index.ts';
 import { type Capture, MANIFEST_DIRECTORY, MANIFEST_NAME, type Problem } from '../../source/index.ts';
 import { withScratch } from '../scratch.ts';
-import { HOLDFAST_TAG, PARTIAL_TAG, sourceTag } from '../snapshots-of.ts';
+import { HOLDFAST_TAG, PART_TAG, PARTIAL_TAG, sourceTag } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 
 export interface BackupOfSource {
   source: string;
   repository: string;
   snapshot: string;
+  /** What was asked for, where it was not everything: it is no recovery point of the source then. */
+  only?: readonly string[];
   /** RFC 3339: the moment the data is of. */
   time: string;
   durationMs: number;
@@ -30,10 +34,10 @@ export interface BackupOfSource {
   problems: Problem[];
 }
 
-function kindOf(planned: PlanSource): 'dump' | 'base' | 'tree' {
+function kindOf(planned: PlanSource, only: readonly string[] | undefined): 'dump' | 'base' | 'tree' {
   if (planned.type === 'files') return 'tree';
-  if (planned.type === 'redis') return 'dump';
-  return planned.method === 'physical' ? 'base' : 'dump';
+  const isCluster = planned.type === 'postgres' && planned.method === 'physical' && only === undefined;
+  return isCluster ? 'base' : 'dump';
 }
 
 /** Captures one source into a snapshot. @throws whatever the source, the store or the repository throw: then there is none */
@@ -45,12 +49,16 @@ export async function backupSource(
     lock: HeldLock;
     indexed: IndexedRepository;
     parents: ReadonlyMap<string, StoredSnapshot>;
+    /** A part of it; everything, when left out. */
+    only?: readonly string[];
   },
 ): Promise<BackupOfSource> {
   const { clock, signal } = workspace.environment;
   const startedMs = clock.nowMs();
   const started = clock.monotonicMs();
   const source = await workspace.createSource(planned);
+  const { only } = shared;
+  if (only !== undefined && source.capturesParts !== true) throw wholeOnly(planned);
   const parent = shared.parents.get(planned.name);
   const previous = parent && new Reader(shared.indexed, parent);
   const session = await WriteSession.begin(shared.indexed, { lock: shared.lock, clock });
@@ -59,12 +67,18 @@ export async function backupSource(
   const progress = expecting(workspace.environment.progress(planned.name), parent);
   try {
     const capture = await withScratch((scratchDirectory) =>
-      source.capture(session.writer, { clock, progress, signal, scratchDirectory, previous }),
+      source.capture(session.writer, {
+        ...{ clock, progress, signal, scratchDirectory, previous },
+        ...(only && { selection: { only } }),
+      }),
     );
-    const tree = await session.writer.saveTree([...capture.roots, await holdfastDirectory(session.writer, capture)]);
+    const tree = await session.writer.saveTree([
+      ...capture.roots,
+      await holdfastDirectory(session.writer, capture, only),
+    ]);
     signal.throwIfAborted();
     const snapshot = await session.commit(() => ({
-      ...describe(workspace, planned, capture, { tree, parent, startedMs }),
+      ...describe(workspace, planned, capture, { tree, parent, only }),
       summary: summarise(capture, session.statistics, startedMs, clock.nowMs()),
     }));
     const { bytesProcessed } = capture.counts;
@@ -72,6 +86,7 @@ export async function backupSource(
       source: planned.name,
       repository: shared.opened.name,
       snapshot,
+      ...(only && { only }),
       time: formatTimeMs(capture.timeMs),
       durationMs: clock.monotonicMs() - started,
       bytesProcessed,
@@ -84,22 +99,7 @@ export async function backupSource(
       },
       problems: capture.problems,
     };
-    await shared.opened.ledger.append('backup.finished', {
-      source: planned.name,
-      snapshot,
-      tree,
-      outcome: capture.problems.length === 0 ? 'complete' : 'partial',
-      time: result.time,
-      durationMs: result.durationMs,
-      bytesProcessed,
-      bytesAdded: result.bytesAdded,
-      bytesStored: result.bytesStored,
-      problems: capture.problems.length,
-      ...(capture.manifest.clockOffsetMs !== undefined && { clockOffsetMs: capture.manifest.clockOffsetMs }),
-      ...(capture.log && {
-        log: { ...capture.log, start: lsnText(capture.log.start), end: lsnText(capture.log.end) },
-      }),
-    });
+    await shared.opened.ledger.append('backup.finished', finishedEvent(result, capture, tree));
     return result;
   } catch (error) {
     await session.abort(error);
@@ -109,6 +109,28 @@ export async function backupSource(
     progress.finish();
     await previous?.close();
   }
+}
+
+function finishedEvent(result: BackupOfSource, { manifest, log }: Capture, tree: string): BackupFinished {
+  const { source, snapshot, only, time, durationMs, bytesProcessed, bytesAdded, bytesStored, problems } = result;
+  return {
+    ...{ source, snapshot, tree },
+    ...(only && { only }),
+    outcome: problems.length === 0 ? 'complete' : 'partial',
+    ...{ time, durationMs, bytesProcessed, bytesAdded, bytesStored, problems: problems.length },
+    ...(manifest.clockOffsetMs !== undefined && { clockOffsetMs: manifest.clockOffsetMs }),
+    ...(log && { log: { ...log, start: lsnText(log.start), end: lsnText(log.end) } }),
+  };
+}
+
+function wholeOnly({ name, type }: PlanSource): HoldfastError {
+  return new HoldfastError(
+    'source-unsupported',
+    `of ${name}, a source of type ${type}, no part is backed up by itself`,
+    {
+      hint: 'Leave `--only` out.',
+    },
+  );
 }
 
 /** Where the size is not known beforehand, the last backup's is the best guess. */
@@ -124,9 +146,13 @@ function expecting(
 }
 
 /** `/.holdfast`, with the manifest in it. */
-async function holdfastDirectory(writer: SnapshotWriter, { manifest, timeMs }: Capture): Promise<TreeNode> {
+async function holdfastDirectory(
+  writer: SnapshotWriter,
+  { manifest, timeMs }: Capture,
+  only: readonly string[] | undefined,
+): Promise<TreeNode> {
   const stream = await writer.openFile();
-  await stream.write(Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`));
+  await stream.write(Buffer.from(`${JSON.stringify({ ...manifest, ...(only && { only }) }, null, 1)}\n`));
   const { content, sizeBytes } = await stream.end();
   const times = { mtime: formatTimeMs(timeMs), atime: formatTimeMs(timeMs), ctime: formatTimeMs(timeMs) };
   const file: TreeNode = { name: MANIFEST_NAME, type: 'file', mode: 0o600, ...times, size: sizeBytes, content };
@@ -138,7 +164,7 @@ function describe(
   workspace: Workspace,
   planned: PlanSource,
   capture: Capture,
-  { tree, parent }: { tree: string; parent: StoredSnapshot | undefined; startedMs: number },
+  { tree, parent, only }: { tree: string; parent: StoredSnapshot | undefined; only: readonly string[] | undefined },
 ): Snapshot {
   const { username, uid, gid } = currentUser();
   return {
@@ -152,8 +178,9 @@ function describe(
     tags: [
       HOLDFAST_TAG,
       sourceTag(planned.name),
-      `kind:${kindOf(planned)}`,
+      `kind:${kindOf(planned, only)}`,
       ...(capture.problems.length > 0 ? [PARTIAL_TAG] : []),
+      ...(only === undefined ? [] : [PART_TAG]),
     ],
     program_version: `holdfast ${workspace.environment.version}`,
   };

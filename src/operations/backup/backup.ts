@@ -19,8 +19,17 @@ export type SourceOutcome =
 /** How many sources of a repository are captured at the same time: each keeps all processors busy by itself. */
 const SIDE_BY_SIDE = 2;
 
+export interface BackupOptions {
+  /** A part of each, in the patterns that its restore takes; everything, when left out. */
+  only?: readonly string[];
+}
+
 /** Backs up these sources, or all: side by side, each on its own. One that fails does not stop the others. */
-export async function backup(workspace: Workspace, names: readonly string[]): Promise<SourceOutcome[]> {
+export async function backup(
+  workspace: Workspace,
+  names: readonly string[],
+  options: BackupOptions = {},
+): Promise<SourceOutcome[]> {
   const sources = workspace.sources(names);
   const repositories = [...new Set(sources.map(({ repository }) => repository))];
   const outcomes = await Promise.all(
@@ -29,6 +38,7 @@ export async function backup(workspace: Workspace, names: readonly string[]): Pr
         workspace,
         name,
         sources.filter(({ repository }) => repository === name),
+        options,
       ),
     ),
   );
@@ -37,7 +47,12 @@ export async function backup(workspace: Workspace, names: readonly string[]): Pr
 }
 
 /** Everything of one repository under one lock, with one loaded index. */
-async function backupTo(workspace: Workspace, name: string, sources: PlanSource[]): Promise<SourceOutcome[]> {
+async function backupTo(
+  workspace: Workspace,
+  name: string,
+  sources: PlanSource[],
+  { only }: BackupOptions,
+): Promise<SourceOutcome[]> {
   const { clock } = workspace.environment;
   const startedMs = clock.monotonicMs();
   let lock: HeldLock | undefined;
@@ -51,6 +66,7 @@ async function backupTo(workspace: Workspace, name: string, sources: PlanSource[
       lock,
       indexed: await loadIndex(opened.repository),
       parents: bySource,
+      ...(only && { only }),
       notes: damaged.map(damageNote),
     };
     return await sideBySide(sources, SIDE_BY_SIDE, (source) => backupOne(workspace, source, shared));
@@ -69,6 +85,8 @@ interface Shared {
   indexed: IndexedRepository;
   /** What each source's backup builds on. */
   parents: Map<string, StoredSnapshot>;
+  /** A part of each; everything, when left out. */
+  only?: readonly string[];
   /** What everybody should know who backs up to this repository. */
   notes: string[];
 }
@@ -87,6 +105,7 @@ async function backupOne(workspace: Workspace, source: PlanSource, shared: Share
       code: reported.code,
       message: reported.message,
       durationMs,
+      ...(shared.only && { only: shared.only }),
     });
     return { outcome: 'failed', source: source.name, durationMs, error: reported };
   }

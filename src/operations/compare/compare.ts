@@ -1,7 +1,7 @@
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
 import { loadIndex, Reader } from '../../repository/index.ts';
-import { type Comparison, readManifest } from '../../source/index.ts';
+import { type Comparison, type Manifest, readManifest } from '../../source/index.ts';
 import { isOffline, type RecallOptions, recallContent } from '../archives/recall.ts';
 import { Reading } from '../reading.ts';
 import { databaseOf, inSandbox, type SandboxRequest } from '../restore/in-sandbox.ts';
@@ -88,10 +88,10 @@ async function compareWith(
   const reader = new Reader(await loadIndex(opened.repository), snapshot);
   try {
     const manifest = await readManifest(reader);
-    const { problems } = manifest;
-    const note = `the snapshot is partial: it does not have ${problems.map(({ item }) => item).join(', ')}`;
-    const withNotes = (comparison: Comparison): Comparison =>
-      problems.length === 0 ? comparison : { ...comparison, notes: [...comparison.notes, note] };
+    const withNotes = (comparison: Comparison): Comparison => ({
+      ...comparison,
+      notes: [...comparison.notes, ...incompleteNotes(manifest)],
+    });
     if (sandboxNeed(planned, manifest).kind !== 'postgres-data') {
       const source = await workspace.createSource(planned);
       const comparison = await withScratch((scratchDirectory) =>
@@ -116,6 +116,13 @@ async function compareWith(
     progress.finish();
     await reader.close();
   }
+}
+
+/** What a person should know of a snapshot that does not have everything. */
+function incompleteNotes({ problems, only }: Manifest): string[] {
+  const partial = `the snapshot is partial: it does not have ${problems.map(({ item }) => item).join(', ')}`;
+  const part = `the snapshot has a part of its source, ${only?.join(' ')}: the rest counts as extra`;
+  return [...(problems.length > 0 ? [partial] : []), ...(only === undefined ? [] : [part])];
 }
 
 function labelOf(target: Target): string {

@@ -7,6 +7,7 @@ import { isOffline, type RecallOptions, recallContent } from '../archives/recall
 import { Reading } from '../reading.ts';
 import {
   damageNote,
+  isPart,
   isPartial,
   isWal,
   newestSnapshot,
@@ -73,6 +74,7 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
     const point = isReplayed ? await pointOf(workspace, opened, planned!, { request, snapshots }) : undefined;
     const snapshot = point?.base ?? chooseSnapshot(snapshots, workspace, request);
     if (replace) refuseReplacingOrigin(target, snapshot.paths);
+    if (replace && isPart(snapshot)) throw partReplaces(snapshot);
     if (replace && isPartial(snapshot))
       reading.notes.push('the snapshot is partial: it lacks what could not be read then');
     if (!dryRun) {
@@ -113,6 +115,13 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
   }
 }
 
+/** What is not in it was not asked for, and is not to go. */
+function partReplaces({ id }: StoredSnapshot): HoldfastError {
+  return new HoldfastError('bad-usage', `snapshot ${id.slice(0, 8)} holds a part of its source, and replaces nothing`, {
+    hint: 'Restore it to a new place, or leave `--snapshot` out.',
+  });
+}
+
 /** @throws unknown-snapshot, bad-usage */
 export function chooseSnapshot(
   snapshots: StoredSnapshot[],
@@ -138,7 +147,7 @@ export function chooseSnapshot(
   }
   const candidates =
     source === undefined
-      ? snapshots.filter((each) => !isWal(each))
+      ? snapshots.filter((each) => !isWal(each) && !isPart(each))
       : snapshotsOf(snapshots, workspace.plan.name, source);
   return newestSnapshot(
     candidates,

@@ -1,7 +1,7 @@
 import { snapshotTimeMs } from '../../format/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { judge, type KeepReason as KeptByRule, type RetentionPolicy } from '../../schedule/index.ts';
-import { isBase, isPartial, isWal } from '../snapshots-of.ts';
+import { isBase, isPart, isPartial, isWal } from '../snapshots-of.ts';
 import { isLogNeeded, type LogStart } from './needed-log.ts';
 
 /**
@@ -36,8 +36,8 @@ export interface RetentionKnowledge {
 /**
  * What becomes of a source's snapshots, newest first. Pure; `snapshots` come oldest first.
  *
- * A partial snapshot takes no place of a complete one: the rules count the complete ones by themselves, and then all
- * together, and what either count keeps stays.
+ * A partial snapshot, or one of a part, takes no place of a complete one: the rules count the complete ones by themselves,
+ * and then all together, and what either count keeps stays.
  */
 export function decideRetention(
   snapshots: readonly StoredSnapshot[],
@@ -51,7 +51,7 @@ export function decideRetention(
       timeMs: snapshotTimeMs(snapshot),
       ...(snapshot.tags && { tags: snapshot.tags }),
     }));
-  const complete = dated.filter(({ snapshot }) => !isPartial(snapshot));
+  const complete = dated.filter(({ snapshot }) => isComplete(snapshot));
   const protectedReasons = protections(
     dated.map(({ snapshot }) => snapshot),
     { proofOf, provenMomentTree },
@@ -79,6 +79,10 @@ export function decideRetention(
   return [...decided, ...log].sort((a, b) => snapshotTimeMs(b.snapshot) - snapshotTimeMs(a.snapshot));
 }
 
+function isComplete(snapshot: StoredSnapshot): boolean {
+  return !isPartial(snapshot) && !isPart(snapshot);
+}
+
 interface Protection {
   snapshot: StoredSnapshot | undefined;
   reason: KeepReason;
@@ -103,9 +107,9 @@ function protections(
   { proofOf, provenMomentTree }: Pick<RetentionKnowledge, 'proofOf' | 'provenMomentTree'>,
 ): Map<string, KeepReason[]> {
   const reasons = new Map<string, KeepReason[]>();
-  const complete = snapshots.filter((snapshot) => !isPartial(snapshot));
+  const complete = snapshots.filter(isComplete);
   const newest = complete.findLast(({ tree }) => proofOf(tree) !== 'failed') ?? complete.at(-1);
-  const proven = snapshots.findLast(({ tree }) => proofOf(tree) === 'proven');
+  const proven = snapshots.findLast((snapshot) => proofOf(snapshot.tree) === 'proven' && !isPart(snapshot));
   protect(reasons, { snapshot: newest, reason: { rule: 'newest-complete' } });
   protect(reasons, { snapshot: proven, reason: { rule: 'newest-proven' } });
   const moment = snapshots.findLast(({ tree }) => tree === provenMomentTree);

@@ -259,7 +259,8 @@ function lastCleanCheckMs(repository: string, events: LedgerEvent[]): number {
 
 function failureAfter(source: string, events: LedgerEvent[]): SourceStatus['failure'] {
   const last = events.findLast(
-    (event) => (event.kind === 'backup.failed' || event.kind === 'backup.finished') && event.body.source === source,
+    ({ kind, body }) =>
+      (kind === 'backup.failed' || kind === 'backup.finished') && body.source === source && body.only === undefined,
   );
   return last?.kind === 'backup.failed'
     ? { time: last.time, code: last.body.code, message: last.body.message }

@@ -5,6 +5,7 @@ import type { Check, Validation } from '../../source/index.ts';
 import { type InSandbox, inSandbox, type SandboxRequest } from '../restore/in-sandbox.ts';
 import { describePoint, type RecoveryPoint } from '../restore/recovery-point.ts';
 import { targetText } from '../restore/recovery-target.ts';
+import { isPart } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 
 /** Grows when a validator checks more than before: a proof says by which it was made. */
@@ -76,6 +77,7 @@ function proofOf(
     snapshot: snapshot.id,
     tree: snapshot.tree,
     validatorVersion: VALIDATOR_VERSION,
+    ...(isPart(snapshot) && { part: true as const }),
     state: failed.length > 0 ? 'failed' : unprovable ? 'not-provable' : 'proven',
     durationMs,
     restoreMs,

@@ -5,6 +5,7 @@ import { readAttributes } from '../../foundation/extended-attributes.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import type { SnapshotWriter, StoredFile } from '../../repository/index.ts';
 import { type Capture, type CaptureContext, MANIFEST_DIRECTORY, type Problem } from '../index.ts';
+import { NamedPaths } from './named-paths.ts';
 import { nodeOf } from './node-of.ts';
 import { PreviousTrees } from './previous-trees.ts';
 
@@ -20,6 +21,8 @@ interface Coming<T> {
 interface Selection {
   all: boolean;
   children: Map<string, Selection>;
+  /** Whether all of that is wanted; else what is named of it, and the directories that lead there. */
+  isWanted: boolean;
 }
 
 /** Captures directories and files with everything below them, one after the other, in the order of their names. */
@@ -29,23 +32,27 @@ export class FileCapture {
   readonly #writer: SnapshotWriter;
   readonly #context: CaptureContext;
   readonly #isExcluded: (path: string) => boolean;
+  readonly #wanted: NamedPaths | undefined;
 
   constructor(writer: SnapshotWriter, context: CaptureContext, isExcluded: (path: string) => boolean) {
     this.#writer = writer;
     this.#context = context;
     this.#isExcluded = isExcluded;
+    this.#wanted = context.selection && new NamedPaths(context.selection.only);
   }
 
   /**
    * @param paths absolute, as text
    * @returns the entries of the root directory that lead to them
-   * @throws path-missing when none of the paths is there
+   * @throws path-missing when none of the paths is there, or what is wanted of them is not
    */
   async capture(paths: readonly string[]): Promise<TreeNode[]> {
     const root = selectionOf(this.#present(paths));
     const { previous } = this.#context;
     const before = await new PreviousTrees(previous, []).entries(previous?.tree);
-    return present(await this.#entries('', root, before));
+    const nodes = await present(await this.#entries('', root, before));
+    this.#wanted?.refuseUnused(paths);
+    return nodes;
   }
 
   #present(paths: readonly string[]): string[] {
@@ -84,10 +91,10 @@ export class FileCapture {
     const nodes: Promise<TreeNode | undefined>[] = [];
     for (const name of names) {
       this.#context.signal.throwIfAborted();
-      const inside = selection.all ? ALL : selection.children.get(name)!;
       const entry = `${path}/${name}`;
       // What the plan names, and what leads to it, no pattern takes away.
       if (selection.all && this.#isExcluded(entry)) continue;
+      const inside = this.#inside(selection, name, entry);
       try {
         nodes.push(awaitedLater((await this.#entry(entry, name, inside, before.get(name), previous)).coming));
       } catch (error) {
@@ -95,6 +102,13 @@ export class FileCapture {
       }
     }
     return nodes;
+  }
+
+  #inside(selection: Selection, name: string, path: string): Selection {
+    const inside = selection.all ? selection : selection.children.get(name)!;
+    // Also asked where it is wanted already: each pattern has to name something.
+    const isNamed = this.#wanted?.has(path) ?? true;
+    return inside.isWanted || !(selection.isWanted || isNamed) ? inside : { ...inside, isWanted: true };
   }
 
   #names(path: string, selection: Selection): string[] {
@@ -118,22 +132,33 @@ export class FileCapture {
     const bytes = bytesOf(path);
     // What leads to a path of the plan may be a link; what it leads to is meant, and that is in a directory of this name.
     const stats = (selection.all ? lstatSync : statSync)(bytes, { bigint: true });
+    if (!selection.isWanted && !stats.isDirectory()) return { coming: Promise.resolve(undefined) };
     const node = nodeOf(name, bytes, stats);
     // A file that did not change has the attributes that it had: setting one changes its ctime.
     if (node.type === 'file' && this.#isKept(node, before)) return this.#keptFile(node, before);
     this.#addAttributes(node, bytes, path);
     if (node.type === 'dir') {
       const { coming } = await this.#directory(path, selection, await previous.entries(before?.subtree));
-      return { coming: coming.then((subtree) => ({ ...node, subtree })) };
+      return { coming: coming.then((subtree) => (subtree === undefined ? undefined : { ...node, subtree })) };
     }
     if (node.type !== 'file') return { coming: Promise.resolve(node) };
     return this.#file(path, node, stats, before);
   }
 
-  async #directory(path: string, selection: Selection, before: Map<string, TreeNode>): Promise<Coming<string>> {
-    this.counts.dirs++;
+  /** The tree comes as undefined where nothing in the directory is wanted. */
+  async #directory(
+    path: string,
+    selection: Selection,
+    before: Map<string, TreeNode>,
+  ): Promise<Coming<string | undefined>> {
     const nodes = await this.#entries(path, selection, before);
-    return { coming: present(nodes).then((entries) => this.#writer.saveTree(entries)) };
+    const saved = async (): Promise<string | undefined> => {
+      const entries = await present(nodes);
+      if (entries.length === 0 && !selection.isWanted) return undefined;
+      this.counts.dirs++;
+      return this.#writer.saveTree(entries);
+    };
+    return { coming: saved() };
   }
 
   /** Whether a file's content need not be read: it is what it was, and the repository has it. */
@@ -253,10 +278,8 @@ async function present(nodes: Promise<TreeNode | undefined>[]): Promise<TreeNode
   return (await Promise.all(nodes)).filter((node) => node !== undefined);
 }
 
-const ALL: Selection = { all: true, children: new Map() };
-
 function selectionOf(paths: readonly string[]): Selection {
-  const root: Selection = { all: false, children: new Map() };
+  const root: Selection = { all: false, children: new Map(), isWanted: false };
   for (const path of paths) {
     let selection = root;
     for (const part of byteStringOfText(path)
@@ -264,7 +287,7 @@ function selectionOf(paths: readonly string[]): Selection {
       .filter((name) => name !== '')) {
       let next = selection.children.get(part);
       if (next === undefined) {
-        next = { all: false, children: new Map() };
+        next = { all: false, children: new Map(), isWanted: false };
         selection.children.set(part, next);
       }
       selection = next;

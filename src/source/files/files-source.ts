@@ -44,6 +44,7 @@ export function createFilesSource(options: FilesSourceOptions): Source {
 
 class FilesSource implements Source {
   readonly type = 'files';
+  readonly capturesParts = true;
   readonly name: string;
   readonly #options: FilesSourceOptions;
 
@@ -60,7 +61,7 @@ class FilesSource implements Source {
   async capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture> {
     const startedMs = context.clock.nowMs();
     const isExcluded = pathMatcher(this.#options.exclude);
-    const isFirst = context.previous === undefined;
+    const isFirst = context.previous === undefined && context.selection === undefined;
     context.progress.phase('reading files', isFirst ? estimateFiles(this.#options.paths, isExcluded) : undefined);
     const capture = new FileCapture(writer, context, isExcluded);
     const roots = await capture.capture(this.#options.paths);

@@ -9,6 +9,7 @@ import type { Capture, CaptureContext, Manifest, Problem } from '../index.ts';
 import { addTableData } from './archive/add-table-data.ts';
 import { tableFileName } from './archive/file-name.ts';
 import { readToc } from './archive/read-toc.ts';
+import { reduceArchive } from './archive/reduce-archive.ts';
 import { archiveVersion, TOC_FILE } from './archive/toc.ts';
 import { writeToc } from './archive/write-toc.ts';
 import { type CapturedTable, capturedTables, captureParts } from './capture-tables.ts';
@@ -101,7 +102,8 @@ async function readMoment(options: CaptureOptions, writer: SnapshotWriter, conte
       ...{ programs, location: options.location, side: 'source', directory: archiveDirectory, snapshotId: exported.id },
       ...{ without: [...excluded], lockTimeoutMs: options.lockTimeoutMs, signal },
     });
-    const copies = copyTables(main, named([...excluded]), {
+    const isWanted = context.selection === undefined ? () => true : await reduced(dump, archiveDirectory, context);
+    const copies = copyTables(main, named([...excluded].filter(isWanted)), {
       options,
       exported,
       facts,
@@ -114,11 +116,23 @@ async function readMoment(options: CaptureOptions, writer: SnapshotWriter, conte
     for (const result of await Promise.allSettled(works)) {
       if (result.status === 'rejected') throw failed.signal.reason ?? result.reason;
     }
-    const left = exported.tables.filter((table) => !excluded.has(table));
+    const left = exported.tables.filter((table) => !excluded.has(table) && isWanted(table));
     return { facts, programs, clockOffsetMs, timeMs, tables: await copies, left, archiveDirectory };
   } finally {
     await main.close();
   }
+}
+
+/** Which tables a selection means is known from the definitions alone. */
+async function reduced(
+  dump: Promise<void>,
+  archiveDirectory: string,
+  { selection, progress }: CaptureContext,
+): Promise<(table: SourceTable) => boolean> {
+  await dump;
+  const { tables, leftOut } = await reduceArchive(archiveDirectory, selection?.only ?? []);
+  if (leftOut.length > 0) progress.note(`left out, since it needs what was not asked for: ${leftOut.join(', ')}`);
+  return ({ oid }) => tables.has(oid);
 }
 
 async function endOthersOnFailure<T>(work: Promise<T>, failed: AbortController): Promise<T> {

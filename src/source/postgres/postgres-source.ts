@@ -64,6 +64,7 @@ export function createPostgresSource(options: PostgresSourceOptions): Source {
 
 class PostgresSource implements Source {
   readonly type = 'postgres';
+  readonly capturesParts = true;
   readonly name: string;
   readonly follow?: NonNullable<Source['follow']>;
   readonly findMark = findMark;
@@ -88,7 +89,8 @@ class PostgresSource implements Source {
   async capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture> {
     const location = parseLocation(await this.#options.url());
     const { version, lockTimeoutMs = LOCK_TIMEOUT_MS, partBytes = PART_BYTES, method, slot } = this.#options;
-    if (method === 'physical') {
+    // A part of a cluster is dumped: its files by themselves are of no use.
+    if (method === 'physical' && context.selection === undefined) {
       const primaryUrl = await this.#options.primaryUrl?.();
       const primary = primaryUrl === undefined ? undefined : parseLocation(primaryUrl);
       return captureCluster({ source: this.name, version, location, primary, slot }, writer, context);
@@ -97,6 +99,7 @@ class PostgresSource implements Source {
   }
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
+    refuseOthers(target);
     const physical = isPhysical(await readManifest(reader));
     if (target.kind === 'database') return restoreToDatabase(reader, target, context, { isPhysical: physical });
     if (context.selection !== undefined || context.as !== undefined) throw wholeOnly();
@@ -109,6 +112,7 @@ class PostgresSource implements Source {
     target: DatabaseTarget,
     context: Pick<RestoreContext, 'selection' | 'as' | 'signal'>,
   ): Promise<void> {
+    refuseOthers(target);
     await refuseTarget(target, context);
     if (!isPhysical(await readManifest(reader))) return;
     // The server that recovers is of the version that was captured; its definitions are dumped.
@@ -130,6 +134,7 @@ class PostgresSource implements Source {
         hint: 'Give `--with` the URL of a database, or leave it out for the living one.',
       });
     }
+    if (other !== undefined) refuseOthers(other);
     const location = parseLocation(other?.url ?? (await this.#options.url()));
     const { sandbox } = context;
     const expected =
@@ -137,6 +142,14 @@ class PostgresSource implements Source {
     const side = other === undefined ? 'source' : 'target';
     return discrepanciesOf(await compareDatabase(expected, location, side, context));
   }
+}
+
+/** @throws target-unsuitable where a URL is not of PostgreSQL */
+function refuseOthers(target: Target): void {
+  if (target.kind === 'directory' || /^postgres(?:ql)?:\/\//i.test(target.url)) return;
+  throw new HoldfastError('target-unsuitable', `${target.label} is not PostgreSQL, and takes no database of it`, {
+    hint: 'Give a URL such as postgres://localhost/restored, or a directory.',
+  });
 }
 
 function notReplaced(): HoldfastError {

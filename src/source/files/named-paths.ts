@@ -1,0 +1,31 @@
+import { pathMatcher } from '../../format/index.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
+
+/** What patterns name, see `pathMatcher`, and which of them have named something. */
+export class NamedPaths {
+  readonly #patterns: { pattern: string; names: (path: string) => boolean; isUsed: boolean }[];
+
+  constructor(patterns: readonly string[]) {
+    this.#patterns = patterns.map((pattern) => ({ pattern, names: pathMatcher([pattern]), isUsed: false }));
+  }
+
+  /** @param path a byte string */
+  has(path: string): boolean {
+    let isNamed = false;
+    for (const each of this.#patterns) {
+      if (!each.names(path)) continue;
+      each.isUsed = true;
+      isNamed = true;
+    }
+    return isNamed;
+  }
+
+  /** @throws path-missing where a pattern has named nothing so far */
+  refuseUnused(paths: readonly string[]): void {
+    const unused = this.#patterns.filter(({ isUsed }) => !isUsed).map(({ pattern }) => JSON.stringify(pattern));
+    if (unused.length === 0) return;
+    throw new HoldfastError('path-missing', `nothing in ${paths.join(', ')} is named by ${unused.join(', ')}`, {
+      hint: 'Write `--only` with a name (`*.pdf`), the end of a path (`2026/*.pdf`) or a whole path from `/` on. What `exclude` leaves out is not there either.',
+    });
+  }
+}
