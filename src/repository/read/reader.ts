@@ -11,7 +11,7 @@ import { BlobOpener } from './blob-opener.ts';
 import { ReadPool } from './pool.ts';
 
 /** How many plain bytes are read ahead of whoever consumes a file. */
-const READ_AHEAD_BYTES = 16 * 1024 * 1024;
+const READ_AHEAD_BYTES = 8 * 1024 * 1024;
 
 /** Reads one snapshot. `close` ends its threads. */
 export class Reader implements SnapshotReader {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type pg from 'pg';
+import { releaseBuffer } from '../../foundation/buffers.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { END_OF_ROWS } from './archive/add-table-data.ts';
 import type { Session } from './session.ts';
@@ -8,7 +9,7 @@ const COPY_DATA = 0x64;
 const MESSAGE_HEADER_BYTES = 5;
 
 /**
- * Runs `COPY … FROM STDIN` with these bytes. Waits for the socket where it is full.
+ * Runs `COPY … FROM STDIN` with these bytes, which it takes over. Waits for the socket where it is full.
  * @returns the number of rows as the server counts them
  */
 export async function copyIn(
@@ -29,12 +30,15 @@ export async function copyIn(
  * @throws archive-damaged when the mark is not there
  */
 export async function* rowsOfFile(file: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
+  /** The end of what came, copied: as much as the mark has. */
   let held: Uint8Array = new Uint8Array();
   for await (const bytes of file) {
-    const all = held.length === 0 ? bytes : Buffer.concat([held, bytes]);
+    const isLong = bytes.length >= END_OF_ROWS.length;
+    if (isLong && held.length > 0) yield held;
+    const all = isLong || held.length === 0 ? bytes : Buffer.concat([held, bytes]);
     const sure = Math.max(0, all.length - END_OF_ROWS.length);
+    held = Buffer.from(all.subarray(sure));
     if (sure > 0) yield all.subarray(0, sure);
-    held = all.slice(sure);
   }
   if (!END_OF_ROWS.equals(held)) {
     throw new HoldfastError('archive-damaged', `the rows in ${name} do not end as they should`, {
@@ -98,7 +102,7 @@ class CopyInQuery implements pg.Submittable {
       header.writeUInt32BE(bytes.length + 4, 1);
       stream.cork();
       stream.write(header);
-      const accepted = stream.write(bytes);
+      const accepted = stream.write(bytes, () => releaseBuffer(bytes));
       stream.uncork();
       if (!accepted) await drained(stream);
     }
