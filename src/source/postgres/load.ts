@@ -158,8 +158,9 @@ export async function loadTable(
 
 async function* counted(rows: AsyncIterable<Uint8Array>, count: (bytes: number) => void): AsyncGenerator<Uint8Array> {
   for await (const bytes of rows) {
+    const { length } = bytes;
     yield bytes;
-    count(bytes.length);
+    count(length);
   }
 }
 
