@@ -97,6 +97,6 @@ export interface LogSink {
   released(retainedBytes: number): void;
   /** The server does not have the part any more that comes next; resolves once that is recorded. */
   gap(gap: LogGap): Promise<void>;
-  /** No backup leads to what is taken from here on, and one is cheap to have: it is taken beside following. */
-  wantBackup(): void;
+  /** A backup must lead to what is taken from here on: where there is none, one is taken while the log is followed. */
+  needsBackup(from: LogPosition): void;
 }

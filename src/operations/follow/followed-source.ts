@@ -9,10 +9,11 @@ import { backup } from '../backup/backup.ts';
 import { foldTail } from '../log/fold.ts';
 import { foldSnapshots } from '../log/fold-snapshots.ts';
 import { Spool } from '../log/spool.ts';
-import { StoredLog } from '../log/stored-log.ts';
+import { StoredLog, type SystemPosition } from '../log/stored-log.ts';
 import { TailWriter } from '../log/tail-writer.ts';
 import { readableSnapshots } from '../snapshots-of.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
+import { hasLeadingBackup } from './leading-backup.ts';
 
 export interface FollowSettings {
   /** How often what came is made durable. */
@@ -61,7 +62,8 @@ export class FollowedSource {
   /** When snapshots were last looked at for what is old enough to become one. */
   #aged: number | undefined;
   #folding: Promise<void> | undefined;
-  #isBackupWanted = false;
+  /** A backup must lead to here, and it is not known that one does. */
+  #neededFrom: LogPosition | undefined;
   #backingUp: Promise<void> | undefined;
   #hasStarted = false;
   /** Releases that the ledger does not have yet. */
@@ -101,8 +103,8 @@ export class FollowedSource {
       everyMs: settings.everyMs,
       positionOf: (cluster) => this.#positionOf(cluster),
       find: async (alias) => (await this.#stored()).find(alias),
-      wantBackup: () => {
-        this.#isBackupWanted = true;
+      needsBackup: (from) => {
+        this.#neededFrom = from;
       },
       recordRelease: (retainedBytes) => this.#noteRelease(retainedBytes),
       recordGap: (cluster, gap) => this.#recordGap(cluster, gap),
@@ -154,7 +156,11 @@ export class FollowedSource {
   async #positionOf({ system, segmentBytes }: LogCluster): Promise<LogPosition | undefined> {
     const stored = await this.#stored();
     try {
-      return segmentBytes === undefined ? await stored.lastStamp(system) : stored.positionOf(system);
+      if (segmentBytes !== undefined) return stored.positionOf(system);
+      const position = await stored.lastStamp(system);
+      const end = position === undefined ? await stored.newestEnd() : undefined;
+      if (end !== undefined && end.system !== system) await this.#recordEnd(end);
+      return position;
     } finally {
       await stored.close();
     }
@@ -170,8 +176,8 @@ export class FollowedSource {
   async #look(): Promise<void> {
     const { cluster, durable } = this.#writer;
     if (this.#released.length > 0) await settled(this.#recordReleases());
-    if (this.#isBackupWanted && this.#backingUp === undefined) {
-      this.#backingUp = this.#backUp().finally(() => {
+    if (this.#neededFrom !== undefined && this.#backingUp === undefined) {
+      this.#backingUp = this.#backUp(this.#neededFrom).finally(() => {
         this.#backingUp = undefined;
       });
     }
@@ -218,15 +224,19 @@ export class FollowedSource {
   }
 
   /** Without one, nothing of what is taken can be restored: it is tried until there is one. */
-  async #backUp(): Promise<void> {
-    this.#progress.note('no backup leads to what is captured from here on: one is taken');
-    await this.#unlessFails('the backup failed, and is tried again', async () => {
-      const [taken] = await backup(this.#workspace, [this.#planned.name]);
-      if (taken?.outcome === 'failed') throw taken.error;
-      this.#isBackupWanted = false;
-    });
+  async #backUp(from: LogPosition): Promise<void> {
+    const { name } = this.#planned;
     const { signal } = this.#workspace.environment;
-    if (this.#isBackupWanted) await settled(sleep(RETRY_BACKUP_MS, undefined, { signal }));
+    await this.#unlessFails('the backup that is needed failed, and is tried again', async () => {
+      const place = { ...from, system: this.#writer.cluster!.system };
+      if (!(await hasLeadingBackup(this.#workspace, this.#opened, name, place))) {
+        this.#progress.note('no backup leads to what is captured from here on: one is taken');
+        const [taken] = await backup(this.#workspace, [name]);
+        if (taken?.outcome === 'failed') throw taken.error;
+      }
+      if (this.#neededFrom === from) this.#neededFrom = undefined;
+    });
+    if (this.#neededFrom === from) await settled(sleep(RETRY_BACKUP_MS, undefined, { signal }));
   }
 
   async #unlessFails(what: string, work: () => Promise<unknown>): Promise<void> {
@@ -237,14 +247,22 @@ export class FollowedSource {
     }
   }
 
-  async #recordGap({ system }: LogCluster, { timeline, start, end, reason }: LogGap): Promise<void> {
+  async #recordGap({ system, segmentBytes }: LogCluster, { timeline, start, end, reason }: LogGap): Promise<void> {
     const gap = { start: lsnText(start), end: lsnText(end) };
     const source = this.#planned.name;
     await this.#opened.ledger.append('log.gap', { source, system, timeline, ...gap, reason });
     this.#gaps.push(gap);
     this.#progress.note(
-      `GAP: the server has no log any more from ${gap.start} to ${gap.end}: no moment in between can be restored; take a backup now`,
+      segmentBytes === undefined
+        ? `GAP: what was captured ends at ${gap.start}, and what comes next begins at ${gap.end}: ${reason}; no moment in between can be restored`
+        : `GAP: the server has no log any more from ${gap.start} to ${gap.end}: no moment in between can be restored; take a backup now`,
     );
+  }
+
+  /** What is stored is of a history that the server does not go on with: nobody knows what happened behind its end. */
+  async #recordEnd({ system, timeline, lsn }: SystemPosition): Promise<void> {
+    const reason = 'the server began anew, with another history of its data';
+    await this.#recordGap({ system }, { timeline, start: lsn, end: lsn, reason });
   }
 
   /** The repository, and the ledger in it, is most likely away: the event is appended when it can be. */

@@ -56,7 +56,7 @@ describe('five minutes without the repository while the log comes in', () => {
       spool,
       positionOf: async () => undefined,
       find: async () => undefined,
-      wantBackup: () => {},
+      needsBackup: () => {},
       recordGap: async () => {},
       recordRelease: () => {},
       note: (message) => notes.push(message),

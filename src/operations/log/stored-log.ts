@@ -1,3 +1,4 @@
+import { snapshotTimeMs } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import {
   type Covered,
@@ -121,18 +122,34 @@ export class StoredLog {
     return undefined;
   }
 
+  /** The end of what was stored last, of whatever system. @throws repository-damaged */
+  async newestEnd(): Promise<SystemPosition | undefined> {
+    const ends = await Promise.all(
+      [...new Set([...this.entries, ...this.folded].map(({ system }) => system))].map(async (system) => {
+        const last = this.entries.findLast((each) => each.system === system);
+        const written = last === undefined ? undefined : (await this.tail.read(last)).header.writtenAt;
+        const folded = this.folded
+          .filter((each) => each.system === system)
+          .map((each) => snapshotTimeMs(each.snapshot));
+        return { system, ...this.positionOf(system)!, ms: Math.max(Date.parse(written ?? '') || 0, ...folded) };
+      }),
+    );
+    return ends.sort((a, b) => a.ms - b.ms).at(-1);
+  }
+
   /**
    * Where whoever writes a stream goes on: behind the last place that it may be cut at, since nobody knows what state it is in
-   * at others. Its bytes behind that are then stored twice.
+   * at others. Its bytes behind that are then stored twice. Where nothing else is known, a stream may be cut where it begins.
    */
   async lastStamp(system: string): Promise<LogPosition | undefined> {
-    for (const range of this.ranges(system).toReversed()) {
+    const ranges = this.ranges(system);
+    for (const range of ranges.toReversed()) {
       for await (const stamps of this.#stampsOf(system, range, 'newest first')) {
         const last = stamps.at(-1);
         if (last !== undefined) return { timeline: range.timeline, lsn: last.lsn };
       }
     }
-    return undefined;
+    return ranges[0] && { timeline: ranges[0].timeline, lsn: ranges[0].start };
   }
 
   /**

@@ -29,7 +29,7 @@ async function beginIn(repository: Repository, store: FaultyStore, more: Partial
     everyMs: 3_600_000,
     positionOf: async () => undefined,
     find: async () => undefined,
-    wantBackup: () => {},
+    needsBackup: () => {},
     recordGap: async (_, gap) => void gaps.push(gap),
     recordRelease: () => {},
     note: (message) => notes.push(message),

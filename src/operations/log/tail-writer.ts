@@ -48,7 +48,7 @@ export interface TailWriterOptions {
   positionOf(cluster: LogCluster): Promise<LogPosition | undefined>;
   /** See `LogSink`. */
   find: LogSink['find'];
-  wantBackup(): void;
+  needsBackup: LogSink['needsBackup'];
   recordGap(cluster: LogCluster, gap: LogGap): Promise<void>;
   recordRelease(retainedBytes: number): void;
   note(message: string): void;
@@ -118,8 +118,8 @@ export class TailWriter implements LogSink {
     return this.#options.find(alias);
   }
 
-  wantBackup(): void {
-    this.#options.wantBackup();
+  needsBackup(from: LogPosition): void {
+    this.#options.needsBackup(from);
   }
 
   take(at: LogPosition, bytes: Buffer, stamps: readonly Stamp[] = []): Promise<void> | undefined {
