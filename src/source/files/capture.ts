@@ -112,14 +112,16 @@ export class FileCapture {
   ): Promise<Promise<TreeNode | undefined>[]> {
     const { before, stale } = known;
     const names = this.#names(path, selection, known);
-    const isKept = (name: string): boolean => isPart(known) && before!.has(name) && !stale!.children.has(name);
+    // What leads to a path of the plan is looked at each time: who watches heeds no more of it than its name.
+    const isKept = (name: string): boolean =>
+      isPart(known) && insideOf(selection, name).all && before!.has(name) && !stale!.children.has(name);
     const subtrees = names.flatMap((name) => (isKept(name) ? [] : (before?.get(name)?.subtree ?? [])));
     const previous = new PreviousTrees(this.#context.previous, subtrees);
     const seen = new Set<string>();
     const nodes: Promise<TreeNode | undefined>[] = [];
     for (const name of names) {
       this.#context.signal.throwIfAborted();
-      const inside = selection.all ? ALL : selection.children.get(name)!;
+      const inside = insideOf(selection, name);
       const entry = `${path}/${name}`;
       // What the plan names, and what leads to it, no pattern takes away.
       if (selection.all && this.#options.isExcluded(entry)) continue;
@@ -128,7 +130,10 @@ export class FileCapture {
         nodes.push(Promise.resolve(before!.get(name)));
         continue;
       }
-      const own = { before: before?.get(name), stale: isPart(known) ? stale!.children.get(name) : undefined };
+      const own = {
+        before: before?.get(name),
+        stale: isPart(known) ? (stale!.children.get(name) ?? NOTHING) : undefined,
+      };
       this.#options.changed?.tally.looksAnew(own.before);
       try {
         nodes.push(awaitedLater((await this.#entry(entry, name, inside, own, previous)).coming));
@@ -336,6 +341,11 @@ async function present(nodes: Promise<TreeNode | undefined>[]): Promise<TreeNode
 }
 
 const ALL: Selection = { all: true, children: new Map() };
+const NOTHING: Stale = { isWhole: false, children: new Map() };
+
+function insideOf(selection: Selection, name: string): Selection {
+  return selection.all ? ALL : selection.children.get(name)!;
+}
 
 function selectionOf(paths: readonly string[]): Selection {
   const root: Selection = { all: false, children: new Map() };

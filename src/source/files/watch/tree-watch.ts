@@ -87,7 +87,7 @@ export class TreeWatch implements Watch {
       if ((mask & INOTIFY.ignored) !== 0) this.#forget(path);
       else if (name !== '') this.#heedEntry(path, name, mask);
       else if ((mask & OF_ITSELF) !== 0 && this.#watched.leadsTo(path)) this.#changedAnywhere();
-      else if ((mask & INOTIFY.attributes) !== 0) this.#note(path === '' ? '/' : path);
+      else if ((mask & INOTIFY.attributes) !== 0) this.#note(path);
     }
   }
 
@@ -99,7 +99,11 @@ export class TreeWatch implements Watch {
     if (cameOrWent && this.#watched.leadsTo(path) && (isDirectory || !this.#watched.includes(path))) {
       this.#changedAnywhere();
     }
-    if (!this.#watched.includes(path)) return;
+    if (!this.#watched.includes(path)) {
+      // The directory has another time now: that alone is worth no snapshot.
+      if (cameOrWent && this.#watched.includes(directory)) this.#add(directory);
+      return;
+    }
     if (isDirectory && (mask & INOTIFY.remove) !== 0) this.#unwatch(path);
     if (isDirectory && (mask & INOTIFY.movedFrom) !== 0) this.#unwatchBelow(path);
     if (isDirectory && (mask & COMING) !== 0) this.#watchBelow(path);
@@ -109,6 +113,10 @@ export class TreeWatch implements Watch {
 
   #note(place: string): void {
     this.#hasNews = true;
+    this.#add(place);
+  }
+
+  #add(place: string): void {
     if (this.#changed !== 'anywhere') this.#changed.add(place);
   }
 
