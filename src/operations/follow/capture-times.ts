@@ -24,7 +24,7 @@ export class CaptureTimes {
   readonly #settings: CaptureSettings;
   #change: { firstMs: number; lastMs: number } | undefined;
   #begunMs = 0;
-  #capturedMs = Number.NEGATIVE_INFINITY;
+  #capturedMs = 0;
   #scan = { begunMs: Number.NEGATIVE_INFINITY, tookMs: 0 };
   #failures = { count: 0, retryMs: Number.NEGATIVE_INFINITY };
 

@@ -7,11 +7,11 @@ import { loadIndex, lockRepository, type StoredSnapshot } from '../../repository
 import type { Changes, Source, Watch } from '../../source/index.ts';
 import { type Taken, takeSnapshot } from '../backup/backup-source.ts';
 import { isOutage } from '../log/outages.ts';
-import { retainSource } from '../retain/retain.ts';
 import { parentsOf } from '../snapshots-of.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
 import { CaptureTimes } from './capture-times.ts';
 import type { Followed, FollowSettings } from './followed-source.ts';
+import { thinOut } from './thin-out.ts';
 
 /**
  * One source's changes on their way into its repository: what its watch tells of becomes a snapshot within seconds, and
@@ -36,6 +36,8 @@ export class FollowedChanges {
   #unrecorded: EventBodies['backup.finished'] | undefined;
   #recordedMs: number;
   #thinning: Promise<void> | undefined;
+  /** What kept it from thinning out, which is told once. */
+  #thinningNote: string | undefined;
   #wake = (): void => {};
 
   constructor(workspace: Workspace, planned: PlanSource, opened: OpenedRepository, settings: FollowSettings) {
@@ -173,13 +175,16 @@ export class FollowedChanges {
     );
   }
 
-  /** Snapshots of every few seconds would be too many to be listed: those that are old enough go, as the plan has it. */
+  /** Who else is at work in the repository is waited for until the next time. */
   async #thin(): Promise<void> {
     const { signal } = this.#workspace.environment;
     try {
-      await retainSource(this.#workspace, this.#opened, this.#planned);
+      await thinOut(this.#workspace, this.#opened, this.#planned);
     } catch (error) {
-      if (!signal.aborted) this.#progress.note(`older snapshots could not be thinned out yet: ${messageOf(error)}`);
+      if (signal.aborted || isHoldfastError(error, 'repository-locked')) return;
+      const note = `older snapshots could not be thinned out: ${messageOf(error)}`;
+      if (note !== this.#thinningNote) this.#progress.note(note);
+      this.#thinningNote = note;
     }
   }
 
