@@ -3,3 +3,4 @@ export type * from './log.ts';
 export { logEndOf, MANIFEST_DIRECTORY, MANIFEST_NAME, manifestLog, readManifest } from './manifest.ts';
 export { overConnections } from './reconnecting.ts';
 export type * from './source.ts';
+export type * from './watch.ts';

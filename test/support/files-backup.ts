@@ -29,11 +29,15 @@ export interface FilesBackup extends Capture {
   bytesAdded: number;
 }
 
-/** Backs files up, with the newest snapshot as the previous one. */
+/**
+ * Backs files up, with the newest snapshot as the previous one.
+ * @param changed what changed since that one, and nothing else
+ */
 export async function backUpFiles(
   repository: Repository,
   paths: string[],
   options: Partial<FilesSourceOptions> = {},
+  changed?: ReadonlySet<string>,
 ): Promise<FilesBackup> {
   const lock = await lockRepository(repository, { exclusive: false, clock: systemClock });
   const indexed = await loadIndex(repository);
@@ -41,7 +45,8 @@ export async function backUpFiles(
   const previous = newest && new Reader(indexed, newest);
   const session = await WriteSession.begin(indexed, { lock, clock: systemClock });
   try {
-    const capture = await filesSource(paths, options).capture(session.writer, captureContext(previous));
+    const context = { ...captureContext(previous), ...(changed && { changed }) };
+    const capture = await filesSource(paths, options).capture(session.writer, context);
     const manifest = await writeFile(session.writer, 'manifest.json', Buffer.from(JSON.stringify(capture.manifest)));
     const own = await session.writer.saveTree([manifest]);
     const tree = await session.writer.saveTree([

@@ -43,3 +43,8 @@ export function hasLog(source: Source): boolean {
   if (source.type === 'redis') return source.stream;
   return source.type === 'postgres' && source.wal === 'stream';
 }
+
+/** Whether it is watched, and captured as it changes. */
+export function isWatched(source: Source): boolean {
+  return source.schedule?.kind === 'continuous' && !hasLog(source);
+}
