@@ -43,6 +43,13 @@ export const adapters: Adapters = {
         const validate = await resolveReferences(source.validate, references);
         return createPostgresSource({ name, url, primaryUrl, method, slot, validate, version });
       }
+      case 'git': {
+        const [{ createGitSource }, { gitOptions }] = await Promise.all([
+          import('../source/git/index.ts'),
+          import('./git-options.ts'),
+        ]);
+        return createGitSource({ ...(await gitOptions(source, references)), version });
+      }
       default:
         throw new HoldfastError('internal', `no adapter for a source of type ${(source as { type: string }).type}`);
     }

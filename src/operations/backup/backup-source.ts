@@ -31,7 +31,7 @@ export interface BackupOfSource {
 }
 
 function kindOf(planned: PlanSource): 'dump' | 'base' | 'tree' {
-  if (planned.type === 'files') return 'tree';
+  if (planned.type !== 'postgres') return 'tree';
   return planned.method === 'physical' ? 'base' : 'dump';
 }
 

@@ -2,21 +2,22 @@
 import { z } from 'zod';
 import type { SourceBase } from './common.ts';
 import { buildFiles, type FilesSource, files } from './files.ts';
+import { buildGit, type GitSource, git } from './git.ts';
 import { buildPostgres, type PostgresSource, postgres, type Standbys } from './postgres.ts';
 
-export const source = z.discriminatedUnion('type', [postgres, files], {
+export const source = z.discriminatedUnion('type', [postgres, files, git], {
   error: ({ input }) =>
     typeof input === 'object' && input !== null
       ? SOURCE_TYPES.join(' or ')
       : 'a source such as { type: files, paths: [/srv/uploads] }',
 });
 
-export const SOURCE_TYPES = ['postgres', 'files'] as const;
+export const SOURCE_TYPES = ['postgres', 'files', 'git'] as const;
 
 export type SourceDocument = z.output<typeof source>;
 
 /** A source as the program works with it. */
-export type Source = PostgresSource | FilesSource;
+export type Source = PostgresSource | FilesSource | GitSource;
 export type SourceType = Source['type'];
 
 export function buildSource(
@@ -29,6 +30,8 @@ export function buildSource(
       return buildPostgres(source, base, standbys);
     case 'files':
       return buildFiles(source, base);
+    case 'git':
+      return buildGit(source, base);
   }
 }
 
