@@ -119,10 +119,10 @@ export class Mirror {
     return new Map(former.filter(([, id]) => !commits.has(id) || unreached.has(id)));
   }
 
-  /** Puts small packs together where there are many. Large ones stay the files that they are. */
-  async foldPacks(): Promise<void> {
+  /** Puts packs of few objects together where there are so many. Those of many stay the files that they are. */
+  async foldPacks(from = PACKS_BEFORE_FOLDING): Promise<void> {
     const names = await readdir(join(this.directory, 'objects', 'pack'));
-    if (names.filter((name) => name.endsWith('.pack')).length < PACKS_BEFORE_FOLDING) return;
+    if (names.filter((name) => name.endsWith('.pack')).length < from) return;
     await this.#git.run(['repack', '-d', '--geometric=2', '--quiet'], { directory: this.directory });
   }
 
