@@ -20,5 +20,6 @@ export type { FilesSource } from './sources/files.ts';
 export type { GitCredentials } from './sources/git.ts';
 export { hasLog, type Source, type SourceType } from './sources/index.ts';
 export type { PostgresSource } from './sources/postgres.ts';
+export type { SecretPlaces } from './sources/secrets.ts';
 export { type GcsPlace, type S3Place, type StorePlace, storePlace } from './store-place.ts';
 export type { Archive, Capacity, LockPolicy, Mirror, Plan, Repository, StorePlan } from './view.ts';

@@ -4,20 +4,21 @@ import type { SourceBase } from './common.ts';
 import { buildFiles, type FilesSource, files } from './files.ts';
 import { buildGit, type GitSource, git } from './git.ts';
 import { buildPostgres, type PostgresSource, postgres, type Standbys } from './postgres.ts';
+import { buildSecrets, type SecretsSource, secrets } from './secrets.ts';
 
-export const source = z.discriminatedUnion('type', [postgres, files, git], {
+export const source = z.discriminatedUnion('type', [postgres, files, git, secrets], {
   error: ({ input }) =>
     typeof input === 'object' && input !== null
       ? SOURCE_TYPES.join(' or ')
       : 'a source such as { type: files, paths: [/srv/uploads] }',
 });
 
-export const SOURCE_TYPES = ['postgres', 'files', 'git'] as const;
+export const SOURCE_TYPES = ['postgres', 'files', 'git', 'secrets'] as const;
 
 export type SourceDocument = z.output<typeof source>;
 
 /** A source as the program works with it. */
-export type Source = PostgresSource | FilesSource | GitSource;
+export type Source = PostgresSource | FilesSource | GitSource | SecretsSource;
 export type SourceType = Source['type'];
 
 export function buildSource(
@@ -32,6 +33,8 @@ export function buildSource(
       return buildFiles(source, base);
     case 'git':
       return buildGit(source, base);
+    case 'secrets':
+      return buildSecrets(source, base);
   }
 }
 
