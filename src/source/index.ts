@@ -1,3 +1,4 @@
+export { runCommandCheck } from './command-check.ts';
 export { type Finding, findingOfError, type Mend } from './finding.ts';
 export type * from './log.ts';
 export { logEndOf, MANIFEST_DIRECTORY, MANIFEST_NAME, manifestLog, readManifest } from './manifest.ts';

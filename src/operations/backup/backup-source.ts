@@ -34,8 +34,11 @@ export interface BackupOfSource {
   problems: Problem[];
 }
 
+/** What is captured as directories and files of its own. */
+const TREES: ReadonlySet<PlanSource['type']> = new Set(['files', 'git', 'secrets']);
+
 function kindOf(planned: PlanSource, only: readonly string[] | undefined): 'dump' | 'base' | 'tree' {
-  if (planned.type === 'files') return 'tree';
+  if (TREES.has(planned.type)) return 'tree';
   const isCluster = planned.type === 'postgres' && planned.method === 'physical' && only === undefined;
   return isCluster ? 'base' : 'dump';
 }

@@ -203,7 +203,7 @@ export function pointOf(
 }
 
 /** What restores go to that is no directory, by the schemes of URLs. The source says whether it can take its own. */
-const DATABASE_SCHEMES: readonly string[] = ['postgres', 'postgresql'];
+const DATABASE_SCHEMES: readonly string[] = ['postgres', 'postgresql', 'secretmanager'];
 
 /** @param to as given on the command line; a path is relative to the working directory */
 export function targetOf(to: string): Target {

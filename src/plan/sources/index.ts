@@ -3,22 +3,24 @@ import { z } from 'zod';
 import type { SourceBase } from './common.ts';
 import { buildFiles, type FilesSource, files } from './files.ts';
 import { buildFirestore, type FirestoreSource, firestore } from './firestore.ts';
+import { buildGit, type GitSource, git } from './git.ts';
 import { buildPostgres, type PostgresSource, postgres, type Standbys } from './postgres.ts';
 import { buildRedis, type RedisSource, redis } from './redis.ts';
+import { buildSecrets, type SecretsSource, secrets } from './secrets.ts';
 
-export const source = z.discriminatedUnion('type', [postgres, redis, files, firestore], {
+export const source = z.discriminatedUnion('type', [postgres, redis, files, firestore, git, secrets], {
   error: ({ input }) =>
     typeof input === 'object' && input !== null
       ? SOURCE_TYPES.join(' or ')
       : 'a source such as { type: files, paths: [/srv/uploads] }',
 });
 
-export const SOURCE_TYPES = ['postgres', 'redis', 'files', 'firestore'] as const;
+export const SOURCE_TYPES = ['postgres', 'redis', 'files', 'firestore', 'git', 'secrets'] as const;
 
 export type SourceDocument = z.output<typeof source>;
 
 /** A source as the program works with it. */
-export type Source = PostgresSource | RedisSource | FilesSource | FirestoreSource;
+export type Source = PostgresSource | RedisSource | FilesSource | FirestoreSource | GitSource | SecretsSource;
 export type SourceType = Source['type'];
 
 export function buildSource(
@@ -35,6 +37,10 @@ export function buildSource(
       return buildFiles(source, base);
     case 'firestore':
       return buildFirestore(source, base);
+    case 'git':
+      return buildGit(source, base);
+    case 'secrets':
+      return buildSecrets(source, base);
   }
 }
 

@@ -1,6 +1,5 @@
 import { formatTimeMs, pathMatcher, type TreeNode } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
-import { runProgram } from '../../foundation/process.ts';
 import type { Target } from '../../foundation/target.ts';
 import { notesOf, type SnapshotReader, type SnapshotWriter } from '../../repository/index.ts';
 import {
@@ -15,6 +14,7 @@ import {
   type RestoreContext,
   type Restored,
   readManifest,
+  runCommandCheck,
   type Source,
   type ValidateContext,
   type Validation,
@@ -116,8 +116,7 @@ class FilesSource implements Source {
     const roots = (await reader.entries(reader.tree)).filter(({ name }) => name !== MANIFEST_DIRECTORY);
     const comparison = await new DirectoryComparison(reader, context).compare(roots, directory);
     const checks = [this.#manifestCheck(roots, (await readManifest(reader)).details['trees']), comparison];
-    for (const { name, exec } of this.#options.validate)
-      checks.push(await runCheck(name, exec, directory, context.signal));
+    for (const check of this.#options.validate) checks.push(await runCommandCheck(check, directory, context.signal));
     return { checks, notes: [] };
   }
 
@@ -151,22 +150,4 @@ function directoryOf(target: Target): string {
   throw new HoldfastError('target-unsuitable', 'files can be in a directory only, not in a database', {
     hint: 'Give the path of a directory.',
   });
-}
-
-const CHECK_TIMEOUT_MS = 10 * 60_000;
-
-async function runCheck(name: string, exec: string[], directory: string, signal: AbortSignal): Promise<Check> {
-  const words = exec.map((word) =>
-    word.replaceAll('${sandbox.path}', directory).replaceAll('${target.path}', directory),
-  );
-  const [program = '', ...args] = words;
-  try {
-    const environment = { PATH: process.env['PATH'] ?? '', HOLDFAST_RESTORED: directory };
-    await runProgram(program, args, { environment, timeoutMs: CHECK_TIMEOUT_MS, signal });
-    return { name: `validate: ${name}`, result: 'passed', detail: 'exited 0' };
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof HoldfastError)) throw error;
-    return { name: `validate: ${name}`, result: 'failed', detail: error.message };
-  }
 }
