@@ -425,12 +425,6 @@ describe('what this version cannot do is refused by its name', () => {
     expect(linesOfSource(...POSTGRES, line)).toEqual([`holdfast.yaml:9:5: sources.db.${key}: ${NOT}`]);
   });
 
-  test.each(['git', 'secrets'])('a source of type %s', (type) => {
-    expect(linesOfSource(`type: ${type}`, 'url: x')).toEqual([
-      `holdfast.yaml:7:11: sources.db.type: "${type}" is ${NOT}`,
-    ]);
-  });
-
   test('the log of a physical backup', () => {
     expect(linesOfSource(...POSTGRES, 'method: physical', 'wal: stream')).toEqual([]);
     expect(linesOfSource(...POSTGRES, 'method: physical', 'wal: archive')).toEqual([

@@ -4,7 +4,7 @@ import { knownKeys } from './json-schema.ts';
 import { IDENTIFIER_NOTATION, nearestName } from './names.ts';
 import type { Finding } from './problems.ts';
 import { SOURCE_TYPES } from './sources/index.ts';
-import { isUnsupportedValue, NOT_SUPPORTED, unsupportedKeys } from './unsupported.ts';
+import { NOT_SUPPORTED, unsupportedKeys } from './unsupported.ts';
 import type { Complaint } from './values.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -38,10 +38,6 @@ function findingsOfIssue(issue: Issue, raw: unknown): Finding[] {
     return issue.keys.map((key) => unknownKey(issue.path, key, known));
   }
   if (value === undefined) return [missing(issue)];
-  if (isUnsupportedValue(issue.path, value)) {
-    const found = String(value);
-    return [{ path: issue.path, at: 'value', found, message: `"${found}" is ${NOT_SUPPORTED}` }];
-  }
   if (issue.code === 'invalid_key') {
     const name = String(issue.path.at(-1));
     const message = `"${name}" cannot be a name; expected ${IDENTIFIER_NOTATION}`;

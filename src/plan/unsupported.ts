@@ -22,8 +22,6 @@ const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
   'sources.*': ['runsOn', 'stream'],
 };
 
-const UNSUPPORTED_VALUES: Readonly<Record<string, readonly string[]>> = {};
-
 export const NOT_SUPPORTED = 'not supported by this version';
 
 /** The keys at `place` that the format has and this version has not. */
@@ -31,12 +29,6 @@ export function unsupportedKeys(place: readonly PropertyKey[]): string[] {
   return Object.entries(UNSUPPORTED_KEYS)
     .filter(([pattern]) => matches(pattern, place))
     .flatMap(([, keys]) => keys);
-}
-
-export function isUnsupportedValue(path: readonly PropertyKey[], value: unknown): boolean {
-  return Object.entries(UNSUPPORTED_VALUES).some(
-    ([pattern, values]) => matches(pattern, path) && typeof value === 'string' && values.includes(value),
-  );
 }
 
 function matches(pattern: string, path: readonly PropertyKey[]): boolean {
