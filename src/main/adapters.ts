@@ -34,6 +34,14 @@ export const adapters: Adapters = {
         const checks = validate.flatMap((check) => (check.kind === 'exec' ? [check] : []));
         return createFilesSource({ name: source.name, paths, exclude, validate: checks, version });
       }
+      case 'firestore': {
+        const { createFirestoreSource } = await import('../source/firestore/index.ts');
+        const { project, database, emulator, collections, validate } = await resolveReferences(source, references);
+        const endpoint = { emulator: emulator ?? references.env['FIRESTORE_EMULATOR_HOST'] };
+        const budget = { ...source.budget, price: source.prices.reads };
+        const place = { database: { project, database }, endpoint };
+        return createFirestoreSource({ name: source.name, ...place, collections, budget, validate, version });
+      }
       case 'postgres': {
         const { createPostgresSource, slotName } = await import('../source/postgres/index.ts');
         const { name, method, wal, standby } = source;

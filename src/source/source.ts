@@ -65,6 +65,12 @@ export interface Source {
    */
   compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison>;
 
+  /**
+   * What a backup would take, of a source that is charged for. It reads next to nothing.
+   * @throws source-unreachable, source-refused, source-unsupported
+   */
+  estimate?(context: EstimateContext): Promise<Estimate>;
+
   /** Only where the plan wants the source's log to be kept. */
   follow?: LogSource['follow'];
   findMark?: LogSource['findMark'];
@@ -74,6 +80,23 @@ export interface ExamineContext {
   signal: AbortSignal;
   /** The longest time between two backups by the plan's schedule; undefined without one. */
   longestGapMs: number | undefined;
+}
+
+export type EstimateContext = Pick<CaptureContext, 'clock' | 'signal' | 'previous'>;
+
+/** What something takes before it is done. */
+export interface Estimate {
+  /** How much there is, and what is counted. */
+  items: number;
+  unit: 'documents';
+  /** Operations that are charged for. */
+  reads: number;
+  writes: number;
+  deletes: number;
+  /** In the currency of the plan's prices. */
+  cost: number;
+  durationMs: number;
+  notes: string[];
 }
 
 export interface CaptureContext {

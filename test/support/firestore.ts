@@ -54,8 +54,11 @@ export async function startFirestore(options: Partial<FirestoreServerOptions> = 
   };
 }
 
+/** Nothing is tried again by the client. */
+const ONCE = { retry: null, retryRequestOptions: { retries: 0, noResponseRetries: 0 } } as object;
+
 /** What makes an emulator leave its rules aside. */
-export const AS_OWNER = { otherArgs: { headers: { Authorization: 'Bearer owner' } } };
+export const AS_OWNER = { ...ONCE, otherArgs: { headers: { Authorization: 'Bearer owner' } } };
 
 /** A client of the low-level interface, without credentials. */
 export function clientOf(host: string): FirestoreClient {
@@ -65,6 +68,7 @@ export function clientOf(host: string): FirestoreClient {
     port: Number(port),
     sslCreds: credentials.createInsecure(),
     projectId: 'test',
+    clientOptions: { universeDomain: 'googleapis.com' },
   });
 }
 

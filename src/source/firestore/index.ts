@@ -1,0 +1,1 @@
+export { createFirestoreSource, type FirestoreSourceOptions } from './firestore-source.ts';
