@@ -26,6 +26,7 @@ import { loadService, type Method, type Methods } from './firestore-server-proto
 export interface Fault {
   /** `RunQuery` … */
   method: string;
+  /** OK ends a stream as if that were all. */
   code: status;
   details?: string;
   /** Of what streams: as many documents are sent before. */
@@ -161,17 +162,19 @@ export class FirestoreServer {
   async #stream(name: string, method: Method, call: ServerWritableStream<object, unknown>): Promise<void> {
     const fault = this.#begin(name, call);
     let sent = 0;
-    const breakOff = (): void => {
-      if (fault !== undefined && sent >= (fault.afterDocuments ?? 0)) {
+    const isOver = (): boolean => {
+      const isBroken = fault !== undefined && sent >= (fault.afterDocuments ?? 0);
+      if (isBroken && fault.code !== status.OK) {
         throw new Refusal(fault.code, fault.details ?? 'broken on purpose');
       }
+      return isBroken;
     };
-    breakOff();
+    if (isOver()) return;
     for (const message of (await method(call.request)) as Iterable<unknown>) {
       if (call.cancelled) return;
       if (!call.write(message)) await drained(call);
       sent++;
-      breakOff();
+      if (isOver()) return;
     }
     if (fault !== undefined) this.faults.unshift({ ...fault, times: 1 });
   }
