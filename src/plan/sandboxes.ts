@@ -40,7 +40,10 @@ const firestore = z
   })
   .meta({
     description: 'A database of Firestore that is made for a proof and removed after it.',
-    not: { type: 'object', properties: { database: true, keep: true }, required: ['database', 'keep'] },
+    oneOf: [
+      { type: 'object', properties: { keep: false } },
+      { type: 'object', properties: { keep: true, database: false }, required: ['keep'] },
+    ],
   });
 
 export const sandbox = z.discriminatedUnion('type', [local, firestore], {
