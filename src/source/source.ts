@@ -82,7 +82,7 @@ export interface ExamineContext {
   longestGapMs: number | undefined;
 }
 
-export type EstimateContext = Pick<CaptureContext, 'clock' | 'signal' | 'previous'>;
+export type EstimateContext = Pick<CaptureContext, 'clock' | 'signal'>;
 
 /** What something takes before it is done. */
 export interface Estimate {

@@ -1,8 +1,8 @@
 import { EXIT } from '../../foundation/errors.ts';
 import { letOthersGoFirst } from '../../foundation/priority.ts';
 import { formatDuration, formatSize } from '../../foundation/units.ts';
-import type { SourceOutcome } from '../../operations/index.ts';
-import type { CommandDefinition } from '../command.ts';
+import type { EstimateOfSource, SourceOutcome } from '../../operations/index.ts';
+import type { CommandDefinition, Outcome } from '../command.ts';
 import { errorDetails, indent } from '../errors.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { bad, counted, doubtful, good, shortId } from '../text.ts';
@@ -13,16 +13,26 @@ export const backup: CommandDefinition = {
   summary: 'back up sources now',
   description:
     'Backs up the sources of these names, or all, side by side. One that fails does not stop the others. Then the mirrors of the repositories are brought up to date; one that cannot be is named, and the exit code is 3. What cannot be read in a source is named, the rest of it is kept, and the backup is partial. Others on this machine go first where its processors do not suffice for all.',
+  options: [
+    {
+      flags: '--estimate',
+      description: 'only say what the backup would read and cost, of sources whose reading is charged for',
+    },
+  ],
   examples: [
     { command: 'holdfast backup', does: 'back up everything' },
     { command: 'holdfast backup omni-db uploads', does: 'back up these two' },
+    { command: 'holdfast backup crm --estimate', does: 'say what a backup would read and cost' },
   ],
   exits: [...LOCKING_EXITS, EXIT.partial],
   writes: true,
   isMirrored: true,
-  async run({ arguments: [names], workspace }) {
-    letOthersGoFirst();
+  async run({ arguments: [names], options, workspace }) {
     const operations = await import('../../operations/index.ts');
+    if (options['estimate'] === true) {
+      return estimated(await operations.estimateBackups(await workspace(), (names ?? []) as string[]));
+    }
+    letOthersGoFirst();
     const outcomes = await operations.backup(await workspace(), (names ?? []) as string[]);
     const json = {
       sources: outcomes.map(({ ...outcome }) =>
@@ -32,6 +42,32 @@ export const backup: CommandDefinition = {
     return { exit: operations.backupExit(outcomes), json, text: outcomes.map(describe).join('\n') };
   },
 };
+
+function estimated(estimates: EstimateOfSource[]): Outcome {
+  const sources = estimates.map((each) =>
+    each.outcome === 'failed' ? { ...each, error: { code: each.error.code, message: each.error.message } } : each,
+  );
+  const isFailed = estimates.some(({ outcome }) => outcome === 'failed');
+  return {
+    exit: isFailed ? EXIT.failed : EXIT.done,
+    json: { sources },
+    text: estimates.map(describeEstimate).join('\n'),
+  };
+}
+
+function describeEstimate(estimate: EstimateOfSource): string {
+  const { source } = estimate;
+  if (estimate.outcome === 'free') return `${source}: nothing is charged for reading it`;
+  if (estimate.outcome === 'failed') {
+    return [
+      `${bad('failed')}   ${source}: ${estimate.error.message}`,
+      ...errorDetails(estimate.error).map(indent),
+    ].join('\n');
+  }
+  const { items, reads, cost, durationMs, notes, unit } = estimate;
+  const figures = `${items} ${unit}, ${reads} reads, ${cost.toFixed(2)} by the plan's prices, about ${formatDuration(durationMs)}`;
+  return [`${source}: ${figures}`, ...notes.map((note) => `  ${note}`)].join('\n');
+}
 
 function shownProblem({ item, error }: { item: string; error: { code: string; message: string } }): unknown {
   return { item, code: error.code, message: error.message };

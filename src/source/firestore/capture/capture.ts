@@ -133,7 +133,7 @@ interface Previous {
   groups: string[];
 }
 
-export async function previousBackup(previous: SnapshotReader | undefined): Promise<Previous> {
+async function previousBackup(previous: SnapshotReader | undefined): Promise<Previous> {
   if (previous === undefined) return { perSecond: undefined, groups: [] };
   const details = await readFirestoreDetails(previous);
   const perSecond = Number((details as { documentsPerSecond?: unknown }).documentsPerSecond);

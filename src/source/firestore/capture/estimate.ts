@@ -1,7 +1,7 @@
 import { HoldfastError } from '../../../foundation/errors.ts';
 import type { Estimate, EstimateContext } from '../../index.ts';
 import { openFirestore, openFirestoreAdmin } from '../connection.ts';
-import { beginReading, type FirestoreCaptureOptions, previousBackup, scopesOf } from './capture.ts';
+import { beginReading, type FirestoreCaptureOptions, scopesOf } from './capture.ts';
 import { countDocuments } from './count.ts';
 import { databaseFacts } from './database-facts.ts';
 import { enableRecovery, expectedMs, HOUR_MS } from './moment.ts';
@@ -33,8 +33,7 @@ export async function estimateBackup(options: FirestoreCaptureOptions, context: 
   const isAcross = await answersAcross(reading, scopes[0]!);
   // Counting, and in the last resort a question for each document.
   const reads = isAcross ? documents + Math.ceil(documents / 1000) + scopes.length + 1 : documents * 2;
-  const { perSecond } = await previousBackup(context.previous);
-  const durationMs = expectedMs(documents, perSecond);
+  const durationMs = expectedMs(documents, undefined);
   const { reads: allowed, cost: affordable, price } = options.budget;
   const cost = costOf(reads, price);
   const notes = [
