@@ -1,8 +1,14 @@
 import { HoldfastError } from '../foundation/errors.ts';
 import type { Adapters } from '../operations/index.ts';
+import type { ReferenceContext } from '../plan/index.ts';
 
 /** The oldest major version whose clusters are backed up physically. */
 const OLDEST_POSTGRES = 15;
+
+/** Where Firestore is, as Google's own tools are told: the plan comes before the environment. */
+function firestoreEndpoint(emulator: string | undefined, { env }: ReferenceContext): { emulator: string | undefined } {
+  return { emulator: emulator ?? env['FIRESTORE_EMULATOR_HOST'] };
+}
 
 /** Every adapter there is, each loaded when the plan first needs it. */
 export const adapters: Adapters = {
@@ -37,7 +43,7 @@ export const adapters: Adapters = {
       case 'firestore': {
         const { createFirestoreSource } = await import('../source/firestore/index.ts');
         const { project, database, emulator, collections, validate } = await resolveReferences(source, references);
-        const endpoint = { emulator: emulator ?? references.env['FIRESTORE_EMULATOR_HOST'] };
+        const endpoint = firestoreEndpoint(emulator, references);
         const budget = { ...source.budget, price: source.prices.reads };
         const place = { database: { project, database }, endpoint };
         return createFirestoreSource({ name: source.name, ...place, collections, budget, validate, version });
@@ -57,7 +63,18 @@ export const adapters: Adapters = {
     }
   },
 
-  async createSandbox({ clock, signal }) {
+  async createSandbox({ clock, signal }, chosen) {
+    if (chosen?.sandbox.type === 'firestore' && chosen.source.type === 'firestore') {
+      const { resolveReferences } = await import('../plan/index.ts');
+      const [sandbox, living] = await resolveReferences([chosen.sandbox, chosen.source] as const, chosen.references);
+      const [{ createFirestoreSandbox }, { FirestoreAdministration }] = await Promise.all([
+        import('../sandbox/firestore/index.ts'),
+        import('../source/firestore/index.ts'),
+      ]);
+      const endpoint = firestoreEndpoint(living.emulator, chosen.references);
+      const administration = () => new FirestoreAdministration(sandbox.project, endpoint);
+      return createFirestoreSandbox({ clock, ...sandbox, living, administration });
+    }
     const { createLocalSandbox } = await import('../sandbox/local/index.ts');
     return createLocalSandbox({ clock, signal });
   },

@@ -165,8 +165,14 @@ export interface RestoreContext {
   sandbox?: Extract<Target, { kind: 'database' }>;
   /** Of files: the target may hold anything, and is made what the snapshot is. See `ExtractOptions`. */
   replace?: boolean;
-  /** With `replace`: nothing is changed, and what would be removed is said. */
+  /** Of documents: the target may hold anything, and of what is restored only what differs is written. Nothing is removed. */
+  diff?: boolean;
+  /** With `replace` or `diff`: nothing is changed, and what would be is said. */
   dryRun?: boolean;
+  /** Of a database that does not exist: it is made, in this location, or that of the source. */
+  create?: { location?: string };
+  /** Writes begin slowly, for a database that has had no traffic. */
+  rampUp?: boolean;
   /** The source's log is going to be replayed on what is restored. */
   isReplayed?: boolean;
   /** Of a cluster whose log is replayed by a server of somebody else: what that server is to be configured with. */
@@ -182,6 +188,18 @@ export interface Restored {
   problems: { path: string; message: string }[];
   /** What would be removed, where it was a dry run: absolute paths. */
   surplus?: string[];
+  /** Of documents, where it was a dry run. */
+  changes?: DocumentChanges;
+}
+
+/** How many documents would be written because they are missing or differ, removed, and left alone. */
+export interface DocumentChanges {
+  missing: number;
+  content: number;
+  extra: number;
+  equal: number;
+  /** Some of those that are not equal. */
+  named: Discrepancy[];
 }
 
 export interface ValidateContext extends RestoreContext {

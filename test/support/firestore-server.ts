@@ -17,6 +17,7 @@ import {
   status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+import { FirestoreAdmin } from './firestore-server-admin.ts';
 import { dataService } from './firestore-server-data.ts';
 import { FirestoreDatabase } from './firestore-server-database.ts';
 import { databaseNameOf, invalid, Refusal } from './firestore-server-names.ts';
@@ -52,6 +53,7 @@ export class FirestoreServer {
   readonly options: Required<FirestoreServerOptions>;
   readonly databases = new Map<string, FirestoreDatabase>();
   readonly faults: Fault[] = [];
+  readonly admin: FirestoreAdmin;
   /** How often each method was called. */
   readonly calls = new Map<string, number>();
   /** Methods that the caller has no permission for. */
@@ -66,6 +68,7 @@ export class FirestoreServer {
     this.options = { kindlessPartitions: false, kindlessQueries: true, documentsPerPartition: 100, ...options };
     for (const name of options.databases) this.createDatabase(name);
     this.addService(loadService('v1', 'google.firestore.v1.Firestore'), dataService(this));
+    this.admin = new FirestoreAdmin(this);
   }
 
   readonly nowMicros = (): number => Math.floor((Date.now() + this.#offsetMs) * 1000);

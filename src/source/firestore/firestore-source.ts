@@ -1,7 +1,12 @@
 import { HoldfastError } from '../../foundation/errors.ts';
-import type { FirestoreDatabase } from '../../foundation/firestore-database.ts';
+import {
+  type FirestoreDatabase,
+  firestoreDatabase,
+  parseFirestoreDatabase,
+} from '../../foundation/firestore-database.ts';
+import type { Target } from '../../foundation/target.ts';
 import type { Resolved, ValidateCheck } from '../../plan/index.ts';
-import type { SnapshotWriter } from '../../repository/index.ts';
+import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
 import type {
   Capture,
   CaptureContext,
@@ -10,8 +15,10 @@ import type {
   EstimateContext,
   ExamineContext,
   Finding,
+  RestoreContext,
   Restored,
   Source,
+  ValidateContext,
   Validation,
 } from '../index.ts';
 import { captureFirestore } from './capture/capture.ts';
@@ -19,6 +26,10 @@ import { estimateBackup } from './capture/estimate.ts';
 import { examineFirestore } from './capture/examine.ts';
 import type { ReadBudget } from './capture/read-meter.ts';
 import type { FirestoreEndpoint } from './connection.ts';
+import { compareDocuments } from './restore/compare.ts';
+import { type DatabaseTarget, restoreDocuments } from './restore/restore.ts';
+import { restoreLines } from './restore/restore-lines.ts';
+import { validateDocuments } from './restore/validate.ts';
 
 export interface FirestoreSourceOptions {
   name: string;
@@ -60,21 +71,28 @@ class FirestoreSource implements Source {
     return estimateBackup({ ...this.#options, source: this.name }, context);
   }
 
-  async restore(): Promise<Restored> {
-    throw notHere();
+  async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
+    if (target.kind === 'directory') return restoreLines(reader, target.path, context);
+    return restoreDocuments(reader, firestoreTarget(target), context, this.#options.endpoint);
   }
 
-  async validate(): Promise<Validation> {
-    throw notHere();
+  async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Validation> {
+    const { endpoint, validate } = this.#options;
+    return validateDocuments(reader, firestoreTarget(target), validate, { ...context, endpoint });
   }
 
-  async compare(): Promise<Comparison> {
-    throw notHere();
+  async compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison> {
+    const { endpoint, database } = this.#options;
+    if (other === undefined) return compareDocuments(reader, database, context, { endpoint, side: 'source' });
+    const place = firestoreDatabase(firestoreTarget(other).url);
+    return compareDocuments(reader, place, context, { endpoint, side: 'target' });
   }
 }
 
-function notHere(): HoldfastError {
-  return new HoldfastError('not-provable', 'this version does not restore documents into Firestore', {
-    hint: 'The documents lie in the snapshot as lines of JSON; restore the files with stock restic.',
+/** @throws target-unsuitable */
+function firestoreTarget(target: Target): DatabaseTarget {
+  if (target.kind === 'database' && parseFirestoreDatabase(target.url) !== undefined) return target;
+  throw new HoldfastError('target-unsuitable', 'documents can be in a Firestore database only', {
+    hint: 'Write it as `firestore://PROJECT/DATABASE`.',
   });
 }
