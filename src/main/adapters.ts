@@ -1,8 +1,14 @@
 import { HoldfastError } from '../foundation/errors.ts';
 import type { Adapters } from '../operations/index.ts';
+import type { ReferenceContext } from '../plan/index.ts';
 
 /** The oldest major version whose clusters are backed up physically. */
 const OLDEST_POSTGRES = 15;
+
+/** Where Firestore is, as Google's own tools are told: the plan comes before the environment. */
+function firestoreEndpoint(emulator: string | undefined, { env }: ReferenceContext): { emulator: string | undefined } {
+  return { emulator: emulator ?? env['FIRESTORE_EMULATOR_HOST'] };
+}
 
 /** Every adapter there is, each loaded when the plan first needs it. */
 export const adapters: Adapters = {
@@ -33,6 +39,14 @@ export const adapters: Adapters = {
         const { paths, exclude, validate } = await resolveReferences(source, references);
         const checks = validate.flatMap((check) => (check.kind === 'exec' ? [check] : []));
         return createFilesSource({ name: source.name, paths, exclude, validate: checks, version });
+      }
+      case 'firestore': {
+        const { createFirestoreSource } = await import('../source/firestore/index.ts');
+        const { project, database, emulator, collections, validate } = await resolveReferences(source, references);
+        const endpoint = firestoreEndpoint(emulator, references);
+        const budget = { ...source.budget, price: source.prices.reads };
+        const place = { database: { project, database }, endpoint };
+        return createFirestoreSource({ name: source.name, ...place, collections, budget, validate, version });
       }
       case 'postgres': {
         const { createPostgresSource, slotName } = await import('../source/postgres/index.ts');
@@ -75,7 +89,18 @@ export const adapters: Adapters = {
     return readSecretVersion(name, context);
   },
 
-  async createSandbox({ clock, signal }) {
+  async createSandbox({ clock, signal }, chosen) {
+    if (chosen?.sandbox.type === 'firestore' && chosen.source.type === 'firestore') {
+      const { resolveReferences } = await import('../plan/index.ts');
+      const [sandbox, living] = await resolveReferences([chosen.sandbox, chosen.source] as const, chosen.references);
+      const [{ createFirestoreSandbox }, { FirestoreAdministration }] = await Promise.all([
+        import('../sandbox/firestore/index.ts'),
+        import('../source/firestore/index.ts'),
+      ]);
+      const endpoint = firestoreEndpoint(living.emulator, chosen.references);
+      const administration = () => new FirestoreAdministration(sandbox.project, endpoint);
+      return createFirestoreSandbox({ clock, ...sandbox, living, administration });
+    }
     const { createLocalSandbox } = await import('../sandbox/local/index.ts');
     return createLocalSandbox({ clock, signal });
   },

@@ -10,6 +10,7 @@ export type { Copied } from './copy/copy.ts';
 export type { DemoReport } from './demo/demo.ts';
 export type { Difference, ListedChange } from './diff/diff.ts';
 export type { Diagnosis } from './doctor/doctor.ts';
+export type { EstimateOfSource } from './estimate/estimate.ts';
 export { backupExit, followExit, replicateAllExit, replicateExit } from './exits.ts';
 export type { Followed } from './follow/followed-source.ts';
 export type { InitResult } from './init/init.ts';
@@ -42,6 +43,7 @@ export const compare = lazy(async () => (await import('./compare/compare.ts')).c
 export const copy = lazy(async () => (await import('./copy/copy.ts')).copy);
 export const diff = lazy(async () => (await import('./diff/diff.ts')).diff);
 export const diagnose = lazy(async () => (await import('./doctor/doctor.ts')).diagnose);
+export const estimateBackups = lazy(async () => (await import('./estimate/estimate.ts')).estimateBackups);
 export const follow = lazy(async () => (await import('./follow/follow.ts')).follow);
 export const initRepositories = lazy(async () => (await import('./init/init.ts')).initRepositories);
 export const addPassword = lazy(async () => (await import('./keys/keys.ts')).addPassword);

@@ -8,6 +8,7 @@ import {
   type LockPolicy,
   type Plan,
   type Repository as PlanRepository,
+  type Sandbox as PlanSandbox,
   type Source as PlanSource,
   type ReferenceContext,
   resolveSecret,
@@ -66,9 +67,16 @@ export interface Adapters {
   createSource(source: PlanSource, context: ReferenceContext & { version: string; plan: string }): Promise<Source>;
   /** See `ReferenceContext`. */
   readCloudSecret?: ReferenceContext['readCloudSecret'];
-  createSandbox(environment: Pick<Environment, 'clock' | 'signal'>): Promise<Sandbox>;
+  /** @param chosen of the plan, and the source that is proven in it; this machine, when left out */
+  createSandbox(environment: Pick<Environment, 'clock' | 'signal'>, chosen?: ChosenSandbox): Promise<Sandbox>;
   /** A PostgreSQL server for the demo. @throws program-missing where there is none on this machine */
   startDemoServer(environment: Pick<Environment, 'clock' | 'signal'>): Promise<DemoServer>;
+}
+
+export interface ChosenSandbox {
+  sandbox: PlanSandbox;
+  source: PlanSource;
+  references: ReferenceContext;
 }
 
 /** What a store is opened with, beside its place. */

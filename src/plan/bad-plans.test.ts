@@ -401,11 +401,28 @@ sources:
   });
 });
 
+describe('a sandbox', () => {
+  test.each([
+    ['type: local, keep: 1h', 'sandboxes.proofs.keep: unknown key'],
+    ['type: cloud', 'sandboxes.proofs.type: found "cloud", expected local or firestore'],
+    ['type: firestore', 'sandboxes.proofs.project: missing key "project"'],
+    [
+      'type: firestore, project: p, database: (default)',
+      'sandboxes.proofs.database: found "(default)", expected the id',
+    ],
+    ['type: firestore, project: p, keep: a day', 'sandboxes.proofs.keep: found "a day", expected a duration'],
+    ['type: firestore, project: p, database: test, keep: 1h', 'sandboxes.proofs.keep: what is kept stands in the way'],
+  ])('%s', (written, message) => {
+    const lines = linesIn(`${HEAD}${FILES}sandboxes:\n  proofs: { ${written} }\n`);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain(message);
+  });
+});
+
 describe('what this version cannot do is refused by its name', () => {
   const NOT = 'not supported by this version';
   test.each([
     'groups',
-    'sandboxes',
     'verification',
     'maintenance',
     'contacts',

@@ -7,6 +7,7 @@ export { type JsonSchema, planJsonSchema } from './json-schema.ts';
 export { type LoadedPlan, loadPlan } from './load.ts';
 export { formatProblem, type Problem } from './problems.ts';
 export type { SecretReference, TextOrReference } from './reference-schema.ts';
+export type { Sandbox } from './sandboxes.ts';
 export type { PlanDocument, PlanInput } from './schema.ts';
 export {
   type ReferenceContext,

@@ -160,6 +160,9 @@ sources:
       - { name: newest, sql: select now(), within: 90s }
       - { name: own, exec: [./check] }
   uploads: { type: files, paths: [/srv//uploads/], exclude: ["*.tmp"] }
+sandboxes:
+  here: { type: local }
+  proofs: { type: firestore, project: { env: PROOFS }, location: nam5, keep: 24h }
 `,
   );
   const { plan } = await loadPlan({ cwd: directory, env: {} });
@@ -172,6 +175,13 @@ sources:
     objectives,
     directory,
     standbys: new Map(),
+    sandboxes: new Map<string, unknown>([
+      ['here', { name: 'here', type: 'local' }],
+      [
+        'proofs',
+        { name: 'proofs', type: 'firestore', project: { env: 'PROOFS' }, location: 'nam5', keepMs: 24 * hourMs },
+      ],
+    ]),
     mirrors: new Map([
       [
         'locked',

@@ -8,6 +8,7 @@ import { copies } from './archive-schema.ts';
 import { nearestName } from './names.ts';
 import { REFERENCE_NOTATION, reference, type TextOrReference, textOrReference } from './reference-schema.ts';
 import { retention } from './retention-schema.ts';
+import { sandbox } from './sandboxes.ts';
 import { objectives } from './sources/common.ts';
 import { source } from './sources/index.ts';
 import { standby } from './sources/postgres.ts';
@@ -97,6 +98,10 @@ export const planSchema = z
     standbys: z
       .record(identifier, standby, { error: () => 'standbys by name' })
       .meta({ description: 'Servers that follow those of the sources, by name.' })
+      .optional(),
+    sandboxes: z
+      .record(identifier, sandbox, { error: () => 'sandboxes by name' })
+      .meta({ description: 'Where recovery points are proven, by name.' })
       .optional(),
   })
   .meta({

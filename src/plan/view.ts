@@ -3,6 +3,7 @@ import { parseDuration, parsePercentage, parseSize } from '../foundation/units.t
 import { parseSchedule, type RetentionPolicy, type Schedule } from '../schedule/index.ts';
 import type { TextOrReference } from './reference-schema.ts';
 import { retentionPolicy } from './retention-schema.ts';
+import { buildSandbox, type Sandbox } from './sandboxes.ts';
 import type { PlanDocument, RepositoryDocument } from './schema.ts';
 import { baseOf, buildObjectives, type Objectives } from './sources/common.ts';
 import { buildSource, type Source } from './sources/index.ts';
@@ -96,6 +97,8 @@ export interface Plan {
   sources: ReadonlyMap<string, Source>;
   /** Of each standby, by its name, the source whose server it follows. */
   standbys: ReadonlyMap<string, string>;
+  /** By name, in the order of the file. */
+  sandboxes: ReadonlyMap<string, Sandbox>;
   /** The plan's directory, absolute: what relative paths are relative to. */
   directory: string;
 }
@@ -132,6 +135,9 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     mirrors,
     sources: new Map(sources),
     standbys: new Map(Object.entries(document.standbys ?? {}).map(([name, { of }]) => [name, of])),
+    sandboxes: new Map(
+      Object.entries(document.sandboxes ?? {}).map(([name, each]) => [name, buildSandbox(name, each)]),
+    ),
     directory,
   };
 }

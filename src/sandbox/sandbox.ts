@@ -17,6 +17,7 @@ export interface Sandbox {
 
 export type SandboxNeed =
   | { kind: 'directory' }
+  | { kind: 'firestore' }
   | {
       kind: 'postgres';
       /** Major version of the server that was captured. A logical restore takes this or the next newer one here. */
@@ -76,6 +77,8 @@ export interface RecoveryEnd {
 
 export interface SandboxTarget {
   target: Target;
+  /** Of Firestore: the restore makes the database, in this location if one is said. */
+  create?: { location?: string };
   /** What a person should know of this place: the version, a locale that another stood in for. */
   notes: string[];
   /**

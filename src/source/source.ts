@@ -70,6 +70,12 @@ export interface Source {
    */
   compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison>;
 
+  /**
+   * What a backup would take, of a source that is charged for. It reads next to nothing.
+   * @throws source-unreachable, source-refused, source-unsupported
+   */
+  estimate?(context: EstimateContext): Promise<Estimate>;
+
   /** Only where the plan wants the source's log to be kept. */
   follow?: LogSource['follow'];
   findMark?: LogSource['findMark'];
@@ -81,6 +87,23 @@ export interface ExamineContext {
   signal: AbortSignal;
   /** The longest time between two backups by the plan's schedule; undefined without one. */
   longestGapMs: number | undefined;
+}
+
+export type EstimateContext = Pick<CaptureContext, 'clock' | 'signal'>;
+
+/** What something takes before it is done. */
+export interface Estimate {
+  /** How much there is, and what is counted. */
+  items: number;
+  unit: 'documents';
+  /** Operations that are charged for. */
+  reads: number;
+  writes: number;
+  deletes: number;
+  /** In the currency of the plan's prices. */
+  cost: number;
+  durationMs: number;
+  notes: string[];
 }
 
 export interface CaptureContext {
@@ -182,8 +205,14 @@ export interface RestoreContext {
   sandbox?: Extract<Target, { kind: 'database' }>;
   /** Of files: the target may hold anything, and is made what the snapshot is. See `ExtractOptions`. */
   replace?: boolean;
-  /** With `replace`: nothing is changed, and what would be removed is said. */
+  /** Of documents: the target may hold anything, and of what is restored only what differs is written. Nothing is removed. */
+  diff?: boolean;
+  /** With `replace` or `diff`: nothing is changed, and what would be is said. */
   dryRun?: boolean;
+  /** Of a database that does not exist: it is made, in this location, or that of the source. */
+  create?: { location?: string };
+  /** Writes begin slowly, for a database that has had no traffic. */
+  rampUp?: boolean;
   /** The source's log is going to be replayed on what is restored. */
   isReplayed?: boolean;
   /** Of a source with a stream: is to be replayed on what is restored, by the source itself. */
@@ -201,6 +230,18 @@ export interface Restored {
   problems: { path: string; message: string }[];
   /** What would be removed, where it was a dry run: absolute paths. */
   surplus?: string[];
+  /** Of documents, where it was a dry run. */
+  changes?: DocumentChanges;
+}
+
+/** How many documents would be written because they are missing or differ, removed, and left alone. */
+export interface DocumentChanges {
+  missing: number;
+  content: number;
+  extra: number;
+  equal: number;
+  /** Some of those that are not equal. */
+  named: Discrepancy[];
 }
 
 export interface ValidateContext extends RestoreContext {

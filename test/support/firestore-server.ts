@@ -17,6 +17,7 @@ import {
   status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+import { FirestoreAdmin } from './firestore-server-admin.ts';
 import { dataService } from './firestore-server-data.ts';
 import { FirestoreDatabase } from './firestore-server-database.ts';
 import { databaseNameOf, invalid, Refusal } from './firestore-server-names.ts';
@@ -26,6 +27,7 @@ import { loadService, type Method, type Methods } from './firestore-server-proto
 export interface Fault {
   /** `RunQuery` … */
   method: string;
+  /** OK ends a stream as if that were all. */
   code: status;
   details?: string;
   /** Of what streams: as many documents are sent before. */
@@ -51,6 +53,7 @@ export class FirestoreServer {
   readonly options: Required<FirestoreServerOptions>;
   readonly databases = new Map<string, FirestoreDatabase>();
   readonly faults: Fault[] = [];
+  readonly admin: FirestoreAdmin;
   /** How often each method was called. */
   readonly calls = new Map<string, number>();
   /** Methods that the caller has no permission for. */
@@ -65,6 +68,7 @@ export class FirestoreServer {
     this.options = { kindlessPartitions: false, kindlessQueries: true, documentsPerPartition: 100, ...options };
     for (const name of options.databases) this.createDatabase(name);
     this.addService(loadService('v1', 'google.firestore.v1.Firestore'), dataService(this));
+    this.admin = new FirestoreAdmin(this);
   }
 
   readonly nowMicros = (): number => Math.floor((Date.now() + this.#offsetMs) * 1000);
@@ -161,17 +165,19 @@ export class FirestoreServer {
   async #stream(name: string, method: Method, call: ServerWritableStream<object, unknown>): Promise<void> {
     const fault = this.#begin(name, call);
     let sent = 0;
-    const breakOff = (): void => {
-      if (fault !== undefined && sent >= (fault.afterDocuments ?? 0)) {
+    const isOver = (): boolean => {
+      const isBroken = fault !== undefined && sent >= (fault.afterDocuments ?? 0);
+      if (isBroken && fault.code !== status.OK) {
         throw new Refusal(fault.code, fault.details ?? 'broken on purpose');
       }
+      return isBroken;
     };
-    breakOff();
+    if (isOver()) return;
     for (const message of (await method(call.request)) as Iterable<unknown>) {
       if (call.cancelled) return;
       if (!call.write(message)) await drained(call);
       sent++;
-      breakOff();
+      if (isOver()) return;
     }
     if (fault !== undefined) this.faults.unshift({ ...fault, times: 1 });
   }

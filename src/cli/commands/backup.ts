@@ -1,8 +1,8 @@
 import { EXIT } from '../../foundation/errors.ts';
 import { letOthersGoFirst } from '../../foundation/priority.ts';
 import { formatDuration, formatSize } from '../../foundation/units.ts';
-import type { SourceOutcome } from '../../operations/index.ts';
-import type { CommandDefinition } from '../command.ts';
+import type { EstimateOfSource, SourceOutcome } from '../../operations/index.ts';
+import type { CommandDefinition, Outcome } from '../command.ts';
 import { errorDetails, indent } from '../errors.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { bad, counted, doubtful, good, shortId } from '../text.ts';
@@ -19,6 +19,10 @@ export const backup: CommandDefinition = {
       description:
         'only a part, in the patterns that `restore --only` takes; it is kept like any other backup, but is no recovery point of the source: restore it by its snapshot',
     },
+    {
+      flags: '--estimate',
+      description: 'only say what the backup would read and cost, of sources whose reading is charged for',
+    },
   ],
   examples: [
     { command: 'holdfast backup', does: 'back up everything' },
@@ -27,13 +31,17 @@ export const backup: CommandDefinition = {
       command: 'holdfast backup uploads --only "/srv/uploads/2026/*.pdf"',
       does: 'keep some of the files as they are now',
     },
+    { command: 'holdfast backup crm --estimate', does: 'say what a backup would read and cost' },
   ],
   exits: [...LOCKING_EXITS, EXIT.partial],
   writes: true,
   isMirrored: true,
   async run({ arguments: [names], options, workspace }) {
-    letOthersGoFirst();
     const operations = await import('../../operations/index.ts');
+    if (options['estimate'] === true) {
+      return estimated(await operations.estimateBackups(await workspace(), (names ?? []) as string[]));
+    }
+    letOthersGoFirst();
     const outcomes = await operations.backup(await workspace(), (names ?? []) as string[], {
       ...(options['only'] !== undefined && { only: options['only'] as string[] }),
     });
@@ -45,6 +53,32 @@ export const backup: CommandDefinition = {
     return { exit: operations.backupExit(outcomes), json, text: outcomes.map(describe).join('\n') };
   },
 };
+
+function estimated(estimates: EstimateOfSource[]): Outcome {
+  const sources = estimates.map((each) =>
+    each.outcome === 'failed' ? { ...each, error: { code: each.error.code, message: each.error.message } } : each,
+  );
+  const isFailed = estimates.some(({ outcome }) => outcome === 'failed');
+  return {
+    exit: isFailed ? EXIT.failed : EXIT.done,
+    json: { sources },
+    text: estimates.map(describeEstimate).join('\n'),
+  };
+}
+
+function describeEstimate(estimate: EstimateOfSource): string {
+  const { source } = estimate;
+  if (estimate.outcome === 'free') return `${source}: nothing is charged for reading it`;
+  if (estimate.outcome === 'failed') {
+    return [
+      `${bad('failed')}   ${source}: ${estimate.error.message}`,
+      ...errorDetails(estimate.error).map(indent),
+    ].join('\n');
+  }
+  const { items, reads, cost, durationMs, notes, unit } = estimate;
+  const figures = `${items} ${unit}, ${reads} reads, ${cost.toFixed(2)} by the plan's prices, about ${formatDuration(durationMs)}`;
+  return [`${source}: ${figures}`, ...notes.map((note) => `  ${note}`)].join('\n');
+}
 
 function shownProblem({ item, error }: { item: string; error: { code: string; message: string } }): unknown {
   return { item, code: error.code, message: error.message };

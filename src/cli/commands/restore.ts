@@ -1,23 +1,25 @@
 import { EXIT, HoldfastError } from '../../foundation/errors.ts';
 import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { RestoreRequest, RestoreResult } from '../../operations/index.ts';
+import type { DocumentChanges } from '../../source/index.ts';
 import { AS_OF } from '../as-of.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { RECALL_OPTIONS, recallOf } from '../recall-options.ts';
-import { doubtful, good, shortId, shownTime } from '../text.ts';
+import { bad, counted, doubtful, good, shortId, shownTime } from '../text.ts';
 
 export const restore: CommandDefinition = {
   name: 'restore',
   arguments: '[source]',
   summary: 'bring a source, or any snapshot, back to a new place',
   description:
-    'Brings a recovery point of a source back: files to a directory, a database to a database URL or as files to a directory. The target must be empty or not exist; nothing else is written to. Of a database, --only brings tables or schemas with what belongs to them and the types, functions and sequences that they need; what would need another table (a foreign key) is left out and named. With --as, the target may hold anything else: the one table or schema comes beside it under another name, with all that belongs to it, or not at all; a name that is taken is refused, types and functions that are there are used, and foreign keys of others go on leading to the table that was there. A physical backup restored to a database URL recovers in a sandbox of this machine first, and the database that the plan names, or a part of it, is copied from there. A restore to a directory that was interrupted goes on when the same command is run again. With --replace, a directory may hold anything and is made what the snapshot is: files that are right already are left alone, others are made right, and what the snapshot does not have is removed, of a selection only what it means. --confirm takes the last part of the path of the target. It stops at other file systems that are mounted in the target, and refuses /, home directories, and what holds the repository, the plan or the paths that the snapshot is of. A PostgreSQL cluster with `wal: stream` comes back at any moment that its log covers: a server of this machine replays the log on the restored directory, and is stopped again; where there is none, the log is laid beside it for the first server that starts there, which is said, with exit code 3. Without a source, --snapshot takes any snapshot, whoever wrote it, to a directory.',
+    'Brings a recovery point of a source back: files to a directory, a database to a database URL or as files to a directory. The target must be empty or not exist; nothing else is written to. Of a database, --only brings tables or schemas with what belongs to them and the types, functions and sequences that they need; what would need another table (a foreign key) is left out and named. With --as, the target may hold anything else: the one table or schema comes beside it under another name, with all that belongs to it, or not at all; a name that is taken is refused, types and functions that are there are used, and foreign keys of others go on leading to the table that was there. A physical backup restored to a database URL recovers in a sandbox of this machine first, and the database that the plan names, or a part of it, is copied from there. A restore to a directory that was interrupted goes on when the same command is run again. With --replace, a directory may hold anything and is made what the snapshot is: files that are right already are left alone, others are made right, and what the snapshot does not have is removed, of a selection only what it means. --confirm takes the last part of the path of the target. It stops at other file systems that are mounted in the target, and refuses /, home directories, and what holds the repository, the plan or the paths that the snapshot is of. A PostgreSQL cluster with `wal: stream` comes back at any moment that its log covers: a server of this machine replays the log on the restored directory, and is stopped again; where there is none, the log is laid beside it for the first server that starts there, which is said, with exit code 3. A Firestore database comes back to an empty one, in any project, or one that --create makes; with --diff or --replace to one that holds anything, where only what differs is written, and --dry-run shows that first. Without a source, --snapshot takes any snapshot, whoever wrote it, to a directory.',
   options: [
     AS_OF,
     {
       flags: '--to <target>',
-      description: 'a directory, or a database URL (without a password in it: use PGPASSWORD or ~/.pgpass)',
+      description:
+        'a directory, a database URL (without a password in it: use PGPASSWORD or ~/.pgpass), or a Firestore database (`firestore://PROJECT/DATABASE`)',
     },
     {
       flags: '--at <time>',
@@ -28,7 +30,7 @@ export const restore: CommandDefinition = {
     {
       flags: '--only <pattern...>',
       description:
-        'of files, only these with all that is in them: `*.jpg`, `uploads/2026`, or a whole path from `/` on; of a database, these schemas or tables: `sales`, `public.orders`',
+        'of files, only these with all that is in them: `*.jpg`, `uploads/2026`, or a whole path from `/` on; of a database, these schemas or tables: `sales`, `public.orders`; of Firestore, these documents with all below them: `/companies`, `/companies/acme`, `deals`',
     },
     {
       flags: '--as <name>',
@@ -38,12 +40,33 @@ export const restore: CommandDefinition = {
     { flags: '--include <pattern...>', description: "the same as --only, by restic's name" },
     { flags: '--exclude <pattern...>', description: 'of files, not these' },
     { flags: '--repository <name>', description: 'read from this repository, mirror or archive' },
-    { flags: '--replace', description: 'make a directory that is not empty what the snapshot is' },
+    {
+      flags: '--replace',
+      description: 'make a directory, or a Firestore database, that is not empty what the snapshot is',
+    },
+    {
+      flags: '--diff',
+      description: 'of Firestore: write what is missing or differs in a database that is not empty, and remove nothing',
+    },
     {
       flags: '--confirm <name>',
-      description: "with --replace: the name of the directory, which is the last part of the target's path",
+      description:
+        "with --replace: the name of the directory, which is the last part of the target's path; of Firestore, with --diff too, the project, or PROJECT/DATABASE where it is not the default one",
     },
-    { flags: '--dry-run', description: 'with --replace: only say what would be removed' },
+    {
+      flags: '--dry-run',
+      description: 'with --replace or --diff: only say what would be removed, and of Firestore what would be written',
+    },
+    { flags: '--create', description: 'of Firestore: make the database if there is none, with the indexes first' },
+    {
+      flags: '--location <id>',
+      description: "with --create: where, such as nam5 or europe-west1; the source's own, when left out",
+    },
+    {
+      flags: '--ramp-up',
+      description:
+        'of Firestore: begin with 500 writes a second and let them grow by half every five minutes, for a database that is in use',
+    },
     ...RECALL_OPTIONS,
   ],
   examples: [
@@ -80,6 +103,14 @@ export const restore: CommandDefinition = {
       command: 'holdfast restore omni-db --to /srv/restored --at 2026-01-31T14:03:06Z',
       does: 'a cluster whose log is captured, as it was at that moment',
     },
+    {
+      command: 'holdfast restore crm --to firestore://omni-restored --create',
+      does: 'a Firestore database, in another project, made where it is missing',
+    },
+    {
+      command: 'holdfast restore crm --to firestore://omni --only /companies/acme --diff --dry-run',
+      does: 'which documents of a company would be written back into the living database',
+    },
     { command: 'holdfast restore --snapshot 3fa85f64 --to ./look', does: 'any snapshot, as stock restic would' },
   ],
   exits: [...LOCKING_EXITS, EXIT.partial],
@@ -100,7 +131,7 @@ export const restore: CommandDefinition = {
     const operations = await import('../../operations/index.ts');
     const optional = (name: 'at' | 'as' | 'snapshot' | 'repository' | 'confirm'): object =>
       given(name) === undefined ? {} : { [name]: given(name) };
-    const request = {
+    const request: RestoreRequest = {
       to,
       ...(source !== undefined && { source: source as string }),
       ...optional('at'),
@@ -109,7 +140,10 @@ export const restore: CommandDefinition = {
       ...optional('repository'),
       ...optional('confirm'),
       ...(options['replace'] === true && { replace: true }),
+      ...(options['diff'] === true && { diff: true }),
       ...(options['dryRun'] === true && { dryRun: true }),
+      ...(options['rampUp'] === true && { rampUp: true }),
+      ...createOf(options),
       ...selectionOf(options),
       ...recallOf(options),
     };
@@ -117,6 +151,16 @@ export const restore: CommandDefinition = {
     return { exit: result.outcome === 'complete' ? EXIT.done : EXIT.partial, json: result, text: describe(result) };
   },
 };
+
+/** @throws bad-usage */
+function createOf(options: Record<string, unknown>): Pick<RestoreRequest, 'create'> {
+  const location = options['location'] as string | undefined;
+  if (options['create'] === true) return { create: location === undefined ? {} : { location } };
+  if (location === undefined) return {};
+  throw new HoldfastError('bad-usage', '--location belongs to --create', {
+    hint: 'Add `--create` to have the database made there.',
+  });
+}
 
 /** What is asked for, where not everything is. */
 function selectionOf(options: Record<string, unknown>): Pick<RestoreRequest, 'selection'> {
@@ -128,7 +172,8 @@ function selectionOf(options: Record<string, unknown>): Pick<RestoreRequest, 'se
 }
 
 function describe(result: RestoreResult): string {
-  const { snapshot, time, target, bytes, items, durationMs, surplus } = result;
+  const { snapshot, time, target, bytes, items, durationMs, surplus, changes } = result;
+  if (changes !== undefined) return describeChanges(result, changes);
   if (surplus !== undefined) {
     const of = `${result.source ?? 'snapshot'} of ${shownTime(time)} (snapshot ${shortId(snapshot)})`;
     return [
@@ -142,5 +187,22 @@ function describe(result: RestoreResult): string {
     `  ${items.toLocaleString('en')} items, ${formatSize(bytes)} in ${formatDuration(durationMs)}`,
     ...result.notes.map((note) => `  ${note}`),
     ...result.problems.map(({ path, message }) => `  ${path}: ${message}`),
+  ].join('\n');
+}
+
+const CHANGES: Partial<Record<DocumentChanges['named'][number]['kind'], string>> = {
+  missing: good('+'),
+  content: doubtful('M'),
+  extra: bad('-'),
+};
+
+function describeChanges(result: RestoreResult, { missing, content, extra, equal, named }: DocumentChanges): string {
+  const total = missing + content + extra;
+  const more = total - named.length;
+  return [
+    `would write ${counted(missing + content, 'document')} to ${result.target} (${counted(missing, 'missing one', 'missing ones')}), remove ${counted(extra, 'document')}, and leave ${counted(equal, 'document')} alone`,
+    ...named.map(({ item, kind, detail }) => `  ${CHANGES[kind] ?? ' '}  ${item} ${detail}`),
+    ...(more > 0 ? [`  and ${more.toLocaleString('en')} more`] : []),
+    ...result.notes.map((note) => `  ${note}`),
   ].join('\n');
 }

@@ -28,6 +28,10 @@ export const verify: CommandDefinition = {
         'latest (the default), or random: any backup, or of a source with a log any second that can be restored',
       choices: ['latest', 'random'],
     },
+    {
+      flags: '--sandbox <name>',
+      description: 'prove in this sandbox of the plan what it can take (the only one that can, when left out)',
+    },
     ...RECALL_OPTIONS,
   ],
   examples: [
@@ -45,6 +49,7 @@ export const verify: CommandDefinition = {
       ...optional('snapshot'),
       ...optional('at'),
       ...optional('pick'),
+      ...optional('sandbox'),
       ...optional('repository'),
       ...recallOf(options),
     };

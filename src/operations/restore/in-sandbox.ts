@@ -8,6 +8,7 @@ import type { SandboxNeed, SandboxTarget } from '../../sandbox/index.ts';
 import { type Manifest, type RestoreContext, type Restored, readManifest, type Source } from '../../source/index.ts';
 import { withScratch } from '../scratch.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
+import { chooseSandbox } from './choose-sandbox.ts';
 import { LogReplay, type Recovered } from './recover.ts';
 import { momentOf, type RecoveryPoint } from './recovery-point.ts';
 import { ReplayedStream, recoveredTo } from './replayed-stream.ts';
@@ -18,6 +19,8 @@ export interface SandboxRequest {
   planned: PlanSource;
   snapshot: StoredSnapshot;
   point?: RecoveryPoint | undefined;
+  /** Of the plan, by name: see `chooseSandbox`. */
+  sandbox?: string | undefined;
 }
 
 /** What came back in a sandbox. */
@@ -44,7 +47,7 @@ export interface InSandbox {
 export async function inSandbox<T>(
   workspace: Workspace,
   { repository }: Pick<OpenedRepository, 'repository'>,
-  { planned, snapshot, point }: SandboxRequest,
+  { planned, snapshot, point, sandbox: chosen }: SandboxRequest,
   { reader, progress }: { reader: Reader; progress: Progress },
   work: (came: InSandbox) => Promise<T>,
 ): Promise<T> {
@@ -54,14 +57,15 @@ export async function inSandbox<T>(
   const source = await workspace.createSource(planned);
   const need = sandboxNeed(planned, manifest);
   const { server: replay, stream } = replayOf(workspace, { repository }, { planned, point, need }, progress);
-  const sandbox = await adapters.createSandbox({ clock, signal });
+  const sandbox = await adapters.createSandbox({ clock, signal }, chooseSandbox(workspace, planned, chosen));
   try {
     const recovery = replay && { recovery: replay.recovery };
     const place = await sandbox.open({ ...need, ...recovery }, progress);
     try {
       return await withScratch(async (scratchDirectory) => {
         const replayed = { isReplayed: point !== undefined, ...(stream && { log: stream }) };
-        const context = { clock, progress, signal, scratchDirectory, ...replayed };
+        const create = place.create && { create: place.create };
+        const context = { clock, progress, signal, scratchDirectory, ...replayed, ...create };
         const restored = await source.restore(reader, place.target, context);
         const { target, recovered } = await served(place, replay);
         const restoreMs = clock.monotonicMs() - started;

@@ -2,6 +2,7 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { HoldfastError } from '../../foundation/errors.ts';
+import { firestoreConfirmation, firestoreDatabase } from '../../foundation/firestore-database.ts';
 import type { Target } from '../../foundation/target.ts';
 import { type Source as PlanSource, storePlace } from '../../plan/index.ts';
 import type { Workspace } from '../workspace.ts';
@@ -10,6 +11,8 @@ import type { Workspace } from '../workspace.ts';
 
 export interface Replacement {
   replace?: boolean;
+  /** Of Firestore: what differs is written, and nothing removed. */
+  diff?: boolean;
   /** The name of what is to be replaced, typed by whoever wants it. */
   confirm?: string;
   /** Only says what would be removed; nobody has to confirm that. */
@@ -19,9 +22,17 @@ export interface Replacement {
 /** @throws bad-usage where it is not confirmed; source-unsupported for a database; target-unsuitable */
 export async function refuseReplacing(
   workspace: Workspace,
-  { replace = false, confirm, dryRun = false }: Replacement,
+  { replace = false, diff = false, confirm, dryRun = false }: Replacement,
   { target, planned }: { target: Target; planned: PlanSource | undefined },
 ): Promise<void> {
+  if (planned?.type === 'firestore' && target.kind === 'database') {
+    return refuseOverwriting(target, { replace, diff, confirm, dryRun });
+  }
+  if (diff) {
+    throw new HoldfastError('bad-usage', '--diff is for the documents of a Firestore database', {
+      hint: 'Leave `--diff` out: `--replace` writes only what differs as well.',
+    });
+  }
   if (!replace) {
     if (confirm === undefined && !dryRun) return;
     const option = dryRun ? '--dry-run' : '--confirm';
@@ -47,6 +58,33 @@ export async function refuseReplacing(
   for (const path of await repositoriesOf(workspace)) {
     if (isWithin(real, path)) throw unsuitable(target.path, `lies in the repository ${path}`);
   }
+}
+
+/** A database of documents may be changed while others work on it, of course only by whoever says so. */
+function refuseOverwriting(
+  { url }: Extract<Target, { kind: 'database' }>,
+  { replace, diff, confirm, dryRun }: { replace: boolean; diff: boolean; confirm: string | undefined; dryRun: boolean },
+): void {
+  if (replace && diff) {
+    throw new HoldfastError('bad-usage', '--replace and --diff exclude each other', {
+      hint: 'Both write only what differs; `--replace` removes what the snapshot does not have as well.',
+    });
+  }
+  const mode = replace ? '--replace' : '--diff';
+  if (!replace && !diff) {
+    if (confirm === undefined && !dryRun) return;
+    const option = dryRun ? '--dry-run' : '--confirm';
+    throw new HoldfastError('bad-usage', `${option} belongs to --replace or --diff`, {
+      hint: `Add \`--diff\` to have what differs written, or leave \`${option}\` out.`,
+    });
+  }
+  const name = firestoreConfirmation(firestoreDatabase(url));
+  if (dryRun || confirm === name) return;
+  const given =
+    confirm === undefined ? 'must be confirmed with --confirm' : `is not confirmed by ${JSON.stringify(confirm)}`;
+  throw new HoldfastError('bad-usage', `${mode} ${given}`, {
+    hint: `Type \`${mode} --confirm ${shellWord(name)}\` to have documents of that database overwritten; \`--dry-run\` shows which.`,
+  });
 }
 
 /**

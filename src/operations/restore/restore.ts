@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { HoldfastError } from '../../foundation/errors.ts';
+import { firestoreUrl, parseFirestoreDatabase } from '../../foundation/firestore-database.ts';
 import type { Target } from '../../foundation/target.ts';
 import { hasLog, type Source as PlanSource } from '../../plan/index.ts';
 import { findSnapshot, type Selection, type StoredSnapshot } from '../../repository/index.ts';
@@ -29,10 +30,14 @@ export interface RestoreRequest extends Replacement {
   snapshot?: string;
   /** A moment: RFC 3339, `2h ago` or `latest`; of a source with a log, also a position in it: see `parseRecoveryTarget`. */
   at?: string;
-  /** A directory or a database URL, as given. */
+  /** A directory, a database URL or the name of a Firestore database, as given. */
   to: string;
   /** What is wanted: files by their paths, or of a database schemas and tables; everything, when left out. */
   selection?: Selection;
+  /** That a database is made where it is missing, and where. Of Firestore. */
+  create?: { location?: string };
+  /** Writes begin slowly. Of Firestore. */
+  rampUp?: boolean;
   /** Another name for the one table or schema that is selected, in a database that may hold anything else. */
   as?: string;
   /** Where the repository is not the source's own, or there is no source. */
@@ -61,7 +66,7 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
   const planned = request.source === undefined ? undefined : workspace.sources([request.source])[0]!;
   const target = targetOf(request.to);
   const selection = selectionOf(request, planned, target);
-  const { replace = false, dryRun = false, as } = request;
+  const { replace = false, diff = false, dryRun = false, rampUp = false, as, create } = request;
   await refuseReplacing(workspace, request, { target, planned });
   const repository = workspace.repositoryName(request.repository ?? planned?.repository);
   const isReplayed = replaysLog(planned, request) && !isOffline(workspace, repository);
@@ -78,7 +83,7 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
     if (replace && isPartial(snapshot))
       reading.notes.push('the snapshot is partial: it lacks what could not be read then');
     if (!dryRun) {
-      const part = planned?.type === 'postgres' ? undefined : selection;
+      const part = planned === undefined || planned.type === 'files' ? selection : undefined;
       await recallContent(workspace, opened, { snapshots: [snapshot], selection: part, options: request.recall });
     }
     const about = {
@@ -87,7 +92,10 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
       target: labelOf(target),
       ...(replace && !dryRun && { replaced: true }),
     };
-    const how = { ...(selection && { selection }), ...(as !== undefined && { as }), replace, dryRun };
+    const how = {
+      ...{ replace, diff, dryRun, rampUp },
+      ...{ ...(selection && { selection }), ...(as !== undefined && { as }), ...(create && { create }) },
+    };
     const restored = await restoreSnapshot(workspace, opened, { planned, snapshot, point, target, how }).catch(
       async (error: unknown) => {
         const { code, message } = reportable(error, signal);
@@ -207,6 +215,11 @@ const DATABASE_SCHEMES: readonly string[] = ['postgres', 'postgresql', 'secretma
 
 /** @param to as given on the command line; a path is relative to the working directory */
 export function targetOf(to: string): Target {
+  const database = parseFirestoreDatabase(to);
+  if (database !== undefined) {
+    const url = firestoreUrl(database);
+    return { kind: 'database', url, label: url, sandbox: false };
+  }
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(to)?.[1]?.toLowerCase();
   if (scheme !== undefined && DATABASE_SCHEMES.includes(scheme)) {
     return { kind: 'database', url: to, label: withoutSecrets(to), sandbox: false };

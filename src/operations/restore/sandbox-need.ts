@@ -4,6 +4,7 @@ import type { Manifest } from '../../source/index.ts';
 
 /** What a sandbox must offer to take a restore of this source. */
 export function sandboxNeed(planned: PlanSource, { details }: Manifest): SandboxNeed {
+  if (planned.type === 'firestore') return { kind: 'firestore' };
   if (planned.type !== 'postgres') return { kind: 'directory' };
   const text = (key: string): string => String(details[key] ?? '');
   if (details['format'] === 'pg-data-directory') {

@@ -3,6 +3,7 @@ import { hasLog, type Source as PlanSource } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { isOffline, type RecallOptions, recallContent } from '../archives/recall.ts';
 import { Reading } from '../reading.ts';
+import { refuseSandbox } from '../restore/choose-sandbox.ts';
 import type { SandboxRequest } from '../restore/in-sandbox.ts';
 import { findWantedPoint } from '../restore/recovery-point.ts';
 import { refuseLogTarget } from '../restore/recovery-target.ts';
@@ -21,6 +22,8 @@ export interface VerifyRequest {
   at?: string;
   /** `random`: any backup; of a source with a log, any second that can be recovered. */
   pick?: 'latest' | 'random';
+  /** Of the plan, by name: where what it can take is proven. */
+  sandbox?: string;
   /** Where the repository is not the source's own. */
   repository?: string;
   /** How content is asked for that must be. */
@@ -38,6 +41,7 @@ export async function verify(workspace: Workspace, request: VerifyRequest): Prom
       hint: 'Name the source that the snapshot is of.',
     });
   }
+  refuseSandbox(workspace, sources, request.sandbox);
   const proofs: Proof[] = [];
   const offline: HoldfastError[] = [];
   for (const planned of sources) {
@@ -64,7 +68,7 @@ async function verifySource(workspace: Workspace, planned: PlanSource, request: 
     reading.notes.push(...damaged.map(damageNote));
     const provable = await provableOf(workspace, opened, { planned, request, snapshots });
     await recallContent(workspace, opened, { snapshots: [provable.snapshot], options: request.recall });
-    const proof = await prove(workspace, opened, provable);
+    const proof = await prove(workspace, opened, { ...provable, sandbox: request.sandbox });
     const { checks: _checks, notes, time: _time, ...event } = proof;
     await reading.record('proof.recorded', event);
     return { ...proof, notes: [...notes, ...reading.notes] };

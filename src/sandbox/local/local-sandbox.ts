@@ -30,6 +30,7 @@ export function createLocalSandbox(options: LocalSandboxOptions): Sandbox {
     open: (need, progress) => {
       options.signal?.throwIfAborted();
       if (need.kind === 'directory') return openDirectory(options);
+      if (need.kind === 'firestore') throw new HoldfastError('internal', 'this machine has no Firestore');
       return need.kind === 'postgres' ? openDatabase(options, need, progress) : openData(options, need, progress);
     },
   };

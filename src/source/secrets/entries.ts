@@ -69,9 +69,10 @@ export async function storeEntries(writer: SnapshotWriter, entries: Entries, sal
     const parts = path.split('/');
     let branch = root;
     for (const part of parts.slice(0, -1)) {
-      const next = branch.get(part);
-      if (next instanceof Map) branch = next;
-      else branch.set(part, (branch = new Map()));
+      const known = branch.get(part);
+      const next: Map<string, Branch> = known instanceof Map ? known : new Map();
+      branch.set(part, next);
+      branch = next;
     }
     branch.set(parts.at(-1)!, entry);
   }

@@ -9,13 +9,15 @@ export const DOCUMENTS_FORMAT = 'firestore-documents';
 
 const count = z.number().int().nonnegative();
 
-const details = z.object({
+const details = z.looseObject({
   format: z.literal(DOCUMENTS_FORMAT),
   project: z.string(),
   database: z.string(),
   /** Where the database is and of which kind, where the credentials may ask: `nam5`, `FIRESTORE_NATIVE`. */
   location: z.string().optional(),
   databaseType: z.string().optional(),
+  /** The collections at the top that were captured; all, when left out. */
+  chosen: z.array(z.string()).optional(),
   /** RFC 3339: the one moment that all documents are of. */
   readTime: z.string(),
   /** How the digests below are made. */

@@ -7,6 +7,11 @@ import { hash } from 'node:crypto';
  * `compareNames`; each line ends with a newline.
  */
 export const DOCUMENTS_DIRECTORY = 'documents';
+/** Composite indexes and exemptions of fields, as Firebase's tools deploy them, under `/data`; where they could be read. */
+export const INDEXES_FILE = 'firestore.indexes.json';
+/** The rules, as Firebase's tools deploy them, beside it. */
+export const RULES_FILE = 'firestore.rules';
+
 const MAX_NAME_BYTES = 200;
 
 /** The name of a collection's file, in the order of their numbers. */

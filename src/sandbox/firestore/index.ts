@@ -1,0 +1,1 @@
+export { createFirestoreSandbox, type DatabaseAdministration } from './firestore-sandbox.ts';

@@ -1,0 +1,2 @@
+export { createFirestoreSource, type FirestoreSourceOptions } from './firestore-source.ts';
+export { FirestoreAdministration } from './restore/administration.ts';

@@ -1,0 +1,66 @@
+import { hash } from 'node:crypto';
+import { HoldfastError } from '../../../foundation/errors.ts';
+import type { Selection, SnapshotReader } from '../../../repository/index.ts';
+import type { FirestoreConnection } from '../connection.ts';
+import { firestoreFailure } from '../failures.ts';
+import { fetchDocuments, type LivingContext, topCollections } from './living-documents.ts';
+import { readAgain } from './transient.ts';
+
+/** While a restore to an empty database is under way, a document in it says of what. It goes as the last of all. */
+const COLLECTION = 'holdfast-restore';
+const NAME = `documents/${COLLECTION}/in-progress`;
+
+/**
+ * Makes an empty database this restore's own.
+ * @returns whether the same restore was begun there before, and is to be gone on with
+ * @throws target-not-empty
+ */
+export async function claimDatabase(
+  connection: FirestoreConnection,
+  { reader, selection }: { reader: SnapshotReader; selection: Selection | undefined },
+  context: LivingContext,
+): Promise<'fresh' | 'resumed'> {
+  const { client, database, callOptions } = connection;
+  const collections = await topCollections(connection, context);
+  const restoring = hash('sha256', JSON.stringify([reader.tree, selection?.only ?? [], selection?.exclude ?? []]));
+  const name = `${database}/${NAME}`;
+  if (collections.includes(COLLECTION)) {
+    const found = (await fetchDocuments(connection, [name], context)).get(name);
+    if (found?.fields?.['restoring']?.stringValue === restoring) return 'resumed';
+    throw notEmpty(database, 'holds another restore that was interrupted');
+  }
+  if (collections.length > 0) throw notEmpty(database, `has ${collections.slice(0, 5).join(', ')}`);
+  const fields = {
+    restoring: { stringValue: restoring },
+    snapshot: { stringValue: reader.id },
+    about: { stringValue: 'Holdfast is restoring a snapshot to this database; this document goes once it is whole.' },
+  };
+  try {
+    // Of two restores that begin at once, one finds that the other was there.
+    const writes = [{ update: { name, fields }, currentDocument: { exists: false } }];
+    await readAgain(context.pause, () => client.commit({ database, writes } as object, callOptions));
+  } catch (error) {
+    throw firestoreFailure(error, database, 'target');
+  }
+  return 'fresh';
+}
+
+/** Everything is there. Harmless where there is no marker. */
+export async function releaseDatabase(
+  { client, database, callOptions }: FirestoreConnection,
+  { pause }: LivingContext,
+): Promise<void> {
+  try {
+    const writes = [{ delete: `${database}/${NAME}` }];
+    await readAgain(pause, () => client.commit({ database, writes } as object, callOptions));
+  } catch (error) {
+    throw firestoreFailure(error, database, 'target');
+  }
+}
+
+function notEmpty(database: string, why: string): HoldfastError {
+  return new HoldfastError('target-not-empty', `the database ${database} is not empty: it ${why}`, {
+    hint: 'Name a database that is empty or new (`--create` makes it), or let what differs be written there with `--diff` or `--replace`; `--dry-run` shows it first.',
+    context: { database },
+  });
+}
