@@ -398,7 +398,6 @@ sources:
 describe('what this version cannot do is refused by its name', () => {
   const NOT = 'not supported by this version';
   test.each([
-    'groups',
     'sandboxes',
     'verification',
     'maintenance',

@@ -2,6 +2,7 @@
  * The plan: its schema, loading it with all that is wrong with it at once, and fetching the values it refers to.
  */
 export type { FindOptions } from './find.ts';
+export type { Group, GroupCheck } from './group-schema.ts';
 export { type JsonSchema, planJsonSchema } from './json-schema.ts';
 export { type LoadedPlan, loadPlan } from './load.ts';
 export { formatProblem, type Problem } from './problems.ts';

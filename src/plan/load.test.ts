@@ -172,6 +172,7 @@ sources:
     objectives,
     directory,
     standbys: new Map(),
+    groups: new Map(),
     mirrors: new Map([
       [
         'locked',

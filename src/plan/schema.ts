@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { isTimezone } from '../schedule/index.ts';
 import { copies } from './archive-schema.ts';
+import { group } from './group-schema.ts';
 import { nearestName } from './names.ts';
 import { REFERENCE_NOTATION, reference, type TextOrReference, textOrReference } from './reference-schema.ts';
 import { retention } from './retention-schema.ts';
@@ -97,6 +98,10 @@ export const planSchema = z
     standbys: z
       .record(identifier, standby, { error: () => 'standbys by name' })
       .meta({ description: 'Servers that follow those of the sources, by name.' })
+      .optional(),
+    groups: z
+      .record(identifier, group, { error: () => 'groups by name' })
+      .meta({ description: 'Sources that belong together, by name.' })
       .optional(),
   })
   .meta({

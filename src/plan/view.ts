@@ -1,6 +1,7 @@
 /** The plan as the program works with it: names resolved, defaults filled in, durations in milliseconds. */
 import { parseDuration, parsePercentage, parseSize } from '../foundation/units.ts';
 import { parseSchedule, type RetentionPolicy, type Schedule } from '../schedule/index.ts';
+import { buildGroup, type Group } from './group-schema.ts';
 import type { TextOrReference } from './reference-schema.ts';
 import { retentionPolicy } from './retention-schema.ts';
 import type { PlanDocument, RepositoryDocument } from './schema.ts';
@@ -96,6 +97,8 @@ export interface Plan {
   sources: ReadonlyMap<string, Source>;
   /** Of each standby, by its name, the source whose server it follows. */
   standbys: ReadonlyMap<string, string>;
+  /** By name, in the order of the file. */
+  groups: ReadonlyMap<string, Group>;
   /** The plan's directory, absolute: what relative paths are relative to. */
   directory: string;
 }
@@ -132,6 +135,7 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     mirrors,
     sources: new Map(sources),
     standbys: new Map(Object.entries(document.standbys ?? {}).map(([name, { of }]) => [name, of])),
+    groups: new Map(Object.entries(document.groups ?? {}).map(([name, each]) => [name, buildGroup(name, each)])),
     directory,
   };
 }

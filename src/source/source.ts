@@ -69,6 +69,13 @@ export interface Source {
    */
   compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison>;
 
+  /**
+   * The first column of each row that a query gives, as text, at a target that a snapshot was restored to. It only reads.
+   * Only of a database that understands SQL.
+   * @throws target-failed
+   */
+  query?(target: Target, sql: string, signal: AbortSignal): AsyncIterable<string | null>;
+
   /** Only where the plan wants the source's log to be kept. */
   follow?: LogSource['follow'];
   findMark?: LogSource['findMark'];

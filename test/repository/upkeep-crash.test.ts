@@ -240,6 +240,7 @@ function workspaceOf(store: FaultyStore | MemoryStore): Workspace {
       ],
     ]),
     standbys: new Map(),
+    groups: new Map(),
     directory: '/',
   };
   const environment = {

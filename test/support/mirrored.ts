@@ -24,6 +24,7 @@ export function mirroredWorkspace(
     mirrors: new Map(names.map((name) => [name, { name, store: `/${name}`, of: 'main', s3: { pathStyle: false } }])),
     sources: new Map(),
     standbys: new Map(),
+    groups: new Map(),
     directory: '/',
     ...more,
   };

@@ -50,6 +50,8 @@ export async function backupSource(
     parents: ReadonlyMap<string, StoredSnapshot>;
     /** A part of it; everything, when left out. */
     only?: readonly string[];
+    /** What the snapshot gets, beside its usual tags. */
+    tag?: string;
   },
 ): Promise<BackupOfSource> {
   const { clock, signal } = workspace.environment;
@@ -77,7 +79,7 @@ export async function backupSource(
     ]);
     signal.throwIfAborted();
     const snapshot = await session.commit(() => ({
-      ...describe(workspace, planned, capture, { tree, parent, only }),
+      ...describe(workspace, planned, capture, { tree, parent, only, tag: shared.tag }),
       summary: summarise(capture, session.statistics, startedMs, clock.nowMs()),
     }));
     const { bytesProcessed } = capture.counts;
@@ -159,11 +161,18 @@ async function holdfastDirectory(
   return { name: MANIFEST_DIRECTORY, type: 'dir', mode: 2 ** 31 + 0o700, ...times, content: null, subtree };
 }
 
+interface Described {
+  tree: string;
+  parent: StoredSnapshot | undefined;
+  only: readonly string[] | undefined;
+  tag: string | undefined;
+}
+
 function describe(
   workspace: Workspace,
   planned: PlanSource,
   capture: Capture,
-  { tree, parent, only }: { tree: string; parent: StoredSnapshot | undefined; only: readonly string[] | undefined },
+  { tree, parent, only, tag }: Described,
 ): Snapshot {
   const { username, uid, gid } = currentUser();
   return {
@@ -180,6 +189,7 @@ function describe(
       `kind:${kindOf(planned, only)}`,
       ...(capture.problems.length > 0 ? [PARTIAL_TAG] : []),
       ...(only === undefined ? [] : [PART_TAG]),
+      ...(tag === undefined ? [] : [tag]),
     ],
     program_version: `holdfast ${workspace.environment.version}`,
   };

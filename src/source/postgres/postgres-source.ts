@@ -28,6 +28,7 @@ import { captureCluster } from './physical/capture.ts';
 import { isPhysical, readPhysicalDetails } from './physical/details.ts';
 import { restoreDataDirectory } from './physical/restore.ts';
 import { validateCluster } from './physical/validate.ts';
+import { queryColumn } from './query-column.ts';
 import { type DatabaseTarget, refuseTarget, restoreToDatabase } from './restore-to-database.ts';
 import { LOCK_TIMEOUT_MS } from './snapshot.ts';
 import { PART_BYTES } from './table-parts.ts';
@@ -126,6 +127,11 @@ class PostgresSource implements Source {
     }
     if (target.kind === 'database') return validateDatabase(reader, target, this.#options.validate, context);
     throw new HoldfastError('target-unsuitable', 'a database can be validated in a database only');
+  }
+
+  query(target: Target, sql: string, signal: AbortSignal): AsyncIterable<string | null> {
+    if (target.kind === 'database') return queryColumn(target.url, sql, signal);
+    throw new HoldfastError('target-unsuitable', 'only a database that runs can be asked');
   }
 
   async compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison> {
