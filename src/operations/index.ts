@@ -16,6 +16,8 @@ export { type GroupOutcome, groupExit } from './groups/group-outcome.ts';
 export type { GroupPoint, MissingPoint } from './groups/group-points.ts';
 export type { GroupMember, GroupRestored } from './groups/restore-group.ts';
 export type { GroupProof, ProvenMember } from './groups/verify-group.ts';
+export type { History } from './history/history.ts';
+export type { HistoryPoint, Loss } from './history/losses.ts';
 export type { InitResult } from './init/init.ts';
 export type { Missing } from './mirrors/accept-missing.ts';
 export type { HealedStatus } from './mirrors/healed-status.ts';
@@ -50,6 +52,7 @@ export const follow = lazy(async () => (await import('./follow/follow.ts')).foll
 export const backupGroup = lazy(async () => (await import('./groups/backup-group.ts')).backupGroup);
 export const restoreGroup = lazy(async () => (await import('./groups/restore-group.ts')).restoreGroup);
 export const verifyGroup = lazy(async () => (await import('./groups/verify-group.ts')).verifyGroup);
+export const history = lazy(async () => (await import('./history/history.ts')).history);
 export const initRepositories = lazy(async () => (await import('./init/init.ts')).initRepositories);
 export const addPassword = lazy(async () => (await import('./keys/keys.ts')).addPassword);
 export const keysOf = lazy(async () => (await import('./keys/keys.ts')).keysOf);

@@ -154,6 +154,20 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a group of sources', () => 
     expect(exists.detail).toMatch(/^2 of \d+ are not among the files of uploads: 0, \.\.\/\.\.\/etc\/passwd$/);
   });
 
+  it('has a history of its tables, which tells the last backup before one was dropped', async () => {
+    await client.query('create table orders (id int); insert into orders select generate_series(1, 9)');
+    const backUp = async () => (await run('backup', 'db')).json.sources[0].snapshot;
+    const last = await backUp();
+    await client.query('drop table orders');
+    await backUp();
+    const { json } = await run('history', 'db', 'orders');
+    const before = { snapshot: last, count: 9, unit: 'rows' };
+    expect(json.losses).toMatchObject([{ item: 'public.orders', kind: 'vanished', before }]);
+    expect((await run('history', 'db')).json.points.at(-1).items).toMatchObject([
+      { item: 'public.uploads', count: marker + 1, unit: 'rows' },
+    ]);
+  });
+
   it.each([
     [['restore', '--group', 'shopp', '--to', 'x'], 'unknown-group'],
     [['restore', '--group', 'shop'], 'bad-usage'],

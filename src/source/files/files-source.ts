@@ -10,6 +10,7 @@ import {
   type Comparison,
   type ExamineContext,
   type Finding,
+  type ItemCount,
   MANIFEST_DIRECTORY,
   type Manifest,
   type RestoreContext,
@@ -23,6 +24,7 @@ import { FileCapture } from './capture.ts';
 import { compareFiles } from './compare.ts';
 import { estimateFiles } from './estimate.ts';
 import { examinePath } from './examine.ts';
+import { TreeCounts } from './tree-counts.ts';
 import { DirectoryComparison } from './validate.ts';
 
 export interface FilesSourceOptions {
@@ -47,6 +49,7 @@ class FilesSource implements Source {
   readonly capturesParts = true;
   readonly name: string;
   readonly #options: FilesSourceOptions;
+  readonly #counts = new TreeCounts();
 
   constructor(options: FilesSourceOptions) {
     this.name = options.name;
@@ -109,6 +112,10 @@ class FilesSource implements Source {
     for (const { name, exec } of this.#options.validate)
       checks.push(await runCheck(name, exec, directory, context.signal));
     return { checks, notes: [] };
+  }
+
+  contents(reader: SnapshotReader, item: string | undefined): Promise<ItemCount[]> {
+    return this.#counts.of(reader, item);
   }
 
   async compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison> {

@@ -10,6 +10,7 @@ import {
   type Comparison,
   type ExamineContext,
   type Finding,
+  type ItemCount,
   type RestoreContext,
   type Restored,
   readManifest,
@@ -20,6 +21,7 @@ import {
 import { archiveFiles, writeFileOf } from './archive/files.ts';
 import { captureDatabase } from './capture.ts';
 import { compareDatabase, expectedOf, recoveredDatabase } from './compare-database.ts';
+import { readDetails } from './details.ts';
 import { discrepanciesOf } from './discrepancies.ts';
 import { findDumpPrograms } from './dump.ts';
 import { examineServer } from './examine/examine.ts';
@@ -132,6 +134,18 @@ class PostgresSource implements Source {
   query(target: Target, sql: string, signal: AbortSignal): AsyncIterable<string | null> {
     if (target.kind === 'database') return queryColumn(target.url, sql, signal);
     throw new HoldfastError('target-unsuitable', 'only a database that runs can be asked');
+  }
+
+  /** A cluster's files do not tell how many rows they have. */
+  async contents(reader: SnapshotReader, item: string | undefined): Promise<ItemCount[] | undefined> {
+    if (isPhysical(await readManifest(reader))) return undefined;
+    const { tables } = (await readDetails(reader)).details;
+    const counts = tables.map(({ schema, name, rows, bytes }) => ({
+      item: `${schema}.${name}`,
+      ...{ count: rows, unit: 'rows', bytes },
+    }));
+    const isMeant = item?.includes('.') === true ? item : `public.${item}`;
+    return item === undefined ? counts : counts.filter((each) => each.item === isMeant);
   }
 
   async compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison> {
