@@ -12,7 +12,7 @@ export interface CommandDefinition {
   summary: string;
   /** More of it, for the command's own help. */
   description?: string;
-  options?: { flags: string; description: string; choices?: string[] }[];
+  options?: OptionDefinition[];
   examples: { command: string; does: string }[];
   /** The exit codes that it can end with, beside those that every command has. */
   exits: ExitCode[];
@@ -21,6 +21,15 @@ export interface CommandDefinition {
   /** Whether it changes what a repository holds: then the mirrors of those that it opened are brought up to date after it. */
   isMirrored?: boolean;
   run(invocation: Invocation): Promise<Outcome>;
+}
+
+export interface OptionDefinition {
+  /** In commander's notation: `--at <time>`. */
+  flags: string;
+  description: string;
+  choices?: string[];
+  /** It may be given several times, with one value each, and is a list then. */
+  repeats?: boolean;
 }
 
 /** What a command gets. */

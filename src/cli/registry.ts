@@ -7,6 +7,7 @@ import { demo } from './commands/demo.ts';
 import { diff } from './commands/diff.ts';
 import { doctor } from './commands/doctor.ts';
 import { follow } from './commands/follow.ts';
+import { history } from './commands/history.ts';
 import { init } from './commands/init.ts';
 import { keyAdd } from './commands/key-add.ts';
 import { keyList } from './commands/key-list.ts';
@@ -39,6 +40,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   snapshots,
   ls,
   diff,
+  history,
   restore,
   verify,
   compare,

@@ -96,8 +96,9 @@ function addCommand(
     definition.description ?? `${definition.summary[0]!.toUpperCase()}${definition.summary.slice(1)}.`,
   );
   command.exitOverride().configureOutput({ outputError: () => {} });
-  for (const { flags, description, choices } of definition.options ?? []) {
+  for (const { flags, description, choices, repeats } of definition.options ?? []) {
     const option = new Option(flags, description);
+    if (repeats) option.argParser((value: string, before: string[] = []) => [...before, value]);
     command.addOption(choices === undefined ? option : option.choices(choices));
   }
   command.addHelpText('after', () => helpTail(definition));

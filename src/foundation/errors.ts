@@ -29,6 +29,7 @@ export const ERROR_EXITS = {
   'plan-invalid': EXIT.usage,
   'unknown-source': EXIT.usage,
   'unknown-repository': EXIT.usage,
+  'unknown-group': EXIT.usage,
   'unknown-snapshot': EXIT.failed,
   'secret-unavailable': EXIT.failed,
   'no-repository': EXIT.noRepository,

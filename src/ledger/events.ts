@@ -38,6 +38,9 @@ export interface EventBodies {
     message: string;
     durationMs: number;
   };
+  'group.captured': GroupCaptured;
+  'group.restored': GroupRestored;
+  'group.verified': GroupVerified;
   'retention.decided': RetentionDecided;
   'prune.removing': PruneRemoving;
   /** Which key is about to be removed, recorded before it is. */
@@ -276,6 +279,38 @@ export interface PruneRemoving {
 }
 
 export type EventKind = keyof EventBodies;
+
+/** Backups of the sources of a group that began together, in the ledger of each repository that holds one of them. */
+export interface GroupCaptured {
+  group: string;
+  /** What the snapshots' common tag ends with. */
+  run: string;
+  sources: { source: string; snapshot?: string; time?: string; code?: string }[];
+  /** From the first moment that one of them is of to the last. */
+  spreadMs: number;
+  outcome: 'complete' | 'partial' | 'failed';
+}
+
+/** What became of each source of a group, `skewMs` before the moment that was asked for. */
+export interface GroupRestored {
+  group: string;
+  /** RFC 3339: the moment that was asked for. */
+  at: string;
+  sources: { source: string; snapshot?: string; time?: string; skewMs?: number; target: string; outcome: string }[];
+  outcome: 'complete' | 'partial' | 'failed';
+}
+
+/** What was found where all sources of a group were restored side by side; each has a proof of its own beside it. */
+export interface GroupVerified {
+  group: string;
+  /** RFC 3339: the moment that was asked for. */
+  at: string;
+  sources: { source: string; snapshot?: string; time?: string; skewMs?: number; state: string }[];
+  state: 'proven' | 'failed' | 'not-provable';
+  checksPassed: number;
+  /** The checks of the group that did not pass, by name. */
+  checksFailed: string[];
+}
 
 /** The part of an event that every kind has. Member names are part of the stored form. */
 export interface EventEnvelope {

@@ -4,6 +4,7 @@ import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
 import type { Progress } from '../foundation/progress.ts';
 import { Ledger, type LedgerStorage } from '../ledger/index.ts';
 import {
+  type Group,
   type LoadedPlan,
   type LockPolicy,
   type Plan,
@@ -328,6 +329,13 @@ export class Workspace {
     });
   }
 
+  /** @throws unknown-group */
+  group(name: string): Group {
+    const group = this.plan.groups.get(name);
+    if (group === undefined) throw unknownName('unknown-group', 'group', name, [...this.plan.groups.keys()]);
+    return group;
+  }
+
   createSource(planned: PlanSource): Promise<Source> {
     const { version } = this.environment;
     return this.environment.adapters.createSource(planned, { ...this.references, version, plan: this.plan.name });
@@ -357,13 +365,13 @@ function once<T>(made: Map<string, Promise<T>>, name: string, make: () => Promis
 }
 
 function unknownName(
-  code: 'unknown-source' | 'unknown-repository',
+  code: 'unknown-source' | 'unknown-repository' | 'unknown-group',
   what: string,
   name: string,
   known: string[],
 ): HoldfastError {
   return new HoldfastError(code, `the plan has no ${what} ${JSON.stringify(name)}`, {
-    hint: `It has: ${known.join(', ')}.`,
+    hint: known.length === 0 ? `Name one under \`${what}s:\` in the plan.` : `It has: ${known.join(', ')}.`,
   });
 }
 

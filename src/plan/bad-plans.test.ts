@@ -422,7 +422,6 @@ describe('a sandbox', () => {
 describe('what this version cannot do is refused by its name', () => {
   const NOT = 'not supported by this version';
   test.each([
-    'groups',
     'verification',
     'maintenance',
     'contacts',

@@ -364,3 +364,50 @@ ${standbys}`;
     ]);
   });
 });
+
+describe('a group', () => {
+  const withGroup = (group: string) => `version: 1
+name: shop
+repositories: { main: { store: ./r, password: { env: P } } }
+sources:
+  db: { type: postgres, url: { env: U }, retention: { last: 3 } }
+  etc: { type: files, paths: [/etc], retention: { last: 3 } }
+groups:
+  shop: ${group}
+`;
+
+  test('may name sources, their order and checks between them', () => {
+    const check = '{ name: a, sql: { source: db, query: q }, existsIn: { source: etc, path: sub } }';
+    const text = withGroup(
+      `{ sources: [etc, db], order: [db], maxSkew: 5m, validate: [${check}, { name: b, exec: [./b] }] }`,
+    );
+    expect(linesIn(text)).toEqual([]);
+  });
+
+  test.each([
+    ['{ sources: [db, ect] }', '8:25: groups.shop.sources.1: there is no source "ect"; expected one of db, etc'],
+    ['{ sources: [db, db] }', '8:25: groups.shop.sources.1: "db" is already in the list'],
+    [
+      '{ sources: [db], order: [etc] }',
+      '8:34: groups.shop.order.0: there is no source of this group "etc"; expected one of db',
+    ],
+    [
+      '{ sources: [db, etc], validate: [{ name: a, sql: { source: etc, query: q }, existsIn: { source: etc } }] }',
+      '8:68: groups.shop.validate.0.sql.source: "etc" is of type files; expected a database that understands SQL',
+    ],
+    [
+      '{ sources: [db, etc], validate: [{ name: a, sql: { source: db, query: q }, existsIn: { source: db } }] }',
+      '8:104: groups.shop.validate.0.existsIn.source: "db" is of type postgres; expected a source of type files',
+    ],
+    [
+      '{ sources: [db], validate: [{ name: a, sql: { source: db, query: q } }] }',
+      '8:37: groups.shop.validate.0: a check of a group has either "sql" with "existsIn", or "exec"',
+    ],
+    [
+      '{ sources: [db], skew: 5m }',
+      '8:26: groups.shop.skew: unknown key; expected one of sources, order, maxSkew, validate',
+    ],
+  ])('is refused where it cannot be right: %s', (group, message) => {
+    expect(linesIn(withGroup(group))).toEqual([`holdfast.yaml:${message}`]);
+  });
+});

@@ -1,6 +1,7 @@
 /** What no single key can tell: names that must exist, schedules that must fit, places that must differ. Pure. */
 import { durationNotation } from '../foundation/units.ts';
 import { isTimezone, longestGapMs, parseSchedule, type Schedule } from '../schedule/index.ts';
+import { groupFindings } from './group-checks.ts';
 import { valueAt } from './issues.ts';
 import { nearestName } from './names.ts';
 import type { Finding } from './problems.ts';
@@ -43,6 +44,7 @@ export function crossFindings(raw: unknown, earlier: readonly Finding[], directo
       ...duplicateFindings(context, name),
     ]),
     ...context.standbys.flatMap((name) => originFindings(context, name)),
+    ...groupFindings({ ...context, unknown: unknownName }),
   ];
 }
 
@@ -279,7 +281,7 @@ function originFindings({ sound, at, sources }: Context, standby: string): Findi
   return [{ path, at: 'value', found: given, message: `"${given}" is no PostgreSQL server; only one has standbys` }];
 }
 
-function unknownName(what: string, path: string[], given: string, known: string[]): Finding {
+function unknownName(what: string, path: PropertyKey[], given: string, known: string[]): Finding {
   const nearest = nearestName(given, known);
   const expected = known.length === 0 ? '; the plan names none' : `; expected one of ${known.join(', ')}`;
   const message = `there is no ${what} "${given}"${nearest === undefined ? expected : `; did you mean "${nearest}"?`}`;

@@ -3,6 +3,7 @@
  */
 export type { FindOptions } from './find.ts';
 export { type GitAddress, parseGitUrl } from './git-url.ts';
+export type { Group, GroupCheck } from './group-schema.ts';
 export { type JsonSchema, planJsonSchema } from './json-schema.ts';
 export { type LoadedPlan, loadPlan } from './load.ts';
 export { formatProblem, type Problem } from './problems.ts';

@@ -182,6 +182,7 @@ sandboxes:
         { name: 'proofs', type: 'firestore', project: { env: 'PROOFS' }, location: 'nam5', keepMs: 24 * hourMs },
       ],
     ]),
+    groups: new Map(),
     mirrors: new Map([
       [
         'locked',

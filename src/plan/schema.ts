@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { isTimezone } from '../schedule/index.ts';
 import { copies } from './archive-schema.ts';
+import { group } from './group-schema.ts';
 import { nearestName } from './names.ts';
 import { REFERENCE_NOTATION, reference, type TextOrReference, textOrReference } from './reference-schema.ts';
 import { retention } from './retention-schema.ts';
@@ -102,6 +103,10 @@ export const planSchema = z
     sandboxes: z
       .record(identifier, sandbox, { error: () => 'sandboxes by name' })
       .meta({ description: 'Where recovery points are proven, by name.' })
+      .optional(),
+    groups: z
+      .record(identifier, group, { error: () => 'groups by name' })
+      .meta({ description: 'Sources that belong together, by name.' })
       .optional(),
   })
   .meta({

@@ -6,7 +6,6 @@
  */
 const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
   '': [
-    'groups',
     'verification',
     'maintenance',
     'contacts',

@@ -1,6 +1,7 @@
 /** The plan as the program works with it: names resolved, defaults filled in, durations in milliseconds. */
 import { parseDuration, parsePercentage, parseSize } from '../foundation/units.ts';
 import { parseSchedule, type RetentionPolicy, type Schedule } from '../schedule/index.ts';
+import { buildGroup, type Group } from './group-schema.ts';
 import type { TextOrReference } from './reference-schema.ts';
 import { retentionPolicy } from './retention-schema.ts';
 import { buildSandbox, type Sandbox } from './sandboxes.ts';
@@ -99,6 +100,7 @@ export interface Plan {
   standbys: ReadonlyMap<string, string>;
   /** By name, in the order of the file. */
   sandboxes: ReadonlyMap<string, Sandbox>;
+  groups: ReadonlyMap<string, Group>;
   /** The plan's directory, absolute: what relative paths are relative to. */
   directory: string;
 }
@@ -138,6 +140,7 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     sandboxes: new Map(
       Object.entries(document.sandboxes ?? {}).map(([name, each]) => [name, buildSandbox(name, each)]),
     ),
+    groups: new Map(Object.entries(document.groups ?? {}).map(([name, each]) => [name, buildGroup(name, each)])),
     directory,
   };
 }

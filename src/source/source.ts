@@ -76,6 +76,21 @@ export interface Source {
    */
   estimate?(context: EstimateContext): Promise<Estimate>;
 
+  /**
+   * The first column of each row that a query gives, as text, at a target that a snapshot was restored to. It only reads.
+   * Only of a database that understands SQL.
+   * @throws target-failed
+   */
+  query?(target: Target, sql: string, signal: AbortSignal): AsyncIterable<string | null>;
+
+  /**
+   * How much a snapshot has of each thing that people look for by name (tables, collections, directories), by its manifest
+   * and trees alone. May be called for many snapshots, one after the other; what two have alike is looked at once.
+   * @param item one thing by its name; it is left out of the result where the snapshot does not have it
+   * @returns undefined where the snapshot does not say
+   */
+  contents?(reader: SnapshotReader, item: string | undefined): Promise<ItemCount[] | undefined>;
+
   /** Only where the plan wants the source's log to be kept. */
   follow?: LogSource['follow'];
   findMark?: LogSource['findMark'];
@@ -262,6 +277,18 @@ export interface RowCount {
   database: string;
   tables: number;
   rows: number;
+}
+
+/** How much there is of one thing in a snapshot. */
+export interface ItemCount {
+  /** `public.orders`, a collection, the path of a directory. */
+  item: string;
+  count: number;
+  /** What is counted: rows, documents, keys, files. */
+  unit: string;
+  bytes?: number;
+  /** The item that it is a part of, where that is listed as well. */
+  within?: string;
 }
 
 /** The result of one check. */

@@ -42,6 +42,7 @@ const WRITING: Record<string, Case | { elsewhere: string }> = {
   follow: { elsewhere: 'it needs a server, and test/postgres/follow.test.ts has stock restic look at what it wrote' },
   ls: { words: () => ['ls', 'latest'] },
   diff: { words: () => ['diff', 'latest', 'latest'] },
+  history: { words: () => ['history', 'files'] },
   restore: { words: () => ['restore', 'files', '--to', 'restored'] },
   verify: { words: () => ['verify'] },
   // A file came after the newest snapshot.

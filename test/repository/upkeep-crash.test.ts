@@ -241,6 +241,7 @@ function workspaceOf(store: FaultyStore | MemoryStore): Workspace {
     ]),
     standbys: new Map(),
     sandboxes: new Map(),
+    groups: new Map(),
     directory: '/',
   };
   const environment = {

@@ -84,6 +84,7 @@ export function logWorkspace(
     sources: new Map([[db.name, db]]),
     standbys: new Map(),
     sandboxes: new Map(),
+    groups: new Map(),
   };
   const openStore: Adapters['openStore'] = async (place) =>
     repositories[place.kind === 'local' ? place.path.slice(1) : '']!.store;

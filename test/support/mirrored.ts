@@ -25,6 +25,7 @@ export function mirroredWorkspace(
     sources: new Map(),
     standbys: new Map(),
     sandboxes: new Map(),
+    groups: new Map(),
     directory: '/',
     ...more,
   };

@@ -1,8 +1,8 @@
-import { EXIT } from '../../foundation/errors.ts';
+import { EXIT, HoldfastError } from '../../foundation/errors.ts';
 import { letOthersGoFirst } from '../../foundation/priority.ts';
 import { formatDuration, formatSize } from '../../foundation/units.ts';
-import type { EstimateOfSource, SourceOutcome } from '../../operations/index.ts';
-import type { CommandDefinition, Outcome } from '../command.ts';
+import type { EstimateOfSource, SourceOutcome, Workspace } from '../../operations/index.ts';
+import type { CommandDefinition, Invocation, Outcome } from '../command.ts';
 import { errorDetails, indent } from '../errors.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { bad, counted, doubtful, good, shortId } from '../text.ts';
@@ -14,6 +14,11 @@ export const backup: CommandDefinition = {
   description:
     'Backs up the sources of these names, or all, side by side. One that fails does not stop the others. Then the mirrors of the repositories are brought up to date; one that cannot be is named, and the exit code is 3. What cannot be read in a source is named, the rest of it is kept, and the backup is partial. Others on this machine go first where its processors do not suffice for all.',
   options: [
+    {
+      flags: '--group <name>',
+      description:
+        'the sources of this group of the plan, all of them begun together: a restore of the group prefers them',
+    },
     {
       flags: '--only <pattern...>',
       description:
@@ -27,6 +32,7 @@ export const backup: CommandDefinition = {
   examples: [
     { command: 'holdfast backup', does: 'back up everything' },
     { command: 'holdfast backup omni-db uploads', does: 'back up these two' },
+    { command: 'holdfast backup --group omni', does: 'back up what belongs together, at nearly the same moment' },
     {
       command: 'holdfast backup uploads --only "/srv/uploads/2026/*.pdf"',
       does: 'keep some of the files as they are now',
@@ -42,14 +48,11 @@ export const backup: CommandDefinition = {
       return estimated(await operations.estimateBackups(await workspace(), (names ?? []) as string[]));
     }
     letOthersGoFirst();
+    if (options['group'] !== undefined) return backupGroup(operations, await workspace(), names, options);
     const outcomes = await operations.backup(await workspace(), (names ?? []) as string[], {
       ...(options['only'] !== undefined && { only: options['only'] as string[] }),
     });
-    const json = {
-      sources: outcomes.map(({ ...outcome }) =>
-        'problems' in outcome ? { ...outcome, problems: outcome.problems.map(shownProblem) } : outcome,
-      ),
-    };
+    const json = { sources: outcomes.map(shownOutcome) };
     return { exit: operations.backupExit(outcomes), json, text: outcomes.map(describe).join('\n') };
   },
 };
@@ -78,6 +81,32 @@ function describeEstimate(estimate: EstimateOfSource): string {
   const { items, reads, cost, durationMs, notes, unit } = estimate;
   const figures = `${items} ${unit}, ${reads} reads, ${cost.toFixed(2)} by the plan's prices, about ${formatDuration(durationMs)}`;
   return [`${source}: ${figures}`, ...notes.map((note) => `  ${note}`)].join('\n');
+}
+
+async function backupGroup(
+  operations: typeof import('../../operations/index.ts'),
+  workspace: Workspace,
+  names: Invocation['arguments'][number],
+  options: Invocation['options'],
+): Promise<Outcome> {
+  if ((names ?? []).length > 0 || options['only'] !== undefined) {
+    throw new HoldfastError('bad-usage', '--group backs up whole sources, and takes neither their names nor --only', {
+      hint: 'Give the name of a group of the plan alone.',
+    });
+  }
+  const captured = await operations.backupGroup(workspace, options['group'] as string);
+  const { group, sources, spreadMs } = captured;
+  const back = sources.filter(({ outcome }) => outcome !== 'failed').length;
+  const together = `${group}: ${counted(back, 'source')} of ${sources.length}, ${formatDuration(spreadMs)} from the first moment to the last`;
+  return {
+    exit: operations.backupExit(sources),
+    json: { ...captured, sources: sources.map(shownOutcome) },
+    text: [...sources.map(describe), together].join('\n'),
+  };
+}
+
+function shownOutcome(outcome: SourceOutcome): unknown {
+  return 'problems' in outcome ? { ...outcome, problems: outcome.problems.map(shownProblem) } : outcome;
 }
 
 function shownProblem({ item, error }: { item: string; error: { code: string; message: string } }): unknown {

@@ -3,8 +3,9 @@ import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { RestoreRequest, RestoreResult } from '../../operations/index.ts';
 import type { DocumentChanges } from '../../source/index.ts';
 import { AS_OF } from '../as-of.ts';
-import type { CommandDefinition } from '../command.ts';
+import type { CommandDefinition, Invocation, Outcome } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
+import { describeGroupRestored, describePoints } from '../group-text.ts';
 import { RECALL_OPTIONS, recallOf } from '../recall-options.ts';
 import { bad, counted, doubtful, good, shortId, shownTime } from '../text.ts';
 
@@ -19,12 +20,18 @@ export const restore: CommandDefinition = {
     {
       flags: '--to <target>',
       description:
-        'a directory, a database URL (without a password in it: use PGPASSWORD or ~/.pgpass), or a Firestore database (`firestore://PROJECT/DATABASE`)',
+        'a directory, a database URL (without a password in it: use PGPASSWORD or ~/.pgpass), or a Firestore database (`firestore://PROJECT/DATABASE`); of a group a directory, in which each source gets one of its own, and SOURCE=TARGET for each that goes elsewhere',
+      repeats: true,
     },
     {
       flags: '--at <time>',
       description:
         'the newest recovery point not after this time: 2026-01-31T14:03:06Z, `2h ago`, or `latest`; of a source with `wal: stream`, this very moment, or a position (16/B374D848), a transaction (xid:1234) or a restore point (name:…)',
+    },
+    {
+      flags: '--group <name>',
+      description:
+        'all sources of a group of the plan as they were at one moment, by the recovery point of each that is nearest to --at and not after it; one that fails stops no other, and the exit code is 3 then',
     },
     { flags: '--snapshot <id>', description: 'this snapshot' },
     {
@@ -111,16 +118,26 @@ export const restore: CommandDefinition = {
       command: 'holdfast restore crm --to firestore://omni --only /companies/acme --diff --dry-run',
       does: 'which documents of a company would be written back into the living database',
     },
+    {
+      command: 'holdfast restore --group omni --at "2h ago" --to /srv/back --to omni-db=postgres://localhost/omni_back',
+      does: 'several sources as they were at one moment, one of them into a database and the rest into directories',
+    },
     { command: 'holdfast restore --snapshot 3fa85f64 --to ./look', does: 'any snapshot, as stock restic would' },
   ],
-  exits: [...LOCKING_EXITS, EXIT.partial],
+  exits: [...LOCKING_EXITS, EXIT.partial, EXIT.missed],
   writes: true,
-  async run({ arguments: [source], options, workspace }) {
+  async run(invocation) {
+    const {
+      arguments: [source],
+      options,
+      workspace,
+    } = invocation;
     const given = (name: string): string | undefined => options[name] as string | undefined;
-    const to = given('to');
-    if (to === undefined) {
-      throw new HoldfastError('bad-usage', 'restore needs a target', {
-        hint: 'Add `--to` with a directory or a database URL.',
+    if (options['group'] !== undefined) return restoreGroup(invocation);
+    const [to, ...others] = (options['to'] ?? []) as string[];
+    if (to === undefined || others.length > 0) {
+      throw new HoldfastError('bad-usage', to === undefined ? 'restore needs a target' : 'restore takes one target', {
+        hint: 'Add `--to` with a directory or a database URL. Several belong to `--group`.',
       });
     }
     if (source === undefined && given('snapshot') === undefined) {
@@ -160,6 +177,29 @@ function createOf(options: Record<string, unknown>): Pick<RestoreRequest, 'creat
   throw new HoldfastError('bad-usage', '--location belongs to --create', {
     hint: 'Add `--create` to have the database made there.',
   });
+}
+
+/** What belongs to one source. */
+const OF_ONE_SOURCE = ['snapshot', 'only', 'include', 'exclude', 'as', 'replace', 'confirm', 'dryRun'];
+
+async function restoreGroup({ arguments: [source], options, workspace, tell }: Invocation): Promise<Outcome> {
+  const misplaced = OF_ONE_SOURCE.filter((name) => options[name] !== undefined);
+  if (source !== undefined || misplaced.length > 0) {
+    const found = source === undefined ? `--${misplaced[0]}` : 'a source';
+    throw new HoldfastError('bad-usage', `--group brings back whole sources, and takes no ${found}`, {
+      hint: 'Give the name of a group with `--group`, a moment with `--at`, and targets with `--to`.',
+    });
+  }
+  const optional = (name: string): object => (options[name] === undefined ? {} : { [name]: options[name] });
+  const request = {
+    ...{ group: options['group'] as string, to: (options['to'] ?? []) as string[] },
+    ...{ ...optional('at'), ...optional('repository'), ...recallOf(options) },
+  };
+  const operations = await import('../../operations/index.ts');
+  const result = await operations.restoreGroup(await workspace(), request, (points) => {
+    for (const line of describePoints(points)) tell(line);
+  });
+  return { exit: operations.groupExit(result), json: result, text: describeGroupRestored(result) };
 }
 
 /** What is asked for, where not everything is. */

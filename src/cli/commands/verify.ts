@@ -1,9 +1,10 @@
-import { EXIT } from '../../foundation/errors.ts';
+import { EXIT, HoldfastError } from '../../foundation/errors.ts';
 import { formatDuration, formatSize } from '../../foundation/units.ts';
-import type { Proof } from '../../operations/index.ts';
+import type { Proof, Workspace } from '../../operations/index.ts';
 import { AS_OF } from '../as-of.ts';
-import type { CommandDefinition } from '../command.ts';
+import type { CommandDefinition, Invocation, Outcome } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
+import { describeGroupProof } from '../group-text.ts';
 import { RECALL_OPTIONS, recallOf } from '../recall-options.ts';
 import { bad, counted, doubtful, good, shortId, shownTime } from '../text.ts';
 
@@ -15,6 +16,11 @@ export const verify: CommandDefinition = {
     'Restores a recovery point of each source into a sandbox, compares what came back with what was captured, and runs the validations of the plan there. The living is not touched. What was found is recorded: proven, failed, or not provable on this machine.',
   options: [
     AS_OF,
+    {
+      flags: '--group <name>',
+      description:
+        'all sources of a group of the plan at one moment, in sandboxes that are there at the same time, with the checks of the group',
+    },
     { flags: '--snapshot <id>', description: 'this snapshot (of one source)' },
     {
       flags: '--at <time>',
@@ -37,12 +43,14 @@ export const verify: CommandDefinition = {
   examples: [
     { command: 'holdfast verify', does: 'the newest recovery point of every source' },
     { command: 'holdfast verify omni-db --pick random', does: 'any of one source' },
+    { command: 'holdfast verify --group omni --at "1h ago"', does: 'what belongs together, as it was an hour ago' },
     { command: 'holdfast verify omni-db --at latest', does: 'the newest backup with all of the log behind it' },
   ],
   exits: [...LOCKING_EXITS, EXIT.missed],
   writes: true,
   async run({ arguments: [names], options, workspace }) {
     const operations = await import('../../operations/index.ts');
+    if (options['group'] !== undefined) return verifyGroup(operations, await workspace(), names, options);
     const optional = (name: string): object => (options[name] === undefined ? {} : { [name]: options[name] });
     const request = {
       sources: (names ?? []) as string[],
@@ -58,6 +66,25 @@ export const verify: CommandDefinition = {
     return { exit, json: { proofs }, text: proofs.map(describe).join('\n') };
   },
 };
+
+async function verifyGroup(
+  operations: typeof import('../../operations/index.ts'),
+  workspace: Workspace,
+  names: Invocation['arguments'][number],
+  options: Invocation['options'],
+): Promise<Outcome> {
+  if ((names ?? []).length > 0 || options['snapshot'] !== undefined || options['pick'] !== undefined) {
+    throw new HoldfastError('bad-usage', '--group takes neither sources, --snapshot nor --pick', {
+      hint: 'Give the name of a group of the plan, and a moment with `--at`.',
+    });
+  }
+  const optional = (name: string): object => (options[name] === undefined ? {} : { [name]: options[name] });
+  const proof = await operations.verifyGroup(workspace, {
+    group: options['group'] as string,
+    ...{ ...optional('at'), ...optional('repository'), ...recallOf(options) },
+  });
+  return { exit: proof.state === 'proven' ? EXIT.done : EXIT.missed, json: proof, text: describeGroupProof(proof) };
+}
 
 const STATES: Record<Proof['state'], string> = {
   proven: 'proven',

@@ -51,6 +51,8 @@ interface Shared {
   parents: ReadonlyMap<string, StoredSnapshot>;
   /** A part of it; everything, when left out. */
   only?: readonly string[] | undefined;
+  /** What the snapshot gets, beside its usual tags. */
+  tag?: string | undefined;
 }
 
 /**
@@ -108,7 +110,7 @@ export async function takeSnapshot(
       await holdfastDirectory(session.writer, capture, only),
     ]);
     signal.throwIfAborted();
-    const snapshot = describe(workspace, planned, capture, { tree, parent, only });
+    const snapshot = describe(workspace, planned, capture, { tree, parent, only, tag: shared.tag });
     const id = await session.commit(() => {
       snapshot.summary = summarise(capture, session.statistics, startedMs, clock.nowMs());
       return snapshot;
@@ -197,11 +199,18 @@ async function holdfastDirectory(
   return { name: MANIFEST_DIRECTORY, type: 'dir', mode: 2 ** 31 + 0o700, ...times, content: null, subtree };
 }
 
+interface Described {
+  tree: string;
+  parent: StoredSnapshot | undefined;
+  only: readonly string[] | undefined;
+  tag: string | undefined;
+}
+
 function describe(
   workspace: Workspace,
   planned: PlanSource,
   capture: Capture,
-  { tree, parent, only }: { tree: string; parent: StoredSnapshot | undefined; only: readonly string[] | undefined },
+  { tree, parent, only, tag }: Described,
 ): Snapshot {
   const { username, uid, gid } = currentUser();
   return {
@@ -218,6 +227,7 @@ function describe(
       `kind:${kindOf(planned, only)}`,
       ...(capture.problems.length > 0 ? [PARTIAL_TAG] : []),
       ...(only === undefined ? [] : [PART_TAG]),
+      ...(tag === undefined ? [] : [tag]),
     ],
     program_version: `holdfast ${workspace.environment.version}`,
   };

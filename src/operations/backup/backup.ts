@@ -22,6 +22,8 @@ const SIDE_BY_SIDE = 2;
 export interface BackupOptions {
   /** A part of each, in the patterns that its restore takes; everything, when left out. */
   only?: readonly string[];
+  /** All of them begin at once, and get this tag. */
+  together?: { tag: string };
 }
 
 /** Backs up these sources, or all: side by side, each on its own. One that fails does not stop the others. */
@@ -51,7 +53,7 @@ async function backupTo(
   workspace: Workspace,
   name: string,
   sources: PlanSource[],
-  { only }: BackupOptions,
+  { only, together }: BackupOptions,
 ): Promise<SourceOutcome[]> {
   const { clock } = workspace.environment;
   const startedMs = clock.monotonicMs();
@@ -67,9 +69,12 @@ async function backupTo(
       indexed: await loadIndex(opened.repository),
       parents: bySource,
       ...(only && { only }),
+      ...(together && { tag: together.tag }),
       notes: damaged.map(damageNote),
     };
-    return await sideBySide(sources, SIDE_BY_SIDE, (source) => backupOne(workspace, source, shared));
+    return await sideBySide(sources, together === undefined ? SIDE_BY_SIDE : sources.length, (source) =>
+      backupOne(workspace, source, shared),
+    );
   } catch (error) {
     const reported = reportable(error, workspace.environment.signal);
     const durationMs = clock.monotonicMs() - startedMs;
@@ -87,6 +92,8 @@ interface Shared {
   parents: Map<string, StoredSnapshot>;
   /** A part of each; everything, when left out. */
   only?: readonly string[];
+  /** What each snapshot gets, beside its usual tags. */
+  tag?: string;
   /** What everybody should know who backs up to this repository. */
   notes: string[];
 }

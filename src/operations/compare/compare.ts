@@ -7,7 +7,7 @@ import { Reading } from '../reading.ts';
 import { databaseOf, inSandbox, type SandboxRequest } from '../restore/in-sandbox.ts';
 import { describePoint } from '../restore/recovery-point.ts';
 import { refuseLogTarget, targetText } from '../restore/recovery-target.ts';
-import { chooseSnapshot, pointOf, replaysLog, targetOf } from '../restore/restore.ts';
+import { chooseSnapshot, labelOf, pointOf, replaysLog, targetOf } from '../restore/restore.ts';
 import { sandboxNeed } from '../restore/sandbox-need.ts';
 import { withScratch } from '../scratch.ts';
 import { damageNote, readableSnapshots } from '../snapshots-of.ts';
@@ -123,8 +123,4 @@ function incompleteNotes({ problems, only }: Manifest): string[] {
   const partial = `the snapshot is partial: it does not have ${problems.map(({ item }) => item).join(', ')}`;
   const part = `the snapshot has a part of its source, ${only?.join(' ')}: the rest counts as extra`;
   return [...(problems.length > 0 ? [partial] : []), ...(only === undefined ? [] : [part])];
-}
-
-function labelOf(target: Target): string {
-  return target.kind === 'directory' ? target.path : target.label;
 }

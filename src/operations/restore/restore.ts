@@ -232,7 +232,7 @@ export function targetOf(to: string): Target {
   return { kind: 'directory', path: resolve(to.replace(/^file:\/\//, '')) };
 }
 
-function labelOf(target: Target): string {
+export function labelOf(target: Target): string {
   return target.kind === 'directory' ? target.path : target.label;
 }
 

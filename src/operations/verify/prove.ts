@@ -23,25 +23,34 @@ interface Found extends Pick<InSandbox, 'restored' | 'placeNotes' | 'recovered' 
   validation: Validation;
 }
 
-/** Restores what is to be proven into a sandbox, and validates what came back. */
+/**
+ * Restores what is to be proven into a sandbox, and validates what came back.
+ * @param hold is given what came back once it was validated: the sandbox is there until it resolves, which counts for nothing
+ */
 export async function prove(
   workspace: Workspace,
   { repository }: OpenedRepository,
   provable: SandboxRequest,
+  hold: (came: InSandbox) => Promise<void> = async () => {},
 ): Promise<Proof> {
   const { clock, signal } = workspace.environment;
   const { planned, snapshot, point } = provable;
   const progress = workspace.environment.progress(planned.name);
   const started = clock.monotonicMs();
   const reader = new Reader(await loadIndex(repository), snapshot);
+  let heldMs = 0;
   const validated = async (came: InSandbox): Promise<Found> => {
     const { source, target, context, manifest, timeMs } = came;
     // A moment that a log leads to is by the server's clock, and a recovery point by ours.
     const aheadMs = point === undefined ? 0 : (manifest.clockOffsetMs ?? 0);
-    return { ...came, validation: await source.validate(reader, target, { ...context, timeMs: timeMs - aheadMs }) };
+    const validation = await source.validate(reader, target, { ...context, timeMs: timeMs - aheadMs });
+    const heldFromMs = clock.monotonicMs();
+    await hold(came);
+    heldMs = clock.monotonicMs() - heldFromMs;
+    return { ...came, validation };
   };
   const conclude = (result: Partial<Found>, checks: Check[], reason?: string): Proof =>
-    proofOf(provable, result, { checks, reason, durationMs: clock.monotonicMs() - started });
+    proofOf(provable, result, { checks, reason, durationMs: clock.monotonicMs() - started - heldMs });
   try {
     if (point !== undefined) progress.note(describePoint(point));
     const found = await inSandbox(workspace, { repository }, provable, { reader, progress }, validated);

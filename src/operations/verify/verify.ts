@@ -59,7 +59,16 @@ export async function verify(workspace: Workspace, request: VerifyRequest): Prom
   throw new HoldfastError('object-offline', message, { ...(hint !== undefined && { hint }), context });
 }
 
-async function verifySource(workspace: Workspace, planned: PlanSource, request: VerifyRequest): Promise<Proof> {
+/**
+ * Proves a recovery point of one source, and records what was found.
+ * @param hold see `prove`
+ */
+export async function verifySource(
+  workspace: Workspace,
+  planned: PlanSource,
+  request: Omit<VerifyRequest, 'sources'>,
+  hold?: Parameters<typeof prove>[3],
+): Promise<Proof> {
   const repository = workspace.repositoryName(request.repository ?? planned.repository);
   const opened = await workspace.openToRead(repository, { uncached: true });
   const reading = await Reading.begin(opened, workspace.environment.clock);
@@ -68,7 +77,7 @@ async function verifySource(workspace: Workspace, planned: PlanSource, request: 
     reading.notes.push(...damaged.map(damageNote));
     const provable = await provableOf(workspace, opened, { planned, request, snapshots });
     await recallContent(workspace, opened, { snapshots: [provable.snapshot], options: request.recall });
-    const proof = await prove(workspace, opened, { ...provable, sandbox: request.sandbox });
+    const proof = await prove(workspace, opened, { ...provable, sandbox: request.sandbox }, hold);
     const { checks: _checks, notes, time: _time, ...event } = proof;
     await reading.record('proof.recorded', event);
     return { ...proof, notes: [...notes, ...reading.notes] };
@@ -81,7 +90,11 @@ async function verifySource(workspace: Workspace, planned: PlanSource, request: 
 async function provableOf(
   workspace: Workspace,
   opened: OpenedRepository,
-  { planned, request, snapshots }: { planned: PlanSource; request: VerifyRequest; snapshots: StoredSnapshot[] },
+  {
+    planned,
+    request,
+    snapshots,
+  }: { planned: PlanSource; request: Omit<VerifyRequest, 'sources'>; snapshots: StoredSnapshot[] },
 ): Promise<SandboxRequest> {
   const isReplayed = hasLog(planned) && !isOffline(workspace, opened.name);
   const { snapshot } = request;
@@ -111,7 +124,7 @@ function pick(
   workspace: Workspace,
   snapshots: StoredSnapshot[],
   planned: PlanSource,
-  request: VerifyRequest,
+  request: Omit<VerifyRequest, 'sources'>,
 ): StoredSnapshot {
   const own = snapshotsOf(snapshots, workspace.plan.name, planned.name);
   if (request.pick === 'random' && own.length > 0) return own[Math.floor(Math.random() * own.length)]!;

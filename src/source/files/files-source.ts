@@ -9,6 +9,7 @@ import {
   type Comparison,
   type ExamineContext,
   type Finding,
+  type ItemCount,
   MANIFEST_DIRECTORY,
   type Manifest,
   type RestoreContext,
@@ -27,6 +28,7 @@ import { compareFiles } from './compare.ts';
 import { estimateFiles } from './estimate.ts';
 import { examinePath } from './examine.ts';
 import { holdingOf, Tally } from './tally.ts';
+import { TreeCounts } from './tree-counts.ts';
 import { DirectoryComparison } from './validate.ts';
 
 export interface FilesSourceOptions {
@@ -51,6 +53,7 @@ class FilesSource implements Source {
   readonly capturesParts = true;
   readonly name: string;
   readonly #options: FilesSourceOptions;
+  readonly #counts = new TreeCounts();
 
   constructor(options: FilesSourceOptions) {
     this.name = options.name;
@@ -118,6 +121,10 @@ class FilesSource implements Source {
     const checks = [this.#manifestCheck(roots, (await readManifest(reader)).details['trees']), comparison];
     for (const check of this.#options.validate) checks.push(await runCommandCheck(check, directory, context.signal));
     return { checks, notes: [] };
+  }
+
+  contents(reader: SnapshotReader, item: string | undefined): Promise<ItemCount[]> {
+    return this.#counts.of(reader, item);
   }
 
   async compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison> {

@@ -9,6 +9,7 @@ import {
   type Comparison,
   type ExamineContext,
   type Finding,
+  type ItemCount,
   type RestoreContext,
   type Restored,
   readManifest,
@@ -19,6 +20,7 @@ import {
 import { archiveFiles, writeFileOf } from './archive/files.ts';
 import { captureDatabase } from './capture.ts';
 import { compareDatabase, expectedOf, recoveredDatabase } from './compare-database.ts';
+import { readDetails } from './details.ts';
 import { discrepanciesOf } from './discrepancies.ts';
 import { findDumpPrograms } from './dump.ts';
 import { examineServer } from './examine/examine.ts';
@@ -28,6 +30,7 @@ import { isPhysical, readPhysicalDetails } from './physical/details.ts';
 import { restoreDataDirectory } from './physical/restore.ts';
 import { validateCluster } from './physical/validate.ts';
 import type { PlannedCheck } from './planned-checks.ts';
+import { queryColumn } from './query-column.ts';
 import { type DatabaseTarget, refuseTarget, restoreToDatabase } from './restore-to-database.ts';
 import { LOCK_TIMEOUT_MS } from './snapshot.ts';
 import { PART_BYTES } from './table-parts.ts';
@@ -126,6 +129,23 @@ class PostgresSource implements Source {
     }
     if (target.kind === 'database') return validateDatabase(reader, target, this.#options.validate, context);
     throw new HoldfastError('target-unsuitable', 'a database can be validated in a database only');
+  }
+
+  query(target: Target, sql: string, signal: AbortSignal): AsyncIterable<string | null> {
+    if (target.kind === 'database') return queryColumn(target.url, sql, signal);
+    throw new HoldfastError('target-unsuitable', 'only a database that runs can be asked');
+  }
+
+  /** A cluster's files do not tell how many rows they have. */
+  async contents(reader: SnapshotReader, item: string | undefined): Promise<ItemCount[] | undefined> {
+    if (isPhysical(await readManifest(reader))) return undefined;
+    const { tables } = (await readDetails(reader)).details;
+    const counts = tables.map(({ schema, name, rows, bytes }) => ({
+      item: `${schema}.${name}`,
+      ...{ count: rows, unit: 'rows', bytes },
+    }));
+    const isMeant = item?.includes('.') === true ? item : `public.${item}`;
+    return item === undefined ? counts : counts.filter((each) => each.item === isMeant);
   }
 
   async compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison> {

@@ -1,0 +1,172 @@
+import { parseTimeMs, snapshotTimeMs } from '../../format/index.ts';
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import type { LedgerEvent } from '../../ledger/index.ts';
+import { type Group, hasLog, type Source as PlanSource } from '../../plan/index.ts';
+import type { StoredSnapshot } from '../../repository/index.ts';
+import { isOffline } from '../archives/recall.ts';
+import { findWantedPoint, momentOf } from '../restore/recovery-point.ts';
+import { parseMoment, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
+import { reportable, type Workspace } from '../workspace.ts';
+import { chooseCoordinated, type DatedSnapshot } from './coordinated.ts';
+
+/** What a source of a group is brought back from. */
+export interface GroupPoint {
+  source: string;
+  /** The backup that it is, or that the log goes on from. */
+  snapshot: string;
+  /** RFC 3339: the moment that comes back, by Holdfast's clock; of what takes a while to be read, when that began. */
+  time: string;
+  /** How far before the moment that was asked for that is. */
+  skewMs: number;
+  /** Of a source with a log: the moment by the server's clock, which the log is replayed to. */
+  at?: string;
+  /** How far the server's clock was ahead, where that is known. */
+  clockOffsetMs?: number;
+  /** Taken together with the others. */
+  isCoordinated: boolean;
+}
+
+/** A source that has no point, and why. */
+export interface MissingPoint {
+  source: string;
+  error: HoldfastError;
+}
+
+export interface GroupPoints {
+  /** RFC 3339: the moment that was asked for. */
+  at: string;
+  /** In the order of importance. */
+  points: (GroupPoint | MissingPoint)[];
+  /** The largest there is. */
+  skewMs: number;
+}
+
+/**
+ * For every source of a group, the recovery point that is nearest to a moment and not after it: of one with a log the moment
+ * itself, or the last that the log covers, by its server's clock; of the others a backup that was over by then. Where the
+ * oldest of these backups was taken together with the others, those are meant: the group is no newer than its oldest part.
+ * @param at RFC 3339, `2h ago`, or `latest` for now
+ * @throws bad-usage; what keeps a repository from being opened
+ */
+export async function groupPoints(
+  workspace: Workspace,
+  group: Group,
+  { at = 'latest', repository }: { at?: string | undefined; repository?: string | undefined },
+): Promise<GroupPoints> {
+  const nowMs = workspace.environment.clock.nowMs();
+  const atMs = parseMoment(at, nowMs) ?? nowMs;
+  if (atMs > nowMs) {
+    throw new HoldfastError('bad-usage', `${new Date(atMs).toISOString()} has not come yet`, {
+      hint: 'Give a moment that has passed, or `latest`.',
+    });
+  }
+  const candidates = await Promise.all(
+    workspace.sources(group.sources).map((planned) => candidatesOf(workspace, planned, { atMs, repository })),
+  );
+  const coordinated = chooseCoordinated(
+    group.name,
+    candidates.flatMap(({ dated, isReplayed }) => (isReplayed ? [] : [dated])),
+  );
+  const points = await Promise.all(candidates.map((each) => pointOf(workspace, each, { atMs, coordinated })));
+  const skews = points.map((point) => ('error' in point ? 0 : point.skewMs));
+  return { at: new Date(atMs).toISOString(), points, skewMs: Math.max(0, ...skews) };
+}
+
+interface Candidates {
+  planned: PlanSource;
+  repository: string;
+  isReplayed: boolean;
+  /** Backups that were over by then, oldest first. */
+  dated: DatedSnapshot[];
+  /** The first backup there is, for who has none that old. */
+  first: StoredSnapshot | undefined;
+  clockOffsetMs: number | undefined;
+}
+
+async function candidatesOf(
+  workspace: Workspace,
+  planned: PlanSource,
+  { atMs, repository: given }: { atMs: number; repository: string | undefined },
+): Promise<Candidates> {
+  const repository = workspace.repositoryName(given ?? planned.repository);
+  const opened = await workspace.openToRead(repository);
+  const { snapshots } = await readableSnapshots(opened.repository);
+  const own = snapshotsOf(snapshots, workspace.plan.name, planned.name);
+  const dated = own
+    .filter((snapshot) => overMs(snapshot) <= atMs)
+    .map((snapshot) => ({ snapshot, timeMs: snapshotTimeMs(snapshot) }));
+  return {
+    ...{ planned, repository, dated, first: own[0] },
+    isReplayed: hasLog(planned) && !isOffline(workspace, repository),
+    clockOffsetMs: clockOffsetOf(planned.name, await opened.ledger.read(), atMs),
+  };
+}
+
+/** What is read while it goes on changing may hold what came until its end; a dump is of the moment that it says. */
+function overMs(snapshot: StoredSnapshot): number {
+  const timeMs = snapshotTimeMs(snapshot);
+  if (snapshot.tags?.includes(DUMP_TAG)) return timeMs;
+  return Math.max(timeMs, parseTimeMs(snapshot.summary?.backup_end ?? '') ?? timeMs);
+}
+
+/** Of what is of one moment. */
+const DUMP_TAG = 'kind:dump';
+
+/** As the last backup before a moment measured it. */
+function clockOffsetOf(source: string, events: readonly LedgerEvent[], atMs: number): number | undefined {
+  const measured = events.flatMap(({ kind, body }) =>
+    kind === 'backup.finished' && body.source === source && body.clockOffsetMs !== undefined ? [body] : [],
+  );
+  return (measured.findLast(({ time }) => Date.parse(time) <= atMs) ?? measured[0])?.clockOffsetMs;
+}
+
+async function pointOf(
+  workspace: Workspace,
+  candidates: Candidates,
+  wanted: { atMs: number; coordinated: ReadonlyMap<string, StoredSnapshot> | undefined },
+): Promise<GroupPoint | MissingPoint> {
+  const { planned, isReplayed, dated, first } = candidates;
+  try {
+    if (isReplayed) return await pointOfLog(workspace, candidates, wanted.atMs);
+    const together = wanted.coordinated?.get(planned.name);
+    const snapshot = together ?? dated.at(-1)?.snapshot;
+    if (snapshot === undefined) throw noBackup(planned.name, first);
+    const timeMs = snapshotTimeMs(snapshot);
+    return {
+      ...{ source: planned.name, snapshot: snapshot.id, time: new Date(timeMs).toISOString() },
+      ...{ skewMs: wanted.atMs - timeMs, isCoordinated: together !== undefined },
+      ...(candidates.clockOffsetMs !== undefined && { clockOffsetMs: candidates.clockOffsetMs }),
+    };
+  } catch (error) {
+    const reported = reportable(error, workspace.environment.signal);
+    if (reported.code === 'interrupted' || reported.code === 'internal') throw error;
+    return { source: planned.name, error: reported };
+  }
+}
+
+async function pointOfLog(
+  workspace: Workspace,
+  { planned, repository, clockOffsetMs = 0 }: Candidates,
+  atMs: number,
+): Promise<GroupPoint> {
+  const opened = await workspace.openToRead(repository);
+  const find = (at: string) => findWantedPoint(workspace, opened, planned, { at, chosen: undefined });
+  const point = await find(new Date(atMs + clockOffsetMs).toISOString()).catch((error: unknown) => {
+    const until = isHoldfastError(error, 'log-missing') ? error.context['until'] : undefined;
+    if (typeof until !== 'string') throw error;
+    return find(until);
+  });
+  await point.log.close();
+  const serverMs = momentOf(point, undefined);
+  const timeMs = serverMs - clockOffsetMs;
+  return {
+    ...{ source: planned.name, snapshot: point.base.id, time: new Date(timeMs).toISOString() },
+    ...{ skewMs: atMs - timeMs, at: new Date(serverMs).toISOString(), clockOffsetMs, isCoordinated: false },
+  };
+}
+
+function noBackup(source: string, first: StoredSnapshot | undefined): HoldfastError {
+  return new HoldfastError('unknown-snapshot', `${source} has no backup that was over by then`, {
+    hint: first === undefined ? `Take one with \`holdfast backup ${source}\`.` : `Its first one is of ${first.time}.`,
+  });
+}

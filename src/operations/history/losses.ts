@@ -1,0 +1,63 @@
+import type { ItemCount } from '../../source/index.ts';
+
+/** What is known of a recovery point. */
+export interface HistoryPoint {
+  snapshot: string;
+  /** RFC 3339. */
+  time: string;
+  outcome: 'complete' | 'partial';
+  /** Where the counts are from; `unknown` says why in `reason`. */
+  from: 'snapshot' | 'proof' | 'unknown';
+  items: ItemCount[];
+  reason?: string;
+}
+
+/** Something that a recovery point has less of than the one before it, or not at all. */
+export interface Loss {
+  item: string;
+  kind: 'vanished' | 'dropped';
+  /** The last recovery point with it, or with more of it. */
+  before: { snapshot: string; time: string; count: number; unit: string; bytes?: number };
+  /** The first without, or with less. */
+  after: { snapshot: string; time: string; count: number; bytes?: number };
+  /** The first later one that has it again, or as much. */
+  returned?: { snapshot: string; time: string };
+}
+
+/** From one recovery point to the next, less by more than this is a drop. */
+export const DROP_OVER = 0.2;
+
+/**
+ * What vanished or dropped from one recovery point to the next that is known, in the order in which it did. Pure.
+ * What a partial backup lacks is not known to have vanished.
+ * @param points oldest first
+ */
+export function lossesIn(points: readonly HistoryPoint[]): Loss[] {
+  const known = points.filter(({ from }) => from !== 'unknown');
+  const names = new Set(known.flatMap(({ items }) => items.map(({ item }) => item)));
+  const losses = [...names].flatMap((name) => lossesOf(name, known));
+  return losses.sort((one, other) => Date.parse(one.after.time) - Date.parse(other.after.time));
+}
+
+function lossesOf(name: string, points: readonly HistoryPoint[]): Loss[] {
+  const losses: Loss[] = [];
+  let before: Loss['before'] | undefined;
+  for (const { snapshot, time, outcome, items } of points) {
+    const found = items.find(({ item }) => item === name);
+    if (found === undefined && (outcome === 'partial' || before === undefined)) continue;
+    const { count = 0, unit = '', bytes } = found ?? {};
+    const now = { snapshot, time, count, ...(bytes !== undefined && { bytes }) };
+    for (const loss of losses)
+      if (loss.returned === undefined && found !== undefined && count >= loss.before.count * (1 - DROP_OVER))
+        loss.returned = { snapshot, time };
+    const isLess = before !== undefined && (isDrop(before.count, count) || isDrop(before.bytes, bytes));
+    if (found === undefined) losses.push({ item: name, kind: 'vanished', before: before!, after: now });
+    else if (isLess) losses.push({ item: name, kind: 'dropped', before: before!, after: now });
+    before = found === undefined ? undefined : { ...now, unit };
+  }
+  return losses;
+}
+
+function isDrop(before: number | undefined, after: number | undefined): boolean {
+  return before !== undefined && after !== undefined && after < before * (1 - DROP_OVER);
+}

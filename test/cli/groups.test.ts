@@ -1,0 +1,187 @@
+/** Several sources as they were at one moment, under a writer that writes the same to all of them. */
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { initialise, PASSWORD, writePlan } from '../support/cli.ts';
+import { runHere } from '../support/command-here.ts';
+import { startTestServer, type TestServer } from '../support/postgres.ts';
+import { testDirectory } from '../support/repository.ts';
+import { requires } from '../support/requirements.ts';
+
+const EXISTS =
+  '{ name: uploads exist, sql: { source: db, query: "select path from uploads" }, existsIn: { source: uploads } }';
+const EXEC = `{ name: both are there, exec: [sh, -c, 'test -d "$HOLDFAST_SANDBOX_UPLOADS" && test "\${sandbox.db}" = "$HOLDFAST_SANDBOX_DB" && psql -At "$HOLDFAST_SANDBOX_DB" -c "select 1"'] }`;
+
+describe.skipIf(!requires('postgresql', 'pg_dump'))('a group of sources', () => {
+  const directory = testDirectory();
+  const uploads = join(directory, 'uploads');
+  let server: TestServer;
+  let client: pg.Client;
+  let marker = 0;
+
+  const run = (...words: string[]) => runHere(join(directory, 'holdfast.yaml'), ...words);
+
+  beforeAll(async () => {
+    vi.stubEnv('HOLDFAST_PASSWORD', PASSWORD);
+    server = await startTestServer();
+    vi.stubEnv('DATABASE_URL', await server.createDatabase('shop'));
+    await server.query('shop', 'create table uploads (id int primary key, path text, written bigint)');
+    client = new pg.Client({ connectionString: server.url('shop') });
+    await client.connect();
+    mkdirSync(uploads);
+    writePlan(
+      directory,
+      `  uploads: { type: files, paths: [${uploads}] }
+  db: { type: postgres, url: { env: DATABASE_URL } }`,
+      `groups:\n  shop: { sources: [uploads, db], order: [db], maxSkew: 10m, validate: [${EXISTS}, ${EXEC}] }`,
+    );
+    await initialise(directory);
+  });
+  afterAll(async () => {
+    vi.unstubAllEnvs();
+    await client?.end();
+    await server?.stop();
+  });
+
+  /** The file first: what the database names is there. */
+  async function write(): Promise<void> {
+    const [id, written] = [marker++, Date.now()];
+    writeFileSync(join(uploads, `${id}`), String(written));
+    await client.query('insert into uploads values ($1, $2, $3)', [id, `${id}`, written]);
+  }
+
+  async function underWriter<T>(work: () => Promise<T>): Promise<T> {
+    let isOver = false;
+    const writing = (async () => {
+      while (!isOver) {
+        await write();
+        await sleep(5);
+      }
+    })();
+    try {
+      return await work();
+    } finally {
+      isOver = true;
+      await writing;
+    }
+  }
+
+  const newestFile = (place: string): number =>
+    Math.max(...readdirSync(place).map((name) => Number(readFileSync(join(place, name), 'utf8'))));
+
+  it('comes back as it was at one moment, with nothing newer in any part, and says how far each is before it', async () => {
+    await write();
+    const { json: together, exit: taken } = await underWriter(() => run('backup', '--group', 'shop'));
+    expect([taken, together.sources.length]).toEqual([0, 2]);
+    expect(together.spreadMs).toBeGreaterThanOrEqual(0);
+    const at = new Date();
+    await underWriter(async () => {
+      await sleep(30);
+      await run('backup');
+    });
+    await server.createDatabase('back');
+    const to = join(directory, 'back');
+    const words = ['--group', 'shop', '--at', at.toISOString(), '--to', to, '--to', `db=${server.url('back')}`];
+    const { exit, json } = await run('restore', ...words);
+    expect(json.members).toMatchObject([
+      { source: 'db', outcome: 'complete', target: expect.stringMatching(/^postgres(ql)?:/) },
+      { source: 'uploads', outcome: 'complete', target: join(to, 'uploads') },
+    ]);
+    expect([exit, json.at]).toEqual([0, at.toISOString()]);
+    const [newest] = await server.query('back', 'select max(written)::float as ms, count(*)::int as n from uploads');
+    expect(newest!['ms']).toBeLessThanOrEqual(at.getTime());
+    expect(newest!['n']).toBeGreaterThan(1);
+    expect(newestFile(join(to, 'uploads', uploads))).toBeLessThanOrEqual(at.getTime());
+    for (const { point } of json.members) {
+      expect(point.skewMs).toBe(at.getTime() - Date.parse(point.time));
+      expect(point.skewMs).toBeGreaterThan(0);
+      expect(point.isCoordinated).toBe(true);
+    }
+    expect(json.skewMs).toBe(Math.max(...json.members.map(({ point }: { point: { skewMs: number } }) => point.skewMs)));
+  });
+
+  it('keeps what came back where one part does not, and says which and why', async () => {
+    const to = join(directory, 'partial');
+    mkdirSync(join(to, 'uploads'), { recursive: true });
+    writeFileSync(join(to, 'uploads', 'other'), '');
+    const { exit, json } = await run('restore', '--group', 'shop', '--to', to);
+    expect(exit).toBe(3);
+    expect(json.members).toMatchObject([
+      { source: 'db', outcome: 'complete' },
+      { source: 'uploads', outcome: 'failed', error: { code: 'target-not-empty' } },
+    ]);
+    expect(existsSync(join(to, 'db', 'toc.dat'))).toBe(true);
+    const before = await run(
+      'restore',
+      '--group',
+      'shop',
+      '--at',
+      '2020-01-01T00:00:00Z',
+      '--to',
+      join(directory, 'none'),
+    );
+    expect(before.exit).toBe(1);
+    expect(before.json.members.map(({ error }: { error: { code: string } }) => error.code)).toEqual([
+      'unknown-snapshot',
+      'unknown-snapshot',
+    ]);
+    expect(existsSync(join(directory, 'none'))).toBe(false);
+  });
+
+  it('is proven together, and its own checks see what one source alone cannot', async () => {
+    // Whatever was under way has come to both.
+    await run('backup', '--group', 'shop');
+    const proven = await run('verify', '--group', 'shop');
+    expect(proven.json.checks).toMatchObject([
+      { name: 'skew', result: 'passed' },
+      { name: 'validate: uploads exist', result: 'passed', detail: expect.stringMatching(/^all \d+ are among/) },
+      { name: 'validate: both are there', result: 'passed' },
+    ]);
+    expect([proven.exit, proven.json.state]).toEqual([0, 'proven']);
+    rmSync(join(uploads, '0'));
+    await client.query(`insert into uploads values (-1, '../../etc/passwd', 0)`);
+    await run('backup', '--group', 'shop');
+    const failed = await run('verify', '--group', 'shop');
+    expect([failed.exit, failed.json.state]).toEqual([4, 'failed']);
+    expect(failed.json.members.map(({ proof }: { proof: { state: string } }) => proof.state)).toEqual([
+      'proven',
+      'proven',
+    ]);
+    const [, exists] = failed.json.checks;
+    expect(exists.detail).toMatch(/^2 of \d+ are not among the files of uploads: 0, \.\.\/\.\.\/etc\/passwd$/);
+  });
+
+  it('has a history of its tables, which tells the last backup before one was dropped', async () => {
+    await client.query('create table orders (id int); insert into orders select generate_series(1, 9)');
+    const backUp = async () => (await run('backup', 'db')).json.sources[0].snapshot;
+    const last = await backUp();
+    await client.query('drop table orders');
+    await backUp();
+    const { json } = await run('history', 'db', 'orders');
+    const before = { snapshot: last, count: 9, unit: 'rows' };
+    expect(json.losses).toMatchObject([{ item: 'public.orders', kind: 'vanished', before }]);
+    expect((await run('history', 'db')).json.points.at(-1).items).toMatchObject([
+      { item: 'public.uploads', count: marker + 1, unit: 'rows' },
+    ]);
+  });
+
+  it.each([
+    [['restore', '--group', 'shopp', '--to', 'x'], 'unknown-group'],
+    [['restore', '--group', 'shop'], 'bad-usage'],
+    [['restore', '--group', 'shop', '--to', 'db=x'], 'bad-usage'],
+    [['restore', '--group', 'shop', '--to', 'x', '--to', 'y'], 'bad-usage'],
+    [['restore', '--group', 'shop', '--to', 'x', '--to', 'nobody=y'], 'bad-usage'],
+    [['restore', 'db', '--group', 'shop', '--to', 'x'], 'bad-usage'],
+    [['restore', '--group', 'shop', '--to', 'x', '--replace'], 'bad-usage'],
+    [['restore', '--group', 'shop', '--to', 'x', '--at', '2999-01-01T00:00:00Z'], 'bad-usage'],
+    [['restore', 'db', '--to', 'x', '--to', 'y'], 'bad-usage'],
+    [['backup', 'db', '--group', 'shop'], 'bad-usage'],
+    [['verify', 'db', '--group', 'shop'], 'bad-usage'],
+  ])('is not made of what makes no sense: %j', async (words, code) => {
+    const { exit, json } = await run(...words);
+    expect([exit, json.error.code]).toEqual([2, code]);
+  });
+});
