@@ -134,7 +134,8 @@ describe('a stream', () => {
 
     it('goes over to another timeline, also from a backup that knows nothing of the first', async () => {
       const tail = new LogTail(repository, OWNER);
-      await tail.writeHistory(system, 2, { name: '00000002.history', bytes: Buffer.from('2'), alias: '99' });
+      const named = { alias: '99', begin: 156n };
+      await tail.writeHistory(system, 2, { name: '00000002.history', bytes: Buffer.from('2'), named });
       const range = { timeline: 2, start: 156n, end: 162n };
       const stamps = [{ lsn: 162n, ms: Date.parse(at(8)) }];
       const bytes = Buffer.from('set e;');
