@@ -32,7 +32,7 @@ export interface BackupOfSource {
 
 function kindOf(planned: PlanSource): 'dump' | 'base' | 'tree' {
   if (planned.type === 'files') return 'tree';
-  if (planned.type === 'redis') return 'dump';
+  if (planned.type === 'redis') return planned.stream ? 'base' : 'dump';
   return planned.method === 'physical' ? 'base' : 'dump';
 }
 

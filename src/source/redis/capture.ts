@@ -1,6 +1,6 @@
 import { formatTimeMs, type TreeNode } from '../../format/index.ts';
 import type { SnapshotWriter } from '../../repository/index.ts';
-import type { Capture, CaptureContext, Manifest } from '../index.ts';
+import { type Capture, type CaptureContext, type Manifest, manifestLog } from '../index.ts';
 import { Connection } from './connection/connection.ts';
 import type { Location } from './connection/location.ts';
 import { detailsOf, RDB_NAME, type RedisDetails } from './details.ts';
@@ -8,6 +8,7 @@ import { type StoredRdb, storeRdb } from './rdb-file.ts';
 import { ReplicaLink, type StreamPosition } from './replication/replica-link.ts';
 import { scanAsRdb } from './scan/scan.ts';
 import { inspectServer, measureClockOffset, type ServerFacts } from './server.ts';
+import { systemOf } from './stream/history.ts';
 
 /** Go's FileModes of a directory and a file that only their owner may read. */
 const DIRECTORY_MODE = 2 ** 31 + 0o700;
@@ -88,12 +89,15 @@ interface Known {
 function manifestOf(options: CaptureOptions, known: Known, finishedMs: number): Manifest {
   const { facts, clockOffsetMs, startedMs, captured } = known;
   const { position, summary, content, timeMs } = captured;
+  const streamDatabase = Number(summary.facts.get('repl-stream-db') ?? -1);
+  const log = logOf(captured);
   const details: RedisDetails = {
     ...detailsOf(summary, content),
     server: facts.server,
     serverVersion: facts.version,
     method: options.method,
     ...(position && { replicationId: position.replicationId, offset: String(position.offset) }),
+    ...(streamDatabase >= 0 && { streamDatabase }),
     notes: notesOf(options, captured),
   };
   return {
@@ -104,10 +108,18 @@ function manifestOf(options: CaptureOptions, known: Known, finishedMs: number): 
     finishedAt: formatTimeMs(finishedMs),
     time: formatTimeMs(timeMs),
     ...(clockOffsetMs !== undefined && { clockOffsetMs }),
+    ...(log && { log: manifestLog(log, timeMs + (clockOffsetMs ?? 0)) }),
     tool: { name: 'holdfast', version: options.version },
     details: { ...details },
     problems: [],
   };
+}
+
+/** A history that the server took over in a failover has this name only here: a log of it may have another one. */
+function logOf({ position }: Captured): Capture['log'] {
+  if (position === undefined) return undefined;
+  const { offset } = position;
+  return { system: systemOf(position.replicationId), timeline: 1, start: offset, end: offset };
 }
 
 function notesOf({ method }: CaptureOptions, { summary }: Captured): string[] {
@@ -121,10 +133,12 @@ function notesOf({ method }: CaptureOptions, { summary }: Captured): string[] {
 
 async function storeTree(
   { source }: CaptureOptions,
-  { content, summary, timeMs }: Captured,
+  captured: Captured,
   writer: SnapshotWriter,
   manifest: Manifest,
 ): Promise<Capture> {
+  const { content, summary, timeMs } = captured;
+  const log = logOf(captured);
   const time = formatTimeMs(timeMs);
   const times = { mtime: time, atime: time, ctime: time };
   const { sizeBytes } = summary;
@@ -134,5 +148,5 @@ async function storeTree(
     subtree: await writer.saveTree([file]),
   };
   const counts = { filesNew: 1, filesChanged: 0, filesUnmodified: 0, dirs: 1, bytesProcessed: sizeBytes };
-  return { roots: [data], paths: [`/${source}`], timeMs, manifest, problems: [], counts };
+  return { roots: [data], paths: [`/${source}`], timeMs, manifest, problems: [], counts, ...(log && { log }) };
 }

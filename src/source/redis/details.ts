@@ -14,6 +14,8 @@ export interface RedisDetails {
   /** Of everything at one moment: where in the replication stream that was. */
   replicationId?: string;
   offset?: string;
+  /** The database that the stream's next command is for, where it does not say; left out where the server did not. */
+  streamDatabase?: number;
   rdbVersion: number;
   isValkeyRdb: boolean;
   /** The RDB's own, 16 hexadecimal digits; left out where the server writes none. */

@@ -18,8 +18,9 @@ import { captureServer } from './capture.ts';
 import { compareServer } from './compare/compare.ts';
 import { parseLocation } from './connection/location.ts';
 import { examineServer } from './examine.ts';
-import { restoreToDirectory } from './restore/directory.ts';
+import { replayToDirectory, restoreToDirectory } from './restore/directory.ts';
 import { refuseTarget, restoreToServer, type ServerTarget } from './restore/server.ts';
+import { followStream } from './stream/follow.ts';
 import { validateDirectory, validateServer } from './validate.ts';
 
 export interface RedisSourceOptions {
@@ -27,6 +28,8 @@ export interface RedisSourceOptions {
   /** The connection URL, fetched when it is needed: a restore to another place does not need it. */
   url: () => Promise<string>;
   method: 'replication' | 'scan';
+  /** Whether its replication stream is to be followed. */
+  stream?: boolean;
   validate: Resolved<RedisCheck>[];
   /** Holdfast's own version, for the manifest. */
   version: string;
@@ -40,11 +43,14 @@ export function createRedisSource(options: RedisSourceOptions): Source {
 class RedisSource implements Source {
   readonly type = 'redis';
   readonly name: string;
+  readonly follow?: NonNullable<Source['follow']>;
   readonly #options: RedisSourceOptions;
 
   constructor(options: RedisSourceOptions) {
     this.name = options.name;
     this.#options = options;
+    const { url, stream = false } = options;
+    if (stream) this.follow = (sink, context) => followStream(async () => parseLocation(await url()), sink, context);
   }
 
   async examine({ signal }: ExamineContext): Promise<Finding[]> {
@@ -59,7 +65,11 @@ class RedisSource implements Source {
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
     if (target.kind === 'database') return restoreToServer(reader, target, context);
-    if (context.selection === undefined) return restoreToDirectory(reader, target.path, context);
+    if (context.selection === undefined) {
+      return context.log === undefined
+        ? restoreToDirectory(reader, target.path, context)
+        : replayToDirectory(reader, target.path, { ...context, log: context.log });
+    }
     throw new HoldfastError('bad-usage', 'some of the keys are restored to a running server only', {
       hint: 'Give `--to` the URL of a server, or leave `--only` out.',
     });

@@ -1,14 +1,27 @@
 import { chmod, chown, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { HoldfastError, messageOf, systemCode } from '../../../foundation/errors.ts';
+import { shellWord } from '../../../foundation/shell-word.ts';
 import type { SnapshotReader } from '../../../repository/index.ts';
-import type { RestoreContext, Restored } from '../../index.ts';
+import type { LogToReplay, RestoreContext, Restored } from '../../index.ts';
+import { parseLocation } from '../connection/location.ts';
 import { RDB_NAME, readDetails } from '../details.ts';
 import { readRdb } from '../rdb-file.ts';
+import { readServer } from '../server-rdb.ts';
+import { replayedStream } from '../stream/replay.ts';
+import { restoreToServer } from './server.ts';
 
 const UNFINISHED_NAME = '.dump.rdb.unfinished';
 /** What a server with `appendonly yes` loads instead. */
-const APPEND_ONLY = ['appendonlydir', 'appendonly.aof'];
+const APPEND_ONLY_NAME = 'appendonly.aof';
+const APPEND_ONLY = ['appendonlydir', APPEND_ONLY_NAME];
+
+/** What is put into a directory: under which name, how much it is, and all of it. */
+interface DirectoryContent {
+  name: string;
+  sizeBytes: number;
+  write(each: (bytes: Uint8Array) => Promise<void>): Promise<void>;
+}
 
 /**
  * Puts the snapshot's dump.rdb into a data directory, where the server that starts there loads it. It has that name only
@@ -20,17 +33,59 @@ export async function restoreToDirectory(
   directory: string,
   context: RestoreContext,
 ): Promise<Restored> {
-  const { progress, signal, dryRun = false } = context;
+  const { signal } = context;
   const { keys, sizeBytes } = await readDetails(reader);
   const surplus = await refuseDirectory(directory, context.replace === true);
-  if (dryRun) return { bytes: sizeBytes, items: keys, notes: [], problems: [], surplus };
-  progress.phase('writing dump.rdb', { bytes: sizeBytes });
+  if (context.dryRun === true) return { bytes: sizeBytes, items: keys, notes: [], problems: [], surplus };
+  const write: DirectoryContent['write'] = async (each) => void (await readRdb(reader, { signal }, each));
+  const problems = await putContent(directory, { name: RDB_NAME, sizeBytes, write }, context);
+  return { bytes: sizeBytes, items: keys, notes: [APPEND_ONLY_NOTE], problems };
+}
+
+/**
+ * The same, of a moment of the stream: a server of the sandbox replays it, and what it has then is the dump.rdb. Where there
+ * is none, backup and stream become one append-only file, which the first server that starts there replays.
+ * @throws as `restoreToDirectory`
+ */
+export async function replayToDirectory(
+  reader: SnapshotReader,
+  directory: string,
+  context: RestoreContext & { log: LogToReplay },
+): Promise<Restored> {
+  const { log, sandbox, signal } = context;
+  await refuseDirectory(directory, context.replace === true);
+  const details = await readDetails(reader);
+  if (sandbox !== undefined) {
+    const replayed = await restoreToServer(reader, sandbox, context);
+    const server = { location: parseLocation(sandbox.url), method: 'replication', side: 'target' } as const;
+    const write: DirectoryContent['write'] = async (each) => void (await readServer(server, context, {}, each));
+    const problems = await putContent(directory, { name: RDB_NAME, sizeBytes: replayed.bytes, write }, context);
+    return { ...replayed, notes: [...replayed.notes, APPEND_ONLY_NOTE], problems };
+  }
+  const sizeBytes = details.sizeBytes + log.bytes;
+  const write: DirectoryContent['write'] = async (each) => {
+    await readRdb(reader, { signal }, each);
+    for await (const bytes of replayedStream(log, details, context)) await each(bytes);
+  };
+  const problems = await putContent(directory, { name: APPEND_ONLY_NAME, sizeBytes, write }, context);
+  const path = join(directory, APPEND_ONLY_NAME);
+  const next = `start a server there that replays it, ${details.server} ${details.serverVersion} or newer: redis-server --dir ${shellWord(directory)} --appendonly yes; without \`--appendonly yes\` it begins empty`;
+  return { bytes: sizeBytes, items: details.keys, notes: [], problems, laid: { log: path, next } };
+}
+
+/** A file is there whole, or not at all. @returns what is there and not as it should be */
+async function putContent(
+  directory: string,
+  { name, sizeBytes, write }: DirectoryContent,
+  { progress }: Pick<RestoreContext, 'progress'>,
+): Promise<Restored['problems']> {
+  progress.phase(`writing ${name}`, { bytes: sizeBytes });
   const path = join(directory, UNFINISHED_NAME);
   try {
     await mkdir(directory, { mode: 0o700 }).catch(unlessThere);
     const file = await open(path, 'w', 0o600);
     try {
-      await readRdb(reader, { signal }, async (bytes) => {
+      await write(async (bytes) => {
         await file.writeFile(bytes);
         progress.advance({ bytes: bytes.length });
       });
@@ -38,10 +93,10 @@ export async function restoreToDirectory(
     } finally {
       await file.close();
     }
-    const problems = await giveToOwner(directory, path);
-    await rename(path, join(directory, RDB_NAME));
+    const problems = await giveToOwner(directory, path, name);
+    await rename(path, join(directory, name));
     await syncDirectory(directory);
-    return { bytes: sizeBytes, items: keys, notes: [APPEND_ONLY_NOTE], problems };
+    return problems;
   } catch (error) {
     await rm(path, { force: true });
     throw targetFailure(error, directory);
@@ -78,7 +133,7 @@ async function refuseDirectory(directory: string, replaces: boolean): Promise<st
 }
 
 /** The server runs as whom the directory belongs to. */
-async function giveToOwner(directory: string, path: string): Promise<Restored['problems']> {
+async function giveToOwner(directory: string, path: string, name: string): Promise<Restored['problems']> {
   const { uid, gid, mode } = await stat(directory);
   // What the group may do with the directory, it may do with what is in it.
   await chmod(path, 0o600 | (mode & 0o060));
@@ -87,7 +142,7 @@ async function giveToOwner(directory: string, path: string): Promise<Restored['p
     await chown(path, uid, gid);
     return [];
   } catch (error) {
-    return [{ path: join(directory, RDB_NAME), message: `cannot be given to the user ${uid}: ${messageOf(error)}` }];
+    return [{ path: join(directory, name), message: `cannot be given to the user ${uid}: ${messageOf(error)}` }];
   }
 }
 

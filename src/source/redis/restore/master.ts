@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { HoldfastError } from '../../../foundation/errors.ts';
 import type { Connection } from '../connection/connection.ts';
+import { encodeCommand } from '../connection/resp.ts';
 
 /** What a replica may send before the data; it is a few short commands. */
 const LONGEST_TALK_BYTES = 64 * 1024;
@@ -11,7 +12,12 @@ export interface MasterData {
   sizeBytes: number;
   /** The RDB; what is behind a failure in it never reaches the replica. */
   rdb(): AsyncIterable<Uint8Array>;
+  /** What comes behind it: commands, as a stream has them. */
+  stream?: () => AsyncIterable<Uint8Array>;
 }
+
+/** Asks the replica how far it is. */
+const GET_ACKNOWLEDGEMENT = encodeCommand(['REPLCONF', 'GETACK', '*']);
 
 /**
  * A master for one replica and one synchronisation: the server that is told to replicate from it, and that knows the id of
@@ -24,6 +30,9 @@ export class OneTimeMaster {
   readonly #asked = Promise.withResolvers<void>();
   readonly #sockets = new Set<Socket>();
   #isTaken = false;
+  /** How much of the stream the replica has carried out, and who waits for more. */
+  #acknowledged = 0;
+  #onAcknowledged = (): void => {};
 
   private constructor(options: { replicationId: string; address: string | undefined; data: MasterData }) {
     this.#options = options;
@@ -68,7 +77,12 @@ export class OneTimeMaster {
 
   async #welcome(socket: Socket): Promise<void> {
     this.#sockets.add(socket);
-    socket.on('error', () => socket.destroy()).on('close', () => this.#sockets.delete(socket));
+    socket
+      .on('error', () => socket.destroy())
+      .on('close', () => {
+        this.#sockets.delete(socket);
+        this.#onAcknowledged();
+      });
     const { address } = this.#options;
     if (this.#isTaken || (address !== undefined && socket.remoteAddress !== address)) {
       socket.destroy();
@@ -76,7 +90,6 @@ export class OneTimeMaster {
     }
     let talk = '';
     socket.on('data', (bytes: Buffer) => {
-      if (this.#isTaken) return;
       talk += bytes.toString('latin1');
       if (talk.length > LONGEST_TALK_BYTES) socket.destroy();
       talk = this.#answer(socket, talk);
@@ -92,6 +105,10 @@ export class OneTimeMaster {
       switch (name.toUpperCase()) {
         case 'PING':
           socket.write('+PONG\r\n');
+          break;
+        case 'REPLCONF':
+          if (!this.#isTaken) socket.write('+OK\r\n');
+          else if (words[0]?.toUpperCase() === 'ACK') this.#acknowledge(Number(words[1]));
           break;
         case 'PSYNC':
           if (words[0] !== this.#options.replicationId || this.#isTaken) socket.destroy();
@@ -124,6 +141,31 @@ export class OneTimeMaster {
       if (!socket.write(bytes)) await drained(socket);
     }
     if (socket.destroyed) throw gone();
+    await this.#transferStream(socket);
+  }
+
+  /** Resolves once the replica has carried out all of it. */
+  async #transferStream(socket: Socket): Promise<void> {
+    const { stream } = this.#options.data;
+    if (stream === undefined) return;
+    let sent = 0;
+    for await (const bytes of stream()) {
+      if (socket.destroyed) throw gone();
+      sent += bytes.length;
+      if (!socket.write(bytes)) await drained(socket);
+    }
+    if (!socket.destroyed) socket.write(GET_ACKNOWLEDGEMENT);
+    while (this.#acknowledged < sent) {
+      if (socket.destroyed) throw gone();
+      await new Promise<void>((resolve) => {
+        this.#onAcknowledged = resolve;
+      });
+    }
+  }
+
+  #acknowledge(offset: number): void {
+    this.#acknowledged = Math.max(this.#acknowledged, offset);
+    this.#onAcknowledged();
   }
 }
 
