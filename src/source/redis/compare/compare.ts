@@ -3,10 +3,11 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotReader } from '../../../repository/index.ts';
 import type { Comparison, Discrepancy, RestoreContext } from '../../index.ts';
+import { parseLocation } from '../connection/location.ts';
 import { shownKey } from '../key-pattern.ts';
 import { type RdbEntry, RdbReader, type RdbSummary } from '../rdb/reader.ts';
 import { readRdb } from '../rdb-file.ts';
-import { readServer, type ServerToRead } from '../server-rdb.ts';
+import { readServer, type ServerRdb, type ServerToRead } from '../server-rdb.ts';
 import { pairsOf } from '../validate.ts';
 import { Buckets } from './buckets.ts';
 
@@ -25,18 +26,16 @@ export async function compareServer(
   server: ServerToRead,
   context: RestoreContext,
 ): Promise<Comparison> {
-  const { progress, scratchDirectory, signal } = context;
+  const { progress, scratchDirectory } = context;
   const path = join(scratchDirectory, 'living.rdb');
   const now = new Buckets();
+  const readBefore = await readerOfBefore(reader, context);
   progress.phase('reading the server');
-  const file = await open(path, 'wx', 0o600);
-  const living = await readServer(server, context, { onKey: now.add }, (bytes) => file.writeFile(bytes)).finally(() =>
-    file.close(),
-  );
+  const living = await readToFile(server, path, context, now.add);
   const { expiredBeforeMs } = living;
   progress.phase('reading the snapshot');
   const before = new Buckets();
-  const expected = await readRdb(reader, { signal, expiredBeforeMs, onKey: before.add });
+  const expected = await readBefore(expiredBeforeMs, before.add);
   const notes = server.method === 'scan' ? ['the server was read key by key while others wrote'] : [];
   if (expected.expired > 0)
     notes.push(`${expected.expired} keys have expired since, or are about to, and were left out`);
@@ -45,7 +44,7 @@ export async function compareServer(
   if (differing.isAny) {
     progress.phase('looking for the keys that differ');
     const named = new KeysApart(differing.has);
-    await readRdb(reader, { signal, expiredBeforeMs, onKey: named.before });
+    await readBefore(expiredBeforeMs, named.before);
     await readFileAgain(path, expiredBeforeMs, named.now);
     differences.push(...named.differences(NAMED_KEYS));
     const left = named.count - NAMED_KEYS;
@@ -70,11 +69,42 @@ function countDifferences(expected: RdbSummary, found: RdbSummary): Discrepancy[
   return differences;
 }
 
-async function readFileAgain(path: string, expiredBeforeMs: number, onKey: (entry: RdbEntry) => void): Promise<void> {
+type OnKey = (entry: RdbEntry) => void;
+
+/** Reads what there was, as often as it is asked for: the snapshot's RDB, or what a sandbox has once a stream was replayed there. */
+async function readerOfBefore(
+  reader: SnapshotReader,
+  context: RestoreContext,
+): Promise<(expiredBeforeMs: number, onKey: OnKey) => Promise<RdbSummary>> {
+  const { sandbox, scratchDirectory, signal } = context;
+  if (sandbox === undefined) {
+    return (expiredBeforeMs, onKey) => readRdb(reader, { signal, expiredBeforeMs, onKey });
+  }
+  const path = join(scratchDirectory, 'sandbox.rdb');
+  const server = { location: parseLocation(sandbox.url), method: 'replication', side: 'target' } as const;
+  await readToFile(server, path, context);
+  return (expiredBeforeMs, onKey) => readFileAgain(path, expiredBeforeMs, onKey);
+}
+
+async function readToFile(
+  server: ServerToRead,
+  path: string,
+  context: RestoreContext,
+  onKey?: OnKey,
+): Promise<ServerRdb> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    return await readServer(server, context, onKey && { onKey }, (bytes) => file.writeFile(bytes));
+  } finally {
+    await file.close();
+  }
+}
+
+async function readFileAgain(path: string, expiredBeforeMs: number, onKey: OnKey): Promise<RdbSummary> {
   const again = new RdbReader({ origin: 'source', onKey });
   again.expiredBeforeMs = expiredBeforeMs;
   for await (const bytes of createReadStream(path, { highWaterMark: 1 << 20 })) again.write(bytes as Buffer);
-  again.end();
+  return again.end();
 }
 
 interface Side {
