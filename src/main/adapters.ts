@@ -60,10 +60,10 @@ export const adapters: Adapters = {
       }
       case 'redis': {
         const { createRedisSource } = await import('../source/redis/index.ts');
-        const { name, method } = source;
+        const { name, method, stream } = source;
         const url = () => resolveSecret(source.url, references);
         const validate = await resolveReferences(source.validate, references);
-        return createRedisSource({ name, url, method, validate, version });
+        return createRedisSource({ name, url, method, stream, validate, version });
       }
       case 'git': {
         const [{ createGitSource }, { gitOptions }] = await Promise.all([

@@ -5,7 +5,6 @@ import { formatProblem, PlanInvalidError, type Problem } from './problems.ts';
 import { SOURCE_TYPES } from './sources/index.ts';
 
 const TYPES = SOURCE_TYPES.join(' or ');
-
 const HEAD = `version: 1
 name: shop
 repositories:

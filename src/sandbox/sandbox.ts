@@ -19,6 +19,18 @@ export type SandboxNeed =
   | { kind: 'directory' }
   | { kind: 'firestore' }
   | {
+      /** An empty Redis or Valkey server. */
+      kind: 'redis';
+      /** What was captured, and the form of its RDB: the server must load that. */
+      server: 'Redis' | 'Valkey';
+      version: string;
+      rdbVersion: number;
+      isValkeyRdb: boolean;
+      databases: number;
+      /** Whether values need modules, which a sandbox does not have. */
+      hasModules: boolean;
+    }
+  | {
       kind: 'postgres';
       /** Major version of the server that was captured. A logical restore takes this or the next newer one here. */
       majorVersion: number;

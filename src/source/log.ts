@@ -74,9 +74,9 @@ export interface LogSink {
   begin(cluster: LogCluster): Promise<LogPosition | undefined>;
   /**
    * Finds a timeline by the name that a history gave it.
-   * @returns undefined where none has it
+   * @returns where it begins; undefined where none has it
    */
-  find(alias: string): Promise<{ system: string; timeline: number } | undefined>;
+  find(alias: string): Promise<(LogPosition & { system: string }) | undefined>;
   /** What comes before it, on its timeline, is durable: only this may be acknowledged. */
   readonly durable: LogPosition | undefined;
   /** The end of what was taken, durable or not; or of a gap, where nothing was taken since. */

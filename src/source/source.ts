@@ -243,6 +243,8 @@ export interface Restored {
   notes: string[];
   /** What is there but not as it was: an owner or a time that could not be set. Each makes the restore partial. */
   problems: { path: string; message: string }[];
+  /** The log lies there with the backup, and the first server that starts there replays it: with what a person does next. */
+  laid?: { log: string; next: string };
   /** What would be removed, where it was a dry run: absolute paths. */
   surplus?: string[];
   /** Of documents, where it was a dry run. */

@@ -94,14 +94,30 @@ export function logWorkspace(
   return new Workspace({ plan }, { ...surroundings, adapters: { openStore, createSource } } as unknown as Environment);
 }
 
-/** A base backup, as far as planning a recovery looks at it, which ended at the beginning of a segment. */
+/** A base backup, as far as planning a recovery looks at it, which ended at the beginning of a segment, or in a stream. */
 export async function writeBase(
   repository: Repository,
-  { start, end, finishedAt, timeline = 1 }: { start?: number; end: number; finishedAt: string; timeline?: number },
+  ended: { finishedAt: string; timeline?: number } & (
+    | { start?: number; end: number }
+    /** As a manifest says it of any log. */
+    | { lsn: bigint; system?: string }
+  ),
 ): Promise<string> {
-  const [startLsn, stopLsn] = [start ?? end - 0.5, end].map((segment) => lsnText(segments(0, segment).end));
-  const details = { systemIdentifier: CLUSTER.system, startLsn, stopLsn, timeline };
-  const manifest = { version: 1, source: OWNER.source, type: 'postgres', finishedAt, details };
+  const { finishedAt, timeline = 1 } = ended;
+  const manifest = {
+    version: 1,
+    source: OWNER.source,
+    finishedAt,
+    ...('lsn' in ended ? ofStream() : ofSegments(ended)),
+  };
+  function ofStream() {
+    const { lsn, system = CLUSTER.system } = ended as { lsn: bigint; system?: string };
+    return { details: {}, log: { system, timeline, end: lsnText(lsn), time: finishedAt } };
+  }
+  function ofSegments({ end, start = end - 0.5 }: { start?: number; end: number }) {
+    const [startLsn, stopLsn] = [start, end].map((segment) => lsnText(segments(0, segment).end));
+    return { type: 'postgres', details: { systemIdentifier: CLUSTER.system, startLsn, stopLsn, timeline } };
+  }
   const { id, tree } = await writeSnapshot(repository, async (writer) => {
     const file = await writeFile(writer, MANIFEST_NAME, Buffer.from(JSON.stringify(manifest)));
     const subtree = await writer.saveTree([file]);

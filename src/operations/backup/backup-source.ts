@@ -39,6 +39,7 @@ const TREES: ReadonlySet<PlanSource['type']> = new Set(['files', 'git', 'secrets
 
 function kindOf(planned: PlanSource, only: readonly string[] | undefined): 'dump' | 'base' | 'tree' {
   if (TREES.has(planned.type)) return 'tree';
+  if (planned.type === 'redis') return planned.stream && only === undefined ? 'base' : 'dump';
   const isCluster = planned.type === 'postgres' && planned.method === 'physical' && only === undefined;
   return isCluster ? 'base' : 'dump';
 }

@@ -110,14 +110,14 @@ export class StoredLog {
   async locate(place: SystemPosition): Promise<SystemPosition> {
     if (this.ranges(place.system).length > 0) return place;
     const found = await this.find(place.system);
-    return found === undefined ? place : { ...found, lsn: place.lsn };
+    return found === undefined ? place : { system: found.system, timeline: found.timeline, lsn: place.lsn };
   }
 
-  /** The newest timeline that has this name. @throws repository-damaged */
-  async find(alias: string): Promise<{ system: string; timeline: number } | undefined> {
-    for (const history of this.histories.toReversed()) {
-      if ((await this.tail.readHistory(history)).alias !== alias) continue;
-      return { system: history.system, timeline: history.timeline };
+  /** The newest timeline that has this name, and where it begins. @throws repository-damaged */
+  async find(alias: string): Promise<SystemPosition | undefined> {
+    for (const { system, timeline, ...history } of this.histories.toReversed()) {
+      const { named } = await this.tail.readHistory({ system, timeline, ...history });
+      if (named?.alias === alias) return { system, timeline, lsn: named.begin };
     }
     return undefined;
   }

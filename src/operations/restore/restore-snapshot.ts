@@ -112,10 +112,25 @@ async function replayedToDirectory(
   const place = await openServer(sandbox, need, progress);
   const isHere = !isHoldfastError(place);
   try {
-    return await replayed(work, source, { point, ...(isHere && { sandbox: databaseOf(place) }) });
+    const restored = await replayed(work, source, { point, ...(isHere && { sandbox: databaseOf(place) }) });
+    return isHere ? restored : laidOnly(restored, point, place);
   } finally {
     if (isHere) await place.close();
   }
+}
+
+/** What was asked for is there, and no server has read it yet: that is no complete restore. */
+function laidOnly(restored: SnapshotRestored, { target }: RecoveryPoint, reason: HoldfastError): SnapshotRestored {
+  const { laid, ...rest } = restored;
+  if (laid === undefined) return restored;
+  const to = targetText(target);
+  const problem = { path: laid.log, message: `it was not replayed: ${reason.message}` };
+  return {
+    ...rest,
+    notes: [`NOT RECOVERED: ${laid.log} is the backup with its stream until ${to}`, laid.next, ...rest.notes],
+    problems: [...rest.problems, problem],
+    unrecovered: { to, ...laid },
+  };
 }
 
 /** What a source restores that replays its stream by itself. */
@@ -127,7 +142,7 @@ async function replayed(
   const log = new ReplayedStream(work.workspace, work.opened, point, work.progress);
   try {
     const restored = await straight(work, source, { ...more, log });
-    return restored.problems.length > 0 ? restored : withRecovery(restored, point, recoveredTo(log));
+    return restored.laid === undefined ? withRecovery(restored, point, recoveredTo(log)) : restored;
   } finally {
     await log.close();
   }

@@ -211,7 +211,10 @@ export function pointOf(
 }
 
 /** What restores go to that is no directory, by the schemes of URLs. The source says whether it can take its own. */
-const DATABASE_SCHEMES: readonly string[] = ['postgres', 'postgresql', 'secretmanager'];
+const DATABASE_SCHEMES: readonly string[] = [
+  ...['postgres', 'postgresql', 'firestore', 'secretmanager'],
+  ...['redis', 'rediss', 'valkey', 'valkeys', 'redis+unix', 'valkey+unix', 'redis+socket', 'unix'],
+];
 
 /** @param to as given on the command line; a path is relative to the working directory */
 export function targetOf(to: string): Target {

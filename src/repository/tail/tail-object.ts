@@ -54,6 +54,7 @@ const history = z.object({
   kind: z.literal('history'),
   name: z.string(),
   alias: z.string().optional(),
+  begin: z.string().optional(),
 });
 
 const header = z.discriminatedUnion('kind', [segmented, stream, history]);

@@ -3,7 +3,7 @@ import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import { TAIL_PREFIX } from '../layout.ts';
 import type { Repository } from '../repository.ts';
-import { compareRanges, type LogRange, lsnText } from './log-range.ts';
+import { compareRanges, type LogRange, lsnText, parseLsnText } from './log-range.ts';
 import type { Stamp } from './stamps.ts';
 import {
   damaged,
@@ -136,8 +136,8 @@ export class LogTail {
   }
 
   /** Keeps the file that says how a timeline came about. */
-  async writeHistory(system: string, timeline: number, { name, bytes, alias }: HistoryFile): Promise<void> {
-    const called = { name, ...(alias !== undefined && { alias }) };
+  async writeHistory(system: string, timeline: number, { name, bytes, named }: HistoryFile): Promise<void> {
+    const called = { name, ...(named && { alias: named.alias, begin: lsnText(named.begin) }) };
     const header: HistoryHeader = { version: 1, kind: 'history', ...this.owner, system, timeline, ...called };
     const key = `${this.#timelinePrefix(system, timeline)}history`;
     await this.write({ key, sealed: sealTailObject(this.#repository.key, { header, bytes, stamps: [] }) });
@@ -148,7 +148,8 @@ export class LogTail {
     if (header.kind !== 'history' || !this.#isOwn(header, system) || header.timeline !== timeline) {
       throw damaged(key, 'it was moved here from another place');
     }
-    return { name: header.name, bytes, ...(header.alias !== undefined && { alias: header.alias }) };
+    const { name, alias, begin } = header;
+    return { name, bytes, ...(alias !== undefined && { named: { alias, begin: parseLsnText(begin) } }) };
   }
 
   /** Says that the log had grown no further by a later moment. */
@@ -257,8 +258,15 @@ export interface HistoryFile {
   /** As the server calls it: `00000002.history`. */
   name: string;
   bytes: Buffer;
+  /** Of a stream. */
+  named?: TimelineName;
+}
+
+export interface TimelineName {
   /** The system that the timeline is where a backup knows nothing of those before it, and takes it for the first of one. */
-  alias?: string;
+  alias: string;
+  /** Where it begins: the stream may be cut there, where it does not go on from another timeline. */
+  begin: bigint;
 }
 
 /** 16 digits, so that names sort as positions do. */

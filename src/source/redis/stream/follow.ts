@@ -94,9 +94,13 @@ class StreamLink implements AsyncDisposable {
     for (const id of ids) {
       const known = await this.#sink.find(systemOf(id));
       if (known === undefined) continue;
-      const kept = await this.#sink.begin({ system: known.system });
-      if (kept === undefined) break;
-      if (kept.timeline > known.timeline) throw wentBack(this.#location);
+      // Where nothing was stored before its follower died, it begins where that one did.
+      const kept = (await this.#sink.begin({ system: known.system })) ?? known;
+      if (kept.timeline > known.timeline) {
+        if (id === look.replicationId) throw wentBack(this.#location);
+        // It was set back to an older state, and has a history of its own from there on.
+        continue;
+      }
       const from = { timeline: known.timeline, lsn: kept.lsn };
       return (await this.#goOn(from, id, look)) ?? (await this.#afterGap(from, id));
     }

@@ -12,5 +12,5 @@ export function systemOf(replicationId: string): string {
 export function historyFile(timeline: number, replicationId: string, begin: bigint): HistoryFile {
   const name = `${timeline.toString(16).toUpperCase().padStart(8, '0')}.history`;
   const bytes = Buffer.from(`${timeline}\t${replicationId}\t${begin}\n`);
-  return { name, bytes, alias: systemOf(replicationId) };
+  return { name, bytes, named: { alias: systemOf(replicationId), begin } };
 }
