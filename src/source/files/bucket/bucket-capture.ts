@@ -9,6 +9,7 @@ import type { Capture, CaptureContext, Problem } from '../../index.ts';
 import { KeyTree } from './key-tree.ts';
 import {
   DATA_DIRECTORY,
+  isKeyExcluded,
   LIST_NAME,
   type ListedObject,
   ListFinder,
@@ -68,7 +69,7 @@ export class BucketCapture {
       const data = await KeyTree.begin(this.#writer, previous, DATA_DIRECTORY);
       const renamed = await KeyTree.begin(this.#writer, previous, RENAMED_DIRECTORY);
       for await (const object of this.#listed()) {
-        if (this.#isExcluded(`/${byteStringOfText(object.key)}`)) continue;
+        if (isKeyExcluded(object.key, this.#isExcluded)) continue;
         await this.#place(object, await known.find(object.key), { data, renamed, list });
       }
       const trees = renamed.isEmpty ? [data] : [data, renamed];
@@ -123,8 +124,9 @@ export class BucketCapture {
     if (displaced !== undefined) await displace(displaced, renamed);
     const name = parts?.at(-1) ?? own;
     const tree = parts === undefined ? renamed : data;
-    // Last time it may have had to go elsewhere.
-    const before = tree.before(name) ?? renamed.before(own);
+    const there = tree.before(name);
+    // Last time it may have had to go elsewhere, for a directory of its name.
+    const before = there?.type === 'file' ? there : renamed.before(own);
     const taken = this.#take(object, name, { line, before });
     while (this.#reading.size >= Math.min(MOST_AT_ONCE, this.#writer.maxStreams - 1)) await Promise.race(this.#reading);
     tree.add(

@@ -2,7 +2,7 @@ import { byteStringOfText, displayName } from '../../../format/index.ts';
 import type { SnapshotReader } from '../../../repository/index.ts';
 import type { Bucket, BucketObject } from '../../../store/index.ts';
 import type { Comparison, Discrepancy, RestoreContext } from '../../index.ts';
-import { type ListedObject, readList } from './object-list.ts';
+import { isKeyExcluded, type ListedObject, readList } from './object-list.ts';
 
 /**
  * Holds what a bucket lists against the snapshot's list: keys, sizes and versions. No object is read: one that was stored
@@ -28,7 +28,7 @@ export async function compareBucket(
   };
   for await (const object of bucket.list()) {
     context.signal.throwIfAborted();
-    if (isExcluded(`/${byteStringOfText(object.key)}`)) continue;
+    if (isKeyExcluded(object.key, isExcluded)) continue;
     await missesUntil(object.key);
     if (line.done || line.value.key !== object.key) {
       differ(object.key, 'extra', 'is not in the snapshot');

@@ -92,3 +92,14 @@ export function pathOfKey(key: string): string[] | undefined {
     part !== '' && part !== '.' && part !== '..' && part.length <= LONGEST_NAME_BYTES && !part.includes('\0');
   return bytes.length <= LONGEST_PATH_BYTES && parts.every(isName) ? parts : undefined;
 }
+
+/** Whether a pattern means a key, or what would be a directory that it is in. */
+export function isKeyExcluded(key: string, isExcluded: (path: string) => boolean): boolean {
+  let path = '';
+  for (const part of byteStringOfText(key).split('/')) {
+    if (part === '') continue;
+    path += `/${part}`;
+    if (isExcluded(path)) return true;
+  }
+  return false;
+}
