@@ -38,10 +38,7 @@ export const files = z
       .default([])
       .meta({ description: validateDescription }),
   })
-  .meta({
-    description: 'Directories and files with their metadata, or the objects in a bucket.',
-    oneOf: [{ required: ['paths'] }, { required: ['bucket'] }],
-  });
+  .meta({ description: 'Directories and files with their metadata, or the objects in a bucket.' });
 
 function judgeBucket(value: string) {
   if (!/^(?:s3|gs):/i.test(value)) return {};
