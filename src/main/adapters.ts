@@ -35,10 +35,13 @@ export const adapters: Adapters = {
     const { resolveReferences, resolveSecret } = await import('../plan/index.ts');
     switch (source.type) {
       case 'files': {
-        const { createFilesSource } = await import('../source/files/index.ts');
+        const { createBucketSource, createFilesSource } = await import('../source/files/index.ts');
         const { paths, exclude, validate } = await resolveReferences(source, references);
         const checks = validate.flatMap((check) => (check.kind === 'exec' ? [check] : []));
-        return createFilesSource({ name: source.name, paths, exclude, validate: checks, version });
+        const common = { name: source.name, exclude, validate: checks, version };
+        if (source.bucket === undefined) return createFilesSource({ ...common, paths });
+        const { openBucket } = await import('./stores.ts');
+        return createBucketSource({ ...common, bucket: await openBucket(source.bucket, references) });
       }
       case 'firestore': {
         const { createFirestoreSource } = await import('../source/firestore/index.ts');

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { HoldfastError } from '../foundation/errors.ts';
 import { userCacheDirectory } from '../foundation/user-cache.ts';
 import type { CacheContext, StoreContext } from '../operations/index.ts';
-import type { GcsPlace, S3Place } from '../plan/index.ts';
-import type { ObjectStore } from '../store/index.ts';
+import type { FilesSource, GcsPlace, ReferenceContext, S3Place } from '../plan/index.ts';
+import type { Bucket, ObjectStore } from '../store/index.ts';
 
 /** A directory of this machine: as it is, unless the plan limits its bandwidth. */
 export async function openDirectory(path: string, context: StoreContext): Promise<ObjectStore> {
@@ -21,6 +22,25 @@ export async function openGcs(place: GcsPlace, context: StoreContext): Promise<O
   const { createGcsStore } = await import('../store/gcs/index.ts');
   const { GOOGLE_APPLICATION_CREDENTIALS: credentials = '' } = context.variables;
   return fromAfar(createGcsStore(place), identityOf(place, credentials), context);
+}
+
+/** The objects of others, which are read as they are: nothing stands between. @throws plan-invalid, secret-unavailable */
+export async function openBucket(
+  planned: NonNullable<FilesSource['bucket']>,
+  references: ReferenceContext,
+): Promise<Bucket> {
+  const { storePlace } = await import('../plan/index.ts');
+  const place = await storePlace(planned, references);
+  switch (place.kind) {
+    case 's3':
+      return (await import('../store/s3/index.ts')).createS3Bucket(place);
+    case 'gcs':
+      return (await import('../store/gcs/index.ts')).createGcsBucket(place);
+    case 'local':
+      throw new HoldfastError('plan-invalid', 'the bucket of a source is no bucket', {
+        hint: 'Expected s3://bucket/prefix or gs://bucket/prefix.',
+      });
+  }
 }
 
 /**

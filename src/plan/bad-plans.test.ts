@@ -192,7 +192,7 @@ describe('keys', () => {
       'holdfast.yaml:9:5: sources.db.excludes: unknown key; did you mean "exclude"?',
     ]);
     expect(linesOfSource('type: files', 'paths: [/a]', 'colour: red')).toEqual([
-      'holdfast.yaml:9:5: sources.db.colour: unknown key; expected one of type, paths, exclude, schedule, retention, objectives, repository, validate',
+      'holdfast.yaml:9:5: sources.db.colour: unknown key; expected one of type, paths, bucket, s3, gcs, exclude, schedule, retention, objectives, repository, validate',
     ]);
     expect(linesOfSource(...POSTGRES, 'retention: { dayly: 7 }')).toEqual([
       'holdfast.yaml:9:18: sources.db.retention.dayly: unknown key; did you mean "daily"?',

@@ -42,6 +42,7 @@ export function crossFindings(raw: unknown, earlier: readonly Finding[], directo
       ...streamFindings(context, name),
       ...standbyFindings(context, name),
       ...duplicateFindings(context, name),
+      ...placeOfFilesFindings(context, name),
     ]),
     ...context.standbys.flatMap((name) => originFindings(context, name)),
     ...groupFindings({ ...context, unknown: unknownName }),
@@ -327,6 +328,35 @@ function scheduleFindings(context: Context, source: string): Finding[] {
   const rpoMs = typeof rpo === 'string' ? objectiveMs(rpo) : undefined;
   if (rpoMs === undefined || gapMs <= rpoMs) return [];
   return [{ ...finding, message: tooSparse(schedule, gapMs, String(rpo)) }];
+}
+
+/** Files lie in directories or in a bucket, and a bucket tells nobody of its changes. */
+function placeOfFilesFindings({ at, sound }: Context, source: string): Finding[] {
+  const path = ['sources', source];
+  if (at(...path, 'type') !== 'files') return [];
+  const [paths, bucket] = [at(...path, 'paths'), at(...path, 'bucket')];
+  const about = { path, at: 'key' as const };
+  if (paths === undefined && bucket === undefined) {
+    return [{ ...about, message: 'missing key "paths" or "bucket"; expected one of them' }];
+  }
+  if (paths !== undefined && bucket !== undefined) {
+    return [
+      { path: [...path, 'bucket'], at: 'key', message: '"bucket" takes the place of "paths"; expected one of them' },
+    ];
+  }
+  const [store, schedule] = [sound(...path, 'bucket'), sound(...path, 'schedule')];
+  const kind = typeof store === 'string' ? (store.toLowerCase().startsWith('s3:') ? 's3' : 'gcs') : undefined;
+  const misplaced = (['s3', 'gcs'] as const)
+    .filter((key) => at(...path, key) !== undefined && (bucket === undefined || (kind !== undefined && kind !== key)))
+    .map((key): Finding => {
+      const message = `"${key}" belongs to a bucket at ${key === 's3' ? 's3' : 'gs'}://`;
+      return { path: [...path, key], at: 'key', message };
+    });
+  if (bucket === undefined || typeof schedule !== 'string' || schedule.trim().toLowerCase() !== 'continuous') {
+    return misplaced;
+  }
+  const message = 'a bucket is not watched; expected a schedule such as every 5m';
+  return [...misplaced, { path: [...path, 'schedule'], at: 'value', found: schedule, message }];
 }
 
 function tooSparse(schedule: Schedule, gapMs: number, rpo: string): string {

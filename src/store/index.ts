@@ -1,3 +1,4 @@
+export * from './bucket.ts';
 export * from './content.ts';
 export * from './decorated-store.ts';
 export * from './http.ts';

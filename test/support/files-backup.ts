@@ -1,5 +1,6 @@
 /** Backups of directories into repositories, as the operation does it, without a plan. */
 
+import { formatTimeMs } from '../../src/format/index.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { noProgress } from '../../src/foundation/progress.ts';
 import {
@@ -53,7 +54,8 @@ export async function backUpFiles(
       ...capture.roots,
       { name: '.holdfast', type: 'dir', mode: 2 ** 31 + 0o700, content: null, subtree: own },
     ]);
-    const id = await session.commit(() => ({ ...snapshotOf(tree), paths: capture.paths }));
+    const time = formatTimeMs(capture.timeMs);
+    const id = await session.commit(() => ({ ...snapshotOf(tree), time, paths: capture.paths }));
     return { ...capture, id, bytesAdded: session.statistics.addedBytes };
   } catch (error) {
     await session.abort(error);

@@ -1,5 +1,6 @@
 import { snapshotTimeMs } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError, messageOf } from '../../foundation/errors.ts';
+import { giveBackMemory } from '../../foundation/memory.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import type { EventBodies } from '../../ledger/index.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
@@ -12,6 +13,9 @@ import { type OpenedRepository, reportable, type Workspace } from '../workspace.
 import { CaptureTimes } from './capture-times.ts';
 import type { Followed, FollowSettings } from './followed-source.ts';
 import { thinOut } from './thin-out.ts';
+
+/** Who has waited for so long is likely to wait for longer. */
+const AT_REST_AFTER_MS = 5000;
 
 /**
  * One source's changes on their way into its repository: what its watch tells of becomes a snapshot within seconds, and
@@ -92,20 +96,28 @@ export class FollowedChanges {
 
   async #captureUntilAborted(source: Source, watch: Watch): Promise<void> {
     const { signal } = this.#workspace.environment;
+    let isAtRest = false;
     while (!signal.aborted) {
       const waitMs = this.#times.waitMs(watch.isIncomplete);
-      if (waitMs > 0) await this.#atMost(waitMs);
-      else await this.#captureWhatChanged(source, watch);
+      if (waitMs <= 0) {
+        await this.#captureWhatChanged(source, watch);
+        isAtRest = false;
+      } else if (isAtRest || waitMs <= AT_REST_AFTER_MS) await this.#atMost(waitMs);
+      else if (await this.#atMost(AT_REST_AFTER_MS)) {
+        giveBackMemory();
+        isAtRest = true;
+      }
     }
   }
 
-  /** Ends sooner when something changed, or the work is to end. */
-  async #atMost(waitMs: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, waitMs);
-    this.#wake = resolve;
-    await promise;
+  /** Ends sooner when something changed, or the work is to end. @returns whether all the time has passed */
+  async #atMost(waitMs: number): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(true), waitMs);
+    this.#wake = () => resolve(false);
+    const hasPassed = await promise;
     clearTimeout(timer);
+    return hasPassed;
   }
 
   async #captureWhatChanged(source: Source, watch: Watch): Promise<void> {

@@ -1,21 +1,17 @@
-import { formatTimeMs, pathMatcher, type TreeNode } from '../../format/index.ts';
-import { HoldfastError } from '../../foundation/errors.ts';
+import { formatTimeMs, pathMatcher } from '../../format/index.ts';
 import type { Target } from '../../foundation/target.ts';
-import { notesOf, type SnapshotReader, type SnapshotWriter } from '../../repository/index.ts';
+import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
 import {
   type Capture,
   type CaptureContext,
-  type Check,
   type Comparison,
   type ExamineContext,
   type Finding,
   type ItemCount,
-  MANIFEST_DIRECTORY,
   type Manifest,
   type RestoreContext,
   type Restored,
   readManifest,
-  runCommandCheck,
   type Source,
   type ValidateContext,
   type Validation,
@@ -25,11 +21,11 @@ import {
 import { FileCapture, type FileCaptureOptions } from './capture.ts';
 import { staleTree } from './changes.ts';
 import { compareFiles } from './compare.ts';
+import { directoryOf, type PlannedCheck, restoreToDirectory, treesOf, validateDirectory } from './directory-target.ts';
 import { estimateFiles } from './estimate.ts';
 import { examinePath } from './examine.ts';
 import { holdingOf, Tally } from './tally.ts';
 import { TreeCounts } from './tree-counts.ts';
-import { DirectoryComparison } from './validate.ts';
 
 export interface FilesSourceOptions {
   name: string;
@@ -38,7 +34,7 @@ export interface FilesSourceOptions {
   /** Patterns of what is left out: see `pathMatcher`. */
   exclude: string[];
   /** Programs that must exit 0 when what was restored is right. */
-  validate: { name: string; exec: string[] }[];
+  validate: PlannedCheck[];
   /** Holdfast's own version, for the manifest. */
   version: string;
 }
@@ -89,9 +85,7 @@ class FilesSource implements Source {
         directories: counts.dirs,
         bytes: counts.bytesProcessed,
         // A tree's id is the digest of everything below it.
-        trees: Object.fromEntries(
-          roots.filter(({ subtree }) => subtree !== undefined).map(({ name, subtree }) => [name, subtree]),
-        ),
+        trees: treesOf(roots),
       },
       problems: problems.map(({ item, error }) => ({ item, code: error.code, message: error.message })),
     };
@@ -104,23 +98,11 @@ class FilesSource implements Source {
   }
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
-    const extracted = await reader.extract(directoryOf(target), { ...context, leaveOut: [`/${MANIFEST_DIRECTORY}`] });
-    return {
-      bytes: extracted.bytes,
-      items: extracted.files + extracted.directories + extracted.others,
-      notes: notesOf(extracted),
-      problems: extracted.problems,
-      ...(extracted.surplus && { surplus: extracted.surplus }),
-    };
+    return restoreToDirectory(reader, target, context);
   }
 
   async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Validation> {
-    const directory = directoryOf(target);
-    const roots = (await reader.entries(reader.tree)).filter(({ name }) => name !== MANIFEST_DIRECTORY);
-    const comparison = await new DirectoryComparison(reader, context).compare(roots, directory);
-    const checks = [this.#manifestCheck(roots, (await readManifest(reader)).details['trees']), comparison];
-    for (const check of this.#options.validate) checks.push(await runCommandCheck(check, directory, context.signal));
-    return { checks, notes: [] };
+    return validateDirectory(reader, target, { context, checks: this.#options.validate });
   }
 
   contents(reader: SnapshotReader, item: string | undefined): Promise<ItemCount[]> {
@@ -130,19 +112,6 @@ class FilesSource implements Source {
   async compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison> {
     return compareFiles(reader, other === undefined ? '' : directoryOf(other), context);
   }
-
-  #manifestCheck(roots: TreeNode[], listed: unknown): Check {
-    const trees = (listed ?? {}) as Record<string, unknown>;
-    const differing = roots.filter(({ name, subtree }) => trees[name] !== subtree).map(({ name }) => name);
-    return {
-      name: 'manifest',
-      result: differing.length === 0 ? 'passed' : 'failed',
-      detail:
-        differing.length === 0
-          ? 'the trees are those of the manifest'
-          : `the manifest has other trees for ${differing.join(', ')}`,
-    };
-  }
 }
 
 /** What changed, where that and what the previous snapshot holds are known. */
@@ -150,11 +119,4 @@ async function changesSince({ previous, changed }: CaptureContext): Promise<File
   if (previous === undefined || changed === undefined) return undefined;
   const holding = holdingOf(await readManifest(previous));
   return holding && { stale: staleTree(changed), tally: new Tally(previous, holding) };
-}
-
-function directoryOf(target: Target): string {
-  if (target.kind === 'directory') return target.path;
-  throw new HoldfastError('target-unsuitable', 'files can be in a directory only, not in a database', {
-    hint: 'Give the path of a directory.',
-  });
 }

@@ -1,1 +1,2 @@
-export { createFilesSource, type FilesSourceOptions } from './files-source.ts';
+export { createBucketSource } from './bucket/bucket-source.ts';
+export { createFilesSource } from './files-source.ts';

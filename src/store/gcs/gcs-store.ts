@@ -436,7 +436,7 @@ function partOf({ headers }: GcsAnswer, range: ByteRange | undefined): BodyPart 
 }
 
 /** Objects that were composed of others have no MD5. */
-function checksumOf(header: string | string[] | undefined): Pick<BodyPart, 'digest' | 'isSound'> {
+export function checksumOf(header: string | string[] | undefined): Pick<BodyPart, 'digest' | 'isSound'> {
   const hashes = String(header ?? '');
   const md5 = /\bmd5=([\w+/]+=*)/.exec(hashes)?.[1];
   if (md5 !== undefined) {

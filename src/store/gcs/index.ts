@@ -1,1 +1,2 @@
+export { createGcsBucket } from './gcs-bucket.ts';
 export { createGcsStore } from './gcs-store.ts';
