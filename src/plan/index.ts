@@ -18,7 +18,7 @@ export { showPlan, showPlanYaml } from './show.ts';
 export type { Objectives, ValidateCheck } from './sources/common.ts';
 export type { FilesSource } from './sources/files.ts';
 export type { GitCredentials } from './sources/git.ts';
-export { hasLog, type Source, type SourceType } from './sources/index.ts';
+export { hasLog, isWatched, type Source, type SourceType } from './sources/index.ts';
 export type { PostgresSource } from './sources/postgres.ts';
 export type { SecretPlaces } from './sources/secrets.ts';
 export { type GcsPlace, type S3Place, type StorePlace, storePlace } from './store-place.ts';

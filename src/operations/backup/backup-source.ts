@@ -1,5 +1,6 @@
 import { formatTimeMs, type Snapshot, type TreeNode } from '../../format/index.ts';
 import { currentUser } from '../../foundation/user.ts';
+import type { EventBodies } from '../../ledger/index.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import {
   type HeldLock,
@@ -10,7 +11,7 @@ import {
   type StoredSnapshot,
   WriteSession,
 } from '../../repository/index.ts';
-import { type Capture, MANIFEST_DIRECTORY, MANIFEST_NAME, type Problem } from '../../source/index.ts';
+import { type Capture, MANIFEST_DIRECTORY, MANIFEST_NAME, type Problem, type Source } from '../../source/index.ts';
 import { withScratch } from '../scratch.ts';
 import { HOLDFAST_TAG, PARTIAL_TAG, sourceTag } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
@@ -35,21 +36,48 @@ function kindOf(planned: PlanSource): 'dump' | 'base' | 'tree' {
   return planned.method === 'physical' ? 'base' : 'dump';
 }
 
-/** Captures one source into a snapshot. @throws whatever the source, the store or the repository throw: then there is none */
-export async function backupSource(
+/** What the backups of a repository share. */
+interface Shared {
+  opened: OpenedRepository;
+  lock: HeldLock;
+  indexed: IndexedRepository;
+  parents: ReadonlyMap<string, StoredSnapshot>;
+}
+
+/**
+ * Captures one source into a snapshot, and records it.
+ * @throws whatever the source, the store or the repository throw: then there is none
+ */
+export async function backupSource(workspace: Workspace, planned: PlanSource, shared: Shared): Promise<BackupOfSource> {
+  const source = await workspace.createSource(planned);
+  const { result, event } = await takeSnapshot(workspace, { planned, source }, shared);
+  await shared.opened.ledger.append('backup.finished', event);
+  return result;
+}
+
+/** A snapshot that is in the repository, and what the ledger is to say of it. */
+export interface Taken {
+  result: BackupOfSource;
+  event: EventBodies['backup.finished'];
+  stored: StoredSnapshot;
+  /** See `Capture`. */
+  again: readonly string[];
+}
+
+/**
+ * Captures one source into a snapshot.
+ * @param changed see `CaptureContext`
+ * @throws whatever the source, the store or the repository throw: then there is none
+ */
+export async function takeSnapshot(
   workspace: Workspace,
-  planned: PlanSource,
-  shared: {
-    opened: OpenedRepository;
-    lock: HeldLock;
-    indexed: IndexedRepository;
-    parents: ReadonlyMap<string, StoredSnapshot>;
-  },
-): Promise<BackupOfSource> {
+  { planned, source }: { planned: PlanSource; source: Source },
+  shared: Shared,
+  changed?: ReadonlySet<string>,
+): Promise<Taken> {
   const { clock, signal } = workspace.environment;
   const startedMs = clock.nowMs();
   const started = clock.monotonicMs();
-  const source = await workspace.createSource(planned);
   const parent = shared.parents.get(planned.name);
   const previous = parent && new Reader(shared.indexed, parent);
   const session = await WriteSession.begin(shared.indexed, { lock: shared.lock, clock });
@@ -58,48 +86,22 @@ export async function backupSource(
   const progress = expecting(workspace.environment.progress(planned.name), parent);
   try {
     const capture = await withScratch((scratchDirectory) =>
-      source.capture(session.writer, { clock, progress, signal, scratchDirectory, previous }),
+      source.capture(session.writer, {
+        ...{ clock, progress, signal, scratchDirectory, previous },
+        ...(changed && { changed }),
+      }),
     );
     const tree = await session.writer.saveTree([...capture.roots, await holdfastDirectory(session.writer, capture)]);
     signal.throwIfAborted();
-    const snapshot = await session.commit(() => ({
-      ...describe(workspace, planned, capture, { tree, parent, startedMs }),
-      summary: summarise(capture, session.statistics, startedMs, clock.nowMs()),
-    }));
-    const { bytesProcessed } = capture.counts;
-    const result: BackupOfSource = {
-      source: planned.name,
-      repository: shared.opened.name,
-      snapshot,
-      time: formatTimeMs(capture.timeMs),
-      durationMs: clock.monotonicMs() - started,
-      bytesProcessed,
-      bytesAdded: session.statistics.addedBytes,
-      bytesStored: session.statistics.addedPackedBytes,
-      files: {
-        new: capture.counts.filesNew,
-        changed: capture.counts.filesChanged,
-        unmodified: capture.counts.filesUnmodified,
-      },
-      problems: capture.problems,
-    };
-    await shared.opened.ledger.append('backup.finished', {
-      source: planned.name,
-      snapshot,
-      tree,
-      outcome: capture.problems.length === 0 ? 'complete' : 'partial',
-      time: result.time,
-      durationMs: result.durationMs,
-      bytesProcessed,
-      bytesAdded: result.bytesAdded,
-      bytesStored: result.bytesStored,
-      problems: capture.problems.length,
-      ...(capture.manifest.clockOffsetMs !== undefined && { clockOffsetMs: capture.manifest.clockOffsetMs }),
-      ...(capture.log && {
-        log: { ...capture.log, start: lsnText(capture.log.start), end: lsnText(capture.log.end) },
-      }),
+    const snapshot = describe(workspace, planned, capture, { tree, parent });
+    const id = await session.commit(() => {
+      snapshot.summary = summarise(capture, session.statistics, startedMs, clock.nowMs());
+      return snapshot;
     });
-    return result;
+    const stored = { ...snapshot, id };
+    const durationMs = clock.monotonicMs() - started;
+    const result = resultOf(planned.name, shared.opened.name, { capture, session, durationMs, stored });
+    return { result, event: eventOf(result, capture, tree), stored, again: capture.again ?? [] };
   } catch (error) {
     await session.abort(error);
     throw error;
@@ -108,6 +110,36 @@ export async function backupSource(
     progress.finish();
     await previous?.close();
   }
+}
+
+function resultOf(
+  source: string,
+  repository: string,
+  done: { capture: Capture; session: WriteSession; durationMs: number; stored: StoredSnapshot },
+): BackupOfSource {
+  const { counts, timeMs, problems } = done.capture;
+  return {
+    source,
+    repository,
+    snapshot: done.stored.id,
+    time: formatTimeMs(timeMs),
+    durationMs: done.durationMs,
+    bytesProcessed: counts.bytesProcessed,
+    bytesAdded: done.session.statistics.addedBytes,
+    bytesStored: done.session.statistics.addedPackedBytes,
+    files: { new: counts.filesNew, changed: counts.filesChanged, unmodified: counts.filesUnmodified },
+    problems,
+  };
+}
+
+function eventOf(result: BackupOfSource, { manifest, log }: Capture, tree: string): EventBodies['backup.finished'] {
+  const { source, snapshot, time, durationMs, bytesProcessed, bytesAdded, bytesStored, problems } = result;
+  return {
+    ...{ source, snapshot, tree, outcome: problems.length === 0 ? 'complete' : 'partial' },
+    ...{ time, durationMs, bytesProcessed, bytesAdded, bytesStored, problems: problems.length },
+    ...(manifest.clockOffsetMs !== undefined && { clockOffsetMs: manifest.clockOffsetMs }),
+    ...(log && { log: { ...log, start: lsnText(log.start), end: lsnText(log.end) } }),
+  };
 }
 
 /** Where the size is not known beforehand, the last backup's is the best guess. */
@@ -137,7 +169,7 @@ function describe(
   workspace: Workspace,
   planned: PlanSource,
   capture: Capture,
-  { tree, parent }: { tree: string; parent: StoredSnapshot | undefined; startedMs: number },
+  { tree, parent }: { tree: string; parent: StoredSnapshot | undefined },
 ): Snapshot {
   const { username, uid, gid } = currentUser();
   return {

@@ -42,3 +42,8 @@ export function buildSource(
 export function hasLog(source: Source): boolean {
   return source.type === 'postgres' && source.wal === 'stream';
 }
+
+/** Whether it is watched, and captured as it changes. */
+export function isWatched(source: Source): boolean {
+  return source.schedule?.kind === 'continuous' && !hasLog(source);
+}

@@ -18,11 +18,15 @@ import {
   type Source,
   type ValidateContext,
   type Validation,
+  type Watch,
+  type WatchContext,
 } from '../index.ts';
-import { FileCapture } from './capture.ts';
+import { FileCapture, type FileCaptureOptions } from './capture.ts';
+import { staleTree } from './changes.ts';
 import { compareFiles } from './compare.ts';
 import { estimateFiles } from './estimate.ts';
 import { examinePath } from './examine.ts';
+import { holdingOf, Tally } from './tally.ts';
 import { DirectoryComparison } from './validate.ts';
 
 export interface FilesSourceOptions {
@@ -62,9 +66,10 @@ class FilesSource implements Source {
     const isExcluded = pathMatcher(this.#options.exclude);
     const isFirst = context.previous === undefined;
     context.progress.phase('reading files', isFirst ? estimateFiles(this.#options.paths, isExcluded) : undefined);
-    const capture = new FileCapture(writer, context, isExcluded);
+    const changed = await changesSince(context);
+    const capture = new FileCapture(writer, context, { isExcluded, ...(changed && { changed }) });
     const roots = await capture.capture(this.#options.paths);
-    const { problems, counts } = capture;
+    const { problems, counts, again } = capture;
     const manifest: Manifest = {
       version: 1,
       source: this.name,
@@ -86,7 +91,12 @@ class FilesSource implements Source {
       },
       problems: problems.map(({ item, error }) => ({ item, code: error.code, message: error.message })),
     };
-    return { roots, paths: this.#options.paths, timeMs: startedMs, manifest, problems, counts };
+    return { roots, paths: this.#options.paths, timeMs: startedMs, manifest, problems, again, counts };
+  }
+
+  async watch(context: WatchContext): Promise<Watch> {
+    const { watchFiles } = await import('./watch/watch-files.ts');
+    return watchFiles(this.#options.paths, pathMatcher(this.#options.exclude), context);
   }
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
@@ -125,6 +135,13 @@ class FilesSource implements Source {
           : `the manifest has other trees for ${differing.join(', ')}`,
     };
   }
+}
+
+/** What changed, where that and what the previous snapshot holds are known. */
+async function changesSince({ previous, changed }: CaptureContext): Promise<FileCaptureOptions['changed']> {
+  if (previous === undefined || changed === undefined) return undefined;
+  const holding = holdingOf(await readManifest(previous));
+  return holding && { stale: staleTree(changed), tally: new Tally(previous, holding) };
 }
 
 function directoryOf(target: Target): string {
