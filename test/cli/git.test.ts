@@ -206,11 +206,13 @@ describe.skipIf(!requires('git'))('a git repository', () => {
     const shallow = join(directory, 'shallow-source');
     git(directory, 'clone', '--quiet', '--mirror', '--depth=1', `file://${sha256}`, shallow);
     const empty = bareRepository();
+    git(empty, 'symbolic-ref', 'HEAD', 'refs/heads/trunk');
     const urls = { detached, sha256, shallow, empty };
     const lines = Object.entries(urls).map(([name, url]) => `  ${name}: { type: git, url: ${url} }`);
     writePlan(directory, lines.join('\n'));
     expect((await run('backup')).exit).toBe(0);
     for (const name of ['sha256', 'empty'] as const) expect(namesIn(await restored(name))).toEqual(namesIn(urls[name]));
+    expect(readFileSync(join(directory, `target-${targets - 1}.git`, 'HEAD'), 'utf8')).toBe('ref: refs/heads/trunk\n');
     const target = await restored('detached');
     rmSync(lender, { recursive: true });
     expect(readFileSync(join(target, 'HEAD'), 'utf8')).toBe(`${alone}\n`);
