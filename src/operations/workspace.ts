@@ -375,7 +375,7 @@ function unknownName(
   });
 }
 
-function ledgerStorage({ store, key }: Repository): LedgerStorage {
+export function ledgerStorage({ store, key }: Repository): LedgerStorage {
   return {
     seal: (plain) => seal(key, plain),
     unseal: (sealed) => unseal(key, sealed),

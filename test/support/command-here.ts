@@ -64,15 +64,15 @@ function letRunAsBefore(): void {
   if (process.getuid?.() === 0) setPriority(constants.priority.PRIORITY_NORMAL);
 }
 
-/** The same for one document: its exit code and what was printed with `--json`. */
+/** The same for one document: its exit code, what was printed with `--json`, and all that was said. */
 export async function runHere(plan: string, ...words: string[]) {
-  const { exit, stdout } = await runInThisProcess(
+  const { exit, stdout, stderr } = await runInThisProcess(
     process.cwd(),
     ['--plan', plan, '--json', ...words],
     environmentHere(),
   );
   // biome-ignore lint/suspicious/noExplicitAny: each test says itself what it expects in it
-  return { exit, json: JSON.parse(stdout) as any };
+  return { exit, json: JSON.parse(stdout) as any, said: stdout + stderr };
 }
 
 function environmentHere(): Record<string, string> {

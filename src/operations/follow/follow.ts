@@ -55,7 +55,7 @@ function followable(sources: readonly PlanSource[], wereNamed: boolean): PlanSou
       ? `${other.name} has no log that is captured, and is not watched`
       : 'the plan has nothing to follow',
     {
-      hint: 'Put `schedule: continuous` into the plan, in a source of files, `method: physical` and `wal: stream` in that of a PostgreSQL server, or `stream: true` in that of a Redis server.',
+      hint: 'Put `schedule: continuous` into the plan, in a source of files or git, `method: physical` and `wal: stream` in that of a PostgreSQL server, or `stream: true` in that of a Redis server.',
     },
   );
 }

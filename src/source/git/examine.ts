@@ -11,7 +11,7 @@ export async function examineRepository(
   signal: AbortSignal,
 ): Promise<Finding[]> {
   signal.throwIfAborted();
-  const scratchDirectory = await mkdtemp(join(tmpdir(), `holdfast-scratch-${process.pid}-`));
+  const scratchDirectory = await makeScratch();
   try {
     const remote = await reach(scratchDirectory);
     const version = (await remote.git.output(['version'])).trim();
@@ -45,4 +45,9 @@ export async function examineRepository(
   } finally {
     await rm(scratchDirectory, { recursive: true, force: true });
   }
+}
+
+/** A directory of mode 0700 for what takes place outside of a backup; one that is left behind goes as any scratch does. */
+export function makeScratch(): Promise<string> {
+  return mkdtemp(join(tmpdir(), `holdfast-scratch-${process.pid}-`));
 }

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatTimeMs, type TreeNode } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
@@ -19,9 +19,11 @@ import {
   type Source,
   type ValidateContext,
   type Validation,
+  type Watch,
+  type WatchContext,
 } from '../index.ts';
 import { compareRefs } from './compare.ts';
-import { examineRepository } from './examine.ts';
+import { examineRepository, makeScratch } from './examine.ts';
 import { Git, type ResolvedCredentials } from './git-program.ts';
 import { type Fsck, fsck, Mirror, refuseDamage } from './mirror.ts';
 import { notIncluded } from './not-included.ts';
@@ -29,6 +31,7 @@ import { isUnchanged, KEPT_PREFIX, type RefState, type Refs, refsDigest, withKep
 import { type Remote, readRefs } from './remote.ts';
 import { DATA, RepositoryWriter, seed, storedState, storedTree } from './stored.ts';
 import { validateRepository } from './validate.ts';
+import { RepositoryWatch } from './watch.ts';
 
 export interface GitSourceOptions {
   name: string;
@@ -196,6 +199,19 @@ class GitSource implements Source {
       problems: problems.map(({ item, error }) => ({ item, code: error.code, message: error.message })),
     };
     return { roots: [root], paths: [`/${this.name}`], timeMs, manifest, problems, counts };
+  }
+
+  async watch(context: WatchContext): Promise<Watch> {
+    const scratchDirectory = await makeScratch();
+    const stop = new AbortController();
+    const end = (): Promise<void> => rm(scratchDirectory, { recursive: true, force: true });
+    try {
+      const remote = await this.#remote({ scratchDirectory, signal: stop.signal });
+      return await RepositoryWatch.begin({ remote, stop, end }, context);
+    } catch (error) {
+      await end();
+      throw error;
+    }
   }
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {

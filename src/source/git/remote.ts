@@ -1,7 +1,7 @@
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { GitAddress } from '../../plan/index.ts';
 import type { Git } from './git-program.ts';
-import { parseLsRemote, type RefState } from './refs.ts';
+import { parseHead, parseLsRemote, type RefState } from './refs.ts';
 
 /** Another repository, which is only read. */
 export interface Remote {
@@ -12,10 +12,20 @@ export interface Remote {
 /** All that a repository names now. @throws source-unreachable, source-refused, source-damaged, source-lost */
 export async function readRefs({ git, address }: Remote): Promise<RefState> {
   try {
-    return parseLsRemote(await git.output(['ls-remote', '--symref', '--', address.url]));
+    const state = parseLsRemote(await git.output(['ls-remote', '--symref', '--', address.url]));
+    if (state.head !== undefined || address.protocol !== 'path') return state;
+    return { ...state, head: await unbornHead(git, address.url) };
   } catch (error) {
     throw remoteError(error, address);
   }
+}
+
+/** A HEAD that leads to a branch which does not exist yet, of which a server says nothing. */
+async function unbornHead(git: Git, directory: string): Promise<RefState['head']> {
+  // 1: it leads to an object; 128: it is a bundle, which has none.
+  const acceptedStatuses = [0, 1, 128];
+  const { output } = await git.run(['-C', directory, 'symbolic-ref', '--quiet', 'HEAD'], { acceptedStatuses });
+  return parseHead(`ref: ${output}`);
 }
 
 /** What git says, and what that means. In this order: the first that fits counts. */
@@ -58,7 +68,8 @@ export function remoteError(error: unknown, { url, protocol }: GitAddress): unkn
       (protocol === 'path'
         ? 'Correct `url` in the plan, or mount what should be there.'
         : 'See whether `git ls-remote` with this URL works from this machine.'),
-    retryable: meaning?.code === 'source-lost',
+    // It may be away for now; what follows it asks again.
+    retryable: meaning === undefined || meaning.code === 'source-lost',
     context: { reason, said },
     cause: error,
   });

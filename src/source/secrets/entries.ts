@@ -64,22 +64,23 @@ export async function saltOf(previous: SnapshotReader | undefined): Promise<Buff
 /** Writes all entries into a snapshot, each a file that its owner alone may read. @returns the node of `data` */
 export async function storeEntries(writer: SnapshotWriter, entries: Entries, salt: Buffer): Promise<TreeNode> {
   const root = new Map<string, Branch>();
-  const all = [...entries, [SALT, { content: salt, modifiedMs: 0 }] as const];
-  for (const [path, entry] of all) {
-    const parts = path.split('/');
-    let branch = root;
-    for (const part of parts.slice(0, -1)) {
-      const known = branch.get(part);
-      const next: Map<string, Branch> = known instanceof Map ? known : new Map();
-      branch.set(part, next);
-      branch = next;
-    }
-    branch.set(parts.at(-1)!, entry);
-  }
+  for (const [path, entry] of entries) place(root, path.split('/'), entry);
+  root.set(SALT, { content: salt, modifiedMs: 0 });
   return storeDirectory(writer, DATA, root);
 }
 
 type Branch = Entry | Map<string, Branch>;
+
+function place(branch: Map<string, Branch>, [name = '', ...rest]: string[], entry: Entry): void {
+  if (rest.length === 0) {
+    branch.set(name, entry);
+    return;
+  }
+  const known = branch.get(name);
+  const next = known instanceof Map ? known : new Map<string, Branch>();
+  branch.set(name, next);
+  place(next, rest, entry);
+}
 
 async function storeDirectory(writer: SnapshotWriter, name: string, branches: Map<string, Branch>): Promise<TreeNode> {
   const nodes: TreeNode[] = [];

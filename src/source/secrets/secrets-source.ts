@@ -5,7 +5,6 @@ import { notesOf, type SnapshotReader, type SnapshotWriter } from '../../reposit
 import {
   type Capture,
   type CaptureContext,
-  type Check,
   type Comparison,
   type ExamineContext,
   type Finding,
@@ -13,7 +12,6 @@ import {
   type Manifest,
   type RestoreContext,
   type Restored,
-  readManifest,
   runCommandCheck,
   type Source,
   type ValidateContext,
@@ -24,6 +22,7 @@ import { gather, type Places } from './places.ts';
 import { compareWithCloud, projectOf, restoreToCloud } from './restore-to-cloud.ts';
 import { differencesBetween, readRestored } from './restored-directory.ts';
 import type { Variables } from './secret-manager.ts';
+import { validateSecrets } from './validate.ts';
 
 export interface SecretsSourceOptions {
   name: string;
@@ -40,9 +39,6 @@ export interface SecretsSourceOptions {
 export function createSecretsSource(options: SecretsSourceOptions): Source {
   return new SecretsSource(options);
 }
-
-/** As many differences are named; of the others there is a count. */
-const NAMED_DIFFERENCES = 5;
 
 class SecretsSource implements Source {
   readonly type = 'secrets';
@@ -119,25 +115,7 @@ class SecretsSource implements Source {
 
   async validate(reader: SnapshotReader, target: Target, { signal }: ValidateContext): Promise<Validation> {
     const path = directoryOf(target);
-    const [{ entries, salt }, found, { details }] = await Promise.all([
-      storedEntries(reader),
-      readRestored(path),
-      readManifest(reader),
-    ]);
-    const differences = differencesBetween(entries, found.contents).map(
-      (each) => `${displayName(each.path)}: ${each.kind}`,
-    );
-    const checks: Check[] = [
-      checkOf(
-        'manifest',
-        keyedDigest(salt, entries) === details['digest'] ? [] : ['the digest is not that of the manifest'],
-      ),
-      checkOf('contents', differences, `${entries.size} files, all equal`),
-      checkOf(
-        'permissions',
-        found.exposed.map((each) => `${each} can be read by others`),
-      ),
-    ];
+    const checks = await validateSecrets(reader, path);
     for (const check of this.#options.validate) checks.push(await runCommandCheck(check, path, signal));
     return { checks, notes: [] };
   }
@@ -171,13 +149,6 @@ function summaryOf({ counts }: Gathered): string {
     ...(variables > 0 ? [`${variables} variables are set`] : []),
     ...(secrets + files + variables === 0 ? ['there are none that can be read'] : []),
   ].join('; ');
-}
-
-function checkOf(name: string, wrong: readonly string[], passed = 'as it should be'): Check {
-  const more = wrong.length > NAMED_DIFFERENCES ? `, and ${wrong.length - NAMED_DIFFERENCES} more` : '';
-  const isRight = wrong.length === 0;
-  const detail = isRight ? passed : `${wrong.slice(0, NAMED_DIFFERENCES).join('; ')}${more}`;
-  return { name, result: isRight ? 'passed' : 'failed', detail };
 }
 
 function directoryOf(target: Target): string {
