@@ -47,7 +47,13 @@ export interface BackupContext {
 export async function backUpFirestore(
   repository: Repository,
   source: Source,
-  { progress = noProgress, signal = new AbortController().signal, previous, clock = systemClock, edit }: BackupContext = {},
+  {
+    progress = noProgress,
+    signal = new AbortController().signal,
+    previous,
+    clock = systemClock,
+    edit,
+  }: BackupContext = {},
 ): Promise<FirestoreBackup> {
   let capture: Capture | undefined;
   const { id } = await writeSnapshot(repository, async (writer) => {

@@ -22,6 +22,7 @@ import { dataService } from './firestore-server-data.ts';
 import { FirestoreDatabase } from './firestore-server-database.ts';
 import { databaseNameOf, invalid, Refusal } from './firestore-server-names.ts';
 import { loadService, type Method, type Methods } from './firestore-server-protos.ts';
+import type { FirestoreServerOptions, ServerState } from './firestore-server-state.ts';
 
 /** What goes wrong on purpose, the next `times` times. */
 export interface Fault {
@@ -35,21 +36,10 @@ export interface Fault {
   times: number;
 }
 
-export interface FirestoreServerOptions {
-  /** Names of databases there are: `projects/P/databases/D`. */
-  databases: string[];
-  /** Whether queries without a collection's name may be partitioned. The documentation says that they may not. */
-  kindlessPartitions?: boolean;
-  /** Whether queries without a collection's name are answered at all. */
-  kindlessQueries?: boolean;
-  /** As many documents make a partition at least. */
-  documentsPerPartition?: number;
-}
-
 const REQUEST_LIMIT_BYTES = 10 * 1024 * 1024;
 const SIZE = Symbol('size in bytes');
 
-export class FirestoreServer {
+export class FirestoreServer implements ServerState {
   readonly options: Required<FirestoreServerOptions>;
   readonly databases = new Map<string, FirestoreDatabase>();
   readonly faults: Fault[] = [];

@@ -3,8 +3,9 @@
 import { randomUUID } from 'node:crypto';
 import { v1 } from '@google-cloud/firestore';
 import { credentials } from '@grpc/grpc-js';
-import { type FirestoreServer, type FirestoreServerOptions, startFirestoreServer } from './firestore-server.ts';
+import { type FirestoreServer, startFirestoreServer } from './firestore-server.ts';
 import type { Fields } from './firestore-server-messages.ts';
+import type { FirestoreServerOptions } from './firestore-server-state.ts';
 
 export type FirestoreClient = InstanceType<typeof v1.FirestoreClient>;
 
