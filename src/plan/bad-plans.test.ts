@@ -403,7 +403,10 @@ describe('a sandbox', () => {
     ['type: local, keep: 1h', 'sandboxes.proofs.keep: unknown key'],
     ['type: cloud', 'sandboxes.proofs.type: found "cloud", expected local or firestore'],
     ['type: firestore', 'sandboxes.proofs.project: missing key "project"'],
-    ['type: firestore, project: p, database: (default)', 'sandboxes.proofs.database: found "(default)", expected the id'],
+    [
+      'type: firestore, project: p, database: (default)',
+      'sandboxes.proofs.database: found "(default)", expected the id',
+    ],
     ['type: firestore, project: p, keep: a day', 'sandboxes.proofs.keep: found "a day", expected a duration'],
     ['type: firestore, project: p, database: test, keep: 1h', 'sandboxes.proofs.keep: what is kept stands in the way'],
   ])('%s', (written, message) => {
