@@ -17,8 +17,8 @@ import { parseArgs } from 'node:util';
 import { measure } from './measure.ts';
 import { median } from './median.ts';
 
-const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-const HOLDFAST = here('../bin/holdfast');
+const HOLDFAST = fileURLToPath(new URL('../bin/holdfast', import.meta.url));
+const SERVER_PROCESS = fileURLToPath(new URL('../test/support/firestore-process.ts', import.meta.url));
 const PROJECT = 'bench';
 const MEBIBYTE = 1024 * 1024;
 
@@ -31,7 +31,7 @@ const { values: options } = parseArgs({
 });
 
 async function startServer(documents: number): Promise<{ child: ChildProcess; host: string }> {
-  const child = spawn(process.execPath, [here('../test/support/firestore-process.ts'), `${documents}`], {
+  const child = spawn(process.execPath, [SERVER_PROCESS, `${documents}`], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const [line] = (await once(child.stdout, 'data')) as [Buffer];

@@ -22,11 +22,13 @@ import { dataService } from './firestore-server-data.ts';
 import { FirestoreDatabase } from './firestore-server-database.ts';
 import { databaseNameOf, invalid, Refusal } from './firestore-server-names.ts';
 import { loadService, type Method, type Methods } from './firestore-server-protos.ts';
+import type { FirestoreServerOptions, ServerState } from './firestore-server-state.ts';
 
 /** What goes wrong on purpose, the next `times` times. */
 export interface Fault {
   /** `RunQuery` … */
   method: string;
+  /** OK ends a stream as if that were all. */
   code: status;
   details?: string;
   /** Of what streams: as many documents are sent before. */
@@ -34,21 +36,10 @@ export interface Fault {
   times: number;
 }
 
-export interface FirestoreServerOptions {
-  /** Names of databases there are: `projects/P/databases/D`. */
-  databases: string[];
-  /** Whether queries without a collection's name may be partitioned. The documentation says that they may not. */
-  kindlessPartitions?: boolean;
-  /** Whether queries without a collection's name are answered at all. */
-  kindlessQueries?: boolean;
-  /** As many documents make a partition at least. */
-  documentsPerPartition?: number;
-}
-
 const REQUEST_LIMIT_BYTES = 10 * 1024 * 1024;
 const SIZE = Symbol('size in bytes');
 
-export class FirestoreServer {
+export class FirestoreServer implements ServerState {
   readonly options: Required<FirestoreServerOptions>;
   readonly databases = new Map<string, FirestoreDatabase>();
   readonly faults: Fault[] = [];
@@ -164,17 +155,19 @@ export class FirestoreServer {
   async #stream(name: string, method: Method, call: ServerWritableStream<object, unknown>): Promise<void> {
     const fault = this.#begin(name, call);
     let sent = 0;
-    const breakOff = (): void => {
-      if (fault !== undefined && sent >= (fault.afterDocuments ?? 0)) {
+    const isOver = (): boolean => {
+      const isBroken = fault !== undefined && sent >= (fault.afterDocuments ?? 0);
+      if (isBroken && fault.code !== status.OK) {
         throw new Refusal(fault.code, fault.details ?? 'broken on purpose');
       }
+      return isBroken;
     };
-    breakOff();
+    if (isOver()) return;
     for (const message of (await method(call.request)) as Iterable<unknown>) {
       if (call.cancelled) return;
       if (!call.write(message)) await drained(call);
       sent++;
-      breakOff();
+      if (isOver()) return;
     }
     if (fault !== undefined) this.faults.unshift({ ...fault, times: 1 });
   }

@@ -3,55 +3,70 @@
 import { randomUUID } from 'node:crypto';
 import { v1 } from '@google-cloud/firestore';
 import { credentials } from '@grpc/grpc-js';
-import { type FirestoreServer, type FirestoreServerOptions, startFirestoreServer } from './firestore-server.ts';
+import { type FirestoreServer, startFirestoreServer } from './firestore-server.ts';
 import type { Fields } from './firestore-server-messages.ts';
+import type { FirestoreServerOptions } from './firestore-server-state.ts';
 
 export type FirestoreClient = InstanceType<typeof v1.FirestoreClient>;
 
 /** Whether tests run on a server that is not the project's own: what it lacks is then left out. */
 export const IS_EMULATOR = process.env['FIRESTORE_EMULATOR_HOST'] !== undefined;
 
-export interface TestFirestore {
-  host: string;
-  /** Undefined on an emulator. */
-  server: FirestoreServer | undefined;
+/** One database, and how a test writes to it. */
+export interface TestDatabase {
   project: string;
   /** `projects/P/databases/(default)/documents` */
   root: string;
-  client: FirestoreClient;
   /** Writes documents, given by their paths below the root. */
   write(documents: Readonly<Record<string, Fields>>): Promise<void>;
+}
+
+export interface TestFirestore extends TestDatabase {
+  host: string;
+  /** Undefined on an emulator. */
+  server: FirestoreServer | undefined;
+  client: FirestoreClient;
+  /** One more database, empty. */
+  another(): TestDatabase;
   close(): Promise<void>;
 }
 
-/** A database of its own, empty. */
+/** A server with an empty database. */
 export async function startFirestore(options: Partial<FirestoreServerOptions> = {}): Promise<TestFirestore> {
-  const project = `test-${randomUUID().slice(0, 8)}`;
-  const database = `projects/${project}/databases/(default)`;
   const emulator = process.env['FIRESTORE_EMULATOR_HOST'];
-  const server = emulator === undefined ? await startFirestoreServer({ databases: [database], ...options }) : undefined;
+  const server = emulator === undefined ? await startFirestoreServer({ databases: [], ...options }) : undefined;
   const host = server?.host ?? emulator!;
   const client = clientOf(host);
-  const root = `${database}/documents`;
+  const another = (): TestDatabase => {
+    const project = `test-${randomUUID().slice(0, 8)}`;
+    const database = `projects/${project}/databases/(default)`;
+    server?.createDatabase(database);
+    return {
+      project,
+      root: `${database}/documents`,
+      write: (documents) => writeDocuments(client, database, documents),
+    };
+  };
   return {
-    host,
-    server,
-    project,
-    root,
-    client,
-    write: async (documents) => {
-      const updates = Object.entries(documents).map(([path, fields]) => ({
-        update: { name: `${root}/${path}`, fields },
-      }));
-      for (let start = 0; start < updates.length; start += 500) {
-        await client.commit({ database, writes: updates.slice(start, start + 500) as object[] }, AS_OWNER);
-      }
-    },
+    ...{ ...another(), host, server, client, another },
     close: async () => {
       await client.close();
       server?.close();
     },
   };
+}
+
+async function writeDocuments(
+  client: FirestoreClient,
+  database: string,
+  documents: Readonly<Record<string, Fields>>,
+): Promise<void> {
+  const writes = Object.entries(documents).map(([path, fields]) => ({
+    update: { name: `${database}/documents/${path}`, fields },
+  }));
+  for (let start = 0; start < writes.length; start += 500) {
+    await client.commit({ database, writes: writes.slice(start, start + 500) as object[] }, AS_OWNER);
+  }
 }
 
 /** Nothing is tried again by the client. */
