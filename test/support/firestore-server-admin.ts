@@ -184,8 +184,8 @@ export class FirestoreAdmin {
   #describe(name: string, { locationId = 'nam5', type = 'FIRESTORE_NATIVE' }: Partial<DatabaseSettings>): void {
     const createTime = timestampOf(this.#server.nowMicros());
     this.settings.set(name, { locationId, type, createTime });
-    this.indexes.set(name, []);
-    this.fields.set(name, []);
+    if (!this.indexes.has(name)) this.indexes.set(name, []);
+    if (!this.fields.has(name)) this.fields.set(name, []);
   }
 
   #databaseOf(name: string): object {
