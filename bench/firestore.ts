@@ -1,6 +1,6 @@
 /**
- * `npm run bench:firestore`: whole backups of a Firestore database, of the server of the tests in a process of its own.
- * Prints the documents a second, the processor time of Holdfast and its memory.
+ * `npm run bench:firestore`: whole backups of a Firestore database, of the server of the tests in a process of its own, and
+ * restores of it to a database that is made. Prints the documents a second, the processor time of Holdfast and its memory.
  *
  *   --documents N      in the database (100000)
  *   --rounds N         backups, each into a repository of its own (3)
@@ -17,8 +17,8 @@ import { parseArgs } from 'node:util';
 import { measure } from './measure.ts';
 import { median } from './median.ts';
 
-const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-const HOLDFAST = here('../bin/holdfast');
+const HOLDFAST = fileURLToPath(new URL('../bin/holdfast', import.meta.url));
+const SERVER_PROCESS = fileURLToPath(new URL('../test/support/firestore-process.ts', import.meta.url));
 const PROJECT = 'bench';
 const MEBIBYTE = 1024 * 1024;
 
@@ -31,7 +31,7 @@ const { values: options } = parseArgs({
 });
 
 async function startServer(documents: number): Promise<{ child: ChildProcess; host: string }> {
-  const child = spawn(process.execPath, [here('../test/support/firestore-process.ts'), `${documents}`], {
+  const child = spawn(process.execPath, [SERVER_PROCESS, `${documents}`], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
@@ -52,23 +52,33 @@ sources: { crm: { type: firestore, project: ${PROJECT}, emulator: '${host}' } }
 }
 
 const documents = Number(options.documents);
+
+/** Documents a second. */
+function report(what: string, { wallMs, cpuMs, peakRssBytes }: ReturnType<typeof measure>): number {
+  const rate = (documents / wallMs) * 1000;
+  const figures = [
+    `${Math.round(rate)} documents/s`,
+    `${((cpuMs / documents) * 1000).toFixed(0)} µs of processor time a document`,
+    `${Math.round(peakRssBytes / MEBIBYTE)} MiB`,
+  ];
+  process.stdout.write(`${what} of ${documents}: ${figures.join(', ')}\n`);
+  return rate;
+}
+
 const { child, host } = await startServer(documents);
 try {
-  const rates: number[] = [];
+  const rates = { backup: [] as number[], restore: [] as number[] };
   for (let round = 0; round < Number(options.rounds); round++) {
     writePlan(options.directory, host);
     const run = { cwd: options.directory, env: { ...process.env, HOLDFAST_PASSWORD: 'benchmark' } };
     measure([HOLDFAST, 'init'], run);
-    const { wallMs, cpuMs, peakRssBytes } = measure([HOLDFAST, 'backup'], run);
-    rates.push((documents / wallMs) * 1000);
-    const figures = [
-      `${Math.round(rates.at(-1)!)} documents/s`,
-      `${((cpuMs / documents) * 1000).toFixed(0)} µs of processor time a document`,
-      `${Math.round(peakRssBytes / MEBIBYTE)} MiB`,
-    ];
-    process.stdout.write(`backup of ${documents}: ${figures.join(', ')}\n`);
+    const to = ['--to', `firestore://${PROJECT}-${round}`, '--create', '--location', 'nam5'];
+    rates.backup.push(report('backup', measure([HOLDFAST, 'backup'], run)));
+    rates.restore.push(report('restore', measure([HOLDFAST, 'restore', 'crm', ...to], run)));
   }
-  process.stdout.write(`median: ${Math.round(median(rates))} documents/s\n`);
+  for (const [what, all] of Object.entries(rates)) {
+    process.stdout.write(`${what}, median: ${Math.round(median(all))} documents/s\n`);
+  }
 } finally {
   child.stdin!.end();
   rmSync(options.directory, { recursive: true, force: true });

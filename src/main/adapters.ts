@@ -49,7 +49,8 @@ export const adapters: Adapters = {
         const endpoint = firestoreEndpoint(emulator, references);
         const budget = { ...source.budget, price: source.prices.reads };
         const place = { database: { project, database }, endpoint };
-        return createFirestoreSource({ name: source.name, ...place, collections, budget, validate, version });
+        const { name, prices } = source;
+        return createFirestoreSource({ name, ...place, collections, budget, prices, validate, version });
       }
       case 'postgres': {
         const { createPostgresSource, slotName } = await import('../source/postgres/index.ts');

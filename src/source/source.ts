@@ -224,6 +224,8 @@ export interface RestoreContext {
   diff?: boolean;
   /** With `replace` or `diff`: nothing is changed, and what would be is said. */
   dryRun?: boolean;
+  /** Nothing is done nor asked of the target, and what it would take is said. Of what is charged for by operations. */
+  estimate?: boolean;
   /** Of a database that does not exist: it is made, in this location, or that of the source. */
   create?: { location?: string };
   /** Writes begin slowly, for a database that has had no traffic. */
@@ -249,6 +251,8 @@ export interface Restored {
   surplus?: string[];
   /** Of documents, where it was a dry run. */
   changes?: DocumentChanges;
+  /** Where nothing but that was asked for. */
+  estimate?: Estimate;
 }
 
 /** How many documents would be written because they are missing or differ, removed, and left alone. */

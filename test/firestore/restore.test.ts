@@ -51,7 +51,7 @@ function everyValue(root: string): Fields {
   };
 }
 
-const COMPANIES = 600;
+const COMPANIES = 450;
 const ALL = COMPANIES + 9;
 
 let firestore: TestFirestore;
@@ -98,7 +98,7 @@ beforeAll(async () => {
   vi.stubEnv('HOLDFAST_PASSWORD', PASSWORD);
   directory = mkdtempSync(join(tmpdir(), 'firestore-restore-'));
   const checks =
-    'validate: [{ name: companies, collection: companies, count: { atLeast: 600 } }, { name: few deals, collection: companies/*/deals, count: { atMost: 10 } }]';
+    'validate: [{ name: companies, collection: companies, count: { atLeast: 450 } }, { name: few deals, collection: companies/*/deals, count: { atMost: 10 } }]';
   writePlan(
     directory,
     `  crm: { type: firestore, project: ${firestore.project}, ${checks} }
@@ -129,21 +129,22 @@ beforeAll(async () => {
     { update: { name: `${living}/documents/left/out`, fields: {} } },
   ]);
   firestore.server?.createDatabase(`projects/${firestore.project}/databases/taken`);
-  const admin = firestore.server?.admin;
-  admin?.indexes.get(source())?.push({
-    name: `${source()}/collectionGroups/companies/indexes/1`,
-    ...{
+  firestore.server?.admin.indexes.set(source(), [
+    {
+      name: `${source()}/collectionGroups/companies/indexes/1`,
       queryScope: 'COLLECTION',
       fields: [
         { fieldPath: 'number', order: 'ASCENDING' },
         { fieldPath: 'name', arrayConfig: 'CONTAINS' },
       ],
     },
-  });
-  admin?.fields.get(source())?.push({
-    name: `${source()}/collectionGroups/companies/fields/note`,
-    ...{ indexConfig: { indexes: [] }, ttlConfig: {} },
-  });
+  ]);
+  firestore.server?.admin.fields.set(source(), [
+    {
+      name: `${source()}/collectionGroups/companies/fields/note`,
+      ...{ indexConfig: { indexes: [] }, ttlConfig: {} },
+    },
+  ]);
   const { exit, json } = await run('backup', 'crm', 'other');
   expect({ exit, json }).toMatchObject({ exit: 0 });
 });
@@ -246,6 +247,24 @@ describe('a restore to an empty database', () => {
   });
 });
 
+describe('the estimate of a restore', () => {
+  it('says documents, writes and money without a question to Firestore', async () => {
+    const { name, url } = emptyDatabase();
+    const cost = await costOf(async () => {
+      const whole = await run('restore', 'crm', '--to', url, '--estimate');
+      expect(whole).toMatchObject({
+        ...{ exit: 0, json: { estimate: { items: ALL, reads: 1, writes: ALL + 1, deletes: 1 } } },
+      });
+      // By Google's list prices of 100,000 operations.
+      expect(whole.json.estimate.cost).toBeCloseTo((0.06 + (ALL + 1) * 0.18 + 0.02) / 100_000);
+      const part = await run('restore', 'crm', '--to', url, '--estimate', '--diff', '--only', '/companies/c1');
+      expect(part.json.estimate).toMatchObject({ items: 6, reads: 6, writes: 6, deletes: 0 });
+    });
+    expect(cost).toEqual({ reads: 0, writes: 0, deletes: 0 });
+    expect((await contentOf(name)).size).toBe(0);
+  });
+});
+
 describe('a restore to a database that holds something', () => {
   /** As the snapshot is, but for a document that is gone, one that is other and one that is new. */
   async function changed(): Promise<{ name: string; url: string; project: string }> {
@@ -324,7 +343,7 @@ describe('a restore to a database that holds something', () => {
     expect(await run('compare', 'crm')).toMatchObject({ exit: 0, json: { equal: true, compared: ALL } });
     expect(await run('compare', 'other')).toMatchObject({ exit: 0, json: { equal: true, compared: 1 } });
     const { url } = await changed();
-    firestore.server!.faults.push({ method: 'RunQuery', code: status.UNAVAILABLE, afterDocuments: 400, times: 1 });
+    firestore.server!.faults.push({ method: 'RunQuery', code: status.UNAVAILABLE, afterDocuments: 300, times: 1 });
     const { exit, json } = await run('compare', 'crm', '--with', url);
     expect({ exit, compared: json.compared }).toEqual({ exit: 4, compared: ALL + 2 });
     expect(json.differences.map(({ item, kind }: { item: string; kind: string }) => `${kind} ${item}`)).toEqual([

@@ -19,6 +19,7 @@ export function firestoreSource(
     endpoint: { emulator: host },
     collections: undefined,
     budget: { price: 0.06 },
+    prices: { reads: 0.06, writes: 0.18, deletes: 0.02 },
     validate: [],
     version: '0.0.0',
     ...options,

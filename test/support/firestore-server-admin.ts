@@ -11,11 +11,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { fromJSON, type MessageTypeDefinition } from '@grpc/proto-loader';
-import type { FirestoreServer } from './firestore-server.ts';
 import { type FirestoreDatabase, versionAt } from './firestore-server-database.ts';
 import { type Document, type Fields, microsOf, type Timestamp, timestampOf } from './firestore-server-messages.ts';
 import { databaseNameOf, invalid, Refusal } from './firestore-server-names.ts';
 import { loadService, type Methods } from './firestore-server-protos.ts';
+import type { ServerState } from './firestore-server-state.ts';
 
 const PROTO = join(import.meta.dirname, '../../node_modules/@google-cloud/firestore/build/protos/admin_v1.json');
 const TYPES = fromJSON(JSON.parse(readFileSync(PROTO, 'utf8')) as Parameters<typeof fromJSON>[0], {
@@ -66,10 +66,10 @@ export class FirestoreAdmin {
   readonly fields = new Map<string, FieldDefinition[]>();
   /** By the URL of the export. */
   readonly exports = new Map<string, Document[]>();
-  readonly #server: FirestoreServer;
+  readonly #server: ServerState;
   readonly #operations = new Map<string, Operation>();
 
-  constructor(server: FirestoreServer) {
+  constructor(server: ServerState) {
     this.#server = server;
     for (const name of server.databases.keys()) this.#describe(name, { locationId: 'nam5' });
     server.addService(loadService('admin_v1', 'google.firestore.admin.v1.FirestoreAdmin'), {
@@ -184,8 +184,8 @@ export class FirestoreAdmin {
   #describe(name: string, { locationId = 'nam5', type = 'FIRESTORE_NATIVE' }: Partial<DatabaseSettings>): void {
     const createTime = timestampOf(this.#server.nowMicros());
     this.settings.set(name, { locationId, type, createTime });
-    this.indexes.set(name, []);
-    this.fields.set(name, []);
+    if (!this.indexes.has(name)) this.indexes.set(name, []);
+    if (!this.fields.has(name)) this.fields.set(name, []);
   }
 
   #databaseOf(name: string): object {

@@ -2,7 +2,6 @@
 
 import { randomBytes } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
-import type { FirestoreServer } from './firestore-server.ts';
 import { type Entry, type FirestoreDatabase, versionAt } from './firestore-server-database.ts';
 import { projected } from './firestore-server-fields.ts';
 import { collectionIds, listed } from './firestore-server-lists.ts';
@@ -11,19 +10,20 @@ import { timestampOf } from './firestore-server-messages.ts';
 import { databaseNameOf, invalid, partsOf, Refusal } from './firestore-server-names.ts';
 import { loadService, type Methods } from './firestore-server-protos.ts';
 import { partitionPoints, planQuery, selected } from './firestore-server-query.ts';
+import type { ServerState } from './firestore-server-state.ts';
 
 const PAGE_LIMIT = 300;
 const PAGE_LIMIT_BYTES = 10 * 1024 * 1024;
 /** As many index entries are counted for one read. */
 const COUNTED_PER_READ = 1000;
 
-export function dataService(server: FirestoreServer): Methods {
+export function dataService(server: ServerState): Methods {
   return { ...documentMethods(server), ...listMethods(server), ...queryMethods(server), ...writeMethods(server) };
 }
 
 const { GetDocument: getDocument, RunQuery: runQuery } = loadService('v1', 'google.firestore.v1.Firestore');
 
-function documentMethods(server: FirestoreServer): Methods {
+function documentMethods(server: ServerState): Methods {
   return {
     GetDocument: ({ name, mask, ...consistency }: GetDocument) => {
       const database = server.databaseOf(name);
@@ -47,7 +47,7 @@ function documentMethods(server: FirestoreServer): Methods {
   };
 }
 
-function listMethods(server: FirestoreServer): Methods {
+function listMethods(server: ServerState): Methods {
   return {
     ListDocuments: (request: ListDocuments) => listDocuments(server, request),
 
@@ -73,7 +73,7 @@ function listMethods(server: FirestoreServer): Methods {
   };
 }
 
-function queryMethods(server: FirestoreServer): Methods {
+function queryMethods(server: ServerState): Methods {
   const allow = ({ from }: StructuredQuery): void => {
     if (!from?.[0]?.collectionId && !server.options.kindlessQueries) throw invalid('a collection is required');
   };
@@ -120,7 +120,7 @@ function queryMethods(server: FirestoreServer): Methods {
   };
 }
 
-function writeMethods(server: FirestoreServer): Methods {
+function writeMethods(server: ServerState): Methods {
   return {
     Commit: ({ database, writes = [], transaction }: { database: string; writes?: Write[]; transaction?: Buffer }) => {
       if (transaction?.length) throw new Refusal(status.UNIMPLEMENTED, 'transactions are not part of this server');
@@ -244,7 +244,7 @@ interface UpdateDocument {
   currentDocument?: Precondition;
 }
 
-function listDocuments(server: FirestoreServer, request: ListDocuments): object {
+function listDocuments(server: ServerState, request: ListDocuments): object {
   const { parent, collectionId = '', pageSize = 0, pageToken, orderBy = '', mask, showMissing = false } = request;
   if (showMissing && orderBy !== '') throw invalid('show_missing and order_by cannot be used together.');
   const direction = /^(?:__name__(?: (asc|desc))?)?$/i.exec(orderBy);

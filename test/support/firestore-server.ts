@@ -22,6 +22,7 @@ import { dataService } from './firestore-server-data.ts';
 import { FirestoreDatabase } from './firestore-server-database.ts';
 import { databaseNameOf, invalid, Refusal } from './firestore-server-names.ts';
 import { loadService, type Method, type Methods } from './firestore-server-protos.ts';
+import type { FirestoreServerOptions, ServerState } from './firestore-server-state.ts';
 
 /** What goes wrong on purpose, the next `times` times. */
 export interface Fault {
@@ -32,24 +33,15 @@ export interface Fault {
   details?: string;
   /** Of what streams: as many documents are sent before. */
   afterDocuments?: number;
+  /** Of what streams: only the first two documents change places. */
+  isSwapped?: boolean;
   times: number;
-}
-
-export interface FirestoreServerOptions {
-  /** Names of databases there are: `projects/P/databases/D`. */
-  databases: string[];
-  /** Whether queries without a collection's name may be partitioned. The documentation says that they may not. */
-  kindlessPartitions?: boolean;
-  /** Whether queries without a collection's name are answered at all. */
-  kindlessQueries?: boolean;
-  /** As many documents make a partition at least. */
-  documentsPerPartition?: number;
 }
 
 const REQUEST_LIMIT_BYTES = 10 * 1024 * 1024;
 const SIZE = Symbol('size in bytes');
 
-export class FirestoreServer {
+export class FirestoreServer implements ServerState {
   readonly options: Required<FirestoreServerOptions>;
   readonly databases = new Map<string, FirestoreDatabase>();
   readonly faults: Fault[] = [];
@@ -166,20 +158,21 @@ export class FirestoreServer {
     const fault = this.#begin(name, call);
     let sent = 0;
     const isOver = (): boolean => {
-      const isBroken = fault !== undefined && sent >= (fault.afterDocuments ?? 0);
+      const isBroken = fault !== undefined && !fault.isSwapped && sent >= (fault.afterDocuments ?? 0);
       if (isBroken && fault.code !== status.OK) {
         throw new Refusal(fault.code, fault.details ?? 'broken on purpose');
       }
       return isBroken;
     };
     if (isOver()) return;
-    for (const message of (await method(call.request)) as Iterable<unknown>) {
+    const messages = (await method(call.request)) as Iterable<unknown>;
+    for (const message of fault?.isSwapped ? swapped(messages) : messages) {
       if (call.cancelled) return;
       if (!call.write(message)) await drained(call);
       sent++;
       if (isOver()) return;
     }
-    if (fault !== undefined) this.faults.unshift({ ...fault, times: 1 });
+    if (fault !== undefined && !fault.isSwapped) this.faults.unshift({ ...fault, times: 1 });
   }
 
   #begin(
@@ -202,6 +195,11 @@ export class FirestoreServer {
 
 function asRefusal(error: unknown): Refusal {
   return error instanceof Refusal ? error : new Refusal(status.INTERNAL, String((error as Error)?.stack ?? error));
+}
+
+function swapped(messages: Iterable<unknown>): unknown[] {
+  const [first, second, ...others] = messages;
+  return [second, first, ...others];
 }
 
 async function drained(call: ServerWritableStream<object, unknown>): Promise<void> {

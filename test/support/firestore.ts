@@ -1,10 +1,11 @@
 /** Firestore for tests: a server of the project's own, or that of FIRESTORE_EMULATOR_HOST, and clients of it. */
 
 import { randomUUID } from 'node:crypto';
-import { v1 } from '@google-cloud/firestore';
+import google, { type v1 } from '@google-cloud/firestore';
 import { credentials } from '@grpc/grpc-js';
-import { type FirestoreServer, type FirestoreServerOptions, startFirestoreServer } from './firestore-server.ts';
+import { type FirestoreServer, startFirestoreServer } from './firestore-server.ts';
 import type { Fields } from './firestore-server-messages.ts';
+import type { FirestoreServerOptions } from './firestore-server-state.ts';
 
 export type FirestoreClient = InstanceType<typeof v1.FirestoreClient>;
 
@@ -77,7 +78,7 @@ export const AS_OWNER = { ...ONCE, otherArgs: { headers: { Authorization: 'Beare
 /** A client of the low-level interface, without credentials. */
 export function clientOf(host: string): FirestoreClient {
   const [servicePath = '', port] = host.split(':');
-  return new v1.FirestoreClient({
+  return new google.v1.FirestoreClient({
     servicePath,
     port: Number(port),
     sslCreds: credentials.createInsecure(),

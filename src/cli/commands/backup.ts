@@ -4,6 +4,7 @@ import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { EstimateOfSource, SourceOutcome, Workspace } from '../../operations/index.ts';
 import type { CommandDefinition, Invocation, Outcome } from '../command.ts';
 import { errorDetails, indent } from '../errors.ts';
+import { describeCost } from '../estimate-text.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { bad, counted, doubtful, good, shortId } from '../text.ts';
 
@@ -78,9 +79,7 @@ function describeEstimate(estimate: EstimateOfSource): string {
       ...errorDetails(estimate.error).map(indent),
     ].join('\n');
   }
-  const { items, reads, cost, durationMs, notes, unit } = estimate;
-  const figures = `${items} ${unit}, ${reads} reads, ${cost.toFixed(2)} by the plan's prices, about ${formatDuration(durationMs)}`;
-  return [`${source}: ${figures}`, ...notes.map((note) => `  ${note}`)].join('\n');
+  return describeCost(source, estimate);
 }
 
 async function backupGroup(

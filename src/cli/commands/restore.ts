@@ -4,6 +4,7 @@ import type { RestoreRequest, RestoreResult } from '../../operations/index.ts';
 import type { DocumentChanges } from '../../source/index.ts';
 import { AS_OF } from '../as-of.ts';
 import type { CommandDefinition, Invocation, Outcome } from '../command.ts';
+import { describeCost } from '../estimate-text.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { describeGroupRestored, describePoints } from '../group-text.ts';
 import { RECALL_OPTIONS, recallOf } from '../recall-options.ts';
@@ -63,6 +64,10 @@ export const restore: CommandDefinition = {
     {
       flags: '--dry-run',
       description: 'with --replace or --diff: only say what would be removed, and of Firestore what would be written',
+    },
+    {
+      flags: '--estimate',
+      description: 'of Firestore: only say how many documents would be written, and what that would cost',
     },
     { flags: '--create', description: 'of Firestore: make the database if there is none, with the indexes first' },
     {
@@ -159,6 +164,7 @@ export const restore: CommandDefinition = {
       ...(options['replace'] === true && { replace: true }),
       ...(options['diff'] === true && { diff: true }),
       ...(options['dryRun'] === true && { dryRun: true }),
+      ...(options['estimate'] === true && { estimate: true }),
       ...(options['rampUp'] === true && { rampUp: true }),
       ...createOf(options),
       ...selectionOf(options),
@@ -214,6 +220,7 @@ function selectionOf(options: Record<string, unknown>): Pick<RestoreRequest, 'se
 function describe(result: RestoreResult): string {
   const { snapshot, time, target, bytes, items, durationMs, surplus, changes } = result;
   if (changes !== undefined) return describeChanges(result, changes);
+  if (result.estimate !== undefined) return describeCost(result.source ?? 'it', result.estimate);
   if (surplus !== undefined) {
     const of = `${result.source ?? 'snapshot'} of ${shownTime(time)} (snapshot ${shortId(snapshot)})`;
     return [

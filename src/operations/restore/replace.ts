@@ -17,16 +17,24 @@ export interface Replacement {
   confirm?: string;
   /** Only says what would be removed; nobody has to confirm that. */
   dryRun?: boolean;
+  /** Of Firestore: only says what it would take. */
+  estimate?: boolean;
 }
 
 /** @throws bad-usage where it is not confirmed; source-unsupported for a database; target-unsuitable */
 export async function refuseReplacing(
   workspace: Workspace,
-  { replace = false, diff = false, confirm, dryRun = false }: Replacement,
+  { replace = false, diff = false, confirm, dryRun = false, estimate = false }: Replacement,
   { target, planned }: { target: Target; planned: PlanSource | undefined },
 ): Promise<void> {
   if (planned?.type === 'firestore' && target.kind === 'database') {
-    return refuseOverwriting(target, { replace, diff, confirm, dryRun });
+    if (!estimate) refuseOverwriting(target, { replace, diff, confirm, dryRun });
+    return;
+  }
+  if (estimate) {
+    throw new HoldfastError('bad-usage', '--estimate is for what is charged for by the operation', {
+      hint: 'Leave it out: no writes of this target are charged for.',
+    });
   }
   if (diff) {
     throw new HoldfastError('bad-usage', '--diff is for the documents of a Firestore database', {

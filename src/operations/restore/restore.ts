@@ -46,7 +46,7 @@ export interface RestoreRequest extends Replacement {
   recall?: Partial<RecallOptions>;
 }
 
-/** Of a dry run: what would be restored, and in `surplus` what would be removed. */
+/** Of a dry run: what would be restored, and in `surplus` what would be removed; of an estimate nothing but that. */
 export interface RestoreResult extends SnapshotRestored {
   source?: string;
   snapshot: string;
@@ -66,7 +66,8 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
   const planned = request.source === undefined ? undefined : workspace.sources([request.source])[0]!;
   const target = targetOf(request.to);
   const selection = selectionOf(request, planned, target);
-  const { replace = false, diff = false, dryRun = false, rampUp = false, as, create } = request;
+  const { replace = false, diff = false, estimate = false, rampUp = false, as, create } = request;
+  const dryRun = request.dryRun === true || estimate;
   await refuseReplacing(workspace, request, { target, planned });
   const repository = workspace.repositoryName(request.repository ?? planned?.repository);
   const isReplayed = replaysLog(planned, request) && !isOffline(workspace, repository);
@@ -93,7 +94,7 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
       ...(replace && !dryRun && { replaced: true }),
     };
     const how = {
-      ...{ replace, diff, dryRun, rampUp },
+      ...{ replace, diff, dryRun, estimate, rampUp },
       ...{ ...(selection && { selection }), ...(as !== undefined && { as }), ...(create && { create }) },
     };
     const restored = await restoreSnapshot(workspace, opened, { planned, snapshot, point, target, how }).catch(

@@ -27,6 +27,7 @@ import { examineFirestore } from './capture/examine.ts';
 import type { ReadBudget } from './capture/read-meter.ts';
 import type { FirestoreEndpoint } from './connection.ts';
 import { compareDocuments } from './restore/compare.ts';
+import type { OperationPrices } from './restore/estimate.ts';
 import { type DatabaseTarget, restoreDocuments } from './restore/restore.ts';
 import { restoreLines } from './restore/restore-lines.ts';
 import { validateDocuments } from './restore/validate.ts';
@@ -38,6 +39,7 @@ export interface FirestoreSourceOptions {
   /** At the top of the database; undefined for all. */
   collections: readonly string[] | undefined;
   budget: ReadBudget;
+  prices: OperationPrices;
   /** What must hold for a restored copy. */
   validate: Resolved<ValidateCheck>[];
   /** Holdfast's own version, for the manifest. */
@@ -73,7 +75,7 @@ class FirestoreSource implements Source {
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
     if (target.kind === 'directory') return restoreLines(reader, target.path, context);
-    return restoreDocuments(reader, firestoreTarget(target), context, this.#options.endpoint);
+    return restoreDocuments(reader, firestoreTarget(target), context, this.#options);
   }
 
   async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Validation> {

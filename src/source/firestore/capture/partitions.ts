@@ -7,7 +7,7 @@ import { ONCE, type Reading, readFailure } from './reading.ts';
 /** More than can be read at once, so that none waits long for the slowest. */
 const PARTITIONS = 24;
 /** A range with fewer documents is not worth a query of its own. */
-export const WORTHWHILE_DOCUMENTS = 2_000;
+const WORTHWHILE_DOCUMENTS = 1_000;
 
 /**
  * The scopes, in ranges of about the same size, in the order of names.

@@ -180,6 +180,14 @@ describe('the line of a document', () => {
     }
   });
 
+  it('has a name whatever its fields are called', () => {
+    const fields = { name: { stringValue: ',"name":"x"' }, b: { mapValue: { fields: { name: { nullValue: null } } } } };
+    const encoded = encodeDocument({ name: `${LIVING}/documents/c/d"`, fields, ...TIMES }, LIVING);
+    expect(nameOf(encoded)).toBe('documents/c/d"');
+    for (const hostile of ['{}', line('{}', '"documents/c"'), line('{}', '1'), line('{}', '"documents/c/d\\"')])
+      expect(() => nameOf(hostile)).toThrow(expect.objectContaining({ code: 'archive-damaged' }));
+  });
+
   it('has no times to be compared by', () => {
     expect(() => bodyOf('{"fields":{},"name":"documents/c/d"}')).toThrow(
       expect.objectContaining({ code: 'archive-damaged' }),

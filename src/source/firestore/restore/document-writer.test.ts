@@ -44,7 +44,7 @@ describe('writing documents', () => {
     await add(20_000);
     await writer.end();
     expect(writer.written).toBe(20_000);
-    expect(sent.every((names) => names.length <= 250)).toBe(true);
+    expect(sent.every((names) => names.length <= 150)).toBe(true);
     expect(new Set(sent.flat()).size).toBe(20_000);
     expect(mostAtOnce()).toBeGreaterThan(6);
   });
@@ -100,7 +100,7 @@ describe('writing documents', () => {
     const { writer, sent } = writerTo((names) => names.map(() => ({ code: 0 })));
     for (let at = 0; at < 9; at++) await writer.add({ write: { delete: `${DATABASE}/documents/c/${at}` }, bytes: 1e6 });
     await writer.end();
-    expect(sent.map((names) => names.length)).toEqual([4, 4, 1]);
+    expect(sent.map((names) => names.length)).toEqual([2, 2, 2, 2, 1]);
     expect(writer.deleted).toBe(9);
   });
 });

@@ -10,6 +10,7 @@ import { type FirestoreConnection, type FirestoreEndpoint, openFirestore } from 
 import { createForRestore, FALLBACK_LOCATION } from './administration.ts';
 import { type DocumentDifference, differencesByName, differencesInOrder } from './differences.ts';
 import { DocumentWriter, type WriteStatus } from './document-writer.ts';
+import { estimateRestore, type OperationPrices } from './estimate.ts';
 import { type LivingContext, livingDocuments } from './living-documents.ts';
 import { claimDatabase, releaseDatabase } from './marker.ts';
 import { RampUp } from './ramp-up.ts';
@@ -29,10 +30,11 @@ export async function restoreDocuments(
   reader: SnapshotReader,
   target: DatabaseTarget,
   context: RestoreContext,
-  endpoint: FirestoreEndpoint,
+  { endpoint, prices }: { endpoint: FirestoreEndpoint; prices: OperationPrices },
 ): Promise<Restored> {
   const { selection, progress, signal, replace = false, diff = false, dryRun = false } = context;
   const details = await readFirestoreDetails(reader);
+  if (context.estimate === true) return estimateRestore(reader, context, { details, prices });
   const place = firestoreDatabase(target.url);
   const created = await createMissing(reader, target, context, { place, endpoint, captured: details.location });
   await using connection = openFirestore(place, endpoint);

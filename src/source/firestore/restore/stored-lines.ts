@@ -1,4 +1,5 @@
 import { byteStringOfText, pathMatcher, type TreeNode } from '../../../format/index.ts';
+import { releaseBuffer } from '../../../foundation/buffers.ts';
 import { HoldfastError } from '../../../foundation/errors.ts';
 import type { Selection, SnapshotReader } from '../../../repository/index.ts';
 import { nameOf } from '../codec/document-line.ts';
@@ -83,22 +84,22 @@ async function firstName(reader: SnapshotReader, directory: string, parts: reado
 }
 
 async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string[]> {
-  let rest: Uint8Array[] = [];
-  let restBytes = 0;
+  let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of chunks) {
     const end = chunk.lastIndexOf(NEWLINE);
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     if (end < 0) {
-      rest.push(chunk);
-      restBytes += chunk.length;
-      if (restBytes > MAX_LINE_BYTES) throw unended('longer than any document');
+      rest = Buffer.concat([rest, bytes]);
+      if (rest.length > MAX_LINE_BYTES) throw unended('longer than any document');
       continue;
     }
-    const text = Buffer.concat([...rest, chunk.subarray(0, end)]).toString('utf8');
-    rest = end + 1 < chunk.length ? [chunk.subarray(end + 1)] : [];
-    restBytes = chunk.length - end - 1;
-    yield text.split('\n');
+    const whole = rest.length === 0 ? bytes.subarray(0, end) : Buffer.concat([rest, bytes.subarray(0, end)]);
+    const lines = whole.toString('utf8').split('\n');
+    rest = Buffer.from(bytes.subarray(end + 1));
+    releaseBuffer(chunk);
+    yield lines;
   }
-  if (restBytes > 0) throw unended('cut off');
+  if (rest.length > 0) throw unended('cut off');
 }
 
 function unended(why: string): HoldfastError {
