@@ -17,7 +17,7 @@ const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
     'reviews',
     'compliance',
   ],
-  'sources.*': ['runsOn', 'stream'],
+  'sources.*': ['runsOn'],
 };
 
 export const NOT_SUPPORTED = 'not supported by this version';
