@@ -3,8 +3,6 @@ import { readFileSync } from 'node:fs';
 /** The functions of ./bytes.wat. Addresses are of its memory; lengths and times are whole numbers, times in milliseconds. */
 export interface ByteFunctions {
   readonly memory: WebAssembly.Memory & { grow(pages: number): number };
-  readonly written: WebAssembly.Global & { value: number };
-  readonly broken: WebAssembly.Global & { value: number };
   begin(): void;
   check(at: number, end: number): void;
   checked(to: number): void;
@@ -22,7 +20,7 @@ export interface ByteFunctions {
   isScored(score: number): void;
   nextNumber(value: number): void;
   entry(to: number, type: number, database: number, expiresMs: number): void;
-  decompress(from: number, end: number, oldest: number, to: number, toEnd: number): number;
+  decompress(from: number, end: number, oldest: number, to: number, toEnd: number, said: number): number;
 }
 
 let compiled: WebAssembly.Module | undefined;
@@ -38,6 +36,7 @@ export function byteFunctions(): ByteFunctions {
 /** Behind the tables: where digests and checksums are written to, and numbers. */
 export const RESULT = 16_384;
 export const PAPER = RESULT + 64;
+export const SAID = RESULT + 32;
 /** From here on the memory is whoever's it is. */
 export const FREE = 32_768;
 

@@ -12,9 +12,6 @@
   (global $key (mut i64) (i64.const 0))
   (global $field (mut i64) (i64.const 0))
   (global $value (mut i64) (i64.const 0))
-  ;; Where the last decompression stopped writing, and whether it met what cannot be.
-  (global $written (export "written") (mut i32) (i32.const 0))
-  (global $broken (export "broken") (mut i32) (i32.const 0))
 
   ;; CRC-64 of Jones' polynomial, reflected.
   (func (export "begin")
@@ -191,11 +188,10 @@
             (i64.mul (i64.extend_i32_u (local.get $type)) (i64.const 0x8ebc6af09c88c6e3))))))
     (i64.store offset=8 (local.get $to) (local.get $place)))
 
-  ;; Decompresses from $in to $out as far as both reach, and gives where it stopped in $in; $written says where in $out. It
-  ;; stops before what is not whole, and refers to nothing before $oldest.
-  (func (export "decompress") (param $in i32) (param $inEnd i32) (param $oldest i32) (param $out i32) (param $outEnd i32) (result i32)
+  ;; Decompresses from $in to $out as far as both reach, and gives where it stopped in $in. It stops before what is not whole,
+  ;; and refers to nothing before $oldest. Writes to the address $said where it stopped in $out, or 0 where it met what cannot be.
+  (func (export "decompress") (param $in i32) (param $inEnd i32) (param $oldest i32) (param $out i32) (param $outEnd i32) (param $said i32) (result i32)
     (local $control i32) (local $length i32) (local $from i32) (local $at i32)
-    (global.set $broken (i32.const 0))
     (block $stop
       (loop $next
         (br_if $stop (i32.ge_u (local.get $in) (local.get $inEnd)))
@@ -225,8 +221,8 @@
             (local.set $length (i32.add (local.get $length) (i32.const 2)))
             (if (i32.lt_s (local.get $from) (local.get $oldest))
               (then
-                (global.set $broken (i32.const 1))
-                (br $stop)))))
+                (i32.store (local.get $said) (i32.const 0))
+                (return (local.get $in))))))
         (br_if $stop (i32.gt_u (i32.add (local.get $out) (local.get $length)) (local.get $outEnd)))
         (loop $copy
           (i32.store8 (local.get $out) (i32.load8_u (local.get $from)))
@@ -236,5 +232,5 @@
           (br_if $copy (local.get $length)))
         (local.set $in (local.get $at))
         (br $next)))
-    (global.set $written (local.get $out))
+    (i32.store (local.get $said) (local.get $out))
     (local.get $in)))

@@ -1,4 +1,4 @@
-import { byteFunctions, FREE, PAPER, RESULT } from './bytes.ts';
+import { byteFunctions, FREE, PAPER, RESULT, SAID } from './bytes.ts';
 import { RdbDamage, RdbUnknown } from './damage.ts';
 import type { Packed } from './packed.ts';
 
@@ -188,8 +188,8 @@ export class Cursor {
   decompress(packed: number, plain: number): void {
     const room = this.room(plain);
     const end = this.at + packed;
-    const stopped = this.functions.decompress(this.at, end, room, room, room + plain);
-    if (stopped !== end || this.functions.written.value !== room + plain || this.functions.broken.value !== 0) {
+    const stopped = this.functions.decompress(this.at, end, room, room, room + plain, SAID);
+    if (stopped !== end || this.view.getUint32(SAID, true) !== room + plain) {
       throw new RdbDamage('a compressed string that does not decompress');
     }
     this.at = end;

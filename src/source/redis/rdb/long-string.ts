@@ -1,3 +1,4 @@
+import { SAID } from './bytes.ts';
 import { type Cursor, MORE, STRING_LZF } from './cursor.ts';
 import { RdbDamage } from './damage.ts';
 
@@ -73,14 +74,17 @@ export class LongString {
       room,
       room + this.#writtenBytes,
       room + ROOM_BYTES,
+      SAID,
     );
+    const written = cursor.view.getUint32(SAID, true);
+    if (written === 0) throw broken();
     const taken = stopped - cursor.at;
     const before = this.#writtenBytes;
-    this.#writtenBytes = functions.written.value - room;
+    this.#writtenBytes = written - room;
     this.#sentBytes += this.#writtenBytes - before;
     cursor.at = stopped;
     this.#leftBytes -= taken;
-    if (functions.broken.value !== 0 || this.#sentBytes > this.#plainBytes) throw broken();
+    if (this.#sentBytes > this.#plainBytes) throw broken();
     const isOver = this.#leftBytes === 0;
     this.#hash(isOver);
     if (isOver && this.#sentBytes !== this.#plainBytes) throw broken();

@@ -179,14 +179,14 @@ export class RdbReader {
       return;
     }
     const type = typeOfKind(code, this.#isValkey);
-    if (type === undefined) throw new RdbUnknown(`a value of kind ${code}`);
+    if (type < 0) throw new RdbUnknown(`a value of kind ${code}`);
     cursor.string();
     cursor.functions.text(cursor.from, cursor.to);
     cursor.functions.isKey();
     if (this.#options.onKey !== undefined) {
       this.#entry.key = Buffer.from(cursor.bytes.subarray(cursor.from, cursor.to));
     }
-    this.#type = VALUE_TYPES.indexOf(type);
+    this.#type = type;
     this.#kind = code;
     this.#valueAt = this.#options.valueLimitBytes === undefined ? -1 : cursor.at;
     if (this.#value.begin(code)) this.#endKey();

@@ -28,12 +28,13 @@ function each(functions: ByteFunctions, use: () => void): PackedSink {
   };
 }
 
-/** Members, each with its score behind it. */
-export function scoreSink({ functions, bytes }: Cursor): PackedSink {
+/** Members, each with its score behind it. It serves for value after value, as long as none ends in between. */
+export function scoreSink(cursor: Cursor): PackedSink {
+  const { functions } = cursor;
   let isScore = false;
   return {
     text(at, end) {
-      if (isScore) functions.isScored(scoreOf(Buffer.from(bytes.subarray(at, end)).toString('latin1')));
+      if (isScore) functions.isScored(scoreOf(Buffer.from(cursor.bytes.subarray(at, end)).toString('latin1')));
       else functions.text(at, end);
       isScore = !isScore;
     },
@@ -53,7 +54,7 @@ function scoreOf(text: string): number {
 }
 
 /**
- * Fields, each with its value behind it.
+ * Fields, each with its value behind it. It serves for value after value, as long as none ends in between.
  * @param isLiving given, there is a third: when the field expires in milliseconds since 1970, zero for never
  */
 export function fieldSink(functions: ByteFunctions, isLiving?: (expiresMs: number) => boolean): PackedSink {

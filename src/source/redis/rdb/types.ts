@@ -32,7 +32,7 @@ export const KIND = {
   hashListpackExpiring: 25,
 } as const;
 
-const TYPES = new Map<number, ValueType>([
+const TYPES: ReadonlyMap<number, ValueType> = new Map<number, ValueType>([
   [KIND.string, 'string'],
   ...[KIND.list, KIND.listZiplist, KIND.listQuicklist, KIND.listQuicklist2].map((kind) => [kind, 'list'] as const),
   ...[KIND.set, KIND.setIntset, KIND.setListpack].map((kind) => [kind, 'set'] as const),
@@ -43,9 +43,11 @@ const TYPES = new Map<number, ValueType>([
   [KIND.module, 'module'],
 ]);
 
-/** Undefined where no server writes that. */
-export function typeOfKind(kind: number, isValkey: boolean): ValueType | undefined {
-  return kind === KIND.hashExpiring && !isValkey ? undefined : TYPES.get(kind);
+const INDICES = Array.from({ length: 256 }, (_, kind) => VALUE_TYPES.indexOf(TYPES.get(kind) as ValueType));
+
+/** Its place in `VALUE_TYPES`; -1 where no server writes that. */
+export function typeOfKind(kind: number, isValkey: boolean): number {
+  return kind === KIND.hashExpiring && !isValkey ? -1 : INDICES[kind]!;
 }
 
 export const OPCODE = {

@@ -33,8 +33,19 @@ export class ValueReader {
   #stream: StreamValue | undefined;
   #isModule = false;
 
+  /** One for each kind: making them anew would be most of the work of a small value. */
+  readonly #sinks: Readonly<Record<'next' | 'member' | 'score' | 'field' | 'expiring', PackedSink>>;
+
   constructor(cursor: Cursor) {
     this.#cursor = cursor;
+    const { functions } = cursor;
+    this.#sinks = {
+      next: nextSink(functions),
+      member: memberSink(functions),
+      score: scoreSink(cursor),
+      field: fieldSink(functions),
+      expiring: fieldSink(functions, (expiresMs) => this.#isLiving(expiresMs)),
+    };
   }
 
   /** The beginning of a value, behind its kind and its key. @returns whether it is over */
@@ -78,28 +89,26 @@ export class ValueReader {
 
   /** A value that is one string. @returns whether it is */
   #packedValue(kind: number): boolean {
-    const { functions } = this.#cursor;
+    const sinks = this.#sinks;
     switch (kind) {
       case KIND.listZiplist:
-        return this.#read(readZiplist, nextSink(functions));
+        return this.#read(readZiplist, sinks.next);
       case KIND.setIntset:
-        return this.#read(readIntset, memberSink(functions));
+        return this.#read(readIntset, sinks.member);
       case KIND.setListpack:
-        return this.#read(readListpack, memberSink(functions));
+        return this.#read(readListpack, sinks.member);
       case KIND.zsetZiplist:
-        return this.#read(readZiplist, scoreSink(this.#cursor), 2);
+        return this.#read(readZiplist, sinks.score, 2);
       case KIND.zsetListpack:
-        return this.#read(readListpack, scoreSink(this.#cursor), 2);
+        return this.#read(readListpack, sinks.score, 2);
       case KIND.hashZipmap:
-        return this.#read(readZipmap, fieldSink(functions), 2);
+        return this.#read(readZipmap, sinks.field, 2);
       case KIND.hashZiplist:
-        return this.#read(readZiplist, fieldSink(functions), 2);
+        return this.#read(readZiplist, sinks.field, 2);
       case KIND.hashListpack:
-        return this.#read(readListpack, fieldSink(functions), 2);
-      case KIND.hashListpackExpiring: {
-        const isLiving = (expiresMs: number): boolean => this.#isLiving(expiresMs);
-        return this.#read(readListpack, fieldSink(functions, isLiving), 3);
-      }
+        return this.#read(readListpack, sinks.field, 2);
+      case KIND.hashListpackExpiring:
+        return this.#read(readListpack, sinks.expiring, 3);
       default:
         return false;
     }
@@ -133,7 +142,7 @@ export class ValueReader {
         this.#part = 0;
         return this.#oneLess();
       case KIND.listQuicklist:
-        readZiplist(cursor.packed(), nextSink(cursor.functions));
+        readZiplist(cursor.packed(), this.#sinks.next);
         return this.#oneLess();
       case KIND.listQuicklist2:
         return this.#listNode();
@@ -168,7 +177,7 @@ export class ValueReader {
     const container = cursor.length();
     if (container === 1) return this.#string('next');
     if (container !== 2) throw new RdbDamage('a node of a list of no known kind');
-    readListpack(cursor.packed(), nextSink(cursor.functions));
+    readListpack(cursor.packed(), this.#sinks.next);
     return this.#oneLess();
   }
 
