@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { StoredLog } from '../../src/operations/log/stored-log.ts';
+import { againAfterFold, StoredLog } from '../../src/operations/log/stored-log.ts';
 import { listSnapshots, openRepository, type Repository, type StoredSnapshot } from '../../src/repository/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { environment, initialise, PASSWORD, startHoldfast, writePlan } from '../support/cli.ts';
@@ -66,12 +66,13 @@ describe.skipIf(!requires('redis', 'restic'))('a Redis server with a stream', { 
 
   /** Waits until the log in the repository is all that there was at a moment. */
   async function coveredUntil(ms: number): Promise<void> {
-    await until(async () => {
+    const covered = async (): Promise<number> => {
       const log = await StoredLog.read(repository, { plan: 'test', source: 'cache' }, () => listSnapshots(repository));
       const { system } = log.entries[0] ?? log.folded[0] ?? { system: '' };
       const end = log.positionOf(system);
-      return end !== undefined && ((await log.coveredUntilMs(system, end)) ?? 0) > ms;
-    });
+      return (end && (await log.coveredUntilMs(system, end))) ?? 0;
+    };
+    await until(async () => (await againAfterFold(covered)) > ms);
   }
 
   beforeAll(async () => {
