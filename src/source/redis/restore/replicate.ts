@@ -39,18 +39,19 @@ export async function restoreByReplication(
   }
   const master = await OneTimeMaster.open(connection, replicationId, data);
   try {
-    await using _load = await loadAsItComes(connection);
     const { host, port } = master.address;
     const told = await connection.attempt('make it a replica', ['REPLICAOF', host, port]);
     if (told instanceof ReplyError) return { refused: `it refuses to be a replica: ${told.message}` };
     let failure: unknown;
+    let setting: string | undefined;
     try {
+      setting = await loadAsItComes(connection);
       return await follow(connection, master, signal);
     } catch (error) {
       failure = error;
       throw error;
     } finally {
-      await release(connection, failure);
+      await release(connection, { failure, setting });
     }
   } finally {
     master.close();
@@ -60,19 +61,14 @@ export async function restoreByReplication(
 /**
  * Has the server load what comes, instead of writing it to its disk first: it is empty, and what comes was verified. Where it
  * does not let itself be told so it is slower, and no worse.
- * @returns what puts the setting back
+ * @returns what the setting was, where it was changed
  */
-async function loadAsItComes(connection: Connection): Promise<AsyncDisposable> {
+async function loadAsItComes(connection: Connection): Promise<string | undefined> {
   const reply = await connection.attempt('read the configuration', ['CONFIG', 'GET', LOAD_SETTING]);
   const before = Array.isArray(reply) && Buffer.isBuffer(reply[1]) ? String(reply[1]) : undefined;
-  const set = (value: string): Promise<unknown> =>
-    connection.attempt('change the configuration', ['CONFIG', 'SET', LOAD_SETTING, value]);
-  if (before === 'disabled') await set('on-empty-db');
-  return {
-    async [Symbol.asyncDispose]() {
-      if (before === 'disabled') await set(before);
-    },
-  };
+  if (before !== 'disabled') return undefined;
+  await connection.attempt('change the configuration', ['CONFIG', 'SET', LOAD_SETTING, 'on-empty-db']);
+  return before;
 }
 
 const LOAD_SETTING = 'repl-diskless-load';
@@ -111,8 +107,14 @@ async function loaded(connection: Connection, signal: AbortSignal): Promise<void
   });
 }
 
-/** @throws target-failed where the server stays a replica */
-async function release(connection: Connection, failure: unknown): Promise<void> {
+/**
+ * @param before what failed, and a setting that was changed
+ * @throws target-failed where the server stays a replica
+ */
+async function release(
+  connection: Connection,
+  before: { failure: unknown; setting: string | undefined },
+): Promise<void> {
   const { location } = connection;
   for (let attempt = 0; attempt < RELEASE_TRIES; attempt++) {
     try {
@@ -121,12 +123,14 @@ async function release(connection: Connection, failure: unknown): Promise<void> 
       const fresh = await Connection.open(location, { side: 'target', signal });
       try {
         await fresh.call('make it its own master again', ['REPLICAOF', 'NO', 'ONE']);
+        if (before.setting === undefined) return;
+        await fresh.call('put its configuration back', ['CONFIG', 'SET', LOAD_SETTING, before.setting]);
         return;
       } finally {
         fresh.destroy();
       }
     } catch (error) {
-      if (attempt === RELEASE_TRIES - 1) throw leftBehind(location, failure ?? error);
+      if (attempt === RELEASE_TRIES - 1) throw leftBehind(location, before.failure ?? error);
     }
   }
 }
