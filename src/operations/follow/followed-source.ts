@@ -9,7 +9,7 @@ import { backup } from '../backup/backup.ts';
 import { foldTail } from '../log/fold.ts';
 import { foldSnapshots } from '../log/fold-snapshots.ts';
 import { Spool } from '../log/spool.ts';
-import { StoredLog, type SystemPosition } from '../log/stored-log.ts';
+import { againAfterFold, StoredLog, type SystemPosition } from '../log/stored-log.ts';
 import { TailWriter } from '../log/tail-writer.ts';
 import { readableSnapshots } from '../snapshots-of.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
@@ -106,7 +106,7 @@ export class FollowedSource {
       clock,
       signal,
       everyMs: settings.everyMs,
-      positionOf: (cluster) => this.#positionOf(cluster),
+      positionOf: (cluster) => againAfterFold(() => this.#positionOf(cluster)),
       find: async (alias) => (await this.#stored()).find(alias),
       needsBackup: (from) => {
         this.#neededFrom = from;

@@ -190,8 +190,11 @@ export class StoredLog {
     const places = [...this.folded.filter(overlaps), ...this.entries.filter(overlaps)].sort(compareRanges);
     if (order === 'newest first') places.reverse();
     for (const place of places) {
-      const stamps = 'key' in place ? (await this.tail.read(place)).stamps : await this.#readStamps(place);
-      yield stampsWithin(stamps, range);
+      const read = async (): Promise<Stamp[]> =>
+        'key' in place ? (await this.tail.read(place)).stamps : this.#readStamps(place);
+      // Whoever only wants to go on goes back behind what is damaged.
+      const stamps = order === 'newest first' ? await readOrDamage(read) : await read();
+      yield stampsWithin(stamps ?? [], range);
     }
   }
 
