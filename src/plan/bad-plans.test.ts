@@ -581,7 +581,7 @@ describe('a Firestore database', () => {
       'collections: [a/b]',
       '9:19: sources.db.collections.0: found "a/b", expected the name of a collection such as companies',
     ],
-    ['method: export', '9:13: sources.db.method: found "export", expected documents or managed'],
+    ['method: export', '9:13: sources.db.method: found "export", expected documents'],
     ['budget: { reads: 1.5 }', '9:22: sources.db.budget.reads: found the number 1.5, expected a whole number'],
     [
       'emulator: http://x',

@@ -23,6 +23,7 @@ const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const UNSUPPORTED_VALUES: Readonly<Record<string, readonly string[]>> = {
+  'sources.*.method': ['managed'],
   'sources.*.type': ['redis', 'git', 'secrets'],
 };
 

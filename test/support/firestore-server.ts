@@ -33,6 +33,8 @@ export interface Fault {
   details?: string;
   /** Of what streams: as many documents are sent before. */
   afterDocuments?: number;
+  /** Of what streams: only the first two documents change places. */
+  isSwapped?: boolean;
   times: number;
 }
 
@@ -156,20 +158,21 @@ export class FirestoreServer implements ServerState {
     const fault = this.#begin(name, call);
     let sent = 0;
     const isOver = (): boolean => {
-      const isBroken = fault !== undefined && sent >= (fault.afterDocuments ?? 0);
+      const isBroken = fault !== undefined && !fault.isSwapped && sent >= (fault.afterDocuments ?? 0);
       if (isBroken && fault.code !== status.OK) {
         throw new Refusal(fault.code, fault.details ?? 'broken on purpose');
       }
       return isBroken;
     };
     if (isOver()) return;
-    for (const message of (await method(call.request)) as Iterable<unknown>) {
+    const messages = (await method(call.request)) as Iterable<unknown>;
+    for (const message of fault?.isSwapped ? swapped(messages) : messages) {
       if (call.cancelled) return;
       if (!call.write(message)) await drained(call);
       sent++;
       if (isOver()) return;
     }
-    if (fault !== undefined) this.faults.unshift({ ...fault, times: 1 });
+    if (fault !== undefined && !fault.isSwapped) this.faults.unshift({ ...fault, times: 1 });
   }
 
   #begin(
@@ -192,6 +195,11 @@ export class FirestoreServer implements ServerState {
 
 function asRefusal(error: unknown): Refusal {
   return error instanceof Refusal ? error : new Refusal(status.INTERNAL, String((error as Error)?.stack ?? error));
+}
+
+function swapped(messages: Iterable<unknown>): unknown[] {
+  const [first, second, ...others] = messages;
+  return [second, first, ...others];
 }
 
 async function drained(call: ServerWritableStream<object, unknown>): Promise<void> {

@@ -98,11 +98,10 @@ export const firestore = z
       .optional()
       .meta({ description: 'The collections to protect, with everything below their documents. All, when left out.' }),
     method: z
-      .enum(['documents', 'managed'], { error: () => 'documents or managed' })
+      .literal('documents', { error: () => 'documents' })
       .default('documents')
       .meta({
-        description:
-          "How it is backed up. documents: every document is read and kept in the repository. managed: Google's own export; the repository has where it lies.",
+        description: 'How it is backed up. documents: every document is read and kept in the repository.',
       }),
     budget: z
       .strictObject(
@@ -126,7 +125,7 @@ export const firestore = z
       .default({})
       .meta({
         description:
-          "Of 100,000 operations each, in the currency of your bill. Google's list prices of nam5, when left out.",
+          "Of 100,000 operations each, in the currency of your bill. Google's list prices of a multi-region, when left out.",
       }),
     ...common,
     validate: z
@@ -144,7 +143,7 @@ export interface FirestorePrices {
 }
 
 /**
- * In dollars, of the multi-region nam5, whose prices are the highest in North America; docs/firestore.md has their source.
+ * In dollars, of a multi-region; a single region costs less. Source: Google Cloud, "Firestore pricing"; see docs/firestore.md.
  */
 const LIST_PRICES: FirestorePrices = { reads: 0.06, writes: 0.18, deletes: 0.02 };
 
@@ -156,7 +155,7 @@ export interface FirestoreSource extends SourceBase {
   emulator?: TextOrReference;
   /** At the top of the database; undefined for all. */
   collections?: string[];
-  method: 'documents' | 'managed';
+  method: 'documents';
   budget: { reads?: number; cost?: number };
   prices: FirestorePrices;
 }
