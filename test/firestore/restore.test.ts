@@ -213,6 +213,11 @@ describe('a restore to an empty database', () => {
     expect(postgres).toMatchObject({ exit: 1, json: { error: { code: 'target-unsuitable' } } });
     const misplaced = await run('restore', 'crm', '--to', emptyDatabase().url, '--location', 'nam5');
     expect(misplaced).toMatchObject({ exit: 2, json: { error: { code: 'bad-usage' } } });
+    const directoryMade = await run('restore', 'crm', '--to', join(directory, 'made'), '--create');
+    expect(directoryMade).toMatchObject({
+      exit: 2,
+      json: { error: { message: '--create is for a Firestore database' } },
+    });
   });
 
   it('goes on where it was interrupted, writing just what is not there', async () => {

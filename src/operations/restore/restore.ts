@@ -158,11 +158,16 @@ export function chooseSnapshot(
 
 /** @throws bad-usage */
 function selectionOf(
-  { selection, as }: RestoreRequest,
+  { selection, as, create, rampUp = false }: RestoreRequest,
   planned: PlanSource | undefined,
   target: Target,
 ): Selection | undefined {
   if (as !== undefined) refuseAs(selection, planned, target);
+  if ((create !== undefined || rampUp) && !(planned?.type === 'firestore' && target.kind === 'database')) {
+    throw new HoldfastError('bad-usage', `${rampUp ? '--ramp-up' : '--create'} is for a Firestore database`, {
+      hint: 'Leave it out: other targets are made by the restore, or must be there.',
+    });
+  }
   if (selection?.exclude !== undefined && planned?.type === 'postgres') {
     throw new HoldfastError('bad-usage', `--exclude is for files, and ${planned.name} is a database`, {
       hint: 'Name what you want of it with `--only schema` or `--only schema.table`.',

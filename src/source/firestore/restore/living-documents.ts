@@ -1,4 +1,5 @@
 import type { Pause } from '../../../foundation/pause.ts';
+import { ONCE } from '../capture/reading.ts';
 import type { RawDocument } from '../codec/document-line.ts';
 import type { RawTimestamp } from '../codec/values.ts';
 import type { FirestoreConnection } from '../connection.ts';
@@ -31,7 +32,10 @@ export async function* livingDocuments(
     };
     const request = { parent: `${database}/documents`, structuredQuery: query, ...(readTime && { readTime }) };
     try {
-      for await (const response of client.runQuery(request as object, callOptions) as AsyncIterable<QueryResponse>) {
+      for await (const response of client.runQuery(request as object, {
+        ...ONCE,
+        ...callOptions,
+      }) as AsyncIterable<QueryResponse>) {
         signal.throwIfAborted();
         readTime ??= response.readTime ?? undefined;
         if (!response.document) continue;
@@ -68,7 +72,10 @@ export async function fetchDocuments(
       const found = new Map<string, RawDocument>();
       let answers = 0;
       const request = { database, documents: names } as object;
-      for await (const response of client.batchGetDocuments(request, callOptions) as AsyncIterable<BatchGetResponse>) {
+      for await (const response of client.batchGetDocuments(request, {
+        ...ONCE,
+        ...callOptions,
+      }) as AsyncIterable<BatchGetResponse>) {
         if (response.found) found.set(response.found.name!, response.found);
         if (response.found || response.missing) answers++;
       }

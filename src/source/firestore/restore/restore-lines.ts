@@ -8,9 +8,9 @@ export async function restoreLines(
   directory: string,
   context: RestoreContext,
 ): Promise<Restored> {
-  if (context.selection !== undefined || context.create !== undefined) {
+  if (context.selection !== undefined) {
     throw new HoldfastError('bad-usage', 'a part of the documents is restored to a database only', {
-      hint: 'Give `--to firestore://PROJECT/DATABASE`, or leave `--only` and `--create` out.',
+      hint: 'Give `--to firestore://PROJECT/DATABASE`, or leave `--only` out.',
     });
   }
   const extracted = await reader.extract(directory, { ...context, leaveOut: [`/${MANIFEST_DIRECTORY}`] });
