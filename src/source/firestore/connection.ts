@@ -11,7 +11,7 @@ export interface FirestoreConnection extends AsyncDisposable {
   client: FirestoreClient;
   /** `projects/P/databases/D` */
   database: string;
-  /** What each call is made with. */
+  /** What a call is made with: another object each time. */
   callOptions: CallOptions;
 }
 
@@ -25,8 +25,13 @@ export interface FirestoreEndpoint {
   emulator?: string | undefined;
 }
 
-/** An emulator leaves its rules aside for its owner. */
-const AS_OWNER: CallOptions = { otherArgs: { headers: { Authorization: 'Bearer owner' } } };
+/**
+ * An emulator leaves its rules aside for its owner. New for each use: the client writes into them where the call goes, and
+ * what another one reads meanwhile would go there too.
+ */
+function callOptionsOf({ emulator }: FirestoreEndpoint): CallOptions {
+  return emulator === undefined ? {} : { otherArgs: { headers: { Authorization: 'Bearer owner' } } };
+}
 
 /** Nothing is asked of the server yet. Credentials are found as Google's libraries find them. */
 export function openFirestore(
@@ -37,7 +42,9 @@ export function openFirestore(
   return {
     client,
     database: databaseName(project, database),
-    callOptions: endpoint.emulator === undefined ? {} : AS_OWNER,
+    get callOptions() {
+      return callOptionsOf(endpoint);
+    },
     [Symbol.asyncDispose]: () => client.close(),
   };
 }
@@ -50,7 +57,9 @@ export function openFirestoreAdmin(
   const client = new firestore.v1.FirestoreAdminClient(clientOptions(project, endpoint));
   return {
     client,
-    callOptions: endpoint.emulator === undefined ? {} : AS_OWNER,
+    get callOptions() {
+      return callOptionsOf(endpoint);
+    },
     [Symbol.asyncDispose]: () => client.close(),
   };
 }
