@@ -4,8 +4,8 @@ import { runInNewContext } from 'node:vm';
 import { nativeFunctionIfThere } from './native-library.ts';
 import { trimMemory } from './posix.ts';
 
-/** Linux's MADV_PAGEOUT: what is advised so is not needed soon, and comes back by itself when it is. */
-const PAGE_OUT = 21;
+/** Linux's MADV_DONTNEED: what was read from a file and not changed is read again when it is needed. */
+const NOT_NEEDED = 4;
 
 type Advise = (address: bigint, length: bigint, advice: number) => number;
 
@@ -25,10 +25,20 @@ export function giveBackMemory(): void {
 /** Where the system takes no such advice, more stays in memory, and that is all. */
 function pageOutProgram(): void {
   const advise = nativeFunctionIfThere<Advise>('int madvise(uint64_t, uint64_t, int)');
-  for (const line of readFileSync('/proc/self/maps', 'latin1').split('\n')) {
-    const [, from, to, path] = /^([0-9a-f]+)-([0-9a-f]+) r-[x-]p .* (\/.*)$/.exec(line) ?? [];
-    if (path !== process.execPath) continue;
-    const [start, end] = [BigInt(`0x${from}`), BigInt(`0x${to}`)];
-    advise?.(start, end - start, PAGE_OUT);
+  for (const { start, end } of unchangedPartsOfProgram()) advise?.(start, end - start, NOT_NEEDED);
+}
+
+const PART = /^([0-9a-f]+)-([0-9a-f]+) (\S+) .* (\/.*)$/;
+
+/** Where the program's file lies in memory and nobody may write, nor has: what was changed there would be lost. */
+function unchangedPartsOfProgram(): { start: bigint; end: bigint }[] {
+  const parts: { start: bigint; end: bigint }[] = [];
+  let part: RegExpExecArray | null = null;
+  for (const line of readFileSync('/proc/self/smaps', 'latin1').split('\n')) {
+    if (/^[0-9a-f]+-/.test(line)) part = PART.exec(line);
+    const [, start, end, access, path] = part ?? [];
+    if (path !== process.execPath || !/^r-[x-]p$/.test(access ?? '')) continue;
+    if (/^Private_Dirty: +0 kB/.test(line)) parts.push({ start: BigInt(`0x${start}`), end: BigInt(`0x${end}`) });
   }
+  return parts;
 }

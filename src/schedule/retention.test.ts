@@ -269,3 +269,18 @@ describe('any policy', () => {
     );
   });
 });
+
+it('keeps the newest of each minute, which restic has no rule for', () => {
+  const snapshots = at(
+    '2029-12-31T10:00:05Z',
+    '2029-12-31T12:00:10Z',
+    '2029-12-31T12:00:50Z',
+    '2029-12-31T12:01:00Z',
+    '2029-12-31T12:01:05Z',
+  );
+  const newest = ['2029-12-31T12:01:05.000Z', '2029-12-31T12:00:50.000Z'];
+  expect(kept(snapshots, { withinMinutely: { months: 0, ms: HOUR_MS } })).toEqual(newest);
+  expect(kept(snapshots, { minutely: 2 })).toEqual(newest);
+  const [first] = judge(snapshots, { minutely: 1 }, UTC);
+  expect(first!.reasons).toEqual([{ rule: 'minutely', period: '2029-12-31 12:01' }]);
+});

@@ -163,7 +163,8 @@ describe('retain', () => {
     ]);
     const { retention } = document(await holdfast(directory, ['plan', 'show', '--json'])).sources.files;
     expect(retention).toEqual({
-      within: '1d',
+      within: '1h',
+      withinMinutely: '12h',
       withinHourly: '7d',
       withinDaily: '1mo',
       withinWeekly: '1y',
@@ -172,6 +173,14 @@ describe('retain', () => {
     expect((await holdfast(directory, ['retain'])).exit).toBe(0);
     // The newest of its month, and the oldest of all.
     expect(await ids(repository)).toEqual([first, third, real].sort());
+  });
+
+  it('removes what is older than the plan keeps logs', async () => {
+    const { directory, repository, real } = await prepared(', retention: { within: 90d }');
+    const daysAgo = (days: number): string => new Date(Date.now() - days * 86_400_000).toISOString();
+    const [, kept] = await addSnapshots(repository, [daysAgo(91), daysAgo(89)]);
+    expect((await holdfast(directory, ['retain'])).exit).toBe(0);
+    expect(await ids(repository)).toEqual([kept, real].sort());
   });
 
   it('keeps the newest proven recovery point, whatever the rules say', async () => {

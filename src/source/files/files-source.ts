@@ -26,6 +26,7 @@ import { estimateFiles } from './estimate.ts';
 import { examinePath } from './examine.ts';
 import { holdingOf, Tally } from './tally.ts';
 import { TreeCounts } from './tree-counts.ts';
+import { examineWatches } from './watch/examine-watches.ts';
 
 export interface FilesSourceOptions {
   name: string;
@@ -56,9 +57,12 @@ class FilesSource implements Source {
     this.#options = options;
   }
 
-  async examine({ signal }: ExamineContext): Promise<Finding[]> {
+  async examine({ signal, longestGapMs }: ExamineContext): Promise<Finding[]> {
     signal.throwIfAborted();
-    return Promise.all(this.#options.paths.map(examinePath));
+    const { paths, exclude } = this.#options;
+    const findings = await Promise.all(paths.map(examinePath));
+    // What is continuous leaves no gap.
+    return longestGapMs === 0 ? [...findings, ...examineWatches(paths, pathMatcher(exclude))] : findings;
   }
 
   async capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture> {

@@ -211,7 +211,8 @@ export class TreeWatch implements Watch {
 const ROOT = Buffer.from('/');
 const NOT_WATCHABLE = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG']);
 
-function directoriesIn(path: string): string[] {
+/** The names of the directories in a directory, one byte each character; none where it cannot be read. */
+export function directoriesIn(path: string): string[] {
   try {
     const entries = readdirSync(path === '' ? ROOT : bytesOf(path), { encoding: 'latin1', withFileTypes: true });
     return entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));

@@ -1,0 +1,71 @@
+import { expect, it } from 'vitest';
+import {
+  craftSnapshot,
+  dataBlob,
+  errorsOf,
+  readFiles,
+  testRepository,
+  treeBlob,
+} from '../../../test/support/repository.ts';
+import { systemClock } from '../../foundation/clock.ts';
+import { FaultyStore } from '../../store/faulty/index.ts';
+import { MemoryStore } from '../../store/memory/index.ts';
+import { lockRepository } from '../locks.ts';
+import { mergeIndex } from './merge-index.ts';
+
+/** A repository with as many snapshots of a small file each, whose index files are small. */
+async function withSnapshots(count: number) {
+  const store = new FaultyStore(new MemoryStore());
+  const repository = await testRepository(store);
+  for (let index = 0; index < count; index++) {
+    const data = dataBlob(`content ${index}`);
+    const size = data.plain.byteLength;
+    const node = { name: 'file', type: 'file', mode: 0o644, size, content: [data.id] } as const;
+    const tree = treeBlob([{ ...node, content: [data.id] }]);
+    await craftSnapshot(repository, [data, tree]);
+  }
+  const announced: string[] = [];
+  const merge = () =>
+    mergeIndex(repository, {
+      clock: systemClock,
+      announce: async (indexes) => {
+        // Nothing is gone before it is said.
+        for (const id of indexes) expect(await store.stat(`index/${id}`)).toBeDefined();
+        announced.push(...indexes);
+      },
+    });
+  const indexes = () => repository.documentKeys('index/');
+  return { store, repository, merge, indexes, announced };
+}
+
+it('makes few index files of many small ones, and says before which go', async () => {
+  const { repository, merge, indexes, announced } = await withSnapshots(70);
+  const before = await indexes();
+  expect(await merge()).toBe(70);
+  expect(announced.map((id) => `index/${id}`).sort()).toEqual(before);
+  expect(await indexes()).toHaveLength(1);
+  expect(await errorsOf(repository)).toEqual([]);
+  expect((await readFiles(repository)).get('file')?.toString()).toBe('content 69');
+});
+
+it('leaves few as they are, and everything where it is while somebody else is at work', async () => {
+  const few = await withSnapshots(20);
+  expect(await few.merge()).toBe(0);
+  expect(await few.indexes()).toHaveLength(20);
+  const many = await withSnapshots(66);
+  const lock = await lockRepository(many.repository, { exclusive: true, clock: systemClock });
+  await expect(many.merge()).rejects.toMatchObject({ code: 'repository-locked' });
+  await lock.release();
+  expect(await many.indexes()).toHaveLength(66);
+});
+
+it('has lost nothing where it was cut off, and goes on', async () => {
+  const { store, repository, merge, indexes } = await withSnapshots(66);
+  let deletes = 0;
+  store.rule = ({ method, key }) =>
+    method === 'delete' && key.startsWith('index/') && deletes++ === 10 ? 'permission-denied' : undefined;
+  await expect(merge()).rejects.toMatchObject({ code: 'permission-denied' });
+  expect((await readFiles(repository)).get('file')?.toString()).toBe('content 65');
+  store.rule = () => undefined;
+  expect((await indexes()).length).toBeGreaterThan(1);
+});
