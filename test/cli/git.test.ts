@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -113,7 +114,7 @@ describe.skipIf(!requires('git'))('a git repository', () => {
       const next = await backup();
       expect(Number(next['bytesAdded'])).toBeLessThan(20_000);
       expect(next).toMatchObject({ files: { new: 2, unmodified: 2 } });
-      expect(readFileSync(calls, 'utf8')).toContain(' fetch ');
+      expect(readFileSync(calls, 'utf8')).toMatch(/ fetch .*\n(?:.*\n)*.* fsck --full --strict /);
     } finally {
       vi.stubEnv('PATH', path.slice(path.indexOf(':') + 1));
     }
@@ -287,6 +288,24 @@ describe.skipIf(!requires('git'))('a git repository', () => {
     ]);
     expect(existsSync(touched)).toBe(false);
     expect(await run('doctor')).toMatchObject({ exit: 4, json: { missing: 2 } });
+  });
+
+  it('is neither backed up nor proven where git is not, or too old', async () => {
+    const source = bareRepository();
+    plan('without', source);
+    await backup();
+    const { PATH = '' } = process.env;
+    for (const script of [undefined, '#!/bin/sh\necho git version 2.20.1\n']) {
+      const programs = mkdtempSync(join(tmpdir(), 'programs-'));
+      if (script !== undefined) writeFileSync(join(programs, 'git'), script, { mode: 0o755 });
+      for (const name of ['sh', 'mkdir', 'rm', 'cat', 'find', 'chmod', 'sleep', 'ps', 'kill', 'rmdir'])
+        symlinkSync(`/bin/${name}`, join(programs, name));
+      vi.stubEnv('PATH', programs);
+      const code = script === undefined ? 'program-missing' : 'program-too-old';
+      expect(await backup()).toMatchObject({ outcome: 'failed', error: { code } });
+      expect(await run('verify')).toMatchObject({ exit: 4, json: { proofs: [{ state: 'not-provable' }] } });
+    }
+    vi.stubEnv('PATH', PATH);
   });
 
   it('is fetched over HTTP with a password that is in no argument, and not told to another server', async () => {
