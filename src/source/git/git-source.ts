@@ -89,6 +89,7 @@ class GitSource implements Source {
       timeMs,
     );
     const root = await repository.store(mirror.directory);
+    context.signal.throwIfAborted();
     const details = {
       ...{ breaches: checked.breaches, isShallow: await mirror.isShallow(), ...(await mirror.counts()) },
       notIncluded: await notIncluded(git, mirror.directory, state),
