@@ -43,6 +43,11 @@ export const adapters: Adapters = {
         const validate = await resolveReferences(source.validate, references);
         return createPostgresSource({ name, url, primaryUrl, method, slot, validate, version });
       }
+      case 'sqlite': {
+        const { createSqliteSource } = await import('../source/sqlite/index.ts');
+        const { path, validate } = await resolveReferences(source, references);
+        return createSqliteSource({ name: source.name, path, validate, version });
+      }
       default:
         throw new HoldfastError('internal', `no adapter for a source of type ${(source as { type: string }).type}`);
     }

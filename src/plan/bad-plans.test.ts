@@ -2,7 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { parsePlan } from './load.ts';
 import { formatProblem, PlanInvalidError, type Problem } from './problems.ts';
+import { SOURCE_TYPES } from './sources/index.ts';
 
+const TYPES = SOURCE_TYPES.join(' or ');
 const HEAD = `version: 1
 name: shop
 repositories:
@@ -178,7 +180,7 @@ describe('keys', () => {
       'holdfast.yaml:6:3: sources.db.url: missing key "url"; expected a text, or a reference such as { env: NAME }',
     ]);
     expect(linesOfSource('paths: [/a]')).toEqual([
-      'holdfast.yaml:6:3: sources.db.type: missing key "type"; expected postgres or files',
+      `holdfast.yaml:6:3: sources.db.type: missing key "type"; expected ${TYPES}`,
     ]);
     expect(linesIn(`version: 1\nname: a\nrepositories:\n  p:\n    store: x\n${FILES}`)).toEqual([
       'holdfast.yaml:4:3: repositories.p.password: missing key "password"; expected a reference such as { env: NAME }, { file: PATH } or { command: [PROGRAM, ARGUMENT] }',
@@ -234,7 +236,7 @@ describe('keys', () => {
       ]);
       expect(linesIn(`${HEAD}${FILES}${name}: 1\n`)).toEqual([expect.stringContaining(`7:1: ${name}: unknown key`)]);
       expect(linesOfSource(`type: ${name}`)).toEqual([
-        `holdfast.yaml:7:11: sources.db.type: found "${name}", expected postgres or files`,
+        `holdfast.yaml:7:11: sources.db.type: found "${name}", expected ${TYPES}`,
       ]);
     },
   );
@@ -317,7 +319,7 @@ describe('values', () => {
       'holdfast.yaml:6:6: sources.db: found nothing, expected a source such as { type: files, paths: [/srv/uploads] }',
     ]);
     expect(linesOfSource('type: postgress')).toEqual([
-      'holdfast.yaml:7:11: sources.db.type: found "postgress", expected postgres or files; did you mean "postgres"?',
+      `holdfast.yaml:7:11: sources.db.type: found "postgress", expected ${TYPES}; did you mean "postgres"?`,
     ]);
   });
 });

@@ -36,6 +36,7 @@ export interface BackupOfSource {
 
 function kindOf(planned: PlanSource, only: readonly string[] | undefined): 'dump' | 'base' | 'tree' {
   if (planned.type === 'files') return 'tree';
+  if (planned.type === 'sqlite') return 'dump';
   return planned.method === 'physical' && only === undefined ? 'base' : 'dump';
 }
 

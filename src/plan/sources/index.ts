@@ -3,20 +3,21 @@ import { z } from 'zod';
 import type { SourceBase } from './common.ts';
 import { buildFiles, type FilesSource, files } from './files.ts';
 import { buildPostgres, type PostgresSource, postgres, type Standbys } from './postgres.ts';
+import { buildSqlite, type SqliteSource, sqlite } from './sqlite.ts';
 
-export const source = z.discriminatedUnion('type', [postgres, files], {
+export const source = z.discriminatedUnion('type', [postgres, files, sqlite], {
   error: ({ input }) =>
     typeof input === 'object' && input !== null
       ? SOURCE_TYPES.join(' or ')
       : 'a source such as { type: files, paths: [/srv/uploads] }',
 });
 
-export const SOURCE_TYPES = ['postgres', 'files'] as const;
+export const SOURCE_TYPES = ['postgres', 'files', 'sqlite'] as const;
 
 export type SourceDocument = z.output<typeof source>;
 
 /** A source as the program works with it. */
-export type Source = PostgresSource | FilesSource;
+export type Source = PostgresSource | FilesSource | SqliteSource;
 export type SourceType = Source['type'];
 
 export function buildSource(
@@ -29,6 +30,8 @@ export function buildSource(
       return buildPostgres(source, base, standbys);
     case 'files':
       return buildFiles(source, base);
+    case 'sqlite':
+      return buildSqlite(source, base);
   }
 }
 

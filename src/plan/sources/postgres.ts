@@ -11,7 +11,7 @@ function kindOfCheck(required: string, refused: readonly string[]) {
 }
 
 /** Exactly one of sql and exec; said here once for the loader and once for the JSON Schema. */
-const databaseCheck = z
+export const databaseCheck = z
   .strictObject(
     {
       name: checkName,
@@ -119,7 +119,7 @@ export function buildPostgres(
     method: source.method,
     ...(source.wal === undefined ? {} : { wal: source.wal }),
     ...standbyOf(source.standby, standbys),
-    validate: source.validate.map(buildCheck),
+    validate: source.validate.map(buildDatabaseCheck),
   };
 }
 
@@ -128,7 +128,7 @@ function standbyOf(name: string | undefined, standbys: Standbys): { standby?: St
   return standby === undefined ? {} : { standby: { name: name!, url: standby.url } };
 }
 
-function buildCheck(check: z.output<typeof databaseCheck>): ValidateCheck {
+export function buildDatabaseCheck(check: z.output<typeof databaseCheck>): ValidateCheck {
   if (check.sql === undefined) {
     return { kind: 'exec', name: check.name, exec: check.exec ?? [] };
   }
