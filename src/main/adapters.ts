@@ -43,6 +43,13 @@ export const adapters: Adapters = {
         const validate = await resolveReferences(source.validate, references);
         return createPostgresSource({ name, url, primaryUrl, method, slot, validate, version });
       }
+      case 'redis': {
+        const { createRedisSource } = await import('../source/redis/index.ts');
+        const { name, method, stream } = source;
+        const url = () => resolveSecret(source.url, references);
+        const validate = await resolveReferences(source.validate, references);
+        return createRedisSource({ name, url, method, stream, validate, version });
+      }
       case 'sqlite': {
         const { createSqliteSource } = await import('../source/sqlite/index.ts');
         const { path, validate } = await resolveReferences(source, references);

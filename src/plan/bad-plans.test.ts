@@ -420,7 +420,7 @@ describe('what this version cannot do is refused by its name', () => {
     expect(linesOfSource(...POSTGRES, line)).toEqual([`holdfast.yaml:9:5: sources.db.${key}: ${NOT}`]);
   });
 
-  test.each(['redis', 'firestore', 'git', 'secrets'])('a source of type %s', (type) => {
+  test.each(['firestore', 'git', 'secrets'])('a source of type %s', (type) => {
     expect(linesOfSource(`type: ${type}`, 'url: x')).toEqual([
       `holdfast.yaml:7:11: sources.db.type: "${type}" is ${NOT}`,
     ]);

@@ -39,6 +39,7 @@ export function crossFindings(raw: unknown, earlier: readonly Finding[], directo
       ...scheduleFindings(context, name),
       ...retentionFindings(context, ['sources', name, 'retention']),
       ...logFindings(context, name),
+      ...streamFindings(context, name),
       ...standbyFindings(context, name),
       ...duplicateFindings(context, name),
     ]),
@@ -135,6 +136,15 @@ function logFindings({ sound, at }: Context, source: string): Finding[] {
   if (sound(...path) !== 'stream' || at('sources', source, 'method') === 'physical') return [];
   const message = 'the log belongs to "method: physical"; a logical backup cannot be continued by it';
   return [{ path, at: 'key', message }];
+}
+
+/** A scan is not of one moment: no position of the stream belongs to it. */
+function streamFindings({ sound, at }: Context, source: string): Finding[] {
+  const path = ['sources', source, 'stream'];
+  if (sound(...path) !== true || at('sources', source, 'method') !== 'scan') return [];
+  return [
+    { path, at: 'key', message: 'the stream belongs to "method: replication"; a scan cannot be continued by it' },
+  ];
 }
 
 /** What a mirror is a copy of is a repository that has its own life; and it keeps what that keeps. */

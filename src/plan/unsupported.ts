@@ -24,7 +24,7 @@ const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const UNSUPPORTED_VALUES: Readonly<Record<string, readonly string[]>> = {
-  'sources.*.type': ['redis', 'firestore', 'git', 'secrets'],
+  'sources.*.type': ['firestore', 'git', 'secrets'],
 };
 
 export const NOT_SUPPORTED = 'not supported by this version';

@@ -42,6 +42,7 @@ export {
   mergeRanges,
   parseLsnText,
 } from './tail/log-range.ts';
+export { decodeStamps, encodeStamps, type Stamp, stampsWithin } from './tail/stamps.ts';
 export {
   type Covered,
   type HistoryFile,
@@ -54,6 +55,7 @@ export {
   type TailHistory,
   type TailListing,
   type TailOwner,
+  type TailPart,
 } from './tail/tail.ts';
 export type { LogHeader } from './tail/tail-object.ts';
 export { WriteSession } from './write/session.ts';

@@ -18,6 +18,18 @@ export interface Sandbox {
 export type SandboxNeed =
   | { kind: 'directory' }
   | {
+      /** An empty Redis or Valkey server. */
+      kind: 'redis';
+      /** What was captured, and the form of its RDB: the server must load that. */
+      server: 'Redis' | 'Valkey';
+      version: string;
+      rdbVersion: number;
+      isValkeyRdb: boolean;
+      databases: number;
+      /** Whether values need modules, which a sandbox does not have. */
+      hasModules: boolean;
+    }
+  | {
       kind: 'postgres';
       /** Major version of the server that was captured. A logical restore takes this or the next newer one here. */
       majorVersion: number;

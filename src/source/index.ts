@@ -1,4 +1,5 @@
 export { type Finding, findingOfError, type Mend } from './finding.ts';
 export type * from './log.ts';
-export { MANIFEST_DIRECTORY, MANIFEST_NAME, readManifest } from './manifest.ts';
+export { logEndOf, MANIFEST_DIRECTORY, MANIFEST_NAME, manifestLog, readManifest } from './manifest.ts';
+export { overConnections } from './reconnecting.ts';
 export type * from './source.ts';

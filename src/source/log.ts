@@ -1,5 +1,5 @@
 import type { Clock } from '../foundation/clock.ts';
-import type { LogPosition } from '../repository/index.ts';
+import type { HistoryFile, LogPosition, Stamp } from '../repository/index.ts';
 
 /** A source whose log can be followed: what happens after a snapshot is captured as it happens. */
 export interface LogSource {
@@ -51,9 +51,10 @@ export interface FollowContext {
 }
 
 export interface LogCluster {
-  /** What distinguishes it from every other one. */
+  /** What distinguishes it from every other one: decimal digits, 20 at most. */
   system: string;
-  segmentBytes: number;
+  /** How long the segments of its log are; a stream has none. */
+  segmentBytes?: number;
 }
 
 /** A part of the log that nobody has any more. */
@@ -68,26 +69,34 @@ export interface LogGap {
 export interface LogSink {
   /**
    * A connection to this cluster is about to be used. Whatever was taken before is kept.
-   * @returns where to go on; undefined when nothing of its log was ever kept
+   * @returns where to go on, of a stream a place where it may be cut; undefined when nothing of its log was ever kept
    */
   begin(cluster: LogCluster): Promise<LogPosition | undefined>;
+  /**
+   * Finds a timeline by the name that a history gave it.
+   * @returns where it begins; undefined where none has it
+   */
+  find(alias: string): Promise<(LogPosition & { system: string }) | undefined>;
   /** What comes before it, on its timeline, is durable: only this may be acknowledged. */
   readonly durable: LogPosition | undefined;
   /** The end of what was taken, durable or not; or of a gap, where nothing was taken since. */
   readonly taken: LogPosition | undefined;
   /**
    * Takes the next bytes, which belong to it from here on.
+   * @param stamps of a stream: where it may be cut within them, and when they had come by there
    * @returns when it would like to get more; undefined when at once
    */
-  take(at: LogPosition, bytes: Buffer): Promise<void> | undefined;
+  take(at: LogPosition, bytes: Buffer, stamps?: readonly Stamp[]): Promise<void> | undefined;
   /** By the server's clock, its log had nothing at that moment beyond what was taken. */
   covers(serverMs: number): void;
   /** A timeline begins; resolves once its history is durable. */
-  history(timeline: number, file: { name: string; bytes: Buffer }): Promise<void>;
+  history(timeline: number, file: HistoryFile): Promise<void>;
   /** Resolves once all that was taken is durable. */
   drain(): Promise<void>;
   /** The server was told to keep nothing more for us: what it has removed by the time that it is asked again is a gap. */
   released(retainedBytes: number): void;
   /** The server does not have the part any more that comes next; resolves once that is recorded. */
   gap(gap: LogGap): Promise<void>;
+  /** A backup must lead to what is taken from here on: where there is none, one is taken while the log is followed. */
+  needsBackup(from: LogPosition): void;
 }

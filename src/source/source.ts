@@ -4,7 +4,7 @@ import type { HoldfastError } from '../foundation/errors.ts';
 import type { Progress } from '../foundation/progress.ts';
 import type { Target } from '../foundation/target.ts';
 import type { SourceType } from '../plan/index.ts';
-import type { LogRange, Selection, SnapshotReader, SnapshotWriter } from '../repository/index.ts';
+import type { LogPosition, LogRange, Selection, SnapshotReader, SnapshotWriter } from '../repository/index.ts';
 import type { Finding } from './finding.ts';
 import type { LogSource } from './log.ts';
 
@@ -144,12 +144,33 @@ export interface Manifest {
   /** How far the server's clock was ahead of Holdfast's, if there is a server. */
   clockOffsetMs?: number;
   tool: { name: 'holdfast'; version: string };
+  /** Where the source's log goes on from here; of a source with a log. */
+  log?: ManifestLog;
   /** What belongs to this type of source: versions, positions, counts, digests. */
   details: Record<string, unknown>;
   /** What was asked for, where it was not everything: the snapshot has no more than that. Written down by the operation. */
   only?: readonly string[];
   /** Items that were not captured whole. Empty for a complete backup. */
   problems: { item: string; code: string; message: string }[];
+}
+
+export interface ManifestLog {
+  /** See `LogCluster`. */
+  system: string;
+  timeline: number;
+  /** As `lsnText` writes it: what comes before it is in the snapshot. */
+  end: string;
+  /** RFC 3339, the server's clock: nothing of what happened later is in the snapshot. */
+  time: string;
+}
+
+/** The part of a source's stream that leads from a snapshot to a recovery point. */
+export interface LogToReplay {
+  bytes: number;
+  /** Where it is cut: behind a command, or a transaction. */
+  end: LogPosition;
+  /** All of it, in its order; a repository that is away is waited for. */
+  read(): AsyncGenerator<Buffer, void>;
 }
 
 export interface RestoreContext {
@@ -163,7 +184,8 @@ export interface RestoreContext {
   as?: string;
   /**
    * A database in a sandbox, for what takes a server. Where the snapshot is of a whole cluster it is the one that recovered
-   * there, and what is restored, or compared with, comes from it; elsewhere it is empty, and needed with `as` alone.
+   * there, and what is restored, or compared with, comes from it; elsewhere it is empty, and needed with `as`, or to replay
+   * `log` for a directory: where it is left out then, no server of this machine can.
    */
   sandbox?: Extract<Target, { kind: 'database' }>;
   /** Of files: the target may hold anything, and is made what the snapshot is. See `ExtractOptions`. */
@@ -172,6 +194,8 @@ export interface RestoreContext {
   dryRun?: boolean;
   /** The source's log is going to be replayed on what is restored. */
   isReplayed?: boolean;
+  /** Of a source with a stream: is to be replayed on what is restored, by the source itself. */
+  log?: LogToReplay;
   /** Of a cluster whose log is replayed by a server of somebody else: what that server is to be configured with. */
   recoverySettings?: Readonly<Record<string, string>>;
 }
@@ -183,6 +207,8 @@ export interface Restored {
   notes: string[];
   /** What is there but not as it was: an owner or a time that could not be set. Each makes the restore partial. */
   problems: { path: string; message: string }[];
+  /** The log lies there with the backup, and the first server that starts there replays it: with what a person does next. */
+  laid?: { log: string; next: string };
   /** What would be removed, where it was a dry run: absolute paths. */
   surplus?: string[];
 }

@@ -4,7 +4,14 @@ import { systemClock } from '../../src/foundation/clock.ts';
 import { noProgress } from '../../src/foundation/progress.ts';
 import { type Adapters, type Environment, Workspace } from '../../src/operations/index.ts';
 import type { Plan, PostgresSource } from '../../src/plan/index.ts';
-import { type LogRange, LogTail, lsnText, type Repository, removeSnapshot } from '../../src/repository/index.ts';
+import {
+  type LogRange,
+  LogTail,
+  lsnText,
+  type Repository,
+  removeSnapshot,
+  type Stamp,
+} from '../../src/repository/index.ts';
 import { MANIFEST_DIRECTORY, MANIFEST_NAME } from '../../src/source/index.ts';
 import { createPostgresSource } from '../../src/source/postgres/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
@@ -36,12 +43,22 @@ export function logBytes({ timeline, start, end }: LogRange): Buffer {
 export async function writeTail(
   repository: Repository,
   range: LogRange,
-  { coveredUntil = null as string | null, bytes = logBytes(range), ...more } = {},
+  {
+    coveredUntil = null as string | null,
+    bytes = logBytes(range),
+    stamps = [] as Stamp[],
+    ...more
+  }: {
+    coveredUntil?: string | null;
+    bytes?: Buffer;
+    stamps?: Stamp[];
+    system?: string;
+    segmentBytes?: number | undefined;
+  } = {},
 ): Promise<string> {
   const tail = new LogTail(repository, OWNER);
-  const [start, end] = [lsnText(range.start), lsnText(range.end)];
-  const head = { ...CLUSTER, timeline: range.timeline, start, end, coveredUntil, ...more };
-  const object = tail.sealLog(range, { writtenAt: '2026-01-31T15:00:00Z', ...head }, bytes);
+  const facts = { ...CLUSTER, writtenAt: '2026-01-31T15:00:00Z', coveredUntil, ...more };
+  const object = tail.sealLog(range, facts, bytes, stamps);
   await tail.write(object);
   return object.key;
 }
@@ -76,14 +93,30 @@ export function logWorkspace(
   return new Workspace({ plan }, { ...surroundings, adapters: { openStore, createSource } } as unknown as Environment);
 }
 
-/** A base backup, as far as planning a recovery looks at it, which ended at the beginning of a segment. */
+/** A base backup, as far as planning a recovery looks at it, which ended at the beginning of a segment, or in a stream. */
 export async function writeBase(
   repository: Repository,
-  { start, end, finishedAt, timeline = 1 }: { start?: number; end: number; finishedAt: string; timeline?: number },
+  ended: { finishedAt: string; timeline?: number } & (
+    | { start?: number; end: number }
+    /** As a manifest says it of any log. */
+    | { lsn: bigint; system?: string }
+  ),
 ): Promise<string> {
-  const [startLsn, stopLsn] = [start ?? end - 0.5, end].map((segment) => lsnText(segments(0, segment).end));
-  const details = { systemIdentifier: CLUSTER.system, startLsn, stopLsn, timeline };
-  const manifest = { version: 1, source: OWNER.source, type: 'postgres', finishedAt, details };
+  const { finishedAt, timeline = 1 } = ended;
+  const manifest = {
+    version: 1,
+    source: OWNER.source,
+    finishedAt,
+    ...('lsn' in ended ? ofStream() : ofSegments(ended)),
+  };
+  function ofStream() {
+    const { lsn, system = CLUSTER.system } = ended as { lsn: bigint; system?: string };
+    return { details: {}, log: { system, timeline, end: lsnText(lsn), time: finishedAt } };
+  }
+  function ofSegments({ end, start = end - 0.5 }: { start?: number; end: number }) {
+    const [startLsn, stopLsn] = [start, end].map((segment) => lsnText(segments(0, segment).end));
+    return { type: 'postgres', details: { systemIdentifier: CLUSTER.system, startLsn, stopLsn, timeline } };
+  }
   const { id, tree } = await writeSnapshot(repository, async (writer) => {
     const file = await writeFile(writer, MANIFEST_NAME, Buffer.from(JSON.stringify(manifest)));
     const subtree = await writer.saveTree([file]);

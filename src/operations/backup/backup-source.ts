@@ -37,6 +37,7 @@ export interface BackupOfSource {
 function kindOf(planned: PlanSource, only: readonly string[] | undefined): 'dump' | 'base' | 'tree' {
   if (planned.type === 'files') return 'tree';
   if (planned.type === 'sqlite') return 'dump';
+  if (planned.type === 'redis') return planned.stream && only === undefined ? 'base' : 'dump';
   return planned.method === 'physical' && only === undefined ? 'base' : 'dump';
 }
 

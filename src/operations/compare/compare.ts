@@ -92,14 +92,15 @@ async function compareWith(
       ...comparison,
       notes: [...comparison.notes, ...incompleteNotes(manifest)],
     });
-    if (sandboxNeed(planned, manifest).kind !== 'postgres-data') {
+    const isCluster = sandboxNeed(planned, manifest).kind === 'postgres-data';
+    if (!isCluster && point === undefined) {
       const source = await workspace.createSource(planned);
       const comparison = await withScratch((scratchDirectory) =>
         source.compare(reader, other, { clock, progress, signal, scratchDirectory }),
       );
       return { ...withNotes(comparison), time: snapshot.time };
     }
-    if (other?.kind === 'directory') {
+    if (isCluster && other?.kind === 'directory') {
       throw new HoldfastError('target-unsuitable', 'a database of a cluster is compared with a database', {
         hint: 'Give `--with` the URL of a database, or leave it out for the living one.',
       });

@@ -50,6 +50,8 @@ function followable(sources: readonly PlanSource[], wereNamed: boolean): PlanSou
   throw new HoldfastError(
     'bad-usage',
     wereNamed && other !== undefined ? `${other.name} has no log that is captured` : 'the plan has no log to follow',
-    { hint: 'Put `method: physical` and `wal: stream` into the plan, in the source of a PostgreSQL server.' },
+    {
+      hint: 'Put `method: physical` and `wal: stream` into the plan, in the source of a PostgreSQL server, or `stream: true` in that of a Redis server.',
+    },
   );
 }

@@ -1,16 +1,19 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type HoldfastError, messageOf } from '../../foundation/errors.ts';
 import { awaitedLater, settled } from '../../foundation/promises.ts';
 import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
-import { LogTail, lsnText } from '../../repository/index.ts';
+import { type LogPosition, LogTail, lsnText } from '../../repository/index.ts';
 import type { LogCluster, LogGap, Source } from '../../source/index.ts';
+import { backup } from '../backup/backup.ts';
 import { foldTail } from '../log/fold.ts';
 import { foldSnapshots } from '../log/fold-snapshots.ts';
 import { Spool } from '../log/spool.ts';
-import { StoredLog } from '../log/stored-log.ts';
+import { StoredLog, type SystemPosition } from '../log/stored-log.ts';
 import { TailWriter } from '../log/tail-writer.ts';
 import { readableSnapshots } from '../snapshots-of.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
+import { hasLeadingBackup } from './leading-backup.ts';
 
 export interface FollowSettings {
   /** How often what came is made durable. */
@@ -43,6 +46,7 @@ export interface Followed {
 
 const SHOW_EVERY_MS = 10_000;
 const LOOK_EVERY_MS = 1000;
+const RETRY_BACKUP_MS = 10_000;
 
 /** One source's log on its way into its repository. */
 export class FollowedSource {
@@ -58,6 +62,9 @@ export class FollowedSource {
   /** When snapshots were last looked at for what is old enough to become one. */
   #aged: number | undefined;
   #folding: Promise<void> | undefined;
+  /** A backup must lead to here, and it is not known that one does. */
+  #neededFrom: LogPosition | undefined;
+  #backingUp: Promise<void> | undefined;
   #hasStarted = false;
   /** Releases that the ledger does not have yet. */
   readonly #released: number[] = [];
@@ -94,7 +101,11 @@ export class FollowedSource {
       clock,
       signal,
       everyMs: settings.everyMs,
-      positionOf: async (system) => (await this.#stored()).positionOf(system),
+      positionOf: (cluster) => this.#positionOf(cluster),
+      find: async (alias) => (await this.#stored()).find(alias),
+      needsBackup: (from) => {
+        this.#neededFrom = from;
+      },
       recordRelease: (retainedBytes) => this.#noteRelease(retainedBytes),
       recordGap: (cluster, gap) => this.#recordGap(cluster, gap),
       note: (message) => this.#progress.note(message),
@@ -116,6 +127,7 @@ export class FollowedSource {
     clearInterval(show);
     clearInterval(look);
     await this.#folding;
+    await this.#backingUp;
     try {
       await this.#writer.close();
     } catch (error) {
@@ -140,6 +152,20 @@ export class FollowedSource {
     });
   }
 
+  /** Whoever writes a stream goes on where it may be cut; segments are bytes, wherever they are cut. */
+  async #positionOf({ system, segmentBytes }: LogCluster): Promise<LogPosition | undefined> {
+    const stored = await this.#stored();
+    try {
+      if (segmentBytes !== undefined) return stored.positionOf(system);
+      const position = await stored.lastStamp(system);
+      const end = position === undefined ? await stored.newestEnd() : undefined;
+      if (end !== undefined && end.system !== system) await this.#recordEnd(end);
+      return position;
+    } finally {
+      await stored.close();
+    }
+  }
+
   #stored(): Promise<StoredLog> {
     const { repository } = this.#opened;
     const owner = { plan: this.#workspace.plan.name, source: this.#planned.name };
@@ -150,6 +176,11 @@ export class FollowedSource {
   async #look(): Promise<void> {
     const { cluster, durable } = this.#writer;
     if (this.#released.length > 0) await settled(this.#recordReleases());
+    if (this.#neededFrom !== undefined && this.#backingUp === undefined) {
+      this.#backingUp = this.#backUp(this.#neededFrom).finally(() => {
+        this.#backingUp = undefined;
+      });
+    }
     if (cluster === undefined || durable === undefined) return;
     if (!this.#hasStarted) {
       this.#hasStarted = true;
@@ -192,6 +223,22 @@ export class FollowedSource {
     this.#aged = nowMs();
   }
 
+  /** Without one, nothing of what is taken can be restored: it is tried until there is one. */
+  async #backUp(from: LogPosition): Promise<void> {
+    const { name } = this.#planned;
+    const { signal } = this.#workspace.environment;
+    await this.#unlessFails('the backup that is needed failed, and is tried again', async () => {
+      const place = { ...from, system: this.#writer.cluster!.system };
+      if (!(await hasLeadingBackup(this.#workspace, this.#opened, name, place))) {
+        this.#progress.note('no backup leads to what is captured from here on: one is taken');
+        const [taken] = await backup(this.#workspace, [name]);
+        if (taken?.outcome === 'failed') throw taken.error;
+      }
+      if (this.#neededFrom === from) this.#neededFrom = undefined;
+    });
+    if (this.#neededFrom === from) await settled(sleep(RETRY_BACKUP_MS, undefined, { signal }));
+  }
+
   async #unlessFails(what: string, work: () => Promise<unknown>): Promise<void> {
     try {
       await work();
@@ -200,14 +247,22 @@ export class FollowedSource {
     }
   }
 
-  async #recordGap({ system }: LogCluster, { timeline, start, end, reason }: LogGap): Promise<void> {
+  async #recordGap({ system, segmentBytes }: LogCluster, { timeline, start, end, reason }: LogGap): Promise<void> {
     const gap = { start: lsnText(start), end: lsnText(end) };
     const source = this.#planned.name;
     await this.#opened.ledger.append('log.gap', { source, system, timeline, ...gap, reason });
     this.#gaps.push(gap);
     this.#progress.note(
-      `GAP: the server has no log any more from ${gap.start} to ${gap.end}: no moment in between can be restored; take a backup now`,
+      segmentBytes === undefined
+        ? `GAP: what was captured ends at ${gap.start}, and what comes next begins at ${gap.end}: ${reason}; no moment in between can be restored`
+        : `GAP: the server has no log any more from ${gap.start} to ${gap.end}: no moment in between can be restored; take a backup now`,
     );
+  }
+
+  /** What is stored is of a history that the server does not go on with: nobody knows what happened behind its end. */
+  async #recordEnd({ system, timeline, lsn }: SystemPosition): Promise<void> {
+    const reason = 'the server began anew, with another history of its data';
+    await this.#recordGap({ system }, { timeline, start: lsn, end: lsn, reason });
   }
 
   /** The repository, and the ledger in it, is most likely away: the event is appended when it can be. */

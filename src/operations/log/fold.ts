@@ -1,8 +1,11 @@
 import { formatTimeMs, type TreeNode } from '../../format/index.ts';
 import {
+  earlier,
+  encodeStamps,
   isCovered,
   type LogHeader,
   type LogRange,
+  later,
   loadIndex,
   lsnText,
   mergeRanges,
@@ -14,13 +17,16 @@ import type { LogCluster } from '../../source/index.ts';
 import { withLock } from '../locked.ts';
 import { readableSnapshots } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
+import { without } from './holes.ts';
 import { StoredLog } from './stored-log.ts';
-import { type LogMoment, saveWalFiles, segmentName, walSnapshot } from './wal-snapshots.ts';
+import { type LogMoment, saveWalFiles, segmentName, stampsName, streamName, walSnapshot } from './wal-snapshots.ts';
 
 const FILE_MODE = 0o600;
+/** A stream has no segments: its files are no longer than that. */
+const STREAM_FILE_BYTES = 16 * 1024 * 1024;
 
 /**
- * Makes snapshots of the whole segments that the tail holds of a cluster's log, and then removes from the tail what a
+ * Makes snapshots of the whole segments, or commands, that the tail holds of a cluster's log, and then removes from the tail what a
  * snapshot covers. Cut off at any instant, the next one goes on: before the snapshot is visible the tail is all there,
  * and what was not removed after it is found to be covered.
  * @returns the ids of the snapshots made
@@ -38,7 +44,7 @@ export async function foldTail(
       StoredLog.read(opened.repository, owner, async () => (await readableSnapshots(opened.repository)).snapshots);
     const stored = await read();
     const made: string[] = [];
-    for (const part of wholeSegments(stored, cluster)) {
+    for (const part of await foldableParts(stored, cluster)) {
       const indexed = await loadIndex(opened.repository);
       const session = await WriteSession.begin(indexed, { lock, clock: workspace.environment.clock });
       try {
@@ -68,19 +74,30 @@ export async function foldTail(
   });
 }
 
-/** What of the tail is whole segments and in no snapshot yet. */
-function wholeSegments(stored: StoredLog, { system, segmentBytes }: LogCluster): LogRange[] {
-  const size = BigInt(segmentBytes);
+/** What of the tail is in no snapshot yet, and may become one: whole segments, or a stream up to where it may be cut. */
+async function foldableParts(stored: StoredLog, { system, segmentBytes }: LogCluster): Promise<LogRange[]> {
   const folded = stored.folded.filter((each) => each.system === system);
-  return mergeRanges(stored.entries.filter((each) => each.system === system)).flatMap((range) => {
-    const segments: LogRange[] = [];
-    const first = range.start + ((size - (range.start % size)) % size);
-    for (let start = first; start + size <= range.end; start += size) {
-      const segment = { timeline: range.timeline, start, end: start + size };
-      if (!isCovered(segment, folded)) segments.push(segment);
-    }
-    return mergeRanges(segments);
+  const inTail = mergeRanges(stored.entries.filter((each) => each.system === system));
+  if (segmentBytes !== undefined) return inTail.flatMap((range) => wholeSegments(range, folded, BigInt(segmentBytes)));
+  const last = await stored.lastStamp(system);
+  return inTail.flatMap((range) => {
+    const isOpen = last === undefined || (last.timeline === range.timeline && last.lsn < range.end);
+    const whole = isOpen ? { ...range, end: later(range.start, last?.lsn ?? range.start) } : range;
+    return without(
+      whole,
+      folded.filter(({ timeline }) => timeline === range.timeline),
+    );
   });
+}
+
+function wholeSegments(range: LogRange, folded: readonly LogRange[], size: bigint): LogRange[] {
+  const segments: LogRange[] = [];
+  const first = range.start + ((size - (range.start % size)) % size);
+  for (let start = first; start + size <= range.end; start += size) {
+    const segment = { timeline: range.timeline, start, end: start + size };
+    if (!isCovered(segment, folded)) segments.push(segment);
+  }
+  return mergeRanges(segments);
 }
 
 async function writeTree(
@@ -95,26 +112,31 @@ async function writeTree(
     const stream = await writer.openFile();
     await stream.write(content);
     const { content: blobs, sizeBytes } = await stream.end();
-    nodes.push({
-      name,
-      type: 'file',
-      mode: FILE_MODE,
-      mtime: time,
-      atime: time,
-      ctime: time,
-      size: sizeBytes,
-      content: blobs,
-    });
+    const times = { mtime: time, atime: time, ctime: time };
+    nodes.push({ name, type: 'file', mode: FILE_MODE, ...times, size: sizeBytes, content: blobs });
   };
-  for (let start = part.start; start < part.end; start += BigInt(segmentBytes)) {
-    const segment = { timeline: part.timeline, start, end: start + BigInt(segmentBytes) };
-    await add(segmentName(part.timeline, start, segmentBytes), await stored.read(system, segment));
+  const size = segmentBytes ?? STREAM_FILE_BYTES;
+  for (const range of cut(part, BigInt(size))) {
+    const bytes = await stored.read(system, range);
+    if (segmentBytes !== undefined) await add(segmentName(part.timeline, range.start, segmentBytes), bytes);
+    else {
+      const name = streamName(range);
+      await add(name, bytes);
+      await add(stampsName(name), encodeStamps(await stored.stampsIn(system, range)));
+    }
   }
   for (const history of stored.histories.filter((each) => each.system === system)) {
     const { name, bytes } = await stored.tail.readHistory(history);
     await add(name, bytes);
   }
   return saveWalFiles(writer, nodes, time);
+}
+
+/** Parts of a length; the last one may be shorter. */
+function cut({ timeline, start, end }: LogRange, size: bigint): LogRange[] {
+  const parts: LogRange[] = [];
+  for (let at = start; at < end; at += size) parts.push({ timeline, start: at, end: earlier(at + size, end) });
+  return parts;
 }
 
 /** The moment up to which the part is all that there was, as far as that is known. */

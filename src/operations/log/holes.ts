@@ -32,7 +32,7 @@ export function findHoles(
 }
 
 /** What of a part is in none of these, whatever timelines they are of. */
-function without(part: LogRange, ranges: readonly LogRange[]): LogRange[] {
+export function without(part: LogRange, ranges: readonly LogRange[]): LogRange[] {
   const left: LogRange[] = [];
   let start = part.start;
   for (const range of mergeRanges(ranges.map((each) => ({ ...each, timeline: part.timeline })))) {

@@ -1,7 +1,6 @@
-import { isHoldfastError } from '../../foundation/errors.ts';
 import { earlier, type LogPosition, type LogRange, later } from '../../repository/index.ts';
 import type { LogFiles } from '../../sandbox/index.ts';
-import { throughOutages } from './outages.ts';
+import { PatientLog } from './patient-log.ts';
 import type { StoredLog } from './stored-log.ts';
 import { segmentName, timelineDigits } from './wal-snapshots.ts';
 
@@ -10,14 +9,12 @@ const HISTORY = /^([0-9A-F]{8})\.history$/;
 
 /** What is stored of a cluster's log, as a server asks for it. */
 export class StoredLogFiles implements LogFiles {
-  #log: StoredLog;
+  readonly #log: PatientLog;
   /** As it was when the recovery was planned: what is missing later is no end of the log. */
   readonly #ranges: readonly LogRange[];
   readonly #system: string;
   readonly #segmentBytes: number;
   readonly #end: LogPosition;
-  readonly #reload: () => Promise<StoredLog>;
-  readonly #patience: { signal: AbortSignal; note(message: string): void };
 
   /**
    * @param end nothing behind it is given, even where there is more
@@ -29,29 +26,16 @@ export class StoredLogFiles implements LogFiles {
     reload: () => Promise<StoredLog>,
     patience: { signal: AbortSignal; note(message: string): void },
   ) {
-    this.#log = log;
+    this.#log = new PatientLog(log, reload, patience);
     this.#ranges = log.ranges(system);
     this.#system = system;
     this.#segmentBytes = segmentBytes;
     this.#end = end;
-    this.#reload = reload;
-    this.#patience = patience;
   }
 
   /** A repository that is away is waited for: to the server it takes longer, and nothing else. */
   read(name: string): Promise<Uint8Array | undefined> {
-    return throughOutages('the repository does not give the log', this.#patience, () => this.#readOrReload(name));
-  }
-
-  async #readOrReload(name: string): Promise<Uint8Array | undefined> {
-    try {
-      return await this.#read(name);
-    } catch (error) {
-      if (!isHoldfastError(error, 'object-missing')) throw error;
-      await this.#log.close();
-      this.#log = await this.#reload();
-      return this.#read(name);
-    }
+    return this.#log.read((log) => this.#read(log, name));
   }
 
   following(name: string): string | undefined {
@@ -78,9 +62,9 @@ export class StoredLogFiles implements LogFiles {
     return this.#log.close();
   }
 
-  async #read(name: string): Promise<Uint8Array | undefined> {
+  async #read(log: StoredLog, name: string): Promise<Uint8Array | undefined> {
     const timeline = HISTORY.exec(name)?.[1];
-    if (timeline !== undefined) return this.#log.readHistory(this.#system, Number.parseInt(timeline, 16));
+    if (timeline !== undefined) return log.readHistory(this.#system, Number.parseInt(timeline, 16));
     const segment = this.#parse(name);
     if (segment === undefined || segment.lsn >= this.#end.lsn || segment.timeline > this.#end.timeline)
       return undefined;
@@ -88,7 +72,7 @@ export class StoredLogFiles implements LogFiles {
       (range) => range.timeline === segment.timeline && range.start <= segment.lsn && segment.lsn < range.end,
     );
     if (!isThere) return undefined;
-    return this.#log.readSegment(this.#system, segment.timeline, segment.lsn, this.#segmentBytes);
+    return log.readSegment(this.#system, segment.timeline, segment.lsn, this.#segmentBytes);
   }
 
   #parse(name: string): LogPosition | undefined {

@@ -48,8 +48,8 @@ async function statusNow(
   );
   for (const { body } of bases.toReversed()) {
     if (body.log === undefined) continue;
-    const { system, timeline, end } = body.log;
-    const lsn = parseLsnText(end);
+    const { end, ...place } = body.log;
+    const { system, timeline, lsn } = await stored.locate({ ...place, lsn: parseLsnText(end) });
     const gaps = gapsBehind(source.name, events, { system, lsn });
     const reached = stored.reachFrom(system, { timeline, lsn });
     if (reached === undefined) return { gaps };

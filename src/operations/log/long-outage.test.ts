@@ -55,6 +55,8 @@ describe('five minutes without the repository while the log comes in', () => {
       everyMs: 3_600_000,
       spool,
       positionOf: async () => undefined,
+      find: async () => undefined,
+      needsBackup: () => {},
       recordGap: async () => {},
       recordRelease: () => {},
       note: (message) => notes.push(message),

@@ -1,7 +1,9 @@
+import { snapshotTimeMs } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import {
   type Covered,
   compareRanges,
+  decodeStamps,
   earlier,
   type IndexedRepository,
   isCovered,
@@ -15,19 +17,14 @@ import {
   parseLsnText,
   Reader,
   type Repository,
+  type Stamp,
   type StoredSnapshot,
+  stampsWithin,
   type TailEntry,
   type TailHistory,
   type TailListing,
 } from '../../repository/index.ts';
-import {
-  type FoldedRange,
-  foldedRanges,
-  readWalFiles,
-  segmentName,
-  timelineDigits,
-  type WalFiles,
-} from './wal-snapshots.ts';
+import { type FoldedRange, foldedRanges, readWalFiles, timelineDigits, type WalFiles } from './wal-snapshots.ts';
 
 /** All that a repository holds of a source's log: in snapshots of segments, and in the tail. `close` ends what reads them. */
 export class StoredLog {
@@ -85,15 +82,127 @@ export class StoredLog {
    * How far the log goes on without a gap from a position. Where a timeline was left for another one, it goes on there:
    * the first segment of a timeline begins with what the one before had of it.
    */
-  reachFrom(system: string, { timeline, lsn }: LogPosition): LogPosition | undefined {
+  reachFrom(system: string, from: LogPosition): LogPosition | undefined {
+    const reached = this.pathFrom(system, from).at(-1);
+    return reached && { timeline: reached.timeline, lsn: reached.end };
+  }
+
+  /** The parts of timelines that the log goes on through without a gap from a position, each up to where the next one begins. */
+  pathFrom(system: string, { timeline, lsn }: LogPosition): LogRange[] {
     const ranges = this.ranges(system);
     const first = ranges.find((range) => range.timeline === timeline && range.start <= lsn && lsn <= range.end);
-    if (first === undefined) return undefined;
-    let reached = first;
+    if (first === undefined) return [];
+    const path = [{ ...first, start: lsn }];
     for (const range of ranges) {
-      if (range.timeline > reached.timeline && range.start <= reached.end) reached = range;
+      const reached = path.at(-1)!;
+      if (range.timeline <= reached.timeline || range.start > reached.end) continue;
+      reached.end = later(reached.start, range.start);
+      path.push({ ...range, start: later(range.start, reached.start) });
     }
-    return { timeline: reached.timeline, lsn: reached.end };
+    return path;
+  }
+
+  /**
+   * Where a system that a backup names lies here: a backup that was taken behind a failover may take a later timeline of a
+   * system for the first one of another.
+   * @throws repository-damaged
+   */
+  async locate(place: SystemPosition): Promise<SystemPosition> {
+    if (this.ranges(place.system).length > 0) return place;
+    const found = await this.find(place.system);
+    return found === undefined ? place : { system: found.system, timeline: found.timeline, lsn: place.lsn };
+  }
+
+  /** The newest timeline that has this name, and where it begins. @throws repository-damaged */
+  async find(alias: string): Promise<SystemPosition | undefined> {
+    for (const { system, timeline, ...history } of this.histories.toReversed()) {
+      const { named } = await this.tail.readHistory({ system, timeline, ...history });
+      if (named?.alias === alias) return { system, timeline, lsn: named.begin };
+    }
+    return undefined;
+  }
+
+  /** The end of what was stored last, of whatever system. @throws repository-damaged */
+  async newestEnd(): Promise<SystemPosition | undefined> {
+    const ends = await Promise.all(
+      [...new Set([...this.entries, ...this.folded].map(({ system }) => system))].map(async (system) => {
+        const last = this.entries.findLast((each) => each.system === system);
+        const written = last === undefined ? undefined : (await this.tail.read(last)).header.writtenAt;
+        const folded = this.folded
+          .filter((each) => each.system === system)
+          .map((each) => snapshotTimeMs(each.snapshot));
+        return { system, ...this.positionOf(system)!, ms: Math.max(Date.parse(written ?? '') || 0, ...folded) };
+      }),
+    );
+    return ends.sort((a, b) => a.ms - b.ms).at(-1);
+  }
+
+  /**
+   * Where whoever writes a stream goes on: behind the last place that it may be cut at, since nobody knows what state it is in
+   * at others. Its bytes behind that are then stored twice. Where nothing else is known, a stream may be cut where it begins.
+   */
+  async lastStamp(system: string): Promise<LogPosition | undefined> {
+    const ranges = this.ranges(system);
+    for (const range of ranges.toReversed()) {
+      for await (const stamps of this.#stampsOf(system, range, 'newest first')) {
+        const last = stamps.at(-1);
+        if (last !== undefined) return { timeline: range.timeline, lsn: last.lsn };
+      }
+    }
+    return ranges[0] && { timeline: ranges[0].timeline, lsn: ranges[0].start };
+  }
+
+  /**
+   * The places behind a position where a stream may be cut, in its order, as far as it goes on without a gap.
+   * @throws repository-damaged
+   */
+  async *stampsFrom(system: string, from: LogPosition): AsyncGenerator<Stamp & { timeline: number }> {
+    for (const range of this.pathFrom(system, from)) {
+      let at = range.start;
+      for await (const stamps of this.#stampsOf(system, range, 'oldest first')) {
+        for (const stamp of stamps) {
+          if (stamp.lsn <= at) continue;
+          at = stamp.lsn;
+          yield { ...stamp, timeline: range.timeline };
+        }
+      }
+    }
+  }
+
+  /** Those within a part of a stream, in its order. @throws repository-damaged */
+  async stampsIn(system: string, range: LogRange): Promise<Stamp[]> {
+    const found: Stamp[] = [];
+    for await (const stamps of this.#stampsOf(system, range, 'oldest first')) {
+      const last = found.at(-1)?.lsn ?? range.start;
+      found.push(...stamps.filter(({ lsn }) => lsn > last));
+    }
+    return found;
+  }
+
+  /** Of a stream, part by part, those within a range; the parts may overlap. */
+  async *#stampsOf(
+    system: string,
+    range: LogRange,
+    order: 'oldest first' | 'newest first',
+  ): AsyncGenerator<readonly Stamp[]> {
+    const overlaps = (each: LogRange & { system: string }): boolean =>
+      each.system === system && each.timeline === range.timeline && each.start < range.end && range.start < each.end;
+    const places = [...this.folded.filter(overlaps), ...this.entries.filter(overlaps)].sort(compareRanges);
+    if (order === 'newest first') places.reverse();
+    for (const place of places) {
+      const stamps = 'key' in place ? (await this.tail.read(place)).stamps : await this.#readStamps(place);
+      yield stampsWithin(stamps, range);
+    }
+  }
+
+  async #readStamps(folded: FoldedRange): Promise<Stamp[]> {
+    const { reader, wal } = await this.#open(folded);
+    const stamps: Stamp[] = [];
+    for (const part of wal.parts) {
+      if (part.stamps === undefined) continue;
+      for (const stamp of decodeStamps(await reader.readWhole(part.stamps, STAMPS_LIMIT_BYTES))) stamps.push(stamp);
+    }
+    return stamps;
   }
 
   /** Up to which moment, by the server's clock, all of the log up to a position is known to be there. */
@@ -182,11 +291,11 @@ export class StoredLog {
     return undefined;
   }
 
-  /** How long the server's segments are; undefined when nothing of its log is there. @throws repository-damaged */
+  /** How long the server's segments are; undefined of a stream, and when nothing of its log is there. @throws repository-damaged */
   async segmentBytes(system: string): Promise<number | undefined> {
     for (const entry of this.entries.filter((each) => each.system === system)) {
       const read = await readOrDamage(() => this.tail.read(entry));
-      if (read !== undefined) return read.header.segmentBytes;
+      if (read !== undefined) return read.header.kind === 'log' ? read.header.segmentBytes : undefined;
     }
     const folded = this.folded.find((each) => each.system === system);
     return folded && (await this.#open(folded)).wal.segmentBytes;
@@ -218,15 +327,20 @@ export class StoredLog {
     put: (range: LogRange, content: Uint8Array) => void,
   ): Promise<void> {
     const { reader, wal } = await this.#open(folded);
-    const { files, segmentBytes } = wal;
-    const size = BigInt(segmentBytes);
-    for (let start = folded.start; start < folded.end; start += size) {
-      if (start >= part.end || start + size <= part.start) continue;
-      const node = files.get(segmentName(folded.timeline, start, segmentBytes))!;
-      put({ timeline: folded.timeline, start, end: start + size }, await reader.readWhole(node, segmentBytes));
+    for (const each of wal.parts) {
+      if (each.timeline !== part.timeline || each.start >= part.end || each.end <= part.start) continue;
+      put(each, await reader.readWhole(each.node, Number(each.end - each.start)));
     }
   }
 }
+
+/** A position in one of several logs. */
+export interface SystemPosition extends LogPosition {
+  system: string;
+}
+
+/** More lines than a part of 16 MiB can have. */
+const STAMPS_LIMIT_BYTES = 512 * 1024 * 1024;
 
 /** A line for each timeline, and a word on why it began. */
 const HISTORY_LIMIT_BYTES = 1024 * 1024;

@@ -28,6 +28,8 @@ async function beginIn(repository: Repository, store: FaultyStore, more: Partial
     signal: controller.signal,
     everyMs: 3_600_000,
     positionOf: async () => undefined,
+    find: async () => undefined,
+    needsBackup: () => {},
     recordGap: async (_, gap) => void gaps.push(gap),
     recordRelease: () => {},
     note: (message) => notes.push(message),

@@ -2,7 +2,14 @@ import type { Clock } from '../../foundation/clock.ts';
 import { messageOf } from '../../foundation/errors.ts';
 import { awaitedLater, settled } from '../../foundation/promises.ts';
 import { formatSize } from '../../foundation/units.ts';
-import { type LogPosition, type LogTail, lsnText, type SealedObject } from '../../repository/index.ts';
+import {
+  type HistoryFile,
+  type LogPosition,
+  type LogTail,
+  lsnText,
+  type SealedObject,
+  type Stamp,
+} from '../../repository/index.ts';
 import type { LogCluster, LogGap, LogSink } from '../../source/index.ts';
 import { isOutage, throughOutages } from './outages.ts';
 import type { Spool } from './spool.ts';
@@ -17,6 +24,7 @@ interface Batch {
   start: LogPosition;
   parts: Buffer[];
   bytes: number;
+  stamps: Stamp[];
 }
 
 /** The same, sealed. */
@@ -36,8 +44,11 @@ export interface TailWriterOptions {
   everyMs: number;
   /** Where the log waits while the repository is away; without one, with the server alone. */
   spool?: Spool | undefined;
-  /** The end of what is stored of a cluster's log. */
-  positionOf(system: string): Promise<LogPosition | undefined>;
+  /** Where to go on behind what is stored of a cluster's log. */
+  positionOf(cluster: LogCluster): Promise<LogPosition | undefined>;
+  /** See `LogSink`. */
+  find: LogSink['find'];
+  needsBackup: LogSink['needsBackup'];
   recordGap(cluster: LogCluster, gap: LogGap): Promise<void>;
   recordRelease(retainedBytes: number): void;
   note(message: string): void;
@@ -95,7 +106,7 @@ export class TailWriter implements LogSink {
     if (this.#cluster === undefined) await this.#storeLeftOver();
     else if (this.#cluster.system !== cluster.system) await this.drain();
     if (this.#cluster?.system !== cluster.system) {
-      this.#durable = await this.#options.positionOf(cluster.system);
+      this.#durable = await this.#options.positionOf(cluster);
       this.#taken = this.#durable;
       this.#covered = undefined;
     }
@@ -103,13 +114,22 @@ export class TailWriter implements LogSink {
     return this.#taken;
   }
 
-  take(at: LogPosition, bytes: Buffer): Promise<void> | undefined {
+  find(alias: string): ReturnType<LogSink['find']> {
+    return this.#options.find(alias);
+  }
+
+  needsBackup(from: LogPosition): void {
+    this.#options.needsBackup(from);
+  }
+
+  take(at: LogPosition, bytes: Buffer, stamps: readonly Stamp[] = []): Promise<void> | undefined {
     if (this.#failure !== undefined) throw this.#failure;
     const isNext = this.#taken?.timeline === at.timeline && this.#taken.lsn === at.lsn;
     // Of another timeline, or behind a gap: what is open ends here.
     if (this.#open !== undefined && !isNext) awaitedLater(this.#swap());
-    this.#open ??= { start: at, parts: [], bytes: 0 };
+    this.#open ??= { start: at, parts: [], bytes: 0, stamps: [] };
     this.#open.parts.push(bytes);
+    for (const stamp of stamps) addStamp(this.#open.stamps, stamp);
     this.#open.bytes += bytes.length;
     this.#taken = { timeline: at.timeline, lsn: at.lsn + BigInt(bytes.length) };
     if (this.#open.bytes < OBJECT_BYTES) return undefined;
@@ -123,9 +143,9 @@ export class TailWriter implements LogSink {
     if (this.#taken !== undefined) this.#covered = { at: this.#taken, serverMs };
   }
 
-  async history(timeline: number, { name, bytes }: { name: string; bytes: Buffer }): Promise<void> {
+  async history(timeline: number, file: HistoryFile): Promise<void> {
     await this.drain();
-    await this.#persist(() => this.#tail.writeHistory(this.#cluster!.system, timeline, { name, bytes }));
+    await this.#persist(() => this.#tail.writeHistory(this.#cluster!.system, timeline, file));
   }
 
   async gap(gap: LogGap): Promise<void> {
@@ -179,14 +199,12 @@ export class TailWriter implements LogSink {
       { timeline, start, end: end.lsn },
       {
         system,
-        timeline,
-        start: lsnText(start),
-        end: lsnText(end.lsn),
         segmentBytes,
         coveredUntil: coveredMs === undefined ? null : new Date(coveredMs).toISOString(),
         writtenAt: new Date(this.#options.clock.nowMs()).toISOString(),
       },
       Buffer.concat(batch.parts),
+      batch.stamps,
     );
     batch.parts = [];
     await this.#store({ object, end, coveredMs, bytes: batch.bytes });
@@ -306,4 +324,10 @@ export class TailWriter implements LogSink {
   #persist(work: () => Promise<void>): Promise<void> {
     return throughOutages('the repository does not take the log', this.#options, work);
   }
+}
+
+/** Of what came in one millisecond, only the last place matters. */
+function addStamp(stamps: Stamp[], stamp: Stamp): void {
+  const isLate = stamp.isLate === true || (stamps.at(-1)?.ms === stamp.ms && stamps.pop()!.isLate === true);
+  stamps.push(isLate ? { ...stamp, isLate } : stamp);
 }

@@ -2,6 +2,8 @@ import { formatTimeMs, type Snapshot, snapshotTimeMs, type TreeNode } from '../.
 import { HoldfastError } from '../../foundation/errors.ts';
 import { currentUser } from '../../foundation/user.ts';
 import {
+  compareRanges,
+  isCovered,
   type LogRange,
   lsnDigits,
   type SnapshotReader,
@@ -13,8 +15,11 @@ import type { Workspace } from '../workspace.ts';
 
 const DIRECTORY_MODE = 2 ** 31 + 0o700;
 const DIRECTORY = 'wal';
+const STREAM_SUFFIX = '.aof';
+const SEGMENT_NAME = /^([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})$/;
+const STREAM_NAME = /^([0-9A-F]{8})-([0-9A-F]{16})-([0-9A-F]{16})\.aof$/;
 
-/** Segments of a log that are in a snapshot, as its tag says: known without reading its tree. */
+/** The part of a log that is in a snapshot, as its tag says: known without reading its tree. */
 export interface FoldedRange extends LogRange {
   system: string;
   snapshot: StoredSnapshot;
@@ -51,10 +56,21 @@ export function foldedRangeOf(snapshot: StoredSnapshot): FoldedRange | undefined
   };
 }
 
-/** The files of a snapshot of a log by their names: segments, and histories of timelines. */
+/** A file of a snapshot of a log, and what part it has. */
+export interface LogFile extends LogRange {
+  node: TreeNode;
+  /** Of a stream: the file beside it that says when it was written. */
+  stamps?: TreeNode | undefined;
+}
+
+/** What a snapshot of a log has. */
 export interface WalFiles {
+  /** By their names: segments or parts of a stream, and histories of timelines. */
   files: ReadonlyMap<string, TreeNode>;
-  segmentBytes: number;
+  /** The parts, in their order. */
+  parts: LogFile[];
+  /** Of a log of segments. */
+  segmentBytes: number | undefined;
 }
 
 /** @throws repository-damaged where it does not hold what its tag says */
@@ -62,22 +78,44 @@ export async function readWalFiles(reader: SnapshotReader, folded: FoldedRange):
   const directory = await reader.find(`/${DIRECTORY}`);
   const nodes = directory?.subtree === undefined ? [] : await reader.entries(directory.subtree);
   const files = new Map(nodes.map((node) => [node.name, node]));
-  const segmentBytes = Number(nodes.find(({ name }) => !name.endsWith('.history'))?.size ?? 0);
-  const size = BigInt(segmentBytes);
-  if (size === 0n || (folded.end - folded.start) % size !== 0n) throw lacksSegment(folded);
-  for (let start = folded.start; start < folded.end; start += size) {
-    if (Number(files.get(segmentName(folded.timeline, start, segmentBytes))?.size) !== segmentBytes) {
-      throw lacksSegment(folded);
-    }
+  const parts = nodes.flatMap((node): LogFile[] => {
+    const range = rangeOfFile(node.name, Number(node.size ?? 0));
+    return range === undefined ? [] : [{ ...range, node, stamps: files.get(stampsName(node.name)) }];
+  });
+  const [stream, segments] = [true, false].map((is) =>
+    parts.filter(({ node }) => node.name.endsWith(STREAM_SUFFIX) === is),
+  );
+  const segmentBytes = segments![0] && Number(segments![0].node.size);
+  const isOdd = segments!.some(({ node }) => Number(node.size) !== segmentBytes);
+  if (!isCovered(folded, parts) || isOdd || stream!.some(({ stamps }) => stamps === undefined)) {
+    throw new HoldfastError(
+      'repository-damaged',
+      `snapshot ${folded.snapshot.id.slice(0, 8)} lacks a part of the log that its tag names`,
+    );
   }
-  return { files, segmentBytes };
+  return { files, parts: parts.sort(compareRanges), segmentBytes };
 }
 
-function lacksSegment({ snapshot }: FoldedRange): HoldfastError {
-  return new HoldfastError(
-    'repository-damaged',
-    `snapshot ${snapshot.id.slice(0, 8)} lacks a segment that its tag names`,
-  );
+/** What a file of the log has, as its name and size say; undefined for what is none of its parts. */
+function rangeOfFile(name: string, sizeBytes: number): LogRange | undefined {
+  const [, timeline = '', id, number] = SEGMENT_NAME.exec(name) ?? [];
+  if (id !== undefined) {
+    const start = (BigInt(`0x${id}`) << 32n) + BigInt(`0x${number}`) * BigInt(sizeBytes);
+    return { timeline: Number.parseInt(timeline, 16), start, end: start + BigInt(sizeBytes) };
+  }
+  const [, streamTimeline = '', start, end] = STREAM_NAME.exec(name) ?? [];
+  if (start === undefined || BigInt(`0x${end}`) - BigInt(`0x${start}`) !== BigInt(sizeBytes)) return undefined;
+  return { timeline: Number.parseInt(streamTimeline, 16), start: BigInt(`0x${start}`), end: BigInt(`0x${end}`) };
+}
+
+/** The name of a part of a stream: its timeline, where it begins, and the first byte that is not in it. */
+export function streamName({ timeline, start, end }: LogRange): string {
+  return `${timelineDigits(timeline)}-${lsnDigits(start)}-${lsnDigits(end)}${STREAM_SUFFIX}`;
+}
+
+/** The name of the file that says when a part of a stream was written. */
+export function stampsName(name: string): string {
+  return `${name.slice(0, -STREAM_SUFFIX.length)}.times`;
 }
 
 /** Stores the tree of such a snapshot. @param time RFC 3339 */

@@ -4,12 +4,13 @@ import type { Progress } from '../../foundation/progress.ts';
 import type { Target } from '../../foundation/target.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import type { Reader, StoredSnapshot } from '../../repository/index.ts';
-import type { SandboxTarget } from '../../sandbox/index.ts';
+import type { SandboxNeed, SandboxTarget } from '../../sandbox/index.ts';
 import { type Manifest, type RestoreContext, type Restored, readManifest, type Source } from '../../source/index.ts';
 import { withScratch } from '../scratch.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { LogReplay, type Recovered } from './recover.ts';
 import { momentOf, type RecoveryPoint } from './recovery-point.ts';
+import { ReplayedStream, recoveredTo } from './replayed-stream.ts';
 import { sandboxNeed } from './sandbox-need.ts';
 
 /** What is to be brought into a sandbox: a snapshot by itself, or a point that the log behind it leads to. */
@@ -29,7 +30,7 @@ export interface InSandbox {
   /** Where it is: of a cluster, the server that has recovered. */
   target: Target;
   placeNotes: string[];
-  recovered: Recovered | undefined;
+  recovered: Pick<Recovered, 'reached' | 'lastTransaction'> | undefined;
   restoreMs: number;
   /** The moment that came back: of a log by the server's clock. */
   timeMs: number;
@@ -51,28 +52,42 @@ export async function inSandbox<T>(
   const started = clock.monotonicMs();
   const manifest = await readManifest(reader);
   const source = await workspace.createSource(planned);
-  const replay =
-    point === undefined ? undefined : new LogReplay(workspace, { repository }, { planned, point }, progress);
+  const need = sandboxNeed(planned, manifest);
+  const { server: replay, stream } = replayOf(workspace, { repository }, { planned, point, need }, progress);
   const sandbox = await adapters.createSandbox({ clock, signal });
   try {
     const recovery = replay && { recovery: replay.recovery };
-    const place = await sandbox.open({ ...sandboxNeed(planned, manifest), ...recovery }, progress);
+    const place = await sandbox.open({ ...need, ...recovery }, progress);
     try {
       return await withScratch(async (scratchDirectory) => {
-        const context = { clock, progress, signal, scratchDirectory, isReplayed: point !== undefined };
+        const replayed = { isReplayed: point !== undefined, ...(stream && { log: stream }) };
+        const context = { clock, progress, signal, scratchDirectory, ...replayed };
         const restored = await source.restore(reader, place.target, context);
         const { target, recovered } = await served(place, replay);
         const restoreMs = clock.monotonicMs() - started;
         const timeMs = point === undefined ? snapshotTimeMs(snapshot) : momentOf(point, recovered);
-        const came = { source, manifest, context, restored, target, recovered, restoreMs, timeMs };
+        const reached = recovered ?? (stream && recoveredTo(stream));
+        const came = { source, manifest, context, restored, target, recovered: reached, restoreMs, timeMs };
         return work({ ...came, placeNotes: place.notes });
       });
     } finally {
       await place.close();
     }
   } finally {
-    await replay?.close();
+    await (replay ?? stream)?.close();
   }
+}
+
+/** What brings a backup to a recovery point: a server that recovers by itself, or the source, which replays a stream. */
+function replayOf(
+  workspace: Workspace,
+  opened: Pick<OpenedRepository, 'repository'>,
+  { planned, point, need }: { planned: PlanSource; point: RecoveryPoint | undefined; need: SandboxNeed },
+  progress: Progress,
+): { server?: LogReplay; stream?: ReplayedStream } {
+  if (point === undefined) return {};
+  if (need.kind !== 'postgres-data') return { stream: new ReplayedStream(workspace, opened, point, progress) };
+  return { server: new LogReplay(workspace, opened, { planned, point }, progress) };
 }
 
 /** @throws internal where it is none */

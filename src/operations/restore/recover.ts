@@ -175,7 +175,7 @@ function replayingRecovery(replay: LogReplay, place: SandboxTarget, progress: Pr
 }
 
 /** @returns why there is none, where that is so */
-async function openServer(
+export async function openServer(
   sandbox: Sandbox,
   need: SandboxNeed,
   progress: Progress,

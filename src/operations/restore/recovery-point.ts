@@ -2,15 +2,8 @@ import { snapshotTimeMs } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { formatSize } from '../../foundation/units.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
-import {
-  type LogPosition,
-  loadIndex,
-  lsnText,
-  parseLsnText,
-  Reader,
-  type StoredSnapshot,
-} from '../../repository/index.ts';
-import { type LogMark, type Manifest, readManifest } from '../../source/index.ts';
+import { type LogPosition, loadIndex, lsnText, Reader, type StoredSnapshot } from '../../repository/index.ts';
+import { type LogMark, logEndOf, type Manifest, readManifest } from '../../source/index.ts';
 import { againAfterFold, StoredLog } from '../log/stored-log.ts';
 import { readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
@@ -30,8 +23,10 @@ export interface RecoveryPoint {
   /** Where the target was found in the log, where it was searched for. */
   found?: LogPosition;
   log: StoredLog;
-  /** How long the server's segments are. */
+  /** How long the server's segments are; of a stream nothing depends on it. */
   segmentBytes: number;
+  /** How far a stream is replayed; a log of segments until its server says that it is enough. */
+  cut: LogPosition;
 }
 
 /** Where nothing is stored of a server's log, nothing depends on it. */
@@ -101,7 +96,7 @@ async function findNow(
       ? snapshotsOf((await readableSnapshots(repository)).snapshots, owner.plan, owner.source)
       : [chosen];
   try {
-    const bases = basesBefore(opened, snapshots, target);
+    const bases = basesBefore(opened, { log, snapshots }, target);
     const point =
       isMark(target) && chosen === undefined
         ? await pointOfMark(workspace, planned, { log, target, bases })
@@ -118,7 +113,7 @@ async function findNow(
 /** Backups from which a target may be reached, newest first. Only what is read of one tells where it ended. */
 export async function* basesBefore(
   { repository }: OpenedRepository,
-  snapshots: readonly StoredSnapshot[],
+  { log, snapshots }: { log: StoredLog; snapshots: readonly StoredSnapshot[] },
   target: RecoveryTarget,
 ): AsyncGenerator<Base> {
   const indexed = await loadIndex(repository);
@@ -127,7 +122,7 @@ export async function* basesBefore(
     const reader = new Reader(indexed, snapshot);
     let base: Base | undefined;
     try {
-      base = baseOf(snapshot, await readManifest(reader));
+      base = await baseOf(log, snapshot, await readManifest(reader));
     } finally {
       await reader.close();
     }
@@ -148,8 +143,42 @@ async function pointOf(log: StoredLog, target: RecoveryTarget, base: Base): Prom
   const { snapshot, system, end: baseEnd } = base;
   const reach = log.reachFrom(system, baseEnd) ?? baseEnd;
   const coveredUntilMs = await log.coveredUntilMs(system, reach);
-  const segmentBytes = (await log.segmentBytes(system)) ?? USUAL_SEGMENT_BYTES;
-  return { base: snapshot, system, baseEnd, reach, coveredUntilMs, target, log, segmentBytes };
+  const segmentBytes = await log.segmentBytes(system);
+  const cut = segmentBytes === undefined ? await cutOf(log, target, base) : reach;
+  const about = { base: snapshot, system, baseEnd, reach, cut, coveredUntilMs, target, log };
+  return { ...about, segmentBytes: segmentBytes ?? USUAL_SEGMENT_BYTES };
+}
+
+/**
+ * Where a stream is cut so that it has all that had happened by the target, and nothing else.
+ * @throws log-missing where nobody was there to see when it happened
+ */
+async function cutOf(log: StoredLog, target: RecoveryTarget, { system, end, finishedMs }: Base): Promise<LogPosition> {
+  let cut = end;
+  let beforeMs = finishedMs;
+  for await (const { timeline, lsn, ms, isLate = false } of log.stampsFrom(system, end)) {
+    if (target.kind === 'lsn' && lsn > target.lsn) return cut;
+    if (target.kind === 'time' && ms > target.timeMs) {
+      if (isLate && beforeMs < target.timeMs) throw unwatched(log.tail.owner.source, target, { beforeMs, ms });
+      return cut;
+    }
+    cut = { timeline, lsn };
+    beforeMs = ms;
+  }
+  return cut;
+}
+
+function unwatched(
+  source: string,
+  target: RecoveryTarget,
+  { beforeMs, ms }: { beforeMs: number; ms: number },
+): HoldfastError {
+  const [before, after] = [beforeMs, ms].map((each) => new Date(each).toISOString());
+  return new HoldfastError(
+    'log-missing',
+    `nobody followed ${source} at ${targetText(target)}: what happened between ${before} and ${after} is there, and not when`,
+    { hint: `Restore to \`--at ${before}\`, or to \`--at ${after}\`.`, context: { before, after } },
+  );
 }
 
 /**
@@ -202,7 +231,7 @@ function isMark(target: RecoveryTarget): target is LogMark & RecoveryTarget {
 function noBackup(source: string, target: RecoveryTarget, first: StoredSnapshot | undefined): HoldfastError {
   return new HoldfastError(
     'unknown-snapshot',
-    `${source} has no physical backup that ended before ${targetText(target)}`,
+    `${source} has no backup with a log that ended before ${targetText(target)}`,
     {
       hint:
         first === undefined
@@ -215,11 +244,11 @@ function noBackup(source: string, target: RecoveryTarget, first: StoredSnapshot 
 /** Backups whose moment is later by so much need not be looked at. */
 const WIDEST_CLOCK_OFFSET_MS = 24 * 3_600_000;
 
-function baseOf(snapshot: StoredSnapshot, { details, finishedAt, clockOffsetMs = 0 }: Manifest): Base | undefined {
-  const [system, stop, timeline] = [details['systemIdentifier'], details['stopLsn'], details['timeline']];
-  if (typeof system !== 'string' || typeof stop !== 'string' || typeof timeline !== 'number') return undefined;
-  const end = { timeline, lsn: parseLsnText(stop) };
-  return { snapshot, system, end, finishedMs: Date.parse(finishedAt) + clockOffsetMs };
+async function baseOf(log: StoredLog, snapshot: StoredSnapshot, manifest: Manifest): Promise<Base | undefined> {
+  const said = logEndOf(manifest);
+  if (said === undefined) return undefined;
+  const { system, timeline, lsn } = await log.locate(said);
+  return { snapshot, system, end: { timeline, lsn }, finishedMs: said.ms };
 }
 
 function isBefore({ end, finishedMs }: Base, target: RecoveryTarget): boolean {

@@ -80,6 +80,6 @@ function serverTime(timeMs: number): string {
 export function refuseLogTarget(at: string | undefined, source: string | undefined): void {
   if (at === undefined || !isLogTarget(at)) return;
   throw new HoldfastError('bad-usage', `${source ?? 'a snapshot'} has no log that ${at} could be a position of`, {
-    hint: 'Give a time; positions, transactions and restore points belong to sources with `wal: stream`.',
+    hint: 'Give a time; positions, transactions and restore points belong to sources with a log, `wal: stream` or `stream: true`.',
   });
 }

@@ -8,9 +8,10 @@ import { type RestoreContext, type Restored, readManifest, type Source } from '.
 import { withScratch } from '../scratch.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { databaseOf, inSandbox } from './in-sandbox.ts';
-import { prepareRecovery, type Recovered, type Unrecovered } from './recover.ts';
+import { openServer, prepareRecovery, type Recovered, type Unrecovered } from './recover.ts';
 import { describePoint, type RecoveryPoint } from './recovery-point.ts';
 import { targetText } from './recovery-target.ts';
+import { ReplayedStream, recoveredTo } from './replayed-stream.ts';
 import { sandboxNeed } from './sandbox-need.ts';
 
 export interface SnapshotRestored extends Restored {
@@ -91,10 +92,60 @@ async function toDirectory(work: Work, { path }: Extract<Target, { kind: 'direct
   // A dry run starts no server: what is there is not touched.
   if (point === undefined || how.dryRun === true) return straight(work, source);
   const manifest = await readManifest(reader);
+  const need = sandboxNeed(planned, manifest);
+  if (need.kind !== 'postgres-data') return replayedToDirectory(work, source, { need, point });
   await using recovery = await prepareRecovery(workspace, opened, { planned, manifest, point, path }, progress);
   const restored = await straight(work, source, recovery.settings && { recoverySettings: recovery.settings });
   const ended = await recovery.run();
   return 'reached' in ended ? withRecovery(restored, point, ended) : withoutRecovery(restored, point, path, ended);
+}
+
+/** The source replays its stream on a server of this machine; where there is none, it lays the stream beside what is restored. */
+async function replayedToDirectory(
+  work: Work,
+  source: Source,
+  { need, point }: { need: SandboxNeed; point: RecoveryPoint },
+): Promise<SnapshotRestored> {
+  const { workspace, progress } = work;
+  const { clock, signal, adapters } = workspace.environment;
+  const sandbox = await adapters.createSandbox({ clock, signal });
+  const place = await openServer(sandbox, need, progress);
+  const isHere = !isHoldfastError(place);
+  try {
+    const restored = await replayed(work, source, { point, ...(isHere && { sandbox: databaseOf(place) }) });
+    return isHere ? restored : laidOnly(restored, point, place);
+  } finally {
+    if (isHere) await place.close();
+  }
+}
+
+/** What was asked for is there, and no server has read it yet: that is no complete restore. */
+function laidOnly(restored: SnapshotRestored, { target }: RecoveryPoint, reason: HoldfastError): SnapshotRestored {
+  const { laid, ...rest } = restored;
+  if (laid === undefined) return restored;
+  const to = targetText(target);
+  const problem = { path: laid.log, message: `it was not replayed: ${reason.message}` };
+  return {
+    ...rest,
+    notes: [`NOT RECOVERED: ${laid.log} is the backup with its stream until ${to}`, laid.next, ...rest.notes],
+    problems: [...rest.problems, problem],
+    unrecovered: { to, ...laid },
+  };
+}
+
+/** What a source restores that replays its stream by itself. */
+async function replayed(
+  work: Work,
+  source: Source,
+  { point, ...more }: { point: RecoveryPoint } & Pick<RestoreContext, 'sandbox'>,
+): Promise<SnapshotRestored> {
+  const log = new ReplayedStream(work.workspace, work.opened, point, work.progress);
+  try {
+    const restored = await straight(work, source, { ...more, log });
+    return restored.laid === undefined ? withRecovery(restored, point, recoveredTo(log)) : restored;
+  } finally {
+    await log.close();
+  }
 }
 
 /** A cluster recovers in a sandbox, and is copied from there; so does what gets another name. */
@@ -103,7 +154,9 @@ async function toDatabase(work: Work, target: Extract<Target, { kind: 'database'
   const source = await workspace.createSource(planned);
   const need = sandboxNeed(planned, await readManifest(reader));
   const isCluster = need.kind === 'postgres-data';
-  if (!isCluster && request.how.as === undefined) return straight(work, source);
+  if (!isCluster && request.how.as === undefined) {
+    return request.point === undefined ? straight(work, source) : replayed(work, source, { point: request.point });
+  }
   const { signal } = workspace.environment;
   await source.refuse?.(reader, target, { ...request.how, signal });
   try {
@@ -144,7 +197,7 @@ async function renamedFirst(work: Work, source: Source, need: SandboxNeed): Prom
 function withRecovery(
   restored: Restored,
   { target }: RecoveryPoint,
-  { reached, lastTransaction }: Recovered,
+  { reached, lastTransaction }: Pick<Recovered, 'reached' | 'lastTransaction'>,
 ): SnapshotRestored {
   const last = lastTransaction === undefined ? '' : `; its last transaction was at ${lastTransaction}`;
   return {

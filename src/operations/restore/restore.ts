@@ -78,7 +78,7 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
     if (replace && isPartial(snapshot))
       reading.notes.push('the snapshot is partial: it lacks what could not be read then');
     if (!dryRun) {
-      const part = planned?.type === 'postgres' ? undefined : selection;
+      const part = planned === undefined || planned.type === 'files' ? selection : undefined;
       await recallContent(workspace, opened, { snapshots: [snapshot], selection: part, options: request.recall });
     }
     const about = {
@@ -203,7 +203,10 @@ export function pointOf(
 }
 
 /** What restores go to that is no directory, by the schemes of URLs. The source says whether it can take its own. */
-const DATABASE_SCHEMES: readonly string[] = ['postgres', 'postgresql'];
+const DATABASE_SCHEMES: readonly string[] = [
+  ...['postgres', 'postgresql'],
+  ...['redis', 'rediss', 'valkey', 'valkeys', 'redis+unix', 'valkey+unix', 'redis+socket', 'unix'],
+];
 
 /** @param to as given on the command line; a path is relative to the working directory */
 export function targetOf(to: string): Target {

@@ -5,6 +5,7 @@ import type { Manifest } from '../../source/index.ts';
 /** What a sandbox must offer to take a restore of this source. */
 export function sandboxNeed(planned: PlanSource, { details }: Manifest): SandboxNeed {
   if (planned.type === 'files' || planned.type === 'sqlite') return { kind: 'directory' };
+  if (planned.type === 'redis') return redisNeed(details);
   const text = (key: string): string => String(details[key] ?? '');
   if (details['format'] === 'pg-data-directory') {
     return {
@@ -22,5 +23,22 @@ export function sandboxNeed(planned: PlanSource, { details }: Manifest): Sandbox
     encoding: text('encoding'),
     collate: text('collate'),
     ctype: text('ctype'),
+  };
+}
+
+/** A server has so many databases unless it is told otherwise. */
+const USUAL_DATABASES = 16;
+
+function redisNeed(details: Manifest['details']): SandboxNeed {
+  const counts = details['counts'] as readonly { database: number; type: string }[];
+  const highest = counts.reduce((most, { database }) => Math.max(most, database), 0);
+  return {
+    kind: 'redis',
+    server: details['server'] === 'Valkey' ? 'Valkey' : 'Redis',
+    version: String(details['serverVersion']),
+    rdbVersion: Number(details['rdbVersion']),
+    isValkeyRdb: details['isValkeyRdb'] === true,
+    databases: Math.max(USUAL_DATABASES, highest + 1),
+    hasModules: Number(details['moduleFacts']) > 0 || counts.some(({ type }) => type === 'module'),
   };
 }

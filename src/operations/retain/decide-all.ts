@@ -2,6 +2,7 @@ import type { LedgerEvent } from '../../ledger/index.ts';
 import type { Plan } from '../../plan/index.ts';
 import { listSnapshots, parseLsnText } from '../../repository/index.ts';
 import type { RetentionPolicy } from '../../schedule/index.ts';
+import { StoredLog } from '../log/stored-log.ts';
 import { momentProofsOf, newestProvenMoment, proofsOf } from '../proofs.ts';
 import { allSnapshotsOf, isOurs } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
@@ -50,9 +51,10 @@ export async function decideAll(
   const snapshots = await listSnapshots(repository);
   const events = await ledger.read();
   const isArchive = plan.repositories.get(name)?.archive !== undefined;
-  return sources.map(({ name: source, retention }) => {
+  const decide = async ({ name: source, retention }: RetainedSource): Promise<RetentionOfSource> => {
     const proofs = proofsOf(source, events);
-    const starts = logStarts(source, events);
+    const stored = await StoredLog.read(repository, { plan: plan.name, source }, async () => snapshots);
+    const starts = await logStarts(stored, events);
     const own = allSnapshotsOf(snapshots, plan.name, source).filter(isOurs);
     const decided = decideRetention(own, retention, {
       timezone: plan.timezone,
@@ -62,16 +64,17 @@ export async function decideAll(
       startOf: ({ tree }) => starts.get(tree),
     });
     return { source, repository: name, isArchive, snapshots: decided, removed: false, held: [] };
-  });
+  };
+  return Promise.all(sources.map(decide));
 }
 
 /** Where the backups of a source begin in its log, by tree: so other tags on a snapshot, or a copy of it, do not matter. */
-function logStarts(source: string, events: readonly LedgerEvent[]): Map<string, LogStart> {
+async function logStarts(stored: StoredLog, events: readonly LedgerEvent[]): Promise<Map<string, LogStart>> {
   const starts = new Map<string, LogStart>();
   for (const { kind, body } of events) {
-    if (kind !== 'backup.finished' || body.source !== source || body.log === undefined) continue;
+    if (kind !== 'backup.finished' || body.source !== stored.tail.owner.source || body.log === undefined) continue;
     const { system, timeline, start } = body.log;
-    starts.set(body.tree, { system, timeline, lsn: parseLsnText(start) });
+    starts.set(body.tree, await stored.locate({ system, timeline, lsn: parseLsnText(start) }));
   }
   return starts;
 }

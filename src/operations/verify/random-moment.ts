@@ -37,7 +37,7 @@ async function stretchesNow({ plan }: Workspace, opened: OpenedRepository, plann
   const stretches: Stretch[] = [];
   let nextMs = Number.POSITIVE_INFINITY;
   const snapshots = snapshotsOf(await list(), owner.plan, owner.source);
-  for await (const { system, end, finishedMs } of basesBefore(opened, snapshots, { kind: 'latest' })) {
+  for await (const { system, end, finishedMs } of basesBefore(opened, { log, snapshots }, { kind: 'latest' })) {
     const reach = log.reachFrom(system, end);
     const untilMs = Math.min(nextMs, (reach && (await coveredUntilMs(system, reach))) ?? finishedMs);
     if (finishedMs < untilMs) stretches.push({ fromMs: finishedMs, untilMs });

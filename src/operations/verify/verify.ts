@@ -102,7 +102,12 @@ async function provableOf(
   }
   const chosen =
     snapshot === undefined ? undefined : chooseSnapshot(snapshots, workspace, { source: planned.name, snapshot });
-  const point = await findWantedPoint(workspace, opened, planned, { at, chosen });
+  const point = await findWantedPoint(workspace, opened, planned, { at, chosen }).catch((error: unknown) => {
+    // A second at which nobody followed a stream: the last one before it.
+    const before = isHoldfastError(error, 'log-missing') ? error.context['before'] : undefined;
+    if (!isAny || typeof before !== 'string') throw error;
+    return findWantedPoint(workspace, opened, planned, { at: before, chosen });
+  });
   return { planned, snapshot: point.base, point };
 }
 

@@ -3,21 +3,22 @@ import { z } from 'zod';
 import type { SourceBase } from './common.ts';
 import { buildFiles, type FilesSource, files } from './files.ts';
 import { buildPostgres, type PostgresSource, postgres, type Standbys } from './postgres.ts';
+import { buildRedis, type RedisSource, redis } from './redis.ts';
 import { buildSqlite, type SqliteSource, sqlite } from './sqlite.ts';
 
-export const source = z.discriminatedUnion('type', [postgres, files, sqlite], {
+export const source = z.discriminatedUnion('type', [postgres, redis, files, sqlite], {
   error: ({ input }) =>
     typeof input === 'object' && input !== null
       ? SOURCE_TYPES.join(' or ')
       : 'a source such as { type: files, paths: [/srv/uploads] }',
 });
 
-export const SOURCE_TYPES = ['postgres', 'files', 'sqlite'] as const;
+export const SOURCE_TYPES = ['postgres', 'redis', 'files', 'sqlite'] as const;
 
 export type SourceDocument = z.output<typeof source>;
 
 /** A source as the program works with it. */
-export type Source = PostgresSource | FilesSource | SqliteSource;
+export type Source = PostgresSource | RedisSource | FilesSource | SqliteSource;
 export type SourceType = Source['type'];
 
 export function buildSource(
@@ -28,6 +29,8 @@ export function buildSource(
   switch (source.type) {
     case 'postgres':
       return buildPostgres(source, base, standbys);
+    case 'redis':
+      return buildRedis(source, base);
     case 'files':
       return buildFiles(source, base);
     case 'sqlite':
@@ -37,5 +40,6 @@ export function buildSource(
 
 /** Whether the source's log is captured as well, so that every moment between two backups can be restored. */
 export function hasLog(source: Source): boolean {
+  if (source.type === 'redis') return source.stream;
   return source.type === 'postgres' && source.wal === 'stream';
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { compress, decompress, type SealingKey, seal, unseal } from '../../format/index.ts';
 import { HoldfastError, messageOf } from '../../foundation/errors.ts';
 import { lsnText } from './log-range.ts';
+import { decodeStamps, encodeStamps, type Stamp } from './stamps.ts';
 
 /**
  * One object of a tail, sealed with the repository's key: a line of JSON that says what it is, a newline, and a zstd frame
@@ -14,7 +15,6 @@ const HEADER_LIMIT_BYTES = 16 * 1024;
 const NEWLINE = 0x0a;
 
 const common = {
-  version: z.literal(1),
   plan: z.string(),
   source: z.string(),
   /** The cluster's system identifier. */
@@ -22,46 +22,79 @@ const common = {
   timeline: z.number().int().positive(),
 };
 
-const log = z.object({
+const part = {
   ...common,
-  kind: z.literal('log'),
   start: z.string(),
   end: z.string(),
-  segmentBytes: z.number().int().positive(),
   /** RFC 3339, the server's clock: all that it had by then is in the log up to `end`. Null while it was behind. */
   coveredUntil: z.string().nullable(),
   /** RFC 3339, Holdfast's clock, when the object was made. */
   writtenAt: z.string(),
+};
+
+/** A part of a log of segments. */
+const segmented = z.object({
+  ...part,
+  version: z.literal(1),
+  kind: z.literal('log'),
+  segmentBytes: z.number().int().positive(),
 });
 
-const history = z.object({ ...common, kind: z.literal('history'), name: z.string() });
+/** A part of a stream, which says nothing of when it was written: so many of the bytes are the stamps that do, before it. */
+const stream = z.object({
+  ...part,
+  version: z.literal(2),
+  kind: z.literal('stream'),
+  stampsBytes: z.number().int().nonnegative(),
+});
 
-const header = z.discriminatedUnion('kind', [log, history]);
+const history = z.object({
+  ...common,
+  version: z.literal(1),
+  kind: z.literal('history'),
+  name: z.string(),
+  alias: z.string().optional(),
+  begin: z.string().optional(),
+});
 
-export type LogHeader = z.infer<typeof log>;
+const header = z.discriminatedUnion('kind', [segmented, stream, history]);
+const NEWEST_VERSION = 2;
+
+export type LogHeader = z.infer<typeof segmented> | z.infer<typeof stream>;
 export type HistoryHeader = z.infer<typeof history>;
 
 export interface TailObject {
   header: LogHeader | HistoryHeader;
   bytes: Buffer;
+  /** Of a stream, in its order. */
+  stamps: Stamp[];
 }
 
-export function sealTailObject(key: SealingKey, { header: head, bytes }: TailObject): Buffer {
-  return seal(key, Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), compress(bytes)]));
+export function sealTailObject(key: SealingKey, { header: head, bytes, stamps }: TailObject): Buffer {
+  const encoded = encodeStamps(stamps);
+  const said = head.kind === 'stream' ? { ...head, stampsBytes: encoded.length } : head;
+  const content = Buffer.concat([encoded, bytes]);
+  return seal(key, Buffer.concat([Buffer.from(`${JSON.stringify(said)}\n`), compress(content)]));
 }
 
 /** @param name the object's key, for messages. @throws repository-damaged, repository-unsupported */
 export function openTailObject(key: SealingKey, name: string, sealed: Uint8Array): TailObject {
-  const plain = unsealNamed(key, name, sealed);
+  const plain = asDamage(name, () => unseal(key, sealed));
   const end = plain.subarray(0, HEADER_LIMIT_BYTES).indexOf(NEWLINE);
   if (end === -1) throw damaged(name, 'it has no header');
   const head = readHeader(name, plain.toString('utf8', 0, end));
-  return { header: head, bytes: decompress(plain.subarray(end + 1), TAIL_OBJECT_LIMIT_BYTES) };
+  const content = decompress(plain.subarray(end + 1), TAIL_OBJECT_LIMIT_BYTES);
+  const stampsBytes = head.kind === 'stream' ? head.stampsBytes : 0;
+  return {
+    header: head,
+    bytes: content.subarray(stampsBytes),
+    stamps: asDamage(name, () => decodeStamps(content.subarray(0, stampsBytes))),
+  };
 }
 
-function unsealNamed(key: SealingKey, name: string, sealed: Uint8Array): Buffer {
+function asDamage<T>(name: string, read: () => T): T {
   try {
-    return unseal(key, sealed);
+    return read();
   } catch (cause) {
     throw damaged(name, messageOf(cause), cause);
   }
@@ -75,7 +108,7 @@ function readHeader(name: string, text: string): LogHeader | HistoryHeader {
     throw damaged(name, messageOf(cause), cause);
   }
   const version = (value as { version?: unknown } | null)?.version;
-  if (typeof version === 'number' && version > 1) {
+  if (typeof version === 'number' && version > NEWEST_VERSION) {
     throw new HoldfastError('repository-unsupported', `${name} has the unknown version ${version}`, {
       hint: 'Use the version of Holdfast that wrote it, or a newer one.',
     });

@@ -3,7 +3,8 @@ import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import { TAIL_PREFIX } from '../layout.ts';
 import type { Repository } from '../repository.ts';
-import { compareRanges, type LogRange } from './log-range.ts';
+import { compareRanges, type LogRange, lsnText, parseLsnText } from './log-range.ts';
+import type { Stamp } from './stamps.ts';
 import {
   damaged,
   type HistoryHeader,
@@ -96,11 +97,18 @@ export class LogTail {
     return { entries: entries.sort(compareRanges), histories, others: others.sort() };
   }
 
-  /** Seals a part of the log; `write` stores it, durably when it resolves. */
-  sealLog(range: LogRange, head: Omit<LogHeader, 'version' | 'kind' | keyof TailOwner>, bytes: Buffer): SealedObject {
-    const header: LogHeader = { version: 1, kind: 'log', ...this.owner, ...head };
+  /**
+   * Seals a part of the log; `write` stores it, durably when it resolves.
+   * @param head with `segmentBytes` of a log that has segments, without of a stream
+   */
+  sealLog(range: LogRange, { segmentBytes, ...head }: PartFacts, bytes: Buffer, stamps: Stamp[] = []): SealedObject {
+    const said = { ...this.owner, ...head, ...textsOf(range) };
+    const header: LogHeader =
+      segmentBytes === undefined
+        ? { version: 2, kind: 'stream', ...said, stampsBytes: 0 }
+        : { version: 1, kind: 'log', ...said, segmentBytes };
     const name = `${this.#timelinePrefix(header.system, range.timeline)}${lsnDigits(range.start)}-${lsnDigits(range.end)}`;
-    return { key: name, sealed: sealTailObject(this.#repository.key, { header, bytes }) };
+    return { key: name, sealed: sealTailObject(this.#repository.key, { header, bytes, stamps }) };
   }
 
   async write({ key, sealed }: SealedObject): Promise<void> {
@@ -114,13 +122,13 @@ export class LogTail {
   }
 
   /** The bytes of a part, authenticated, and what was known of them. @throws object-missing, repository-damaged */
-  async read(entry: TailEntry): Promise<{ header: LogHeader; bytes: Buffer }> {
-    const { header, bytes } = await this.#open(entry.key);
-    if (header.kind !== 'log' || !this.#isOwn(header, entry.system) || !isHeaderOf(header, entry)) {
+  async read(entry: TailEntry): Promise<TailPart> {
+    const { header, bytes, stamps } = await this.#open(entry.key);
+    if (header.kind === 'history' || !this.#isOwn(header, entry.system) || !isHeaderOf(header, entry)) {
       throw damaged(entry.key, 'it was moved here from another place');
     }
     if (BigInt(bytes.length) !== entry.end - entry.start) throw damaged(entry.key, 'it holds too much or too little');
-    return { header, bytes };
+    return { header, bytes, stamps };
   }
 
   async remove({ key }: TailEntry): Promise<void> {
@@ -128,10 +136,11 @@ export class LogTail {
   }
 
   /** Keeps the file that says how a timeline came about. */
-  async writeHistory(system: string, timeline: number, { name, bytes }: HistoryFile): Promise<void> {
-    const header: HistoryHeader = { version: 1, kind: 'history', ...this.owner, system, timeline, name };
+  async writeHistory(system: string, timeline: number, { name, bytes, named }: HistoryFile): Promise<void> {
+    const called = { name, ...(named && { alias: named.alias, begin: lsnText(named.begin) }) };
+    const header: HistoryHeader = { version: 1, kind: 'history', ...this.owner, system, timeline, ...called };
     const key = `${this.#timelinePrefix(system, timeline)}history`;
-    await this.write({ key, sealed: sealTailObject(this.#repository.key, { header, bytes }) });
+    await this.write({ key, sealed: sealTailObject(this.#repository.key, { header, bytes, stamps: [] }) });
   }
 
   async readHistory({ key, system, timeline }: TailHistory): Promise<HistoryFile> {
@@ -139,7 +148,8 @@ export class LogTail {
     if (header.kind !== 'history' || !this.#isOwn(header, system) || header.timeline !== timeline) {
       throw damaged(key, 'it was moved here from another place');
     }
-    return { name: header.name, bytes };
+    const { name, alias, begin } = header;
+    return { name, bytes, ...(alias !== undefined && { named: { alias, begin: parseLsnText(begin) } }) };
   }
 
   /** Says that the log had grown no further by a later moment. */
@@ -218,6 +228,26 @@ export async function listTails({ store }: Repository): Promise<{ owners: TailOw
   return { owners: [...owners.values()], strangers };
 }
 
+/** What is said of a part of a log beside whose it is, and from where to where. */
+export interface PartFacts {
+  system: string;
+  /** How long the server's segments are; a stream has none. */
+  segmentBytes?: number | undefined;
+  coveredUntil: string | null;
+  writtenAt: string;
+}
+
+export interface TailPart {
+  header: LogHeader;
+  bytes: Buffer;
+  /** Of a stream, in its order. */
+  stamps: Stamp[];
+}
+
+function textsOf({ timeline, start, end }: LogRange): { timeline: number; start: string; end: string } {
+  return { timeline, start: lsnText(start), end: lsnText(end) };
+}
+
 /** An object of a tail that is ready to be stored. */
 export interface SealedObject {
   key: string;
@@ -228,6 +258,15 @@ export interface HistoryFile {
   /** As the server calls it: `00000002.history`. */
   name: string;
   bytes: Buffer;
+  /** Of a stream. */
+  named?: TimelineName;
+}
+
+export interface TimelineName {
+  /** The system that the timeline is where a backup knows nothing of those before it, and takes it for the first of one. */
+  alias: string;
+  /** Where it begins: the stream may be cut there, where it does not go on from another timeline. */
+  begin: bigint;
 }
 
 /** 16 digits, so that names sort as positions do. */

@@ -2,9 +2,11 @@ import type { Clock } from '../../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { PostgresPrograms } from '../../foundation/postgres-programs.ts';
 import type { Progress } from '../../foundation/progress.ts';
+import { findRedisServer } from '../../foundation/redis-programs.ts';
 import type { Sandbox, SandboxTarget } from '../sandbox.ts';
 import { freshDirectoryPath, openGuardedDirectory } from './guarded-directory.ts';
 import { findServer, type PostgresCluster, startPostgresCluster } from './postgres-cluster.ts';
+import { type RedisNeed, startRedisServer } from './redis-server.ts';
 import { type DataNeed, openRestoredCluster } from './restored-cluster.ts';
 import { createSandboxDatabase, type DatabaseNeed, SANDBOX_DATABASE } from './sandbox-database.ts';
 
@@ -30,6 +32,7 @@ export function createLocalSandbox(options: LocalSandboxOptions): Sandbox {
     open: (need, progress) => {
       options.signal?.throwIfAborted();
       if (need.kind === 'directory') return openDirectory(options);
+      if (need.kind === 'redis') return openRedis(options, need, progress);
       return need.kind === 'postgres' ? openDatabase(options, need, progress) : openData(options, need, progress);
     },
   };
@@ -38,6 +41,25 @@ export function createLocalSandbox(options: LocalSandboxOptions): Sandbox {
 async function openDirectory(options: LocalSandboxOptions): Promise<SandboxTarget> {
   const directory = await openGuardedDirectory(freshDirectoryPath(options.parentDirectory));
   return { target: { kind: 'directory', path: directory.path }, notes: [], close: directory.close };
+}
+
+async function openRedis(options: LocalSandboxOptions, need: RedisNeed, progress: Progress): Promise<SandboxTarget> {
+  if (need.hasModules) {
+    throw new HoldfastError('not-provable', 'some values belong to modules, which a sandbox server does not have', {
+      hint: 'Restore the backup to a server that has them, and hold it against the backup with `holdfast compare --with URL`.',
+    });
+  }
+  progress.phase('starting a sandbox server');
+  const program = await foundOrNotProvable(() => findRedisServer(need));
+  const server = await startRedisServer({ ...options, program, databases: need.databases });
+  const isOther = program.server !== need.server || program.version !== need.version;
+  return {
+    target: { kind: 'database', url: server.url, label: `sandbox ${program.server} ${program.version}`, sandbox: true },
+    notes: isOther
+      ? [`${program.server} ${program.version} stood in for ${need.server} ${need.version}, which was captured`]
+      : [],
+    close: server.stop,
+  };
 }
 
 async function openDatabase(
@@ -80,12 +102,16 @@ function newerServerNotes(need: DatabaseNeed, cluster: PostgresCluster): string[
   return [`PostgreSQL ${cluster.version} stood in for ${need.majorVersion}, whose server is not on this machine`];
 }
 
-/** A missing server program says nothing about the backup: it is neither proven nor failed. */
 async function serverOrNotProvable(
   need: Pick<DatabaseNeed, 'majorVersion' | 'newerServes'>,
 ): Promise<PostgresPrograms> {
+  return foundOrNotProvable(() => findServer(need.majorVersion, need.newerServes));
+}
+
+/** A missing server program says nothing about the backup: it is neither proven nor failed. */
+async function foundOrNotProvable<T>(find: () => Promise<T>): Promise<T> {
   try {
-    return await findServer(need.majorVersion, need.newerServes);
+    return await find();
   } catch (error) {
     if (!isHoldfastError(error, 'program-missing') && !isHoldfastError(error, 'program-too-old')) throw error;
     throw new HoldfastError('not-provable', error.message, {

@@ -1,7 +1,14 @@
 import { formatTimeMs, type TreeNode } from '../../../format/index.ts';
 import { isHoldfastError } from '../../../foundation/errors.ts';
 import { parseLsnText, type SnapshotReader, type SnapshotWriter } from '../../../repository/index.ts';
-import { type Capture, type CaptureContext, type Manifest, type Problem, readManifest } from '../../index.ts';
+import {
+  type Capture,
+  type CaptureContext,
+  type Manifest,
+  manifestLog,
+  type Problem,
+  readManifest,
+} from '../../index.ts';
 import { measureClockOffset } from '../clock-offset.ts';
 import type { Location } from '../location.ts';
 import { Session } from '../session.ts';
@@ -61,14 +68,17 @@ export async function captureCluster(
   checkBackupManifest(receiver.manifestText, receiver.stored);
   const { made, roots, files, directories } = await storeTrees(received, writer);
   const timeMs = momentOf(received) ?? startedMs;
+  const finishedMs = context.clock.nowMs();
+  const log = logOf(received);
   const manifest: Manifest = {
     version: 1,
     source: options.source,
     type: 'postgres',
     startedAt: formatTimeMs(startedMs),
-    finishedAt: formatTimeMs(context.clock.nowMs()),
+    finishedAt: formatTimeMs(finishedMs),
     time: formatTimeMs(timeMs),
     clockOffsetMs,
+    log: manifestLog(log, finishedMs + clockOffsetMs),
     tool: { name: 'holdfast', version: options.version },
     details: { ...detailsOf(received, { files, made }) },
     problems: problems.map(({ item, error }) => ({ item, code: error.code, message: error.message })),
@@ -80,7 +90,7 @@ export async function captureCluster(
     dirs: directories,
     bytesProcessed: receiver.bytes,
   };
-  return { roots, paths: [`/${options.source}`], timeMs, manifest, problems, counts, log: logOf(received) };
+  return { roots, paths: [`/${options.source}`], timeMs, manifest, problems, counts, log };
 }
 
 /** All that was committed by then is in the backup; on Holdfast's clock. */

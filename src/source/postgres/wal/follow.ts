@@ -1,9 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError, isHoldfastError, messageOf } from '../../../foundation/errors.ts';
 import { awaitedLater, settled } from '../../../foundation/promises.ts';
 import { formatSize } from '../../../foundation/units.ts';
 import { type LogPosition, lsnText, parseLsnText } from '../../../repository/index.ts';
-import type { FollowContext, LogSink } from '../../index.ts';
+import { type FollowContext, type LogSink, overConnections } from '../../index.ts';
 import { type Location, labelOf } from '../location.ts';
 import { inspectCluster } from '../physical/cluster.ts';
 import { openReplication } from '../physical/replication.ts';
@@ -16,8 +15,6 @@ import { StandbyWatch } from './standby-watch.ts';
 import { WalStream } from './stream.ts';
 import { nextTimeline, parseHistory } from './timeline-history.ts';
 
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 30_000;
 const STATUS_EVERY_MS = 1000;
 const LOOK_AT_PRIMARY_EVERY_MS = 5000;
 const SILENCE_MS = 60_000;
@@ -33,21 +30,8 @@ export interface FollowOptions {
 
 /** Follows a cluster's log through its slot, over any number of connections, until the signal is aborted. */
 export async function followCluster(options: FollowOptions, sink: LogSink, context: FollowContext): Promise<void> {
-  const { signal, note } = context;
-  for (let attempt = 0; !signal.aborted; attempt++) {
-    const before = sink.durable?.lsn;
-    try {
-      await new Connection(options, sink, context).follow();
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!isHoldfastError(error) || !mayPass(error)) throw error;
-      if (sink.durable?.lsn !== before) attempt = 0;
-      // Full jitter, so that those who lost the same server do not come back all at once.
-      const pauseMs = Math.random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 16));
-      note(`${error.message}; trying again`);
-      await settled(sleep(pauseMs, undefined, { signal }));
-    }
-  }
+  const connect = (): Promise<void> => new Connection(options, sink, context).follow();
+  await overConnections(sink, context, { connect, mayPass });
 }
 
 function mayPass(error: HoldfastError): boolean {

@@ -1,0 +1,1 @@
+export { createRedisSource } from './redis-source.ts';

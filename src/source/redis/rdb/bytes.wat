@@ -1,0 +1,240 @@
+;; What reading an RDB costs most: its checksum, its compression, and digests of what it holds. All of it works in the
+;; memory that the bytes lie in; ./bytes.ts says where what is.
+(module
+  (memory (export "memory") 4 65536)
+
+  ;; The checksum so far. Its eight tables of 256 words stand at address 0.
+  (global $crc (mut i64) (i64.const 0))
+  ;; A string's hash: while it is taken, and once it is whole.
+  (global $h (mut i64) (i64.const 0))
+  (global $string (mut i64) (i64.const 0))
+  ;; Of a key and its value, as far as they were taken: the key, the field that waits for its value, the value.
+  (global $key (mut i64) (i64.const 0))
+  (global $field (mut i64) (i64.const 0))
+  (global $value (mut i64) (i64.const 0))
+  ;; Where the last decompression stopped writing, and whether it met what cannot be.
+  (global $written (export "written") (mut i32) (i32.const 0))
+  (global $broken (export "broken") (mut i32) (i32.const 0))
+
+  ;; CRC-64 of Jones' polynomial, reflected.
+  (func (export "begin")
+    (local $n i32) (local $bit i32) (local $c i64)
+    (loop $table
+      (local.set $c (i64.extend_i32_u (i32.and (local.get $n) (i32.const 255))))
+      (if (i32.lt_u (local.get $n) (i32.const 256))
+        (then
+          (local.set $bit (i32.const 0))
+          (loop $bits
+            (local.set $c
+              (select
+                (i64.xor (i64.shr_u (local.get $c) (i64.const 1)) (i64.const 0x95ac9329ac4bc9b5))
+                (i64.shr_u (local.get $c) (i64.const 1))
+                (i32.wrap_i64 (i64.and (local.get $c) (i64.const 1)))))
+            (local.set $bit (i32.add (local.get $bit) (i32.const 1)))
+            (br_if $bits (i32.lt_u (local.get $bit) (i32.const 8)))))
+        (else
+          (local.set $c (i64.load (i32.shl (i32.sub (local.get $n) (i32.const 256)) (i32.const 3))))
+          (local.set $c
+            (i64.xor
+              (i64.shr_u (local.get $c) (i64.const 8))
+              (i64.load (i32.shl (i32.wrap_i64 (i64.and (local.get $c) (i64.const 255))) (i32.const 3)))))))
+      (i64.store (i32.shl (local.get $n) (i32.const 3)) (local.get $c))
+      (local.set $n (i32.add (local.get $n) (i32.const 1)))
+      (br_if $table (i32.lt_u (local.get $n) (i32.const 2048))))
+    (global.set $crc (i64.const 0)))
+
+  (func $look (param $table i32) (param $byte i64) (result i64)
+    (i64.load (i32.add (local.get $table)
+      (i32.shl (i32.wrap_i64 (i64.and (local.get $byte) (i64.const 255))) (i32.const 3)))))
+
+  ;; Takes bytes into the checksum.
+  (func (export "check") (param $at i32) (param $end i32)
+    (local $c i64)
+    (local.set $c (global.get $crc))
+    (block $rest
+      (loop $words
+        (br_if $rest (i32.lt_s (i32.sub (local.get $end) (local.get $at)) (i32.const 8)))
+        (local.set $c (i64.xor (local.get $c) (i64.load (local.get $at))))
+        (local.set $c
+          (i64.xor
+            (i64.xor
+              (i64.xor
+                (call $look (i32.const 14336) (local.get $c))
+                (call $look (i32.const 12288) (i64.shr_u (local.get $c) (i64.const 8))))
+              (i64.xor
+                (call $look (i32.const 10240) (i64.shr_u (local.get $c) (i64.const 16)))
+                (call $look (i32.const 8192) (i64.shr_u (local.get $c) (i64.const 24)))))
+            (i64.xor
+              (i64.xor
+                (call $look (i32.const 6144) (i64.shr_u (local.get $c) (i64.const 32)))
+                (call $look (i32.const 4096) (i64.shr_u (local.get $c) (i64.const 40))))
+              (i64.xor
+                (call $look (i32.const 2048) (i64.shr_u (local.get $c) (i64.const 48)))
+                (call $look (i32.const 0) (i64.shr_u (local.get $c) (i64.const 56)))))))
+        (local.set $at (i32.add (local.get $at) (i32.const 8)))
+        (br $words)))
+    (block $done
+      (loop $bytes
+        (br_if $done (i32.ge_u (local.get $at) (local.get $end)))
+        (local.set $c
+          (i64.xor
+            (i64.shr_u (local.get $c) (i64.const 8))
+            (call $look (i32.const 0) (i64.xor (local.get $c) (i64.extend_i32_u (i32.load8_u (local.get $at)))))))
+        (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (br $bytes)))
+    (global.set $crc (local.get $c)))
+
+  ;; Writes the checksum to an address; another one begins.
+  (func (export "checked") (param $to i32)
+    (i64.store (local.get $to) (global.get $crc))
+    (global.set $crc (i64.const 0)))
+
+  (func $mix (param $x i64) (result i64)
+    (local.set $x (i64.mul (i64.xor (local.get $x) (i64.shr_u (local.get $x) (i64.const 30))) (i64.const 0xbf58476d1ce4e5b9)))
+    (local.set $x (i64.mul (i64.xor (local.get $x) (i64.shr_u (local.get $x) (i64.const 27))) (i64.const 0x94d049bb133111eb)))
+    (i64.xor (local.get $x) (i64.shr_u (local.get $x) (i64.const 31))))
+
+  (func $block (param $k i64)
+    (local.set $k (i64.mul (local.get $k) (i64.const 0xc6a4a7935bd1e995)))
+    (local.set $k (i64.xor (local.get $k) (i64.shr_u (local.get $k) (i64.const 47))))
+    (local.set $k (i64.mul (local.get $k) (i64.const 0xc6a4a7935bd1e995)))
+    (global.set $h (i64.mul (i64.xor (global.get $h) (local.get $k)) (i64.const 0xc6a4a7935bd1e995))))
+
+  ;; A string begins; more of it, in multiples of eight bytes but for the last; it ends with that length.
+  (func $open (export "open") (global.set $h (i64.const 0x9e3779b97f4a7c15)))
+  (func $more (export "more") (param $at i32) (param $end i32)
+    (block $rest
+      (loop $words
+        (br_if $rest (i32.lt_s (i32.sub (local.get $end) (local.get $at)) (i32.const 8)))
+        (call $block (i64.load (local.get $at)))
+        (local.set $at (i32.add (local.get $at) (i32.const 8)))
+        (br $words)))
+    ;; What is behind the string belongs to the memory, and is masked away.
+    (if (i32.lt_u (local.get $at) (local.get $end))
+      (then
+        (call $block
+          (i64.and
+            (i64.load (local.get $at))
+            (i64.sub
+              (i64.shl (i64.const 1) (i64.extend_i32_u (i32.shl (i32.sub (local.get $end) (local.get $at)) (i32.const 3))))
+              (i64.const 1)))))))
+  (func $close (export "close") (param $length f64)
+    (global.set $string
+      (call $mix (i64.xor (global.get $h) (i64.mul (i64.trunc_f64_u (local.get $length)) (i64.const 0xd6e8feb86659fd93))))))
+  (func $text (export "text") (param $at i32) (param $end i32)
+    (call $open)
+    (call $more (local.get $at) (local.get $end))
+    (call $close (f64.convert_i32_u (i32.sub (local.get $end) (local.get $at)))))
+
+  ;; The string of a whole number, as it would be written; 32 bytes at $to are its paper.
+  (func (export "number") (param $low i32) (param $high i32) (param $to i32)
+    (local $n i64) (local $at i32) (local $end i32) (local $isNegative i32)
+    (local.set $n (i64.or (i64.extend_i32_u (local.get $low)) (i64.shl (i64.extend_i32_u (local.get $high)) (i64.const 32))))
+    (local.set $end (i32.add (local.get $to) (i32.const 24)))
+    (local.set $at (local.get $end))
+    (if (i64.lt_s (local.get $n) (i64.const 0))
+      (then (local.set $isNegative (i32.const 1)) (local.set $n (i64.sub (i64.const 0) (local.get $n)))))
+    (loop $digits
+      (local.set $at (i32.sub (local.get $at) (i32.const 1)))
+      (i32.store8 (local.get $at) (i32.add (i32.const 48) (i32.wrap_i64 (i64.rem_u (local.get $n) (i64.const 10)))))
+      (local.set $n (i64.div_u (local.get $n) (i64.const 10)))
+      (br_if $digits (i64.ne (local.get $n) (i64.const 0))))
+    (if (local.get $isNegative)
+      (then
+        (local.set $at (i32.sub (local.get $at) (i32.const 1)))
+        (i32.store8 (local.get $at) (i32.const 45))))
+    (call $text (local.get $at) (local.get $end)))
+
+  ;; What the last string is: a key, whose value begins; a value; a member, whose place says nothing; the next of a list; the
+  ;; field that the next one is the value of; that value, with the field's time to live; a member with its score.
+  (func (export "isKey") (global.set $key (global.get $string)) (global.set $value (i64.const 0)))
+  (func (export "isValue") (global.set $value (call $mix (global.get $string))))
+  (func (export "isMember")
+    (global.set $value (i64.add (global.get $value) (call $mix (global.get $string)))))
+  (func (export "isNext") (call $next (global.get $string)))
+  (func (export "isField") (global.set $field (global.get $string)))
+  (func (export "isFieldValue") (param $expires f64)
+    (global.set $value
+      (i64.add (global.get $value)
+        (call $mix
+          (i64.add
+            (i64.add
+              (i64.mul (global.get $field) (i64.const 0x9fb21c651e98df25))
+              (i64.rotl (global.get $string) (i64.const 31)))
+            (i64.mul (i64.reinterpret_f64 (local.get $expires)) (i64.const 0xa0761d6478bd642f)))))))
+  (func (export "isScored") (param $score f64)
+    (global.set $value
+      (i64.add (global.get $value)
+        (call $mix
+          (i64.add
+            (i64.mul (global.get $string) (i64.const 0x9fb21c651e98df25))
+            (call $mix (i64.reinterpret_f64 (local.get $score))))))))
+  (func (export "nextNumber") (param $n f64) (call $next (i64.reinterpret_f64 (local.get $n))))
+  (func $next (param $x i64)
+    (global.set $value
+      (call $mix (i64.add (i64.mul (global.get $value) (i64.const 0x9fb21c651e98df25)) (local.get $x)))))
+
+  ;; Writes the digest of the key with all that belongs to it to an address, and the key's own behind it.
+  (func (export "entry") (param $to i32) (param $type i32) (param $database i32) (param $expires f64)
+    (local $place i64)
+    (local.set $place
+      (call $mix
+        (i64.add (global.get $key) (i64.mul (i64.extend_i32_u (local.get $database)) (i64.const 0xe7037ed1a0b428db)))))
+    (i64.store (local.get $to)
+      (call $mix
+        (i64.add
+          (i64.add
+            (i64.mul (local.get $place) (i64.const 0x9fb21c651e98df25))
+            (i64.rotl (global.get $value) (i64.const 17)))
+          (i64.add
+            (i64.mul (i64.reinterpret_f64 (local.get $expires)) (i64.const 0xa0761d6478bd642f))
+            (i64.mul (i64.extend_i32_u (local.get $type)) (i64.const 0x8ebc6af09c88c6e3))))))
+    (i64.store offset=8 (local.get $to) (local.get $place)))
+
+  ;; Decompresses from $in to $out as far as both reach, and gives where it stopped in $in; $written says where in $out. It
+  ;; stops before what is not whole, and refers to nothing before $oldest.
+  (func (export "decompress") (param $in i32) (param $inEnd i32) (param $oldest i32) (param $out i32) (param $outEnd i32) (result i32)
+    (local $control i32) (local $length i32) (local $from i32) (local $at i32)
+    (global.set $broken (i32.const 0))
+    (block $stop
+      (loop $next
+        (br_if $stop (i32.ge_u (local.get $in) (local.get $inEnd)))
+        (local.set $control (i32.load8_u (local.get $in)))
+        (local.set $at (i32.add (local.get $in) (i32.const 1)))
+        (if (i32.lt_u (local.get $control) (i32.const 32))
+          (then
+            (local.set $length (i32.add (local.get $control) (i32.const 1)))
+            (br_if $stop (i32.gt_u (i32.add (local.get $at) (local.get $length)) (local.get $inEnd)))
+            (local.set $from (local.get $at))
+            (local.set $at (i32.add (local.get $at) (local.get $length))))
+          (else
+            (local.set $length (i32.shr_u (local.get $control) (i32.const 5)))
+            (if (i32.eq (local.get $length) (i32.const 7))
+              (then
+                (br_if $stop (i32.ge_u (local.get $at) (local.get $inEnd)))
+                (local.set $length (i32.add (i32.const 7) (i32.load8_u (local.get $at))))
+                (local.set $at (i32.add (local.get $at) (i32.const 1)))))
+            (br_if $stop (i32.ge_u (local.get $at) (local.get $inEnd)))
+            (local.set $from
+              (i32.sub
+                (i32.sub (local.get $out) (i32.const 1))
+                (i32.or
+                  (i32.shl (i32.and (local.get $control) (i32.const 31)) (i32.const 8))
+                  (i32.load8_u (local.get $at)))))
+            (local.set $at (i32.add (local.get $at) (i32.const 1)))
+            (local.set $length (i32.add (local.get $length) (i32.const 2)))
+            (if (i32.lt_s (local.get $from) (local.get $oldest))
+              (then
+                (global.set $broken (i32.const 1))
+                (br $stop)))))
+        (br_if $stop (i32.gt_u (i32.add (local.get $out) (local.get $length)) (local.get $outEnd)))
+        (loop $copy
+          (i32.store8 (local.get $out) (i32.load8_u (local.get $from)))
+          (local.set $out (i32.add (local.get $out) (i32.const 1)))
+          (local.set $from (i32.add (local.get $from) (i32.const 1)))
+          (local.set $length (i32.sub (local.get $length) (i32.const 1)))
+          (br_if $copy (local.get $length)))
+        (local.set $in (local.get $at))
+        (br $next)))
+    (global.set $written (local.get $out))
+    (local.get $in)))

@@ -1,0 +1,112 @@
+import type { SnapshotReader } from '../../../repository/index.ts';
+import type { RestoreContext, Restored } from '../../index.ts';
+import type { Connection } from '../connection/connection.ts';
+import { encodeCommand, type Reply, ReplyError, type Word } from '../connection/resp.ts';
+import type { RedisDetails } from '../details.ts';
+import { type KeyMatcher, shownKey } from '../key-pattern.ts';
+import { sealPayload } from '../rdb/payload.ts';
+import type { RdbEntry } from '../rdb/reader.ts';
+import { readRdb } from '../rdb-file.ts';
+
+/** The longest value that is restored so: it is in memory, some times over. */
+const LONGEST_VALUE_BYTES = 48 * 1024 * 1024;
+/** As many keys are named that could not be restored. */
+const NAMED_PROBLEMS = 1000;
+/** As many answers may be due. */
+const UNDERWAY = 4096;
+
+/** Restores key by key: what server there is, and which of the keys are wanted. */
+export class KeyRestore {
+  readonly #connection: Connection;
+  readonly #details: RedisDetails;
+  readonly #isWanted: KeyMatcher | undefined;
+  readonly #problems: Restored['problems'] = [];
+  readonly #waiting: Promise<void>[] = [];
+  #database = 0;
+  #items = 0;
+  #bytes = 0;
+  #matched = 0;
+
+  constructor(connection: Connection, details: RedisDetails, isWanted: KeyMatcher | undefined) {
+    this.#connection = connection;
+    this.#details = details;
+    this.#isWanted = isWanted;
+    this.#database = connection.location.database;
+  }
+
+  /** How many keys were wanted. */
+  get matched(): number {
+    return this.#matched;
+  }
+
+  /** The RDB must have been verified. @throws target-failed, repository-damaged */
+  async run(reader: SnapshotReader, { progress, signal }: RestoreContext): Promise<Omit<Restored, 'notes'>> {
+    const isWhole = this.#isWanted === undefined;
+    await readRdb(
+      reader,
+      {
+        signal,
+        valueLimitBytes: LONGEST_VALUE_BYTES,
+        onKey: (entry) => this.#key(entry),
+        ...(isWhole && { onFunction: (library) => this.#function(library) }),
+      },
+      async (bytes) => {
+        progress.advance({ bytes: bytes.length });
+        await this.#connection.drained();
+        if (this.#waiting.length > UNDERWAY) await this.#answers();
+      },
+    );
+    await this.#answers();
+    return { bytes: this.#bytes, items: this.#items, problems: this.#problems };
+  }
+
+  #key({ database, key, value, expiresMs }: RdbEntry): void {
+    if (this.#isWanted?.(key) === false) return;
+    this.#matched++;
+    const name = `${database}:${shownKey(key)}`;
+    if (value === undefined) {
+      this.#failed(name, `longer than ${LONGEST_VALUE_BYTES} bytes, which is too long to be restored by itself`);
+      return;
+    }
+    if (database !== this.#database) {
+      this.#database = database;
+      this.#send(`database ${database}`, ['SELECT', database]);
+    }
+    const payload = sealPayload({ value, version: this.#details.rdbVersion });
+    const time = expiresMs === undefined ? [0] : [expiresMs, 'ABSTTL'];
+    const [at, ...more] = time;
+    this.#send(name, ['RESTORE', key, at!, payload, ...more], payload.length);
+  }
+
+  #function(library: Buffer): void {
+    const payload = sealPayload({ value: library, version: this.#details.rdbVersion });
+    this.#send('a library of functions', ['FUNCTION', 'RESTORE', payload]);
+  }
+
+  #send(name: string, words: Word[], bytes: number = 0): void {
+    const answered = this.#connection.send('restore keys', encodeCommand(words)).then((reply) => {
+      this.#judge(name, reply, bytes);
+    });
+    this.#waiting.push(answered);
+  }
+
+  #judge(name: string, reply: Reply, bytes: number): void {
+    if (reply instanceof ReplyError) {
+      this.#failed(name, reply.kind === 'BUSYKEY' ? 'is there already, and was left alone' : reply.message);
+      return;
+    }
+    if (bytes === 0) return;
+    this.#items++;
+    this.#bytes += bytes;
+  }
+
+  #failed(path: string, message: string): void {
+    if (this.#problems.length < NAMED_PROBLEMS) this.#problems.push({ path, message });
+  }
+
+  async #answers(): Promise<void> {
+    // All have been answered, or never will be, before a failure goes on.
+    const results = await Promise.allSettled(this.#waiting.splice(0));
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+}

@@ -1,0 +1,86 @@
+/** A Redis server of one's own on this machine, for as long as a test file runs. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Connection } from '../../src/source/redis/connection/connection.ts';
+import { parseLocation } from '../../src/source/redis/connection/location.ts';
+import type { Word } from '../../src/source/redis/connection/resp.ts';
+
+const QUICK = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1', '--save', ''];
+
+export class RedisServer {
+  /** Where its files are. */
+  readonly directory: string;
+  readonly port: number;
+  readonly #settings: readonly string[];
+  #process!: ChildProcess;
+  #connection: Connection | undefined;
+
+  private constructor(directory: string, port: number, settings: readonly string[]) {
+    this.directory = directory;
+    this.port = port;
+    this.#settings = settings;
+  }
+
+  /** @param settings as on a command line: `--repl-backlog-size`, `16kb` */
+  static async start(
+    settings: readonly string[] = [],
+    directory = mkdtempSync(join(tmpdir(), 'redis-')),
+  ): Promise<RedisServer> {
+    const server = new RedisServer(directory, await freePort(), [...QUICK, ...settings]);
+    await server.run();
+    return server;
+  }
+
+  /** Starts it, again after it was stopped. */
+  async run(): Promise<void> {
+    const place = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory];
+    this.#process = spawn('redis-server', [...place, ...this.#settings], { stdio: 'ignore' });
+    for (const deadline = Date.now() + 30_000; ; await sleep(20)) {
+      try {
+        this.#connection = await this.#open();
+        if ((await this.#connection.attempt('wait', ['PING'])) === 'PONG') return;
+      } catch (error) {
+        if (Date.now() > deadline) throw error;
+      }
+    }
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  call(...words: Word[]): ReturnType<Connection['call']> {
+    return this.#connection!.call('test', words);
+  }
+
+  /** What a key holds, as text. */
+  async text(...words: Word[]): Promise<string> {
+    return String(await this.call(...words));
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    this.#connection?.destroy();
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    this.#process.kill(signal);
+    await once(this.#process, 'exit');
+  }
+
+  #open(): Promise<Connection> {
+    return Connection.open(parseLocation(this.url), { side: 'target', signal: new AbortController().signal });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
