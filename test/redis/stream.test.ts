@@ -56,7 +56,8 @@ describe.skipIf(!requires('redis', 'restic'))('a Redis server with a stream', { 
     await sleep(5);
   }
 
-  const snapshots = async (): Promise<{ tags: string[] }[]> => (await runHere(plan, 'snapshots', '--all')).json.snapshots;
+  const snapshots = async (): Promise<{ tags: string[] }[]> =>
+    (await runHere(plan, 'snapshots', '--all')).json.snapshots;
   const logOf = async () => (await runHere(plan, 'status')).json.sources[0].log;
 
   beforeAll(async () => {
@@ -89,7 +90,9 @@ describe.skipIf(!requires('redis', 'restic'))('a Redis server with a stream', { 
   /** No marker is newer than the moment, none that was answered before is lost, and no transaction is cut. */
   async function expectMoment(restored: RedisServer): Promise<void> {
     const found = (await restored.call('LRANGE', 'markers', 0, -1)) as Buffer[];
-    expect(found.map(String)).toEqual(markers.filter(({ answeredMs }) => answeredMs < momentMs).map(({ sentMs }) => String(sentMs)));
+    expect(found.map(String)).toEqual(
+      markers.filter(({ answeredMs }) => answeredMs < momentMs).map(({ sentMs }) => String(sentMs)),
+    );
     const [a, b] = (await restored.call('MGET', 'a', 'b')) as Buffer[];
     expect(String(a)).toBe(String(b));
     expect(Number(a)).toBeGreaterThan(30);
@@ -126,12 +129,19 @@ describe.skipIf(!requires('redis', 'restic'))('a Redis server with a stream', { 
     const { exit, json } = await runHere(plan, 'restore', 'cache', '--to', place, '--at', time(momentMs));
     vi.stubEnv('HOLDFAST_REDIS_BIN', '');
     expect(exit).toBe(3);
-    expect(json.unrecovered).toMatchObject({ to: time(momentMs), log: join(place, 'appendonly.aof'), next: expect.stringMatching(/--appendonly yes/) });
+    expect(json.unrecovered).toMatchObject({
+      to: time(momentMs),
+      log: join(place, 'appendonly.aof'),
+      next: expect.stringMatching(/--appendonly yes/),
+    });
     await expectMoment(await other(['--appendonly', 'yes'], place));
   });
 
   it('is proven at that moment, and at any', async () => {
-    for (const words of [['--at', time(momentMs)], ['--pick', 'random']]) {
+    for (const words of [
+      ['--at', time(momentMs)],
+      ['--pick', 'random'],
+    ]) {
       const { exit, json } = await runHere(plan, 'verify', 'cache', ...words);
       expect([exit, json.proofs[0].state]).toEqual([0, 'proven']);
       expect(json.proofs[0].checks.map(({ name }: { name: string }) => name)).toEqual(['manifest', 'stream']);
@@ -141,7 +151,9 @@ describe.skipIf(!requires('redis', 'restic'))('a Redis server with a stream', { 
   it('differs from the living one at that moment, in what came since', async () => {
     const { exit, json } = await runHere(plan, 'compare', 'cache', '--at', time(momentMs));
     expect(exit).toBe(4);
-    const items = json.differences.map(({ item }: { item: string }) => item).filter((item: string) => item.startsWith('key'));
+    const items = json.differences
+      .map(({ item }: { item: string }) => item)
+      .filter((item: string) => item.startsWith('key'));
     expect(items.sort()).toEqual(['key 0:a', 'key 0:b', 'key 0:markers']);
   });
 
@@ -183,4 +195,3 @@ describe.skipIf(!requires('redis', 'restic'))('a Redis server with a stream', { 
     expect((await following.done).stderr).toMatch(/GAP: what was captured ends at/);
   });
 });
-
