@@ -148,12 +148,12 @@ export interface BackupFinished {
   log?: { system: string; timeline: number; start: string; end: string };
 }
 
-/** The log of a source is being captured continuously, from here on. */
+/** A source is being captured continuously, from here on; of one with a log, from where in it. */
 export interface FollowStarted {
   source: string;
-  system: string;
-  timeline: number;
-  lsn: string;
+  system?: string;
+  timeline?: number;
+  lsn?: string;
 }
 
 export interface FollowStopped {

@@ -55,9 +55,28 @@ export const adapters: Adapters = {
         const { path, validate } = await resolveReferences(source, references);
         return createSqliteSource({ name: source.name, path, validate, version });
       }
+      case 'git': {
+        const [{ createGitSource }, { gitOptions }] = await Promise.all([
+          import('../source/git/index.ts'),
+          import('./git-options.ts'),
+        ]);
+        return createGitSource({ ...(await gitOptions(source, references)), version });
+      }
+      case 'secrets': {
+        const [{ createSecretsSource }, { secretsOptions }] = await Promise.all([
+          import('../source/secrets/index.ts'),
+          import('./secrets-options.ts'),
+        ]);
+        return createSecretsSource({ ...(await secretsOptions(source, references)), version });
+      }
       default:
         throw new HoldfastError('internal', `no adapter for a source of type ${(source as { type: string }).type}`);
     }
+  },
+
+  async readCloudSecret(name, context) {
+    const { readSecretVersion } = await import('../source/secrets/index.ts');
+    return readSecretVersion(name, context);
   },
 
   async createSandbox({ clock, signal }) {

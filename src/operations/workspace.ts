@@ -65,6 +65,8 @@ export interface Adapters {
    */
   cached?(store: ObjectStore, context: CacheContext): Promise<ObjectStore>;
   createSource(source: PlanSource, context: ReferenceContext & { version: string; plan: string }): Promise<Source>;
+  /** See `ReferenceContext`. */
+  readCloudSecret?: ReferenceContext['readCloudSecret'];
   createSandbox(environment: Pick<Environment, 'clock' | 'signal'>): Promise<Sandbox>;
   /** A PostgreSQL server for the demo. @throws program-missing where there is none on this machine */
   startDemoServer(environment: Pick<Environment, 'clock' | 'signal'>): Promise<DemoServer>;
@@ -138,8 +140,9 @@ export class Workspace {
   }
 
   get references(): ReferenceContext {
-    const { variables, signal } = this.environment;
-    return { directory: this.plan.directory, env: variables, signal };
+    const { variables, signal, adapters } = this.environment;
+    const { readCloudSecret } = adapters;
+    return { directory: this.plan.directory, env: variables, signal, ...(readCloudSecret && { readCloudSecret }) };
   }
 
   /** The names of the repositories of the plan that were opened. */
@@ -364,7 +367,7 @@ function unknownName(
   });
 }
 
-function ledgerStorage({ store, key }: Repository): LedgerStorage {
+export function ledgerStorage({ store, key }: Repository): LedgerStorage {
   return {
     seal: (plain) => seal(key, plain),
     unseal: (sealed) => unseal(key, sealed),

@@ -183,7 +183,7 @@ describe('keys', () => {
       `holdfast.yaml:6:3: sources.db.type: missing key "type"; expected ${TYPES}`,
     ]);
     expect(linesIn(`version: 1\nname: a\nrepositories:\n  p:\n    store: x\n${FILES}`)).toEqual([
-      'holdfast.yaml:4:3: repositories.p.password: missing key "password"; expected a reference such as { env: NAME }, { file: PATH } or { command: [PROGRAM, ARGUMENT] }',
+      'holdfast.yaml:4:3: repositories.p.password: missing key "password"; expected a reference such as { env: NAME }, { file: PATH }, { command: [PROGRAM, ARGUMENT] } or { gcp: projects/PROJECT/secrets/NAME/versions/latest }',
     ]);
   });
 
@@ -374,7 +374,10 @@ describe('secrets', () => {
       '4:52: repositories.primary.password.env: found a text, expected the name of an environment variable',
     ],
     ['{ command: [] }', '4:56: repositories.primary.password.command: found a list, expected a list of the program'],
-    ['{ gcp: projects/x/secrets/y }', '4:47: repositories.primary.password.gcp: not supported by this version'],
+    [
+      '{ gcp: projects/x/secrets/y }',
+      '4:52: repositories.primary.password.gcp: found a text, expected projects/PROJECT/secrets/NAME/versions/latest',
+    ],
   ])('%s is no reference', (reference, problem) => {
     expect(linesIn(HEAD.replace('{ env: HOLDFAST_PASSWORD }', reference) + FILES)).toEqual([
       expect.stringContaining(`holdfast.yaml:${problem}`),
@@ -420,7 +423,7 @@ describe('what this version cannot do is refused by its name', () => {
     expect(linesOfSource(...POSTGRES, line)).toEqual([`holdfast.yaml:9:5: sources.db.${key}: ${NOT}`]);
   });
 
-  test.each(['firestore', 'git', 'secrets'])('a source of type %s', (type) => {
+  test.each(['firestore'])('a source of type %s', (type) => {
     expect(linesOfSource(`type: ${type}`, 'url: x')).toEqual([
       `holdfast.yaml:7:11: sources.db.type: "${type}" is ${NOT}`,
     ]);

@@ -319,6 +319,9 @@ function scheduleFindings(context: Context, source: string): Finding[] {
     const method = sound('sources', source, 'method') === 'physical' ? 'physical' : 'logical';
     return [{ ...finding, message: `a ${method} backup cannot be continuous; expected a schedule such as hourly` }];
   }
+  if (schedule.kind === 'continuous' && sound('sources', source, 'type') === 'secrets') {
+    return [{ ...finding, message: 'secrets tell of no changes; expected a schedule such as hourly' }];
+  }
   if (gapMs === undefined) return [neverDue(planned)];
   // What is lost then is what its log lacks, however far apart the backups are.
   if (sound('sources', source, 'wal') === 'stream') return [];

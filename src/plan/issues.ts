@@ -15,6 +15,7 @@ const SENSITIVE_KEYS: ReadonlySet<PropertyKey> = new Set([
   'url',
   'store',
   'endpoint',
+  'credentials',
   'command',
   'exec',
   'env',

@@ -121,7 +121,7 @@ describe('the JSON Schema', () => {
     expect(knownKeys(['sources', 'b'], raw)).not.toContain('paths');
     expect(knownKeys(['sources', 'c'], raw)).toEqual(expect.arrayContaining(['url', 'paths']));
     expect(knownKeys(['sources', 'a', 'validate', 0], raw)).toEqual(['name', 'exec']);
-    expect(knownKeys(['repositories', 'x', 'store'], raw)).toEqual(['env', 'file', 'command']);
+    expect(knownKeys(['repositories', 'x', 'store'], raw)).toEqual(['env', 'file', 'command', 'gcp']);
   });
 });
 

@@ -1,17 +1,17 @@
 import { z } from 'zod';
-import { filled } from './values.ts';
+import { isSecretVersionName, SECRET_VERSION_NOTATION } from './secret-name.ts';
+import { filled, text } from './values.ts';
 
 /** A value that lies elsewhere and is fetched when it is needed. */
-export type SecretReference = { env: string } | { file: string } | { command: [string, ...string[]] };
+export type SecretReference = { env: string } | { file: string } | { command: [string, ...string[]] } | { gcp: string };
 
 /** A text as it is, or where to find it. */
 export type TextOrReference = string | SecretReference;
 
-export const REFERENCE_NOTATION =
-  'a reference such as { env: NAME }, { file: PATH } or { command: [PROGRAM, ARGUMENT] }';
+export const REFERENCE_NOTATION = `a reference such as { env: NAME }, { file: PATH }, { command: [PROGRAM, ARGUMENT] } or { gcp: ${SECRET_VERSION_NOTATION} }`;
 
 /**
- * One object with three optional keys, of which exactly one stands, rather than a union of three: what is wrong inside
+ * One object with optional keys, of which exactly one stands, rather than a union: what is wrong inside
  * a union cannot be told as precisely. The cast restores the precise type.
  */
 export const reference = z
@@ -29,6 +29,11 @@ export const reference = z
         .min(1, { error: () => 'a list of the program and its arguments' })
         .meta({ description: 'A command that prints the value.' })
         .optional(),
+      gcp: text(
+        SECRET_VERSION_NOTATION,
+        "A version of a secret in Google's Secret Manager, by its full name.",
+        (value) => (isSecretVersionName(value) ? undefined : {}),
+      ).optional(),
     },
     { error: () => REFERENCE_NOTATION },
   )

@@ -20,12 +20,14 @@ function within(what: string) {
 export const retention = z
   .strictObject({
     last: count('of the newest snapshots'),
+    minutely: count('minutes with their newest snapshot'),
     hourly: count('hours with their newest snapshot'),
     daily: count('days with their newest snapshot'),
     weekly: count('weeks with their newest snapshot'),
     monthly: count('months with their newest snapshot'),
     yearly: count('years with their newest snapshot'),
     within: within('every snapshot'),
+    withinMinutely: within('the newest snapshot of each minute'),
     withinHourly: within('the newest snapshot of each hour'),
     withinDaily: within('the newest snapshot of each day'),
     withinWeekly: within('the newest snapshot of each week'),
@@ -40,8 +42,16 @@ export const retention = z
 
 export type RetentionDocument = z.output<typeof retention>;
 
-const COUNTS = ['last', 'hourly', 'daily', 'weekly', 'monthly', 'yearly'] as const;
-const SPANS = ['within', 'withinHourly', 'withinDaily', 'withinWeekly', 'withinMonthly', 'withinYearly'] as const;
+const COUNTS = ['last', 'minutely', 'hourly', 'daily', 'weekly', 'monthly', 'yearly'] as const;
+const SPANS = [
+  'within',
+  'withinMinutely',
+  'withinHourly',
+  'withinDaily',
+  'withinWeekly',
+  'withinMonthly',
+  'withinYearly',
+] as const;
 
 /** The policy that a checked document describes. */
 export function retentionPolicy(document: RetentionDocument): RetentionPolicy {
@@ -66,9 +76,13 @@ export function keepsSomething(policy: RetentionPolicy): boolean {
   );
 }
 
-/** How what is backed up continuously thins with age where its author says nothing else. */
+/**
+ * How what is backed up continuously thins with age where its author says nothing else: a snapshot every few seconds would
+ * be 30,000 a day, and these are 1,700 at most.
+ */
 const THINNING_WITH_AGE: RetentionDocument = {
-  within: '1d',
+  within: '1h',
+  withinMinutely: '12h',
   withinHourly: '7d',
   withinDaily: '1mo',
   withinWeekly: '1y',

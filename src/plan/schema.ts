@@ -31,7 +31,7 @@ const repository = z
     password: reference
       .meta({
         description:
-          'The password of the repository, as a reference: { env: NAME }, { file: PATH } or { command: [..] }. A mirror has that of its primary.',
+          'The password of the repository, as a reference: { env: NAME }, { file: PATH }, { command: [..] } or { gcp: projects/…/secrets/…/versions/latest }. A mirror has that of its primary.',
       })
       .optional(),
     mirrorOf: identifier

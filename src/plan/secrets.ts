@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { HoldfastError, systemCode } from '../foundation/errors.ts';
+import { HoldfastError, isHoldfastError, systemCode } from '../foundation/errors.ts';
 import type { SecretReference, TextOrReference } from './reference-schema.ts';
 
 /** What references are resolved against. */
@@ -12,6 +12,8 @@ export interface ReferenceContext {
   directory: string;
   env: Readonly<Record<string, string | undefined>>;
   signal?: AbortSignal;
+  /** Reads a version of a secret in Secret Manager, by its full name. Without it there are no such references. */
+  readCloudSecret?(name: string, context: Pick<ReferenceContext, 'env'>): Promise<Uint8Array>;
 }
 
 /** `T` with every reference replaced by the text it stands for. */
@@ -28,14 +30,18 @@ const LARGEST_SECRET_BYTES = 64 * 1024;
 
 function isReference(value: unknown): value is SecretReference {
   if (typeof value !== 'object' || value === null) return false;
-  const keys = Object.keys(value);
-  return keys.length === 1 && ['env', 'file', 'command'].includes(keys[0] ?? '');
+  const [[key = '', target] = [], ...others] = Object.entries(value);
+  // A source of secrets has keys of the same names, with other values.
+  return (
+    others.length === 0 && (key === 'command' || (['env', 'file', 'gcp'].includes(key) && typeof target === 'string'))
+  );
 }
 
 /** Where a value comes from, for messages: never the value. */
 export function describeReference(reference: SecretReference): string {
   if ('env' in reference) return `the environment variable ${reference.env}`;
   if ('file' in reference) return `the file ${reference.file}`;
+  if ('gcp' in reference) return `the secret ${reference.gcp}`;
   // Only the program: its arguments may be secret.
   return `the command ${reference.command[0]}`;
 }
@@ -71,7 +77,21 @@ async function readReference(reference: SecretReference, context: ReferenceConte
     return value;
   }
   if ('file' in reference) return readSecretFile(reference, context);
+  if ('gcp' in reference) return readCloudSecret(reference, context);
   return runSecretCommand(reference, context);
+}
+
+async function readCloudSecret(reference: { gcp: string }, context: ReferenceContext): Promise<string> {
+  if (context.readCloudSecret === undefined)
+    throw unavailable(reference, 'cannot be read here', 'Use a file, a variable or a command.');
+  try {
+    return decode(reference, await context.readCloudSecret(reference.gcp, context));
+  } catch (error) {
+    context.signal?.throwIfAborted();
+    if (!isHoldfastError(error) || error.code === 'secret-unavailable') throw error;
+    const { hint = 'See whether the secret is there.', cause } = error;
+    throw unavailable(reference, `cannot be read: ${error.message}`, hint, cause);
+  }
 }
 
 async function readSecretFile(reference: { file: string }, context: ReferenceContext): Promise<string> {

@@ -2,7 +2,7 @@
  * What the plan's format names and this version cannot do yet. It is refused by name, never taken for a slip of the pen
  * and never ignored. To support something, take it off this table and add it to the schema.
  *
- * Places are paths with `*` for any name; the reference to a secret may stand in many places and is `**`.
+ * Places are paths with `*` for any name.
  */
 const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
   '': [
@@ -18,13 +18,12 @@ const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
     'reviews',
     'compliance',
   ],
-  'sources.*': ['runsOn', 'stream', 'project', 'collections', 'from'],
+  'sources.*': ['runsOn', 'stream', 'project', 'collections'],
   'sources.*.validate.*': ['collection', 'count'],
-  '**': ['gcp'],
 };
 
 const UNSUPPORTED_VALUES: Readonly<Record<string, readonly string[]>> = {
-  'sources.*.type': ['firestore', 'git', 'secrets'],
+  'sources.*.type': ['firestore'],
 };
 
 export const NOT_SUPPORTED = 'not supported by this version';
@@ -32,7 +31,7 @@ export const NOT_SUPPORTED = 'not supported by this version';
 /** The keys at `place` that the format has and this version has not. */
 export function unsupportedKeys(place: readonly PropertyKey[]): string[] {
   return Object.entries(UNSUPPORTED_KEYS)
-    .filter(([pattern]) => pattern === '**' || matches(pattern, place))
+    .filter(([pattern]) => matches(pattern, place))
     .flatMap(([, keys]) => keys);
 }
 

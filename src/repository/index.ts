@@ -77,5 +77,6 @@ export const clearVersions = lazy(async () => (await import('./object-lock/clear
 export const extendLocks = lazy(async () => (await import('./object-lock/extend.ts')).extendLocks);
 export const findHidden = lazy(async () => (await import('./object-lock/hidden.ts')).findHidden);
 export const reveal = lazy(async () => (await import('./object-lock/hidden.ts')).reveal);
+export const mergeIndex = lazy(async () => (await import('./prune/merge-index.ts')).mergeIndex);
 export const pruneRepository = lazy(async () => (await import('./prune/prune.ts')).pruneRepository);
 export const repairRepository = lazy(async () => (await import('./repair/repair.ts')).repairRepository);

@@ -1,17 +1,18 @@
 import { wallTimeMs } from './calendar.ts';
 
-const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
 /** The periods that retention knows, shortest first. */
-export const PERIODS = ['hourly', 'daily', 'weekly', 'monthly', 'yearly'] as const;
+export const PERIODS = ['minutely', 'hourly', 'daily', 'weekly', 'monthly', 'yearly'] as const;
 export type PeriodKind = (typeof PERIODS)[number];
 
-/** An hour, a day, an ISO week, a month or a year on the clocks of a time zone. */
+/** A minute, an hour, a day, an ISO week, a month or a year on the clocks of a time zone. */
 export interface Period {
   /** What tells periods of one kind apart. */
   key: number;
-  /** For people: `2026-01-31 14:00`, `2026-01-31`, `2026-W05`, `2026-01`, `2026`. */
+  /** For people: `2026-01-31 14:03`, `2026-01-31 14:00`, `2026-01-31`, `2026-W05`, `2026-01`, `2026`. */
   name: string;
 }
 
@@ -21,6 +22,8 @@ export function periodOf(kind: PeriodKind, momentMs: number, timezone: string): 
   const text = new Date(wallMs).toISOString();
   const dayNumber = Math.floor(wallMs / DAY_MS);
   switch (kind) {
+    case 'minutely':
+      return { key: Math.floor(momentMs / MINUTE_MS), name: `${text.slice(0, 10)} ${text.slice(11, 16)}` };
     case 'hourly':
       return { key: momentMs - modulo(wallMs, HOUR_MS), name: `${text.slice(0, 10)} ${text.slice(11, 13)}:00` };
     case 'daily':

@@ -8,6 +8,7 @@ export type KeepCount = number | 'forever';
 /** Which snapshots are kept, with restic's meaning of each rule. A snapshot stays while any rule keeps it. */
 export interface RetentionPolicy {
   last?: KeepCount;
+  minutely?: KeepCount;
   hourly?: KeepCount;
   daily?: KeepCount;
   weekly?: KeepCount;
@@ -15,6 +16,7 @@ export interface RetentionPolicy {
   yearly?: KeepCount;
   /** All snapshots of so long before the newest. */
   within?: CalendarDuration;
+  withinMinutely?: CalendarDuration;
   withinHourly?: CalendarDuration;
   withinDaily?: CalendarDuration;
   withinWeekly?: CalendarDuration;
@@ -35,7 +37,7 @@ export interface DatedSnapshot {
 export interface KeepReason {
   /** The rule of the policy; `future` for what was taken later than now. */
   rule: keyof RetentionPolicy | 'future';
-  /** What it is the newest of, or the oldest: `2026-01-31 14:00`, `2026-01-31`, `2026-W05`, `2026-01` or `2026`. */
+  /** What it is the newest of, or the oldest: `2026-01-31 14:03`, `2026-01-31 14:00`, `2026-01-31`, `2026-W05`, `2026-01` or `2026`. */
   period?: string;
   /** It is kept as the oldest of all, since the rule has counts left: history begins here. */
   oldest?: true;
@@ -55,6 +57,7 @@ export interface Judged<T> {
 const COUNTED = ['last', ...PERIODS] as const;
 
 const WITHIN = {
+  minutely: 'withinMinutely',
   hourly: 'withinHourly',
   daily: 'withinDaily',
   weekly: 'withinWeekly',
@@ -65,7 +68,7 @@ const WITHIN = {
 /**
  * Which of a group's snapshots a policy keeps, and why, newest first. Pure.
  *
- * The rules are restic's. `hourly` to `yearly` keep the newest snapshot of each of the newest so many hours … years that
+ * The rules are restic's, and `minutely`, which it has not. `minutely` to `yearly` keep the newest snapshot of each of the newest so many minutes … years that
  * have one; while a rule has counts left, the oldest snapshot of all is kept as well. `within` and its kin count back from
  * the newest snapshot. Periods and months are those of the clocks of `timezone`; an hour that comes twice is two hours.
  *

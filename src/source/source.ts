@@ -7,6 +7,7 @@ import type { SourceType } from '../plan/index.ts';
 import type { LogPosition, LogRange, Selection, SnapshotReader, SnapshotWriter } from '../repository/index.ts';
 import type { Finding } from './finding.ts';
 import type { LogSource } from './log.ts';
+import type { WatchedSource } from './watch.ts';
 
 /**
  * One thing to protect: how to see what is there, capture it into a snapshot, bring it back to a target, and say
@@ -87,6 +88,8 @@ export interface Source {
   /** Only where the plan wants the source's log to be kept. */
   follow?: LogSource['follow'];
   findMark?: LogSource['findMark'];
+  /** Only of what can tell of its changes. */
+  watch?: WatchedSource['watch'];
 }
 
 export interface ExamineContext {
@@ -108,6 +111,8 @@ export interface CaptureContext {
    * a source with `capturesParts`, which throws path-missing where one of them names nothing.
    */
   selection?: { only: readonly string[] };
+  /** What the source's watch told of since `previous` was captured: all else is as it is there. Without it, everything may differ. */
+  changed?: ReadonlySet<string>;
 }
 
 export interface Capture {
@@ -120,6 +125,8 @@ export interface Capture {
   manifest: Manifest;
   /** What could not be read, or changed while it was: each makes the backup partial. */
   problems: Problem[];
+  /** Of a source that is watched: the places to be looked at again, changed or not, since they were not captured whole. */
+  again?: string[];
   /** The part of the source's log that is in the snapshot itself; of a source with a log. */
   log?: LogRange & { system: string };
   counts: { filesNew: number; filesChanged: number; filesUnmodified: number; dirs: number; bytesProcessed: number };

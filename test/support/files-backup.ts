@@ -1,5 +1,6 @@
 /** Backups of directories into repositories, as the operation does it, without a plan. */
 
+import { formatTimeMs } from '../../src/format/index.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { noProgress } from '../../src/foundation/progress.ts';
 import {
@@ -29,11 +30,15 @@ export interface FilesBackup extends Capture {
   bytesAdded: number;
 }
 
-/** Backs files up, with the newest snapshot as the previous one. */
+/**
+ * Backs files up, with the newest snapshot as the previous one.
+ * @param changed what changed since that one, and nothing else
+ */
 export async function backUpFiles(
   repository: Repository,
   paths: string[],
   options: Partial<FilesSourceOptions> = {},
+  changed?: ReadonlySet<string>,
 ): Promise<FilesBackup> {
   const lock = await lockRepository(repository, { exclusive: false, clock: systemClock });
   const indexed = await loadIndex(repository);
@@ -41,14 +46,16 @@ export async function backUpFiles(
   const previous = newest && new Reader(indexed, newest);
   const session = await WriteSession.begin(indexed, { lock, clock: systemClock });
   try {
-    const capture = await filesSource(paths, options).capture(session.writer, captureContext(previous));
+    const context = { ...captureContext(previous), ...(changed && { changed }) };
+    const capture = await filesSource(paths, options).capture(session.writer, context);
     const manifest = await writeFile(session.writer, 'manifest.json', Buffer.from(JSON.stringify(capture.manifest)));
     const own = await session.writer.saveTree([manifest]);
     const tree = await session.writer.saveTree([
       ...capture.roots,
       { name: '.holdfast', type: 'dir', mode: 2 ** 31 + 0o700, content: null, subtree: own },
     ]);
-    const id = await session.commit(() => ({ ...snapshotOf(tree), paths: capture.paths }));
+    const time = formatTimeMs(capture.timeMs);
+    const id = await session.commit(() => ({ ...snapshotOf(tree), time, paths: capture.paths }));
     return { ...capture, id, bytesAdded: session.statistics.addedBytes };
   } catch (error) {
     await session.abort(error);

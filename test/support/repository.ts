@@ -9,6 +9,8 @@ import { encodeKeyFile, newSealingKey } from '../../src/format/key-file.ts';
 import { encodePackTrailer, type PackedBlob } from '../../src/format/pack.ts';
 import { type Clock, systemClock } from '../../src/foundation/clock.ts';
 import { noProgress } from '../../src/foundation/progress.ts';
+import { Ledger } from '../../src/ledger/index.ts';
+import { ledgerStorage } from '../../src/operations/workspace.ts';
 import {
   type CheckReport,
   checkRepository,
@@ -133,6 +135,11 @@ export function writeFiles(
     },
     options,
   );
+}
+
+/** The ledger of a repository. */
+export function ledgerOf(repository: Repository): Ledger {
+  return new Ledger(ledgerStorage(repository), systemClock);
 }
 
 /** Work with a reader of a snapshot, the newest by default. */

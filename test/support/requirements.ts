@@ -45,6 +45,7 @@ const REQUIREMENTS = {
     kind: 'server',
   },
   redis: { isThere: () => hasProgram('redis-server'), what: 'redis-server', kind: 'server' },
+  git: { isThere: () => hasProgram('git'), what: 'git', kind: 'server' },
   restic: { isThere: () => hasProgram('restic'), what: 'restic', kind: 'server' },
   radosgw: {
     isThere: () =>

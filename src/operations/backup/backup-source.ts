@@ -1,7 +1,7 @@
 import { formatTimeMs, type Snapshot, type TreeNode } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { currentUser } from '../../foundation/user.ts';
-import type { BackupFinished } from '../../ledger/index.ts';
+import type { EventBodies } from '../../ledger/index.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import {
   type HeldLock,
@@ -12,7 +12,7 @@ import {
   type StoredSnapshot,
   WriteSession,
 } from '../../repository/index.ts';
-import { type Capture, MANIFEST_DIRECTORY, MANIFEST_NAME, type Problem } from '../../source/index.ts';
+import { type Capture, MANIFEST_DIRECTORY, MANIFEST_NAME, type Problem, type Source } from '../../source/index.ts';
 import { withScratch } from '../scratch.ts';
 import { HOLDFAST_TAG, PART_TAG, PARTIAL_TAG, sourceTag } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
@@ -35,31 +35,58 @@ export interface BackupOfSource {
 }
 
 function kindOf(planned: PlanSource, only: readonly string[] | undefined): 'dump' | 'base' | 'tree' {
-  if (planned.type === 'files') return 'tree';
   if (planned.type === 'sqlite') return 'dump';
   if (planned.type === 'redis') return planned.stream && only === undefined ? 'base' : 'dump';
+  if (planned.type !== 'postgres') return 'tree';
   return planned.method === 'physical' && only === undefined ? 'base' : 'dump';
 }
 
-/** Captures one source into a snapshot. @throws whatever the source, the store or the repository throw: then there is none */
-export async function backupSource(
+/** What the backups of a repository share. */
+interface Shared {
+  opened: OpenedRepository;
+  lock: HeldLock;
+  indexed: IndexedRepository;
+  parents: ReadonlyMap<string, StoredSnapshot>;
+  /** A part of each; everything, when left out. */
+  only?: readonly string[];
+  /** What each snapshot gets, beside its usual tags. */
+  tag?: string;
+}
+
+/**
+ * Captures one source into a snapshot, and records it.
+ * @throws whatever the source, the store or the repository throw: then there is none
+ */
+export async function backupSource(workspace: Workspace, planned: PlanSource, shared: Shared): Promise<BackupOfSource> {
+  const source = await workspace.createSource(planned);
+  const { result, event } = await takeSnapshot(workspace, { planned, source }, shared);
+  await shared.opened.ledger.append('backup.finished', event);
+  return result;
+}
+
+/** A snapshot that is in the repository, and what the ledger is to say of it. */
+export interface Taken {
+  result: BackupOfSource;
+  event: EventBodies['backup.finished'];
+  stored: StoredSnapshot;
+  /** See `Capture`. */
+  again: readonly string[];
+}
+
+/**
+ * Captures one source into a snapshot.
+ * @param changed see `CaptureContext`
+ * @throws whatever the source, the store or the repository throw: then there is none
+ */
+export async function takeSnapshot(
   workspace: Workspace,
-  planned: PlanSource,
-  shared: {
-    opened: OpenedRepository;
-    lock: HeldLock;
-    indexed: IndexedRepository;
-    parents: ReadonlyMap<string, StoredSnapshot>;
-    /** A part of it; everything, when left out. */
-    only?: readonly string[];
-    /** What the snapshot gets, beside its usual tags. */
-    tag?: string;
-  },
-): Promise<BackupOfSource> {
+  { planned, source }: { planned: PlanSource; source: Source },
+  shared: Shared,
+  changed?: ReadonlySet<string>,
+): Promise<Taken> {
   const { clock, signal } = workspace.environment;
   const startedMs = clock.nowMs();
   const started = clock.monotonicMs();
-  const source = await workspace.createSource(planned);
   const { only } = shared;
   if (only !== undefined && source.capturesParts !== true) throw wholeOnly(planned);
   const parent = shared.parents.get(planned.name);
@@ -73,6 +100,7 @@ export async function backupSource(
       source.capture(session.writer, {
         ...{ clock, progress, signal, scratchDirectory, previous },
         ...(only && { selection: { only } }),
+        ...(changed && { changed }),
       }),
     );
     const tree = await session.writer.saveTree([
@@ -80,30 +108,15 @@ export async function backupSource(
       await holdfastDirectory(session.writer, capture, only),
     ]);
     signal.throwIfAborted();
-    const snapshot = await session.commit(() => ({
-      ...describe(workspace, planned, capture, { tree, parent, only, tag: shared.tag }),
-      summary: summarise(capture, session.statistics, startedMs, clock.nowMs()),
-    }));
-    const { bytesProcessed } = capture.counts;
-    const result: BackupOfSource = {
-      source: planned.name,
-      repository: shared.opened.name,
-      snapshot,
-      ...(only && { only }),
-      time: formatTimeMs(capture.timeMs),
-      durationMs: clock.monotonicMs() - started,
-      bytesProcessed,
-      bytesAdded: session.statistics.addedBytes,
-      bytesStored: session.statistics.addedPackedBytes,
-      files: {
-        new: capture.counts.filesNew,
-        changed: capture.counts.filesChanged,
-        unmodified: capture.counts.filesUnmodified,
-      },
-      problems: capture.problems,
-    };
-    await shared.opened.ledger.append('backup.finished', finishedEvent(result, capture, tree));
-    return result;
+    const snapshot = describe(workspace, planned, capture, { tree, parent, only, tag: shared.tag });
+    const id = await session.commit(() => {
+      snapshot.summary = summarise(capture, session.statistics, startedMs, clock.nowMs());
+      return snapshot;
+    });
+    const stored = { ...snapshot, id };
+    const durationMs = clock.monotonicMs() - started;
+    const result = resultOf(planned.name, shared.opened.name, { capture, session, durationMs, stored, only });
+    return { result, event: eventOf(result, capture, tree), stored, again: capture.again ?? [] };
   } catch (error) {
     await session.abort(error);
     throw error;
@@ -114,12 +127,38 @@ export async function backupSource(
   }
 }
 
-function finishedEvent(result: BackupOfSource, { manifest, log }: Capture, tree: string): BackupFinished {
+function resultOf(
+  source: string,
+  repository: string,
+  done: {
+    capture: Capture;
+    session: WriteSession;
+    durationMs: number;
+    stored: StoredSnapshot;
+    only: readonly string[] | undefined;
+  },
+): BackupOfSource {
+  const { counts, timeMs, problems } = done.capture;
+  return {
+    source,
+    repository,
+    snapshot: done.stored.id,
+    ...(done.only && { only: done.only }),
+    time: formatTimeMs(timeMs),
+    durationMs: done.durationMs,
+    bytesProcessed: counts.bytesProcessed,
+    bytesAdded: done.session.statistics.addedBytes,
+    bytesStored: done.session.statistics.addedPackedBytes,
+    files: { new: counts.filesNew, changed: counts.filesChanged, unmodified: counts.filesUnmodified },
+    problems,
+  };
+}
+
+function eventOf(result: BackupOfSource, { manifest, log }: Capture, tree: string): EventBodies['backup.finished'] {
   const { source, snapshot, only, time, durationMs, bytesProcessed, bytesAdded, bytesStored, problems } = result;
   return {
-    ...{ source, snapshot, tree },
+    ...{ source, snapshot, tree, outcome: problems.length === 0 ? 'complete' : 'partial' },
     ...(only && { only }),
-    outcome: problems.length === 0 ? 'complete' : 'partial',
     ...{ time, durationMs, bytesProcessed, bytesAdded, bytesStored, problems: problems.length },
     ...(manifest.clockOffsetMs !== undefined && { clockOffsetMs: manifest.clockOffsetMs }),
     ...(log && { log: { ...log, start: lsnText(log.start), end: lsnText(log.end) } }),

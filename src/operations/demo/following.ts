@@ -28,6 +28,7 @@ export class Following {
       follow(this.#workspace, [source], {
         everyMs: EVERY_MS,
         foldAfterMs: NEVER_MS,
+        scanEveryMs: NEVER_MS,
         foldAfterBytes: NEVER_BYTES,
         warnRetainedBytes: NEVER_BYTES,
         releaseRetainedBytes: NEVER_BYTES,

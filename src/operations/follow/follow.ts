@@ -1,9 +1,10 @@
 import { HoldfastError } from '../../foundation/errors.ts';
-import { hasLog, type Source as PlanSource } from '../../plan/index.ts';
+import { hasLog, isWatched, type Source as PlanSource } from '../../plan/index.ts';
 import { FollowedMirrors } from '../mirrors/followed-mirrors.ts';
 import type { MirrorOutcome } from '../mirrors/replicate.ts';
 import { keepLockedEvery } from '../object-lock/keep-locked-every.ts';
 import { reportable, type Workspace } from '../workspace.ts';
+import { FollowedChanges } from './followed-changes.ts';
 import { type Followed, FollowedSource, type FollowSettings } from './followed-source.ts';
 
 export interface FollowOutcome {
@@ -13,8 +14,8 @@ export interface FollowOutcome {
 }
 
 /**
- * Captures the logs of these sources, or of all that have one, until the signal is aborted. One that fails does not stop
- * the others. What is stored goes to the mirrors of its repository as it comes.
+ * Captures the logs of these sources and what changes in them, or in all that have a log or are watched, until the signal is
+ * aborted. One that fails does not stop the others. What is stored goes to the mirrors of its repository as it comes.
  * @throws bad-usage when there is nothing to follow
  */
 export async function follow(
@@ -37,6 +38,7 @@ async function followOne(
 ): Promise<Followed> {
   try {
     const opened = mirrors.through(await workspace.open(source.repository));
+    if (isWatched(source)) return await new FollowedChanges(workspace, source, opened, settings).run();
     return await (await FollowedSource.open(workspace, source, opened, settings)).run();
   } catch (error) {
     return { source: source.name, bytes: 0, gaps: [], error: reportable(error, workspace.environment.signal) };
@@ -44,14 +46,16 @@ async function followOne(
 }
 
 function followable(sources: readonly PlanSource[], wereNamed: boolean): PlanSource[] {
-  const followed = sources.filter(hasLog);
+  const followed = sources.filter((source) => hasLog(source) || isWatched(source));
   const other = sources.find((source) => !followed.includes(source));
   if (followed.length > 0 && (!wereNamed || other === undefined)) return followed;
   throw new HoldfastError(
     'bad-usage',
-    wereNamed && other !== undefined ? `${other.name} has no log that is captured` : 'the plan has no log to follow',
+    wereNamed && other !== undefined
+      ? `${other.name} has no log that is captured, and is not watched`
+      : 'the plan has nothing to follow',
     {
-      hint: 'Put `method: physical` and `wal: stream` into the plan, in the source of a PostgreSQL server, or `stream: true` in that of a Redis server.',
+      hint: 'Put `schedule: continuous` into the plan, in a source of files or git, or `method: physical` and `wal: stream` in that of a PostgreSQL server, or `stream: true` in that of a Redis server.',
     },
   );
 }

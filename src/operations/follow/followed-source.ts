@@ -29,6 +29,8 @@ export interface FollowSettings {
   lookEveryMs: number;
   /** From how much on the server is told to keep nothing. */
   releaseRetainedBytes: number;
+  /** Of what is watched: how often everything is looked at, whatever was told. */
+  scanEveryMs: number;
 }
 
 export interface Followed {
@@ -36,7 +38,10 @@ export interface Followed {
   /** All of the log before it is in the repository; absent when nothing was stored. */
   lsn?: string;
   timeline?: number;
-  /** Bytes of the log that this run stored. */
+  /** Of what is watched: how many snapshots this run took, and the newest. */
+  snapshots?: number;
+  snapshot?: string;
+  /** Bytes that this run stored. */
   bytes: number;
   /** Parts of the log that the server had no more. */
   gaps: { start: string; end: string }[];

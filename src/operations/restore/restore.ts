@@ -204,7 +204,7 @@ export function pointOf(
 
 /** What restores go to that is no directory, by the schemes of URLs. The source says whether it can take its own. */
 const DATABASE_SCHEMES: readonly string[] = [
-  ...['postgres', 'postgresql'],
+  ...['postgres', 'postgresql', 'secretmanager'],
   ...['redis', 'rediss', 'valkey', 'valkeys', 'redis+unix', 'valkey+unix', 'redis+socket', 'unix'],
 ];
 

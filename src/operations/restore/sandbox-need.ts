@@ -4,8 +4,8 @@ import type { Manifest } from '../../source/index.ts';
 
 /** What a sandbox must offer to take a restore of this source. */
 export function sandboxNeed(planned: PlanSource, { details }: Manifest): SandboxNeed {
-  if (planned.type === 'files' || planned.type === 'sqlite') return { kind: 'directory' };
   if (planned.type === 'redis') return redisNeed(details);
+  if (planned.type !== 'postgres') return { kind: 'directory' };
   const text = (key: string): string => String(details[key] ?? '');
   if (details['format'] === 'pg-data-directory') {
     return {

@@ -30,6 +30,18 @@ export async function retain(
   return results.toSorted((one, other) => placeOf(one) - placeOf(other));
 }
 
+/**
+ * The same of one source, in the repository that it is kept in.
+ * @throws repository-locked, repository-damaged
+ */
+export async function retainSource(
+  workspace: Workspace,
+  opened: OpenedRepository,
+  source: RetainedSource,
+): Promise<RetentionOfSource[]> {
+  return retainIn(workspace, opened, [source], false);
+}
+
 async function retainIn(
   workspace: Workspace,
   opened: OpenedRepository,

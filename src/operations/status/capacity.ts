@@ -134,6 +134,7 @@ function growthPerDay(stored: readonly Stored[], nowMs: number): number | undefi
 }
 
 const PERIOD_MS = {
+  minutely: DAY_MS / 24 / 60,
   hourly: DAY_MS / 24,
   daily: DAY_MS,
   weekly: 7 * DAY_MS,
@@ -141,7 +142,15 @@ const PERIOD_MS = {
   yearly: 366 * DAY_MS,
 } as const;
 
-const WITHIN = ['within', 'withinHourly', 'withinDaily', 'withinWeekly', 'withinMonthly', 'withinYearly'] as const;
+const WITHIN = [
+  'within',
+  'withinMinutely',
+  'withinHourly',
+  'withinDaily',
+  'withinWeekly',
+  'withinMonthly',
+  'withinYearly',
+] as const;
 
 /** How far back a policy keeps anything; infinite where something stays for good. `last` and `tags` know no time. */
 function retentionMs(policy: RetentionPolicy): number {

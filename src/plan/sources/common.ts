@@ -101,6 +101,9 @@ export function buildObjectives(document: z.output<typeof objectives>): Objectiv
   };
 }
 
-export function buildCommandCheck({ name, exec }: z.output<typeof commandCheck>): ValidateCheck {
+export function buildCommandCheck({
+  name,
+  exec,
+}: z.output<typeof commandCheck>): Extract<ValidateCheck, { kind: 'exec' }> {
   return { kind: 'exec', name, exec };
 }

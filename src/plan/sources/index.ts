@@ -2,23 +2,25 @@
 import { z } from 'zod';
 import type { SourceBase } from './common.ts';
 import { buildFiles, type FilesSource, files } from './files.ts';
+import { buildGit, type GitSource, git } from './git.ts';
 import { buildPostgres, type PostgresSource, postgres, type Standbys } from './postgres.ts';
 import { buildRedis, type RedisSource, redis } from './redis.ts';
+import { buildSecrets, type SecretsSource, secrets } from './secrets.ts';
 import { buildSqlite, type SqliteSource, sqlite } from './sqlite.ts';
 
-export const source = z.discriminatedUnion('type', [postgres, redis, files, sqlite], {
+export const source = z.discriminatedUnion('type', [postgres, redis, files, git, secrets, sqlite], {
   error: ({ input }) =>
     typeof input === 'object' && input !== null
       ? SOURCE_TYPES.join(' or ')
       : 'a source such as { type: files, paths: [/srv/uploads] }',
 });
 
-export const SOURCE_TYPES = ['postgres', 'redis', 'files', 'sqlite'] as const;
+export const SOURCE_TYPES = ['postgres', 'redis', 'files', 'git', 'secrets', 'sqlite'] as const;
 
 export type SourceDocument = z.output<typeof source>;
 
 /** A source as the program works with it. */
-export type Source = PostgresSource | RedisSource | FilesSource | SqliteSource;
+export type Source = PostgresSource | RedisSource | FilesSource | GitSource | SecretsSource | SqliteSource;
 export type SourceType = Source['type'];
 
 export function buildSource(
@@ -33,6 +35,10 @@ export function buildSource(
       return buildRedis(source, base);
     case 'files':
       return buildFiles(source, base);
+    case 'git':
+      return buildGit(source, base);
+    case 'secrets':
+      return buildSecrets(source, base);
     case 'sqlite':
       return buildSqlite(source, base);
   }
@@ -42,4 +48,9 @@ export function buildSource(
 export function hasLog(source: Source): boolean {
   if (source.type === 'redis') return source.stream;
   return source.type === 'postgres' && source.wal === 'stream';
+}
+
+/** Whether it is watched, and captured as it changes. */
+export function isWatched(source: Source): boolean {
+  return source.schedule?.kind === 'continuous' && !hasLog(source);
 }

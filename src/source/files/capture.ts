@@ -5,9 +5,11 @@ import { readAttributes } from '../../foundation/extended-attributes.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import type { SnapshotWriter, StoredFile } from '../../repository/index.ts';
 import { type Capture, type CaptureContext, MANIFEST_DIRECTORY, type Problem } from '../index.ts';
+import { everythingAt, type Stale } from './changes.ts';
 import { NamedPaths } from './named-paths.ts';
 import { nodeOf } from './node-of.ts';
 import { PreviousTrees } from './previous-trees.ts';
+import type { Tally } from './tally.ts';
 
 /**
  * Something on its way: reading it is over, and its node comes when everything in it is stored. It is wrapped, since an
@@ -25,34 +27,64 @@ interface Selection {
   isWanted: boolean;
 }
 
-/** Captures directories and files with everything below them, one after the other, in the order of their names. */
+/** What is known of an entry, or of what is in a directory, before it is looked at. */
+interface Known<Before> {
+  /** What the previous snapshot has; undefined where it has nothing. */
+  before: Before | undefined;
+  /** What is to be looked at anew; everything, where it is not known. */
+  stale: Stale | undefined;
+}
+
+export interface FileCaptureOptions {
+  isExcluded: (path: string) => boolean;
+  /** What changed since the previous snapshot, all else being as it is there, and what counts that. */
+  changed?: { stale: Stale; tally: Tally };
+}
+
+/**
+ * Captures directories and files with everything below them, one after the other, in the order of their names. Where it is
+ * known what changed since the previous snapshot nothing else is looked at.
+ */
 export class FileCapture {
   readonly problems: Problem[] = [];
   readonly counts: Capture['counts'] = { filesNew: 0, filesChanged: 0, filesUnmodified: 0, dirs: 0, bytesProcessed: 0 };
+  /** The places of the problems. */
+  readonly again: string[] = [];
   readonly #writer: SnapshotWriter;
   readonly #context: CaptureContext;
-  readonly #isExcluded: (path: string) => boolean;
+  readonly #options: FileCaptureOptions;
   readonly #wanted: NamedPaths | undefined;
 
-  constructor(writer: SnapshotWriter, context: CaptureContext, isExcluded: (path: string) => boolean) {
+  constructor(writer: SnapshotWriter, context: CaptureContext, options: FileCaptureOptions) {
     this.#writer = writer;
     this.#context = context;
-    this.#isExcluded = isExcluded;
+    this.#options = options;
     this.#wanted = context.selection && new NamedPaths(context.selection.only);
   }
 
   /**
    * @param paths absolute, as text
    * @returns the entries of the root directory that lead to them
-   * @throws path-missing when none of the paths is there, or what is wanted of them is not
+   * @throws path-missing when none of the paths is there, or what is wanted of them is not; repository-damaged where what did
+   *   not change cannot be taken over
    */
   async capture(paths: readonly string[]): Promise<TreeNode[]> {
     const root = selectionOf(this.#present(paths));
     const { previous } = this.#context;
-    const before = await new PreviousTrees(previous, []).entries(previous?.tree);
-    const nodes = await present(await this.#entries('', root, before));
+    const before = await this.#before(previous?.tree, new PreviousTrees(previous, []));
+    const nodes = await present(await this.#entries('', root, { before, stale: this.#options.changed?.stale }));
     this.#wanted?.refuseUnused(paths);
+    const left = this.#options.changed?.tally.left;
+    this.counts.filesUnmodified += left?.files ?? 0;
+    this.counts.dirs += left?.directories ?? 0;
+    this.counts.bytesProcessed += left?.bytes ?? 0;
     return nodes;
+  }
+
+  /** Where everything is looked at, what cannot be read of the previous snapshot only means that more is read again. */
+  async #before(tree: string | undefined, previous: PreviousTrees): Promise<Map<string, TreeNode> | undefined> {
+    if (this.#options.changed === undefined || tree === undefined) return previous.entries(tree);
+    return new Map((await this.#context.previous!.entries(tree)).map((node) => [node.name, node]));
   }
 
   #present(paths: readonly string[]): string[] {
@@ -83,24 +115,44 @@ export class FileCapture {
   async #entries(
     path: string,
     selection: Selection,
-    before: Map<string, TreeNode>,
+    known: Known<Map<string, TreeNode>>,
   ): Promise<Promise<TreeNode | undefined>[]> {
-    const names = this.#names(path, selection);
-    const subtrees = names.flatMap((name) => before.get(name)?.subtree ?? []);
+    const { before, stale } = known;
+    const names = this.#names(path, selection, known);
+    // What leads to a path of the plan is looked at each time: who watches heeds no more of it than its name.
+    const isInside = (name: string): boolean => selection.all || selection.children.get(name)!.all;
+    const isKept = (name: string): boolean =>
+      isPart(known) && isInside(name) && before!.has(name) && !stale!.children.has(name);
+    const subtrees = names.flatMap((name) => (isKept(name) ? [] : (before?.get(name)?.subtree ?? [])));
     const previous = new PreviousTrees(this.#context.previous, subtrees);
+    const seen = new Set<string>();
     const nodes: Promise<TreeNode | undefined>[] = [];
     for (const name of names) {
       this.#context.signal.throwIfAborted();
       const entry = `${path}/${name}`;
       // What the plan names, and what leads to it, no pattern takes away.
-      if (selection.all && this.#isExcluded(entry)) continue;
+      if (selection.all && this.#options.isExcluded(entry)) continue;
       const inside = this.#inside(selection, name, entry);
+      seen.add(name);
+      if (isKept(name)) {
+        nodes.push(Promise.resolve(before!.get(name)));
+        continue;
+      }
+      const own = {
+        before: before?.get(name),
+        stale: isPart(known) ? (stale!.children.get(name) ?? NOTHING) : undefined,
+      };
+      this.#options.changed?.tally.looksAnew(own.before);
       try {
-        nodes.push(awaitedLater((await this.#entry(entry, name, inside, before.get(name), previous)).coming));
+        nodes.push(awaitedLater((await this.#entry(entry, name, inside, own, previous)).coming));
       } catch (error) {
-        this.#recordProblem(entry, error);
+        // What was told to have changed may be gone; what was listed was there a moment ago.
+        const wasTold = selection.all && isPart(known);
+        if (!wasTold || systemCode(error) !== 'ENOENT') this.#recordProblem(entry, error);
+        await this.#options.changed?.tally.dropsBelow(own.before);
       }
     }
+    await this.#countGone(path, before, seen);
     return nodes;
   }
 
@@ -111,8 +163,8 @@ export class FileCapture {
     return inside.isWanted || !(selection.isWanted || isNamed) ? inside : { ...inside, isWanted: true };
   }
 
-  #names(path: string, selection: Selection): string[] {
-    const names = selection.all ? this.#list(path) : [...selection.children.keys()].sort();
+  #names(path: string, selection: Selection, known: Known<Map<string, TreeNode>>): string[] {
+    const names = selection.all ? this.#allNames(path, known) : [...selection.children.keys()].sort();
     if (path !== '' || !names.includes(MANIFEST_DIRECTORY)) return names;
     this.problems.push({
       item: `/${MANIFEST_DIRECTORY}`,
@@ -121,12 +173,26 @@ export class FileCapture {
     return names.filter((name) => name !== MANIFEST_DIRECTORY);
   }
 
+  /** In the root, the previous snapshot has what is not of the files. */
+  #allNames(path: string, known: Known<Map<string, TreeNode>>): string[] {
+    if (path === '' || !isPart(known)) return this.#list(path);
+    return [...new Set([...known.before!.keys(), ...known.stale!.children.keys()])].sort();
+  }
+
+  async #countGone(path: string, before: Map<string, TreeNode> | undefined, seen: ReadonlySet<string>): Promise<void> {
+    const { changed } = this.#options;
+    if (changed === undefined) return;
+    for (const [name, node] of before ?? []) {
+      if (!seen.has(name) && `${path}/${name}` !== `/${MANIFEST_DIRECTORY}`) await changed.tally.drops(node);
+    }
+  }
+
   /** Reads one entry; its node comes when everything in it is stored. */
   async #entry(
     path: string,
     name: string,
     selection: Selection,
-    before: TreeNode | undefined,
+    { before, stale }: Known<TreeNode>,
     previous: PreviousTrees,
   ): Promise<Coming<TreeNode | undefined>> {
     const bytes = bytesOf(path);
@@ -135,12 +201,17 @@ export class FileCapture {
     if (!selection.isWanted && !stats.isDirectory()) return { coming: Promise.resolve(undefined) };
     const node = nodeOf(name, bytes, stats);
     // A file that did not change has the attributes that it had: setting one changes its ctime.
-    if (node.type === 'file' && this.#isKept(node, before)) return this.#keptFile(node, before);
+    if (node.type === 'file' && this.#isKept(node, stats, before)) return this.#keptFile(node, before!);
     this.#addAttributes(node, bytes, path);
     if (node.type === 'dir') {
-      const { coming } = await this.#directory(path, selection, await previous.entries(before?.subtree));
+      const known = {
+        before: await this.#before(before?.subtree, previous),
+        stale: isSameDirectory(node, before) ? stale : undefined,
+      };
+      const { coming } = await this.#directory(path, selection, known);
       return { coming: coming.then((subtree) => (subtree === undefined ? undefined : { ...node, subtree })) };
     }
+    await this.#options.changed?.tally.dropsBelow(before);
     if (node.type !== 'file') return { coming: Promise.resolve(node) };
     return this.#file(path, node, stats, before);
   }
@@ -149,9 +220,9 @@ export class FileCapture {
   async #directory(
     path: string,
     selection: Selection,
-    before: Map<string, TreeNode>,
+    known: Known<Map<string, TreeNode>>,
   ): Promise<Coming<string | undefined>> {
-    const nodes = await this.#entries(path, selection, before);
+    const nodes = await this.#entries(path, selection, known);
     const saved = async (): Promise<string | undefined> => {
       const entries = await present(nodes);
       if (entries.length === 0 && !selection.isWanted) return undefined;
@@ -162,8 +233,11 @@ export class FileCapture {
   }
 
   /** Whether a file's content need not be read: it is what it was, and the repository has it. */
-  #isKept(node: TreeNode, before: TreeNode | undefined): before is TreeNode {
-    return before?.content != null && isUnchanged(node, before) && this.#writer.holds(before.content);
+  #isKept(node: TreeNode, stats: BigIntStats, before: TreeNode | undefined): boolean {
+    if (before?.content == null || !isUnchanged(node, before) || !this.#writer.holds(before.content)) return false;
+    if (this.#options.changed === undefined) return true;
+    // It was told to have changed: within a tick of the system's clock, neither times nor size need show it.
+    return stats.ctimeMs < BigInt(Math.floor(this.#context.previous!.timeMs)) - TICK_MS;
   }
 
   #keptFile(node: TreeNode, before: TreeNode): Coming<TreeNode> {
@@ -245,6 +319,7 @@ export class FileCapture {
   /** What concerns one entry makes the backup partial; what concerns the repository ends it. */
   #recordProblem(path: string, error: unknown): void {
     const item = displayName(path);
+    this.again.push(everythingAt(path));
     if (isHoldfastError(error, 'source-lost')) {
       this.problems.push({ item, error });
       return;
@@ -274,9 +349,24 @@ const LARGE_FILE_BYTES = 4n * 1024n * 1024n;
 /** A file that grows while it is read is followed for so long: it might grow for ever. */
 const MAX_GROWTH_BYTES = 64 * 1024 * 1024;
 
+/** No system's clock, by which files are stamped, ticks more rarely. */
+const TICK_MS = 1000n;
+
+/** Whether only a part of a directory is to be looked at. */
+function isPart({ before, stale }: Known<Map<string, TreeNode>>): boolean {
+  return before !== undefined && stale !== undefined && !stale.isWhole;
+}
+
+/** Another one may have taken its place: then nothing in it is as it was. */
+function isSameDirectory(now: TreeNode, before: TreeNode | undefined): boolean {
+  return before?.type === 'dir' && now.inode === before.inode && now.device_id === before.device_id;
+}
+
 async function present(nodes: Promise<TreeNode | undefined>[]): Promise<TreeNode[]> {
   return (await Promise.all(nodes)).filter((node) => node !== undefined);
 }
+
+const NOTHING: Stale = { isWhole: false, children: new Map() };
 
 function selectionOf(paths: readonly string[]): Selection {
   const root: Selection = { all: false, children: new Map(), isWanted: false };

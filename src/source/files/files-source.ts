@@ -1,6 +1,5 @@
 import { formatTimeMs, pathMatcher, type TreeNode } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
-import { runProgram } from '../../foundation/process.ts';
 import type { Target } from '../../foundation/target.ts';
 import { notesOf, type SnapshotReader, type SnapshotWriter } from '../../repository/index.ts';
 import {
@@ -16,14 +15,19 @@ import {
   type RestoreContext,
   type Restored,
   readManifest,
+  runCommandCheck,
   type Source,
   type ValidateContext,
   type Validation,
+  type Watch,
+  type WatchContext,
 } from '../index.ts';
-import { FileCapture } from './capture.ts';
+import { FileCapture, type FileCaptureOptions } from './capture.ts';
+import { staleTree } from './changes.ts';
 import { compareFiles } from './compare.ts';
 import { estimateFiles } from './estimate.ts';
 import { examinePath } from './examine.ts';
+import { holdingOf, Tally } from './tally.ts';
 import { TreeCounts } from './tree-counts.ts';
 import { DirectoryComparison } from './validate.ts';
 
@@ -66,9 +70,10 @@ class FilesSource implements Source {
     const isExcluded = pathMatcher(this.#options.exclude);
     const isFirst = context.previous === undefined && context.selection === undefined;
     context.progress.phase('reading files', isFirst ? estimateFiles(this.#options.paths, isExcluded) : undefined);
-    const capture = new FileCapture(writer, context, isExcluded);
+    const changed = await changesSince(context);
+    const capture = new FileCapture(writer, context, { isExcluded, ...(changed && { changed }) });
     const roots = await capture.capture(this.#options.paths);
-    const { problems, counts } = capture;
+    const { problems, counts, again } = capture;
     const manifest: Manifest = {
       version: 1,
       source: this.name,
@@ -90,7 +95,12 @@ class FilesSource implements Source {
       },
       problems: problems.map(({ item, error }) => ({ item, code: error.code, message: error.message })),
     };
-    return { roots, paths: this.#options.paths, timeMs: startedMs, manifest, problems, counts };
+    return { roots, paths: this.#options.paths, timeMs: startedMs, manifest, problems, again, counts };
+  }
+
+  async watch(context: WatchContext): Promise<Watch> {
+    const { watchFiles } = await import('./watch/watch-files.ts');
+    return watchFiles(this.#options.paths, pathMatcher(this.#options.exclude), context);
   }
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
@@ -109,8 +119,7 @@ class FilesSource implements Source {
     const roots = (await reader.entries(reader.tree)).filter(({ name }) => name !== MANIFEST_DIRECTORY);
     const comparison = await new DirectoryComparison(reader, context).compare(roots, directory);
     const checks = [this.#manifestCheck(roots, (await readManifest(reader)).details['trees']), comparison];
-    for (const { name, exec } of this.#options.validate)
-      checks.push(await runCheck(name, exec, directory, context.signal));
+    for (const check of this.#options.validate) checks.push(await runCommandCheck(check, directory, context.signal));
     return { checks, notes: [] };
   }
 
@@ -136,27 +145,16 @@ class FilesSource implements Source {
   }
 }
 
+/** What changed, where that and what the previous snapshot holds are known. */
+async function changesSince({ previous, changed }: CaptureContext): Promise<FileCaptureOptions['changed']> {
+  if (previous === undefined || changed === undefined) return undefined;
+  const holding = holdingOf(await readManifest(previous));
+  return holding && { stale: staleTree(changed), tally: new Tally(previous, holding) };
+}
+
 function directoryOf(target: Target): string {
   if (target.kind === 'directory') return target.path;
   throw new HoldfastError('target-unsuitable', 'files can be in a directory only, not in a database', {
     hint: 'Give the path of a directory.',
   });
-}
-
-const CHECK_TIMEOUT_MS = 10 * 60_000;
-
-async function runCheck(name: string, exec: string[], directory: string, signal: AbortSignal): Promise<Check> {
-  const words = exec.map((word) =>
-    word.replaceAll('${sandbox.path}', directory).replaceAll('${target.path}', directory),
-  );
-  const [program = '', ...args] = words;
-  try {
-    const environment = { PATH: process.env['PATH'] ?? '', HOLDFAST_RESTORED: directory };
-    await runProgram(program, args, { environment, timeoutMs: CHECK_TIMEOUT_MS, signal });
-    return { name: `validate: ${name}`, result: 'passed', detail: 'exited 0' };
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof HoldfastError)) throw error;
-    return { name: `validate: ${name}`, result: 'failed', detail: error.message };
-  }
 }

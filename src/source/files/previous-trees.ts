@@ -10,7 +10,7 @@ const AHEAD = 8;
 export class PreviousTrees {
   readonly #reader: SnapshotReader | undefined;
   readonly #trees: string[];
-  readonly #coming = new Map<string, Promise<Map<string, TreeNode>>>();
+  readonly #coming = new Map<string, Promise<Map<string, TreeNode> | undefined>>();
   #begun = 0;
 
   /** @param trees in the order in which they will be asked for, or most of them */
@@ -19,8 +19,8 @@ export class PreviousTrees {
     this.#trees = trees;
   }
 
-  /** The entries of a tree by name; none where there was no such directory. */
-  entries(tree: string | undefined): Promise<Map<string, TreeNode>> {
+  /** The entries of a tree by name; undefined where there was no such directory, or it cannot be read. */
+  entries(tree: string | undefined): Promise<Map<string, TreeNode> | undefined> {
     while (this.#begun < this.#trees.length && this.#coming.size < AHEAD) {
       const next = this.#trees[this.#begun++]!;
       this.#coming.set(next, awaitedLater(this.#read(next)));
@@ -32,13 +32,13 @@ export class PreviousTrees {
   }
 
   /** Entries that cannot be read only mean that everything is read again. */
-  async #read(tree: string | undefined): Promise<Map<string, TreeNode>> {
-    if (tree === undefined || this.#reader === undefined) return new Map();
+  async #read(tree: string | undefined): Promise<Map<string, TreeNode> | undefined> {
+    if (tree === undefined || this.#reader === undefined) return undefined;
     try {
       return new Map((await this.#reader.entries(tree)).map((node) => [node.name, node]));
     } catch (error) {
       if (!isHoldfastError(error)) throw error;
-      return new Map();
+      return undefined;
     }
   }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { CRC32C_START, crc32cText, updateCrc32c } from '../../../foundation/crc32c.ts';
 import { changeBackupManifest, checkBackupManifest, type StoredContent } from './backup-manifest.ts';
-import { CRC32C_START, crc32cText, updateCrc32c } from './crc32c.ts';
 
 /** As PostgreSQL 15 writes it. */
 function manifest(files: Record<string, unknown>[]): string {

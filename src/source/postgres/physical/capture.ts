@@ -1,4 +1,5 @@
 import { formatTimeMs, type TreeNode } from '../../../format/index.ts';
+import { CRC32C_START, crc32cText, updateCrc32c } from '../../../foundation/crc32c.ts';
 import { isHoldfastError } from '../../../foundation/errors.ts';
 import { parseLsnText, type SnapshotReader, type SnapshotWriter } from '../../../repository/index.ts';
 import {
@@ -20,7 +21,6 @@ import { confirmBroken } from './broken-pages.ts';
 import { type ClusterFacts, inspectCluster } from './cluster.ts';
 import { CONFIGURATION_FILES, minimalConfiguration } from './configuration.ts';
 import { type ContentsSeen, lastingContents, lookAtContents, MOST_TABLES } from './contents.ts';
-import { CRC32C_START, crc32cText, updateCrc32c } from './crc32c.ts';
 import { cutBytesFor } from './cut.ts';
 import type { Attributes, DataTree } from './data-tree.ts';
 import { type ClusterContents, DATA_DIRECTORY_FORMAT, type PhysicalDetails } from './details.ts';

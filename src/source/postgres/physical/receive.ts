@@ -1,10 +1,10 @@
+import { CRC32C_START, crc32cText, updateCrc32c } from '../../../foundation/crc32c.ts';
 import { awaitedLater } from '../../../foundation/promises.ts';
 import type { FileStream, SnapshotWriter } from '../../../repository/index.ts';
 import type { CaptureContext } from '../../index.ts';
 import type { StoredContent } from './backup-manifest.ts';
 import type { BackupReceiver, BackupStart, Tablespace } from './base-backup.ts';
 import type { BrokenPages } from './broken-pages.ts';
-import { CRC32C_START, crc32cText, updateCrc32c } from './crc32c.ts';
 import { type Attributes, DataTree } from './data-tree.ts';
 import { type PageFormat, PageVerifier } from './page-verifier.ts';
 import { relationSegment } from './relation-file.ts';

@@ -1,0 +1,2 @@
+export { readSecretVersion } from './secret-manager.ts';
+export { createSecretsSource, type SecretsSourceOptions } from './secrets-source.ts';

@@ -1,0 +1,44 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { SecretScan } from './secret-scan.ts';
+
+const SECRET = 'S3cr/t+wörd "of" the day';
+
+describe('a scan for known secrets', () => {
+  it.each<[string, string]>([
+    ['plain', `x${SECRET}x`],
+    ['JSON', JSON.stringify({ a: SECRET })],
+    ['hex', Buffer.from(`x${SECRET}`).toString('hex')],
+    ['URL', `https://host/?a=${encodeURIComponent(SECRET)}`],
+    ['form', new URLSearchParams({ a: SECRET }).toString()],
+    ['base64', Buffer.from(SECRET).toString('base64')],
+    ['base64', Buffer.from(`x${SECRET}y`).toString('base64')],
+    ['base64', Buffer.from(`robot:${SECRET}`).toString('base64')],
+    ['base64', Buffer.from(`ab${SECRET}`).toString('base64')],
+    ['base64url', Buffer.from(`a${SECRET}`).toString('base64url')],
+  ])('finds %s', (form, text) => {
+    const scan = new SecretScan(['another one', SECRET]);
+    scan.text(text, 'here');
+    expect(scan.sightings).toContainEqual({
+      secret: 1,
+      form: form === 'form' ? 'form' : expect.any(String),
+      where: 'here',
+    });
+    expect(scan.sightings.length).toBeGreaterThan(0);
+  });
+
+  it('finds files and their names, and nothing where nothing is', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'scan-'));
+    writeFileSync(join(directory, 'clean'), 'nothing of the kind');
+    const scan = new SecretScan(['hunter-2-hunter']);
+    scan.directory(directory);
+    scan.watchArguments();
+    expect(scan.stopWatching()).toBeGreaterThan(1);
+    expect(scan.sightings).toEqual([]);
+    writeFileSync(join(directory, 'hunter-2-hunter.txt'), 'x hunter-2-hunter');
+    scan.directory(directory);
+    expect(scan.sightings).toHaveLength(2);
+  });
+});
