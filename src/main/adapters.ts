@@ -58,8 +58,7 @@ export const adapters: Adapters = {
         const url = () => resolveSecret(standby?.url ?? source.url, references);
         const primaryUrl = standby && (() => resolveSecret(source.url, references));
         const slot = wal === 'stream' ? slotName(plan, name) : undefined;
-        const checks = await resolveReferences(source.validate, references);
-        const validate = checks.flatMap((check) => (check.kind === 'count' ? [] : [check]));
+        const validate = await resolveReferences(source.validate, references);
         return createPostgresSource({ name, url, primaryUrl, method, slot, validate, version });
       }
       case 'redis': {
@@ -68,6 +67,11 @@ export const adapters: Adapters = {
         const url = () => resolveSecret(source.url, references);
         const validate = await resolveReferences(source.validate, references);
         return createRedisSource({ name, url, method, stream, validate, version });
+      }
+      case 'sqlite': {
+        const { createSqliteSource } = await import('../source/sqlite/index.ts');
+        const { path, validate } = await resolveReferences(source, references);
+        return createSqliteSource({ name: source.name, path, validate, version });
       }
       case 'git': {
         const [{ createGitSource }, { gitOptions }] = await Promise.all([

@@ -17,12 +17,13 @@ export {
   resolveSecret,
 } from './secrets.ts';
 export { showPlan, showPlanYaml } from './show.ts';
-export type { Objectives, ValidateCheck } from './sources/common.ts';
+export type { DatabaseCheck, Objectives, ValidateCheck } from './sources/common.ts';
 export type { FilesSource } from './sources/files.ts';
 export type { GitCredentials } from './sources/git.ts';
 export { hasLog, isWatched, type Source, type SourceType } from './sources/index.ts';
 export type { PostgresSource } from './sources/postgres.ts';
 export type { RedisCheck, RedisSource } from './sources/redis.ts';
 export type { SecretPlaces } from './sources/secrets.ts';
+export type { SqliteSource } from './sources/sqlite.ts';
 export { type GcsPlace, type S3Place, type StorePlace, storePlace } from './store-place.ts';
 export type { Archive, Capacity, LockPolicy, Mirror, Plan, Repository, StorePlan } from './view.ts';

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { initialise, PASSWORD, writePlan } from '../support/cli.ts';
 import { runHere } from '../support/command-here.ts';
 import { startTestServer, type TestServer } from '../support/postgres.ts';
+import { RedisServer } from '../support/redis-server.ts';
 import { testDirectory } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 
@@ -15,11 +16,12 @@ const EXISTS =
   '{ name: uploads exist, sql: { source: db, query: "select path from uploads" }, existsIn: { source: uploads } }';
 const EXEC = `{ name: both are there, exec: [sh, -c, 'test -d "$HOLDFAST_SANDBOX_UPLOADS" && test "\${sandbox.db}" = "$HOLDFAST_SANDBOX_DB" && psql -At "$HOLDFAST_SANDBOX_DB" -c "select 1"'] }`;
 
-describe.skipIf(!requires('postgresql', 'pg_dump'))('a group of sources', () => {
+describe.skipIf(!requires('postgresql', 'pg_dump', 'redis'))('a group of sources', () => {
   const directory = testDirectory();
   const uploads = join(directory, 'uploads');
   let server: TestServer;
   let client: pg.Client;
+  let redis: RedisServer;
   let marker = 0;
 
   const run = (...words: string[]) => runHere(join(directory, 'holdfast.yaml'), ...words);
@@ -31,18 +33,22 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a group of sources', () => 
     await server.query('shop', 'create table uploads (id int primary key, path text, written bigint)');
     client = new pg.Client({ connectionString: server.url('shop') });
     await client.connect();
+    redis = await RedisServer.start();
+    vi.stubEnv('REDIS_URL', redis.url);
     mkdirSync(uploads);
     writePlan(
       directory,
       `  uploads: { type: files, paths: [${uploads}] }
+  sessions: { type: redis, url: { env: REDIS_URL } }
   db: { type: postgres, url: { env: DATABASE_URL } }`,
-      `groups:\n  shop: { sources: [uploads, db], order: [db], maxSkew: 10m, validate: [${EXISTS}, ${EXEC}] }`,
+      `groups:\n  shop: { sources: [uploads, db, sessions], order: [db, sessions], maxSkew: 10m, validate: [${EXISTS}, ${EXEC}] }`,
     );
     await initialise(directory);
   });
   afterAll(async () => {
     vi.unstubAllEnvs();
     await client?.end();
+    await redis?.stop();
     await server?.stop();
   });
 
@@ -51,6 +57,7 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a group of sources', () => 
     const [id, written] = [marker++, Date.now()];
     writeFileSync(join(uploads, `${id}`), String(written));
     await client.query('insert into uploads values ($1, $2, $3)', [id, `${id}`, written]);
+    await redis.call('SET', `marker:${id}`, String(written));
   }
 
   async function underWriter<T>(work: () => Promise<T>): Promise<T> {
@@ -75,7 +82,7 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a group of sources', () => 
   it('comes back as it was at one moment, with nothing newer in any part, and says how far each is before it', async () => {
     await write();
     const { json: together, exit: taken } = await underWriter(() => run('backup', '--group', 'shop'));
-    expect([taken, together.sources.length]).toEqual([0, 2]);
+    expect([taken, together.sources.length]).toEqual([0, 3]);
     expect(together.spreadMs).toBeGreaterThanOrEqual(0);
     const at = new Date();
     await underWriter(async () => {
@@ -83,11 +90,24 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a group of sources', () => 
       await run('backup');
     });
     await server.createDatabase('back');
+    const target = await RedisServer.start();
     const to = join(directory, 'back');
-    const words = ['--group', 'shop', '--at', at.toISOString(), '--to', to, '--to', `db=${server.url('back')}`];
+    const words = [
+      '--group',
+      'shop',
+      '--at',
+      at.toISOString(),
+      '--to',
+      to,
+      '--to',
+      `db=${server.url('back')}`,
+      '--to',
+      `sessions=${target.url}`,
+    ];
     const { exit, json } = await run('restore', ...words);
     expect(json.members).toMatchObject([
       { source: 'db', outcome: 'complete', target: expect.stringMatching(/^postgres(ql)?:/) },
+      { source: 'sessions', outcome: 'complete' },
       { source: 'uploads', outcome: 'complete', target: join(to, 'uploads') },
     ]);
     expect([exit, json.at]).toEqual([0, at.toISOString()]);
@@ -95,6 +115,11 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a group of sources', () => 
     expect(newest!['ms']).toBeLessThanOrEqual(at.getTime());
     expect(newest!['n']).toBeGreaterThan(1);
     expect(newestFile(join(to, 'uploads', uploads))).toBeLessThanOrEqual(at.getTime());
+    const keys = (await target.call('KEYS', 'marker:*')) as unknown[];
+    const markers = await Promise.all(keys.map((key) => target.text('GET', String(key))));
+    await target.stop();
+    expect(markers.length).toBeGreaterThan(1);
+    expect(Math.max(...markers.map(Number))).toBeLessThanOrEqual(at.getTime());
     for (const { point } of json.members) {
       expect(point.skewMs).toBe(at.getTime() - Date.parse(point.time));
       expect(point.skewMs).toBeGreaterThan(0);
@@ -111,6 +136,7 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a group of sources', () => 
     expect(exit).toBe(3);
     expect(json.members).toMatchObject([
       { source: 'db', outcome: 'complete' },
+      { source: 'sessions', outcome: 'complete' },
       { source: 'uploads', outcome: 'failed', error: { code: 'target-not-empty' } },
     ]);
     expect(existsSync(join(to, 'db', 'toc.dat'))).toBe(true);
@@ -125,6 +151,7 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a group of sources', () => 
     );
     expect(before.exit).toBe(1);
     expect(before.json.members.map(({ error }: { error: { code: string } }) => error.code)).toEqual([
+      'unknown-snapshot',
       'unknown-snapshot',
       'unknown-snapshot',
     ]);
@@ -147,6 +174,7 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a group of sources', () => 
     const failed = await run('verify', '--group', 'shop');
     expect([failed.exit, failed.json.state]).toEqual([4, 'failed']);
     expect(failed.json.members.map(({ proof }: { proof: { state: string } }) => proof.state)).toEqual([
+      'proven',
       'proven',
       'proven',
     ]);

@@ -39,12 +39,12 @@ async function between(server: TestRedis, mishap: Mishap): Promise<{ url: string
 }
 
 const signal = new AbortController().signal;
-const context: RestoreContext = {
+const context = {
   clock: systemClock,
   progress: noProgress,
   signal,
   scratchDirectory: mkdtempSync(join(tmpdir(), 'redis-faults-')),
-};
+} satisfies RestoreContext;
 
 function sourceAt(url: string) {
   return createRedisSource({ name: 'cache', url: async () => url, method: 'replication', validate: [], version: '0' });

@@ -50,9 +50,9 @@ interface Shared {
   lock: HeldLock;
   indexed: IndexedRepository;
   parents: ReadonlyMap<string, StoredSnapshot>;
-  /** A part of it; everything, when left out. */
+  /** A part of each; everything, when left out. */
   only?: readonly string[] | undefined;
-  /** What the snapshot gets, beside its usual tags. */
+  /** What each snapshot gets, beside its usual tags. */
   tag?: string | undefined;
 }
 

@@ -62,6 +62,9 @@ export type ValidateCheck =
   /** The program must exit 0. */
   | { kind: 'exec'; name: string; exec: TextOrReference[] };
 
+/** Those of a database that understands SQL. */
+export type DatabaseCheck = Extract<ValidateCheck, { kind: 'sql' | 'sql-within' | 'exec' }>;
+
 export interface SourceBase {
   name: string;
   /** The name of the repository it is kept in. */

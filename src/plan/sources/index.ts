@@ -7,20 +7,28 @@ import { buildGit, type GitSource, git } from './git.ts';
 import { buildPostgres, type PostgresSource, postgres, type Standbys } from './postgres.ts';
 import { buildRedis, type RedisSource, redis } from './redis.ts';
 import { buildSecrets, type SecretsSource, secrets } from './secrets.ts';
+import { buildSqlite, type SqliteSource, sqlite } from './sqlite.ts';
 
-export const source = z.discriminatedUnion('type', [postgres, redis, files, firestore, git, secrets], {
+export const source = z.discriminatedUnion('type', [postgres, redis, files, firestore, git, secrets, sqlite], {
   error: ({ input }) =>
     typeof input === 'object' && input !== null
       ? SOURCE_TYPES.join(' or ')
       : 'a source such as { type: files, paths: [/srv/uploads] }',
 });
 
-export const SOURCE_TYPES = ['postgres', 'redis', 'files', 'firestore', 'git', 'secrets'] as const;
+export const SOURCE_TYPES = ['postgres', 'redis', 'files', 'firestore', 'git', 'secrets', 'sqlite'] as const;
 
 export type SourceDocument = z.output<typeof source>;
 
 /** A source as the program works with it. */
-export type Source = PostgresSource | RedisSource | FilesSource | FirestoreSource | GitSource | SecretsSource;
+export type Source =
+  | PostgresSource
+  | RedisSource
+  | FilesSource
+  | FirestoreSource
+  | GitSource
+  | SecretsSource
+  | SqliteSource;
 export type SourceType = Source['type'];
 
 export function buildSource(
@@ -41,6 +49,8 @@ export function buildSource(
       return buildGit(source, base);
     case 'secrets':
       return buildSecrets(source, base);
+    case 'sqlite':
+      return buildSqlite(source, base);
   }
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseDuration } from '../../foundation/units.ts';
 import { type TextOrReference, textOrReference } from '../reference-schema.ts';
 import { duration, filled, identifier, text } from '../values.ts';
-import { checkName, command, common, type SourceBase, type ValidateCheck, validateDescription } from './common.ts';
+import { checkName, command, common, type DatabaseCheck, type SourceBase, validateDescription } from './common.ts';
 
 /** A check with the key `required` and without the keys `refused`, as JSON Schema. */
 function kindOfCheck(required: string, refused: readonly string[]) {
@@ -11,7 +11,7 @@ function kindOfCheck(required: string, refused: readonly string[]) {
 }
 
 /** Exactly one of sql and exec; said here once for the loader and once for the JSON Schema. */
-const databaseCheck = z
+export const databaseCheck = z
   .strictObject(
     {
       name: checkName,
@@ -93,6 +93,7 @@ function judgeDatabaseUrl(value: string) {
 
 export interface PostgresSource extends SourceBase {
   type: 'postgres';
+  validate: DatabaseCheck[];
   url: TextOrReference;
   method: 'logical' | 'physical';
   /** Of method `physical`: the log is captured continuously. */
@@ -119,7 +120,7 @@ export function buildPostgres(
     method: source.method,
     ...(source.wal === undefined ? {} : { wal: source.wal }),
     ...standbyOf(source.standby, standbys),
-    validate: source.validate.map(buildCheck),
+    validate: source.validate.map(buildDatabaseCheck),
   };
 }
 
@@ -128,7 +129,7 @@ function standbyOf(name: string | undefined, standbys: Standbys): { standby?: St
   return standby === undefined ? {} : { standby: { name: name!, url: standby.url } };
 }
 
-function buildCheck(check: z.output<typeof databaseCheck>): ValidateCheck {
+export function buildDatabaseCheck(check: z.output<typeof databaseCheck>): DatabaseCheck {
   if (check.sql === undefined) {
     return { kind: 'exec', name: check.name, exec: check.exec ?? [] };
   }

@@ -65,7 +65,8 @@ export class FileCapture {
   /**
    * @param paths absolute, as text
    * @returns the entries of the root directory that lead to them
-   * @throws path-missing when none of the paths is there, or what is wanted of them is not; repository-damaged where what did not change cannot be taken over
+   * @throws path-missing when none of the paths is there, or what is wanted of them is not; repository-damaged where what did
+   *   not change cannot be taken over
    */
   async capture(paths: readonly string[]): Promise<TreeNode[]> {
     const root = selectionOf(this.#present(paths));
@@ -119,11 +120,9 @@ export class FileCapture {
     const { before, stale } = known;
     const names = this.#names(path, selection, known);
     // What leads to a path of the plan is looked at each time: who watches heeds no more of it than its name.
+    const isInside = (name: string): boolean => selection.all || selection.children.get(name)!.all;
     const isKept = (name: string): boolean =>
-      isPart(known) &&
-      (selection.all || selection.children.get(name)!.all) &&
-      before!.has(name) &&
-      !stale!.children.has(name);
+      isPart(known) && isInside(name) && before!.has(name) && !stale!.children.has(name);
     const subtrees = names.flatMap((name) => (isKept(name) ? [] : (before?.get(name)?.subtree ?? [])));
     const previous = new PreviousTrees(this.#context.previous, subtrees);
     const seen = new Set<string>();
@@ -133,12 +132,12 @@ export class FileCapture {
       const entry = `${path}/${name}`;
       // What the plan names, and what leads to it, no pattern takes away.
       if (selection.all && this.#options.isExcluded(entry)) continue;
+      const inside = this.#inside(selection, name, entry);
       seen.add(name);
       if (isKept(name)) {
         nodes.push(Promise.resolve(before!.get(name)));
         continue;
       }
-      const inside = this.#inside(selection, name, entry);
       const own = {
         before: before?.get(name),
         stale: isPart(known) ? (stale!.children.get(name) ?? NOTHING) : undefined,

@@ -2,12 +2,12 @@ import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { runProgram } from '../../foundation/process.ts';
 import type { Target } from '../../foundation/target.ts';
 import { formatDuration } from '../../foundation/units.ts';
-import type { Resolved, ValidateCheck } from '../../plan/index.ts';
+import type { DatabaseCheck, Resolved } from '../../plan/index.ts';
 import type { Check, ValidateContext } from '../index.ts';
 import { type Location, programEnvironment } from './location.ts';
 import { Session } from './session.ts';
 
-export type PlannedCheck = Extract<Resolved<ValidateCheck>, { kind: 'sql' | 'sql-within' | 'exec' }>;
+export type PlannedCheck = Resolved<DatabaseCheck>;
 
 const QUERY_TIMEOUT_MS = 10 * 60_000;
 

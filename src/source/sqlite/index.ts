@@ -1,0 +1,1 @@
+export { createSqliteSource, type SqliteSourceOptions } from './sqlite-source.ts';

@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { chmod, chown, link, mkdir, open, rm, utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { parseTimeMs, type TreeNode } from '../../format/index.ts';
+import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import type { SnapshotReader } from '../../repository/index.ts';
+import type { RestoreContext, Restored } from '../index.ts';
+
+/** What SQLite takes for a part of a database that lies beside it, and plays back when it is opened. */
+const BESIDE = ['-wal', '-shm', '-journal'];
+
+/**
+ * Writes the file of a database into a directory, with its owner and mode, under its own name only once it is whole. The
+ * directory may hold anything else, but neither that file nor a log of an earlier one, which would be played back onto it.
+ * @throws target-not-empty, target-failed
+ */
+export async function restoreSqlite(
+  reader: SnapshotReader,
+  { node, directory, file }: { node: TreeNode; directory: string; file: string },
+  { progress, signal }: RestoreContext,
+): Promise<Restored> {
+  const path = join(directory, file);
+  const problems: Restored['problems'] = [];
+  progress.phase('writing the database', { bytes: Number(node.size), items: 1 });
+  const unfinished = join(directory, `.holdfast-${randomBytes(6).toString('hex')}`);
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    refuseOccupied(path);
+    await writeContent(reader, node, unfinished, { progress, signal });
+    problems.push(...(await setMetadata(unfinished, node, path)));
+    refuseOccupied(path);
+    // Unlike a rename, a link never takes the place of what came meanwhile.
+    await link(unfinished, path);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof HoldfastError) throw error;
+    if (systemCode(error) === 'EEXIST') throw occupied(path);
+    throw new HoldfastError('target-failed', `cannot write ${path}: ${messageOf(error)}`, { cause: error });
+  } finally {
+    await rm(unfinished, { force: true });
+  }
+  await syncDirectory(dirname(path));
+  progress.advance({ items: 1 });
+  return { bytes: Number(node.size), items: 1, notes: [], problems };
+}
+
+function refuseOccupied(path: string): void {
+  const there = [path, ...BESIDE.map((suffix) => `${path}${suffix}`)].find((each) => existsSync(each));
+  if (there !== undefined) throw occupied(there);
+}
+
+function occupied(path: string): HoldfastError {
+  return new HoldfastError('target-not-empty', `${path} is there already`, {
+    hint: 'Stop what uses that database and put its file away, with the files beside it that end in -wal, -shm or -journal, or restore to another directory.',
+    context: { path },
+  });
+}
+
+async function writeContent(
+  reader: SnapshotReader,
+  node: TreeNode,
+  path: string,
+  { progress, signal }: Pick<RestoreContext, 'progress' | 'signal'>,
+): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    for await (const bytes of reader.read(node)) {
+      signal.throwIfAborted();
+      await file.writeFile(bytes);
+      progress.advance({ bytes: bytes.length });
+    }
+    signal.throwIfAborted();
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function setMetadata(unfinished: string, node: TreeNode, path: string): Promise<Restored['problems']> {
+  const modified = new Date(parseTimeMs(node.mtime ?? '') ?? Date.now());
+  const { uid, gid, mode = 0o600 } = node;
+  const problems: Restored['problems'] = [];
+  const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      problems.push({ path, message: `its ${what} could not be set: ${messageOf(error)}` });
+    }
+  };
+  // The owner first: to give a file away takes bits of its mode.
+  if (uid !== undefined && gid !== undefined) await attempt('owner', () => chown(unfinished, uid, gid));
+  await attempt('mode', () => chmod(unfinished, mode & 0o777));
+  await attempt('time', () => utimes(unfinished, modified, modified));
+  return problems;
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
