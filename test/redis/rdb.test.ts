@@ -104,6 +104,14 @@ describe.skipIf(!requires('redis'))('the RDB of a server', () => {
     expect(after.filter((each, index) => each.digest !== before[index]?.digest)).toHaveLength(1);
   });
 
+  it('is the same from a server that saves it to its disk first', async () => {
+    const before = read(await rdbOf(server)).counts;
+    await server.run('CONFIG', 'SET', 'repl-diskless-sync', 'no');
+    const after = read(await rdbOf(server)).counts;
+    await server.run('CONFIG', 'SET', 'repl-diskless-sync', 'yes');
+    expect(after).toEqual(before);
+  });
+
   it('leaves out what has expired, when it is told to', () => {
     const reader = new RdbReader({ origin: 'source' });
     reader.expiredBeforeMs = Date.now() + 2 * 3_600_000;
@@ -114,7 +122,7 @@ describe.skipIf(!requires('redis'))('the RDB of a server', () => {
   it.each([
     [
       'a byte of a value that was changed',
-      (rdb: Buffer) => rdb.fill(rdb.at(-40)! ^ 1, rdb.length - 40, rdb.length - 39),
+      (rdb: Buffer) => rdb.fill('j', rdb.indexOf('hello'), rdb.indexOf('hello') + 1),
     ],
     ['an end that is missing', (rdb: Buffer) => rdb.subarray(0, -1)],
     ['more behind its end', (rdb: Buffer) => Buffer.concat([rdb, Buffer.of(0)])],
@@ -146,9 +154,9 @@ describe.skipIf(!requires('redis'))('the RDB of a server', () => {
           if (!isHoldfastError(error)) throw error;
         }
       }),
-      { numRuns: 600 },
+      { numRuns: 400 },
     );
-    expect(refused).toBeGreaterThan(200);
+    expect(refused).toBeGreaterThan(150);
     expect(process.memoryUsage().rss - before).toBeLessThan(200e6);
   });
 });

@@ -16,7 +16,7 @@ export const compare: CommandDefinition = {
     {
       flags: '--at <time>',
       description:
-        'the newest recovery point not after this time; of a source with `wal: stream`, this very moment, or a position in its log as `restore` takes it',
+        'the newest recovery point not after this time; of a source with `wal: stream` or `stream: true`, this very moment, or a position in its log as `restore` takes it',
     },
     { flags: '--snapshot <id>', description: 'this snapshot' },
     {

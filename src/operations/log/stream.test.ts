@@ -73,6 +73,13 @@ describe('a stream', () => {
     expect(await (await storedIn(repository)).segmentBytes(system)).toBeUndefined();
   });
 
+  it('is gone on with where it begins, while it has come to no place where it may be cut', async () => {
+    const fresh = await testRepository();
+    expect(await (await storedIn(fresh)).lastStamp(system)).toBeUndefined();
+    await writeTail(fresh, part(0, 20), { bytes: Buffer.alloc(20), segmentBytes: undefined });
+    expect(await (await storedIn(fresh)).lastStamp(system)).toEqual({ timeline: 1, lsn: 100n });
+  });
+
   it('becomes a snapshot up to there, as files of commands with one of times beside each', async () => {
     expect(await fold()).toHaveLength(1);
     await expectAll();

@@ -5,7 +5,7 @@ import type { Manifest } from '../../source/index.ts';
 /** What a sandbox must offer to take a restore of this source. */
 export function sandboxNeed(planned: PlanSource, { details }: Manifest): SandboxNeed {
   if (planned.type === 'firestore') return { kind: 'firestore' };
-  if (planned.type === 'redis') return redisNeed(details);
+  if (planned.type === 'redis') return redisNeed(details, planned.stream ? STREAMED_DATABASES : USUAL_DATABASES);
   if (planned.type !== 'postgres') return { kind: 'directory' };
   const text = (key: string): string => String(details[key] ?? '');
   if (details['format'] === 'pg-data-directory') {
@@ -29,8 +29,10 @@ export function sandboxNeed(planned: PlanSource, { details }: Manifest): Sandbox
 
 /** A server has so many databases unless it is told otherwise. */
 const USUAL_DATABASES = 16;
+/** A stream may write to databases in which the backup has nothing. */
+const STREAMED_DATABASES = 1024;
 
-function redisNeed(details: Manifest['details']): SandboxNeed {
+function redisNeed(details: Manifest['details'], atLeast: number): SandboxNeed {
   const counts = details['counts'] as readonly { database: number; type: string }[];
   const highest = counts.reduce((most, { database }) => Math.max(most, database), 0);
   return {
@@ -39,7 +41,7 @@ function redisNeed(details: Manifest['details']): SandboxNeed {
     version: String(details['serverVersion']),
     rdbVersion: Number(details['rdbVersion']),
     isValkeyRdb: details['isValkeyRdb'] === true,
-    databases: Math.max(USUAL_DATABASES, highest + 1),
+    databases: Math.max(atLeast, highest + 1),
     hasModules: Number(details['moduleFacts']) > 0 || counts.some(({ type }) => type === 'module'),
   };
 }

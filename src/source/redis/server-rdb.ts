@@ -51,7 +51,7 @@ export async function readServer(
       return { summary: reader.end(), expiredBeforeMs };
     };
     if (method === 'scan') return await take(scanAsRdb(connection, facts, signal), SCAN_MARGIN_MS);
-    const link = await ReplicaLink.open(location, { signal, purpose: 'rdb-only' });
+    const link = await ReplicaLink.open(location, { signal, purpose: 'rdb-only', side });
     try {
       const synchronized = await link.synchronize();
       if (synchronized.kind !== 'full') throw new TypeError('the stream goes on, which nobody asked for');

@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../../foundation/errors.ts';
 import { Connection } from '../connection/connection.ts';
-import { nonsense, refusal } from '../connection/failures.ts';
+import { nonsense, refusal, type Side } from '../connection/failures.ts';
 import { type Location, labelOf } from '../connection/location.ts';
 import type { RawStream } from '../connection/raw-stream.ts';
 import { encodeCommand, ReplyError } from '../connection/resp.ts';
@@ -23,6 +23,8 @@ export interface ReplicaOptions {
   signal: AbortSignal;
   /** What comes after the RDB: the stream, or nothing, which spares the server the keeping of it. */
   purpose: 'stream' | 'rdb-only';
+  /** Where the server is in a backup or a restore; the source by default. */
+  side?: Side;
   /** How long the server may be silent; it says something every ten seconds by default. */
   silenceMs?: number;
 }
@@ -50,9 +52,9 @@ export class ReplicaLink {
    */
   static async open(
     location: Location,
-    { signal, purpose, silenceMs = SILENCE_MS }: ReplicaOptions,
+    { signal, purpose, side = 'source', silenceMs = SILENCE_MS }: ReplicaOptions,
   ): Promise<ReplicaLink> {
-    const options = { side: 'source', signal, silenceMs } as const;
+    const options = { side, signal, silenceMs };
     const connection = await Connection.open({ ...location, database: 0 }, options);
     try {
       // One after the other: a server may take what comes early for a part of the stream.
