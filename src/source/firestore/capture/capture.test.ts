@@ -211,12 +211,12 @@ describe.skipIf(IS_EMULATOR)('a backup of Firestore, on the server of the tests'
   });
 
   it('is the same in however many parts it is read, by whichever way, and but for one file where one is added', async () => {
-    await database.write({ ...many(3000, 7000), 'many/d7007/below/x': ONE, 'missing/m/below/x': ONE });
+    await database.write({ ...many(1200, 7000), 'many/d7007/below/x': ONE, 'missing/m/below/x': ONE });
     const whole = await back();
     const partitions = callsOf('RunQuery');
     server.options.kindlessPartitions = true;
     const parted = await back();
-    expect(callsOf('RunQuery') - partitions).toBeGreaterThan(3);
+    expect(callsOf('RunQuery') - partitions).toBe(3);
     server.options.kindlessPartitions = false;
     server.options.kindlessQueries = false;
     const queries = callsOf('RunQuery');
@@ -228,7 +228,7 @@ describe.skipIf(IS_EMULATOR)('a backup of Firestore, on the server of the tests'
     expect([...parted.files]).toEqual([...whole.files]);
     expect([...walked.files]).toEqual([...whole.files]);
 
-    expect([...whole.files.keys()].filter((path) => path.startsWith('documents/many/')).length).toBeGreaterThan(2);
+    expect([...whole.files.keys()].filter((path) => path.startsWith('documents/many/')).length).toBe(2);
     await database.write({ 'many/d7000a': ONE });
     const { files } = await back();
     const changed = [...files].filter(([path, text]) => whole.files.get(path) !== text);
@@ -327,13 +327,13 @@ describe.skipIf(IS_EMULATOR)('a backup of Firestore, on the server of the tests'
   });
 
   it('is estimated for the price of a count', async () => {
-    await database.write(many(1500));
+    await database.write(many(1100));
     const { clock, signal } = {
       clock: { nowMs: Date.now, monotonicMs: () => 0 },
       signal: new AbortController().signal,
     };
     const estimate = await source({ budget: { price: 6, reads: 1000 } }).estimate!({ clock, signal });
-    expect(estimate).toMatchObject({ items: 1500, unit: 'documents', writes: 0, cost: (estimate.reads / 100_000) * 6 });
+    expect(estimate).toMatchObject({ items: 1100, unit: 'documents', writes: 0, cost: (estimate.reads / 100_000) * 6 });
     expect(estimate.notes.join()).toMatch(/more than the budget/);
     const { reads } = estimate;
     expect(chargedReads()).toBeLessThan(10);
