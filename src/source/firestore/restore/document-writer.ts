@@ -27,10 +27,10 @@ export interface DocumentWriterOptions {
 }
 
 /** By Firestore's limits: so many writes, and 10 MiB, of which names that are written out take their part. */
-const BATCH_WRITES = 150;
+const BATCH_WRITES = 100;
 const BATCH_BYTES = 2 * 1024 * 1024;
-const MAX_AT_ONCE = 10;
-const FIRST_AT_ONCE = 6;
+const MAX_AT_ONCE = 8;
+const FIRST_AT_ONCE = 4;
 /** So many documents may be refused for good, each named, before it is plain that none is taken. */
 const MAX_REFUSED = 100;
 /** INVALID_ARGUMENT, FAILED_PRECONDITION, OUT_OF_RANGE: it is this document that is not taken. */
