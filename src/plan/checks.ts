@@ -338,9 +338,9 @@ function placeOfFilesFindings({ at, sound }: Context, source: string): Finding[]
   const path = ['sources', source];
   if (at(...path, 'type') !== 'files') return [];
   const [paths, bucket] = [at(...path, 'paths'), at(...path, 'bucket')];
-  const about = { path, at: 'key' as const };
   if (paths === undefined && bucket === undefined) {
-    return [{ ...about, message: 'missing key "paths" or "bucket"; expected one of them' }];
+    const expected = 'a list of absolute paths, or "bucket"';
+    return [{ path: [...path, 'paths'], at: 'key', expected, message: `missing key "paths"; expected ${expected}` }];
   }
   if (paths !== undefined && bucket !== undefined) {
     return [

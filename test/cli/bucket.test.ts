@@ -40,7 +40,7 @@ describe('a bucket as a source', () => {
 
   it.each([
     ['paths: [/srv], bucket: "s3://uploads"', '"bucket" takes the place of "paths"'],
-    ['schedule: hourly', 'missing key "paths" or "bucket"'],
+    ['schedule: hourly', 'missing key "paths"; expected a list of absolute paths, or "bucket"'],
     ['bucket: "s3://uploads", schedule: continuous', 'a bucket is not watched'],
     ['bucket: "s3://uploads", gcs: { userProject: x }', '"gcs" belongs to a bucket at gs://'],
     ['paths: [/srv], s3: { pathStyle: true }', '"s3" belongs to a bucket at s3://'],

@@ -117,14 +117,16 @@ describe.skipIf(process.platform !== 'linux')('files that are followed', () => {
   });
 
   it('are looked at whole after another backup, which may have been of anything', async () => {
-    const { tree, workspace, repository, holds } = await followed();
-    const [other] = await backup(workspace, ['files']);
-    expect(other).toMatchObject({ outcome: 'complete' });
+    const { tree, store, repository, holds } = await followed();
+    const elsewhere = mirroredWorkspace({ main: store }, plannedFiles('files', tree, { exclude: ['inner'] }));
+    vi.spyOn(elsewhere, 'open').mockResolvedValue(elsewhere.attach('main', repository));
+    const [other] = await backup(elsewhere, ['files']);
+    expect(other).toMatchObject({ outcome: 'complete', files: { new: 0, unmodified: 0 } });
     writeFileSync(join(tree, 'second'), 'two');
     await holds({ 'inner/first': 'one', second: 'two' });
     const [first, between, last] = await listSnapshots(repository);
     expect([between!.parent, last!.parent]).toEqual([first!.id, between!.id]);
-    expect(last!.summary).toMatchObject({ total_files_processed: 2, files_new: 1 });
+    expect(last!.summary).toMatchObject({ total_files_processed: 2, files_new: 2 });
   });
 
   it('wait for a repository that is away, say so, and end with the failure where it stays away', async () => {

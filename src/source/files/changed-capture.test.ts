@@ -112,8 +112,8 @@ describe.skipIf(process.platform !== 'linux')('a capture of what a watch told of
       }
     });
     const next = random(6);
-    for (let round = 0; round < 5; round++) {
-      for (let step = 0; step < 20; step++) disturb(tree, next, round * 100 + step);
+    for (let round = 0; round < 3; round++) {
+      for (let step = 0; step < 30; step++) disturb(tree, next, round * 100 + step);
       await captureChanged(tree, take());
     }
   });
