@@ -103,7 +103,7 @@ async function candidatesOf(
 }
 
 /** What is read while it goes on changing may hold what came until its end; a dump is of the moment that it says. */
-function overMs(snapshot: StoredSnapshot): number {
+export function overMs(snapshot: StoredSnapshot): number {
   const timeMs = snapshotTimeMs(snapshot);
   if (snapshot.tags?.includes(DUMP_TAG)) return timeMs;
   return Math.max(timeMs, parseTimeMs(snapshot.summary?.backup_end ?? '') ?? timeMs);
