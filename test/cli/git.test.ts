@@ -6,16 +6,23 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../src/foundation/clock.ts';
+import { noProgress } from '../../src/foundation/progress.ts';
+import type { Repository } from '../../src/repository/index.ts';
+import { Git } from '../../src/source/git/git-program.ts';
+import { fsck, Mirror } from '../../src/source/git/mirror.ts';
+import { validateRepository } from '../../src/source/git/validate.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { PASSWORD, writePlan } from '../support/cli.ts';
 import { runHere } from '../support/command-here.ts';
 import { bareRepository, commit, git, gitWith, namesIn, recordingGit, startGitServer } from '../support/git.ts';
-import { noise, testRepository } from '../support/repository.ts';
+import { noise, testRepository, withReader } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 import { restic } from '../support/restic.ts';
 
@@ -23,12 +30,13 @@ const TOKEN = 'to/ken+of the "day"';
 
 describe.skipIf(!requires('git'))('a git repository', () => {
   const directory = mkdtempSync(join(tmpdir(), 'git-cli-'));
+  let repository: Repository;
   let targets = 0;
 
   beforeAll(async () => {
     vi.stubEnv('HOLDFAST_PASSWORD', PASSWORD);
     process.stdout.setMaxListeners(100);
-    await testRepository(createLocalStore(join(directory, 'repository')));
+    repository = await testRepository(createLocalStore(join(directory, 'repository')));
   });
   beforeEach(() => rmSync(join(directory, 'holdfast.yaml'), { force: true }));
   afterAll(() => vi.unstubAllEnvs());
@@ -48,6 +56,18 @@ describe.skipIf(!requires('git'))('a git repository', () => {
     const target = join(directory, `target-${targets++}.git`);
     expect(await run('restore', name, '--to', target)).toMatchObject({ exit: 0 });
     return target;
+  }
+
+  /** What is found wrong in a directory that the newest snapshot was restored to. */
+  async function failedChecks(target: string): Promise<string[]> {
+    const scratchDirectory = mkdtempSync(join(tmpdir(), 'checks-'));
+    const { signal } = new AbortController();
+    const runner = await Git.prepare({ scratchDirectory, variables: process.env, signal });
+    const surroundings = { clock: systemClock, progress: noProgress, signal, scratchDirectory, timeMs: 0 };
+    const { checks } = await withReader(repository, (reader) =>
+      validateRepository(reader, target, { git: runner, checks: [], ...surroundings }),
+    );
+    return checks.filter(({ result }) => result === 'failed').map(({ name }) => name);
   }
 
   it('comes back with everything that it names, and can be cloned and pushed', async () => {
@@ -92,6 +112,8 @@ describe.skipIf(!requires('git'))('a git repository', () => {
     expect(part).toMatchObject({ exit: 2, json: { error: { code: 'bad-usage' } } });
     const database = await run('restore', 'whole', '--to', 'postgres://localhost/x');
     expect(database).toMatchObject({ exit: 1, json: { error: { code: 'target-unsuitable' } } });
+    git(target, 'update-ref', '-d', 'refs/pull/7/head');
+    expect(await failedChecks(target)).toEqual(['references']);
     if (!requires('restic')) return;
     const byRestic = join(directory, 'by-restic');
     restic(join(directory, 'repository'), ['restore', String(taken['snapshot']), '--target', byRestic]);
@@ -113,7 +135,7 @@ describe.skipIf(!requires('git'))('a git repository', () => {
       const next = await backup();
       expect(Number(next['bytesAdded'])).toBeLessThan(20_000);
       expect(next).toMatchObject({ files: { new: 2, unmodified: 2 } });
-      expect(readFileSync(calls, 'utf8')).toContain(' fetch ');
+      expect(readFileSync(calls, 'utf8')).toMatch(/ fetch .*\n(?:.*\n)*.* fsck --full --strict /);
     } finally {
       vi.stubEnv('PATH', path.slice(path.indexOf(':') + 1));
     }
@@ -164,8 +186,6 @@ describe.skipIf(!requires('git'))('a git repository', () => {
     );
     const pack = (name: string) => name.endsWith('.pack');
     // As after many backups: each brings a pack of its own.
-    const { Mirror } = await import('../../src/source/git/mirror.ts');
-    const { Git } = await import('../../src/source/git/git-program.ts');
     const scratchDirectory = mkdtempSync(join(tmpdir(), 'packs-'));
     const { signal } = new AbortController();
     const runner = await Git.prepare({ scratchDirectory, variables: process.env, signal });
@@ -237,8 +257,6 @@ describe.skipIf(!requires('git'))('a git repository', () => {
   });
 
   it('is checked also where the damage lies in what was fetched before', async () => {
-    const { fsck } = await import('../../src/source/git/mirror.ts');
-    const { Git } = await import('../../src/source/git/git-program.ts');
     const { signal } = new AbortController();
     const scratchDirectory = mkdtempSync(join(tmpdir(), 'fsck-'));
     const runner = await Git.prepare({ scratchDirectory, variables: process.env, signal });
@@ -287,6 +305,24 @@ describe.skipIf(!requires('git'))('a git repository', () => {
     ]);
     expect(existsSync(touched)).toBe(false);
     expect(await run('doctor')).toMatchObject({ exit: 4, json: { missing: 2 } });
+  });
+
+  it('is neither backed up nor proven where git is not, or too old', async () => {
+    const source = bareRepository();
+    plan('without', source);
+    await backup();
+    const { PATH = '' } = process.env;
+    for (const script of [undefined, '#!/bin/sh\necho git version 2.20.1\n']) {
+      const programs = mkdtempSync(join(tmpdir(), 'programs-'));
+      if (script !== undefined) writeFileSync(join(programs, 'git'), script, { mode: 0o755 });
+      for (const name of ['sh', 'mkdir', 'rm', 'cat', 'find', 'chmod', 'sleep', 'ps', 'kill', 'rmdir'])
+        symlinkSync(`/bin/${name}`, join(programs, name));
+      vi.stubEnv('PATH', programs);
+      const code = script === undefined ? 'program-missing' : 'program-too-old';
+      expect(await backup()).toMatchObject({ outcome: 'failed', error: { code } });
+      expect(await run('verify')).toMatchObject({ exit: 4, json: { proofs: [{ state: 'not-provable' }] } });
+    }
+    vi.stubEnv('PATH', PATH);
   });
 
   it('is fetched over HTTP with a password that is in no argument, and not told to another server', async () => {

@@ -40,6 +40,9 @@ const SETTINGS: readonly (readonly [string, string])[] = [
   ['credential.helper', ''],
 ];
 
+/** The first version that takes settings from the environment, and folds packs by their sizes. */
+const OLDEST = [2, 32] as const;
+
 /** Prints what its environment holds, where it is asked for it. */
 const CREDENTIAL_HELPER =
   '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$HOLDFAST_GIT_USERNAME" "$HOLDFAST_GIT_PASSWORD"; }; f';
@@ -100,7 +103,20 @@ export class Git {
       environment[`GIT_CONFIG_VALUE_${index}`] = value;
     }
     const secrets = password === undefined ? [] : [password, encodeURIComponent(password)];
-    return new Git(environment, secrets, signal);
+    const git = new Git(environment, secrets, signal);
+    await git.#refuseOld();
+    return git;
+  }
+
+  /** An older one does not hear of what keeps a repository from being heard. @throws program-too-old, program-missing */
+  async #refuseOld(): Promise<void> {
+    const said = (await this.output(['version'])).trim();
+    const [, major = 0, minor = 0] = /(\d+)\.(\d+)/.exec(said)?.map(Number) ?? [];
+    const [oldestMajor, oldestMinor] = OLDEST;
+    if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return;
+    throw new HoldfastError('program-too-old', `${said} is too old`, {
+      hint: `Install git ${OLDEST.join('.')} or newer.`,
+    });
   }
 
   /**

@@ -30,7 +30,7 @@ import { notIncluded } from './not-included.ts';
 import { isUnchanged, KEPT_PREFIX, type RefState, type Refs, refsDigest, withKept } from './refs.ts';
 import { type Remote, readRefs } from './remote.ts';
 import { DATA, RepositoryWriter, seed, storedState, storedTree } from './stored.ts';
-import { validateRepository } from './validate.ts';
+import { orNotProvable, validateRepository } from './validate.ts';
 import { RepositoryWatch } from './watch.ts';
 
 export interface GitSourceOptions {
@@ -89,6 +89,7 @@ class GitSource implements Source {
       timeMs,
     );
     const root = await repository.store(mirror.directory);
+    context.signal.throwIfAborted();
     const details = {
       ...{ breaches: checked.breaches, isShallow: await mirror.isShallow(), ...(await mirror.counts()) },
       notIncluded: await notIncluded(git, mirror.directory, state),
@@ -233,7 +234,7 @@ class GitSource implements Source {
   }
 
   async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Validation> {
-    const git = await Git.prepare({ ...context, variables: this.#options.variables });
+    const git = await orNotProvable(Git.prepare({ ...context, variables: this.#options.variables }));
     return validateRepository(reader, directoryOf(target), { git, checks: this.#options.validate, ...context });
   }
 

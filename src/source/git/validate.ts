@@ -5,7 +5,7 @@ import type { Git } from './git-program.ts';
 import { fsck, Mirror } from './mirror.ts';
 import { refsDigest } from './refs.ts';
 
-/** Looks at every object of a restored repository, and holds what it names against the manifest. @throws not-provable without git */
+/** Looks at every object of a restored repository, and holds what it names against the manifest. */
 export async function validateRepository(
   reader: SnapshotReader,
   directory: string,
@@ -18,16 +18,19 @@ export async function validateRepository(
 ): Promise<Validation> {
   const { details } = await readManifest(reader);
   progress.phase('checking the repository');
+  const checks = [await integrity(git, directory), ...(await contents(new Mirror(git, directory), details))];
+  for (const check of planned) checks.push(await runCommandCheck(check, directory, signal));
+  return { checks, notes: [] };
+}
+
+/** What is prepared to look at a restored repository. @throws not-provable without a git that serves */
+export async function orNotProvable<T>(prepared: Promise<T>): Promise<T> {
   try {
-    const checks = [await integrity(git, directory), ...(await contents(new Mirror(git, directory), details))];
-    for (const check of planned) checks.push(await runCommandCheck(check, directory, signal));
-    return { checks, notes: [] };
+    return await prepared;
   } catch (error) {
-    if (!isHoldfastError(error, 'program-missing')) throw error;
-    throw new HoldfastError('not-provable', 'git is not on this machine', {
-      hint: 'Install git.',
-      cause: error,
-    });
+    if (!isHoldfastError(error, 'program-missing') && !isHoldfastError(error, 'program-too-old')) throw error;
+    const hint = error.hint ?? 'Install git.';
+    throw new HoldfastError('not-provable', error.message, { hint, cause: error });
   }
 }
 

@@ -79,6 +79,7 @@ class SecretsSource implements Source {
     const root = await storeEntries(writer, entries, salt);
     const bytes = [...entries.values()].reduce((sum, { content }) => sum + content.length, 0);
     progress.advance({ items: entries.size, bytes });
+    signal.throwIfAborted();
     const manifest: Manifest = {
       version: 1,
       source: this.name,
