@@ -115,6 +115,8 @@ describe('a SQLite database in use', () => {
     expect(a).toBe(b);
     expect(a).toBeGreaterThanOrEqual(2000);
     expect(a).toBeLessThanOrEqual(rowsNow as number);
+    const part = (await runHere(plan, 'backup', 'app', '--only', 'a')).json.sources[0];
+    expect(part).toMatchObject({ outcome: 'failed', error: { code: 'source-unsupported' } });
     // In place: the file is gone, and the log that it left would be played back onto another one.
     rmSync(path);
     expect(existsSync(`${path}-wal`)).toBe(true);

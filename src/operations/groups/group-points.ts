@@ -103,7 +103,7 @@ async function candidatesOf(
 }
 
 /** What is read while it goes on changing may hold what came until its end; a dump is of the moment that it says. */
-function overMs(snapshot: StoredSnapshot): number {
+export function overMs(snapshot: StoredSnapshot): number {
   const timeMs = snapshotTimeMs(snapshot);
   if (snapshot.tags?.includes(DUMP_TAG)) return timeMs;
   return Math.max(timeMs, parseTimeMs(snapshot.summary?.backup_end ?? '') ?? timeMs);
@@ -125,18 +125,10 @@ async function pointOf(
   candidates: Candidates,
   wanted: { atMs: number; coordinated: ReadonlyMap<string, StoredSnapshot> | undefined },
 ): Promise<GroupPoint | MissingPoint> {
-  const { planned, isReplayed, dated, first } = candidates;
+  const { planned, isReplayed } = candidates;
   try {
-    if (isReplayed) return await pointOfLog(workspace, candidates, wanted.atMs);
-    const together = wanted.coordinated?.get(planned.name);
-    const snapshot = together ?? dated.at(-1)?.snapshot;
-    if (snapshot === undefined) throw noBackup(planned.name, first);
-    const timeMs = snapshotTimeMs(snapshot);
-    return {
-      ...{ source: planned.name, snapshot: snapshot.id, time: new Date(timeMs).toISOString() },
-      ...{ skewMs: wanted.atMs - timeMs, isCoordinated: together !== undefined },
-      ...(candidates.clockOffsetMs !== undefined && { clockOffsetMs: candidates.clockOffsetMs }),
-    };
+    if (isReplayed) return await nearestOfLog(workspace, candidates, wanted.atMs);
+    return pointOfBackup(candidates, wanted.atMs, wanted.coordinated?.get(planned.name));
   } catch (error) {
     const reported = reportable(error, workspace.environment.signal);
     if (reported.code === 'interrupted' || reported.code === 'internal') throw error;
@@ -144,18 +136,46 @@ async function pointOf(
   }
 }
 
+/** @param together the backup that was taken with the others; the nearest, when left out */
+function pointOfBackup(
+  { planned, dated, first, clockOffsetMs }: Candidates,
+  atMs: number,
+  together?: StoredSnapshot,
+): GroupPoint {
+  const snapshot = together ?? dated.at(-1)?.snapshot;
+  if (snapshot === undefined) throw noBackup(planned.name, first);
+  const timeMs = snapshotTimeMs(snapshot);
+  return {
+    ...{ source: planned.name, snapshot: snapshot.id, time: new Date(timeMs).toISOString() },
+    ...{ skewMs: atMs - timeMs, isCoordinated: together !== undefined },
+    ...(clockOffsetMs !== undefined && { clockOffsetMs }),
+  };
+}
+
+/** The moment itself; else the last that the log covers before it, or a backup, where that is nearer. */
+async function nearestOfLog(workspace: Workspace, candidates: Candidates, atMs: number): Promise<GroupPoint> {
+  const { dated, clockOffsetMs = 0 } = candidates;
+  try {
+    return await pointOfLog(workspace, candidates, { atMs, momentMs: atMs });
+  } catch (error) {
+    const until = isHoldfastError(error, 'log-missing') ? error.context['until'] : undefined;
+    if (typeof until !== 'string') throw error;
+    const coveredMs = Date.parse(until) - clockOffsetMs;
+    const newest = dated.at(-1)?.snapshot;
+    if (newest !== undefined && overMs(newest) >= coveredMs) return pointOfBackup(candidates, atMs);
+    return pointOfLog(workspace, candidates, { atMs, momentMs: coveredMs });
+  }
+}
+
+/** @param momentMs by Holdfast's clock, as `atMs` */
 async function pointOfLog(
   workspace: Workspace,
   { planned, repository, clockOffsetMs = 0 }: Candidates,
-  atMs: number,
+  { atMs, momentMs }: { atMs: number; momentMs: number },
 ): Promise<GroupPoint> {
   const opened = await workspace.openToRead(repository);
-  const find = (at: string) => findWantedPoint(workspace, opened, planned, { at, chosen: undefined });
-  const point = await find(new Date(atMs + clockOffsetMs).toISOString()).catch((error: unknown) => {
-    const until = isHoldfastError(error, 'log-missing') ? error.context['until'] : undefined;
-    if (typeof until !== 'string') throw error;
-    return find(until);
-  });
+  const at = new Date(momentMs + clockOffsetMs).toISOString();
+  const point = await findWantedPoint(workspace, opened, planned, { at, chosen: undefined });
   await point.log.close();
   const serverMs = momentOf(point, undefined);
   const timeMs = serverMs - clockOffsetMs;

@@ -88,12 +88,12 @@ async function restoreMember(
   }
 }
 
-/** A restore makes its own directory, and no other. */
+/** A restore makes its own directory, and no other. A server that recovers as another user has to pass through this one. */
 async function makeParent(to: string): Promise<void> {
   const target = targetOf(to);
   if (target.kind !== 'directory') return;
   try {
-    await mkdir(dirname(target.path), { recursive: true, mode: 0o700 });
+    await mkdir(dirname(target.path), { recursive: true, mode: 0o755 });
   } catch (error) {
     throw new HoldfastError('target-failed', `cannot make ${dirname(target.path)}: ${messageOf(error)}`, {
       cause: error,

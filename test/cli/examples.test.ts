@@ -1,0 +1,90 @@
+/** The plans of `examples/`, run as they are: only the places in their environment are of this machine. */
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { projectRoot } from '../house/fixture-tree.ts';
+import { initialise, PASSWORD } from '../support/cli.ts';
+import { runHere } from '../support/command-here.ts';
+import { bareRepository, commit } from '../support/git.ts';
+import { startTestServer, type TestServer } from '../support/postgres.ts';
+import { RedisServer } from '../support/redis-server.ts';
+import { testDirectory } from '../support/repository.ts';
+import { requires } from '../support/requirements.ts';
+import { SecretManagerServer } from '../support/secret-manager-server.ts';
+
+const SOURCES = ['omni-db', 'sessions', 'uploads', 'logs', 'config', 'code', 'keys'];
+
+describe.skipIf(!requires('postgresql', 'pg_dump', 'redis', 'git'))('the plan of a platform', () => {
+  const directory = testDirectory();
+  const secrets = new SecretManagerServer();
+  let server: TestServer;
+  let redis: RedisServer;
+  const run = (...words: string[]) => runHere(join(projectRoot, 'examples', 'omni-enterprise.yaml'), ...words);
+
+  beforeAll(async () => {
+    [server, redis] = await Promise.all([
+      startTestServer({ settings: { wal_level: 'replica', max_wal_senders: 5, max_replication_slots: 2 } }),
+      RedisServer.start(),
+      secrets.start(),
+    ]);
+    await server.createDatabase('omni');
+    await server.query(
+      'omni',
+      `create table customers (id int); insert into customers values (1);
+       create table uploads (path text); insert into uploads values ('invoice.pdf')`,
+    );
+    await redis.call('SET', 'session:1', 'of somebody');
+    secrets.put('projects/omni/secrets/token', ['kept where secrets are']);
+    const code = bareRepository();
+    commit(code, 'refs/heads/main', { 'README.md': 'the code' });
+    for (const name of ['uploads', 'logs', 'config']) mkdirSync(join(directory, name));
+    for (const name of ['uploads/invoice.pdf', 'logs/today.log', 'config/omni.conf'])
+      writeFileSync(join(directory, name), `of ${name}`);
+    const variables = {
+      ...{ HOLDFAST_PASSWORD: PASSWORD, OMNI_BACKUPS: join(directory, 'repository') },
+      ...{ OMNI_DATABASE_URL: server.url('omni'), OMNI_REDIS_URL: redis.url, OMNI_CODE: code, OMNI_PROJECT: 'omni' },
+      ...{ OMNI_UPLOADS: join(directory, 'uploads'), OMNI_LOGS: join(directory, 'logs') },
+      ...{ OMNI_CONFIG: join(directory, 'config'), SECRET_MANAGER_EMULATOR_HOST: secrets.host },
+    };
+    for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+    await initialise(directory);
+    return () => vi.unstubAllEnvs();
+  });
+  afterAll(async () => {
+    secrets.stop();
+    await Promise.all([server?.stop(), redis?.stop()]);
+  });
+
+  it('has nothing wrong or doubtful in it', async () => {
+    const { exit, json } = await run('plan', 'check');
+    expect([exit, json.sources, json.warnings]).toEqual([0, SOURCES, []]);
+  });
+
+  it('is backed up with every source that it names, and each of them is proven', async () => {
+    const backup = await run('backup');
+    expect(backup.json.sources.map(({ source, outcome }: Record<string, string>) => `${source} ${outcome}`)).toEqual(
+      SOURCES.map((source) => `${source} complete`),
+    );
+    expect(backup.exit).toBe(0);
+    const { exit, json } = await run('verify', 'logs', 'config', 'code', 'keys');
+    expect(json.proofs.map(({ source, state }: Record<string, string>) => `${source} ${state}`)).toEqual([
+      'logs proven',
+      'config proven',
+      'code proven',
+      'keys proven',
+    ]);
+    expect(exit).toBe(0);
+  });
+
+  it('is proven as a group, with every upload that the database names', async () => {
+    const { exit, json } = await run('verify', '--group', 'omni');
+    expect(json.members).toMatchObject([
+      { source: 'omni-db', proof: { state: 'proven' } },
+      { source: 'sessions', proof: { state: 'proven' } },
+      { source: 'uploads', proof: { state: 'proven' } },
+    ]);
+    expect(json.checks).toMatchObject([{ result: 'passed', detail: 'all 1 are among the files of uploads' }]);
+    expect(exit).toBe(0);
+  });
+});
