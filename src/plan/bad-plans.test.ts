@@ -435,7 +435,7 @@ describe('what this version cannot do is refused by its name', () => {
     expect(linesIn(`${HEAD}${FILES}${key}: {}\n`)).toEqual([`holdfast.yaml:7:1: ${key}: ${NOT}`]);
   });
 
-  test.each(['runsOn: { host: db1 }', 'stream: true'])('%s', (line) => {
+  test.each(['runsOn: { host: db1 }'])('%s', (line) => {
     const key = line.split(':')[0];
     expect(linesOfSource(...POSTGRES, line)).toEqual([`holdfast.yaml:9:5: sources.db.${key}: ${NOT}`]);
   });
