@@ -42,7 +42,7 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a database', () => {
       );
       const keys = await query(
         name,
-        `select indexname from pg_indexes where tablename like $1 and schemaname = 'public'`,
+        `select indexname from pg_indexes where tablename like $1 and schemaname = 'public' order by indexname`,
         [relations],
       );
       return { tables, keys };
