@@ -84,8 +84,8 @@ export interface Source {
   query?(target: Target, sql: string, signal: AbortSignal): AsyncIterable<string | null>;
 
   /**
-   * How much a snapshot has of each thing that people look for by name (tables, collections, directories), by its manifest
-   * and trees alone. May be called for many snapshots, one after the other; what two have alike is looked at once.
+   * How much a snapshot has of each thing that people look for by name (tables, collections, directories, branches), by
+   * its manifest, its trees and lists that it holds. May be called for many snapshots, one after the other; what two have alike is looked at once.
    * @param item one thing by its name; it is left out of the result where the snapshot does not have it
    * @returns undefined where the snapshot does not say
    */

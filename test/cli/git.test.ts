@@ -163,6 +163,15 @@ describe.skipIf(!requires('git'))('a git repository', () => {
     await backup();
     commit(source, 'refs/heads/other', { c: 'later' });
     await backup();
+    const { losses, points } = (await run('history', 'forced')).json;
+    expect(losses.map(({ item, kind }: Record<string, string>) => `${item} ${kind}`)).toEqual([
+      'refs dropped',
+      'refs/heads dropped',
+      'refs/heads/gone vanished',
+      'refs/heads/merged vanished',
+    ]);
+    expect(losses[2].before.snapshot).toBe(points[0].snapshot);
+    expect((await run('history', 'forced', 'refs/heads')).json.points.at(-1).items).toMatchObject([{ count: 2 }]);
     const target = await restored('forced');
     const names = namesIn(target).filter((name) => !name.startsWith('HEAD'));
     expect(names.filter((name) => !name.includes('holdfast'))).toEqual(namesIn(source).slice(1));

@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { initialise, PASSWORD, writePlan } from '../support/cli.ts';
+import { environment, initialise, PASSWORD, startHoldfast, writePlan } from '../support/cli.ts';
 import { runHere } from '../support/command-here.ts';
+import { serverDirectory, startDirectory } from '../support/data-directory.ts';
+import { until } from '../support/followed.ts';
 import { startTestServer, type TestServer } from '../support/postgres.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { testDirectory } from '../support/repository.ts';
@@ -28,7 +30,9 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis'))('a group of sources
 
   beforeAll(async () => {
     vi.stubEnv('HOLDFAST_PASSWORD', PASSWORD);
-    server = await startTestServer();
+    server = await startTestServer({
+      settings: { wal_level: 'replica', max_wal_senders: 6, max_replication_slots: 2 },
+    });
     vi.stubEnv('DATABASE_URL', await server.createDatabase('shop'));
     await server.query('shop', 'create table uploads (id int primary key, path text, written bigint)');
     client = new pg.Client({ connectionString: server.url('shop') });
@@ -127,6 +131,71 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis'))('a group of sources
     }
     expect(json.skewMs).toBe(Math.max(...json.members.map(({ point }: { point: { skewMs: number } }) => point.skewMs)));
   });
+
+  it('comes back to a moment between its backups where logs are followed, with all that was acknowledged by then', async () => {
+    const plan = join(directory, 'followed.yaml');
+    writeFileSync(
+      plan,
+      readFileSync(join(directory, 'holdfast.yaml'), 'utf8')
+        .replace('name: test', 'name: followed')
+        .replace('env: REDIS_URL }', '$&, stream: true')
+        .replace('type: postgres', '$&, method: physical, wal: stream'),
+    );
+    const runFollowed = (...words: string[]) => runHere(plan, ...words);
+    const words = ['--plan', plan, 'follow', '--every', '1s'];
+    const { DATABASE_URL = '', REDIS_URL = '' } = process.env;
+    const following = startHoldfast(directory, words, environment({ DATABASE_URL, REDIS_URL }));
+    await until(async () => {
+      const [slot] = await server.query('postgres', 'select active from pg_replication_slots');
+      return slot?.['active'] === true && /connected_slaves:1/.test(await redis.text('INFO', 'replication'));
+    });
+    expect((await underWriter(() => runFollowed('backup', '--group', 'shop'))).exit).toBe(0);
+    const inBackup = marker;
+    await underWriter(() => sleep(300));
+    const known = marker;
+    await sleep(250);
+    const at = new Date();
+    await sleep(250);
+    await underWriter(async () => {
+      expect((await runFollowed('backup')).exit).toBe(0);
+    });
+    following.child.kill('SIGINT');
+    const { stderr: followed } = await following.done;
+    const target = await RedisServer.start();
+    const to = join(await serverDirectory(), 'back');
+    const { exit, json, said } = await runFollowed(
+      ...['restore', '--group', 'shop', '--at', at.toISOString(), '--to', to, '--to', `sessions=${target.url}`],
+    );
+    expect(exit, `${said}${followed}`).toBe(0);
+    expect(json.members).toMatchObject([
+      { source: 'db', outcome: 'complete', target: join(to, 'db') },
+      { source: 'sessions', outcome: 'complete' },
+      { source: 'uploads', outcome: 'complete' },
+    ]);
+    const points = json.members.map(({ point }: { point: { time: string; skewMs: number } }) => point);
+    const skews = points.map(({ time }: { time: string }) => at.getTime() - Date.parse(time));
+    expect(points.map(({ skewMs }: { skewMs: number }) => skewMs)).toEqual(skews);
+    // A log leads to the millisecond; files are those of the backup before.
+    expect(skews.map((ms: number) => [ms >= 0, ms <= 1])).toEqual([
+      [true, true],
+      [true, true],
+      [true, false],
+    ]);
+    expect(json.skewMs).toBe(skews[2]);
+    const all = Array.from({ length: known }, (_, id) => id);
+    const keys = ((await target.call('KEYS', 'marker:*')) as unknown[]).map((key) => Number(String(key).slice(7)));
+    await target.stop();
+    expect(keys.sort((one, other) => one - other)).toEqual(all);
+    const restored = await startDirectory(`/usr/lib/postgresql/${server.majorVersion}/bin`, join(to, 'db'));
+    const rows = await restored.query('select id from uploads order by id', 'shop');
+    await restored.stop();
+    expect(rows.map(({ id }) => id)).toEqual(all);
+    const uploaded = readdirSync(join(to, 'uploads', uploads)).length;
+    expect(uploaded).toBeGreaterThan(1);
+    expect(uploaded).toBeLessThanOrEqual(inBackup);
+    expect(newestFile(join(to, 'uploads', uploads))).toBeLessThanOrEqual(at.getTime());
+    expect([inBackup < known, known < marker]).toEqual([true, true]);
+  }, 90_000);
 
   it('keeps what came back where one part does not, and says which and why', async () => {
     const to = join(directory, 'partial');

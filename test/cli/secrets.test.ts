@@ -1,4 +1,14 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
@@ -114,6 +124,33 @@ describe('secrets', () => {
     });
     expect(() => statSync(join(target, 'gcp/omni/database/versions/2'))).toThrow('ENOENT');
     rmSync(target, { recursive: true });
+  });
+
+  it('are counted by their names at each recovery point, and backed up one by one where only some are wanted', async () => {
+    const before = (await run('history', 'keys')).json.points[0];
+    const counts = before.items.map(({ item, count }: { item: string; count: number }) => [item, count]);
+    const named = Object.fromEntries(counts);
+    expect(named).toMatchObject({ secrets: 8, 'gcp/omni/database': 2, 'gcp/omni/empty': 0, 'env/OMNI_TOKEN': 1 });
+    expect(counts).toHaveLength(9);
+    const part = await run('backup', 'keys', '--only', 'gcp/omni/database', '/env');
+    const target = newTarget();
+    await run('restore', 'keys', '--snapshot', part.json.sources[0].snapshot, '--to', target);
+    const files = readdirSync(target, { recursive: true }).map(String);
+    expect(files.filter((path) => statSync(join(target, path)).isFile()).sort()).toEqual([
+      'env/OMNI_TOKEN',
+      'gcp/omni/database/secret.json',
+      'gcp/omni/database/versions/1',
+      'gcp/omni/database/versions/3',
+    ]);
+    rmSync(target, { recursive: true });
+    server.setState('projects/omni/secrets/database', 1, 'DISABLED');
+    await run('backup');
+    server.setState('projects/omni/secrets/database', 1, 'ENABLED');
+    const { losses } = (await run('history', 'keys')).json;
+    expect(losses).toMatchObject([
+      { item: 'gcp/omni/database', kind: 'dropped', before: { count: 2, unit: 'versions' } },
+    ]);
+    await run('backup');
   });
 
   it('are told what differs, and never by what they are', async () => {

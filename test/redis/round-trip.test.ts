@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -165,5 +165,20 @@ describe.skipIf(!requires('redis'))('a Redis server', () => {
     expect(of('cache').map(({ level }: { level: string }) => level)).toEqual(expect.arrayContaining(['ok']));
     expect(JSON.stringify(of('encrypted'))).toContain('+psync');
     expect(JSON.stringify(of('scanned'))).toContain('not of one moment');
+  });
+
+  it('is looked at by doctor for what following its stream takes', async () => {
+    const followed = join(directory, 'followed.yaml');
+    writeFileSync(followed, readFileSync(plan, 'utf8').replace('env: REDIS_TLS_URL }', '$&, stream: true'));
+    const stream = async () => {
+      const { sources } = (await runHere(followed, 'doctor')).json;
+      const { findings } = sources.find(({ source }: { source: string }) => source === 'encrypted');
+      return findings.find(({ about }: { about: string }) => about === 'stream');
+    };
+    const lacking = await stream();
+    expect([lacking.level, lacking.mend.lines[0]]).toEqual(['missing', expect.stringContaining('+multi +exec')]);
+    await server.run('ACL', 'SETUSER', 'backup', '+multi', '+exec');
+    expect(await stream()).toMatchObject({ level: 'ok' });
+    await server.run('ACL', 'SETUSER', 'backup', '-multi', '-exec');
   });
 });

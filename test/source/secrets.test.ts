@@ -29,6 +29,10 @@ describeSource('a directory of secrets', async (): Promise<SourceUnderTest> => {
     gone: () => source(join(living, 'not-there')),
     details: { files: 2, secrets: 0, variables: 0, digest: expect.stringMatching(/^[0-9a-f]{64}$/) as unknown },
     place: async () => ({ kind: 'directory', path: join(mkdtempSync(join(tmpdir(), 'place-')), 'new') }),
+    part: {
+      only: ['deeper'],
+      contents: async () => [['deeper/key', Buffer.from('a key').toString('base64')]],
+    },
     wrongPlaces: [{ kind: 'database', url: 'postgres://localhost/none', label: 'a database', sandbox: false }],
     async occupy(place) {
       mkdirSync(directoryOf(place));

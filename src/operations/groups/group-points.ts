@@ -178,7 +178,8 @@ async function pointOfLog(
   const point = await findWantedPoint(workspace, opened, planned, { at, chosen: undefined });
   await point.log.close();
   const serverMs = momentOf(point, undefined);
-  const timeMs = serverMs - clockOffsetMs;
+  // Clocks differ by fractions of a millisecond too: rounded down, it is not after what was asked for.
+  const timeMs = Math.floor(serverMs - clockOffsetMs);
   return {
     ...{ source: planned.name, snapshot: point.base.id, time: new Date(timeMs).toISOString() },
     ...{ skewMs: atMs - timeMs, at: new Date(serverMs).toISOString(), clockOffsetMs, isCoordinated: false },

@@ -33,17 +33,21 @@ export const DROP_OVER = 0.2;
  * @param points oldest first
  */
 export function lossesIn(points: readonly HistoryPoint[]): Loss[] {
-  const known = points.filter(({ from }) => from !== 'unknown');
-  const names = new Set(known.flatMap(({ items }) => items.map(({ item }) => item)));
+  const known = points
+    .filter(({ from }) => from !== 'unknown')
+    .map((point) => ({ ...point, byName: new Map(point.items.map((each) => [each.item, each])) }));
+  const names = new Set(known.flatMap(({ byName }) => [...byName.keys()]));
   const losses = [...names].flatMap((name) => lossesOf(name, known));
   return losses.sort((one, other) => Date.parse(one.after.time) - Date.parse(other.after.time));
 }
 
-function lossesOf(name: string, points: readonly HistoryPoint[]): Loss[] {
+type CountedPoint = HistoryPoint & { byName: ReadonlyMap<string, ItemCount> };
+
+function lossesOf(name: string, points: readonly CountedPoint[]): Loss[] {
   const losses: Loss[] = [];
   let before: Loss['before'] | undefined;
-  for (const { snapshot, time, outcome, items } of points) {
-    const found = items.find(({ item }) => item === name);
+  for (const { snapshot, time, outcome, byName } of points) {
+    const found = byName.get(name);
     if (found === undefined && (outcome === 'partial' || before === undefined)) continue;
     const { count = 0, unit = '', bytes } = found ?? {};
     const now = { snapshot, time, count, ...(bytes !== undefined && { bytes }) };

@@ -4,9 +4,8 @@ import { HoldfastError, isHoldfastError, messageOf, systemCode } from '../../fou
 import { readAttributes } from '../../foundation/extended-attributes.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import type { SnapshotWriter, StoredFile } from '../../repository/index.ts';
-import { type Capture, type CaptureContext, MANIFEST_DIRECTORY, type Problem } from '../index.ts';
+import { type Capture, type CaptureContext, MANIFEST_DIRECTORY, NamedPaths, type Problem } from '../index.ts';
 import { everythingAt, type Stale } from './changes.ts';
-import { NamedPaths } from './named-paths.ts';
 import { nodeOf } from './node-of.ts';
 import { PreviousTrees } from './previous-trees.ts';
 import type { Tally } from './tally.ts';

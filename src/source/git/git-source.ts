@@ -11,6 +11,7 @@ import {
   type Comparison,
   type ExamineContext,
   type Finding,
+  type ItemCount,
   type Manifest,
   type Problem,
   type RestoreContext,
@@ -27,6 +28,7 @@ import { examineRepository, makeScratch } from './examine.ts';
 import { Git, type ResolvedCredentials } from './git-program.ts';
 import { type Fsck, fsck, Mirror, refuseDamage } from './mirror.ts';
 import { notIncluded } from './not-included.ts';
+import { refCounts } from './ref-counts.ts';
 import { isUnchanged, KEPT_PREFIX, type RefState, type Refs, refsDigest, withKept } from './refs.ts';
 import { type Remote, readRefs } from './remote.ts';
 import { DATA, RepositoryWriter, seed, storedState, storedTree } from './stored.ts';
@@ -241,6 +243,11 @@ class GitSource implements Source {
   async compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison> {
     const remote = await this.#remote(context, other && directoryOf(other));
     return compareRefs(await storedState(reader), await readRefs(remote));
+  }
+
+  async contents(reader: SnapshotReader, item: string | undefined): Promise<ItemCount[]> {
+    const counts = refCounts((await storedState(reader)).refs);
+    return item === undefined ? counts : counts.filter((each) => each.item === item);
   }
 
   /** The living repository, or another one in a directory. */

@@ -3,19 +3,22 @@ import { type Finding, findingOfError } from '../index.ts';
 import { Connection } from './connection/connection.ts';
 import { type Location, labelOf } from './connection/location.ts';
 import { ReplicaLink } from './replication/replica-link.ts';
-import { inspectServer, type ServerFacts } from './server.ts';
+import { inspectServer } from './server.ts';
+import { lookAt } from './stream/look.ts';
 
 /** Says whether a backup of the server can be taken, and how good it would be. It changes nothing there. */
 export async function examineServer(
   location: Location,
-  method: 'replication' | 'scan',
+  { method, isFollowed }: { method: 'replication' | 'scan'; isFollowed: boolean },
   signal: AbortSignal,
 ): Promise<Finding[]> {
-  let facts: ServerFacts;
+  const findings: Finding[] = [];
   try {
     const connection = await Connection.open(location, { side: 'source', signal });
     try {
-      facts = await inspectServer(connection);
+      const { server, version } = await inspectServer(connection);
+      findings.push({ level: 'ok', about: 'connection', message: `${server} ${version} at ${labelOf(location)}` });
+      if (isFollowed) findings.push(await examineStream(connection));
     } finally {
       connection.destroy();
     }
@@ -23,13 +26,24 @@ export async function examineServer(
     if (signal.aborted || !isHoldfastError(error)) throw error;
     return [findingOfError('connection', error)];
   }
-  const reached: Finding = {
-    level: 'ok',
-    about: 'connection',
-    message: `${facts.server} ${facts.version} at ${labelOf(location)}`,
-  };
-  return [reached, method === 'scan' ? SCANNED : await examineReplication(location, signal)];
+  return [...findings, method === 'scan' ? SCANNED : await examineReplication(location, signal)];
 }
+
+/** Asks what a follower asks: where the stream is and what time it is there, at one moment. */
+async function examineStream(connection: Connection): Promise<Finding> {
+  try {
+    await lookAt(connection, () => 0);
+    return { level: 'ok', about: 'stream', message: 'says where its stream is, and what time it is there' };
+  } catch (error) {
+    if (!isHoldfastError(error, 'source-refused')) throw error;
+    const found = findingOfError('stream', error);
+    const isDenied = String(error.context['reason']).startsWith('NOPERM');
+    return isDenied ? { ...found, mend: { place: 'person', lines: [MAY_FOLLOW] } } : found;
+  }
+}
+
+const MAY_FOLLOW =
+  'Give the user `ACL SETUSER USER +multi +exec +time +info`: with these the stream is stamped with the time.';
 
 const SCANNED: Finding = {
   level: 'warning',

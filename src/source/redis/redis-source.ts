@@ -54,7 +54,8 @@ class RedisSource implements Source {
   }
 
   async examine({ signal }: ExamineContext): Promise<Finding[]> {
-    return examineServer(parseLocation(await this.#options.url()), this.#options.method, signal);
+    const { url, method, stream = false } = this.#options;
+    return examineServer(parseLocation(await url()), { method, isFollowed: stream }, signal);
   }
 
   async capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture> {

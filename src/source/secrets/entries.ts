@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { formatTimeMs, type TreeNode } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
-import type { Problem } from '../index.ts';
+import type { NamedPaths, Problem } from '../index.ts';
 
 /** Where secrets lie in a snapshot: `gcp/PROJECT/NAME/versions/1`, `env/NAME`, `files/etc/omni/env`. */
 export const DATA = 'data';
@@ -34,12 +34,15 @@ export type Entries = ReadonlyMap<string, Entry>;
 export interface Gathered {
   entries: Map<string, Entry>;
   problems: Problem[];
+  /** Whether a secret is to be read, by where it would lie in a snapshot; of one that is not, nothing is said. */
+  isWanted: (path: string) => boolean;
   counts: { secrets: number; versions: number; files: number; variables: number; disabled: number; destroyed: number };
 }
 
-export function nothingGathered(): Gathered {
+/** @param wanted all, when left out */
+export function nothingGathered(wanted?: NamedPaths): Gathered {
   const counts = { secrets: 0, versions: 0, files: 0, variables: 0, disabled: 0, destroyed: 0 };
-  return { entries: new Map(), problems: [], counts };
+  return { entries: new Map(), problems: [], isWanted: (path) => wanted?.hasIn(`/${path}`) ?? true, counts };
 }
 
 /**

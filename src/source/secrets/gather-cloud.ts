@@ -25,8 +25,11 @@ export async function gatherCloud(
 ): Promise<void> {
   const manager = new SecretManager(place, variables);
   try {
+    const isWanted = (name: string): boolean => gathered.isWanted(secretDirectory(place, name));
     const secrets =
-      place.names === undefined ? await manager.list(place.filter) : await namedSecrets(manager, place.names, gathered);
+      place.names === undefined
+        ? (await manager.list(place.filter)).filter(({ name }) => isWanted(name))
+        : await namedSecrets(manager, place.names.filter(isWanted), gathered);
     await sideBySide(secrets, READ_AT_ONCE, async (secret) => {
       signal.throwIfAborted();
       await attempt(gathered, `secret ${secret.name}`, () => gatherSecret(gathered, manager, { place, secret }));

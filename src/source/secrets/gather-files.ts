@@ -38,6 +38,7 @@ async function gatherBelow(gathered: Gathered, directory: string, root: string):
 }
 
 async function gatherLink(gathered: Gathered, path: string, root: string): Promise<void> {
+  if (!gathered.isWanted(`files${path}`)) return;
   const target = byteString(await realpath(bytesOf(path), { encoding: 'buffer' }));
   if (!target.startsWith(`${root}/`)) {
     throw new HoldfastError(
@@ -53,6 +54,7 @@ async function gatherLink(gathered: Gathered, path: string, root: string): Promi
 }
 
 async function gatherOne(gathered: Gathered, path: string): Promise<void> {
+  if (!gathered.isWanted(`files${path}`)) return;
   try {
     const { content, stats } = await readSecretFile(path);
     const owner = { uid: stats.uid, gid: stats.gid };

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../foundation/errors.ts';
+import type { NamedPaths } from '../index.ts';
 import { type Gathered, nothingGathered } from './entries.ts';
 import { type CloudPlace, gatherCloud } from './gather-cloud.ts';
 import { gatherDirectory, gatherFiles } from './gather-files.ts';
@@ -12,12 +13,12 @@ export interface Places {
   env?: string[];
 }
 
-/** Reads all secrets there are. @throws source-refused, source-unreachable of a whole project; the reason of the signal */
+/** Reads all secrets there are, or those that are wanted. @throws source-refused, source-unreachable of a whole project; the reason of the signal */
 export async function gather(
   { gcp, files, directory, env }: Places,
-  context: { variables: Variables; signal: AbortSignal },
+  { wanted, ...context }: { variables: Variables; signal: AbortSignal; wanted?: NamedPaths | undefined },
 ): Promise<Gathered> {
-  const gathered = nothingGathered();
+  const gathered = nothingGathered(wanted);
   if (gcp !== undefined) await gatherCloud(gathered, gcp, context);
   if (files !== undefined) await gatherFiles(gathered, files);
   if (directory !== undefined) await gatherDirectory(gathered, directory);
@@ -26,7 +27,9 @@ export async function gather(
   return gathered;
 }
 
-function gatherVariable({ entries, problems, counts }: Gathered, name: string, value: string | undefined): void {
+function gatherVariable(gathered: Gathered, name: string, value: string | undefined): void {
+  const { entries, problems, counts, isWanted } = gathered;
+  if (!isWanted(`env/${name}`)) return;
   if (value === undefined) {
     const hint = `Set ${name} where backups run.`;
     problems.push({ item: name, error: new HoldfastError('path-missing', 'is not set in the environment', { hint }) });

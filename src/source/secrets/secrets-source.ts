@@ -9,7 +9,9 @@ import {
   type ExamineContext,
   type Finding,
   findingOfError,
+  type ItemCount,
   type Manifest,
+  NamedPaths,
   type RestoreContext,
   type Restored,
   runCommandCheck,
@@ -21,6 +23,7 @@ import { dataTree, type Gathered, keyedDigest, SALT, saltOf, storedEntries, stor
 import { gather, type Places } from './places.ts';
 import { compareWithCloud, projectOf, restoreToCloud } from './restore-to-cloud.ts';
 import { differencesBetween, readRestored } from './restored-directory.ts';
+import { secretCounts } from './secret-counts.ts';
 import type { Variables } from './secret-manager.ts';
 import { validateSecrets } from './validate.ts';
 
@@ -42,6 +45,7 @@ export function createSecretsSource(options: SecretsSourceOptions): Source {
 
 class SecretsSource implements Source {
   readonly type = 'secrets';
+  readonly capturesParts = true;
   readonly name: string;
   readonly #options: SecretsSourceOptions;
 
@@ -64,17 +68,20 @@ class SecretsSource implements Source {
     }
   }
 
-  async #gather(signal: AbortSignal): Promise<Gathered> {
+  async #gather(signal: AbortSignal, wanted?: NamedPaths): Promise<Gathered> {
     const { places, variables } = this.#options;
-    return gather(await places(), { variables, signal });
+    return gather(await places(), { variables, signal, wanted });
   }
 
-  async capture(writer: SnapshotWriter, { clock, progress, signal, previous }: CaptureContext): Promise<Capture> {
+  async capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture> {
+    const { clock, progress, signal, previous, selection } = context;
     const startedMs = clock.nowMs();
     progress.phase('reading secrets');
-    const gathered = await this.#gather(signal);
+    const wanted = selection && new NamedPaths(selection.only);
+    const gathered = await this.#gather(signal, wanted);
     const { entries, problems, counts } = gathered;
     if (entries.size === 0 && problems.length > 0) throw problems[0]!.error;
+    wanted?.refuseUnused([this.name]);
     const salt = await saltOf(previous);
     const root = await storeEntries(writer, entries, salt);
     const bytes = [...entries.values()].reduce((sum, { content }) => sum + content.length, 0);
@@ -119,6 +126,11 @@ class SecretsSource implements Source {
     const checks = await validateSecrets(reader, path);
     for (const check of this.#options.validate) checks.push(await runCommandCheck(check, path, signal));
     return { checks, notes: [] };
+  }
+
+  async contents(reader: SnapshotReader, item: string | undefined): Promise<ItemCount[]> {
+    const counts = await secretCounts(reader);
+    return item === undefined ? counts : counts.filter((each) => each.item === item);
   }
 
   async compare(reader: SnapshotReader, other: Target | undefined, { signal }: RestoreContext): Promise<Comparison> {

@@ -1,5 +1,5 @@
-import { pathMatcher } from '../../format/index.ts';
-import { HoldfastError } from '../../foundation/errors.ts';
+import { pathMatcher } from '../format/index.ts';
+import { HoldfastError } from '../foundation/errors.ts';
 
 /** What patterns name, see `pathMatcher`, and which of them have named something. */
 export class NamedPaths {
@@ -20,12 +20,19 @@ export class NamedPaths {
     return isNamed;
   }
 
+  /** Whether a path is named, or a directory that it is in. @param path a byte string that begins with a slash */
+  hasIn(path: string): boolean {
+    const names = path.split('/').slice(1);
+    // All of them: each pattern that names one of them is used.
+    return names.map((_, index) => this.has(`/${names.slice(0, index + 1).join('/')}`)).includes(true);
+  }
+
   /** @throws path-missing where a pattern has named nothing so far */
-  refuseUnused(paths: readonly string[]): void {
+  refuseUnused(places: readonly string[]): void {
     const unused = this.#patterns.filter(({ isUsed }) => !isUsed).map(({ pattern }) => JSON.stringify(pattern));
     if (unused.length === 0) return;
-    throw new HoldfastError('path-missing', `nothing in ${paths.join(', ')} is named by ${unused.join(', ')}`, {
-      hint: 'Write `--only` with a name (`*.pdf`), the end of a path (`2026/*.pdf`) or a whole path from `/` on. What `exclude` leaves out is not there either.',
+    throw new HoldfastError('path-missing', `nothing in ${places.join(', ')} is named by ${unused.join(', ')}`, {
+      hint: 'Write `--only` with a name (`*.pdf`), the end of a path (`2026/*.pdf`) or a whole path from `/` on. What the plan leaves out is not there either.',
     });
   }
 }
