@@ -96,6 +96,7 @@ describe.skipIf(!requires('redis'))('a Redis server', () => {
   beforeEach(async () => {
     repository = await testRepository();
     await target.run('FLUSHALL');
+    await target.run('FUNCTION', 'FLUSH');
   });
 
   it.each<[string, string, Mishap]>([
@@ -161,6 +162,17 @@ describe.skipIf(!requires('redis'))('a Redis server', () => {
     await expect(restoreTo(repository, target)).rejects.toMatchObject({ code: 'target-unsuitable' });
     expect(await target.run('DBSIZE')).toBe(0);
     expect(String(await target.run('INFO', 'replication'))).toContain('role:master');
+  });
+
+  it('gets all of a backup that takes it a while to load, during which it says that it lives', async () => {
+    // It says so once it has loaded two megabytes; much is to come behind them.
+    await server.run('CONFIG', 'SET', 'rdbcompression', 'no');
+    await server.run('DEBUG', 'POPULATE', 40, 'long', 1_000_000);
+    await capture(repository, server.url);
+    expect(await restoreTo(repository, target)).toMatchObject({ problems: [], items: 64 });
+    expect(await target.digest()).toBe(await server.digest());
+    await server.run('FLUSHALL');
+    await fillRedis(server);
   });
 
   it('that dies while it is restored to is a failure, and takes the same backup afterwards', async () => {

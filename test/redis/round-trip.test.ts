@@ -72,6 +72,15 @@ describe.skipIf(!requires('redis'))('a Redis server', () => {
     expect(names).toEqual(expect.arrayContaining(['validate: many', 'validate: sees']));
   });
 
+  it('has a history of its keys, by database and type', async () => {
+    const { json } = await runHere(plan, 'history', 'cache');
+    const { items } = json.points[0];
+    expect(items).toContainEqual({ item: 'db0', count: 22, unit: 'keys' });
+    expect(items).toContainEqual({ item: 'db9 hash', count: 1, unit: 'keys', within: 'db9' });
+    const one = await runHere(plan, 'history', 'cache', 'db0 stream');
+    expect(one.json.points[0].items).toEqual([{ item: 'db0 stream', count: 1, unit: 'keys', within: 'db0' }]);
+  });
+
   it('comes back key by key where a server refuses to be a replica, and says so', async () => {
     await target.run('ACL', 'SETUSER', 'keys', 'on', '>pw', '~*', '+@all', '-replicaof', '-psync');
     const url = target.url.replace('//', '//keys:pw@');

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { SnapshotReader } from '../../repository/index.ts';
-import { readManifest } from '../index.ts';
+import { type ItemCount, readManifest } from '../index.ts';
 import type { RdbSummary } from './rdb/reader.ts';
 import type { TypeCount } from './rdb/tally.ts';
 
@@ -64,4 +64,13 @@ export async function readDetails(reader: SnapshotReader): Promise<RedisDetails>
   throw new HoldfastError('repository-damaged', `snapshot ${reader.id.slice(0, 8)} does not say that it holds an RDB`, {
     hint: 'It is of another type of source.',
   });
+}
+
+/** How many keys a snapshot has in each database (`db0`), and there of each type (`db0 hash`). */
+export function itemsOf({ counts }: RedisDetails): ItemCount[] {
+  const databases = Map.groupBy(counts, ({ database }) => `db${database}`);
+  return [...databases].flatMap(([within, types]) => [
+    { item: within, count: types.reduce((sum, { keys }) => sum + keys, 0), unit: 'keys' },
+    ...types.map(({ type, keys }) => ({ item: `${within} ${type}`, count: keys, unit: 'keys', within })),
+  ]);
 }

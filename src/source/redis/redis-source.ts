@@ -8,6 +8,7 @@ import type {
   Comparison,
   ExamineContext,
   Finding,
+  ItemCount,
   RestoreContext,
   Restored,
   Source,
@@ -17,9 +18,11 @@ import type {
 import { captureServer } from './capture.ts';
 import { compareServer } from './compare/compare.ts';
 import { parseLocation } from './connection/location.ts';
+import { itemsOf, readDetails } from './details.ts';
 import { examineServer } from './examine.ts';
 import { replayToDirectory, restoreToDirectory } from './restore/directory.ts';
 import { refuseTarget, restoreToServer, type ServerTarget } from './restore/server.ts';
+import { targetLocation } from './restore/target.ts';
 import { followStream } from './stream/follow.ts';
 import { validateDirectory, validateServer } from './validate.ts';
 
@@ -98,7 +101,12 @@ class RedisSource implements Source {
       });
     }
     const { url, method } = this.#options;
-    const location = parseLocation(other?.url ?? (await url()));
+    const location = other === undefined ? parseLocation(await url()) : targetLocation(other.url);
     return compareServer(reader, { location, method, side: other === undefined ? 'source' : 'target' }, context);
+  }
+
+  async contents(reader: SnapshotReader, item: string | undefined): Promise<ItemCount[]> {
+    const items = itemsOf(await readDetails(reader));
+    return item === undefined ? items : items.filter((each) => each.item === item);
   }
 }

@@ -102,16 +102,17 @@ export class OneTimeMaster {
     for (let command = firstCommand(rest); command !== undefined; command = firstCommand(rest)) {
       rest = rest.slice(command.length);
       const [name = '', ...words] = command.words;
+      if (this.#isTaken) {
+        // A word of ours would stand in the middle of the data: a replica that loads says that it lives, and wants no answer.
+        if (name.toUpperCase() === 'REPLCONF' && words[0]?.toUpperCase() === 'ACK') this.#acknowledge(Number(words[1]));
+        continue;
+      }
       switch (name.toUpperCase()) {
         case 'PING':
           socket.write('+PONG\r\n');
           break;
-        case 'REPLCONF':
-          if (!this.#isTaken) socket.write('+OK\r\n');
-          else if (words[0]?.toUpperCase() === 'ACK') this.#acknowledge(Number(words[1]));
-          break;
         case 'PSYNC':
-          if (words[0] !== this.#options.replicationId || this.#isTaken) socket.destroy();
+          if (words[0] !== this.#options.replicationId) socket.destroy();
           else this.#send(socket);
           return '';
         case 'SYNC':

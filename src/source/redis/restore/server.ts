@@ -3,7 +3,7 @@ import type { Target } from '../../../foundation/target.ts';
 import type { SnapshotReader } from '../../../repository/index.ts';
 import type { RestoreContext, Restored } from '../../index.ts';
 import { Connection } from '../connection/connection.ts';
-import { labelOf, parseLocation } from '../connection/location.ts';
+import { labelOf } from '../connection/location.ts';
 import { type RedisDetails, readDetails } from '../details.ts';
 import { anyPattern } from '../key-pattern.ts';
 import { RdbDamage } from '../rdb/damage.ts';
@@ -14,7 +14,7 @@ import { inspectServer, type ServerFacts } from '../server.ts';
 import { countReplayed, notInPart, notReplayable, replayedStream } from '../stream/replay.ts';
 import { KeyRestore } from './keys.ts';
 import { restoreByReplication } from './replicate.ts';
-import { refuseServer } from './target.ts';
+import { refuseServer, targetLocation } from './target.ts';
 
 export type ServerTarget = Extract<Target, { kind: 'database' }>;
 
@@ -80,7 +80,7 @@ export async function restoreToServer(
 }
 
 function open(target: ServerTarget, signal: AbortSignal): Promise<Connection> {
-  const location = parseLocation(target.url);
+  const location = targetLocation(target.url);
   if (location.database !== 0) {
     throw new HoldfastError('bad-usage', 'a restore goes to all databases of a server', {
       hint: 'Leave the number of the database out of the URL: each key comes back to the one that it was in.',

@@ -1,10 +1,23 @@
-import { HoldfastError } from '../../../foundation/errors.ts';
+import { HoldfastError, isHoldfastError } from '../../../foundation/errors.ts';
 import { loadsRdb } from '../../../foundation/redis-programs.ts';
 import type { Connection } from '../connection/connection.ts';
-import { labelOf } from '../connection/location.ts';
+import { type Location, labelOf, parseLocation } from '../connection/location.ts';
 import { ReplyError } from '../connection/resp.ts';
 import type { RedisDetails } from '../details.ts';
 import { inspectServer, type ServerFacts } from '../server.ts';
+
+/** Where a server is that is no source of the plan. @throws target-unsuitable where it is a database of another kind */
+export function targetLocation(url: string): Location {
+  try {
+    return parseLocation(url);
+  } catch (error) {
+    if (!isHoldfastError(error, 'plan-invalid')) throw error;
+    throw new HoldfastError('target-unsuitable', `the target is no Redis server: ${error.message}`, {
+      ...(error.hint !== undefined && { hint: error.hint }),
+      cause: error,
+    });
+  }
+}
 
 /**
  * Says whether a server takes a restore.
