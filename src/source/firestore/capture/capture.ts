@@ -12,6 +12,7 @@ import { collectionDirectory, DOCUMENTS_DIRECTORY, partName } from '../codec/lay
 import { encodeTimestamp } from '../codec/values.ts';
 import { type FirestoreEndpoint, openFirestore, openFirestoreAdmin } from '../connection.ts';
 import { firestoreFailure } from '../failures.ts';
+import { isExport } from '../managed/details.ts';
 import { readAgain } from '../restore/transient.ts';
 import { captureConfiguration } from './configuration.ts';
 import { countDocuments } from './count.ts';
@@ -134,7 +135,7 @@ interface Previous {
 }
 
 async function previousBackup(previous: SnapshotReader | undefined): Promise<Previous> {
-  if (previous === undefined) return { perSecond: undefined, groups: [] };
+  if (previous === undefined || (await isExport(previous))) return { perSecond: undefined, groups: [] };
   const details = await readFirestoreDetails(previous);
   const perSecond = Number((details as { documentsPerSecond?: unknown }).documentsPerSecond);
   const groups = details.collections.map(({ collection }) => collection.slice(collection.lastIndexOf('/') + 1));

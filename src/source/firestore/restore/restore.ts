@@ -63,7 +63,7 @@ export async function restoreDocuments(
 }
 
 /** A sandbox is a database that is going to be made; elsewhere somebody must have asked for it. */
-async function createMissing(
+export async function createMissing(
   reader: SnapshotReader,
   { sandbox }: DatabaseTarget,
   { create, dryRun = false }: RestoreContext,
