@@ -4,12 +4,14 @@ import { HoldfastError, isHoldfastError, messageOf, systemCode } from '../../fou
 import { readAttributes } from '../../foundation/extended-attributes.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import type { SnapshotWriter, StoredFile } from '../../repository/index.ts';
-import { type Capture, type CaptureContext, MANIFEST_DIRECTORY, type Problem } from '../index.ts';
+import { type Capture, type CaptureContext, MANIFEST_DIRECTORY, NamedPaths, type Problem } from '../index.ts';
 import { everythingAt, type Stale } from './changes.ts';
-import { NamedPaths } from './named-paths.ts';
 import { nodeOf } from './node-of.ts';
 import { PreviousTrees } from './previous-trees.ts';
 import type { Tally } from './tally.ts';
+
+const UNNAMED_HINT =
+  'Write `--only` with a name (`*.pdf`), the end of a path (`2026/*.pdf`) or a whole path from `/` on. What `exclude` leaves out is not there either.';
 
 /**
  * Something on its way: reading it is over, and its node comes when everything in it is stored. It is wrapped, since an
@@ -73,7 +75,7 @@ export class FileCapture {
     const { previous } = this.#context;
     const before = await this.#before(previous?.tree, new PreviousTrees(previous, []));
     const nodes = await present(await this.#entries('', root, { before, stale: this.#options.changed?.stale }));
-    this.#wanted?.refuseUnused(paths);
+    this.#wanted?.refuseUnused(paths, UNNAMED_HINT);
     const left = this.#options.changed?.tally.left;
     this.counts.filesUnmodified += left?.files ?? 0;
     this.counts.dirs += left?.directories ?? 0;

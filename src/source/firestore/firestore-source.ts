@@ -62,10 +62,12 @@ export function createFirestoreSource(options: FirestoreSourceOptions): Source {
 class FirestoreSource implements Source {
   readonly type = 'firestore';
   readonly name: string;
+  readonly capturesParts: boolean;
   readonly #options: FirestoreSourceOptions;
 
   constructor(options: FirestoreSourceOptions) {
     this.name = options.name;
+    this.capturesParts = options.bucket === undefined;
     this.#options = options;
   }
 

@@ -46,6 +46,7 @@ export async function restoreExport(
   } catch (error) {
     throw operationFailure(error, { what: `import from ${details.export}`, side: 'target', signal });
   }
+  signal.throwIfAborted();
   await releaseDatabase(connection, living);
   const found = await countExport(connection, living, { chosen: chosen ?? details.chosen });
   const failed = exportChecks(wanted, found).filter(({ result }) => result === 'failed');

@@ -120,6 +120,7 @@ async function write(
     }
   }
   await writer.end();
+  signal.throwIfAborted();
   const { written, deleted, refused } = writer;
   const counts = [
     `${counted(written)} written`,

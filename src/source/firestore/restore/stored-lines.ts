@@ -57,7 +57,7 @@ export function documentMatcher({ only, exclude = [] }: Selection = {}): (name: 
 }
 
 /** `/companies`, `/companies/acme` …, as byte strings: what is in something that is meant is meant as well. */
-function pathsTo(name: string): string[] {
+export function pathsTo(name: string): string[] {
   const ids = byteStringOfText(pathOf(name)).split('/');
   return ids.map((_, at) => `/${ids.slice(0, at + 1).join('/')}`);
 }

@@ -1,5 +1,5 @@
-import { pathMatcher } from '../../format/index.ts';
-import { HoldfastError } from '../../foundation/errors.ts';
+import { pathMatcher } from '../format/index.ts';
+import { HoldfastError } from '../foundation/errors.ts';
 
 /** What patterns name, see `pathMatcher`, and which of them have named something. */
 export class NamedPaths {
@@ -20,12 +20,15 @@ export class NamedPaths {
     return isNamed;
   }
 
-  /** @throws path-missing where a pattern has named nothing so far */
-  refuseUnused(paths: readonly string[]): void {
+  /**
+   * @param within what was looked through
+   * @throws path-missing where a pattern has named nothing so far, with this hint
+   */
+  refuseUnused(within: readonly string[], hint: string): void {
     const unused = this.#patterns.filter(({ isUsed }) => !isUsed).map(({ pattern }) => JSON.stringify(pattern));
     if (unused.length === 0) return;
-    throw new HoldfastError('path-missing', `nothing in ${paths.join(', ')} is named by ${unused.join(', ')}`, {
-      hint: 'Write `--only` with a name (`*.pdf`), the end of a path (`2026/*.pdf`) or a whole path from `/` on. What `exclude` leaves out is not there either.',
+    throw new HoldfastError('path-missing', `nothing in ${within.join(', ')} is named by ${unused.join(', ')}`, {
+      hint,
     });
   }
 }
