@@ -45,12 +45,13 @@ export const adapters: Adapters = {
       }
       case 'firestore': {
         const { createFirestoreSource } = await import('../source/firestore/index.ts');
-        const { project, database, emulator, collections, validate } = await resolveReferences(source, references);
+        const resolved = await resolveReferences(source, references);
+        const { project, database, emulator, collections, bucket, validate } = resolved;
         const endpoint = firestoreEndpoint(emulator, references);
         const budget = { ...source.budget, price: source.prices.reads };
         const place = { database: { project, database }, endpoint };
         const { name, prices } = source;
-        return createFirestoreSource({ name, ...place, collections, budget, prices, validate, version });
+        return createFirestoreSource({ name, ...place, collections, bucket, budget, prices, validate, version });
       }
       case 'postgres': {
         const { createPostgresSource, slotName } = await import('../source/postgres/index.ts');

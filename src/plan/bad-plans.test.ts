@@ -576,7 +576,9 @@ describe('a Firestore database', () => {
       'collections: [a/b]',
       '9:19: sources.db.collections.0: found "a/b", expected the name of a collection such as companies',
     ],
-    ['method: export', '9:13: sources.db.method: found "export", expected documents'],
+    ['method: export', '9:13: sources.db.method: found "export", expected documents or managed'],
+    ['method: managed', '9:13: sources.db.method: with managed, "bucket" says where exports go'],
+    ['bucket: gs://omni-exports', '9:13: sources.db.bucket: a bucket is for method: managed'],
     ['budget: { reads: 1.5 }', '9:22: sources.db.budget.reads: found the number 1.5, expected a whole number'],
     [
       'emulator: http://x',

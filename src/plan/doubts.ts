@@ -14,6 +14,7 @@ export function doubts(plan: Plan): Finding[] {
     ...keepingDoubts(source),
     ...proofDoubts(source),
     ...ownRepositoryDoubts(source, plan),
+    ...outsideDoubts(source),
   ]);
   return [...[...plan.repositories.values()].flatMap(archiveDoubts), ...ofSources, ...standbyDoubts(plan)];
 }
@@ -74,6 +75,13 @@ function ownRepositoryDoubts(source: Source, plan: Plan): Finding[] {
   const within = source.paths.findIndex((path) => typeof path === 'string' && contains(path, place.path));
   if (within < 0) return [];
   return [about(source, ['paths', within], `holds the repository "${source.repository}", which would back up itself`)];
+}
+
+function outsideDoubts(source: Source): Finding[] {
+  if (source.type !== 'firestore' || source.method !== 'managed') return [];
+  const message =
+    'the documents lie in the bucket and not in the repository: they are not encrypted, checked, mirrored, kept nor removed with it';
+  return [about(source, ['method'], message)];
 }
 
 function contains(directory: string, path: string): boolean {

@@ -27,12 +27,15 @@ export class NamedPaths {
     return names.map((_, index) => this.has(`/${names.slice(0, index + 1).join('/')}`)).includes(true);
   }
 
-  /** @throws path-missing where a pattern has named nothing so far */
-  refuseUnused(places: readonly string[]): void {
+  /**
+   * @param within what was looked through
+   * @throws path-missing where a pattern has named nothing so far, with this hint
+   */
+  refuseUnused(within: readonly string[], hint: string): void {
     const unused = this.#patterns.filter(({ isUsed }) => !isUsed).map(({ pattern }) => JSON.stringify(pattern));
     if (unused.length === 0) return;
-    throw new HoldfastError('path-missing', `nothing in ${places.join(', ')} is named by ${unused.join(', ')}`, {
-      hint: 'Write `--only` with a name (`*.pdf`), the end of a path (`2026/*.pdf`) or a whole path from `/` on. What the plan leaves out is not there either.',
+    throw new HoldfastError('path-missing', `nothing in ${within.join(', ')} is named by ${unused.join(', ')}`, {
+      hint,
     });
   }
 }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { projectRoot } from '../house/fixture-tree.ts';
 import { initialise, PASSWORD } from '../support/cli.ts';
 import { runHere } from '../support/command-here.ts';
+import { IS_EMULATOR, startFirestore, type TestFirestore } from '../support/firestore.ts';
 import { bareRepository, commit } from '../support/git.ts';
 import { startTestServer, type TestServer } from '../support/postgres.ts';
 import { RedisServer } from '../support/redis-server.ts';
@@ -106,5 +107,56 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis', 'git'))('the plan of
     ]);
     expect(json.checks).toMatchObject([{ result: 'passed', detail: 'all 1 are among the files of uploads' }]);
     expect(exit).toBe(0);
+  });
+});
+
+describe('the plan of an application on Firestore', () => {
+  const directory = testDirectory();
+  let firestore: TestFirestore;
+  const run = (...words: string[]) => runHere(join(projectRoot, 'examples', 'omniflow.yaml'), ...words);
+
+  beforeAll(async () => {
+    firestore = await startFirestore();
+    const variables = {
+      ...{ HOLDFAST_PASSWORD: PASSWORD, HOLDFAST_ARCHIVE_PASSWORD: PASSWORD },
+      ...{ OMNIFLOW_BACKUPS: join(directory, 'repository'), OMNIFLOW_ARCHIVE: join(directory, 'archive') },
+      ...{ OMNIFLOW_PROJECT: firestore.project, OMNIFLOW_PROOFS: `${firestore.project}-proofs` },
+      FIRESTORE_EMULATOR_HOST: firestore.host,
+    };
+    for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+    await firestore.write({
+      'companies/acme': {},
+      'companies/acme/notes/1': {},
+      'users/ada': {},
+      'deals/1': {},
+      'elsewhere/1': {},
+    });
+    expect((await run('init')).exit).toBe(0);
+  });
+  afterAll(async () => {
+    vi.unstubAllEnvs();
+    await firestore.close();
+  });
+
+  it('has nothing wrong or doubtful in it', async () => {
+    const { exit, json } = await run('plan', 'check');
+    expect([exit, json.sources, json.warnings]).toEqual([0, ['crm'], []]);
+  });
+
+  it.skipIf(IS_EMULATOR)('is backed up with the collections that it names, archived, and proven', async () => {
+    const backup = await run('backup');
+    expect([backup.exit, backup.json.sources[0].outcome]).toEqual([0, 'complete']);
+    expect((await run('replicate', 'archive')).exit).toBe(0);
+    expect((await run('snapshots', '--repository', 'archive')).json.snapshots).toHaveLength(1);
+    const { exit, json } = await run('verify');
+    expect(json.proofs[0].checks).toMatchObject([
+      { name: 'documents companies', result: 'passed' },
+      { name: 'documents companies/*/notes', result: 'passed' },
+      { name: 'documents deals', result: 'passed' },
+      { name: 'documents users', result: 'passed' },
+      { name: 'validate: there are companies', result: 'passed' },
+      { name: 'validate: there are users', result: 'passed' },
+    ]);
+    expect([exit, json.proofs[0].state]).toEqual([0, 'proven']);
   });
 });

@@ -65,7 +65,9 @@ export class FirestoreAdmin {
   readonly indexes = new Map<string, IndexDefinition[]>();
   readonly fields = new Map<string, FieldDefinition[]>();
   /** By the URL of the export. */
-  readonly exports = new Map<string, Document[]>();
+  readonly exports = new Map<string, Export>();
+  /** The names of operations that were called off. */
+  readonly cancelled: string[] = [];
   readonly #server: ServerState;
   readonly #operations = new Map<string, Operation>();
 
@@ -79,6 +81,11 @@ export class FirestoreAdmin {
     });
     server.addService(loadService('admin_v1', 'google.longrunning.Operations'), {
       GetOperation: ({ name }: { name: string }) => this.#poll(name),
+      CancelOperation: ({ name }: { name: string }) => {
+        this.#operations.delete(name);
+        this.cancelled.push(name);
+        return {};
+      },
     });
   }
 
@@ -157,7 +164,7 @@ export class FirestoreAdmin {
         const micros =
           snapshotTime === undefined ? database.nowMicros : database.readMicros({ readTime: snapshotTime });
         const documents = documentsAt(database, micros, collectionIds);
-        this.exports.set(prefix, documents);
+        this.exports.set(prefix, { documents, collectionIds });
         const progress = { completedWork: `${documents.length}`, estimatedWork: `${documents.length}` };
         const metadata = {
           ...{ startTime: timestampOf(database.nowMicros), endTime: timestampOf(database.nowMicros) },
@@ -169,9 +176,12 @@ export class FirestoreAdmin {
       },
       ImportDocuments: ({ name, inputUriPrefix, collectionIds = [] }: ImportRequest) => {
         const database = this.#server.databaseOf(name);
-        const documents = this.exports.get(inputUriPrefix);
-        if (documents === undefined) throw new Refusal(status.NOT_FOUND, `No export at ${inputUriPrefix}.`);
-        for (const { name: from, fields = {} } of documents.filter((each) => isOf(each.name, collectionIds))) {
+        const exported = this.exports.get(inputUriPrefix);
+        if (exported === undefined) throw new Refusal(status.NOT_FOUND, `No export at ${inputUriPrefix}.`);
+        if (collectionIds.some((id) => !exported.collectionIds.includes(id))) {
+          throw invalid('only collections that the export was made by can be imported by themselves');
+        }
+        for (const { name: from, fields = {} } of exported.documents.filter((each) => isOf(each.name, collectionIds))) {
           const to = from.replace(databaseNameOf(from), name);
           database.commit([{ update: { name: to, fields: relocated(fields, databaseNameOf(from), name) } }]);
         }
@@ -223,6 +233,12 @@ interface ExportRequest {
   collectionIds?: string[];
   outputUriPrefix?: string;
   snapshotTime?: Timestamp;
+}
+
+/** What lies at a URL, and by which collections it was made: none for all. */
+interface Export {
+  documents: Document[];
+  collectionIds: readonly string[];
 }
 
 interface ImportRequest {

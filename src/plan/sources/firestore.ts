@@ -98,11 +98,19 @@ export const firestore = z
       .optional()
       .meta({ description: 'The collections to protect, with everything below their documents. All, when left out.' }),
     method: z
-      .literal('documents', { error: () => 'documents' })
+      .enum(['documents', 'managed'], { error: () => 'documents or managed' })
       .default('documents')
       .meta({
-        description: 'How it is backed up. documents: every document is read and kept in the repository.',
+        description:
+          "How it is backed up. documents: every document is read and kept in the repository. managed: by Google's own export, which lies in `bucket` and not in the repository.",
       }),
+    bucket: textOrReference(
+      text(
+        'a place in Cloud Storage such as gs://omni-exports/crm',
+        'Where exports go, with method: managed; each into a folder of its own below it.',
+        (value) => (/^gs:\/\/[a-z0-9][\w.-]+[a-z0-9](?:\/[^\s/]+)*\/?$/.test(value) ? undefined : {}),
+      ),
+    ).optional(),
     budget: z
       .strictObject(
         {
@@ -133,6 +141,22 @@ export const firestore = z
       .default([])
       .meta({ description: validateDescription }),
   })
+  .superRefine(({ method, bucket, validate }, context) => {
+    const complain = (path: PropertyKey[], message: string) =>
+      context.addIssue({ code: 'custom', path, message, params: { message } });
+    if (method !== 'managed') {
+      if (bucket !== undefined) complain(['bucket'], 'a bucket is for method: managed');
+      return;
+    }
+    if (bucket === undefined) complain(['method'], 'with managed, "bucket" says where exports go');
+    for (const [at, check] of validate.entries()) {
+      if (check.collection?.includes('/') !== true) continue;
+      complain(
+        ['validate', at, 'collection'],
+        'with method: managed, documents are counted by the name of their collection alone',
+      );
+    }
+  })
   .meta({ description: 'A Firestore database in native mode.' });
 
 /** What 100,000 operations of each kind cost. */
@@ -155,7 +179,9 @@ export interface FirestoreSource extends SourceBase {
   emulator?: TextOrReference;
   /** At the top of the database; undefined for all. */
   collections?: string[];
-  method: 'documents';
+  method: 'documents' | 'managed';
+  /** `gs://BUCKET/PREFIX`: where exports go, with `managed`. */
+  bucket?: TextOrReference;
   budget: { reads?: number; cost?: number };
   prices: FirestorePrices;
 }
@@ -164,7 +190,7 @@ export function buildFirestore(
   source: z.output<typeof firestore>,
   base: Omit<SourceBase, 'validate'>,
 ): FirestoreSource {
-  const { project, database, emulator, collections, method, budget = {}, prices, validate } = source;
+  const { project, database, emulator, collections, method, bucket, budget = {}, prices, validate } = source;
   return {
     ...base,
     type: 'firestore',
@@ -173,6 +199,7 @@ export function buildFirestore(
     ...(emulator !== undefined && { emulator }),
     ...(collections !== undefined && { collections: [...new Set(collections)] }),
     method,
+    ...(bucket !== undefined && { bucket }),
     budget: {
       ...(budget.reads !== undefined && { reads: budget.reads }),
       ...(budget.cost !== undefined && { cost: budget.cost }),

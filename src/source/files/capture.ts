@@ -10,6 +10,9 @@ import { nodeOf } from './node-of.ts';
 import { PreviousTrees } from './previous-trees.ts';
 import type { Tally } from './tally.ts';
 
+const UNNAMED_HINT =
+  'Write `--only` with a name (`*.pdf`), the end of a path (`2026/*.pdf`) or a whole path from `/` on. What `exclude` leaves out is not there either.';
+
 /**
  * Something on its way: reading it is over, and its node comes when everything in it is stored. It is wrapped, since an
  * async function that returned the promise itself would wait for it.
@@ -72,7 +75,7 @@ export class FileCapture {
     const { previous } = this.#context;
     const before = await this.#before(previous?.tree, new PreviousTrees(previous, []));
     const nodes = await present(await this.#entries('', root, { before, stale: this.#options.changed?.stale }));
-    this.#wanted?.refuseUnused(paths);
+    this.#wanted?.refuseUnused(paths, UNNAMED_HINT);
     const left = this.#options.changed?.tally.left;
     this.counts.filesUnmodified += left?.files ?? 0;
     this.counts.dirs += left?.directories ?? 0;

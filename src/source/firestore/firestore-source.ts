@@ -15,6 +15,7 @@ import type {
   EstimateContext,
   ExamineContext,
   Finding,
+  ItemCount,
   RestoreContext,
   Restored,
   Source,
@@ -25,7 +26,12 @@ import { captureFirestore } from './capture/capture.ts';
 import { estimateBackup } from './capture/estimate.ts';
 import { examineFirestore } from './capture/examine.ts';
 import type { ReadBudget } from './capture/read-meter.ts';
+import { readFirestoreDetails } from './codec/details.ts';
 import type { FirestoreEndpoint } from './connection.ts';
+import { isExport, outsideNote, readExportDetails } from './managed/details.ts';
+import { captureExport } from './managed/export.ts';
+import { restoreExport } from './managed/import.ts';
+import { compareExport, validateExport } from './managed/validate.ts';
 import { compareDocuments } from './restore/compare.ts';
 import type { OperationPrices } from './restore/estimate.ts';
 import { type DatabaseTarget, restoreDocuments } from './restore/restore.ts';
@@ -38,6 +44,8 @@ export interface FirestoreSourceOptions {
   endpoint: FirestoreEndpoint;
   /** At the top of the database; undefined for all. */
   collections: readonly string[] | undefined;
+  /** `gs://BUCKET/PREFIX`, where documents are not read but exported there by Google. */
+  bucket?: string | undefined;
   budget: ReadBudget;
   prices: OperationPrices;
   /** What must hold for a restored copy. */
@@ -54,19 +62,26 @@ export function createFirestoreSource(options: FirestoreSourceOptions): Source {
 class FirestoreSource implements Source {
   readonly type = 'firestore';
   readonly name: string;
+  readonly capturesParts: boolean;
   readonly #options: FirestoreSourceOptions;
 
   constructor(options: FirestoreSourceOptions) {
     this.name = options.name;
+    this.capturesParts = options.bucket === undefined;
     this.#options = options;
   }
 
   async examine(context: ExamineContext): Promise<Finding[]> {
-    return examineFirestore({ ...this.#options, source: this.name }, context);
+    const findings = await examineFirestore({ ...this.#options, source: this.name }, context);
+    const { bucket } = this.#options;
+    if (bucket === undefined) return findings;
+    return [...findings, { level: 'warning', about: 'managed export', message: outsideNote(bucket) }];
   }
 
   async capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture> {
-    return captureFirestore({ ...this.#options, source: this.name }, writer, context);
+    const options = { ...this.#options, source: this.name };
+    if (options.bucket !== undefined) return captureExport(options, options.bucket, writer, context);
+    return captureFirestore(options, writer, context);
   }
 
   async estimate(context: EstimateContext): Promise<Estimate> {
@@ -74,22 +89,40 @@ class FirestoreSource implements Source {
   }
 
   async restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored> {
+    if (await isExport(reader)) return restoreExport(reader, firestoreTarget(target), context, this.#options);
     if (target.kind === 'directory') return restoreLines(reader, target.path, context);
     return restoreDocuments(reader, firestoreTarget(target), context, this.#options);
   }
 
   async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Validation> {
     const { endpoint, validate } = this.#options;
-    return validateDocuments(reader, firestoreTarget(target), validate, { ...context, endpoint });
+    const validated = (await isExport(reader)) ? validateExport : validateDocuments;
+    return validated(reader, firestoreTarget(target), validate, { ...context, endpoint });
   }
 
   async compare(reader: SnapshotReader, other: Target | undefined, context: RestoreContext): Promise<Comparison> {
     const { endpoint, database } = this.#options;
-    if (other === undefined) return compareDocuments(reader, database, context, { endpoint, side: 'source' });
+    const compared = (await isExport(reader)) ? compareExport : compareDocuments;
+    if (other === undefined) return compared(reader, database, context, { endpoint, side: 'source' });
     const place = firestoreDatabase(firestoreTarget(other).url);
-    return compareDocuments(reader, place, context, { endpoint, side: 'target' });
+    return compared(reader, place, context, { endpoint, side: 'target' });
+  }
+
+  async contents(reader: SnapshotReader, item: string | undefined): Promise<ItemCount[]> {
+    const { collections } = (await isExport(reader))
+      ? await readExportDetails(reader)
+      : await readFirestoreDetails(reader);
+    return collections
+      .filter(({ collection }) => item === undefined || item === collection)
+      .map(({ collection, documents: count, ...more }: Counted) => ({
+        ...{ item: collection, count, unit: 'documents' },
+        ...(more.bytes !== undefined && { bytes: more.bytes }),
+      }));
   }
 }
+
+/** Bytes are of those that were read. */
+type Counted = { collection: string; documents: number; bytes?: number };
 
 /** @throws target-unsuitable */
 function firestoreTarget(target: Target): DatabaseTarget {

@@ -27,6 +27,9 @@ import { secretCounts } from './secret-counts.ts';
 import type { Variables } from './secret-manager.ts';
 import { validateSecrets } from './validate.ts';
 
+const UNNAMED_HINT =
+  'Write `--only` with a name (`database`), the end of a path (`versions/3`) or a whole path from `/` on, as `holdfast ls` shows them below `data`.';
+
 export interface SecretsSourceOptions {
   name: string;
   places: () => Promise<Places>;
@@ -81,7 +84,7 @@ class SecretsSource implements Source {
     const gathered = await this.#gather(signal, wanted);
     const { entries, problems, counts } = gathered;
     if (entries.size === 0 && problems.length > 0) throw problems[0]!.error;
-    wanted?.refuseUnused([this.name]);
+    wanted?.refuseUnused([this.name], UNNAMED_HINT);
     const salt = await saltOf(previous);
     const root = await storeEntries(writer, entries, salt);
     const bytes = [...entries.values()].reduce((sum, { content }) => sum + content.length, 0);

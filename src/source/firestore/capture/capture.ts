@@ -4,14 +4,17 @@ import type { FirestoreDatabase } from '../../../foundation/firestore-database.t
 import { pauseUntilAborted } from '../../../foundation/pause.ts';
 import { sideBySide } from '../../../foundation/promises.ts';
 import type { SnapshotReader, SnapshotWriter } from '../../../repository/index.ts';
-import type { Capture, CaptureContext, Manifest } from '../../index.ts';
+import { type Capture, type CaptureContext, type Manifest, NamedPaths } from '../../index.ts';
 import { DOCUMENTS_FORMAT, readFirestoreDetails } from '../codec/details.ts';
 import { CollectionDigests, DOCUMENT_DIGEST } from '../codec/digest.ts';
 import type { RawDocument } from '../codec/document-line.ts';
 import { collectionDirectory, DOCUMENTS_DIRECTORY, partName } from '../codec/layout.ts';
+import { relativeName } from '../codec/names.ts';
 import { encodeTimestamp } from '../codec/values.ts';
 import { type FirestoreEndpoint, openFirestore, openFirestoreAdmin } from '../connection.ts';
 import { firestoreFailure } from '../failures.ts';
+import { isExport } from '../managed/details.ts';
+import { pathsTo } from '../restore/stored-lines.ts';
 import { readAgain } from '../restore/transient.ts';
 import { captureConfiguration } from './configuration.ts';
 import { countDocuments } from './count.ts';
@@ -29,6 +32,9 @@ import { collectionsBelow, walkCollection } from './walk.ts';
 
 /** As many ranges are read at once: more do not come faster than one processor takes them in. */
 const RANGES_AT_ONCE = 4;
+
+const UNNAMED_HINT =
+  'Write `--only` with the path of a collection or document from `/` on (`/companies/acme`), or with a name at any depth.';
 
 /** Go's FileModes of a directory and a file that only their owner may read. */
 const DIRECTORY_MODE = 2 ** 31 + 0o700;
@@ -127,6 +133,24 @@ export function scopesOf(collections: readonly string[] | undefined): Scope[] {
   return collections === undefined ? [{ collection: undefined }] : collections.map((collection) => ({ collection }));
 }
 
+/** Whether a document, or what it is below, is named: all of it is asked, so that each pattern is known to name something. */
+function isNamed(name: string, named: NamedPaths): boolean {
+  return pathsTo(name).filter((path) => named.has(path)).length > 0;
+}
+
+/** A path without anything that stands for others, from the root on. */
+const PLAIN_TOP = /^\/([^/*?[\\]+)(?:\/|$)/;
+
+/**
+ * The collections at the top that patterns can mean something in: what others have is not read, nor charged for.
+ * @param chosen those that the plan names; undefined for all
+ */
+function topsOf(only: readonly string[], chosen: readonly string[] | undefined): readonly string[] | undefined {
+  const tops = only.map((pattern) => PLAIN_TOP.exec(pattern)?.[1]);
+  if (tops.includes(undefined)) return chosen;
+  return [...new Set(tops as string[])].filter((top) => chosen === undefined || chosen.includes(top));
+}
+
 /** How fast the last backup was read, and which collections it found. */
 interface Previous {
   perSecond: number | undefined;
@@ -134,7 +158,7 @@ interface Previous {
 }
 
 async function previousBackup(previous: SnapshotReader | undefined): Promise<Previous> {
-  if (previous === undefined) return { perSecond: undefined, groups: [] };
+  if (previous === undefined || (await isExport(previous))) return { perSecond: undefined, groups: [] };
   const details = await readFirestoreDetails(previous);
   const perSecond = Number((details as { documentsPerSecond?: unknown }).documentsPerSecond);
   const groups = details.collections.map(({ collection }) => collection.slice(collection.lastIndexOf('/') + 1));
@@ -147,7 +171,10 @@ async function readDocuments(
   writer: SnapshotWriter,
   context: CaptureContext,
 ): Promise<Omit<Captured, 'facts' | 'reading' | 'clockOffsetMs'>> {
-  const scopes = sorted(scopesOf(options.collections));
+  const only = context.selection?.only;
+  const scopes = sorted(scopesOf(only === undefined ? options.collections : topsOf(only, options.collections)));
+  const named = only && new NamedPaths(only);
+  if (scopes.length === 0) named?.refuseUnused([reading.connection.database], UNNAMED_HINT);
   const previous = await previousBackup(context.previous);
   const counted = await countDocuments(reading, scopes);
   if (counted !== undefined) {
@@ -157,10 +184,11 @@ async function readDocuments(
   context.progress.phase('reading documents', counted === undefined ? undefined : { items: counted });
   const startedMs = context.clock.monotonicMs();
   const streams = await streamsOf(reading, scopes, { groups: previous.groups, documents: counted });
-  const read = await readStreams(streams, reading, writer, context);
+  const { read, ...written } = await readStreams(streams, { reading, named }, writer, context);
   const durationMs = Math.max(1, context.clock.monotonicMs() - startedMs);
-  if (counted !== undefined && counted !== read.documents) throw miscounted(counted, read.documents, reading);
-  return { ...read, perSecond: (read.documents / durationMs) * 1000 };
+  if (counted !== undefined && counted !== read) throw miscounted(counted, read, reading);
+  named?.refuseUnused([reading.connection.database], UNNAMED_HINT);
+  return { ...written, perSecond: (read / durationMs) * 1000 };
 }
 
 /** What is read one after the other, in the order of names: each may be read beside the others. */
@@ -185,19 +213,25 @@ async function streamsOf(
 
 async function readStreams(
   streams: readonly Documents[],
-  reading: Reading,
+  { reading, named }: { reading: Reading; named: NamedPaths | undefined },
   writer: SnapshotWriter,
   { progress }: CaptureContext,
-): Promise<Pick<Captured, 'pieces' | 'digests' | 'documents'>> {
+): Promise<Pick<Captured, 'pieces' | 'digests' | 'documents'> & { read: number }> {
+  const { database } = reading.connection;
+  let read = 0;
   // What fails ends what runs beside it.
   const failed = new AbortController();
   const signal = AbortSignal.any([reading.signal, failed.signal]);
   const shared = { ...reading, signal, pause: pauseUntilAborted(signal) };
   const atOnce = Math.min(RANGES_AT_ONCE, writer.maxStreams);
   const written = await sideBySide(streams, atOnce, async (documents) => {
-    const parts = new PartWriter(writer, reading.connection.database);
+    const parts = new PartWriter(writer, database);
     try {
-      for await (const document of documents(shared)) progress.advance({ items: 1, bytes: await parts.add(document) });
+      for await (const document of documents(shared)) {
+        read++;
+        const isMeant = named === undefined || isNamed(relativeName(document.name ?? '', database), named);
+        progress.advance({ items: 1, bytes: isMeant ? await parts.add(document) : 0 });
+      }
       await parts.end();
       return parts;
     } catch (error) {
@@ -209,6 +243,7 @@ async function readStreams(
   const digests = new CollectionDigests();
   for (const parts of written) digests.add(parts.digests);
   return {
+    read,
     pieces: written.flatMap(({ pieces }) => pieces),
     digests,
     documents: written.reduce((total, { documents }) => total + documents, 0),

@@ -1,3 +1,5 @@
+import type { RawTimestamp } from '../codec/values.ts';
+import type { FirestoreConnection } from '../connection.ts';
 import { CODE, codeOf } from '../failures.ts';
 import { readAgain } from '../restore/transient.ts';
 import { type Scope, scopeQuery } from './range.ts';
@@ -13,10 +15,12 @@ const COUNT = 'documents';
  * @throws source-unreachable, source-refused, source-lost
  */
 export async function countDocuments(reading: Reading, scopes: readonly Scope[]): Promise<number | undefined> {
+  const { connection, moment } = reading;
   let total = 0;
   for (const scope of scopes) {
     try {
-      const counted = await readAgain(reading.pause, () => countScope(reading, scope));
+      const query = scopeQuery(connection.database, scope);
+      const counted = await readAgain(reading.pause, () => countQuery(connection, query, moment.readTime));
       reading.meter.add(Math.max(1, Math.ceil(counted / COUNTED_PER_READ)));
       total += counted;
     } catch (error) {
@@ -27,13 +31,14 @@ export async function countDocuments(reading: Reading, scopes: readonly Scope[])
   return total;
 }
 
-async function countScope({ connection, moment }: Reading, scope: Scope): Promise<number> {
-  const { client, database, callOptions } = connection;
-  const structuredAggregationQuery = {
-    structuredQuery: scopeQuery(database, scope),
-    aggregations: [{ alias: COUNT, count: {} }],
-  };
-  const request = { parent: `${database}/documents`, structuredAggregationQuery, readTime: moment.readTime };
+/** How many documents a query means, now where no time is given. @throws what the client throws */
+export async function countQuery(
+  { client, database, callOptions }: FirestoreConnection,
+  structuredQuery: object,
+  readTime?: RawTimestamp,
+): Promise<number> {
+  const structuredAggregationQuery = { structuredQuery, aggregations: [{ alias: COUNT, count: {} }] };
+  const request = { parent: `${database}/documents`, structuredAggregationQuery, ...(readTime && { readTime }) };
   const stream = client.runAggregationQuery(request as object, { ...ONCE, ...callOptions });
   let counted: number | undefined;
   for await (const { result } of stream as unknown as AsyncIterable<Counted>) {

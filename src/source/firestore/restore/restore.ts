@@ -63,7 +63,7 @@ export async function restoreDocuments(
 }
 
 /** A sandbox is a database that is going to be made; elsewhere somebody must have asked for it. */
-async function createMissing(
+export async function createMissing(
   reader: SnapshotReader,
   { sandbox }: DatabaseTarget,
   { create, dryRun = false }: RestoreContext,
@@ -120,6 +120,7 @@ async function write(
     }
   }
   await writer.end();
+  signal.throwIfAborted();
   const { written, deleted, refused } = writer;
   const counts = [
     `${counted(written)} written`,

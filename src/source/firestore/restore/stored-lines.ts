@@ -1,6 +1,7 @@
 import { byteStringOfText, pathMatcher, type TreeNode } from '../../../format/index.ts';
 import { releaseBuffer } from '../../../foundation/buffers.ts';
 import { HoldfastError } from '../../../foundation/errors.ts';
+import { trimMemory } from '../../../foundation/posix.ts';
 import type { Selection, SnapshotReader } from '../../../repository/index.ts';
 import { nameOf } from '../codec/document-line.ts';
 import { DOCUMENTS_DIRECTORY } from '../codec/layout.ts';
@@ -37,6 +38,7 @@ export async function* storedDocuments(
       const meant = documents.filter(({ name }) => isMeant(name));
       if (meant.length > 0) yield meant;
     }
+    trimMemory();
   }
 }
 
@@ -55,7 +57,7 @@ export function documentMatcher({ only, exclude = [] }: Selection = {}): (name: 
 }
 
 /** `/companies`, `/companies/acme` …, as byte strings: what is in something that is meant is meant as well. */
-function pathsTo(name: string): string[] {
+export function pathsTo(name: string): string[] {
   const ids = byteStringOfText(pathOf(name)).split('/');
   return ids.map((_, at) => `/${ids.slice(0, at + 1).join('/')}`);
 }

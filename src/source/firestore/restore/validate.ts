@@ -30,12 +30,23 @@ export async function validateDocuments(
   const living: LivingContext = { pause: pauseUntilAborted(signal), signal, side: 'target' };
   const found = await digestsOf(connection, living, () => progress.advance({ items: 1 }));
   const counts = new Map(found.map(({ collection, documents }) => [collection, documents]));
-  const results = collectionChecks(details.collections, found);
+  const planned = await plannedChecks(checks, counts, target, { ...place, endpoint, signal });
+  return { checks: [...collectionChecks(details.collections, found), ...planned], notes: [] };
+}
+
+/** The plan's own checks. @param counts the documents of each collection that has some */
+export async function plannedChecks(
+  checks: readonly Resolved<ValidateCheck>[],
+  counts: ReadonlyMap<string, number>,
+  target: DatabaseTarget,
+  place: FirestorePlaceOfCheck,
+): Promise<Check[]> {
+  const results: Check[] = [];
   for (const check of checks) {
     if (check.kind === 'count') results.push(countCheck(check, counts.get(check.collection) ?? 0));
-    else if (check.kind === 'exec') results.push(await commandCheck(check, target, { ...place, endpoint, signal }));
+    else if (check.kind === 'exec') results.push(await commandCheck(check, target, place));
   }
-  return { checks: results, notes: [] };
+  return results;
 }
 
 async function digestsOf(
