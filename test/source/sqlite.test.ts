@@ -23,8 +23,8 @@ const FILLED: Record<Amount, string> = {
     insert into notes values ('full text');
     pragma user_version = 7`,
   much: `create table readings (id integer primary key, value text);
-    with recursive n (i) as (select 1 union all select i + 1 from n where i < 60000)
-    insert into readings select i, hex(i) || 'and so on, until it is a row of some length' from n`,
+    with recursive n (i) as (select 1 union all select i + 1 from n where i < 4000)
+    insert into readings select i, hex(i) || printf('%.*c', 1000, 'x') from n`,
 };
 
 const directoryOf = (place: Target): string => (place.kind === 'directory' ? place.path : '');

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
@@ -26,6 +27,7 @@ import type { Repository } from '../../repository/index.ts';
 describe('the comparison of what was restored', () => {
   let repository: Repository;
   let source: string;
+  let restored: string;
   let target: string;
   let at: (path: string) => string;
 
@@ -35,11 +37,14 @@ describe('the comparison of what was restored', () => {
     mkdirSync(source);
     plantTree(source);
     await backUpFiles(repository, [source]);
+    restored = join(testDirectory(), 'restored');
+    await restoreFiles(repository, restored);
   });
 
-  beforeEach(async () => {
+  beforeEach(() => {
     target = join(testDirectory(), 'target');
-    await restoreFiles(repository, target);
+    // With times, hard links and holes, and without the threads of a restore.
+    execFileSync('cp', ['-a', restored, target]);
     at = (path) => join(restoredAt(target, source), path);
   });
 
