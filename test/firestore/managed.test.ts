@@ -142,6 +142,15 @@ describe.skipIf(IS_EMULATOR)("a managed export, by Google's own interface", () =
     expect((await run('restore', 'crm', '--to', to)).json.error.code).toBe('target-unsuitable');
     const full = await run('restore', 'crm', '--to', `firestore://${firestore.project}`);
     expect(full.json.error.code).toBe('target-not-empty');
+    const { findings } = (await run('doctor', 'crm')).json.sources[0];
+    expect(findings.map(({ about, level }: Record<string, string>) => `${about} ${level}`)).toEqual([
+      ...['connection ok', 'point-in-time recovery warning', 'collections ok', 'managed export warning', 'indexes ok'],
+    ]);
+    expect(findings[1].message).toBe('is not enabled: an export is of no one moment');
+    firestore.server!.denied.add('ExportDocuments');
+    const denied = (await run('backup', 'crm')).json.sources[0].error;
+    firestore.server!.denied.clear();
+    expect(denied).toMatchObject({ code: 'source-refused', hint: expect.stringContaining('importExportAdmin') });
     const controller = new AbortController();
     const phase = (name: string) => name === 'exporting documents' && setImmediate(() => controller.abort());
     const source = firestoreSource(firestore, firestore, { bucket: 'gs://exports/aborted' });
