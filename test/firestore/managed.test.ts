@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -99,7 +99,13 @@ describe.skipIf(IS_EMULATOR)("a managed export, by Google's own interface", () =
     server.advance(120_000);
     await firestore.write({ 'companies/late': {} });
     const source = firestoreSource(firestore, firestore, { bucket: 'gs://exports/minutes/' });
-    const { capture, files } = await backUpFirestore(await testRepository(), source);
+    const repository = await testRepository();
+    server.admin.lostInExports = 1;
+    const lossy = await errorOf(backUpFirestore(repository, source));
+    server.admin.lostInExports = 0;
+    expect(lossy).toMatchObject({ code: 'source-lost', message: expect.stringContaining('4 documents') });
+    exports().clear();
+    const { capture, files } = await backUpFirestore(repository, source);
     living.recoveryEnabledMicros = undefined;
     const [location, exported] = [...exports()].find(([each]) => each.startsWith('gs://exports/minutes/crm-'))!;
     expect(exported.documents.map(({ name }) => name).filter((name) => name.endsWith('late'))).toEqual([]);
@@ -120,6 +126,8 @@ describe.skipIf(IS_EMULATOR)("a managed export, by Google's own interface", () =
     const short = await run('verify', 'crm');
     expect([short.exit, short.json.proofs[0].state]).toEqual([4, 'failed']);
     expect(short.json.proofs[0].checksFailed).toContain('documents');
+    const partial = await run('restore', 'crm', '--to', place('partial').url);
+    expect([partial.exit, partial.json.problems[0]]).toMatchObject([3, { path: 'documents' }]);
     exports().delete(location);
     const gone = await run('verify', 'crm');
     expect(gone.json.proofs[0]).toMatchObject({ state: 'failed', checksFailed: ['restore'] });
@@ -134,11 +142,34 @@ describe.skipIf(IS_EMULATOR)("a managed export, by Google's own interface", () =
     expect((await run('restore', 'crm', '--to', to)).json.error.code).toBe('target-unsuitable');
     const full = await run('restore', 'crm', '--to', `firestore://${firestore.project}`);
     expect(full.json.error.code).toBe('target-not-empty');
+    const { findings } = (await run('doctor', 'crm')).json.sources[0];
+    expect(findings.map(({ about, level }: Record<string, string>) => `${about} ${level}`)).toEqual([
+      ...['connection ok', 'point-in-time recovery warning', 'collections ok', 'managed export warning', 'indexes ok'],
+    ]);
+    expect(findings[1].message).toBe('is not enabled: an export is of no one moment');
+    firestore.server!.denied.add('ExportDocuments');
+    const denied = (await run('backup', 'crm')).json.sources[0].error;
+    firestore.server!.denied.clear();
+    expect(denied).toMatchObject({ code: 'source-refused', hint: expect.stringContaining('importExportAdmin') });
     const controller = new AbortController();
     const phase = (name: string) => name === 'exporting documents' && setImmediate(() => controller.abort());
     const source = firestoreSource(firestore, firestore, { bucket: 'gs://exports/aborted' });
     const context = { progress: { ...noProgress, phase }, signal: controller.signal };
     const error = await errorOf(backUpFirestore(await testRepository(), source, context));
     expect([error, firestore.server!.admin.cancelled.length]).toEqual([controller.signal.reason, 1]);
+  });
+
+  it('is followed by a backup of the documents where the plan changes, and each comes back as what it is', async () => {
+    const plan = join(directory, 'holdfast.yaml');
+    const managed = (await run('backup', 'crm')).json.sources[0].snapshot;
+    writeFileSync(plan, readFileSync(plan, 'utf8').replace(/method: managed, bucket: [^,]*, /, ''));
+    const backup = await run('backup', 'crm');
+    expect(backup.json.sources).toMatchObject([{ outcome: 'complete' }]);
+    for (const words of [['--snapshot', managed], []]) {
+      const to = place(`changed-${words.length}`);
+      expect((await run('restore', 'crm', '--to', to.url, ...words)).json.items).toBe(4);
+    }
+    const { points } = (await run('history', 'crm', 'companies')).json;
+    expect(points.at(-1).items).toMatchObject([{ item: 'companies', count: 2, bytes: expect.any(Number) }]);
   });
 });

@@ -66,6 +66,8 @@ export class FirestoreAdmin {
   readonly fields = new Map<string, FieldDefinition[]>();
   /** By the URL of the export. */
   readonly exports = new Map<string, Export>();
+  /** So many documents the next exports leave out. */
+  lostInExports = 0;
   /** The names of operations that were called off. */
   readonly cancelled: string[] = [];
   readonly #server: ServerState;
@@ -163,7 +165,7 @@ export class FirestoreAdmin {
         if (this.exports.has(prefix)) throw invalid(`Path already exists: ${prefix}`);
         const micros =
           snapshotTime === undefined ? database.nowMicros : database.readMicros({ readTime: snapshotTime });
-        const documents = documentsAt(database, micros, collectionIds);
+        const documents = documentsAt(database, micros, collectionIds).slice(this.lostInExports);
         this.exports.set(prefix, { documents, collectionIds });
         const progress = { completedWork: `${documents.length}`, estimatedWork: `${documents.length}` };
         const metadata = {

@@ -28,7 +28,7 @@ import { examineFirestore } from './capture/examine.ts';
 import type { ReadBudget } from './capture/read-meter.ts';
 import { readFirestoreDetails } from './codec/details.ts';
 import type { FirestoreEndpoint } from './connection.ts';
-import { isExport, outsideNote, readExportDetails } from './managed/details.ts';
+import { isExport, readExportDetails } from './managed/details.ts';
 import { captureExport } from './managed/export.ts';
 import { restoreExport } from './managed/import.ts';
 import { compareExport, validateExport } from './managed/validate.ts';
@@ -72,10 +72,7 @@ class FirestoreSource implements Source {
   }
 
   async examine(context: ExamineContext): Promise<Finding[]> {
-    const findings = await examineFirestore({ ...this.#options, source: this.name }, context);
-    const { bucket } = this.#options;
-    if (bucket === undefined) return findings;
-    return [...findings, { level: 'warning', about: 'managed export', message: outsideNote(bucket) }];
+    return examineFirestore({ ...this.#options, source: this.name }, context);
   }
 
   async capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture> {

@@ -2,6 +2,7 @@ import { systemClock } from '../../../foundation/clock.ts';
 import { HoldfastError, messageOf } from '../../../foundation/errors.ts';
 import { type ExamineContext, type Finding, findingOfError } from '../../index.ts';
 import { openFirestore, openFirestoreAdmin } from '../connection.ts';
+import { outsideNote } from '../managed/details.ts';
 import { beginReading, type FirestoreCaptureOptions, scopesOf } from './capture.ts';
 import { type DatabaseFacts, databaseFacts } from './database-facts.ts';
 import { readIndexes } from './indexes.ts';
@@ -14,7 +15,7 @@ const READ_ROLE = 'roles/datastore.viewer';
 
 /** For a handful of reads: the way there, point-in-time recovery, the collections of the plan, queries across them. */
 export async function examineFirestore(
-  options: FirestoreCaptureOptions,
+  options: FirestoreCaptureOptions & { bucket?: string | undefined },
   { signal }: ExamineContext,
 ): Promise<Finding[]> {
   await using connection = openFirestore(options.database, options.endpoint);
@@ -26,9 +27,11 @@ export async function examineFirestore(
     const { reading } = await beginReading(unlimited, connection, facts, { clock: systemClock, signal });
     const where = options.endpoint.emulator === undefined ? '' : `, on the emulator at ${options.endpoint.emulator}`;
     findings.push({ level: 'ok', about: 'connection', message: `${connection.database} can be read${where}` });
-    findings.push(recoveryFinding(facts, options));
+    const { bucket } = options;
+    findings.push(recoveryFinding(facts, options, bucket === undefined ? LASTING : EXPORTING));
     findings.push(...(await collectionFindings(options, reading)));
-    findings.push(await queryFinding(options, reading));
+    if (bucket === undefined) findings.push(await queryFinding(options, reading));
+    else findings.push({ level: 'warning', about: 'managed export', message: outsideNote(bucket) });
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof HoldfastError)) throw error;
@@ -38,14 +41,30 @@ export async function examineFirestore(
   return findings;
 }
 
-function recoveryFinding({ recovery, reason }: DatabaseFacts, { database }: FirestoreCaptureOptions): Finding {
+/** What point-in-time recovery is for: where documents are read, and where Google exports them. */
+const LASTING = {
+  enabled: 'a backup may last for days',
+  disabled: 'a backup that lasts longer than an hour is refused',
+  unknown: 'a backup that lasts longer than an hour fails',
+};
+const EXPORTING = {
+  enabled: 'an export is of one minute',
+  disabled: 'an export is of no one moment',
+  unknown: 'without it an export is of no one moment',
+};
+
+function recoveryFinding(
+  { recovery, reason }: DatabaseFacts,
+  { database }: FirestoreCaptureOptions,
+  means: typeof LASTING,
+): Finding {
   const about = 'point-in-time recovery';
-  if (recovery === 'enabled') return { level: 'ok', about, message: 'is enabled: a backup may last for days' };
+  if (recovery === 'enabled') return { level: 'ok', about, message: `is enabled: ${means.enabled}` };
   const command = enableRecoveryCommand(database);
   const message =
     recovery === 'disabled'
-      ? 'is not enabled: a backup that lasts longer than an hour is refused'
-      : `is not known to be enabled (${reason}): a backup that lasts longer than an hour fails`;
+      ? `is not enabled: ${means.disabled}`
+      : `is not known to be enabled (${reason}): ${means.unknown}`;
   return { level: 'warning', about, message, mend: { place: 'shell', lines: [command] } };
 }
 
