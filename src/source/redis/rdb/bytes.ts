@@ -20,6 +20,7 @@ export interface ByteFunctions {
   isScored(score: number): void;
   nextNumber(value: number): void;
   entry(to: number, type: number, database: number, expiresMs: number): void;
+  listpack(at: number, end: number, use: number): number;
   decompress(from: number, end: number, oldest: number, to: number, toEnd: number, said: number): number;
 }
 

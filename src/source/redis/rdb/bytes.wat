@@ -124,7 +124,7 @@
     (call $close (f64.convert_i32_u (i32.sub (local.get $end) (local.get $at)))))
 
   ;; The string of a whole number, as it would be written; 32 bytes at $to are its paper.
-  (func (export "number") (param $low i32) (param $high i32) (param $to i32)
+  (func $number (export "number") (param $low i32) (param $high i32) (param $to i32)
     (local $n i64) (local $at i32) (local $end i32) (local $isNegative i32)
     (local.set $n (i64.or (i64.extend_i32_u (local.get $low)) (i64.shl (i64.extend_i32_u (local.get $high)) (i64.const 32))))
     (local.set $end (i32.add (local.get $to) (i32.const 24)))
@@ -146,11 +146,11 @@
   ;; field that the next one is the value of; that value, with the field's time to live; a member with its score.
   (func (export "isKey") (global.set $key (global.get $string)) (global.set $value (i64.const 0)))
   (func (export "isValue") (global.set $value (call $mix (global.get $string))))
-  (func (export "isMember")
+  (func $member (export "isMember")
     (global.set $value (i64.add (global.get $value) (call $mix (global.get $string)))))
   (func (export "isNext") (call $next (global.get $string)))
   (func (export "isField") (global.set $field (global.get $string)))
-  (func (export "isFieldValue") (param $expires f64)
+  (func $isFieldValue (export "isFieldValue") (param $expires f64)
     (global.set $value
       (i64.add (global.get $value)
         (call $mix
@@ -233,4 +233,139 @@
         (local.set $in (local.get $at))
         (br $next)))
     (i32.store (local.get $said) (local.get $out))
-    (local.get $in)))
+    (local.get $in))
+
+  ;; Takes all elements of a listpack into the digest: as the next of a list (0), as members (1), as fields with their values
+  ;; (2). Gives how many there are, or -1 where it is not as a listpack has to be; then what was taken is worth nothing.
+  (func (export "listpack") (param $at i32) (param $end i32) (param $use i32) (result i32)
+    (local $last i32) (local $announced i32) (local $count i32) (local $first i32) (local $from i32) (local $behind i32)
+    (local $length i32) (local $size i32) (local $isText i32) (local $number i64)
+    (local.set $last (i32.sub (local.get $end) (i32.const 1)))
+    (block $damaged
+      (br_if $damaged (i32.le_s (i32.sub (local.get $end) (local.get $at)) (i32.const 6)))
+      (br_if $damaged (i32.ne (i32.load (local.get $at)) (i32.sub (local.get $end) (local.get $at))))
+      (br_if $damaged (i32.ne (i32.load8_u (local.get $last)) (i32.const 255)))
+      (local.set $announced (i32.load16_u offset=4 (local.get $at)))
+      (local.set $at (i32.add (local.get $at) (i32.const 6)))
+      (block $done
+        (loop $elements
+          (br_if $done (i32.ge_u (local.get $at) (local.get $last)))
+          (local.set $first (i32.load8_u (local.get $at)))
+          (local.set $isText (i32.const 0))
+          (block $known
+            (if (i32.lt_u (local.get $first) (i32.const 0x80))
+              (then
+                (local.set $number (i64.extend_i32_u (local.get $first)))
+                (local.set $behind (i32.add (local.get $at) (i32.const 1)))
+                (br $known)))
+            (if (i32.lt_u (local.get $first) (i32.const 0xc0))
+              (then
+                (local.set $isText (i32.const 1))
+                (local.set $length (i32.and (local.get $first) (i32.const 0x3f)))
+                (local.set $from (i32.add (local.get $at) (i32.const 1)))
+                (br $known)))
+            (if (i32.lt_u (local.get $first) (i32.const 0xe0))
+              (then
+                ;; 13 bits with a sign.
+                (local.set $number
+                  (i64.extend_i32_s
+                    (i32.shr_s
+                      (i32.shl
+                        (i32.or
+                          (i32.shl (i32.and (local.get $first) (i32.const 0x1f)) (i32.const 8))
+                          (i32.load8_u offset=1 (local.get $at)))
+                        (i32.const 19))
+                      (i32.const 19))))
+                (local.set $behind (i32.add (local.get $at) (i32.const 2)))
+                (br $known)))
+            (if (i32.lt_u (local.get $first) (i32.const 0xf0))
+              (then
+                (local.set $isText (i32.const 1))
+                (local.set $length
+                  (i32.or
+                    (i32.shl (i32.and (local.get $first) (i32.const 0x0f)) (i32.const 8))
+                    (i32.load8_u offset=1 (local.get $at))))
+                (local.set $from (i32.add (local.get $at) (i32.const 2)))
+                (br $known)))
+            (if (i32.eq (local.get $first) (i32.const 0xf0))
+              (then
+                (local.set $isText (i32.const 1))
+                (local.set $length (i32.load offset=1 (local.get $at)))
+                (local.set $from (i32.add (local.get $at) (i32.const 5)))
+                (br $known)))
+            (if (i32.eq (local.get $first) (i32.const 0xf1))
+              (then
+                (local.set $number (i64.load16_s offset=1 (local.get $at)))
+                (local.set $behind (i32.add (local.get $at) (i32.const 3)))
+                (br $known)))
+            (if (i32.eq (local.get $first) (i32.const 0xf2))
+              (then
+                (local.set $number
+                  (i64.extend_i32_s (i32.shr_s (i32.shl (i32.load offset=1 (local.get $at)) (i32.const 8)) (i32.const 8))))
+                (local.set $behind (i32.add (local.get $at) (i32.const 4)))
+                (br $known)))
+            (if (i32.eq (local.get $first) (i32.const 0xf3))
+              (then
+                (local.set $number (i64.load32_s offset=1 (local.get $at)))
+                (local.set $behind (i32.add (local.get $at) (i32.const 5)))
+                (br $known)))
+            (br_if $damaged (i32.ne (local.get $first) (i32.const 0xf4)))
+            (local.set $number (i64.load offset=1 (local.get $at)))
+            (local.set $behind (i32.add (local.get $at) (i32.const 9))))
+          (if (local.get $isText)
+            (then
+              (br_if $damaged (i32.gt_u (local.get $from) (local.get $last)))
+              (br_if $damaged (i32.gt_u (local.get $length) (i32.sub (local.get $last) (local.get $from))))
+              (local.set $behind (i32.add (local.get $from) (local.get $length)))
+              (call $text (local.get $from) (local.get $behind)))
+            (else
+              (br_if $damaged (i32.gt_u (local.get $behind) (local.get $last)))
+              (call $number
+                (i32.wrap_i64 (local.get $number))
+                (i32.wrap_i64 (i64.shr_u (local.get $number) (i64.const 32)))
+                (i32.const 16448))))
+          ;; Behind each element stands its length, to be read backwards.
+          (local.set $length (i32.sub (local.get $behind) (local.get $at)))
+          (local.set $size
+            (i32.add
+              (i32.add
+                (i32.const 1)
+                (i32.gt_u (local.get $length) (i32.const 127)))
+              (i32.add
+                (i32.ge_u (local.get $length) (i32.const 16383))
+                (i32.add
+                  (i32.ge_u (local.get $length) (i32.const 2097151))
+                  (i32.ge_u (local.get $length) (i32.const 268435455))))))
+          (local.set $at (i32.add (local.get $behind) (local.get $size)))
+          (br_if $damaged (i32.gt_u (local.get $at) (local.get $last)))
+          (local.set $from (local.get $at))
+          (loop $back
+            (local.set $from (i32.sub (local.get $from) (i32.const 1)))
+            (br_if $damaged
+              (i32.ne
+                (i32.load8_u (local.get $from))
+                (i32.or
+                  (i32.and (local.get $length) (i32.const 0x7f))
+                  (i32.shl (i32.gt_u (local.get $from) (local.get $behind)) (i32.const 7)))))
+            (local.set $length (i32.shr_u (local.get $length) (i32.const 7)))
+            (br_if $back (i32.gt_u (local.get $from) (local.get $behind))))
+          (br_if $damaged (local.get $length))
+          (if (i32.eqz (local.get $use))
+            (then (call $next (global.get $string)))
+            (else
+              (if (i32.eq (local.get $use) (i32.const 1))
+                (then (call $member))
+                (else
+                  (if (i32.and (local.get $count) (i32.const 1))
+                    (then (call $isFieldValue (f64.const -1)))
+                    (else (global.set $field (global.get $string))))))))
+          (local.set $count (i32.add (local.get $count) (i32.const 1)))
+          (br $elements)))
+      (br_if $damaged (i32.ne (local.get $at) (local.get $last)))
+      (br_if $damaged
+        (i32.and
+          (i32.ne (local.get $announced) (i32.const 65535))
+          (i32.ne (local.get $announced) (local.get $count))))
+      (return (local.get $count)))
+    (i32.const -1))
+)

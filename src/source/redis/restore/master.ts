@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
+import { releaseBuffer } from '../../../foundation/buffers.ts';
 import { HoldfastError } from '../../../foundation/errors.ts';
 import type { Connection } from '../connection/connection.ts';
 import { encodeCommand } from '../connection/resp.ts';
@@ -10,7 +11,7 @@ const LONGEST_TALK_BYTES = 64 * 1024;
 /** What is sent to the replica. */
 export interface MasterData {
   sizeBytes: number;
-  /** The RDB; what is behind a failure in it never reaches the replica. */
+  /** The RDB, in parts that are given away; what is behind a failure in it never reaches the replica. */
   rdb(): AsyncIterable<Uint8Array>;
   /** What comes behind it: commands, as a stream has them. */
   stream?: () => AsyncIterable<Uint8Array>;
@@ -139,7 +140,8 @@ export class OneTimeMaster {
     socket.write(`+FULLRESYNC ${randomBytes(20).toString('hex')} 0\r\n$${sizeBytes}\r\n`);
     for await (const bytes of rdb()) {
       if (socket.destroyed) throw gone();
-      if (!socket.write(bytes)) await drained(socket);
+      // Left to the collector, what was sent would be most of the process's memory.
+      if (!socket.write(bytes, () => releaseBuffer(bytes))) await drained(socket);
     }
     if (socket.destroyed) throw gone();
     await this.#transferStream(socket);

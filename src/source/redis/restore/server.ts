@@ -107,8 +107,9 @@ async function* sentParts(
 ): AsyncGenerator<Uint8Array, void> {
   for await (const bytes of reader.read(await rdbNode(reader))) {
     signal.throwIfAborted();
+    const { length } = bytes;
     yield bytes;
-    progress.advance({ bytes: bytes.length });
+    progress.advance({ bytes: length });
   }
 }
 
