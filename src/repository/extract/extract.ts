@@ -80,6 +80,8 @@ async function fill(
   const isNear = reader.indexed.repository.store.fileOf !== undefined;
   const wanted = plan.wanted.finish(isNear ? NEAR_RANGES : FAR_RANGES);
   const problems = await fetchFiles(reader.indexed, reader.pool, { files, wanted }, options);
+  // Whoever stopped it with the last of the bytes gets no restore that says it is complete.
+  options.signal.throwIfAborted();
   for (const { path, existing } of hardLinks) makeHardLink(files.path(existing), path);
   const others = plan.others.map((entry) => ({ entry, problem: makeOther(entry) }));
   const made = others.filter(({ problem }) => problem === undefined).map(({ entry }) => entry);
