@@ -58,8 +58,6 @@ export async function extractTree(
     // What is made deeper is made in directories of our own, which give nothing.
     if (givesAccessLists(Buffer.from(target))) plan.files.setInheriting();
     const extracted = await fill(reader, plan, options, { goesOn, clearing });
-    // Who gave up is told so, however late that was: the next restore goes on.
-    options.signal.throwIfAborted();
     removeMarker(target, mayMark);
     return extracted;
   } catch (error) {
