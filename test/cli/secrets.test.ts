@@ -36,7 +36,9 @@ const [OLD, NEW, DISABLED, FILE, MOUNTED, VARIABLE] = [
 const ALL = [OLD, NEW, DISABLED, FILE, MOUNTED, VARIABLE, PASSWORD];
 
 describe('secrets', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'secrets-'));
+  /** The temporary directory of all that goes on here: what others have in theirs is not looked at. */
+  const temporary = mkdtempSync(join(tmpdir(), 'secrets-'));
+  const directory = mkdtempSync(join(temporary, 'omni-'));
   const server = new SecretManagerServer();
   const scan = new SecretScan(ALL);
   let repository: Repository;
@@ -49,9 +51,9 @@ describe('secrets', () => {
       SECRET_MANAGER_EMULATOR_HOST: server.host,
       OMNI_TOKEN: VARIABLE,
       XDG_CACHE_HOME: join(directory, 'cache'),
+      TMPDIR: temporary,
     }))
       vi.stubEnv(name, value);
-    process.stdout.setMaxListeners(100);
     repository = await testRepository(createLocalStore(join(directory, 'repository')));
     const labels = { app: 'omni' };
     server.put('projects/omni/secrets/database', [OLD, DISABLED, NEW], {
@@ -327,7 +329,7 @@ describe('secrets', () => {
     scan.text(JSON.stringify(events), 'the ledger');
     const kept = ['env', 'mounted', ...Array.from({ length: targets }, (_, index) => `target-${index}`)];
     scan.directory(
-      tmpdir(),
+      temporary,
       kept.map((name) => join(directory, name)),
     );
     expect(scan.sightings).toEqual([]);

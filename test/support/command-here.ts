@@ -1,4 +1,5 @@
-import { constants, setPriority } from 'node:os';
+import { syncBuiltinESMExports } from 'node:module';
+import os from 'node:os';
 import { vi } from 'vitest';
 import { runCommandLine } from '../../src/cli/index.ts';
 import { settled } from '../../src/foundation/promises.ts';
@@ -10,6 +11,10 @@ export interface RanHere {
   stdout: string;
   stderr: string;
 }
+
+// A backup goes behind all others, and so would the tests behind it, and the threads that they share.
+os.setPriority = () => {};
+syncBuiltinESMExports();
 
 let turn: Promise<unknown> = Promise.resolve();
 
@@ -44,7 +49,6 @@ async function run(
     process.chdir(home);
     stdout.release();
     stderr.release();
-    letRunAsBefore();
   }
 }
 
@@ -57,11 +61,6 @@ function hold(stream: NodeJS.WriteStream): { text: () => string; release: () => 
     return true;
   });
   return { text: () => printed.join(''), release: () => spy.mockRestore() };
-}
-
-/** A backup goes behind all others, and the tests behind it would. */
-function letRunAsBefore(): void {
-  if (process.getuid?.() === 0) setPriority(constants.priority.PRIORITY_NORMAL);
 }
 
 /** The same for one document: its exit code, what was printed with `--json`, and all that was said. */

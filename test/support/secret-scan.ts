@@ -44,7 +44,7 @@ export class SecretScan {
 
   /** Looks at the arguments of all processes of the machine until it is stopped. */
   watchArguments(): void {
-    this.#timer = setInterval(() => this.#lookAtArguments(), 50);
+    this.#timer = setInterval(() => this.#lookAtArguments(), 100);
   }
 
   /** @returns how many different lists of arguments were seen */
