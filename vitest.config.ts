@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** What takes longest comes first, so that no processor is idle at the end: servers, then commands, then the rest. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const places = ['/test/postgres/', '/test/cli/', '/test/crash/', '/test/repository/'];
+    const places = ['/test/postgres/', '/test/cli/', '/test/crash/', '/test/repository/', '/test/'];
     const rank = ({ moduleId }: TestSpecification): number => {
       const index = places.findIndex((place) => moduleId.includes(place));
       return index === -1 ? places.length : index;

@@ -1,14 +1,15 @@
 /**
- * Everything that must hold, one step after the other, with one verdict at the end; run by `npm test`.
+ * Everything that must hold, the quick steps first, with one verdict at the end; run by `npm test`.
  *
  * With arguments it runs only vitest, with those arguments. The last line says what was counted: tests, and the steps
  * that failed, each as one.
  */
 
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { node24Environment, runOnNode24 } from './node24.mjs';
+import { node24Environment, root, runOnNode24 } from './node24.mjs';
 
 const STEPS = [
   ['lint', 'node', ['scripts/lint.mjs']],
@@ -17,7 +18,7 @@ const STEPS = [
 ];
 
 const args = process.argv.slice(2);
-const failedSteps = args.length > 0 ? [] : STEPS.filter((step) => !runStep(...step)).map(([name]) => name);
+const failedSteps = args.length > 0 ? [] : await runSteps();
 const outside = outerDirectories(tmpdir());
 const tests = runTests(args);
 for (const [path, state] of outside) {
@@ -28,12 +29,29 @@ if (failedSteps.length > 0) console.log(`failed: ${failedSteps.join(', ')}`);
 console.log(`${tests.passed} passed, ${failed} failed, ${tests.skipped} skipped`);
 process.exitCode = failed === 0 ? 0 : 1;
 
-function runStep(name, program, stepArgs) {
-  console.log(`\n== ${name}`);
+/** All at once, shown one after the other. @returns the names of those that failed */
+async function runSteps() {
+  const running = STEPS.map(([name, program, stepArgs]) => ({ name, ended: runStep(program, stepArgs) }));
+  const failed = [];
+  for (const { name, ended } of running) {
+    const { isGood, output, seconds } = await ended;
+    console.log(`\n== ${name}\n${output}== ${name}: ${isGood ? 'good' : 'failed'} after ${seconds.toFixed(1)} s`);
+    if (!isGood) failed.push(name);
+  }
+  return failed;
+}
+
+function runStep(program, stepArgs) {
   const startMs = performance.now();
-  const isGood = runOnNode24(program, stepArgs);
-  console.log(`== ${name}: ${isGood ? 'good' : 'failed'} after ${((performance.now() - startMs) / 1000).toFixed(1)} s`);
-  return isGood;
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, stepArgs, { cwd: root, env: node24Environment(), stdio: ['inherit', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes) => (output += bytes));
+    child.on('error', (error) => reject(new Error(`${program} does not start: ${error.message}`)));
+    child.on('close', (status) =>
+      resolve({ isGood: status === 0, output, seconds: (performance.now() - startMs) / 1000 }),
+    );
+  });
 }
 
 /**

@@ -63,8 +63,8 @@ export function describeObjectLock(
       await lock.removeVersion(version!);
       expect(await versionsOf(lock, 'free/')).toEqual([]);
       expect(await store.stat('free/object')).toBeUndefined();
-      for (const of of [() => lock.getVersion(version!), () => lock.lockOf(version!)]) {
-        await expect(of()).rejects.toMatchObject({ code: 'object-missing' });
+      for (const ask of [() => lock.getVersion(version!), () => lock.lockOf(version!)]) {
+        await expect(ask()).rejects.toMatchObject({ code: 'object-missing' });
       }
     });
 
