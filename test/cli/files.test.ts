@@ -77,7 +77,7 @@ describe('a directory, from plan to proof', () => {
     const password = JSON.stringify({ command: ['sh', '-c', script, join(directory, 'niceness')] });
     const plan = join(directory, 'holdfast.yaml');
     writeFileSync(plan, readFileSync(plan, 'utf8').replace('{ env: HOLDFAST_PASSWORD }', password));
-    expect((await holdfast(directory, ['backup'])).exit).toBe(0);
+    expect((await startHoldfast(directory, ['backup']).done).exit).toBe(0);
     expect(Number(readFileSync(join(directory, 'niceness'), 'utf8'))).toBeGreaterThanOrEqual(10);
   });
 
