@@ -11,7 +11,7 @@ import { resticCheck } from '../support/restic.ts';
 import { describeTree, restoredAt } from '../support/tree.ts';
 
 /** How often a backup is killed. More by hand: HOLDFAST_TEST_KILLS=200. */
-const KILLS = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 5);
+const KILLS = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 3);
 
 /** Gives a directory new content, so that a backup has something to do at every instant. */
 function fill(directory: string, round: number): void {

@@ -8,7 +8,7 @@ import { noise, testDirectory, testRepository } from '../support/repository.ts';
 import { describeTree, plantTree, restoredAt } from '../support/tree.ts';
 
 /** How often a restore is killed. More by hand: HOLDFAST_TEST_KILLS=200. */
-const KILLS = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 5);
+const KILLS = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 3);
 
 function replaceKilled(repository: string, target: string, afterMs: number): Promise<KilledRun> {
   return runKilled(new URL('../support/replace-process.ts', import.meta.url), [repository, target], {

@@ -36,7 +36,7 @@ import { describeTree, restoredAt } from '../support/tree.ts';
 /** A prune dies before every so many changes, other ones in each run; before each by hand: HOLDFAST_TEST_KILLS=200. */
 const STRIDE = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 5) > 5 ? 1 : 8;
 /** How often a prune is killed. More by hand: HOLDFAST_TEST_KILLS=200. */
-const KILLS = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 5);
+const KILLS = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 3);
 /** Stock restic looks at what every so many of these left; ours at each. */
 const RESTIC_EVERY = KILLS > 8 ? 1 : 3;
 const OPTIONS = { packSizeBytes: 1 << 20 };
