@@ -1,6 +1,5 @@
 import type { TreeNode } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
-import { runProgram } from '../../foundation/process.ts';
 import type { Target } from '../../foundation/target.ts';
 import { notesOf, type SnapshotReader } from '../../repository/index.ts';
 import {
@@ -9,6 +8,7 @@ import {
   type RestoreContext,
   type Restored,
   readManifest,
+  runCommandCheck,
   type ValidateContext,
   type Validation,
 } from '../index.ts';
@@ -54,7 +54,7 @@ export async function validateDirectory(
   const roots = await rootsOf(reader);
   const comparison = await new DirectoryComparison(reader, context).compare(roots, directory);
   const checks = [manifestCheck(roots, (await readManifest(reader)).details['trees']), comparison];
-  for (const check of planned) checks.push(await runCheck(check, directory, context.signal));
+  for (const check of planned) checks.push(await runCommandCheck(check, directory, context.signal));
   return { checks, notes: [] };
 }
 
@@ -79,22 +79,4 @@ function manifestCheck(roots: readonly TreeNode[], listed: unknown): Check {
         ? 'the trees are those of the manifest'
         : `the manifest has other trees for ${differing.join(', ')}`,
   };
-}
-
-const CHECK_TIMEOUT_MS = 10 * 60_000;
-
-async function runCheck({ name, exec }: PlannedCheck, directory: string, signal: AbortSignal): Promise<Check> {
-  const words = exec.map((word) =>
-    word.replaceAll('${sandbox.path}', directory).replaceAll('${target.path}', directory),
-  );
-  const [program = '', ...args] = words;
-  try {
-    const environment = { PATH: process.env['PATH'] ?? '', HOLDFAST_RESTORED: directory };
-    await runProgram(program, args, { environment, timeoutMs: CHECK_TIMEOUT_MS, signal });
-    return { name: `validate: ${name}`, result: 'passed', detail: 'exited 0' };
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof HoldfastError)) throw error;
-    return { name: `validate: ${name}`, result: 'failed', detail: error.message };
-  }
 }
