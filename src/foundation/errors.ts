@@ -30,6 +30,7 @@ export const ERROR_EXITS = {
   'unknown-source': EXIT.usage,
   'unknown-repository': EXIT.usage,
   'unknown-group': EXIT.usage,
+  'unknown-channel': EXIT.usage,
   'unknown-snapshot': EXIT.failed,
   'secret-unavailable': EXIT.failed,
   'no-repository': EXIT.noRepository,
@@ -40,6 +41,7 @@ export const ERROR_EXITS = {
   'lock-lost': EXIT.failed,
   'wrong-password': EXIT.wrongPassword,
   'unknown-key': EXIT.failed,
+  'unknown-token': EXIT.failed,
   'key-in-use': EXIT.failed,
   /** A place where a mirror is to be holds what must not be overwritten. */
   'mirror-refused': EXIT.failed,
@@ -76,6 +78,22 @@ export const ERROR_EXITS = {
   'unsafe-path': EXIT.failed,
   'sandbox-failed': EXIT.failed,
   'not-provable': EXIT.missed,
+  /** A channel did not take an alert. */
+  'channel-failed': EXIT.failed,
+  /** It takes another person, who was not asked yet or has not agreed. */
+  'approval-needed': EXIT.failed,
+  'approval-refused': EXIT.failed,
+  'unknown-approval': EXIT.failed,
+  /** The plan's file keeps less than the revision that was applied last. */
+  'plan-not-applied': EXIT.failed,
+  /** What removes something rests while one is. */
+  'incident-open': EXIT.failed,
+  'unknown-alert': EXIT.failed,
+  'unknown-task': EXIT.failed,
+  /** Another process runs the same plan. */
+  'daemon-running': EXIT.failed,
+  /** What watches the living could not see it: nothing is known of it then, good or bad. */
+  'watch-failed': EXIT.failed,
   'timed-out': EXIT.failed,
   /** What was done is done, and could not be said. */
   'output-failed': EXIT.failed,

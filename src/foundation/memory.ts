@@ -3,6 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { nativeFunctionIfThere } from './native-library.ts';
 import { trimMemory } from './posix.ts';
+import { dropSpares } from './spare.ts';
+import { endIdleThreads } from './threads.ts';
 
 /** Linux's MADV_DONTNEED: what was read from a file and not changed is read again when it is needed. */
 const NOT_NEEDED = 4;
@@ -11,10 +13,12 @@ type Advise = (address: bigint, length: bigint, advice: number) => number;
 
 /**
  * Gives back to the system what much work has left behind, where little comes after it: what the engine and the allocator
- * keep, and the parts of the program itself that the work took, which the system has in its cache. It takes some tens of
+ * keep, threads that wait for work, and the parts of the program itself that the work took, which the system has in its cache. It takes some tens of
  * milliseconds; nothing is lost by it.
  */
 export function giveBackMemory(): void {
+  endIdleThreads();
+  dropSpares();
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   collect();

@@ -1,0 +1,113 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import os, { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Said, Wanted } from '../../test/support/example-worker.ts';
+import { endIdleThreads, runOnThread } from './threads.ts';
+
+const SUPPORT = new URL('../../test/support/threads.ts', import.meta.url).href;
+
+/** Work that has begun: what it said by then, and how it ended. */
+function begin(wanted: Wanted) {
+  const said: Said[] = [];
+  const errors: unknown[] = [];
+  const work = runOnThread(SUPPORT, 'example-worker', wanted, {
+    onMessage: (message: Said) => said.push(message),
+    onError: (error) => errors.push(error),
+  });
+  return { said, errors, ...work };
+}
+
+/** @returns the thread that did it */
+async function run(wanted: Wanted): Promise<number> {
+  const work = begin(wanted);
+  await work.ended;
+  return work.said[0]!.thread;
+}
+
+afterEach(() => {
+  vi.useRealTimers();
+  endIdleThreads();
+});
+
+describe('a thread', () => {
+  it('does one work after the other', async () => {
+    const first = await run({ end: 'good' });
+    expect([await run({ end: 'good' }), await run({ end: 'good' })]).toEqual([first, first]);
+  });
+
+  it('does one work at a time', async () => {
+    const [one, other] = [begin({ end: 'asked' }), begin({ end: 'asked' })];
+    for (const { post } of [one, other]) post('end');
+    await Promise.all([one.ended, other.ended]);
+    expect(one.said[0]!.thread).not.toBe(other.said[0]!.thread);
+  });
+
+  it('has said everything when its work is over', async () => {
+    for (const end of ['good', 'spent', 'throws', 'exits'] as const) {
+      const { said, ended } = begin({ messages: 1000, end });
+      await ended;
+      expect(said.map(({ number }) => number)).toEqual(Array.from({ length: 1000 }, (_, number) => number));
+    }
+  });
+
+  it('does nothing more after work that failed', async () => {
+    const first = await run({ end: 'good' });
+    expect(await run({ end: 'spent' })).toBe(first);
+    const others = [await run({ end: 'throws' }), await run({ end: 'exits' }), await run({ end: 'good' })];
+    expect(new Set([first, ...others]).size).toBe(4);
+  });
+
+  it('says so when it ends before its work does', async () => {
+    const thrown = begin({ end: 'throws' });
+    await thrown.ended;
+    expect(thrown.errors).toEqual([expect.objectContaining({ message: 'the work threw' })]);
+    const ended = begin({ end: 'exits' });
+    await ended.ended;
+    expect(ended.errors).toEqual([expect.objectContaining({ code: 'internal' })]);
+    const good = begin({ end: 'good' });
+    await good.ended;
+    expect(good.errors).toEqual([]);
+  });
+
+  it('ends when it had nothing to do for a while, or is told to', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const first = await run({ end: 'good' });
+    vi.advanceTimersByTime(1000);
+    expect(await run({ end: 'good' })).toBe(first);
+    vi.advanceTimersByTime(1500);
+    expect(await run({ end: 'good' })).toBe(first);
+    vi.advanceTimersByTime(2000);
+    const second = await run({ end: 'good' });
+    expect(second).not.toBe(first);
+    endIdleThreads();
+    expect([first, second]).not.toContain(await run({ end: 'good' }));
+  });
+
+  it('does no work that has another priority than it was started with', async () => {
+    const first = await run({ end: 'good' });
+    const priority = vi.spyOn(os, 'getPriority').mockReturnValue(os.getPriority() + 1);
+    syncBuiltinESMExports();
+    const lower = await run({ end: 'good' });
+    priority.mockRestore();
+    syncBuiltinESMExports();
+    expect(lower).not.toBe(first);
+    expect(await run({ end: 'good' })).toBe(first);
+  });
+
+  it('keeps no process from its end while it waits', () => {
+    const code = `
+      const { runOnThread } = await import(${JSON.stringify(new URL('./threads.ts', import.meta.url).href)});
+      const { ended } = runOnThread(${JSON.stringify(SUPPORT)}, 'example-worker', { end: 'good' }, { onMessage() {} });
+      await ended;
+      const startMs = performance.now();
+      process.on('exit', () => console.log(performance.now() - startMs));`;
+    const script = join(mkdtempSync(join(tmpdir(), 'threads-')), 'script.mjs');
+    writeFileSync(script, code);
+    const { stdout, stderr } = spawnSync(process.execPath, [script], { encoding: 'utf8' });
+    expect(stderr).toBe('');
+    expect(Number(stdout)).toBeLessThan(1000);
+  });
+});
