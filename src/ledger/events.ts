@@ -3,7 +3,22 @@
  * are kept and passed over.
  */
 
-export interface EventBodies {
+import type { AccessEvents } from './events/access.ts';
+import type { AlertEvents } from './events/alerts.ts';
+import type { ChannelEvents } from './events/channels.ts';
+import type { GovernanceEvents } from './events/governance.ts';
+import type { KeepingEvents } from './events/keeping.ts';
+import type { RunEvents } from './events/runs.ts';
+import type { WatchEvents } from './events/watch.ts';
+
+export interface EventBodies
+  extends RunEvents,
+    AlertEvents,
+    GovernanceEvents,
+    AccessEvents,
+    WatchEvents,
+    KeepingEvents,
+    ChannelEvents {
   'repository.created': { repository: string; store: string };
   'locks.removed': { repository: string; locks: string[]; all: boolean };
   'key.added': { repository: string; key: string };
@@ -242,6 +257,8 @@ export interface ProofRecorded {
   reason?: string;
   /** Where the log behind the snapshot was replayed: to where, and the moment that came of it, or was to, where that is known. */
   log?: { target: string; time?: string };
+  /** What was restored stays there until then (RFC 3339), for somebody to look at. */
+  kept?: { place: string; until: string; host: string };
   /** How much there was, of a cluster: for each database, its system's tables left out. */
   counts?: { database: string; tables: number; rows: number }[];
 }
@@ -312,9 +329,15 @@ export interface GroupVerified {
   checksFailed: string[];
 }
 
+/**
+ * The version that events are written with. From 2 on, events may lie together in one object: who knows only 1 would take
+ * them for missing, so that it must refuse.
+ */
+export const EVENT_VERSION = 2;
+
 /** The part of an event that every kind has. Member names are part of the stored form. */
 export interface EventEnvelope {
-  version: 1;
+  version: 1 | typeof EVENT_VERSION;
   /** A random id of the process that wrote it: no two write one chain. */
   writer: string;
   /** 0, 1, 2 … within the writer. */

@@ -1,60 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { seal, unseal } from '../format/index.ts';
-import { newSealingKey } from '../format/key-file.ts';
+import { Shelf } from '../../test/support/shelf.ts';
 import { systemClock } from '../foundation/clock.ts';
-import { HoldfastError } from '../foundation/errors.ts';
-import { Ledger, type LedgerEvent, type LedgerStorage } from './index.ts';
-
-const key = newSealingKey();
-
-/** Where events lie in these tests: they may be looked at, and tampered with as one who has the password can. */
-class Shelf implements LedgerStorage {
-  readonly objects = new Map<string, Uint8Array>();
-  fault: 'before' | 'after' | undefined;
-  onList: (() => Promise<void>) | undefined;
-
-  seal(plain: Uint8Array): Uint8Array {
-    return seal(key, plain);
-  }
-
-  unseal(sealed: Uint8Array): Uint8Array {
-    return unseal(key, sealed);
-  }
-
-  async putNew(name: string, sealed: Uint8Array): Promise<void> {
-    const { fault } = this;
-    this.fault = undefined;
-    if (fault === 'before') throw new HoldfastError('store-unreachable', 'made to fail');
-    if (this.objects.has(name)) throw new HoldfastError('object-exists', 'it is there');
-    this.objects.set(name, sealed);
-    if (fault === 'after') throw new HoldfastError('store-unreachable', 'made to fail');
-  }
-
-  async get(name: string): Promise<Uint8Array> {
-    return this.objects.get(name)!;
-  }
-
-  async *list(): AsyncIterable<{ key: string; modifiedMs: number }> {
-    const names = [...this.objects.keys()];
-    const half = Math.floor(names.length / 2);
-    for (const [index, name] of names.entries()) {
-      if (index === half) await this.onList?.();
-      yield { key: name, modifiedMs: index };
-    }
-  }
-
-  open(name: string): LedgerEvent {
-    return JSON.parse(Buffer.from(this.unseal(this.objects.get(name)!)).toString()) as LedgerEvent;
-  }
-
-  edit(name: string, change: Record<string, unknown>): void {
-    this.objects.set(name, this.seal(Buffer.from(JSON.stringify({ ...this.open(name), ...change }))));
-  }
-
-  get names(): string[] {
-    return [...this.objects.keys()];
-  }
-}
+import { Ledger, type LedgerEvent } from './index.ts';
 
 function note(ledger: Ledger, source: string): Promise<void> {
   return ledger.append('backup.failed', { source, code: 'internal', message: 'it failed', durationMs: 1 });
@@ -78,7 +25,7 @@ describe('the ledger', () => {
     const { ledger, shelf } = await filled('a', 'b', 'c');
     const events = await new Ledger(shelf, systemClock).read();
     expect(sourcesOf(events)).toEqual(['a', 'b', 'c']);
-    expect(events[0]).toMatchObject({ version: 1, sequence: 0, previous: null, kind: 'backup.failed' });
+    expect(events[0]).toMatchObject({ version: 2, sequence: 0, previous: null, kind: 'backup.failed' });
     expect(events[0]!.actor).toMatch(/.@./);
     expect(await ledger.read()).toEqual(events);
   });
@@ -180,10 +127,10 @@ describe('the ledger', () => {
     for (const damage of [
       (bytes: Uint8Array) => bytes.subarray(0, 10),
       (bytes: Uint8Array) => bytes.map((byte, index) => (index === 40 ? byte ^ 1 : byte)),
-      () => seal(key, Buffer.from('{')),
-      () => seal(key, Buffer.from('null')),
-      () => seal(key, Buffer.from('{"version":1}')),
-      () => seal(key, Buffer.from('[]')),
+      () => new Shelf().seal(Buffer.from('{')),
+      () => new Shelf().seal(Buffer.from('null')),
+      () => new Shelf().seal(Buffer.from('{"version":1}')),
+      () => new Shelf().seal(Buffer.from('[]')),
     ]) {
       const { shelf, ledger } = await filled('a', 'b');
       const name = shelf.names[1]!;
@@ -200,7 +147,7 @@ describe('the ledger', () => {
     shelf.edit(shelf.names[1]!, { kind: 'tail.sealed', body: { lsn: '0/1' } });
     const events = await ledger.read();
     expect(events[1]).toMatchObject({ kind: 'tail.sealed', body: { lsn: '0/1' } });
-    shelf.edit(shelf.names[1]!, { version: 2 });
+    shelf.edit(shelf.names[1]!, { version: 3 });
     await expect(ledger.read()).rejects.toMatchObject({ code: 'repository-unsupported' });
   });
 

@@ -1,59 +1,101 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
 import type { Clock } from '../foundation/clock.ts';
-import { HoldfastError, isHoldfastError, messageOf } from '../foundation/errors.ts';
+import { isHoldfastError } from '../foundation/errors.ts';
 import { settled } from '../foundation/promises.ts';
-import { currentUser } from '../foundation/user.ts';
-import type { EventBodies, EventEnvelope, EventKind, LedgerEvent } from './events.ts';
-
-/** Where events lie, and the key that seals them: what the ledger needs of a repository. Keys are relative to the ledger. */
-export interface LedgerStorage {
-  seal(plain: Uint8Array): Uint8Array;
-  /** @throws repository-damaged */
-  unseal(sealed: Uint8Array): Uint8Array;
-  /** @throws object-exists */
-  putNew(key: string, sealed: Uint8Array): Promise<void>;
-  get(key: string): Promise<Uint8Array>;
-  list(): AsyncIterable<{ key: string; modifiedMs: number }>;
-}
+import { ChainCheck } from './chain-check.ts';
+import { type ChainedEvents, ChainWriter, type NewEvent } from './chain-writer.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import type { EventBodies, EventKind, LedgerEvent } from './events.ts';
+import { type Folded, foldDays } from './fold.ts';
+import { encodeChainObject, parseLedgerKey, type ReadEvent } from './objects.ts';
+import { inOrder } from './order.ts';
+import type { Projection } from './projection.ts';
+import { putChained } from './put-chained.ts';
+import { type EventQuery, matches } from './query.ts';
+import { listLedger, readEach, readLedgerObject } from './read-objects.ts';
+import type { LedgerStorage, StoredLedgerObject } from './storage.ts';
+import { unknownObjects } from './unknown-objects.ts';
+import { type VerifiedLedger, verifyLedger } from './verify.ts';
 
 /** As many other writers an event names. A writer that came before them is named by theirs. */
 const NAMED_HEADS = 8;
-const SEQUENCE_DIGITS = 10;
-const KEY = /^([0-9a-f]{32})\/([0-9]{10})$/;
-
-interface ReadEvent {
-  event: LedgerEvent;
-  hash: string;
-}
-
-interface StoredEvent {
-  key: string;
-  writer: string;
-  sequence: number;
-  modifiedMs: number;
-}
+/** From so many objects on, reading all of them takes longer than keeping them. */
+const LARGE = 256;
 
 /** The append-only record of what Holdfast did and saw. One object of this class writes one chain, unless a put fails. */
 export class Ledger {
   readonly #storage: LedgerStorage;
   readonly #clock: Clock;
-  #writer = newWriter();
-  #sequence = 0;
-  #previous: string | null = null;
+  readonly #projectionFile: string | undefined;
+  #chain: ChainWriter;
   /** Events are appended one after the other, whoever asks. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(storage: LedgerStorage, clock: Clock) {
+  /** @param projectionFile absolute: where this machine may keep what it has read of a large ledger */
+  constructor(storage: LedgerStorage, clock: Clock, projectionFile?: string) {
     this.#storage = storage;
+    this.#projectionFile = projectionFile;
     this.#clock = clock;
+    this.#chain = new ChainWriter(clock);
   }
 
   /** Records an event; resolves once it is durable. */
   append<Kind extends EventKind>(kind: Kind, body: EventBodies[Kind]): Promise<void> {
-    const turn = this.#turn.then(() => this.#append(kind, body));
-    this.#turn = settled(turn);
-    return turn;
+    return this.appendAll([{ kind, body } as NewEvent]);
+  }
+
+  /** Records events that belong together, as one object: all of them, or none. Resolves once they are durable. */
+  appendAll(events: readonly NewEvent[]): Promise<void> {
+    if (events.length === 0) return Promise.resolve();
+    return this.#inTurn(async () => {
+      const chained = this.#chain.add(events, this.#chain.isNew ? await this.newestHeads() : {});
+      try {
+        await this.#put(chained);
+      } catch (error) {
+        // Whether the event is there nobody knows, so that nothing can follow it: what comes next begins a new chain.
+        this.#chain = new ChainWriter(this.#clock);
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * Puts events that a chain of its own has, and that may be there already: what is there of them is not put again.
+   * Events that follow one another must be given in their order.
+   * @param isNew that nobody can have tried to put them before
+   * @throws repository-damaged when something else lies in their place
+   */
+  putChained(chained: ChainedEvents, isNew = false): Promise<void> {
+    return this.#inTurn(() => putChained(this.#storage, chained, isNew));
+  }
+
+  /** Events of others that a new chain is to name. */
+  async newestHeads(): Promise<Record<string, string>> {
+    const newest = new Map<string, StoredLedgerObject & { sequence: number }>();
+    for (const entry of await listLedger(this.#storage)) {
+      const place = parseLedgerKey(entry.key);
+      if (place?.form !== 'chain') continue;
+      if ((newest.get(place.writer)?.sequence ?? -1) < place.sequence) {
+        newest.set(place.writer, { ...entry, sequence: place.sequence });
+      }
+    }
+    const heads = [...newest].sort(([, a], [, b]) => b.modifiedMs - a.modifiedMs).slice(0, NAMED_HEADS);
+    const read = await Promise.all(
+      heads.map(async ([writer, { key }]) => {
+        const events = await this.#unlessFolded(key);
+        return events === undefined ? [] : [[writer, events.at(-1)!.hash] as const];
+      }),
+    );
+    return Object.fromEntries(read.flat());
+  }
+
+  /** What was listed may have been taken together with others since: then it is named by whoever did that. */
+  async #unlessFolded(key: string): Promise<ReadEvent[] | undefined> {
+    try {
+      return await readLedgerObject(this.#storage, key);
+    } catch (error) {
+      if (!isHoldfastError(error, 'object-missing')) throw error;
+      return undefined;
+    }
   }
 
   /**
@@ -62,7 +104,7 @@ export class Ledger {
    */
   async read(): Promise<LedgerEvent[]> {
     const events = await this.#readChecked().catch((error: unknown) => {
-      if (!isHoldfastError(error, 'repository-damaged')) throw error;
+      if (!isHoldfastError(error, 'repository-damaged') && !isHoldfastError(error, 'object-missing')) throw error;
       // A listing is not one moment: it may hold an event that was added meanwhile, and not the one that this builds on.
       return this.#readChecked();
     });
@@ -70,197 +112,89 @@ export class Ledger {
   }
 
   /**
-   * The keys of events that are not among these, each behind those that it builds on: whoever copies them in this order has
-   * at every instant a ledger that can be read. What builds on something that cannot be seen yet is left for later.
-   * @throws repository-damaged
+   * Those events that are asked for, oldest first: of a large ledger by what this machine keeps of it, where that is.
+   * @throws as `read`
    */
-  async unknownTo(known: ReadonlySet<string>): Promise<string[]> {
-    const visible = await this.#list();
-    // What an event builds on was there before it: a listing that begins now has it, whatever the first one passed over.
-    const all = new Map([...visible, ...(await this.#list())].map((entry) => [entry.key, entry]));
-    const unknown = [...all.values()].filter(({ key }) => !known.has(key));
-    const fresh = await Promise.all(unknown.map(async (entry) => [entry.key, await this.#readEvent(entry)] as const));
-    return inCopyingOrder(
-      new Map(fresh),
-      known,
-      visible.map(({ key }) => key),
-    );
+  async events(query: EventQuery): Promise<LedgerEvent[]> {
+    const listed = this.#projectionFile === undefined ? [] : await listLedger(this.#storage);
+    const projected = listed.length < LARGE ? undefined : await this.#projected(query, listed);
+    if (projected !== undefined) return projected;
+    const events = (await this.read()).filter((event) => matches(event, query));
+    return query.limit === undefined ? events : events.slice(Math.max(0, events.length - query.limit));
+  }
+
+  /** Undefined where the file cannot be used, or does not fit what is listed: then all is read. */
+  async #projected(query: EventQuery, listed: readonly StoredLedgerObject[]): Promise<LedgerEvent[] | undefined> {
+    const { Projection } = await import('./projection.ts');
+    const file = this.#projectionFile!;
+    let projection: Projection | undefined;
+    try {
+      projection = await Projection.open(this.#storage, file);
+      await projection.refresh(listed);
+      return projection.query(query);
+    } catch (error) {
+      if (isHoldfastError(error, 'repository-unsupported') || isHoldfastError(error, 'store-unreachable')) throw error;
+      // What is kept may be wrong, and what is listed not of one moment. The objects decide.
+      projection?.close();
+      projection = undefined;
+      await settled(Projection.remove(file));
+      return undefined;
+    } finally {
+      projection?.close();
+    }
   }
 
   async #readChecked(): Promise<ReadEvent[]> {
-    const stored = await this.#list();
-    const events = await Promise.all(stored.map((entry) => this.#readEvent(entry)));
-    assertChains(events);
+    const stored = await listLedger(this.#storage);
+    const check = new ChainCheck();
+    const events: ReadEvent[] = [];
+    const gone = await readEach(
+      this.#storage,
+      stored.map(({ key }) => key),
+      (_key, read) => events.push(...read.filter((each) => check.add(each))),
+    );
+    // A listing may still show what was taken together with others, where it lies now.
+    for (const { key, error } of gone) {
+      const place = parseLedgerKey(key);
+      if (place?.form !== 'chain' || !check.has(place.writer, place.sequence)) throw error;
+    }
+    check.assertWhole();
     return events;
   }
 
-  async #append<Kind extends EventKind>(kind: Kind, body: EventBodies[Kind]): Promise<void> {
-    const envelope: EventEnvelope = {
-      version: 1,
-      writer: this.#writer,
-      sequence: this.#sequence,
-      previous: this.#previous,
-      heads: this.#sequence === 0 ? await this.#headsOfOthers() : {},
-      time: new Date(this.#clock.nowMs()).toISOString(),
-      actor: `${currentUser().username}@${hostname()}`,
-    };
-    const plain = Buffer.from(JSON.stringify({ ...envelope, kind, body }));
-    const key = eventKey(this.#writer, this.#sequence);
-    try {
-      await this.#storage.putNew(key, this.#storage.seal(plain));
-    } catch (error) {
-      // Whether the event is there nobody knows, so that nothing can follow it: what comes next begins a new chain.
-      this.#writer = newWriter();
-      this.#sequence = 0;
-      this.#previous = null;
-      throw error;
-    }
-    this.#previous = sha256(plain);
-    this.#sequence++;
+  /**
+   * The keys of objects that are not among these, each behind those that it builds on: whoever copies them in this order has
+   * at every instant a ledger that can be read. What builds on something that cannot be seen yet is left for later.
+   * @throws repository-damaged
+   */
+  unknownTo(known: ReadonlySet<string>): Promise<string[]> {
+    return unknownObjects(this.#storage, known);
   }
 
-  async #headsOfOthers(): Promise<Record<string, string>> {
-    const newest = new Map<string, StoredEvent>();
-    for (const entry of await this.#list()) {
-      if ((newest.get(entry.writer)?.sequence ?? -1) < entry.sequence) newest.set(entry.writer, entry);
-    }
-    const heads = [...newest.values()].sort((a, b) => b.modifiedMs - a.modifiedMs).slice(0, NAMED_HEADS);
-    return Object.fromEntries(
-      await Promise.all(heads.map(async (head) => [head.writer, (await this.#readEvent(head)).hash])),
-    );
+  /**
+   * Puts the events of days that are over (UTC) together, into an object for each day. Killed at any instant, the ledger
+   * reads the same, and the next run goes on.
+   * @throws repository-damaged when an event cannot be read; the store's errors
+   */
+  fold(): Promise<Folded> {
+    return foldDays(this.#storage, {
+      nowMs: this.#clock.nowMs(),
+      announce: (body) => this.append('ledger.folded', body),
+    });
   }
 
-  async #list(): Promise<StoredEvent[]> {
-    const stored: StoredEvent[] = [];
-    for await (const { key, modifiedMs } of this.#storage.list()) {
-      const [, writer, sequence] = KEY.exec(key) ?? [];
-      if (writer !== undefined) stored.push({ key, writer, sequence: Number(sequence), modifiedMs });
-    }
-    return stored;
+  /** See `verifyLedger`. */
+  verify(checkpoint?: Checkpoint): Promise<VerifiedLedger> {
+    return verifyLedger(this.#storage, checkpoint);
   }
 
-  async #readEvent({ key, writer, sequence }: StoredEvent): Promise<ReadEvent> {
-    const plain = await this.#unseal(key);
-    let event: LedgerEvent;
-    try {
-      event = JSON.parse(Buffer.from(plain).toString('utf8')) as LedgerEvent;
-    } catch (cause) {
-      throw new HoldfastError('repository-damaged', `the ledger's event ${key} is not JSON: ${messageOf(cause)}`, {
-        cause,
-      });
-    }
-    const { version, kind, time, heads } = event ?? {};
-    const isWhole = typeof kind === 'string' && typeof time === 'string' && typeof heads === 'object' && heads !== null;
-    if (typeof version !== 'number' || (version === 1 && !isWhole)) {
-      throw new HoldfastError('repository-damaged', `the ledger's event ${key} is malformed`);
-    }
-    if (version > 1) {
-      throw new HoldfastError(
-        'repository-unsupported',
-        `the ledger's event ${key} has the unknown version ${version}`,
-        {
-          hint: 'Use the version of Holdfast that wrote it, or a newer one.',
-        },
-      );
-    }
-    if (event.writer !== writer || event.sequence !== sequence) {
-      throw new HoldfastError('repository-damaged', `the ledger's event ${key} was moved from another place`);
-    }
-    return { event, hash: sha256(plain) };
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
+    this.#turn = settled(turn);
+    return turn;
   }
 
-  async #unseal(key: string): Promise<Uint8Array> {
-    const sealed = await this.#storage.get(key);
-    try {
-      return this.#storage.unseal(sealed);
-    } catch (error) {
-      if (!isHoldfastError(error)) throw error;
-      throw new HoldfastError(error.code, `the ledger's event ${key}: ${error.message}`, { cause: error });
-    }
+  async #put({ key, plains }: ChainedEvents): Promise<void> {
+    await this.#storage.putNew(key, this.#storage.seal(encodeChainObject(plains)));
   }
-}
-
-/** Oldest first by their times, but never before what an event builds on: a clock may have been set back. */
-function inOrder(events: readonly ReadEvent[]): LedgerEvent[] {
-  const byHash = new Map(events.map((each) => [each.hash, each]));
-  const ordered = new Set<ReadEvent>();
-  for (const start of events.toSorted(compareTimes)) {
-    const waiting = [start];
-    for (let next = waiting.at(-1); next !== undefined; next = waiting.at(-1)) {
-      const { previous, heads } = next.event;
-      const before = [previous ?? '', ...Object.values(heads)].flatMap((hash) => byHash.get(hash) ?? []);
-      const missing = ordered.has(next) ? [] : before.filter((each) => !ordered.has(each));
-      if (missing.length > 0) waiting.push(...missing);
-      else ordered.add(waiting.pop()!);
-    }
-  }
-  return [...ordered].map(({ event }) => event);
-}
-
-/** @param roots keys of what is to be copied, with all that it builds on */
-function inCopyingOrder(
-  fresh: ReadonlyMap<string, ReadEvent>,
-  known: ReadonlySet<string>,
-  roots: readonly string[],
-): string[] {
-  const byHash = new Map([...fresh].map(([key, { hash }]) => [hash, key]));
-  const knownWriters = new Set([...known].map((key) => key.slice(0, key.indexOf('/'))));
-  /** The keys of what an event builds on directly and is fresh; undefined when something of it is nowhere. */
-  const basisOf = ({ event: { writer, sequence, heads } }: ReadEvent): string[] | undefined => {
-    const previous = sequence === 0 ? [] : [eventKey(writer, sequence - 1)].filter((key) => !known.has(key));
-    const named = Object.entries(heads).map(([other, hash]) => byHash.get(hash) ?? knownWriters.has(other));
-    if (named.includes(false)) return undefined;
-    return [...previous, ...named.filter((key) => typeof key === 'string')];
-  };
-  const needed = new Set(roots.filter((key) => fresh.has(key)));
-  // Iterating over a set comes to what is added meanwhile.
-  for (const key of needed) for (const basis of basisOf(fresh.get(key)!) ?? []) if (fresh.has(basis)) needed.add(basis);
-  const waiting = [...needed].toSorted((a, b) => compareTimes(fresh.get(a)!, fresh.get(b)!));
-  const ordered = new Set<string>();
-  for (let before = -1; ordered.size > before; ) {
-    before = ordered.size;
-    // By their times they are in order already, unless clocks differ.
-    for (const key of waiting) if (basisOf(fresh.get(key)!)?.every((basis) => ordered.has(basis))) ordered.add(key);
-  }
-  return [...ordered];
-}
-
-function eventKey(writer: string, sequence: number): string {
-  return `${writer}/${String(sequence).padStart(SEQUENCE_DIGITS, '0')}`;
-}
-
-function compareTimes({ event: a }: ReadEvent, { event: b }: ReadEvent): number {
-  return a.time < b.time ? -1 : a.time > b.time ? 1 : a.sequence - b.sequence;
-}
-
-function newWriter(): string {
-  return randomBytes(16).toString('hex');
-}
-
-/** @throws repository-damaged unless each writer's events follow one another without a gap, and those that others name are there */
-function assertChains(events: readonly ReadEvent[]): void {
-  const known = new Set(events.map(({ event, hash }) => `${event.writer} ${hash}`));
-  const hashes = new Map(events.map(({ event, hash }) => [`${event.writer}/${event.sequence}`, hash]));
-  for (const { event } of events) {
-    const expected = event.sequence === 0 ? null : hashes.get(`${event.writer}/${event.sequence - 1}`);
-    if (event.previous !== expected) {
-      throw new HoldfastError(
-        'repository-damaged',
-        `the ledger was changed or cut before event ${event.sequence} of writer ${event.writer}`,
-        {
-          hint: 'Somebody with the password of the repository edited or removed events.',
-        },
-      );
-    }
-    const gone = Object.entries(event.heads).find(([writer, hash]) => !known.has(`${writer} ${hash}`));
-    if (gone !== undefined) {
-      throw new HoldfastError('repository-damaged', `the ledger lacks events of writer ${gone[0]}, which others name`, {
-        hint: 'Somebody with the password of the repository edited or removed events.',
-      });
-    }
-  }
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -1,0 +1,36 @@
+/** What was wrong, and who was told. Times are RFC 3339. */
+export interface AlertEvents {
+  'alert.raised': AlertRaised;
+  'alert.updated': { alert: string; message: string; severity: string };
+  'alert.acknowledged': { alert: string; by: string; note?: string };
+  'alert.resolved': { alert: string; message?: string };
+  'alert.muted': { rule: string; subject?: string; until: string; why: string };
+  'alert.notified': AlertNotified;
+}
+
+export interface AlertRaised {
+  alert: string;
+  rule: string;
+  subject: string;
+  severity: string;
+  message: string;
+  since: string;
+  endangers: string;
+  command: string;
+  runbooks?: string[];
+}
+
+/** A channel was told, or could not be. */
+export interface AlertNotified {
+  alerts: string[];
+  news: 'raised' | 'updated' | 'acknowledged' | 'resolved';
+  channel: string;
+  /** The channel that failed, and that this one was told for. */
+  insteadOf?: string;
+  /** A rung of the ladder such as `30m, lead`, or `route`. */
+  reason: string;
+  outcome: 'delivered' | 'failed';
+  attempts: number;
+  code?: string;
+  message?: string;
+}
