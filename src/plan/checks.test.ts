@@ -214,9 +214,13 @@ describe('a schedule', () => {
     );
   });
 
-  test.each(['5m', '1h'])('of a source whose log is captured may be longer than an RPO of %s', (rpo) => {
-    const text = planOf({ source: `, method: physical, wal: stream, schedule: hourly, objectives: { rpo: ${rpo} }` });
-    const { warnings } = parse(text.replace('type: files, paths: [/srv]', 'type: postgres, url: { env: A }'));
+  test.each([
+    ['type: postgres, url: { env: A }, method: physical, wal: stream', '5m'],
+    ['type: postgres, url: { env: A }, method: physical, wal: stream', '1h'],
+    ['type: redis, url: { env: A }, stream: true', '5m'],
+  ])('of a source whose log is captured may be longer than its RPO: %s, %s', (source, rpo) => {
+    const text = planOf({ source: `, schedule: hourly, objectives: { rpo: ${rpo} }` });
+    const { warnings } = parse(text.replace('type: files, paths: [/srv]', source));
     expect(warnings.map(formatProblem).filter((line) => line.includes('.schedule'))).toEqual([]);
   });
 
@@ -233,6 +237,19 @@ describe('a schedule', () => {
       'holdfast.yaml:7:52: sources.db.schedule: a logical backup cannot be continuous; expected a schedule such as hourly',
     ]);
     expect(linesIn(planOf({ source: ', schedule: continuous' }))).toEqual([]);
+  });
+
+  test.each([
+    'type: redis, url: { env: A }',
+    'type: redis, url: { env: A }, stream: true',
+    'type: firestore, project: a',
+    'type: sqlite, path: /a',
+    'type: secrets, from: { env: [A] }',
+  ])('cannot be continuous for what is not watched: %s', (source) => {
+    const text = planOf({ source: ', schedule: continuous' }).replace('type: files, paths: [/srv]', source);
+    expect(linesIn(text)).toEqual([
+      expect.stringMatching(/sources\.db\.schedule: .* of no changes; expected a schedule such as hourly$/),
+    ]);
   });
 });
 
@@ -323,12 +340,11 @@ ${standbys}`;
     expect(warnings.filter(({ path }) => path.startsWith('standbys'))).toEqual([]);
   });
 
-  test('that no backup is taken of is doubtful', () => {
+  test('that no backup is taken of is watched all the same', () => {
     const { plan, warnings } = parse(physical('', COPY));
     expect(plan.sources.get('db')).not.toHaveProperty('standby');
-    expect(warnings.map(formatProblem)).toContainEqual(
-      expect.stringMatching(/^holdfast\.yaml:10:3: standbys\.copy: no backup is taken of it.*"standby: copy" in "db"/),
-    );
+    expect(plan.standbys.get('copy')).toEqual({ name: 'copy', of: 'db', url: { env: 'COPY_URL' } });
+    expect(warnings.filter(({ path }) => path.startsWith('standbys'))).toEqual([]);
   });
 
   test.each([

@@ -1,6 +1,7 @@
 /** What no single key can tell: names that must exist, schedules that must fit, places that must differ. Pure. */
 import { durationNotation } from '../foundation/units.ts';
 import { isTimezone, longestGapMs, parseSchedule, type Schedule } from '../schedule/index.ts';
+import { alertFindings } from './alerts/alert-checks.ts';
 import { groupFindings } from './group-checks.ts';
 import { valueAt } from './issues.ts';
 import { nearestName } from './names.ts';
@@ -46,6 +47,7 @@ export function crossFindings(raw: unknown, earlier: readonly Finding[], directo
     ]),
     ...context.standbys.flatMap((name) => originFindings(context, name)),
     ...groupFindings({ ...context, unknown: unknownName }),
+    ...alertFindings({ ...context, unknown: unknownName }),
   ];
 }
 
@@ -311,6 +313,14 @@ function neverDue({ finding }: PlannedSchedule): Finding {
   return { ...finding, message: `"${finding.found}" is never due; no such day exists` };
 }
 
+/** What has a schedule and no watch, besides PostgreSQL. */
+const UNWATCHED: Readonly<Record<string, string>> = {
+  redis: 'a Redis server tells backups',
+  firestore: 'Firestore tells backups',
+  sqlite: 'a SQLite database tells',
+  secrets: 'secrets tell',
+};
+
 function scheduleFindings(context: Context, source: string): Finding[] {
   const { sound, at } = context;
   const planned = scheduleAt(context, ['sources', source, 'schedule']);
@@ -320,12 +330,13 @@ function scheduleFindings(context: Context, source: string): Finding[] {
     const method = sound('sources', source, 'method') === 'physical' ? 'physical' : 'logical';
     return [{ ...finding, message: `a ${method} backup cannot be continuous; expected a schedule such as hourly` }];
   }
-  if (schedule.kind === 'continuous' && sound('sources', source, 'type') === 'secrets') {
-    return [{ ...finding, message: 'secrets tell of no changes; expected a schedule such as hourly' }];
+  const type = sound('sources', source, 'type');
+  if (schedule.kind === 'continuous' && typeof type === 'string' && Object.hasOwn(UNWATCHED, type)) {
+    return [{ ...finding, message: `${UNWATCHED[type]} of no changes; expected a schedule such as hourly` }];
   }
   if (gapMs === undefined) return [neverDue(planned)];
   // What is lost then is what its log lacks, however far apart the backups are.
-  if (sound('sources', source, 'wal') === 'stream') return [];
+  if (sound('sources', source, 'wal') === 'stream' || sound('sources', source, 'stream') === true) return [];
   const ownRpo = ['sources', source, 'objectives', 'rpo'];
   const rpo = at(...ownRpo) === undefined ? sound('objectives', 'rpo') : sound(...ownRpo);
   const rpoMs = typeof rpo === 'string' ? objectiveMs(rpo) : undefined;

@@ -16,7 +16,7 @@ export function doubts(plan: Plan): Finding[] {
     ...ownRepositoryDoubts(source, plan),
     ...outsideDoubts(source),
   ]);
-  return [...[...plan.repositories.values()].flatMap(archiveDoubts), ...ofSources, ...standbyDoubts(plan)];
+  return [...[...plan.repositories.values()].flatMap(archiveDoubts), ...ofSources];
 }
 
 function archiveDoubts({ name, archive }: Repository): Finding[] {
@@ -29,17 +29,6 @@ function archiveDoubts({ name, archive }: Repository): Finding[] {
       : []),
     ...(archive.schedule === undefined ? [{ path: [...path, 'copies'], at: 'key' as const, message: unplanned }] : []),
   ];
-}
-
-/** Whoever writes one down expects something of it. */
-function standbyDoubts({ standbys, sources }: Plan): Finding[] {
-  const used = [...sources.values()].map((source) => (source.type === 'postgres' ? source.standby?.name : undefined));
-  return [...standbys]
-    .filter(([name]) => !used.includes(name))
-    .map(([name, of]) => {
-      const message = `no backup is taken of it, which is all that this version does with a standby; "standby: ${name}" in "${of}" would`;
-      return { path: ['standbys', name], at: 'key', message };
-    });
 }
 
 function promiseDoubts(source: Source): Finding[] {

@@ -1,13 +1,21 @@
 /**
  * The plan: its schema, loading it with all that is wrong with it at once, and fetching the values it refers to.
  */
+export type { Alerting, Route, Rung } from './alerts/alerts-schema.ts';
+export type { ChannelPlan } from './alerts/channel-schema.ts';
+export type { Contact } from './alerts/contact-schema.ts';
+export { RULE_NAMES, type Rule, type RuleName, type Severity } from './alerts/rule-schema.ts';
+export type { ApprovedAction } from './approval-schema.ts';
+export { diffPlans, type PlanChange } from './changes/diff-plans.ts';
+export { type Weakening, weakenedBy } from './changes/weakened.ts';
 export type { FindOptions } from './find.ts';
 export { type GitAddress, parseGitUrl } from './git-url.ts';
 export type { Group, GroupCheck } from './group-schema.ts';
 export { type JsonSchema, planJsonSchema } from './json-schema.ts';
-export { type LoadedPlan, loadPlan } from './load.ts';
+export { type LoadedPlan, loadPlan, parsePlan } from './load.ts';
 export { formatProblem, type Problem } from './problems.ts';
 export type { SecretReference, TextOrReference } from './reference-schema.ts';
+export type { PlannedReport, ReviewKind, Upkeep } from './report-schema.ts';
 export type { Sandbox } from './sandboxes.ts';
 export type { PlanDocument, PlanInput } from './schema.ts';
 export {
@@ -16,6 +24,7 @@ export {
   resolveReferences,
   resolveSecret,
 } from './secrets.ts';
+export type { Service } from './service-schema.ts';
 export { showPlan, showPlanYaml } from './show.ts';
 export type { DatabaseCheck, Objectives, ValidateCheck } from './sources/common.ts';
 export type { FilesSource } from './sources/files.ts';
@@ -26,4 +35,5 @@ export type { RedisCheck, RedisSource } from './sources/redis.ts';
 export type { SecretPlaces } from './sources/secrets.ts';
 export type { SqliteSource } from './sources/sqlite.ts';
 export { type GcsPlace, type S3Place, type StorePlace, storePlace } from './store-place.ts';
-export type { Archive, Capacity, LockPolicy, Mirror, Plan, Repository, StorePlan } from './view.ts';
+export type { Verification } from './verification-schema.ts';
+export type { Archive, Capacity, LockPolicy, Mirror, Plan, PlannedStandby, Repository, StorePlan } from './view.ts';

@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, truncateSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { loadPlan } from './load.ts';
+import { RULE_NAMES } from './alerts/rule-schema.ts';
+import { loadPlan, parsePlan } from './load.ts';
 import { formatProblem, PlanInvalidError } from './problems.ts';
 
 const PLAN = `version: 1
@@ -168,7 +169,15 @@ sandboxes:
   const { plan } = await loadPlan({ cwd: directory, env: {} });
   const hourMs = 3_600_000;
   const objectives = { rpoMs: 26 * hourMs, rtoMs: 4 * hourMs, proofMs: 31 * 24 * hourMs };
-  expect(plan).toEqual({
+  const { verifications, contacts, alerts, services, reports, reviews, upkeep, ledger, ...protectedBy } = plan;
+  expect([verifications, contacts, services, reports, reviews].map((each) => [...each.values()])).toEqual(
+    new Array(5).fill([]),
+  );
+  expect([...alerts.rules.keys()]).toEqual(RULE_NAMES);
+  expect(upkeep.prune.text).toBe('weekly on sunday at 04:30');
+  expect(ledger).toEqual({});
+  expect(protectedBy).toEqual({
+    approvals: { twoPersons: [] },
     version: 1,
     name: 'shop',
     timezone: 'Europe/Berlin',
@@ -237,4 +246,82 @@ sandboxes:
       ],
     ]),
   });
+});
+
+test('alerts, verifications and what is watched are ready to work with', () => {
+  const { plan } = parsePlan(
+    `version: 1
+name: shop
+repositories:
+  primary: { store: ./repository, password: { env: HOLDFAST_PASSWORD } }
+sources:
+  db: { type: postgres, url: { env: DATABASE_URL } }
+  uploads: { type: files, paths: [/srv/uploads] }
+sandboxes: { here: { type: local } }
+verification:
+  - { name: daily, sources: "*", level: checked, schedule: daily at 05:00 }
+  - { name: weekly, sources: [db], pick: random, from: 7d, schedule: weekly, sandbox: { default: here }, keep: 24h }
+contacts:
+  lead: { role: Lead, phone: "+1", channel: mail }
+alerts:
+  channels:
+    mail: { type: email, to: [lead@shop.example], smtp: { env: SMTP_URL } }
+    beat: { type: heartbeat, url: https://beat.example/ }
+  routes: [{ to: mail, rules: [availability] }]
+  escalation:
+    - { after: 60m, notify: [lead], untilResolved: true }
+    - { after: 0m, notify: [lead], severity: p1 }
+  rules: { size-drop: { over: 30% }, duration: { over: 3h, severity: p1 }, drill-overdue: false }
+services:
+  api: { http: https://api.example/health, errorRate: { prometheus: https://metrics.example, query: x } }
+reports: [{ kind: verification, schedule: weekly, to: [mail] }]
+reviews: { audit: yearly }
+upkeep: { prune: monthly }
+`,
+    { file: 'holdfast.yaml', directory: '/plans' },
+  );
+  expect(plan.verifications.map(({ schedule, ...rest }) => ({ ...rest, schedule: schedule.text }))).toEqual([
+    {
+      name: 'daily',
+      sources: ['db', 'uploads'],
+      pick: 'latest',
+      level: 'checked',
+      schedule: 'daily at 05:00',
+      sandboxes: new Map(),
+    },
+    {
+      ...{
+        name: 'weekly',
+        sources: ['db'],
+        pick: 'random',
+        fromMs: 7 * 86_400_000,
+        level: 'proven',
+        schedule: 'weekly',
+      },
+      ...{ sandboxes: new Map([['db', 'here']]), keepMs: 86_400_000 },
+    },
+  ]);
+  expect(plan.contacts.get('lead')).toEqual({ id: 'lead', role: 'Lead', phone: '+1', channel: 'mail' });
+  expect(plan.alerts.channels.get('beat')).toEqual({
+    name: 'beat',
+    type: 'heartbeat',
+    url: 'https://beat.example/',
+    everyMs: 60_000,
+  });
+  expect(plan.alerts.escalation.map(({ afterMs }) => afterMs)).toEqual([0, 3_600_000]);
+  expect(plan.alerts.rules.has('drill-overdue')).toBe(false);
+  expect(plan.alerts.rules.get('size-drop')).toEqual({ name: 'size-drop', severity: 'p1', overShare: 0.3 });
+  expect(plan.alerts.rules.get('duration')).toEqual({ name: 'duration', severity: 'p1', overMs: 3 * 3_600_000 });
+  expect(plan.alerts.rules.get('error-rate')).toEqual({
+    name: 'error-rate',
+    severity: 'p2',
+    overShare: 0.01,
+    forMs: 300_000,
+  });
+  expect(plan.services.get('api')).toMatchObject({ everyMs: 30_000, timeoutMs: 10_000 });
+  expect([plan.reports[0]?.to, plan.reviews.get('audit')?.text, plan.upkeep.prune.text]).toEqual([
+    ['mail'],
+    'yearly',
+    'monthly',
+  ]);
 });

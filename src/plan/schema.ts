@@ -4,18 +4,25 @@
  */
 import { z } from 'zod';
 import { isTimezone } from '../schedule/index.ts';
+import { alerts } from './alerts/alerts-schema.ts';
+import { contact } from './alerts/contact-schema.ts';
+import { approvals } from './approval-schema.ts';
 import { copies } from './archive-schema.ts';
 import { group } from './group-schema.ts';
+import { ledger } from './ledger-schema.ts';
 import { nearestName } from './names.ts';
 import { REFERENCE_NOTATION, reference, type TextOrReference, textOrReference } from './reference-schema.ts';
+import { report, reviews, upkeep } from './report-schema.ts';
 import { retention } from './retention-schema.ts';
 import { sandbox } from './sandboxes.ts';
+import { service } from './service-schema.ts';
 import { objectives } from './sources/common.ts';
 import { source } from './sources/index.ts';
 import { standby } from './sources/postgres.ts';
 import { parseStore, STORE_NOTATION } from './store.ts';
 import { capacity, gcs, limits, lock, prices, s3, storageClass } from './store-schema.ts';
 import { type Complaint, identifier, text } from './values.ts';
+import { verification } from './verification-schema.ts';
 
 const repository = z
   .strictObject({
@@ -108,6 +115,27 @@ export const planSchema = z
       .record(identifier, group, { error: () => 'groups by name' })
       .meta({ description: 'Sources that belong together, by name.' })
       .optional(),
+    verification: z
+      .array(verification, { error: () => 'a list of verifications' })
+      .default([])
+      .meta({ description: 'What is proven by itself, and when.' }),
+    contacts: z
+      .record(identifier, contact, { error: () => 'contacts by name' })
+      .meta({ description: 'Who is to be reached, by name.' })
+      .optional(),
+    alerts: alerts.prefault({}),
+    services: z
+      .record(identifier, service, { error: () => 'services by name' })
+      .meta({ description: 'What people use, by name, and what "up" means for it.' })
+      .optional(),
+    reports: z
+      .array(report, { error: () => 'a list of reports' })
+      .default([])
+      .meta({ description: 'What is reported by itself, and when.' }),
+    reviews: reviews.default({}),
+    upkeep: upkeep.prefault({}),
+    approvals: approvals.prefault({}),
+    ledger: ledger.default({}),
   })
   .meta({
     title: 'Holdfast plan',

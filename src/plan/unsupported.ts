@@ -5,18 +5,7 @@
  * Places are paths with `*` for any name.
  */
 const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
-  '': [
-    'verification',
-    'maintenance',
-    'contacts',
-    'alerts',
-    'services',
-    'runbooks',
-    'drills',
-    'reports',
-    'reviews',
-    'compliance',
-  ],
+  '': ['maintenance', 'runbooks', 'drills', 'compliance'],
   'sources.*': ['runsOn'],
 };
 

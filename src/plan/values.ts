@@ -125,7 +125,7 @@ export const calendarDuration = (description: string) =>
     CALENDAR_PATTERN,
   );
 
-export const schedule = text(SCHEDULE_NOTATION, `When a backup is due: ${SCHEDULE_NOTATION}.`, (value) => {
+export const schedule = text(SCHEDULE_NOTATION, `When it is due: ${SCHEDULE_NOTATION}.`, (value) => {
   const parsed = parseSchedule(value);
   return 'problem' in parsed ? { message: `${parsed.problem}; expected ${SCHEDULE_NOTATION}` } : undefined;
 });

@@ -1,14 +1,28 @@
 /** The plan as the program works with it: names resolved, defaults filled in, durations in milliseconds. */
 import { parseDuration, parsePercentage, parseSize } from '../foundation/units.ts';
 import { parseSchedule, type RetentionPolicy, type Schedule } from '../schedule/index.ts';
+import { type Alerting, buildAlerting } from './alerts/alerts-schema.ts';
+import { buildContact, type Contact } from './alerts/contact-schema.ts';
+import type { ApprovedAction } from './approval-schema.ts';
 import { buildGroup, type Group } from './group-schema.ts';
+import { buildLedger, type LedgerKeeping } from './ledger-schema.ts';
 import type { TextOrReference } from './reference-schema.ts';
+import {
+  buildReport,
+  buildReviews,
+  buildUpkeep,
+  type PlannedReport,
+  type ReviewKind,
+  type Upkeep,
+} from './report-schema.ts';
 import { retentionPolicy } from './retention-schema.ts';
 import { buildSandbox, type Sandbox } from './sandboxes.ts';
 import type { PlanDocument, RepositoryDocument } from './schema.ts';
+import { buildService, type Service } from './service-schema.ts';
 import { baseOf, buildObjectives, type Objectives } from './sources/common.ts';
 import { buildSource, type Source } from './sources/index.ts';
 import { isOfflineClass } from './store-schema.ts';
+import { buildVerification, type Verification } from './verification-schema.ts';
 
 /** What a repository and a mirror have alike: where their objects lie, and what that may bear. */
 export interface StorePlan {
@@ -84,6 +98,14 @@ export interface LockPolicy {
   forMs: number;
 }
 
+/** A PostgreSQL server that follows the server of a source. */
+export interface PlannedStandby {
+  name: string;
+  /** The source. */
+  of: string;
+  url: TextOrReference;
+}
+
 export interface Plan {
   version: 1;
   name: string;
@@ -96,11 +118,24 @@ export interface Plan {
   mirrors: ReadonlyMap<string, Mirror>;
   /** By name, in the order of the file. */
   sources: ReadonlyMap<string, Source>;
-  /** Of each standby, by its name, the source whose server it follows. */
-  standbys: ReadonlyMap<string, string>;
+  standbys: ReadonlyMap<string, PlannedStandby>;
   /** By name, in the order of the file. */
   sandboxes: ReadonlyMap<string, Sandbox>;
   groups: ReadonlyMap<string, Group>;
+  verifications: Verification[];
+  /** By name, in the order of the file. */
+  contacts: ReadonlyMap<string, Contact>;
+  alerts: Alerting;
+  services: ReadonlyMap<string, Service>;
+  reports: PlannedReport[];
+  /** When each review is due. */
+  reviews: ReadonlyMap<ReviewKind, Schedule>;
+  upkeep: Upkeep;
+  approvals: {
+    /** What one person alone may not do. */
+    twoPersons: readonly ApprovedAction[];
+  };
+  ledger: LedgerKeeping;
   /** The plan's directory, absolute: what relative paths are relative to. */
   directory: string;
 }
@@ -136,11 +171,20 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     repositories: new Map([...homes, ...archives]),
     mirrors,
     sources: new Map(sources),
-    standbys: new Map(Object.entries(document.standbys ?? {}).map(([name, { of }]) => [name, of])),
+    standbys: new Map(Object.entries(document.standbys ?? {}).map(([name, each]) => [name, { name, ...each }])),
     sandboxes: new Map(
       Object.entries(document.sandboxes ?? {}).map(([name, each]) => [name, buildSandbox(name, each)]),
     ),
     groups: new Map(Object.entries(document.groups ?? {}).map(([name, each]) => [name, buildGroup(name, each)])),
+    verifications: document.verification.map((each) => buildVerification(each, Object.keys(document.sources))),
+    contacts: new Map(Object.entries(document.contacts ?? {}).map(([id, each]) => [id, buildContact(id, each)])),
+    alerts: buildAlerting(document.alerts),
+    services: new Map(Object.entries(document.services ?? {}).map(([name, each]) => [name, buildService(name, each)])),
+    reports: document.reports.map(buildReport),
+    reviews: buildReviews(document.reviews),
+    upkeep: buildUpkeep(document.upkeep),
+    approvals: { twoPersons: [...new Set(document.approvals.twoPersons)] },
+    ledger: buildLedger(document.ledger),
     directory,
   };
 }
