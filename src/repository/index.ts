@@ -1,5 +1,6 @@
 import { lazy } from '../foundation/lazy.ts';
 
+export type { CheckedPoints } from './check/check-points.ts';
 export type { CheckReport, DamagedLog, Finding } from './check/report.ts';
 export { parseSubset, type Subset, selectPacks } from './check/subset.ts';
 export type { CopiedSnapshot } from './copy/copy.ts';
@@ -7,7 +8,8 @@ export { type Change, type ChangeKind, diffTrees } from './diff.ts';
 export { notesOf } from './extract/notes.ts';
 export type { IndexedRepository } from './indexed.ts';
 export { addKey, changePassword, listKeys, type RepositoryKey, removeKey } from './keys.ts';
-export { EPOCH_KEY, LEDGER_PREFIX, packKey, TAIL_PREFIX } from './layout.ts';
+export { CHECKPOINTS_PREFIX, EPOCH_KEY, LEDGER_PREFIX, packKey, TAIL_PREFIX, TOKENS_PREFIX } from './layout.ts';
+export { EpochLease, type LeaseHolder } from './lease/epoch-lease.ts';
 export { loadIndex } from './load-index.ts';
 export { type HeldLock, lockRepository } from './locks.ts';
 export { readEpoch, succeeds, writeNextEpoch } from './mirror/epoch.ts';
@@ -29,8 +31,16 @@ export type { RepairOptions } from './repair/repair.ts';
 export type { RepairReport } from './repair/report.ts';
 export { createRepository, type Healer, holdsRepository, openRepository, type Repository } from './repository.ts';
 export type * from './snapshot-io.ts';
-export { findSnapshot, latestSnapshots, listSnapshots, removeSnapshot, type StoredSnapshot } from './snapshots.ts';
-export { describeHolder, removeLocks, type StandingLock } from './standing-locks.ts';
+export {
+  findSnapshot,
+  KnownSnapshots,
+  latestSnapshots,
+  listSnapshots,
+  readSnapshot,
+  removeSnapshot,
+  type StoredSnapshot,
+} from './snapshots.ts';
+export { describeHolder, removeLocks, type StandingLock, standingLocks } from './standing-locks.ts';
 export {
   compareRanges,
   earlier,
@@ -62,6 +72,7 @@ export { WriteSession } from './write/session.ts';
 
 /* What few commands do is loaded when it is first called. */
 
+export const checkPoints = lazy(async () => (await import('./check/check-points.ts')).checkPoints);
 export const checkRepository = lazy(async () => (await import('./check/check.ts')).checkRepository);
 export const copySnapshots = lazy(async () => (await import('./copy/copy.ts')).copySnapshots);
 export const copiesOfObjects = lazy(async () => (await import('./mirror/heal.ts')).copiesOfObjects);

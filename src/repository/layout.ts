@@ -8,16 +8,22 @@ export const DATA_PREFIX = 'data/';
 /** Holdfast's own, beside what is restic's. */
 export const HOLDFAST_PREFIX = 'holdfast/';
 export const LEDGER_PREFIX = 'holdfast/ledger/';
+/** What was signed of the ledger. */
+export const CHECKPOINTS_PREFIX = 'holdfast/checkpoints/';
 export const TAIL_PREFIX = 'holdfast/tail/';
 /** Says how often a mirror of the repository was made the primary. */
 export const EPOCH_KEY = 'holdfast/epoch';
 /** In a mirror, while a run brings it up to date. */
 export const MIRROR_LEASE_KEY = 'holdfast/mirror-lease';
+/** Who alone does something for as long as it shows that it is there: `<what>/<epoch>`. */
+export const LEASES_PREFIX = 'holdfast/leases/';
 /** What was locked until when. Each copy of a repository has its own. */
 export const HELD_KEY = 'holdfast/held';
 /** Who writes and cannot remove a lock. */
 export const WRITERS_PREFIX = 'holdfast/writers/';
 export const MARKS_PREFIX = 'holdfast/prune/';
+/** Who may use the API. */
+export const TOKENS_PREFIX = 'holdfast/tokens/';
 /** Damaged packs that a repair put aside; restic does not look there. */
 export const DAMAGED_PREFIX = 'holdfast/damaged/';
 

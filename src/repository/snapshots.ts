@@ -31,10 +31,44 @@ export async function listSnapshots(
     const read = await Promise.all(keys.map((key) => readIfThere(repository, key, note)));
     if (read.includes('gone') && listing < LISTINGS) continue;
     for (const damage of damages) onDamage?.(damage);
-    return read
-      .filter((each) => typeof each === 'object')
-      .sort((a, b) => snapshotTimeMs(a) - snapshotTimeMs(b) || (a.id < b.id ? -1 : 1));
+    return read.filter((each) => typeof each === 'object').sort(compareTimes);
   }
+}
+
+/** The snapshots of a repository that is looked at again and again: a document never changes, and is read once. */
+export class KnownSnapshots {
+  readonly #repository: Repository;
+  readonly #read = new Map<string, StoredSnapshot>();
+  #snapshots: StoredSnapshot[] = [];
+
+  constructor(repository: Repository) {
+    this.#repository = repository;
+  }
+
+  /**
+   * Those that are there now, oldest first, and why others could not be read. Where nothing came or went, the first is the
+   * same list as before.
+   */
+  async list(): Promise<{ snapshots: readonly StoredSnapshot[]; damaged: readonly HoldfastError[] }> {
+    const keys = await this.#repository.documentKeys(SNAPSHOTS_PREFIX);
+    const gone = new Set(this.#read.keys()).difference(new Set(keys));
+    for (const key of gone) this.#read.delete(key);
+    const fresh = keys.filter((key) => !this.#read.has(key));
+    const damaged: HoldfastError[] = [];
+    const read = await Promise.all(
+      fresh.map(
+        async (key) => [key, await readIfThere(this.#repository, key, (error) => damaged.push(error))] as const,
+      ),
+    );
+    const added = read.filter((each): each is [string, StoredSnapshot] => typeof each[1] === 'object');
+    for (const [key, snapshot] of added) this.#read.set(key, snapshot);
+    if (gone.size + added.length > 0) this.#snapshots = [...this.#read.values()].sort(compareTimes);
+    return { snapshots: this.#snapshots, damaged };
+  }
+}
+
+function compareTimes(a: StoredSnapshot, b: StoredSnapshot): number {
+  return snapshotTimeMs(a) - snapshotTimeMs(b) || (a.id < b.id ? -1 : 1);
 }
 
 /** How many are read at the same time, and perhaps in vain. */

@@ -10,7 +10,7 @@ import { isRewritten, kindOf, type ObjectKind, readAuthentic } from './objects.t
 const PARALLEL_READS = 4;
 
 /** What refers to others is put back after them. */
-const HEALING_ORDER: readonly ObjectKind[] = ['ledger', 'key', 'pack', 'index', 'snapshot', 'tail'];
+const HEALING_ORDER: readonly ObjectKind[] = ['ledger', 'checkpoint', 'key', 'pack', 'index', 'snapshot', 'tail'];
 
 /** An object that is not as it should be. */
 export interface Suspect {

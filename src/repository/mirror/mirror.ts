@@ -64,10 +64,10 @@ const COPY_ORDER: readonly ObjectKind[][] = [
   ['pack', 'damaged'],
   ['index'],
   ['snapshot'],
-  ['tail', 'mark', 'other'],
+  ['tail', 'mark', 'checkpoint', 'other'],
 ];
 /** What refers to others goes before them. */
-const REMOVAL_ORDER: readonly ObjectKind[] = ['mark', 'key', 'tail', 'snapshot', 'index', 'pack'];
+const REMOVAL_ORDER: readonly ObjectKind[] = ['mark', 'key', 'tail', 'snapshot', 'index', 'pack', 'ledger'];
 
 /**
  * Brings a mirror up to date. Cut off at any instant, the next run goes on where it was.

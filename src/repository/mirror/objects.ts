@@ -2,6 +2,7 @@ import { unseal } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { type ObjectStore, PROBE_PREFIX } from '../../store/index.ts';
 import {
+  CHECKPOINTS_PREFIX,
   CONFIG_KEY,
   DAMAGED_PREFIX,
   DATA_PREFIX,
@@ -11,6 +12,7 @@ import {
   INDEX_PREFIX,
   idOfKey,
   KEYS_PREFIX,
+  LEASES_PREFIX,
   LEDGER_PREFIX,
   LOCKS_PREFIX,
   MARKS_PREFIX,
@@ -34,6 +36,7 @@ export type ObjectKind =
   | 'covered'
   | 'mark'
   | 'ledger'
+  | 'checkpoint'
   | 'epoch'
   | 'other';
 
@@ -45,7 +48,7 @@ const NAMED_BY_DIGEST: readonly [prefix: string, kind: ObjectKind][] = [
   [MARKS_PREFIX, 'mark'],
 ];
 
-const NOT_COPIED = [LOCKS_PREFIX, WRITERS_PREFIX, PROBE_PREFIX];
+const NOT_COPIED = [LOCKS_PREFIX, WRITERS_PREFIX, LEASES_PREFIX, PROBE_PREFIX];
 
 /** Undefined for what is no part of a repository, as what a store was tried with, or, as locks and leases, none of a copy of it. */
 export function kindOf(key: string): ObjectKind | undefined {
@@ -57,6 +60,7 @@ export function kindOf(key: string): ObjectKind | undefined {
   if (NOT_COPIED.some((prefix) => key.startsWith(prefix))) return undefined;
   if (key.startsWith(TAIL_PREFIX)) return key.endsWith('/covered') ? 'covered' : 'tail';
   if (key.startsWith(LEDGER_PREFIX)) return 'ledger';
+  if (key.startsWith(CHECKPOINTS_PREFIX)) return 'checkpoint';
   if (key.startsWith(DAMAGED_PREFIX)) return 'damaged';
   return key.startsWith(HOLDFAST_PREFIX) ? 'other' : undefined;
 }

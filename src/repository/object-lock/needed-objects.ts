@@ -2,11 +2,13 @@ import type { IndexFile } from '../../format/index.ts';
 import { isHoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { CONFIG_KEY, idOfKey } from '../layout.ts';
-import { kindOf } from '../mirror/objects.ts';
+import { kindOf, type ObjectKind } from '../mirror/objects.ts';
 import { UsedBlobs } from '../prune/used.ts';
 import { indexOf, readIndexFiles } from '../read-index.ts';
 import type { Repository } from '../repository.ts';
 import type { StoredSnapshot } from '../snapshots.ts';
+
+const NEEDED_ALWAYS: readonly (ObjectKind | undefined)[] = ['key', 'index', 'ledger', 'checkpoint', 'tail'];
 
 /** What of a repository is needed as long as some of its snapshots are kept. */
 export interface NeededObjects {
@@ -38,7 +40,7 @@ export async function neededObjects(
     const kind = kindOf(key);
     if (kind === 'pack') return packs === undefined || packs.needed.has(idOfKey(key)!);
     if (kind === 'snapshot') return !going.has(idOfKey(key)!);
-    return key === CONFIG_KEY || kind === 'key' || kind === 'index' || kind === 'ledger' || kind === 'tail';
+    return key === CONFIG_KEY || NEEDED_ALWAYS.includes(kind);
   };
   return { isNeeded, unneeded: packs?.unneeded ?? [] };
 }

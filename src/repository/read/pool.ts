@@ -1,8 +1,7 @@
 import { availableParallelism } from 'node:os';
-import type { Worker } from 'node:worker_threads';
 import type { IndexColumns, SealingKey } from '../../format/index.ts';
 import { ERROR_EXITS, type ErrorCode, HoldfastError } from '../../foundation/errors.ts';
-import { startThread } from '../../foundation/threads.ts';
+import { runOnThread, type ThreadWork } from '../../foundation/threads.ts';
 import type { SharedBlobEntries } from '../blob-table.ts';
 import type { Inspection } from '../check/inspect-pack.ts';
 import type { RecodedBlob, RecodeTarget } from '../copy/recode.ts';
@@ -11,9 +10,8 @@ import type { Digests, Done, Failed, Job } from './worker.ts';
 type DoneAs<Kind extends Done['kind']> = Extract<Done, { kind: Kind }>;
 
 interface Thread {
-  worker: Worker;
+  work: ThreadWork;
   busy: number;
-  ended: Promise<void>;
 }
 
 /** How many threads work at the same time. */
@@ -21,7 +19,7 @@ export function threadCount(): number {
   return Math.max(1, Math.min(availableParallelism(), 8));
 }
 
-/** Threads that open sealed blobs. Started at the first job; `close` ends them. */
+/** Threads that open sealed blobs. Taken at the first job; `close` gives them back. */
 export class ReadPool implements AsyncDisposable {
   readonly threadCount: number;
   readonly #key: SealingKey;
@@ -97,13 +95,13 @@ export class ReadPool implements AsyncDisposable {
   }
 
   /**
-   * Ends the threads when they have done what they were given. They are asked, not killed: a thread that is killed while it
-   * loads a native library takes the process with it.
+   * Lets the threads go when they have done what they were given. They are asked, not killed: a thread that is killed while
+   * it loads a native library takes the process with it.
    */
   async close(): Promise<void> {
     const threads = this.#threads.splice(0);
-    for (const { worker } of threads) worker.postMessage('end');
-    await Promise.all(threads.map(({ ended }) => ended));
+    for (const { work } of threads) work.post('end');
+    await Promise.all(threads.map(({ work }) => work.ended));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -116,7 +114,7 @@ export class ReadPool implements AsyncDisposable {
     thread.busy++;
     const { promise, resolve, reject } = Promise.withResolvers<Done>();
     this.#waiting.set(number, { resolve, reject });
-    thread.worker.postMessage({ number, job }, 'sealed' in job ? ownedBuffer(job.sealed) : []);
+    thread.work.post({ number, job }, 'sealed' in job ? ownedBuffer(job.sealed) : []);
     return promise.finally(() => {
       thread.busy--;
     });
@@ -128,13 +126,11 @@ export class ReadPool implements AsyncDisposable {
   }
 
   #startThread(): Thread {
-    const worker = startThread(import.meta.url, 'worker', this.#key);
-    worker.on('message', ({ number, answer }: { number: number; answer: Done | Failed }) =>
-      this.#receive(number, answer),
-    );
-    worker.on('error', (error) => this.#fail(error));
-    const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-    const thread = { worker, busy: 0, ended };
+    const work = runOnThread(import.meta.url, 'worker', this.#key, {
+      onMessage: ({ number, answer }: { number: number; answer: Done | Failed }) => this.#receive(number, answer),
+      onError: (error) => this.#fail(error),
+    });
+    const thread = { work, busy: 0 };
     this.#threads.push(thread);
     return thread;
   }

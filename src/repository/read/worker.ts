@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { parentPort, workerData } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
 import type { BlobType, IndexColumns, SealingKey } from '../../format/index.ts';
 import { releaseBuffer } from '../../foundation/buffers.ts';
 import { isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
@@ -57,69 +57,94 @@ export interface Failed {
   system: string | undefined;
 }
 
-const key = receivedKey(workerData as SealingKey);
-let filler: Filler | undefined;
-let opener: BlobOpener | undefined;
-let placer: IndexPlacer | undefined;
-/** For the one repository that this thread's pool recodes for. */
-let recoder: Recoder | undefined;
+/** Does one job after the other until there are no more. A thread that failed at something unforeseen is no longer used. */
+export function work(key: SealingKey, port: MessagePort): Promise<boolean> {
+  const jobs = new Jobs(receivedKey(key));
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  let isGood = true;
+  port.on('message', (message: { number: number; job: Job } | 'end') => {
+    if (message === 'end') return resolve(isGood);
+    const { number, job } = message;
+    let answer: Done | Failed;
+    try {
+      answer = jobs.run(job);
+    } catch (error) {
+      isGood &&= isHoldfastError(error);
+      answer = {
+        kind: 'failed',
+        blob: jobs.presentBlob,
+        code: isHoldfastError(error) ? error.code : undefined,
+        message: messageOf(error),
+        system: systemCode(error),
+      };
+    }
+    if ('sealed' in job) releaseBuffer(job.sealed);
+    port.postMessage({ number, answer }, bulkOf(answer));
+  });
+  return promise;
+}
 
-parentPort!.on('message', (message: { number: number; job: Job } | 'end') => {
-  if (message === 'end') {
-    parentPort!.close();
-    return;
-  }
-  const { number, job } = message;
-  let answer: Done | Failed;
-  try {
-    answer = run(job);
-  } catch (error) {
-    answer = {
-      kind: 'failed',
-      blob: filler?.present,
-      code: isHoldfastError(error) ? error.code : undefined,
-      message: messageOf(error),
-      system: systemCode(error),
-    };
-  }
-  if ('sealed' in job) releaseBuffer(job.sealed);
-  parentPort!.postMessage({ number, answer }, bulkOf(answer));
-});
+/** What one pool's jobs share in a thread. */
+class Jobs {
+  readonly #key: SealingKey;
+  #filler: Filler | undefined;
+  #opener: BlobOpener | undefined;
+  #placer: IndexPlacer | undefined;
+  /** For the one repository that this thread's pool recodes for. */
+  #recoder: Recoder | undefined;
 
-function run(job: Job): Done {
-  switch (job.kind) {
-    case 'open':
-      return { kind: 'opened', plain: ownCopy(openBlob(key, job.sealed, job.blob, job.pack)) };
-    case 'recode':
-      return { kind: 'recoded', blobs: job.blobs.map((blob) => recode(job, blob)) };
-    case 'inspect': {
-      const { pack, sealed: bytes, wantsBlobs } = job;
-      opener ??= new BlobOpener(key);
-      return { kind: 'inspected', inspection: inspectPack(opener, key, { pack, bytes, wantsBlobs }) };
+  constructor(key: SealingKey) {
+    this.#key = key;
+  }
+
+  /** The blob that a restore is at. */
+  get presentBlob(): string | undefined {
+    return this.#filler?.present;
+  }
+
+  run(job: Job): Done {
+    switch (job.kind) {
+      case 'open':
+        return { kind: 'opened', plain: ownCopy(openBlob(this.#key, job.sealed, job.blob, job.pack)) };
+      case 'recode':
+        return { kind: 'recoded', blobs: job.blobs.map((blob) => this.#recode(job, blob)) };
+      case 'inspect': {
+        const { pack, sealed: bytes, wantsBlobs } = job;
+        this.#opener ??= new BlobOpener(this.#key);
+        return { kind: 'inspected', inspection: inspectPack(this.#opener, this.#key, { pack, bytes, wantsBlobs }) };
+      }
+      case 'digest':
+        return { kind: 'digested', digests: { sha256: hash('sha256', job.bytes), md5: hash('md5', job.bytes) } };
+      case 'place': {
+        const entries = BlobEntries.attach(job.entries);
+        this.#placer ??= new IndexPlacer(new BlobOpener(this.#key));
+        return { kind: 'placed', placed: this.#placer.place(job.name, job.sealed, entries) };
+      }
+      case 'begin-fill':
+        this.#filler = new Filler(this.#key, job.filling);
+        return filled();
+      case 'fill-all':
+        return filled({ unread: this.#filler!.fillAll() });
+      case 'fill': {
+        const unread: UnreadRange[] = [];
+        this.#filler!.fillUndamaged(job.range, job.sealed, unread);
+        return filled({ unread });
+      }
+      case 'end-fill': {
+        this.#filler?.end();
+        const problems = this.#filler?.problems ?? [];
+        this.#filler = undefined;
+        return filled({ problems });
+      }
     }
-    case 'digest':
-      return { kind: 'digested', digests: { sha256: hash('sha256', job.bytes), md5: hash('md5', job.bytes) } };
-    case 'place': {
-      const entries = BlobEntries.attach(job.entries);
-      placer ??= new IndexPlacer(new BlobOpener(key));
-      return { kind: 'placed', placed: placer.place(job.name, job.sealed, entries) };
-    }
-    case 'begin-fill':
-      filler = new Filler(key, job.filling);
-      return filled();
-    case 'fill-all':
-      return filled({ unread: filler!.fillAll() });
-    case 'fill': {
-      const unread: UnreadRange[] = [];
-      filler!.fillUndamaged(job.range, job.sealed, unread);
-      return filled({ unread });
-    }
-    case 'end-fill': {
-      filler?.end();
-      const problems = filler?.problems ?? [];
-      filler = undefined;
-      return filled({ problems });
-    }
+  }
+
+  #recode(
+    { pack, sealed, target }: Extract<Job, { kind: 'recode' }>,
+    { start, length, ...blob }: PlacedBlob,
+  ): RecodedBlob {
+    this.#recoder ??= new Recoder(this.#key, { ...target, key: receivedKey(target.key) });
+    return this.#recoder.recode({ ...blob, sealed: sealed.subarray(start, start + length), pack });
   }
 }
 
@@ -140,12 +165,4 @@ function bulkOf(answer: Done | Failed): ArrayBuffer[] {
 /** A key as it comes in a message: its buffers have become plain arrays. */
 function receivedKey({ encrypt, macK, macR }: SealingKey): SealingKey {
   return { encrypt: Buffer.from(encrypt), macK: Buffer.from(macK), macR: Buffer.from(macR) };
-}
-
-function recode(
-  { pack, sealed, target }: Extract<Job, { kind: 'recode' }>,
-  { start, length, ...blob }: PlacedBlob,
-): RecodedBlob {
-  recoder ??= new Recoder(key, { ...target, key: receivedKey(target.key) });
-  return recoder.recode({ ...blob, sealed: sealed.subarray(start, start + length), pack });
 }

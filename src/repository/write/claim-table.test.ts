@@ -82,4 +82,18 @@ describe('the table of claims', () => {
     expect(new Set([...one, ...other]).size).toBe(count);
     expect(one.length + other.length).toBeLessThan(count + 50);
   });
+
+  it('is as good as new once it was cleared of few claims', () => {
+    const table = ClaimTable.create();
+    for (let number = 0; number < 5000; number++) table.claim(idOf(number), 'data');
+    expect(table.clear()).toBe(true);
+    expect(new Int32Array(table.shared, 0, 200_000).some((word) => word !== 0)).toBe(false);
+    expect(table.claim(idOf(0), 'data')).toBe(true);
+  });
+
+  it('says that it is not as good as new after many claims', () => {
+    const table = ClaimTable.create();
+    for (let number = 0; number < 8192; number++) table.claim(idOf(number), 'data');
+    expect(table.clear()).toBe(false);
+  });
 });

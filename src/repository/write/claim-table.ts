@@ -50,6 +50,20 @@ export class ClaimTable {
     return new ClaimTable(shared);
   }
 
+  /**
+   * Forgets all claims, where they are few: a table that many were put into takes longer to clear than a new one to make.
+   * Nobody else may use it meanwhile.
+   * @returns whether it is as good as new
+   */
+  clear(): boolean {
+    const [first] = this.#segments as [Segment];
+    if (this.#counts[0]! >= first.capacity) return false;
+    first.slots.fill(0);
+    first.words.fill(0);
+    this.#counts[0] = 0;
+    return true;
+  }
+
   /** Whether the caller is the first to claim this blob, and so the one to store it. */
   claim(id: Uint8Array, type: BlobType): boolean {
     const words = blobKey(id, type);

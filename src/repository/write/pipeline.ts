@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Worker } from 'node:worker_threads';
 import type { BlobType, SealingKey } from '../../format/index.ts';
 import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
-import { startThread } from '../../foundation/threads.ts';
+import { Spare } from '../../foundation/spare.ts';
+import { runOnThread, type ThreadWork } from '../../foundation/threads.ts';
 import type { BlobTable } from '../blob-table.ts';
 import { ClaimTable } from './claim-table.ts';
 import type { FinishedPack } from './pack-file.ts';
@@ -50,8 +50,7 @@ interface Waiting {
 }
 
 interface WorkerThread {
-  thread: Worker;
-  ended: Promise<void>;
+  work: ThreadWork;
   /** How many parts of files it has to do. */
   parts: number;
 }
@@ -60,6 +59,15 @@ interface PendingPart {
   resolve: (part: StoredPart) => void;
   reject: (error: unknown) => void;
 }
+
+/** Memory that all threads of a pipeline share. */
+interface PipelineMemory {
+  slabs: WebAssembly.Memory;
+  claims: ClaimTable;
+}
+
+/** A gigabyte of addresses is reserved for it, which the engine's collector takes for a reason to work. */
+const spareMemory = new Spare<PipelineMemory>();
 
 /** One that it reads, and one that it goes on with at once. */
 const PARTS_PER_WORKER = 2;
@@ -80,7 +88,7 @@ export class Pipeline {
   readonly #stagingDirectory: string;
   readonly #stagingPrefix = `${process.pid}-${randomBytes(6).toString('hex')}-`;
   readonly #tickets = new Tickets();
-  readonly #claims = ClaimTable.create();
+  readonly #claims: ClaimTable;
   readonly #staged: StagingLimit;
   readonly #waiting = new Map<number, Waiting>();
   readonly #commits = new Set<Promise<void>>();
@@ -101,7 +109,9 @@ export class Pipeline {
   private constructor(options: PipelineOptions, stagingDirectory: string) {
     this.#options = options;
     this.#stagingDirectory = stagingDirectory;
-    this.slabs = new Slabs();
+    const spare = spareMemory.take();
+    this.slabs = new Slabs(spare?.slabs);
+    this.#claims = spare?.claims ?? ClaimTable.create();
     const { key, table, formatVersion, packSizeBytes, wantsMd5 } = options;
     const stagingPrefix = this.#stagingPrefix;
     this.#staged = new StagingLimit(packSizeBytes);
@@ -183,16 +193,17 @@ export class Pipeline {
     this.#here(() => this.#ownSealer.finish());
     this.#closing = true;
     this.#tickets.close();
-    await Promise.all(this.#workers.map((worker) => worker.ended));
+    await Promise.all(this.#workers.map(({ work }) => work.ended));
     while (this.#commits.size > 0) await Promise.all(this.#commits);
     this.#throwIfFailed();
+    if (this.#claims.clear()) spareMemory.keep({ slabs: this.slabs.memory, claims: this.#claims });
   }
 
   /** Ends the pipeline at once and removes what it staged. Packs that are in the store stay: nothing refers to them. */
   async abort(reason: unknown): Promise<void> {
     this.#fail(reason);
     // They are not killed: a thread that is killed while it loads a native library takes the process with it.
-    await Promise.all(this.#workers.map((worker) => worker.ended));
+    await Promise.all(this.#workers.map(({ work }) => work.ended));
     await Promise.allSettled(this.#commits);
     this.#ownSealer.discard();
     for (const name of await this.#stagedFiles()) await rm(join(this.#stagingDirectory, name), { force: true });
@@ -225,20 +236,12 @@ export class Pipeline {
       wantsMd5,
       staged: this.#staged.shared,
     };
-    const thread = startThread(import.meta.url, 'worker', input);
-    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-    const worker: WorkerThread = { thread, ended, parts: 0 };
+    const work = runOnThread(import.meta.url, 'worker', input, {
+      onMessage: (message: WorkerMessage) => this.#receive(worker, message),
+      onError: (error) => this.#fail(error),
+    });
+    const worker: WorkerThread = { work, parts: 0 };
     this.#workers.push(worker);
-    let finished = false;
-    thread.on('message', (message: WorkerMessage) => {
-      finished ||= message.kind === 'finished';
-      this.#receive(worker, message);
-    });
-    thread.on('error', (error) => this.#fail(error));
-    thread.on('exit', () => {
-      if (!finished) this.#fail(new HoldfastError('internal', 'a thread that writes packs ended before its work did'));
-      end();
-    });
   }
 
   #receive(worker: WorkerThread, message: WorkerMessage): void {
@@ -254,7 +257,7 @@ export class Pipeline {
       const worker = this.#workers.reduce((least, other) => (other.parts < least.parts ? other : least));
       if (worker.parts >= PARTS_PER_WORKER) return;
       worker.parts++;
-      worker.thread.postMessage(this.#waitingParts.shift()!);
+      worker.work.post(this.#waitingParts.shift()!);
       this.#tickets.announcePart(this.#workers.indexOf(worker));
       this.#wakeForParts();
     }

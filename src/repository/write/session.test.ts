@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { closeSync, openSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   errorsOf,
   extract,
@@ -20,6 +20,7 @@ import { type IndexFile, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, type TreeNode } from 
 import type { Content, PutOptions } from '../../store/index.ts';
 import { createLocalStore } from '../../store/local/index.ts';
 import { MemoryStore } from '../../store/memory/index.ts';
+import { threadCount } from '../read/pool.ts';
 
 const threads = vi.hoisted(() => ({ started: [] as { terminate(): Promise<number> }[] }));
 vi.mock('node:worker_threads', async (original) => {
@@ -32,10 +33,6 @@ vi.mock('node:worker_threads', async (original) => {
   }
   return { ...module, Worker };
 });
-afterEach(() => {
-  threads.started = [];
-});
-
 const SLABS_BYTES = 32 << 20;
 
 /** Each a pack of its own, where those are small. */
@@ -218,7 +215,7 @@ describe('a snapshot that is written', () => {
     // The limit counts in packs of this size; each thread may be a pack over it, and has one in its hands.
     await writeFiles(repository, manyFiles(120), { packSizeBytes: 1 << 16 });
     expect(store.digests.length).toBeGreaterThan(100);
-    expect(store.mostAtOnce).toBeLessThan(8 + 2 * threads.started.length + 2);
+    expect(store.mostAtOnce).toBeLessThan(8 + 2 * threadCount() + 2);
     expect((await readFiles(repository)).get('119')!.equals(noise(70_000, 119))).toBe(true);
   });
 
@@ -262,12 +259,29 @@ describe('a write session that fails', () => {
     const repository = await testRepository(createLocalStore(directory));
     const attempt = writeSnapshot(repository, async (writer) => {
       await writeFile(writer, 'a', noise(1 << 20));
-      await threads.started[0]!.terminate();
+      for (const thread of threads.started) await thread.terminate();
       return [await writeFile(writer, 'b', noise(40 << 20))];
     });
-    await expect(attempt).rejects.toThrow('a thread that writes packs ended before its work did');
+    await expect(attempt).rejects.toThrow('a thread ended before its work did');
     expect(readdirSync(join(directory, '.staging'))).toEqual([]);
     expect(await repository.documentKeys('snapshots/')).toEqual([]);
+  });
+
+  it('leaves its threads to nobody else, unlike one that ended well', async () => {
+    const repository = await testRepository();
+    const write = (fails: boolean) =>
+      writeSnapshot(repository, async (writer) => {
+        const node = await writeFile(writer, 'a', noise(1000));
+        if (fails) throw new Error('the source failed');
+        return [node];
+      });
+    await write(false);
+    const before = threads.started.length;
+    await write(false);
+    expect(threads.started.length).toBe(before);
+    await expect(write(true)).rejects.toThrow('the source failed');
+    await write(false);
+    expect(threads.started.length).toBe(before + threadCount());
   });
 
   it('says so when its staging directory goes away, whatever it was doing', async () => {

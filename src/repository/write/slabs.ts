@@ -34,12 +34,14 @@ export class Slab {
  * or with the workers, who give it back.
  */
 export class Slabs {
-  readonly memory = chunkerMemory(SLAB_BYTES * SLAB_COUNT);
+  readonly memory: WebAssembly.Memory;
   readonly #free: Slab[] = [];
   readonly #takers: { resolve: (slab: Slab) => void; reject: (error: unknown) => void }[] = [];
   #failure: { error: unknown } | undefined;
 
-  constructor() {
+  /** @param memory of slabs that nobody uses any more */
+  constructor(memory: WebAssembly.Memory = chunkerMemory(SLAB_BYTES * SLAB_COUNT)) {
+    this.memory = memory;
     for (let index = 0; index < SLAB_COUNT; index++) {
       this.#free.push(
         new Slab(this.memory.buffer, CHUNKER_DATA_OFFSET + index * SLAB_BYTES, (slab) => this.#giveBack(slab)),

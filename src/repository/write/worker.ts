@@ -1,4 +1,4 @@
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { SealingKey } from '../../format/index.ts';
 import { messageOf, systemCode } from '../../foundation/errors.ts';
 import { BlobTable, type SharedBlobTable } from '../blob-table.ts';
@@ -31,15 +31,15 @@ export interface WorkerInput {
 export type WorkerMessage =
   | { kind: 'pack'; pack: FinishedPack }
   | { kind: 'part'; part: StoredPart }
-  | { kind: 'failed'; message: string; code: string | undefined }
-  | { kind: 'finished' };
+  | { kind: 'failed'; message: string; code: string | undefined };
 
-function post(message: WorkerMessage): void {
+function post(port: MessagePort, message: WorkerMessage): void {
   const { ids, fields } = message.kind === 'pack' ? message.pack.listing : { ids: undefined, fields: undefined };
-  parentPort!.postMessage(message, ids && fields ? [ids.buffer, fields.buffer] : []);
+  port.postMessage(message, ids && fields ? [ids.buffer, fields.buffer] : []);
 }
 
-function run(input: WorkerInput): void {
+/** A thread that did not come to its end is no longer used. */
+export function work(input: WorkerInput, port: MessagePort): boolean {
   const key: SealingKey = {
     encrypt: Buffer.from(input.key.encrypt),
     macK: Buffer.from(input.key.macK),
@@ -60,7 +60,7 @@ function run(input: WorkerInput): void {
     wantsMd5,
     onPack: (pack) => {
       staged.add(pack.sizeBytes);
-      post({ kind: 'pack', pack });
+      post(port, { kind: 'pack', pack });
       staged.wait();
     },
   });
@@ -72,12 +72,12 @@ function run(input: WorkerInput): void {
   let reader: PartReader | undefined;
   const readPart = (): void => {
     reader ??= new PartReader(sealer, input.gear);
-    const part = reader.store(receivedPart(), () => {
+    const part = reader.store(receivedPart(port), () => {
       // Nobody else may have time for what the main thread reads meanwhile.
       for (let ticket = tickets.takeIfThere(); ticket !== undefined; ticket = tickets.takeIfThere()) seal(ticket);
       return !tickets.isGivenUp;
     });
-    post({ kind: 'part', part });
+    post(port, { kind: 'part', part });
   };
   let partsDone = 0;
   try {
@@ -90,17 +90,19 @@ function run(input: WorkerInput): void {
         partsDone++;
       }
     }
-    if (tickets.isGivenUp) sealer.discard();
-    else sealer.finish();
-    post({ kind: 'finished' });
+    if (tickets.isGivenUp) {
+      sealer.discard();
+      return false;
+    }
+    sealer.finish();
+    return true;
   } catch (error) {
-    post({ kind: 'failed', message: messageOf(error), code: systemCode(error) });
+    post(port, { kind: 'failed', message: messageOf(error), code: systemCode(error) });
+    return false;
   }
 }
 
 /** It was posted before it was announced. */
-function receivedPart(): FilePart {
-  return (receiveMessageOnPort(parentPort!) as { message: FilePart }).message;
+function receivedPart(port: MessagePort): FilePart {
+  return (receiveMessageOnPort(port) as { message: FilePart }).message;
 }
-
-run(workerData as WorkerInput);
