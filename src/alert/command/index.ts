@@ -1,0 +1,1 @@
+export { type CommandOptions, createCommandChannel } from './command-channel.ts';

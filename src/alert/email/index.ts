@@ -1,0 +1,1 @@
+export { createEmailChannel, type EmailOptions } from './email-channel.ts';

@@ -1,0 +1,1 @@
+export { createHeartbeatChannel } from './heartbeat-channel.ts';

@@ -1,0 +1,1 @@
+export { createPagerdutyChannel, type PagerdutyOptions } from './pagerduty-channel.ts';

@@ -1,0 +1,1 @@
+export { createWebhookChannel, type WebhookOptions } from './webhook-channel.ts';
