@@ -18,6 +18,33 @@ export function proofsOf(source: string, events: readonly LedgerEvent[]): Map<Pr
   return newestOfEach(own, ({ body }) => body.tree);
 }
 
+/** What is known of a backup by itself, beyond that it is stored. */
+export type KnownState = ProofRecorded['state'] | 'checked';
+
+/**
+ * What is known of each backup of a source by itself, by tree: what its newest proof said, else what its newest check did.
+ * A check that found damage after it was proven says more than the proof, until it is whole again.
+ * @param events oldest first
+ */
+export function statesOf(source: string, events: readonly LedgerEvent[]): Map<ProofRecorded['tree'], KnownState> {
+  const proven = new Map<string, KnownState>();
+  const checked = new Map<string, { state: 'checked' | 'failed'; isNewer: boolean }>();
+  for (const { kind, body } of events) {
+    if (kind === 'snapshot.checked' && body.source === source) {
+      checked.set(body.tree, { state: body.state, isNewer: true });
+    } else if (kind === 'proof.recorded' && isOfWhole(body, source) && body.log === undefined) {
+      proven.set(body.tree, body.state);
+      const check = checked.get(body.tree);
+      if (check !== undefined) check.isNewer = false;
+    }
+  }
+  const states = new Map(proven);
+  for (const [tree, { state, isNewer }] of checked) {
+    if (!proven.has(tree) || (state === 'failed' && isNewer)) states.set(tree, state);
+  }
+  return states;
+}
+
 /** The newest proof of each moment that was reached from a backup which is still there, in the order in which they were made. */
 export function momentProofsOf(
   source: string,
@@ -46,9 +73,11 @@ function momentOf({ target, time }: NonNullable<ProofRecorded['log']>): string {
 }
 
 function eventsOf(source: string, events: readonly LedgerEvent[]): ProofEvent[] {
-  return events.filter(
-    ({ kind, body }) => kind === 'proof.recorded' && body.source === source && body.part === undefined,
-  ) as ProofEvent[];
+  return events.filter(({ kind, body }) => kind === 'proof.recorded' && isOfWhole(body, source)) as ProofEvent[];
+}
+
+function isOfWhole(body: ProofRecorded, source: string): boolean {
+  return body.source === source && body.part === undefined;
 }
 
 function newestOfEach(events: readonly ProofEvent[], keyOf: (event: ProofEvent) => string): Map<string, ProofEvent> {

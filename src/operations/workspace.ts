@@ -1,9 +1,13 @@
+import { createHash } from 'node:crypto';
+import { isAbsolute, join } from 'node:path';
+import type { Channel } from '../alert/index.ts';
 import { seal, unseal } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
 import type { Progress } from '../foundation/progress.ts';
-import { Ledger, type LedgerStorage } from '../ledger/index.ts';
+import { Journal, Ledger, type LedgerStorage, Recorder } from '../ledger/index.ts';
 import {
+  type ChannelPlan,
   type Group,
   type LoadedPlan,
   type LockPolicy,
@@ -19,7 +23,7 @@ import {
 } from '../plan/index.ts';
 import { type Healer, LEDGER_PREFIX, openRepository, type Repository } from '../repository/index.ts';
 import type { Sandbox } from '../sandbox/index.ts';
-import type { Source } from '../source/index.ts';
+import type { ReplicationPositions, Source } from '../source/index.ts';
 import {
   asFirstWritten,
   asOf,
@@ -43,6 +47,10 @@ export interface Environment {
   /** Where work on `label` (a source, a repository) tells how far it is. */
   progress(label: string): Progress;
   adapters: Adapters;
+  /** Holdfast's directory for what this user's programs must not forget, absolute; without one, nothing waits for a repository. */
+  stateDirectory?: string;
+  /** Holdfast's directory for what may be had again, absolute; without one, the ledger is read anew each time. */
+  cacheDirectory?: string;
   /** Where the requests to stores are counted, by the name of the repository; nowhere without it. */
   requests?: Map<string, CountedRequests>;
 }
@@ -66,6 +74,10 @@ export interface Adapters {
    */
   cached?(store: ObjectStore, context: CacheContext): Promise<ObjectStore>;
   createSource(source: PlanSource, context: ReferenceContext & { version: string; plan: string }): Promise<Source>;
+  /** A channel of the plan. Without the method there are none. @throws secret-unavailable */
+  createChannel?(planned: ChannelPlan, context: ReferenceContext & Pick<Environment, 'clock'>): Promise<Channel>;
+  /** How far a PostgreSQL server and its standby are, by their URLs. Without the method nothing is measured. @throws source-unreachable … */
+  measureReplication?(urls: { standby: string; primary: string }, signal: AbortSignal): Promise<ReplicationPositions>;
   /** See `ReferenceContext`. */
   readCloudSecret?: ReferenceContext['readCloudSecret'];
   /** @param chosen of the plan, and the source that is proven in it; this machine, when left out */
@@ -140,6 +152,7 @@ export class Workspace {
   readonly #uncached = new Map<string, Promise<OpenedRepository>>();
   readonly #opened = new Map<string, Promise<OpenedRepository>>();
   readonly #ready = new Set<string>();
+  readonly #recorders = new Map<string, Recorder>();
 
   constructor({ plan, path }: Pick<LoadedPlan, 'plan'> & Partial<Pick<LoadedPlan, 'path'>>, environment: Environment) {
     this.plan = plan;
@@ -232,13 +245,52 @@ export class Workspace {
   }
 
   attach(name: string, repository: Repository): OpenedRepository {
-    const ledger = new Ledger(ledgerStorage(repository), this.environment.clock);
+    const { clock, cacheDirectory, asOfMs } = this.environment;
+    // A mirror, and another time, are read as they are.
+    const isKept = cacheDirectory !== undefined && asOfMs === undefined && !this.plan.mirrors.has(name);
+    const file = isKept ? join(cacheDirectory, 'ledger', `${repository.config.id}.sqlite`) : undefined;
+    const ledger = new Ledger(ledgerStorage(repository), clock, file);
     const onHealed: OpenedRepository['onHealed'] = new Set();
     const healer = this.healerOf({ name, repository, ledger }, (note) => {
       this.environment.progress(name).note(note);
       for (const told of onHealed) told(note);
     });
     return { name, repository: repository.healedBy(healer), ledger, onHealed };
+  }
+
+  /**
+   * What records events that must not be lost, also while no repository can be reached: see `Recorder`.
+   * @param name the repository whose ledger they belong to. Without it they are of the plan as a whole, and go to the first
+   *   of its homes that takes them
+   */
+  recorder(name?: string): Recorder {
+    const known = this.#recorders.get(name ?? '');
+    if (known !== undefined) return known;
+    const homes = (name === undefined ? this.homeNames : [name]).map((home) => {
+      const directory = this.#journalDirectory(home);
+      return {
+        name: home,
+        open: async () => {
+          const { ledger, repository } = await this.open(home);
+          return { ledger, conditionalPut: (await repository.store.capabilities()).conditionalPut };
+        },
+        ...(directory !== undefined && { journal: new Journal(directory) }),
+      };
+    });
+    const recorder = new Recorder(homes, this.environment.clock);
+    this.#recorders.set(name ?? '', recorder);
+    return recorder;
+  }
+
+  /** By the plan's name and the place of the repository: what waits for one must never go to another. */
+  #journalDirectory(name: string): string | undefined {
+    const { stateDirectory } = this.environment;
+    if (stateDirectory === undefined) return undefined;
+    const { store } = this.#plannedStore(name).planned;
+    const isRelative = typeof store === 'string' && !isAbsolute(store) && !/^[a-z0-9+.-]+:/i.test(store);
+    const place = JSON.stringify(isRelative ? [this.plan.directory, store] : store);
+    const digest = createHash('sha256').update(place).digest('hex').slice(0, 16);
+    return join(stateDirectory, this.plan.name, 'journal', `${name}-${digest}`);
   }
 
   /** What takes the place of objects of a repository that a read finds missing or damaged, where something does. */
@@ -336,6 +388,17 @@ export class Workspace {
     return group;
   }
 
+  /** A channel of the plan, by name. @throws unknown-channel, secret-unavailable */
+  async createChannel(name: string): Promise<Channel> {
+    const { channels } = this.plan.alerts;
+    const planned = channels.get(name);
+    const { adapters, clock } = this.environment;
+    if (planned === undefined || adapters.createChannel === undefined) {
+      throw unknownName('unknown-channel', 'channel', name, [...channels.keys()]);
+    }
+    return adapters.createChannel(planned, { ...this.references, clock });
+  }
+
   createSource(planned: PlanSource): Promise<Source> {
     const { version } = this.environment;
     return this.environment.adapters.createSource(planned, { ...this.references, version, plan: this.plan.name });
@@ -365,7 +428,7 @@ function once<T>(made: Map<string, Promise<T>>, name: string, make: () => Promis
 }
 
 function unknownName(
-  code: 'unknown-source' | 'unknown-repository' | 'unknown-group',
+  code: 'unknown-source' | 'unknown-repository' | 'unknown-group' | 'unknown-channel',
   what: string,
   name: string,
   known: string[],
@@ -384,9 +447,10 @@ export function ledgerStorage({ store, key }: Repository): LedgerStorage {
       store.put(`${LEDGER_PREFIX}${name}`, sealed, { ifAbsent: (await store.capabilities()).conditionalPut }),
     get: (name) => store.get(`${LEDGER_PREFIX}${name}`),
     async *list() {
-      for await (const { key: name, modifiedMs } of store.list(LEDGER_PREFIX))
-        yield { key: name.slice(LEDGER_PREFIX.length), modifiedMs };
+      for await (const { key: name, ...known } of store.list(LEDGER_PREFIX))
+        yield { ...known, key: name.slice(LEDGER_PREFIX.length) };
     },
+    delete: (name) => store.delete(`${LEDGER_PREFIX}${name}`),
   };
 }
 

@@ -16,6 +16,7 @@ import { type Capture, MANIFEST_DIRECTORY, MANIFEST_NAME, type Problem, type Sou
 import { withScratch } from '../scratch.ts';
 import { HOLDFAST_TAG, PART_TAG, PARTIAL_TAG, sourceTag } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
+import { judgeChange } from './judge-change.ts';
 
 export interface BackupOfSource {
   source: string;
@@ -32,6 +33,8 @@ export interface BackupOfSource {
   bytesStored: number;
   files: { new: number; changed: number; unmodified: number };
   problems: Problem[];
+  /** Why it differs so much from what is usual that nobody should trust it unseen, if it does. */
+  suspect?: string;
 }
 
 /** What is captured as directories and files of its own. */
@@ -64,7 +67,8 @@ export async function backupSource(workspace: Workspace, planned: PlanSource, sh
   const source = await workspace.createSource(planned);
   const { result, event } = await takeSnapshot(workspace, { planned, source }, shared);
   await shared.opened.ledger.append('backup.finished', event);
-  return result;
+  const suspect = await judgeChange(shared.opened, event, shared.parents.get(planned.name));
+  return { ...result, ...(suspect !== undefined && { suspect }) };
 }
 
 /** A snapshot that is in the repository, and what the ledger is to say of it. */

@@ -1,4 +1,4 @@
-import type { HoldfastError } from '../../foundation/errors.ts';
+import type { ErrorCode, HoldfastError } from '../../foundation/errors.ts';
 import { sideBySide } from '../../foundation/promises.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import {
@@ -9,6 +9,7 @@ import {
   type StoredSnapshot,
 } from '../../repository/index.ts';
 import { damageNote, parentsOf } from '../snapshots-of.ts';
+import { notRecorded } from '../unrecorded.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
 import { type BackupOfSource, backupSource } from './backup-source.ts';
 
@@ -75,12 +76,40 @@ async function backupTo(
     return await sideBySide(sources, together === undefined ? SIDE_BY_SIDE : sources.length, (source) =>
       backupOne(workspace, source, shared),
     );
-  } catch (error) {
-    const reported = reportable(error, workspace.environment.signal);
+  } catch (thrown) {
+    const reported = reportable(thrown, workspace.environment.signal);
     const durationMs = clock.monotonicMs() - startedMs;
-    return sources.map(({ name: source }) => ({ outcome: 'failed', source, durationMs, error: reported }));
+    const error = await recordAway(workspace, name, sources, { error: reported, durationMs });
+    return sources.map(({ name: source }) => ({ outcome: 'failed', source, durationMs, error }));
   } finally {
     await lock?.release();
+  }
+}
+
+/** A disk that is not mounted has no repository. */
+const AWAY: readonly ErrorCode[] = ['store-unreachable', 'store-failed', 'no-bucket', 'no-repository'];
+
+/**
+ * Records that a repository was away, which waits on this machine until it is back.
+ * @returns the error, which also says so where this was not possible
+ */
+async function recordAway(
+  workspace: Workspace,
+  repository: string,
+  sources: readonly PlanSource[],
+  { error, durationMs }: { error: HoldfastError; durationMs: number },
+): Promise<HoldfastError> {
+  if (!AWAY.includes(error.code) || workspace.environment.stateDirectory === undefined) return error;
+  const { code, message } = error;
+  const events = sources.map(({ name: source }) => ({
+    kind: 'backup.failed' as const,
+    body: { source, code, message, durationMs },
+  }));
+  try {
+    await workspace.recorder(repository).recordAll(events);
+    return error;
+  } catch (thrown) {
+    return notRecorded(error, reportable(thrown, workspace.environment.signal));
   }
 }
 
@@ -107,7 +136,7 @@ async function backupOne(workspace: Workspace, source: PlanSource, shared: Share
   } catch (error) {
     const reported = reportable(error, signal);
     const durationMs = clock.monotonicMs() - startedMs;
-    await shared.opened.ledger.append('backup.failed', {
+    await workspace.recorder(shared.opened.name).record('backup.failed', {
       source: source.name,
       code: reported.code,
       message: reported.message,

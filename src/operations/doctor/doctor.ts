@@ -3,22 +3,30 @@ import type { Source as PlanSource } from '../../plan/index.ts';
 import { longestGapMs } from '../../schedule/index.ts';
 import { type Finding, findingOfError } from '../../source/index.ts';
 import type { Workspace } from '../workspace.ts';
+import { type ChannelDiagnosis, examineChannels } from './examine-channels.ts';
 import { examineRepository } from './examine-repository.ts';
 
 export interface Diagnosis {
   /** Those that the sources are kept in, and the archives of these sources. */
   repositories: { repository: string; findings: Finding[] }[];
   sources: { source: string; type: PlanSource['type']; findings: Finding[] }[];
+  /** Those of the plan, where no source is named or a test was asked for. */
+  channels: ChannelDiagnosis[];
   /** How many findings there are of these levels. */
   missing: number;
   warnings: number;
 }
 
 /**
- * Says what is missing for backups of these sources, or of all, and of their repositories. Nothing is changed; a lock lies
- * in each repository for a moment.
+ * Says what is missing for backups of these sources, or of all, and of their repositories, and for alerts. Nothing is
+ * changed; a lock lies in each repository for a moment.
+ * @param options.sendTest whether a test is sent to each channel
  */
-export async function diagnose(workspace: Workspace, names: readonly string[]): Promise<Diagnosis> {
+export async function diagnose(
+  workspace: Workspace,
+  names: readonly string[],
+  { sendTest = false }: { sendTest?: boolean } = {},
+): Promise<Diagnosis> {
   const planned = workspace.sources(names);
   const archives = [...workspace.plan.repositories.values()].filter(({ archive }) =>
     planned.some(({ name }) => archive?.sources.includes(name)),
@@ -26,7 +34,7 @@ export async function diagnose(workspace: Workspace, names: readonly string[]): 
   const repositories = [
     ...new Set([...planned.map(({ repository }) => repository), ...archives.map(({ name }) => name)]),
   ];
-  const [ofRepositories, ofSources] = await Promise.all([
+  const [ofRepositories, ofSources, channels] = await Promise.all([
     Promise.all(
       repositories.map(async (repository) => ({
         repository,
@@ -40,12 +48,14 @@ export async function diagnose(workspace: Workspace, names: readonly string[]): 
         findings: await examineSource(workspace, source),
       })),
     ),
+    names.length === 0 || sendTest ? examineChannels(workspace, { sendTest }) : [],
   ]);
-  const findings = [...ofRepositories, ...ofSources].flatMap((each) => each.findings);
+  const findings = [...ofRepositories, ...ofSources, ...channels].flatMap((each) => each.findings);
   const countOf = (wanted: Finding['level']): number => findings.filter(({ level }) => level === wanted).length;
   return {
     repositories: ofRepositories,
     sources: ofSources,
+    channels,
     missing: countOf('missing'),
     warnings: countOf('warning'),
   };

@@ -24,23 +24,23 @@ const LONG = { timeout: 20_000, interval: 50 };
 
 /** A store that can be away. */
 class DoorStore extends DecoratedStore {
-  #isShut = false;
+  #refusal: HoldfastError | undefined;
   /** How often somebody came since it was shut. */
   tries = 0;
 
-  shut(): void {
-    this.#isShut = true;
+  shut(refusal = new HoldfastError('store-unreachable', 'nobody is at home', { retryable: true })): void {
+    this.#refusal = refusal;
     this.tries = 0;
   }
 
   open(): void {
-    this.#isShut = false;
+    this.#refusal = undefined;
   }
 
   override async put(key: string, content: Content, options?: PutOptions): Promise<void> {
-    if (this.#isShut) {
+    if (this.#refusal !== undefined) {
       this.tries++;
-      throw new HoldfastError('store-unreachable', 'nobody is at home', { retryable: true });
+      throw this.#refusal;
     }
     return super.put(key, content, options);
   }
@@ -59,9 +59,10 @@ async function followed(settings: Partial<FollowSettings> = {}, more: Partial<Fi
   const workspace = mirroredWorkspace({ main: store }, plan, { signal: ending.signal });
   vi.spyOn(workspace, 'open').mockResolvedValue(workspace.attach('main', repository));
   const following = follow(workspace, [], { ...SETTINGS, ...settings });
+  const ended = async () => (await following).sources;
   const stop = async () => {
     ending.abort(new HoldfastError('interrupted', 'interrupted'));
-    return (await following).sources;
+    return ended();
   };
   onTestFinished(() => void stop());
   let newest: { id: string | undefined; files: Record<string, string> } = { id: undefined, files: {} };
@@ -80,7 +81,7 @@ async function followed(settings: Partial<FollowSettings> = {}, more: Partial<Fi
     }, LONG);
   await holds({ 'inner/first': 'one' });
   const events = async () => (await (await workspace.open('main')).ledger.read()).map(({ kind }) => kind);
-  return { tree, repository, workspace, store, stop, holds, events };
+  return { tree, repository, workspace, store, stop, ended, holds, events };
 }
 
 /** The contents of small files by their paths below a directory. */
@@ -145,6 +146,15 @@ describe.skipIf(process.platform !== 'linux')('files that are followed', () => {
     expect(followExit(ended)).toBe(EXIT.failed);
     store.open();
     expect(await events()).toEqual(['follow.started', 'backup.finished', 'backup.finished']);
+  });
+
+  it('end with what trying again does not mend, whatever has failed before', async () => {
+    const { tree, store, ended } = await followed();
+    store.shut();
+    writeFileSync(join(tree, 'second'), 'two');
+    await vi.waitFor(() => expect(store.tries).toBeGreaterThan(0), LONG);
+    store.shut(new HoldfastError('repository-unsupported', 'of a newer version'));
+    expect(await ended()).toMatchObject([{ error: { code: 'repository-unsupported' } }]);
   });
 
   it('leave no more snapshots than the plan keeps', async () => {

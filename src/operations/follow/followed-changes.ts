@@ -236,7 +236,9 @@ export class FollowedChanges {
 
   async #stopped(cause: unknown): Promise<Followed> {
     const { signal } = this.#workspace.environment;
-    const error = this.#failure ?? (cause === undefined ? undefined : reportable(cause, signal));
+    const ended = cause === undefined ? undefined : reportable(cause, signal);
+    // Who was interrupted while it failed has failed; what ended it by itself is the news.
+    const error = ended === undefined || ended.code === 'interrupted' ? (this.#failure ?? ended) : ended;
     const source = this.#planned.name;
     await this.#recordCaptured();
     const why = error && { code: error.code, message: error.message };

@@ -1,10 +1,9 @@
-import { lstat } from 'node:fs/promises';
-import { isAbsolute, join, relative, resolve } from 'node:path';
+import { lstat, readlink } from 'node:fs/promises';
+import { isAbsolute, join, resolve } from 'node:path';
 import { HoldfastError, isHoldfastError, systemCode } from '../../foundation/errors.ts';
-import { runProgram } from '../../foundation/process.ts';
 import type { Target } from '../../foundation/target.ts';
 import { type GroupCheck, type Resolved, resolveReferences } from '../../plan/index.ts';
-import type { Check } from '../../source/index.ts';
+import { type Check, runCommandCheck } from '../../source/index.ts';
 import type { InSandbox } from '../restore/in-sandbox.ts';
 import type { Workspace } from '../workspace.ts';
 
@@ -14,7 +13,6 @@ export type HeldSandboxes = ReadonlyMap<string, Pick<InSandbox, 'source' | 'targ
 type ResolvedCheck = Resolved<GroupCheck>;
 type Found = Omit<Check, 'name'>;
 
-const CHECK_TIMEOUT_MS = 10 * 60_000;
 /** As many of what is missing are named. */
 const NAMED_MISSING = 5;
 
@@ -30,21 +28,22 @@ export async function runGroupChecks(
   const results: Check[] = [];
   for (const planned of checks) {
     const check: ResolvedCheck = await resolveReferences(planned, workspace.references);
-    results.push({ name: `validate: ${check.name}`, ...(await runCheck(workspace, check, held)) });
+    results.push(await runCheck(workspace, check, held));
   }
   return results;
 }
 
-async function runCheck(workspace: Workspace, check: ResolvedCheck, held: HeldSandboxes): Promise<Found> {
+async function runCheck(workspace: Workspace, check: ResolvedCheck, held: HeldSandboxes): Promise<Check> {
   const { signal } = workspace.environment;
+  const name = `validate: ${check.name}`;
   try {
-    return check.kind === 'exec' ? await runExec(check, held, signal) : await runExists(workspace, check, held);
+    return check.kind === 'exec'
+      ? await runExec(check, held, signal)
+      : { name, ...(await runExists(workspace, check, held)) };
   } catch (error) {
     signal.throwIfAborted();
     if (!isHoldfastError(error)) throw error;
-    const said = error.context['said'];
-    const detail = typeof said === 'string' && said !== '' ? `${error.message}: ${said}` : error.message;
-    return { result: error.code === 'not-provable' ? 'not-provable' : 'failed', detail };
+    return { name, result: error.code === 'not-provable' ? 'not-provable' : 'failed', detail: error.message };
   }
 }
 
@@ -92,33 +91,53 @@ async function baseOf(
   return path === undefined ? own : resolve(own, path);
 }
 
-/** Whether a path of the living machine is there below the place that files were restored to. */
+/** As many links lead to one path, by Linux's own rule. */
+const MOST_LINKS = 40;
+
+/**
+ * Whether a path of the machine that was backed up is there below the place that files were restored to. A link means what it
+ * meant there: what it leads to has to have come back as well, and is never looked for on the living machine.
+ */
 async function isIn(directory: string, path: string): Promise<boolean> {
-  const restored = join(directory, path);
-  const inside = relative(directory, restored);
-  if (inside.startsWith('..') || isAbsolute(inside)) return false;
-  try {
-    await lstat(restored);
-    return true;
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return false;
-    throw error;
+  const left = path.split('/');
+  let place = '/';
+  for (let links = 0; left.length > 0; ) {
+    const next = resolve(place, left.shift()!);
+    const restored = join(directory, next);
+    try {
+      const isLink = (await lstat(restored)).isSymbolicLink();
+      if (!isLink || left.length === 0) {
+        place = next;
+        continue;
+      }
+      links++;
+      if (links > MOST_LINKS) return false;
+      const target = await readlink(restored);
+      if (isAbsolute(target)) place = '/';
+      left.unshift(...target.split('/'));
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return false;
+      throw error;
+    }
   }
+  return true;
 }
 
 async function runExec(
-  { exec }: Extract<ResolvedCheck, { kind: 'exec' }>,
+  check: Extract<ResolvedCheck, { kind: 'exec' }>,
   held: HeldSandboxes,
   signal: AbortSignal,
-): Promise<Found> {
-  const environment: Record<string, string> = { PATH: process.env['PATH'] ?? '' };
-  for (const [name, { target }] of held) environment[variableOf(name)] = placeOf(target);
-  const words = exec.map((word) =>
-    word.replaceAll(/\$\{sandbox\.([\w-]+)\}/g, (_, name: string) => placeOf(heldOf(held, name).target)),
-  );
-  const [program = '', ...rest] = words;
-  await runProgram(program, rest, { environment, signal, timeoutMs: CHECK_TIMEOUT_MS });
-  return { result: 'passed', detail: 'exited 0' };
+): Promise<Check> {
+  const asked = check.exec.flatMap((word) => [...word.matchAll(/\$\{sandbox\.([\w-]+)\}/g)].map(([, name]) => name!));
+  for (const name of asked) heldOf(held, name);
+  const places = [...held].map(([name, { target }]) => [name, placeOf(target)] as const);
+  const place = {
+    words: Object.fromEntries(places.map(([name, each]) => [`sandbox.${name}`, each])),
+    environment: Object.fromEntries(places.map(([name, each]) => [variableOf(name), each])),
+    // What a program says of secrets may be one of them.
+    quotes: [...held.values()].every(({ source }) => source.type !== 'secrets'),
+  };
+  return runCommandCheck(check, place, signal);
 }
 
 /** `HOLDFAST_SANDBOX_OMNI_DB` of `omni-db`. */

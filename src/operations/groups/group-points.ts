@@ -46,7 +46,8 @@ export interface GroupPoints {
  * itself, or the last that the log covers, by its server's clock; of the others a backup that was over by then. Where the
  * oldest of these backups was taken together with the others, those are meant: the group is no newer than its oldest part.
  * @param at RFC 3339, `2h ago`, or `latest` for now
- * @throws bad-usage; what keeps a repository from being opened
+ * A repository that cannot be opened keeps the sources in it from having a point, and no others.
+ * @throws bad-usage, unknown-repository
  */
 export async function groupPoints(
   workspace: Workspace,
@@ -60,14 +61,21 @@ export async function groupPoints(
       hint: 'Give a moment that has passed, or `latest`.',
     });
   }
+  if (repository !== undefined) workspace.repositoryName(repository);
   const candidates = await Promise.all(
-    workspace.sources(group.sources).map((planned) => candidatesOf(workspace, planned, { atMs, repository })),
+    workspace
+      .sources(group.sources)
+      .map((planned) =>
+        orMissing(workspace, planned.name, () => candidatesOf(workspace, planned, { atMs, repository })),
+      ),
   );
   const coordinated = chooseCoordinated(
     group.name,
-    candidates.flatMap(({ dated, isReplayed }) => (isReplayed ? [] : [dated])),
+    candidates.flatMap((each) => ('error' in each ? [[]] : each.isReplayed ? [] : [each.dated])),
   );
-  const points = await Promise.all(candidates.map((each) => pointOf(workspace, each, { atMs, coordinated })));
+  const points = await Promise.all(
+    candidates.map((each) => ('error' in each ? each : pointOf(workspace, each, { atMs, coordinated }))),
+  );
   const skews = points.map((point) => ('error' in point ? 0 : point.skewMs));
   return { at: new Date(atMs).toISOString(), points, skewMs: Math.max(0, ...skews) };
 }
@@ -126,13 +134,20 @@ async function pointOf(
   wanted: { atMs: number; coordinated: ReadonlyMap<string, StoredSnapshot> | undefined },
 ): Promise<GroupPoint | MissingPoint> {
   const { planned, isReplayed } = candidates;
-  try {
-    if (isReplayed) return await nearestOfLog(workspace, candidates, wanted.atMs);
+  return orMissing(workspace, planned.name, async () => {
+    if (isReplayed) return nearestOfLog(workspace, candidates, wanted.atMs);
     return pointOfBackup(candidates, wanted.atMs, wanted.coordinated?.get(planned.name));
+  });
+}
+
+/** What concerns one source keeps no other from having a point. */
+async function orMissing<T>(workspace: Workspace, source: string, work: () => Promise<T>): Promise<T | MissingPoint> {
+  try {
+    return await work();
   } catch (error) {
     const reported = reportable(error, workspace.environment.signal);
     if (reported.code === 'interrupted' || reported.code === 'internal') throw error;
-    return { source: planned.name, error: reported };
+    return { source, error: reported };
   }
 }
 

@@ -4,11 +4,11 @@ import { HoldfastError, messageOf } from '../../foundation/errors.ts';
 import { sideBySide } from '../../foundation/promises.ts';
 import type { Group } from '../../plan/index.ts';
 import type { RecallOptions } from '../archives/recall.ts';
-import { Reading } from '../reading.ts';
 import { labelOf, type RestoreResult, restore, targetOf } from '../restore/restore.ts';
 import { reportable, type Workspace } from '../workspace.ts';
 import { groupOutcome } from './group-outcome.ts';
 import { type GroupPoint, groupPoints, type MissingPoint } from './group-points.ts';
+import { recordOfGroup } from './record-of-group.ts';
 
 /** So many sources are restored at the same time: each keeps the processors busy by itself. */
 const SIDE_BY_SIDE = 3;
@@ -62,7 +62,13 @@ export async function restoreGroup(
   );
   const { maxSkewMs } = group;
   const restored = { group: group.name, at, members, skewMs, ...(maxSkewMs !== undefined && { maxSkewMs }) };
-  return { ...restored, notes: await record(workspace, group, restored) };
+  const sources = members.map(({ source, target, outcome, point }) => ({
+    ...{ source, target, outcome },
+    ...(point && { snapshot: point.snapshot, time: point.time, skewMs: point.skewMs }),
+  }));
+  const event = { group: group.name, at, sources, outcome: groupOutcome(members) };
+  const where = { sources: group.sources, repository: request.repository };
+  return { ...restored, notes: await recordOfGroup(workspace, where, 'group.restored', event) };
 }
 
 async function restoreMember(
@@ -123,7 +129,21 @@ export function groupTargets(group: Pick<Group, 'name' | 'sources'>, to: readonl
   if (directory !== undefined && targetOf(directory).kind !== 'directory') {
     throw badTargets('the sources of a group share no database');
   }
-  return new Map(group.sources.map((source) => [source, targets.get(source) ?? join(directory!, source)]));
+  const all = new Map(group.sources.map((source) => [source, targets.get(source) ?? join(directory!, source)]));
+  refuseShared(all);
+  return all;
+}
+
+/** Each would find the database empty before the other has written anything there. Secrets of several sources go to one place. */
+function refuseShared(targets: ReadonlyMap<string, string>): void {
+  const sources = new Map<string, string>();
+  for (const [source, to] of targets) {
+    const target = targetOf(to);
+    if (target.kind === 'directory' || target.url.startsWith('secretmanager:')) continue;
+    const other = sources.get(target.url);
+    if (other !== undefined) throw badTargets(`${other} and ${source} have the same target`);
+    sources.set(target.url, source);
+  }
 }
 
 function badTargets(message: string): HoldfastError {
@@ -136,24 +156,4 @@ function notOfGroup({ name, sources }: Pick<Group, 'name' | 'sources'>, source: 
   return new HoldfastError('bad-usage', `${source} is no source of the group ${name}`, {
     hint: `It has: ${sources.join(', ')}.`,
   });
-}
-
-/** In the ledger of the repository that the most important source is kept in. */
-async function record(
-  workspace: Workspace,
-  group: Group,
-  { at, members }: Pick<GroupRestored, 'at' | 'members'>,
-): Promise<string[]> {
-  const [first] = workspace.sources(group.sources);
-  const reading = await Reading.begin(await workspace.openToRead(first!.repository), workspace.environment.clock);
-  try {
-    const sources = members.map(({ source, target, outcome, point }) => ({
-      ...{ source, target, outcome },
-      ...(point && { snapshot: point.snapshot, time: point.time, skewMs: point.skewMs }),
-    }));
-    await reading.record('group.restored', { group: group.name, at, sources, outcome: groupOutcome(members) });
-    return reading.notes;
-  } finally {
-    await reading.end();
-  }
 }

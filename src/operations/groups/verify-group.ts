@@ -1,20 +1,24 @@
 import type { HoldfastError } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import { formatDuration } from '../../foundation/units.ts';
+import type { EventBodies } from '../../ledger/index.ts';
 import type { Group } from '../../plan/index.ts';
 import type { Check } from '../../source/index.ts';
 import type { RecallOptions } from '../archives/recall.ts';
-import { Reading } from '../reading.ts';
+import { refuseSandbox } from '../restore/choose-sandbox.ts';
 import type { InSandbox } from '../restore/in-sandbox.ts';
 import { type Proof, verifySource } from '../verify/verify.ts';
 import { reportable, type Workspace } from '../workspace.ts';
 import { runGroupChecks } from './group-checks.ts';
 import { type GroupPoint, groupPoints, type MissingPoint } from './group-points.ts';
+import { recordOfGroup } from './record-of-group.ts';
 
 export interface GroupVerifyRequest {
   group: string;
   /** A moment: RFC 3339, `2h ago`, or `latest`, which is now. */
   at?: string;
+  /** Of the plan, by name: where what it can take is proven. */
+  sandbox?: string;
   repository?: string;
   recall?: Partial<RecallOptions>;
 }
@@ -41,11 +45,13 @@ export interface GroupProof {
  */
 export async function verifyGroup(workspace: Workspace, request: GroupVerifyRequest): Promise<GroupProof> {
   const group = workspace.group(request.group);
+  refuseSandbox(workspace, workspace.sources(group.sources), request.sandbox);
   const { at, points, skewMs } = await groupPoints(workspace, group, request);
   const { members, checks } = await proveTogether(workspace, group, { points, request });
   const all = [...skewCheck(group, skewMs), ...checks];
   const proven = { group: group.name, at, skewMs, members, checks: all, state: stateOf(members, all) };
-  return { ...proven, notes: await record(workspace, group, proven) };
+  const where = { sources: group.sources, repository: request.repository };
+  return { ...proven, notes: await recordOfGroup(workspace, where, 'group.verified', eventOf(proven)) };
 }
 
 /** Each sandbox stays until the checks of the group have run, or until no more can come of the others. */
@@ -81,7 +87,7 @@ async function proveTogether(
 async function proveMember(
   workspace: Workspace,
   point: GroupPoint | MissingPoint,
-  { repository, recall }: GroupVerifyRequest,
+  { repository, recall, sandbox }: GroupVerifyRequest,
   hold: (came: InSandbox) => Promise<void>,
 ): Promise<ProvenMember> {
   const { source } = point;
@@ -92,6 +98,7 @@ async function proveMember(
       ...(point.at === undefined ? { snapshot: point.snapshot } : { at: point.at }),
       ...(repository !== undefined && { repository }),
       ...(recall !== undefined && { recall }),
+      ...(sandbox !== undefined && { sandbox }),
     };
     return { source, point, proof: await verifySource(workspace, planned!, wanted, hold) };
   } catch (error) {
@@ -114,23 +121,15 @@ function stateOf(members: readonly ProvenMember[], checks: readonly Check[]): Pr
   return isUnprovable ? 'not-provable' : 'proven';
 }
 
-/** In the ledger of the repository that the most important source is kept in. */
-async function record(workspace: Workspace, group: Group, proven: Omit<GroupProof, 'notes'>): Promise<string[]> {
-  const [first] = workspace.sources(group.sources);
-  const reading = await Reading.begin(await workspace.openToRead(first!.repository), workspace.environment.clock);
-  try {
-    await reading.record('group.verified', {
-      ...{ group: group.name, at: proven.at, state: proven.state },
-      sources: proven.members.map((member) => ({
-        source: member.source,
-        ...(member.point && { snapshot: member.point.snapshot, time: member.point.time, skewMs: member.point.skewMs }),
-        state: 'error' in member ? member.error.code : member.proof.state,
-      })),
-      checksPassed: proven.checks.filter(({ result }) => result === 'passed').length,
-      checksFailed: proven.checks.filter(({ result }) => result !== 'passed').map(({ name }) => name),
-    });
-    return reading.notes;
-  } finally {
-    await reading.end();
-  }
+function eventOf({ group, at, state, members, checks }: Omit<GroupProof, 'notes'>): EventBodies['group.verified'] {
+  return {
+    ...{ group, at, state },
+    sources: members.map((member) => ({
+      source: member.source,
+      ...(member.point && { snapshot: member.point.snapshot, time: member.point.time, skewMs: member.point.skewMs }),
+      state: 'error' in member ? member.error.code : member.proof.state,
+    })),
+    checksPassed: checks.filter(({ result }) => result === 'passed').length,
+    checksFailed: checks.filter(({ result }) => result !== 'passed').map(({ name }) => name),
+  };
 }

@@ -39,5 +39,19 @@ describe('what was lost from one recovery point to the next', () => {
     expect(told(point(1, { a: 5 }), point(2, undefined), point(3, { a: 5 }))).toEqual([]);
     expect(told(point(1, { a: 5 }), point(2, {}, 'partial'), point(3, { a: 5 }))).toEqual([]);
     expect(told(point(1, { a: 5 }), point(2, {}, 'partial'), point(3, {}))).toEqual(['a vanished at-1 5 at-3 0 ']);
+    expect(told(point(1, { a: 5 }), point(2, { a: 1 }, 'partial'), point(3, { a: 5 }))).toEqual([]);
+    expect(told(point(1, { a: 5 }), point(2, { a: 1 }, 'partial'), point(3, { a: 1 }))).toEqual([
+      'a dropped at-1 5 at-3 1 ',
+    ]);
+  });
+
+  it('has not come back while it has as many, and fewer bytes', () => {
+    const sized = (hour: number, bytes: number): HistoryPoint => {
+      const known = point(hour, { a: 5 });
+      return { ...known, items: known.items.map((each) => ({ ...each, bytes })) };
+    };
+    const emptied = [sized(1, 1000), sized(2, 1), sized(3, 1)];
+    expect(told(...emptied)).toEqual(['a dropped at-1 5 at-2 5 ']);
+    expect(told(...emptied, sized(4, 1000))).toEqual(['a dropped at-1 5 at-2 5 at-4']);
   });
 });

@@ -48,18 +48,28 @@ function lossesOf(name: string, points: readonly CountedPoint[]): Loss[] {
   let before: Loss['before'] | undefined;
   for (const { snapshot, time, outcome, byName } of points) {
     const found = byName.get(name);
-    if (found === undefined && (outcome === 'partial' || before === undefined)) continue;
+    if (found === undefined && before === undefined) continue;
     const { count = 0, unit = '', bytes } = found ?? {};
     const now = { snapshot, time, count, ...(bytes !== undefined && { bytes }) };
     for (const loss of losses)
-      if (loss.returned === undefined && found !== undefined && count >= loss.before.count * (1 - DROP_OVER))
+      if (loss.returned === undefined && found !== undefined && !isLess(loss.before, now))
         loss.returned = { snapshot, time };
-    const isLess = before !== undefined && (isDrop(before.count, count) || isDrop(before.bytes, bytes));
+    const isLoss = before !== undefined && (found === undefined || isLess(before, now));
+    if (isLoss && outcome === 'partial') continue;
     if (found === undefined) losses.push({ item: name, kind: 'vanished', before: before!, after: now });
-    else if (isLess) losses.push({ item: name, kind: 'dropped', before: before!, after: now });
+    else if (isLoss) losses.push({ item: name, kind: 'dropped', before: before!, after: now });
     before = found === undefined ? undefined : { ...now, unit };
   }
   return losses;
+}
+
+interface Amount {
+  count: number;
+  bytes?: number;
+}
+
+function isLess(before: Amount, now: Amount): boolean {
+  return isDrop(before.count, now.count) || isDrop(before.bytes, now.bytes);
 }
 
 function isDrop(before: number | undefined, after: number | undefined): boolean {

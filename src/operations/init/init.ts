@@ -7,12 +7,15 @@ import {
   type Repository,
 } from '../../repository/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
+import { makeSigningKey } from '../ledger/signing-key.ts';
 import { assertLocks, assertNothingHidden } from '../object-lock/assert-locks.ts';
 import { lockPolicyOf } from '../object-lock/lock-scope.ts';
 import type { Workspace } from '../workspace.ts';
 
 export interface InitResult {
   repositories: { name: string; store: string; created: boolean; id?: string; mirrorOf?: string }[];
+  /** The key that the ledger is signed with, where it was made, and the public one beside it. */
+  signingKey?: { file: string; publicFile: string };
 }
 
 /**
@@ -21,14 +24,16 @@ export interface InitResult {
  * @throws repository-exists when there was none to create; mirror-refused; store-unsuitable
  */
 export async function initRepositories(workspace: Workspace): Promise<InitResult> {
-  const result: InitResult = { repositories: [] };
+  const signingKey = await makeSigningKey(workspace);
+  const result: InitResult = { repositories: [], ...(signingKey && { signingKey }) };
   const mirrors: InitResult['repositories'] = [];
   for (const { name, of } of workspace.plan.mirrors.values()) mirrors.push(await lookAtMirror(workspace, name, of));
   for (const name of workspace.plan.repositories.keys())
     result.repositories.push(await initRepository(workspace, name));
   if (result.repositories.some(({ created }) => created)) {
-    return { repositories: [...result.repositories, ...mirrors] };
+    return { ...result, repositories: [...result.repositories, ...mirrors] };
   }
+  if (signingKey !== undefined) return result;
   const places = result.repositories.map(({ store }) => store).join(', ');
   throw new HoldfastError('repository-exists', `nothing to create: there is a repository at ${places} already`, {
     hint: 'Nothing was changed. Use it as it is, or name another place in the plan.',

@@ -1,5 +1,7 @@
 import { addKey, changePassword, listKeys, type RepositoryKey, removeKey } from '../../repository/index.ts';
+import { requireApproval } from '../approvals/approvals.ts';
 import { withLock } from '../locked.ts';
+import { takesTwoPersons } from '../revisions/revisions.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 
 export interface KeysOfRepository {
@@ -41,6 +43,7 @@ export async function removePassword(
 ): Promise<KeyChange> {
   const opened = await workspace.open(name);
   if (dryRun) return { repository: name, removed: await removeKey(opened.repository, key, { dryRun: true }) };
+  await guardKeys(workspace, async () => `key ${await removeKey(opened.repository, key, { dryRun: true })} of ${name}`);
   return withLock(workspace, opened, { exclusive: true }, async () => {
     const removed = await removeKey(opened.repository, key, { announce: announcing(opened) });
     return record(opened, { repository: name, removed });
@@ -50,12 +53,20 @@ export async function removePassword(
 /** Replaces the password that opened the repository. @throws repository-locked, bad-usage */
 export async function replacePassword(workspace: Workspace, name: string, password: string): Promise<KeyChange> {
   const opened = await workspace.open(name);
+  await guardKeys(workspace, async () => `the password of ${name} in use`);
   return withLock(workspace, opened, { exclusive: true }, async () => {
     const changed = await changePassword(opened.repository, password, workspace.environment.clock, {
       announce: announcing(opened),
     });
     return record(opened, { repository: name, ...changed });
   });
+}
+
+/** @param subject what exactly is to be approved, found out only where that is needed */
+async function guardKeys(workspace: Workspace, subject: () => Promise<string>): Promise<void> {
+  if (!(await takesTwoPersons(workspace, 'key-remove'))) return;
+  const why = 'a password is to be taken away';
+  await requireApproval(workspace, { action: 'key-remove', subject: await subject(), why });
 }
 
 function announcing({ name, ledger }: OpenedRepository): (key: string) => Promise<void> {

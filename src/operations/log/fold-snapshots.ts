@@ -12,6 +12,7 @@ import {
   WriteSession,
 } from '../../repository/index.ts';
 import { withLock } from '../locked.ts';
+import { marksOf } from '../marks/marks.ts';
 import { readableSnapshots } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { type FoldablePart, foldGroups, supersededParts } from './fold-groups.ts';
@@ -188,10 +189,12 @@ async function findSuperseded(
 ): Promise<{ part: StoredPart; by: StoredPart }[]> {
   const superseded = supersededParts(await partsOf(workspace, opened, source));
   if (superseded.size === 0) return [];
+  const { held } = marksOf(await opened.ledger.read());
   const indexed = await loadIndex(opened.repository);
   const read = new Map<StoredPart, ReadonlyMap<string, TreeNode>>();
   const found: { part: StoredPart; by: StoredPart }[] = [];
   for (const [part, by] of superseded) {
+    if (held.has(part.snapshot.tree)) continue;
     const files = read.get(by) ?? (await readFiles(indexed, by));
     read.clear();
     read.set(by, files);

@@ -19,14 +19,20 @@ export interface LogStatus {
 
 type BaseEvent = Extract<LedgerEvent, { kind: 'backup.finished' }>;
 
-/** @param events of the repository's ledger, oldest first. @throws repository-damaged */
+/**
+ * @param events of the repository's ledger, oldest first
+ * @param list gives the snapshots that are there when it is called: what was listed before the tail was may lack what a fold
+ *   has taken from there
+ * @throws repository-damaged
+ */
 export function logStatus(
   workspace: Workspace,
   opened: OpenedRepository,
   source: PlanSource,
   events: readonly LedgerEvent[],
+  list: () => Promise<readonly StoredSnapshot[]> = async () => (await readableSnapshots(opened.repository)).snapshots,
 ): Promise<LogStatus> {
-  return againAfterFold(() => statusNow(workspace, opened, source, events));
+  return againAfterFold(() => statusNow(workspace, opened, source, events, list));
 }
 
 async function statusNow(
@@ -34,11 +40,11 @@ async function statusNow(
   { repository }: OpenedRepository,
   source: PlanSource,
   events: readonly LedgerEvent[],
+  list: () => Promise<readonly StoredSnapshot[]>,
 ): Promise<LogStatus> {
   let snapshots: readonly StoredSnapshot[] = [];
   const stored = await StoredLog.read(repository, { plan: plan.name, source: source.name }, async () => {
-    // Read anew: what was listed before the tail was may lack what a fold has taken from there.
-    ({ snapshots } = await readableSnapshots(repository));
+    snapshots = await list();
     return snapshots;
   });
   const ids = new Set(snapshots.map(({ id }) => id));

@@ -1,5 +1,12 @@
-import type { LedgerEvent } from '../../ledger/index.ts';
-import { isCovered, type LogRange, packKey, parseLsnText, parseTailKey } from '../../repository/index.ts';
+import { type LedgerEvent, type LedgerFolded, removedByFold } from '../../ledger/index.ts';
+import {
+  isCovered,
+  LEDGER_PREFIX,
+  type LogRange,
+  packKey,
+  parseLsnText,
+  parseTailKey,
+} from '../../repository/index.ts';
 import { foldedRanges } from '../log/wal-snapshots.ts';
 import { readableSnapshots } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
@@ -16,6 +23,10 @@ export async function namedAsRemoved(
 ): Promise<Set<string>> {
   const events = await ledger.read();
   const named = new Set(events.flatMap(removedBy));
+  for (const event of events) {
+    if (event.kind !== 'ledger.folded') continue;
+    for (const key of keys) if (isFolded(event.body, key)) named.add(key);
+  }
   const parts = keys.flatMap((key) => parseTailKey(key) ?? []);
   if (parts.length > 0) {
     const folded = events.flatMap(foldedBy);
@@ -27,6 +38,10 @@ export async function namedAsRemoved(
     }
   }
   return new Set(keys.filter((key) => named.has(key)));
+}
+
+function isFolded(body: LedgerFolded, key: string): boolean {
+  return key.startsWith(LEDGER_PREFIX) && removedByFold(body, key.slice(LEDGER_PREFIX.length));
 }
 
 function removedBy({ kind, body }: LedgerEvent): string[] {

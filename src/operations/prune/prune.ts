@@ -2,26 +2,31 @@ import { isHoldfastError } from '../../foundation/errors.ts';
 import { noProgress } from '../../foundation/progress.ts';
 import { clearVersions, type PruneReport, pruneRepository } from '../../repository/index.ts';
 import { isOffline } from '../archives/recall.ts';
+import { refuseWhileResting } from '../incidents/resting.ts';
 import { holdsOf, lockPolicyOf, lockScope } from '../object-lock/lock-scope.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 
 export interface PruneOfRepository extends PruneReport {
   repository: string;
+  /** Objects of the ledger that went, since what they had lies together with all of its day. */
+  foldedObjects: number;
   /** Versions of objects that were removed since nobody needs them, where objects are locked. */
   clearedVersions: number;
   durationMs: number;
 }
 
 /**
- * Frees the space of what no snapshot needs in these repositories, or in all. What is removed is named in the ledger before
- * the first of it goes.
- * @throws repository-locked, repository-damaged
+ * Frees the space of what no snapshot needs in these repositories, or in all, and puts the ledger's events of days that are
+ * over together. What is removed is named in the ledger before the first of it goes.
+ * @throws incident-open, repository-locked, repository-damaged
  */
 export async function prune(
   workspace: Workspace,
   names: readonly string[],
   { dryRun }: { dryRun: boolean },
 ): Promise<PruneOfRepository[]> {
+  for (const name of names) workspace.assertNoMirror(name);
+  if (!dryRun) await refuseWhileResting(workspace, 'prune');
   const results: PruneOfRepository[] = [];
   for (const name of names.length > 0 ? new Set(names) : workspace.plan.repositories.keys()) {
     results.push(await pruneOne(workspace, name, dryRun));
@@ -46,6 +51,7 @@ async function pruneOne(workspace: Workspace, name: string, dryRun: boolean): Pr
       isOffline: isOffline(workspace, name),
       announce: (removal) => ledger.append('prune.removing', { repository: name, ...removal }),
     });
+    const foldedObjects = dryRun ? 0 : await foldLedger(opened);
     const clearedVersions = dryRun ? 0 : await clearOld(workspace, opened);
     const durationMs = clock.monotonicMs() - started;
     if (!dryRun) {
@@ -58,10 +64,16 @@ async function pruneOne(workspace: Workspace, name: string, dryRun: boolean): Pr
         durationMs,
       });
     }
-    return { repository: name, ...report, clearedVersions, durationMs };
+    return { repository: name, ...report, foldedObjects, clearedVersions, durationMs };
   } finally {
     progress.finish();
   }
+}
+
+/** Credentials that may not delete leave it to others. */
+async function foldLedger({ repository, ledger }: OpenedRepository): Promise<number> {
+  const { deletes = true } = await repository.store.capabilities();
+  return deletes ? (await ledger.fold()).removed : 0;
 }
 
 /** Credentials that may not list versions leave them to others. */

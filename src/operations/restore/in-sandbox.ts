@@ -7,7 +7,7 @@ import type { Reader, StoredSnapshot } from '../../repository/index.ts';
 import type { SandboxNeed, SandboxTarget } from '../../sandbox/index.ts';
 import { type Manifest, type RestoreContext, type Restored, readManifest, type Source } from '../../source/index.ts';
 import { withScratch } from '../scratch.ts';
-import type { OpenedRepository, Workspace } from '../workspace.ts';
+import type { ChosenSandbox, OpenedRepository, Workspace } from '../workspace.ts';
 import { chooseSandbox } from './choose-sandbox.ts';
 import { LogReplay, type Recovered } from './recover.ts';
 import { momentOf, type RecoveryPoint } from './recovery-point.ts';
@@ -21,6 +21,8 @@ export interface SandboxRequest {
   point?: RecoveryPoint | undefined;
   /** Of the plan, by name: see `chooseSandbox`. */
   sandbox?: string | undefined;
+  /** How long what comes back stays; it goes at once, when left out. */
+  keepMs?: number | undefined;
 }
 
 /** What came back in a sandbox. */
@@ -35,6 +37,8 @@ export interface InSandbox {
   placeNotes: string[];
   recovered: Pick<Recovered, 'reached' | 'lastTransaction'> | undefined;
   restoreMs: number;
+  /** Where it stays, and until when (RFC 3339). */
+  kept: { place: string; until: string } | undefined;
   /** The moment that came back: of a log by the server's clock. */
   timeMs: number;
 }
@@ -47,7 +51,7 @@ export interface InSandbox {
 export async function inSandbox<T>(
   workspace: Workspace,
   { repository }: Pick<OpenedRepository, 'repository'>,
-  { planned, snapshot, point, sandbox: chosen }: SandboxRequest,
+  { planned, snapshot, point, sandbox: chosen, keepMs }: SandboxRequest,
   { reader, progress }: { reader: Reader; progress: Progress },
   work: (came: InSandbox) => Promise<T>,
 ): Promise<T> {
@@ -57,7 +61,8 @@ export async function inSandbox<T>(
   const source = await workspace.createSource(planned);
   const need = sandboxNeed(planned, manifest);
   const { server: replay, stream } = replayOf(workspace, { repository }, { planned, point, need }, progress);
-  const sandbox = await adapters.createSandbox({ clock, signal }, chooseSandbox(workspace, planned, chosen));
+  const where = keeping(chooseSandbox(workspace, planned, chosen), keepMs);
+  const sandbox = await adapters.createSandbox({ clock, signal }, where);
   try {
     const recovery = replay && { recovery: replay.recovery };
     const place = await sandbox.open({ ...need, ...recovery }, progress);
@@ -71,8 +76,11 @@ export async function inSandbox<T>(
         const restoreMs = clock.monotonicMs() - started;
         const timeMs = point === undefined ? snapshotTimeMs(snapshot) : momentOf(point, recovered);
         const reached = recovered ?? (stream && recoveredTo(stream));
-        const came = { source, manifest, context, restored, target, recovered: reached, restoreMs, timeMs };
-        return work({ ...came, placeNotes: place.notes });
+        const kept = keepMs === undefined ? undefined : keptIn(place, clock.nowMs() + keepMs);
+        const came = { source, manifest, context, restored, target, recovered: reached, restoreMs, timeMs, kept };
+        const lost =
+          keepMs === undefined || kept !== undefined || where?.sandbox.type === 'firestore' ? [] : [NOT_KEPT];
+        return work({ ...came, placeNotes: [...place.notes, ...lost] });
       });
     } finally {
       await place.close();
@@ -80,6 +88,20 @@ export async function inSandbox<T>(
   } finally {
     await (replay ?? stream)?.close();
   }
+}
+
+const NOT_KEPT = 'what came back is not kept: this kind of sandbox holds it in memory alone';
+
+/** A database elsewhere is made to stay; a place of this machine is told to once something came back. */
+function keeping(chosen: ChosenSandbox | undefined, keepMs: number | undefined): ChosenSandbox | undefined {
+  if (keepMs === undefined || chosen?.sandbox.type !== 'firestore' || chosen.sandbox.database !== undefined)
+    return chosen;
+  return { ...chosen, sandbox: { ...chosen.sandbox, keepMs } };
+}
+
+function keptIn(place: SandboxTarget, untilMs: number): InSandbox['kept'] {
+  const where = place.keepUntil?.(untilMs);
+  return where === undefined ? undefined : { place: where, until: new Date(untilMs).toISOString() };
 }
 
 /** What brings a backup to a recovery point: a server that recovers by itself, or the source, which replays a stream. */

@@ -3,8 +3,9 @@ import type { Plan } from '../../plan/index.ts';
 import { listSnapshots, parseLsnText } from '../../repository/index.ts';
 import type { RetentionPolicy } from '../../schedule/index.ts';
 import { StoredLog } from '../log/stored-log.ts';
-import { momentProofsOf, newestProvenMoment, proofsOf } from '../proofs.ts';
-import { allSnapshotsOf, isOurs } from '../snapshots-of.ts';
+import { latestClean, marksOf } from '../marks/marks.ts';
+import { momentProofsOf, newestProvenMoment, statesOf } from '../proofs.ts';
+import { allSnapshotsOf, isOurs, isPart, isWal } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { type DecidedSnapshot, decideRetention } from './decide.ts';
 import type { LogStart } from './needed-log.ts';
@@ -50,16 +51,21 @@ export async function decideAll(
   const { plan, environment } = workspace;
   const snapshots = await listSnapshots(repository);
   const events = await ledger.read();
+  const { held, suspected } = marksOf(events);
   const isArchive = plan.repositories.get(name)?.archive !== undefined;
   const decide = async ({ name: source, retention }: RetainedSource): Promise<RetentionOfSource> => {
-    const proofs = proofsOf(source, events);
+    const states = statesOf(source, events);
     const stored = await StoredLog.read(repository, { plan: plan.name, source }, async () => snapshots);
     const starts = await logStarts(stored, events);
     const own = allSnapshotsOf(snapshots, plan.name, source).filter(isOurs);
+    const points = own.filter((snapshot) => !isWal(snapshot) && !isPart(snapshot));
+    const isSuspected = [...suspected.values()].some((mark) => mark.source === source);
     const decided = decideRetention(own, retention, {
       timezone: plan.timezone,
       nowMs: environment.clock.nowMs(),
-      proofOf: (tree) => proofs.get(tree)?.body.state,
+      proofOf: (tree) => states.get(tree),
+      heldWhy: (tree) => held.get(tree)?.why,
+      cleanTree: isSuspected ? latestClean(points, { source, suspected, states })?.tree : undefined,
       provenMomentTree: newestProvenMoment(momentProofsOf(source, events, own))?.proof.body.tree,
       startOf: ({ tree }) => starts.get(tree),
     });

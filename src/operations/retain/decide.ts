@@ -1,18 +1,21 @@
 import { snapshotTimeMs } from '../../format/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { judge, type KeepReason as KeptByRule, type RetentionPolicy } from '../../schedule/index.ts';
+import type { KnownState } from '../proofs.ts';
 import { isBase, isPart, isPartial, isWal } from '../snapshots-of.ts';
 import { isLogNeeded, type LogStart } from './needed-log.ts';
 
 /**
  * Why a snapshot stays: a rule of the plan; or that it is the newest complete one that did not fail its proof, or the
  * newest proven one, or the one that the newest proven moment of its log goes on from, which stay whatever the rules say; or that the plan has no retention; or that it holds a part of the log,
- * which a backup that stays may need; or that the log, of which the plan keeps every moment within a time, goes on from it.
+ * which a backup that stays may need; or that somebody holds it; or that it is what there is to go back to while a later one is suspected; or that the log, of which the plan keeps every moment within a time, goes on from it.
  */
 export type KeepReason =
   | KeptByRule
   | { rule: 'newest-complete' | 'newest-proven' | 'no-retention' | 'log' }
-  | { rule: 'log-begin'; since: string };
+  | { rule: 'log-begin'; since: string }
+  | { rule: 'held'; why: string }
+  | { rule: 'latest-clean' };
 
 export interface DecidedSnapshot {
   snapshot: StoredSnapshot;
@@ -21,7 +24,7 @@ export interface DecidedSnapshot {
 }
 
 /** What is known of a source's snapshots beyond their time, by tree. */
-export type ProofOutcome = (tree: string) => 'proven' | 'failed' | 'not-provable' | undefined;
+export type ProofOutcome = (tree: string) => KnownState | undefined;
 
 export interface RetentionKnowledge {
   timezone: string;
@@ -29,6 +32,10 @@ export interface RetentionKnowledge {
   proofOf: ProofOutcome;
   /** Of the backup that the newest proven moment of its log was reached from. */
   provenMomentTree?: string | undefined;
+  /** Why somebody holds a snapshot, if anybody does. */
+  heldWhy?: (tree: string) => string | undefined;
+  /** Of what there is to go back to, while something later is suspected. */
+  cleanTree?: string | undefined;
   /** Where a base backup begins in the log, where that is known. */
   startOf: (base: StoredSnapshot) => LogStart | undefined;
 }
@@ -42,7 +49,7 @@ export interface RetentionKnowledge {
 export function decideRetention(
   snapshots: readonly StoredSnapshot[],
   policy: RetentionPolicy | undefined,
-  { timezone, nowMs, proofOf, provenMomentTree, startOf }: RetentionKnowledge,
+  { timezone, nowMs, proofOf, provenMomentTree, startOf, heldWhy = () => undefined, cleanTree }: RetentionKnowledge,
 ): DecidedSnapshot[] {
   const dated = snapshots
     .filter((snapshot) => !isWal(snapshot))
@@ -56,6 +63,11 @@ export function decideRetention(
     dated.map(({ snapshot }) => snapshot),
     { proofOf, provenMomentTree },
   );
+  for (const snapshot of snapshots) {
+    const why = heldWhy(snapshot.tree);
+    if (why !== undefined) protect(protectedReasons, { snapshot, reason: { rule: 'held', why } });
+    if (snapshot.tree === cleanTree) protect(protectedReasons, { snapshot, reason: { rule: 'latest-clean' } });
+  }
   const ofComplete = new Map(
     policy && judge(complete, policy, { timezone, nowMs }).map(({ snapshot, reasons }) => [snapshot, reasons]),
   );
@@ -74,7 +86,10 @@ export function decideRetention(
   const bases = decided.flatMap(({ snapshot, reasons }) => (reasons.length > 0 && isBase(snapshot) ? [snapshot] : []));
   const log = logs.map((snapshot): DecidedSnapshot => {
     const isNeeded = policy === undefined || isLogNeeded(snapshot, bases, startOf);
-    return { snapshot, reasons: isNeeded ? [{ rule: 'log' }] : [] };
+    return {
+      snapshot,
+      reasons: [...(isNeeded ? [{ rule: 'log' } as const] : []), ...(protectedReasons.get(snapshot.id) ?? [])],
+    };
   });
   return [...decided, ...log].sort((a, b) => snapshotTimeMs(b.snapshot) - snapshotTimeMs(a.snapshot));
 }

@@ -1,5 +1,7 @@
 import { lockRepository, removeSnapshot, type StoredSnapshot } from '../../repository/index.ts';
+import { refuseWhileResting } from '../incidents/resting.ts';
 import { holdsOf } from '../object-lock/lock-scope.ts';
+import { refuseUnappliedRetention } from '../revisions/revisions.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import type { DecidedSnapshot } from './decide.ts';
 import { decideAll, type HeldSnapshot, type RetainedSource, type RetentionOfSource, retainedIn } from './decide-all.ts';
@@ -30,6 +32,12 @@ export async function retain(
   return results.toSorted((one, other) => placeOf(one) - placeOf(other));
 }
 
+/** The same of all sources that one repository keeps. @throws unknown-repository, repository-locked, repository-damaged */
+export async function retainRepository(workspace: Workspace, repository: string): Promise<RetentionOfSource[]> {
+  const opened = await workspace.open(repository);
+  return retainIn(workspace, opened, retainedIn(workspace.plan, repository), false);
+}
+
 /**
  * The same of one source, in the repository that it is kept in.
  * @throws repository-locked, repository-damaged
@@ -54,6 +62,8 @@ async function retainIn(
       decided.map(async (each) => ({ ...each, held: await heldOf(workspace, opened, each.snapshots) })),
     );
   }
+  await refuseWhileResting(workspace, 'retention');
+  await refuseUnappliedRetention(workspace);
   const { clock, signal } = workspace.environment;
   const lock = await lockRepository(opened.repository, { exclusive: true, besideOurs: [], clock });
   try {

@@ -1,34 +1,83 @@
-import type { HoldfastError } from '../../foundation/errors.ts';
+import { type HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import type { LedgerEvent } from '../../ledger/index.ts';
+import type { Source as PlanSource } from '../../plan/index.ts';
 import { findSnapshot, type StoredSnapshot } from '../../repository/index.ts';
-import { allSnapshotsOf, readableSnapshots } from '../snapshots-of.ts';
-import type { Workspace } from '../workspace.ts';
+import { latestClean, type Mark, marksOf } from '../marks/marks.ts';
+import { statesOf } from '../proofs.ts';
+import { allSnapshotsOf, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
+import type { OpenedRepository, Workspace } from '../workspace.ts';
 
 export interface ListedSnapshot extends StoredSnapshot {
   repository: string;
+  /** It stays, whatever the retention says. */
+  held?: Mark;
+  /** It differs so much from what is usual that nobody should trust it unseen. */
+  suspected?: Mark;
 }
 
 export interface SnapshotList {
   snapshots: ListedSnapshot[];
   /** Why snapshots that there are could not be read. */
   damaged: HoldfastError[];
+  /** Of one source: its newest recovery point from before all that is suspected. */
+  latestClean?: string;
 }
 
 /** The snapshots of a source of the plan, or all that the plan's repositories hold but its archives, oldest first. */
 export async function listAll(workspace: Workspace, source?: string, repository?: string): Promise<SnapshotList> {
-  const planned = source === undefined ? undefined : workspace.sources([source])[0]!;
-  const names =
-    repository !== undefined ? [repository] : planned !== undefined ? [planned.repository] : workspace.homeNames;
+  const { planned, names } = asked(workspace, source, repository);
   const lists = await Promise.all(
     names.map(async (name) => {
-      const { snapshots, damaged } = await readableSnapshots((await workspace.openToRead(name)).repository);
-      const wanted = planned === undefined ? snapshots : allSnapshotsOf(snapshots, workspace.plan.name, planned.name);
-      return { snapshots: wanted.map((snapshot) => ({ ...snapshot, repository: name })), damaged };
+      const list = await listIn(workspace, name, planned);
+      const { events, damage } = await eventsOf(await workspace.openToRead(name));
+      const { held, suspected } = marksOf(events);
+      const snapshots = list.snapshots.map((snapshot): ListedSnapshot => {
+        const [hold, suspicion] = [held.get(snapshot.tree), suspected.get(snapshot.tree)];
+        return { ...snapshot, ...(hold && { held: hold }), ...(suspicion && { suspected: suspicion }) };
+      });
+      const damaged = [...list.damaged, ...damage];
+      if (planned === undefined || damage.length > 0) return { snapshots, damaged };
+      const points = snapshotsOf(snapshots, workspace.plan.name, planned.name);
+      const known = { source: planned.name, suspected, states: statesOf(planned.name, events) };
+      return { snapshots, damaged, clean: latestClean(points, known)?.id };
     }),
   );
+  const clean = lists.find((list) => list.clean !== undefined)?.clean;
   return {
     snapshots: lists.flatMap(({ snapshots }) => snapshots),
     damaged: lists.flatMap(({ damaged }) => damaged),
+    ...(clean !== undefined && { latestClean: clean }),
   };
+}
+
+function asked(
+  workspace: Workspace,
+  source: string | undefined,
+  repository: string | undefined,
+): { planned: PlanSource | undefined; names: string[] } {
+  const planned = source === undefined ? undefined : workspace.sources([source])[0]!;
+  if (repository !== undefined) return { planned, names: [repository] };
+  return { planned, names: planned === undefined ? workspace.homeNames : [planned.repository] };
+}
+
+async function listIn(
+  workspace: Workspace,
+  name: string,
+  planned: PlanSource | undefined,
+): Promise<Pick<SnapshotList, 'snapshots' | 'damaged'>> {
+  const { snapshots, damaged } = await readableSnapshots((await workspace.openToRead(name)).repository);
+  const wanted = planned === undefined ? snapshots : allSnapshotsOf(snapshots, workspace.plan.name, planned.name);
+  return { snapshots: wanted.map((snapshot) => ({ ...snapshot, repository: name })), damaged };
+}
+
+/** What there is can be listed although the ledger is damaged: what is held or suspected is not known then. */
+async function eventsOf({ ledger }: OpenedRepository): Promise<{ events: LedgerEvent[]; damage: HoldfastError[] }> {
+  try {
+    return { events: await ledger.read(), damage: [] };
+  } catch (error) {
+    if (!isHoldfastError(error, 'repository-damaged')) throw error;
+    return { events: [], damage: [error] };
+  }
 }
 
 /**
@@ -41,7 +90,10 @@ export async function locate(
   id: string,
   name?: string,
 ): Promise<{ repository: string; snapshot: StoredSnapshot }> {
-  const { snapshots: all } = await listAll(workspace, undefined, name);
+  const lists = await Promise.all(
+    asked(workspace, undefined, name).names.map((each) => listIn(workspace, each, undefined)),
+  );
+  const all = lists.flatMap(({ snapshots }) => snapshots);
   const found = id === 'latest' && all.length > 0 ? all.at(-1)! : findSnapshot(all, id);
   return { repository: (found as ListedSnapshot).repository, snapshot: found };
 }

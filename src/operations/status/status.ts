@@ -13,7 +13,8 @@ import { type LogStatus, logStatus } from '../log/log-status.ts';
 import { type HealedStatus, healedStatus } from '../mirrors/healed-status.ts';
 import { type MirrorStatus, mirrorStatus } from '../mirrors/mirror-status.ts';
 import { hiddenAtOnce } from '../object-lock/keep-locked.ts';
-import { momentProofsOf, newestProvenMoment, type ProofEvent, proofsOf } from '../proofs.ts';
+import { forecastsNear, type NearForecast } from '../objectives/near-forecasts.ts';
+import { momentProofsOf, newestProvenMoment, type ProofEvent, proofsOf, statesOf } from '../proofs.ts';
 import { isPartial, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { type RepositoryCapacity, repositoryCapacity, usedBytes } from './capacity.ts';
@@ -61,6 +62,8 @@ export interface SourceStatus {
 export interface Status {
   sources: SourceStatus[];
   mirrors: MirrorStatus[];
+  /** Of sources whose RTO will be missed before long, if the data grows as it did. */
+  forecasts: NearForecast[];
   /** What was put back from another copy, until all of that repository is read and found clean. */
   healed: HealedStatus[];
   archives: ArchiveStatus[];
@@ -123,9 +126,11 @@ export async function status(workspace: Workspace): Promise<Status> {
   );
   const unseen = looked.flatMap(({ repository, objects }) => (objects === undefined ? [repository] : []));
   const healed = [...known.values()].flatMap(({ events }) => healedStatus(events));
+  const forecasts = forecastsNear(plan, (name) => known.get(name)!.events, nowMs);
   return {
     sources,
     mirrors: mirrors.flat(),
+    forecasts,
     archives: archives.map((each) => each.status),
     healed,
     damaged,
@@ -159,9 +164,10 @@ export function sourceStatus(
   log?: LogStatus,
 ): SourceStatus {
   const proofs = proofsOf(source.name, events);
+  const states = statesOf(source.name, events);
   const lastCheckMs = lastCleanCheckMs(source.repository, events);
   const proofState = (snapshot: StoredSnapshot): ProofState =>
-    proofs.get(snapshot.tree)?.body.state ?? (snapshotTimeMs(snapshot) <= lastCheckMs ? 'checked' : 'stored');
+    states.get(snapshot.tree) ?? (snapshotTimeMs(snapshot) <= lastCheckMs ? 'checked' : 'stored');
   const last = snapshots.at(-1);
   const complete = snapshots.findLast((snapshot) => !isPartial(snapshot));
   const proven = snapshots.findLast((snapshot) => proofState(snapshot) === 'proven');

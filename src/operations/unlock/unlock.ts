@@ -1,4 +1,6 @@
 import { describeHolder, removeLocks, type StandingLock } from '../../repository/index.ts';
+import { requireApproval } from '../approvals/approvals.ts';
+import { takesTwoPersons } from '../revisions/revisions.ts';
 import type { Workspace } from '../workspace.ts';
 
 export interface UnlockedLock {
@@ -23,6 +25,10 @@ export async function unlock(
   { repository: name, all, dryRun }: { repository?: string; all: boolean; dryRun: boolean },
 ): Promise<Unlocked[]> {
   const { clock } = workspace.environment;
+  if (all && !dryRun && (await takesTwoPersons(workspace, 'unlock'))) {
+    const subject = `locks of ${name ?? 'all repositories'}`;
+    await requireApproval(workspace, { action: 'unlock', subject, why: 'locks of who seems to be at work' });
+  }
   const results: Unlocked[] = [];
   for (const repository of name === undefined ? workspace.plan.repositories.keys() : [name]) {
     const opened = await workspace.open(repository);

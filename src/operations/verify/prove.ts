@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { isHoldfastError } from '../../foundation/errors.ts';
 import type { ProofRecorded } from '../../ledger/index.ts';
 import { loadIndex, Reader } from '../../repository/index.ts';
@@ -19,7 +20,7 @@ export interface Proof extends ProofRecorded {
 }
 
 /** What came back, and what was found there. */
-interface Found extends Pick<InSandbox, 'restored' | 'placeNotes' | 'recovered' | 'restoreMs' | 'timeMs'> {
+interface Found extends Pick<InSandbox, 'restored' | 'placeNotes' | 'recovered' | 'restoreMs' | 'timeMs' | 'kept'> {
   validation: Validation;
 }
 
@@ -73,7 +74,7 @@ export async function prove(
 
 function proofOf(
   { planned, snapshot, point }: SandboxRequest,
-  { restored, validation, placeNotes = [], recovered, restoreMs = 0, timeMs }: Partial<Found>,
+  { restored, validation, placeNotes = [], recovered, restoreMs = 0, timeMs, kept }: Partial<Found>,
   { checks, reason, durationMs }: { checks: Check[]; reason: string | undefined; durationMs: number },
 ): Proof {
   const failed = checks.filter(({ result }) => result === 'failed').map(({ name }) => name);
@@ -96,11 +97,16 @@ function proofOf(
     checksFailed: failed,
     ...(reason !== undefined && { reason }),
     ...(point !== undefined && { log: { target: targetText(point.target), ...(momentMs !== undefined && { time }) } }),
+    ...(kept !== undefined && { kept: { ...kept, host: hostname() } }),
     ...(validation?.counts !== undefined && { counts: validation.counts }),
     time: point === undefined ? snapshot.time : time,
     checks,
-    notes: [...replayed, ...placeNotes, ...(restored?.notes ?? []), ...(validation?.notes ?? [])],
+    notes: [...keptNotes(kept), ...replayed, ...placeNotes, ...(restored?.notes ?? []), ...(validation?.notes ?? [])],
   };
+}
+
+function keptNotes(kept: InSandbox['kept']): string[] {
+  return kept === undefined ? [] : [`what came back stays until ${kept.until}: ${kept.place}`];
 }
 
 /** The moment that was to be proven, where it is known without having come there. */

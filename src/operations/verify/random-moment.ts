@@ -46,6 +46,14 @@ async function stretchesNow({ plan }: Workspace, opened: OpenedRepository, plann
   return stretches;
 }
 
+/** What of these is no older than so much before the newest moment. Pure. */
+export function newestStretches(stretches: readonly Stretch[], backMs: number): Stretch[] {
+  const oldestMs = Math.max(...stretches.map(({ untilMs }) => untilMs)) - backMs;
+  return stretches.flatMap(({ fromMs, untilMs }) =>
+    untilMs <= oldestMs ? [] : [{ fromMs: Math.max(fromMs, oldestMs), untilMs }],
+  );
+}
+
 /**
  * A second among these, each as likely as any other. Pure.
  * @param random from 0 up to, and without, 1

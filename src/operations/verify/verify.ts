@@ -8,10 +8,11 @@ import type { SandboxRequest } from '../restore/in-sandbox.ts';
 import { findWantedPoint } from '../restore/recovery-point.ts';
 import { refuseLogTarget } from '../restore/recovery-target.ts';
 import { chooseSnapshot } from '../restore/restore.ts';
-import { damageNote, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
+import { damageNote, readableSnapshots } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
+import { pickSnapshot } from './pick-snapshot.ts';
 import { type Proof, prove } from './prove.ts';
-import { pickSecond, recoverableStretches } from './random-moment.ts';
+import { newestStretches, pickSecond, recoverableStretches } from './random-moment.ts';
 
 export type { Proof } from './prove.ts';
 
@@ -22,6 +23,12 @@ export interface VerifyRequest {
   at?: string;
   /** `random`: any backup; of a source with a log, any second that can be recovered. */
   pick?: 'latest' | 'random';
+  /** Of `random`: how far back from the newest, in milliseconds; all, when left out. */
+  fromMs?: number;
+  /** What `random` picks by: from 0 up to, and without, 1. */
+  random?: () => number;
+  /** How long what was restored stays for somebody to look at; it is removed at once, when left out. */
+  keepMs?: number;
   /** Of the plan, by name: where what it can take is proven. */
   sandbox?: string;
   /** Where the repository is not the source's own. */
@@ -75,9 +82,10 @@ export async function verifySource(
   try {
     const { snapshots, damaged } = await readableSnapshots(opened.repository);
     reading.notes.push(...damaged.map(damageNote));
+    const { sandbox, keepMs } = request;
     const provable = await provableOf(workspace, opened, { planned, request, snapshots });
     await recallContent(workspace, opened, { snapshots: [provable.snapshot], options: request.recall });
-    const proof = await prove(workspace, opened, { ...provable, sandbox: request.sandbox }, hold);
+    const proof = await prove(workspace, opened, { ...provable, sandbox, keepMs }, hold);
     const { checks: _checks, notes, time: _time, ...event } = proof;
     await reading.record('proof.recorded', event);
     return { ...proof, notes: [...notes, ...reading.notes] };
@@ -99,7 +107,7 @@ async function provableOf(
   const isReplayed = hasLog(planned) && !isOffline(workspace, opened.name);
   const { snapshot } = request;
   const isAny = isReplayed && request.pick === 'random' && snapshot === undefined && request.at === undefined;
-  const at = isAny ? await randomMoment(workspace, opened, planned) : request.at;
+  const at = isAny ? await randomMoment(workspace, opened, planned, request) : request.at;
   if (!isReplayed || at === undefined) {
     refuseLogTarget(at, planned.name);
     return { planned, snapshot: pick(workspace, snapshots, planned, request) };
@@ -120,8 +128,10 @@ async function randomMoment(
   workspace: Workspace,
   opened: OpenedRepository,
   planned: PlanSource,
+  { fromMs = Number.POSITIVE_INFINITY, random = Math.random }: Pick<VerifyRequest, 'fromMs' | 'random'>,
 ): Promise<string | undefined> {
-  const second = pickSecond(await recoverableStretches(workspace, opened, planned), Math.random());
+  const stretches = newestStretches(await recoverableStretches(workspace, opened, planned), fromMs);
+  const second = pickSecond(stretches, random());
   return second === undefined ? undefined : new Date(second).toISOString();
 }
 
@@ -131,7 +141,6 @@ function pick(
   planned: PlanSource,
   request: Omit<VerifyRequest, 'sources'>,
 ): StoredSnapshot {
-  const own = snapshotsOf(snapshots, workspace.plan.name, planned.name);
-  if (request.pick === 'random' && own.length > 0) return own[Math.floor(Math.random() * own.length)]!;
-  return chooseSnapshot(snapshots, workspace, { source: planned.name, ...request });
+  const any = request.pick === 'random' ? pickSnapshot(workspace, snapshots, planned.name, request) : undefined;
+  return any ?? chooseSnapshot(snapshots, workspace, { source: planned.name, ...request });
 }

@@ -1,0 +1,263 @@
+import { createHash } from 'node:crypto';
+import type { AlertEvents, EventEnvelope, LedgerEvent } from '../../ledger/index.ts';
+import type { RuleName, Severity } from '../../plan/index.ts';
+
+const HOUR_MS = 3_600_000;
+/** An alert that is raised for so many times within an hour comes and goes: it is held. */
+const FLAPS_FROM = 3;
+
+export type AlertEventKind = keyof AlertEvents;
+/** What an alert event says, wherever it is: in the ledger, or on its way there. */
+export type AlertEvent = {
+  [Kind in AlertEventKind]: Pick<EventEnvelope, 'time' | 'actor'> & { kind: Kind; body: AlertEvents[Kind] };
+}[AlertEventKind];
+
+/** An alert, with all that happened to it. Times are milliseconds since 1970. */
+export interface BookedAlert {
+  id: string;
+  rule: RuleName;
+  subject: string;
+  severity: Severity;
+  message: string;
+  /** RFC 3339. */
+  since: string;
+  endangers: string;
+  command: string;
+  runbooks: readonly string[];
+  raisedMs: number;
+  /** Whether it was raised again and again. */
+  flaps: boolean;
+  /** How often what it says has changed. */
+  changes: number;
+  acknowledged?: { by: string; timeMs: number; note?: string };
+  resolvedMs?: number;
+  /** What each channel was told. */
+  told: Map<string, ChannelTold>;
+}
+
+/** What a channel was told of an alert, and what it did not take. */
+export interface ChannelTold {
+  /** For which reasons it was told that the alert is there; none where it took nothing. */
+  reasons: Set<string>;
+  /** Of how many changes it knows. */
+  changes: number;
+  acknowledged: boolean;
+  resolved: boolean;
+  /** Whether another channel was told since this one refused. */
+  covered: boolean;
+  /** Of each piece of news and reason that it refused: how often since, and when last. */
+  refused: Map<string, { count: number; timeMs: number }>;
+}
+
+export interface Mute {
+  rule: string;
+  /** All subjects when absent. */
+  subject?: string;
+  fromMs: number;
+  untilMs: number;
+  why: string;
+  by: string;
+}
+
+const REASONS_APART = '; ';
+
+/** Several reasons as one text, and back. */
+export const reasonText = (reasons: readonly string[]): string => reasons.join(REASONS_APART);
+const reasonsOf = (text: string): string[] => text.split(REASONS_APART);
+
+/** The alerts as the ledger tells them. The same event once more changes nothing. */
+export class AlertBook {
+  readonly #alerts = new Map<string, BookedAlert>();
+  /** The newest of each rule and subject. */
+  readonly #newest = new Map<string, BookedAlert>();
+  readonly #mutes: Mute[] = [];
+
+  /** @param events oldest first; what is not about alerts is passed over */
+  static of(events: Iterable<AlertEvent | LedgerEvent>): AlertBook {
+    const book = new AlertBook();
+    for (const event of alertEventsIn(events)) book.apply(event);
+    return book;
+  }
+
+  /** All, oldest first. */
+  get alerts(): readonly BookedAlert[] {
+    return [...this.#alerts.values()];
+  }
+
+  /** Those that are not resolved, oldest first. */
+  get open(): readonly BookedAlert[] {
+    return this.alerts.filter(({ resolvedMs }) => resolvedMs === undefined);
+  }
+
+  get mutes(): readonly Mute[] {
+    return this.#mutes;
+  }
+
+  get(id: string): BookedAlert | undefined {
+    return this.#alerts.get(id);
+  }
+
+  openOf(rule: string, subject: string): BookedAlert | undefined {
+    const newest = this.#newest.get(keyOf({ rule, subject }));
+    return newest?.resolvedMs === undefined ? newest : undefined;
+  }
+
+  /** The id that the next alert of a rule and subject has: whoever raises it from the same record gives it the same one. */
+  nextId(about: { rule: string; subject: string }): string {
+    const before = this.#newest.get(keyOf(about))?.id ?? '';
+    return createHash('sha256')
+      .update(`${keyOf(about)} ${before}`)
+      .digest('hex')
+      .slice(0, 12);
+  }
+
+  apply({ kind, body, time, actor }: AlertEvent): void {
+    const timeMs = Date.parse(time);
+    switch (kind) {
+      case 'alert.raised':
+        this.#raise(body, timeMs);
+        break;
+      case 'alert.muted':
+        this.#mute({ ...body, fromMs: timeMs, untilMs: Date.parse(body.until), by: actor });
+        break;
+      case 'alert.notified':
+        for (const id of body.alerts) note(this.#alerts.get(id), body, timeMs);
+        break;
+      case 'alert.acknowledged':
+      case 'alert.resolved':
+      case 'alert.updated': {
+        const alert = this.#alerts.get(body.alert);
+        if (alert?.resolvedMs !== undefined) break;
+        if (alert !== undefined) change(alert, { kind, body } as Change, timeMs);
+      }
+    }
+  }
+
+  #raise({ alert: id, runbooks = [], ...body }: AlertEvents['alert.raised'], raisedMs: number): void {
+    if (this.#alerts.has(id)) return;
+    const before = this.alerts.filter(
+      (each) => keyOf(each) === keyOf(body) && raisedMs - each.raisedMs < HOUR_MS && each.raisedMs <= raisedMs,
+    );
+    const alert: BookedAlert = {
+      ...{ id, runbooks, raisedMs, changes: 0, told: new Map(), flaps: before.length + 1 >= FLAPS_FROM },
+      ...body,
+      rule: body.rule as RuleName,
+      severity: body.severity as Severity,
+    };
+    this.#alerts.set(id, alert);
+    this.#newest.set(keyOf(alert), alert);
+  }
+
+  /** The newest of the same rule and subject holds: it ends the one before. */
+  #mute(mute: Mute): void {
+    const isSame = (other: Mute) => other.rule === mute.rule && other.subject === mute.subject;
+    if (this.#mutes.some((each) => isSame(each) && each.fromMs === mute.fromMs)) return;
+    for (const each of this.#mutes.filter(isSame)) each.untilMs = Math.min(each.untilMs, mute.fromMs);
+    this.#mutes.push(mute);
+  }
+}
+
+/**
+ * What the ledger says, and what this process has added, which the ledger may not show or have yet: each once, oldest first.
+ * @param recorded oldest first
+ */
+export function withAdded(recorded: readonly AlertEvent[], added: readonly AlertEvent[]): AlertEvent[] {
+  const shown = new Map<string, number>();
+  for (const event of recorded) shown.set(contentOf(event), (shown.get(contentOf(event)) ?? 0) + 1);
+  const missing = added.filter((event) => {
+    const count = shown.get(contentOf(event)) ?? 0;
+    shown.set(contentOf(event), count - 1);
+    return count <= 0;
+  });
+  return [...recorded, ...missing].sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
+}
+
+function contentOf({ kind, body }: AlertEvent): string {
+  return JSON.stringify([kind, body]);
+}
+
+function keyOf({ rule, subject }: { rule: string; subject: string }): string {
+  return `${rule} ${subject}`;
+}
+
+function isAlertEvent(event: AlertEvent | LedgerEvent): event is AlertEvent {
+  return event.kind.startsWith('alert.');
+}
+
+/** Those that are about alerts, in the same order. */
+export function alertEventsIn(events: Iterable<AlertEvent | LedgerEvent>): AlertEvent[] {
+  return [...events].filter(isAlertEvent);
+}
+
+type Change = {
+  [Kind in 'alert.acknowledged' | 'alert.resolved' | 'alert.updated']: { kind: Kind; body: AlertEvents[Kind] };
+}['alert.acknowledged' | 'alert.resolved' | 'alert.updated'];
+
+function change(alert: BookedAlert, { kind, body }: Change, timeMs: number): void {
+  if (kind === 'alert.resolved') alert.resolvedMs = timeMs;
+  else if (kind === 'alert.acknowledged') {
+    const { by, note: said } = body;
+    alert.acknowledged ??= { by, timeMs, ...(said !== undefined && { note: said }) };
+  } else if (alert.message !== body.message || alert.severity !== body.severity) {
+    alert.message = body.message;
+    alert.severity = body.severity as Severity;
+    alert.changes++;
+  }
+}
+
+function note(alert: BookedAlert | undefined, body: AlertEvents['alert.notified'], timeMs: number): void {
+  if (alert === undefined) return;
+  const { channel, news, reason, outcome, insteadOf } = body;
+  const told = toldOf(alert, channel);
+  for (const each of reasonsOf(reason)) {
+    const refusal = refusalKey(news, each);
+    if (outcome === 'delivered') told.refused.delete(refusal);
+    else told.refused.set(refusal, { count: (told.refused.get(refusal)?.count ?? 0) + 1, timeMs });
+    if (outcome === 'delivered' && news === 'raised') told.reasons.add(each);
+  }
+  if (outcome !== 'delivered') return;
+  if (insteadOf !== undefined) toldOf(alert, insteadOf).covered = true;
+  if (news === 'resolved') told.resolved = true;
+  else told.changes = alert.changes;
+  // Whoever is told of an alert that somebody sees to is told that, too.
+  if (alert.acknowledged !== undefined && news !== 'resolved') told.acknowledged = true;
+}
+
+function toldOf({ told }: BookedAlert, channel: string): ChannelTold {
+  const known = told.get(channel) ?? {
+    ...{ reasons: new Set<string>(), changes: 0, acknowledged: false, resolved: false, covered: false },
+    refused: new Map<string, { count: number; timeMs: number }>(),
+  };
+  told.set(channel, known);
+  return known;
+}
+
+export function refusalKey(news: string, reason: string): string {
+  return `${news} ${reason}`;
+}
+
+/** The mute that an alert is under at a moment, if it is. */
+export function muteOf(
+  { rule, subject }: Pick<BookedAlert, 'rule' | 'subject'>,
+  mutes: readonly Mute[],
+  nowMs: number,
+): Mute | undefined {
+  return mutesOf({ rule, subject }, mutes).findLast(({ fromMs, untilMs }) => fromMs <= nowMs && nowMs < untilMs);
+}
+
+function mutesOf({ rule, subject }: Pick<BookedAlert, 'rule' | 'subject'>, mutes: readonly Mute[]): Mute[] {
+  return mutes.filter((each) => each.rule === rule && (each.subject === undefined || each.subject === subject));
+}
+
+/** For how long of the time until a moment an alert has stood and was not muted. */
+export function heardMs(alert: BookedAlert, mutes: readonly Mute[], nowMs: number): number {
+  let heard = nowMs - alert.raisedMs;
+  let countedMs = alert.raisedMs;
+  for (const { fromMs, untilMs } of mutesOf(alert, mutes).toSorted((a, b) => a.fromMs - b.fromMs)) {
+    const [begin, end] = [Math.max(fromMs, countedMs), Math.min(untilMs, nowMs)];
+    if (end <= begin) continue;
+    heard -= end - begin;
+    countedMs = end;
+  }
+  return heard;
+}

@@ -1,0 +1,213 @@
+import type { LedgerEvent } from '../../../ledger/index.ts';
+import type { ReviewKind } from '../../../plan/index.ts';
+import { type AlertEvent, alertEventsIn } from '../book.ts';
+import type { Attempt, ProofAttempt, RecordFacts, RunFacts, SourceFacts } from './facts.ts';
+
+/** What the ledger of one repository says, sorted by what it is about. */
+export interface Digest {
+  /** When its first event was written. */
+  beganMs: number | undefined;
+  /** Of each source, oldest first: what tells how its backups and proofs went. */
+  bySource: ReadonlyMap<string, readonly LedgerEvent[]>;
+  /** Of the repository itself, oldest first: checks, mirrors, archives, what healed or is hidden. */
+  own: readonly LedgerEvent[];
+  /** Of runs, reviews and alerts, those of one task or alert oldest first. */
+  record: readonly LedgerEvent[];
+}
+
+const SOURCE_KINDS = new Set<LedgerEvent['kind']>([
+  ...(['backup.finished', 'backup.failed', 'proof.recorded', 'restore.finished', 'restore.failed'] as const),
+  ...(['follow.started', 'follow.stopped', 'log.gap', 'log.folded', 'snapshot.suspected', 'snapshot.cleared'] as const),
+]);
+const RECORD_KINDS = /^(run|duty|review|alert)\./;
+const OWN_KINDS = /^(check|mirror|archive|object|lock|repair)\./;
+
+/** Of backups and logs so many are kept, and all of the last days: a process that looks for years holds no more. */
+const KEPT_EVENTS = 200;
+const KEPT_MS = 31 * 24 * 3_600_000;
+const MANY = new Set<LedgerEvent['kind']>([...(['backup.finished', 'backup.failed', 'log.folded'] as const)]);
+const KEPT_RUN_EVENTS = 50;
+
+/** @param events of one ledger, oldest first */
+export function digestOf(events: readonly LedgerEvent[]): Digest {
+  const bySource = new Map<string, LedgerEvent[]>();
+  const byTask = new Map<string, LedgerEvent[]>();
+  const own: LedgerEvent[] = [];
+  const record: LedgerEvent[] = [];
+  for (const event of events) {
+    const { source, task } = event.body as { source?: string; task?: string };
+    if (event.kind === 'verification.finished') {
+      for (const each of event.body.sources) listIn(bySource, each.source).push(event);
+    } else if (SOURCE_KINDS.has(event.kind) && source !== undefined) listIn(bySource, source).push(event);
+    else if (task !== undefined && RECORD_KINDS.test(event.kind)) listIn(byTask, task).push(event);
+    else if (RECORD_KINDS.test(event.kind)) record.push(event);
+    else if (OWN_KINDS.test(event.kind)) own.push(event);
+  }
+  const sinceMs = Date.parse(events.at(-1)?.time ?? '') - KEPT_MS;
+  const kept = [...bySource].map(([source, all]) => [source, keptOf(all, sinceMs)] as const);
+  return {
+    beganMs: events[0] && Date.parse(events[0].time),
+    bySource: new Map(kept),
+    own,
+    record: [...record, ...[...byTask.values()].flatMap((all) => all.slice(-KEPT_RUN_EVENTS))],
+  };
+}
+
+function listIn(map: Map<string, LedgerEvent[]>, key: string): LedgerEvent[] {
+  const list = map.get(key) ?? [];
+  map.set(key, list);
+  return list;
+}
+
+function keptOf(events: readonly LedgerEvent[], sinceMs: number): LedgerEvent[] {
+  const many = events.filter(({ kind }) => MANY.has(kind));
+  const newest = new Set(many.slice(-KEPT_EVENTS));
+  return events.filter((event) => !MANY.has(event.kind) || newest.has(event) || Date.parse(event.time) >= sinceMs);
+}
+
+/** Backups of all of a source, oldest first. */
+export function backupsIn(events: readonly LedgerEvent[]): Attempt[] {
+  return events.flatMap((event): Attempt[] => {
+    if (event.kind !== 'backup.finished' && event.kind !== 'backup.failed') return [];
+    if (event.body.only !== undefined) return [];
+    const common = { timeMs: Date.parse(event.time), durationMs: event.body.durationMs };
+    if (event.kind === 'backup.failed') return [{ ...common, outcome: 'failed', message: event.body.message }];
+    return [{ ...common, outcome: event.body.outcome, snapshot: event.body.snapshot }];
+  });
+}
+
+export function newestRestoreIn(events: readonly LedgerEvent[]): Attempt | undefined {
+  const last = events.findLast(({ kind }) => kind === 'restore.finished' || kind === 'restore.failed');
+  if (last?.kind !== 'restore.finished' && last?.kind !== 'restore.failed') return undefined;
+  const { durationMs, snapshot } = last.body;
+  const outcome = last.kind === 'restore.failed' ? 'failed' : last.body.outcome;
+  return { timeMs: Date.parse(last.time), durationMs, outcome, snapshot };
+}
+
+export function newestProofIn(events: readonly LedgerEvent[]): ProofAttempt | undefined {
+  const proofs = events.flatMap((event) =>
+    event.kind === 'proof.recorded' && event.body.part === undefined ? [event] : [],
+  );
+  const last = proofs.at(-1);
+  if (last === undefined) return undefined;
+  const failing = proofs.slice(proofs.findLastIndex(({ body }) => body.state === 'proven') + 1)[0];
+  const { state, snapshot, durationMs, checksFailed, reason } = last.body;
+  const failed = checksFailed.map((name) => `"${name}"`).join(', ');
+  return {
+    ...{ timeMs: Date.parse(last.time), durationMs, state, snapshot },
+    ...(failing && { failingMs: Date.parse(failing.time) }),
+    reason: reason ?? (failed === '' ? 'no check says why' : `these checks did not pass: ${failed}`),
+  };
+}
+
+/** What the last verification that read all bytes of a recovery point of a source found wrong, if it did. */
+export function unreadableIn(source: string, events: readonly LedgerEvent[]): SourceFacts['unreadable'] {
+  const read = events.flatMap((event) => {
+    if (event.kind !== 'verification.finished' || event.body.level !== 'checked') return [];
+    const found = event.body.sources.find((each) => each.source === source);
+    return found?.state === 'checked' || found?.state === 'failed'
+      ? [{ ...found, timeMs: Date.parse(event.time) }]
+      : [];
+  });
+  const last = read.at(-1);
+  if (last?.state !== 'failed') return undefined;
+  const first = read[read.findLastIndex(({ state }) => state === 'checked') + 1]!;
+  return { snapshot: last.snapshot ?? '', sinceMs: first.timeMs, message: last.message ?? 'nothing says why' };
+}
+
+/** Snapshots that were marked as suspect and not cleared, by their trees: a copy of one is as suspect. */
+export function suspectsIn(
+  events: readonly LedgerEvent[],
+): { tree: string; snapshot: string; timeMs: number; why: string }[] {
+  const suspects = new Map<string, { tree: string; snapshot: string; timeMs: number; why: string }>();
+  for (const event of events) {
+    if (event.kind === 'snapshot.cleared') suspects.delete(event.body.tree);
+    if (event.kind !== 'snapshot.suspected') continue;
+    const { tree, snapshot, why } = event.body;
+    suspects.set(tree, { tree, snapshot, why, timeMs: Date.parse(event.time) });
+  }
+  return [...suspects.values()];
+}
+
+/** When following a source ended though nobody asked for it, and did not begin again. */
+export function stoppedIn(events: readonly LedgerEvent[]): { timeMs: number; message: string } | undefined {
+  const last = events.findLast(({ kind }) => kind === 'follow.started' || kind === 'follow.stopped');
+  if (last?.kind !== 'follow.stopped' || last.body.message === undefined) return undefined;
+  return { timeMs: Date.parse(last.time), message: last.body.message };
+}
+
+/** @param events of the ledgers of all repositories, oldest first */
+export function recordOf(events: readonly LedgerEvent[], known: { isKnown: boolean; beganMs?: number }): RecordFacts {
+  const runs = new Map<string, RunFacts & { open: Map<string, number> }>();
+  const reviews = new Map<ReviewKind, number>();
+  for (const event of events) {
+    if (event.kind === 'review.recorded') reviews.set(event.body.review as ReviewKind, Date.parse(event.time));
+    else noteRun(runs, event);
+  }
+  const failedChannels = failedChannelsIn(alertEventsIn(events));
+  return { ...known, runs, reviews, failedChannels, overdueDrills: [] };
+}
+
+function noteRun(runs: Map<string, RunFacts & { open: Map<string, number> }>, event: LedgerEvent): void {
+  const timeMs = Date.parse(event.time);
+  const of = (task: string) => {
+    const known = runs.get(task) ?? { task, open: new Map<string, number>() };
+    runs.set(task, known);
+    return known;
+  };
+  switch (event.kind) {
+    case 'run.started': {
+      const run = of(event.body.task);
+      run.open.set(event.body.run, timeMs);
+      run.startedMs = run.runningMs = timeMs;
+      return;
+    }
+    case 'run.finished': {
+      const { task, run, outcome, code, message } = event.body;
+      closeRun(of(task), run);
+      // Somebody stopped the daemon: it is done again.
+      if (code !== 'interrupted') endRun(of(task), { timeMs, outcome, ...(message !== undefined && { message }) });
+      return;
+    }
+    case 'run.died':
+      closeRun(of(event.body.task), event.body.run);
+      endRun(of(event.body.task), { timeMs, outcome: 'died' });
+      return;
+    case 'duty.failed':
+      endRun(of(`duty:${event.body.duty}`), { timeMs, outcome: 'failed', message: event.body.message });
+      return;
+    case 'duty.recovered':
+      endRun(of(`duty:${event.body.duty}`), { timeMs, outcome: 'done' });
+      return;
+    case 'run.missed': {
+      const { from, to, count } = event.body;
+      of(event.body.task).missed = { fromMs: Date.parse(from), toMs: Date.parse(to), count, foundMs: timeMs };
+      return;
+    }
+    default:
+  }
+}
+
+function closeRun(run: RunFacts & { open: Map<string, number> }, id: string): void {
+  run.open.delete(id);
+  if (run.open.size === 0) delete run.runningMs;
+  else run.runningMs = Math.max(...run.open.values());
+}
+
+function endRun(run: RunFacts, last: NonNullable<RunFacts['last']>): void {
+  run.last = last;
+  if (last.outcome === 'failed' || last.outcome === 'died') run.failingMs ??= last.timeMs;
+  else delete run.failingMs;
+}
+
+/** Channels of which the newest that was sent was refused, and since when all of it was. */
+function failedChannelsIn(events: readonly AlertEvent[]): RecordFacts['failedChannels'] {
+  const failing = new Map<string, { channel: string; sinceMs: number; message: string }>();
+  for (const { kind, body, time } of events) {
+    if (kind !== 'alert.notified') continue;
+    const { channel, outcome, message = 'it did not say why' } = body;
+    if (outcome === 'delivered') failing.delete(channel);
+    else failing.set(channel, { channel, message, sinceMs: failing.get(channel)?.sinceMs ?? Date.parse(time) });
+  }
+  return [...failing.values()];
+}

@@ -1,0 +1,86 @@
+import type { Workspace } from '../../workspace.ts';
+import { type AlertEvent, alertEventsIn } from '../book.ts';
+import { type Digest, recordOf } from './digest.ts';
+import type { Facts, RecordFacts } from './facts.ts';
+import { RepositoryView } from './repository-view.ts';
+import type { RecoveryForecast, Samples } from './samples.ts';
+
+/** What is in repositories changes by what is done there, which is told; and by others, who are looked after this often. */
+const STORES_EVERY_MS = 60_000;
+
+/** What others know of the living and of what is to come. */
+export interface Watched {
+  /** Undefined as long as nobody has begun to watch. */
+  samples?(): Samples | undefined;
+  forecasts?(): readonly RecoveryForecast[];
+}
+
+/** Gathers the facts that rules go by, and keeps what has not changed. */
+export class FactsGatherer {
+  readonly #workspace: Workspace;
+  readonly #watched: Watched;
+  readonly #views: RepositoryView[];
+  readonly #sinceMs: number;
+  #lookedMs = Number.NEGATIVE_INFINITY;
+  /** What came of the digests that it was made of. */
+  #recorded: { of: (Digest | undefined)[]; record: RecordFacts } | undefined;
+
+  constructor(workspace: Workspace, watched: Watched) {
+    this.#workspace = workspace;
+    this.#watched = watched;
+    this.#sinceMs = workspace.environment.clock.nowMs();
+    this.#views = workspace.homeNames.map((name) => new RepositoryView(workspace, name));
+  }
+
+  /**
+   * What is known now. A repository that cannot be had is a fact as well.
+   * @param fresh whether something was done in a repository, so that all are looked at in any case
+   * @param isAwaiting whether somebody may have told the ledger something meanwhile
+   * @throws the reason of the signal
+   */
+  async gather({ fresh, isAwaiting }: { fresh: boolean; isAwaiting: boolean }): Promise<Facts> {
+    const { plan, environment } = this.#workspace;
+    const nowMs = environment.clock.nowMs();
+    // A clock that was set back must not put the next look off.
+    const elapsedMs = Math.abs(nowMs - this.#lookedMs);
+    if (fresh || elapsedMs >= STORES_EVERY_MS) {
+      await Promise.all(this.#views.map((view) => view.look()));
+      this.#lookedMs = nowMs;
+    } else if (isAwaiting) await Promise.all(this.#views.map((view) => view.lookAtLedger()));
+    const { forecasts } = this.#watched;
+    const samples = this.#watched.samples?.();
+    return {
+      ...{ nowMs, sinceMs: this.#sinceMs, plan },
+      sources: this.#views.flatMap((view) => view.sourceFacts(nowMs)),
+      repositories: this.#views.map((view) => view.facts()),
+      mirrors: this.#views.flatMap((view) => view.mirrorFacts(nowMs)),
+      archives: this.#views.flatMap((view) => view.archiveFacts(nowMs)),
+      record: this.#record(),
+      ...(samples && { samples }),
+      forecasts: forecasts?.() ?? [],
+    };
+  }
+
+  #record(): RecordFacts {
+    const digests = this.#views.map(({ digest }) => digest);
+    if (this.#recorded?.of.every((each, index) => each === digests[index])) return this.#recorded.record;
+    const read = digests.flatMap((each) => each ?? []);
+    const began = read.flatMap(({ beganMs }) => beganMs ?? []);
+    const record = recordOf(byTime(read.flatMap((each) => each.record)), {
+      isKnown: !digests.includes(undefined),
+      ...(began.length > 0 && { beganMs: Math.min(...began) }),
+    });
+    this.#recorded = { of: digests, record };
+    return record;
+  }
+
+  /** What the ledgers say of alerts, as of the last look: oldest first. */
+  alertEvents(): AlertEvent[] {
+    return byTime(alertEventsIn(this.#views.flatMap(({ digest }) => digest?.record ?? [])));
+  }
+}
+
+/** Of several ledgers as one; each is in order already. */
+function byTime<Event extends { time: string }>(events: Event[]): Event[] {
+  return events.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
+}

@@ -1,0 +1,329 @@
+import { snapshotTimeMs } from '../../../format/index.ts';
+import { type HoldfastError, isHoldfastError } from '../../../foundation/errors.ts';
+import { hasLog, type Source as PlanSource } from '../../../plan/index.ts';
+import { describeHolder, KnownSnapshots, type StoredSnapshot, standingLocks } from '../../../repository/index.ts';
+import { type ArchiveStatus, archiveStatus } from '../../archives/archive-status.ts';
+import { archiveDue } from '../../archives/due.ts';
+import { contentsOfSources } from '../../history/contents.ts';
+import type { HistoryPoint } from '../../history/losses.ts';
+import { type LogStatus, logStatus } from '../../log/log-status.ts';
+import { healedStatus } from '../../mirrors/healed-status.ts';
+import { type MirrorStatus, mirrorStatus } from '../../mirrors/mirror-status.ts';
+import { hiddenAtOnce } from '../../object-lock/keep-locked.ts';
+import { proofsOf } from '../../proofs.ts';
+import { isPartial, snapshotsOf } from '../../snapshots-of.ts';
+import { type RepositoryCapacity, repositoryCapacity, usedBytes } from '../../status/capacity.ts';
+import { sourceStatus } from '../../status/status.ts';
+import { type OpenedRepository, reportable, type Workspace } from '../../workspace.ts';
+import {
+  backupsIn,
+  type Digest,
+  newestProofIn,
+  newestRestoreIn,
+  stoppedIn,
+  suspectsIn,
+  unreadableIn,
+} from './digest.ts';
+import type {
+  ArchiveFacts,
+  MirrorFacts,
+  RepositoryFacts,
+  SizedPoint,
+  SourceFacts,
+  StandingLockFacts,
+} from './facts.ts';
+import { KnownEvents } from './known-events.ts';
+
+const MINUTE_MS = 60_000;
+/** What takes a listing of everything is looked at so often. */
+const WHOLE_EVERY_MS = 60 * MINUTE_MS;
+const ARCHIVES_EVERY_MS = 5 * MINUTE_MS;
+/** The newest recovery point, and what is usual before it. */
+const SIZED_POINTS = 8;
+/** What is counted within a source: files come and go. */
+const COUNTED = new Set(['rows', 'documents', 'keys']);
+
+/** What was seen of a repository with all that hangs on it, and is kept while nothing there changes. */
+export class RepositoryView {
+  readonly #workspace: Workspace;
+  readonly name: string;
+  readonly #events = new KnownEvents();
+  #known: KnownSnapshots | undefined;
+  #seen: Seen | undefined;
+  #failure: { error: HoldfastError; sinceMs: number } | undefined;
+  readonly #points = new Map<string, { of: string; points: SizedPoint[] }>();
+  #whole: { timeMs: number; capacity?: RepositoryCapacity; hidden: string[] } | undefined;
+  #archives: { timeMs: number; found: ArchiveStatus[] } | undefined;
+  readonly #awaySinceMs = new Map<string, number>();
+  readonly #reachedOnce = new Set<string>();
+
+  constructor(workspace: Workspace, name: string) {
+    this.#workspace = workspace;
+    this.name = name;
+  }
+
+  get digest(): Digest | undefined {
+    return this.#seen?.digest;
+  }
+
+  /** Looks again. What cannot be had is part of what is seen: what was seen before is kept then. */
+  look(): Promise<void> {
+    return this.#noted(() => this.#look());
+  }
+
+  /** Looks again at what the ledger says, and at nothing else. */
+  async lookAtLedger(): Promise<void> {
+    const seen = this.#seen;
+    if (seen === undefined || this.#failure !== undefined) return;
+    await this.#noted(async () => ({
+      ...seen,
+      digest: await this.#events.read(await this.#workspace.open(this.name)),
+    }));
+  }
+
+  async #noted(look: () => Promise<Seen>): Promise<void> {
+    const { clock, signal } = this.#workspace.environment;
+    try {
+      this.#seen = await look();
+      this.#failure = undefined;
+    } catch (error) {
+      signal.throwIfAborted();
+      const sinceMs = this.#failure?.sinceMs ?? clock.nowMs();
+      this.#failure = { error: reportable(error, signal), sinceMs };
+    }
+  }
+
+  async #look(): Promise<Seen> {
+    const workspace = this.#workspace;
+    const opened = await workspace.open(this.name);
+    this.#known ??= new KnownSnapshots(opened.repository);
+    const known = this.#known;
+    const { snapshots, damaged } = await known.list();
+    const digest = await this.#events.read(opened);
+    const list = async () => (await known.list()).snapshots;
+    const logs = new Map<string, LogStatus>();
+    for (const source of this.#sources.filter(hasLog)) {
+      const events = digest.bySource.get(source.name) ?? [];
+      logs.set(source.name, await logStatus(workspace, opened, source, events, list));
+    }
+    const seen: Seen = {
+      ...{ snapshots, damaged, digest, logs },
+      locks: await this.#locks(opened),
+      mirrors: await mirrorStatus(workspace, opened, digest.own),
+    };
+    await this.#count(opened, seen);
+    await this.#lookAtAll(opened, seen);
+    await this.#lookAtArchives(seen);
+    return seen;
+  }
+
+  get #sources(): PlanSource[] {
+    return [...this.#workspace.plan.sources.values()].filter(({ repository }) => repository === this.name);
+  }
+
+  async #locks({ repository }: OpenedRepository): Promise<StandingLockFacts[]> {
+    const locks: StandingLockFacts[] = [];
+    for await (const standing of standingLocks(repository, this.#workspace.environment.clock, { writers: true })) {
+      const { key, lock } = standing;
+      // One that cannot be read binds nobody before long, and goes with the next command.
+      if (lock !== undefined)
+        locks.push({
+          id: key.slice(key.lastIndexOf('/') + 1),
+          holder: describeHolder(standing),
+          sinceMs: Date.parse(lock.time),
+        });
+    }
+    return locks;
+  }
+
+  /** Reads how much is in the newest recovery points, of sources where there is a new one, or a new proof that counts. */
+  async #count(opened: OpenedRepository, { snapshots, digest }: Seen): Promise<void> {
+    const { plan } = this.#workspace;
+    const wanted = this.#sources.flatMap((planned) => {
+      const complete = snapshotsOf(snapshots, plan.name, planned.name).filter((each) => !isPartial(each));
+      const newest = complete.slice(-SIZED_POINTS);
+      const proofs = proofsOf(planned.name, digest.bySource.get(planned.name) ?? []);
+      const of = newest.map(({ id, tree }) => `${id} ${proofs.get(tree)?.time ?? ''}`).join('\n');
+      return of === (this.#points.get(planned.name)?.of ?? '') ? [] : [{ planned, snapshots: newest, proofs, of }];
+    });
+    if (wanted.length === 0) return;
+    const contents = await contentsOfSources(this.#workspace, opened, async () => wanted, undefined).catch(
+      (error: unknown) => {
+        // Somebody has the repository to himself for now: it is counted with the next look.
+        if (isHoldfastError(error, 'repository-locked')) return undefined;
+        throw error;
+      },
+    );
+    if (contents === undefined) return;
+    const { bySource } = contents;
+    for (const { planned, snapshots: of, of: key } of wanted) {
+      const counted = new Map(bySource.get(planned.name)!.map((point) => [point.snapshot, point]));
+      const points = of.map((snapshot) => sizedPoint(snapshot, counted.get(snapshot.id)));
+      this.#points.set(planned.name, { of: key, points });
+    }
+  }
+
+  async #lookAtAll({ repository }: OpenedRepository, { digest }: Seen): Promise<void> {
+    const { plan, environment } = this.#workspace;
+    const nowMs = environment.clock.nowMs();
+    if (this.#whole !== undefined && nowMs - this.#whole.timeMs < WHOLE_EVERY_MS) return;
+    const planned = plan.repositories.get(this.name);
+    const { capacity } = planned ?? {};
+    const hidden = (await hiddenAtOnce(this.#workspace, this.name)) ?? [];
+    const events = [...digest.bySource.values()].flat();
+    this.#whole = {
+      timeMs: nowMs,
+      hidden: hidden.map(({ key }) => key),
+      ...(capacity && {
+        capacity: repositoryCapacity(
+          { name: this.name, capacity },
+          { used: await usedBytes(repository), sources: this.#sources, events, nowMs },
+        ),
+      }),
+    };
+  }
+
+  async #lookAtArchives({ digest }: Seen): Promise<void> {
+    const { plan, environment } = this.#workspace;
+    const nowMs = environment.clock.nowMs();
+    if (this.#archives !== undefined && nowMs - this.#archives.timeMs < ARCHIVES_EVERY_MS) return;
+    const own = [...plan.repositories.values()].filter(({ archive }) => archive?.from === this.name);
+    const found = await Promise.all(
+      own.map(async ({ name, archive }) => (await archiveStatus(this.#workspace, name, archive!, digest.own)).status),
+    );
+    this.#archives = { timeMs: nowMs, found };
+  }
+
+  facts(): RepositoryFacts {
+    const { damaged = [], digest, locks = [] } = this.#seen ?? {};
+    const healed = digest && healedStatus(digest.own).find(({ repository }) => repository === this.name);
+    const { capacity, hidden = [] } = this.#whole ?? {};
+    return {
+      ...{ repository: this.name, isKnown: this.#seen !== undefined, locks },
+      ...(this.#failure && { failure: this.#failure }),
+      damage: [
+        ...(hidden.length > 0 ? [{ what: `somebody hid ${hidden.length} of its objects` }] : []),
+        ...damaged.map(({ message }) => ({ what: `a snapshot cannot be read: ${message}` })),
+        ...(digest === undefined ? [] : failedCheck(digest, this.name)),
+      ],
+      ...(healed && { healed }),
+      ...(capacity && { capacity }),
+    };
+  }
+
+  sourceFacts(nowMs: number): SourceFacts[] {
+    const seen = this.#seen;
+    if (seen === undefined) return [];
+    return this.#sources.map((source) => sourceFacts(this.#workspace.plan.name, source, seen, this.#points, nowMs));
+  }
+
+  mirrorFacts(nowMs: number): MirrorFacts[] {
+    return (this.#seen?.mirrors ?? []).map(({ mirror, of, lag, failure, error }) => ({
+      ...{ mirror, of, ...this.#reached(mirror, error, nowMs) },
+      ...lag,
+      ...(failure && { failed: { timeMs: Date.parse(failure.time), message: failure.message } }),
+    }));
+  }
+
+  archiveFacts(nowMs: number): ArchiveFacts[] {
+    const beganMs = this.#seen?.digest.beganMs ?? nowMs;
+    return (this.#archives?.found ?? []).map(({ archive, from, sources, failure, error }) => {
+      const failures = [failure, ...sources.map((each) => each.failure)].flatMap((each) => each ?? []);
+      const first = failures[0];
+      return {
+        ...{ archive, from, ...this.#reached(archive, error, nowMs) },
+        ...(first && { failed: { timeMs: Date.parse(first.time), message: first.message } }),
+        overdue: sources
+          .filter(({ isOverdue }) => isOverdue)
+          .flatMap(({ source, due }) => {
+            const dueMs = due === undefined ? this.#firstCopyMs(archive, beganMs, nowMs) : Date.parse(due);
+            return dueMs === undefined ? [] : [{ source, dueMs }];
+          }),
+      };
+    });
+  }
+
+  /** Of what was never copied: when its schedule first came, of which it is time that there were something by now. */
+  #firstCopyMs(name: string, beganMs: number, nowMs: number): number | undefined {
+    const { repositories, timezone } = this.#workspace.plan;
+    const { archive } = repositories.get(name) ?? {};
+    const first = archive === undefined ? undefined : archiveDue(archive, { beganMs }, { nowMs, timezone });
+    return first?.isOverdue === true ? first.dueMs : undefined;
+  }
+
+  #reached(name: string, error: HoldfastError | undefined, nowMs: number): Pick<MirrorFacts, 'failure' | 'isKnown'> {
+    if (error === undefined) {
+      this.#awaySinceMs.delete(name);
+      this.#reachedOnce.add(name);
+      return { isKnown: true };
+    }
+    const sinceMs = this.#awaySinceMs.get(name) ?? nowMs;
+    this.#awaySinceMs.set(name, sinceMs);
+    return { failure: { error, sinceMs }, isKnown: this.#reachedOnce.has(name) };
+  }
+}
+
+interface Seen {
+  snapshots: readonly StoredSnapshot[];
+  damaged: readonly HoldfastError[];
+  digest: Digest;
+  logs: ReadonlyMap<string, LogStatus>;
+  locks: StandingLockFacts[];
+  mirrors: MirrorStatus[];
+}
+
+function sourceFacts(
+  plan: string,
+  source: PlanSource,
+  { snapshots, digest, logs }: Seen,
+  points: ReadonlyMap<string, { points: SizedPoint[] }>,
+  nowMs: number,
+): SourceFacts {
+  const own = snapshotsOf(snapshots, plan, source.name);
+  const trees = new Set(own.map(({ tree }) => tree));
+  const events = digest.bySource.get(source.name) ?? [];
+  const checks = digest.own.filter(({ kind }) => kind === 'check.finished');
+  const restore = newestRestoreIn(events);
+  const proof = newestProofIn(events);
+  const unreadable = unreadableIn(source.name, events);
+  const stopped = stoppedIn(events);
+  const gap = events.find(({ kind }) => kind === 'log.gap');
+  return {
+    source,
+    status: sourceStatus(source, own, [...checks, ...events], nowMs, logs.get(source.name)),
+    backups: backupsIn(events),
+    points: points.get(source.name)?.points ?? [],
+    suspects: suspectsIn(events).filter(({ tree }) => trees.has(tree)),
+    ...(restore && { restore }),
+    ...(proof && { proof }),
+    ...(unreadable && { unreadable }),
+    ...(stopped && { stopped }),
+    ...(gap && { gapMs: Date.parse(gap.time) }),
+  };
+}
+
+function sizedPoint(snapshot: StoredSnapshot, counted: HistoryPoint | undefined): SizedPoint {
+  const bytes = snapshot.summary?.total_bytes_processed;
+  const items = counted?.items.filter(({ unit }) => COUNTED.has(unit)) ?? [];
+  const isCounted = counted !== undefined && counted.from !== 'unknown';
+  return {
+    ...{ snapshot: snapshot.id, timeMs: snapshotTimeMs(snapshot) },
+    ...(bytes !== undefined && { bytes }),
+    ...(isCounted && { items }),
+  };
+}
+
+/** What the newest check found that found anything, unless one since that looked as closely found nothing. */
+function failedCheck({ own }: Digest, repository: string): { what: string; timeMs: number }[] {
+  const checks = own.flatMap((event) =>
+    event.kind === 'check.finished' && event.body.repository === repository ? [event] : [],
+  );
+  const at = checks.findLastIndex(({ body }) => !body.clean);
+  const found = checks[at];
+  if (found === undefined) return [];
+  const isSettled = checks
+    .slice(at + 1)
+    .some(({ body }) => !found.body.readData || (body.readData && body.subset === undefined));
+  if (isSettled) return [];
+  return [{ what: `a check found ${found.body.errors} errors`, timeMs: Date.parse(found.time) }];
+}

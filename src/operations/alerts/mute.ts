@@ -1,0 +1,37 @@
+import { HoldfastError } from '../../foundation/errors.ts';
+import { RULE_NAMES, type RuleName } from '../../plan/index.ts';
+import type { Workspace } from '../workspace.ts';
+import { appendToPlanLedger } from './plan-ledger.ts';
+
+export interface MuteRequest {
+  rule: string;
+  /** All that the rule finds when left out. */
+  subject?: string;
+  forMs: number;
+  why: string;
+}
+
+/**
+ * Records that nobody is to be told of what a rule finds for a time. It is seen and listed all the same. A later one of the
+ * same rule and subject takes its place: none at all with `forMs: 0`.
+ * @returns until when (RFC 3339)
+ * @throws bad-usage for what is no rule
+ */
+export async function muteAlerts(
+  workspace: Workspace,
+  { rule, subject, forMs, why }: MuteRequest,
+): Promise<{ rule: RuleName; subject?: string; until: string; why: string }> {
+  const until = new Date(workspace.environment.clock.nowMs() + forMs).toISOString();
+  const body = { rule: ruleNamed(rule), ...(subject !== undefined && { subject }), until, why };
+  await appendToPlanLedger(workspace)({ kind: 'alert.muted', body });
+  return body;
+}
+
+/** @throws bad-usage */
+export function ruleNamed(name: string): RuleName {
+  const rule = RULE_NAMES.find((each) => each === name);
+  if (rule !== undefined) return rule;
+  throw new HoldfastError('bad-usage', `there is no rule ${JSON.stringify(name)}`, {
+    hint: `The rules are: ${RULE_NAMES.join(', ')}.`,
+  });
+}

@@ -1,0 +1,59 @@
+import { isHoldfastError } from '../../foundation/errors.ts';
+import type { BackupFinished, LedgerEvent } from '../../ledger/index.ts';
+import { type Repository, readSnapshot, type StoredSnapshot } from '../../repository/index.ts';
+import { isPart, isPartial } from '../snapshots-of.ts';
+import type { OpenedRepository } from '../workspace.ts';
+import { anomalyOf, type BackupSize, FEWEST_BEFORE, MOST_BEFORE } from './anomaly.ts';
+
+/**
+ * Holds what a backup found against the backups before it, and marks its snapshot as suspect where that is far from what is
+ * usual. What was usual is read from the snapshots that it builds on, and from the ledger where a retention left too few of
+ * them, so that a backup costs the same after many as after few.
+ * @param parent what the backup was built on
+ * @returns why it is suspect, if it is
+ */
+export async function judgeChange(
+  { repository, ledger }: OpenedRepository,
+  finished: BackupFinished,
+  parent: StoredSnapshot | undefined,
+): Promise<string | undefined> {
+  if (finished.only !== undefined || finished.outcome !== 'complete' || parent === undefined) return undefined;
+  const chain = await sizesOfChain(repository, parent);
+  const before = chain.length >= FEWEST_BEFORE ? chain : sizesIn(await ledger.read(), finished);
+  const why = anomalyOf(finished, before);
+  if (why === undefined) return undefined;
+  const { source, snapshot, tree, time } = finished;
+  await ledger.append('snapshot.suspected', { source, snapshot, tree, time, why });
+  return why;
+}
+
+async function sizesOfChain(repository: Repository, parent: StoredSnapshot): Promise<BackupSize[]> {
+  const sizes: BackupSize[] = [];
+  for (let next: StoredSnapshot | undefined = parent; next !== undefined && sizes.length < MOST_BEFORE; ) {
+    const { summary } = next;
+    if (summary !== undefined && !isPartial(next) && !isPart(next)) {
+      const { total_bytes_processed: bytesProcessed, data_added: bytesAdded, data_added_packed: bytesStored } = summary;
+      sizes.push({ bytesProcessed, bytesAdded, bytesStored });
+    }
+    next = next.parent === undefined ? undefined : await readIfThere(repository, next.parent);
+  }
+  return sizes;
+}
+
+/** A retention removes them; one that is damaged is for others to tell. */
+async function readIfThere(repository: Repository, id: string): Promise<StoredSnapshot | undefined> {
+  try {
+    return await readSnapshot(repository, `snapshots/${id}`);
+  } catch (error) {
+    if (isHoldfastError(error, 'object-missing') || isHoldfastError(error, 'repository-damaged')) return undefined;
+    throw error;
+  }
+}
+
+function sizesIn(events: readonly LedgerEvent[], { source, snapshot }: BackupFinished): BackupSize[] {
+  return events
+    .flatMap(({ kind, body }) => (kind === 'backup.finished' ? [body] : []))
+    .filter((each) => each.source === source && each.only === undefined && each.outcome === 'complete')
+    .filter((each) => each.snapshot !== snapshot)
+    .slice(-MOST_BEFORE);
+}

@@ -1,0 +1,168 @@
+import { readFile } from 'node:fs/promises';
+import { seal, unseal } from '../../format/index.ts';
+import { HoldfastError, messageOf } from '../../foundation/errors.ts';
+import type { Checkpoint } from '../../ledger/index.ts';
+import { resolveSecret, storePlace, type TextOrReference } from '../../plan/index.ts';
+import { CHECKPOINTS_PREFIX } from '../../repository/index.ts';
+import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
+
+/** What a ledger is held against. */
+export interface CheckpointChoice {
+  /** A file with a checkpoint; else the newest that the repository holds. */
+  checkpointFile?: string;
+  /** A file with the key that is believed; else that of the plan. */
+  publicKeyFile?: string;
+}
+
+export interface SignedLedger {
+  repository: string;
+  outcome: 'complete' | 'partial' | 'failed';
+  /** Of the object in the repository. */
+  checkpoint?: string;
+  events?: number;
+  /** Where copies went. */
+  sentTo: string[];
+  /** What went wrong: with all of it, or with copies. */
+  errors: HoldfastError[];
+}
+
+/**
+ * Reads the ledgers of these repositories, or of all that sources are kept in, and signs what they hold. A ledger that is not
+ * whole is not signed, nor is one that a checkpoint before contradicts. Copies go to where the plan says.
+ * @throws bad-usage when the plan names no key
+ */
+export async function signLedgers(workspace: Workspace, names: readonly string[]): Promise<SignedLedger[]> {
+  if (workspace.plan.ledger.signingKey === undefined) {
+    throw new HoldfastError('bad-usage', 'the plan names no key that the ledger is signed with', {
+      hint: 'Give it one under `ledger:`, such as `signingKey: { file: signing.pem }`; `holdfast init` makes it.',
+    });
+  }
+  const wanted = names.length > 0 ? names.map((name) => workspace.repositoryName(name)) : workspace.homeNames;
+  const signed: SignedLedger[] = [];
+  for (const name of new Set(wanted)) signed.push(await signLedger(workspace, name));
+  return signed;
+}
+
+async function signLedger(workspace: Workspace, name: string): Promise<SignedLedger> {
+  const result: SignedLedger = { repository: name, outcome: 'complete', sentTo: [], errors: [] };
+  try {
+    const opened = await workspace.open(name, { uncached: true });
+    const made = await makeCheckpoint(workspace, opened);
+    result.checkpoint = made.key;
+    result.events = made.checkpoint.events;
+    for (const place of workspace.plan.ledger.checkpoints?.to ?? []) {
+      try {
+        result.sentTo.push(await send(workspace, place, made));
+      } catch (error) {
+        result.errors.push(reportable(error, workspace.environment.signal));
+        result.outcome = 'partial';
+      }
+    }
+    await workspace.recorder(name).record('checkpoint.signed', {
+      checkpoint: made.key,
+      sha256: made.sha256,
+      events: made.checkpoint.events,
+      key: made.keyFingerprint,
+      sentTo: result.sentTo,
+    });
+  } catch (error) {
+    result.errors.push(reportable(error, workspace.environment.signal));
+    result.outcome = 'failed';
+  }
+  return result;
+}
+
+interface Made {
+  checkpoint: Checkpoint;
+  key: string;
+  text: string;
+  sha256: string;
+  keyFingerprint: string;
+}
+
+async function makeCheckpoint(workspace: Workspace, opened: OpenedRepository): Promise<Made> {
+  const { name, repository, ledger } = opened;
+  const layer = await import('../../ledger/index.ts');
+  const { signingKey } = workspace.plan.ledger;
+  const privateKey = layer.parseSigningKey(await resolveSecret(signingKey!, workspace.references));
+  const before = await checkpointFor(workspace, opened, {});
+  const { faults, events, heads, digest } = await ledger.verify(before);
+  const [fault] = faults;
+  if (fault !== undefined) {
+    throw new HoldfastError('repository-damaged', `the ledger of ${name} is not signed: ${fault.message}`, {
+      hint: 'See all that is wrong with `holdfast ledger verify`.',
+      context: { repository: name, faults: faults.length },
+    });
+  }
+  const checkpoint: Checkpoint = {
+    version: 1,
+    plan: workspace.plan.name,
+    repository: repository.config.id,
+    time: new Date(workspace.environment.clock.nowMs()).toISOString(),
+    events,
+    heads: Object.fromEntries(heads.map(({ writer, sequence, hash }) => [writer, { sequence, hash }])),
+    digest,
+  };
+  const text = layer.signCheckpoint(checkpoint, privateKey);
+  const sha256 = layer.sha256(Buffer.from(text));
+  const key = `${CHECKPOINTS_PREFIX}${checkpoint.time.replaceAll(':', '')}-${sha256.slice(0, 16)}.json`;
+  await repository.store.put(key, seal(repository.key, Buffer.from(text)));
+  return { checkpoint, key, text, sha256, keyFingerprint: layer.fingerprintOf(privateKey) };
+}
+
+/** @returns where it is now */
+async function send(workspace: Workspace, to: TextOrReference, { key, text, checkpoint }: Made): Promise<string> {
+  const { adapters, clock, signal, variables } = workspace.environment;
+  const place = await storePlace({ store: to, s3: { pathStyle: false } }, workspace.references);
+  const store = await adapters.openStore(place, { clock, signal, variables });
+  const name = key.slice(CHECKPOINTS_PREFIX.length);
+  await store.put(`${workspace.plan.name}-${checkpoint.repository.slice(0, 8)}-${name}`, Buffer.from(text));
+  return store.location;
+}
+
+/**
+ * The checkpoint that a ledger is held against; undefined where there is none, or no key that one could be believed by.
+ * @throws repository-damaged when it cannot be believed; bad-usage for a checkpoint without a key
+ */
+export async function checkpointFor(
+  workspace: Workspace,
+  { name, repository }: Pick<OpenedRepository, 'name' | 'repository'>,
+  { checkpointFile, publicKeyFile }: CheckpointChoice,
+): Promise<Checkpoint | undefined> {
+  const { signingKey } = workspace.plan.ledger;
+  const { openCheckpoint, parsePublicKey } = await import('../../ledger/index.ts');
+  if (publicKeyFile === undefined && signingKey === undefined) {
+    if (checkpointFile === undefined) return undefined;
+    throw new HoldfastError('bad-usage', 'a checkpoint is believed by a key alone', {
+      hint: 'Give the public key that it was signed with by `--public-key FILE`.',
+    });
+  }
+  const pem = publicKeyFile === undefined ? resolveSecret(signingKey!, workspace.references) : readText(publicKeyFile);
+  const publicKey = parsePublicKey(await pem);
+  if (checkpointFile === undefined) {
+    const newest = await newestKey(repository);
+    if (newest === undefined) return undefined;
+    const sealed = await repository.store.get(newest);
+    return openCheckpoint(unseal(repository.key, sealed).toString('utf8'), publicKey);
+  }
+  const checkpoint = openCheckpoint(await readText(checkpointFile), publicKey);
+  if (checkpoint.repository === repository.config.id) return checkpoint;
+  throw new HoldfastError('bad-usage', `${checkpointFile} is a checkpoint of another repository than ${name}`, {
+    hint: 'Name the repository that it is of with `--repository NAME`.',
+    context: { repository: name },
+  });
+}
+
+async function newestKey({ store }: OpenedRepository['repository']): Promise<string | undefined> {
+  const keys: string[] = [];
+  for await (const { key } of store.list(CHECKPOINTS_PREFIX)) if (key.endsWith('.json')) keys.push(key);
+  return keys.sort().at(-1);
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new HoldfastError('path-missing', `${path} cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}

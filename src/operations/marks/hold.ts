@@ -1,0 +1,128 @@
+import { HoldfastError } from '../../foundation/errors.ts';
+import { lockRepository, type StoredSnapshot } from '../../repository/index.ts';
+import { locate } from '../snapshots/snapshots.ts';
+import type { OpenedRepository, Workspace } from '../workspace.ts';
+import { type Mark, marksOf, type Suspicion } from './marks.ts';
+
+export interface HeldOrReleased {
+  snapshot: string;
+  tree: string;
+  /** Where it is recorded: every repository and archive of the plan, since a copy is held as well. */
+  repositories: string[];
+}
+
+/**
+ * Keeps a snapshot for as long as nobody releases it, whatever the retention says, and every copy of it in the plan's
+ * repositories and archives. While a retention is at work there, it waits for nobody: it fails, and is to be said again.
+ * @param id may be shortened
+ * @throws unknown-snapshot; repository-locked; what keeps a repository from being written to: those before it have it then
+ */
+export async function hold(workspace: Workspace, id: string, why: string): Promise<HeldOrReleased> {
+  refuseEmpty(why);
+  const { repository, snapshot } = await locateAnywhere(workspace, id);
+  const { tree } = snapshot;
+  const done: string[] = [];
+  for (const name of [repository, ...others(workspace, repository)]) {
+    const opened = await workspace.open(name);
+    await withoutRetention(workspace, opened, async () => {
+      if (name === repository) await locate(workspace, snapshot.id, name);
+      await opened.ledger.append('snapshot.held', { snapshot: snapshot.id, tree, why });
+    });
+    done.push(name);
+  }
+  return { snapshot: snapshot.id, tree, repositories: done };
+}
+
+/** Lets a snapshot that is held go by the retention again. @throws unknown-snapshot where none is held whose id begins so */
+export async function unhold(workspace: Workspace, id: string, why?: string): Promise<HeldOrReleased> {
+  const { held } = await marksIn(workspace);
+  const [tree, { snapshot }] = markOf(held, id, 'is held');
+  const repositories = [...workspace.plan.repositories.keys()];
+  for (const name of repositories) {
+    const { ledger } = await workspace.open(name);
+    await ledger.append('snapshot.released', { snapshot, tree, ...(why !== undefined && { why }) });
+  }
+  return { snapshot, tree, repositories };
+}
+
+/** Says that a snapshot which was suspected is as it should be. @throws unknown-snapshot where none is suspected whose id begins so */
+export async function clearSuspicion(workspace: Workspace, id: string, why: string): Promise<Suspicion> {
+  refuseEmpty(why);
+  const { suspected } = await marksIn(workspace);
+  const [tree, suspicion] = markOf(suspected, id, 'is suspected');
+  const { source, snapshot } = suspicion;
+  const repository = workspace.plan.sources.get(source)?.repository;
+  for (const name of repository === undefined ? workspace.homeNames : [repository]) {
+    const { ledger } = await workspace.open(name);
+    await ledger.append('snapshot.cleared', { source, snapshot, tree, why });
+  }
+  return suspicion;
+}
+
+/** What is known of snapshots in all repositories of the plan, archives among them. */
+async function marksIn(workspace: Workspace): Promise<ReturnType<typeof marksOf>> {
+  const held = new Map<string, Mark>();
+  const suspected = new Map<string, Suspicion>();
+  for (const name of workspace.plan.repositories.keys()) {
+    const marks = marksOf(await (await workspace.open(name)).ledger.read());
+    for (const [tree, mark] of marks.held) held.set(tree, mark);
+    for (const [tree, mark] of marks.suspected) suspected.set(tree, mark);
+  }
+  return { held, suspected };
+}
+
+async function locateAnywhere(
+  workspace: Workspace,
+  id: string,
+): Promise<{ repository: string; snapshot: StoredSnapshot }> {
+  let unknown: unknown;
+  for (const name of [undefined, ...archivesOf(workspace)]) {
+    try {
+      return await locate(workspace, id, name);
+    } catch (error) {
+      if (!(error instanceof HoldfastError) || error.code !== 'unknown-snapshot') throw error;
+      unknown ??= error;
+    }
+  }
+  throw unknown;
+}
+
+function archivesOf({ plan }: Workspace): string[] {
+  return [...plan.repositories.values()].flatMap(({ name, archive }) => (archive === undefined ? [] : [name]));
+}
+
+function others({ plan }: Workspace, repository: string): string[] {
+  return [...plan.repositories.keys()].filter((name) => name !== repository);
+}
+
+/** A retention decides and removes under this lock: what is held once it was taken is known to the next one. */
+async function withoutRetention(
+  { environment }: Workspace,
+  { repository }: OpenedRepository,
+  work: () => Promise<void>,
+): Promise<void> {
+  const lock = await lockRepository(repository, { exclusive: true, besideOurs: [], clock: environment.clock });
+  try {
+    await work();
+  } finally {
+    await lock.release();
+  }
+}
+
+function markOf<M extends Mark>(marks: ReadonlyMap<string, M>, id: string, what: string): [string, M] {
+  const found = [...marks].filter(([, { snapshot }]) => snapshot.startsWith(id));
+  if (found.length === 1) return found[0]!;
+  const known = [...marks.values()].map(({ snapshot }) => snapshot.slice(0, 8)).join(', ');
+  throw new HoldfastError(
+    'unknown-snapshot',
+    found.length === 0 ? `no snapshot ${id} ${what}` : `${id} may be one of ${found.length} snapshots`,
+    { hint: known === '' ? `There is none that ${what}.` : `Those that there are: ${known}.` },
+  );
+}
+
+function refuseEmpty(why: string): void {
+  if (why.trim() !== '') return;
+  throw new HoldfastError('bad-usage', 'the reason is empty', {
+    hint: 'Say with `--why` what others will need to know.',
+  });
+}
