@@ -357,19 +357,26 @@ describe('the output', () => {
   it('ends quietly when nobody reads it any more', async () => {
     const directory = await prepared();
     await holdfast(directory, ['backup']);
-    const { child, done } = startHoldfast(directory, ['ls', 'latest']);
-    child.stdout!.destroy();
-    await once(child, 'close');
-    expect((await done).stderr).not.toContain('EPIPE');
+    for (const words of [
+      ['ls', 'latest'],
+      ['ls', '--help'],
+    ]) {
+      const { child, done } = startHoldfast(directory, words);
+      child.stdout!.destroy();
+      await once(child, 'close');
+      expect((await done).stderr).not.toContain('EPIPE');
+    }
   });
 
   it('that cannot be printed is a failure', async () => {
     const directory = await prepared();
-    const ran = spawnSync('sh', ['-c', `exec "$0" "$@" > /dev/full`, HOLDFAST, 'snapshots', '--json'], {
-      ...{ cwd: directory, env: environment(), encoding: 'utf8' },
-    });
-    expect(ran.status).toBe(1);
-    expect(ran.stderr).toMatch(/^holdfast: the result could not be printed: ENOSPC/m);
+    for (const option of ['--json', '--help']) {
+      const ran = spawnSync('sh', ['-c', `exec "$0" "$@" > /dev/full`, HOLDFAST, 'snapshots', option], {
+        ...{ cwd: directory, env: environment(), encoding: 'utf8' },
+      });
+      expect(ran.status).toBe(1);
+      expect(ran.stderr).toMatch(/^holdfast: the result could not be printed: ENOSPC/m);
+    }
   });
 });
 

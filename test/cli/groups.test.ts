@@ -273,10 +273,17 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis'))('a group of sources
     [['restore', '--group', 'shop', '--to', 'x', '--to', 'nobody=y'], 'bad-usage'],
     [['restore', 'db', '--group', 'shop', '--to', 'x'], 'bad-usage'],
     [['restore', '--group', 'shop', '--to', 'x', '--replace'], 'bad-usage'],
+    [['restore', '--group', 'shop', '--to', 'x', '--estimate'], 'bad-usage'],
+    [['restore', '--group', 'shop', '--to', 'x', '--diff'], 'bad-usage'],
+    [['restore', '--group', 'shop', '--to', 'x', '--create'], 'bad-usage'],
+    [['restore', '--group', 'shop', '--to', 'x', '--ramp-up'], 'bad-usage'],
     [['restore', '--group', 'shop', '--to', 'x', '--at', '2999-01-01T00:00:00Z'], 'bad-usage'],
     [['restore', 'db', '--to', 'x', '--to', 'y'], 'bad-usage'],
     [['backup', 'db', '--group', 'shop'], 'bad-usage'],
+    [['backup', '--estimate', '--group', 'shop'], 'bad-usage'],
+    [['backup', 'uploads', '--estimate', '--only', 'x'], 'bad-usage'],
     [['verify', 'db', '--group', 'shop'], 'bad-usage'],
+    [['verify', '--group', 'shop', '--sandbox', 'nowhere'], 'bad-usage'],
   ])('is not made of what makes no sense: %j', async (words, code) => {
     const { exit, json } = await run(...words);
     expect([exit, json.error.code]).toEqual([2, code]);

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/registry.ts';
+import { newSigningKey } from '../../src/ledger/index.ts';
 import { document, environment, holdfast, initialise, PASSWORD, type Ran } from '../support/cli.ts';
 import { noise } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
@@ -40,7 +41,13 @@ const WRITING: Record<string, Case | { elsewhere: string }> = {
   doctor: { words: () => ['doctor'] },
   backup: { words: () => ['backup'] },
   follow: { elsewhere: 'it needs a server, and test/postgres/follow.test.ts has stock restic look at what it wrote' },
+  serve: {
+    elsewhere: 'it does not end by itself, and test/daemon/serve.test.ts has stock restic look at what it wrote',
+  },
   ls: { words: () => ['ls', 'latest'] },
+  hold: { words: () => ['hold', 'latest', '--why', 'evidence'] },
+  unhold: { elsewhere: 'it writes what hold does, an event of the ledger' },
+  unsuspect: { elsewhere: 'it writes what hold does, an event of the ledger' },
   diff: { words: () => ['diff', 'latest', 'latest'] },
   history: { words: () => ['history', 'files'] },
   restore: { words: () => ['restore', 'files', '--to', 'restored'] },
@@ -54,6 +61,14 @@ const WRITING: Record<string, Case | { elsewhere: string }> = {
     before: ({ directory }) => rmSync(join(directory, 'main', 'index'), { recursive: true }),
   },
   retain: { words: () => ['retain'] },
+  'ledger export': { words: () => ['ledger', 'export'] },
+  'ledger checkpoint': {
+    words: () => ['ledger', 'checkpoint', 'main'],
+    before: ({ directory }) => {
+      writeFileSync(join(directory, 'signing.pem'), newSigningKey(), { mode: 0o600 });
+      appendFileSync(join(directory, 'holdfast.yaml'), 'ledger: { signingKey: { file: signing.pem } }\n');
+    },
+  },
   prune: {
     words: () => ['prune'],
     before: ({ directory }) => restic(join(directory, 'main'), ['forget', 'latest']),
@@ -62,10 +77,18 @@ const WRITING: Record<string, Case | { elsewhere: string }> = {
   'repository promote': {
     elsewhere: 'test/cli/mirrors.test.ts has stock restic look at the mirror and at what it was of',
   },
+  'alert mute': { words: () => ['alert', 'mute', 'rpo-breach', '--for', '1h', '--why', 'known'] },
+  'alert ack': { elsewhere: 'it writes what `alert mute` does' },
+  'alert test': { elsewhere: 'it writes what `alert mute` does' },
+  'plan apply': { words: () => ['plan', 'apply', '-m', 'first'] },
+  approve: { elsewhere: 'it writes what hold does, an event of the ledger' },
+  'review record': { elsewhere: 'it writes what hold does, an event of the ledger' },
   unlock: { words: () => ['unlock', '--all'] },
   'key add': { words: () => ['key', 'add', '--repository', 'main'] },
   'key remove': { words: ({ spareKey }) => ['key', 'remove', spareKey, '--repository', 'main'] },
   'key passwd': { words: () => ['key', 'passwd', '--repository', 'main'], password: NEW_PASSWORD },
+  'token add': { words: () => ['token', 'add', 'ci', '--role', 'viewer'] },
+  'token revoke': { elsewhere: 'it writes what `token add` does' },
   demo: { elsewhere: 'its repository is its own, and stock restic looks at it at its end' },
 };
 

@@ -206,6 +206,27 @@ describe('secrets', () => {
     expect(valuesIn('rescue', 'OMNI_TOKEN')).toEqual(['somebody else']);
   });
 
+  it('do not become versions of a secret that has the name of a variable', async () => {
+    server.put('projects/omni/secrets/OMNI_TOKEN', ['of the secret']);
+    await run('backup', 'keys');
+    const both = await run('restore', 'keys', '--to', 'secretmanager://namesakes');
+    server.remove('projects/omni/secrets/OMNI_TOKEN');
+    expect(both).toMatchObject({ exit: 3, json: { outcome: 'partial', problems: [{ path: 'env/OMNI_TOKEN' }] } });
+    expect(valuesIn('namesakes', 'OMNI_TOKEN')).toEqual(['of the secret']);
+    expect(await run('compare', 'keys', '--with', 'secretmanager://namesakes')).toMatchObject({
+      exit: 0,
+      json: { notes: [expect.stringContaining('env/OMNI_TOKEN')] },
+    });
+    server.put('projects/omni/secrets/OMNI_TOKEN', [VARIABLE]);
+    await run('backup', 'keys');
+    server.remove('projects/omni/secrets/OMNI_TOKEN');
+    expect((await run('restore', 'keys', '--to', 'secretmanager://alike')).exit).toBe(0);
+    expect(valuesIn('alike', 'OMNI_TOKEN')).toEqual([VARIABLE]);
+    await run('restore', 'keys', '--to', 'secretmanager://elsewhere', '--only', 'env/OMNI_TOKEN');
+    expect(valuesIn('elsewhere', 'OMNI_TOKEN')).toEqual([VARIABLE]);
+    await run('backup', 'keys');
+  });
+
   it('go on where a restore was cut off', async () => {
     server.faults.push({
       method: 'addSecretVersion',

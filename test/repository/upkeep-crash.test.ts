@@ -5,7 +5,6 @@ import { systemClock } from '../../src/foundation/clock.ts';
 import { HoldfastError } from '../../src/foundation/errors.ts';
 import { noProgress } from '../../src/foundation/progress.ts';
 import { type Environment, retain, Workspace } from '../../src/operations/index.ts';
-import type { Plan } from '../../src/plan/index.ts';
 import {
   listSnapshots,
   lockRepository,
@@ -18,6 +17,7 @@ import { createLocalStore } from '../../src/store/local/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
 import { backUpFiles, restoreFiles } from '../support/files-backup.ts';
 import { runKilled } from '../support/killed-process.ts';
+import { planWith } from '../support/plan.ts';
 import {
   check,
   errorsOf,
@@ -215,12 +215,7 @@ async function history(repository: Repository): Promise<string[]> {
 }
 
 function workspaceOf(store: FaultyStore | MemoryStore): Workspace {
-  const plan: Plan = {
-    version: 1,
-    name: 'test',
-    timezone: 'UTC',
-    objectives: {},
-    mirrors: new Map(),
+  const plan = planWith({
     repositories: new Map([
       ['main', { name: 'main', store: '/nowhere', password: PASSWORD, s3: { pathStyle: false } }],
     ]),
@@ -239,11 +234,7 @@ function workspaceOf(store: FaultyStore | MemoryStore): Workspace {
         },
       ],
     ]),
-    standbys: new Map(),
-    sandboxes: new Map(),
-    groups: new Map(),
-    directory: '/',
-  };
+  });
   const environment = {
     clock: systemClock,
     variables: {},

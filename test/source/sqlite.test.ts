@@ -1,4 +1,14 @@
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -127,6 +137,29 @@ describe('a SQLite database in use', () => {
     for (const suffix of ['-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true });
     expect((await runHere(plan, 'restore', 'app', '--to', directory)).exit).toBe(0);
     expect(readdirSync(directory).filter((name) => name.startsWith('.holdfast'))).toEqual([]);
+    vi.unstubAllEnvs();
+  });
+
+  it.skipIf(process.getuid?.() !== 0)('comes back with its owner, and whole to who may give no file away', async () => {
+    const directory = testDirectory();
+    const path = join(directory, 'app.sqlite');
+    const plan = join(directory, 'holdfast.yaml');
+    vi.stubEnv('HOLDFAST_PASSWORD', PASSWORD);
+    const database = new DatabaseSync(path);
+    database.exec('create table a (n int)');
+    database.close();
+    chownSync(path, 12_345, 12_345);
+    writePlan(directory, `  app: { type: sqlite, path: ${path} }`);
+    await initialise(directory);
+    await runHere(plan, 'backup');
+    const restored = async (name: string) => {
+      const { exit } = await runHere(plan, 'restore', 'app', '--to', join(directory, name));
+      return [exit, statSync(join(directory, name, 'app.sqlite')).uid];
+    };
+    expect(await restored('root')).toEqual([0, 12_345]);
+    const user = vi.spyOn(process, 'getuid').mockReturnValue(1000);
+    expect(await restored('other')).toEqual([0, 0]);
+    user.mockRestore();
     vi.unstubAllEnvs();
   });
 

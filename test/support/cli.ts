@@ -29,7 +29,9 @@ export function scratchDirectory(): string {
 /** The environment of a person who has a password set and nothing else of ours. */
 export function environment(extra: Record<string, string> = {}): Record<string, string> {
   const { PATH = '', HOME = '' } = process.env;
-  return { PATH, HOME, HOLDFAST_PASSWORD: PASSWORD, ...extra };
+  // Daemons of tests that run at the same time must not want the same port.
+  const own = { XDG_STATE_HOME: join(tmpdir(), 'state'), HOLDFAST_LISTEN: '127.0.0.1:0' };
+  return { PATH, HOME, HOLDFAST_PASSWORD: PASSWORD, ...own, ...extra };
 }
 
 /** Runs `bin/holdfast` as a user does. */

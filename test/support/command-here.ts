@@ -4,6 +4,7 @@ import { vi } from 'vitest';
 import { runCommandLine } from '../../src/cli/index.ts';
 import { settled } from '../../src/foundation/promises.ts';
 import { adapters } from '../../src/main/adapters.ts';
+import { serve } from '../../src/main/serve.ts';
 
 /** What a command line that ended in this process has printed. */
 export interface RanHere {
@@ -42,7 +43,7 @@ async function run(
   process.chdir(directory);
   process.env = { ...env };
   try {
-    const exit = await runCommandLine({ adapters, version: '0.0.0', arguments: words });
+    const exit = await runCommandLine({ adapters, version: '0.0.0', serve, arguments: words });
     return { exit, stdout: stdout.text(), stderr: stderr.text() };
   } finally {
     process.env = outer;

@@ -3,9 +3,6 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { seal, unseal } from '../../src/format/index.ts';
-import { systemClock } from '../../src/foundation/clock.ts';
-import { Ledger } from '../../src/ledger/index.ts';
 import { StoredLog } from '../../src/operations/log/stored-log.ts';
 import { segmentName } from '../../src/operations/log/wal-snapshots.ts';
 import { listSnapshots, openRepository, type Repository } from '../../src/repository/index.ts';
@@ -13,7 +10,7 @@ import { slotName } from '../../src/source/postgres/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { environment, holdfast, PASSWORD, type Ran, startHoldfast } from './cli.ts';
 import { initialiseDirectory, type StartedDirectory, serverDirectory, startDirectory } from './data-directory.ts';
-import { testDirectory } from './repository.ts';
+import { ledgerOf, testDirectory } from './repository.ts';
 
 /** Segments that the server is done with stay, so that they can be compared. */
 const SETTINGS = { wal_level: 'replica', max_wal_senders: '6', wal_keep_size: '4GB', max_wal_size: '64MB' };
@@ -128,21 +125,8 @@ export class FollowedCluster {
 
   /** What the ledger has, oldest first. */
   async eventKinds(): Promise<string[]> {
-    const { store, key } = await this.repository;
-    const prefix = 'holdfast/ledger/';
-    const events = new Ledger(
-      {
-        seal: (plain) => seal(key, plain),
-        unseal: (sealed) => unseal(key, sealed),
-        putNew: () => Promise.reject(new Error('this only reads')),
-        get: (name) => store.get(`${prefix}${name}`),
-        async *list() {
-          for await (const each of store.list(prefix)) yield { ...each, key: each.key.slice(prefix.length) };
-        },
-      },
-      systemClock,
-    ).read();
-    return (await events).map(({ kind }) => kind);
+    const events = await ledgerOf(await this.repository).read();
+    return events.map(({ kind }) => kind);
   }
 
   async stored(): Promise<StoredLog> {

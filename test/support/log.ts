@@ -3,7 +3,7 @@
 import { systemClock } from '../../src/foundation/clock.ts';
 import { noProgress } from '../../src/foundation/progress.ts';
 import { type Adapters, type Environment, Workspace } from '../../src/operations/index.ts';
-import type { Plan, PostgresSource } from '../../src/plan/index.ts';
+import type { PostgresSource } from '../../src/plan/index.ts';
 import {
   type LogRange,
   LogTail,
@@ -15,6 +15,7 @@ import {
 import { MANIFEST_DIRECTORY, MANIFEST_NAME } from '../../src/source/index.ts';
 import { createPostgresSource } from '../../src/source/postgres/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
+import { planWith } from './plan.ts';
 import { noise, PASSWORD, writeFile, writeSnapshot } from './repository.ts';
 
 export const OWNER = { plan: 'shop', source: 'db' };
@@ -72,9 +73,8 @@ export function logWorkspace(
     ...{ name: OWNER.source, type: 'postgres', method: 'physical', wal: 'stream', url: 'postgres://nowhere/' },
     ...{ repository: Object.keys(repositories)[0]!, objectives: {}, validate: [], ...source },
   } as PostgresSource;
-  const plan: Plan = {
-    ...{ version: 1, name: OWNER.plan, timezone: 'UTC', objectives: {}, directory: '/' },
-    mirrors: new Map(),
+  const plan = planWith({
+    name: OWNER.plan,
     repositories: new Map(
       Object.keys(repositories).map((name) => [
         name,
@@ -82,10 +82,7 @@ export function logWorkspace(
       ]),
     ),
     sources: new Map([[db.name, db]]),
-    standbys: new Map(),
-    sandboxes: new Map(),
-    groups: new Map(),
-  };
+  });
   const openStore: Adapters['openStore'] = async (place) =>
     repositories[place.kind === 'local' ? place.path.slice(1) : '']!.store;
   const createSource: Adapters['createSource'] = async ({ name }) =>

@@ -6,6 +6,7 @@ import { adapters } from '../../src/main/adapters.ts';
 import { type Adapters, type Environment, Workspace } from '../../src/operations/index.ts';
 import type { FilesSource, Plan } from '../../src/plan/index.ts';
 import type { ObjectStore } from '../../src/store/index.ts';
+import { planWith } from './plan.ts';
 import { PASSWORD } from './repository.ts';
 
 /** @param stores by the name of the repository; all but `main` are mirrors of it */
@@ -15,20 +16,11 @@ export function mirroredWorkspace(
   { clock = systemClock, signal = new AbortController().signal }: Partial<Pick<Environment, 'clock' | 'signal'>> = {},
 ): Workspace {
   const names = Object.keys(stores).filter((name) => name !== 'main');
-  const plan: Plan = {
-    version: 1,
-    name: 'test',
-    timezone: 'UTC',
-    objectives: {},
+  const plan = planWith({
     repositories: new Map([['main', { name: 'main', store: '/main', password: PASSWORD, s3: { pathStyle: false } }]]),
     mirrors: new Map(names.map((name) => [name, { name, store: `/${name}`, of: 'main', s3: { pathStyle: false } }])),
-    sources: new Map(),
-    standbys: new Map(),
-    sandboxes: new Map(),
-    groups: new Map(),
-    directory: '/',
     ...more,
-  };
+  });
   const openStore: Adapters['openStore'] = async (place) => stores[place.kind === 'local' ? place.path.slice(1) : '']!;
   const environment = {
     clock,

@@ -1,6 +1,6 @@
 /** Redis servers for tests: real ones, with a directory and a free port of their own. */
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -100,24 +100,6 @@ export async function rdbOf({ url }: Pick<TestRedis, 'url'>): Promise<Buffer> {
   } finally {
     link.close();
   }
-}
-
-export interface Certificates {
-  authority: string;
-  certificate: string;
-  key: string;
-}
-
-/** A certificate for localhost, and who vouches for it: itself. */
-export function selfSigned(directory: string): Certificates {
-  const [certificate, key] = [join(directory, 'tls.crt'), join(directory, 'tls.key')];
-  const made = spawnSync('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-    ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
-    ...['-keyout', key, '-out', certificate],
-  ]);
-  if (made.status !== 0) throw new Error(String(made.stderr));
-  return { authority: certificate, certificate, key };
 }
 
 const [HOUR_MS, LIBRARY] = [3_600_000, "#!lua name=lib\nredis.register_function('f', function() return 1 end)"];

@@ -11,6 +11,8 @@ import type { ObjectStore } from '../../src/store/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { PASSWORD } from './repository.ts';
 
+const TURN_MS = 20_000;
+
 export interface ResticResult {
   status: number;
   output: string;
@@ -33,9 +35,21 @@ export function restic(
   return result;
 }
 
-/** Runs restic's own check, reading all data. @throws with what it says when it is not clean */
+/**
+ * Runs restic's own check, reading all data. It needs the repository for itself, and this restic cannot wait for its
+ * turn: it is asked again while another process is at work there, for as long as `TURN_MS`.
+ * @throws with what it says when it is not clean
+ */
 export function resticCheck(repository: string): void {
-  restic(repository, ['check', '--read-data']);
+  const lastMs = Date.now() + TURN_MS;
+  for (;;) {
+    const { status, output, errorOutput } = restic(repository, ['check', '--read-data'], { mayFail: true });
+    if (status === 0) return;
+    if (!errorOutput.includes('already locked') || Date.now() > lastMs) {
+      throw new Error(`restic check --read-data: ${errorOutput}${output}`);
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+  }
 }
 
 /** The same of a repository in a store that this restic cannot be sent to: in a directory, with the same names. */

@@ -1,0 +1,162 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { openRepository } from '../../src/repository/index.ts';
+import { createLocalStore } from '../../src/store/local/index.ts';
+import { document, environment, holdfast, initialise, PASSWORD, writePlan } from '../support/cli.ts';
+import { ledgerOf, testDirectory } from '../support/repository.ts';
+
+const directory = testDirectory();
+const env = environment({ XDG_STATE_HOME: join(directory, 'state') });
+const run = (...words: string[]) => holdfast(directory, words, env);
+const at = (...parts: string[]) => join(directory, ...parts);
+
+/** Files of events in the repository, in the order of their names. */
+function eventFiles(): string[] {
+  const files = readdirSync(at('repository', 'holdfast', 'ledger'), { recursive: true, withFileTypes: true });
+  return files.flatMap((each) => (each.isFile() ? join(each.parentPath, each.name) : [])).sort();
+}
+
+beforeAll(async () => {
+  mkdirSync(at('data'));
+  writeFileSync(at('data', 'file'), 'content');
+  writePlan(
+    directory,
+    `  docs: { type: files, paths: [${at('data')}] }\n  other: { type: files, paths: [${at('missing')}] }`,
+    'ledger: { signingKey: { file: signing.pem }, checkpoints: { schedule: daily, to: [./kept, ./also-kept] } }\n',
+  );
+  await initialise(directory);
+  expect((await run('init')).stdout).toContain('signing.pem, which signs the ledger');
+  expect((await run('backup')).exit).toBe(1);
+});
+
+describe('ledger log', () => {
+  it('shows what happened, oldest first, and only what is asked for', async () => {
+    const { events } = document(await run('ledger', 'log', '--json'));
+    expect(events.map(({ kind }: { kind: string }) => kind).sort()).toEqual(['backup.failed', 'backup.finished']);
+    for (const event of events)
+      expect(event).toMatchObject({ repository: 'main', version: 2, actor: expect.stringMatching(/.@./) });
+    const kinds = async (...words: string[]) =>
+      document(await run('ledger', 'log', '--json', ...words)).events.map(({ kind }: { kind: string }) => kind);
+    expect(await kinds('--source', 'other')).toEqual(['backup.failed']);
+    expect(await kinds('--kind', 'backup.finished', '--kind', 'backup.failed', '--limit', '1')).toHaveLength(1);
+    expect(await kinds('--until', '1h ago')).toEqual([]);
+    expect(await kinds('--since', '1h ago', '--actor', '@')).toHaveLength(2);
+    expect(await kinds('--actor', 'nobody else')).toEqual([]);
+    expect((await run('ledger', 'log')).stdout).toMatch(/backup\.failed +\S+@\S+ +source=other code=/);
+  });
+
+  it('refuses what is no number and no time', async () => {
+    for (const words of [
+      ['--limit', '0'],
+      ['--limit', '1.5'],
+      ['--since', 'soon'],
+    ]) {
+      expect((await run('ledger', 'log', ...words)).exit).toBe(2);
+    }
+  });
+});
+
+describe('ledger export', () => {
+  it('writes CSV in which nothing is a formula, for its owner alone, and records that', async () => {
+    const repository = await openRepository(createLocalStore(at('repository')), PASSWORD);
+    const body = { source: '=cmd|calc', code: 'internal', message: 'a "quoted", word', durationMs: 1 };
+    await ledgerOf(repository).append('backup.failed', body);
+    const { exit } = await run('ledger', 'export', '--format', 'csv', '--out', 'audit.csv', '--kind', 'backup.failed');
+    expect(exit).toBe(0);
+    const text = readFileSync(at('audit.csv'), 'utf8');
+    expect(text.split('\r\n')[0]).toBe('time,repository,kind,sources,actor,writer,sequence,previous,body');
+    expect(text).toContain(',"\'=cmd|calc",');
+    expect(text).toContain(String.raw`a \""quoted\"", word`);
+    expect(statSync(at('audit.csv')).mode & 0o777).toBe(0o600);
+    expect((await run('ledger', 'export', '--out', 'audit.csv')).exit).toBe(1);
+    const { events } = document(await run('ledger', 'log', '--json', '--kind', 'ledger.exported'));
+    expect(events[0].body).toEqual({ repository: 'main', format: 'csv', events: 2 });
+  });
+
+  it('prints JSON Lines', async () => {
+    const lines = (await run('ledger', 'export', '--kind', 'backup.finished')).stdout.trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ repository: 'main', kind: 'backup.finished' }]);
+  });
+});
+
+describe('ledger verify', () => {
+  it('says consistent without a checkpoint, and untampered up to one', async () => {
+    const [plain] = document(await run('ledger', 'verify', '--json')).repositories;
+    expect(plain).toMatchObject({ state: 'consistent', faults: [], left: [], waiting: 0 });
+    const [signed] = document(await run('ledger', 'checkpoint', '--json')).repositories;
+    expect(signed).toMatchObject({ outcome: 'complete', events: plain.events, sentTo: [at('kept'), at('also-kept')] });
+    const [bound] = document(await run('ledger', 'verify', '--json')).repositories;
+    expect(bound).toMatchObject({ state: 'untampered', unbound: 1, events: plain.events + 1 });
+    const { stdout } = await run('ledger', 'verify');
+    expect(stdout).toMatch(/untampered up to \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ/);
+    expect(statSync(at('signing.pem')).mode & 0o777).toBe(0o600);
+  });
+
+  it('finds with a kept checkpoint what was cut from the end, and believes no other key', async () => {
+    const kept = at('kept', readdirSync(at('kept')).find((name) => name.endsWith('.json'))!);
+    const { checkpoint } = JSON.parse(readFileSync(kept, 'utf8'));
+    const [named] = Object.keys(JSON.parse(checkpoint).heads);
+    const cut = eventFiles().findLast((name) => name.includes(named!))!;
+    renameSync(cut, at('cut'));
+    try {
+      const words = ['ledger', 'verify', '--checkpoint', kept, '--public-key', at('signing.pem.pub')];
+      const { exit, stdout, stderr } = await run(...words);
+      expect({ exit, stdout, stderr }).toEqual({
+        exit: 1,
+        stdout: expect.stringContaining('not as it was written'),
+        stderr: '',
+      });
+      expect(stdout).toContain(cut.split('/').at(-2));
+    } finally {
+      renameSync(at('cut'), cut);
+    }
+    expect((await run('ledger', 'verify', '--checkpoint', kept)).exit).toBe(0);
+    writeFileSync(at('forged.json'), readFileSync(kept, 'utf8').replace(/\\"events\\":\d+/, '\\"events\\":1'));
+    const forged = await run('ledger', 'verify', '--checkpoint', at('forged.json'));
+    expect({ exit: forged.exit, stderr: forged.stderr }).toEqual({
+      exit: 1,
+      stderr: expect.stringContaining('cannot be believed'),
+    });
+  });
+
+  it('finds one flipped bit, names the event, and signs nothing then', async () => {
+    const [name] = eventFiles();
+    const whole = readFileSync(name!);
+    const flipped = Buffer.from(whole);
+    flipped[20]! ^= 1;
+    writeFileSync(name!, flipped);
+    try {
+      const ran = await run('ledger', 'verify', '--json');
+      const object = name!.split('/').slice(-2).join('/');
+      expect(document(ran).repositories[0]).toMatchObject({
+        state: 'tampered',
+        faults: expect.arrayContaining([expect.objectContaining({ what: 'damaged', object })]),
+      });
+      expect(ran.exit).toBe(1);
+      expect((await run('ledger', 'checkpoint')).exit).toBe(1);
+    } finally {
+      writeFileSync(name!, whole);
+    }
+    expect((await run('ledger', 'verify')).exit).toBe(0);
+  });
+});
+
+describe('while the repository is away', () => {
+  it('keeps that a backup failed on this machine, shows it, and records it once when it is back', async () => {
+    renameSync(at('repository'), at('elsewhere'));
+    writeFileSync(at('repository'), 'not a directory');
+    const away = await run('backup', 'docs', '--json');
+    expect(document(away).sources?.[0]?.error?.code).toBe('no-repository');
+    rmSync(at('repository'));
+    renameSync(at('elsewhere'), at('repository'));
+    const query = ['ledger', 'log', '--json', '--kind', 'backup.failed', '--source', 'docs'];
+    expect(document(await run(...query)).events).toMatchObject([{ isWaiting: true, body: { source: 'docs' } }]);
+    expect(document(await run('ledger', 'verify', '--json')).repositories[0].waiting).toBe(1);
+    await run('ledger', 'export', '--kind', 'none');
+    const [event, ...others] = document(await run(...query)).events;
+    expect([event.isWaiting, others]).toEqual([undefined, []]);
+    expect(document(await run('ledger', 'verify', '--json')).repositories[0]).toMatchObject({ faults: [], waiting: 0 });
+    expect(existsSync(at('state', 'holdfast', 'test', 'journal'))).toBe(true);
+  });
+});

@@ -1,0 +1,264 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { Sole } from '../../src/daemon/sole.ts';
+import type { Work } from '../../src/daemon/work/work.ts';
+import { HoldfastError } from '../../src/foundation/errors.ts';
+import { Workspace } from '../../src/operations/index.ts';
+import { loadPlan } from '../../src/plan/index.ts';
+import { FaultyStore } from '../../src/store/faulty/index.ts';
+import { DaemonPlace, silentLog } from '../support/daemon.ts';
+
+const SOURCES = { db: 'hourly', crm: 'daily at 02:00' };
+const START = '2026-03-02T10:30:00Z';
+
+/** Does nothing, and says what it was asked for. */
+function noted(fails: () => HoldfastError | undefined = () => undefined) {
+  const done: string[] = [];
+  const backup: Work = async (_workspace, { subject, due }) => {
+    done.push(`${subject} ${due?.slice(5, 16)}`);
+    const error = fails();
+    return error === undefined ? { outcome: 'done' } : { outcome: 'failed', error };
+  };
+  return { done, work: { backup } };
+}
+
+const unreachable = (): HoldfastError => new HoldfastError('store-unreachable', 'it is away', { retryable: true });
+
+describe('a daemon', () => {
+  it('that was down for a day backs up each source once, and says what was missed', async () => {
+    const place = await DaemonPlace.with(START, SOURCES);
+    const before = noted();
+    const first = await place.daemon({ work: before.work });
+    await place.run(first, '2026-03-02T11:30:00Z');
+    await first.stop('over');
+    expect(before.done).toEqual(['db 03-02T10:30', 'crm 03-02T10:30', 'db 03-02T11:00']);
+
+    place.clock.passUntil('2026-03-03T11:45:00Z');
+    const after = noted();
+    const second = await place.daemon({ work: after.work });
+    await place.settle(second);
+    expect(after.done.sort()).toEqual(['crm 03-03T02:00', 'db 03-03T11:00']);
+    expect(await place.bodies('run.missed')).toEqual([
+      {
+        task: 'backup:db',
+        from: '2026-03-02T12:00:00.000Z',
+        to: '2026-03-03T11:00:00.000Z',
+        count: 24,
+        reason: 'away',
+      },
+      {
+        task: 'backup:crm',
+        from: '2026-03-03T02:00:00.000Z',
+        to: '2026-03-03T02:00:00.000Z',
+        count: 1,
+        reason: 'away',
+      },
+    ]);
+    // Nothing is made up for twice.
+    await place.run(second, '2026-03-03T12:30:00Z');
+    expect(after.done).toHaveLength(3);
+    expect(await place.bodies('run.missed')).toHaveLength(2);
+    await second.stop('over');
+  });
+
+  it('tries what fails again, later each time, until the next moment, and is done with it when it succeeds', async () => {
+    const place = await DaemonPlace.with(START, { db: 'hourly' });
+    let isAway = true;
+    const { done, work } = noted(() => (isAway ? unreachable() : undefined));
+    const daemon = await place.daemon({ work });
+    await place.run(daemon, '2026-03-02T12:10:00Z');
+    const ofNoon = done.filter((each) => each === 'db 03-02T12:00').length;
+    expect(done.filter((each) => each === 'db 03-02T11:00').length).toBeGreaterThanOrEqual(5);
+    expect(ofNoon).toBeGreaterThanOrEqual(3);
+    isAway = false;
+    await place.run(daemon, '2026-03-02T12:59:00Z');
+    expect(done.filter((each) => each === 'db 03-02T12:00').length).toBe(ofNoon + 1);
+    const finished = await place.bodies('run.finished');
+    expect(finished.at(-2)).toMatchObject({ outcome: 'failed', code: 'store-unreachable', message: 'it is away' });
+    expect(finished.at(-1)).toMatchObject({ outcome: 'done' });
+    expect(await place.bodies('run.missed')).toEqual([]);
+    await daemon.stop('over');
+  });
+
+  it('keeps what it did while the ledger cannot be written, and writes it in order when it can', async () => {
+    const place = await DaemonPlace.with(START, { db: 'hourly' });
+    const { done, work } = noted();
+    let isAway: 'before' | 'disk-full' | undefined;
+    const faulty = (store: FaultyStore['inner']) =>
+      new FaultyStore(store, ({ method }) => (method === 'put' ? isAway : undefined));
+    const daemon = await place.daemon({ work, environment: place.environmentWith(faulty) });
+    await place.run(daemon, '2026-03-02T11:10:00Z');
+    for (const fault of ['before', 'disk-full'] as const) {
+      isAway = fault;
+      const before = (await place.bodies('run.started')).length;
+      await place.run(daemon, new Date(place.clock.nowMs() + 2 * 3_600_000).toISOString());
+      expect(daemon.record.unwritten).toBe(4);
+      expect(await place.bodies('run.started')).toHaveLength(before);
+      isAway = undefined;
+      await place.settle(daemon);
+      expect(daemon.record.unwritten).toBe(0);
+    }
+    await daemon.stop('over');
+    const runs = (await place.events()).flatMap(({ kind, body }) =>
+      kind === 'run.started' ? [body.due?.slice(11, 16)] : kind === 'run.finished' ? [body.outcome] : [],
+    );
+    expect(done).toHaveLength(6);
+    expect(runs).toEqual(['10:30', '11:00', '12:00', '13:00', '14:00', '15:00'].flatMap((due) => [due, 'done']));
+  });
+
+  it('that dies while the repository is away has left in the journal what it did', async () => {
+    const place = await DaemonPlace.with(START, { db: 'hourly' });
+    const { done, work } = noted();
+    let isAway = false;
+    const stateDirectory = join(place.directory, 'state');
+    const faulty = (store: FaultyStore['inner']) => new FaultyStore(store, () => (isAway ? 'before' : undefined));
+    const environment = { ...place.environmentWith(faulty), stateDirectory };
+    const daemon = await place.daemon({ work, environment });
+    await place.run(daemon, '2026-03-02T10:40:00Z');
+    isAway = true;
+    await place.run(daemon, '2026-03-02T12:10:00Z');
+    expect(daemon.record.unwritten).toBe(0);
+    expect(done).toHaveLength(3);
+    isAway = false;
+    const next = await place.daemon({ work, environment });
+    await place.run(next, '2026-03-02T12:59:00Z');
+    await next.stop('over');
+    expect(done).toHaveLength(3);
+    expect(await place.bodies('run.finished')).toHaveLength(3);
+    expect(await place.bodies('run.died')).toEqual([]);
+  });
+
+  it('goes on when its clock is set back or on by an hour or by a year', async () => {
+    const place = await DaemonPlace.with(START, { db: 'hourly' });
+    const { done, work } = noted();
+    const daemon = await place.daemon({ work });
+    await place.run(daemon, '2026-03-02T12:30:00Z');
+    for (const [moment, until] of [
+      ['2026-03-02T11:30:00Z', '2026-03-02T12:10:00Z'],
+      ['2026-03-02T14:10:00Z', '2026-03-02T15:10:00Z'],
+      ['2025-03-02T15:10:00Z', '2025-03-02T16:10:00Z'],
+      ['2026-03-02T16:10:00Z', '2026-03-02T17:10:00Z'],
+    ] as const) {
+      done.length = 0;
+      place.clock.set(moment);
+      await place.run(daemon, until);
+      const made = moment.startsWith('2025') || moment.includes('11:30') ? [] : [`db ${moment.slice(5, 13)}:00`];
+      expect(done).toEqual([...made, `db ${until.slice(5, 13)}:00`]);
+    }
+    const missed = await place.bodies('run.missed');
+    expect(missed.map(({ count }) => count)).toEqual([2, 400]);
+    await daemon.stop('over');
+  });
+
+  it('goes by the plan that it loaded while the file is removed, broken and changed, and records each once', async () => {
+    const place = await DaemonPlace.with(START, { db: 'hourly' });
+    const { done, work } = noted();
+    const load = () => loadPlan({ cwd: place.directory, env: {} });
+    const daemon = await place.daemon({ work, load });
+    const path = join(place.directory, 'holdfast.yaml');
+    const text = readFileSync(path, 'utf8');
+    const later = async (hours: number) => {
+      await place.run(daemon, new Date(place.clock.nowMs() + hours * 3_600_000).toISOString());
+    };
+    renameSync(path, `${path}.away`);
+    await later(2);
+    await expect(daemon.reload()).rejects.toMatchObject({ code: 'plan-not-found' });
+    writeFileSync(path, 'version: 1\nname: [');
+    await later(2);
+    await expect(daemon.reload()).rejects.toMatchObject({ code: 'plan-invalid' });
+    place.plan({ db: 'hourly', more: 'hourly' });
+    await later(2);
+    expect(done.some((each) => each.startsWith('more'))).toBe(false);
+    expect(done).toHaveLength(7);
+    await daemon.reload();
+    await later(1);
+    expect(done.filter((each) => each.startsWith('more'))).toHaveLength(2);
+    place.plan({ more: 'every 2h' });
+    await daemon.reload();
+    done.length = 0;
+    await later(4);
+    expect(done.map((each) => each.slice(0, 4))).toEqual(['more', 'more']);
+    writeFileSync(path, text);
+    await daemon.stop('over');
+    expect((await place.bodies('plan.differs')).map(({ state }) => state)).toEqual(['removed', 'broken', 'changed']);
+    expect((await place.bodies('plan.refused')).map(({ problems }) => problems.length)).toEqual([1, 1]);
+    expect((await place.bodies('tasks.changed')).map(({ planned, removed }) => [planned.length, removed])).toEqual([
+      [1, []],
+      [1, []],
+      [1, ['backup:db']],
+    ]);
+    rmSync(`${path}.away`);
+  });
+
+  it('records a duty that fails once for each way in which it does, and that it is done again', async () => {
+    const place = await DaemonPlace.with(START, { db: 'daily' });
+    const outcomes = [undefined, 'timed-out', 'timed-out', 'channel-failed', undefined, undefined] as const;
+    let times = 0;
+    const duty = {
+      name: 'looking',
+      nextMs: (nowMs: number) => Math.ceil((nowMs + 1) / 60_000) * 60_000,
+      run: async () => {
+        const code = outcomes[times++];
+        if (code !== undefined) throw new HoldfastError(code, 'on purpose');
+      },
+    };
+    const from = Date.parse(START);
+    let wantedMs = from;
+    const daemon = await place.daemon({
+      work: {},
+      duties: [() => [{ ...duty, nextMs: () => wantedMs, run: () => duty.run().finally(() => (wantedMs += 60_000)) }]],
+    });
+    await place.run(daemon, new Date(from + 5.5 * 60_000).toISOString());
+    await daemon.stop('over');
+    expect(times).toBe(6);
+    expect((await place.bodies('duty.failed')).map(({ code }) => code)).toEqual(['timed-out', 'channel-failed']);
+    expect(await place.bodies('duty.recovered')).toEqual([{ duty: 'looking' }]);
+  });
+});
+
+describe('two daemons', () => {
+  const claim = async (place: DaemonPlace, state: string, lost: (error: HoldfastError) => void = () => {}) => {
+    const workspace = new Workspace(await loadPlan({ cwd: place.directory, env: {} }), place.environment);
+    const { clock } = place;
+    const pause = async (ms: number) => clock.pass(ms);
+    return Sole.claim({
+      ...{ workspace, clock, pause, log: silentLog, isWaiting: false, lost },
+      stateDirectory: join(place.directory, state),
+    });
+  };
+
+  it('of one plan are refused on one machine and on two, and not one after the other', async () => {
+    const place = await DaemonPlace.with(START, { db: 'daily' });
+    const first = await claim(place, 'here');
+    const running = { code: 'daemon-running', context: { pid: process.pid } };
+    await expect(claim(place, 'here')).rejects.toMatchObject(running);
+    await expect(claim(place, 'elsewhere')).rejects.toMatchObject(running);
+    await first.release();
+    await (await claim(place, 'elsewhere')).release();
+    await (await claim(place, 'here')).release();
+  });
+
+  it('never both run anything: who could not renew in time fails what it runs, until it has renewed', async () => {
+    const place = await DaemonPlace.with(START, { db: 'hourly' });
+    const { done, work } = noted();
+    let isAway = false;
+    const environment = place.environmentWith((store) => new FaultyStore(store, () => (isAway ? 'before' : undefined)));
+    const loaded = await loadPlan({ cwd: place.directory, env: {} });
+    const workspace = new Workspace(loaded, environment);
+    const shared = await Sole.claim({
+      ...{ workspace, clock: place.clock, pause: async () => {}, log: silentLog, isWaiting: false, lost: () => {} },
+      stateDirectory: join(place.directory, 'here'),
+    });
+    const daemon = await place.daemon({ work, sole: shared, environment });
+    await place.run(daemon, '2026-03-02T10:40:00Z');
+    expect(done).toHaveLength(1);
+    isAway = true;
+    await place.run(daemon, '2026-03-02T11:02:00Z');
+    expect(done).toHaveLength(1);
+    isAway = false;
+    await place.run(daemon, '2026-03-02T11:20:00Z');
+    expect(done).toEqual(['db 03-02T10:30', 'db 03-02T11:00']);
+    await daemon.stop('over');
+  });
+});

@@ -1,0 +1,85 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import type { Ran } from '../support/cli.ts';
+import { environment, holdfast, initialise, scratchDirectory, startHoldfast, writePlan } from '../support/cli.ts';
+import { DaemonPlace } from '../support/daemon.ts';
+import { requires } from '../support/requirements.ts';
+import { resticCheck } from '../support/restic.ts';
+
+const SOURCE = (directory: string, schedule: string): string =>
+  `  note: { type: files, paths: [${directory}/data], schedule: ${schedule}, retention: { last: 9 }, objectives: { rpo: 40d } }`;
+
+/** A plan with a watched directory beside what is due daily, and a daemon of it as a process of its own. */
+async function served() {
+  const directory = scratchDirectory();
+  mkdirSync(join(directory, 'data'));
+  writeFileSync(join(directory, 'data', 'note.txt'), 'remember');
+  writePlan(directory, SOURCE(directory, 'daily'));
+  await initialise(directory);
+  const env = environment({ XDG_STATE_HOME: join(directory, 'state') });
+  const { child, done } = startHoldfast(directory, ['serve'], env);
+  const lines: Record<string, unknown>[] = [];
+  let rest = '';
+  child.stderr!.on('data', (bytes: Buffer) => {
+    const parts = (rest + bytes.toString()).split('\n');
+    rest = parts.pop()!;
+    for (const part of parts) if (part.startsWith('{')) lines.push(JSON.parse(part));
+  });
+  /** Resolves to the line when there is one like it, and throws when the daemon ended without. */
+  const line = async (message: string, fields: object = {}): Promise<Record<string, unknown>> => {
+    for (;;) {
+      const found = lines.find((each) =>
+        Object.entries({ message, ...fields }).every(([key, value]) => each[key] === value),
+      );
+      if (found !== undefined) return found;
+      const ended = await Promise.race([
+        done,
+        new Promise<undefined>((resolve) => child.stderr!.once('data', () => resolve(undefined))),
+      ]);
+      if (ended !== undefined) throw new Error(`it ended without saying ${message}: ${(ended as Ran).stderr}`);
+    }
+  };
+  return { directory, env, child, done, line };
+}
+
+it('runs a plan until it is told to stop, takes over what SIGHUP has it load, and lets no second one run', async () => {
+  const { directory, env, child, done, line } = await served();
+  expect(await line('started')).toMatchObject({
+    level: 'info',
+    pid: child.pid,
+    plan: join(directory, 'holdfast.yaml'),
+  });
+  await line('run finished', { task: 'backup:note', outcome: 'done' });
+
+  const second = await holdfast(directory, ['serve'], env);
+  expect(second.exit).toBe(1);
+  expect(second.stderr).toContain(`process ${child.pid} on `);
+  expect(second.stderr).toContain('--take-over');
+  // Without the state directory that both share the lease in the repository decides.
+  const elsewhere = await holdfast(directory, ['serve'], { ...env, XDG_STATE_HOME: join(directory, 'elsewhere') });
+  expect(elsewhere.stderr).toContain(`process ${child.pid} on `);
+
+  const plan = readFileSync(join(directory, 'holdfast.yaml'), 'utf8');
+  writeFileSync(join(directory, 'holdfast.yaml'), plan.replace('daily', 'dayly').replace('last: 9', 'last: nine'));
+  child.kill('SIGHUP');
+  const refused = await line('the plan was refused; the one that was loaded before still holds');
+  expect(refused['problems']).toHaveLength(2);
+  writePlan(directory, `${SOURCE(directory, 'daily')}\n${SOURCE(directory, 'hourly').replace('note', 'more')}`);
+  child.kill('SIGHUP');
+  await line('run finished', { task: 'backup:more', outcome: 'done' });
+
+  child.kill('SIGTERM');
+  const ran = await done;
+  expect(ran.exit).toBe(0);
+  const recorded = await eventsIn(directory);
+  expect(recorded.map(({ kind }) => kind)).toEqual(
+    expect.arrayContaining(['daemon.started', 'plan.refused', 'plan.reloaded', 'daemon.stopped']),
+  );
+  if (requires('restic')) resticCheck(join(directory, 'repository'));
+});
+
+async function eventsIn(directory: string) {
+  const place = new DaemonPlace('2026-01-01T00:00:00Z', directory);
+  return place.events();
+}

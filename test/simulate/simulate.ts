@@ -1,0 +1,46 @@
+/**
+ * `npm run simulate -- --year`: a year of both playbooks' plans, in minutes. `--days 60` is less of it, `--plan omniflow` or
+ * `--plan omni-enterprise` one of the two.
+ */
+import { parseArgs } from 'node:util';
+import { judge, type Verdict } from './judge.ts';
+import { omniEnterprise } from './omni-enterprise.ts';
+import { omniflow } from './omniflow.ts';
+import { simulate } from './run.ts';
+import { World } from './world.ts';
+
+const START_MS = Date.UTC(2026, 0, 1);
+const PLANS = { omniflow, 'omni-enterprise': omniEnterprise };
+
+const { values } = parseArgs({
+  options: { year: { type: 'boolean' }, days: { type: 'string', default: '30' }, plan: { type: 'string' } },
+});
+const days = values.year === true ? 365 : Number(values.days);
+let isGood = true;
+for (const [name, make] of Object.entries(PLANS)) {
+  if (values.plan !== undefined && values.plan !== name) continue;
+  const { verdict, seconds } = await judged(make);
+  isGood &&= verdict.faults.length === 0;
+  for (const fault of verdict.faults) console.log(`${name}: WRONG: ${fault}`);
+  const counts = Object.entries(verdict.counts).map(([what, count]) => `${count} ${what}`);
+  console.log(`${name}: ${days} days in ${seconds} s: ${counts.join(', ')}; ${verdict.faults.length} faults`);
+}
+process.exitCode = isGood ? 0 : 1;
+
+async function judged(make: typeof omniflow): Promise<{ verdict: Verdict; seconds: number }> {
+  const begunMs = performance.now();
+  const world = await World.create(START_MS);
+  const scenario = await make(world, START_MS);
+  try {
+    const simulated = await simulate(scenario, world, {
+      startMs: START_MS,
+      days,
+      awayOnDay: 12,
+      told: (line) => process.stderr.write(`${line}\n`),
+    });
+    return { verdict: judge(scenario, world, simulated), seconds: Math.round((performance.now() - begunMs) / 1000) };
+  } finally {
+    await scenario.close();
+    await world.close();
+  }
+}

@@ -1,0 +1,109 @@
+/** What a simulated plan meets: time that only the simulation moves, and real servers that alerts are sent to. */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '../../src/foundation/clock.ts';
+import { type HttpReceiver, type MailServer, startHttpReceiver, startMailServer } from '../support/channel-servers.ts';
+
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
+
+export class SimulatedClock implements Clock {
+  #nowMs: number;
+
+  constructor(startMs: number) {
+    this.#nowMs = startMs;
+  }
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+
+  moveTo(timeMs: number): void {
+    if (timeMs < this.#nowMs) throw new Error('this clock does not go back');
+    this.#nowMs = timeMs;
+  }
+}
+
+/** A message that reached somebody. */
+export interface Told {
+  atMs: number;
+  /** `pager`, or the address of a mail. */
+  whom: string;
+  /** What PagerDuty was told to do, or the subject of a mail. */
+  what: string;
+  /** All of it. */
+  text: string;
+}
+
+export class World {
+  readonly directory = mkdtempSync(join(tmpdir(), 'simulated-'));
+  readonly clock: SimulatedClock;
+  readonly told: Told[] = [];
+  readonly pager: HttpReceiver;
+  readonly #mail: MailServer;
+  #heard = { requests: 0, mails: 0 };
+
+  private constructor(clock: SimulatedClock, pager: HttpReceiver, mail: MailServer) {
+    this.clock = clock;
+    this.pager = pager;
+    this.#mail = mail;
+  }
+
+  static async create(startMs: number): Promise<World> {
+    const pager = await startHttpReceiver({ status: 202, body: '{"status":"success"}' });
+    return new World(new SimulatedClock(startMs), pager, await startMailServer());
+  }
+
+  /** What references of the plan find. */
+  get variables(): Record<string, string> {
+    return {
+      HOLDFAST_PASSWORD: 'a password of the simulation',
+      HOLDFAST_ARCHIVE_PASSWORD: 'another password of the simulation',
+      PAGERDUTY_KEY: 'R0123456789ABCDEF0123456789ABCDEF',
+      SMTP_URL: `smtp://127.0.0.1:${this.#mail.port}`,
+    };
+  }
+
+  /** The part of a plan that says who is told, as both playbooks have it. */
+  get alerting(): string {
+    return `contacts:
+  oncall: { role: On-call engineer, phone: "+1-555-0100", channel: pager }
+  lead: { role: DevOps lead, email: lead@omni.example, channel: lead-mail }
+  cto: { role: CTO, email: cto@omni.example, channel: cto-mail }
+alerts:
+  channels:
+    pager: { type: pagerduty, routingKey: { env: PAGERDUTY_KEY }, url: "${this.pager.url}/v2/enqueue" }
+    lead-mail: { type: email, to: [lead@omni.example], smtp: { env: SMTP_URL } }
+    cto-mail: { type: email, to: [cto@omni.example], smtp: { env: SMTP_URL } }
+  escalation:
+    - { after: 0m, notify: [oncall] }
+    - { after: 0m, notify: [lead], severity: p1 }
+    - { after: 30m, notify: [lead] }
+    - { after: 60m, notify: [cto], untilResolved: true }
+`;
+  }
+
+  /** Takes note of what came since the last time, which came now. */
+  listen(): void {
+    const atMs = this.clock.nowMs();
+    for (const { body } of this.pager.requests.slice(this.#heard.requests)) {
+      const { event_action: what } = JSON.parse(body) as { event_action: string };
+      if (this.pager.answer.status === 202) this.told.push({ atMs, whom: 'pager', what, text: body });
+    }
+    for (const { to, source } of this.#mail.mails.slice(this.#heard.mails)) {
+      const [, what = ''] = /^Subject: (.*)$/m.exec(source) ?? [];
+      for (const whom of to) this.told.push({ atMs, whom, what, text: source });
+    }
+    this.#heard = { requests: this.pager.requests.length, mails: this.#mail.mails.length };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.pager.close(), this.#mail.close()]);
+  }
+}
