@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
@@ -13,18 +14,34 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+const TESTS = ['src/**/*.test.ts', 'test/**/*.test.ts'];
+/** What a test does that others would see in the same process, or that goes by what is in it. */
+const ALTERS_PROCESS =
+  /\bvi\.(mock|stub|spyOn|useFake)|syncBuiltin|process\.(env|chdir|umask|set\w+id)\b|support\/(cli|command-here)\.ts/;
+/** Those that leave a process as it was share one, and what it has loaded: that spares each half a second of a processor. */
+const TOGETHER = globSync('src/**/*.test.ts', { cwd: import.meta.dirname })
+  .filter((file) => !/^src\/(foundation|main|sandbox)\//.test(file))
+  .filter((file) => !ALTERS_PROCESS.test(readFileSync(`${import.meta.dirname}/${file}`, 'utf8')));
+
+/** What the tests of either kind have in common. */
+const EACH = {
+  // Processes, not threads: tests send signals, start worker threads of their own and load native code.
+  pool: 'forks' as const,
+  // What is tested is what Node itself loads, as in `bin/holdfast`; a file's imports take half the time as well.
+  experimental: { viteModuleRunner: false },
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+};
+
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-    // Processes, not threads: tests send signals, start worker threads of their own and load native code.
-    pool: 'forks',
+    projects: [
+      { test: { ...EACH, name: 'apart', include: TESTS, exclude: TOGETHER } },
+      { test: { ...EACH, name: 'together', include: TOGETHER, isolate: false } },
+    ],
     // On two processors: a third of the tests' time is spent waiting for a server or a deadline.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
-    // What is tested is what Node itself loads, as in `bin/holdfast`; a file's imports take half the time as well.
-    experimental: { viteModuleRunner: false },
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', './scripts/vitest-reporter.ts'],
   },

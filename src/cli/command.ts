@@ -44,9 +44,25 @@ export interface Invocation {
   tell(line: string): void;
   /** @throws plan-not-found, plan-invalid */
   loadPlan(): Promise<LoadedPlan>;
+  /** Runs the daemon until the environment's signal is aborted. @throws what keeps it from running */
+  serve: ServeCommand;
+  /** Has SIGHUP call a function from then on, where it would else end the command. */
+  onHangup(listener: () => void): void;
   /** The plan at work. Its warnings are for `plan check` to tell. @throws as `loadPlan` */
   workspace(): Promise<Workspace>;
 }
+
+/** The daemon, which the command line is given: neither knows the other. */
+export type ServeCommand = (request: {
+  environment: Environment;
+  loadPlan(): Promise<LoadedPlan>;
+  isFollowing: boolean;
+  isTakingOver: boolean;
+  /** How the API is served: addresses and files as they were given. Without it, it is not. */
+  api?: { listen?: string; tlsCert?: string; tlsKey?: string; insecure: boolean; publicUrl?: string };
+  logFormat: 'json' | 'text';
+  onReload(reload: () => void): void;
+}) => Promise<{ started: string; stopped: string }>;
 
 /** What a command ends with. Just one of the two forms is printed. */
 export interface Outcome {

@@ -18,19 +18,6 @@ export function errorDetails({ message, hint, context }: HoldfastError): string[
   );
 }
 
-/** For programs. */
-export function errorJson(error: HoldfastError): unknown {
-  const problems = (error as { problems?: unknown }).problems;
-  return {
-    code: error.code,
-    message: error.message,
-    ...(error.hint !== undefined && { hint: error.hint }),
-    ...(error.retryable && { retryable: true }),
-    ...(Object.keys(error.context).length > 0 && { context: error.context }),
-    ...(problems !== undefined && { problems }),
-  };
-}
-
 export function indent(text: string): string {
   return text.replace(/^/gm, '  ');
 }

@@ -1,1 +1,2 @@
+export type { ServeCommand } from './command.ts';
 export { type CommandLine, runCommandLine } from './run.ts';

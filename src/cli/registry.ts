@@ -1,4 +1,9 @@
 import type { CommandDefinition } from './command.ts';
+import { alertAck } from './commands/alert-ack.ts';
+import { alertList } from './commands/alert-list.ts';
+import { alertMute } from './commands/alert-mute.ts';
+import { alertTest } from './commands/alert-test.ts';
+import { approveCommand } from './commands/approve.ts';
 import { backup } from './commands/backup.ts';
 import { check } from './commands/check.ts';
 import { compare } from './commands/compare.ts';
@@ -8,24 +13,43 @@ import { diff } from './commands/diff.ts';
 import { doctor } from './commands/doctor.ts';
 import { follow } from './commands/follow.ts';
 import { history } from './commands/history.ts';
+import { hold } from './commands/hold.ts';
 import { init } from './commands/init.ts';
 import { keyAdd } from './commands/key-add.ts';
 import { keyList } from './commands/key-list.ts';
 import { keyPasswd } from './commands/key-passwd.ts';
 import { keyRemove } from './commands/key-remove.ts';
+import { ledgerCheckpoint } from './commands/ledger-checkpoint.ts';
+import { ledgerExport } from './commands/ledger-export.ts';
+import { ledgerLog } from './commands/ledger-log.ts';
+import { ledgerVerify } from './commands/ledger-verify.ts';
 import { ls } from './commands/ls.ts';
+import { objectives } from './commands/objectives.ts';
+import { planApply } from './commands/plan-apply.ts';
 import { planCheck } from './commands/plan-check.ts';
+import { planDiff } from './commands/plan-diff.ts';
 import { planSchema } from './commands/plan-schema.ts';
 import { planShow } from './commands/plan-show.ts';
 import { prune } from './commands/prune.ts';
 import { repair } from './commands/repair.ts';
 import { replicate } from './commands/replicate.ts';
+import { reportVerification } from './commands/report-verification.ts';
 import { repositoryPromote } from './commands/repository-promote.ts';
 import { restore } from './commands/restore.ts';
 import { retain } from './commands/retain.ts';
+import { reviewList } from './commands/review-list.ts';
+import { reviewRecord } from './commands/review-record.ts';
+import { schedule } from './commands/schedule.ts';
+import { serve } from './commands/serve.ts';
+import { services } from './commands/services.ts';
 import { snapshots } from './commands/snapshots.ts';
 import { status } from './commands/status.ts';
+import { tokenAdd } from './commands/token-add.ts';
+import { tokenList } from './commands/token-list.ts';
+import { tokenRevoke } from './commands/token-revoke.ts';
+import { unhold } from './commands/unhold.ts';
 import { unlock } from './commands/unlock.ts';
+import { unsuspect } from './commands/unsuspect.ts';
 import { verify } from './commands/verify.ts';
 
 /** Every command, in the order of the help. */
@@ -33,11 +57,16 @@ export const COMMANDS: readonly CommandDefinition[] = [
   planCheck,
   planShow,
   planSchema,
+  planDiff,
+  planApply,
   init,
   doctor,
   backup,
   follow,
   snapshots,
+  hold,
+  unhold,
+  unsuspect,
   ls,
   diff,
   history,
@@ -52,17 +81,41 @@ export const COMMANDS: readonly CommandDefinition[] = [
   replicate,
   repositoryPromote,
   unlock,
+  approveCommand,
   keyList,
   keyAdd,
   keyRemove,
   keyPasswd,
+  reviewRecord,
+  reviewList,
+  tokenAdd,
+  tokenList,
+  tokenRevoke,
+  ledgerLog,
+  ledgerVerify,
+  ledgerExport,
+  ledgerCheckpoint,
   status,
+  alertList,
+  alertAck,
+  alertMute,
+  alertTest,
+  objectives,
+  services,
+  reportVerification,
+  schedule,
+  serve,
   demo,
 ];
 
 /** What the first word of commands of two words is about. */
 export const GROUPS: Readonly<Record<string, string>> = {
   plan: 'the plan',
+  alert: 'what is wrong, and who is told',
+  ledger: 'the audit trail',
   key: 'the passwords of repositories',
+  review: 'what people look at from time to time',
+  token: 'who may use the API',
   repository: 'the copies of a repository',
+  report: 'what is written for people to keep',
 };

@@ -1,10 +1,14 @@
 import { Command, CommanderError, Option } from 'commander';
 import { systemClock } from '../foundation/clock.ts';
+import { errorJson, jsonValue } from '../foundation/error-json.ts';
 import { EXIT, type ExitCode, HoldfastError, isHoldfastError } from '../foundation/errors.ts';
+import { awaitedLater } from '../foundation/promises.ts';
+import { userCacheDirectory } from '../foundation/user-cache.ts';
+import { userStateDirectory } from '../foundation/user-state.ts';
 import type { Adapters, Environment, Workspace } from '../operations/index.ts';
 import type { LoadedPlan } from '../plan/index.ts';
-import type { CommandDefinition, Invocation, Outcome } from './command.ts';
-import { errorJson, errorText } from './errors.ts';
+import type { CommandDefinition, Invocation, Outcome, ServeCommand } from './command.ts';
+import { errorText } from './errors.ts';
 import { COMMON_EXITS, EXIT_MEANINGS } from './exit-codes.ts';
 import { describeLocks } from './lock-text.ts';
 import { describeMirror } from './mirror-text.ts';
@@ -15,6 +19,7 @@ import { COMMANDS, GROUPS } from './registry.ts';
 export interface CommandLine {
   adapters: Adapters;
   version: string;
+  serve: ServeCommand;
   /** Without the program and the script. */
   arguments: readonly string[];
 }
@@ -33,7 +38,7 @@ export async function runCommandLine(line: CommandLine): Promise<ExitCode> {
   const interruption = listenForInterruption();
   let exit: ExitCode = EXIT.done;
   const program = buildProgram(line, async (definition, values) => {
-    exit = await runCommand(line, definition, { ...values, signal: interruption.signal });
+    exit = await runCommand(line, definition, { ...values, ...interruption });
   });
   try {
     await program.parseAsync(line.arguments as string[], { from: 'user' });
@@ -48,6 +53,17 @@ export async function runCommandLine(line: CommandLine): Promise<ExitCode> {
 
 type RunValues = { arguments: Invocation['arguments']; options: Invocation['options'] & GlobalOptions };
 
+/** The help that was asked for, once it is with the reader. */
+let helped: Promise<void> = Promise.resolve();
+
+/** Errors are reported as all others are, and a help is printed as all else is. */
+const OUTPUT = {
+  outputError: () => {},
+  writeOut: (text: string) => {
+    helped = awaitedLater(print(text.replace(/\n$/, '')));
+  },
+};
+
 function buildProgram(
   line: CommandLine,
   run: (definition: CommandDefinition, values: RunValues) => Promise<void>,
@@ -61,7 +77,7 @@ function buildProgram(
     .option('--json', 'print one JSON document to standard output')
     .option('--no-progress', 'show no progress')
     .exitOverride()
-    .configureOutput({ outputError: () => {} })
+    .configureOutput(OUTPUT)
     .showSuggestionAfterError(true)
     .addHelpText(
       'after',
@@ -77,7 +93,8 @@ function buildProgram(
         program
           .command(first)
           .description(GROUPS[first] ?? '')
-          .exitOverride();
+          .exitOverride()
+          .configureOutput(OUTPUT);
       groups.set(first, parent);
     }
     addCommand(parent, definition, second ?? first, run);
@@ -95,7 +112,7 @@ function addCommand(
   command.description(
     definition.description ?? `${definition.summary[0]!.toUpperCase()}${definition.summary.slice(1)}.`,
   );
-  command.exitOverride().configureOutput({ outputError: () => {} });
+  command.exitOverride().configureOutput(OUTPUT);
   for (const { flags, description, choices, repeats } of definition.options ?? []) {
     const option = new Option(flags, description);
     if (repeats) option.argParser((value: string, before: string[] = []) => [...before, value]);
@@ -121,11 +138,13 @@ function helpTail({ examples, exits }: CommandDefinition): string {
 async function runCommand(
   line: CommandLine,
   definition: CommandDefinition,
-  values: RunValues & { signal: AbortSignal },
+  values: RunValues & Pick<Interruption, 'signal' | 'onHangup'>,
 ): Promise<ExitCode> {
   const { options, signal } = values;
   const json = options.json === true;
   const display = new ProgressDisplay(process.stderr, options.progress !== false);
+  const cacheDirectory = userCacheDirectory(process.env);
+  const stateDirectory = userStateDirectory(process.env);
   const environment: Environment = {
     clock: systemClock,
     variables: process.env,
@@ -134,6 +153,8 @@ async function runCommand(
     progress: (label) => display.task(label),
     adapters: line.adapters,
     requests: new Map(),
+    ...(stateDirectory !== undefined && { stateDirectory }),
+    ...(cacheDirectory !== undefined && { cacheDirectory }),
   };
   try {
     const loaders = planLoaders(options, environment);
@@ -142,6 +163,7 @@ async function runCommand(
       environment,
       directory: process.cwd(),
       tell: (text) => display.print(text),
+      serve: line.serve,
       ...loaders,
     });
     if (definition.isMirrored === true && options['dryRun'] !== true) {
@@ -223,12 +245,6 @@ function planLoaders(
   return { loadPlan, workspace, loaded: () => made };
 }
 
-/** Errors in an outcome are shown as any other; a bigint as a number. */
-function jsonValue(_key: string, value: unknown): unknown {
-  if (value instanceof HoldfastError) return errorJson(value);
-  return typeof value === 'bigint' ? Number(value) : value;
-}
-
 async function report(thrown: unknown, { json, signal }: { json: boolean; signal: AbortSignal }): Promise<ExitCode> {
   const error = await reportableError(thrown, signal);
   process.stderr.write(`${errorText(error, Boolean(process.env['HOLDFAST_DEBUG']))}\n`);
@@ -243,7 +259,14 @@ async function reportableError(thrown: unknown, signal: AbortSignal): Promise<Ho
 }
 
 async function commanderExit(error: CommanderError, json: boolean): Promise<ExitCode> {
-  if (error.exitCode === 0) return EXIT.done;
+  if (error.exitCode === 0) {
+    try {
+      await helped;
+      return EXIT.done;
+    } catch (unprinted) {
+      return report(unprinted, { json, signal: new AbortController().signal });
+    }
+  }
   // Commander shows the help of a bare `holdfast` as an error of its own.
   if (error.code === 'commander.help') return EXIT.usage;
   const message = error.message.replace(/^error: /, '').replace(/\.$/, '');
@@ -276,20 +299,32 @@ function unprintable(cause: Error): HoldfastError {
   });
 }
 
+interface Interruption {
+  signal: AbortSignal;
+  /** Has SIGHUP call a function, instead of ending the work. */
+  onHangup(listener: () => void): void;
+  stop(): void;
+}
+
 /** The first signal ends the work in good order; the second ends the process. */
-function listenForInterruption(): { signal: AbortSignal; stop: () => void } {
+function listenForInterruption(): Interruption {
   const controller = new AbortController();
   const interrupt = (): void => {
     if (controller.signal.aborted) process.exit(EXIT.interrupted);
     process.stderr.write('\nholdfast: ending in good order; once more to end at once\n');
     controller.abort(new HoldfastError('interrupted', 'interrupted'));
   };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, interrupt);
+  let hungUp = interrupt;
+  const hangUp = (): void => hungUp();
+  const listeners = { SIGINT: interrupt, SIGTERM: interrupt, SIGHUP: hangUp };
+  for (const [signal, listener] of Object.entries(listeners)) process.on(signal, listener);
   return {
     signal: controller.signal,
+    onHangup: (listener) => {
+      hungUp = listener;
+    },
     stop: () => {
-      for (const signal of signals) process.off(signal, interrupt);
+      for (const [signal, listener] of Object.entries(listeners)) process.off(signal, listener);
     },
   };
 }

@@ -57,11 +57,8 @@ export function loadNativeCodecs(key: { encrypt: Uint8Array; macK: Uint8Array })
     calls.begin(block, calls.aes128Block(), null, key.macK, null) === 1 &&
     calls.setPadding(block, 0) === 1;
   if (!isReady) return undefined;
-  const compressor = calls.newCompressor();
-  for (const [parameter, value] of Object.entries(COMPRESSION_PARAMETERS)) {
-    calls.setParameter(compressor, Number(parameter), value);
-  }
-  const decompressor = calls.newDecompressor();
+  zstd ??= zstdContexts(calls);
+  const { compressor, decompressor } = zstd;
   const written = new Int32Array(1);
   return {
     applyCounterMode(nonce, bytes) {
@@ -77,6 +74,17 @@ export function loadNativeCodecs(key: { encrypt: Uint8Array; macK: Uint8Array })
     decompress: (compressed, room) =>
       sizeIn(room, calls.decompress(decompressor, room, room.length, compressed, compressed.length)),
   };
+}
+
+/** This thread's, whatever the key: nothing frees them, and each call begins anew. */
+let zstd: ReturnType<typeof zstdContexts> | undefined;
+
+function zstdContexts(calls: Calls): { compressor: Pointer; decompressor: Pointer } {
+  const compressor = calls.newCompressor();
+  for (const [parameter, value] of Object.entries(COMPRESSION_PARAMETERS)) {
+    calls.setParameter(compressor, Number(parameter), value);
+  }
+  return { compressor, decompressor: calls.newDecompressor() };
 }
 
 /** What was not encrypted must never pass for it. */

@@ -93,6 +93,16 @@ export const adapters: Adapters = {
     }
   },
 
+  async createChannel(planned, context) {
+    const { createChannel } = await import('./channels.ts');
+    return createChannel(planned, context);
+  },
+
+  async measureReplication(urls, signal) {
+    const { replicationPositions } = await import('../source/postgres/index.ts');
+    return replicationPositions(urls, signal);
+  },
+
   async readCloudSecret(name, context) {
     const { readSecretVersion } = await import('../source/secrets/index.ts');
     return readSecretVersion(name, context);

@@ -10,6 +10,7 @@ import { FaultyStore } from '../store/faulty/index.ts';
 import { DecoratedStore } from '../store/index.ts';
 import { createLocalStore } from '../store/local/index.ts';
 import { adapters } from './adapters.ts';
+import { serve } from './serve.ts';
 import { fromAfar, openDirectory, withCache } from './stores.ts';
 
 const context = { clock: systemClock, signal: new AbortController().signal, variables: {} };
@@ -82,7 +83,12 @@ sources:
     vi.spyOn(process.stderr, 'write').mockImplementation((text) => told.push(String(text)) > 0);
     const run = async (words: string, exit: number = EXIT.done) => {
       printed.length = 0;
-      const line = { adapters: distant, version: '0.0.0', arguments: ['--plan', plan, '--json', ...words.split(' ')] };
+      const line = {
+        adapters: distant,
+        version: '0.0.0',
+        serve,
+        arguments: ['--plan', plan, '--json', ...words.split(' ')],
+      };
       expect(await runCommandLine(line)).toBe(exit);
       return JSON.parse(printed.join('')) as Asked;
     };

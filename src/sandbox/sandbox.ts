@@ -13,6 +13,11 @@ export interface Sandbox {
    *   version, or a newer one for a logical restore); sandbox-failed when it could not be made.
    */
   open(need: SandboxNeed, progress: Progress): Promise<SandboxTarget>;
+  /**
+   * Removes what was kept here and whose time is over. Without the method, `open` does it.
+   * @returns where it was
+   */
+  removeExpired?(): Promise<string[]>;
 }
 
 export type SandboxNeed =
@@ -101,6 +106,12 @@ export interface SandboxTarget {
    * @throws not-provable where the cluster needs what this machine has not; target-failed when what was restored does not start; sandbox-failed
    */
   serve?(recoverySettings?: LogRecovery['settings']): Promise<Served>;
+  /**
+   * Has `close` leave what was restored until a time, as files of nobody's: a server is stopped. Without the method nothing
+   * can be kept here, or the place was opened so that it is.
+   * @returns where it will be
+   */
+  keepUntil?(untilMs: number): string;
   close(): Promise<void>;
 }
 

@@ -8,4 +8,4 @@ export {
   type KeepReason,
   type RetentionPolicy,
 } from './retention.ts';
-export { isTimezone, nextDue, parseSchedule, SCHEDULE_NOTATION, type Schedule } from './schedule.ts';
+export { isTimezone, lastDue, nextDue, parseSchedule, SCHEDULE_NOTATION, type Schedule } from './schedule.ts';

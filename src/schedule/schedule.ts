@@ -88,9 +88,39 @@ export function nextDue(schedule: Schedule, afterMs: number, timezone: string): 
   }
 }
 
+/**
+ * The last moment up to `atMs` (inclusive, milliseconds since 1970) at which `schedule` was due; `undefined` if it never
+ * was. It is one of those that `nextDue` gives. What is continuous was due just now.
+ */
+export function lastDue(schedule: Schedule, atMs: number, timezone: string): number | undefined {
+  if (schedule.kind === 'continuous') return atMs;
+  if (schedule.kind === 'every') return Math.floor(atMs / schedule.everyMs) * schedule.everyMs;
+  // Backwards, a change of the clock is passed another way: from a few moments before on the way forward decides.
+  const before = cronOf(schedule.pattern, timezone)
+    .previousRuns(MOMENTS_BEFORE, new Date(atMs + 1))
+    .at(-1);
+  let lastMs: number | undefined;
+  let nextMs = before === undefined ? undefined : nextDue(schedule, before.getTime() - 1, timezone);
+  while (nextMs !== undefined && nextMs <= atMs) {
+    lastMs = nextMs;
+    nextMs = nextDue(schedule, nextMs, timezone);
+  }
+  return lastMs;
+}
+
+const MOMENTS_BEFORE = 3;
+
+/** Plans have many schedules that are alike, and daemons ask them again and again. */
+const knownCrons = new Map<string, Cron>();
+const KNOWN_CRONS = 10_000;
+
 /** A cron that only answers; it starts no timer. */
 export function cronOf(pattern: string, timezone: string): Cron {
-  return new Cron(pattern, { timezone, paused: true, mode: '5-part' });
+  const key = `${pattern} ${timezone}`;
+  const known = knownCrons.get(key) ?? new Cron(pattern, { timezone, paused: true, mode: '5-part' });
+  if (knownCrons.size >= KNOWN_CRONS) knownCrons.clear();
+  knownCrons.set(key, known);
+  return known;
 }
 
 /** Whether `name` is a time zone that this machine knows, such as `Europe/Berlin`. */

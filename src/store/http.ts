@@ -4,10 +4,10 @@ import { type Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { releaseBuffer } from '../foundation/buffers.ts';
 import { HoldfastError, messageOf, systemCode } from '../foundation/errors.ts';
+import { isUntrusted, plainCause } from '../foundation/http.ts';
 
 /** Node's codes for an answer that is none of HTTP's. */
 const NOT_HTTP = /^HPE_/;
-const UNTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET)|ERR_TLS|ERR_SSL/;
 
 /** What is fed all that comes. */
 export interface Digest {
@@ -77,13 +77,6 @@ export function endsBefore(what: string, endByte: number): HoldfastError {
   return new HoldfastError('repository-damaged', `${what} is damaged: it ends before byte ${endByte}`);
 }
 
-/** How long the header `Retry-After` asks to wait, in milliseconds; it says seconds, or a date. */
-export function readRetryAfter(value: string | undefined, nowMs: number): number | undefined {
-  if (value === undefined) return undefined;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
-}
-
 export interface UnansweredCall {
   /** Completes "cannot …". */
   what: string;
@@ -97,7 +90,7 @@ export function failureOfTransport(error: unknown, { what, key, store }: Unanswe
   const details = { context: { ...(key === undefined ? {} : { key }), store }, cause: plainCause(error) };
   const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
   const system = typeof code === 'string' ? code : '';
-  if (UNTRUSTED.test(system)) {
+  if (isUntrusted(system)) {
     return new HoldfastError('store-unreachable', `cannot ${what}: the server's certificate is not trusted: ${text}`, {
       ...details,
       hint: 'Check the endpoint. For an authority of your own, set NODE_EXTRA_CA_CERTS to its certificate.',
@@ -112,14 +105,4 @@ export function failureOfTransport(error: unknown, { what, key, store }: Unanswe
     });
   }
   return new HoldfastError('store-failed', `cannot ${what}: ${text}`, details);
-}
-
-/** An error's name, message and place alone: those of clients carry the request with them, and credentials in it. */
-export function plainCause(error: unknown): Error {
-  const cause = new Error(messageOf(error));
-  if (error instanceof Error) {
-    cause.name = error.name;
-    if (error.stack !== undefined) cause.stack = error.stack;
-  }
-  return cause;
 }

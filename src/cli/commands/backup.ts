@@ -45,9 +45,7 @@ export const backup: CommandDefinition = {
   isMirrored: true,
   async run({ arguments: [names], options, workspace }) {
     const operations = await import('../../operations/index.ts');
-    if (options['estimate'] === true) {
-      return estimated(await operations.estimateBackups(await workspace(), (names ?? []) as string[]));
-    }
+    if (options['estimate'] === true) return estimate(operations, await workspace(), names, options);
     letOthersGoFirst();
     if (options['group'] !== undefined) return backupGroup(operations, await workspace(), names, options);
     const outcomes = await operations.backup(await workspace(), (names ?? []) as string[], {
@@ -57,6 +55,21 @@ export const backup: CommandDefinition = {
     return { exit: operations.backupExit(outcomes), json, text: outcomes.map(describe).join('\n') };
   },
 };
+
+async function estimate(
+  operations: typeof import('../../operations/index.ts'),
+  workspace: Workspace,
+  names: Invocation['arguments'][number],
+  options: Invocation['options'],
+): Promise<Outcome> {
+  const misplaced = ['group', 'only'].find((name) => options[name] !== undefined);
+  if (misplaced !== undefined) {
+    throw new HoldfastError('bad-usage', `--estimate is of whole sources by their names, and takes no --${misplaced}`, {
+      hint: `Leave \`--${misplaced}\` out, and name the sources.`,
+    });
+  }
+  return estimated(await operations.estimateBackups(workspace, (names ?? []) as string[]));
+}
 
 function estimated(estimates: EstimateOfSource[]): Outcome {
   const sources = estimates.map((each) =>
@@ -120,10 +133,11 @@ function describe(outcome: SourceOutcome): string {
     const { error } = outcome;
     return [`${bad('failed')}   ${outcome.source}: ${error.message}`, ...errorDetails(error).map(indent)].join('\n');
   }
-  const { source, snapshot, bytesProcessed, bytesStored, durationMs, notes, problems } = outcome;
+  const { source, snapshot, bytesProcessed, bytesStored, durationMs, notes, problems, suspect } = outcome;
   const figures = `${formatSize(bytesProcessed)} in ${formatDuration(durationMs)}, ${formatSize(bytesStored)} new in the repository`;
   const line = `${outcome.outcome === 'complete' ? good('complete') : doubtful('partial ')} ${source}: snapshot ${shortId(snapshot)}, ${figures}`;
+  const marked = suspect === undefined ? [] : [`  ${bad('suspect')} ${suspect}`];
   const listed = problems.slice(0, LISTED_PROBLEMS).map(({ item, error }) => `  ${item}: ${error.message}`);
   if (problems.length > listed.length) listed.push(`  and ${counted(problems.length - listed.length, 'more problem')}`);
-  return [line, ...notes.map((note) => `  ${note}`), ...listed].join('\n');
+  return [line, ...marked, ...notes.map((note) => `  ${note}`), ...listed].join('\n');
 }

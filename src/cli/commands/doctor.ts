@@ -6,18 +6,22 @@ import { bad, counted, doubtful, faint, good, strong } from '../text.ts';
 export const doctor: CommandDefinition = {
   name: 'doctor',
   arguments: '[source...]',
-  summary: 'say what is missing for backups, with the line that mends it',
+  summary: 'say what is missing for backups and alerts, with the line that mends it',
   description:
-    'Looks at each source of the plan and at its repository, and says what a backup needs and is not there: whether the server lets one in, what the role may, how the server is set, which programs are on this machine, whether paths can be read and repositories written to. Beside each stands the line that mends it. Of a bucket it says which permission is missing, and, where the plan has objects locked, whether the credentials could lift a lock, which they should not; small objects are written there and removed for that. Nothing else is changed. When something is missing the exit code is 4; warnings alone are none.',
+    'Looks at each source of the plan and at its repository, and says what a backup needs and is not there: whether the server lets one in, what the role may, how the server is set, which programs are on this machine, whether paths can be read and repositories written to. Beside each stands the line that mends it. Of a bucket it says which permission is missing, and, where the plan has objects locked, whether the credentials could lift a lock, which they should not; small objects are written there and removed for that. Of each channel that alerts go to it says whether what the plan refers to is there; with --send-test it sends a test to each and says which took it. Nothing else is changed. When something is missing the exit code is 4; warnings alone are none.',
   examples: [
     { command: 'holdfast doctor', does: 'before the first backup: what is missing?' },
     { command: 'holdfast doctor omni-db --json', does: 'for one source, for a program' },
+    { command: 'holdfast doctor --send-test', does: 'does an alert reach every channel?' },
   ],
+  options: [{ flags: '--send-test', description: 'send a test to each channel that alerts go to' }],
   exits: [EXIT.missed],
   writes: true,
-  async run({ arguments: [sources], workspace }) {
+  async run({ arguments: [sources], options, workspace }) {
     const operations = await import('../../operations/index.ts');
-    const diagnosis = await operations.diagnose(await workspace(), (sources as string[] | undefined) ?? []);
+    const diagnosis = await operations.diagnose(await workspace(), (sources as string[] | undefined) ?? [], {
+      sendTest: options['sendTest'] === true,
+    });
     const exit = diagnosis.missing > 0 ? EXIT.missed : EXIT.done;
     return { exit, json: diagnosis, text: describe(diagnosis) };
   },
@@ -41,11 +45,12 @@ const PLACES: Record<NonNullable<Finding['mend']>['place'], string> = {
   person: 'to do',
 };
 
-function describe({ repositories, sources, missing, warnings }: Diagnosis): string {
+function describe({ repositories, sources, channels, missing, warnings }: Diagnosis): string {
   const end = missing > 0 ? bad(`${missing} missing`) : good('nothing is missing');
   return [
     ...repositories.flatMap(({ repository, findings }) => section(`repository ${repository}`, findings)),
     ...sources.flatMap(({ source, findings }) => section(`source ${source}`, findings)),
+    ...channels.flatMap(({ channel, type, findings }) => section(`channel ${channel} (${type})`, findings)),
     warnings > 0 ? `${end}, ${doubtful(counted(warnings, 'warning'))}` : end,
   ].join('\n');
 }

@@ -32,7 +32,7 @@ export const history: CommandDefinition = {
 };
 
 function describe({ source, item, points, losses, notes }: History): string {
-  if (points.length === 0) return `${source} has no recovery point`;
+  if (points.length === 0) return [`${source} has no recovery point`, ...notes].join('\n');
   const rows = points.map((point) => [shownTime(point.time), shortId(point.snapshot), ...cellsOf(point, item)]);
   const lines = losses.map(({ item: name, kind, before, after, returned }) => {
     const from = `${name} ${bad(kind)} between ${shownTime(before.time)} and ${shownTime(after.time)}`;

@@ -21,6 +21,10 @@ export const init: CommandDefinition = {
           ? `${good('created')} repository ${name} at ${store}`
           : `repository ${name} at ${store} exists already; it was left as it is`,
     );
+    if (result.signingKey !== undefined) {
+      const { file, publicFile } = result.signingKey;
+      lines.push(`${good('created')} ${file}, which signs the ledger, and ${publicFile}: keep that one elsewhere.`);
+    }
     lines.push('Keep its password somewhere else as well: without it, nobody can read the repository.');
     return { exit: EXIT.done, json: result, text: lines.join('\n') };
   },

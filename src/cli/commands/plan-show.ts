@@ -1,5 +1,8 @@
-import { EXIT } from '../../foundation/errors.ts';
-import type { CommandDefinition } from '../command.ts';
+import { EXIT, HoldfastError } from '../../foundation/errors.ts';
+import type { Workspace } from '../../operations/index.ts';
+import type { CommandDefinition, Outcome } from '../command.ts';
+import { REPOSITORY_EXITS } from '../exit-codes.ts';
+import { shownTime } from '../text.ts';
 
 export const planShow: CommandDefinition = {
   name: 'plan show',
@@ -7,10 +10,38 @@ export const planShow: CommandDefinition = {
   description:
     'Prints the plan as Holdfast understands it, with defaults filled in. Secrets stay the references that they are.',
   examples: [{ command: 'holdfast plan show', does: 'see what a short plan really says' }],
-  exits: [],
+  options: [
+    { flags: '--revision <n>', description: 'a revision that was applied, as its author wrote it, with who and why' },
+  ],
+  exits: REPOSITORY_EXITS,
   writes: false,
-  async run({ loadPlan }) {
+  async run({ loadPlan, options, workspace }) {
+    if (options['revision'] !== undefined) return showRevision(await workspace(), String(options['revision']));
     const [loaded, { showPlan, showPlanYaml }] = await Promise.all([loadPlan(), import('../../plan/index.ts')]);
     return { exit: EXIT.done, json: showPlan(loaded), text: showPlanYaml(loaded).trimEnd() };
   },
 };
+
+async function showRevision(workspace: Workspace, wanted: string): Promise<Outcome> {
+  const { revisionsOf } = await import('../../operations/index.ts');
+  const revisions = await revisionsOf(workspace);
+  const revision = revisions.find((each) => String(each.revision) === wanted);
+  if (revision === undefined) {
+    throw new HoldfastError('bad-usage', `the plan has no revision ${wanted}`, {
+      hint:
+        revisions.length === 0
+          ? 'None was applied yet: `holdfast plan apply -m WHY`.'
+          : `It has 1 to ${revisions.at(-1)!.revision}.`,
+    });
+  }
+  const { by, time, why, weakened = [] } = revision;
+  const about = [
+    `revision ${wanted} of ${shownTime(time)} by ${by}: ${why}`,
+    ...weakened.map((each) => `weakened: ${each}`),
+  ];
+  return {
+    exit: EXIT.done,
+    json: revision,
+    text: [...about.map((line) => `# ${line}`), revision.text.trimEnd()].join('\n'),
+  };
+}

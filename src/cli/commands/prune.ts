@@ -32,8 +32,19 @@ export const prune: CommandDefinition = {
 };
 
 function describe(report: PruneOfRepository, dryRun: boolean): string {
-  const { repository, packs, bytes, marked, held, clearedVersions, swept, leftUnusedBytes, waitingFor, durationMs } =
-    report;
+  const {
+    repository,
+    packs,
+    bytes,
+    marked,
+    held,
+    clearedVersions,
+    swept,
+    foldedObjects,
+    leftUnusedBytes,
+    waitingFor,
+    durationMs,
+  } = report;
   const copied = marked.copiedBytes > 0 ? `, after copying ${formatSize(marked.copiedBytes)} that is used` : '';
   const lines = [`${repository}: ${counted(packs, 'pack')}, ${formatSize(bytes)}`];
   if (report.markedBefore > 0) lines.push(`  marked before: ${counted(report.markedBefore, 'pack')}`);
@@ -47,6 +58,7 @@ function describe(report: PruneOfRepository, dryRun: boolean): string {
   if (held.packs > 0) {
     lines.push(`  held: ${counted(held.packs, 'pack')}, ${formatSize(held.bytes)}, until their lock has run out`);
   }
+  if (foldedObjects > 0) lines.push(`  ledger: ${counted(foldedObjects, 'object')} put together by day`);
   if (clearedVersions > 0) lines.push(`  cleared: ${counted(clearedVersions, 'old version')} that nobody needs`);
   if (swept.rescued > 0) lines.push(`  kept after all: ${counted(swept.rescued, 'pack')} that a new snapshot needs`);
   if (leftUnusedBytes > 0)

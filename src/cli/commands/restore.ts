@@ -186,12 +186,16 @@ function createOf(options: Record<string, unknown>): Pick<RestoreRequest, 'creat
 }
 
 /** What belongs to one source. */
-const OF_ONE_SOURCE = ['snapshot', 'only', 'include', 'exclude', 'as', 'replace', 'confirm', 'dryRun'];
+const OF_ONE_SOURCE = [
+  ...['snapshot', 'only', 'include', 'exclude', 'as', 'replace', 'diff', 'confirm', 'dryRun'],
+  ...['estimate', 'create', 'location', 'rampUp'],
+];
 
 async function restoreGroup({ arguments: [source], options, workspace, tell }: Invocation): Promise<Outcome> {
   const misplaced = OF_ONE_SOURCE.filter((name) => options[name] !== undefined);
   if (source !== undefined || misplaced.length > 0) {
-    const found = source === undefined ? `--${misplaced[0]}` : 'a source';
+    const option = misplaced[0]?.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    const found = source === undefined ? `--${option}` : 'a source';
     throw new HoldfastError('bad-usage', `--group brings back whole sources, and takes no ${found}`, {
       hint: 'Give the name of a group with `--group`, a moment with `--at`, and targets with `--to`.',
     });

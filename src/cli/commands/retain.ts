@@ -72,6 +72,8 @@ const WORDS: Readonly<Record<string, string>> = {
   'newest-proven': 'the newest proven one',
   log: 'a backup that stays may need this part of the log',
   'log-begin': 'the log of the time to be kept goes on from it',
+  held: 'somebody holds it:',
+  'latest-clean': 'the newest from before what is suspect',
   'no-retention': 'the plan has no retention for it',
 };
 
@@ -81,6 +83,7 @@ function reasonText(reason: KeepReason): string {
   if ('tag' in reason) return `tag ${reason.tag}`;
   if ('period' in reason) parts.push(String(reason.period));
   if ('since' in reason) parts.push(`(since ${shownTime(String(reason.since))})`);
+  if ('why' in reason) parts.push(String(reason.why));
   if ('oldest' in reason) parts.push('(the oldest)');
   return parts.join(' ');
 }

@@ -1,9 +1,10 @@
 import { EXIT } from '../../foundation/errors.ts';
 import { formatSize } from '../../foundation/units.ts';
+import type { ListedSnapshot } from '../../operations/index.ts';
 import { AS_OF } from '../as-of.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { bad, shortId, shownTime, table } from '../text.ts';
+import { bad, good, shortId, shownTime, table } from '../text.ts';
 
 export const snapshots: CommandDefinition = {
   name: 'snapshots',
@@ -20,18 +21,18 @@ export const snapshots: CommandDefinition = {
   writes: false,
   async run({ arguments: [source], options, workspace }) {
     const { listAll } = await import('../../operations/index.ts');
-    const { snapshots: listed, damaged } = await listAll(
-      await workspace(),
-      source as string | undefined,
-      options['repository'] as string | undefined,
-    );
+    const {
+      snapshots: listed,
+      damaged,
+      latestClean,
+    } = await listAll(await workspace(), source as string | undefined, options['repository'] as string | undefined);
     const rows = listed.map((snapshot) => [
       shortId(snapshot.id),
       shownTime(snapshot.time),
       snapshot.hostname,
       snapshot.tags?.join(' ') ?? '',
       snapshot.summary === undefined ? '' : formatSize(snapshot.summary.total_bytes_processed),
-      snapshot.paths.join(' '),
+      [snapshot.paths.join(' '), ...marksText(snapshot)].join('  '),
     ]);
     const text =
       rows.length === 0
@@ -39,8 +40,30 @@ export const snapshots: CommandDefinition = {
         : table([['id', 'time', 'host', 'tags', 'size', 'paths'], ...rows], { right: [4] });
     return {
       exit: damaged.length === 0 ? EXIT.done : EXIT.failed,
-      json: { snapshots: listed, damaged: damaged.map(({ code, message }) => ({ code, message })) },
-      text: [text, ...damaged.map(({ message }) => `${bad('damaged')} ${message}`)].join('\n'),
+      json: {
+        snapshots: listed,
+        ...(latestClean !== undefined && { latestClean }),
+        damaged: damaged.map(({ code, message }) => ({ code, message })),
+      },
+      text: [
+        text,
+        ...cleanText(listed, latestClean),
+        ...damaged.map(({ message }) => `${bad('damaged')} ${message}`),
+      ].join('\n'),
     };
   },
 };
+
+function marksText({ held, suspected }: ListedSnapshot): string[] {
+  return [
+    ...(held === undefined ? [] : [good(`held: ${held.why}`)]),
+    ...(suspected === undefined ? [] : [bad(`suspect: ${suspected.why}`)]),
+  ];
+}
+
+function cleanText(listed: readonly ListedSnapshot[], latestClean: string | undefined): string[] {
+  const isSuspected = listed.some(({ suspected }) => suspected !== undefined);
+  return latestClean === undefined || !isSuspected
+    ? []
+    : [`the newest from before what is suspect: ${shortId(latestClean)}`];
+}

@@ -4,26 +4,27 @@ import type {
   ArchiveStatus,
   HealedStatus,
   MirrorStatus,
+  NearForecast,
   RepositoryCapacity,
   SourceStatus,
 } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
+import { forecastText } from '../forecast-text.ts';
 import { bad, counted, doubtful, faint, good, shortId, shownTime, table } from '../text.ts';
 
 export const status: CommandDefinition = {
   name: 'status',
   summary: 'show every source: last backup, last proof, objectives and actuals',
   description:
-    'Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; RTO as the last proof measured it; how far each mirror is behind; and of each archive the newest copy of each source, and when the next is due: exit code 4 when one is overdue. A mirror or archive that cannot be reached, or whose last attempt failed, makes the exit code 1, and so does what was found damaged or missing and was put back, until a check has read all of that repository and found nothing. Of a repository whose capacity the plan names, it says what it takes, how it grows, and what it will take; exit code 4 from the share on that the plan warns at. Of a repository whose objects are locked, it says what somebody hid of its snapshots, keys and ledger, with exit code 1.',
+    'Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; RTO as the last proof measured it, and where it will be missed before long, from when on; how far each mirror is behind; and of each archive the newest copy of each source, and when the next is due: exit code 4 when one is overdue. A mirror or archive that cannot be reached, or whose last attempt failed, makes the exit code 1, and so does what was found damaged or missing and was put back, until a check has read all of that repository and found nothing. Of a repository whose capacity the plan names, it says what it takes, how it grows, and what it will take; exit code 4 from the share on that the plan warns at. Of a repository whose objects are locked, it says what somebody hid of its snapshots, keys and ledger, with exit code 1.',
   examples: [{ command: 'holdfast status', does: 'is everything all right?' }],
   exits: [...REPOSITORY_EXITS, EXIT.missed],
   writes: false,
   async run({ workspace }) {
     const operations = await import('../../operations/index.ts');
-    const { sources, mirrors, archives, healed, damaged, capacity, hidden, unseen } = await operations.status(
-      await workspace(),
-    );
+    const found = await operations.status(await workspace());
+    const { sources, mirrors, forecasts, archives, healed, damaged, capacity, hidden, unseen } = found;
     const isMissed =
       sources.some(({ missed }) => missed.length > 0) ||
       capacity.some(({ isReached }) => isReached) ||
@@ -63,6 +64,7 @@ export const status: CommandDefinition = {
       json: {
         sources,
         mirrors,
+        forecasts,
         archives,
         healed,
         damaged: damaged.map(({ code, message }) => ({ code, message })),
@@ -74,6 +76,7 @@ export const status: CommandDefinition = {
         table([heading, ...sources.map(row)]),
         ...sources.flatMap(logLines),
         ...sources.flatMap(momentLines),
+        ...forecasts.map(forecastLine),
         ...mirrors.map(mirrorLine),
         ...archives.flatMap(archiveLines),
         ...healed.map(healedLine),
@@ -116,6 +119,11 @@ function unseenLine(repository: string): string {
 
 function hiddenLine({ repository, objects }: { repository: string; objects: string[] }): string {
   return `${bad('hidden')} ${repository}: somebody hid ${counted(objects.length, 'object')} of it; see \`holdfast check ${repository} --lock\``;
+}
+
+/** When a recovery will take too long. */
+function forecastLine({ source, forecast }: NearForecast): string {
+  return `${doubtful('forecast')} ${source}: RTO ${forecastText(forecast)}; see \`holdfast objectives ${source}\``;
 }
 
 /** Of a moment whose proof did not succeed. */

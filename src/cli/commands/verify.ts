@@ -1,6 +1,6 @@
-import { EXIT, HoldfastError } from '../../foundation/errors.ts';
+import { EXIT, type ExitCode, HoldfastError } from '../../foundation/errors.ts';
 import { formatDuration, formatSize } from '../../foundation/units.ts';
-import type { Proof, Workspace } from '../../operations/index.ts';
+import type { Proof, VerificationOutcome, Workspace } from '../../operations/index.ts';
 import { AS_OF } from '../as-of.ts';
 import type { CommandDefinition, Invocation, Outcome } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
@@ -38,18 +38,25 @@ export const verify: CommandDefinition = {
       flags: '--sandbox <name>',
       description: 'prove in this sandbox of the plan what it can take (the only one that can, when left out)',
     },
+    {
+      flags: '--scheduled <name>',
+      description:
+        'what the entry of this name in `verification` of the plan says, now: of its sources, or of those named',
+    },
     ...RECALL_OPTIONS,
   ],
   examples: [
     { command: 'holdfast verify', does: 'the newest recovery point of every source' },
     { command: 'holdfast verify omni-db --pick random', does: 'any of one source' },
+    { command: 'holdfast verify --scheduled weekly', does: 'what `serve` does by the schedule of that entry, now' },
     { command: 'holdfast verify --group omni --at "1h ago"', does: 'what belongs together, as it was an hour ago' },
     { command: 'holdfast verify omni-db --at latest', does: 'the newest backup with all of the log behind it' },
   ],
-  exits: [...LOCKING_EXITS, EXIT.missed],
+  exits: [...LOCKING_EXITS, EXIT.partial, EXIT.missed],
   writes: true,
   async run({ arguments: [names], options, workspace }) {
     const operations = await import('../../operations/index.ts');
+    if (options['scheduled'] !== undefined) return runScheduled(operations, await workspace(), names, options);
     if (options['group'] !== undefined) return verifyGroup(operations, await workspace(), names, options);
     const optional = (name: string): object => (options[name] === undefined ? {} : { [name]: options[name] });
     const request = {
@@ -81,9 +88,61 @@ async function verifyGroup(
   const optional = (name: string): object => (options[name] === undefined ? {} : { [name]: options[name] });
   const proof = await operations.verifyGroup(workspace, {
     group: options['group'] as string,
-    ...{ ...optional('at'), ...optional('repository'), ...recallOf(options) },
+    ...{ ...optional('at'), ...optional('sandbox'), ...optional('repository'), ...recallOf(options) },
   });
   return { exit: proof.state === 'proven' ? EXIT.done : EXIT.missed, json: proof, text: describeGroupProof(proof) };
+}
+
+/** What goes with `--scheduled`: all else is said by the plan. */
+const OF_ANY = ['scheduled'];
+
+async function runScheduled(
+  operations: typeof import('../../operations/index.ts'),
+  workspace: Workspace,
+  names: Invocation['arguments'][number],
+  options: Invocation['options'],
+): Promise<Outcome> {
+  const others = Object.keys(options).filter((name) => options[name] !== undefined && !OF_ANY.includes(name));
+  if ((names ?? []).length > 0 || others.length > 0) {
+    throw new HoldfastError('bad-usage', '--scheduled takes neither sources nor other options', {
+      hint: 'What is verified, and how, is what the entry of the plan says.',
+    });
+  }
+  const { verifications } = workspace.plan;
+  const entry = verifications.find(({ name }) => name === options['scheduled']);
+  if (entry === undefined) {
+    throw new HoldfastError('bad-usage', `the plan has no verification ${JSON.stringify(options['scheduled'])}`, {
+      hint:
+        verifications.length === 0
+          ? 'Add one to `verification`.'
+          : `It has ${verifications.map(({ name }) => name).join(', ')}.`,
+    });
+  }
+  const { errors: _errors, ...result } = await operations.runVerification(workspace, entry);
+  const lines = result.sources.map(describeVerified);
+  const damaged = result.damaged.map((each) => `${bad('damaged')}  ${each}`);
+  return { exit: EXITS_OF[result.outcome], json: result, text: [...lines, ...damaged].join('\n') };
+}
+
+const EXITS_OF: Record<VerificationOutcome['outcome'], ExitCode> = {
+  done: EXIT.done,
+  partial: EXIT.partial,
+  missed: EXIT.missed,
+  failed: EXIT.failed,
+};
+
+function describeVerified({
+  source,
+  state,
+  snapshot,
+  time,
+  bytes,
+  message,
+}: VerificationOutcome['sources'][number]): string {
+  const paint = state === 'proven' || state === 'checked' ? good : state === 'failed' ? bad : doubtful;
+  const of =
+    snapshot === undefined ? '' : ` of ${shownTime(time!)} (snapshot ${shortId(snapshot)}), ${formatSize(bytes)}`;
+  return `${paint(state.replace('-', ' '))}  ${source}${of}${message === undefined ? '' : `: ${message}`}`;
 }
 
 const STATES: Record<Proof['state'], string> = {

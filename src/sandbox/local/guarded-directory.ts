@@ -1,6 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { chown, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -15,6 +15,10 @@ export interface GuardedDirectory {
    * Nothing is ever written to it.
    */
   keeper: Writable;
+  /**
+   * Has `close` leave the directory under another path of the same file system, and this process's death remove it as ever.
+   */
+  keepAs(path: string): void;
   /**
    * Removes the directory once every process that holds the keeper is gone. May be called again.
    * @throws sandbox-failed when something of it is left, naming the directory
@@ -52,11 +56,40 @@ export async function openGuardedDirectory(path: string): Promise<GuardedDirecto
   if (!ready) throw notMade(path, said);
   setReferenced(guard, false);
   let closing: Promise<void> | undefined;
+  let keptAs: string | undefined;
+  const closeOnce = async (): Promise<void> => {
+    const failure = keptAs === undefined ? undefined : await keptOrNot(path, keptAs);
+    await release(guard, ended, path);
+    if (failure !== undefined) throw failure;
+  };
   const close = () => {
-    closing ??= release(guard, ended, path);
+    closing ??= closeOnce();
     return closing;
   };
-  return { path, keeper: guard.stdin, close };
+  const keepAs = (as: string): void => {
+    keptAs = as;
+  };
+  return { path, keeper: guard.stdin, keepAs, close };
+}
+
+/** A server may have been given the directory: what is kept is this user's, and nobody else comes in. */
+async function keptOrNot(path: string, as: string): Promise<HoldfastError | undefined> {
+  try {
+    const [uid, gid] = [process.getuid?.(), process.getgid?.()];
+    if (uid !== undefined && gid !== undefined) await chown(path, uid, gid);
+    await rename(path, as);
+    return undefined;
+  } catch (cause) {
+    return notKept(path, cause);
+  }
+}
+
+function notKept(path: string, cause: unknown): HoldfastError {
+  return new HoldfastError('sandbox-failed', `what was restored to ${path} could not be kept: ${messageOf(cause)}`, {
+    hint: 'It is removed. The proof itself says whether it came back.',
+    context: { path },
+    cause,
+  });
 }
 
 function spawnGuard(path: string): Guard {

@@ -5,6 +5,7 @@ import type { Progress } from '../../foundation/progress.ts';
 import { findRedisServer } from '../../foundation/redis-programs.ts';
 import type { Sandbox, SandboxTarget } from '../sandbox.ts';
 import { freshDirectoryPath, openGuardedDirectory } from './guarded-directory.ts';
+import { keepingIn, removeExpired } from './kept-places.ts';
 import { findServer, type PostgresCluster, startPostgresCluster } from './postgres-cluster.ts';
 import { type RedisNeed, startRedisServer } from './redis-server.ts';
 import { type DataNeed, openRestoredCluster } from './restored-cluster.ts';
@@ -36,12 +37,14 @@ export function createLocalSandbox(options: LocalSandboxOptions): Sandbox {
       if (need.kind === 'redis') return openRedis(options, need, progress);
       return need.kind === 'postgres' ? openDatabase(options, need, progress) : openData(options, need, progress);
     },
+    removeExpired: () => removeExpired(options),
   };
 }
 
 async function openDirectory(options: LocalSandboxOptions): Promise<SandboxTarget> {
   const directory = await openGuardedDirectory(freshDirectoryPath(options.parentDirectory));
-  return { target: { kind: 'directory', path: directory.path }, notes: [], close: directory.close };
+  const { path, close } = directory;
+  return { target: { kind: 'directory', path }, notes: [], ...keepingIn(options, directory), close };
 }
 
 async function openRedis(options: LocalSandboxOptions, need: RedisNeed, progress: Progress): Promise<SandboxTarget> {
@@ -75,7 +78,8 @@ async function openDatabase(
     const notes = [...(await createSandboxDatabase(cluster, need)), ...newerServerNotes(need, cluster)];
     const label = `sandbox PostgreSQL ${cluster.version} at ${cluster.socketDirectory}`;
     const url = cluster.url(SANDBOX_DATABASE);
-    return { target: { kind: 'database', url, label, sandbox: true }, notes, close: cluster.stop };
+    const target = { kind: 'database', url, label, sandbox: true } as const;
+    return { target, notes, ...keepingIn(options, cluster), close: cluster.stop };
   } catch (error) {
     await cluster.stop();
     throw error;
@@ -88,6 +92,7 @@ async function openData(options: LocalSandboxOptions, need: DataNeed, progress: 
   return {
     target: { kind: 'directory', path: restored.dataDirectory, sandbox: true },
     notes: [],
+    ...keepingIn(options, restored),
     serve: async (recoverySettings) => {
       progress.phase('recovering in a sandbox server');
       const { cluster, recovery } = await restored.start(recoverySettings);

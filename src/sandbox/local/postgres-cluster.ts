@@ -29,6 +29,8 @@ export interface PostgresCluster {
   logTail(): Promise<string>;
   /** Resolves when the server has ended: with nothing after `stop`, with sandbox-failed when it died by itself. */
   ended: Promise<HoldfastError | undefined>;
+  /** See `GuardedDirectory`: the server is stopped all the same. */
+  keepAs(path: string): void;
   /**
    * Stops the server and removes all that it had. May be called again.
    * @throws sandbox-failed when the server had died by itself, with the end of its log, or when something is left.
@@ -150,6 +152,7 @@ function runningCluster(place: ClusterPlace, server: SupervisedProgram, pid: num
     adminUrl: databaseUrl(place, place.database),
     logTail: async () => lastLog ?? readLogTail(logPath),
     ended,
+    keepAs: directory.keepAs,
     stop: () => {
       stopped ??= stop();
       return stopped;

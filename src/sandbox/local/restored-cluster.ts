@@ -22,6 +22,8 @@ export interface RestoredCluster {
    * @param recoverySettings instead of those of the need
    */
   start(recoverySettings?: LogRecovery['settings']): Promise<{ cluster: PostgresCluster; recovery: RecoveryEnd }>;
+  /** See `GuardedDirectory`. Only of a data directory that is the sandbox's own. */
+  keepAs?(path: string): void;
   /** Stops the server, if it was started, and removes everything that is the sandbox's own. May be called again. */
   close(): Promise<void>;
 }
@@ -53,6 +55,7 @@ export async function openRestoredCluster(
   let place = need.dataDirectory === undefined ? await open() : undefined;
   let cluster: PostgresCluster | undefined;
   return {
+    ...(place && { keepAs: place.directory.keepAs }),
     dataDirectory: need.dataDirectory ?? place!.dataDirectory,
     start: async (recoverySettings) => {
       place ??= await open();

@@ -4,6 +4,7 @@ import type { Target } from '../../foundation/target.ts';
 import { notesOf, type SnapshotReader } from '../../repository/index.ts';
 import {
   type Check,
+  checkedPath,
   MANIFEST_DIRECTORY,
   type RestoreContext,
   type Restored,
@@ -54,7 +55,7 @@ export async function validateDirectory(
   const roots = await rootsOf(reader);
   const comparison = await new DirectoryComparison(reader, context).compare(roots, directory);
   const checks = [manifestCheck(roots, (await readManifest(reader)).details['trees']), comparison];
-  for (const check of planned) checks.push(await runCommandCheck(check, directory, context.signal));
+  for (const check of planned) checks.push(await runCommandCheck(check, checkedPath(directory), context.signal));
   return { checks, notes: [] };
 }
 

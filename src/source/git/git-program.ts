@@ -130,7 +130,7 @@ export class Git {
       ...options
     }: { directory?: string } & Pick<
       ProgramOptions,
-      'input' | 'onOutput' | 'acceptedStatuses' | 'captureLimitBytes'
+      'input' | 'onOutput' | 'acceptedStatuses' | 'captureLimitBytes' | 'timeoutMs'
     > = {},
   ): Promise<ProgramResult> {
     try {
@@ -148,7 +148,10 @@ export class Git {
   }
 
   /** All of its output, one character a byte. */
-  async output(words: readonly string[], options: { directory?: string; input?: string } = {}): Promise<string> {
+  async output(
+    words: readonly string[],
+    options: { directory?: string; input?: string; timeoutMs?: number } = {},
+  ): Promise<string> {
     const parts: Buffer[] = [];
     await this.run(words, { ...options, onOutput: (bytes) => void parts.push(Buffer.from(bytes)) });
     return Buffer.concat(parts).toString('latin1');

@@ -9,10 +9,13 @@ export interface Remote {
   address: GitAddress;
 }
 
+/** Far longer than a list of references takes: a server that is gone without a word is not waited for without end. */
+const LONGEST_ANSWER_MS = 5 * 60_000;
+
 /** All that a repository names now. @throws source-unreachable, source-refused, source-damaged, source-lost */
-export async function readRefs({ git, address }: Remote): Promise<RefState> {
+export async function readRefs({ git, address }: Remote, timeoutMs = LONGEST_ANSWER_MS): Promise<RefState> {
   try {
-    const state = parseLsRemote(await git.output(['ls-remote', '--symref', '--', address.url]));
+    const state = parseLsRemote(await git.output(['ls-remote', '--symref', '--', address.url], { timeoutMs }));
     if (state.head !== undefined || address.protocol !== 'path') return state;
     return { ...state, head: await unbornHead(git, address.url) };
   } catch (error) {
@@ -58,6 +61,13 @@ const MEANINGS: readonly {
 
 /** A failure of git to read another repository, as what it means. */
 export function remoteError(error: unknown, { url, protocol }: GitAddress): unknown {
+  if (isHoldfastError(error, 'timed-out')) {
+    return new HoldfastError('source-unreachable', `the git repository ${url} does not answer`, {
+      hint: 'See whether `git ls-remote` with this URL works from this machine.',
+      retryable: true,
+      cause: error,
+    });
+  }
   if (!isHoldfastError(error, 'program-failed')) return error;
   const said = String(error.context['said'] ?? '').trim();
   const meaning = MEANINGS.find((each) => each.said.test(said));

@@ -1,6 +1,13 @@
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { SnapshotReader } from '../../repository/index.ts';
-import { type Check, readManifest, runCommandCheck, type ValidateContext, type Validation } from '../index.ts';
+import {
+  type Check,
+  checkedPath,
+  readManifest,
+  runCommandCheck,
+  type ValidateContext,
+  type Validation,
+} from '../index.ts';
 import type { Git } from './git-program.ts';
 import { fsck, Mirror } from './mirror.ts';
 import { refsDigest } from './refs.ts';
@@ -19,7 +26,7 @@ export async function validateRepository(
   const { details } = await readManifest(reader);
   progress.phase('checking the repository');
   const checks = [await integrity(git, directory), ...(await contents(new Mirror(git, directory), details))];
-  for (const check of planned) checks.push(await runCommandCheck(check, directory, signal));
+  for (const check of planned) checks.push(await runCommandCheck(check, checkedPath(directory), signal));
   return { checks, notes: [] };
 }
 

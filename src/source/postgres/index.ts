@@ -1,2 +1,3 @@
 export { createPostgresSource, type PostgresSourceOptions } from './postgres-source.ts';
+export { replicationPositions } from './replication-positions.ts';
 export { slotName } from './wal/slot.ts';

@@ -1,9 +1,8 @@
-import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import { runProgram } from '../../foundation/process.ts';
+import { isHoldfastError } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
 import { formatDuration } from '../../foundation/units.ts';
 import type { DatabaseCheck, Resolved } from '../../plan/index.ts';
-import type { Check, ValidateContext } from '../index.ts';
+import { type Check, type CheckedPlace, runCommandCheck, type ValidateContext } from '../index.ts';
 import { type Location, programEnvironment } from './location.ts';
 import { Session } from './session.ts';
 
@@ -24,13 +23,21 @@ export async function runPlanned(
 ): Promise<Check[]> {
   const checks: Check[] = [];
   for (const check of planned) {
-    const found =
+    checks.push(
       check.kind === 'exec'
-        ? runExec(check.exec, location, target, context)
-        : runQuery(check, location, context, timeMs);
-    checks.push({ name: `validate: ${check.name}`, ...(await found) });
+        ? await runCommandCheck(check, placeOf(location, target), context.signal)
+        : { name: `validate: ${check.name}`, ...(await runQuery(check, location, context, timeMs)) },
+    );
   }
   return checks;
+}
+
+function placeOf(location: Location, { url }: Extract<Target, { kind: 'database' }>): CheckedPlace {
+  return {
+    words: { 'sandbox.url': url, 'target.url': url },
+    environment: { ...programEnvironment(location), DATABASE_URL: url },
+    quotes: true,
+  };
 }
 
 type Found = Omit<Check, 'name'>;
@@ -76,28 +83,4 @@ function judgeTime(value: string | null, timeMs: number, withinMs: number): Foun
     result: awayMs <= withinMs ? 'passed' : 'failed',
     detail: `${value} is ${formatDuration(awayMs)} from the recovery point, ${formatDuration(withinMs)} are allowed`,
   };
-}
-
-async function runExec(
-  exec: readonly string[],
-  location: Location,
-  target: Extract<Target, { kind: 'database' }>,
-  { signal }: ValidateContext,
-): Promise<Found> {
-  const [program = '', ...words] = exec.map((word) =>
-    word.replaceAll('${sandbox.url}', target.url).replaceAll('${target.url}', target.url),
-  );
-  const environment = { ...programEnvironment(location), DATABASE_URL: target.url };
-  try {
-    await runProgram(program, words, { environment, signal, timeoutMs: QUERY_TIMEOUT_MS });
-    return { result: 'passed', detail: 'exited 0' };
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof HoldfastError)) throw error;
-    const said = error.context['said'];
-    return {
-      result: 'failed',
-      detail: typeof said === 'string' && said !== '' ? `${error.message}: ${said}` : error.message,
-    };
-  }
 }

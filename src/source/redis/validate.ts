@@ -1,10 +1,16 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import { runProgram } from '../../foundation/process.ts';
 import type { RedisCheck, Resolved } from '../../plan/index.ts';
 import { lsnText, type SnapshotReader } from '../../repository/index.ts';
-import type { Check, LogToReplay, ValidateContext, Validation } from '../index.ts';
+import {
+  type Check,
+  type CheckedPlace,
+  type LogToReplay,
+  runCommandCheck,
+  type ValidateContext,
+  type Validation,
+} from '../index.ts';
 import { isSocket, parseLocation } from './connection/location.ts';
 import { RDB_NAME, type RedisDetails, readDetails } from './details.ts';
 import { keyPattern } from './key-pattern.ts';
@@ -15,8 +21,6 @@ import type { ServerTarget } from './restore/server.ts';
 import { readServer } from './server-rdb.ts';
 
 type PlannedCheck = Resolved<RedisCheck>;
-
-const CHECK_TIMEOUT_MS = 10 * 60_000;
 
 /** Holds what a server has against the snapshot, and runs the plan's checks. */
 export async function validateServer(
@@ -43,7 +47,8 @@ export async function validateServer(
     ...(context.log === undefined ? countChecks(expected, summary) : [streamCheck(context.log, summary)]),
   ];
   for (const { check, count } of counters) checks.push(judgeCount(check, count));
-  for (const check of planned) if (check.kind === 'exec') checks.push(await runExec(check, target, signal));
+  for (const check of planned)
+    if (check.kind === 'exec') checks.push(await runCommandCheck(check, placeOf(target), signal));
   const gone = context.log === undefined ? expected.expired : 0;
   const notes = gone === 0 ? [] : [`${gone} keys have expired since, as they were to, and were left out`];
   return { checks, notes: [...details.notes, ...notes] };
@@ -97,9 +102,10 @@ function countChecks(expected: RdbSummary, found: RdbSummary): Check[] {
     return { name: `keys ${name}`, result: isSame ? 'passed' : 'failed', detail };
   });
   if (expected.functions + found.functions > 0) {
-    const result = expected.functions === found.functions ? 'passed' : 'failed';
-    const detail = `${found.functions} libraries, ${expected.functions} in the snapshot`;
-    checks.push({ name: 'functions', result, detail });
+    const isSame = expected.functions === found.functions && expected.functionsDigest === found.functionsDigest;
+    const code = expected.functions === found.functions ? `, with ${isSame ? 'the same' : 'other'} code` : '';
+    const detail = `${found.functions} libraries, ${expected.functions} in the snapshot${code}`;
+    checks.push({ name: 'functions', result: isSame ? 'passed' : 'failed', detail });
   }
   return checks;
 }
@@ -126,26 +132,14 @@ function judgeCount({ name, keys, atLeast }: Extract<PlannedCheck, { kind: 'keys
   };
 }
 
-async function runExec(
-  { name, exec }: Extract<PlannedCheck, { kind: 'exec' }>,
-  { url }: ServerTarget,
-  signal: AbortSignal,
-): Promise<Check> {
+function placeOf({ url }: ServerTarget): CheckedPlace {
   const { host } = parseLocation(url);
   const socket = isSocket(host) ? host : '';
-  const words = exec.map((word) =>
-    word.replaceAll('${sandbox.url}', url).replaceAll('${target.url}', url).replaceAll('${sandbox.socket}', socket),
-  );
-  const [program = '', ...rest] = words;
-  try {
-    const environment = { PATH: process.env['PATH'] ?? '', REDIS_URL: url, REDIS_SOCKET: socket };
-    await runProgram(program, rest, { environment, signal, timeoutMs: CHECK_TIMEOUT_MS });
-    return { name: `validate: ${name}`, result: 'passed', detail: 'exited 0' };
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!isHoldfastError(error)) throw error;
-    return { name: `validate: ${name}`, result: 'failed', detail: error.message };
-  }
+  return {
+    words: { 'sandbox.url': url, 'target.url': url, 'sandbox.socket': socket },
+    environment: { REDIS_URL: url, REDIS_SOCKET: socket },
+    quotes: true,
+  };
 }
 
 function unreadable(error: unknown, directory: string): HoldfastError {

@@ -5,7 +5,7 @@ import type { Selection } from '../../repository/index.ts';
 import type { Comparison, RestoreContext, Restored } from '../index.ts';
 import type { Entries } from './entries.ts';
 import { SecretManager, type SecretProject, type SecretSettings, type Variables } from './secret-manager.ts';
-import { filePaths, type StoredSecret, storedSecrets } from './stored-cloud.ts';
+import { filePaths, partNamesakes, type StoredSecret, storedSecrets } from './stored-cloud.ts';
 
 const TARGET = /^secretmanager:\/\/([a-z0-9][a-z0-9.:-]*)(?:\/locations\/([a-z0-9-]+))?\/?$/;
 
@@ -35,7 +35,7 @@ export async function restoreToCloud(
   }: { variables: Variables } & Pick<RestoreContext, 'selection' | 'progress' | 'signal'>,
 ): Promise<Restored> {
   const restored: Restored = { bytes: 0, items: 0, notes: [], problems: [] };
-  const secrets = storedSecrets(entries).filter(isSelected(selection));
+  const { own: secrets, namesakes } = partNamesakes(storedSecrets(entries).filter(isSelected(selection)));
   if (secrets.length === 0) throw nothingToRestore();
   const manager = new SecretManager(project, variables);
   progress.phase('adding versions', { items: secrets.length });
@@ -53,6 +53,10 @@ export async function restoreToCloud(
     }
   } finally {
     await manager.close();
+  }
+  for (const { path } of namesakes) {
+    const message = `a secret has its name too, and would get its value as the newest version: restore it by \`--only ${path}\` to another project`;
+    restored.problems.push({ path, message });
   }
   const files = selection === undefined ? filePaths(entries).length : 0;
   if (files > 0)
@@ -145,8 +149,10 @@ export async function compareWithCloud(
 ): Promise<Comparison> {
   const comparison: Comparison = { compared: 0, differences: [], notes: [] };
   const manager = new SecretManager(project, variables);
+  const { own, namesakes } = partNamesakes(storedSecrets(entries));
+  for (const { path } of namesakes) comparison.notes.push(`${path} was not compared: a secret has its name too`);
   try {
-    for (const { settings, values, path } of storedSecrets(entries)) {
+    for (const { settings, values, path } of own) {
       const expected = values.at(-1);
       if (expected === undefined) continue;
       comparison.compared++;

@@ -6,6 +6,7 @@ import {
   type Capture,
   type CaptureContext,
   type Comparison,
+  checkedPath,
   type ExamineContext,
   type Finding,
   findingOfError,
@@ -127,7 +128,7 @@ class SecretsSource implements Source {
   async validate(reader: SnapshotReader, target: Target, { signal }: ValidateContext): Promise<Validation> {
     const path = directoryOf(target);
     const checks = await validateSecrets(reader, path);
-    for (const check of this.#options.validate) checks.push(await runCommandCheck(check, path, signal));
+    for (const check of this.#options.validate) checks.push(await runCommandCheck(check, checkedPath(path), signal));
     return { checks, notes: [] };
   }
 

@@ -24,6 +24,27 @@ export function storedSecrets(entries: Entries): StoredSecret[] {
   return secrets.sort((a, b) => (a.settings.name < b.settings.name ? -1 : 1));
 }
 
+/**
+ * Parts variables from the others whose names are those of secrets: brought to the same project, the value of one would become
+ * a version of the other, and the newest. One with the newest value of that secret comes with it.
+ */
+export function partNamesakes(secrets: readonly StoredSecret[]): { own: StoredSecret[]; namesakes: StoredSecret[] } {
+  const newest = new Map(
+    secrets.filter((each) => !isVariable(each)).map(({ settings, values }) => [settings.name, values.at(-1)?.data]),
+  );
+  const isNamesake = (each: StoredSecret): boolean => isVariable(each) && newest.has(each.settings.name);
+  const isOther = ({ settings, values }: StoredSecret): boolean =>
+    newest.get(settings.name)?.equals(values[0]!.data) !== true;
+  return {
+    own: secrets.filter((each) => !isNamesake(each)),
+    namesakes: secrets.filter((each) => isNamesake(each) && isOther(each)),
+  };
+}
+
+function isVariable({ path }: StoredSecret): boolean {
+  return path.startsWith('env/');
+}
+
 /** The paths of a snapshot that Secret Manager cannot take: files, whose paths are no names of secrets. */
 export function filePaths(entries: Entries): string[] {
   return [...entries.keys()].filter((path) => path.startsWith('files/'));

@@ -1,12 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { HoldfastError, isHoldfastError, messageOf } from '../../foundation/errors.ts';
-import { runProgram } from '../../foundation/process.ts';
+import { HoldfastError, messageOf } from '../../foundation/errors.ts';
 import { formatDuration } from '../../foundation/units.ts';
 import type { DatabaseCheck, Resolved } from '../../plan/index.ts';
-import type { Check, Discrepancy, ValidateContext } from '../index.ts';
+import { type Check, checkedPath, type Discrepancy, runCommandCheck, type ValidateContext } from '../index.ts';
 import type { DatabaseContents } from './inspect.ts';
-
-const PROGRAM_TIMEOUT_MS = 10 * 60_000;
 
 /** What differs between what a snapshot has and what was found. Pure. */
 export function differencesOf(expected: DatabaseContents, found: DatabaseContents): Discrepancy[] {
@@ -72,8 +69,11 @@ export async function runPlanned(
   const checks: Check[] = [];
   for (const check of planned) {
     signal.throwIfAborted();
-    const found = check.kind === 'exec' ? await runExec(check.exec, path, signal) : judge(database, check, timeMs);
-    checks.push({ name: `validate: ${check.name}`, ...found });
+    checks.push(
+      check.kind === 'exec'
+        ? await runCommandCheck(check, checkedPath(path), signal)
+        : { name: `validate: ${check.name}`, ...judge(database, check, timeMs) },
+    );
   }
   return checks;
 }
@@ -113,21 +113,6 @@ function momentOf(value: unknown): number | undefined {
     /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d(?::\d\d(?:\.\d+)?)?))?(Z|[+-]\d\d:\d\d)?$/.exec(value) ?? [];
   const momentMs = Date.parse(`${day}T${time}${zone}`);
   return Number.isNaN(momentMs) ? undefined : momentMs;
-}
-
-async function runExec(exec: readonly string[], path: string, signal: AbortSignal): Promise<Found> {
-  const [program = '', ...words] = exec.map((word) =>
-    word.replaceAll('${sandbox.path}', path).replaceAll('${target.path}', path),
-  );
-  try {
-    const environment = { PATH: process.env['PATH'] ?? '', HOLDFAST_RESTORED: path };
-    await runProgram(program, words, { environment, signal, timeoutMs: PROGRAM_TIMEOUT_MS });
-    return { result: 'passed', detail: 'exited 0' };
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!isHoldfastError(error)) throw error;
-    return { result: 'failed', detail: error.message };
-  }
 }
 
 export function noDirectory(): HoldfastError {

@@ -88,8 +88,9 @@ async function setMetadata(unfinished: string, node: TreeNode, path: string): Pr
       problems.push({ path, message: `its ${what} could not be set: ${messageOf(error)}` });
     }
   };
-  // The owner first: to give a file away takes bits of its mode.
-  if (uid !== undefined && gid !== undefined) await attempt('owner', () => chown(unfinished, uid, gid));
+  // The owner first: to give a file away takes bits of its mode. Only root may: to others it belongs, as any file that they restore.
+  if (process.getuid?.() === 0 && uid !== undefined && gid !== undefined)
+    await attempt('owner', () => chown(unfinished, uid, gid));
   await attempt('mode', () => chmod(unfinished, mode & 0o777));
   await attempt('time', () => utimes(unfinished, modified, modified));
   return problems;

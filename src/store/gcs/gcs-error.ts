@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { HoldfastError, isHoldfastError, systemCode } from '../../foundation/errors.ts';
-import { failureOfTransport, plainCause, readRetryAfter } from '../index.ts';
+import { plainCause, readRetryAfter } from '../../foundation/http.ts';
+import { failureOfTransport } from '../index.ts';
 import { CredentialsError } from './gcs-client.ts';
 
 export interface FailedCall {

@@ -1,5 +1,6 @@
 import { HoldfastError, isHoldfastError, messageOf } from '../../foundation/errors.ts';
-import { failureOfTransport, plainCause, readRetryAfter } from '../index.ts';
+import { plainCause, readRetryAfter } from '../../foundation/http.ts';
+import { failureOfTransport } from '../index.ts';
 
 export interface FailedCall {
   /** Completes "cannot …". */

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { HoldfastError, messageOf } from '../../../foundation/errors.ts';
 import type { FirestoreDatabase } from '../../../foundation/firestore-database.ts';
+import { pauseUntilAborted } from '../../../foundation/pause.ts';
 import type { SnapshotReader } from '../../../repository/index.ts';
 import { INDEXES_FILE } from '../codec/layout.ts';
 import { databaseName } from '../codec/names.ts';
-import { type FirestoreEndpoint, openFirestoreAdmin } from '../connection.ts';
+import { type FirestoreEndpoint, openFirestore, openFirestoreAdmin } from '../connection.ts';
 import { CODE, codeOf, firestoreFailure } from '../failures.ts';
+import { topCollections } from './living-documents.ts';
 
 const INDEXES_LIMIT_BYTES = 16 * 1024 * 1024;
 
@@ -181,14 +183,15 @@ export async function storedIndexes(reader: SnapshotReader): Promise<Configurati
 export const FALLBACK_LOCATION = 'nam5';
 
 /**
- * Makes a database that is missing, with the indexes of the snapshot.
+ * Makes a database that is missing, with the indexes of the snapshot. One that is there and empty gets them as well: a restore
+ * that made it may have died before.
  * @returns what a person should know
  * @throws bad-usage where nobody knows the location; target-failed
  */
 export async function createForRestore(
   reader: SnapshotReader,
   { project, database }: FirestoreDatabase,
-  { location, endpoint }: { location: string | undefined; endpoint: FirestoreEndpoint },
+  { location, endpoint, signal }: { location: string | undefined; endpoint: FirestoreEndpoint; signal: AbortSignal },
 ): Promise<string[]> {
   if (location === undefined) {
     throw new HoldfastError('bad-usage', 'the snapshot does not say in which location its database was', {
@@ -197,8 +200,14 @@ export async function createForRestore(
   }
   await using administration = new FirestoreAdministration(project, endpoint);
   const isNew = await administration.create(database, location);
-  if (!isNew) return [];
+  if (!isNew && !(await isEmpty({ project, database }, endpoint, signal))) return [];
   const indexes = await storedIndexes(reader);
   const notes = indexes === undefined ? [] : await administration.configure(database, indexes);
-  return [`the database ${databaseName(project, database)} was made in ${location}`, ...notes];
+  return [...(isNew ? [`the database ${databaseName(project, database)} was made in ${location}`] : []), ...notes];
+}
+
+async function isEmpty(place: FirestoreDatabase, endpoint: FirestoreEndpoint, signal: AbortSignal): Promise<boolean> {
+  await using connection = openFirestore(place, endpoint);
+  const context = { pause: pauseUntilAborted(signal), signal, side: 'target' as const };
+  return (await topCollections(connection, context)).length === 0;
 }

@@ -1,15 +1,14 @@
 import type { FirestoreDatabase } from '../../../foundation/firestore-database.ts';
 import { pauseUntilAborted } from '../../../foundation/pause.ts';
 import type { SnapshotReader } from '../../../repository/index.ts';
-import { type Comparison, type Discrepancy, type RestoreContext, readManifest } from '../../index.ts';
+import type { Comparison, Discrepancy, RestoreContext } from '../../index.ts';
 import { readFirestoreDetails } from '../codec/details.ts';
-import { pathOf } from '../codec/names.ts';
 import { type FirestoreEndpoint, openFirestore } from '../connection.ts';
 import type { Side } from '../failures.ts';
 import { differencesInOrder } from './differences.ts';
 import { livingDocuments } from './living-documents.ts';
 import { discrepancyOf } from './restore.ts';
-import { documentMatcher, storedDocuments } from './stored-lines.ts';
+import { coverageOf, storedDocuments } from './stored-lines.ts';
 
 /** As many documents are named; of the others there is a count. */
 const NAMED = 1000;
@@ -22,14 +21,11 @@ export async function compareDocuments(
   { endpoint, side }: { endpoint: FirestoreEndpoint; side: Side },
 ): Promise<Comparison> {
   const { progress, signal } = context;
-  const { documents, chosen } = await readFirestoreDetails(reader);
+  const { documents } = await readFirestoreDetails(reader);
   progress.phase('comparing documents', { items: documents });
   await using connection = openFirestore(place, endpoint);
   const living = livingDocuments(connection, { pause: pauseUntilAborted(signal), signal, side });
-  const { only } = await readManifest(reader);
-  const isSelected = documentMatcher(only && { only });
-  const isMeant = (name: string): boolean =>
-    (chosen === undefined || chosen.includes(pathOf(name).split('/')[0]!)) && isSelected(name);
+  const isMeant = await coverageOf(reader);
   const stored = storedDocuments(reader, undefined);
   const differences: Discrepancy[] = [];
   let compared = 0;

@@ -14,7 +14,7 @@ import { estimateRestore, type OperationPrices } from './estimate.ts';
 import { type LivingContext, livingDocuments } from './living-documents.ts';
 import { claimDatabase, releaseDatabase } from './marker.ts';
 import { RampUp } from './ramp-up.ts';
-import { documentMatcher, type StoredDocument, storedDocuments } from './stored-lines.ts';
+import { coverageOf, documentMatcher, type StoredDocument, storedDocuments } from './stored-lines.ts';
 
 export type DatabaseTarget = Extract<Target, { kind: 'database' }>;
 
@@ -45,7 +45,9 @@ export async function restoreDocuments(
     ...(isWhole && { items: details.documents, bytes: sum(details.collections.map(({ bytes }) => bytes)) }),
   });
   if (replace) {
-    const isMeant = documentMatcher(selection);
+    const [isSelected, isCovered] = [documentMatcher(selection), await coverageOf(reader)];
+    // What the backup left out is not missing in it, and must not be removed for it.
+    const isMeant = (name: string): boolean => isSelected(name) && isCovered(name);
     const all = livingDocuments(connection, living);
     const differences = differencesInOrder(stored, all, { database: connection.database, isMeant });
     return await (dryRun ? foretell(differences, context) : write(differences, connection, context));
@@ -66,7 +68,7 @@ export async function restoreDocuments(
 export async function createMissing(
   reader: SnapshotReader,
   { sandbox }: DatabaseTarget,
-  { create, dryRun = false }: RestoreContext,
+  { create, dryRun = false, signal }: RestoreContext,
   {
     place,
     endpoint,
@@ -75,7 +77,7 @@ export async function createMissing(
 ): Promise<string[]> {
   if (dryRun || (create === undefined && !sandbox)) return [];
   const location = create?.location ?? captured ?? (sandbox ? FALLBACK_LOCATION : undefined);
-  return createForRestore(reader, place, { location, endpoint });
+  return createForRestore(reader, place, { location, endpoint, signal });
 }
 
 async function* allMissing(stored: AsyncIterable<StoredDocument[]>): AsyncGenerator<DocumentDifference[]> {

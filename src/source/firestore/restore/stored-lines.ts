@@ -3,6 +3,8 @@ import { releaseBuffer } from '../../../foundation/buffers.ts';
 import { HoldfastError } from '../../../foundation/errors.ts';
 import { trimMemory } from '../../../foundation/posix.ts';
 import type { Selection, SnapshotReader } from '../../../repository/index.ts';
+import { readManifest } from '../../index.ts';
+import { readFirestoreDetails } from '../codec/details.ts';
 import { nameOf } from '../codec/document-line.ts';
 import { DOCUMENTS_DIRECTORY } from '../codec/layout.ts';
 import { compareNames, pathOf } from '../codec/names.ts';
@@ -54,6 +56,14 @@ export function documentMatcher({ only, exclude = [] }: Selection = {}): (name: 
     const paths = pathsTo(name);
     return paths.some(isWanted) && !paths.some(isLeftOut);
   };
+}
+
+/** Whether a snapshot would have a document of that relative name: it is of chosen collections, or of what was asked for. */
+export async function coverageOf(reader: SnapshotReader): Promise<(name: string) => boolean> {
+  const { chosen } = await readFirestoreDetails(reader);
+  const { only } = await readManifest(reader);
+  const isSelected = documentMatcher(only && { only });
+  return (name) => (chosen === undefined || chosen.includes(pathOf(name).split('/')[0]!)) && isSelected(name);
 }
 
 /** `/companies`, `/companies/acme` …, as byte strings: what is in something that is meant is meant as well. */

@@ -1,10 +1,8 @@
-import { HoldfastError } from '../../../foundation/errors.ts';
 import { firestoreDatabase } from '../../../foundation/firestore-database.ts';
 import { pauseUntilAborted } from '../../../foundation/pause.ts';
-import { runProgram } from '../../../foundation/process.ts';
 import type { Resolved, ValidateCheck } from '../../../plan/index.ts';
 import type { SnapshotReader } from '../../../repository/index.ts';
-import type { Check, ValidateContext, Validation } from '../../index.ts';
+import { type Check, type CheckedPlace, runCommandCheck, type ValidateContext, type Validation } from '../../index.ts';
 import { readFirestoreDetails } from '../codec/details.ts';
 import { CollectionDigests, type CollectionSummary } from '../codec/digest.ts';
 import { encodeBody } from '../codec/document-line.ts';
@@ -12,8 +10,6 @@ import { collectionOf, relativeName } from '../codec/names.ts';
 import { type FirestoreConnection, type FirestoreEndpoint, openFirestore } from '../connection.ts';
 import { type LivingContext, livingDocuments } from './living-documents.ts';
 import type { DatabaseTarget } from './restore.ts';
-
-const CHECK_TIMEOUT_MS = 10 * 60_000;
 
 /** Counts and digests of what is in a database, by collection, held against the manifest; and the plan's checks. */
 export async function validateDocuments(
@@ -44,7 +40,8 @@ export async function plannedChecks(
   const results: Check[] = [];
   for (const check of checks) {
     if (check.kind === 'count') results.push(countCheck(check, counts.get(check.collection) ?? 0));
-    else if (check.kind === 'exec') results.push(await commandCheck(check, target, place));
+    else if (check.kind === 'exec')
+      results.push(await runCommandCheck(check, checkedDatabase(target, place), place.signal));
   }
   return results;
 }
@@ -107,29 +104,20 @@ function countCheck(
   };
 }
 
-async function commandCheck(
-  { name, exec }: Extract<Resolved<ValidateCheck>, { kind: 'exec' }>,
+function checkedDatabase(
   { url }: DatabaseTarget,
-  { project, database, endpoint, signal }: FirestorePlaceOfCheck,
-): Promise<Check> {
-  const [program = '', ...words] = exec.map((word) =>
-    word.replaceAll('${sandbox.url}', url).replaceAll('${target.url}', url),
-  );
-  const environment = {
-    PATH: process.env['PATH'] ?? '',
-    HOLDFAST_RESTORED: url,
-    GOOGLE_CLOUD_PROJECT: project,
-    FIRESTORE_DATABASE: database,
-    ...(endpoint.emulator !== undefined && { FIRESTORE_EMULATOR_HOST: endpoint.emulator }),
+  { project, database, endpoint }: FirestorePlaceOfCheck,
+): CheckedPlace {
+  return {
+    words: { 'sandbox.url': url, 'target.url': url },
+    environment: {
+      HOLDFAST_RESTORED: url,
+      GOOGLE_CLOUD_PROJECT: project,
+      FIRESTORE_DATABASE: database,
+      ...(endpoint.emulator !== undefined && { FIRESTORE_EMULATOR_HOST: endpoint.emulator }),
+    },
+    quotes: true,
   };
-  try {
-    await runProgram(program, words, { environment, timeoutMs: CHECK_TIMEOUT_MS, signal });
-    return { name: `validate: ${name}`, result: 'passed', detail: 'exited 0' };
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof HoldfastError)) throw error;
-    return { name: `validate: ${name}`, result: 'failed', detail: error.message };
-  }
 }
 
 interface FirestorePlaceOfCheck {

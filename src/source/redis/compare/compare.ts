@@ -65,6 +65,9 @@ function countDifferences(expected: RdbSummary, found: RdbSummary): Discrepancy[
   if (expected.functions !== found.functions) {
     const detail = `${found.functions} libraries now, ${expected.functions} in the snapshot`;
     differences.push({ item: 'functions', kind: 'definition', detail });
+  } else if (expected.functionsDigest !== found.functionsDigest) {
+    const detail = `${found.functions} libraries, with other code than in the snapshot`;
+    differences.push({ item: 'functions', kind: 'definition', detail });
   }
   return differences;
 }

@@ -34,6 +34,13 @@ describe('answers of a server', () => {
     for (const pieceBytes of [1, 3, 1000]) expect(parse(Buffer.from(text), pieceBytes)).toEqual([expected]);
   });
 
+  it('does not repeat the arguments of a command that a server does not know, which may be a password', () => {
+    const text = "-ERR unknown command 'AUTH', with args beginning with: 'me' 's3cret' \r\n";
+    expect(parse(Buffer.from(text), 1000)).toEqual([new ReplyError("ERR unknown command 'AUTH'")]);
+    const old = '-ERR unknown command `AUTH`, with args beginning with: `s3cret`, \r\n';
+    expect(JSON.stringify(parse(Buffer.from(old), 1000))).not.toContain('s3cret');
+  });
+
   it('gives back what was sent, whatever it is', () => {
     fc.assert(
       fc.property(

@@ -11,7 +11,8 @@ export class ReplyError {
   readonly message: string;
 
   constructor(message: string) {
-    this.message = message;
+    // What a server says of a command that it does not know: its arguments may be a password, or somebody's data.
+    this.message = message.replace(/,? with args beginning with:.*$/s, '');
   }
 
   /** Its first word: `WRONGPASS`, `NOPERM`, `ERR`. */

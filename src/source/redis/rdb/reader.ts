@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { RESULT } from './bytes.ts';
 import { Cursor, MORE } from './cursor.ts';
 import { RdbDamage, type RdbOrigin, RdbUnknown, rdbFailure } from './damage.ts';
@@ -46,6 +47,8 @@ export interface RdbSummary {
   expired: number;
   counts: TypeCount[];
   functions: number;
+  /** Of the libraries' code, 16 hexadecimal digits; their order says nothing. */
+  functionsDigest: string;
   /** What belongs to modules beside their values. */
   moduleFacts: number;
 }
@@ -75,6 +78,7 @@ export class RdbReader {
   #isValkey = false;
   #checksum: string | undefined;
   #functions = 0;
+  #functionsSum = 0n;
   #moduleFacts = 0;
   #expired = 0;
   #database = 0;
@@ -132,6 +136,7 @@ export class RdbReader {
       expired: this.#expired,
       counts: this.#tally.counts(),
       functions: this.#functions,
+      functionsDigest: this.#functionsSum.toString(16).padStart(16, '0'),
       moduleFacts: this.#moduleFacts,
     };
   }
@@ -260,7 +265,8 @@ export class RdbReader {
     const start = cursor.at - 1;
     cursor.string();
     this.#functions++;
-    cursor.functions.text(cursor.from, cursor.to);
+    const digest = hash('sha256', cursor.bytes.subarray(cursor.from, cursor.to), 'buffer');
+    this.#functionsSum = BigInt.asUintN(64, this.#functionsSum + digest.readBigUInt64LE());
     this.#options.onFunction?.(Buffer.from(cursor.bytes.subarray(start, cursor.at)));
   }
 

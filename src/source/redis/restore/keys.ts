@@ -1,3 +1,4 @@
+import { awaitedLater } from '../../../foundation/promises.ts';
 import type { SnapshotReader } from '../../../repository/index.ts';
 import type { RestoreContext, Restored } from '../../index.ts';
 import type { Connection } from '../connection/connection.ts';
@@ -87,7 +88,8 @@ export class KeyRestore {
     const answered = this.#connection.send('restore keys', encodeCommand(words)).then((reply) => {
       this.#judge(name, reply, bytes);
     });
-    this.#waiting.push(answered);
+    // It may fail while the next part is read, or after that has failed.
+    this.#waiting.push(awaitedLater(answered));
   }
 
   #judge(name: string, reply: Reply, bytes: number): void {

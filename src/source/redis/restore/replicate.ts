@@ -40,7 +40,13 @@ export async function restoreByReplication(
   const master = await OneTimeMaster.open(connection, replicationId, data);
   try {
     const { host, port } = master.address;
-    const told = await connection.attempt('make it a replica', ['REPLICAOF', host, port]);
+    const told = await connection
+      .attempt('make it a replica', ['REPLICAOF', host, port])
+      .catch(async (failure: unknown) => {
+        // It may have done so, and only its answer is lost.
+        await release(connection, { failure, setting: undefined });
+        throw failure;
+      });
     if (told instanceof ReplyError) return { refused: `it refuses to be a replica: ${told.message}` };
     let failure: unknown;
     let setting: string | undefined;
@@ -81,15 +87,25 @@ async function follow(
   const stop = new AbortController();
   try {
     const late = awaitedLater(pause(REACH_TIMEOUT_MS, 'late' as const, { signal: stop.signal }));
-    if ((await Promise.race([master.asked, late])) === 'late') {
+    const interrupted = awaitedLater(aborted(signal));
+    if ((await Promise.race([master.asked, late, interrupted])) === 'late') {
       return { refused: `it cannot reach us at ${master.address.host}:${master.address.port}` };
     }
-    await master.sent;
+    // A server that is stuck takes nothing, and whoever sends waits for it.
+    await Promise.race([master.sent, interrupted]);
     await loaded(connection, signal);
     return undefined;
   } finally {
     stop.abort();
   }
+}
+
+/** Never resolves. @throws the reason of the signal */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
 }
 
 /** Resolves when all was loaded. */

@@ -54,14 +54,21 @@ export async function refuseServer(
   await refuseDatabases(connection, details);
   if (isPart) return facts;
   const keys = [...facts.databases.values()].reduce((sum, each) => sum + each, 0);
-  const libraries = await connection.attempt('list the functions', ['FUNCTION', 'LIST']);
-  const hasFunctions = !(libraries instanceof ReplyError) && Array.isArray(libraries) && libraries.length > 0;
+  const hasFunctions = await hasLibraries(connection, facts);
   if (keys === 0 && !hasFunctions) return facts;
   throw new HoldfastError(
     'target-not-empty',
     `the server at ${where} is not empty: it has ${keys} keys${hasFunctions ? ', and functions' : ''}`,
     { hint: 'Restore to a server without keys: a restore never overwrites what is there.', context },
   );
+}
+
+/** A restore would replace them. The server says how many there are to who may not list them, too. */
+async function hasLibraries(connection: Connection, { fields }: ServerFacts): Promise<boolean> {
+  const said = fields.get('number_of_libraries');
+  if (said !== undefined) return Number(said) > 0;
+  const libraries = await connection.attempt('list the functions', ['FUNCTION', 'LIST']);
+  return Array.isArray(libraries) && libraries.length > 0;
 }
 
 /** A server that gets keys of a database that it does not have ends itself. */

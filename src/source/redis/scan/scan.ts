@@ -11,6 +11,7 @@ import { SeenKeys } from './seen-keys.ts';
 const KEYS_AT_ONCE = 500;
 /** And so that their values are about as much. */
 const BYTES_AT_ONCE = 8 * 1024 * 1024;
+const UNKNOWN_COMMAND = /^ERR unknown (?:sub)?command/i;
 
 /**
  * Reads a server key by key, and gives an RDB of it. Others go on writing: it is not of one moment.
@@ -22,6 +23,10 @@ export async function* scanAsRdb(
   signal: AbortSignal,
 ): AsyncGenerator<Buffer, void> {
   const functions = await connection.attempt('dump the functions', ['FUNCTION', 'DUMP']);
+  // A server that does not know the command has none; one that refuses it may have some, which a backup would lack.
+  if (functions instanceof ReplyError && !UNKNOWN_COMMAND.test(functions.message)) {
+    throw refusal(functions, connection.location, 'source', 'dump the functions');
+  }
   const libraries = Buffer.isBuffer(functions) ? openPayload(functions) : undefined;
   const version = libraries?.version ?? (await formOf(connection));
   const writer = new RdbWriter(version, facts.server, facts.version);

@@ -1,0 +1,31 @@
+import { EXIT } from '../../foundation/errors.ts';
+import type { CommandDefinition } from '../command.ts';
+import { REPOSITORY_EXITS } from '../exit-codes.ts';
+import { doubtful, good } from '../text.ts';
+
+export const alertAck: CommandDefinition = {
+  name: 'alert ack',
+  arguments: '<id>',
+  summary: 'say that you see to an alert, so that nobody else is woken',
+  description:
+    'Records that somebody sees to an alert: the rungs of the ladder that are not `untilResolved` are not climbed, and those who were told learn of it.',
+  options: [{ flags: '--note <text>', description: 'what you are doing about it' }],
+  examples: [
+    { command: 'holdfast alert ack 3f2a --note "the disk is being replaced"', does: 'an id may be shortened' },
+  ],
+  exits: REPOSITORY_EXITS,
+  writes: true,
+  async run({ arguments: [id], options, workspace }) {
+    const operations = await import('../../operations/index.ts');
+    const note = options['note'] as string | undefined;
+    const { alert, isNew } = await operations.acknowledgeAlert(await workspace(), {
+      alert: id as string,
+      ...(note !== undefined && { note }),
+    });
+    const what = `${alert.id}: ${alert.message}`;
+    const text = isNew
+      ? `${good('acknowledged')} ${what}`
+      : `${doubtful('acknowledged before')} by ${alert.acknowledgedBy}: ${what}`;
+    return { exit: EXIT.done, json: { alert, isNew }, text };
+  },
+};

@@ -1,0 +1,31 @@
+import type { Operation } from '../operation.ts';
+import { acknowledgeAlert, listAlerts, muteAlerts } from './alerts.ts';
+import { holdSnapshot, releaseSnapshot } from './holds.ts';
+import { readLedger } from './ledger.ts';
+import { getObjectives } from './objectives.ts';
+import { getPlan } from './plan.ts';
+import { getSchedule, listRuns, startRun } from './runs.ts';
+import { getHistory, listSnapshots } from './snapshots.ts';
+import { getStatus } from './status.ts';
+import { addToken, listTokens, revokeToken } from './tokens.ts';
+
+/** Every operation of the API, in the order of its description. */
+export const OPERATIONS: readonly Operation[] = [
+  getPlan,
+  getStatus,
+  listSnapshots,
+  getHistory,
+  getSchedule,
+  listRuns,
+  startRun,
+  getObjectives,
+  holdSnapshot,
+  releaseSnapshot,
+  readLedger,
+  listAlerts,
+  acknowledgeAlert,
+  muteAlerts,
+  listTokens,
+  addToken,
+  revokeToken,
+];

@@ -1,0 +1,66 @@
+import type { Environment, Task } from '../operations/index.ts';
+import { Workspace } from '../operations/index.ts';
+import type { LoadedPlan } from '../plan/index.ts';
+import type { DaemonRecord } from './daemon-record.ts';
+import type { MakeDuties } from './duty.ts';
+import { DutyRound } from './duty-round.ts';
+import { Followers } from './followers.ts';
+import type { Log } from './log.ts';
+import { PlanFile } from './plan-file.ts';
+
+/** What a daemon goes by. */
+export type PlanAtWork = Pick<LoadedPlan, 'plan' | 'path' | 'text'>;
+
+export interface GenerationOptions {
+  environment: Environment;
+  loaded: PlanAtWork;
+  record: DaemonRecord;
+  log: Log;
+  duties: readonly MakeDuties[];
+  /** Those that are to be done: what is followed is taken from them. */
+  tasks: readonly Task[];
+  /** Aborted when the daemon stops. */
+  stopping: AbortSignal;
+  woken(): void;
+}
+
+/** How often what is followed is made durable, and the rest of it, as `follow` has it without options. */
+const FOLLOW_SETTINGS = {
+  everyMs: 5000,
+  scanEveryMs: 60 * 60_000,
+  foldAfterMs: 5 * 60_000,
+  foldAfterBytes: 64 * 1024 ** 2,
+  warnRetainedBytes: 1024 ** 3,
+  lookEveryMs: 30_000,
+  releaseRetainedBytes: 64 * 1024 ** 3,
+};
+
+/** What lives as long as a version of the plan: what is made of it ends when another one takes its place. */
+export class Generation {
+  readonly loaded: PlanAtWork;
+  /** What jobs work with: they end with the daemon, and not with the plan. */
+  readonly workspace: Workspace;
+  readonly planFile: PlanFile;
+  readonly duties: DutyRound;
+  readonly followers: Followers;
+  readonly #ending = new AbortController();
+
+  constructor({ environment, loaded, record, log, duties, tasks, stopping, woken }: GenerationOptions) {
+    const { clock } = environment;
+    this.loaded = loaded;
+    this.workspace = new Workspace(loaded, { ...environment, signal: stopping });
+    this.planFile = new PlanFile(loaded, record, log);
+    const signal = AbortSignal.any([stopping, this.#ending.signal]);
+    const context = { workspace: new Workspace(loaded, { ...environment, signal }), record, clock, log };
+    const made = duties.flatMap((make) => make(context));
+    this.duties = new DutyRound(made, context);
+    const followed = tasks.flatMap(({ kind, subject }) => (kind === 'follow' ? [subject] : []));
+    this.followers = new Followers(followed, { ...context, settings: FOLLOW_SETTINGS, ended: woken });
+  }
+
+  /** Ends what is followed and the duties; resolves when they are over. */
+  async end(): Promise<void> {
+    this.#ending.abort();
+    await Promise.all([this.followers.stopped(), this.duties.idle()]);
+  }
+}

@@ -1,0 +1,19 @@
+import { removeKept } from '../operations/index.ts';
+import type { MakeDuties } from './duty.ts';
+
+const EVERY_MS = 3600_000;
+
+/** Removes what proofs left on this machine for somebody to look at, once its time is over. */
+export const keptDuties: MakeDuties = ({ workspace }) => {
+  let nextMs = 0;
+  return [
+    {
+      name: 'kept sandboxes',
+      nextMs: (nowMs) => Math.max(nextMs, nowMs),
+      async run(nowMs) {
+        nextMs = nowMs + EVERY_MS;
+        await removeKept(workspace);
+      },
+    },
+  ];
+};

@@ -1,0 +1,34 @@
+import type { Block, Document } from './document.ts';
+
+/** Markdown with GitHub's tables, without a newline at its end. No text in it becomes markup. */
+export function renderMarkdown({ title, blocks }: Document): string {
+  return [`# ${escaped(title)}`, ...blocks.map(blockMarkdown)].join('\n\n');
+}
+
+function blockMarkdown(block: Block): string {
+  switch (block.kind) {
+    case 'heading':
+      return `## ${escaped(block.text)}`;
+    case 'paragraph':
+      return block.tone === undefined ? escaped(block.text) : `**${escaped(block.text)}**`;
+    case 'list':
+      return block.items.map((item) => `- ${escaped(item)}`).join('\n');
+    case 'table':
+      return [block.columns, block.columns.map(() => '---'), ...block.rows]
+        .map((row, index) => rowOf(row, index === 1))
+        .join('\n');
+  }
+}
+
+function rowOf(cells: readonly string[], isRule: boolean): string {
+  return `| ${cells.map((cell) => (isRule ? cell : escaped(cell))).join(' | ')} |`;
+}
+
+/** On one line, and with every character that could begin something else taken as itself. */
+function escaped(text: string): string {
+  return text
+    .replace(/\s*[\r\n]\s*/g, ' ')
+    .replace(/[\\`*_[\]<>|#~&]/g, (sign) => `\\${sign}`)
+    .replace(/^(\d+)([.)])/, '$1\\$2')
+    .replace(/^([-+])/, '\\$1');
+}
