@@ -15,6 +15,7 @@ export function doubts(plan: Plan): Finding[] {
     ...proofDoubts(source),
     ...ownRepositoryDoubts(source, plan),
     ...outsideDoubts(source),
+    ...workerDoubts(source),
   ]);
   return [...[...plan.repositories.values()].flatMap(archiveDoubts), ...ofSources];
 }
@@ -55,6 +56,11 @@ function proofDoubts(source: Source): Finding[] {
   const looked =
     source.method === 'physical' ? 'started and read whole, and compared' : 'compared with what was captured, and';
   return [about(source, [], `no validate: a restore is ${looked} with nothing you know of it`)];
+}
+
+function workerDoubts(source: Source): Finding[] {
+  if (source.runsOn === undefined) return [];
+  return [about(source, ['runsOn'], 'there are no workers in this version: it is worked on where Holdfast runs')];
 }
 
 function ownRepositoryDoubts(source: Source, plan: Plan): Finding[] {
