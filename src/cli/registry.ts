@@ -33,6 +33,7 @@ import { planShow } from './commands/plan-show.ts';
 import { prune } from './commands/prune.ts';
 import { repair } from './commands/repair.ts';
 import { replicate } from './commands/replicate.ts';
+import { reportIncident } from './commands/report-incident.ts';
 import { reportVerification } from './commands/report-verification.ts';
 import { repositoryPromote } from './commands/repository-promote.ts';
 import { restore } from './commands/restore.ts';
@@ -102,6 +103,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   alertTest,
   objectives,
   services,
+  reportIncident,
   reportVerification,
   schedule,
   serve,
