@@ -1,2 +1,2 @@
 /** Runbooks run: incidents and drills. */
-export type { Foreseen, Outputs, StepContext, StepKind, StepResult } from './step.ts';
+export type { Answer, Foreseen, Outputs, Question, StepContext, StepKind, StepResult } from './step.ts';
