@@ -128,7 +128,7 @@ async function endSessions(session: Session, signal: AbortSignal): Promise<numbe
   for (let waitedMs = 0; waitedMs < LONGEST_MS; waitedMs += PAUSE_MS) {
     const rows = await session.query('end the sessions of others', sqlFile('end-sessions'));
     left = rows.map(({ pid, backend_type }) => `${backend_type} ${pid}`);
-    for (const { pid } of rows) ended.add(pid ?? '');
+    for (const { pid, state } of rows) if (state !== 'starting') ended.add(pid ?? '');
     quiet = rows.length === 0 ? quiet + 1 : 0;
     if (quiet === QUIET_LOOKS) return ended.size;
     await pause(PAUSE_MS, undefined, { signal });

@@ -10,7 +10,8 @@ import { readState } from './server-state.ts';
 import { openInside } from './way-in.ts';
 
 const PAUSE_MS = 50;
-const WRITE_TIMEOUT_MS = 15_000;
+const LOOK_MS = 3000;
+const WRITE_TIMEOUT_MS = 30_000;
 
 /**
  * See `PostgresFailover.promote`.
@@ -58,22 +59,32 @@ async function forkOf(session: Session): Promise<bigint | undefined> {
 
 /** A message in the log is a write as any, and leaves nothing behind in the database. @throws source-refused when it does not end */
 async function writeDurably(session: Session, signal: AbortSignal): Promise<void> {
-  const written = awaitedLater(
-    session.query('write to the new primary', `SELECT pg_catalog.pg_logical_emit_message(true, 'holdfast', 'promoted')`),
-  );
+  const sql = `SELECT pg_catalog.pg_logical_emit_message(true, 'holdfast', 'promoted')`;
+  const written = awaitedLater(session.query('write to the new primary', sql));
+  for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
+    if (await endsWithin(written, LOOK_MS)) return;
+    const waits = await waitsForStandby(session, signal);
+    if (!waits && waitedMs < WRITE_TIMEOUT_MS) continue;
+    session.destroy();
+    throw unwritten(session, waits);
+  }
+}
+
+async function endsWithin(written: Promise<unknown>, timeoutMs: number): Promise<boolean> {
   const timer = new AbortController();
-  const late = pause(WRITE_TIMEOUT_MS, 'late' as const, { signal: timer.signal });
+  const late = awaitedLater(pause(timeoutMs, 'late' as const, { signal: timer.signal }));
   try {
-    if ((await Promise.race([written, awaitedLater(late)])) !== 'late') return;
+    return (await Promise.race([written, late])) !== 'late';
   } finally {
     timer.abort();
   }
-  const waits = await waitsForStandby(session, signal);
-  session.destroy();
-  const where = labelOf(session.location);
-  throw new HoldfastError('source-refused', `${where} is a primary now, and a write there does not end`, {
-    hint: waits
-      ? 'It waits for a standby that its synchronous_standby_names demands and that is not there. Run there: ALTER SYSTEM SET synchronous_standby_names = \'\'; SELECT pg_reload_conf(); and run the step again.'
+}
+
+function unwritten({ location }: Session, waitsForStandby: boolean): HoldfastError {
+  const where = labelOf(location);
+  return new HoldfastError('source-refused', `${where} is a primary now, and a write there does not end`, {
+    hint: waitsForStandby
+      ? "It waits for a standby that its synchronous_standby_names demands and that is not there. Run there: ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf(); and run the step again."
       : 'See in pg_stat_activity what it waits for, and run the step again.',
     retryable: true,
     context: { database: where },
