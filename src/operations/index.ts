@@ -31,6 +31,7 @@ export type { SignedLedger } from './ledger/checkpoints.ts';
 export type { ExportFormat } from './ledger/export-ledger.ts';
 export type { LoggedEvent } from './ledger/ledger-log.ts';
 export type { LedgerVerdict } from './ledger/verify-ledgers.ts';
+export type { StoredEnd } from './log/stored-end.ts';
 export type { HeldOrReleased } from './marks/hold.ts';
 export type { Missing } from './mirrors/accept-missing.ts';
 export type { HealedStatus } from './mirrors/healed-status.ts';
@@ -112,6 +113,7 @@ export const exportLedger = lazy(async () => (await import('./ledger/export-ledg
 export const ledgerLog = lazy(async () => (await import('./ledger/ledger-log.ts')).ledgerLog);
 export const verifyLedgers = lazy(async () => (await import('./ledger/verify-ledgers.ts')).verifyLedgers);
 export const listEntries = lazy(async () => (await import('./ls/ls.ts')).listEntries);
+export const storedEnd = lazy(async () => (await import('./log/stored-end.ts')).storedEnd);
 export const acceptMissing = lazy(async () => (await import('./mirrors/accept-missing.ts')).acceptMissing);
 export const promote = lazy(async () => (await import('./mirrors/promote.ts')).promote);
 export const replicate = lazy(async () => (await import('./mirrors/replicate.ts')).replicate);
