@@ -10,7 +10,7 @@ import { until } from './followed.ts';
 import { freePort } from './redis.ts';
 
 export const STANDBY_SLOT = 'the_standby';
-const SETTINGS = { wal_level: 'replica', max_wal_senders: '8', max_wal_size: '64MB', wal_keep_size: '64MB' };
+const SETTINGS = { wal_level: 'replica', max_wal_senders: '8', max_wal_size: '64MB', wal_keep_size: '64MB', wal_retrieve_retry_interval: '200ms' };
 
 /** One of the two. */
 export class PairedServer {
