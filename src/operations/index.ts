@@ -123,6 +123,7 @@ export const clearSuspicion = lazy(async () => (await import('./marks/hold.ts'))
 export const hold = lazy(async () => (await import('./marks/hold.ts')).hold);
 export const unhold = lazy(async () => (await import('./marks/hold.ts')).unhold);
 export const keepLocked = lazy(async () => (await import('./object-lock/keep-locked.ts')).keepLocked);
+export const deliver = lazy(async () => (await import('./notify/deliver.ts')).deliver);
 export const beat = lazy(async () => (await import('./notify/deliver.ts')).beat);
 export const objectives = lazy(async () => (await import('./objectives/objectives.ts')).objectives);
 export const recoveryForecasts = lazy(
