@@ -94,6 +94,10 @@ export const ERROR_EXITS = {
   'daemon-running': EXIT.failed,
   /** What watches the living could not see it: nothing is known of it then, good or bad. */
   'watch-failed': EXIT.failed,
+  /** A server did not do what it was asked for over HTTP. */
+  'request-failed': EXIT.failed,
+  /** It does not answer well, again and again. */
+  'service-down': EXIT.failed,
   'timed-out': EXIT.failed,
   /** What was done is done, and could not be said. */
   'output-failed': EXIT.failed,

@@ -50,6 +50,7 @@ export type { RestoreRequest, RestoreResult } from './restore/restore.ts';
 export type { DecidedSnapshot, KeepReason } from './retain/decide.ts';
 export type { RetentionOfSource } from './retain/decide-all.ts';
 export type { PlanDifference } from './revisions/revisions.ts';
+export { withScratch } from './scratch.ts';
 export type { ListedSnapshot } from './snapshots/snapshots.ts';
 export { parseMoment } from './snapshots-of.ts';
 export type { RepositoryCapacity } from './status/capacity.ts';

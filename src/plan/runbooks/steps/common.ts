@@ -37,6 +37,16 @@ export const programEnvironment = z
   })
   .meta({ description: 'What the program gets by its environment: secrets as references.' });
 
+/** Values that a program gets in files, by the names of the variables that say where these are. */
+export const programFiles = z
+  .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), filledIn('a value', 'What is in the file.'), {
+    error: () => 'values by the names of environment variables',
+  })
+  .meta({
+    description:
+      'What the program gets in files, readable by their owner alone and removed afterwards; each variable names its file.',
+  });
+
 const HTTP_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 export const httpRequest = z
