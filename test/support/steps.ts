@@ -23,7 +23,7 @@ export function bareWorkspace(
       progress: () => noProgress,
       adapters,
     },
-    variables: { PATH: process.env['PATH'], ...variables },
+    variables: { PATH: '/usr/bin:/bin', ...variables },
     ...more,
   };
   return new Workspace({ plan: planWith(plan) }, environment);

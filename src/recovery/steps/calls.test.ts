@@ -28,10 +28,7 @@ function programs() {
     'read',
     'stat -c %a "$KEY" >&2; cat "$KEY" > done; echo "$KEY"; echo "$HOLDFAST_RUN $HOLDFAST_STEP"; env > all',
   );
-  const workspace = bareWorkspace(
-    { directory },
-    { variables: { PATH: process.env['PATH'], TOKEN: SECRET, UNSAID: 'x' } },
-  );
+  const workspace = bareWorkspace({ directory }, { variables: { PATH: '/usr/bin:/bin', TOKEN: SECRET, UNSAID: 'x' } });
   return { directory, done, workspace };
 }
 
@@ -142,7 +139,7 @@ describe('a program of a step', () => {
     const { workspace, done, directory } = programs();
     const plan = { ...workspace.plan, standbys: new Map([['s', { name: 's', of: 'db', url: { env: 'STANDBY' } }]]) };
     const url = 'postgres://me:pass-of-standby@host/db';
-    const held = bareWorkspace({ ...plan, directory }, { variables: { PATH: process.env['PATH'], STANDBY: url } });
+    const held = bareWorkspace({ ...plan, directory }, { variables: { PATH: '/usr/bin:/bin', STANDBY: url } });
     const context = contextOf(held, { do: 'exec', exec: ['./work', '--password=pass-of-standby'] });
     await expect(exec.run(context)).rejects.toMatchObject({ code: 'bad-usage' });
     expect((await exec.foresee(context)).obstacles.join()).toMatch(/argument 1 .* holds a secret/);
@@ -171,9 +168,10 @@ describe('a program of a step', () => {
 
   it('that may have run is run again only where the plan says so', async () => {
     const { workspace } = programs();
-    const after = (more: object) => exec.afterDeath!(contextOf(workspace, { do: 'exec', exec: ['./work'], ...more }));
-    expect(await after({})).toBe('ask');
-    expect(await after({ repeatable: true })).toBe('again');
+    const afterwards = (more: object) =>
+      exec.afterDeath!(contextOf(workspace, { do: 'exec', exec: ['./work'], ...more }));
+    expect(await afterwards({})).toBe('ask');
+    expect(await afterwards({ repeatable: true })).toBe('again');
   });
 });
 
@@ -222,9 +220,9 @@ describe('a request of a step', () => {
   });
 
   it('that may have been sent is sent again only where that is the same, or the plan says so', async () => {
-    const after = async (call: object, more = {}) => http.afterDeath!(await request({ ...call }, more));
-    expect(await after({ method: 'PUT' })).toBe('again');
-    expect(await after({ method: 'POST' })).toBe('ask');
-    expect(await after({ method: 'POST' }, { repeatable: true })).toBe('again');
+    const afterwards = async (call: object, more = {}) => http.afterDeath!(await request({ ...call }, more));
+    expect(await afterwards({ method: 'PUT' })).toBe('again');
+    expect(await afterwards({ method: 'POST' })).toBe('ask');
+    expect(await afterwards({ method: 'POST' }, { repeatable: true })).toBe('again');
   });
 });

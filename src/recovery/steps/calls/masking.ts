@@ -6,7 +6,8 @@ import { knownSecrets } from './references.ts';
 
 export type Mask = (text: string) => string;
 
-const URL_PASSWORD = /([a-z][a-z0-9+.-]*:\/\/[^\s/?#:@]*):[^\s/?#@]+@/gi;
+/** Bounded, so that no text takes long, whoever wrote it. */
+const URL_PASSWORD = /(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,30}:\/\/[^\s/?#:@]{0,200}):[^\s/?#@]{1,1000}@/gi;
 
 /**
  * What takes out the secrets of the plan, those of a call, and whatever stands where a URL has a password. Of the plan those
