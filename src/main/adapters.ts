@@ -108,6 +108,16 @@ export const adapters: Adapters = {
     return readSecretVersion(name, context);
   },
 
+  async hasSecret(name, { env }) {
+    const { hasSecret } = await import('../source/secrets/index.ts');
+    return hasSecret(name, env);
+  },
+
+  async putSecretValue(name, value, { env }) {
+    const { putSecretValue } = await import('../source/secrets/index.ts');
+    return putSecretValue(name, value, env);
+  },
+
   async createSandbox({ clock, signal }, chosen) {
     if (chosen?.sandbox.type === 'firestore' && chosen.source.type === 'firestore') {
       const { resolveReferences } = await import('../plan/index.ts');

@@ -67,6 +67,7 @@ export { type ListedToken, openTokens } from './tokens/tokens.ts';
 export type { Unlocked } from './unlock/unlock.ts';
 export type { VerificationOutcome } from './verification/run-verification.ts';
 export type { Proof } from './verify/verify.ts';
+export { advanceService, type ServiceState } from './watch/service-state.ts';
 export type { ServicesReport, WatchedService } from './watch/services.ts';
 export type { StandbyLookout } from './watch/standby.ts';
 export type { Watch } from './watch/watch.ts';

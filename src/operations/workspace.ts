@@ -80,6 +80,14 @@ export interface Adapters {
   measureReplication?(urls: { standby: string; primary: string }, signal: AbortSignal): Promise<ReplicationPositions>;
   /** See `ReferenceContext`. */
   readCloudSecret?: ReferenceContext['readCloudSecret'];
+  /** Whether there is a secret of this full name in Secret Manager. @throws source-refused, source-unreachable */
+  hasSecret?(name: string, context: Pick<ReferenceContext, 'env'>): Promise<boolean>;
+  /** Makes a value the newest version of a secret, once: `isNew` where it was not. @throws source-refused, path-missing … */
+  putSecretValue?(
+    name: string,
+    value: string,
+    context: Pick<ReferenceContext, 'env'>,
+  ): Promise<{ version: string; isNew: boolean }>;
   /** @param chosen of the plan, and the source that is proven in it; this machine, when left out */
   createSandbox(environment: Pick<Environment, 'clock' | 'signal'>, chosen?: ChosenSandbox): Promise<Sandbox>;
   /** A PostgreSQL server for the demo. @throws program-missing where there is none on this machine */

@@ -6,6 +6,7 @@ import { type RequestServer, startRequestServer } from '../../../test/support/re
 import { describeStep } from '../../../test/support/step-conformance.ts';
 import { bareWorkspace, contextOf } from '../../../test/support/steps.ts';
 import { isHoldfastError } from '../../foundation/errors.ts';
+import type { StepKind } from '../step.ts';
 import { deploy } from './deploy.ts';
 import { exec } from './exec.ts';
 import { http } from './http.ts';
@@ -86,35 +87,36 @@ describeStep('http', async () => {
 
 describeStep('keys.revoke', async () => ({ kind: keysRevoke, ...programSubject('keys.revoke') }));
 
-for (const [name, which, kind] of [
-  ['maintenance.on', 'on', maintenanceOn],
-  ['maintenance.off', 'off', maintenanceOff],
-] as const) {
+function describeMaintenance<Kind extends 'maintenance.on' | 'maintenance.off'>(
+  name: Kind,
+  kind: StepKind<Kind>,
+): void {
   describeStep(
     name,
     async () => {
       const { url, asked, answers } = await serving();
-      answers.set(`/broken-${which}`, { status: 500 });
-      const to = (path: string, headers = {}) => {
-        const call = { http: { url: `${url}/${path}`, method: 'PUT' as const, headers } };
-        return bareWorkspace({ maintenance: { on: call, off: call } });
+      const path = `/${name}`;
+      answers.set('/broken', { status: 500 });
+      const context = (path: string, headers = {}, more = {}) => {
+        const call = { http: { url: `${url}${path}`, method: 'PUT' as const, headers } };
+        return contextOf(bareWorkspace({ maintenance: { on: call, off: call } }), { do: name }, more);
       };
       return {
-        kind: kind as typeof maintenanceOn,
-        works: (more) => contextOf(to(which), { do: name } as { do: 'maintenance.on' }, more),
-        world: async () => String(asked.some(({ path }) => path === `/${which}`)),
-        isDone: async () => asked.some(({ method, path }) => method === 'PUT' && path === `/${which}`),
-        obstructed: {
-          context: () => contextOf(to('x', { key: { env: 'NOT_SET' } }), { do: name } as { do: 'maintenance.on' }),
-          says: /NOT_SET is not set/,
-        },
-        fails: () => contextOf(to(`broken-${which}`), { do: name } as { do: 'maintenance.on' }),
+        kind,
+        works: (more) => context(path, {}, more),
+        world: async () => String(asked.some((each) => each.path === path)),
+        isDone: async () => asked.some((each) => each.method === 'PUT' && each.path === path),
+        obstructed: { context: () => context('/x', { key: { env: 'NOT_SET' } }), says: /NOT_SET is not set/ },
+        fails: () => context('/broken'),
         secrets: [],
       };
     },
     { without: ['slow'] },
   );
 }
+
+describeMaintenance('maintenance.on', maintenanceOn);
+describeMaintenance('maintenance.off', maintenanceOff);
 
 describe('a program of a step', () => {
   it('gives what it printed as outputs, without the secret that it printed', async () => {

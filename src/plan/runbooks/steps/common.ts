@@ -1,6 +1,6 @@
 /** What steps of all kinds have alike in a plan. */
 import { z } from 'zod';
-import { textOrReference } from '../../reference-schema.ts';
+import { reference, textOrReference } from '../../reference-schema.ts';
 import { duration, filled, identifier } from '../../values.ts';
 
 export const ON_FAILURE = ['stop', 'continue', 'ask'] as const;
@@ -12,6 +12,11 @@ export const filledIn = (expected: string, description: string) => textOrReferen
 
 /** The same, as plain text: nothing secret belongs there. */
 export const template = (expected: string, description: string) => filled(expected, description);
+
+/** What steps find out holds no password: who uses a URL of theirs says where it is. */
+export const urlPassword = reference.meta({
+  description: 'The password that goes into the URL when it is used, as a reference: `${restore.url}` has none.',
+});
 
 export const names = (what: string, description: string) =>
   z
