@@ -78,6 +78,8 @@ export const ERROR_EXITS = {
   'unsafe-path': EXIT.failed,
   'sandbox-failed': EXIT.failed,
   'not-provable': EXIT.missed,
+  /** What was looked at is not what it is to be. */
+  'validation-failed': EXIT.missed,
   /** A channel did not take an alert. */
   'channel-failed': EXIT.failed,
   /** It takes another person, who was not asked yet or has not agreed. */

@@ -3,11 +3,11 @@ import { access, constants, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { HoldfastError, isHoldfastError } from '../../../foundation/errors.ts';
 import { shellWord } from '../../../foundation/shell-word.ts';
+import { withPassword } from '../../../foundation/url-password.ts';
 import { resolveSecret } from '../../../plan/index.ts';
 import type { StepContext, StepKind, StepResult } from '../../step.ts';
 import { describeValue, unavailableReferences } from '../calls/references.ts';
 import { assertFilled } from '../unfilled.ts';
-import { withPassword } from '../url-password.ts';
 import { replaceInFile } from './replace-file.ts';
 
 type Context = StepContext<'connection.update'>;

@@ -1,4 +1,4 @@
-import { HoldfastError } from '../../foundation/errors.ts';
+import { HoldfastError } from './errors.ts';
 
 const URL_FORM = /^([a-z][a-z0-9+.-]*:\/\/)(?:([^@/?#:]*)(:[^@/?#]*)?@)?(.*)$/is;
 
