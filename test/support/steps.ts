@@ -37,7 +37,7 @@ export interface StepContextOptions extends ContextOptions {
   kind?: 'incident' | 'drill';
 }
 
-/** @param document the step as a plan has it, without its id */
+/** @param document the step as a plan has it; its id may be left out */
 export function contextOf<Kind extends StepKindName>(
   workspace: Workspace,
   document: { do: Kind } & Record<string, unknown>,

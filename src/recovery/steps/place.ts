@@ -10,25 +10,34 @@ import {
 } from '../../plan/index.ts';
 import type { AnyContext } from './any-context.ts';
 
-/**
- * What a key of a step stands for. What an earlier step found out has no password: where the key is just `${ID.url}` or
- * `${ID.target}`, and that step was given the same place by a reference, the reference is resolved again.
- * @param key under which it stands in the plan
- * @throws secret-unavailable, bad-usage
- */
+/** Where a key of a step leads to: a URL, or the absolute path of a directory. @throws as `wholeText` */
 export async function placeOf(
   context: AnyContext,
   key: string,
   { place, password }: { place: TextOrReference; password: SecretReference | undefined },
 ): Promise<string> {
+  const text = await wholeText(context, key, { text: place, password });
+  return /^[a-z][a-z0-9+.-]*:/i.test(text) ? text : resolve(context.workspace.plan.directory, text);
+}
+
+/**
+ * What a key of a step stands for, with what is secret of it. What an earlier step found out has no password: where the key is
+ * just `${ID.url}` or `${ID.target}`, and that step was given the same place by a reference, the reference is resolved again.
+ * @param key under which it stands in the plan
+ * @throws secret-unavailable, bad-usage
+ */
+export async function wholeText(
+  context: AnyContext,
+  key: string,
+  { text: given, password }: { text: TextOrReference; password: SecretReference | undefined },
+): Promise<string> {
   const { workspace, signal } = context;
   const references = { ...workspace.references, signal };
-  const text = await resolveSecret(place, references);
+  const text = await resolveSecret(given, references);
   if (password !== undefined) return withPassword(text, await resolveSecret(password, references));
-  if (typeof place !== 'string') return text;
+  if (typeof given !== 'string') return text;
   const behind = await secretBehind(context, key);
-  if (behind !== undefined && withoutPassword(behind) === text) return behind;
-  return /^[a-z][a-z0-9+.-]*:/i.test(text) ? text : resolve(workspace.plan.directory, text);
+  return behind !== undefined && withoutPassword(behind) === text ? behind : text;
 }
 
 /** What the step that a key refers to was given by a reference. */

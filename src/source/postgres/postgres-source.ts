@@ -6,6 +6,7 @@ import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
 import {
   type Capture,
   type CaptureContext,
+  type Check,
   type Comparison,
   type ExamineContext,
   type Finding,

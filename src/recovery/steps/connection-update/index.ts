@@ -3,10 +3,9 @@ import { access, constants, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { HoldfastError, isHoldfastError } from '../../../foundation/errors.ts';
 import { shellWord } from '../../../foundation/shell-word.ts';
-import { withPassword } from '../../../foundation/url-password.ts';
-import { resolveSecret } from '../../../plan/index.ts';
 import type { StepContext, StepKind, StepResult } from '../../step.ts';
 import { describeValue, unavailableReferences } from '../calls/references.ts';
+import { wholeText } from '../place.ts';
 import { assertFilled } from '../unfilled.ts';
 import { replaceInFile } from './replace-file.ts';
 
@@ -34,10 +33,9 @@ export const connectionUpdate: StepKind<'connection.update'> = {
   inDrill: 'skip',
 };
 
-async function connectionString({ workspace, step, signal }: Context): Promise<string> {
-  const references = { ...workspace.references, signal };
-  const value = await resolveSecret(step.value, references);
-  return step.password === undefined ? value : withPassword(value, await resolveSecret(step.password, references));
+function connectionString(context: Context): Promise<string> {
+  const { value, password } = context.step;
+  return wholeText(context, 'value', { text: value, password });
 }
 
 async function inFile(context: Context, value: string): Promise<StepResult> {

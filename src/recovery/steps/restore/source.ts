@@ -89,7 +89,7 @@ export async function restoreOneSource(context: RestoreContext): Promise<StepRes
     );
     for (const note of restored.notes) context.tell(note);
     for (const { path, message } of restored.problems) context.tell(`${path}: ${message}`);
-    return resultOf(context, place, { ...restored, source: request.source });
+    return resultOf(context, place, restored);
   } catch (error) {
     context.signal.throwIfAborted();
     if (!isHoldfastError(error, 'target-not-empty')) throw error;
