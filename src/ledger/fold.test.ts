@@ -20,6 +20,8 @@ beforeAll(async () => {
   const [first, second] = [ledgerIn(filled), ledgerIn(filled)];
   await note(first, 'a');
   await note(second, 'b');
+  // At the same instant the writers' random ids would decide which comes first.
+  clock.advance(1);
   await first.appendAll(['c', 'd'].map((source) => ({ kind: 'backup.failed', body: body(source) })));
   clock.advance(DAY_MS);
   await note(second, 'e');
