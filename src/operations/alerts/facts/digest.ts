@@ -182,8 +182,9 @@ function noteRun(runs: Map<string, RunFacts & { open: Map<string, number> }>, ev
       endRun(of(`duty:${event.body.duty}`), { timeMs, outcome: 'done' });
       return;
     case 'run.missed': {
-      const { from, to, count } = event.body;
-      of(event.body.task).missed = { fromMs: Date.parse(from), toMs: Date.parse(to), count, foundMs: timeMs };
+      const { from, to, count, reason } = event.body;
+      const when = { fromMs: Date.parse(from), toMs: Date.parse(to), count, foundMs: timeMs };
+      of(event.body.task).missed = { ...when, isBusy: reason === 'busy' };
       return;
     }
     default:
