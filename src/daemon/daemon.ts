@@ -355,7 +355,7 @@ function isMachineLoaded(): boolean {
 }
 
 /** Everything that is wrong with a plan, a line each. */
-function problemsOf(error: HoldfastError): string[] {
+export function problemsOf(error: HoldfastError): string[] {
   const { problems } = error as { problems?: readonly Problem[] };
   return problems?.map(formatProblem) ?? [error.message];
 }

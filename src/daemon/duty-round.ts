@@ -9,13 +9,16 @@ const PAUSE_MS = 1000;
 export class DutyRound {
   readonly #duties: readonly Duty[];
   readonly #context: DutyContext;
+  readonly #ended: () => void;
   readonly #underWay = new Map<Duty, Promise<void>>();
   /** When each failed, if it did the last time. */
   readonly #failedMs = new Map<Duty, number>();
 
-  constructor(duties: readonly Duty[], context: DutyContext) {
+  /** @param ended told when a duty is over, so that it is looked at when it is to be done again */
+  constructor(duties: readonly Duty[], context: DutyContext, ended: () => void) {
     this.#duties = duties;
     this.#context = context;
+    this.#ended = ended;
   }
 
   /** Begins what wants to be done by now. */
@@ -24,7 +27,10 @@ export class DutyRound {
       if (this.#underWay.has(duty) || this.#wantsMs(duty, nowMs) > nowMs) continue;
       this.#underWay.set(
         duty,
-        this.#run(duty, nowMs).finally(() => this.#underWay.delete(duty)),
+        this.#run(duty, nowMs).finally(() => {
+          this.#underWay.delete(duty);
+          this.#ended();
+        }),
       );
     }
   }

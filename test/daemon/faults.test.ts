@@ -1,9 +1,14 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { Driver } from '../../src/daemon/drive.ts';
+import { DUTIES } from '../../src/daemon/duties.ts';
 import { Sole } from '../../src/daemon/sole.ts';
 import type { Work } from '../../src/daemon/work/work.ts';
+import { systemClock } from '../../src/foundation/clock.ts';
 import { HoldfastError } from '../../src/foundation/errors.ts';
+import { pauseUntilAborted } from '../../src/foundation/pause.ts';
+import { settled } from '../../src/foundation/promises.ts';
 import { Workspace } from '../../src/operations/index.ts';
 import { loadPlan } from '../../src/plan/index.ts';
 import { FaultyStore } from '../../src/store/faulty/index.ts';
@@ -249,6 +254,42 @@ describe('a daemon that goes on', () => {
     await second.reload();
     await second.stop('over');
     expect(await place.bodies('duty.recovered')).toEqual([{ duty: 'a' }, { duty: 'b' }]);
+  });
+
+  it('has its duties done as often as they want to be, though nothing else happens', async () => {
+    const place = await DaemonPlace.with(START, { db: 'monthly' });
+    const ending = new AbortController();
+    const pause = pauseUntilAborted(ending.signal);
+    const driver = new Driver(systemClock, (ms) => settled(pause(ms)));
+    let [times, nextMs] = [0, 0];
+    const run = async (nowMs: number) => {
+      nextMs = nowMs + 20;
+      await settled(pause(20));
+      if (++times === 5) ending.abort();
+    };
+    const daemon = await place.daemon({
+      ...{ work: {}, environment: { ...place.environment, clock: systemClock }, woken: driver.wake },
+      duties: [() => [{ name: 'often', nextMs: () => nextMs, run }]],
+    });
+    await driver.run(daemon, ending.signal);
+    expect(times).toBe(5);
+    await daemon.stop('over');
+  }, 20_000);
+
+  it('does again within minutes what it does daily, where that failed', async () => {
+    const place = await DaemonPlace.with(START, { db: 'monthly' });
+    let isAway = false;
+    const environment = place.environmentWith((store) => new FaultyStore(store, () => (isAway ? 'before' : undefined)));
+    const daemon = await place.daemon({ work: {}, environment, duties: DUTIES });
+    isAway = true;
+    await daemon.tick();
+    await daemon.idle();
+    isAway = false;
+    await place.run(daemon, '2026-03-02T10:36:00Z');
+    await daemon.stop('over');
+    const forecast = { duty: 'forecast of recovery times' };
+    expect(await place.bodies('duty.failed')).toContainEqual(expect.objectContaining(forecast));
+    expect(await place.bodies('duty.recovered')).toContainEqual(forecast);
   });
 
   it('does not look without a pause while neither the ledger nor the journal can be written', async () => {
