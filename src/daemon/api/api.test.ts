@@ -4,6 +4,7 @@ import { document, holdfast } from '../../../test/support/cli.ts';
 import { acknowledgementLinks, hold, mayAct, ROLES } from '../../operations/index.ts';
 import { newSecret } from '../../operations/tokens/secret.ts';
 import { ACCESS, type OperationId } from './access.ts';
+import { CallRecord } from './call-record.ts';
 import { OPERATIONS } from './routes/index.ts';
 
 const ALERT = 'a1b2c3d4e5f6';
@@ -171,6 +172,21 @@ describe('a call that cannot be recorded', () => {
     api.faults.rule = () => undefined;
     expect([answer.status, answer.json.code]).toEqual([503, 'store-unreachable']);
     expect((await api.call('/api/v1/runs', call)).status).toBe(202);
+  });
+
+  it('is not answered as done either where the record of it is in memory alone; reading goes on', async () => {
+    const calls = new CallRecord(async () => false, api.clock);
+    const caller = { tokenId: 't', name: 'a', role: 'operator' } as const;
+    const call = { path: '/api/v1/x', route: '/api/v1/x', status: 200 };
+    await calls.called(caller, { ...call, method: 'GET' });
+    await expect(calls.called(caller, { ...call, method: 'POST' })).rejects.toMatchObject({ code: 'output-failed' });
+  });
+
+  it('says who muted something', async () => {
+    const body = { rule: 'latency', for: '1h', why: 'it is known' };
+    await api.call('/api/v1/alerts/mutes', { method: 'POST', as: 'operator', body });
+    const { mutes } = (await api.call('/api/v1/alerts', { as: 'viewer' })).json;
+    expect(mutes).toContainEqual(expect.objectContaining({ rule: 'latency', by: 'operator' }));
   });
 });
 
