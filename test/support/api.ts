@@ -40,6 +40,8 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
+const GOVERNED = 'reviews: { strategy: monthly }\napprovals: { twoPersons: [unlock] }';
+
 export interface CallOptions {
   method?: string;
   /** A role, whose token is sent, or a token. */
@@ -63,7 +65,7 @@ export async function startApi(options: Partial<ApiOptions> = {}): Promise<TestA
   const directory = testDirectory();
   mkdirSync(join(directory, 'data'));
   writeFileSync(join(directory, 'data', 'note'), 'remember');
-  writePlan(directory, `  files: { type: files, paths: [${directory}/data], schedule: hourly }`);
+  writePlan(directory, `  files: { type: files, paths: [${directory}/data], schedule: hourly }`, GOVERNED);
   await initialise(directory);
   const clock = movableClock();
   const loaded = await loadPlan({ cwd: directory, env: {} });

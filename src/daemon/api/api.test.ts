@@ -28,6 +28,12 @@ const raised = (alert: string) => ({
 /** What each operation is called with where it should do what it is for. */
 const CALLS: Record<OperationId, { path: string; body?: object }> = {
   getPlan: { path: '/plan' },
+  getPlanDifference: { path: '/plan/difference' },
+  applyPlan: { path: '/plan/revisions', body: { why: 'it was agreed' } },
+  listApprovals: { path: '/approvals' },
+  giveApproval: { path: '/approvals/ASKED/give', body: {} },
+  listReviews: { path: '/reviews' },
+  recordReview: { path: '/reviews', body: { review: 'strategy', attended: ['Anna'], note: 'well' } },
   getStatus: { path: '/status' },
   listSnapshots: { path: '/snapshots?source=files' },
   getHistory: { path: '/sources/files/history' },
@@ -54,6 +60,13 @@ async function heldId(role: string | undefined): Promise<string> {
   return (await hold(api.workspace, 'latest', 'for a test')).snapshot;
 }
 
+/** The id of what somebody asked for just now, and one person alone may not do. */
+async function askedId(role = 'nobody', by = 'somebody'): Promise<string> {
+  const approval = `${role}-${by}`;
+  await api.context.record('approval.asked', { approval, action: 'unlock', subject: 'all', why: 'a test', by });
+  return approval;
+}
+
 describe('an operation of the API', () => {
   it('has a role in the table, and each in the table is one', () => {
     expect(OPERATIONS.map(({ id }) => id).sort()).toEqual(Object.keys(ACCESS).sort());
@@ -61,7 +74,9 @@ describe('an operation of the API', () => {
 
   it.each(cases)('%s is answered to %s as the table says', async (id, role, { method, result, status = 200 }) => {
     const { path: written, body } = CALLS[id];
-    const path = written.replace('HELD', id === 'releaseSnapshot' ? await heldId(role) : '');
+    const path = written
+      .replace('HELD', id === 'releaseSnapshot' ? await heldId(role) : '')
+      .replace('ASKED', id === 'giveApproval' ? await askedId(role) : '');
     const call = { method: method.toUpperCase(), ...(role && { as: role }), ...(body && { body }) };
     const answer = await api.call(`/api/v1${path}`, call);
     if (role === undefined) expect([answer.status, answer.json.code]).toEqual([401, 'unauthenticated']);
@@ -117,6 +132,25 @@ describe('what the API answers', () => {
   ])('to %s %s with %j is an error of its own', async (method, path, body, status, code) => {
     const { json, ...answer } = await api.call(path, { method, as: 'admin', ...(body !== undefined && { body }) });
     expect([answer.status, json.code, typeof json.message]).toEqual([status, code, 'string']);
+  });
+
+  it('takes the name of a token for a person: nobody approves what they asked for', async () => {
+    const give = async (approval: string) => {
+      const path = `/api/v1/approvals/${approval}/give`;
+      const { status, json } = await api.call(path, { method: 'POST', as: 'approver', body: {} });
+      return [status, json.code ?? [json.state, json.givenBy]];
+    };
+    expect(await give(await askedId('own', 'approver'))).toEqual([403, 'approval-refused']);
+    expect(await give(await askedId('others', 'anna'))).toEqual([200, ['given', 'approver']]);
+    expect(await give('nothing')).toEqual([404, 'unknown-approval']);
+  });
+
+  it('applies the plan that is meant, and no other', async () => {
+    const body = { why: 'another one', sha256: 'ab'.repeat(32) };
+    const { status, json } = await api.call('/api/v1/plan/revisions', { method: 'POST', as: 'admin', body });
+    expect([status, json.message]).toEqual([400, expect.stringContaining('another one')]);
+    const { recorded } = (await api.call('/api/v1/reviews', { as: 'viewer' })).json;
+    expect(recorded.map(({ by }: { by: string }) => by)).toEqual(['operator', 'approver', 'admin']);
   });
 
   it('takes a body for JSON only where it says so', async () => {
