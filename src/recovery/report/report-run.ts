@@ -2,6 +2,7 @@ import type { Workspace } from '../../operations/index.ts';
 import { renderHtml, renderMarkdown, renderText } from '../../report/index.ts';
 import { isRunEvent, runOf } from '../engine/run-events.ts';
 import { RunRecord } from '../engine/run-record.ts';
+import { foreseeStep } from '../incidents/foresee.ts';
 import { findRun, statesIn } from '../incidents/list.ts';
 import { runDocument } from './run-document.ts';
 import { type HeldReview, type RunReport, runReport } from './run-report.ts';
@@ -31,7 +32,11 @@ export async function reportRun(workspace: Workspace, id: string): Promise<Writt
     reviews: await heldReviews(workspace),
     nowMs: workspace.environment.clock.nowMs(),
     byHand: new Map(
-      state.steps.map(({ plan }) => [plan.id, plan.document.byHand === undefined ? [] : [plan.document.byHand]]),
+      await Promise.all(
+        state.steps.map(
+          async ({ plan }) => [plan.id, (await foreseeStep(workspace, state, plan, undefined)).byHand] as const,
+        ),
+      ),
     ),
   });
   const document = runDocument(report);
