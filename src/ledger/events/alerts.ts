@@ -32,6 +32,14 @@ export interface AlertNotified {
   reason: string;
   outcome: 'delivered' | 'failed';
   attempts: number;
+  /** What the message knew of each of the alerts, in their order: more may have come while it was on its way. */
+  knew?: AlertStand[];
   code?: string;
   message?: string;
+}
+
+/** How many changes of an alert there were, and whether somebody saw to it. */
+export interface AlertStand {
+  changes: number;
+  acknowledged: boolean;
 }

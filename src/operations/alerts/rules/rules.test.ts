@@ -154,6 +154,13 @@ describe('backup-missed', () => {
       ...runs('backup:example', { missed: gap, startedMs: NOW }),
     };
     expect(messages('backup-missed', made)[0]).toContain('missed 23 times from 2026-03-09 12:00 UTC');
+    expect(messages('backup-missed', made)[0]).toContain('nobody was there');
+    const body = { task: 'backup:example', from: at(DAY_MS), to: at(HOUR_MS), count: 23, reason: 'busy' as const };
+    const event = { kind: 'run.missed', body, time: at(MINUTE_MS) } as unknown as LedgerEvent;
+    const record = recordOf([event], { isKnown: true });
+    expect(messages('backup-missed', { ...made, record })[0]).toMatch(
+      /23 times .*: the one before it.* took too long$/,
+    );
     const later = { ...gap, foundMs: NOW - 16 * MINUTE_MS };
     expect(
       messages('backup-missed', { ...made, ...runs('backup:example', { missed: later, startedMs: NOW }) }),
