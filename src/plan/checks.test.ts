@@ -228,6 +228,27 @@ describe('a schedule', () => {
     expect(linesIn(planOf({ top: 'timezone: Nowhere', source: ', schedule: 0 0 31 2 *' }))).toHaveLength(2);
   });
 
+  test.each([
+    [
+      'verification: [{ name: a, sources: "*", schedule: continuous }]',
+      'verification.0.schedule: this is done at times',
+    ],
+    [
+      'verification: [{ name: a, sources: "*", schedule: 0 0 31 2 * }]',
+      'verification.0.schedule: "0 0 31 2 *" is never',
+    ],
+    ['reviews: { plan: continuous }', 'reviews.plan: this is done at times'],
+    ['upkeep: { check: continuous }', 'upkeep.check: this is done at times'],
+    ['upkeep: { retain: 0 0 30 2 * }', 'upkeep.retain: "0 0 30 2 *" is never due'],
+    [
+      'ledger: { signingKey: { file: a.pem }, checkpoints: { schedule: continuous } }',
+      'ledger.checkpoints.schedule: this is done at times',
+    ],
+  ])('of what is done at times comes: %s', (top, message) => {
+    expect(linesIn(planOf({ top }))).toEqual([expect.stringContaining(message)]);
+    expect(linesIn(planOf({ top: top.replace(/continuous|0 0 3. 2 \*/, 'weekly') }))).toEqual([]);
+  });
+
   test('cannot be continuous for a logical backup', () => {
     const text = planOf({}).replace(
       'type: files, paths: [/srv]',

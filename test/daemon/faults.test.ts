@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Driver } from '../../src/daemon/drive.ts';
 import { DUTIES } from '../../src/daemon/duties.ts';
+import type { LogFields } from '../../src/daemon/log.ts';
 import { Sole } from '../../src/daemon/sole.ts';
 import type { Work } from '../../src/daemon/work/work.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
@@ -426,6 +427,24 @@ describe('two daemons', () => {
     isAway = false;
     // The lease that it could not give back is of a holder that is gone.
     expect(await claim(place, 'here')).toBeInstanceOf(Sole);
+  });
+
+  it('stand by for one another, and say so once', async () => {
+    const place = await DaemonPlace.with(START, { db: 'daily' });
+    for (const state of ['here', 'elsewhere']) {
+      const first = await claim(place, 'here');
+      const said: LogFields[] = [];
+      let waits = 0;
+      const second = await claim(place, state, {
+        log: { ...silentLog, info: (_message, fields = {}) => void said.push(fields) },
+        isWaiting: true,
+        pause: async () => {
+          if (++waits === 3) await first.release();
+        },
+      });
+      expect([state, said]).toEqual([state, [expect.objectContaining({ pid: process.pid })]]);
+      await second.release();
+    }
   });
 
   it('of one plan are refused on one machine and on two, and not one after the other', async () => {
