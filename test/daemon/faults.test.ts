@@ -314,6 +314,7 @@ describe('what a daemon does beside its jobs', () => {
     await until(async () => expect(first.nextMs()).toBeLessThan(Number.POSITIVE_INFINITY));
     const waitMs = first.nextMs() - place.clock.nowMs();
     expect(waitMs).toBeGreaterThan(0);
+    expect(waitMs).toBeLessThanOrEqual(10 * 60_000);
     await place.settle(first);
     expect(await place.bodies('run.started')).toHaveLength(1);
     isAway = false;
