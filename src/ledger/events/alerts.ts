@@ -4,7 +4,8 @@ export interface AlertEvents {
   'alert.updated': { alert: string; message: string; severity: string };
   'alert.acknowledged': { alert: string; by: string; note?: string };
   'alert.resolved': { alert: string; message?: string };
-  'alert.muted': { rule: string; subject?: string; until: string; why: string };
+  /** `by` is whose call it was, where that is not the actor: of the API. */
+  'alert.muted': { rule: string; subject?: string; until: string; why: string; by?: string };
   'alert.notified': AlertNotified;
 }
 

@@ -124,7 +124,7 @@ export class AlertBook {
         this.#raise(body, timeMs);
         break;
       case 'alert.muted':
-        this.#mute({ ...body, fromMs: timeMs, untilMs: Date.parse(body.until), by: actor });
+        this.#mute({ ...body, fromMs: timeMs, untilMs: Date.parse(body.until), by: body.by ?? actor });
         break;
       case 'alert.notified':
         for (const [index, id] of body.alerts.entries()) note(this.#alerts.get(id), body, { index, timeMs });

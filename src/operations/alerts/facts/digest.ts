@@ -19,7 +19,7 @@ const SOURCE_KINDS = new Set<LedgerEvent['kind']>([
   ...(['backup.finished', 'backup.failed', 'proof.recorded', 'restore.finished', 'restore.failed'] as const),
   ...(['follow.started', 'follow.stopped', 'log.gap', 'log.folded', 'snapshot.suspected', 'snapshot.cleared'] as const),
 ]);
-const RECORD_KINDS = /^(run|duty|review|alert)\./;
+const RECORD_KINDS = /^(run|duty|review|alert|tasks)\./;
 const OWN_KINDS = /^(check|mirror|archive|object|lock|repair)\./;
 
 /** Of backups and logs so many are kept, and all of the last days: a process that looks for years holds no more. */
@@ -187,6 +187,10 @@ function noteRun(runs: Map<string, RunFacts & { open: Map<string, number> }>, ev
       of(event.body.task).missed = { ...when, isBusy: reason === 'busy' };
       return;
     }
+    case 'tasks.changed':
+      // What the plan has no more is nothing that could fail.
+      for (const task of event.body.removed) runs.delete(task);
+      return;
     default:
   }
 }

@@ -40,6 +40,8 @@ function runs(task: string, more: Partial<RunFacts>): Pick<Facts, 'record'> {
   return { record: { ...record, runs: new Map([[task, { task, ...more }]]) } };
 }
 
+const byTime = (events: readonly LedgerEvent[]) => events.toSorted((a, b) => (a.time < b.time ? -1 : 1));
+
 describe('each rule', () => {
   it.each(RULE_NAMES)('%s says what happened, since when, what it endangers, and a command that there is', (name) => {
     const example = ALERT_RULES[name].example(plan, ruleOf(name), NOW);
@@ -497,6 +499,18 @@ describe('what is to be done again and again', () => {
     expect(failed('done')).toEqual([]);
     expect(failed('failed', 'backup:db')).toEqual([]);
     expect(failed('failed', 'duty:heartbeat')).toMatchObject([{ command: 'holdfast doctor' }]);
+    const event = (kind: string, body: object, agoMs: number) => ({ kind, body, time: at(agoMs) }) as LedgerEvent;
+    const events = [
+      event('run.started', { run: 'r', task: 'replicate:eu', attempt: 1 }, 3),
+      event('run.finished', { run: 'r', task: 'replicate:eu', outcome: 'failed', durationMs: 1 }, 2),
+      event('tasks.changed', { timezone: 'UTC', planned: [], removed: ['replicate:eu'] }, 1),
+    ];
+    const of = (count: number) =>
+      found('upkeep-failed', {
+        record: recordOf(byTime(digestOf(events.slice(0, count)).record), { isKnown: true, beganMs: NOW }),
+      });
+    expect(of(2)).toHaveLength(1);
+    expect(of(3)).toEqual([]);
   });
 
   it('is a drill, of which no plan has any yet', () => {
