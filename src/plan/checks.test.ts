@@ -331,6 +331,14 @@ describe('doubts', () => {
     expect(warningsOf(planOf({ top, source: ', schedule: hourly, retention: { daily: 7 }' }))).toEqual([]);
   });
 
+  test('are told of a service that is to be asked from another place', () => {
+    const top =
+      'objectives: { rpo: 2h, rto: 1h }\nservices: { api: { http: "https://api.example", from: eu }, web: { http: "https://example" } }';
+    const [warning, ...others] = warningsOf(planOf({ top, source: ', schedule: hourly, retention: { daily: 7 }' }));
+    expect(warning).toMatch(/services\.api\.from: it is asked from where `serve` runs/);
+    expect(others).toEqual([]);
+  });
+
   test('are told of a repository inside of what it backs up', () => {
     const top = 'objectives: { rpo: 2h, rto: 1h }';
     const repositories = [`primary: { store: /srv/backups, ${PASSWORD} }`];
