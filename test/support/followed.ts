@@ -8,7 +8,7 @@ import { segmentName } from '../../src/operations/log/wal-snapshots.ts';
 import { listSnapshots, openRepository, type Repository } from '../../src/repository/index.ts';
 import { slotName } from '../../src/source/postgres/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
-import { environment, holdfast, PASSWORD, type Ran, startHoldfast } from './cli.ts';
+import { environment, holdfast, initialise, PASSWORD, type Ran, startHoldfast } from './cli.ts';
 import { initialiseDirectory, type StartedDirectory, serverDirectory, startDirectory } from './data-directory.ts';
 import { ledgerOf, testDirectory } from './repository.ts';
 
@@ -44,8 +44,7 @@ export class FollowedCluster {
     const server = await startDirectory(binDirectory, data, { settings: all });
     const cluster = new FollowedCluster(binDirectory, data, server, all);
     cluster.#writePlan(keys);
-    const { exit, stderr } = await holdfast(cluster.directory, ['init']);
-    if (exit !== 0) throw new Error(stderr);
+    await initialise(cluster.directory);
     return cluster;
   }
 
