@@ -181,8 +181,8 @@ export class FollowedCluster {
     return compared;
   }
 
-  /** Writes to the log without end until it is told to stop, over whatever happens to the server. */
-  load(): { stop(): Promise<void> } {
+  /** Writes to the log, some 250 KB at a time, until it is told to stop, over whatever happens to the server. */
+  load(pauseMs = 20): { stop(): Promise<void> } {
     let isOver = false;
     const done = (async () => {
       while (!isOver) {
@@ -193,7 +193,7 @@ export class FollowedCluster {
           await client.query('create table if not exists filler (id bigserial, content text)');
           while (!isOver) {
             await client.query('insert into filler (content) select md5(random()::text) from generate_series(1, 2000)');
-            await new Promise((resolve) => setTimeout(resolve, 20));
+            await new Promise((resolve) => setTimeout(resolve, pauseMs));
           }
           await client.end();
         } catch {
