@@ -180,9 +180,11 @@ describe('the server', () => {
     const hanging = connect(Number(new URL(server.url).port), '127.0.0.1');
     hanging.on('error', () => hanging.destroy());
     const ended = new Promise((resolve) => hanging.once('close', resolve));
-    hanging.write(head(POST, 'Host: localhost', 'Content-Length: 5', 'Expect: 100-continue'));
-    // The server has read of it.
-    await new Promise((resolve) => hanging.once('data', resolve));
+    const said = new Promise((resolve) => hanging.once('data', (bytes) => resolve(String(bytes))));
+    const role = [`Authorization: Bearer ${api.tokens.operator}`, 'Content-Type: application/json'];
+    hanging.write(head(POST, 'Host: localhost', ...role, 'Content-Length: 5', 'Expect: 100-continue'));
+    // The server waits for the rest.
+    expect(await said).toMatch(/^HTTP\/1.1 100 /);
     await server.close();
     await ended;
     await expect(fetch(`${server.url}/healthz`)).rejects.toThrow();
