@@ -1,11 +1,13 @@
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { Ledger } from '../../ledger/index.ts';
+import type { Source as PlanSource } from '../../plan/index.ts';
 import { type Healer, holdsRepository, type Repository } from '../../repository/index.ts';
+import { movedUrl } from '../moves/moves.ts';
 import { lockPolicyOf } from '../object-lock/lock-scope.ts';
 import { type OpenedRepository, type OpenOptions, Workspace } from '../workspace.ts';
 import { createHealer } from './healing.ts';
 
-/** A plan at work whose repositories are healed from older versions and from their mirrors by whoever reads them. */
+/** A plan at work whose repositories are healed from older versions and from their mirrors by whoever reads them, and whose sources are where they moved to. */
 export class HealingWorkspace extends Workspace {
   /** With what a person can do where a mirror has what it cannot be opened without. */
   override async openToRead(name: string, options?: OpenOptions): Promise<OpenedRepository> {
@@ -34,6 +36,10 @@ export class HealingWorkspace extends Workspace {
       }
     }
     return undefined;
+  }
+
+  protected override movedUrl(planned: PlanSource): Promise<string | undefined> {
+    return movedUrl(this, planned);
   }
 
   protected override healerOf(

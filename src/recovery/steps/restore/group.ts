@@ -8,7 +8,7 @@ import { placeOf } from '../place.ts';
 import { workspaceOf } from '../step-workspace.ts';
 import { unfilledNames } from '../unfilled.ts';
 import { finishedBefore } from './finished-before.ts';
-import type { RestoreContext } from './index.ts';
+import type { RestoreContext } from './restore-context.ts';
 
 export async function foreseeGroup(context: RestoreContext): Promise<Foreseen> {
   const { step, workspace } = context;

@@ -10,7 +10,7 @@ import { placeOf } from '../place.ts';
 import { workspaceOf } from '../step-workspace.ts';
 import { unfilledNames } from '../unfilled.ts';
 import { type FinishedRestore, finishedBefore } from './finished-before.ts';
-import type { RestoreContext } from './index.ts';
+import type { RestoreContext } from './restore-context.ts';
 
 type Request = Omit<RestoreRequest, 'to'> & { source: string };
 
