@@ -424,7 +424,7 @@ export class Workspace {
   }
 
   /** The URL of the server that a source moved to; undefined where it is where the plan says. */
-  protected async movedUrl(_planned: PlanSource): Promise<string | undefined> {
+  async movedUrl(_planned: PlanSource): Promise<string | undefined> {
     return undefined;
   }
 

@@ -9,6 +9,9 @@ import { createHealer } from './healing.ts';
 
 /** A plan at work whose repositories are healed from older versions and from their mirrors by whoever reads them, and whose sources are where they moved to. */
 export class HealingWorkspace extends Workspace {
+  /** By source: where it was when that was known last. */
+  readonly #moved = new Map<string, string | undefined>();
+
   /** With what a person can do where a mirror has what it cannot be opened without. */
   override async openToRead(name: string, options?: OpenOptions): Promise<OpenedRepository> {
     try {
@@ -38,8 +41,16 @@ export class HealingWorkspace extends Workspace {
     return undefined;
   }
 
-  protected override movedUrl(planned: PlanSource): Promise<string | undefined> {
-    return movedUrl(this, planned);
+  /** As long as no copy of the ledger can be read, a source is where it was known to be last. */
+  override async movedUrl(planned: PlanSource): Promise<string | undefined> {
+    try {
+      const url = await movedUrl(this, planned);
+      this.#moved.set(planned.name, url);
+      return url;
+    } catch (error) {
+      if (!isHoldfastError(error) || !this.#moved.has(planned.name)) throw error;
+      return this.#moved.get(planned.name);
+    }
   }
 
   protected override healerOf(
