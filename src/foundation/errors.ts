@@ -90,10 +90,24 @@ export const ERROR_EXITS = {
   'plan-not-applied': EXIT.failed,
   /** What removes something rests while one is. */
   'incident-open': EXIT.failed,
+  'unknown-runbook': EXIT.usage,
+  'unknown-incident': EXIT.failed,
+  /** The same runbook is under way already. */
+  'incident-exists': EXIT.failed,
+  /** Another process runs the steps of it. */
+  'incident-running': EXIT.failed,
+  /** A step that waits for nobody, or for somebody else, or not any more. */
+  'answer-refused': EXIT.failed,
+  /** A kind of step that this version cannot run: nothing was done. */
+  'step-not-supported': EXIT.failed,
+  /** A step needs what an earlier one was to find out. */
+  'value-missing': EXIT.failed,
   'unknown-alert': EXIT.failed,
   'unknown-task': EXIT.failed,
   /** Another process runs the same plan. */
   'daemon-running': EXIT.failed,
+  /** Somebody else listens there, or this machine does not have it. */
+  'address-unavailable': EXIT.failed,
   /** What watches the living could not see it: nothing is known of it then, good or bad. */
   'watch-failed': EXIT.failed,
   /** A server did not do what it was asked for over HTTP. */

@@ -105,6 +105,14 @@ export const adapters: Adapters = {
     return replicationPositions(urls, signal);
   },
 
+  async postgresFailover() {
+    return (await import('../source/postgres/index.ts')).postgresFailover;
+  },
+
+  async redisFailover() {
+    return (await import('../source/redis/index.ts')).redisFailover;
+  },
+
   async readCloudSecret(name, context) {
     const { readSecretVersion } = await import('../source/secrets/index.ts');
     return readSecretVersion(name, context);

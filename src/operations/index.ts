@@ -31,6 +31,7 @@ export type { SignedLedger } from './ledger/checkpoints.ts';
 export type { ExportFormat } from './ledger/export-ledger.ts';
 export type { LoggedEvent } from './ledger/ledger-log.ts';
 export type { LedgerVerdict } from './ledger/verify-ledgers.ts';
+export type { StoredEnd } from './log/stored-end.ts';
 export type { HeldOrReleased } from './marks/hold.ts';
 export type { Missing } from './mirrors/accept-missing.ts';
 export type { HealedStatus } from './mirrors/healed-status.ts';
@@ -64,7 +65,7 @@ export { PRIORITY, type Task, type TaskKind } from './tasks/task.ts';
 export { tasksOfPlan } from './tasks/tasks-of-plan.ts';
 export { mayAct, ROLES, type Role } from './tokens/role.ts';
 export { type Caller, TokenCheck } from './tokens/token-check.ts';
-export { type ListedToken, openTokens } from './tokens/tokens.ts';
+export { type ListedToken, type ListedTokens, openTokens } from './tokens/tokens.ts';
 export type { Unlocked } from './unlock/unlock.ts';
 export type { VerificationOutcome } from './verification/run-verification.ts';
 export type { Proof } from './verify/verify.ts';
@@ -115,6 +116,7 @@ export const exportLedger = lazy(async () => (await import('./ledger/export-ledg
 export const ledgerLog = lazy(async () => (await import('./ledger/ledger-log.ts')).ledgerLog);
 export const verifyLedgers = lazy(async () => (await import('./ledger/verify-ledgers.ts')).verifyLedgers);
 export const listEntries = lazy(async () => (await import('./ls/ls.ts')).listEntries);
+export const storedEnd = lazy(async () => (await import('./log/stored-end.ts')).storedEnd);
 export const acceptMissing = lazy(async () => (await import('./mirrors/accept-missing.ts')).acceptMissing);
 export const promote = lazy(async () => (await import('./mirrors/promote.ts')).promote);
 export const replicate = lazy(async () => (await import('./mirrors/replicate.ts')).replicate);
@@ -124,6 +126,7 @@ export const clearSuspicion = lazy(async () => (await import('./marks/hold.ts'))
 export const hold = lazy(async () => (await import('./marks/hold.ts')).hold);
 export const unhold = lazy(async () => (await import('./marks/hold.ts')).unhold);
 export const keepLocked = lazy(async () => (await import('./object-lock/keep-locked.ts')).keepLocked);
+export const deliver = lazy(async () => (await import('./notify/deliver.ts')).deliver);
 export const beat = lazy(async () => (await import('./notify/deliver.ts')).beat);
 export const objectives = lazy(async () => (await import('./objectives/objectives.ts')).objectives);
 export const recoveryForecasts = lazy(

@@ -23,7 +23,7 @@ import {
 } from '../plan/index.ts';
 import { type Healer, LEDGER_PREFIX, openRepository, type Repository } from '../repository/index.ts';
 import type { Sandbox } from '../sandbox/index.ts';
-import type { ReplicationPositions, Source } from '../source/index.ts';
+import type { PostgresFailover, RedisFailover, ReplicationPositions, Source } from '../source/index.ts';
 import {
   asFirstWritten,
   asOf,
@@ -78,6 +78,9 @@ export interface Adapters {
   createChannel?(planned: ChannelPlan, context: ReferenceContext & Pick<Environment, 'clock'>): Promise<Channel>;
   /** How far a PostgreSQL server and its standby are, by their URLs. Without the method nothing is measured. @throws source-unreachable … */
   measureReplication?(urls: { standby: string; primary: string }, signal: AbortSignal): Promise<ReplicationPositions>;
+  /** What a failover does to servers. Without the methods no step does. */
+  postgresFailover?(): Promise<PostgresFailover>;
+  redisFailover?(): Promise<RedisFailover>;
   /** See `ReferenceContext`. */
   readCloudSecret?: ReferenceContext['readCloudSecret'];
   /** Whether there is a secret of this full name in Secret Manager. @throws source-refused, source-unreachable */

@@ -24,6 +24,33 @@ export interface StepContext<Kind extends StepKindName = StepKindName> {
   tell(line: string): void;
   /** What an earlier step found out; undefined where there is none. */
   output(step: string, name: string): string | number | boolean | undefined;
+  /** When it began, in milliseconds since 1970: where its process died in the middle, before that. */
+  beganMs: number;
+  /**
+   * Asks persons, and waits until as many have said yes as it takes. What was said before its process died counts.
+   * @returns who said it, each person once
+   * @throws approval-refused where one of them says no; the reason of the signal
+   */
+  ask(question: Question): Promise<Answer[]>;
+}
+
+/** What persons are asked in the middle of a step. */
+export interface Question {
+  /** `approve`: whether to go on; `task`: that a person does something, and says so. */
+  what: 'approve' | 'task';
+  question: string;
+  /** Contacts whose answer counts; anybody's where it is left out. */
+  of?: readonly string[];
+  /** How many distinct persons; 1 when left out. */
+  count?: number;
+}
+
+export interface Answer {
+  /** The account, or who the API knows. */
+  by: string;
+  /** The contact that the person answers as. */
+  as?: string;
+  note?: string;
 }
 
 /** What a step would do, found out without changing anything. */

@@ -1,0 +1,26 @@
+/** Every kind of step that a runbook may have, each loaded when a runbook first has one. */
+import { HoldfastError } from '../../foundation/errors.ts';
+import type { StepKindName } from '../../plan/index.ts';
+import type { StepKind } from '../step.ts';
+
+type AnyStepKind = StepKind<never>;
+export type StepKinds = Partial<Record<StepKindName, () => Promise<unknown>>>;
+
+export const stepKinds: StepKinds = {
+  approve: async () => (await import('./approve.ts')).approve,
+  notify: async () => (await import('./notify.ts')).notify,
+  note: async () => (await import('./note.ts')).note,
+  task: async () => (await import('./task.ts')).task,
+  wait: async () => (await import('./wait.ts')).wait,
+  review: async () => (await import('./review.ts')).review,
+};
+
+/** @throws step-not-supported */
+export async function loadStepKind(name: StepKindName, kinds: StepKinds = stepKinds): Promise<AnyStepKind> {
+  const load = kinds[name];
+  if (load !== undefined) return (await load()) as AnyStepKind;
+  throw new HoldfastError('step-not-supported', `this version cannot run steps of the kind ${name}`, {
+    hint: 'Nothing was done. Do it by an `exec` or a `task` step, or take such steps out of the runbook.',
+    context: { kind: name },
+  });
+}
