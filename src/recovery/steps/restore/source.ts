@@ -33,7 +33,7 @@ export async function foreseeSource(context: RestoreContext): Promise<Foreseen> 
     !open.some((name) => JSON.stringify(value ?? null).includes(`\${${name}}`));
   const to = missing.length > 0 || !isKnown(step.to) ? undefined : await placeOf(context, 'to', placeIn(context));
   const { at, snapshot, ...request } = requestOf(context);
-  const examined = await examineRestore(workspaceOf(context), {
+  const examined = await examineRestore(workspace, {
     ...request,
     ...(at !== undefined && isKnown(at) && { at }),
     ...(snapshot !== undefined && isKnown(snapshot) && { snapshot }),
