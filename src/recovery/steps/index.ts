@@ -13,6 +13,11 @@ export const stepKinds: StepKinds = {
   task: async () => (await import('./task.ts')).task,
   wait: async () => (await import('./wait.ts')).wait,
   review: async () => (await import('./review.ts')).review,
+  'postgres.fence': async () => (await import('./postgres-fence.ts')).postgresFence,
+  'postgres.promote': async () => (await import('./postgres-promote.ts')).postgresPromote,
+  'postgres.reseed': async () => (await import('./postgres-reseed.ts')).postgresReseed,
+  'redis.promote': async () => (await import('./redis-promote.ts')).redisPromote,
+  'redis.reseed': async () => (await import('./redis-reseed.ts')).redisReseed,
 };
 
 /** @throws step-not-supported */
