@@ -7,8 +7,8 @@ export type { BreachRequest } from './incidents/change.ts';
 export type { ForeseenRun, ForeseenStep } from './incidents/foresee.ts';
 export type { FenceCompleted } from './fencing/fence-returned.ts';
 export type { OpenRequest } from './incidents/open.ts';
-export { type RunView, type StepView, viewOf } from './incidents/view.ts';
 export type { RunOptions } from './incidents/run.ts';
+export { type RunView, type StepView, viewOf } from './incidents/view.ts';
 export type { Answer, Foreseen, Outputs, Question, StepContext, StepKind, StepResult } from './step.ts';
 
 /* Each loaded when it is first called: what it does is said where it is. */
@@ -23,5 +23,6 @@ export const fenceReturned = lazy(async () => (await import('./fencing/fence-ret
 export const answerStep = lazy(async () => (await import('./incidents/answer.ts')).answerStep);
 export const listIncidents = lazy(async () => (await import('./incidents/list.ts')).listIncidents);
 export const showRun = lazy(async () => (await import('./incidents/list.ts')).showRun);
+export const reportRun = lazy(async () => (await import('./report/report-run.ts')).reportRun);
 export const recover = lazy(async () => (await import('./incidents/run.ts')).recover);
 export const resume = lazy(async () => (await import('./incidents/run.ts')).resume);

@@ -59,7 +59,8 @@ async function foresee(context: Context): Promise<Foreseen> {
     const failover = await postgresFailoverOf(workspace);
     const { admin } = await urls(context);
     const state = await ifReached(signal, (reach) => failover.look(admin, reach));
-    if (state === undefined) obstacles.push(`the server of ${step.source} cannot be reached: its fence would stay pending`);
+    if (state === undefined)
+      obstacles.push(`the server of ${step.source} cannot be reached: its fence would stay pending`);
     else if (!state.isSuperuser) obstacles.push(`the role at ${state.label} is no superuser, which a fence needs`);
   } catch (error) {
     obstacles.push(obstacleOf(error, signal));

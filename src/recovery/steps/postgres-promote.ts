@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { formatDuration } from '../../foundation/units.ts';
+import { withoutPassword } from '../../foundation/url-password.ts';
 import { storedEnd } from '../../operations/index.ts';
 import type { PlannedStandby } from '../../plan/index.ts';
 import { lsnText } from '../../repository/index.ts';
@@ -9,7 +10,6 @@ import type { Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
 import { parsePosition } from './failover/position.ts';
 import { type KnownEnd, lossInWords, type PossibleLoss, possibleLoss } from './failover/possible-loss.ts';
 import { ifReached, obstacleOf, postgresFailoverOf, serverOf, urlOf } from './failover/servers.ts';
-import { withoutPassword } from '../../foundation/url-password.ts';
 
 type Context = StepContext<'postgres.promote'>;
 
@@ -32,7 +32,9 @@ interface Servers {
 async function serversOf({ step, workspace }: Context): Promise<Servers> {
   const planned = workspace.plan.standbys.get(step.standby);
   if (planned === undefined) {
-    throw new HoldfastError('bad-usage', `the plan has no standby ${step.standby}`, { hint: 'Name one under `standbys:`.' });
+    throw new HoldfastError('bad-usage', `the plan has no standby ${step.standby}`, {
+      hint: 'Name one under `standbys:`.',
+    });
   }
   const url = await urlOf(workspace, step.url, planned.url);
   const known = [serverOf(workspace, planned.of, 'postgres'), planned.url];
@@ -57,12 +59,17 @@ async function run(context: Context): Promise<StepResult> {
   if (before.isStandby) {
     const primary = await seePrimary(context, servers, before);
     const standby = await caughtUp(context, servers, { standby: before, primary });
-    loss = possibleLoss(standby, await endsOf(context, servers, primary, before.system), workspace.environment.clock.nowMs());
+    loss = possibleLoss(
+      standby,
+      await endsOf(context, servers, primary, before.system),
+      workspace.environment.clock.nowMs(),
+    );
     const question = questionOf(servers, { before, primary, loss });
     if (question !== undefined) await context.ask({ what: 'approve', question });
   }
   const { label, wasStandby, timeline, forkLsn } = await servers.failover.promote(servers.url, signal);
-  const lost = loss === undefined ? {} : { lostBytes: Number(loss.bytes), ...(loss.ms !== undefined && { lostMs: loss.ms }) };
+  const lost =
+    loss === undefined ? {} : { lostBytes: Number(loss.bytes), ...(loss.ms !== undefined && { lostMs: loss.ms }) };
   return {
     outcome: 'done',
     summary: wasStandby
@@ -147,7 +154,8 @@ function questionOf(
         : `the old primary ${primary.state.label} still takes writes, which would be lost`,
     );
   }
-  const isWithin = loss.isExact && loss.bytes === 0n ? true : loss.ms !== undefined && (rpoMs === undefined || loss.ms <= rpoMs);
+  const isWithin =
+    loss.isExact && loss.bytes === 0n ? true : loss.ms !== undefined && (rpoMs === undefined || loss.ms <= rpoMs);
   if (!isWithin) {
     const promised = rpoMs === undefined ? '' : `; promised is ${formatDuration(rpoMs)}`;
     reasons.push(`what would be lost is ${lossInWords(loss)}${promised}`);
@@ -164,7 +172,8 @@ async function foresee(context: Context): Promise<Foreseen> {
     const servers = await serversOf(context);
     const state = await servers.failover.look(servers.url, signal);
     if (!state.isStandby) does = `leaves ${state.label} as it is, which is a primary already`;
-    else if (!state.isSuperuser) obstacles.push(`the role at ${state.label} is no superuser, and may need EXECUTE on pg_promote`);
+    else if (!state.isSuperuser)
+      obstacles.push(`the role at ${state.label} is no superuser, and may need EXECUTE on pg_promote`);
   } catch (error) {
     obstacles.push(obstacleOf(error, signal));
   }

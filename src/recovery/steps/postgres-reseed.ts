@@ -17,7 +17,10 @@ async function run({ step, workspace, signal, tell }: Context): Promise<StepResu
   const { directory } = step;
   const slot = `holdfast_standby_${step.source.toLowerCase().replace(/[^a-z0-9_]/g, '_')}`.slice(0, 63);
   const done = await failover.reseed({ directory, fromUrl, slot, signal, tell });
-  const lost = done.divergentBytes === 0n ? '' : `; ${formatSize(Number(done.divergentBytes))} of its log, which nobody took over, are gone from it`;
+  const lost =
+    done.divergentBytes === 0n
+      ? ''
+      : `; ${formatSize(Number(done.divergentBytes))} of its log, which nobody took over, are gone from it`;
   const aside = done.asideDirectory === undefined ? '' : `; what was there lies in ${done.asideDirectory}`;
   return {
     outcome: 'done',
@@ -32,8 +35,10 @@ async function foresee({ step, workspace, signal }: Context): Promise<Foreseen> 
     const failover = await postgresFailoverOf(workspace);
     const from = await resolveSecret(step.from, workspace.references);
     const state = await ifReached(signal, (reach) => failover.look(from, reach));
-    if (state === undefined) throw new HoldfastError('source-unreachable', 'the server that it is to follow cannot be reached');
-    if (state.isStandby) obstacles.push(`${state.label} is a standby itself: let \`from\` name the primary as it is by then`);
+    if (state === undefined)
+      throw new HoldfastError('source-unreachable', 'the server that it is to follow cannot be reached');
+    if (state.isStandby)
+      obstacles.push(`${state.label} is a standby itself: let \`from\` name the primary as it is by then`);
     if (!state.isSuperuser) obstacles.push(`the role at ${state.label} is no superuser, which pg_rewind needs`);
   } catch (error) {
     obstacles.push(obstacleOf(error, signal));

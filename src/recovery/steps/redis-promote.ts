@@ -23,7 +23,11 @@ interface Servers {
 
 async function serversOf({ step, workspace }: Context): Promise<Servers> {
   const masterUrl = await urlOf(workspace, undefined, serverOf(workspace, step.source, 'redis'));
-  return { failover: await redisFailoverOf(workspace), url: await resolveSecret(step.url, workspace.references), masterUrl };
+  return {
+    failover: await redisFailoverOf(workspace),
+    url: await resolveSecret(step.url, workspace.references),
+    masterUrl,
+  };
 }
 
 async function run(context: Context): Promise<StepResult> {
@@ -33,7 +37,8 @@ async function run(context: Context): Promise<StepResult> {
   const master = url === masterUrl ? undefined : await ifReached(signal, (reach) => failover.fence(masterUrl, reach));
   // One that is a replica already was re-pointed by an earlier attempt, or is another's.
   const isFenced = master !== undefined && !master.isReplica;
-  const state = before.isReplica && isFenced ? await caughtUp(context, failover, { url, until: master.offset }) : before;
+  const state =
+    before.isReplica && isFenced ? await caughtUp(context, failover, { url, until: master.offset }) : before;
   const lostMs = isFenced && state.offset >= master.offset ? 0 : state.silentMs;
   if (before.isReplica) {
     const rpoMs = workspace.plan.sources.get(step.source)?.objectives.rpoMs;
@@ -72,11 +77,15 @@ function questionOf(
 ): string | undefined {
   const reasons: string[] = [];
   if (!isFenced) {
-    reasons.push('the old master cannot be kept from taking writes, since it is out of reach: cut it off from its clients first');
+    reasons.push(
+      'the old master cannot be kept from taking writes, since it is out of reach: cut it off from its clients first',
+    );
   }
   if (lostMs === undefined) reasons.push('nobody knows since when nothing has come from its master');
   else if (rpoMs !== undefined && lostMs > rpoMs) {
-    reasons.push(`nothing has come from its master for ${formatDuration(lostMs)}; promised is ${formatDuration(rpoMs)}`);
+    reasons.push(
+      `nothing has come from its master for ${formatDuration(lostMs)}; promised is ${formatDuration(rpoMs)}`,
+    );
   }
   return reasons.length === 0 ? undefined : `Make ${label} the master all the same? ${reasons.join('; and ')}.`;
 }
@@ -91,7 +100,9 @@ async function repoint(
   const others = replicas.filter((each) => String(each.port) !== port).map((each) => atAddress(masterUrl, each));
   const followers: string[] = [];
   for (const each of [masterUrl, ...others]) {
-    const followed = await ifReached(signal, (reach) => failover.follow({ url: each, from: url }, { signal: reach, tell }));
+    const followed = await ifReached(signal, (reach) =>
+      failover.follow({ url: each, from: url }, { signal: reach, tell }),
+    );
     if (followed === undefined) tell(`${new URL(each).host} is out of reach, and follows nobody yet`);
     else followers.push(new URL(each).host);
   }
@@ -118,7 +129,8 @@ function inWords(
   const parts = [wasReplica ? `${label} is the master now` : `${label} was a master already`];
   if (followers.length > 0) parts.push(`${followers.join(', ')} follow it`);
   if (!isReached) parts.push('the old master is out of reach, and is to be made a replica when it comes back');
-  if (!isLasting) parts.push('its configuration could not be written, so that it forgets this when it is started again');
+  if (!isLasting)
+    parts.push('its configuration could not be written, so that it forgets this when it is started again');
   return parts.join('; ');
 }
 

@@ -18,7 +18,9 @@ async function run(context: Context): Promise<StepResult> {
   const servers = await urls(context);
   const { label } = await failover.look(servers.url, signal);
   const { offset, isLasting } = await failover.follow(servers, { signal, tell });
-  const forgets = isLasting ? '' : '; its configuration could not be written, so that it forgets this when it is started again';
+  const forgets = isLasting
+    ? ''
+    : '; its configuration could not be written, so that it forgets this when it is started again';
   return {
     outcome: 'done',
     summary: `${label} follows ${new URL(servers.from).host}, and has what that has${forgets}`,

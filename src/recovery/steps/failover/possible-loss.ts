@@ -1,5 +1,5 @@
 /** What a promotion would lose. Pure. Times are of the primary's clock, in milliseconds since 1970. */
-import { formatSize, formatDuration } from '../../../foundation/units.ts';
+import { formatDuration, formatSize } from '../../../foundation/units.ts';
 
 export interface KnownEnd {
   /** The primary's log goes at least as far. */

@@ -23,7 +23,11 @@ function notHere(): never {
 }
 
 /** The URL that a step names, or else that of the plan. @throws secret-unavailable */
-export function urlOf(workspace: Workspace, given: TextOrReference | undefined, planned: TextOrReference): Promise<string> {
+export function urlOf(
+  workspace: Workspace,
+  given: TextOrReference | undefined,
+  planned: TextOrReference,
+): Promise<string> {
   return resolveSecret(given ?? planned, workspace.references);
 }
 
@@ -42,7 +46,10 @@ export function isOutOfReach(error: unknown): boolean {
 }
 
 /** Does something with a server that may be gone, and does not wait for long. @returns undefined where it is out of reach */
-export async function ifReached<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+export async function ifReached<T>(
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T | undefined> {
   const expired = AbortSignal.timeout(REACH_TIMEOUT_MS);
   try {
     return await work(AbortSignal.any([signal, expired]));

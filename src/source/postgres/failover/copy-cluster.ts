@@ -33,7 +33,19 @@ export async function copyCluster(
   for (const left of [part, copyOf(directory)]) await rm(left, { recursive: true, force: true });
   await mkdir(part, { mode: 0o700 });
   if (owner !== undefined) await chown(part, owner.uid, owner.gid);
-  const words = ['-D', part, '-X', 'stream', '-c', 'fast', '--no-password', '--slot', slot, '-d', databaseArgument(from)];
+  const words = [
+    '-D',
+    part,
+    '-X',
+    'stream',
+    '-c',
+    'fast',
+    '--no-password',
+    '--slot',
+    slot,
+    '-d',
+    databaseArgument(from),
+  ];
   await runOn(cluster, 'pg_basebackup', words, { environment: programEnvironment(from), signal });
   await syncDirectory(part);
   await rename(part, copyOf(directory));

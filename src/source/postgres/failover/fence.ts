@@ -97,7 +97,8 @@ function refuseUnlessHolding({ location }: Session, { isSuperuser, exceptions }:
 /** Libraries that every new session is to load from now on, by ALTER SYSTEM; none leaves it to postgresql.conf. */
 async function preload(session: Session, libraries: readonly string[]): Promise<void> {
   const names = libraries.map((name) => `'${name.replaceAll("'", "''")}'`).join(', ');
-  const change = libraries.length === 0 ? 'RESET session_preload_libraries' : `SET session_preload_libraries = ${names}`;
+  const change =
+    libraries.length === 0 ? 'RESET session_preload_libraries' : `SET session_preload_libraries = ${names}`;
   await session.query('change who the server lets in', `ALTER SYSTEM ${change}`);
   await session.query('have the server read its settings', 'SELECT pg_catalog.pg_reload_conf()');
 }

@@ -53,7 +53,10 @@ async function untilPrimary(session: Session, signal: AbortSignal): Promise<void
 
 /** What replayed last ends where the timeline was left. The server forgets it when it is started again. */
 async function forkOf(session: Session): Promise<bigint | undefined> {
-  const row = await session.one('ask where the timeline began', 'SELECT pg_catalog.pg_last_wal_replay_lsn()::text AS lsn');
+  const row = await session.one(
+    'ask where the timeline began',
+    'SELECT pg_catalog.pg_last_wal_replay_lsn()::text AS lsn',
+  );
   return row['lsn'] == null ? undefined : parseLsnText(row['lsn']);
 }
 

@@ -93,7 +93,11 @@ async function copied(bringing: Bringing, begun: ReseedProgress): Promise<Reseed
  * Sees to it that the new primary is one, and of the same cluster, and that it keeps its log for the standby.
  * @throws source-changed, target-unsuitable
  */
-async function prepareSource(session: Session, { directory, majorVersion, control }: StoppedCluster, slot: string): Promise<Fork> {
+async function prepareSource(
+  session: Session,
+  { directory, majorVersion, control }: StoppedCluster,
+  slot: string,
+): Promise<Fork> {
   const state = await readState(session);
   const where = labelOf(session.location);
   if (state.isStandby) {
@@ -102,7 +106,11 @@ async function prepareSource(session: Session, { directory, majorVersion, contro
     });
   }
   if (state.system !== control.system || state.version !== majorVersion) {
-    throw unsuitable(directory, `is of another cluster than ${where}`, 'Let `from:` and `directory:` name servers of one cluster.');
+    throw unsuitable(
+      directory,
+      `is of another cluster than ${where}`,
+      'Let `from:` and `directory:` name servers of one cluster.',
+    );
   }
   await ensurePhysicalSlot(session, slot);
   // Until its first checkpoint a server that was promoted says in its control file that it is on the old timeline.
@@ -122,7 +130,10 @@ async function ensurePhysicalSlot(session: Session, slot: string): Promise<void>
 /** Where the timeline of before was left. @throws source-changed where the new one does not come from it */
 async function leftAt(session: Session, timeline: number, before: number): Promise<bigint> {
   if (timeline === before) {
-    const row = await session.one('ask how far the log is', 'SELECT pg_catalog.pg_current_wal_flush_lsn()::text AS lsn');
+    const row = await session.one(
+      'ask how far the log is',
+      'SELECT pg_catalog.pg_current_wal_flush_lsn()::text AS lsn',
+    );
     return parseLsnText(row['lsn']);
   }
   const name = `${timeline.toString(16).toUpperCase().padStart(8, '0')}.history`;

@@ -30,7 +30,11 @@ export async function runOn(
   words: readonly string[],
   { environment, signal }: { environment: Record<string, string>; signal: AbortSignal },
 ): Promise<void> {
-  const found = await findPostgresPrograms({ programs: [program], atLeastMajor: majorVersion, atMostMajor: majorVersion });
+  const found = await findPostgresPrograms({
+    programs: [program],
+    atLeastMajor: majorVersion,
+    atMostMajor: majorVersion,
+  });
   await runProgram(found.path(program), words, {
     ...{ environment, signal, workingDirectory: '/' },
     ...(owner !== undefined && { user: owner }),

@@ -1,4 +1,4 @@
-import { type Location } from '../location.ts';
+import type { Location } from '../location.ts';
 import { FENCE_LIBRARY } from './way-in.ts';
 
 /** What a standby is told by postgresql.auto.conf, and what no server that was a primary may keep there. */
@@ -32,7 +32,11 @@ export function withoutFence(own: string): string {
 
 /** As ALTER SYSTEM writes a list: one text, with the names separated by commas. */
 function unfenced(line: string): string[] {
-  const names = /'((?:[^']|'')*)'/.exec(line)?.[1]?.split(',').map((name) => name.trim()) ?? [];
+  const names =
+    /'((?:[^']|'')*)'/
+      .exec(line)?.[1]
+      ?.split(',')
+      .map((name) => name.trim()) ?? [];
   const others = names.filter((name) => name.replace(/^"(.*)"$/, '$1') !== FENCE_LIBRARY);
   return others.length === 0 ? [] : [`session_preload_libraries = '${others.join(', ')}'`];
 }

@@ -24,7 +24,8 @@ interface ControlFile {
 /** @throws target-unsuitable where it is none, where its server runs, or where it is somebody's whom this process cannot be */
 export async function openStopped(directory: string): Promise<StoppedCluster> {
   const version = await readIfThere(join(directory, 'PG_VERSION'));
-  if (version === undefined) throw unsuitable(directory, 'is no data directory', 'Name the data directory of the old primary.');
+  if (version === undefined)
+    throw unsuitable(directory, 'is no data directory', 'Name the data directory of the old primary.');
   await refuseRunning(directory);
   return {
     directory,

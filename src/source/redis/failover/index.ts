@@ -112,9 +112,13 @@ function refusesWrites({ location }: Connection, reply: ReplyError): HoldfastErr
     reply.kind === 'NOREPLICAS'
       ? 'It demands replicas that it does not have. Run there: CONFIG SET min-replicas-to-write 0, and run the step again.'
       : 'See what the server says in the reason, and run the step again.';
-  return new HoldfastError('source-refused', `${labelOf(location)} is a master now, and refuses writes: ${reply.message}`, {
-    hint,
-    retryable: true,
-    context: { server: labelOf(location), reason: reply.message },
-  });
+  return new HoldfastError(
+    'source-refused',
+    `${labelOf(location)} is a master now, and refuses writes: ${reply.message}`,
+    {
+      hint,
+      retryable: true,
+      context: { server: labelOf(location), reason: reply.message },
+    },
+  );
 }

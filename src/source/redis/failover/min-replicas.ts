@@ -1,5 +1,5 @@
-import { ReplyError } from '../connection/resp.ts';
 import type { Connection } from '../connection/connection.ts';
+import { ReplyError } from '../connection/resp.ts';
 
 /**
  * A fence has the master demand more replicas than anybody has, so that it refuses every write with NOREPLICAS, and goes on
