@@ -2,7 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { postgresFailover } from '../../../src/source/postgres/failover/index.ts';
 import { fenceReturned } from '../../../src/recovery/index.ts';
-import { document, holdfast, startHoldfast } from '../../support/cli.ts';
+import { startHoldfast } from '../../support/cli.ts';
+import { runInThisProcess } from '../../support/command-here.ts';
 import { until } from '../../support/followed.ts';
 import { queryOnce } from '../../support/postgres-pair.ts';
 import { requires } from '../../support/requirements.ts';
@@ -20,16 +21,20 @@ describe.skipIf(!isHere)('a region that fails under an application that writes',
   it('is recovered by one command with its approvals; a synchronous standby has every acknowledged write', async () => {
     stage = await Stage.open(BIN, { isSynchronous: true });
     const { application, balancer, pair, directory } = stage;
-    const run = (...words: string[]) => holdfast(directory, words, stage!.variables);
+    const run = (...words: string[]) => runInThisProcess(directory, words, stage!.variables);
     await stage.killFirstRegion();
     const killedMs = Date.now();
     const writtenBefore = application.acknowledged.length;
     await balancer.turn('postgres/first', 'maint');
     const since = new Date(killedMs).toISOString();
     const recovering = startHoldfast(directory, ['recover', 'region-failure', '--since', since, '--json'], stage.variables);
-    const id = async (): Promise<string> => document(await run('incident', 'list', '--json')).incidents[0]?.id ?? 'none';
+    let id = '';
+    await until(async () => {
+      id = JSON.parse((await run('incident', 'list', '--json')).stdout).incidents[0]?.id ?? '';
+      return id !== '';
+    });
     for (const step of ['promote', 'cache']) {
-      await until(async () => (await run('incident', 'approve', await id(), step)).exit === 0);
+      await until(async () => (await run('incident', 'approve', id, step)).exit === 0);
     }
     const ended = await recovering.done;
     // The fence and the old master could not be reached: whoever reads it must see that.
@@ -47,7 +52,7 @@ describe.skipIf(!isHere)('a region that fails under an application that writes',
     expect(await fenceReturned(workspace, signal)).toMatchObject([{ source: 'db', divergentBytes: expect.any(Number) }]);
     await expect(queryOnce(pair.primary.url(), 'select 1')).rejects.toThrow('fenced_by_holdfast');
     expect(await fenceReturned(workspace, signal)).toEqual([]);
-    const shown = (await run('incident', 'show', await id())).stdout;
+    const shown = (await run('incident', 'show', id)).stdout;
     expect(shown).toContain('came back and is fenced');
     expect(Number(/; (\d+) transactions/.exec(shown)?.[1])).toBeGreaterThanOrEqual(1);
   });
