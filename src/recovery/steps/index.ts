@@ -27,6 +27,11 @@ export const stepKinds: StepKinds = {
   'service.check': async () => (await import('./service-check.ts')).serviceCheck,
   monitor: async () => (await import('./monitor.ts')).monitor,
   'connection.update': async () => (await import('./connection-update/index.ts')).connectionUpdate,
+  'postgres.fence': async () => (await import('./postgres-fence.ts')).postgresFence,
+  'postgres.promote': async () => (await import('./postgres-promote.ts')).postgresPromote,
+  'postgres.reseed': async () => (await import('./postgres-reseed.ts')).postgresReseed,
+  'redis.promote': async () => (await import('./redis-promote.ts')).redisPromote,
+  'redis.reseed': async () => (await import('./redis-reseed.ts')).redisReseed,
 };
 
 /** @throws step-not-supported */
