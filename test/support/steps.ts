@@ -50,6 +50,8 @@ export function contextOf<Kind extends StepKindName>(
     workspace,
     clock: workspace.environment.clock,
     signal,
+    beganMs: workspace.environment.clock.nowMs(),
+    ask: () => Promise.reject(new Error('nobody is to be asked here')),
     tell: (line) => void told.push(line),
     output: (step, name) => outputs[`${step}.${name}`],
   };

@@ -244,6 +244,39 @@ describe('the backup that protects again', () => {
   });
 });
 
+describe('a backup behind a promotion', () => {
+  it.each([
+    { what: 'records where the source is', state: 'done', kind: 'incident', moves: 1 },
+    { what: 'records nothing where the promotion failed', state: 'failed', kind: 'incident', moves: 0 },
+    { what: 'records nothing in a drill', state: 'done', kind: 'drill', moves: 0 },
+  ] as const)('$what', async ({ state, kind, moves }) => {
+    const to = { url: { env: 'NOT_SET' } };
+    const documents = [
+      { id: 'up', do: 'redis.promote', source: 'cache', ...to },
+      { id: 'step', do: 'backup', sources: ['cache'] },
+    ].map((each) => stepSchema.parse(each));
+    const cache = { name: 'cache', type: 'redis', url: 'redis://127.0.0.1:1', method: 'replication', stream: false };
+    const steps = documents.map((each, index) => buildStep(each, documents[index - 1]?.id));
+    const plan = {
+      sources: new Map([['cache', { ...cache, repository: 'main', objectives: {}, validate: [] }]]),
+      runbooks: new Map([['it', { steps }]]),
+    } as unknown as Partial<Plan>;
+    const main = new MemoryStore();
+    await testRepository(main);
+    const workspace = mirroredWorkspace({ main }, plan);
+    const context = contextOf(
+      workspace,
+      { do: 'backup', sources: ['cache'] },
+      { kind, outputs: { 'up.state': state } },
+    );
+    await expect(backup.run(context)).rejects.toMatchObject({
+      code: moves === 1 ? 'secret-unavailable' : 'source-unreachable',
+    });
+    const events = await (await workspace.open('main')).ledger.events({ kinds: ['source.moved'] });
+    expect(events.map(({ body }) => body)).toMatchObject(moves === 0 ? [] : [{ source: 'cache', to, run: 'INC-1' }]);
+  });
+});
+
 describe('a group', () => {
   /** Two directories, of which the second was backed up once more after the first. */
   async function both() {
