@@ -44,6 +44,7 @@ import { prune } from './commands/prune.ts';
 import { recover } from './commands/recover.ts';
 import { repair } from './commands/repair.ts';
 import { replicate } from './commands/replicate.ts';
+import { reportIncident } from './commands/report-incident.ts';
 import { reportVerification } from './commands/report-verification.ts';
 import { repositoryPromote } from './commands/repository-promote.ts';
 import { restore } from './commands/restore.ts';
@@ -124,6 +125,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   alertTest,
   objectives,
   services,
+  reportIncident,
   reportVerification,
   schedule,
   serve,

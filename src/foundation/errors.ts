@@ -78,6 +78,8 @@ export const ERROR_EXITS = {
   'unsafe-path': EXIT.failed,
   'sandbox-failed': EXIT.failed,
   'not-provable': EXIT.missed,
+  /** What was looked at is not what it is to be. */
+  'validation-failed': EXIT.missed,
   /** A channel did not take an alert. */
   'channel-failed': EXIT.failed,
   /** It takes another person, who was not asked yet or has not agreed. */
@@ -104,8 +106,14 @@ export const ERROR_EXITS = {
   'unknown-task': EXIT.failed,
   /** Another process runs the same plan. */
   'daemon-running': EXIT.failed,
+  /** Somebody else listens there, or this machine does not have it. */
+  'address-unavailable': EXIT.failed,
   /** What watches the living could not see it: nothing is known of it then, good or bad. */
   'watch-failed': EXIT.failed,
+  /** A server did not do what it was asked for over HTTP. */
+  'request-failed': EXIT.failed,
+  /** It does not answer well, again and again. */
+  'service-down': EXIT.failed,
   'timed-out': EXIT.failed,
   /** What was done is done, and could not be said. */
   'output-failed': EXIT.failed,

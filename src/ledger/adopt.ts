@@ -1,6 +1,6 @@
 import { isHoldfastError } from '../foundation/errors.ts';
-import { openLedgerObject, listLedger } from './read-objects.ts';
-import { type ReadEvent, parseLedgerKey } from './objects.ts';
+import { parseLedgerKey, type ReadEvent } from './objects.ts';
+import { listLedger, openLedgerObject } from './read-objects.ts';
 import type { LedgerStorage } from './storage.ts';
 
 export interface Adopting {

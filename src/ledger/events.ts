@@ -41,6 +41,8 @@ export interface EventBodies
     target: string;
     /** Whether what the target held, and the snapshot does not, was to be removed. */
     replaced?: boolean;
+    /** RFC 3339: the moment that came back. Earlier versions did not write it down. */
+    time?: string;
     bytes: number;
     durationMs: number;
     outcome: 'complete' | 'partial';

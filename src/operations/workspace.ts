@@ -23,7 +23,7 @@ import {
 } from '../plan/index.ts';
 import { type Healer, LEDGER_PREFIX, openRepository, type Repository } from '../repository/index.ts';
 import type { Sandbox } from '../sandbox/index.ts';
-import type { ReplicationPositions, Source } from '../source/index.ts';
+import type { PostgresFailover, RedisFailover, ReplicationPositions, Source } from '../source/index.ts';
 import {
   asFirstWritten,
   asOf,
@@ -73,17 +73,37 @@ export interface Adapters {
    * @param note is told what a person should know of the cache
    */
   cached?(store: ObjectStore, context: CacheContext): Promise<ObjectStore>;
-  createSource(source: PlanSource, context: ReferenceContext & { version: string; plan: string }): Promise<Source>;
+  createSource(source: PlanSource, context: SourceContext): Promise<Source>;
   /** A channel of the plan. Without the method there are none. @throws secret-unavailable */
   createChannel?(planned: ChannelPlan, context: ReferenceContext & Pick<Environment, 'clock'>): Promise<Channel>;
   /** How far a PostgreSQL server and its standby are, by their URLs. Without the method nothing is measured. @throws source-unreachable … */
   measureReplication?(urls: { standby: string; primary: string }, signal: AbortSignal): Promise<ReplicationPositions>;
+  /** What a failover does to servers. Without the methods no step does. */
+  postgresFailover?(): Promise<PostgresFailover>;
+  redisFailover?(): Promise<RedisFailover>;
   /** See `ReferenceContext`. */
   readCloudSecret?: ReferenceContext['readCloudSecret'];
+  /** Whether there is a secret of this full name in Secret Manager. @throws source-refused, source-unreachable */
+  hasSecret?(name: string, context: Pick<ReferenceContext, 'env'>): Promise<boolean>;
+  /** Makes a value the newest version of a secret, once: `isNew` where it was not. @throws source-refused, path-missing … */
+  putSecretValue?(
+    name: string,
+    value: string,
+    context: Pick<ReferenceContext, 'env'>,
+  ): Promise<{ version: string; isNew: boolean }>;
   /** @param chosen of the plan, and the source that is proven in it; this machine, when left out */
   createSandbox(environment: Pick<Environment, 'clock' | 'signal'>, chosen?: ChosenSandbox): Promise<Sandbox>;
   /** A PostgreSQL server for the demo. @throws program-missing where there is none on this machine */
   startDemoServer(environment: Pick<Environment, 'clock' | 'signal'>): Promise<DemoServer>;
+}
+
+/** What a source is made with, beside what the plan says of it. */
+export interface SourceContext extends ReferenceContext {
+  version: string;
+  /** The name of the plan. */
+  plan: string;
+  /** The URL of the server that it moved to; undefined where it is where the plan says. */
+  moved?(): Promise<string | undefined>;
 }
 
 export interface ChosenSandbox {
@@ -158,6 +178,13 @@ export class Workspace {
     this.plan = plan;
     this.planPath = path;
     this.environment = environment;
+  }
+
+  /** The same plan at work with something else around it: another signal, say. What it opens, it opens by itself. */
+  within(more: Partial<Environment>): this {
+    const Same = this.constructor as new (loaded: ConstructorParameters<typeof Workspace>[0], all: Environment) => this;
+    const { plan, planPath: path } = this;
+    return new Same({ plan, ...(path !== undefined && { path }) }, { ...this.environment, ...more });
   }
 
   get references(): ReferenceContext {
@@ -401,7 +428,10 @@ export class Workspace {
 
   createSource(planned: PlanSource): Promise<Source> {
     const { version } = this.environment;
-    return this.environment.adapters.createSource(planned, { ...this.references, version, plan: this.plan.name });
+    const plan = this.plan.name;
+    // Asked at each connection: a source may move while it is followed.
+    const moved = async () => (await import('./moves/moves.ts')).movedUrl(this, planned);
+    return this.environment.adapters.createSource(planned, { ...this.references, version, plan, moved });
   }
 }
 

@@ -2,6 +2,7 @@
 import { isAbsolute, relative } from 'node:path';
 import { longestGapMs } from '../schedule/index.ts';
 import type { Finding } from './problems.ts';
+import { runbookDoubts } from './runbooks/runbook-doubts.ts';
 import { hasLog, type Source } from './sources/index.ts';
 import { parseStore } from './store.ts';
 import type { Plan, Repository } from './view.ts';
@@ -17,7 +18,7 @@ export function doubts(plan: Plan): Finding[] {
     ...outsideDoubts(source),
     ...workerDoubts(source),
   ]);
-  return [...[...plan.repositories.values()].flatMap(archiveDoubts), ...ofSources];
+  return [...[...plan.repositories.values()].flatMap(archiveDoubts), ...ofSources, ...runbookDoubts(plan)];
 }
 
 function archiveDoubts({ name, archive }: Repository): Finding[] {

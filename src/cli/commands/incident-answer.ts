@@ -1,7 +1,7 @@
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { AS_OPTION, ANSWERS, answered } from '../incident-answer.ts';
+import { ANSWERS, AS_OPTION, answered } from '../incident-answer.ts';
 
 export const incidentAnswer: CommandDefinition = {
   name: 'incident answer',

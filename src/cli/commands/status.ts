@@ -46,6 +46,9 @@ export const status: CommandDefinition = {
       'RTO measured',
       'promised',
     ];
+    const moved = sources.flatMap(({ source, moved: move }) =>
+      move === undefined ? [] : [`${doubtful('moved')} ${source}: it is at ${move.to} since ${shownTime(move.since)}`],
+    );
     const failedBackups = sources.flatMap(({ source, failure }) =>
       failure === undefined
         ? []
@@ -80,6 +83,7 @@ export const status: CommandDefinition = {
         ...mirrors.map(mirrorLine),
         ...archives.flatMap(archiveLines),
         ...healed.map(healedLine),
+        ...moved,
         ...failedBackups,
         ...ahead,
         ...damage,

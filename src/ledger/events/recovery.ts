@@ -11,6 +11,8 @@ export interface RecoveryEvents {
   'breach.declared': { incident: string; since: string; by?: string };
   'breach.reported': { incident: string; to: string; by?: string };
   'incident.closed': RecoveryEnded & { incident: string };
+  /** A source's server is another one from now on. In the ledger of the repository that the source is kept in. */
+  'source.moved': SourceMoved;
   'drill.started': RecoveryStarted & { drill: string; network: 'isolated' | 'none' };
   'drill.finished': RecoveryEnded & { drill: string };
   'step.started': StepStarted;
@@ -21,6 +23,19 @@ export interface RecoveryEvents {
   'step.asked': StepAsked;
   /** One person said something to what was asked: more than one may be needed. */
   'step.answered': StepAnswered;
+}
+
+/** A value that lies elsewhere, as the plan refers to such: `{ env: NAME }`. */
+type Reference = Readonly<Record<string, unknown>>;
+
+export interface SourceMoved {
+  source: string;
+  /** The address as the plan had it: once that says something else, it comes first again. */
+  was: string | Reference;
+  /** A standby of the plan; an address without a password, and where that is; or where the plan says, again. */
+  to: 'plan' | { standby: string } | { url: string | Reference; password?: Reference };
+  /** The incident or drill. */
+  run?: string;
 }
 
 export interface RecoveryStarted {

@@ -14,21 +14,26 @@ export interface LedgerFigures {
 /** Pure. @param ledgers the events of each, oldest first */
 export function ledgerFigures(ledgers: Iterable<readonly LedgerEvent[]>): LedgerFigures {
   const figures: LedgerFigures = { events: 0, runs: new Map(), storedBytes: new Map(), openAlerts: new Map() };
-  const open = new Map<string, string>();
+  const raised = new Map<string, string>();
+  // It may be recorded in the ledger of one repository that an alert is over which another one has.
+  const resolved = new Set<string>();
   for (const events of ledgers) {
     figures.events += events.length;
     for (const event of events) {
       if (event.kind === 'run.finished') countRun(figures, event.body.task, event.body.outcome);
       else if (event.kind === 'run.died') countRun(figures, event.body.task, 'died');
-      else if (event.kind === 'alert.raised') open.set(event.body.alert, event.body.severity);
-      else if (event.kind === 'alert.resolved') open.delete(event.body.alert);
+      else if (event.kind === 'alert.raised') raised.set(event.body.alert, event.body.severity);
+      else if (event.kind === 'alert.updated' && raised.has(event.body.alert)) {
+        raised.set(event.body.alert, event.body.severity);
+      } else if (event.kind === 'alert.resolved') resolved.add(event.body.alert);
       else if (event.kind === 'backup.finished') {
         const { source, bytesStored = 0 } = event.body;
         figures.storedBytes.set(source, (figures.storedBytes.get(source) ?? 0) + bytesStored);
       }
     }
   }
-  for (const severity of open.values()) {
+  for (const [alert, severity] of raised) {
+    if (resolved.has(alert)) continue;
     figures.openAlerts.set(severity, (figures.openAlerts.get(severity) ?? 0) + 1);
   }
   return figures;

@@ -15,6 +15,8 @@ export interface LedgerVerdict {
   untamperedUpTo?: string;
   /** Events that no checkpoint binds. */
   unbound: number;
+  /** Of those, events that bear a time before the checkpoint's. */
+  unboundBefore: number;
   faults: LedgerFault[];
   /** What a process that was stopped left. */
   left: string[];

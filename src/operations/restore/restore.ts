@@ -107,15 +107,17 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
     );
     const outcome = restored.problems.length === 0 ? 'complete' : 'partial';
     const durationMs = clock.monotonicMs() - started;
-    if (!dryRun) await reading.record('restore.finished', { ...about, bytes: restored.bytes, durationMs, outcome });
+    const time =
+      point === undefined || restored.unrecovered !== undefined
+        ? snapshot.time
+        : new Date(momentOf(point, restored.recovered)).toISOString();
+    const { bytes } = restored;
+    if (!dryRun) await reading.record('restore.finished', { ...about, time, bytes, durationMs, outcome });
     return {
       ...about,
       ...restored,
       notes: [...restored.notes, ...reading.notes],
-      time:
-        point === undefined || restored.unrecovered !== undefined
-          ? snapshot.time
-          : new Date(momentOf(point, restored.recovered)).toISOString(),
+      time,
       durationMs,
       outcome,
     };
@@ -239,6 +241,12 @@ export function targetOf(to: string): Target {
     });
   }
   return { kind: 'directory', path: resolve(to.replace(/^file:\/\//, '')) };
+}
+
+/** What a target is, and how it may be shown. @throws bad-usage */
+export async function describeTarget(to: string): Promise<{ kind: Target['kind']; label: string }> {
+  const target = targetOf(to);
+  return { kind: target.kind, label: labelOf(target) };
 }
 
 export function labelOf(target: Target): string {

@@ -9,7 +9,7 @@ export interface RecordedReview {
   review: string;
   attended: string[];
   note?: string;
-  /** user@host. */
+  /** user@host, or who the API knows. */
   by: string;
   /** RFC 3339. */
   time: string;
@@ -62,7 +62,7 @@ const AFTER_RECOVERY = /^(incident|drill)-[0-9a-f]+$/;
  */
 export async function recordReview(
   workspace: Workspace,
-  { review, attended, note }: { review: string; attended: readonly string[]; note?: string },
+  { review, attended, note, by }: { review: string; attended: readonly string[]; note?: string; by?: string },
 ): Promise<DueReview | undefined> {
   const planned = [...workspace.plan.reviews.keys()];
   if (!planned.some((each) => each === review) && !AFTER_RECOVERY.test(review)) {
@@ -78,7 +78,11 @@ export async function recordReview(
   }
   const [home] = workspace.homeNames;
   const { ledger } = await workspace.open(home!);
-  await ledger.append('review.recorded', { review, attended: names, ...(note !== undefined && { note }) });
+  await ledger.append('review.recorded', {
+    ...{ review, attended: names },
+    ...(note !== undefined && { note }),
+    ...(by !== undefined && { by }),
+  });
   return (await listReviews(workspace)).due.find((each) => each.review === review);
 }
 
@@ -88,7 +92,7 @@ export async function listReviews(workspace: Workspace): Promise<Reviews> {
   const [home] = workspace.homeNames;
   const events: LedgerEvent[] = home === undefined ? [] : await (await workspace.open(home)).ledger.read();
   const recorded = events.flatMap(({ kind, body, actor: by, time }): RecordedReview[] =>
-    kind === 'review.recorded' ? [{ ...body, by, time }] : [],
+    kind === 'review.recorded' ? [{ by, ...body, time }] : [],
   );
   const lastMs = new Map(recorded.map(({ review, time }) => [review, Date.parse(time)]));
   const nowMs = environment.clock.nowMs();

@@ -1,6 +1,7 @@
 import { isHoldfastError } from '../../foundation/errors.ts';
 import { type PlannedStandby, resolveSecret } from '../../plan/index.ts';
 import type { Sample } from '../alerts/facts/samples.ts';
+import { movedUrl } from '../moves/moves.ts';
 import type { Workspace } from '../workspace.ts';
 import { StandbyLag } from './standby-lag.ts';
 
@@ -29,7 +30,9 @@ export class StandbyLookout {
     if (source?.type !== 'postgres' || measure === undefined)
       return { timeMs, error: 'there is nothing to measure it with' };
     const standby = await resolveSecret(this.#standby.url, references);
-    const primary = await resolveSecret(source.url, references);
+    const moved = await movedUrl(this.#workspace, source);
+    if (moved === standby) return { timeMs, error: 'it was promoted, and follows no other server' };
+    const primary = moved ?? (await resolveSecret(source.url, references));
     const expired = AbortSignal.timeout(TIMEOUT_MS);
     try {
       const positions = await measure({ standby, primary }, AbortSignal.any([signal, expired]));

@@ -88,7 +88,7 @@ describe('a runbook', () => {
 
   test.each([
     ['{ id: a, do: aprove, ask: x, by: [lead] }', '0.do: found "aprove", expected "do: approve"'],
-    ['{ id: a, do: note, text: x, titel: y }', '0.titel: unknown key; did you mean "title"?'],
+    ['{ id: a, do: note, text: x, titl: y }', '0.titl: unknown key; did you mean "title"?'],
     ['{ id: a, do: approve, ask: x, by: [leed] }', '0.by.0: there is no contact "leed"; did you mean "lead"?'],
     ['{ id: a, do: service.check, service: ap }', '0.service: there is no service "ap"; did you mean "api"?'],
     [
@@ -116,6 +116,103 @@ describe('a runbook', () => {
     ]);
     expect(problemsOf(other.replace('${a.result}', 'x'), other.replace('${a.result}', 'y'))).toEqual([
       '1.id: "b" is already the id of a step',
+    ]);
+  });
+});
+
+const RESTORE = '{ id: restore, do: restore, source: omni-db, to: /srv/back }';
+const ROTATE = '{ id: rotate, do: credentials.rotate, source: omni-db, users: [app] }';
+const FENCE = '{ id: fence, do: postgres.fence, source: omni-db }';
+const PROMOTE = '{ id: promote, do: postgres.promote, standby: omni-db-eu }';
+
+describe('an order that cannot be right', () => {
+  test.each([
+    [
+      'credentials rotated before the restore that brings the old ones back',
+      [ROTATE, RESTORE],
+      ['0.do: rotates credentials that "restore" brings back; expected "rotate" after it'],
+    ],
+    ['and rotated again behind it', [ROTATE, RESTORE, ROTATE.replace('id: rotate', 'id: again')], []],
+    ['rotated after it', [RESTORE, ROTATE], []],
+    [
+      'a fence after the promotion',
+      [PROMOTE, FENCE],
+      ['1.do: fences the old primary after "promote" has made another one; expected it before'],
+    ],
+    [
+      'a value of a step that runs side by side',
+      [RESTORE, '{ id: other, do: note, text: "${restore.time}", needs: [] }'],
+      ['1.text: uses what "restore" finds out, which may not have ended by then; expected it among "needs"'],
+    ],
+    [
+      'more persons than there are',
+      ['{ id: go, do: approve, ask: "Go?", by: [lead, lead], count: 2 }'],
+      ['0.count: 2 persons are to agree, and "by" names 1'],
+    ],
+    [
+      'a drill of what the step does not have',
+      ['{ id: a, do: note, text: x, drill: { txt: y } }'],
+      ['0.drill.txt: a step of kind note has no key "txt"'],
+    ],
+    [
+      'a name server that is not named',
+      ['{ id: a, do: dns.update, provider: rfc2136, name: db.example, type: CNAME, value: eu.example }'],
+      ['0.provider: rfc2136 needs "server"'],
+    ],
+  ])('%s', (_, steps, problems) => {
+    expect(problemsOf(...steps)).toEqual(problems);
+  });
+
+  test('what starts by itself fences first, or does not', () => {
+    const automatic = (steps: string[]) => {
+      const text = runbookOf(steps)
+        .replace('    steps:', '    trigger: automatic\n    symptoms: [availability]\n    steps:')
+        .replace('required: true', 'required: false');
+      try {
+        parsePlan(`${HEAD}${text}\n`, { file: 'holdfast.yaml', directory: '/srv' });
+        return [];
+      } catch (error) {
+        return error instanceof PlanInvalidError ? error.problems.map(({ message }) => message) : [String(error)];
+      }
+    };
+    expect(automatic([FENCE, PROMOTE])).toEqual([]);
+    const unproven = [
+      '"promote" promotes with no fence before it that stops the runbook when it cannot be proven; expected manual',
+    ];
+    expect(automatic([PROMOTE])).toEqual(unproven);
+    expect(automatic([FENCE.replace(' }', ', onFailure: continue }'), PROMOTE])).toEqual(unproven);
+  });
+});
+
+describe('a doubtful runbook', () => {
+  const doubtsOf = (steps: string[], rto: string, drills = '') =>
+    parsePlan(
+      `${HEAD}${runbookOf(steps)
+        .replace('2h30m', rto)
+        .replace(/drills:.*/, drills)}\n`,
+      {
+        file: 'holdfast.yaml',
+        directory: '/srv',
+      },
+    )
+      .warnings.filter(({ path }) => path.startsWith('runbooks'))
+      .map(({ message }) => message);
+
+  test('has more budget than time: by its longest way to where people can work again', () => {
+    const drills = 'drills: [{ runbooks: "*", schedule: quarterly }]';
+    expect(doubtsOf(REGION_FAILURE, '1h35m', drills)).toEqual([]);
+    expect(doubtsOf(REGION_FAILURE, '1h34m', drills)).toEqual([
+      'the steps to "verify" may take 1h35m by their budgets, and 1h34m are promised',
+    ]);
+    const beside = REGION_FAILURE.map((step) => step.replace('within: 60m', 'within: 60m, needs: [lb]'));
+    expect(doubtsOf(beside, '1h20m', drills)).toEqual([]);
+  });
+
+  test('is never drilled, promotes without a fence, or leaves writes stopped', () => {
+    expect(doubtsOf(['{ id: stop, do: maintenance.on }', PROMOTE], '1h')).toEqual([
+      'no drill: nothing shows that it works',
+      'no maintenance.off behind it: writes stay stopped',
+      'no fence of "omni-db" before it: an old primary that comes back takes writes too',
     ]);
   });
 });

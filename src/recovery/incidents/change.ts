@@ -1,10 +1,9 @@
-import { HoldfastError } from '../../foundation/errors.ts';
-import { messageOf } from '../../foundation/errors.ts';
+import { HoldfastError, messageOf } from '../../foundation/errors.ts';
 import { parseMoment, type Workspace } from '../../operations/index.ts';
+import { rpoMsOf, rtoMsOf } from '../engine/outcome.ts';
 import { RunRecord } from '../engine/run-record.ts';
 import type { RunState } from '../engine/state.ts';
 import { fillStep, lookupOf } from '../engine/values.ts';
-import { rpoMsOf, rtoMsOf } from '../engine/outcome.ts';
 import type { StepContext } from '../step.ts';
 import { loadStepKind, type StepKinds } from '../steps/index.ts';
 import { personHere } from './answer.ts';

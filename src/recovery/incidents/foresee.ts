@@ -1,7 +1,7 @@
 import { reportable, type Workspace } from '../../operations/index.ts';
 import type { PlannedStep } from '../../plan/index.ts';
-import { lookupOf, fillStep } from '../engine/values.ts';
 import type { RunState } from '../engine/state.ts';
+import { fillStep, lookupOf } from '../engine/values.ts';
 import type { Foreseen, StepContext } from '../step.ts';
 import { loadStepKind, type StepKinds } from '../steps/index.ts';
 import { type OpenRequest, paramsOf, runbookOf } from './open.ts';
@@ -72,7 +72,8 @@ function unopened(runbook: ReturnType<typeof runbookOf>, params: Record<string, 
   };
 }
 
-async function foreseeStep(
+/** What a step would do, with what is known filled in: what could not be found out is an obstacle. */
+export async function foreseeStep(
   workspace: Workspace,
   state: RunState,
   step: PlannedStep,

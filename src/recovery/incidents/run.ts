@@ -1,8 +1,8 @@
 import type { Workspace } from '../../operations/index.ts';
 import { Engine, type EngineOptions } from '../engine/engine.ts';
+import { isStopped } from '../engine/next.ts';
 import { RunRecord } from '../engine/run-record.ts';
 import type { RunState } from '../engine/state.ts';
-import { isStopped } from '../engine/next.ts';
 import { personHere } from './answer.ts';
 import { findRun } from './list.ts';
 import { type OpenRequest, openIncident } from './open.ts';

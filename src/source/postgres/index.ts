@@ -1,3 +1,4 @@
+export { postgresFailover } from './failover/index.ts';
 export { createPostgresSource, type PostgresSourceOptions } from './postgres-source.ts';
 export { replicationPositions } from './replication-positions.ts';
 export { slotName } from './wal/slot.ts';

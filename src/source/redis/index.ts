@@ -1,1 +1,2 @@
+export { redisFailover } from './failover/index.ts';
 export { createRedisSource } from './redis-source.ts';

@@ -12,7 +12,7 @@ export interface Digest {
   bySource: ReadonlyMap<string, readonly LedgerEvent[]>;
   /** Of the repository itself, oldest first: checks, mirrors, archives, what healed or is hidden. */
   own: readonly LedgerEvent[];
-  /** Of runs, reviews and alerts, those of one task or alert oldest first. */
+  /** Of runs, reviews and alerts, in the order of the ledger. */
   record: readonly LedgerEvent[];
 }
 
@@ -20,7 +20,7 @@ const SOURCE_KINDS = new Set<LedgerEvent['kind']>([
   ...(['backup.finished', 'backup.failed', 'proof.recorded', 'restore.finished', 'restore.failed'] as const),
   ...(['follow.started', 'follow.stopped', 'log.gap', 'log.folded', 'snapshot.suspected', 'snapshot.cleared'] as const),
 ]);
-const RECORD_KINDS = /^(run|duty|review|alert|incident|breach|step)\./;
+const RECORD_KINDS = /^(run|duty|review|alert|tasks|incident|breach|step)\./;
 const OWN_KINDS = /^(check|mirror|archive|object|lock|repair)\./;
 
 /** Of backups and logs so many are kept, and all of the last days: a process that looks for years holds no more. */
@@ -40,17 +40,19 @@ export function digestOf(events: readonly LedgerEvent[]): Digest {
     if (event.kind === 'verification.finished') {
       for (const each of event.body.sources) listIn(bySource, each.source).push(event);
     } else if (SOURCE_KINDS.has(event.kind) && source !== undefined) listIn(bySource, source).push(event);
-    else if (task !== undefined && RECORD_KINDS.test(event.kind)) listIn(byTask, task).push(event);
-    else if (RECORD_KINDS.test(event.kind)) record.push(event);
-    else if (OWN_KINDS.test(event.kind)) own.push(event);
+    else if (RECORD_KINDS.test(event.kind)) {
+      record.push(event);
+      if (task !== undefined) listIn(byTask, task).push(event);
+    } else if (OWN_KINDS.test(event.kind)) own.push(event);
   }
   const sinceMs = Date.parse(events.at(-1)?.time ?? '') - KEPT_MS;
+  const tooMany = new Set([...byTask.values()].flatMap((all) => all.slice(0, -KEPT_RUN_EVENTS)));
   const kept = [...bySource].map(([source, all]) => [source, keptOf(all, sinceMs)] as const);
   return {
     beganMs: events[0] && Date.parse(events[0].time),
     bySource: new Map(kept),
     own,
-    record: [...record, ...[...byTask.values()].flatMap((all) => all.slice(-KEPT_RUN_EVENTS))],
+    record: record.filter((event) => !tooMany.has(event)),
   };
 }
 
@@ -181,10 +183,15 @@ function noteRun(runs: Map<string, RunFacts & { open: Map<string, number> }>, ev
       endRun(of(`duty:${event.body.duty}`), { timeMs, outcome: 'done' });
       return;
     case 'run.missed': {
-      const { from, to, count } = event.body;
-      of(event.body.task).missed = { fromMs: Date.parse(from), toMs: Date.parse(to), count, foundMs: timeMs };
+      const { from, to, count, reason } = event.body;
+      const when = { fromMs: Date.parse(from), toMs: Date.parse(to), count, foundMs: timeMs };
+      of(event.body.task).missed = { ...when, isBusy: reason === 'busy' };
       return;
     }
+    case 'tasks.changed':
+      // What the plan has no more is nothing that could fail.
+      for (const task of event.body.removed) runs.delete(task);
+      return;
     default:
   }
 }

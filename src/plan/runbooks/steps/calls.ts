@@ -1,14 +1,21 @@
 /** Steps that call something outside: programs and HTTP. */
 import { z } from 'zod';
-import { httpRequest, program, programEnvironment, stepSchema, template } from './common.ts';
+import { httpRequest, program, programEnvironment, programFiles, stepSchema, template } from './common.ts';
 
-const programKeys = {
-  exec: program,
+const programOptions = {
   env: programEnvironment.optional(),
+  files: programFiles.optional(),
   directory: template('a directory', "Where it runs; the plan's directory when left out.").optional(),
 };
 
-const oneCall = { exec: program.optional(), env: programEnvironment.optional(), http: httpRequest.optional() };
+const repeatable = z
+  .boolean({ error: () => 'true or false' })
+  .default(false)
+  .meta({ description: 'Doing it twice does no harm: after a death it is done again, and nobody is asked.' });
+
+const programKeys = { exec: program, ...programOptions, repeatable };
+
+const oneCall = { exec: program.optional(), ...programOptions, http: httpRequest.optional() };
 
 function refuseUnlessOne(value: { exec?: unknown; http?: unknown }, context: z.RefinementCtx): void {
   if ((value.exec === undefined) !== (value.http === undefined)) return;
@@ -18,9 +25,11 @@ function refuseUnlessOne(value: { exec?: unknown; http?: unknown }, context: z.R
 
 export const calls = [
   stepSchema('exec', 'Runs a program.', programKeys),
-  stepSchema('http', 'Sends a request.', { http: httpRequest }),
+  stepSchema('http', 'Sends a request.', { http: httpRequest, repeatable }),
   stepSchema('deploy', 'Deploys, by a program.', programKeys),
-  stepSchema('keys.revoke', 'Has keys revoked, by a program or a request.', oneCall).superRefine(refuseUnlessOne),
+  stepSchema('keys.revoke', 'Has keys revoked, by a program or a request.', { ...oneCall, repeatable }).superRefine(
+    refuseUnlessOne,
+  ),
   stepSchema('maintenance.on', 'Stops writes, as `maintenance` of the plan says.', {}),
   stepSchema('maintenance.off', 'Lets writes go on, as `maintenance` of the plan says.', {}),
 ] as const;

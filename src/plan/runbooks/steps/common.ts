@@ -1,6 +1,6 @@
 /** What steps of all kinds have alike in a plan. */
 import { z } from 'zod';
-import { textOrReference } from '../../reference-schema.ts';
+import { reference, textOrReference } from '../../reference-schema.ts';
 import { duration, filled, identifier } from '../../values.ts';
 
 export const ON_FAILURE = ['stop', 'continue', 'ask'] as const;
@@ -12,6 +12,11 @@ export const filledIn = (expected: string, description: string) => textOrReferen
 
 /** The same, as plain text: nothing secret belongs there. */
 export const template = (expected: string, description: string) => filled(expected, description);
+
+/** What steps find out holds no password: who uses a URL of theirs says where it is. */
+export const urlPassword = reference.meta({
+  description: 'The password that goes into the URL when it is used, as a reference: `${restore.url}` has none.',
+});
 
 export const names = (what: string, description: string) =>
   z
@@ -36,6 +41,16 @@ export const programEnvironment = z
     error: () => 'values by the names of environment variables',
   })
   .meta({ description: 'What the program gets by its environment: secrets as references.' });
+
+/** Values that a program gets in files, by the names of the variables that say where these are. */
+export const programFiles = z
+  .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), filledIn('a value', 'What is in the file.'), {
+    error: () => 'values by the names of environment variables',
+  })
+  .meta({
+    description:
+      'What the program gets in files, readable by their owner alone and removed afterwards; each variable names its file.',
+  });
 
 const HTTP_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 

@@ -1,7 +1,7 @@
 /** Steps that work on recovery points: what `holdfast compare`, `restore`, `verify` and `backup` do. */
 import { z } from 'zod';
 import { filled, identifier } from '../../values.ts';
-import { filledIn, names, stepSchema, template } from './common.ts';
+import { filledIn, names, stepSchema, template, urlPassword } from './common.ts';
 
 export const CHOICES = ['latest', 'latest-proven', 'latest-clean', 'at'] as const;
 /** Which recovery point: `latest-clean` is from before the incident, proven and not suspect. */
@@ -19,6 +19,7 @@ export const data = [
     source,
     at: at.optional(),
     with: filledIn('a target', 'What is compared; the living source when left out.').optional(),
+    password: urlPassword.optional(),
   }),
   stepSchema('recovery-point', 'Chooses a recovery point, and says why.', {
     source: source.optional(),
@@ -36,6 +37,7 @@ export const data = [
     at: at.optional(),
     snapshot: template('an id', 'A snapshot, such as `${point.snapshot}`.').optional(),
     to: filledIn('a target', 'A directory, a database URL, or a Firestore database.'),
+    password: urlPassword.optional(),
     targets: z
       .record(identifier, filledIn('a target', 'Where this source goes.'), { error: () => 'targets by source' })
       .meta({ description: 'Of a group: where single sources go instead.' })
@@ -63,6 +65,7 @@ export const data = [
       'a target or a standby',
       'What is looked at: `${restore.target}`, a target, or the name of a standby; a restore into a sandbox when left out.',
     ).optional(),
+    password: urlPassword.optional(),
     at: at.optional(),
   }),
   stepSchema('backup', 'Takes a backup.', {

@@ -25,7 +25,7 @@ export const STEP_OUTPUTS: Readonly<Record<StepKindName, readonly string[]>> = {
   'postgres.fence': ['proven', 'position', 'pending'],
   'postgres.promote': ['url', 'position', 'timeline', 'lostMs', 'lostBytes'],
   'postgres.reseed': ['position', 'divergentBytes'],
-  'redis.promote': ['url', 'offset'],
+  'redis.promote': ['url', 'offset', 'lostMs', 'pending'],
   'redis.reseed': ['offset'],
   'connection.update': ['version', 'path'],
   'dns.update': ['before', 'serial'],

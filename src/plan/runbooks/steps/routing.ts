@@ -1,7 +1,7 @@
 /** Steps that lead clients elsewhere. */
 import { z } from 'zod';
 import { duration, filled } from '../../values.ts';
-import { filledIn, stepSchema, template } from './common.ts';
+import { filledIn, stepSchema, template, urlPassword } from './common.ts';
 
 const RECORD_TYPES = ['A', 'AAAA', 'CNAME', 'TXT', 'SRV'] as const;
 const TSIG_ALGORITHMS = ['hmac-sha256', 'hmac-sha384', 'hmac-sha512'] as const;
@@ -29,6 +29,7 @@ export const routing = [
       })
       .meta({ description: 'Where it lies.' }),
     value: filledIn('a connection string', 'What it is from now on.'),
+    password: urlPassword.optional(),
   }),
   stepSchema('dns.update', 'Points a name somewhere else.', {
     provider: z
