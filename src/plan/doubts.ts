@@ -20,7 +20,12 @@ export function doubts(plan: Plan): Finding[] {
     ...workerDoubts(source),
   ]);
   const ofServices = [...plan.services.values()].flatMap(placeDoubts);
-  return [...[...plan.repositories.values()].flatMap(archiveDoubts), ...ofSources, ...ofServices, ...runbookDoubts(plan)];
+  return [
+    ...[...plan.repositories.values()].flatMap(archiveDoubts),
+    ...ofSources,
+    ...ofServices,
+    ...runbookDoubts(plan),
+  ];
 }
 
 /** Only a worker could ask from another place, and there are none yet. */

@@ -3,7 +3,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { parse } from 'yaml';
 import type { Clock } from '../../src/foundation/clock.ts';
 import type { Pause } from '../../src/foundation/pause.ts';
-import { Workspace } from '../../src/operations/index.ts';
+import type { Workspace } from '../../src/operations/index.ts';
 import type { Plan } from '../../src/plan/index.ts';
 import { planSchema } from '../../src/plan/schema.ts';
 import { buildPlan } from '../../src/plan/view.ts';

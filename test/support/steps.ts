@@ -50,9 +50,11 @@ export function contextOf<Kind extends StepKindName>(
     workspace,
     clock: workspace.environment.clock,
     signal,
-    beganMs: workspace.environment.clock.nowMs(),
-    ask: () => Promise.reject(new Error('nobody is to be asked here')),
     tell: (line) => void told.push(line),
     output: (step, name) => outputs[`${step}.${name}`],
+    beganMs: workspace.environment.clock.nowMs(),
+    ask: async ({ question }) => {
+      throw new Error(`nobody is there to be asked: ${question}`);
+    },
   };
 }

@@ -259,13 +259,16 @@ describe('an approval', () => {
     const { workspace } = world.process();
     const say = (by: string, as: string) =>
       answerStep(workspace, { incident: id, step: 'go', answer: 'approve', by, as });
-    const first = world.process();
+    const gone = new AbortController();
+    const first = world.process(gone.signal);
     const before = whenFirst('waiting');
     const run = world
       .engine(id, first, before)
       .run()
       .catch(() => 'died');
     await world.time.run(before.reached.then(() => say('anna', 'oncall')).then(() => first.kill()));
+    // A process that is gone waits for nothing.
+    gone.abort(new Error('gone'));
     expect(await world.time.run(run)).toBe('died');
     world.expireLeases();
     const { onState, reached } = whenFirst('waiting');

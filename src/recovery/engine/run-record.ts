@@ -49,7 +49,7 @@ export class RunRecord {
     for (const place of this.#places) {
       // What the repository alone has is out of reach with it: what is there twice counts once.
       const recorded = place.isMirror ? [...this.#unmirrored, ...events] : events;
-      const isDone = await this.#at(place, async ({ ledger }) => (await ledger.appendAll(recorded), true));
+      const isDone = await this.#at(place, ({ ledger }) => ledger.appendAll(recorded).then(() => true));
       if (isDone !== true) continue;
       if (place.isMirror) {
         this.#isAstray = true;

@@ -1,8 +1,8 @@
 import type { LedgerEvent } from '../../../ledger/index.ts';
 import type { ReviewKind } from '../../../plan/index.ts';
 import { type AlertEvent, alertEventsIn } from '../book.ts';
-import { recoveryFacts } from './recovery-facts.ts';
 import type { Attempt, ProofAttempt, RecordFacts, RunFacts, SourceFacts } from './facts.ts';
+import { recoveryFacts } from './recovery-facts.ts';
 
 /** What the ledger of one repository says, sorted by what it is about. */
 export interface Digest {
