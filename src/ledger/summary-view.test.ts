@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { movableClock } from '../../test/support/repository.ts';
 import { Shelf } from '../../test/support/shelf.ts';
 import { ChainWriter } from './chain-writer.ts';
-import { Ledger, type Summary } from './index.ts';
+import { Ledger, type LedgerEvent, type Summary } from './index.ts';
+import { decodeLedgerObject, encodeDay } from './objects.ts';
 import { SummaryView } from './summary-view.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -48,7 +49,7 @@ type Step =
   | { do: 'append'; by: number; at: number }
   | { do: 'batch' | 'late'; by: number }
   | { do: 'wait' | 'back' | 'begin' | 'fold' | 'half-fold' | 'part' | 'merge' | 'restart' }
-  | { do: 'lose' | 'edit'; at: number };
+  | { do: 'lose' | 'edit' | 'double' | 'cut'; at: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ do: fc.constant('append' as const), by: fc.nat(3), at: fc.nat(1) }) },
@@ -61,7 +62,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       ),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('lose' as const, 'edit' as const), at: fc.nat(50) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom(...(['lose', 'edit', 'double', 'cut'] as const)), at: fc.nat(50) }) },
 );
 
 /** Two copies of a ledger that several processes write, the one that is looked at and another one. */
@@ -102,8 +103,23 @@ class World {
         own.objects.delete(own.names[step.at % own.names.length] ?? '');
         return;
       case 'edit': {
-        const name = own.names.filter((each) => !each.startsWith('days/')).at(-1 - (step.at % 3));
-        if (name !== undefined && !('events' in own.open(name))) own.edit(name, { time: '2026-03-01T00:00:00.000Z' });
+        const name = own.names.filter((each) => eventsIn(own, each).length === 1).at(-1 - (step.at % 3));
+        if (name !== undefined && !name.startsWith('days/')) own.edit(name, { time: '2026-03-01T00:00:00.000Z' });
+        return;
+      }
+      case 'double': {
+        // Another event in the place of one that is there.
+        const [event] = eventsIn(own, own.names[step.at % own.names.length]);
+        if (event === undefined) return;
+        const { key, content } = encodeDay('2026-03-01', [Buffer.from(JSON.stringify({ ...event, actor: 'forged' }))]);
+        own.objects.set(key, own.seal(content));
+        return;
+      }
+      case 'cut': {
+        const batches = own.names.filter((name) => !name.startsWith('days/') && eventsIn(own, name).length > 1);
+        const name = batches[step.at % batches.length];
+        if (name === undefined) return;
+        own.objects.set(name, own.seal(Buffer.from(JSON.stringify(eventsIn(own, name)[0]))));
         return;
       }
       default:
@@ -127,6 +143,12 @@ class World {
   }
 }
 
+function eventsIn(shelf: Shelf, name: string | undefined): LedgerEvent[] {
+  if (name === undefined) return [];
+  const content = Buffer.from(shelf.unseal(shelf.objects.get(name)!));
+  return decodeLedgerObject(name, content).map(({ event }) => event);
+}
+
 const pairOf = (source: string) => [failure(source).kind, failure(source).body] as const;
 
 describe('what a ledger comes to as it grows', () => {
@@ -145,6 +167,20 @@ describe('what a ledger comes to as it grows', () => {
       }),
       { numRuns: 60 },
     );
+  });
+});
+
+describe('a view of a ledger', () => {
+  it('does not take what builds on an event that is not there', async () => {
+    const [shelf, other] = [new Shelf(), new Shelf()];
+    await new Ledger(shelf, movableClock(START_MS)).append(...pairOf('own'));
+    await new Ledger(other, movableClock(START_MS)).append(...pairOf('lost'));
+    await new Ledger(other, movableClock(START_MS + 1000)).append(...pairOf('builds on it'));
+    const view = viewOf(shelf);
+    await view.read();
+    const [, orphan] = other.names;
+    shelf.objects.set(orphan!, other.objects.get(orphan!)!);
+    await expect(view.read()).rejects.toMatchObject({ code: 'repository-damaged' });
   });
 });
 

@@ -2,7 +2,7 @@ import type { LedgerEvent } from './events.ts';
 
 /** What is made of all events of a ledger, one after the other, oldest first: so that none has to be read twice. */
 export interface Summary<State> {
-  /** Of lower-case letters, and another one for each form of the state: what this machine keeps of it has that name. */
+  /** Letters, digits and hyphens, and another one for each form of the state: a part of the name of the file that keeps it. */
   name: string;
   /** Of no event. A state is of what `structuredClone` takes. */
   initial(): State;
