@@ -1,5 +1,6 @@
 import { type HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { type Finding, findingOfError } from '../../source/index.ts';
+import { hasCheckpoint } from '../ledger/checkpoints.ts';
 import { withLock } from '../locked.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { examinePermissions } from './examine-permissions.ts';
@@ -19,6 +20,24 @@ export async function examineRepository(workspace: Workspace, name: string): Pro
     { level: 'ok', about: 'repository', message },
     await examineWriting(workspace, opened),
     ...(await examinePermissions(workspace, opened)),
+    ...(await examineLedger(workspace, opened)),
+  ];
+}
+
+/** Of what sources are kept in: what an archive records is little, and of its copies. */
+async function examineLedger(workspace: Workspace, opened: OpenedRepository): Promise<Finding[]> {
+  if (!workspace.homeNames.includes(opened.name) || (await hasCheckpoint(opened))) return [];
+  const { signingKey } = workspace.plan.ledger;
+  return [
+    {
+      level: 'warning',
+      about: 'ledger',
+      message: 'no checkpoint was ever made: the newest events of its ledger could be cut, and nobody could tell',
+      mend:
+        signingKey === undefined
+          ? { place: 'plan', lines: ['ledger: { signingKey: { file: signing.pem }, checkpoints: { schedule: daily } }'] }
+          : { place: 'shell', lines: ['holdfast ledger checkpoint'] },
+    },
   ];
 }
 
