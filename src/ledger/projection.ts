@@ -127,7 +127,7 @@ export class Projection {
       const row = sealed.get(object);
       if (row === undefined) throw new Error('the projection of the ledger has lost an object');
       const key = row['key'] as string;
-      const plains = eventBytes(key, unsealed(this.#storage, key, row['sealed'] as Uint8Array));
+      const plains = eventBytes(key, unsealed(this.#storage, key, row['sealed'] as Uint8Array), true);
       opened.set(object, plains);
       return plains;
     };
