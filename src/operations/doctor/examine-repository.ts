@@ -2,7 +2,7 @@ import { type HoldfastError, isHoldfastError } from '../../foundation/errors.ts'
 import { type Finding, findingOfError } from '../../source/index.ts';
 import { hasCheckpoint } from '../ledger/checkpoints.ts';
 import { withLock } from '../locked.ts';
-import type { OpenedRepository, Workspace } from '../workspace.ts';
+import { ledgerStorage, type OpenedRepository, type Workspace } from '../workspace.ts';
 import { examinePermissions } from './examine-permissions.ts';
 
 /** Whether a repository of the plan is there, opens with its password, and can be written to. */
@@ -26,7 +26,7 @@ export async function examineRepository(workspace: Workspace, name: string): Pro
 
 /** Of what sources are kept in: what an archive records is little, and of its copies. */
 async function examineLedger(workspace: Workspace, opened: OpenedRepository): Promise<Finding[]> {
-  if (!workspace.homeNames.includes(opened.name) || (await hasCheckpoint(opened))) return [];
+  if (!workspace.homeNames.includes(opened.name) || !(await hasEvents(opened)) || (await hasCheckpoint(opened))) return [];
   const { signingKey } = workspace.plan.ledger;
   return [
     {
@@ -39,6 +39,11 @@ async function examineLedger(workspace: Workspace, opened: OpenedRepository): Pr
           : { place: 'shell', lines: ['holdfast ledger checkpoint'] },
     },
   ];
+}
+
+async function hasEvents({ repository }: OpenedRepository): Promise<boolean> {
+  for await (const _ of ledgerStorage(repository).list()) return true;
+  return false;
 }
 
 function notOpened(error: HoldfastError): Finding {
