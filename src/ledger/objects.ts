@@ -105,7 +105,8 @@ function dayLines(key: string, content: Buffer, isKnown: boolean): Buffer[] {
   if (content[0] === FIRST_OF_JSON) throw damaged(key, 'was moved from another place');
   if (content[0] !== COMPRESSED_LINES) throw unsupported(key, `encoding ${content[0] ?? 'of no bytes'}`);
   const lines = decompress(content.subarray(1), DAY_LIMIT_BYTES);
-  if (!isKnown && sha256(lines) !== key.slice(key.lastIndexOf('/') + 1)) throw damaged(key, 'was moved from another place');
+  if (!isKnown && sha256(lines) !== key.slice(key.lastIndexOf('/') + 1))
+    throw damaged(key, 'was moved from another place');
   return linesOf(lines.subarray(0, -1));
 }
 

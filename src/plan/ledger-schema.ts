@@ -35,7 +35,10 @@ export const ledger = z
               .default([])
               .meta({ description: 'The channels that each checkpoint is sent to as well.' }),
           },
-          { error: () => 'checkpoints such as { schedule: daily, to: [s3://elsewhere/checkpoints], channels: [office] }' },
+          {
+            error: () =>
+              'checkpoints such as { schedule: daily, to: [s3://elsewhere/checkpoints], channels: [office] }',
+          },
         )
         .meta({ description: 'When what the ledger holds is signed, and where copies of that go.' })
         .optional(),

@@ -3,8 +3,8 @@ import { EXIT } from '../../foundation/errors.ts';
 import type { LedgerVerdict } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { UNSIGNED } from '../unsigned.ts';
 import { bad, counted, doubtful, faint, good, shownTime } from '../text.ts';
+import { UNSIGNED } from '../unsigned.ts';
 
 /** So many faults are shown; all of them with `--json`. */
 const SHOWN_FAULTS = 20;

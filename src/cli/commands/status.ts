@@ -11,8 +11,8 @@ import type {
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { forecastText } from '../forecast-text.ts';
-import { UNSIGNED } from '../unsigned.ts';
 import { bad, counted, doubtful, faint, good, shortId, shownTime, table } from '../text.ts';
+import { UNSIGNED } from '../unsigned.ts';
 
 export const status: CommandDefinition = {
   name: 'status',

@@ -26,7 +26,8 @@ export async function examineRepository(workspace: Workspace, name: string): Pro
 
 /** Of what sources are kept in: what an archive records is little, and of its copies. */
 async function examineLedger(workspace: Workspace, opened: OpenedRepository): Promise<Finding[]> {
-  if (!workspace.homeNames.includes(opened.name) || !(await hasEvents(opened)) || (await hasCheckpoint(opened))) return [];
+  if (!workspace.homeNames.includes(opened.name) || !(await hasEvents(opened)) || (await hasCheckpoint(opened)))
+    return [];
   const { signingKey } = workspace.plan.ledger;
   return [
     {
@@ -35,7 +36,10 @@ async function examineLedger(workspace: Workspace, opened: OpenedRepository): Pr
       message: 'no checkpoint was ever made: the newest events of its ledger could be cut, and nobody could tell',
       mend:
         signingKey === undefined
-          ? { place: 'plan', lines: ['ledger: { signingKey: { file: signing.pem }, checkpoints: { schedule: daily } }'] }
+          ? {
+              place: 'plan',
+              lines: ['ledger: { signingKey: { file: signing.pem }, checkpoints: { schedule: daily } }'],
+            }
           : { place: 'shell', lines: ['holdfast ledger checkpoint'] },
     },
   ];

@@ -96,10 +96,7 @@ export async function status(
     await Promise.all(
       repositories.map(async (name) => {
         const opened = await workspace.open(name);
-        return [
-          name,
-          { opened, ...(await readableSnapshots(opened.repository)), events: await read(opened) },
-        ] as const;
+        return [name, { opened, ...(await readableSnapshots(opened.repository)), events: await read(opened) }] as const;
       }),
     ),
   );
@@ -137,7 +134,9 @@ export async function status(
   const unseen = looked.flatMap(({ repository, objects }) => (objects === undefined ? [repository] : []));
   const homes = new Set(workspace.homeNames);
   const signed = await Promise.all(
-    [...known.values()].map(async ({ opened, events }) => !homes.has(opened.name) || events.length === 0 || hasCheckpoint(opened)),
+    [...known.values()].map(
+      async ({ opened, events }) => !homes.has(opened.name) || events.length === 0 || hasCheckpoint(opened),
+    ),
   );
   const unsigned = [...known.keys()].filter((_, index) => !signed[index]);
   const healed = [...known.values()].flatMap(({ events }) => healedStatus(events));

@@ -54,7 +54,9 @@ function deafFindings({ at, sound }: Context, contacts: string[]): Finding[] {
     ...eachOf(at('reports')).flatMap((index) =>
       listAt(sound('reports', index, 'to')).flatMap((_, place) => deaf(['reports', index, 'to', place], 'reports')),
     ),
-    ...listAt(sound(...CHECKPOINT_CHANNELS)).flatMap((_, place) => deaf([...CHECKPOINT_CHANNELS, place], 'checkpoints')),
+    ...listAt(sound(...CHECKPOINT_CHANNELS)).flatMap((_, place) =>
+      deaf([...CHECKPOINT_CHANNELS, place], 'checkpoints'),
+    ),
   ];
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { digestOfAll } from '../../../../test/support/digest.ts';
 import { planWith } from '../../../../test/support/plan.ts';
 import { COMMANDS } from '../../../cli/registry.ts';
 import { HoldfastError } from '../../../foundation/errors.ts';
@@ -7,7 +8,6 @@ import { RULE_NAMES } from '../../../plan/alerts/rule-schema.ts';
 import type { Rule, RuleName } from '../../../plan/index.ts';
 import type { Condition } from '../condition.ts';
 import { conditionsOf } from '../condition.ts';
-import { digestOfAll } from '../../../../test/support/digest.ts';
 import { unreadableIn } from '../facts/digest.ts';
 import type { Facts, RunFacts, SizedPoint, SourceFacts } from '../facts/facts.ts';
 import { exampleFacts, exampleRepository, exampleSamples, exampleSource } from './example.ts';
