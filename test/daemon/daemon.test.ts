@@ -50,14 +50,14 @@ it('backs up what is due when it is due, and records each run with the moment th
 
 it('puts the events of days that are over together each day, without a prune', async () => {
   // A Tuesday: a prune is weekly.
-  const place = await DaemonPlace.with('2026-03-03T10:30:00Z', { often: 'hourly' });
+  const place = await DaemonPlace.with('2026-03-03T23:30:00Z', { files: 'daily at 02:00' });
   const daemon = await place.daemon();
-  await place.run(daemon, '2026-03-05T04:30:00Z');
+  await place.run(daemon, '2026-03-04T04:30:00Z');
   await daemon.stop('over');
   expect(await place.bodies('prune.finished')).toEqual([]);
-  expect(await place.bodies('ledger.folded')).toHaveLength(2);
+  expect(await place.bodies('ledger.folded')).toHaveLength(1);
   const days = readdirSync(join(place.directory, 'repository', 'holdfast', 'ledger', 'days'));
-  expect(days.sort()).toEqual(['2026-03-03', '2026-03-04']);
+  expect(days).toEqual(['2026-03-03']);
   const finished = (await place.bodies('run.finished')).filter(({ task }) => task === 'retain:main');
   expect(finished.map(({ outcome }) => outcome)).toEqual(finished.map(() => 'done'));
 });
