@@ -27,5 +27,7 @@ export async function refuseWhileResting(workspace: Workspace, what: string): Pr
 async function restingFor(workspace: Workspace): Promise<string[]> {
   const events: LedgerEvent[] = [];
   for (const name of workspace.homeNames) events.push(...(await (await workspace.open(name)).ledger.read()));
+  // An incident often begins while the repository is away: then it waits on this machine.
+  events.push(...(await workspace.recorder().waiting()));
   return openIncidents(events);
 }
