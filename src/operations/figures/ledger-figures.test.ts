@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { LedgerEvent } from '../../ledger/index.ts';
-import { ledgerFigures } from './ledger-figures.ts';
+import { countsSummary, ledgerFigures } from './ledger-figures.ts';
 
 it('counts no alert as open whose end lies in the ledger of another repository, and each by how severe it became', () => {
   const event = (kind: LedgerEvent['kind'], body: object) => ({ kind, body }) as LedgerEvent;
@@ -14,6 +14,12 @@ it('counts no alert as open whose end lies in the ledger of another repository, 
     [over, raised],
     [raised, over],
   ]) {
-    expect([...ledgerFigures(ledgers).openAlerts]).toEqual([['p1', 1]]);
+    expect([...ledgerFigures(ledgers.map(countsOf)).openAlerts]).toEqual([['p1', 1]]);
   }
 });
+
+function countsOf(events: readonly LedgerEvent[]) {
+  const counts = countsSummary.initial();
+  for (const each of events) countsSummary.add(counts, each);
+  return counts;
+}
