@@ -219,8 +219,9 @@ function note(alert: BookedAlert | undefined, body: AlertEvents['alert.notified'
   if (insteadOf !== undefined) toldOf(alert, insteadOf).covered = true;
   if (news === 'resolved') told.resolved = true;
   else told.changes = alert.changes;
-  // Whoever is told of an alert that somebody sees to is told that, too.
-  if (alert.acknowledged !== undefined && news !== 'resolved') told.acknowledged = true;
+  // Whoever is told of an alert that somebody sees to is told that, too. Who acknowledged may have a clock that is ahead, so
+  // that it is dated later than what was told of it.
+  if (news === 'acknowledged' || (alert.acknowledged !== undefined && news !== 'resolved')) told.acknowledged = true;
 }
 
 function toldOf({ told }: BookedAlert, channel: string): ChannelTold {

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type Dirent, type Stats } from 'node:fs';
+import { constants, type Dirent, type Stats, statSync } from 'node:fs';
 import { type FileHandle, link, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { type Content, isObjectKey, type ObjectStore, type StoredObject } from '../index.ts';
@@ -10,6 +11,11 @@ import { type Content, isObjectKey, type ObjectStore, type StoredObject } from '
 const STAGING = '.staging';
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
+/**
+ * To look a file up on this thread takes a tenth of the processor time that it takes through another one, and a daemon lists
+ * thousands with each run. After so many others have their turn: a directory may be on another machine.
+ */
+const LOOKED_UP_AT_ONCE = 32;
 /** A staged file that nobody wrote to for so long belongs to a writer that is dead, on whichever machine. */
 const ABANDONED_AFTER_MS = 7 * 24 * 60 * 60 * 1000;
 
@@ -68,9 +74,13 @@ class LocalStore implements ObjectStore {
 
   async *list(prefix: string): AsyncIterable<StoredObject> {
     const start = prefix === '' ? this.location : this.#path(prefix.replace(/\/$/, ''));
-    for (const { path, key } of await this.#walk(start, prefix)) {
-      const info = await this.#guard('list', prefix, () => statIfThere(path));
-      if (info?.isFile() && isObjectKey(key)) yield { key, sizeBytes: info.size, modifiedMs: info.mtimeMs };
+    const found = await this.#walk(start, prefix);
+    for (let at = 0; at < found.length; at += LOOKED_UP_AT_ONCE) {
+      if (at > 0) await setImmediate();
+      for (const { path, key } of found.slice(at, at + LOOKED_UP_AT_ONCE)) {
+        const info = await this.#guard('list', prefix, () => statHere(path));
+        if (info?.isFile() && isObjectKey(key)) yield { key, sizeBytes: info.size, modifiedMs: info.mtimeMs };
+      }
     }
   }
 
@@ -254,6 +264,16 @@ async function entriesIfThere(path: string): Promise<Dirent[]> {
     return await readdir(path, { withFileTypes: true });
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** The same on this thread. */
+async function statHere(path: string): Promise<Stats | undefined> {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (systemCode(error) === 'ENOTDIR') return undefined;
     throw error;
   }
 }

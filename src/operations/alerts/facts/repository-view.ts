@@ -285,7 +285,7 @@ function sourceFacts(
   const checks = digest.own.filter(({ kind }) => kind === 'check.finished');
   const restore = newestRestoreIn(events);
   const proof = newestProofIn(events);
-  const unreadable = unreadableIn(source.name, events);
+  const unreadable = unreadableIn(source.name, events, checks);
   const stopped = stoppedIn(events);
   const gap = events.find(({ kind }) => kind === 'log.gap');
   return {
