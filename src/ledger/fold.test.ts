@@ -7,7 +7,11 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const clock = movableClock(Date.parse('2026-03-01T10:00:00Z'));
 
 const body = (source: string) => ({ source, code: 'internal', message: 'it failed', durationMs: 1 });
-const note = (ledger: Ledger, source: string) => ledger.append('backup.failed', body(source));
+/** An event a millisecond after the last: which of two writers' comes first in the same one is nobody's promise. */
+const note = (ledger: Ledger, source: string) => {
+  clock.advance(1);
+  return ledger.append('backup.failed', body(source));
+};
 const sourcesOf = (events: LedgerEvent[]) =>
   events.flatMap((event) => (event.kind === 'backup.failed' ? event.body.source : []));
 const ledgerIn = (shelf: Shelf) => new Ledger(shelf, clock);
@@ -20,6 +24,7 @@ beforeAll(async () => {
   const [first, second] = [ledgerIn(filled), ledgerIn(filled)];
   await note(first, 'a');
   await note(second, 'b');
+  clock.advance(1);
   await first.appendAll(['c', 'd'].map((source) => ({ kind: 'backup.failed', body: body(source) })));
   clock.advance(DAY_MS);
   await note(second, 'e');

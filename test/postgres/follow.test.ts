@@ -131,7 +131,7 @@ describe.skipIf(!requires('postgresql', 'restic'))('following the log of a clust
     const alone = join(await serverDirectory(), 'alone');
     const restored = await cluster.run('restore', 'db', '--repository', 'archive', '--to', alone, '--json');
     expect([restored.exit, restored.stderr]).toEqual([0, expect.any(String)]);
-    expect(document(restored).time).toBe(document(archived).archives[0].sources[0].time);
+    expect(Date.parse(document(restored).time)).toBe(Date.parse(document(archived).archives[0].sources[0].time));
     const later = await cluster.run('restore', 'db', '--repository', 'archive', '--to', './later', '--at', '0s ago');
     expect([later.exit, later.stderr]).toEqual([1, expect.stringContaining('the log')]);
   });

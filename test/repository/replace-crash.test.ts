@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { backUpFiles, restoreFiles } from '../support/files-backup.ts';
-import { type KilledRun, runKilled } from '../support/killed-process.ts';
+import { Instants, type KilledRun, runKilled } from '../support/killed-process.ts';
 import { noise, testDirectory, testRepository } from '../support/repository.ts';
 import { describeTree, plantTree, restoredAt } from '../support/tree.ts';
 
@@ -35,7 +35,7 @@ function spoil(at: string, outside: string, round: number): void {
 }
 
 describe('a restore that replaces its target and is killed', () => {
-  it(`is done right by the next one, at ${KILLS} instants`, { timeout: 30_000 + KILLS * 10_000 }, async () => {
+  it(`is done right by the next one, at ${KILLS} instants`, { timeout: 60_000 + KILLS * 20_000 }, async () => {
     const directory = join(testDirectory(), 'repository');
     const source = join(testDirectory(), 'source');
     const outside = testDirectory();
@@ -49,14 +49,12 @@ describe('a restore that replaces its target and is killed', () => {
     const target = join(testDirectory(), 'target');
     const at = restoredAt(target, source);
     spoil(at, outside, 0);
-    const { tookMs, ended } = await replaceKilled(directory, target, 60_000);
-    expect(ended).toBe(true);
-    let killed = 0;
-    for (let round = 1; round <= KILLS; round++) {
+    const instants = new Instants(KILLS, (afterMs) => replaceKilled(directory, target, afterMs));
+    await instants.measure();
+    for (let round = 1; instants.areLeft; round++) {
       spoil(at, outside, round);
-      const result = await replaceKilled(directory, target, Math.random() * tookMs);
-      if (!result.ended) {
-        killed++;
+      const { ended } = await instants.runNext();
+      if (!ended) {
         // No restore that removes nothing may take what is left for a part of itself.
         await expect(restoreFiles(repository, target)).rejects.toMatchObject({ code: 'target-not-empty' });
       }
@@ -65,6 +63,6 @@ describe('a restore that replaces its target and is killed', () => {
       expect([describeTree(at), describeTree(outside)]).toEqual(expected);
       expect(readdirSync(target)).toEqual([source.split('/')[1]]);
     }
-    expect(killed).toBeGreaterThan(0);
+    expect(instants.killed).toBeGreaterThan(0);
   });
 });

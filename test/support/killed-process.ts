@@ -34,3 +34,40 @@ export function runKilled(
     child.on('close', () => resolve({ ended: said.includes(lastWord), tookMs: performance.now() - openedMs }));
   });
 }
+
+/** In so many times as many runs as were asked for, one is killed before its end, however they vary. */
+const PATIENCE = 10;
+
+/** Runs that are killed at random instants of the time that they take, until as many were as asked for and one died of it. */
+export class Instants {
+  readonly #kills: number;
+  readonly #run: (afterMs: number) => Promise<KilledRun>;
+  #runs = 0;
+  /** The shortest of those that came to their end: one may have been slowed down by what else the machine did. */
+  #tookMs = Number.POSITIVE_INFINITY;
+  killed = 0;
+
+  constructor(kills: number, run: (afterMs: number) => Promise<KilledRun>) {
+    this.#kills = kills;
+    this.#run = run;
+  }
+
+  /** Lets one come to its end. @throws when it does not */
+  async measure(): Promise<void> {
+    const { ended, tookMs } = await this.#run(60_000);
+    if (!ended) throw new Error('it did not come to its end');
+    this.#tookMs = tookMs;
+  }
+
+  get areLeft(): boolean {
+    return this.#runs < this.#kills || (this.killed === 0 && this.#runs < this.#kills * PATIENCE);
+  }
+
+  async runNext(): Promise<KilledRun> {
+    this.#runs++;
+    const result = await this.#run(Math.random() * this.#tookMs);
+    if (result.ended) this.#tookMs = Math.min(this.#tookMs, result.tookMs);
+    else this.killed++;
+    return result;
+  }
+}
