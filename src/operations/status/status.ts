@@ -18,6 +18,7 @@ import { momentProofsOf, newestProvenMoment, type ProofEvent, proofsOf, statesOf
 import { isPartial, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { type RepositoryCapacity, repositoryCapacity, usedBytes } from './capacity.ts';
+import { STATUS_KINDS } from './status-kinds.ts';
 
 /** What is known of a recovery point. */
 export type ProofState = 'stored' | 'checked' | 'proven' | 'failed' | 'not-provable';
@@ -77,7 +78,11 @@ export interface Status {
   unseen: string[];
 }
 
-export async function status(workspace: Workspace): Promise<Status> {
+/** @param read events of a ledger of these kinds, those of one source or repository oldest first; all of them, when left out */
+export async function status(
+  workspace: Workspace,
+  read = ({ ledger }: OpenedRepository): Promise<LedgerEvent[]> => ledger.events({ kinds: STATUS_KINDS }),
+): Promise<Status> {
   const { plan } = workspace;
   const limited = [...plan.repositories.values()].filter(({ capacity }) => capacity !== undefined);
   const limitedHomes = limited.filter(({ archive }) => archive === undefined);
@@ -88,8 +93,10 @@ export async function status(workspace: Workspace): Promise<Status> {
     await Promise.all(
       repositories.map(async (name) => {
         const opened = await workspace.open(name);
-        const { repository, ledger } = opened;
-        return [name, { opened, ...(await readableSnapshots(repository)), events: await ledger.read() }] as const;
+        return [
+          name,
+          { opened, ...(await readableSnapshots(opened.repository)), events: await read(opened) },
+        ] as const;
       }),
     ),
   );

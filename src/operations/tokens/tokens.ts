@@ -3,7 +3,7 @@ import { parseTimeMs } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { parseDuration } from '../../foundation/units.ts';
 import { currentUser } from '../../foundation/user.ts';
-import type { LedgerEvent } from '../../ledger/index.ts';
+import type { LedgerEvent, Summary } from '../../ledger/index.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { isRole, ROLES, type Role } from './role.ts';
 import { hashOfSecret, newSecret } from './secret.ts';
@@ -76,7 +76,7 @@ export async function addToken(workspace: Workspace, request: TokenRequest): Pro
 /** All that there ever were, oldest first. */
 export async function listTokens(workspace: Workspace): Promise<ListedToken[]> {
   const { repository, ledger } = await openTokens(workspace);
-  const events = await ledger.read();
+  const events = await ledger.events({ kinds: ['token.revoked', 'api.called', 'api.summarised'] });
   const kept = withRevoked(await readTokens(repository), events);
   const used = lastUses(events);
   const nowMs = workspace.environment.clock.nowMs();
@@ -114,13 +114,23 @@ export async function revokeToken(
   return listed(found, kept, nowMs);
 }
 
+/** The ids of tokens that were revoked. */
+const revokedSummary: Summary<Set<string>> = {
+  name: 'revoked-1',
+  initial: () => new Set(),
+  add: (revoked, event) => {
+    if (event.kind === 'token.revoked') revoked.add(event.body.token);
+  },
+  copy: (revoked) => new Set(revoked),
+};
+
 /** Tokens with what the ledger says of them: it cannot be cut without being noticed, and an object can be removed. */
 export async function keptTokens({
   repository,
   ledger,
 }: Pick<OpenedRepository, 'repository' | 'ledger'>): Promise<KeptTokens> {
-  const [kept, events] = await Promise.all([readTokens(repository), ledger.read()]);
-  return withRevoked(kept, events);
+  const [kept, { state }] = await Promise.all([readTokens(repository), ledger.view(revokedSummary).read()]);
+  return { tokens: kept.tokens, revoked: kept.revoked.union(state) };
 }
 
 export function stateOf({ id, expiresAt }: ApiToken, { revoked }: KeptTokens, nowMs: number): ListedToken['state'] {

@@ -7,7 +7,8 @@ import { RULE_NAMES } from '../../../plan/alerts/rule-schema.ts';
 import type { Rule, RuleName } from '../../../plan/index.ts';
 import type { Condition } from '../condition.ts';
 import { conditionsOf } from '../condition.ts';
-import { digestOf, unreadableIn } from '../facts/digest.ts';
+import { digestOfAll } from '../../../../test/support/digest.ts';
+import { unreadableIn } from '../facts/digest.ts';
 import type { Facts, RunFacts, SizedPoint, SourceFacts } from '../facts/facts.ts';
 import { exampleFacts, exampleRepository, exampleSamples, exampleSource } from './example.ts';
 import { ALERT_RULES, conditionsNow, isUnknown } from './index.ts';
@@ -309,7 +310,7 @@ describe('verification-failed', () => {
         time: new Date(NOW + day * DAY_MS).toISOString(),
         body: { level, sources: [{ source: 'db', state, snapshot: 'ab', message: 'bad' }] },
       }) as unknown as LedgerEvent;
-    const of = (...events: LedgerEvent[]) => unreadableIn('db', digestOf(events).bySource.get('db') ?? []);
+    const of = (...events: LedgerEvent[]) => unreadableIn('db', digestOfAll(events).bySource.get('db') ?? []);
     expect(of(verified('checked', 0), verified('failed', 1), verified('failed', 2))).toEqual({
       ...{ snapshot: 'ab', sinceMs: NOW + DAY_MS, message: 'bad' },
     });
