@@ -19,7 +19,7 @@ export function judgeSnapshots(scenario: Scenario, simulated: Simulated, verdict
   const { inspection } = simulated;
   for (const kept of scenario.kept) {
     const stored = storedOf(kept, simulated);
-    verdict.count('backups taken', kept.repository === 'primary' ? stored.length : 0);
+    verdict.count(kept.repository === 'archive' ? 'copies made' : 'backups taken', stored.length);
     for (const listing of inspection.listings) {
       if (listing.repository === kept.repository) judgeListing(kept, stored, listing, simulated, verdict);
     }

@@ -29,15 +29,18 @@ export async function omniEnterprise(world: World, startMs: number): Promise<Sce
   const noon = (number: number): number => startMs + number * DAY_MS + 12 * HOUR_MS;
   return {
     ...{ name: 'omni-enterprise', timezone: TIMEZONE, plan, live },
-    repositories: { primary: { directory: repository, password: world.variables.HOLDFAST_PASSWORD } },
+    repositories: {
+      primary: { directory: repository, password: world.variables.HOLDFAST_PASSWORD },
+      vault: { directory: place('vault'), password: world.variables.HOLDFAST_ARCHIVE_PASSWORD },
+    },
     failures: failuresOf({ world, place, database, repository, noon }),
     kept: [
       { repository: 'primary', source: 'omni-db', retention: { withinDays: 30 } },
       { repository: 'primary', source: 'sessions', retention: { withinDays: 30 } },
       { repository: 'primary', source: 'uploads', retention: { withinDays: 30 } },
       { repository: 'primary', source: 'logs', retention: { withinDays: 90 } },
-      { repository: 'primary', source: 'config', retention: { daily: 30 } },
-      { repository: 'primary', source: 'keys', retention: { daily: 30 } },
+      { repository: 'vault', source: 'config', retention: { daily: 30 } },
+      { repository: 'vault', source: 'keys', retention: { daily: 30 } },
     ],
     tasks: {
       'backup:omni-db': {},
@@ -50,7 +53,7 @@ export async function omniEnterprise(world: World, startMs: number): Promise<Sce
       'verify:weekly': { at: '06:00', weekday: 1 },
       'verify:monthly': { at: '00:00', dayOfMonth: 1 },
       'report:verification': { at: '08:00', weekday: 1 },
-      ...upkeepOf('primary'),
+      ...upkeepOf('primary', 'vault'),
     },
     reviews: {
       strategy: { at: '00:00', dayOfMonth: 1 },
@@ -104,22 +107,24 @@ name: omni
 timezone: ${TIMEZONE}
 objectives: { rpo: 2h, rto: 4h, proof: 35d }
 repositories:
-  primary:
-    store: ${place('repository')}
-    password: { env: HOLDFAST_PASSWORD }
+  primary: { store: ${place('repository')}, password: { env: HOLDFAST_PASSWORD } }
+  vault:
+    store: ${place('vault')}
+    password: { env: HOLDFAST_ARCHIVE_PASSWORD }
     capacity: { warnAt: 80%, of: 10GB }
 sources:
   omni-db:
     type: sqlite
+    repository: primary
     path: ${place('omni.db')}
     schedule: hourly
     retention: { within: 30d }
     validate: [{ name: there are customers, sql: "select count(*) > 0 from customers" }]
-  sessions: { type: redis, url: ${redisUrl}, schedule: hourly, retention: { within: 30d } }
-  uploads: { type: files, paths: [${place('uploads')}], schedule: hourly, retention: { within: 30d } }
-  logs: { type: files, paths: [${place('logs')}], schedule: daily, retention: { within: 90d }, objectives: { rpo: 26h } }
-  config: { type: files, paths: [${place('config')}], schedule: daily at 02:30, retention: { daily: 30 }, objectives: { rpo: 26h } }
-  keys: { type: secrets, from: { files: [${place('key')}] }, schedule: daily, retention: { daily: 30 }, objectives: { rpo: 26h } }
+  sessions: { type: redis, url: ${redisUrl}, schedule: hourly, retention: { within: 30d }, repository: primary }
+  uploads: { type: files, paths: [${place('uploads')}], schedule: hourly, retention: { within: 30d }, repository: primary }
+  logs: { type: files, paths: [${place('logs')}], schedule: daily, retention: { within: 90d }, objectives: { rpo: 26h }, repository: primary }
+  config: { type: files, paths: [${place('config')}], schedule: daily at 02:30, retention: { daily: 30 }, objectives: { rpo: 26h }, repository: vault }
+  keys: { type: secrets, from: { files: [${place('key')}] }, schedule: daily, retention: { daily: 30 }, objectives: { rpo: 26h }, repository: vault }
 verification:
   - { name: daily, sources: "*", pick: latest, level: checked, schedule: daily at 05:00 }
   - { name: weekly, sources: [omni-db, uploads], pick: random, from: 7d, level: proven, schedule: weekly on monday at 06:00 }
@@ -253,11 +258,11 @@ function failuresOf({ world, place, database, repository, noon }: Failing): Fail
     down(10),
     damaged(13),
     {
-      name: 'the place of the repository is nearly taken',
+      name: 'the place of the vault is nearly taken',
       ...{ fromMs: noon(16), untilMs: noon(16) + 5 * HOUR_MS },
-      begin: () => fill(repository),
-      end: () => rmSync(join(repository, FILLING)),
-      alert: { rule: 'capacity', subject: 'primary', severity: 'p2' },
+      begin: () => fill(place('vault')),
+      end: () => rmSync(join(place('vault'), FILLING)),
+      alert: { rule: 'capacity', subject: 'vault', severity: 'p2' },
     },
     {
       name: 'the review of the plan is forgotten in April',
@@ -274,7 +279,7 @@ function failuresOf({ world, place, database, repository, noon }: Failing): Fail
   ];
 }
 
-/** What somebody else put where the repository lies: as large as most of its place, and without any bytes. */
+/** What somebody else put where the vault lies: as large as most of its place, and without any bytes. */
 const FILLING = 'somebody-elses';
 
 function fill(repository: string): void {
