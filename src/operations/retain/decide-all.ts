@@ -2,6 +2,7 @@ import type { LedgerEvent } from '../../ledger/index.ts';
 import type { Plan } from '../../plan/index.ts';
 import { listSnapshots, parseLsnText } from '../../repository/index.ts';
 import type { RetentionPolicy } from '../../schedule/index.ts';
+import { decidingEvents } from '../deciding-events.ts';
 import { StoredLog } from '../log/stored-log.ts';
 import { latestClean, marksOf } from '../marks/marks.ts';
 import { momentProofsOf, newestProvenMoment, statesOf } from '../proofs.ts';
@@ -50,7 +51,7 @@ export async function decideAll(
 ): Promise<RetentionOfSource[]> {
   const { plan, environment } = workspace;
   const snapshots = await listSnapshots(repository);
-  const events = await ledger.read();
+  const events = await decidingEvents(ledger);
   const { held, suspected } = marksOf(events);
   const isArchive = plan.repositories.get(name)?.archive !== undefined;
   const decide = async ({ name: source, retention }: RetainedSource): Promise<RetentionOfSource> => {

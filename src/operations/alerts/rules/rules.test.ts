@@ -323,7 +323,7 @@ describe('verification-failed', () => {
         time: new Date(NOW + day * DAY_MS).toISOString(),
         body: { repository: 'main', clean: true, readData: true, ...more },
       }) as unknown as LedgerEvent;
-    const { bySource } = digestOf([verified('failed', 1)]);
+    const { bySource } = digestOfAll([verified('failed', 1)]);
     const since = (checked: LedgerEvent) => unreadableIn('db', bySource.get('db')!, [checked]);
     expect(since(check(2))).toBeUndefined();
     for (const lesser of [check(0), check(2, { clean: false }), check(2, { readData: false }), check(2, { subset: '4%' })]) {
