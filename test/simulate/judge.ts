@@ -10,10 +10,6 @@ import type { World } from './world.ts';
 
 export async function judge(scenario: Scenario, world: World, simulated: Simulated): Promise<Verdict> {
   const verdict = new Verdict();
-  if (process.env['DUMP'] !== undefined) {
-    const { writeFileSync } = await import('node:fs');
-    writeFileSync(process.env['DUMP'], JSON.stringify({ told: world.told, events: simulated.events, scenario }, null, 1));
-  }
   judgeSnapshots(scenario, simulated, verdict);
   judgeTasks(scenario, simulated, verdict);
   judgeReviews(scenario, simulated, verdict);

@@ -125,12 +125,8 @@ async function started(loaded: LoadedPlan, environment: Environment): Promise<Da
 /** All that is due at a moment, with what comes of it. */
 async function step(daemon: Daemon, nowMs: number): Promise<void> {
   for (let tick = 0; tick < MOST_TICKS_A_STEP; tick++) {
-    const b=performance.now(); const u=process.cpuUsage();
     await daemon.tick();
-    const jobs=daemon.underWay.map((j)=>j.id).join(' ');
     await daemon.idle();
-    const d=performance.now()-b; const c=process.cpuUsage(u);
-    if (process.env.TRACE && d>+process.env.TRACE) process.stderr.write(`${new Date(nowMs).toISOString()} tick ${tick} ${d.toFixed(0)} ms cpu ${((c.user+c.system)/1000).toFixed(0)} ${jobs}\n`);
     if (daemon.nextMs() > nowMs) return;
   }
 }

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { CLUSTER, logWorkspace, OWNER, segments, writeBase, writeTail } from '../../../test/support/log.ts';
 import { mirroredWorkspace, plannedFiles } from '../../../test/support/mirrored.ts';
 import { craftSnapshot, dataBlob, ledgerOf, testRepository } from '../../../test/support/repository.ts';
@@ -51,4 +51,19 @@ it('of a whole repository makes few index files of the many that backups leave, 
   expect(await main.documentKeys('index/')).toHaveLength(1);
   const gone = (await ledgerOf(main).read()).flatMap(({ kind, body }) => (kind === 'prune.removing' ? body.indexes : []));
   expect(gone.map((id) => `index/${id}`).sort()).toEqual(before);
+});
+
+it('of a whole repository sees each time what others recorded since, and reads no more of the ledger than that', async () => {
+  const store = new MemoryStore();
+  const main = await testRepository(store);
+  const others = ledgerOf(main);
+  for (let index = 0; index < 20; index++) await others.append('incident.opened', { incident: `${index}`, why: 'a fire' });
+  for (let index = 0; index < 20; index++) await others.append('incident.closed', { incident: `${index}` });
+  const workspace = mirroredWorkspace({ main: store }, plannedFiles('files', '/none'));
+  await retainRepository(workspace, 'main');
+  const get = vi.spyOn(store, 'get');
+  await retainRepository(workspace, 'main');
+  expect(get.mock.calls.filter(([key]) => key.startsWith('holdfast/ledger/'))).toEqual([]);
+  await others.append('incident.opened', { incident: 'another', why: 'a flood' });
+  await expect(retainRepository(workspace, 'main')).rejects.toMatchObject({ code: 'incident-open' });
 });
