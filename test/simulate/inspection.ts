@@ -90,7 +90,8 @@ export class Inspection {
       const words = ['restore', id, '--no-lock', '--target', target];
       const { status, errorOutput } = restic(directory, words, { password, mayFail: true });
       const wrong = status === 0 ? this.#wrongIn(source, target, timeMs) : errorOutput;
-      if (wrong !== undefined) this.faults.push(`${source} of ${new Date(timeMs).toISOString()} does not come back: ${wrong}`);
+      if (wrong !== undefined)
+        this.faults.push(`${source} of ${new Date(timeMs).toISOString()} does not come back: ${wrong}`);
       this.restored++;
     } finally {
       rmSync(target, { recursive: true, force: true });

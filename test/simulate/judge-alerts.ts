@@ -18,9 +18,12 @@ const LADDER: readonly { afterMs: number; whom: string; severity?: 'p1'; untilRe
 export function judgeAlerts(scenario: Scenario, told: readonly Told[], simulated: Simulated, verdict: Verdict): void {
   const { events, untilMs, steps } = simulated;
   const raised = eventsOf(events.primary ?? [], 'alert.raised');
-  const resolvedMs = new Map(eventsOf(events.primary ?? [], 'alert.resolved').map(({ body, time }) => [body.alert, Date.parse(time)]));
+  const resolvedMs = new Map(
+    eventsOf(events.primary ?? [], 'alert.resolved').map(({ body, time }) => [body.alert, Date.parse(time)]),
+  );
   for (const failure of scenario.failures) {
-    if (failure.untilMs < untilMs) judgeFailure(failure, told, { raised, resolvedMs, steps, events: events.primary ?? [] }, verdict);
+    if (failure.untilMs < untilMs)
+      judgeFailure(failure, told, { raised, resolvedMs, steps, events: events.primary ?? [] }, verdict);
   }
   for (const each of raised) {
     const { alert, rule, subject, message } = each.body;
@@ -47,7 +50,10 @@ function judgeFailure(failure: Failure, told: readonly Told[], record: Record, v
     Date.parse(time) >= fromMs &&
     Date.parse(time) <= untilMs;
   const raised = record.raised.find(isMeant);
-  if (raised === undefined) return verdict.fault(`${name}: ${alert.rule} of ${alert.subject} was not raised`);
+  if (raised === undefined) {
+    verdict.fault(`${name}: ${alert.rule} of ${alert.subject} was not raised`);
+    return;
+  }
   const { severity, alert: id } = raised.body;
   if (severity !== alert.severity) verdict.fault(`${name}: raised as ${severity}`);
   const raisedMs = Date.parse(raised.time);
@@ -56,7 +62,9 @@ function judgeFailure(failure: Failure, told: readonly Told[], record: Record, v
   const acknowledgedMs = eventsOf(record.events, 'alert.acknowledged').find(({ body }) => body.alert === id)?.time;
   const isAcknowledged = acknowledgedMs !== undefined && Date.parse(acknowledgedMs) === raisedMs + acknowledgedAfterMs!;
   if (acknowledgedAfterMs !== undefined && !isAcknowledged) verdict.fault(`${name}: it was not acknowledged`);
-  const own = told.filter((each) => isAbout(each, raised.body) && each.atMs >= raisedMs && each.atMs <= resolvedMs + HOUR_MS);
+  const own = told.filter(
+    (each) => isAbout(each, raised.body) && each.atMs >= raisedMs && each.atMs <= resolvedMs + HOUR_MS,
+  );
   judgeLadder(failure, own, { raisedMs, resolvedMs, steps: record.steps }, verdict);
 }
 
@@ -81,12 +89,16 @@ function judgeLadder(
     const isStopped = afterMs >= acknowledgedAfterMs && untilResolved !== true;
     const isTold = toldMs(whom, atMs);
     if (isTold === isStopped) {
-      verdict.fault(`${name}: ${whom} was ${isTold ? '' : 'not '}told ${afterMs / MINUTE_MS} minutes after ${iso(raisedMs)}`);
+      verdict.fault(
+        `${name}: ${whom} was ${isTold ? '' : 'not '}told ${afterMs / MINUTE_MS} minutes after ${iso(raisedMs)}`,
+      );
     }
     verdict.count(isStopped ? 'rungs stopped by an acknowledgement' : 'rungs told');
   }
   for (const whom of new Set(told.map((each) => each.whom))) {
-    const isOverTold = told.some((each) => each.whom === whom && each.atMs >= resolvedMs && each.atMs <= resolvedMs + HOUR_MS);
+    const isOverTold = told.some(
+      (each) => each.whom === whom && each.atMs >= resolvedMs && each.atMs <= resolvedMs + HOUR_MS,
+    );
     if (!isOverTold) verdict.fault(`${name}: ${whom} was not told that it is over`);
   }
 }
@@ -95,7 +107,9 @@ function judgeLadder(
 function isExpected({ body: { rule, subject }, time }: Raised, failures: readonly Failure[]): boolean {
   const timeMs = Date.parse(time);
   return failures.some(({ alert, also = [], fromMs, untilMs }) => {
-    const isNamed = [`${alert.rule} ${alert.subject}`, ...also].some((each) => each === rule || each === `${rule} ${subject}`);
+    const isNamed = [`${alert.rule} ${alert.subject}`, ...also].some(
+      (each) => each === rule || each === `${rule} ${subject}`,
+    );
     return isNamed && fromMs <= timeMs && timeMs <= untilMs + DAY_MS;
   });
 }
@@ -104,6 +118,7 @@ function isExpected({ body: { rule, subject }, time }: Raised, failures: readonl
 function isOfAbsence({ body: { rule }, time }: Raised, { away }: Simulated): boolean {
   const timeMs = Date.parse(time);
   return away.some(
-    ({ untilMs }) => (rule === 'backup-missed' || rule === 'rpo-breach') && untilMs <= timeMs && timeMs <= untilMs + HOUR_MS,
+    ({ untilMs }) =>
+      (rule === 'backup-missed' || rule === 'rpo-breach') && untilMs <= timeMs && timeMs <= untilMs + HOUR_MS,
   );
 }

@@ -36,19 +36,33 @@ export function judgeTasks(scenario: Scenario, simulated: Simulated, verdict: Ve
     }
     for (const absence of away) {
       const counted = (missed.get(task) ?? []).filter(({ time }) => Date.parse(time) === absence.untilMs);
-      judgeAbsence(task, absence, due.filter((each) => isIn([absence], each)), own, verdict);
+      judgeAbsence(
+        task,
+        absence,
+        due.filter((each) => isIn([absence], each)),
+        own,
+        verdict,
+      );
       const count = counted.reduce((sum, { body }) => sum + body.count, 0);
       const expected = due.filter((each) => isIn([absence], each)).length;
       const isAlsoDue = due.includes(absence.untilMs);
       if (count !== expected) {
-        verdict.fault(`${task}: ${count} moments were recorded as missed on ${iso(absence.fromMs)}, and ${expected} were${isAlsoDue ? ' before the next' : ''}`);
+        verdict.fault(
+          `${task}: ${count} moments were recorded as missed on ${iso(absence.fromMs)}, and ${expected} were${isAlsoDue ? ' before the next' : ''}`,
+        );
       }
     }
   }
 }
 
 /** One run that ended well, within the half hour; or after what kept it from being done. */
-function judgeMoment(task: string, dueMs: number, runs: readonly Run[], failures: readonly Failure[], verdict: Verdict): void {
+function judgeMoment(
+  task: string,
+  dueMs: number,
+  runs: readonly Run[],
+  failures: readonly Failure[],
+  verdict: Verdict,
+): void {
   const good = runs.filter((each) => each.dueMs === dueMs && each.isGood);
   if (good.length > 1) verdict.fault(`${task} of ${iso(dueMs)} was done ${good.length} times`);
   const isStopped = failures.some(
@@ -58,16 +72,26 @@ function judgeMoment(task: string, dueMs: number, runs: readonly Run[], failures
   if (isStopped) return;
   const [first] = good;
   if (first === undefined) verdict.fault(`${task} of ${iso(dueMs)} was not done`);
-  else if (first.startedMs - dueMs > HOUR_MS) verdict.fault(`${task} of ${iso(dueMs)} was done at ${iso(first.startedMs)}`);
+  else if (first.startedMs - dueMs > HOUR_MS)
+    verdict.fault(`${task} of ${iso(dueMs)} was done at ${iso(first.startedMs)}`);
 }
 
 /** Of what was due while nobody was there, one run makes up for all, at once. */
-function judgeAbsence(task: string, { untilMs }: Span, due: readonly number[], runs: readonly Run[], verdict: Verdict): void {
+function judgeAbsence(
+  task: string,
+  { untilMs }: Span,
+  due: readonly number[],
+  runs: readonly Run[],
+  verdict: Verdict,
+): void {
   const newestMs = due.at(-1);
   if (newestMs === undefined) return;
   verdict.count('absences made up for');
-  const after = runs.filter(({ startedMs, isGood }) => isGood && startedMs >= untilMs && startedMs < untilMs + HOUR_MS / 2);
-  if (after.length !== 1) verdict.fault(`${task}: ${after.length} runs made up for ${due.length} moments before ${iso(untilMs)}`);
+  const after = runs.filter(
+    ({ startedMs, isGood }) => isGood && startedMs >= untilMs && startedMs < untilMs + HOUR_MS / 2,
+  );
+  if (after.length !== 1)
+    verdict.fault(`${task}: ${after.length} runs made up for ${due.length} moments before ${iso(untilMs)}`);
 }
 
 function isIn(spans: readonly Span[], timeMs: number): boolean {
@@ -83,13 +107,21 @@ function runsByTask(events: readonly LedgerEvent[]): Map<string, Run[]> {
     const own = runs.get(task) ?? [];
     runs.set(task, own);
     const startedMs = Date.parse(time);
-    own.push({ startedMs, dueMs: due === undefined ? startedMs : Date.parse(due), isGood: outcome !== undefined && outcome !== 'failed' });
+    own.push({
+      startedMs,
+      dueMs: due === undefined ? startedMs : Date.parse(due),
+      isGood: outcome !== undefined && outcome !== 'failed',
+    });
   }
   return runs;
 }
 
 /** Each review is recorded on the day that it is due, unless somebody forgot it: then within the failure. */
-export function judgeReviews(scenario: Scenario, { events, fromMs, untilMs, clock }: Simulated, verdict: Verdict): void {
+export function judgeReviews(
+  scenario: Scenario,
+  { events, fromMs, untilMs, clock }: Simulated,
+  verdict: Verdict,
+): void {
   const recorded = eventsOf(events.primary ?? [], 'review.recorded');
   for (const [kind, moments] of Object.entries(scenario.reviews)) {
     for (const dueMs of dueMoments(moments, fromMs + 1, untilMs - REVIEWED_AFTER_MS, clock)) {

@@ -13,7 +13,8 @@ const FLIPPED = 3;
 export async function judgeLedgers(scenario: Scenario, { workspace }: Simulated, verdict: Verdict): Promise<void> {
   for (const { repository, state, events, faults } of await verifyLedgers(workspace, {})) {
     verdict.count('events verified', events);
-    if (state === 'tampered') verdict.fault(`the ledger of ${repository}: ${faults.map(({ message }) => message).join('; ')}`);
+    if (state === 'tampered')
+      verdict.fault(`the ledger of ${repository}: ${faults.map(({ message }) => message).join('; ')}`);
   }
   const directory = join(scenario.repositories.primary!.directory, 'holdfast', 'ledger');
   const objects = readdirSync(directory, { recursive: true, withFileTypes: true })

@@ -83,7 +83,9 @@ function judgeListing(
 
 /** When the retention of a repository began last that came to its end. */
 function retainedBefore(repository: string, atMs: number, events: Simulated['events'][string]): number {
-  const done = new Set(eventsOf(events, 'run.finished').flatMap(({ body }) => (body.outcome === 'failed' ? [] : [body.run])));
+  const done = new Set(
+    eventsOf(events, 'run.finished').flatMap(({ body }) => (body.outcome === 'failed' ? [] : [body.run])),
+  );
   const runs = eventsOf(events, 'run.started').filter(
     ({ body, time }) => body.task === `retain:${repository}` && done.has(body.run) && Date.parse(time) <= atMs,
   );
@@ -116,9 +118,11 @@ function judgeSamples(
   for (const sample of inspection.samples.filter((each) => each.repository === repository)) {
     const own = sample.snapshots.filter((each) => each.source === source);
     const isAnyStored = stored.some(({ storedMs }) => storedMs < sample.atMs);
-    if (own.length === 0 && isAnyStored) verdict.fault(`${source} has no snapshot in ${repository} on ${iso(sample.atMs)}`);
+    if (own.length === 0 && isAnyStored)
+      verdict.fault(`${source} has no snapshot in ${repository} on ${iso(sample.atMs)}`);
     for (const { id, timeMs } of own) {
-      if (known.get(id) !== timeMs) verdict.fault(`restic lists ${id} of ${iso(timeMs)}, which the ledger does not say`);
+      if (known.get(id) !== timeMs)
+        verdict.fault(`restic lists ${id} of ${iso(timeMs)}, which the ledger does not say`);
     }
   }
 }

@@ -168,7 +168,9 @@ function wrongIn(place: Place, startMs: number): Scenario['wrongIn'] {
       return [text, `uploaded in hour ${hours}`];
     },
     logs: (restored, hours) => {
-      const lines = readFileSync(join(restored, place('logs'), 'omni.log'), 'utf8').trim().split('\n');
+      const lines = readFileSync(join(restored, place('logs'), 'omni.log'), 'utf8')
+        .trim()
+        .split('\n');
       return [lines.at(-1), `hour ${hours}`];
     },
     config: (restored, hours) => {

@@ -31,7 +31,10 @@ export class People {
     const reviews = Object.entries(scenario.reviews).flatMap(([kind, moments]) =>
       dueMoments(moments, options.fromMs + 1, options.untilMs - REVIEWED_AFTER_MS, options.clock)
         .filter((dueMs) => !isForgotten(scenario, kind, dueMs))
-        .map((dueMs) => ({ atMs: dueMs + REVIEWED_AFTER_MS, act: () => review(this.#workspace(), kind as ReviewKind) })),
+        .map((dueMs) => ({
+          atMs: dueMs + REVIEWED_AFTER_MS,
+          act: () => review(this.#workspace(), kind as ReviewKind),
+        })),
     );
     const failing = scenario.failures.flatMap(({ fromMs, untilMs, closelyMs = 0, begin, end }): Intended[] => [
       { atMs: fromMs, act: begin },
@@ -61,7 +64,8 @@ export class People {
       const page = JSON.parse(text) as { dedup_key: string; payload: { class: string; component: string } };
       const { class: rule, component: subject } = page.payload;
       const afterMs = this.#failures.find(
-        (each) => each.fromMs <= nowMs && nowMs < each.untilMs && each.alert.rule === rule && each.alert.subject === subject,
+        (each) =>
+          each.fromMs <= nowMs && nowMs < each.untilMs && each.alert.rule === rule && each.alert.subject === subject,
       )?.acknowledgedAfterMs;
       if (afterMs === undefined) continue;
       const alert = page.dedup_key.split(':').at(-1)!;

@@ -42,7 +42,10 @@ async function judged(make: typeof omniflow): Promise<{ verdict: Verdict; second
       awayOnDays: AWAY_ON_DAYS,
       told: (line) => process.stderr.write(`${line}\n`),
     });
-    return { verdict: await judge(scenario, world, simulated), seconds: Math.round((performance.now() - begunMs) / 1000) };
+    return {
+      verdict: await judge(scenario, world, simulated),
+      seconds: Math.round((performance.now() - begunMs) / 1000),
+    };
   } finally {
     await scenario.close();
     await world.close();

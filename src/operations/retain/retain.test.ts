@@ -49,7 +49,9 @@ it('of a whole repository makes few index files of the many that backups leave, 
   const before = await main.documentKeys('index/');
   await retainRepository(mirroredWorkspace({ main: store }, plannedFiles('files', '/none')), 'main');
   expect(await main.documentKeys('index/')).toHaveLength(1);
-  const gone = (await ledgerOf(main).read()).flatMap(({ kind, body }) => (kind === 'prune.removing' ? body.indexes : []));
+  const gone = (await ledgerOf(main).read()).flatMap(({ kind, body }) =>
+    kind === 'prune.removing' ? body.indexes : [],
+  );
   expect(gone.map((id) => `index/${id}`).sort()).toEqual(before);
 });
 
@@ -57,7 +59,8 @@ it('of a whole repository sees each time what others recorded since, and reads n
   const store = new MemoryStore();
   const main = await testRepository(store);
   const others = ledgerOf(main);
-  for (let index = 0; index < 20; index++) await others.append('incident.opened', { incident: `${index}`, why: 'a fire' });
+  for (let index = 0; index < 20; index++)
+    await others.append('incident.opened', { incident: `${index}`, why: 'a fire' });
   for (let index = 0; index < 20; index++) await others.append('incident.closed', { incident: `${index}` });
   const workspace = mirroredWorkspace({ main: store }, plannedFiles('files', '/none'));
   await retainRepository(workspace, 'main');

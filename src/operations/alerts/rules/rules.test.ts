@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { digestOfAll } from '../../../../test/support/digest.ts';
 import { planWith } from '../../../../test/support/plan.ts';
 import { COMMANDS } from '../../../cli/registry.ts';
 import { HoldfastError } from '../../../foundation/errors.ts';
@@ -7,7 +8,6 @@ import { RULE_NAMES } from '../../../plan/alerts/rule-schema.ts';
 import type { Rule, RuleName } from '../../../plan/index.ts';
 import type { Condition } from '../condition.ts';
 import { conditionsOf } from '../condition.ts';
-import { digestOfAll } from '../../../../test/support/digest.ts';
 import { unreadableIn } from '../facts/digest.ts';
 import type { Facts, RunFacts, SizedPoint, SourceFacts } from '../facts/facts.ts';
 import { exampleFacts, exampleRepository, exampleSamples, exampleSource } from './example.ts';
@@ -326,7 +326,12 @@ describe('verification-failed', () => {
     const { bySource } = digestOfAll([verified('failed', 1)]);
     const since = (checked: LedgerEvent) => unreadableIn('db', bySource.get('db')!, [checked]);
     expect(since(check(2))).toBeUndefined();
-    for (const lesser of [check(0), check(2, { clean: false }), check(2, { readData: false }), check(2, { subset: '4%' })]) {
+    for (const lesser of [
+      check(0),
+      check(2, { clean: false }),
+      check(2, { readData: false }),
+      check(2, { subset: '4%' }),
+    ]) {
       expect(since(lesser)).toBeDefined();
     }
   });
