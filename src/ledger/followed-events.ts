@@ -126,7 +126,8 @@ export class FollowedEvents<State> {
       .map(({ read: { event, hash }, rank }) => ({ event, hash, place: { ...rank, writer: event.writer } }))
       .sort(byPlace);
     const { beforePlace } = this.kept;
-    const isLate = beforePlace !== undefined && placed[0] !== undefined && comparePlaces(placed[0].place, beforePlace) < 0;
+    const isLate =
+      beforePlace !== undefined && placed[0] !== undefined && comparePlaces(placed[0].place, beforePlace) < 0;
     return isLate ? undefined : { added: placed, inDays };
   }
 

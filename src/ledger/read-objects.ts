@@ -27,6 +27,11 @@ export async function readLedgerObject(storage: LedgerStorage, key: string): Pro
 
 /** The events of an object whose bytes are there already. @throws repository-damaged, repository-unsupported */
 export function openLedgerObject(storage: Pick<LedgerStorage, 'unseal'>, key: string, sealed: Uint8Array): ReadEvent[] {
+  return decodeLedgerObject(key, unsealed(storage, key, sealed));
+}
+
+/** The content of an object whose bytes are there already. @throws repository-damaged */
+export function unsealed(storage: Pick<LedgerStorage, 'unseal'>, key: string, sealed: Uint8Array): Buffer {
   let plain: Uint8Array;
   try {
     plain = storage.unseal(sealed);
@@ -37,7 +42,7 @@ export function openLedgerObject(storage: Pick<LedgerStorage, 'unseal'>, key: st
       cause: error,
     });
   }
-  return decodeLedgerObject(key, Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength));
+  return Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength);
 }
 
 /**

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { movableClock } from '../../test/support/repository.ts';
 import { Shelf } from '../../test/support/shelf.ts';
+import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
 import { ChainWriter } from './chain-writer.ts';
 import { Ledger, type LedgerEvent, type Summary } from './index.ts';
 import { decodeLedgerObject, encodeDay } from './objects.ts';
@@ -25,13 +26,21 @@ const everything: Summary<{ seen: string[] }> = {
   copy: ({ seen }) => ({ seen: [...seen] }),
 };
 
-/** What reading all of it comes to; undefined where it cannot be read. */
+/** Undefined where the ledger is not whole. */
+async function unlessDamaged<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isHoldfastError(error, 'repository-damaged')) throw error;
+    return undefined;
+  }
+}
+
+/** What reading all of it comes to. */
 async function whole(shelf: Shelf): Promise<string[] | undefined> {
   const ledger = new Ledger(new Shelf(shelf.objects), movableClock(START_MS));
-  return ledger.read().then(
-    (events) => events.map((event) => JSON.stringify(event)),
-    () => undefined,
-  );
+  const events = await unlessDamaged(() => ledger.read());
+  return events?.map((event) => JSON.stringify(event));
 }
 
 function viewOf(shelf: Shelf, options: { file?: string; newest?: number } = {}): SummaryView<{ seen: string[] }> {
@@ -39,11 +48,10 @@ function viewOf(shelf: Shelf, options: { file?: string; newest?: number } = {}):
   return new SummaryView(shelf, everything, { assertWhole, ...options });
 }
 
-const seenBy = (view: SummaryView<{ seen: string[] }>) =>
-  view.read().then(
-    ({ state }) => [...state.seen],
-    () => undefined,
-  );
+async function seenBy(view: SummaryView<{ seen: string[] }>): Promise<string[] | undefined> {
+  const read = await unlessDamaged(() => view.read());
+  return read && [...read.state.seen];
+}
 
 type Step =
   | { do: 'append'; by: number; at: number }
@@ -57,12 +65,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 8,
     arbitrary: fc.record({
-      do: fc.constantFrom(
-        ...(['wait', 'back', 'begin', 'fold', 'half-fold', 'part', 'merge', 'restart'] as const),
-      ),
+      do: fc.constantFrom(...(['wait', 'back', 'begin', 'fold', 'half-fold', 'part', 'merge', 'restart'] as const)),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom(...(['lose', 'edit', 'double', 'cut'] as const)), at: fc.nat(50) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constantFrom(...(['lose', 'edit', 'double', 'cut'] as const)), at: fc.nat(50) }),
+  },
 );
 
 /** Two copies of a ledger that several processes write, the one that is looked at and another one. */
@@ -136,9 +145,9 @@ class World {
   async #fold(shelf: Shelf, isWhole: boolean): Promise<void> {
     let deletes = 0;
     shelf.onChange = (method) => {
-      if (!isWhole && method === 'delete' && ++deletes > 1) throw new Error('killed');
+      if (!isWhole && method === 'delete' && ++deletes > 1) throw new HoldfastError('repository-damaged', 'killed');
     };
-    await new Ledger(shelf, this.clock).fold().catch(() => {});
+    await unlessDamaged(() => new Ledger(shelf, this.clock).fold());
     shelf.onChange = undefined;
   }
 }

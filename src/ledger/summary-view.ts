@@ -66,7 +66,8 @@ export class SummaryView<State> {
   }
 
   async #read(): Promise<{ state: State; version: number }> {
-    const known = (this.#followed ??= await this.#restored());
+    this.#followed ??= await this.#restored();
+    const known = this.#followed;
     const followed = (known && (await this.#followOn(known))) ?? (await this.#readAnew());
     this.#followed = followed;
     return { state: followed.state, version: this.#versions + followed.version };

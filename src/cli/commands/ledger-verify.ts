@@ -4,6 +4,7 @@ import type { LedgerVerdict } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { bad, counted, doubtful, faint, good, shownTime } from '../text.ts';
+import { UNSIGNED } from '../unsigned.ts';
 
 /** So many faults are shown; all of them with `--json`. */
 const SHOWN_FAULTS = 20;
@@ -45,7 +46,7 @@ export const ledgerVerify: CommandDefinition = {
 };
 
 function describe(verdict: LedgerVerdict): string[] {
-  const { repository, state, events, writers, faults, left, waiting, unbound, untamperedUpTo } = verdict;
+  const { repository, state, events, writers, faults, left, waiting, unbound, untamperedUpTo, isUnsigned } = verdict;
   const of = `${repository}: ${counted(events, 'event')} of ${counted(writers, 'writer')}`;
   const head = {
     untampered: `${of}, ${good(`untampered up to ${shownTime(untamperedUpTo ?? '')}`)}`,
@@ -58,6 +59,7 @@ function describe(verdict: LedgerVerdict): string[] {
     ...faults.slice(0, SHOWN_FAULTS).map(({ what, message }) => `  ${bad(what)} ${message}`),
     ...(more > 0 ? [`  and ${counted(more, 'other fault')}`] : []),
     ...(state === 'untampered' && unbound > 0 ? [`  ${counted(unbound, 'event')} since then, consistent`] : []),
+    ...(isUnsigned ? [`  ${doubtful('unsigned')} ${UNSIGNED}`] : []),
     ...left.map((each) => `  ${doubtful('left by what was stopped')} ${each}`),
     ...(waiting > 0
       ? [`  ${doubtful(`${counted(waiting, 'event')} on this machine`)} for it, until it takes them`]

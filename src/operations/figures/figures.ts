@@ -12,7 +12,9 @@ export interface Figures extends LedgerFigures {
 export async function gatherFigures(workspace: Workspace): Promise<Figures> {
   const [now, ledgers] = await Promise.all([
     status(workspace, newestEvents),
-    Promise.all(workspace.homeNames.map(async (name) => (await workspace.open(name)).ledger.view(countsSummary).read())),
+    Promise.all(
+      workspace.homeNames.map(async (name) => (await workspace.open(name)).ledger.view(countsSummary).read()),
+    ),
   ]);
   return { status: now, ...ledgerFigures(ledgers.map(({ state }) => state)) };
 }

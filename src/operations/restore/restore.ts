@@ -107,7 +107,8 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
     );
     const outcome = restored.problems.length === 0 ? 'complete' : 'partial';
     const durationMs = clock.monotonicMs() - started;
-    if (!dryRun) await reading.record('restore.finished', { ...about, bytes: restored.bytes, durationMs, outcome });
+    if (dryRun) await reading.recordShown({ snapshot: snapshot.id, ...(planned && { source: planned.name }) });
+    else await reading.record('restore.finished', { ...about, bytes: restored.bytes, durationMs, outcome });
     return {
       ...about,
       ...restored,

@@ -9,6 +9,7 @@ import {
 } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { type ArchiveStatus, archiveStatus } from '../archives/archive-status.ts';
+import { hasCheckpoint } from '../ledger/checkpoints.ts';
 import { type LogStatus, logStatus } from '../log/log-status.ts';
 import { type HealedStatus, healedStatus } from '../mirrors/healed-status.ts';
 import { type MirrorStatus, mirrorStatus } from '../mirrors/mirror-status.ts';
@@ -74,6 +75,8 @@ export interface Status {
   capacity: RepositoryCapacity[];
   /** Keys of objects that somebody hid, as far as a quick look tells, by repository. */
   hidden: { repository: string; objects: string[] }[];
+  /** Repositories whose ledger holds events, and of which no checkpoint was ever made: nobody could tell whether it was cut. */
+  unsigned: string[];
   /** Repositories whose objects are locked, and of which these credentials cannot tell whether anything is hidden. */
   unseen: string[];
 }
@@ -93,10 +96,7 @@ export async function status(
     await Promise.all(
       repositories.map(async (name) => {
         const opened = await workspace.open(name);
-        return [
-          name,
-          { opened, ...(await readableSnapshots(opened.repository)), events: await read(opened) },
-        ] as const;
+        return [name, { opened, ...(await readableSnapshots(opened.repository)), events: await read(opened) }] as const;
       }),
     ),
   );
@@ -132,6 +132,13 @@ export async function status(
     objects.length > 0 ? [{ repository, objects }] : [],
   );
   const unseen = looked.flatMap(({ repository, objects }) => (objects === undefined ? [repository] : []));
+  const homes = new Set(workspace.homeNames);
+  const signed = await Promise.all(
+    [...known.values()].map(
+      async ({ opened, events }) => !homes.has(opened.name) || events.length === 0 || hasCheckpoint(opened),
+    ),
+  );
+  const unsigned = [...known.keys()].filter((_, index) => !signed[index]);
   const healed = [...known.values()].flatMap(({ events }) => healedStatus(events));
   const forecasts = forecastsNear(plan, (name) => known.get(name)!.events, nowMs);
   return {
@@ -143,6 +150,7 @@ export async function status(
     damaged,
     capacity,
     hidden,
+    unsigned,
     unseen,
   };
 }

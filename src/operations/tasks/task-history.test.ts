@@ -19,7 +19,10 @@ const event = fc
     }),
     fc.record({ kind: fc.constant('run.died'), body: fc.record({ task, run }) }),
     fc.record({ kind: fc.constant('run.missed'), body: fc.record({ task, from: due, to: due }) }),
-    fc.record({ kind: fc.constant('backup.finished'), body: fc.record({ source: fc.constant('db'), durationMs: fc.nat(9) }) }),
+    fc.record({
+      kind: fc.constant('backup.finished'),
+      body: fc.record({ source: fc.constant('db'), durationMs: fc.nat(9) }),
+    }),
     fc.record({ kind: fc.constant('daemon.started'), body: fc.constant({}) }),
     fc.record({
       kind: fc.constant('tasks.changed'),

@@ -25,7 +25,9 @@ export const taskSummary: Summary<TaskHistories> = {
     }
   },
   copy: (histories) =>
-    new Map([...histories].map(([task, { before, newest }]) => [task, { before: copyOf(before), newest: [...newest] }])),
+    new Map(
+      [...histories].map(([task, { before, newest }]) => [task, { before: copyOf(before), newest: [...newest] }]),
+    ),
 };
 
 function historyOf(histories: TaskHistories, task: string): TaskHistory {
@@ -58,10 +60,12 @@ function together([first = { open: new Map() }, ...others]: readonly TaskRuns[])
   return others.reduce((one, other) => {
     const coveredMs = largest(one.coveredMs, other.coveredMs);
     const failed = newest(one.failed, other.failed);
-    const isCovered = failed !== undefined && (failed.dueMs ?? failed.endedMs) <= (coveredMs ?? Number.NEGATIVE_INFINITY);
+    const isCovered =
+      failed !== undefined && (failed.dueMs ?? failed.endedMs) <= (coveredMs ?? Number.NEGATIVE_INFINITY);
     const last = newest(one.last, other.last);
     const missedMs = largest(one.missedMs, other.missedMs);
-    const planned = (one.planned?.sinceMs ?? 0) > (other.planned?.sinceMs ?? 0) ? one.planned : (other.planned ?? one.planned);
+    const planned =
+      (one.planned?.sinceMs ?? 0) > (other.planned?.sinceMs ?? 0) ? one.planned : (other.planned ?? one.planned);
     return {
       open: new Map([...one.open, ...other.open]),
       ...(planned && { planned }),
@@ -77,7 +81,10 @@ function largest(one: number | undefined, other: number | undefined): number | u
   return one === undefined || other === undefined ? (one ?? other) : Math.max(one, other);
 }
 
-function newest<Ended extends { endedMs: number }>(one: Ended | undefined, other: Ended | undefined): Ended | undefined {
+function newest<Ended extends { endedMs: number }>(
+  one: Ended | undefined,
+  other: Ended | undefined,
+): Ended | undefined {
   return one === undefined || (other !== undefined && other.endedMs > one.endedMs) ? other : one;
 }
 

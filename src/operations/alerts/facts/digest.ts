@@ -17,7 +17,15 @@ export interface Digest {
 
 const SOURCE_KINDS = new Set<LedgerEvent['kind']>([
   ...(['backup.finished', 'backup.failed', 'proof.recorded', 'restore.finished', 'restore.failed'] as const),
-  ...(['follow.started', 'follow.stopped', 'log.gap', 'log.folded', 'snapshot.suspected', 'snapshot.cleared', 'snapshot.checked'] as const),
+  ...([
+    'follow.started',
+    'follow.stopped',
+    'log.gap',
+    'log.folded',
+    'snapshot.suspected',
+    'snapshot.cleared',
+    'snapshot.checked',
+  ] as const),
 ]);
 const RECORD_KINDS = /^(run|duty|review|alert)\./;
 const OWN_KINDS = /^(check|mirror|archive|object|lock|repair)\./;
