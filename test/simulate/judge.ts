@@ -6,10 +6,10 @@ import { judgeSnapshots } from './judge-snapshots.ts';
 import type { Simulated } from './run.ts';
 import type { Scenario } from './scenario.ts';
 import { Verdict } from './verdict.ts';
-import type { World } from './world.ts';
+import { DAY_MS, type World } from './world.ts';
 
 export async function judge(scenario: Scenario, world: World, simulated: Simulated): Promise<Verdict> {
-  const verdict = new Verdict();
+  const verdict = new Verdict((simulated.untilMs - simulated.fromMs) / DAY_MS);
   judgeSnapshots(scenario, simulated, verdict);
   judgeTasks(scenario, simulated, verdict);
   judgeReviews(scenario, simulated, verdict);

@@ -44,6 +44,8 @@ export interface SimulationOptions {
   /** On which days, from 0, the daemon is away for a whole one. */
   awayOnDays: readonly number[];
   told(line: string): void;
+  /** Once it is aborted no further day begins: what was simulated until then is what there is. */
+  signal: AbortSignal;
 }
 
 /** Runs a plan by its daemon through simulated days, with all that goes wrong in them. */
@@ -71,7 +73,8 @@ export async function simulate(scenario: Scenario, world: World, options: Simula
   const report = reporter(scenario, startMs, options.told);
   const steps: number[] = [];
   let daemon: Daemon | undefined = await started(loaded, environment);
-  for (let nowMs = startMs; nowMs < untilMs; nowMs = nextStep(nowMs, people)) {
+  let nowMs = startMs;
+  for (; nowMs < untilMs && !(nowMs % DAY_MS === 0 && options.signal.aborted); nowMs = nextStep(nowMs, people)) {
     world.clock.moveTo(nowMs);
     if (nowMs % STEP_MS === 0) await scenario.live(nowMs);
     await people.act(nowMs);
@@ -91,11 +94,20 @@ export async function simulate(scenario: Scenario, world: World, options: Simula
     report(nowMs);
   }
   await daemon?.stop('the simulation is over');
-  inspection.sample(untilMs);
+  inspection.sample(nowMs);
   const end = workspace();
   const events: Record<string, LedgerEvent[]> = {};
   for (const name of Object.keys(scenario.repositories)) events[name] = await (await end.open(name)).ledger.read();
-  return { workspace: end, clock, events, fromMs: startMs, untilMs, away, inspection, steps };
+  return {
+    workspace: end,
+    clock,
+    events,
+    fromMs: startMs,
+    untilMs: nowMs,
+    away: away.filter((each) => each.untilMs < nowMs),
+    inspection,
+    steps,
+  };
 }
 
 function nextStep(nowMs: number, people: People): number {

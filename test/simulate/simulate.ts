@@ -1,6 +1,6 @@
 /**
  * `npm run simulate -- --year`: a year of both playbooks' plans, in minutes. `--days 60` is less of it, `--plan omniflow` or
- * `--plan omni-enterprise` one of the two.
+ * `--plan omni-enterprise` one of the two. Ctrl-C ends it with the day, and what there is by then is judged.
  */
 import { parseArgs } from 'node:util';
 import { judge } from './judge.ts';
@@ -27,7 +27,7 @@ for (const [name, make] of Object.entries(PLANS)) {
   isGood &&= verdict.faults.length === 0;
   for (const fault of verdict.faults) console.log(`${name}: WRONG: ${fault}`);
   const counts = [...verdict.counts].map(([what, count]) => `${count} ${what}`);
-  console.log(`${name}: ${days} days in ${seconds} s: ${counts.join(', ')}; ${verdict.faults.length} faults`);
+  console.log(`${name}: ${verdict.days} days in ${seconds} s: ${counts.join(', ')}; ${verdict.faults.length} faults`);
 }
 process.exitCode = isGood ? 0 : 1;
 
@@ -35,11 +35,15 @@ async function judged(make: typeof omniflow): Promise<{ verdict: Verdict; second
   const begunMs = performance.now();
   const world = await World.create(START_MS);
   const scenario = await make(world, START_MS);
+  const ending = new AbortController();
+  const end = (): void => ending.abort();
+  process.once('SIGINT', end);
   try {
     const simulated = await simulate(scenario, world, {
       startMs: START_MS,
       days,
       awayOnDays: AWAY_ON_DAYS,
+      signal: ending.signal,
       told: (line) => process.stderr.write(`${line}\n`),
     });
     return {
@@ -47,6 +51,7 @@ async function judged(make: typeof omniflow): Promise<{ verdict: Verdict; second
       seconds: Math.round((performance.now() - begunMs) / 1000),
     };
   } finally {
+    process.removeListener('SIGINT', end);
     await scenario.close();
     await world.close();
   }

@@ -4,6 +4,12 @@ import type { LedgerEvent } from '../../src/ledger/index.ts';
 export class Verdict {
   readonly counts = new Map<string, number>();
   readonly faults: string[] = [];
+  /** So many were simulated. */
+  readonly days: number;
+
+  constructor(days: number) {
+    this.days = days;
+  }
 
   count(what: string, by = 1): void {
     this.counts.set(what, (this.counts.get(what) ?? 0) + by);
