@@ -3,9 +3,10 @@
  * 10,000 schedules what finding out what is due takes; and how long after the end of a run that failed the server of a channel
  * has the alert. `--sources N --schedules N --seconds N --alerts N`.
  */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';

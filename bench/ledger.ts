@@ -1,6 +1,7 @@
 /**
  * How long a large ledger takes: to be asked with what this machine keeps of it, to be kept for the first time, to be
- * verified, and what is appended and put together. `npm run bench:ledger -- --events 1000000 --years 10`.
+ * verified, and what is appended and put together. `npm run bench:ledger -- --events 1000000 --years 10`;
+ * `--only verify` for that alone.
  */
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,7 +20,11 @@ import { createLocalStore } from '../src/store/local/index.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const { values } = parseArgs({
-  options: { events: { type: 'string', default: '1000000' }, years: { type: 'string', default: '10' } },
+  options: {
+    events: { type: 'string', default: '1000000' },
+    years: { type: 'string', default: '10' },
+    only: { type: 'string' },
+  },
 });
 const [wanted, days] = [Number(values.events), Number(values.years) * 365];
 
@@ -34,6 +39,7 @@ async function measure(path: string, file: string): Promise<void> {
   const storage = storageAt(path);
   await timed(`writing ${wanted} events of ${days} days`, () => fill(storage));
   const ledger = () => new Ledger(storage, systemClock, file);
+  if (values.only === 'verify') return verify(ledger());
   // What a daemon reads of the ledger as it starts: its tasks, and what the first look of the alerts takes.
   const start = async () => {
     const read = ledger();
@@ -54,15 +60,19 @@ async function measure(path: string, file: string): Promise<void> {
   await timed('last day, with what is kept', () => ledger().events({ sinceMs: systemClock.nowMs() - 2 * DAY_MS }));
   const [events] = await timed('status, with what is kept', () => ledger().events({ kinds: STATUS_KINDS }));
   console.log(`  of ${events.length} events`);
-  const [verified, tookMs] = await timed('verify', () => ledger().verify());
-  const { events: read, faults } = verified;
-  if (faults.length > 0 || read < wanted) throw new Error(`${read} events, ${faults.length} faults`);
-  console.log(`  ${Math.round(read / (tookMs / 1000))} events/s`);
+  await verify(ledger());
   const writer = ledger();
   await timed('100 events appended, one after the other', async () => {
     for (const event of eventsOf(100)) await writer.append(event.kind, event.body as never);
   });
   console.log(`peak memory: ${Math.round(process.resourceUsage().maxRSS / 1024)} MB`);
+}
+
+async function verify(ledger: Ledger): Promise<void> {
+  const [verified, tookMs] = await timed('verify', () => ledger.verify());
+  const { events: read, faults } = verified;
+  if (faults.length > 0 || read < wanted) throw new Error(`${read} events, ${faults.length} faults`);
+  console.log(`  ${Math.round(read / (tookMs / 1000))} events/s`);
 }
 
 function storageAt(path: string): LedgerStorage {

@@ -21,7 +21,7 @@ export class DaemonRecord {
   readonly #log: Log;
   readonly #unwritten: Unwritten[] = [];
   #writing: Promise<boolean> | undefined;
-  /** When what waits in the journal is to be brought to the ledger; undefined when nothing does, as far as is known. */
+  /** When what waits, here or in the journal, is to be brought to the ledger; undefined when nothing does, as far as is known. */
   #flushAtMs: number | undefined;
 
   constructor({ runs, recorder, clock, log }: { runs: KnownRuns; recorder: Recorder; clock: Clock; log: Log }) {
@@ -75,6 +75,7 @@ export class DaemonRecord {
           error: messageOf(error),
           waiting,
         });
+        this.#flushAtMs = this.#clock.nowMs() + FLUSH_EVERY_MS;
         return false;
       }
       this.#unwritten.shift();

@@ -58,6 +58,8 @@ const LOADED_PER_PROCESSOR = 2;
 const SHORT_MEMORY = 0.05;
 /** What has not ended so long after it was told to is left: whoever starts next finds that it died. */
 const STOP_MS = 20_000;
+/** So long the repository may take to have the lease back. */
+const RELEASE_MS = 5000;
 
 /** Runs a plan: what is due is done, and recorded. Time passes by `tick` alone. */
 export class Daemon {
@@ -69,7 +71,8 @@ export class Daemon {
   /** Tasks of which a run that was due waits or is under way. */
   readonly #busy = new Set<string>();
   #generation: Generation;
-  #reloading: Promise<unknown> = Promise.resolve();
+  #reloading: Promise<unknown> | undefined;
+  #ticking: Promise<void> = Promise.resolve();
 
   /** Reads what the ledgers of the plan's repositories say of runs. @throws what keeps the first of them from being read */
   static async open(options: DaemonOptions): Promise<Daemon> {
@@ -121,15 +124,21 @@ export class Daemon {
       for (const run of [...open.keys()]) await this.record.append('run.died', { run, task });
     }
     await this.#takeTasks();
+    await this.#generation.duties.forgetOthers();
     await this.#jobs.work((job) => this.#work(job));
   }
 
-  /** Has all begun that is due now. */
+  /** Has all begun that is due now; while the plan is loaded again only the lease is kept, however long that takes. */
   async tick(): Promise<void> {
-    await this.#reloading;
     if (this.#stopping.signal.aborted) return;
-    const nowMs = this.#options.environment.clock.nowMs();
     this.#options.sole?.keep();
+    if (this.#reloading !== undefined) return;
+    this.#ticking = this.#beginDue();
+    await this.#ticking;
+  }
+
+  async #beginDue(): Promise<void> {
+    const nowMs = this.#options.environment.clock.nowMs();
     if (this.record.unwritten > 0 || this.record.nextMs <= nowMs) await this.record.write();
     const due = this.#scheduler.due(nowMs, this.#isBusy);
     if (due.length > 0) await this.#generation.planFile.look();
@@ -142,6 +151,8 @@ export class Daemon {
   /** When `tick` is to be called next, in milliseconds since 1970, if nothing happens before. */
   nextMs(): number {
     const nowMs = this.#options.environment.clock.nowMs();
+    const leaseMs = this.#options.sole?.nextMs(nowMs) ?? Number.POSITIVE_INFINITY;
+    if (this.#reloading !== undefined) return leaseMs;
     const { duties, followers } = this.#generation;
     return Math.min(
       this.#scheduler.nextMs(nowMs, this.#isBusy),
@@ -149,7 +160,7 @@ export class Daemon {
       duties.nextMs(nowMs),
       followers.nextMs(),
       this.record.nextMs,
-      this.#options.sole?.nextMs(nowMs) ?? Number.POSITIVE_INFINITY,
+      leaseMs,
     );
   }
 
@@ -183,28 +194,54 @@ export class Daemon {
    * @throws plan-not-found, plan-invalid; bad-usage for what takes a new start
    */
   async reload(): Promise<void> {
-    const reloading = settled(this.#reloading).then(() => this.#reload());
-    this.#reloading = settled(reloading);
+    const reloading = settled(this.#reloading ?? this.#ticking).then(() => this.#reload());
+    const ended = settled(reloading).then(() => {
+      if (this.#reloading === ended) this.#reloading = undefined;
+      this.#options.woken?.();
+    });
+    this.#reloading = ended;
     await reloading;
+    await ended;
   }
 
-  /** Ends what is under way in good order, and records that the daemon stopped. */
-  async stop(reason: string): Promise<void> {
-    if (this.#stopping.signal.aborted) return;
+  /**
+   * Ends what is under way in good order, and records that the daemon stopped.
+   * @returns whether all has ended. Else nobody else may run the plan before this process is over: the lease stays with it
+   */
+  async stop(reason: string): Promise<boolean> {
+    if (this.#stopping.signal.aborted) return true;
     this.#stopping.abort();
-    const over = new AbortController();
-    const { pause = pauseUntilAborted(over.signal), log } = this.#options;
-    const stopped = awaitedLater(this.#stopped(reason));
-    const isOver = await Promise.race([stopped.then(() => true), settled(pause(STOP_MS)).then(() => false)]);
-    over.abort();
-    if (!isOver) log.error('not all has ended; what has not is known to have died at the next start', { reason });
-    await this.#options.sole?.release();
+    const { log, sole } = this.#options;
+    if (!(await this.#isOverIn(STOP_MS, this.#stopped(reason)))) {
+      log.error('not all has ended; what has not is known to have died at the next start', { reason });
+      return false;
+    }
+    try {
+      if (sole === undefined || (await this.#isOverIn(RELEASE_MS, sole.release()))) return true;
+      log.warn('the lease could not be given back in time: it runs out in four minutes');
+      return false;
+    } catch (error) {
+      log.warn('the lease could not be given back: it runs out in four minutes', { error: messageOf(error) });
+      return true;
+    }
   }
 
   async #stopped(reason: string): Promise<void> {
     await this.#reloading;
     await Promise.all([this.#jobs.stop(), this.#generation.end()]);
     await this.record.append('daemon.stopped', { reason });
+  }
+
+  /** Whether something has ended within so long. @throws what it failed with in that time */
+  async #isOverIn(milliseconds: number, ending: Promise<void>): Promise<boolean> {
+    const over = new AbortController();
+    const { pause = pauseUntilAborted(over.signal) } = this.#options;
+    const ended = awaitedLater(ending).then(() => true);
+    try {
+      return await Promise.race([ended, settled(pause(milliseconds)).then(() => false)]);
+    } finally {
+      over.abort();
+    }
   }
 
   async #reload(): Promise<void> {
@@ -221,13 +258,17 @@ export class Daemon {
       await this.record.append('plan.refused', { problems });
       throw error;
     }
-    await this.#generation.end();
-    this.#generation = this.#generationOf(loaded);
+    const next = this.#generationOf(loaded);
+    // What hangs keeps nobody from going by the new plan: it was told to end, and begins nothing more.
+    if (!(await this.#isOverIn(STOP_MS, this.#generation.end()))) {
+      log.error('what belongs to the plan before has not ended; the new one holds all the same');
+    }
+    this.#generation = next;
     for (const { task } of this.#jobs.forget(({ due }) => due !== undefined)) this.#busy.delete(task ?? '');
     await this.record.append('plan.reloaded', { sha256: sha256(loaded.text) });
     await this.#takeTasks();
+    await this.#generation.duties.forgetOthers();
     log.info('the plan was loaded again', { plan: loaded.path, tasks: this.tasks.length });
-    this.#options.woken?.();
   }
 
   /** @throws bad-usage where the ledger and the lease of this daemon would lie elsewhere */
@@ -314,7 +355,7 @@ function isMachineLoaded(): boolean {
 }
 
 /** Everything that is wrong with a plan, a line each. */
-function problemsOf(error: HoldfastError): string[] {
+export function problemsOf(error: HoldfastError): string[] {
   const { problems } = error as { problems?: readonly Problem[] };
   return problems?.map(formatProblem) ?? [error.message];
 }

@@ -7,6 +7,14 @@ import { keptDuties } from './kept-duty.ts';
 /** Every part that has duties: a line each. */
 export const DUTIES: readonly MakeDuties[] = [watchAndAlerts, keptDuties];
 
+/** What needs no repository: somebody is told that it is away, and a watch outside hears nothing. */
+export function dutiesWithoutRepository(everyMs: number): MakeDuties {
+  return (context) => {
+    const alerts = alertDuty(context, {}, { everyMs });
+    return [alerts, ...heartbeatDuties(context, alerts.seen)];
+  };
+}
+
 function watchAndAlerts(context: DutyContext): Duty[] {
   const watched = watching(context);
   const alerts = alertDuty(context, watched);

@@ -9,13 +9,16 @@ const PAUSE_MS = 1000;
 export class DutyRound {
   readonly #duties: readonly Duty[];
   readonly #context: DutyContext;
+  readonly #ended: () => void;
   readonly #underWay = new Map<Duty, Promise<void>>();
-  /** How each failed the last time, so that the same is not recorded again and again. */
-  readonly #failures = new Map<Duty, { code: string; atMs: number }>();
+  /** When each failed, if it did the last time. */
+  readonly #failedMs = new Map<Duty, number>();
 
-  constructor(duties: readonly Duty[], context: DutyContext) {
+  /** @param ended told when a duty is over, so that it is looked at when it is to be done again */
+  constructor(duties: readonly Duty[], context: DutyContext, ended: () => void) {
     this.#duties = duties;
     this.#context = context;
+    this.#ended = ended;
   }
 
   /** Begins what wants to be done by now. */
@@ -24,7 +27,10 @@ export class DutyRound {
       if (this.#underWay.has(duty) || this.#wantsMs(duty, nowMs) > nowMs) continue;
       this.#underWay.set(
         duty,
-        this.#run(duty, nowMs).finally(() => this.#underWay.delete(duty)),
+        this.#run(duty, nowMs).finally(() => {
+          this.#underWay.delete(duty);
+          this.#ended();
+        }),
       );
     }
   }
@@ -35,23 +41,34 @@ export class DutyRound {
     return Math.min(Number.POSITIVE_INFINITY, ...idle.map((duty) => this.#wantsMs(duty, nowMs)));
   }
 
+  /** Records of duties which failed, and are none any more by this plan, that nothing is wrong with them. */
+  async forgetOthers(): Promise<void> {
+    const { record } = this.#context;
+    const names = new Set(this.#duties.map(({ name }) => name));
+    const others = [...record.runs.failedDuties.keys()].filter((name) => !names.has(name));
+    for (const duty of others) await record.append('duty.recovered', { duty });
+  }
+
   /** Resolves when none is under way. */
   async idle(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay.values());
   }
 
   #wantsMs(duty: Duty, nowMs: number): number {
-    const failedMs = this.#failures.get(duty)?.atMs;
+    const failedMs = this.#failedMs.get(duty);
     const wantedMs = duty.nextMs(nowMs);
     // A clock that was set back must not keep it from being done.
     return failedMs === undefined || failedMs > nowMs ? wantedMs : Math.max(wantedMs, failedMs + PAUSE_MS);
   }
 
   async #run(duty: Duty, nowMs: number): Promise<void> {
-    const { signal } = this.#context.workspace.environment;
+    const { workspace, record } = this.#context;
+    const { signal } = workspace.environment;
     try {
       await duty.run(nowMs, signal);
-      if (this.#failures.delete(duty)) await this.#context.record.append('duty.recovered', { duty: duty.name });
+      this.#failedMs.delete(duty);
+      // Also where it failed in a process before this one.
+      if (record.runs.failedDuties.has(duty.name)) await record.append('duty.recovered', { duty: duty.name });
     } catch (thrown) {
       if (!signal.aborted) await this.#recordFailure(duty, reportable(thrown, signal));
     }
@@ -60,9 +77,10 @@ export class DutyRound {
   async #recordFailure(duty: Duty, error: HoldfastError): Promise<void> {
     const { record, clock, log } = this.#context;
     const { code, message } = error;
-    const isKnown = this.#failures.get(duty)?.code === code;
-    this.#failures.set(duty, { code, atMs: clock.nowMs() });
+    this.#failedMs.set(duty, clock.nowMs());
     log.error('duty failed', { duty: duty.name, code, message });
-    if (!isKnown) await record.append('duty.failed', { duty: duty.name, code, message });
+    // The same is not recorded again and again.
+    if (record.runs.failedDuties.get(duty.name) !== code)
+      await record.append('duty.failed', { duty: duty.name, code, message });
   }
 }

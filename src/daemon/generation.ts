@@ -53,7 +53,7 @@ export class Generation {
     const signal = AbortSignal.any([stopping, this.#ending.signal]);
     const context = { workspace: new Workspace(loaded, { ...environment, signal }), record, clock, log };
     const made = duties.flatMap((make) => make(context));
-    this.duties = new DutyRound(made, context);
+    this.duties = new DutyRound(made, context, woken);
     const followed = tasks.flatMap(({ kind, subject }) => (kind === 'follow' ? [subject] : []));
     this.followers = new Followers(followed, { ...context, settings: FOLLOW_SETTINGS, ended: woken });
   }

@@ -71,9 +71,10 @@ export class Sole {
     );
   }
 
-  /** When `keep` is to be called next. */
+  /** When `keep` is to be called next: not while it is at it, which may take as long as a store that does not answer. */
   nextMs(nowMs: number): number {
     if (this.#lease === undefined) return Number.POSITIVE_INFINITY;
+    if (this.#renewing !== undefined) return nowMs + TRY_EVERY_MS;
     return nowMs + Math.max(0, this.#renewAtMs - this.#options.clock.monotonicMs());
   }
 

@@ -92,6 +92,8 @@ export const ERROR_EXITS = {
   'unknown-task': EXIT.failed,
   /** Another process runs the same plan. */
   'daemon-running': EXIT.failed,
+  /** Somebody else listens there, or this machine does not have it. */
+  'address-unavailable': EXIT.failed,
   /** What watches the living could not see it: nothing is known of it then, good or bad. */
   'watch-failed': EXIT.failed,
   'timed-out': EXIT.failed,

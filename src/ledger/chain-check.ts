@@ -1,5 +1,7 @@
 import { HoldfastError } from '../foundation/errors.ts';
+import type { LedgerEvent } from './events.ts';
 import type { ReadEvent } from './objects.ts';
+import { parseRanges } from './ranges.ts';
 
 const HASH_BYTES = 32;
 const SOMEBODY = 'Somebody with the password of the repository edited or removed events.';
@@ -55,6 +57,11 @@ class Hashes {
     this.#byPrefix = undefined;
   }
 
+  has(sequence: number): boolean {
+    const at = sequence * HASH_BYTES;
+    return sequence < this.length && (this.#bytes.readUInt32LE(at) | this.#bytes.readUInt32LE(at + 4)) !== 0;
+  }
+
   /** The sequence of the event with this hash, or -1. */
   indexOf(hash: string): number {
     const wanted = Buffer.from(hash, 'hex');
@@ -78,19 +85,30 @@ class Hashes {
   }
 }
 
+/** What an event says that was put together with others; undefined for all other events, and where it says nothing. */
+export function removedIn(event: LedgerEvent): Record<string, string> | undefined {
+  if (event.kind !== 'ledger.folded') return undefined;
+  const removed: unknown = event.body.removed;
+  const isMeant = typeof removed === 'object' && removed !== null;
+  const texts = isMeant ? Object.entries(removed).filter(([, ranges]) => typeof ranges === 'string') : [];
+  return texts.length === 0 ? undefined : Object.fromEntries(texts);
+}
+
 /** No chain is longer: what claims to be is not. */
 const LONGEST_CHAIN = 10_000_000;
 
 /**
  * Whether events follow one another as they were written, whatever order they come in: 40 bytes for each.
  * Every chain must begin with 0, go on without a gap, each event naming the hash of the one before it, and what events
- * name of others must be there.
+ * name of others must be there; so must be what was put together with others of its day.
  */
 export class ChainCheck {
   readonly #chains = new Map<string, Hashes>();
   /** By writer and sequence: what the event behind says that the hash is, of those that have not come yet. */
   readonly #expected = new Map<string, string>();
   readonly #named: { by: Head; writer: string; hash: string }[] = [];
+  /** What says of events that their objects went, since others have them. */
+  readonly #folded: { by: Head; removed: Record<string, string> }[] = [];
   readonly #faults: LedgerFault[] = [];
   #count = 0;
 
@@ -100,7 +118,8 @@ export class ChainCheck {
   }
 
   /** Takes an event. @returns whether it is new: it may lie in several objects */
-  add({ event: { writer, sequence, previous, heads }, hash }: ReadEvent): boolean {
+  add({ event, hash }: ReadEvent): boolean {
+    const { writer, sequence, previous, heads } = event;
     if (sequence < 0 || sequence > LONGEST_CHAIN) {
       this.#faults.push({
         what: 'damaged',
@@ -127,6 +146,8 @@ export class ChainCheck {
     if (expected !== undefined && expected !== hash) this.#unfitting(writer, sequence + 1);
     const by = { writer, sequence, hash };
     for (const [other, head] of Object.entries(heads)) this.#named.push({ by, writer: other, hash: head });
+    const removed = removedIn(event);
+    if (removed !== undefined) this.#folded.push({ by, removed });
     return true;
   }
 
@@ -162,7 +183,28 @@ export class ChainCheck {
       const message = `the ledger lacks events of writer ${writer}, which others name: event ${by.sequence} of writer ${by.writer} builds on one that is not there`;
       faults.push({ what: 'cut', writer, message });
     }
-    return faults;
+    return [...faults, ...this.#lostByFolding()];
+  }
+
+  /** Objects were removed because others have what they had: were those removed too, the chain's end may be gone with them. */
+  #lostByFolding(): LedgerFault[] {
+    return this.#folded.flatMap(({ by, removed }) =>
+      Object.entries(removed).flatMap(([writer, ranges]): LedgerFault[] => {
+        const sequence = this.#firstMissing(writer, ranges);
+        if (sequence === undefined) return [];
+        const message = `the ledger lacks event ${sequence} of writer ${writer}, which was put together with others of its day, as event ${by.sequence} of writer ${by.writer} says`;
+        return [{ what: 'cut', writer, sequence, message }];
+      }),
+    );
+  }
+
+  #firstMissing(writer: string, ranges: string): number | undefined {
+    const chain = this.#chains.get(writer);
+    for (const [first, last] of parseRanges(ranges)) {
+      // Whatever the range says, no more is looked at than there is.
+      for (let sequence = first; sequence <= last; sequence++) if (chain?.has(sequence) !== true) return sequence;
+    }
+    return undefined;
   }
 
   /** @throws repository-damaged with the first fault */

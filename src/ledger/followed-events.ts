@@ -1,6 +1,8 @@
+import { removedIn } from './chain-check.ts';
 import type { LedgerEvent } from './events.ts';
 import { parseLedgerKey, type ReadEvent } from './objects.ts';
 import { compareRanks, type Rank, ranked } from './order.ts';
+import { parseRanges } from './ranges.ts';
 import type { StoredLedgerObject } from './storage.ts';
 import type { Summary } from './summary.ts';
 
@@ -121,7 +123,7 @@ export class FollowedEvents<State> {
     const all = [...added.values()];
     const isBased = ({ event }: ReadEvent) =>
       Object.entries(event.heads).every(([writer, hash]) => writerOf(hash) === writer);
-    if (!this.#isContinued(all) || !all.every(isBased)) return undefined;
+    if (!this.#isContinued(all) || !all.every(isBased) || !this.#hasFolded(all)) return undefined;
     const placed = ranked(all, (hash) => places.get(hash))
       .map(({ read: { event, hash }, rank }) => ({ event, hash, place: { ...rank, writer: event.writer } }))
       .sort(byPlace);
@@ -141,6 +143,18 @@ export class FollowedEvents<State> {
       last.set(writer, { sequence, hash });
     }
     return true;
+  }
+
+  /** Whether what was put together with others of its day is there: a chain that is continued has all up to its newest. */
+  #hasFolded(added: readonly ReadEvent[]): boolean {
+    const newest = new Map<string, number>();
+    for (const { event } of added) newest.set(event.writer, Math.max(newest.get(event.writer) ?? -1, event.sequence));
+    return added.every(({ event }) =>
+      Object.entries(removedIn(event) ?? {}).every(([writer, ranges]) => {
+        const last = newest.get(writer) ?? this.kept.chains.get(writer)?.sequence ?? -1;
+        return parseRanges(ranges).every(([, lastRemoved]) => lastRemoved <= last);
+      }),
+    );
   }
 
   #remember(fresh: readonly TakenObject[], { added, inDays }: Change): void {

@@ -21,6 +21,7 @@ export type * from './events.ts';
 export type { Folded } from './fold.ts';
 export { Journal } from './journal.ts';
 export { Ledger } from './ledger.ts';
+export { mergedByTime } from './merge.ts';
 export { sha256 } from './objects.ts';
 export { type EventQuery, matches, sourcesOf } from './query.ts';
 export { type Flushed, type Recorded, Recorder } from './recorder.ts';

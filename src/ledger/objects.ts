@@ -136,9 +136,18 @@ export function decodeEvent(key: string, plain: Buffer): ReadEvent {
   return { event, hash: sha256(plain), plain };
 }
 
-function isWhole({ kind, time, heads, writer, sequence }: EventEnvelope & { kind: unknown }): boolean {
-  const isNamed = typeof kind === 'string' && typeof time === 'string' && typeof writer === 'string';
-  return isNamed && Number.isSafeInteger(sequence) && typeof heads === 'object' && heads !== null;
+const TIME = /^\d{4}-\d{2}-\d{2}T/;
+
+/** Whoever has the password can write what is no event: who reads one relies on this much. */
+function isWhole(event: EventEnvelope & { kind: unknown; body: unknown }): boolean {
+  const { kind, time, actor, heads, writer, sequence, previous, body } = event;
+  if (![kind, time, actor, writer, previous ?? ''].every((text) => typeof text === 'string')) return false;
+  if (!TIME.test(time) || Number.isNaN(Date.parse(time)) || !Number.isSafeInteger(sequence)) return false;
+  return isObject(heads) && isObject(body) && Object.values(heads).every((hash) => typeof hash === 'string');
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 function damaged(key: string, how: string, cause?: unknown): HoldfastError {

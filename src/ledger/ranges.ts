@@ -11,10 +11,15 @@ export function formatRanges(numbers: readonly number[]): string {
 
 const RANGE = /^(\d{1,10})(?:-(\d{1,10}))?$/;
 
+/** What ranges such as `0-5,7` hold, each from its first number to its last. What is no range is left out. */
+export function parseRanges(ranges: string): [first: number, last: number][] {
+  return ranges.split(',').flatMap((range) => {
+    const [, first, last = first] = RANGE.exec(range) ?? [];
+    return first === undefined ? [] : [[Number(first), Number(last)] as [number, number]];
+  });
+}
+
 /** Whether ranges such as `0-5,7` hold a number. What is no range holds none. */
 export function isInRanges(ranges: string, number: number): boolean {
-  return ranges.split(',').some((range) => {
-    const [, first, last = first] = RANGE.exec(range) ?? [];
-    return first !== undefined && number >= Number(first) && number <= Number(last);
-  });
+  return parseRanges(ranges).some(([first, last]) => number >= first && number <= last);
 }

@@ -5,6 +5,7 @@ import { type ChainedEvents, ChainWriter, type NewEvent } from './chain-writer.t
 import type { EventBodies, EventKind, LedgerEvent } from './events.ts';
 import type { Journal, Waiting } from './journal.ts';
 import type { Ledger } from './ledger.ts';
+import { mergedByTime } from './merge.ts';
 
 /** A repository that was away is not asked again for so long: what is recorded meanwhile waits without delay. */
 const AWAY_MS = 30_000;
@@ -39,6 +40,7 @@ export interface Flushed {
 
 interface Place extends RecorderHome {
   chain: ChainWriter;
+  /** By the monotonic clock. */
   awayUntilMs: number;
   error?: HoldfastError;
 }
@@ -56,7 +58,11 @@ export class Recorder {
   /** @param homes at least one, the one that is meant first */
   constructor(homes: readonly RecorderHome[], clock: Clock) {
     this.#clock = clock;
-    this.#places = homes.map((home) => ({ ...home, chain: new ChainWriter(clock), awayUntilMs: 0 }));
+    this.#places = homes.map((home) => ({
+      ...home,
+      chain: new ChainWriter(clock),
+      awayUntilMs: Number.NEGATIVE_INFINITY,
+    }));
   }
 
   /**
@@ -94,14 +100,13 @@ export class Recorder {
   async waiting(): Promise<LedgerEvent[]> {
     const chains = (await Promise.all(this.#places.map(({ journal }) => journal?.waiting() ?? []))).flat();
     for (const { error } of chains) if (error !== undefined) throw error;
-    const events = chains.flatMap((chain) => chain.events.map(({ event }) => event));
-    return events.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : a.sequence - b.sequence));
+    return mergedByTime(chains.map((chain) => chain.events.map(({ event }) => event)));
   }
 
   async #recordAll(events: readonly NewEvent[], by: string | undefined): Promise<Recorded> {
     for (const place of this.#places) {
       // Where nothing can wait, each event is tried.
-      if (place.journal !== undefined && place.awayUntilMs > this.#clock.nowMs()) continue;
+      if (place.journal !== undefined && place.awayUntilMs > this.#clock.monotonicMs()) continue;
       const ready = await this.#ready(place).catch((error: unknown) => void this.#away(place, error));
       if (ready === undefined) continue;
       const chained = place.chain.add(events, ready.heads, by);
@@ -175,7 +180,7 @@ export class Recorder {
 
   #away(place: Place, error: unknown): HoldfastError {
     place.error = asError(error);
-    place.awayUntilMs = this.#clock.nowMs() + AWAY_MS;
+    place.awayUntilMs = this.#clock.monotonicMs() + AWAY_MS;
     return place.error;
   }
 

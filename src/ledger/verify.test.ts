@@ -55,6 +55,51 @@ describe('verifying the ledger', () => {
     expect(await ledgerIn(shelf).verify(checkpoint)).toMatchObject({ faults: [], unbound: 1 });
   });
 
+  it('says of what bears a time before a checkpoint that it binds it not', async () => {
+    const shelf = new Shelf(whole.objects);
+    const checkpoint = checkpointOf(state);
+    const past = { ...clock, nowMs: () => clock.nowMs() - DAY_MS };
+    await new Ledger(shelf, past).append('backup.failed', body('written back'));
+    clock.advance(1);
+    await ledgerIn(shelf).append('backup.failed', body('later'));
+    expect(await ledgerIn(shelf).verify(checkpoint)).toMatchObject({ faults: [], unbound: 2, unboundBefore: 1 });
+  });
+
+  it('finds without a checkpoint that the end of a chain went with the object of its day', async () => {
+    const shelf = new Shelf();
+    const folder = new Ledger(shelf, { ...clock, nowMs: () => clock.nowMs() + DAY_MS });
+    await folder.append('backup.failed', body('before the others, which it does not name'));
+    const ends = ledgerIn(shelf);
+    for (const source of ['a', 'b']) await ends.append('backup.failed', body(source));
+    await folder.fold();
+    expect(await ledgerIn(shelf).verify()).toMatchObject({ events: 4, faults: [] });
+    const day = shelf.names.find((name) => name.startsWith('days/'))!;
+    shelf.objects.delete(day);
+    const { faults } = await ledgerIn(shelf).verify();
+    expect(faults).toEqual([expect.objectContaining({ what: 'cut', sequence: 0 })]);
+    await expect(ledgerIn(shelf).read()).rejects.toMatchObject({ code: 'repository-damaged' });
+  });
+
+  it('names what is no event as damaged, whatever it has in its place', async () => {
+    const forgeries = [
+      { heads: { other: 5 } },
+      { previous: {} },
+      { time: '../../elsewhere' },
+      { time: '2026-99-99T00:00:00Z' },
+      { body: null },
+      { actor: 7 },
+    ];
+    for (const forgery of forgeries) {
+      const shelf = new Shelf();
+      await ledgerIn(shelf).append('backup.failed', body('a'));
+      shelf.edit(shelf.names[0]!, forgery);
+      const { faults } = await ledgerIn(shelf).verify();
+      expect(faults).toMatchObject([
+        { what: 'damaged', object: shelf.names[0], message: expect.stringContaining('is malformed') },
+      ]);
+    }
+  });
+
   it('finds any bit that is flipped, and names the object', async () => {
     const places = fc.tuple(fc.nat(whole.objects.size - 1), fc.nat(), fc.nat(7));
     await fc.assert(

@@ -16,6 +16,11 @@ export interface VerifiedLedger {
   left: string[];
   /** Events that nothing else vouches for: were the newest of them cut, only a checkpoint could tell. */
   unbound: number;
+  /**
+   * Of those, events with a time before that of the checkpoint: they waited on a machine then, or its clock was slow; or
+   * somebody wrote them later and gave them that time.
+   */
+  unboundBefore: number;
   /** By the checkpoint that was given, where nothing is wrong with what it binds. */
   untamperedUpTo?: string;
   /** The newest events that no other names, as a checkpoint holds them. */
@@ -43,7 +48,14 @@ async function lookOnce(storage: LedgerStorage, checkpoint: Checkpoint | undefin
     else listed.push(entry);
   }
   const check = new ChainCheck();
-  const pass: Pass = { check, faults: [], twice: 0, span: {} };
+  const pass: Pass = {
+    check,
+    faults: [],
+    twice: 0,
+    span: {},
+    checkpointMs: Date.parse(checkpoint?.time ?? ''),
+    before: new Map(),
+  };
   const whole = listed.filter(({ sizeBytes }) => sizeBytes > 0);
   await readAll(storage, whole, pass);
   const faults = [...pass.faults, ...check.faults()];
@@ -54,7 +66,7 @@ async function lookOnce(storage: LedgerStorage, checkpoint: Checkpoint | undefin
   }
   if (pass.twice > 0)
     left.push(`${pass.twice} objects hold what an object of a day holds as well: folding was stopped`);
-  const bound = checkpoint && boundBy(check, checkpoint);
+  const bound = checkpoint && boundBy(pass, checkpoint);
   if (bound !== undefined) faults.push(...bound.faults);
   const heads = check.tips();
   return {
@@ -65,6 +77,7 @@ async function lookOnce(storage: LedgerStorage, checkpoint: Checkpoint | undefin
     faults,
     left,
     unbound: bound?.unbound ?? check.count,
+    unboundBefore: bound?.unboundBefore ?? 0,
     ...(checkpoint && faults.length === 0 && { untamperedUpTo: checkpoint.time }),
     heads,
     digest: digestOfHeads(check.heads()),
@@ -77,6 +90,10 @@ interface Pass {
   /** Objects of chains whose events lie elsewhere, too. */
   twice: number;
   span: { from?: string; to?: string };
+  /** Not a number without one. */
+  checkpointMs: number;
+  /** By writer, the events with a time before that of the checkpoint, by their sequences. */
+  before: Map<string, number[]>;
 }
 
 async function readAll(storage: LedgerStorage, listed: readonly StoredLedgerObject[], pass: Pass): Promise<void> {
@@ -86,6 +103,7 @@ async function readAll(storage: LedgerStorage, listed: readonly StoredLedgerObje
   for (const own of [listed.filter(isDay), listed.filter((entry) => !isDay(entry))]) {
     const take = (key: string, events: ReadEvent[]): void => {
       const fresh = events.filter((read) => check.add(read));
+      for (const { event } of fresh) noteBefore(pass, event);
       if (fresh.length === 0 && parseLedgerKey(key)?.form === 'chain') pass.twice++;
       for (const { event } of events) {
         if (span.from === undefined || event.time < span.from) span.from = event.time;
@@ -110,6 +128,13 @@ async function readAll(storage: LedgerStorage, listed: readonly StoredLedgerObje
   }
 }
 
+function noteBefore({ checkpointMs, before }: Pass, { writer, sequence, time }: ReadEvent['event']): void {
+  if (!(Date.parse(time) < checkpointMs)) return;
+  const sequences = before.get(writer) ?? [];
+  before.set(writer, sequences);
+  sequences.push(sequence);
+}
+
 function placeOf(key: string): { writer?: string; sequence?: number } {
   const place = parseLedgerKey(key);
   return place?.form === 'chain' ? { writer: place.writer, sequence: place.sequence } : {};
@@ -124,9 +149,9 @@ function isTorn(key: string, check: ChainCheck, faults: readonly LedgerFault[]):
 
 /** Holds what there is against a checkpoint. */
 function boundBy(
-  check: ChainCheck,
+  { check, before }: Pass,
   { heads, events, digest, time }: Checkpoint,
-): { faults: LedgerFault[]; unbound: number } {
+): { faults: LedgerFault[]; unbound: number; unboundBefore: number } {
   const faults: LedgerFault[] = [];
   for (const [writer, { sequence, hash }] of Object.entries(heads)) {
     const found = check.hashOf(writer, sequence);
@@ -141,5 +166,10 @@ function boundBy(
     const message = `the checkpoint of ${time} is of ${events} events, and ${count} of them are there`;
     faults.push({ what: 'cut', message });
   }
-  return { faults, unbound: check.count - count };
+  const lastBound = new Map(covered.map(({ writer, sequence }) => [writer, sequence]));
+  const unboundBefore = [...before].reduce(
+    (sum, [writer, all]) => sum + all.filter((sequence) => sequence > (lastBound.get(writer) ?? -1)).length,
+    0,
+  );
+  return { faults, unbound: check.count - count, unboundBefore };
 }

@@ -62,7 +62,7 @@ export { PRIORITY, type Task, type TaskKind } from './tasks/task.ts';
 export { tasksOfPlan } from './tasks/tasks-of-plan.ts';
 export { mayAct, ROLES, type Role } from './tokens/role.ts';
 export { type Caller, TokenCheck } from './tokens/token-check.ts';
-export { type ListedToken, openTokens } from './tokens/tokens.ts';
+export { type ListedToken, type ListedTokens, openTokens } from './tokens/tokens.ts';
 export type { Unlocked } from './unlock/unlock.ts';
 export type { VerificationOutcome } from './verification/run-verification.ts';
 export type { Proof } from './verify/verify.ts';

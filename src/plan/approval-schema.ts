@@ -14,7 +14,7 @@ export const approvals = z
         .default([])
         .meta({
           description:
-            'What takes two persons: `retention`, to shorten one or to change this list; `unlock`, to remove locks of who is at work; `key-remove`, to take a password away.',
+            'What takes two persons, beside taking anything off this list: `retention`, to shorten one; `unlock`, to remove locks of who is at work; `key-remove`, to take a password away.',
         }),
     },
     { error: () => 'approvals such as { twoPersons: [retention, unlock, key-remove] }' },

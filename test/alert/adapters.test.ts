@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { mkdtempSync, readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
@@ -197,6 +198,26 @@ describe('mail', () => {
       lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 2)]),
     );
   }
+
+  it('is given up where the server says a little now and then, and never takes it', async () => {
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.write('220 here I am\r\n');
+      socket.once('data', () => {
+        const drip = setInterval(() => socket.write('250-wait\r\n'), 20);
+        socket.on('close', () => clearInterval(drip));
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const channel = createEmailChannel({ ...common, to, from, smtp: `smtp://127.0.0.1:${port}`, timeoutMs: 100 });
+    expect(await thrownBy(channel.send(messageOf('raised'), signal))).toMatchObject({
+      code: 'channel-failed',
+      retryable: true,
+      message: expect.stringContaining('had not taken the mail after 0.6 s'),
+    });
+  });
 
   it('is text and HTML, and one thread for an alert; a later rung of the ladder is another mail', async () => {
     const server = await mailServer({}, { tls: certificates });

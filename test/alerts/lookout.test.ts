@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Message } from '../../src/alert/index.ts';
 import { formatTimeMs } from '../../src/format/index.ts';
 import { HoldfastError } from '../../src/foundation/errors.ts';
 import type { RecoveryForecast, Samples } from '../../src/operations/alerts/facts/samples.ts';
@@ -192,6 +193,69 @@ describe('a lookout', () => {
     await lookout.settled();
     expect(told.map(({ channel }) => channel)).toEqual(['team', 'lead-mail', 'pager']);
     expect(await look(MINUTE_MS)).toEqual([]);
+  });
+
+  it('tells a slow channel of what came meanwhile, and in its order', async () => {
+    const adapters = workspace.environment.adapters as unknown as {
+      createChannel: (planned: { name: string }) => Promise<{ send(message: Message): Promise<void> }>;
+    };
+    const { createChannel } = adapters;
+    let gate = Promise.withResolvers<void>();
+    adapters.createChannel = async (planned) => {
+      const channel = await createChannel(planned);
+      if (planned.name !== 'pager') return channel;
+      return { ...channel, send: (message) => gate.promise.then(() => channel.send(message)) };
+    };
+    const toPager = () => told.flatMap(({ channel, message: { kind } }) => (channel === 'pager' ? [kind] : []));
+    const open = () => {
+      gate.resolve();
+      return lookout.settled();
+    };
+    rmSync(data, { recursive: true });
+    await backup(workspace, ['files']);
+    await lookout.look({ fresh: true });
+    const { id } = (await readBook(workspace)).book.open[0]!;
+    await acknowledgeAlert(workspace, { alert: id, by: 'ann' });
+    await open();
+    expect(await look(15_000)).toContain('pager acknowledged: told before');
+    expect(toPager()).toEqual(['raised', 'acknowledged']);
+
+    gate = Promise.withResolvers();
+    mkdirSync(data);
+    const record = appendToPlanLedger(workspace);
+    await record({ kind: 'alert.updated', body: { alert: id, message: 'worse', severity: 'p1' } });
+    await lookout.look({ fresh: true });
+    await backup(workspace, ['files']);
+    for (const afterMs of [0, 2 * MINUTE_MS]) {
+      clock.advance(afterMs);
+      await lookout.look({ fresh: true });
+    }
+    expect(await listAlerts(workspace, { all: false })).toMatchObject({ alerts: [] });
+    await open();
+    expect(await look(15_000)).toEqual(['pager resolved: told before']);
+    expect(toPager()).toEqual(['raised', 'acknowledged', 'updated', 'resolved']);
+  });
+
+  it('climbs the ladder and resolves by a clock that was set back by a year', async () => {
+    const yearMs = 365 * 24 * HOUR_MS;
+    clock.advance(yearMs);
+    rmSync(data, { recursive: true });
+    await backup(workspace, ['files']);
+    expect(await look()).toEqual(['pager raised: 0m, oncall', 'team raised: route']);
+    clock.advance(-yearMs);
+    // One process went through it, another one begins behind it.
+    expect(await look()).toEqual([]);
+    lookout = startLookout();
+    expect(await look()).toEqual([]);
+    expect(await look(30 * MINUTE_MS)).toEqual(['lead-mail raised: 30m, lead']);
+    mkdirSync(data);
+    await backup(workspace, ['files']);
+    await look();
+    expect(await look(2 * MINUTE_MS)).toHaveLength(3);
+    for (let minute = 0; minute < 3; minute++) expect(await look(MINUTE_MS)).toEqual([]);
+    expect(await open()).toEqual([]);
+    const events = await (await workspace.open('main')).ledger.read();
+    expect(events.filter(({ kind }) => kind === 'alert.resolved')).toHaveLength(1);
   });
 
   it('tells nobody of what is muted, and lists it', async () => {

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { seal, unseal } from '../../src/format/index.ts';
 import { openRepository } from '../../src/repository/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { startHttpReceiver } from '../support/channel-servers.ts';
@@ -189,6 +190,35 @@ describe('ledger verify', () => {
       writeFileSync(name!, whole);
     }
     expect((await run('ledger', 'verify')).exit).toBe(0);
+  });
+});
+
+describe('a ledger that was put in the place of another', () => {
+  it('is not vouched for by a checkpoint that came with it', async () => {
+    const place = testDirectory();
+    const own = environment({ XDG_STATE_HOME: join(place, 'state') });
+    const open = (name: string) => openRepository(createLocalStore(join(place, name)), PASSWORD);
+    mkdirSync(join(place, 'data'));
+    writePlan(
+      place,
+      `  docs: { type: files, paths: [${join(place, 'data')}] }`,
+      'ledger: { signingKey: { file: k.pem } }\n',
+    );
+    await initialise(place);
+    expect((await holdfast(place, ['init'], own)).exit).toBe(0);
+    expect((await holdfast(place, ['backup'], own)).exit).toBe(0);
+    expect((await holdfast(place, ['ledger', 'checkpoint'], own)).exit).toBe(0);
+    const other = await open('repository');
+    renameSync(join(place, 'repository'), join(place, 'other'));
+    await initialise(place);
+    const [from, to] = [await open('other'), await open('repository')];
+    for await (const { key } of from.store.list('holdfast/')) {
+      if (!/^holdfast\/(ledger|checkpoints)\//.test(key)) continue;
+      await to.store.put(key, seal(to.key, unseal(other.key, await from.store.get(key))));
+    }
+    const { exit, stdout, stderr } = await holdfast(place, ['ledger', 'verify'], own);
+    expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
+    expect(stderr).toContain('is a checkpoint of another repository');
   });
 });
 

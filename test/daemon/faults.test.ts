@@ -1,12 +1,18 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { Driver } from '../../src/daemon/drive.ts';
+import { DUTIES } from '../../src/daemon/duties.ts';
 import { Sole } from '../../src/daemon/sole.ts';
 import type { Work } from '../../src/daemon/work/work.ts';
+import { systemClock } from '../../src/foundation/clock.ts';
 import { HoldfastError } from '../../src/foundation/errors.ts';
+import { pauseUntilAborted } from '../../src/foundation/pause.ts';
+import { settled } from '../../src/foundation/promises.ts';
 import { Workspace } from '../../src/operations/index.ts';
 import { loadPlan } from '../../src/plan/index.ts';
 import { FaultyStore } from '../../src/store/faulty/index.ts';
+import { DecoratedStore, type ObjectStore } from '../../src/store/index.ts';
 import { DaemonPlace, silentLog } from '../support/daemon.ts';
 
 const SOURCES = { db: 'hourly', crm: 'daily at 02:00' };
@@ -217,16 +223,210 @@ describe('a daemon', () => {
   });
 });
 
-describe('two daemons', () => {
-  const claim = async (place: DaemonPlace, state: string, lost: (error: HoldfastError) => void = () => {}) => {
-    const workspace = new Workspace(await loadPlan({ cwd: place.directory, env: {} }), place.environment);
-    const { clock } = place;
-    const pause = async (ms: number) => clock.pass(ms);
-    return Sole.claim({
-      ...{ workspace, clock, pause, log: silentLog, isWaiting: false, lost },
-      stateDirectory: join(place.directory, state),
+describe('a daemon that goes on', () => {
+  it('says of a duty that failed in a process before it that it is done again, or that the plan has it no more', async () => {
+    const place = await DaemonPlace.with(START, { db: 'daily' });
+    const duty = (name: string, fails = false) => ({
+      name,
+      nextMs: (nowMs: number) => nowMs + Number(nowMs > Date.parse(START) + 60_000) * 60_000,
+      run: async () => {
+        if (fails) throw new HoldfastError('watch-failed', 'on purpose');
+        place.clock.pass(60_001);
+      },
     });
-  };
+    const first = await place.daemon({ work: {}, duties: [() => [duty('a', true), duty('b', true)]] });
+    await first.tick();
+    await first.idle();
+    await first.stop('over');
+    expect((await place.bodies('duty.failed')).map((each) => each.duty)).toEqual(['a', 'b']);
+    const load = () => loadPlan({ cwd: place.directory, env: {} });
+    let names = ['a', 'b'];
+    const second = await place.daemon({
+      work: {},
+      load,
+      duties: [() => names.map((name) => duty(name, name === 'b'))],
+    });
+    await second.tick();
+    await second.idle();
+    expect(await place.bodies('duty.recovered')).toEqual([{ duty: 'a' }]);
+    expect(await place.bodies('duty.failed')).toHaveLength(2);
+    names = ['a'];
+    await second.reload();
+    await second.stop('over');
+    expect(await place.bodies('duty.recovered')).toEqual([{ duty: 'a' }, { duty: 'b' }]);
+  });
+
+  it('has its duties done as often as they want to be, though nothing else happens', async () => {
+    const place = await DaemonPlace.with(START, { db: 'monthly' });
+    const ending = new AbortController();
+    const pause = pauseUntilAborted(ending.signal);
+    const driver = new Driver(systemClock, (ms) => settled(pause(ms)));
+    let [times, nextMs] = [0, 0];
+    const run = async (nowMs: number) => {
+      nextMs = nowMs + 20;
+      await settled(pause(20));
+      if (++times === 5) ending.abort();
+    };
+    const daemon = await place.daemon({
+      ...{ work: {}, environment: { ...place.environment, clock: systemClock }, woken: driver.wake },
+      duties: [() => [{ name: 'often', nextMs: () => nextMs, run }]],
+    });
+    await driver.run(daemon, ending.signal);
+    expect(times).toBe(5);
+    await daemon.stop('over');
+  }, 20_000);
+
+  it('does again within minutes what it does daily, where that failed', async () => {
+    const place = await DaemonPlace.with(START, { db: 'monthly' });
+    let isAway = false;
+    const environment = place.environmentWith((store) => new FaultyStore(store, () => (isAway ? 'before' : undefined)));
+    const daemon = await place.daemon({ work: {}, environment, duties: DUTIES });
+    isAway = true;
+    await daemon.tick();
+    await daemon.idle();
+    isAway = false;
+    await place.run(daemon, '2026-03-02T10:36:00Z');
+    await daemon.stop('over');
+    const forecast = { duty: 'forecast of recovery times' };
+    expect(await place.bodies('duty.failed')).toContainEqual(expect.objectContaining(forecast));
+    expect(await place.bodies('duty.recovered')).toContainEqual(forecast);
+  });
+
+  it('does not look without a pause while neither the ledger nor the journal can be written', async () => {
+    const place = await DaemonPlace.with(START, { db: 'hourly' });
+    let isAway = false;
+    const stateDirectory = join(place.directory, 'state');
+    const faulty = (store: FaultyStore['inner']) => new FaultyStore(store, () => (isAway ? 'before' : undefined));
+    const environment = { ...place.environmentWith(faulty), stateDirectory };
+    const daemon = await place.daemon({ work: noted().work, environment });
+    await place.run(daemon, '2026-03-02T10:40:00Z');
+    isAway = true;
+    await place.run(daemon, '2026-03-02T11:05:00Z');
+    rmSync(stateDirectory, { recursive: true });
+    writeFileSync(stateDirectory, 'in the way');
+    await daemon.ask('backup', 'db');
+    await daemon.idle();
+    place.clock.pass(31_000);
+    await daemon.tick();
+    expect(daemon.record.unwritten).toBeGreaterThan(0);
+    expect(daemon.nextMs()).toBeGreaterThan(place.clock.nowMs());
+    await daemon.stop('over');
+  });
+
+  it('has nothing done by a plan for what the plan has no more, though it was due as the plan was loaded', async () => {
+    const place = await DaemonPlace.with(START, SOURCES);
+    const first = await place.daemon({ work: noted().work });
+    await place.run(first, '2026-03-02T11:30:00Z');
+    await first.stop('over');
+    place.clock.passUntil('2026-03-03T11:45:00Z');
+    const strange: string[] = [];
+    const backup: Work = async ({ plan }, { subject }) => {
+      if (!plan.sources.has(subject)) strange.push(subject);
+      return { outcome: 'done' };
+    };
+    const load = () => loadPlan({ cwd: place.directory, env: {} });
+    const daemon = await place.daemon({ work: { backup }, load });
+    const ticking = daemon.tick();
+    place.plan({ db: 'hourly' });
+    await Promise.all([ticking, daemon.reload()]);
+    await place.settle(daemon);
+    await daemon.stop('over');
+    expect(strange).toEqual([]);
+  });
+});
+
+/** The lease of a plan, as the daemon of a machine takes it. */
+const claim = async (place: DaemonPlace, state: string, more: Partial<Parameters<typeof Sole.claim>[0]> = {}) => {
+  const workspace = new Workspace(await loadPlan({ cwd: place.directory, env: {} }), place.environment);
+  const { clock } = place;
+  const pause = async (ms: number) => clock.pass(ms);
+  return Sole.claim({
+    ...{ workspace, clock, pause, log: silentLog, isWaiting: false, lost: () => {} },
+    stateDirectory: join(place.directory, state),
+    ...more,
+  });
+};
+
+describe('two daemons', () => {
+  it('never both run anything: who cannot end what it does keeps the lease until its process is over', async () => {
+    const place = await DaemonPlace.with(START, { db: 'hourly' });
+    const hung = Promise.withResolvers<{ outcome: 'done' }>();
+    const sole = await claim(place, 'here');
+    const daemon = await place.daemon({ work: { backup: () => hung.promise }, sole, pause: async () => {} });
+    await daemon.tick();
+    expect(await daemon.stop('over')).toBe(false);
+    for (const state of ['here', 'elsewhere']) {
+      await expect(claim(place, state)).rejects.toMatchObject({ code: 'daemon-running' });
+    }
+    hung.resolve({ outcome: 'done' });
+  });
+
+  it('never both run anything: what hangs as the plan is loaded again does not cost the lease', async () => {
+    const place = await DaemonPlace.with(START, { db: 'hourly' });
+    const hung = Promise.withResolvers<void>();
+    const ending = Promise.withResolvers<void>();
+    const sole = await claim(place, 'here');
+    const daemon = await place.daemon({
+      ...{ work: {}, sole, pause: () => ending.promise, load: () => loadPlan({ cwd: place.directory, env: {} }) },
+      duties: [() => [{ name: 'hangs', nextMs: (nowMs: number) => nowMs, run: () => hung.promise }]],
+    });
+    await daemon.tick();
+    const reloading = daemon.reload();
+    const lookAt = async (minutes: number) => {
+      place.clock.pass(minutes * 60_000);
+      await daemon.tick();
+      await sole.idle();
+    };
+    for (let time = 0; time < 6; time++) await lookAt(1);
+    await sole.assertHeld();
+    await expect(claim(place, 'elsewhere')).rejects.toMatchObject({ code: 'daemon-running' });
+    expect(daemon.nextMs()).toBeGreaterThan(place.clock.nowMs());
+    ending.resolve();
+    await reloading;
+    expect(await place.bodies('plan.reloaded')).toHaveLength(1);
+    hung.resolve();
+    await daemon.stop('over');
+  });
+
+  it('look no more often than they have to while a store does not answer', async () => {
+    const place = await DaemonPlace.with(START, { db: 'hourly' });
+    const answer = Promise.withResolvers<void>();
+    let isSilent = false;
+    class Silent extends DecoratedStore {
+      override async put(...given: Parameters<ObjectStore['put']>): Promise<void> {
+        if (isSilent) await answer.promise;
+        return this.inner.put(...given);
+      }
+    }
+    const loaded = await loadPlan({ cwd: place.directory, env: {} });
+    const workspace = new Workspace(
+      loaded,
+      place.environmentWith((store) => new Silent(store)),
+    );
+    const sole = await claim(place, 'here', { workspace });
+    isSilent = true;
+    place.clock.pass(61_000);
+    sole.keep();
+    place.clock.pass(30_000);
+    expect(sole.nextMs(0)).toBeGreaterThan(0);
+    answer.resolve();
+    await sole.idle();
+    await sole.release();
+  });
+
+  it('let each other go on where the repository is away as one of them ends', async () => {
+    const place = await DaemonPlace.with(START, { db: 'hourly' });
+    let isAway = false;
+    const environment = place.environmentWith((store) => new FaultyStore(store, () => (isAway ? 'before' : undefined)));
+    const workspace = new Workspace(await loadPlan({ cwd: place.directory, env: {} }), environment);
+    const sole = await claim(place, 'here', { workspace });
+    const daemon = await place.daemon({ work: {}, sole, environment });
+    isAway = true;
+    expect(await daemon.stop('over')).toBe(true);
+    isAway = false;
+    // The lease that it could not give back is of a holder that is gone.
+    expect(await claim(place, 'here')).toBeInstanceOf(Sole);
+  });
 
   it('of one plan are refused on one machine and on two, and not one after the other', async () => {
     const place = await DaemonPlace.with(START, { db: 'daily' });

@@ -1,9 +1,15 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import type { LogFields } from '../../src/daemon/log.ts';
+import { serve } from '../../src/daemon/serve.ts';
+import { systemClock } from '../../src/foundation/clock.ts';
+import { loadPlan } from '../../src/plan/index.ts';
+import { FaultyStore } from '../../src/store/faulty/index.ts';
+import { startHttpReceiver } from '../support/channel-servers.ts';
 import type { Ran } from '../support/cli.ts';
 import { environment, holdfast, initialise, scratchDirectory, startHoldfast, writePlan } from '../support/cli.ts';
-import { DaemonPlace } from '../support/daemon.ts';
+import { DaemonPlace, silentLog } from '../support/daemon.ts';
 import { requires } from '../support/requirements.ts';
 import { resticCheck } from '../support/restic.ts';
 
@@ -78,6 +84,74 @@ it('runs a plan until it is told to stop, takes over what SIGHUP has it load, an
   );
   if (requires('restic')) resticCheck(join(directory, 'repository'));
 });
+
+it('answers and alarms while the repository is away at the start, and goes on when it is back', async () => {
+  const hook = await startHttpReceiver();
+  onTestFinished(hook.close);
+  const place = await DaemonPlace.with(
+    new Date().toISOString(),
+    { note: 'daily' },
+    `alerts: { channels: { hook: { type: webhook, url: ${hook.url} } }, routes: [{ to: hook }], rules: { repository-unreachable: { after: 0s } } }`,
+  );
+  const ending = new AbortController();
+  let isAway = true;
+  const said: Record<string, LogFields | undefined> = {};
+  const say = (message: string, fields?: LogFields): void => {
+    said[message] = fields ?? {};
+  };
+  const reloads: (() => void)[] = [];
+  const done = serve({
+    environment: {
+      ...place.environmentWith((store) => new FaultyStore(store, () => (isAway ? 'before' : undefined))),
+      ...{ clock: systemClock, signal: ending.signal, stateDirectory: join(place.directory, 'state') },
+    },
+    loadPlan: () => loadPlan({ cwd: place.directory, env: {} }),
+    log: { info: say, warn: say, error: say },
+    ...{ isFollowing: false, isTakingOver: false, openEveryMs: 50 },
+    api: { listen: '127.0.0.1:0', insecure: false },
+    onReload: (reload) => void reloads.push(reload),
+  });
+  await vi.waitUntil(() => said['API listening'], PATIENT);
+  const url = String(said['API listening']!['url']);
+  const answer = async (path: string) => {
+    const response = await fetch(`${url}${path}`);
+    return [response.status, await response.text()];
+  };
+  expect(await answer('/healthz')).toEqual([200, '{"alive":true}']);
+  expect(await answer('/readyz')).toEqual([503, '{"ready":false,"lease":false,"repository":false}']);
+  expect((await answer('/metrics'))[1]).toContain('holdfast_ready 0');
+  expect(await answer('/api/v1/status')).toEqual([503, expect.stringContaining('"code":"waiting"')]);
+  await vi.waitUntil(() => hook.requests.length > 0, PATIENT);
+  expect(hook.requests[0]!.body).toContain('repository-unreachable');
+  // What is told to be loaded meanwhile is what it begins with.
+  place.plan({ note: 'daily', more: 'daily' }, `alerts: { channels: { hook: { type: webhook, url: ${hook.url} } } }`);
+  reloads.at(-1)!();
+  await vi.waitUntil(() => said['the plan was loaded again'], PATIENT);
+  isAway = false;
+  await vi.waitUntil(async () => (await answer('/readyz'))[0] === 200, PATIENT);
+  expect((await answer('/api/v1/status'))[0]).toBe(401);
+  ending.abort();
+  expect(Date.parse((await done).stopped)).toBeGreaterThan(0);
+  expect(await place.bodies('alert.raised')).toMatchObject([{ rule: 'repository-unreachable', subject: 'main' }]);
+  expect((await place.bodies('tasks.changed'))[0]!.planned.map(({ task }) => task)).toContain('backup:more');
+});
+
+it('ends in good order though the repository never came', async () => {
+  const place = await DaemonPlace.with(new Date().toISOString(), { note: 'daily' });
+  const ending = new AbortController();
+  const { stopped } = await serve({
+    environment: {
+      ...place.environmentWith((store) => new FaultyStore(store, () => 'before')),
+      ...{ clock: systemClock, signal: ending.signal, stateDirectory: join(place.directory, 'state') },
+    },
+    loadPlan: () => loadPlan({ cwd: place.directory, env: {} }),
+    log: { ...silentLog, error: () => ending.abort() },
+    ...{ isFollowing: false, isTakingOver: false, onReload: () => {} },
+  });
+  expect(Date.parse(stopped)).toBeGreaterThan(0);
+});
+
+const PATIENT = { timeout: 30_000 };
 
 async function eventsIn(directory: string) {
   const place = new DaemonPlace('2026-01-01T00:00:00Z', directory);

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ApiContext, DaemonHandle } from '../../src/daemon/api/context.ts';
-import { type ApiOptions, type RunningApi, startApi as start } from '../../src/daemon/api/start.ts';
+import { type ApiOptions, listenForApi, type RunningApi } from '../../src/daemon/api/start.ts';
 import type { LogFields } from '../../src/daemon/log.ts';
 import { HoldfastError } from '../../src/foundation/errors.ts';
 import { noProgress } from '../../src/foundation/progress.ts';
@@ -40,6 +40,8 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
+const GOVERNED = 'reviews: { strategy: monthly }\napprovals: { twoPersons: [unlock] }';
+
 export interface CallOptions {
   method?: string;
   /** A role, whose token is sent, or a token. */
@@ -63,7 +65,7 @@ export async function startApi(options: Partial<ApiOptions> = {}): Promise<TestA
   const directory = testDirectory();
   mkdirSync(join(directory, 'data'));
   writeFileSync(join(directory, 'data', 'note'), 'remember');
-  writePlan(directory, `  files: { type: files, paths: [${directory}/data], schedule: hourly }`);
+  writePlan(directory, `  files: { type: files, paths: [${directory}/data], schedule: hourly }`, GOVERNED);
   await initialise(directory);
   const clock = movableClock();
   const loaded = await loadPlan({ cwd: directory, env: {} });
@@ -102,7 +104,8 @@ export async function startApi(options: Partial<ApiOptions> = {}): Promise<TestA
   };
   const tokens = {} as Record<Role, string>;
   for (const role of ROLES) tokens[role] = (await addToken(workspace, { name: role, role })).token;
-  const server = await start(context, { address: { host: '127.0.0.1', port: 0 }, insecure: false, ...options });
+  const address = { host: '127.0.0.1', port: 0 };
+  const server = (await listenForApi({ address, insecure: false, ...options }, '0.0.0')).serve(context);
   const call: TestApi['call'] = async (path, { method = 'GET', as, body, form, headers = {} } = {}) => {
     const token = as === undefined ? undefined : (tokens[as as Role] ?? as);
     const response = await fetch(`${server.url}${path}`, {

@@ -19,6 +19,8 @@ export interface EmailOptions {
 }
 
 const TIMEOUT_MS = 10_000;
+/** Of all of a mail, so many times that: a server that says a little now and then would be waited for without end. */
+const WHOLE_TIMES = 6;
 const SAID_CHARACTERS = 300;
 const RESPONSE_LIMIT_BYTES = 64 * 1024;
 
@@ -33,11 +35,14 @@ export function createEmailChannel(options: EmailOptions): Channel {
     takes: () => true,
     async send(message, signal) {
       const { subject, text, html, messageId, references, isUrgent } = mailOf(message, domainOf(options.from));
-      const transport = transportTo(address, options.timeoutMs ?? TIMEOUT_MS);
+      const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+      const transport = transportTo(address, timeoutMs);
+      const expired = AbortSignal.timeout(WHOLE_TIMES * timeoutMs);
       const [inReplyTo] = references;
       try {
         const { rejected } = await transport.sendMail({
-          ...{ from: options.from, to: [...options.to], subject, text, html, messageId, signal },
+          ...{ from: options.from, to: [...options.to], subject, text, html, messageId },
+          signal: AbortSignal.any([signal, expired]),
           ...(inReplyTo !== undefined && { inReplyTo, references }),
           ...(isUrgent && { priority: 'high' as const }),
           headers: { 'Auto-Submitted': 'auto-generated' },
@@ -47,6 +52,7 @@ export function createEmailChannel(options: EmailOptions): Channel {
         if (rejected.length > 0) throw partlyRefused(options, address, rejected);
       } catch (error) {
         signal.throwIfAborted();
+        if (expired.aborted) throw tooSlow(options, address, WHOLE_TIMES * timeoutMs);
         throw error instanceof HoldfastError ? error : failureOf(error, options, address);
       } finally {
         transport.close();
@@ -72,6 +78,15 @@ function transportTo({ host, port, isImplicit, tls, credentials }: SmtpAddress, 
     ...(credentials && { auth: { user: credentials.user, pass: credentials.password } }),
     maxResponseSize: RESPONSE_LIMIT_BYTES,
     tls: { rejectUnauthorized: tls === 'required' },
+  });
+}
+
+function tooSlow({ name }: EmailOptions, { host, port }: SmtpAddress, afterMs: number): HoldfastError {
+  const message = `channel ${name}: the mail server ${host}:${port} had not taken the mail after ${afterMs / 1000} s`;
+  return new HoldfastError('channel-failed', message, {
+    hint: 'Check the URL of the mail server, and what it does with a mail from this machine.',
+    retryable: true,
+    context: { channel: name, server: `${host}:${port}` },
   });
 }
 

@@ -46,7 +46,8 @@ export const ledgerVerify: CommandDefinition = {
 };
 
 function describe(verdict: LedgerVerdict): string[] {
-  const { repository, state, events, writers, faults, left, waiting, unbound, untamperedUpTo, isUnsigned } = verdict;
+  const { repository, state, events, writers, faults, left, waiting, unbound, unboundBefore, untamperedUpTo, isUnsigned } = verdict;
+  const since = unbound - unboundBefore;
   const of = `${repository}: ${counted(events, 'event')} of ${counted(writers, 'writer')}`;
   const head = {
     untampered: `${of}, ${good(`untampered up to ${shownTime(untamperedUpTo ?? '')}`)}`,
@@ -58,7 +59,12 @@ function describe(verdict: LedgerVerdict): string[] {
     head,
     ...faults.slice(0, SHOWN_FAULTS).map(({ what, message }) => `  ${bad(what)} ${message}`),
     ...(more > 0 ? [`  and ${counted(more, 'other fault')}`] : []),
-    ...(state === 'untampered' && unbound > 0 ? [`  ${counted(unbound, 'event')} since then, consistent`] : []),
+    ...(state === 'untampered' && since > 0 ? [`  ${counted(since, 'event')} since then, consistent`] : []),
+    ...(state === 'untampered' && unboundBefore > 0
+      ? [
+          `  ${doubtful(`${counted(unboundBefore, 'event')} that the checkpoint does not bind`)} with a time before it: recorded while the repository was away, or written later`,
+        ]
+      : []),
     ...(isUnsigned ? [`  ${doubtful('unsigned')} ${UNSIGNED}`] : []),
     ...left.map((each) => `  ${doubtful('left by what was stopped')} ${each}`),
     ...(waiting > 0

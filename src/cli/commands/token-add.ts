@@ -8,7 +8,7 @@ export const tokenAdd: CommandDefinition = {
   arguments: '<name>',
   summary: 'make a token for the API',
   description:
-    'Makes a token for the API of `serve` and shows it, once: only its hash is kept, sealed in the first repository of the plan. A viewer reads; an operator also starts runs, acknowledges and mutes; an approver also releases what is held; an admin also has to do with tokens.',
+    'Makes a token for the API of `serve` and shows it, once: only its hash is kept, sealed in the first repository of the plan. A viewer reads; an operator also starts runs, acknowledges and mutes, holds snapshots and records reviews; an approver also releases what is held and agrees to what takes two persons; an admin also has to do with tokens and applies the plan.',
   options: [
     { flags: '--role <role>', description: 'viewer, operator, approver or admin (viewer, when left out)' },
     { flags: '--expires <time>', description: 'after a duration such as 90d, or at a time' },

@@ -16,21 +16,23 @@ export const tokenList: CommandDefinition = {
   description:
     'Lists who has a token for the API, with what role, until when, and when it was last used, as far as the ledger says.',
   examples: [{ command: 'holdfast token list', does: 'who may still do what?' }],
-  exits: REPOSITORY_EXITS,
+  exits: [...REPOSITORY_EXITS, EXIT.failed],
   writes: false,
   async run({ workspace }) {
     const { listTokens } = await import('../../operations/index.ts');
-    const tokens = await listTokens(await workspace());
+    const { tokens, damaged } = await listTokens(await workspace());
     const rows = tokens.map(({ id, name, role, state, createdAt, createdBy, expiresAt, lastUsedAt }) => [
       ...[id, name, role, PAINTED[state], shownTime(createdAt), createdBy],
       expiresAt === undefined ? faint('-') : shownTime(expiresAt),
       lastUsedAt === undefined ? faint('-') : shownTime(lastUsedAt),
     ]);
     const heading = ['id', 'name', 'role', 'state', 'made', 'by', 'expires', 'last used'];
+    const listed =
+      rows.length === 0 ? 'There is no token. Make one with `holdfast token add`.' : table([heading, ...rows]);
     return {
-      exit: EXIT.done,
-      json: { tokens },
-      text: rows.length === 0 ? 'There is no token. Make one with `holdfast token add`.' : table([heading, ...rows]),
+      exit: damaged.length === 0 ? EXIT.done : EXIT.failed,
+      json: { tokens, damaged: damaged.map(({ code, message }) => ({ code, message })) },
+      text: [listed, ...damaged.map(({ message }) => `${bad('damaged')} ${message}`)].join('\n'),
     };
   },
 };

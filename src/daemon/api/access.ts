@@ -3,6 +3,8 @@ import type { Role } from '../../operations/index.ts';
 /** What each operation of the API takes: the one table, which a test goes through with every role. */
 export const ACCESS = {
   getPlan: 'viewer',
+  getPlanDifference: 'viewer',
+  applyPlan: 'admin',
   getStatus: 'viewer',
   listSnapshots: 'viewer',
   getHistory: 'viewer',
@@ -16,6 +18,10 @@ export const ACCESS = {
   listAlerts: 'viewer',
   acknowledgeAlert: 'operator',
   muteAlerts: 'operator',
+  listApprovals: 'viewer',
+  giveApproval: 'approver',
+  listReviews: 'viewer',
+  recordReview: 'operator',
   listTokens: 'admin',
   addToken: 'admin',
   revokeToken: 'admin',

@@ -4,6 +4,7 @@ import { document, holdfast } from '../../../test/support/cli.ts';
 import { acknowledgementLinks, hold, mayAct, ROLES } from '../../operations/index.ts';
 import { newSecret } from '../../operations/tokens/secret.ts';
 import { ACCESS, type OperationId } from './access.ts';
+import { CallRecord } from './call-record.ts';
 import { OPERATIONS } from './routes/index.ts';
 
 const ALERT = 'a1b2c3d4e5f6';
@@ -27,6 +28,12 @@ const raised = (alert: string) => ({
 /** What each operation is called with where it should do what it is for. */
 const CALLS: Record<OperationId, { path: string; body?: object }> = {
   getPlan: { path: '/plan' },
+  getPlanDifference: { path: '/plan/difference' },
+  applyPlan: { path: '/plan/revisions', body: { why: 'it was agreed' } },
+  listApprovals: { path: '/approvals' },
+  giveApproval: { path: '/approvals/ASKED/give', body: {} },
+  listReviews: { path: '/reviews' },
+  recordReview: { path: '/reviews', body: { review: 'strategy', attended: ['Anna'], note: 'well' } },
   getStatus: { path: '/status' },
   listSnapshots: { path: '/snapshots?source=files' },
   getHistory: { path: '/sources/files/history' },
@@ -53,6 +60,13 @@ async function heldId(role: string | undefined): Promise<string> {
   return (await hold(api.workspace, 'latest', 'for a test')).snapshot;
 }
 
+/** The id of what somebody asked for just now, and one person alone may not do. */
+async function askedId(role = 'nobody', by = 'somebody'): Promise<string> {
+  const approval = `${role}-${by}`;
+  await api.context.record('approval.asked', { approval, action: 'unlock', subject: 'all', why: 'a test', by });
+  return approval;
+}
+
 describe('an operation of the API', () => {
   it('has a role in the table, and each in the table is one', () => {
     expect(OPERATIONS.map(({ id }) => id).sort()).toEqual(Object.keys(ACCESS).sort());
@@ -60,7 +74,9 @@ describe('an operation of the API', () => {
 
   it.each(cases)('%s is answered to %s as the table says', async (id, role, { method, result, status = 200 }) => {
     const { path: written, body } = CALLS[id];
-    const path = written.replace('HELD', id === 'releaseSnapshot' ? await heldId(role) : '');
+    const path = written
+      .replace('HELD', id === 'releaseSnapshot' ? await heldId(role) : '')
+      .replace('ASKED', id === 'giveApproval' ? await askedId(role) : '');
     const call = { method: method.toUpperCase(), ...(role && { as: role }), ...(body && { body }) };
     const answer = await api.call(`/api/v1${path}`, call);
     if (role === undefined) expect([answer.status, answer.json.code]).toEqual([401, 'unauthenticated']);
@@ -118,6 +134,25 @@ describe('what the API answers', () => {
     expect([answer.status, json.code, typeof json.message]).toEqual([status, code, 'string']);
   });
 
+  it('takes the name of a token for a person: nobody approves what they asked for', async () => {
+    const give = async (approval: string) => {
+      const path = `/api/v1/approvals/${approval}/give`;
+      const { status, json } = await api.call(path, { method: 'POST', as: 'approver', body: {} });
+      return [status, json.code ?? [json.state, json.givenBy]];
+    };
+    expect(await give(await askedId('own', 'approver'))).toEqual([403, 'approval-refused']);
+    expect(await give(await askedId('others', 'anna'))).toEqual([200, ['given', 'approver']]);
+    expect(await give('nothing')).toEqual([404, 'unknown-approval']);
+  });
+
+  it('applies the plan that is meant, and no other', async () => {
+    const body = { why: 'another one', sha256: 'ab'.repeat(32) };
+    const { status, json } = await api.call('/api/v1/plan/revisions', { method: 'POST', as: 'admin', body });
+    expect([status, json.message]).toEqual([400, expect.stringContaining('another one')]);
+    const { recorded } = (await api.call('/api/v1/reviews', { as: 'viewer' })).json;
+    expect(recorded.map(({ by }: { by: string }) => by)).toEqual(['operator', 'approver', 'admin']);
+  });
+
   it('takes a body for JSON only where it says so', async () => {
     const answer = await api.call('/api/v1/runs', {
       ...{ method: 'POST', as: 'admin', body: { task: 'backup:files' } },
@@ -171,6 +206,21 @@ describe('a call that cannot be recorded', () => {
     api.faults.rule = () => undefined;
     expect([answer.status, answer.json.code]).toEqual([503, 'store-unreachable']);
     expect((await api.call('/api/v1/runs', call)).status).toBe(202);
+  });
+
+  it('is not answered as done either where the record of it is in memory alone; reading goes on', async () => {
+    const calls = new CallRecord(async () => false, api.clock);
+    const caller = { tokenId: 't', name: 'a', role: 'operator' } as const;
+    const call = { path: '/api/v1/x', route: '/api/v1/x', status: 200 };
+    await calls.called(caller, { ...call, method: 'GET' });
+    await expect(calls.called(caller, { ...call, method: 'POST' })).rejects.toMatchObject({ code: 'output-failed' });
+  });
+
+  it('says who muted something', async () => {
+    const body = { rule: 'latency', for: '1h', why: 'it is known' };
+    await api.call('/api/v1/alerts/mutes', { method: 'POST', as: 'operator', body });
+    const { mutes } = (await api.call('/api/v1/alerts', { as: 'viewer' })).json;
+    expect(mutes).toContainEqual(expect.objectContaining({ rule: 'latency', by: 'operator' }));
   });
 });
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../../foundation/clock.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
 import type { Caller } from '../../operations/index.ts';
 import type { ApiContext } from './context.ts';
 import { originOf } from './failed-logins.ts';
@@ -44,7 +45,10 @@ export class CallRecord {
     this.#clock = clock;
   }
 
-  /** Resolves once it is recorded, where it is an event of its own. */
+  /**
+   * Resolves once it is recorded, where it is an event of its own.
+   * @throws output-failed for what changed something, and is recorded nowhere that lasts
+   */
   async called(caller: Caller, { method, path, route, status }: AnsweredCall): Promise<void> {
     await this.writeEnded();
     const { tokenId: token, name, role } = caller;
@@ -59,7 +63,11 @@ export class CallRecord {
       }
       window.seen.add(kind);
     }
-    await this.#record('api.called', { method, path, status, token, name, role });
+    const isDurable = await this.#record('api.called', { method, path, status, token, name, role });
+    if (isDurable !== false || isRead || status >= 400) return;
+    throw new HoldfastError('output-failed', 'it was done, and neither the ledger nor the journal takes that it was', {
+      hint: 'Look at what there is before you do it again. The record is kept in memory, and written as soon as it can be.',
+    });
   }
 
   async loginFailed(address: string): Promise<void> {

@@ -35,7 +35,7 @@ export interface KnownRun {
 export interface ApiContext {
   daemon: DaemonHandle;
   tokens: TokenCheck;
-  /** Records an event; resolves once it is durable or kept until it can be. */
+  /** Records an event; resolves once it is durable, or to false where it is kept in this process until it can be. */
   record: <Kind extends EventKind>(kind: Kind, body: EventBodies[Kind]) => Promise<unknown>;
   clock: Clock;
   log: Log;

@@ -1,4 +1,5 @@
 import type { Clock } from '../../foundation/clock.ts';
+import { pauseUntilAborted } from '../../foundation/pause.ts';
 import { settled } from '../../foundation/promises.ts';
 
 export interface Gathered<T> {
@@ -13,6 +14,8 @@ export interface LatestOptions {
   freshMs: number;
   /** At most this share of the time goes into gathering. */
   share: number;
+  /** Who asks waits no longer than this, however long a store takes to answer. */
+  waitMs: number;
 }
 
 /**
@@ -32,13 +35,19 @@ export class Latest<T> {
     this.#options = options;
   }
 
-  /** The newest that there is, and what the last attempt failed with, if it did. Neither, before the first has ended. */
-  async get(): Promise<{ gathered: Gathered<T> | undefined; error: unknown }> {
+  /**
+   * The newest that there is, and what the last attempt failed with, if it did; neither, before the first has ended.
+   * `isLate`: an attempt is under way that has not ended in time, so that nobody knows whether the newest still holds.
+   */
+  async get(): Promise<{ gathered: Gathered<T> | undefined; error: unknown; isLate: boolean }> {
     if (this.#options.clock.monotonicMs() >= this.#nextMs || this.#gathering !== undefined) {
       this.#gathering ??= this.#renew();
-      await this.#gathering;
+      const over = new AbortController();
+      const waited = settled(pauseUntilAborted(over.signal)(this.#options.waitMs));
+      await Promise.race([this.#gathering, waited]);
+      over.abort();
     }
-    return { gathered: this.#gathered, error: this.#error };
+    return { gathered: this.#gathered, error: this.#error, isLate: this.#gathering !== undefined };
   }
 
   async #renew(): Promise<void> {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApi, type TestApi } from '../../../test/support/api.ts';
 import { holdfast } from '../../../test/support/cli.ts';
+import { Latest } from './latest.ts';
 
 let api: TestApi;
 
@@ -18,6 +19,14 @@ function metricOf(text: string, series: string): number | undefined {
   const line = text.split('\n').find((each) => each.startsWith(`${series} `));
   return line === undefined ? undefined : Number(line.slice(series.length + 1));
 }
+
+it('what costs to be gathered is waited for no longer than who asks waits', async () => {
+  const hung = Promise.withResolvers<number>();
+  const latest = new Latest(() => hung.promise, { clock: api.clock, freshMs: 0, share: 1, waitMs: 10 });
+  expect(await latest.get()).toEqual({ gathered: undefined, error: undefined, isLate: true });
+  hung.resolve(7);
+  expect(await latest.get()).toMatchObject({ gathered: { value: 7 }, isLate: false });
+});
 
 describe('metrics', () => {
   it('take a token where others reach them, and are no event of their own each time', async () => {

@@ -14,6 +14,8 @@ const FIGURES_FRESH_MS = 60_000;
 const REACHED_FRESH_MS = 15_000;
 /** Of the time of one processor. */
 const SHARE = 0.005;
+/** Who watches waits no more than ten seconds, as a rule, and takes no answer for a daemon that is down. */
+const WAIT_MS = 5000;
 
 export interface ProbeOptions {
   context: ApiContext;
@@ -38,10 +40,11 @@ export function addProbes(
       throw error;
     }
   };
-  const figures = new Latest(gather, { clock, freshMs: FIGURES_FRESH_MS, share: SHARE });
-  const reached = new Latest(() => reach(context), { clock, freshMs: REACHED_FRESH_MS, share: 1 });
+  const figures = new Latest(gather, { clock, freshMs: FIGURES_FRESH_MS, share: SHARE, waitMs: WAIT_MS });
+  const reached = new Latest(() => reach(context), { clock, freshMs: REACHED_FRESH_MS, share: 1, waitMs: WAIT_MS });
   const readiness = async () => {
-    const repository = (await reached.get()).error === undefined;
+    const { error, isLate } = await reached.get();
+    const repository = error === undefined && !isLate;
     const lease = daemon.holdsLease();
     return { ready: repository && lease, lease, repository };
   };
@@ -59,13 +62,12 @@ export function addProbes(
     await calls.called(caller, { method: 'GET', path: '/metrics', route: '/metrics', status: c.res.status });
   };
   application.get('/metrics', scraped, async (c) => {
-    const { gathered, error } = await figures.get();
-    const { ready: isReady } = await readiness();
+    const [{ gathered, error }, { ready: isReady }] = await Promise.all([figures.get(), readiness()]);
     const { unwritten } = daemon;
     const workspace = daemon.workspace();
     const { type, body } = await metrics.text({
       figures: gathered,
-      hasFailed: error !== undefined,
+      hasFailed: error !== undefined || gathered === undefined,
       workspace,
       isReady,
       unwritten,

@@ -8,6 +8,7 @@ export const REFUSALS = {
   'not-json': 415,
   misdirected: 421,
   'too-many-attempts': 429,
+  waiting: 503,
 } as const;
 
 export type RefusalCode = keyof typeof REFUSALS;

@@ -5,7 +5,7 @@ import type { Duty, MakeDuties } from '../duty.ts';
 import type { Log } from '../log.ts';
 import { handleOf, type LoadedPlans } from './daemon-handle.ts';
 import { assertProtected, DEFAULT_LISTEN, parseListenAddress } from './listen-address.ts';
-import { type ApiOptions, type RunningApi, startApi } from './start.ts';
+import { type ApiOptions, type ListeningApi, listenForApi, type RunningApi } from './start.ts';
 
 /** How the API is to be served, as a person says it. */
 export interface ApiSettings {
@@ -31,6 +31,7 @@ export class ApiBeside {
   readonly #settings: ApiSettings;
   readonly #options: ApiOptions;
   readonly #log: Log;
+  #listening: ListeningApi | undefined;
   #running: RunningApi | undefined;
 
   /** @throws bad-usage */
@@ -53,7 +54,14 @@ export class ApiBeside {
     run: async () => this.#running?.writeCalls(),
   };
 
-  /** @throws as `startApi` */
+  /** Answers that the daemon waits, until it is there. @throws as `listenForApi` */
+  async listen(version: string): Promise<void> {
+    if (this.#listening !== undefined) return;
+    this.#listening = await listenForApi(this.#options, version);
+    this.#log.info('API listening', { url: this.#listening.url });
+  }
+
+  /** @throws as `listenForApi` */
   async start(daemon: Daemon, plans: LoadedPlans, holdsLease: () => boolean): Promise<void> {
     const log = this.#log;
     const { clock, version } = daemon.workspace.environment;
@@ -64,14 +72,14 @@ export class ApiBeside {
     );
     const record = daemon.record.append.bind(daemon.record);
     const context = { daemon: handleOf(daemon, plans, holdsLease), tokens, record, clock, log, version };
-    this.#running = await startApi(context, this.#options);
-    log.info('API listening', { url: this.#running.url });
+    await this.listen(version);
+    this.#running = this.#listening!.serve(context);
   }
 
   /** Reads the certificate again: where that fails the old one stays. */
   async reload(): Promise<void> {
     try {
-      await this.#running?.reloadTls();
+      await this.#listening?.reloadTls();
     } catch (error) {
       this.#log.error('the certificate was refused; the one that was loaded before still holds', {
         error: messageOf(error),
@@ -80,6 +88,8 @@ export class ApiBeside {
   }
 
   async stop(): Promise<void> {
-    await this.#running?.close();
+    const open = this.#running ?? this.#listening;
+    this.#running = this.#listening = undefined;
+    await open?.close();
   }
 }

@@ -154,7 +154,7 @@ describe('the server', () => {
   it('says where it cannot listen', async () => {
     const { application } = createApi(api.context);
     const address = { host: '127.0.0.1', port: Number(new URL(api.server.url).port) };
-    await expect(listen(application, { address })).rejects.toMatchObject({ code: 'bad-usage' });
+    await expect(listen(application, { address })).rejects.toMatchObject({ code: 'address-unavailable', exitCode: 1 });
   });
 
   it('lets a call that is under way end when it is closed, and ends one that does not', async () => {

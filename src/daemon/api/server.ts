@@ -6,10 +6,10 @@ import { getRequestListener } from '@hono/node-server';
 import { HoldfastError, messageOf } from '../../foundation/errors.ts';
 import { pauseUntilAborted } from '../../foundation/pause.ts';
 import { settled } from '../../foundation/promises.ts';
-import type { ApiApplication } from './api.ts';
 import { refusalOf, refuseUnread } from './guard.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { readTls, type TlsFiles } from './tls.ts';
+import type { Answers } from './waiting.ts';
 
 /** What a client may take of the server. Times in milliseconds. */
 export interface ServerLimits {
@@ -54,12 +54,12 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
-/** @throws bad-usage where the address cannot be listened on; as `readTls` */
-export async function listen(application: ApiApplication, options: ListenOptions): Promise<ApiServer> {
+/** @throws address-unavailable where the address cannot be listened on; as `readTls` */
+export async function listen(answers: Answers, options: ListenOptions): Promise<ApiServer> {
   const { address, tls, limits = LIMITS } = options;
   const server = await createLimitedServer(tls, limits);
   // The globals stay as they are: other libraries in this process use them.
-  const answer = getRequestListener(application.fetch as never, { overrideGlobalObjects: false });
+  const answer = getRequestListener(answers.fetch as never, { overrideGlobalObjects: false });
   const guarded = (request: IncomingMessage, response: ServerResponse): void => {
     const refusal = refusalOf(request, address);
     if (refusal === undefined) void answer(request, response);
@@ -93,7 +93,10 @@ async function createLimitedServer(tls: TlsFiles | undefined, limits: ServerLimi
     requireHostHeader: true,
     insecureHTTPParser: false,
   };
-  const server = tls === undefined ? createServer(options) : createTlsServer({ ...options, ...(await readTls(tls)) });
+  const server =
+    tls === undefined
+      ? createServer(options)
+      : createTlsServer({ ...options, handshakeTimeout: limits.headersMs, ...(await readTls(tls)) });
   server.maxConnections = limits.connections;
   server.setTimeout(limits.idleMs);
   return server;
@@ -104,7 +107,7 @@ async function begin(server: Server, { host, port }: ListenAddress): Promise<voi
     server.listen({ host, port, exclusive: true });
     await once(server, 'listening');
   } catch (cause) {
-    throw new HoldfastError('bad-usage', `${host}:${port} cannot be listened on: ${messageOf(cause)}`, {
+    throw new HoldfastError('address-unavailable', `${host}:${port} cannot be listened on: ${messageOf(cause)}`, {
       hint: 'Choose another address with --listen, or end what has this one.',
       cause,
     });

@@ -24,6 +24,8 @@ const LOG_EVERY_MS = 15 * 60_000;
 const STORE_EVERY_MS = 3_600_000;
 const DAY_MS = 24 * 3_600_000;
 const FORECAST_EVERY_MS = DAY_MS;
+/** After what failed. */
+const AGAIN_MS = 5 * 60_000;
 
 /** Who looks at what lives, and what they know. */
 export interface Watching {
@@ -153,15 +155,21 @@ function keepDuty({ record }: DutyContext, watch: OpenedWatch, opened: () => Wat
   };
 }
 
-/** What is done every so often, counted from when it began; at once at first, and when the clock was set back. */
+/**
+ * What is done every so often, counted from when it began; at once at first, and when the clock was set back. What failed is
+ * done again before long, however seldom it is done: an alert about it would stand for as long.
+ */
 function duty(name: string, everyMs: number, run: Duty['run']): Duty {
   let begunMs = Number.NEGATIVE_INFINITY;
+  let waitMs = everyMs;
   return {
     name,
-    nextMs: (nowMs) => (begunMs > nowMs ? nowMs : begunMs + everyMs),
-    run(nowMs, signal) {
+    nextMs: (nowMs) => (begunMs > nowMs ? nowMs : begunMs + waitMs),
+    async run(nowMs, signal) {
       begunMs = nowMs;
-      return run(nowMs, signal);
+      waitMs = Math.min(everyMs, AGAIN_MS);
+      await run(nowMs, signal);
+      waitMs = everyMs;
     },
   };
 }

@@ -4,7 +4,8 @@ export interface AlertEvents {
   'alert.updated': { alert: string; message: string; severity: string };
   'alert.acknowledged': { alert: string; by: string; note?: string };
   'alert.resolved': { alert: string; message?: string };
-  'alert.muted': { rule: string; subject?: string; until: string; why: string };
+  /** `by` is whose call it was, where that is not the actor: of the API. */
+  'alert.muted': { rule: string; subject?: string; until: string; why: string; by?: string };
   'alert.notified': AlertNotified;
 }
 
@@ -31,6 +32,14 @@ export interface AlertNotified {
   reason: string;
   outcome: 'delivered' | 'failed';
   attempts: number;
+  /** What the message knew of each of the alerts, in their order: more may have come while it was on its way. */
+  knew?: AlertStand[];
   code?: string;
   message?: string;
+}
+
+/** How many changes of an alert there were, and whether somebody saw to it. */
+export interface AlertStand {
+  changes: number;
+  acknowledged: boolean;
 }

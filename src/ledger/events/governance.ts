@@ -1,7 +1,7 @@
 /** What people decided. Times are RFC 3339. */
 export interface GovernanceEvents {
   'plan.applied': PlanApplied;
-  'review.recorded': { review: string; attended: string[]; note?: string };
+  'review.recorded': { review: string; attended: string[]; note?: string; by?: string };
   /** A snapshot that stays, whatever the retention says. */
   'snapshot.held': { snapshot: string; tree: string; why: string };
   'snapshot.released': { snapshot: string; tree: string; why?: string };

@@ -33,7 +33,8 @@ export function advance(plan: Plan, book: AlertBook, seen: Seen, gone: Gone, now
       gone.delete(alert.id);
       continue;
     }
-    const sinceMs = gone.get(alert.id) ?? nowMs;
+    // A clock that was set back must not put it off.
+    const sinceMs = Math.min(gone.get(alert.id) ?? nowMs, nowMs);
     gone.set(alert.id, sinceMs);
     const enoughMs = alert.flaps ? FLAPPING_GONE_FOR_MS : GONE_FOR_MS;
     if (nowMs - sinceMs < enoughMs) continue;

@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { AlertEvents, EventEnvelope, LedgerEvent } from '../../ledger/index.ts';
+import {
+  type AlertEvents,
+  type AlertStand,
+  type EventEnvelope,
+  type LedgerEvent,
+  mergedByTime,
+} from '../../ledger/index.ts';
 import type { RuleName, Severity } from '../../plan/index.ts';
 
 const HOUR_MS = 3_600_000;
@@ -118,10 +124,10 @@ export class AlertBook {
         this.#raise(body, timeMs);
         break;
       case 'alert.muted':
-        this.#mute({ ...body, fromMs: timeMs, untilMs: Date.parse(body.until), by: actor });
+        this.#mute({ ...body, fromMs: timeMs, untilMs: Date.parse(body.until), by: body.by ?? actor });
         break;
       case 'alert.notified':
-        for (const id of body.alerts) note(this.#alerts.get(id), body, timeMs);
+        for (const [index, id] of body.alerts.entries()) note(this.#alerts.get(id), body, { index, timeMs });
         break;
       case 'alert.acknowledged':
       case 'alert.resolved':
@@ -164,12 +170,13 @@ export class AlertBook {
 export function withAdded(recorded: readonly AlertEvent[], added: readonly AlertEvent[]): AlertEvent[] {
   const shown = new Map<string, number>();
   for (const event of recorded) shown.set(contentOf(event), (shown.get(contentOf(event)) ?? 0) + 1);
-  const missing = added.filter((event) => {
+  const there = new Set<AlertEvent>();
+  for (const event of added) {
     const count = shown.get(contentOf(event)) ?? 0;
     shown.set(contentOf(event), count - 1);
-    return count <= 0;
-  });
-  return [...recorded, ...missing].sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
+    if (count > 0) there.add(event);
+  }
+  return mergedByTime([recorded, added]).filter((event) => !there.has(event));
 }
 
 function contentOf({ kind, body }: AlertEvent): string {
@@ -205,7 +212,11 @@ function change(alert: BookedAlert, { kind, body }: Change, timeMs: number): voi
   }
 }
 
-function note(alert: BookedAlert | undefined, body: AlertEvents['alert.notified'], timeMs: number): void {
+function note(
+  alert: BookedAlert | undefined,
+  body: AlertEvents['alert.notified'],
+  { index, timeMs }: { index: number; timeMs: number },
+): void {
   if (alert === undefined) return;
   const { channel, news, reason, outcome, insteadOf } = body;
   const told = toldOf(alert, channel);
@@ -216,12 +227,23 @@ function note(alert: BookedAlert | undefined, body: AlertEvents['alert.notified'
     if (outcome === 'delivered' && news === 'raised') told.reasons.add(each);
   }
   if (outcome !== 'delivered') return;
+  // It takes what it is told again: should it fail once more, another one is told once more.
+  told.covered = false;
   if (insteadOf !== undefined) toldOf(alert, insteadOf).covered = true;
   if (news === 'resolved') told.resolved = true;
-  else told.changes = alert.changes;
-  // Whoever is told of an alert that somebody sees to is told that, too. Who acknowledged may have a clock that is ahead, so
-  // that it is dated later than what was told of it.
-  if (news === 'acknowledged' || (alert.acknowledged !== undefined && news !== 'resolved')) told.acknowledged = true;
+  else {
+    // What came while the message was on its way is still to be told. Earlier versions did not record what it knew.
+    const { changes, acknowledged } = body.knew?.[index] ?? standOf(alert);
+    told.changes = Math.max(told.changes, changes);
+    // Whoever is told of an alert that somebody sees to is told that, too. Who acknowledged may have a clock that is ahead, so
+    // that it is dated later than what was told of it.
+    told.acknowledged ||= acknowledged || news === 'acknowledged';
+  }
+}
+
+/** What a message that is written now knows of an alert. */
+export function standOf({ changes, acknowledged }: BookedAlert): AlertStand {
+  return { changes, acknowledged: acknowledged !== undefined };
 }
 
 function toldOf({ told }: BookedAlert, channel: string): ChannelTold {

@@ -166,6 +166,19 @@ describe('who is told when', () => {
     expect(story.tick(40 * MINUTE_MS)).toEqual([]);
   });
 
+  it('has another one told once more where a channel takes what it is told again, and fails again', () => {
+    const story = new Story(planned(LADDER));
+    const covered = () => AlertBook.of(story.events).get('a')!.told.get('oncall-channel')!.covered;
+    const notified = (channel: string, more: object) =>
+      story.add(0, 'alert.notified', { alerts: ['a'], news: 'raised', channel, reason: 'r', attempts: 1, ...more });
+    story.raise('a');
+    notified('oncall-channel', { outcome: 'failed' });
+    notified('lead-channel', { outcome: 'delivered', insteadOf: 'oncall-channel' });
+    expect(covered()).toBe(true);
+    notified('oncall-channel', { outcome: 'delivered' });
+    expect(covered()).toBe(false);
+  });
+
   it('is nobody while it is muted; the ladder goes on from there when that is over', () => {
     const story = new Story(planned(LADDER));
     story.add(-MINUTE_MS, 'alert.muted', { rule: 'backup-failed', subject: 'a', until: at(30), why: 'w' });

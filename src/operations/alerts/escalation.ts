@@ -101,7 +101,7 @@ function dueAgain(
 ): Due[] {
   const due = reasons.filter((reason) => {
     const refused = told?.refused.get(refusalKey(news, reason));
-    if (refused === undefined) return true;
+    if (refused === undefined || refused.timeMs > nowMs) return true;
     return nowMs - refused.timeMs >= Math.min(LONGEST_AGAIN_MS, AGAIN_AFTER_MS * 2 ** (refused.count - 1));
   });
   return due.length === 0 ? [] : [{ channel, news, reasons: due }];

@@ -1,6 +1,7 @@
 import type { AlertMessage } from '../../alert/index.ts';
 import type { Pause } from '../../foundation/pause.ts';
 import { settled } from '../../foundation/promises.ts';
+import type { AlertNotified, AlertStand } from '../../ledger/index.ts';
 import type { Plan } from '../../plan/index.ts';
 import { type Delivery, notify } from '../notify/notify.ts';
 import type { Recorder } from '../notify/recorder.ts';
@@ -8,10 +9,11 @@ import type { Wellbeing } from '../notify/wellbeing.ts';
 import type { Workspace } from '../workspace.ts';
 import { advance, type Gone, type NewAlertEvent } from './advance.ts';
 import { alertOf } from './alert-view.ts';
-import { AlertBook, withAdded } from './book.ts';
+import { AlertBook, standOf, withAdded } from './book.ts';
 import { type Telling, tellingsNow } from './escalation.ts';
 import type { Facts } from './facts/facts.ts';
 import { FactsGatherer, type Watched } from './facts/gather.ts';
+import { notAhead, type SeenAhead } from './not-ahead.ts';
 import { AlertRecord, type AppendAlertEvent } from './record.ts';
 import { conditionsNow, isUnknown } from './rules/index.ts';
 import { wellbeingOf } from './wellbeing-of.ts';
@@ -38,9 +40,13 @@ export class Lookout {
   readonly #gatherer: FactsGatherer;
   readonly #record: AlertRecord;
   readonly #gone: Gone = new Map();
+  readonly #seenAhead: SeenAhead = new Map();
   #book = new AlertBook();
-  /** What is on its way: alert, channel and news. None of it is sent again meanwhile, and a slow channel stops no other. */
-  readonly #underWay = new Set<string>();
+  /**
+   * What is on its way, by alert and channel, and in which batch. Nothing else is sent there of that alert meanwhile, so that
+   * no news overtakes another; and a slow channel stops no other.
+   */
+  readonly #underWay = new Map<string, object>();
   readonly #sending = new Set<Promise<void>>();
   readonly #failures: unknown[] = [];
   #seen: Wellbeing | undefined;
@@ -74,6 +80,7 @@ export class Lookout {
 
   #judge(facts: Facts): void {
     this.#book = AlertBook.of(withAdded(this.#gatherer.alertEvents(), this.#record.recent()));
+    notAhead(this.#book.open, facts.nowMs, this.#seenAhead);
     const seen = {
       conditions: conditionsNow(facts),
       isUnknown: (alert: Parameters<typeof isUnknown>[0]) => isUnknown(alert, facts),
@@ -103,37 +110,49 @@ export class Lookout {
 
   #tellAll(nowMs: number): void {
     const tellings = tellingsNow(this.#plan, this.#book, nowMs).flatMap((telling): Telling[] => {
-      const alerts = telling.alerts.filter((id) => !this.#underWay.has(wayOf(telling, id)));
+      const alerts = telling.alerts.filter((id) => !this.#underWay.has(wayOf(telling.channel, id)));
       return alerts.length === 0 ? [] : [{ ...telling, alerts }];
     });
     if (tellings.length === 0) return;
-    const ways = tellings.flatMap((telling) => telling.alerts.map((id) => wayOf(telling, id)));
-    for (const way of ways) this.#underWay.add(way);
+    const batch: Batch = new Map(
+      tellings.flatMap(({ channel, alerts }) =>
+        alerts.map((id) => [wayOf(channel, id), standOf(this.#book.get(id)!)] as const),
+      ),
+    );
+    for (const way of batch.keys()) this.#underWay.set(way, batch);
     const deliveries = tellings.map((telling) => this.#deliveryOf(telling));
     const { pause } = this.#options;
-    const sending: Promise<void> = notify(this.#workspace, deliveries, { pause, record: this.#recorder })
+    const sending: Promise<void> = notify(this.#workspace, deliveries, { pause, record: this.#recorder(batch) })
       // What cannot be written waits, and the next look says so if it still cannot.
       .then(() => settled(this.#record.write()))
       .catch((error: unknown) => {
         if (!this.#workspace.environment.signal.aborted) this.#failures.push(error);
       })
       .finally(() => {
-        for (const way of ways) this.#underWay.delete(way);
+        for (const way of batch.keys()) this.#arrived(batch, way);
         this.#sending.delete(sending);
       });
     this.#sending.add(sending);
   }
 
+  #arrived(batch: Batch, way: string): void {
+    if (this.#underWay.get(way) === batch) this.#underWay.delete(way);
+  }
+
   /** What became of a delivery counts at once, whether the ledger can be had or not. */
-  readonly #recorder: Recorder = {
-    append: async (kind, body) => {
-      const event = { kind, body } as NewAlertEvent;
-      this.#book.apply(this.#record.add(event));
-      if (event.kind !== 'alert.notified') return;
-      for (const id of event.body.alerts) this.#underWay.delete(wayOf(event.body, id));
-      await this.#record.write();
-    },
-  };
+  #recorder(batch: Batch): Recorder {
+    return {
+      append: async (kind, body) => {
+        const event = { kind, body } as NewAlertEvent;
+        if (event.kind === 'alert.notified') event.body = { ...event.body, ...knewIn(batch, event.body) };
+        this.#book.apply(this.#record.add(event));
+        if (event.kind !== 'alert.notified') return;
+        const { channel, insteadOf, alerts } = event.body;
+        if (insteadOf === undefined) for (const id of alerts) this.#arrived(batch, wayOf(channel, id));
+        await this.#record.write();
+      },
+    };
+  }
 
   #deliveryOf({ channel, news, alerts, reason }: Telling): Delivery {
     const booked = alerts.map((id) => this.#book.get(id)!);
@@ -150,6 +169,14 @@ export class Lookout {
   }
 }
 
-function wayOf({ channel, news }: Pick<Telling, 'channel' | 'news'>, alert: string): string {
-  return JSON.stringify([alert, channel, news]);
+/** What is sent at once: by alert and channel, what the message knows of the alert. */
+type Batch = ReadonlyMap<string, AlertStand>;
+
+function knewIn(batch: Batch, { channel, insteadOf, alerts }: AlertNotified): Pick<AlertNotified, 'knew'> {
+  const knew = alerts.map((id) => batch.get(wayOf(insteadOf ?? channel, id)));
+  return knew.includes(undefined) ? {} : { knew: knew as AlertStand[] };
+}
+
+function wayOf(channel: string, alert: string): string {
+  return JSON.stringify([alert, channel]);
 }

@@ -9,6 +9,8 @@ export interface MuteRequest {
   subject?: string;
   forMs: number;
   why: string;
+  /** Who asks; whoever runs this when left out. */
+  by?: string;
 }
 
 /**
@@ -19,11 +21,11 @@ export interface MuteRequest {
  */
 export async function muteAlerts(
   workspace: Workspace,
-  { rule, subject, forMs, why }: MuteRequest,
+  { rule, subject, forMs, why, by }: MuteRequest,
 ): Promise<{ rule: RuleName; subject?: string; until: string; why: string }> {
   const until = new Date(workspace.environment.clock.nowMs() + forMs).toISOString();
   const body = { rule: ruleNamed(rule), ...(subject !== undefined && { subject }), until, why };
-  await appendToPlanLedger(workspace)({ kind: 'alert.muted', body });
+  await appendToPlanLedger(workspace)({ kind: 'alert.muted', body: { ...body, ...(by !== undefined && { by }) } });
   return body;
 }
 

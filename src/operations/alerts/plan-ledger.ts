@@ -1,5 +1,5 @@
 import type { HoldfastError } from '../../foundation/errors.ts';
-import type { LedgerEvent } from '../../ledger/index.ts';
+import { type LedgerEvent, mergedByTime } from '../../ledger/index.ts';
 import { reportable, type Workspace } from '../workspace.ts';
 import { AlertBook, type AlertEventKind } from './book.ts';
 import type { AppendAlertEvent } from './record.ts';
@@ -24,21 +24,20 @@ export interface ReadBook {
 
 /** The alerts of a plan, as the ledgers of its repositories tell them, and what waits for them on this machine. @throws why none of them could be read */
 export async function readBook(workspace: Workspace): Promise<ReadBook> {
-  const events: LedgerEvent[] = [];
+  const records: LedgerEvent[][] = [];
   const unread: ReadBook['unread'] = [];
   const names = workspace.homeNames;
   await Promise.all(
     names.map(async (repository) => {
       try {
         const { ledger } = await workspace.open(repository);
-        for (const event of await ledger.events({ kinds: ALERT_KINDS })) events.push(event);
+        records.push(await ledger.events({ kinds: ALERT_KINDS }));
       } catch (error) {
         unread.push({ repository, error: reportable(error, workspace.environment.signal) });
       }
     }),
   );
   if (unread.length > 0 && unread.length === names.length) throw unread[0]!.error;
-  events.push(...(await workspace.recorder().waiting()));
-  const book = AlertBook.of(events.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0)));
-  return { book, unread };
+  records.push(await workspace.recorder().waiting());
+  return { book: AlertBook.of(mergedByTime(records)), unread };
 }

@@ -20,17 +20,25 @@ export interface LedgerCounts {
   open: Map<string, string>;
   /** Alerts that are resolved, and were raised in another ledger. */
   resolved: Set<string>;
+  /** Severities that alerts of another ledger have now. */
+  updated: Map<string, string>;
 }
 
 export const countsSummary: Summary<LedgerCounts> = {
   name: 'counts-1',
-  initial: () => ({ events: 0, runs: new Map(), storedBytes: new Map(), open: new Map(), resolved: new Set() }),
+  initial: () => ({
+    ...{ events: 0, runs: new Map(), storedBytes: new Map() },
+    ...{ open: new Map(), resolved: new Set(), updated: new Map() },
+  }),
   add(counts, event) {
     counts.events++;
     if (event.kind === 'run.finished') countRun(counts, event.body.task, event.body.outcome);
     else if (event.kind === 'run.died') countRun(counts, event.body.task, 'died');
     else if (event.kind === 'alert.raised') counts.open.set(event.body.alert, event.body.severity);
-    else if (event.kind === 'alert.resolved') {
+    else if (event.kind === 'alert.updated') {
+      const { alert, severity } = event.body;
+      (counts.open.has(alert) ? counts.open : counts.updated).set(alert, severity);
+    } else if (event.kind === 'alert.resolved') {
       if (!counts.open.delete(event.body.alert)) counts.resolved.add(event.body.alert);
     } else if (event.kind === 'backup.finished') {
       const { source, bytesStored = 0 } = event.body;
@@ -42,13 +50,15 @@ export const countsSummary: Summary<LedgerCounts> = {
 
 /** Pure. @param ledgers what each of them says */
 export function ledgerFigures(ledgers: readonly LedgerCounts[]): LedgerFigures {
+  // It may be recorded in the ledger of one repository what became of an alert which another one has.
   const resolved = new Set(ledgers.flatMap((each) => [...each.resolved]));
+  const updated = new Map(ledgers.flatMap((each) => [...each.updated]));
   const figures: LedgerFigures = { events: 0, runs: new Map(), storedBytes: new Map(), openAlerts: new Map() };
   for (const { events, runs, storedBytes, open } of ledgers) {
     figures.events += events;
     for (const { kind, outcome, count } of runs.values()) addRuns(figures, { kind, outcome, count });
     for (const [source, bytes] of storedBytes) addTo(figures.storedBytes, source, bytes);
-    for (const [alert, severity] of open) if (!resolved.has(alert)) addTo(figures.openAlerts, severity, 1);
+    for (const [alert, severity] of open) if (!resolved.has(alert)) addTo(figures.openAlerts, updated.get(alert) ?? severity, 1);
   }
   return figures;
 }

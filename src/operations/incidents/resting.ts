@@ -28,5 +28,7 @@ export async function refuseWhileResting(workspace: Workspace, what: string): Pr
 async function restingFor(workspace: Workspace): Promise<string[]> {
   const events: LedgerEvent[] = [];
   for (const name of workspace.homeNames) events.push(...(await decidingEvents((await workspace.open(name)).ledger)));
+  // An incident often begins while the repository is away: then it waits on this machine.
+  events.push(...(await workspace.recorder().waiting()));
   return openIncidents(events);
 }

@@ -106,6 +106,8 @@ async function makeCheckpoint(workspace: Workspace, opened: OpenedRepository): P
   const { signingKey } = workspace.plan.ledger;
   const privateKey = layer.parseSigningKey(await resolveSecret(signingKey!, workspace.references));
   const before = await checkpointFor(workspace, opened, {});
+  // From before anything is read: what is recorded meanwhile is not bound, and must not be said to be.
+  const time = new Date(workspace.environment.clock.nowMs()).toISOString();
   const { faults, events, heads, digest } = await ledger.verify(before);
   const [fault] = faults;
   if (fault !== undefined) {
@@ -118,7 +120,7 @@ async function makeCheckpoint(workspace: Workspace, opened: OpenedRepository): P
     version: 1,
     plan: workspace.plan.name,
     repository: repository.config.id,
-    time: new Date(workspace.environment.clock.nowMs()).toISOString(),
+    time,
     events,
     heads: Object.fromEntries(heads.map(({ writer, sequence, hash }) => [writer, { sequence, hash }])),
     digest,
@@ -184,13 +186,23 @@ export async function checkpointFor(
     const newest = await newestKey(repository);
     if (newest === undefined) return undefined;
     const sealed = await repository.store.get(newest);
-    return openCheckpoint(unseal(repository.key, sealed).toString('utf8'), publicKey);
+    const found = openCheckpoint(unseal(repository.key, sealed).toString('utf8'), publicKey);
+    if (found.repository !== repository.config.id) throw ofAnother(name, newest);
+    return found;
   }
   const checkpoint = openCheckpoint(await readText(checkpointFile), publicKey);
   if (checkpoint.repository === repository.config.id) return checkpoint;
   throw new HoldfastError('bad-usage', `${checkpointFile} is a checkpoint of another repository than ${name}`, {
     hint: 'Name the repository that it is of with `--repository NAME`.',
     context: { repository: name },
+  });
+}
+
+/** What another repository held says nothing of this one: its whole ledger may have been put here with it. */
+function ofAnother(name: string, key: string): HoldfastError {
+  return new HoldfastError('repository-damaged', `${key} in ${name} is a checkpoint of another repository`, {
+    hint: 'Somebody put it there. Hold the ledger against a copy of a checkpoint that was kept elsewhere, with `--checkpoint FILE`.',
+    context: { repository: name, key },
   });
 }
 

@@ -17,6 +17,8 @@ export interface LedgerVerdict {
   isUnsigned: boolean;
   /** Events that no checkpoint binds. */
   unbound: number;
+  /** Of those, events that bear a time before the checkpoint's. */
+  unboundBefore: number;
   faults: LedgerFault[];
   /** What a process that was stopped left. */
   left: string[];

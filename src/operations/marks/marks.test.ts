@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { document, holdfast, initialise } from '../../../test/support/cli.ts';
@@ -87,25 +87,43 @@ it('removes nothing while an incident is open', async () => {
   await expect(prune(await prep.open(), [], { dryRun: false })).rejects.toMatchObject({ code: 'incident-open' });
   expect(await idsOf(await prep.open())).toEqual(all);
   await ledger.append('incident.closed', { incident: 'a' });
+  // Another one began while the repository was away, and nothing has been recorded since.
+  const { directory, environment } = prep.place;
+  const own = { ...environment, stateDirectory: join(directory, 'state') };
+  const here = async () => new Workspace(await loadPlan({ cwd: directory, env: {} }), own);
+  const repository = join(directory, 'repository');
+  renameSync(repository, `${repository}-away`);
+  const { where } = await (await here()).recorder().record('incident.opened', { incident: 'b', why: 'the disk' });
+  expect(where).toBe('journal');
+  renameSync(`${repository}-away`, repository);
+  await expect(retain(await here(), [], { dryRun: false })).rejects.toMatchObject({ code: 'incident-open' });
+  await (await here()).recorder().record('incident.closed', { incident: 'b' });
   await retain(await prep.open(), [], { dryRun: false });
   expect(await idsOf(await prep.open())).toEqual(all.slice(1));
 });
 
 it('marks what was encrypted, passes over all that follows, and keeps what was before until somebody says what it was', async () => {
   const prep = await prepared();
-  const { open } = prep;
+  const { open, place } = prep;
   const text = (seed: number) => Array.from({ length: 6000 }, (_, at) => `line ${at * seed} of the file\n`).join('');
   for (let seed = 1; seed <= 9; seed++) await backUp(prep, text(seed));
   const clean = (await listAll(await open(), 'one')).snapshots.at(-1)!.id;
   expect((await listAll(await open(), 'one')).latestClean).toBe(clean);
+  const copyToArchive = async () => expect((await holdfast(place.directory, ['replicate', 'cold'])).exit).toBe(0);
+  await copyToArchive();
   const attacked = await backUp(prep, randomBytes(150_000));
   await backUp(prep, randomBytes(150_000));
   await backUp(prep, randomBytes(150_000));
   const { snapshots, latestClean } = await listAll(await open(), 'one');
   expect(snapshots.find(({ id }) => id === attacked)?.suspected?.why).toContain('takes 99 % of its size');
   expect(latestClean).toBe(clean);
-  await retain(await open(), [], { dryRun: false });
+  await copyToArchive();
+  const [, copies] = await retain(await open(), [], { dryRun: false });
   expect((await idsOf(await open()))[0]).toBe(clean);
+  expect(copies!.snapshots.map(({ reasons }) => reasons.map(({ rule }) => rule))).toEqual([
+    ['last', 'newest-complete'],
+    ['latest-clean'],
+  ]);
   const marked = (await listAll(await open(), 'one')).snapshots.filter(({ suspected }) => suspected !== undefined);
   for (const { id } of [{ id: attacked }, ...marked.filter(({ id }) => id !== attacked)]) {
     await clearSuspicion(await open(), id, 'an import');

@@ -1,4 +1,4 @@
-import type { LedgerEvent } from '../../ledger/index.ts';
+import { type LedgerEvent, mergedByTime } from '../../ledger/index.ts';
 import { hasLog, type Objectives, type Source as PlanSource } from '../../plan/index.ts';
 import { logStatus } from '../log/log-status.ts';
 import { parseMoment, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
@@ -71,7 +71,7 @@ export async function objectives(workspace: Workspace, request: ObjectivesReques
   const known = new Map(
     await Promise.all(workspace.homeNames.map(async (name) => [name, await read(workspace, name)] as const)),
   );
-  const everywhere = [...known.values()].flatMap(({ events }) => events).sort(byTime);
+  const everywhere = mergedByTime([...known.values()].map(({ events }) => events));
   const runs = everywhere.filter(isRun);
   const notes: string[] = [];
   const sources = await Promise.all(
@@ -144,8 +144,4 @@ function timeOf(milliseconds: number): string {
 
 function isRun({ kind }: LedgerEvent): boolean {
   return kind === 'run.died' || kind === 'run.missed';
-}
-
-function byTime(a: LedgerEvent, b: LedgerEvent): number {
-  return a.time < b.time ? -1 : a.time > b.time ? 1 : 0;
 }

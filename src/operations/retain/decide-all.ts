@@ -52,8 +52,11 @@ export async function decideAll(
   const { plan, environment } = workspace;
   const snapshots = await listSnapshots(repository);
   const events = await decidingEvents(ledger);
-  const { held, suspected } = marksOf(events);
-  const isArchive = plan.repositories.get(name)?.archive !== undefined;
+  const { archive } = plan.repositories.get(name) ?? {};
+  const isArchive = archive !== undefined;
+  const { held } = marksOf(events);
+  // What is suspected is recorded where the backup was: there is as much need to go back to a copy of what was before.
+  const { suspected } = marksOf(archive === undefined ? events : await eventsOf(workspace, archive.from));
   const decide = async ({ name: source, retention }: RetainedSource): Promise<RetentionOfSource> => {
     const states = statesOf(source, events);
     const stored = await StoredLog.read(repository, { plan: plan.name, source }, async () => snapshots);
@@ -73,6 +76,10 @@ export async function decideAll(
     return { source, repository: name, isArchive, snapshots: decided, removed: false, held: [] };
   };
   return Promise.all(sources.map(decide));
+}
+
+async function eventsOf(workspace: Workspace, repository: string): Promise<LedgerEvent[]> {
+  return decidingEvents((await workspace.open(repository)).ledger);
 }
 
 /** Where the backups of a source begin in its log, by tree: so other tags on a snapshot, or a copy of it, do not matter. */

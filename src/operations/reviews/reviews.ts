@@ -9,7 +9,7 @@ export interface RecordedReview {
   review: string;
   attended: string[];
   note?: string;
-  /** user@host. */
+  /** user@host, or who the API knows. */
   by: string;
   /** RFC 3339. */
   time: string;
@@ -56,7 +56,7 @@ export function dueReviews(
 /** Records that a review took place. @throws bad-usage for one that the plan does not have, or without anybody who attended */
 export async function recordReview(
   workspace: Workspace,
-  { review, attended, note }: { review: string; attended: readonly string[]; note?: string },
+  { review, attended, note, by }: { review: string; attended: readonly string[]; note?: string; by?: string },
 ): Promise<DueReview> {
   const planned = [...workspace.plan.reviews.keys()];
   if (!planned.some((each) => each === review)) {
@@ -72,7 +72,11 @@ export async function recordReview(
   }
   const [home] = workspace.homeNames;
   const { ledger } = await workspace.open(home!);
-  await ledger.append('review.recorded', { review, attended: names, ...(note !== undefined && { note }) });
+  await ledger.append('review.recorded', {
+    ...{ review, attended: names },
+    ...(note !== undefined && { note }),
+    ...(by !== undefined && { by }),
+  });
   return (await listReviews(workspace)).due.find((each) => each.review === review)!;
 }
 
@@ -82,7 +86,7 @@ export async function listReviews(workspace: Workspace): Promise<Reviews> {
   const [home] = workspace.homeNames;
   const events: LedgerEvent[] = home === undefined ? [] : await (await workspace.open(home)).ledger.read();
   const recorded = events.flatMap(({ kind, body, actor: by, time }): RecordedReview[] =>
-    kind === 'review.recorded' ? [{ ...body, by, time }] : [],
+    kind === 'review.recorded' ? [{ by, ...body, time }] : [],
   );
   const lastMs = new Map(recorded.map(({ review, time }) => [review, Date.parse(time)]));
   const nowMs = environment.clock.nowMs();

@@ -121,6 +121,17 @@ it('uses an approval up, and lets it expire', async () => {
   expect(forged!.state).toBe('waiting');
 });
 
+it('has another person agree before what takes two takes one, whatever else is on the list', async () => {
+  const place = await Place.make('approvals: { twoPersons: [unlock] }');
+  await place.apply('the first');
+  place.at.plan({ one: 'daily' });
+  await expect(place.apply('alone')).rejects.toMatchObject({ code: 'approval-needed' });
+  const { workspace } = await place.load();
+  const [asked] = await listApprovals(workspace);
+  await approve(workspace, asked!.approval, { by: 'somebody else' });
+  expect(await place.apply('together')).toMatchObject({ revision: 2 });
+});
+
 it('says when reviews are due, and takes who attended', async () => {
   const place = await Place.make('reviews: { strategy: monthly, audit: yearly }');
   await place.apply('the first');

@@ -92,12 +92,13 @@ export async function applyPlan(
     });
   }
   const difference = differenceFrom(last, loaded);
-  const isGuarded = difference.weakened.some(({ kind }) => kind === 'retention' || kind === 'approvals');
+  const isWeakened = (kind: Weakening['kind']): boolean => difference.weakened.some((each) => each.kind === kind);
   const inForce = [
     ...loaded.plan.approvals.twoPersons,
     ...(last === undefined ? [] : twoPersonsOf(last, loaded.directory)),
   ];
-  if (isGuarded && inForce.includes('retention')) {
+  // Else one person alone could have what takes two take one.
+  if (isWeakened('approvals') || (isWeakened('retention') && inForce.includes('retention'))) {
     await requireApproval(workspace, { action: 'retention', subject: `plan ${sha256}`, why }, person);
   }
   const revision = (last?.revision ?? 0) + 1;

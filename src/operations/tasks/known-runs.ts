@@ -35,6 +35,8 @@ export interface FailedRun {
 /** What is known of the runs of all tasks: a fold of events, oldest first, as they come. */
 export class KnownRuns {
   readonly #byTask = new Map<string, TaskRuns>();
+  /** The duties of the daemon that failed the last time, with the code of the error. */
+  readonly failedDuties = new Map<string, string>();
   /** How many runs have ended, or were missed: whoever looks after what they did sees by it that there is something new. */
   ended = 0;
 
@@ -58,7 +60,8 @@ export class KnownRuns {
     const change = CHANGES[kind];
     if (change === undefined) return;
     if (ENDS.has(kind)) this.ended++;
-    change(body as never, { atMs, of: (task) => changing(this.#byTask, task, atMs) });
+    const { failedDuties } = this;
+    change(body as never, { atMs, of: (task) => changing(this.#byTask, task, atMs), failedDuties });
   }
 
   /** What a clock that was ahead has dated later than now counts as being of now: nothing would be due until then. */
@@ -84,7 +87,7 @@ export function tasksOf(event: LedgerEvent): readonly string[] | undefined {
     tasks.push(task);
     return nobody;
   };
-  CHANGES[event.kind]?.(event.body as never, { atMs: 0, of });
+  CHANGES[event.kind]?.(event.body as never, { atMs: 0, of, failedDuties: new Map() });
   return tasks;
 }
 
@@ -94,7 +97,7 @@ export function advanceTask(task: string, known: TaskRuns, { kind, body, time }:
   if (kind === 'daemon.started') bringBack(known, atMs);
   const others = new Map<string, TaskRuns>();
   const of = (each: string): TaskRuns => changing(each === task ? new Map([[task, known]]) : others, each, atMs);
-  CHANGES[kind]?.(body as never, { atMs, of });
+  CHANGES[kind]?.(body as never, { atMs, of, failedDuties: new Map() });
 }
 
 function bringBack(known: TaskRuns, nowMs: number): void {
@@ -114,6 +117,7 @@ const ENDS = new Set<LedgerEvent['kind']>(['run.finished', 'run.died', 'run.miss
 
 interface At {
   atMs: number;
+  failedDuties: Map<string, string>;
   of(task: string): TaskRuns;
 }
 
@@ -146,6 +150,8 @@ const CHANGES: Changes = {
     const known = of(task);
     known.missedMs = Math.max(known.missedMs ?? Number.NEGATIVE_INFINITY, Date.parse(to));
   },
+  'duty.failed': ({ duty, code }, { failedDuties }) => void failedDuties.set(duty, code),
+  'duty.recovered': ({ duty }, { failedDuties }) => void failedDuties.delete(duty),
   'backup.finished': ({ source, only, durationMs }, { atMs, of }) => {
     if (only === undefined) cover(of(`backup:${source}`), atMs - durationMs);
   },

@@ -1,4 +1,4 @@
-import type { LedgerEvent, Summary } from '../../ledger/index.ts';
+import { type LedgerEvent, mergedByTime, type Summary } from '../../ledger/index.ts';
 import { advanceTask, KnownRuns, type TaskRuns, tasksOf } from './known-runs.ts';
 
 /** So many of the newest events of a task are remembered one by one at least, for ledgers that are put together. */
@@ -10,29 +10,35 @@ interface TaskHistory {
   newest: LedgerEvent[];
 }
 
-/** What one ledger says of tasks, by their ids. */
-export type TaskHistories = Map<string, TaskHistory>;
+/** What one ledger says of tasks, by their ids, and of duties: the newest event of each, by their names. */
+export interface TaskHistories {
+  tasks: Map<string, TaskHistory>;
+  duties: Map<string, DutyEvent>;
+}
+
+type DutyEvent = Extract<LedgerEvent, { kind: 'duty.failed' | 'duty.recovered' }>;
 
 export const taskSummary: Summary<TaskHistories> = {
   name: 'tasks-1',
-  initial: () => new Map(),
+  initial: () => ({ tasks: new Map(), duties: new Map() }),
   add(histories, event) {
-    for (const task of tasksOf(event) ?? histories.keys()) {
+    if (event.kind === 'duty.failed' || event.kind === 'duty.recovered') histories.duties.set(event.body.duty, event);
+    for (const task of tasksOf(event) ?? histories.tasks.keys()) {
       const { before, newest } = historyOf(histories, task);
       newest.push(event);
       if (newest.length <= 2 * NEWEST) continue;
       for (const old of newest.splice(0, newest.length - NEWEST)) advanceTask(task, before, old);
     }
   },
-  copy: (histories) =>
-    new Map(
-      [...histories].map(([task, { before, newest }]) => [task, { before: copyOf(before), newest: [...newest] }]),
-    ),
+  copy: ({ tasks, duties }) => ({
+    tasks: new Map([...tasks].map(([task, { before, newest }]) => [task, { before: copyOf(before), newest: [...newest] }])),
+    duties: new Map(duties),
+  }),
 };
 
-function historyOf(histories: TaskHistories, task: string): TaskHistory {
-  const known = histories.get(task) ?? { before: { open: new Map() }, newest: [] };
-  histories.set(task, known);
+function historyOf({ tasks }: TaskHistories, task: string): TaskHistory {
+  const known = tasks.get(task) ?? { before: { open: new Map() }, newest: [] };
+  tasks.set(task, known);
   return known;
 }
 
@@ -45,14 +51,15 @@ function copyOf(runs: TaskRuns): TaskRuns {
  * those of several by their times. What one of them does not remember one by one came before all that the others do.
  */
 export function knownRunsOf(ledgers: readonly TaskHistories[]): KnownRuns {
-  const tasks = new Set(ledgers.flatMap((histories) => [...histories.keys()]));
+  const tasks = new Set(ledgers.flatMap((histories) => [...histories.tasks.keys()]));
   const known = [...tasks].map((task) => {
-    const own = ledgers.flatMap((histories) => histories.get(task) ?? []);
+    const own = ledgers.flatMap((histories) => histories.tasks.get(task) ?? []);
     const runs = together(own.map(({ before }) => copyOf(before)));
-    for (const event of inOrder(own.map(({ newest }) => newest))) advanceTask(task, runs, event);
+    for (const event of mergedByTime(own.map(({ newest }) => newest))) advanceTask(task, runs, event);
     return [task, runs] as const;
   });
-  return new KnownRuns([], known);
+  const duties = ledgers.flatMap((histories) => [...histories.duties.values()]);
+  return new KnownRuns(mergedByTime(duties.map((event) => [event])), known);
 }
 
 /** What several ledgers say of the same task. */
@@ -86,17 +93,4 @@ function newest<Ended extends { endedMs: number }>(
   other: Ended | undefined,
 ): Ended | undefined {
   return one === undefined || (other !== undefined && other.endedMs > one.endedMs) ? other : one;
-}
-
-function* inOrder(ledgers: readonly (readonly LedgerEvent[])[]): Generator<LedgerEvent> {
-  const rests = ledgers.map((events) => ({ events, at: 0 }));
-  for (;;) {
-    let next: (typeof rests)[number] | undefined;
-    for (const rest of rests) {
-      const head = rest.events[rest.at];
-      if (head !== undefined && (next === undefined || head.time < next.events[next.at]!.time)) next = rest;
-    }
-    if (next === undefined) return;
-    yield next.events[next.at++]!;
-  }
 }

@@ -7,7 +7,7 @@ import { MemoryStore } from '../../store/memory/index.ts';
 import { Workspace } from '../index.ts';
 import { newSecret } from './secret.ts';
 import { TokenCheck } from './token-check.ts';
-import { addToken, openTokens, revokeToken } from './tokens.ts';
+import { addToken, listTokens, openTokens, revokeToken } from './tokens.ts';
 
 async function prepared() {
   const clock = movableClock();
@@ -73,6 +73,20 @@ describe('whose a token is', () => {
     clock.advance(60_000);
     expect(await check.callerOf(token)).toBeDefined();
     expect(problems).toMatchObject([{ code: 'store-unreachable' }]);
+  });
+
+  it('is told, and that it is revoked, though another one cannot be read', async () => {
+    const { clock, store, workspace, check, problems } = await prepared();
+    await store.put('holdfast/tokens/0000000000000000', Buffer.from('of a later version'));
+    const { token } = await addToken(workspace, { name: 'a', role: 'viewer' });
+    expect(await check.callerOf(token)).toMatchObject({ name: 'a' });
+    expect(problems).toMatchObject([{ code: 'repository-damaged' }]);
+    await revokeToken(workspace, { name: 'a' });
+    clock.advance(30_001);
+    expect(await check.callerOf(token)).toBeUndefined();
+    const { tokens, damaged } = await listTokens(workspace);
+    expect(tokens).toMatchObject([{ name: 'a', state: 'revoked' }]);
+    expect(damaged).toMatchObject([{ code: 'repository-damaged' }]);
   });
 
   it('is not told where the tokens were never read', async () => {

@@ -32,7 +32,7 @@ export class TokenCheck {
   #readMs = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | undefined;
 
-  /** @param onProblem is told why the tokens could not be read anew, where older knowledge is used */
+  /** @param onProblem is told why the tokens could not be read anew, where older knowledge is used, or which of them */
   constructor(open: () => Promise<OpenedRepository>, clock: Clock, onProblem: (error: unknown) => void) {
     this.#open = open;
     this.#clock = clock;
@@ -88,6 +88,7 @@ export class TokenCheck {
       const opened = await this.#open();
       this.#kept =
         this.#kept === undefined ? await keptTokens(opened) : await readTokens(opened.repository, this.#kept);
+      for (const damage of this.#kept.damaged) this.#onProblem(damage);
     } catch (error) {
       if (this.#kept === undefined) {
         this.forgetAge();

@@ -20,6 +20,8 @@ export interface ApiToken {
 export interface KeptTokens {
   tokens: ApiToken[];
   revoked: Set<string>;
+  /** What is no token that this version can read: nobody's, and no reason not to believe the others. */
+  damaged: HoldfastError[];
 }
 
 const TOKEN_KEY = /^([0-9a-f]{16})$/;
@@ -28,19 +30,28 @@ const REVOCATION_KEY = /^([0-9a-f]{16})-revoked$/;
 /**
  * Reads what was not read before: an object here is written once and stays. A revocation is an object of its own, so that
  * credentials that can neither delete nor replace are enough.
- * @throws repository-damaged; the store's errors
+ * @throws the store's errors
  */
 export async function readTokens(repository: Repository, known?: KeptTokens): Promise<KeptTokens> {
   const tokens = new Map((known?.tokens ?? []).map((token) => [token.id, token]));
   const revoked = new Set(known?.revoked);
+  const damaged: HoldfastError[] = [];
   for await (const { key } of repository.store.list(TOKENS_PREFIX)) {
     const name = key.slice(TOKENS_PREFIX.length);
     const [, revokedId] = REVOCATION_KEY.exec(name) ?? [];
     if (revokedId !== undefined) revoked.add(revokedId);
     const [, id] = TOKEN_KEY.exec(name) ?? [];
-    if (id !== undefined && !tokens.has(id)) tokens.set(id, await readToken(repository, key, id));
+    if (id === undefined || tokens.has(id)) continue;
+    try {
+      tokens.set(id, await readToken(repository, key, id));
+    } catch (error) {
+      // A revocation that is listed after it must be seen.
+      if (!isHoldfastError(error, 'repository-damaged')) throw error;
+      damaged.push(error);
+    }
   }
-  return { tokens: [...tokens.values()].sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1)), revoked };
+  const sorted = [...tokens.values()].sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+  return { tokens: sorted, revoked, damaged };
 }
 
 export async function putToken(repository: Repository, token: ApiToken): Promise<void> {

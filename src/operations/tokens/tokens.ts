@@ -73,17 +73,24 @@ export async function addToken(workspace: Workspace, request: TokenRequest): Pro
   return { token: secret, added: listed(token, kept, nowMs) };
 }
 
-/** All that there ever were, oldest first. */
-export async function listTokens(workspace: Workspace): Promise<ListedToken[]> {
+export interface ListedTokens {
+  /** All that there ever were, oldest first. */
+  tokens: ListedToken[];
+  /** What lies beside them and is no token that can be read: it opens nothing. */
+  damaged: HoldfastError[];
+}
+
+export async function listTokens(workspace: Workspace): Promise<ListedTokens> {
   const { repository, ledger } = await openTokens(workspace);
   const events = await ledger.events({ kinds: ['token.revoked', 'api.called', 'api.summarised'] });
   const kept = withRevoked(await readTokens(repository), events);
   const used = lastUses(events);
   const nowMs = workspace.environment.clock.nowMs();
-  return kept.tokens.map((token) => ({
+  const tokens = kept.tokens.map((token) => ({
     ...listed(token, kept, nowMs),
     ...(used.has(token.id) && { lastUsedAt: used.get(token.id)! }),
   }));
+  return { tokens, damaged: kept.damaged };
 }
 
 /**
@@ -130,7 +137,7 @@ export async function keptTokens({
   ledger,
 }: Pick<OpenedRepository, 'repository' | 'ledger'>): Promise<KeptTokens> {
   const [kept, { state }] = await Promise.all([readTokens(repository), ledger.view(revokedSummary).read()]);
-  return { tokens: kept.tokens, revoked: kept.revoked.union(state) };
+  return { ...kept, revoked: kept.revoked.union(state) };
 }
 
 export function stateOf({ id, expiresAt }: ApiToken, { revoked }: KeptTokens, nowMs: number): ListedToken['state'] {
@@ -138,9 +145,9 @@ export function stateOf({ id, expiresAt }: ApiToken, { revoked }: KeptTokens, no
   return expiresAt !== undefined && Date.parse(expiresAt) <= nowMs ? 'expired' : 'valid';
 }
 
-function withRevoked({ tokens, revoked }: KeptTokens, events: readonly LedgerEvent[]): KeptTokens {
+function withRevoked({ revoked, ...kept }: KeptTokens, events: readonly LedgerEvent[]): KeptTokens {
   const named = events.flatMap((event) => (event.kind === 'token.revoked' ? [event.body.token] : []));
-  return { tokens, revoked: new Set([...revoked, ...named]) };
+  return { ...kept, revoked: new Set([...revoked, ...named]) };
 }
 
 function lastUses(events: readonly LedgerEvent[]): ReadonlyMap<string, string> {

@@ -264,6 +264,22 @@ describe('what was seen', () => {
     second.close();
   });
 
+  it('is of now where it was seen before the clock was set back, so that it grows old with it', () => {
+    const store = open(path());
+    const watch = new Watch(plan, store);
+    const YEAR_MS = 365 * DAY_MS;
+    for (let minute = 0; minute < 3; minute += 1) {
+      watch.add('service', 'api', { timeMs: START + YEAR_MS + minute * MINUTE_MS, valueMs: 9000, error: 'bad' });
+      watch.addErrorRate('api', { timeMs: START + YEAR_MS + minute * MINUTE_MS, share: 1 });
+    }
+    watch.add('service', 'api', sample(START, 'bad'));
+    watch.addErrorRate('api', { timeMs: START, share: 1 });
+    const { samples, errorRates } = watch.samples().services[0]!;
+    expect(samples.map(({ timeMs }) => timeMs)).toEqual([START, START, START, START]);
+    expect(errorRates.map(({ timeMs }) => timeMs)).toEqual([START, START, START, START]);
+    store.close();
+  });
+
   it('can be deleted, and gives way to a new file where it is none, which is said', () => {
     const at = path();
     open(at).close();

@@ -3,6 +3,7 @@ import type { Plan } from '../../plan/index.ts';
 import type { Sample, Samples } from '../alerts/facts/samples.ts';
 import type { WatchStore } from './watch-store.ts';
 import {
+  addErrorRate,
   addSample,
   addToHour,
   DAY_MS,
@@ -48,7 +49,7 @@ export class Watch {
 
   /** Takes the share of a service's requests that failed. @throws watch-failed */
   addErrorRate(service: string, rate: { timeMs: number; share: number }): void {
-    this.#of('service', service).seen.errorRates.push(rate);
+    addErrorRate(this.#of('service', service).seen, rate);
     this.#unwritten.add(keyOf('service', service));
   }
 

@@ -30,10 +30,32 @@ export interface SeenHour {
   digest: QuantileDigest;
 }
 
+/** An answer that took long is of an earlier time than one that came before it. */
+const OVERTAKEN_MS = 5 * 60_000;
+
+/**
+ * What was seen before somebody set the clock back would be of a time to come, and count as what is newest until then: it is
+ * taken to be of now.
+ */
+function notAhead<T extends { timeMs: number }>(known: readonly T[], timeMs: number): T[] {
+  return known.map((each) => (each.timeMs > timeMs + OVERTAKEN_MS ? { ...each, timeMs } : each));
+}
+
 /** Takes a sample to what is known. */
 export function addSample(kind: WatchedKind, seen: Seen, sample: Sample): void {
+  if (isBehind(seen.samples, sample)) seen.samples = notAhead(seen.samples, sample.timeMs);
   seen.samples.push(sample);
   if (kind === 'service') seen.state = advanceService(seen.state, sample);
+}
+
+/** Takes the share of requests that failed. */
+export function addErrorRate(seen: Seen, rate: ErrorRate): void {
+  if (isBehind(seen.errorRates, rate)) seen.errorRates = notAhead(seen.errorRates, rate.timeMs);
+  seen.errorRates.push(rate);
+}
+
+function isBehind(known: readonly { timeMs: number }[], { timeMs }: { timeMs: number }): boolean {
+  return (known.at(-1)?.timeMs ?? timeMs) > timeMs + OVERTAKEN_MS;
 }
 
 /** Keeps what somebody may ask for. */

@@ -86,9 +86,9 @@ export const muteAlerts = operation({
     why: z.string().min(1).max(1000),
   }),
   result: z.object({ rule: z.string(), subject: z.string().optional(), ...muted }),
-  run: async ({ body: { rule, subject, for: duration, why } }, { daemon }) => {
+  run: async ({ body: { rule, subject, for: duration, why }, caller }, { daemon }) => {
     const forMs = parseDuration(duration);
     if (forMs === undefined) throw new HoldfastError('bad-usage', `${JSON.stringify(duration)} is no duration`);
-    return mute(daemon.workspace(), { rule, forMs, why, ...(subject !== undefined && { subject }) });
+    return mute(daemon.workspace(), { rule, forMs, why, by: caller.name, ...(subject !== undefined && { subject }) });
   },
 });

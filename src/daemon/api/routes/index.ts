@@ -1,9 +1,11 @@
 import type { Operation } from '../operation.ts';
 import { acknowledgeAlert, listAlerts, muteAlerts } from './alerts.ts';
+import { giveApproval, listApprovals } from './approvals.ts';
 import { holdSnapshot, releaseSnapshot } from './holds.ts';
 import { readLedger } from './ledger.ts';
 import { getObjectives } from './objectives.ts';
-import { getPlan } from './plan.ts';
+import { applyPlan, getPlan, getPlanDifference } from './plan.ts';
+import { listReviews, recordReview } from './reviews.ts';
 import { getSchedule, listRuns, startRun } from './runs.ts';
 import { getHistory, listSnapshots } from './snapshots.ts';
 import { getStatus } from './status.ts';
@@ -12,6 +14,8 @@ import { addToken, listTokens, revokeToken } from './tokens.ts';
 /** Every operation of the API, in the order of its description. */
 export const OPERATIONS: readonly Operation[] = [
   getPlan,
+  getPlanDifference,
+  applyPlan,
   getStatus,
   listSnapshots,
   getHistory,
@@ -25,6 +29,10 @@ export const OPERATIONS: readonly Operation[] = [
   listAlerts,
   acknowledgeAlert,
   muteAlerts,
+  listApprovals,
+  giveApproval,
+  listReviews,
+  recordReview,
   listTokens,
   addToken,
   revokeToken,

@@ -21,8 +21,16 @@ export const listTokens = operation({
   method: 'get',
   path: '/tokens',
   summary: 'who has a token, with what role, and when it was last used',
-  result: z.object({ tokens: z.array(token) }),
-  run: async (_, { daemon }) => ({ tokens: await list(daemon.workspace()) }),
+  result: z.object({
+    tokens: z.array(token),
+    damaged: z
+      .array(z.object({ code: z.string(), message: z.string() }))
+      .openapi({ description: 'What lies beside them and cannot be read: it opens nothing.' }),
+  }),
+  run: async (_, { daemon }) => {
+    const { tokens, damaged } = await list(daemon.workspace());
+    return { tokens, damaged: damaged.map(({ code, message }) => ({ code, message })) };
+  },
 });
 
 export const addToken = operation({

@@ -11,7 +11,7 @@ export interface Digest {
   bySource: ReadonlyMap<string, readonly LedgerEvent[]>;
   /** Of the repository itself, oldest first: checks, mirrors, archives, what healed or is hidden. */
   own: readonly LedgerEvent[];
-  /** Of runs, reviews and alerts, those of one task or alert oldest first. */
+  /** Of runs, reviews and alerts, in the order of the ledger. */
   record: readonly LedgerEvent[];
 }
 
@@ -27,7 +27,7 @@ const SOURCE_KINDS = new Set<LedgerEvent['kind']>([
     'snapshot.checked',
   ] as const),
 ]);
-const RECORD_KINDS = /^(run|duty|review|alert)\./;
+const RECORD_KINDS = /^(run|duty|review|alert|tasks)\./;
 const OWN_KINDS = /^(check|mirror|archive|object|lock|repair)\./;
 
 /** Of what is frequent so many are kept of each kind, and all of the last days: a process that looks for years holds no more. */
@@ -43,9 +43,8 @@ export interface DigestState {
   /** The latest time of any event. */
   newestMs: number;
   bySource: Map<string, Trimmed>;
-  byTask: Map<string, LedgerEvent[]>;
   own: Trimmed;
-  record: LedgerEvent[];
+  record: Trimmed;
 }
 
 /** Events of which some go: again when there are so many. */
@@ -59,26 +58,25 @@ const TRIM_FIRST_AT = 1000;
 export const digestSummary: Summary<DigestState> = {
   name: 'digest-1',
   initial: () => ({
-    ...{ beganMs: undefined, newestMs: Number.NEGATIVE_INFINITY, bySource: new Map(), byTask: new Map(), record: [] },
+    ...{ beganMs: undefined, newestMs: Number.NEGATIVE_INFINITY, bySource: new Map() },
     own: { events: [], trimAt: TRIM_FIRST_AT },
+    record: { events: [], trimAt: TRIM_FIRST_AT },
   }),
   add(state, event) {
     const timeMs = Date.parse(event.time);
     state.beganMs ??= timeMs;
     state.newestMs = Math.max(state.newestMs, timeMs);
-    const { source, task } = event.body as { source?: string; task?: string };
+    const { source } = event.body as { source?: string };
     if (event.kind === 'verification.finished') {
       for (const each of event.body.sources) addTrimmed(ofSource(state, each.source), event, state.newestMs);
     } else if (SOURCE_KINDS.has(event.kind) && source !== undefined) {
       addTrimmed(ofSource(state, source), event, state.newestMs);
-    } else if (task !== undefined && RECORD_KINDS.test(event.kind)) addRun(state.byTask, task, event);
-    else if (RECORD_KINDS.test(event.kind)) state.record.push(event);
+    } else if (RECORD_KINDS.test(event.kind)) addTrimmed(state.record, event, state.newestMs);
     else if (OWN_KINDS.test(event.kind)) addTrimmed(state.own, event, state.newestMs);
   },
-  copy: ({ beganMs, newestMs, bySource, byTask, own, record }) => ({
-    ...{ beganMs, newestMs, record: [...record], own: copied(own) },
+  copy: ({ beganMs, newestMs, bySource, own, record }) => ({
+    ...{ beganMs, newestMs, own: copied(own), record: copied(record) },
     bySource: new Map([...bySource].map(([source, trimmed]) => [source, copied(trimmed)])),
-    byTask: new Map([...byTask].map(([task, events]) => [task, [...events]])),
   }),
 };
 
@@ -99,21 +97,14 @@ function addTrimmed(trimmed: Trimmed, event: LedgerEvent, newestMs: number): voi
   trimmed.trimAt = Math.max(TRIM_FIRST_AT, 2 * trimmed.events.length);
 }
 
-function addRun(byTask: Map<string, LedgerEvent[]>, task: string, event: LedgerEvent): void {
-  const events = byTask.get(task) ?? [];
-  byTask.set(task, events);
-  events.push(event);
-  if (events.length > 2 * KEPT_RUN_EVENTS) events.splice(0, events.length - KEPT_RUN_EVENTS);
-}
-
 /** What is kept of what a ledger came to. It stays as it is when the state changes. */
-export function digestOf({ beganMs, newestMs, bySource, byTask, own, record }: DigestState): Digest {
+export function digestOf({ beganMs, newestMs, bySource, own, record }: DigestState): Digest {
   const sinceMs = newestMs - KEPT_MS;
   return {
     beganMs,
     bySource: new Map([...bySource].map(([source, { events }]) => [source, keptOf(events, sinceMs)])),
     own: keptOf(own.events, sinceMs),
-    record: [...record, ...[...byTask.values()].flatMap((all) => all.slice(-KEPT_RUN_EVENTS))],
+    record: keptOf(record.events, sinceMs),
   };
 }
 
@@ -135,6 +126,8 @@ function limitOf(event: LedgerEvent): { of: string; most: number } {
   if (event.kind === 'mirror.finished' || event.kind === 'mirror.failed') {
     return { of: `${event.kind} ${event.body.mirror}`, most: KEPT_MIRROR_RUNS };
   }
+  const { task } = event.body as { task?: string };
+  if (task !== undefined && RECORD_KINDS.test(event.kind)) return { of: `task ${task}`, most: KEPT_RUN_EVENTS };
   return { of: '', most: Number.POSITIVE_INFINITY };
 }
 
@@ -267,10 +260,15 @@ function noteRun(runs: Map<string, RunFacts & { open: Map<string, number> }>, ev
       endRun(of(`duty:${event.body.duty}`), { timeMs, outcome: 'done' });
       return;
     case 'run.missed': {
-      const { from, to, count } = event.body;
-      of(event.body.task).missed = { fromMs: Date.parse(from), toMs: Date.parse(to), count, foundMs: timeMs };
+      const { from, to, count, reason } = event.body;
+      const when = { fromMs: Date.parse(from), toMs: Date.parse(to), count, foundMs: timeMs };
+      of(event.body.task).missed = { ...when, isBusy: reason === 'busy' };
       return;
     }
+    case 'tasks.changed':
+      // What the plan has no more is nothing that could fail.
+      for (const task of event.body.removed) runs.delete(task);
+      return;
     default:
   }
 }

@@ -141,6 +141,6 @@ export interface RunFacts {
   last?: { timeMs: number; outcome: 'done' | 'partial' | 'missed' | 'failed' | 'died'; message?: string };
   /** When the first of those ended that failed, with none since that did not. */
   failingMs?: number;
-  /** What nobody was there for, and when that was found. */
-  missed?: { fromMs: number; toMs: number; count: number; foundMs: number };
+  /** What nobody was there for, or what was at work took too long for, and when that was found. */
+  missed?: { fromMs: number; toMs: number; count: number; foundMs: number; isBusy?: boolean };
 }

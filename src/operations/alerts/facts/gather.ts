@@ -1,3 +1,4 @@
+import { mergedByTime } from '../../../ledger/index.ts';
 import type { Workspace } from '../../workspace.ts';
 import { type AlertEvent, alertEventsIn } from '../book.ts';
 import { type Digest, recordOf } from './digest.ts';
@@ -66,7 +67,7 @@ export class FactsGatherer {
     if (this.#recorded?.of.every((each, index) => each === digests[index])) return this.#recorded.record;
     const read = digests.flatMap((each) => each ?? []);
     const began = read.flatMap(({ beganMs }) => beganMs ?? []);
-    const record = recordOf(byTime(read.flatMap((each) => each.record)), {
+    const record = recordOf(mergedByTime(read.map((each) => each.record)), {
       isKnown: !digests.includes(undefined),
       ...(began.length > 0 && { beganMs: Math.min(...began) }),
     });
@@ -76,11 +77,6 @@ export class FactsGatherer {
 
   /** What the ledgers say of alerts, as of the last look: oldest first. */
   alertEvents(): AlertEvent[] {
-    return byTime(alertEventsIn(this.#views.flatMap(({ digest }) => digest?.record ?? [])));
+    return mergedByTime(this.#views.map(({ digest }) => alertEventsIn(digest?.record ?? [])));
   }
-}
-
-/** Of several ledgers as one; each is in order already. */
-function byTime<Event extends { time: string }>(events: Event[]): Event[] {
-  return events.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
 }

@@ -175,7 +175,7 @@ export class RepositoryView {
   async #lookAtAll({ repository }: OpenedRepository, { digest }: Seen): Promise<void> {
     const { plan, environment } = this.#workspace;
     const nowMs = environment.clock.nowMs();
-    if (this.#whole !== undefined && nowMs - this.#whole.timeMs < WHOLE_EVERY_MS) return;
+    if (this.#whole !== undefined && Math.abs(nowMs - this.#whole.timeMs) < WHOLE_EVERY_MS) return;
     const planned = plan.repositories.get(this.name);
     const { capacity } = planned ?? {};
     const hidden = (await hiddenAtOnce(this.#workspace, this.name)) ?? [];
@@ -195,7 +195,7 @@ export class RepositoryView {
   async #lookAtArchives({ digest }: Seen): Promise<void> {
     const { plan, environment } = this.#workspace;
     const nowMs = environment.clock.nowMs();
-    if (this.#archives !== undefined && nowMs - this.#archives.timeMs < ARCHIVES_EVERY_MS) return;
+    if (this.#archives !== undefined && Math.abs(nowMs - this.#archives.timeMs) < ARCHIVES_EVERY_MS) return;
     const own = [...plan.repositories.values()].filter(({ archive }) => archive?.from === this.name);
     const found = await Promise.all(
       own.map(async ({ name, archive }) => (await archiveStatus(this.#workspace, name, archive!, digest.own)).status),

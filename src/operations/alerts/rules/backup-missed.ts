@@ -41,7 +41,10 @@ function missedBackup(facts: Facts, { source, backups }: SourceFacts): Found[] {
   };
   const { missed } = run ?? {};
   if (missed !== undefined && (startedMs < missed.foundMs || facts.nowMs - missed.foundMs < TOLD_FOR_MS)) {
-    const message = `the backup of ${name} was missed ${times(missed.count)} from ${moment(missed.fromMs)} to ${moment(missed.toMs)}: nobody was there to run it`;
+    const why = missed.isBusy
+      ? 'the one before it, or what it had to wait for, took too long'
+      : 'nobody was there to run it';
+    const message = `the backup of ${name} was missed ${times(missed.count)} from ${moment(missed.fromMs)} to ${moment(missed.toMs)}: ${why}`;
     return [{ ...common, message, sinceMs: missed.fromMs }];
   }
   if (schedule === undefined || schedule.kind === 'continuous') return [];

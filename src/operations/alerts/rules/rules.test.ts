@@ -8,7 +8,7 @@ import { RULE_NAMES } from '../../../plan/alerts/rule-schema.ts';
 import type { Rule, RuleName } from '../../../plan/index.ts';
 import type { Condition } from '../condition.ts';
 import { conditionsOf } from '../condition.ts';
-import { unreadableIn } from '../facts/digest.ts';
+import { recordOf, unreadableIn } from '../facts/digest.ts';
 import type { Facts, RunFacts, SizedPoint, SourceFacts } from '../facts/facts.ts';
 import { exampleFacts, exampleRepository, exampleSamples, exampleSource } from './example.ts';
 import { ALERT_RULES, conditionsNow, isUnknown } from './index.ts';
@@ -40,6 +40,8 @@ function runs(task: string, more: Partial<RunFacts>): Pick<Facts, 'record'> {
   const { record } = exampleFacts(plan, NOW, {});
   return { record: { ...record, runs: new Map([[task, { task, ...more }]]) } };
 }
+
+const byTime = (events: readonly LedgerEvent[]) => events.toSorted((a, b) => (a.time < b.time ? -1 : 1));
 
 describe('each rule', () => {
   it.each(RULE_NAMES)('%s says what happened, since when, what it endangers, and a command that there is', (name) => {
@@ -153,6 +155,13 @@ describe('backup-missed', () => {
       ...runs('backup:example', { missed: gap, startedMs: NOW }),
     };
     expect(messages('backup-missed', made)[0]).toContain('missed 23 times from 2026-03-09 12:00 UTC');
+    expect(messages('backup-missed', made)[0]).toContain('nobody was there');
+    const body = { task: 'backup:example', from: at(DAY_MS), to: at(HOUR_MS), count: 23, reason: 'busy' as const };
+    const event = { kind: 'run.missed', body, time: at(MINUTE_MS) } as unknown as LedgerEvent;
+    const record = recordOf([event], { isKnown: true });
+    expect(messages('backup-missed', { ...made, record })[0]).toMatch(
+      /23 times .*: the one before it.* took too long$/,
+    );
     const later = { ...gap, foundMs: NOW - 16 * MINUTE_MS };
     expect(
       messages('backup-missed', { ...made, ...runs('backup:example', { missed: later, startedMs: NOW }) }),
@@ -508,6 +517,18 @@ describe('what is to be done again and again', () => {
     expect(failed('done')).toEqual([]);
     expect(failed('failed', 'backup:db')).toEqual([]);
     expect(failed('failed', 'duty:heartbeat')).toMatchObject([{ command: 'holdfast doctor' }]);
+    const event = (kind: string, body: object, agoMs: number) => ({ kind, body, time: at(agoMs) }) as LedgerEvent;
+    const events = [
+      event('run.started', { run: 'r', task: 'replicate:eu', attempt: 1 }, 3),
+      event('run.finished', { run: 'r', task: 'replicate:eu', outcome: 'failed', durationMs: 1 }, 2),
+      event('tasks.changed', { timezone: 'UTC', planned: [], removed: ['replicate:eu'] }, 1),
+    ];
+    const of = (count: number) =>
+      found('upkeep-failed', {
+        record: recordOf(byTime(digestOfAll(events.slice(0, count)).record), { isKnown: true, beganMs: NOW }),
+      });
+    expect(of(2)).toHaveLength(1);
+    expect(of(3)).toEqual([]);
   });
 
   it('is a drill, of which no plan has any yet', () => {
