@@ -1,10 +1,14 @@
-import { closeSync, openSync, readdirSync, readSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Flips a bit in each pack of a repository: the same again puts it right. */
-export function flipBytes(repository: string): void {
+/** Flips a bit in each pack that a repository has. @returns puts right those that are still there */
+export function flipBytes(repository: string): () => void {
   const entries = readdirSync(join(repository, 'data'), { recursive: true, withFileTypes: true });
-  for (const entry of entries.filter((each) => each.isFile())) flipBit(join(entry.parentPath, entry.name), 40);
+  const packs = entries.filter((each) => each.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  for (const pack of packs) flipBit(pack, 40);
+  return () => {
+    for (const pack of packs.filter((each) => existsSync(each))) flipBit(pack, 40);
+  };
 }
 
 /** The lowest bit of one byte of a file: the same again puts it right. */

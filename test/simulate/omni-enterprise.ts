@@ -234,13 +234,16 @@ function failuresOf({ world, place, database, repository, noon }: Failing): Fail
     alert: { rule: 'availability', subject: 'api', severity: 'p1' },
     closelyMs: 5 * MINUTE_MS,
   });
+  let putRight = (): void => {};
   const damaged = (day: number): Failure => ({
     name: `a bit of each pack is flipped on day ${day}`,
     // The verification of the day comes at 05:00 on the clocks of the plan.
     ...{ fromMs: noon(day) - 9.5 * HOUR_MS, untilMs: noon(day) - 5 * HOUR_MS },
-    begin: () => flipBytes(repository),
+    begin: () => {
+      putRight = flipBytes(repository);
+    },
     async end(workspace) {
-      flipBytes(repository);
+      putRight();
       await check(workspace, { repositories: ['primary'], readData: true, readHeaders: false });
     },
     alert: { rule: 'verification-failed', subject: 'omni-db', severity: 'p1' },

@@ -126,12 +126,15 @@ function failuresOf(
     also: ['rpo-breach crm'],
     stops: ['backup:crm'],
   });
+  let putRight = (): void => {};
   const damaged = (number: number): Failure => ({
     name: `a bit of each pack is flipped in night ${number}`,
     ...{ fromMs: night(number) + 2.5 * HOUR_MS, untilMs: night(number) + 5 * HOUR_MS },
-    begin: () => flipBytes(repository),
+    begin: () => {
+      putRight = flipBytes(repository);
+    },
     async end(workspace) {
-      flipBytes(repository);
+      putRight();
       await check(workspace, { repositories: ['primary'], readData: true, readHeaders: false });
     },
     alert: { rule: 'verification-failed', subject: 'crm', severity: 'p1' },

@@ -31,7 +31,9 @@ export const taskSummary: Summary<TaskHistories> = {
     }
   },
   copy: ({ tasks, duties }) => ({
-    tasks: new Map([...tasks].map(([task, { before, newest }]) => [task, { before: copyOf(before), newest: [...newest] }])),
+    tasks: new Map(
+      [...tasks].map(([task, { before, newest }]) => [task, { before: copyOf(before), newest: [...newest] }]),
+    ),
     duties: new Map(duties),
   }),
 };
