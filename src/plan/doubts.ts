@@ -2,6 +2,7 @@
 import { isAbsolute, relative } from 'node:path';
 import { longestGapMs } from '../schedule/index.ts';
 import type { Finding } from './problems.ts';
+import type { Service } from './service-schema.ts';
 import { hasLog, type Source } from './sources/index.ts';
 import { parseStore } from './store.ts';
 import type { Plan, Repository } from './view.ts';
@@ -16,7 +17,15 @@ export function doubts(plan: Plan): Finding[] {
     ...ownRepositoryDoubts(source, plan),
     ...outsideDoubts(source),
   ]);
-  return [...[...plan.repositories.values()].flatMap(archiveDoubts), ...ofSources];
+  const ofServices = [...plan.services.values()].flatMap(placeDoubts);
+  return [...[...plan.repositories.values()].flatMap(archiveDoubts), ...ofSources, ...ofServices];
+}
+
+/** Only a worker could ask from another place, and there are none yet. */
+function placeDoubts({ name, from }: Service): Finding[] {
+  if (from === undefined) return [];
+  const message = `it is asked from where \`serve\` runs, whatever place this names: what is told of "${from}" is seen from there`;
+  return [{ path: ['services', name, 'from'], at: 'value', message }];
 }
 
 function archiveDoubts({ name, archive }: Repository): Finding[] {

@@ -46,7 +46,19 @@ export const ledgerVerify: CommandDefinition = {
 };
 
 function describe(verdict: LedgerVerdict): string[] {
-  const { repository, state, events, writers, faults, left, waiting, unbound, unboundBefore, untamperedUpTo, isUnsigned } = verdict;
+  const {
+    repository,
+    state,
+    events,
+    writers,
+    faults,
+    left,
+    waiting,
+    unbound,
+    unboundBefore,
+    untamperedUpTo,
+    isUnsigned,
+  } = verdict;
   const since = unbound - unboundBefore;
   const of = `${repository}: ${counted(events, 'event')} of ${counted(writers, 'writer')}`;
   const head = {

@@ -58,7 +58,8 @@ export function ledgerFigures(ledgers: readonly LedgerCounts[]): LedgerFigures {
     figures.events += events;
     for (const { kind, outcome, count } of runs.values()) addRuns(figures, { kind, outcome, count });
     for (const [source, bytes] of storedBytes) addTo(figures.storedBytes, source, bytes);
-    for (const [alert, severity] of open) if (!resolved.has(alert)) addTo(figures.openAlerts, updated.get(alert) ?? severity, 1);
+    for (const [alert, severity] of open)
+      if (!resolved.has(alert)) addTo(figures.openAlerts, updated.get(alert) ?? severity, 1);
   }
   return figures;
 }
