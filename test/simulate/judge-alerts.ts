@@ -16,14 +16,13 @@ const LADDER: readonly { afterMs: number; whom: string; severity?: 'p1'; untilRe
 ];
 
 export function judgeAlerts(scenario: Scenario, told: readonly Told[], simulated: Simulated, verdict: Verdict): void {
-  const { events, untilMs, steps } = simulated;
-  const raised = eventsOf(events.primary ?? [], 'alert.raised');
+  const { all: events, untilMs, steps } = simulated;
+  const raised = eventsOf(events, 'alert.raised');
   const resolvedMs = new Map(
-    eventsOf(events.primary ?? [], 'alert.resolved').map(({ body, time }) => [body.alert, Date.parse(time)]),
+    eventsOf(events, 'alert.resolved').map(({ body, time }) => [body.alert, Date.parse(time)]),
   );
   for (const failure of scenario.failures) {
-    if (failure.untilMs < untilMs)
-      judgeFailure(failure, told, { raised, resolvedMs, steps, events: events.primary ?? [] }, verdict);
+    if (failure.untilMs < untilMs) judgeFailure(failure, told, { raised, resolvedMs, steps, events }, verdict);
   }
   for (const each of raised) {
     const { alert, rule, subject, message } = each.body;

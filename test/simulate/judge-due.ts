@@ -17,7 +17,7 @@ interface Run {
 }
 
 export function judgeTasks(scenario: Scenario, simulated: Simulated, verdict: Verdict): void {
-  const events = simulated.events.primary ?? [];
+  const events = simulated.all;
   const runs = runsByTask(events);
   const missed = Map.groupBy(eventsOf(events, 'run.missed'), ({ body }) => body.task);
   for (const [task, moments] of Object.entries(scenario.tasks)) {
@@ -119,10 +119,10 @@ function runsByTask(events: readonly LedgerEvent[]): Map<string, Run[]> {
 /** Each review is recorded on the day that it is due, unless somebody forgot it: then within the failure. */
 export function judgeReviews(
   scenario: Scenario,
-  { events, fromMs, untilMs, clock }: Simulated,
+  { all: events, fromMs, untilMs, clock }: Simulated,
   verdict: Verdict,
 ): void {
-  const recorded = eventsOf(events.primary ?? [], 'review.recorded');
+  const recorded = eventsOf(events, 'review.recorded');
   for (const [kind, moments] of Object.entries(scenario.reviews)) {
     for (const dueMs of dueMoments(moments, fromMs + 1, untilMs - REVIEWED_AFTER_MS, clock)) {
       const forgotten = scenario.failures.find(

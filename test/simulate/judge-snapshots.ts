@@ -53,12 +53,12 @@ function judgeListing(
   { repository, source, retention }: KeptSource,
   stored: readonly Stored[],
   { atMs, snapshots }: Listing,
-  { events, clock }: Simulated,
+  { all, events, clock }: Simulated,
   verdict: Verdict,
 ): void {
   verdict.count('listings judged');
   const known = stored.filter(({ storedMs }) => storedMs <= atMs);
-  const retainedMs = retainedBefore(repository, atMs, events.primary ?? []);
+  const retainedMs = retainedBefore(repository, atMs, all);
   // What came in the minute of the retention, it may have seen or not.
   const [before, until] = [(ms: number) => ms < retainedMs, (ms: number) => ms <= retainedMs].map((isSeen) =>
     promised(

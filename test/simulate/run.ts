@@ -31,6 +31,8 @@ export interface Simulated extends Span {
   clock: WallClock;
   /** Of the ledgers of all repositories, by name, oldest first. */
   events: Readonly<Record<string, readonly LedgerEvent[]>>;
+  /** Of all of them: what is about the plan goes to the first that can be had. */
+  all: readonly LedgerEvent[];
   /** When the daemon was away. */
   away: readonly Span[];
   inspection: Inspection;
@@ -98,10 +100,12 @@ export async function simulate(scenario: Scenario, world: World, options: Simula
   const end = workspace();
   const events: Record<string, LedgerEvent[]> = {};
   for (const name of Object.keys(scenario.repositories)) events[name] = await (await end.open(name)).ledger.read();
+  const all = Object.values(events).flat();
   return {
     workspace: end,
     clock,
     events,
+    all: all.sort((one, other) => Date.parse(one.time) - Date.parse(other.time)),
     fromMs: startMs,
     untilMs: nowMs,
     away: away.filter((each) => each.untilMs < nowMs),
