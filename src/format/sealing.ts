@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomFillSync, timingSafeEqual } from 'node:crypto';
+import { type Cipheriv, createCipheriv, createDecipheriv, randomFillSync, timingSafeEqual } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { HoldfastError } from '../foundation/errors.ts';
 
@@ -35,9 +35,17 @@ function poly1305(out: Buffer, message: Uint8Array, key: Buffer): void {
   sodium.crypto_onetimeauth(out, message, key);
 }
 
+/** Each encrypts block after block, none of which depends on another: to make one takes longer than to seal a short message. */
+const macCiphers = new WeakMap<SealingKey, Cipheriv>();
+
+function macCipherOf(key: SealingKey): Cipheriv {
+  const known = macCiphers.get(key) ?? createCipheriv('aes-128-ecb', key.macK, null).setAutoPadding(false);
+  macCiphers.set(key, known);
+  return known;
+}
+
 function macOf(key: SealingKey, nonce: Uint8Array, ciphertext: Uint8Array): Buffer {
-  const cipher = createCipheriv('aes-128-ecb', key.macK, null).setAutoPadding(false);
-  const oneTimeKey = Buffer.concat([key.macR, cipher.update(nonce), cipher.final()]);
+  const oneTimeKey = Buffer.concat([key.macR, macCipherOf(key).update(nonce)]);
   const mac = Buffer.allocUnsafeSlow(MAC_BYTES);
   poly1305(mac, ciphertext, oneTimeKey);
   return mac;

@@ -11,6 +11,12 @@ test('is taken by one alone', () => {
   expect([spare.take(), spare.take()]).toEqual(['memory', undefined]);
 });
 
+test('is kept of two that were used at once, and of no more', () => {
+  const spare = new Spare<string>();
+  for (const value of ['oldest', 'older', 'newest']) spare.keep(value);
+  expect([spare.take(), spare.take(), spare.take()]).toEqual(['newest', 'older', undefined]);
+});
+
 test('is not kept for long', () => {
   vi.useFakeTimers();
   const spare = new Spare<string>();

@@ -3,32 +3,36 @@ const IDLE_MS = 2000;
 
 const all = new Set<Spare<unknown>>();
 
+/** Of what several use at once, so many are kept: a daemon has no more backups under way on most machines. */
+const MOST_KEPT = 2;
+
 /**
  * What is costly to make, and is used by one work after the other: it is kept for a while for the next one. What is kept
  * keeps no process from its end.
  */
 export class Spare<T> {
-  #kept: T | undefined;
+  readonly #kept: T[] = [];
   #idleTimer: NodeJS.Timeout | undefined;
 
-  /** What is kept, which the caller has alone from here on. */
+  /** What was kept last, which the caller has alone from here on. */
   take(): T | undefined {
-    const kept = this.#kept;
-    this.drop();
+    const kept = this.#kept.pop();
+    if (this.#kept.length === 0) this.drop();
     return kept;
   }
 
   /** @param value nobody uses it any more, and it is as good as new */
   keep(value: T): void {
-    this.drop();
-    this.#kept = value;
+    if (this.#kept.length === MOST_KEPT) this.#kept.shift();
+    this.#kept.push(value);
+    clearTimeout(this.#idleTimer);
     this.#idleTimer = setTimeout(() => this.drop(), IDLE_MS).unref();
     all.add(this);
   }
 
   drop(): void {
     clearTimeout(this.#idleTimer);
-    this.#kept = undefined;
+    this.#kept.length = 0;
     all.delete(this);
   }
 }

@@ -150,7 +150,8 @@ export class Ledger {
   view<State>(summary: Summary<State>): SummaryView<State> {
     const known = this.#views.get(summary.name) as SummaryView<State> | undefined;
     if (known !== undefined) return known;
-    const file = this.#projectionFile?.replace(/(\.sqlite)?$/, `-${summary.name}`);
+    const kept = summary.isOfThisProcess === true ? undefined : this.#projectionFile;
+    const file = kept?.replace(/(\.sqlite)?$/, `-${summary.name}`);
     const assertWhole = async () => void (await this.read());
     const view = new SummaryView(this.#storage, summary, { file, assertWhole });
     this.#views.set(summary.name, view as SummaryView<unknown>);

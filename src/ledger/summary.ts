@@ -10,4 +10,6 @@ export interface Summary<State> {
   add(state: State, event: LedgerEvent): void;
   /** A state that changes by itself from then on. It may share events. */
   copy(state: State): State;
+  /** It decides what is removed: each process makes it of the ledger itself, and this machine keeps none. */
+  isOfThisProcess?: true;
 }

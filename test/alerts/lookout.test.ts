@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Message } from '../../src/alert/index.ts';
 import { formatTimeMs } from '../../src/format/index.ts';
 import { HoldfastError } from '../../src/foundation/errors.ts';
@@ -71,6 +71,23 @@ describe('a lookout', () => {
 
   const open = async () =>
     (await readBook(workspace)).book.open.map(({ rule, subject }) => `${rule} ${subject}`).sort();
+
+  it('counts what is in each recovery point once', async () => {
+    let backups = 0;
+    const readsOfLook = async (): Promise<number> => {
+      writeFileSync(join(data, 'file'), `content ${backups++}`);
+      await backup(workspace, ['files']);
+      const get = vi.spyOn(store, 'get');
+      await look();
+      const reads = get.mock.calls.filter(([key]) => key.startsWith('data/')).length;
+      get.mockRestore();
+      return reads;
+    };
+    const first = await readsOfLook();
+    expect(first).toBeGreaterThan(0);
+    for (let index = 0; index < 3; index++) await readsOfLook();
+    expect(await readsOfLook()).toBe(first);
+  });
 
   it('climbs the ladder for a backup that failed, until somebody sees to it, and tells all who were told that it is over', async () => {
     await backup(workspace, ['files']);

@@ -90,5 +90,5 @@ it.each(CASES)(
       expect(begun).toContain('2026-03-02T11:00:00.000Z');
     }
   },
-  300_000,
+  300_000 + KILLS * 10_000,
 );

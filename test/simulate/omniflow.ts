@@ -1,10 +1,13 @@
 /** The first playbook: an application on Firestore, backed up every night. */
-import { closeSync, openSync, readdirSync, readSync, writeSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { check } from '../../src/operations/index.ts';
 import { startFirestore } from '../support/firestore.ts';
+import { flipBytes } from './damage.ts';
+import { review } from './people.ts';
 import type { Failure, Scenario } from './scenario.ts';
-import { DAY_MS, HOUR_MS, type World } from './world.ts';
+import { upkeepOf } from './upkeep.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, type World } from './world.ts';
 
 const COLLECTIONS = [
   'companies',
@@ -17,6 +20,9 @@ const COLLECTIONS = [
   'automations',
   'apiConfigurations',
 ];
+
+/** In each collection. */
+const DOCUMENTS = 8;
 
 export async function omniflow(world: World, startMs: number): Promise<Scenario> {
   const firestore = await startFirestore();
@@ -59,23 +65,51 @@ ${world.alerting}`;
     const isNight = new Date(nowMs).getUTCHours() === 1 && new Date(nowMs).getUTCMinutes() === 30;
     if (written > 0 && !isNight) return;
     const documents = COLLECTIONS.flatMap((collection) => {
-      const some = written === 0 ? [0, 1, 2, 3, 4, 5, 6, 7] : [written % 8];
+      const some = written === 0 ? Array.from({ length: DOCUMENTS }, (_, index) => index) : [written % DOCUMENTS];
       return some.map((each) => [`${collection}/d${each}`, document(written + each)] as const);
     });
     written++;
     await firestore.write(Object.fromEntries(documents));
   };
+  const { HOLDFAST_PASSWORD, HOLDFAST_ARCHIVE_PASSWORD } = world.variables;
   return {
-    ...{ name: 'omniflow', plan, live, close: () => firestore.close() },
+    ...{ name: 'omniflow', timezone: 'UTC', plan, live, wrongIn, close: () => firestore.close() },
+    repositories: {
+      primary: { directory: repository, password: HOLDFAST_PASSWORD },
+      archive: { directory: `${repository}-archive`, password: HOLDFAST_ARCHIVE_PASSWORD },
+    },
     failures: failuresOf(world, {
       startMs,
       repository,
       deny: (isDenied) => (isDenied ? server.denied.add('RunQuery') : server.denied.delete('RunQuery')),
     }),
-    retentions: { crm: { daily: 7, weekly: 4, monthly: 12, yearly: 'forever' } },
-    verifications: { daily: { atHour: 5 }, weekly: { atHour: 6, weekday: 1 } },
-    reviews: { strategy: { atHour: 0, dayOfMonth: 1 }, audit: { atHour: 0, dayOfMonth: 1, months: [0] } },
+    kept: [
+      { repository: 'primary', source: 'crm', retention: { daily: 7, weekly: 4, monthly: 12, yearly: 'forever' } },
+      { repository: 'archive', source: 'crm', retention: { weekly: 4, monthly: 12, yearly: 'forever' } },
+    ],
+    tasks: {
+      'backup:crm': { at: '02:00' },
+      'verify:daily': { at: '05:00' },
+      'verify:weekly': { at: '06:00', weekday: 1 },
+      'archive:archive': { at: '03:00', weekday: 0 },
+      'report:verification': { at: '08:00', weekday: 1 },
+      ...upkeepOf('primary', 'archive'),
+    },
+    reviews: {
+      strategy: { at: '00:00', dayOfMonth: 1 },
+      audit: { at: '00:00', dayOfMonth: 1, months: [0] },
+    },
   };
+}
+
+/** Every collection is there, with all of its documents. */
+function wrongIn(_source: string, restored: string): string | undefined {
+  for (const collection of COLLECTIONS) {
+    const place = join(restored, 'data', 'documents', collection);
+    const lines = readdirSync(place).flatMap((name) => readFileSync(join(place, name), 'utf8').trim().split('\n'));
+    if (lines.length !== DOCUMENTS) return `${collection} has ${lines.length} documents`;
+  }
+  return undefined;
 }
 
 function failuresOf(
@@ -84,16 +118,35 @@ function failuresOf(
 ): Failure[] {
   const firstNight = Math.ceil(startMs / DAY_MS) * DAY_MS + 2 * HOUR_MS;
   const night = (number: number): number => firstNight + number * DAY_MS;
-  return [
-    {
-      name: 'nobody may read the documents',
-      ...{ fromMs: night(3) - HOUR_MS / 2, untilMs: night(3) + 2 * HOUR_MS },
-      ...{ begin: () => void deny(true), end: () => void deny(false) },
-      alert: { rule: 'backup-failed', subject: 'crm', severity: 'p2' },
+  const denied = (number: number, hours: number): Failure => ({
+    name: `nobody may read the documents from night ${number} on`,
+    ...{ fromMs: night(number) - HOUR_MS / 2, untilMs: night(number) + hours * HOUR_MS },
+    ...{ begin: () => void deny(true), end: () => void deny(false) },
+    alert: { rule: 'backup-failed', subject: 'crm', severity: 'p2' },
+    also: ['rpo-breach crm'],
+    stops: ['backup:crm'],
+  });
+  let putRight = (): void => {};
+  const damaged = (number: number): Failure => ({
+    name: `a bit of each pack is flipped in night ${number}`,
+    ...{ fromMs: night(number) + 2.5 * HOUR_MS, untilMs: night(number) + 5 * HOUR_MS },
+    begin: () => {
+      putRight = flipBytes(repository);
     },
+    async end(workspace) {
+      putRight();
+      await check(workspace, { repositories: ['primary'], readData: true, readHeaders: false });
+    },
+    alert: { rule: 'verification-failed', subject: 'crm', severity: 'p1' },
+    also: ['repository-unreachable primary'],
+  });
+  return [
+    { ...denied(3, 2), acknowledgedAfterMs: 10 * MINUTE_MS },
     {
+      ...denied(6, 5),
+      // What refuses is tried again within seconds, which are real ones.
+      closelyMs: 10 * MINUTE_MS,
       name: 'the pager takes nothing while nobody may read the documents',
-      ...{ fromMs: night(6) - HOUR_MS / 2, untilMs: night(6) + 2 * HOUR_MS },
       begin: () => {
         deny(true);
         world.pager.answer = { status: 500 };
@@ -103,28 +156,18 @@ function failuresOf(
         world.pager.answer = { status: 202, body: '{"status":"success"}' };
       },
       alert: { rule: 'channel-failed', subject: 'pager', severity: 'p2' },
+      also: ['backup-failed crm', 'rpo-breach crm'],
     },
+    damaged(9),
     {
-      name: 'a byte of each pack is another',
-      ...{ fromMs: night(9) + 2.5 * HOUR_MS, untilMs: night(9) + 5 * HOUR_MS },
-      begin: () => flipBytes(repository),
-      async end(workspace) {
-        flipBytes(repository);
-        await check(workspace, { repositories: ['primary'], readData: true, readHeaders: false });
-      },
-      alert: { rule: 'verification-failed', subject: 'crm', severity: 'p1' },
+      name: 'the review of the strategy is forgotten in February',
+      ...{ fromMs: Date.UTC(2026, 1, 1), untilMs: Date.UTC(2026, 1, 3, 12) },
+      begin() {},
+      end: (workspace) => review(workspace, 'strategy'),
+      alert: { rule: 'review-overdue', subject: 'strategy', severity: 'p3' },
     },
+    denied(90, 26),
+    { ...damaged(200), acknowledgedAfterMs: 10 * MINUTE_MS },
+    denied(340, 2),
   ];
-}
-
-/** One in each pack: the same again puts it right. */
-function flipBytes(repository: string): void {
-  const entries = readdirSync(join(repository, 'data'), { recursive: true, withFileTypes: true });
-  for (const entry of entries.filter((each) => each.isFile())) {
-    const file = openSync(join(entry.parentPath, entry.name), 'r+');
-    const byte = Buffer.alloc(1);
-    readSync(file, byte, 0, 1, 40);
-    writeSync(file, Buffer.from([byte[0]! ^ 1]), 0, 1, 40);
-    closeSync(file);
-  }
 }

@@ -6,56 +6,80 @@ import type { LedgerEvent } from '../../src/ledger/index.ts';
 import { adapters } from '../../src/main/adapters.ts';
 import { type Environment, initRepositories, Workspace } from '../../src/operations/index.ts';
 import { type LoadedPlan, loadPlan } from '../../src/plan/index.ts';
+import { changePassword } from '../../src/repository/keys.ts';
+import { Inspection } from './inspection.ts';
+import { WallClock } from './oracle.ts';
+import { People } from './people.ts';
 import type { Scenario } from './scenario.ts';
 import { DAY_MS, MINUTE_MS, type World } from './world.ts';
 
 const STEP_MS = 30 * MINUTE_MS;
 /** What a tick sets off may have more to do at the same moment: a run that ended is looked at, an alert is told. */
 const MOST_TICKS_A_STEP = 20;
+const REPORTED_EVERY_DAYS = 10;
 
 const QUIET = { info() {}, warn() {}, error() {} };
 
-/** What a simulated plan has left behind. */
-export interface Simulated {
-  workspace: Workspace;
-  /** Of the first repository's ledger, oldest first. */
-  events: LedgerEvent[];
+export interface Span {
   fromMs: number;
   untilMs: number;
+}
+
+/** What a simulated plan has left behind. */
+export interface Simulated extends Span {
+  workspace: Workspace;
+  clock: WallClock;
+  /** Of the ledgers of all repositories, by name, oldest first. */
+  events: Readonly<Record<string, readonly LedgerEvent[]>>;
+  /** Of all of them: what is about the plan goes to the first that can be had. */
+  all: readonly LedgerEvent[];
   /** When the daemon was away. */
-  away: readonly { fromMs: number; untilMs: number }[];
+  away: readonly Span[];
+  inspection: Inspection;
+  /** Every moment at which the daemon could do something. */
+  steps: readonly number[];
 }
 
 export interface SimulationOptions {
   startMs: number;
   days: number;
-  /** On which day, from 0, the daemon is away for a whole one. */
-  awayOnDay?: number;
-  told?(line: string): void;
+  /** On which days, from 0, the daemon is away for a whole one. */
+  awayOnDays: readonly number[];
+  told(line: string): void;
+  /** Once it is aborted no further day begins: what was simulated until then is what there is. */
+  signal: AbortSignal;
 }
 
 /** Runs a plan by its daemon through simulated days, with all that goes wrong in them. */
 export async function simulate(scenario: Scenario, world: World, options: SimulationOptions): Promise<Simulated> {
-  const { startMs, days, awayOnDay, told = () => {} } = options;
+  const { startMs, days, awayOnDays } = options;
   const path = join(world.directory, `${scenario.name}.yaml`);
   writeFileSync(path, scenario.plan);
   const loaded = await loadPlan({ path, cwd: world.directory, env: world.variables });
   const environment = environmentOf(world);
+  const workspace = (): Workspace => new Workspace(loaded, environment);
   await scenario.live(startMs);
-  await initRepositories(new Workspace(loaded, environment));
+  await initRepositories(workspace());
+  for (const [name, { password }] of Object.entries(scenario.repositories)) {
+    const { repository } = await workspace().open(name);
+    // A key that opens at once, as tests have it.
+    await changePassword(repository, password, world.clock, { kdf: { N: 2, r: 1, p: 1 } });
+  }
   const untilMs = startMs + days * DAY_MS;
-  const away =
-    awayOnDay === undefined
-      ? []
-      : [{ fromMs: startMs + awayOnDay * DAY_MS, untilMs: startMs + (awayOnDay + 1) * DAY_MS }];
+  const away = awayOnDays
+    .map((day) => ({ fromMs: startMs + day * DAY_MS, untilMs: startMs + (day + 1) * DAY_MS }))
+    .filter((each) => each.untilMs < untilMs);
+  const clock = new WallClock(scenario.timezone);
+  const people = new People(scenario, world, { fromMs: startMs, untilMs, clock, workspace });
+  const inspection = new Inspection(scenario, clock);
+  const report = reporter(scenario, startMs, options.told);
+  const steps: number[] = [];
   let daemon: Daemon | undefined = await started(loaded, environment);
-  for (let nowMs = startMs; nowMs < untilMs; nowMs += STEP_MS) {
+  let nowMs = startMs;
+  for (; nowMs < untilMs && !(nowMs % DAY_MS === 0 && options.signal.aborted); nowMs = nextStep(nowMs, people)) {
     world.clock.moveTo(nowMs);
-    await scenario.live(nowMs);
-    for (const failure of scenario.failures) {
-      if (failure.fromMs === nowMs) await failure.begin();
-      if (failure.untilMs === nowMs) await failure.end(new Workspace(loaded, environment));
-    }
+    if (nowMs % STEP_MS === 0) await scenario.live(nowMs);
+    await people.act(nowMs);
     const isAway = away.some((each) => each.fromMs <= nowMs && nowMs < each.untilMs);
     if (isAway && daemon !== undefined) {
       await daemon.stop('the machine is switched off');
@@ -64,14 +88,34 @@ export async function simulate(scenario: Scenario, world: World, options: Simula
     if (!isAway) {
       daemon ??= await started(loaded, environment);
       await step(daemon, nowMs);
+      steps.push(nowMs);
     }
     world.listen();
-    if (nowMs % (10 * DAY_MS) === 0) told(`${scenario.name}: ${new Date(nowMs).toISOString().slice(0, 10)}`);
+    people.notice(nowMs);
+    inspection.look(nowMs);
+    report(nowMs);
   }
   await daemon?.stop('the simulation is over');
-  const workspace = new Workspace(loaded, environment);
-  const events = await (await workspace.open('primary')).ledger.read();
-  return { workspace, events, fromMs: startMs, untilMs, away };
+  inspection.sample(nowMs);
+  const end = workspace();
+  const events: Record<string, LedgerEvent[]> = {};
+  for (const name of Object.keys(scenario.repositories)) events[name] = await (await end.open(name)).ledger.read();
+  const all = Object.values(events).flat();
+  return {
+    workspace: end,
+    clock,
+    events,
+    all: all.sort((one, other) => Date.parse(one.time) - Date.parse(other.time)),
+    fromMs: startMs,
+    untilMs: nowMs,
+    away: away.filter((each) => each.untilMs < nowMs),
+    inspection,
+    steps,
+  };
+}
+
+function nextStep(nowMs: number, people: People): number {
+  return Math.min((Math.floor(nowMs / STEP_MS) + 1) * STEP_MS, people.nextMs);
 }
 
 function environmentOf(world: World): Environment {
@@ -83,6 +127,8 @@ function environmentOf(world: World): Environment {
     signal,
     progress: () => noProgress,
     adapters,
+    stateDirectory: join(world.directory, 'state'),
+    cacheDirectory: join(world.directory, 'cache'),
   };
 }
 
@@ -99,4 +145,17 @@ async function step(daemon: Daemon, nowMs: number): Promise<void> {
     await daemon.idle();
     if (daemon.nextMs() > nowMs) return;
   }
+}
+
+/** Says how far it is, what the last days took, and the memory: what grows with a year is seen by that. */
+function reporter({ name }: Scenario, startMs: number, told: (line: string) => void): (nowMs: number) => void {
+  let begunMs = performance.now();
+  return (nowMs) => {
+    if (nowMs === startMs || (nowMs - startMs) % (REPORTED_EVERY_DAYS * DAY_MS) !== 0) return;
+    const seconds = ((performance.now() - begunMs) / 1000).toFixed(1);
+    begunMs = performance.now();
+    const megabytes = Math.round(process.memoryUsage().rss / 1e6);
+    const day = new Date(nowMs).toISOString().slice(0, 10);
+    told(`${name}: ${day}: the last ${REPORTED_EVERY_DAYS} days in ${seconds} s, ${megabytes} MB`);
+  };
 }

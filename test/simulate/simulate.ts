@@ -1,15 +1,19 @@
 /**
  * `npm run simulate -- --year`: a year of both playbooks' plans, in minutes. `--days 60` is less of it, `--plan omniflow` or
- * `--plan omni-enterprise` one of the two.
+ * `--plan omni-enterprise` one of the two. Ctrl-C ends it with the day, and what there is by then is judged.
  */
 import { parseArgs } from 'node:util';
-import { judge, type Verdict } from './judge.ts';
+import { judge } from './judge.ts';
 import { omniEnterprise } from './omni-enterprise.ts';
 import { omniflow } from './omniflow.ts';
 import { simulate } from './run.ts';
+import type { Verdict } from './verdict.ts';
 import { World } from './world.ts';
 
-const START_MS = Date.UTC(2026, 0, 1);
+/** A year from here has the end of one in it, all that is due monthly to yearly, and both days on which clocks change. */
+const START_MS = Date.UTC(2025, 11, 10);
+/** A day on which a month, a quarter and a year begin is among them. */
+const AWAY_ON_DAYS = [22, 182];
 const PLANS = { omniflow, 'omni-enterprise': omniEnterprise };
 
 const { values } = parseArgs({
@@ -22,8 +26,8 @@ for (const [name, make] of Object.entries(PLANS)) {
   const { verdict, seconds } = await judged(make);
   isGood &&= verdict.faults.length === 0;
   for (const fault of verdict.faults) console.log(`${name}: WRONG: ${fault}`);
-  const counts = Object.entries(verdict.counts).map(([what, count]) => `${count} ${what}`);
-  console.log(`${name}: ${days} days in ${seconds} s: ${counts.join(', ')}; ${verdict.faults.length} faults`);
+  const counts = [...verdict.counts].map(([what, count]) => `${count} ${what}`);
+  console.log(`${name}: ${verdict.days} days in ${seconds} s: ${counts.join(', ')}; ${verdict.faults.length} faults`);
 }
 process.exitCode = isGood ? 0 : 1;
 
@@ -31,15 +35,23 @@ async function judged(make: typeof omniflow): Promise<{ verdict: Verdict; second
   const begunMs = performance.now();
   const world = await World.create(START_MS);
   const scenario = await make(world, START_MS);
+  const ending = new AbortController();
+  const end = (): void => ending.abort();
+  process.once('SIGINT', end);
   try {
     const simulated = await simulate(scenario, world, {
       startMs: START_MS,
       days,
-      awayOnDay: 12,
+      awayOnDays: AWAY_ON_DAYS,
+      signal: ending.signal,
       told: (line) => process.stderr.write(`${line}\n`),
     });
-    return { verdict: judge(scenario, world, simulated), seconds: Math.round((performance.now() - begunMs) / 1000) };
+    return {
+      verdict: await judge(scenario, world, simulated),
+      seconds: Math.round((performance.now() - begunMs) / 1000),
+    };
   } finally {
+    process.removeListener('SIGINT', end);
     await scenario.close();
     await world.close();
   }

@@ -1,5 +1,5 @@
 /** What a simulated plan meets: time that only the simulation moves, and real servers that alerts are sent to. */
-import { mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../src/foundation/clock.ts';
@@ -8,6 +8,9 @@ import { type HttpReceiver, type MailServer, startHttpReceiver, startMailServer 
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
+
+/** A year syncs a million files: in memory, where there is such a place, that takes no time. */
+const IN_MEMORY = '/dev/shm';
 
 export class SimulatedClock implements Clock {
   #nowMs: number;
@@ -42,26 +45,29 @@ export interface Told {
 }
 
 export class World {
-  readonly directory = mkdtempSync(join(tmpdir(), 'simulated-'));
+  readonly directory = mkdtempSync(join(existsSync(IN_MEMORY) ? IN_MEMORY : tmpdir(), 'simulated-'));
   readonly clock: SimulatedClock;
   readonly told: Told[] = [];
   readonly pager: HttpReceiver;
+  /** What people use, and the plan watches. */
+  readonly service: HttpReceiver;
   readonly #mail: MailServer;
-  #heard = { requests: 0, mails: 0 };
 
-  private constructor(clock: SimulatedClock, pager: HttpReceiver, mail: MailServer) {
+  private constructor(clock: SimulatedClock, pager: HttpReceiver, service: HttpReceiver, mail: MailServer) {
     this.clock = clock;
     this.pager = pager;
+    this.service = service;
     this.#mail = mail;
   }
 
   static async create(startMs: number): Promise<World> {
     const pager = await startHttpReceiver({ status: 202, body: '{"status":"success"}' });
-    return new World(new SimulatedClock(startMs), pager, await startMailServer());
+    const service = await startHttpReceiver({ status: 200, body: 'well' });
+    return new World(new SimulatedClock(startMs), pager, service, await startMailServer());
   }
 
   /** What references of the plan find. */
-  get variables(): Record<string, string> {
+  get variables() {
     return {
       HOLDFAST_PASSWORD: 'a password of the simulation',
       HOLDFAST_ARCHIVE_PASSWORD: 'another password of the simulation',
@@ -92,18 +98,19 @@ alerts:
   /** Takes note of what came since the last time, which came now. */
   listen(): void {
     const atMs = this.clock.nowMs();
-    for (const { body } of this.pager.requests.slice(this.#heard.requests)) {
+    for (const { body } of this.pager.requests.splice(0)) {
       const { event_action: what } = JSON.parse(body) as { event_action: string };
       if (this.pager.answer.status === 202) this.told.push({ atMs, whom: 'pager', what, text: body });
     }
-    for (const { to, source } of this.#mail.mails.slice(this.#heard.mails)) {
+    for (const { to, source } of this.#mail.mails.splice(0)) {
       const [, what = ''] = /^Subject: (.*)$/m.exec(source) ?? [];
       for (const whom of to) this.told.push({ atMs, whom, what, text: source });
     }
-    this.#heard = { requests: this.pager.requests.length, mails: this.#mail.mails.length };
+    this.service.requests.length = 0;
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.pager.close(), this.#mail.close()]);
+    await Promise.all([this.pager.close(), this.service.close(), this.#mail.close()]);
+    rmSync(this.directory, { recursive: true, force: true });
   }
 }

@@ -235,8 +235,9 @@ function note(
     // What came while the message was on its way is still to be told. Earlier versions did not record what it knew.
     const { changes, acknowledged } = body.knew?.[index] ?? standOf(alert);
     told.changes = Math.max(told.changes, changes);
-    // Whoever is told of an alert that somebody sees to is told that, too.
-    told.acknowledged ||= acknowledged;
+    // Whoever is told of an alert that somebody sees to is told that, too. Who acknowledged may have a clock that is ahead, so
+    // that it is dated later than what was told of it.
+    told.acknowledged ||= acknowledged || news === 'acknowledged';
   }
 }
 

@@ -80,6 +80,16 @@ describe('who is told when', () => {
     expect(story.tick(602 * MINUTE_MS)).toEqual([]);
   });
 
+  it('is told once that somebody sees to it, also where that is dated later than what was told of it', () => {
+    const story = new Story(planned(LADDER));
+    story.raise('a');
+    story.tick(0);
+    story.add(2 * MINUTE_MS, 'alert.acknowledged', { alert: 'a', by: 'anna' });
+    expect(story.tick(MINUTE_MS)).toEqual(['oncall-channel acknowledged told before']);
+    story.events.sort((one, other) => one.time.localeCompare(other.time));
+    expect(story.tick(3 * MINUTE_MS)).toEqual([]);
+  });
+
   it('is the lead at once for p1, also when it becomes one', () => {
     const story = new Story(planned(LADDER));
     story.raise('a', 'p1');

@@ -1,4 +1,4 @@
-import { mergeIndex } from '../../repository/index.ts';
+import { mergeSmallIndex } from '../merge-small-index.ts';
 import type { RetainedSource } from '../retain/decide-all.ts';
 import { retainSource } from '../retain/retain.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
@@ -9,11 +9,6 @@ import type { OpenedRepository, Workspace } from '../workspace.ts';
  * @throws repository-locked, repository-damaged; permission-denied with credentials that cannot delete
  */
 export async function thinOut(workspace: Workspace, opened: OpenedRepository, source: RetainedSource): Promise<void> {
-  const { clock } = workspace.environment;
-  const { name, repository, ledger } = opened;
   await retainSource(workspace, opened, source);
-  await mergeIndex(repository, {
-    clock,
-    announce: (indexes) => ledger.append('prune.removing', { repository: name, packs: [], indexes }),
-  });
+  await mergeSmallIndex(workspace, opened);
 }

@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
+import { decidingEvents } from '../deciding-events.ts';
 import type { Workspace } from '../workspace.ts';
 
 /** The incidents that are open. Pure. @param events oldest first, of one ledger or of several one after the other */
@@ -26,7 +27,7 @@ export async function refuseWhileResting(workspace: Workspace, what: string): Pr
 
 async function restingFor(workspace: Workspace): Promise<string[]> {
   const events: LedgerEvent[] = [];
-  for (const name of workspace.homeNames) events.push(...(await (await workspace.open(name)).ledger.read()));
+  for (const name of workspace.homeNames) events.push(...(await decidingEvents((await workspace.open(name)).ledger)));
   // An incident often begins while the repository is away: then it waits on this machine.
   events.push(...(await workspace.recorder().waiting()));
   return openIncidents(events);

@@ -11,6 +11,7 @@ import {
   type SnapshotWriter,
   WriteSession,
 } from '../../repository/index.ts';
+import { decidingEvents } from '../deciding-events.ts';
 import { withLock } from '../locked.ts';
 import { marksOf } from '../marks/marks.ts';
 import { readableSnapshots } from '../snapshots-of.ts';
@@ -189,7 +190,7 @@ async function findSuperseded(
 ): Promise<{ part: StoredPart; by: StoredPart }[]> {
   const superseded = supersededParts(await partsOf(workspace, opened, source));
   if (superseded.size === 0) return [];
-  const { held } = marksOf(await opened.ledger.read());
+  const { held } = marksOf(await decidingEvents(opened.ledger));
   const indexed = await loadIndex(opened.repository);
   const read = new Map<StoredPart, ReadonlyMap<string, TreeNode>>();
   const found: { part: StoredPart; by: StoredPart }[] = [];

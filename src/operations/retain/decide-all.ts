@@ -2,6 +2,7 @@ import type { LedgerEvent } from '../../ledger/index.ts';
 import type { Plan } from '../../plan/index.ts';
 import { listSnapshots, parseLsnText } from '../../repository/index.ts';
 import type { RetentionPolicy } from '../../schedule/index.ts';
+import { decidingEvents } from '../deciding-events.ts';
 import { StoredLog } from '../log/stored-log.ts';
 import { latestClean, marksOf } from '../marks/marks.ts';
 import { momentProofsOf, newestProvenMoment, statesOf } from '../proofs.ts';
@@ -50,7 +51,7 @@ export async function decideAll(
 ): Promise<RetentionOfSource[]> {
   const { plan, environment } = workspace;
   const snapshots = await listSnapshots(repository);
-  const events = await ledger.read();
+  const events = await decidingEvents(ledger);
   const { archive } = plan.repositories.get(name) ?? {};
   const isArchive = archive !== undefined;
   const { held } = marksOf(events);
@@ -78,7 +79,7 @@ export async function decideAll(
 }
 
 async function eventsOf(workspace: Workspace, repository: string): Promise<LedgerEvent[]> {
-  return (await workspace.open(repository)).ledger.read();
+  return decidingEvents((await workspace.open(repository)).ledger);
 }
 
 /** Where the backups of a source begin in its log, by tree: so other tags on a snapshot, or a copy of it, do not matter. */

@@ -1,10 +1,12 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { CLUSTER, logWorkspace, OWNER, segments, writeBase, writeTail } from '../../../test/support/log.ts';
-import { testRepository } from '../../../test/support/repository.ts';
+import { mirroredWorkspace, plannedFiles } from '../../../test/support/mirrored.ts';
+import { craftSnapshot, dataBlob, ledgerOf, testRepository } from '../../../test/support/repository.ts';
 import { LogTail, listSnapshots, lsnText } from '../../repository/index.ts';
+import { MemoryStore } from '../../store/memory/index.ts';
 import { foldTail } from '../log/fold.ts';
 import { StoredLog } from '../log/stored-log.ts';
-import { retain } from './retain.ts';
+import { retain, retainRepository } from './retain.ts';
 
 it('removes the log before the oldest backup that stays, as the ledger says where that begins, and nothing beside it', async () => {
   const main = await testRepository();
@@ -38,4 +40,33 @@ it('removes the log before the oldest backup that stays, as the ledger says wher
   expect(stored.ranges(CLUSTER.system)).toEqual([segments(5, 7.5)]);
   expect(await listSnapshots(main)).toHaveLength(2);
   expect((await new LogTail(main, OWNER).list()).entries).toHaveLength(1);
+});
+
+it('of a whole repository makes few index files of the many that backups leave, and records which go', async () => {
+  const store = new MemoryStore();
+  const main = await testRepository(store);
+  for (let index = 0; index < 70; index++) await craftSnapshot(main, [dataBlob(`content ${index}`)]);
+  const before = await main.documentKeys('index/');
+  await retainRepository(mirroredWorkspace({ main: store }, plannedFiles('files', '/none')), 'main');
+  expect(await main.documentKeys('index/')).toHaveLength(1);
+  const gone = (await ledgerOf(main).read()).flatMap(({ kind, body }) =>
+    kind === 'prune.removing' ? body.indexes : [],
+  );
+  expect(gone.map((id) => `index/${id}`).sort()).toEqual(before);
+});
+
+it('of a whole repository sees each time what others recorded since, and reads no more of the ledger than that', async () => {
+  const store = new MemoryStore();
+  const main = await testRepository(store);
+  const others = ledgerOf(main);
+  for (let index = 0; index < 20; index++)
+    await others.append('incident.opened', { incident: `${index}`, why: 'a fire' });
+  for (let index = 0; index < 20; index++) await others.append('incident.closed', { incident: `${index}` });
+  const workspace = mirroredWorkspace({ main: store }, plannedFiles('files', '/none'));
+  await retainRepository(workspace, 'main');
+  const get = vi.spyOn(store, 'get');
+  await retainRepository(workspace, 'main');
+  expect(get.mock.calls.filter(([key]) => key.startsWith('holdfast/ledger/'))).toEqual([]);
+  await others.append('incident.opened', { incident: 'another', why: 'a flood' });
+  await expect(retainRepository(workspace, 'main')).rejects.toMatchObject({ code: 'incident-open' });
 });

@@ -1,5 +1,6 @@
 import { lockRepository, removeSnapshot, type StoredSnapshot } from '../../repository/index.ts';
 import { refuseWhileResting } from '../incidents/resting.ts';
+import { mergeSmallIndex } from '../merge-small-index.ts';
 import { holdsOf } from '../object-lock/lock-scope.ts';
 import { refuseUnappliedRetention } from '../revisions/revisions.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
@@ -32,10 +33,15 @@ export async function retain(
   return results.toSorted((one, other) => placeOf(one) - placeOf(other));
 }
 
-/** The same of all sources that one repository keeps. @throws unknown-repository, repository-locked, repository-damaged */
+/**
+ * The same of all sources that one repository keeps; and what lists the content of many backups becomes few files again.
+ * @throws unknown-repository, repository-locked, repository-damaged
+ */
 export async function retainRepository(workspace: Workspace, repository: string): Promise<RetentionOfSource[]> {
   const opened = await workspace.open(repository);
-  return retainIn(workspace, opened, retainedIn(workspace.plan, repository), false);
+  const retained = await retainIn(workspace, opened, retainedIn(workspace.plan, repository), false);
+  await mergeSmallIndex(workspace, opened);
+  return retained;
 }
 
 /**

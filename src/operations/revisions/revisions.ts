@@ -12,6 +12,7 @@ import {
   weakenedBy,
 } from '../../plan/index.ts';
 import { type Person, requireApproval } from '../approvals/approvals.ts';
+import { decidingEvents } from '../deciding-events.ts';
 import type { Workspace } from '../workspace.ts';
 
 /** A version of the plan that somebody applied. */
@@ -52,7 +53,7 @@ export function revisionsIn(events: readonly LedgerEvent[]): Revision[] {
 export async function revisionsOf(workspace: Workspace): Promise<Revision[]> {
   const { ledgers } = await ledgersOf(workspace);
   const events: LedgerEvent[] = [];
-  for (const { ledger } of ledgers) events.push(...(await ledger.read()));
+  for (const { ledger } of ledgers) events.push(...(await decidingEvents(ledger)));
   return revisionsIn(events);
 }
 

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LedgerEvent } from '../../ledger/index.ts';
+import { parsePlan } from '../../plan/index.ts';
 import { lastDue, nextDue, parseSchedule, type Schedule } from '../../schedule/index.ts';
 import { backOffMs, type Due, dueOf } from './due.ts';
 import { KnownRuns } from './known-runs.ts';
 import { PRIORITY, type Task } from './task.ts';
+import { tasksOfPlan } from './tasks-of-plan.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -277,4 +279,19 @@ describe('the last moment', () => {
       { numRuns: 150 },
     );
   });
+});
+
+it('that verifies a repository is not under way beside one that tidies it up, and a backup is beside both', () => {
+  const { plan } = parsePlan(
+    `version: 1
+name: test
+repositories: { main: { store: /main, password: { env: P } } }
+sources: { db: { type: files, paths: [/db], schedule: hourly, retention: { last: 1 } } }
+verification: [{ name: daily, sources: "*", level: checked, schedule: daily }]
+`,
+    { file: 'holdfast.yaml', directory: '/' },
+  );
+  const sources = Object.fromEntries(tasksOfPlan(plan).map((each) => [each.id, each.sources]));
+  expect(sources['verify:daily']).toEqual(sources['retain:main']);
+  expect(sources['backup:db']).toEqual(['db']);
 });

@@ -21,8 +21,8 @@ export interface Task {
   subject: string;
   schedule: Schedule;
   /**
-   * What no other task may work on meanwhile: the names of sources that it reads, and of a repository that it tidies up
-   * `repository/NAME`. What a proof and a copy read is the repository, so that the next backup need not wait for them.
+   * What no other task may work on meanwhile: the names of sources that it reads, and of a repository that it tidies up or
+   * verifies `repository/NAME`. No backup need wait for those.
    */
   sources: readonly string[];
   /** Lower comes first: see `PRIORITY`. */

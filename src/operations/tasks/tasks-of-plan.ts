@@ -36,8 +36,13 @@ function sourceTasks({ sources }: Plan): Task[] {
 
 const CONTINUOUS: Schedule = { kind: 'continuous', text: 'continuous' };
 
-function verificationTasks({ verifications }: Plan): Task[] {
-  return verifications.map(({ name, schedule }) => task('verify', name, { schedule, priority: PRIORITY.proof }));
+/** Not beside what tidies up the same repository: either would find it locked by the other. */
+function verificationTasks({ verifications, sources: planned }: Plan): Task[] {
+  return verifications.map(({ name, schedule, sources }) => {
+    const repositories = new Set(sources.flatMap((source) => planned.get(source)?.repository ?? []));
+    const busy = [...repositories].map((repository) => `repository/${repository}`);
+    return task('verify', name, { schedule, priority: PRIORITY.proof, sources: busy });
+  });
 }
 
 function copyTasks({ repositories, mirrors, upkeep }: Plan): Task[] {

@@ -3,6 +3,7 @@ import { HoldfastError } from '../../foundation/errors.ts';
 import type { LedgerEvent, SnapshotChecked, VerifiedSource } from '../../ledger/index.ts';
 import { hasLog, type Source as PlanSource, type Verification } from '../../plan/index.ts';
 import { type CheckedPoints, checkPoints, type StoredSnapshot } from '../../repository/index.ts';
+import { decidingEvents } from '../deciding-events.ts';
 import { Reading } from '../reading.ts';
 import { readableSnapshots, walSnapshotsOf } from '../snapshots-of.ts';
 import { pickSnapshot } from '../verify/pick-snapshot.ts';
@@ -53,7 +54,7 @@ export async function checkSources(
       return [];
     });
     const trees = new Set(points.flatMap(({ snapshot, log }) => [snapshot, ...log].map(({ tree }) => tree)));
-    const turn = { fraction: SHARE_IN_TURN.fraction, after: endOfLastTurn(name, await opened.ledger.read()) };
+    const turn = { fraction: SHARE_IN_TURN.fraction, after: endOfLastTurn(name, await decidingEvents(opened.ledger)) };
     // What is looked for is what is wrong, and not what could be had from elsewhere.
     const found = await checkPoints(opened.repository.healedBy(undefined), [...trees], { signal, progress, turn });
     const verified = await recorded(reading, points, found);

@@ -22,6 +22,14 @@ it('finds the codecs in the Node that the tests run on, so that they are tested'
   expect(native).toBeDefined();
 });
 
+it('takes little memory for little blobs', () => {
+  const before = process.memoryUsage().arrayBuffers;
+  const openers = Array.from({ length: 20 }, () => new BlobOpener(key));
+  const { bytes, blob } = sealed(noise(1000), true);
+  for (const each of openers) expect(each.open(Buffer.from(bytes), blob)).toHaveLength(1000);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(openers.length * 256 * 1024);
+});
+
 describe.each([
   ['with the codecs of Node’s binary', native],
   ['without them', undefined],

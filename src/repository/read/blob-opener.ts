@@ -21,8 +21,11 @@ export interface OpenableBlob {
   pack: string;
 }
 
-/** Room for the largest blob that restic cuts. */
-const ROOM_BYTES = 8 * 1024 * 1024;
+/**
+ * The least room: many open one small blob alone, and the engine's collector takes room that is given up for a reason to
+ * work, whether anything was ever in it.
+ */
+const LEAST_ROOM_BYTES = 64 * 1024;
 /** Room for an index file of 50,000 blobs. What is larger has room of its own, given back at once. */
 const MAX_ROOM_BYTES = 16 * 1024 * 1024;
 
@@ -105,9 +108,16 @@ export class BlobOpener {
     if (length > MAX_ROOM_BYTES) return undefined;
     if (this.#room.length < length) {
       releaseBuffer(this.#room);
-      this.#room = Buffer.allocUnsafeSlow(length > ROOM_BYTES ? MAX_ROOM_BYTES : ROOM_BYTES);
+      this.#room = Buffer.allocUnsafeSlow(roomFor(length));
     }
     const found = codecs.decompress(compressed, this.#room.subarray(0, length));
     return found === length ? this.#room.subarray(0, length) : undefined;
   }
+}
+
+/** Doubled, so that blobs that grow have it made anew a few times at most. */
+function roomFor(length: number): number {
+  let bytes = LEAST_ROOM_BYTES;
+  while (bytes < length) bytes *= 2;
+  return bytes;
 }

@@ -1,10 +1,22 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { testDirectory } from '../../../test/support/repository.ts';
 import { requires } from '../../../test/support/requirements.ts';
 import { describeObjectStore } from '../../../test/support/store-conformance.ts';
+import type { ObjectStore } from '../index.ts';
 import { createLocalStore } from './local-store.ts';
 
 describeObjectStore('a local directory', () => createLocalStore(join(testDirectory(), 'not', 'yet', 'there')));
@@ -53,6 +65,46 @@ describe('a local store', () => {
     }
     await createLocalStore(directory).put('object', Buffer.from('x'));
     expect(readdirSync(join(directory, '.staging'))).toEqual(['young']);
+  });
+
+  describe('whose directory is away', () => {
+    const away = { code: 'store-unreachable', retryable: true };
+    const listed = async (store: ObjectStore) => {
+      for await (const { key } of store.list('')) return key;
+      return undefined;
+    };
+
+    it.each([
+      ['is not there', () => {}],
+      ['is an empty one, as that which a disk was mounted on', (directory: string) => mkdirSync(directory)],
+    ])('puts nothing in its place, and knows nothing, when it %s', async (_, instead) => {
+      const directory = join(testDirectory(), 'store');
+      const store = createLocalStore(directory);
+      await store.put('config', Buffer.from('x'));
+      await store.get('config');
+      renameSync(directory, `${directory}-away`);
+      instead(directory);
+      await expect(store.put('data/object', Buffer.from('x'))).rejects.toMatchObject(away);
+      await expect(listed(store)).rejects.toMatchObject(away);
+      await expect(store.get('config')).rejects.toMatchObject(away);
+      await expect(store.stat('config')).rejects.toMatchObject(away);
+      await expect(store.delete('config')).rejects.toMatchObject(away);
+      rmSync(directory, { recursive: true, force: true });
+      renameSync(`${directory}-away`, directory);
+      await store.put('data/object', Buffer.from('x'));
+      expect(await store.stat('config')).toBeDefined();
+    });
+
+    it('goes on where all of it was moved elsewhere', async () => {
+      const directory = join(testDirectory(), 'store');
+      const store = createLocalStore(directory);
+      await store.put('config', Buffer.from('x'));
+      await store.get('config');
+      renameSync(directory, `${directory}-old`);
+      cpSync(`${directory}-old`, directory, { recursive: true });
+      await store.put('data/object', Buffer.from('x'));
+      expect(existsSync(join(directory, 'data', 'object'))).toBe(true);
+    });
   });
 
   it('takes a file from another file system', async ({ skip }) => {

@@ -167,8 +167,16 @@ export function newestProofIn(events: readonly LedgerEvent[]): ProofAttempt | un
   };
 }
 
-/** What the last verification that read all bytes of a recovery point of a source found wrong, if it did. */
-export function unreadableIn(source: string, events: readonly LedgerEvent[]): SourceFacts['unreadable'] {
+/**
+ * What the last verification that read all bytes of a recovery point of a source found wrong, if it did, and no check since
+ * has read all of the repository and found nothing.
+ * @param checks of the repository, oldest first
+ */
+export function unreadableIn(
+  source: string,
+  events: readonly LedgerEvent[],
+  checks: readonly LedgerEvent[] = [],
+): SourceFacts['unreadable'] {
   const read = events.flatMap((event) => {
     if (event.kind !== 'verification.finished' || event.body.level !== 'checked') return [];
     const found = event.body.sources.find((each) => each.source === source);
@@ -178,8 +186,14 @@ export function unreadableIn(source: string, events: readonly LedgerEvent[]): So
   });
   const last = read.at(-1);
   if (last?.state !== 'failed') return undefined;
+  if (checks.some((each) => Date.parse(each.time) > last.timeMs && foundAllWell(each))) return undefined;
   const first = read[read.findLastIndex(({ state }) => state === 'checked') + 1]!;
   return { snapshot: last.snapshot ?? '', sinceMs: first.timeMs, message: last.message ?? 'nothing says why' };
+}
+
+/** Whether a check read all data of a repository, and nothing was wrong. */
+function foundAllWell({ kind, body }: LedgerEvent): boolean {
+  return kind === 'check.finished' && body.clean && body.readData && body.subset === undefined;
 }
 
 /** Snapshots that were marked as suspect and not cleared, by their trees: a copy of one is as suspect. */

@@ -51,7 +51,8 @@ export class RepositoryView {
   #known: KnownSnapshots | undefined;
   #seen: Seen | undefined;
   #failure: { error: HoldfastError; sinceMs: number } | undefined;
-  readonly #points = new Map<string, { of: string; points: SizedPoint[] }>();
+  /** Of each source, those of its newest recovery points, oldest first, by what each was made of. */
+  readonly #points = new Map<string, ReadonlyMap<string, SizedPoint>>();
   #whole: { timeMs: number; capacity?: RepositoryCapacity; hidden: string[] } | undefined;
   #archives: { timeMs: number; found: ArchiveStatus[] } | undefined;
   readonly #awaySinceMs = new Map<string, number>();
@@ -136,15 +137,20 @@ export class RepositoryView {
     return locks;
   }
 
-  /** Reads how much is in the newest recovery points, of sources where there is a new one, or a new proof that counts. */
+  /** Reads how much is in the newest recovery points: in those that are new, or have a new proof that counts. */
   async #count(opened: OpenedRepository, { snapshots, digest }: Seen): Promise<void> {
     const { plan } = this.#workspace;
     const wanted = this.#sources.flatMap((planned) => {
       const complete = snapshotsOf(snapshots, plan.name, planned.name).filter((each) => !isPartial(each));
-      const newest = complete.slice(-SIZED_POINTS);
       const proofs = proofsOf(planned.name, digest.bySource.get(planned.name) ?? []);
-      const of = newest.map(({ id, tree }) => `${id} ${proofs.get(tree)?.time ?? ''}`).join('\n');
-      return of === (this.#points.get(planned.name)?.of ?? '') ? [] : [{ planned, snapshots: newest, proofs, of }];
+      const newest = new Map(
+        complete.slice(-SIZED_POINTS).map((each) => [`${each.id} ${proofs.get(each.tree)?.time ?? ''}`, each]),
+      );
+      const known = this.#points.get(planned.name) ?? new Map<string, SizedPoint>();
+      if (newest.size === known.size && [...newest.keys()].every((key) => known.has(key))) return [];
+      // What could not be counted before is tried again with those that are new.
+      const uncounted = [...newest].filter(([key]) => known.get(key)?.items === undefined);
+      return [{ planned, proofs, newest, known, snapshots: uncounted.map(([, snapshot]) => snapshot) }];
     });
     if (wanted.length === 0) return;
     const contents = await contentsOfSources(this.#workspace, opened, async () => wanted, undefined).catch(
@@ -156,10 +162,13 @@ export class RepositoryView {
     );
     if (contents === undefined) return;
     const { bySource } = contents;
-    for (const { planned, snapshots: of, of: key } of wanted) {
+    for (const { planned, newest, known } of wanted) {
       const counted = new Map(bySource.get(planned.name)!.map((point) => [point.snapshot, point]));
-      const points = of.map((snapshot) => sizedPoint(snapshot, counted.get(snapshot.id)));
-      this.#points.set(planned.name, { of: key, points });
+      const points = [...newest].map(([key, snapshot]) => {
+        const point = counted.get(snapshot.id);
+        return [key, point === undefined ? known.get(key)! : sizedPoint(snapshot, point)] as const;
+      });
+      this.#points.set(planned.name, new Map(points));
     }
   }
 
@@ -276,7 +285,7 @@ function sourceFacts(
   plan: string,
   source: PlanSource,
   { snapshots, digest, logs }: Seen,
-  points: ReadonlyMap<string, { points: SizedPoint[] }>,
+  points: ReadonlyMap<string, ReadonlyMap<string, SizedPoint>>,
   nowMs: number,
 ): SourceFacts {
   const own = snapshotsOf(snapshots, plan, source.name);
@@ -285,14 +294,14 @@ function sourceFacts(
   const checks = digest.own.filter(({ kind }) => kind === 'check.finished');
   const restore = newestRestoreIn(events);
   const proof = newestProofIn(events);
-  const unreadable = unreadableIn(source.name, events);
+  const unreadable = unreadableIn(source.name, events, checks);
   const stopped = stoppedIn(events);
   const gap = events.find(({ kind }) => kind === 'log.gap');
   return {
     source,
     status: sourceStatus(source, own, [...checks, ...events], nowMs, logs.get(source.name)),
     backups: backupsIn(events),
-    points: points.get(source.name)?.points ?? [],
+    points: [...(points.get(source.name)?.values() ?? [])],
     suspects: suspectsIn(events).filter(({ tree }) => trees.has(tree)),
     ...(restore && { restore }),
     ...(proof && { proof }),
@@ -302,10 +311,10 @@ function sourceFacts(
   };
 }
 
-function sizedPoint(snapshot: StoredSnapshot, counted: HistoryPoint | undefined): SizedPoint {
+function sizedPoint(snapshot: StoredSnapshot, counted: HistoryPoint): SizedPoint {
   const bytes = snapshot.summary?.total_bytes_processed;
-  const items = counted?.items.filter(({ unit }) => COUNTED.has(unit)) ?? [];
-  const isCounted = counted !== undefined && counted.from !== 'unknown';
+  const items = counted.items.filter(({ unit }) => COUNTED.has(unit));
+  const isCounted = counted.from !== 'unknown';
   return {
     ...{ snapshot: snapshot.id, timeMs: snapshotTimeMs(snapshot) },
     ...(bytes !== undefined && { bytes }),

@@ -326,6 +326,23 @@ describe('verification-failed', () => {
     expect(of(verified('failed', 1), verified('checked', 2))).toBeUndefined();
     expect(of(verified('failed', 1), verified('proven', 2, 'proven'))).toBeDefined();
     expect(of(verified('failed', 1, 'proven'))).toBeUndefined();
+    const check = (day: number, more: object = {}) =>
+      ({
+        kind: 'check.finished',
+        time: new Date(NOW + day * DAY_MS).toISOString(),
+        body: { repository: 'main', clean: true, readData: true, ...more },
+      }) as unknown as LedgerEvent;
+    const { bySource } = digestOfAll([verified('failed', 1)]);
+    const since = (checked: LedgerEvent) => unreadableIn('db', bySource.get('db')!, [checked]);
+    expect(since(check(2))).toBeUndefined();
+    for (const lesser of [
+      check(0),
+      check(2, { clean: false }),
+      check(2, { readData: false }),
+      check(2, { subset: '4%' }),
+    ]) {
+      expect(since(lesser)).toBeDefined();
+    }
   });
 
   it('is a run that recorded no proof, and not twice where it did', () => {
