@@ -2,10 +2,10 @@
 import { lazy } from '../foundation/lazy.ts';
 
 export type { Asked, Note, RunState, StepPhase, StepState } from './engine/state.ts';
+export type { FenceCompleted } from './fencing/fence-returned.ts';
 export type { Answered, AnswerRequest } from './incidents/answer.ts';
 export type { BreachRequest } from './incidents/change.ts';
 export type { ForeseenRun, ForeseenStep } from './incidents/foresee.ts';
-export type { FenceCompleted } from './fencing/fence-returned.ts';
 export type { OpenRequest } from './incidents/open.ts';
 export type { RunOptions } from './incidents/run.ts';
 export { type RunView, type StepView, viewOf } from './incidents/view.ts';

@@ -1,5 +1,12 @@
 /** What has become of a run and its steps, as its events tell. Pure. */
-import type { FenceCompleted, RecoveryEnded, RecoveryStarted, StepAnswered, StepAsked, StepFinished } from '../../ledger/index.ts';
+import type {
+  FenceCompleted,
+  RecoveryEnded,
+  RecoveryStarted,
+  StepAnswered,
+  StepAsked,
+  StepFinished,
+} from '../../ledger/index.ts';
 import { buildStep, type PlannedStep, stepSchema } from '../../plan/index.ts';
 import type { Outputs } from '../step.ts';
 import { personOf, personOfActor, type RunEvent } from './run-events.ts';

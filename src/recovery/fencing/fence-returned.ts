@@ -1,8 +1,8 @@
 import type { EventBodies } from '../../ledger/index.ts';
 import type { Workspace } from '../../operations/index.ts';
 import { RunRecord } from '../engine/run-record.ts';
-import { ifReached, postgresFailoverOf, serverOf, urlOf } from '../steps/failover/servers.ts';
 import { parsePosition } from '../steps/failover/position.ts';
+import { ifReached, postgresFailoverOf, serverOf, urlOf } from '../steps/failover/servers.ts';
 import { type PendingFence, pendingFences } from './pending-fences.ts';
 
 export type FenceCompleted = EventBodies['fence.completed'];
@@ -25,7 +25,11 @@ export async function fenceReturned(workspace: Workspace, signal: AbortSignal): 
 }
 
 /** @returns undefined where another server answers there by now: the new primary, by a name that leads to it, or a standby */
-async function fenceOne(workspace: Workspace, pending: PendingFence, signal: AbortSignal): Promise<FenceCompleted | undefined> {
+async function fenceOne(
+  workspace: Workspace,
+  pending: PendingFence,
+  signal: AbortSignal,
+): Promise<FenceCompleted | undefined> {
   const { run, step, source, promoted } = pending;
   const failover = await postgresFailoverOf(workspace);
   const url = await urlOf(workspace, pending.url, serverOf(workspace, source, 'postgres'));

@@ -21,7 +21,8 @@ export function pendingFences(events: readonly RunEvent[]): PendingFence[] {
 function pendingOf(events: readonly RunEvent[]): PendingFence[] {
   const opened = events.find(({ kind }) => kind === 'incident.opened');
   if (opened?.kind !== 'incident.opened') return [];
-  if (events.some(({ kind, body }) => kind === 'incident.closed' && 'outcome' in body && body.outcome === 'aborted')) return [];
+  if (events.some(({ kind, body }) => kind === 'incident.closed' && 'outcome' in body && body.outcome === 'aborted'))
+    return [];
   const steps = opened.body.steps ?? [];
   const promoted = promotionIn(events, steps);
   return steps.flatMap((step): PendingFence[] => {

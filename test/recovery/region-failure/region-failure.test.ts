@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { postgresFailover } from '../../../src/source/postgres/failover/index.ts';
 import { fenceReturned } from '../../../src/recovery/index.ts';
+import { postgresFailover } from '../../../src/source/postgres/failover/index.ts';
 import { startHoldfast } from '../../support/cli.ts';
 import { runInThisProcess } from '../../support/command-here.ts';
 import { until } from '../../support/followed.ts';
@@ -27,7 +27,11 @@ describe.skipIf(!isHere)('a region that fails under an application that writes',
     const writtenBefore = application.acknowledged.length;
     await balancer.turn('postgres/first', 'maint');
     const since = new Date(killedMs).toISOString();
-    const recovering = startHoldfast(directory, ['recover', 'region-failure', '--since', since, '--json'], stage.variables);
+    const recovering = startHoldfast(
+      directory,
+      ['recover', 'region-failure', '--since', since, '--json'],
+      stage.variables,
+    );
     let id = '';
     await until(async () => {
       id = JSON.parse((await run('incident', 'list', '--json')).stdout).incidents[0]?.id ?? '';
@@ -49,7 +53,9 @@ describe.skipIf(!isHere)('a region that fails under an application that writes',
     expect(await fenceReturned(workspace, signal)).toEqual([]);
     await pair.primary.start();
     await pair.primary.query(`set synchronous_commit = local; insert into writes values ('of nobody')`);
-    expect(await fenceReturned(workspace, signal)).toMatchObject([{ source: 'db', divergentBytes: expect.any(Number) }]);
+    expect(await fenceReturned(workspace, signal)).toMatchObject([
+      { source: 'db', divergentBytes: expect.any(Number) },
+    ]);
     await expect(queryOnce(pair.primary.url(), 'select 1')).rejects.toThrow('fenced_by_holdfast');
     expect(await fenceReturned(workspace, signal)).toEqual([]);
     const shown = (await run('incident', 'show', id)).stdout;
