@@ -33,6 +33,8 @@ export interface AddedToken {
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const ID_BYTES = 8;
+/** The last moment that a date can have. */
+const LAST_MS = 8.64e15;
 
 /** Where the tokens of a plan lie: in the first of its repositories that sources are kept in, and so in its mirrors. */
 export function openTokens(workspace: Workspace): Promise<OpenedRepository> {
@@ -171,7 +173,7 @@ function assertAddable({ name, role }: TokenRequest): { name: string; role: Role
 function expiryOf(text: string, nowMs: number): string {
   const durationMs = parseDuration(text);
   const timeMs = durationMs === undefined ? parseTimeMs(text) : nowMs + durationMs;
-  if (timeMs !== undefined && timeMs > nowMs) return new Date(timeMs).toISOString();
+  if (timeMs !== undefined && timeMs > nowMs && timeMs <= LAST_MS) return new Date(timeMs).toISOString();
   throw new HoldfastError('bad-usage', `a token cannot expire at ${JSON.stringify(text)}`, {
     hint: 'Write a duration such as 90d, or a time to come such as 2027-01-31T00:00:00Z.',
   });

@@ -1,6 +1,7 @@
 import type { LedgerEvent } from '../../../ledger/index.ts';
 import type { ReviewKind } from '../../../plan/index.ts';
 import { type AlertEvent, alertEventsIn } from '../book.ts';
+import { recoveryFacts } from './recovery-facts.ts';
 import type { Attempt, ProofAttempt, RecordFacts, RunFacts, SourceFacts } from './facts.ts';
 
 /** What the ledger of one repository says, sorted by what it is about. */
@@ -19,7 +20,7 @@ const SOURCE_KINDS = new Set<LedgerEvent['kind']>([
   ...(['backup.finished', 'backup.failed', 'proof.recorded', 'restore.finished', 'restore.failed'] as const),
   ...(['follow.started', 'follow.stopped', 'log.gap', 'log.folded', 'snapshot.suspected', 'snapshot.cleared'] as const),
 ]);
-const RECORD_KINDS = /^(run|duty|review|alert|tasks)\./;
+const RECORD_KINDS = /^(run|duty|review|alert|tasks|incident|breach|step)\./;
 const OWN_KINDS = /^(check|mirror|archive|object|lock|repair)\./;
 
 /** Of backups and logs so many are kept, and all of the last days: a process that looks for years holds no more. */
@@ -147,7 +148,7 @@ export function recordOf(events: readonly LedgerEvent[], known: { isKnown: boole
     else noteRun(runs, event);
   }
   const failedChannels = failedChannelsIn(alertEventsIn(events));
-  return { ...known, runs, reviews, failedChannels, overdueDrills: [] };
+  return { ...known, runs, reviews, failedChannels, recoveries: recoveryFacts(events), overdueDrills: [] };
 }
 
 function noteRun(runs: Map<string, RunFacts & { open: Map<string, number> }>, event: LedgerEvent): void {
