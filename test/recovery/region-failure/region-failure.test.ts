@@ -45,7 +45,7 @@ describe.skipIf(!isHere)('a region that fails under an application that writes',
     expect(ended.exit, ended.stderr).toBe(3);
     // The new primary is protected again, and its backup came back in a sandbox.
     const protectedAgain = JSON.parse((await run('incident', 'show', id, '--json')).stdout).steps.at(-1);
-    expect(protectedAgain).toMatchObject({ step: 'protect', phase: 'done', outputs: { proven: true } });
+    expect(protectedAgain).toMatchObject({ step: 'protect', state: 'done', outputs: { proven: true } });
     await application.goesOn();
     await application.stop();
     expect(application.acknowledged.length).toBeGreaterThan(writtenBefore);
