@@ -99,7 +99,10 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
       expect(bytes).toBeGreaterThan(before.bytes);
     });
 
-    it('says what a write waits for that does not end on the new primary', { skip: version === 18 }, async () => {
+    // The rest does not depend on the version, or needs programs that npm's PostgreSQL lacks.
+    if (version !== 15) return;
+
+    it('says what a write waits for that does not end on the new primary', async () => {
       const { standby } = pair;
       await standby.query(`alter system set synchronous_standby_names = 'nobody'`);
       await standby.query('select pg_reload_conf()');
@@ -116,7 +119,7 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
       await standby.query('select pg_reload_conf()');
     });
 
-    describe.skipIf(version === 18)('the way back', () => {
+    describe('the way back', () => {
       const reseedPrimary = (told: string[] = []) =>
         reseed({
           directory: pair.primary.directory,

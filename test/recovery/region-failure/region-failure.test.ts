@@ -43,6 +43,9 @@ describe.skipIf(!isHere)('a region that fails under an application that writes',
     const ended = await recovering.done;
     // The fence and the old master could not be reached: whoever reads it must see that.
     expect(ended.exit, ended.stderr).toBe(3);
+    // The new primary is protected again, and its backup came back in a sandbox.
+    const protectedAgain = JSON.parse((await run('incident', 'show', id, '--json')).stdout).steps.at(-1);
+    expect(protectedAgain).toMatchObject({ step: 'protect', state: 'done', outputs: { proven: true } });
     await application.goesOn();
     await application.stop();
     expect(application.acknowledged.length).toBeGreaterThan(writtenBefore);

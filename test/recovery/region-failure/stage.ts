@@ -79,6 +79,7 @@ export class Stage {
             { id: 'fence', do: 'postgres.fence', source: 'db' },
             { id: 'promote', do: 'postgres.promote', standby: 'eu', restoresService: true },
             { id: 'cache', do: 'redis.promote', source: 'cache', url: replica },
+            { id: 'protect', do: 'backup', sources: ['db'], prove: true },
           ],
         },
         'way-back': {

@@ -1,5 +1,6 @@
 /** What a promotion would lose. Pure. Times are of the primary's clock, in milliseconds since 1970. */
 import { formatDuration, formatSize } from '../../../foundation/units.ts';
+import { later } from '../../../repository/index.ts';
 
 export interface KnownEnd {
   /** The primary's log goes at least as far. */
@@ -27,7 +28,7 @@ export interface PossibleLoss {
 
 /** @param primary what is known of the primary's end, from whatever tells something of it */
 export function possibleLoss(standby: StandbyEnd, primary: readonly KnownEnd[], nowMs: number): PossibleLoss {
-  const furthest = primary.reduce<bigint>((most, { lsn }) => (lsn > most ? lsn : most), 0n);
+  const furthest = primary.map(({ lsn }) => lsn).reduce(later, 0n);
   const bytes = furthest > standby.lsn ? furthest - standby.lsn : 0n;
   const isExact = primary.some(({ isFinal }) => isFinal);
   if (isExact && bytes === 0n) return { bytes, ms: 0, isExact };
