@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { noProgress } from '../../src/foundation/progress.ts';
 import { checkRepository, loadIndex, type Repository } from '../../src/repository/index.ts';
 import { packKey } from '../../src/repository/layout.ts';
+import type { StoredObject } from '../../src/store/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
 import { noise, testRepository, writeFile, writeFiles, writeSnapshot } from '../support/repository.ts';
 
@@ -74,5 +75,48 @@ describe('the levels of a check', () => {
     expect(same.message).toMatch(/; the same in [0-9a-f]{8}, [0-9a-f]{8}, [0-9a-f]{8} and 2 more$/);
     const own = found.find(({ path }) => path === '/three/file')!;
     expect(own.snapshots).toEqual([ids[2]]);
+  });
+});
+
+describe('a check beside a backup', () => {
+  it('says nothing of a snapshot that is forgotten meanwhile', async () => {
+    let isOver = false;
+    const store = new (class extends MemoryStore {
+      override async *list(prefix: string): ReturnType<MemoryStore['list']> {
+        if (prefix === 'index/' && !isOver) {
+          isOver = true;
+          for (const key of await repository.documentKeys('snapshots/')) await this.delete(key);
+        }
+        yield* super.list(prefix);
+      }
+    })();
+    isOver = true;
+    const repository = await testRepository(store);
+    await writeFiles(repository, { a: noise(10_000, 1) });
+    isOver = false;
+    expect(await findings(repository, {})).toEqual([]);
+    expect(isOver).toBe(true);
+  });
+
+  it.each(['data/', 'index/', 'snapshots/'])('finds no damage where one ends behind its look at %s', async (place) => {
+    let isBackedUp = false;
+    const store = new (class extends MemoryStore {
+      override async *list(prefix: string): ReturnType<MemoryStore['list']> {
+        // What is listed is what was there before the backup ended.
+        const listed: StoredObject[] = [];
+        for await (const each of super.list(prefix)) listed.push(each);
+        if (prefix === place && isArmed && !isBackedUp) {
+          isBackedUp = true;
+          await writeFiles(repository, { b: noise(20_000, 2) });
+        }
+        yield* listed;
+      }
+    })();
+    let isArmed = false;
+    const repository = await testRepository(store);
+    await writeFiles(repository, { a: noise(10_000, 1) });
+    isArmed = true;
+    expect(await findings(repository, { readData: true, readHeaders: true })).toEqual([]);
+    expect(isBackedUp).toBe(true);
   });
 });

@@ -11,14 +11,12 @@ import { addError, type CheckReport } from './report.ts';
 /** So many of the other snapshots that share a damage are named in its message; all of them stand in `snapshots`. */
 const NAMED_SNAPSHOTS = 3;
 
-/** Reads every snapshot, and every tree that one reaches, once. What is damaged is named with every snapshot that has it. */
+/** Reads each of the snapshots with these keys, and every tree that one reaches, once. What is damaged is named with every snapshot that has it. */
 export async function checkSnapshots(
   indexed: IndexedRepository,
-  lost: Lost,
-  report: CheckReport,
-  progress: Progress,
+  keys: readonly string[],
+  { lost, report, progress }: { lost: Lost; report: CheckReport; progress: Progress },
 ): Promise<void> {
-  const keys = await indexed.repository.documentKeys(SNAPSHOTS_PREFIX);
   progress.phase('checking snapshots', { items: keys.length });
   const trees = new DamagedTrees(indexed, lost);
   const damages = new Map<string, { path: string; message: string; snapshots: string[] }>();
@@ -34,11 +32,17 @@ export async function checkSnapshots(
       }
     } catch (error) {
       if (!isHoldfastError(error)) throw error;
+      // Forgotten since it was listed.
+      if (error.code === 'object-missing' && !(await isListed(indexed, key))) continue;
       addError(report, key, error.message);
     }
     progress.advance({ items: 1 });
   }
   for (const damage of damages.values()) addDamage(report, damage);
+}
+
+async function isListed({ repository }: IndexedRepository, key: string): Promise<boolean> {
+  return (await repository.documentKeys(SNAPSHOTS_PREFIX)).includes(key);
 }
 
 function addDamage(

@@ -1,7 +1,7 @@
 import { type IndexFile, packTrailerBytes } from '../../format/index.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { awaitedLater, settled } from '../../foundation/promises.ts';
-import { DATA_PREFIX, idOfKey, packKey } from '../layout.ts';
+import { DATA_PREFIX, idOfKey, packKey, SNAPSHOTS_PREFIX } from '../layout.ts';
 import { indexOf, readIndexFiles } from '../read-index.ts';
 import type { Repository } from '../repository.ts';
 import { checkHeaders, judgePacks, listingsOf, type ReadPack, readPacks } from './check-packs.ts';
@@ -29,13 +29,16 @@ export interface CheckOptions {
 export async function checkRepository(repository: Repository, options: CheckOptions): Promise<CheckReport> {
   const { progress } = options;
   const report = newReport();
+  // A backup beside it puts packs, then an index of them, then its snapshot. What is listed before that which it needs is
+  // whole, however many of them end meanwhile.
+  const snapshots = await repository.documentKeys(SNAPSHOTS_PREFIX);
   const sizes = await listPacks(repository);
   const packs = [...sizes].map(([id, sizeBytes]): PackSize => ({ id, sizeBytes }));
   const whole = options.readData ? (options.select?.(packs) ?? packs) : [];
   // Begun first: the threads are at work while the index is read here.
   const reading = whole.length === 0 ? undefined : awaitedLater(readPacks(repository, whole, progress));
   try {
-    return await checkBeside(repository, options, { report, sizes, packs, whole, reading });
+    return await checkBeside(repository, options, { report, snapshots, sizes, packs, whole, reading });
   } finally {
     if (reading !== undefined) await settled(reading);
   }
@@ -43,6 +46,8 @@ export async function checkRepository(repository: Repository, options: CheckOpti
 
 interface Begun {
   report: CheckReport;
+  /** Keys of those that were there at the beginning. */
+  snapshots: readonly string[];
   sizes: Map<string, number>;
   packs: readonly PackSize[];
   whole: readonly PackSize[];
@@ -52,12 +57,12 @@ interface Begun {
 async function checkBeside(
   repository: Repository,
   { readHeaders = false, progress }: CheckOptions,
-  { report, sizes, packs, whole, reading }: Begun,
+  { report, snapshots, sizes, packs, whole, reading }: Begun,
 ): Promise<CheckReport> {
   const files = await readIndexFiles(repository, (key, error) => addError(report, key, error.message));
   const indexed = indexOf(repository, files);
   const lost = new Lost(indexed);
-  checkIndex(files, sizes, report, lost);
+  checkIndex(files, await sizesOf(repository, files, sizes), report, lost);
   const context = { repository, listings: listingsOf(files), report, lost, progress };
   if (reading !== undefined) judgePacks(context, await reading);
   if (readHeaders) {
@@ -67,7 +72,7 @@ async function checkBeside(
       packs.filter(({ id }) => !isRead.has(id)),
     );
   }
-  await checkSnapshots(indexed, lost, report, progress);
+  await checkSnapshots(indexed, snapshots, { lost, report, progress });
   return report;
 }
 
@@ -79,6 +84,16 @@ export async function listPacks(repository: Repository): Promise<Map<string, num
     if (id !== undefined) sizes.set(id, sizeBytes);
   }
   return sizes;
+}
+
+/** The packs that are there, looked for once more where the index has some that were put after the first listing. */
+async function sizesOf(
+  repository: Repository,
+  files: readonly IndexFile[],
+  sizes: Map<string, number>,
+): Promise<Map<string, number>> {
+  const isKnown = files.every(({ packs }) => packs.every(({ id }) => sizes.has(id)));
+  return isKnown ? sizes : new Map([...sizes, ...(await listPacks(repository))]);
 }
 
 /** Holds what the index says against the packs that are there. */

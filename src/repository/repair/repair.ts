@@ -3,7 +3,7 @@ import type { Progress } from '../../foundation/progress.ts';
 import { checkSnapshots } from '../check/check-snapshots.ts';
 import { Lost } from '../check/lost.ts';
 import { type CheckReport, newReport } from '../check/report.ts';
-import { DAMAGED_PREFIX, INDEX_PREFIX, idOfKey, packKey } from '../layout.ts';
+import { DAMAGED_PREFIX, INDEX_PREFIX, idOfKey, packKey, SNAPSHOTS_PREFIX } from '../layout.ts';
 import type { HeldLock } from '../locks.ts';
 
 import { indexOf } from '../read-index.ts';
@@ -52,7 +52,8 @@ export async function repairRepository(repository: Repository, options: RepairOp
 async function whatStaysLost(repository: Repository, plan: RepairPlan, progress: Progress): Promise<CheckReport> {
   const future = indexOf(repository, [plan.future]);
   const report = newReport();
-  await checkSnapshots(future, new Lost(future), report, progress);
+  const snapshots = await repository.documentKeys(SNAPSHOTS_PREFIX);
+  await checkSnapshots(future, snapshots, { lost: new Lost(future), report, progress });
   return report;
 }
 
