@@ -13,12 +13,12 @@ export const stepKinds: StepKinds = {
   task: async () => (await import('./task.ts')).task,
   wait: async () => (await import('./wait.ts')).wait,
   review: async () => (await import('./review.ts')).review,
-  'maintenance.on': async () => (await import('./maintenance.ts')).maintenanceOn,
-  'maintenance.off': async () => (await import('./maintenance.ts')).maintenanceOff,
   exec: async () => (await import('./exec.ts')).exec,
   http: async () => (await import('./http.ts')).http,
   deploy: async () => (await import('./deploy.ts')).deploy,
   'keys.revoke': async () => (await import('./keys-revoke.ts')).keysRevoke,
+  'maintenance.on': async () => (await import('./maintenance.ts')).maintenanceOn,
+  'maintenance.off': async () => (await import('./maintenance.ts')).maintenanceOff,
   compare: async () => (await import('./compare.ts')).compare,
   'recovery-point': async () => (await import('./recovery-point.ts')).recoveryPoint,
   restore: async () => (await import('./restore/index.ts')).restore,
@@ -26,12 +26,12 @@ export const stepKinds: StepKinds = {
   backup: async () => (await import('./backup.ts')).backup,
   'service.check': async () => (await import('./service-check.ts')).serviceCheck,
   monitor: async () => (await import('./monitor.ts')).monitor,
+  'connection.update': async () => (await import('./connection-update/index.ts')).connectionUpdate,
   'postgres.fence': async () => (await import('./postgres-fence.ts')).postgresFence,
   'postgres.promote': async () => (await import('./postgres-promote.ts')).postgresPromote,
   'postgres.reseed': async () => (await import('./postgres-reseed.ts')).postgresReseed,
   'redis.promote': async () => (await import('./redis-promote.ts')).redisPromote,
   'redis.reseed': async () => (await import('./redis-reseed.ts')).redisReseed,
-  'connection.update': async () => (await import('./connection-update/index.ts')).connectionUpdate,
 };
 
 /** @throws step-not-supported */
