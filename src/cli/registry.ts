@@ -11,6 +11,7 @@ import { copy } from './commands/copy.ts';
 import { demo } from './commands/demo.ts';
 import { diff } from './commands/diff.ts';
 import { doctor } from './commands/doctor.ts';
+import { drill } from './commands/drill.ts';
 import { follow } from './commands/follow.ts';
 import { history } from './commands/history.ts';
 import { hold } from './commands/hold.ts';
@@ -84,6 +85,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   history,
   restore,
   verify,
+  drill,
   recover,
   incidentList,
   incidentShow,

@@ -28,7 +28,11 @@ export async function watchedRun(
     shown = view;
   };
   const onOpened = (opened: RunState): void => {
-    tell(`incident ${opened.id} is open: ${opened.runbook}. Retention and prune rest until it is closed.`);
+    tell(
+      opened.kind === 'drill'
+        ? `drill ${opened.id} of ${opened.runbook} has begun, on copies`
+        : `incident ${opened.id} is open: ${opened.runbook}. Retention and prune rest until it is closed.`,
+    );
     onState(opened);
   };
   try {
@@ -36,7 +40,7 @@ export async function watchedRun(
     const view = viewOf(ended, clock.nowMs());
     return { exit: runExit(view), json: view, text: incidentText(view) };
   } catch (error) {
-    const isOpen = state !== undefined && state.ended === undefined;
+    const isOpen = state?.kind === 'incident' && state.ended === undefined;
     if (isOpen && !isHoldfastError(error, 'incident-running')) {
       tell(`incident ${state!.id} stays open: go on with \`holdfast incident resume ${state!.id}\``);
     }

@@ -1,6 +1,7 @@
 /** Runbooks run: incidents and drills. */
 import { lazy } from '../foundation/lazy.ts';
 
+export type { DrillRequest } from './drills/hold-drill.ts';
 export type { Asked, Note, RunState, StepPhase, StepState } from './engine/state.ts';
 export type { FenceCompleted } from './fencing/fence-returned.ts';
 export type { Answered, AnswerRequest } from './incidents/answer.ts';
@@ -13,6 +14,7 @@ export type { Answer, Foreseen, Outputs, Question, StepContext, StepKind, StepRe
 
 /* Each loaded when it is first called: what it does is said where it is. */
 
+export const holdDrill = lazy(async () => (await import('./drills/hold-drill.ts')).holdDrill);
 export const abortIncident = lazy(async () => (await import('./incidents/change.ts')).abortIncident);
 export const acknowledgeIncident = lazy(async () => (await import('./incidents/change.ts')).acknowledgeIncident);
 export const alertBehind = lazy(async () => (await import('./incidents/alert.ts')).alertBehind);

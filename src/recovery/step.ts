@@ -66,8 +66,8 @@ export interface Foreseen {
 }
 
 export interface StepResult {
-  /** `partial`: done, and some of it could not be. */
-  outcome: 'done' | 'partial';
+  /** `partial`: done, and some of it could not be. `skipped`: a drill does without it. */
+  outcome: 'done' | 'partial' | 'skipped';
   /** What was done to what, in a sentence. */
   summary: string;
   outputs: Outputs;

@@ -1,7 +1,8 @@
-import { EXIT, HoldfastError } from '../../foundation/errors.ts';
+import { EXIT } from '../../foundation/errors.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { foreseenText } from '../incident-text.ts';
+import { runParameters } from '../run-parameters.ts';
 import { watchedRun } from '../watched-run.ts';
 
 export const recover: CommandDefinition = {
@@ -40,7 +41,7 @@ export const recover: CommandDefinition = {
     );
     const request = {
       runbook: given[0] as string,
-      params: parameters((options['param'] ?? []) as string[]),
+      params: runParameters((options['param'] ?? []) as string[]),
       ...(since !== undefined && { since }),
       ...(at !== undefined && { at }),
       ...(why !== undefined && { why }),
@@ -60,16 +61,3 @@ export const recover: CommandDefinition = {
     );
   },
 };
-
-/** @throws bad-usage */
-function parameters(given: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    given.map((each) => {
-      const at = each.indexOf('=');
-      if (at > 0) return [each.slice(0, at), each.slice(at + 1)];
-      throw new HoldfastError('bad-usage', 'a parameter has a name and a value', {
-        hint: 'Write `--param NAME=VALUE`.',
-      });
-    }),
-  );
-}

@@ -34,7 +34,7 @@ export interface EngineOptions {
   tell?(line: string): void;
   /** Called whenever something has changed. */
   onState?(state: RunState): void;
-  /** Of tests. */
+  /** Of drills, which have kinds of their own, and of tests. */
   kinds?: StepKinds;
   clock?: Clock;
   pauseFor?(signal: AbortSignal): Pause;
@@ -77,6 +77,7 @@ export class Engine {
   async run(): Promise<RunState> {
     const { record, run, isResumed, isAlone = false } = this.#options;
     await this.#look();
+    this.#refuseDrill();
     await this.#loadKinds();
     const pause = this.#pauseFor(this.#signal);
     this.#sole = await Sole.take({ run, record, clock: this.#clock, pause, isAlone, isResumed });
@@ -107,6 +108,14 @@ export class Engine {
     if (state !== undefined) return state;
     throw new HoldfastError('unknown-incident', `no ledger that can be reached knows of ${run}`, {
       hint: 'See `holdfast incident list`.',
+    });
+  }
+
+  /** What works on copies here must never be done to the living. @throws bad-usage */
+  #refuseDrill(): void {
+    if (this.#state.kind === 'incident' || this.#options.kinds !== undefined) return;
+    throw new HoldfastError('bad-usage', `${this.#options.run} is a drill, and its copies are gone with its process`, {
+      hint: `Begin another one: \`holdfast drill ${this.#state.runbook}\`.`,
     });
   }
 
@@ -229,7 +238,8 @@ export class Engine {
     const state = this.#state;
     const { workspace } = this.#options;
     return {
-      step: fillStep(step.plan.document, lookupOf(state), true),
+      // What a drill does without need not be whole; what it runs looks for itself.
+      step: fillStep(step.plan.document, lookupOf(state), state.kind === 'incident'),
       run: { id: state.id, kind: state.kind, runbook: state.runbook, sinceMs: state.sinceMs },
       ...{ workspace, clock: this.#clock, signal, beganMs },
       tell: (line) => this.#options.tell?.(`${step.plan.id}: ${line}`),

@@ -15,10 +15,14 @@ export function restoringSteps(steps: readonly StepState[]): StepState[] {
   return first > 0 ? [steps[first - 1]!] : steps.slice(-1);
 }
 
-/** From `since` until what people use was back, in milliseconds; undefined where it is not. */
-export function rtoMsOf({ steps, sinceMs }: Pick<RunState, 'steps' | 'sinceMs'>): number | undefined {
+/**
+ * From `since` until what people use was back, in milliseconds; undefined where it is not. In a drill a step that it does
+ * without takes no time, and the clock stops at it all the same.
+ */
+export function rtoMsOf({ kind, steps, sinceMs }: Pick<RunState, 'kind' | 'steps' | 'sinceMs'>): number | undefined {
   const restoring = restoringSteps(steps);
-  const ends = restoring.flatMap(({ phase, endedMs }) => (isDone(phase) && endedMs !== undefined ? [endedMs] : []));
+  const counts = (phase: StepState['phase']): boolean => isDone(phase) || (kind === 'drill' && phase === 'skipped');
+  const ends = restoring.flatMap(({ phase, endedMs }) => (counts(phase) && endedMs !== undefined ? [endedMs] : []));
   if (ends.length === 0 || restoring.some(({ phase }) => !isDone(phase) && phase !== 'skipped')) return undefined;
   return Math.max(0, Math.max(...ends) - sinceMs);
 }

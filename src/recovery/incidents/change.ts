@@ -80,6 +80,11 @@ export async function abortIncident(
       hint: `See \`holdfast incident show ${state.id}\`.`,
     });
   }
+  if (state.kind === 'drill') {
+    throw new HoldfastError('bad-usage', `${state.id} is a drill: it ends with its process, and its copies with it`, {
+      hint: 'Interrupt the process that runs it.',
+    });
+  }
   const standing = await standingOf(workspace, state, kinds);
   const [rtoMs, rpoMs] = [rtoMsOf(state), rpoMsOf(state.steps)];
   await record.append('incident.closed', {

@@ -1,3 +1,4 @@
+import { HoldfastError } from '../../foundation/errors.ts';
 import type { Workspace } from '../../operations/index.ts';
 import { Engine, type EngineOptions } from '../engine/engine.ts';
 import { isStopped } from '../engine/next.ts';
@@ -35,6 +36,11 @@ export async function resume(workspace: Workspace, id: string, options: RunOptio
   const record = new RunRecord(workspace);
   const state = await findRun(record, id);
   if (state.ended !== undefined) return state;
+  if (state.kind === 'drill') {
+    throw new HoldfastError('bad-usage', `${state.id} is a drill, and its copies are gone with its process`, {
+      hint: `Begin another one: \`holdfast drill ${state.runbook}\`.`,
+    });
+  }
   for (const { plan, attempt } of state.steps.filter(isStopped)) {
     const by = personHere();
     await record.append('step.answered', { run: state.id, step: plan.id, attempt, answer: 'again', by });

@@ -129,8 +129,8 @@ export interface RecordFacts {
   failedChannels: readonly { channel: string; sinceMs: number; message: string }[];
   /** What is to be said of incidents. */
   recoveries: RecoveryFacts;
-  /** Drills that were due and not held. No plan has any yet. */
-  overdueDrills: readonly { runbook: string; dueMs: number }[];
+  /** When a drill of each runbook ended last that did not fail. */
+  drills: ReadonlyMap<string, number>;
 }
 
 /** Times are milliseconds since 1970. */

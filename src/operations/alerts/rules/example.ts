@@ -12,7 +12,7 @@ export function exampleFacts(plan: Plan, nowMs: number, more: Partial<Facts>): F
       reviews: new Map(),
       failedChannels: [],
       recoveries: { lateSteps: [], breaches: [], dueReviews: [] },
-      overdueDrills: [],
+      drills: new Map(),
     },
     ...more,
   };
