@@ -122,6 +122,18 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis', 'git'))('the plan of
     expect(json.checks).toMatchObject([{ result: 'passed', detail: 'all 1 are among the files of uploads' }]);
     expect(exit).toBe(0);
   });
+
+  it('has runbooks that are looked at beforehand: the way in is known, and what is missing is named', async () => {
+    const { exit, json } = await run('recover', 'data-centre-failure', '--dry-run');
+    const { steps } = (await run('plan', 'show')).json.runbooks['data-centre-failure'];
+    expect(json.steps.map(({ step }: { step: string }) => step)).toEqual(steps.map(({ id }: { id: string }) => id));
+    const missing = json.steps.flatMap(({ obstacles }: { obstacles: string[] }) => obstacles);
+    const variables = ['OMNI_EU_DATABASE_URL', 'OMNI_EU_REDIS_URL', 'OMNI_HEALTH', 'OMNI_MAINTENANCE'];
+    expect([...new Set(missing)].sort()).toEqual(
+      variables.map((name) => `the environment variable ${name} is not set`),
+    );
+    expect(exit).toBe(4);
+  });
 });
 
 describe('the plan of an application on Firestore', () => {
