@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isAbsolute, join } from 'node:path';
 import type { Channel } from '../alert/index.ts';
+import type { DnsServer, Rfc2136Settings } from '../dns/index.ts';
 import { seal, unseal } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
@@ -81,6 +82,8 @@ export interface Adapters {
   /** What a failover does to servers. Without the methods no step does. */
   postgresFailover?(): Promise<PostgresFailover>;
   redisFailover?(): Promise<RedisFailover>;
+  /** A name server that takes updates. Without the method no step points a name elsewhere. */
+  createDnsServer?(settings: Rfc2136Settings): Promise<DnsServer>;
   /** See `ReferenceContext`. */
   readCloudSecret?: ReferenceContext['readCloudSecret'];
   /** Whether there is a secret of this full name in Secret Manager. @throws source-refused, source-unreachable */

@@ -13,6 +13,7 @@ export const stepKinds: StepKinds = {
   task: async () => (await import('./task.ts')).task,
   wait: async () => (await import('./wait.ts')).wait,
   review: async () => (await import('./review.ts')).review,
+  'dns.update': async () => (await import('./dns-update.ts')).dnsUpdate,
 };
 
 /** @throws step-not-supported */
