@@ -3,8 +3,7 @@
  *
  * Both throw target-failed, target-unsuitable, timed-out, bad-usage for what is no name or value, and the reason of the signal.
  */
-export const RECORD_TYPES = ['A', 'AAAA', 'CNAME', 'TXT', 'SRV'] as const;
-export type RecordType = (typeof RECORD_TYPES)[number];
+export type RecordType = 'A' | 'AAAA' | 'CNAME' | 'TXT' | 'SRV';
 
 /** What a name is to have of one type: this, and nothing else. */
 export interface DnsRecord {

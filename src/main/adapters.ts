@@ -113,6 +113,14 @@ export const adapters: Adapters = {
     return (await import('../source/redis/index.ts')).redisFailover;
   },
 
+  async postgresCredentials() {
+    return (await import('../source/postgres/index.ts')).postgresCredentials;
+  },
+
+  async redisCredentials() {
+    return (await import('../source/redis/index.ts')).redisCredentials;
+  },
+
   async createDnsServer(settings) {
     const { createRfc2136Server } = await import('../dns/rfc2136/index.ts');
     return createRfc2136Server(settings);

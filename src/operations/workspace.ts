@@ -24,7 +24,13 @@ import {
 } from '../plan/index.ts';
 import { type Healer, LEDGER_PREFIX, openRepository, type Repository } from '../repository/index.ts';
 import type { Sandbox } from '../sandbox/index.ts';
-import type { PostgresFailover, RedisFailover, ReplicationPositions, Source } from '../source/index.ts';
+import type {
+  CredentialsServer,
+  PostgresFailover,
+  RedisFailover,
+  ReplicationPositions,
+  Source,
+} from '../source/index.ts';
 import {
   asFirstWritten,
   asOf,
@@ -82,6 +88,9 @@ export interface Adapters {
   /** What a failover does to servers. Without the methods no step does. */
   postgresFailover?(): Promise<PostgresFailover>;
   redisFailover?(): Promise<RedisFailover>;
+  /** What gives users of servers new passwords. Without the methods no step does. */
+  postgresCredentials?(): Promise<CredentialsServer>;
+  redisCredentials?(): Promise<CredentialsServer>;
   /** A name server that takes updates. Without the method no step points a name elsewhere. */
   createDnsServer?(settings: Rfc2136Settings): Promise<DnsServer>;
   /** See `ReferenceContext`. */

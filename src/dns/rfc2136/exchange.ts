@@ -80,7 +80,7 @@ async function oneMessage(socket: Socket): Promise<Buffer> {
 }
 
 /** @throws bad-usage */
-export function addressOf(server: string): { host: string; port: number } {
+function addressOf(server: string): { host: string; port: number } {
   const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(server);
   const port = Number(match?.[3] ?? DEFAULT_PORT);
   if (match !== null && port > 0 && port <= 0xffff) return { host: match[1] ?? match[2]!, port };

@@ -13,6 +13,7 @@ export const stepKinds: StepKinds = {
   task: async () => (await import('./task.ts')).task,
   wait: async () => (await import('./wait.ts')).wait,
   review: async () => (await import('./review.ts')).review,
+  'credentials.rotate': async () => (await import('./credentials-rotate.ts')).credentialsRotate,
   'dns.update': async () => (await import('./dns-update.ts')).dnsUpdate,
 };
 

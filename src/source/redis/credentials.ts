@@ -1,0 +1,70 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { isHoldfastError } from '../../foundation/errors.ts';
+import type { CredentialsServer, CredentialsState, NewPassword, Rotated } from '../credentials.ts';
+import { assertRotated, type Login } from '../credentials-proof.ts';
+import { Connection } from './connection/connection.ts';
+import { type Location, labelOf, parseLocation } from './connection/location.ts';
+import { ReplyError } from './connection/resp.ts';
+import { connected } from './failover/server-state.ts';
+
+/** Passwords of Redis's users. Each server has its own: replicas do not take them over. Source: Redis's documentation, "ACL". */
+export const redisCredentials: CredentialsServer = {
+  look: (url, users, signal) => connected(url, signal, (connection) => look(connection, users)),
+  rotate: (url, given, signal) => connected(url, signal, (connection) => rotate(connection, given, signal)),
+};
+
+async function look(connection: Connection, users: readonly string[]): Promise<CredentialsState> {
+  const { location } = connection;
+  const known = await connection.attempt('see the users', ['ACL', 'USERS']);
+  const names = Array.isArray(known) ? known.map(String) : undefined;
+  return {
+    label: labelOf(location),
+    login: location.user ?? 'default',
+    missing: names === undefined ? [] : users.filter((user) => !names.includes(user)),
+    mayChange: names !== undefined,
+  };
+}
+
+async function rotate(
+  connection: Connection,
+  { user, password, oldUrl }: NewPassword,
+  signal: AbortSignal,
+): Promise<Rotated> {
+  const { location } = connection;
+  // Its hash alone goes to the server, where MONITOR would show the password.
+  const hash = createHash('sha256').update(password).digest('hex');
+  await connection.call(`change the password of ${user}`, ['ACL', 'SETUSER', user, 'resetpass', `#${hash}`]);
+  const ended = await connection.call(`end the sessions of ${user}`, ['CLIENT', 'KILL', 'USER', user]);
+  const isLasting = await saved(connection);
+  const old = oldUrl === undefined ? undefined : parseLocation(oldUrl);
+  const isOwn = (old?.user ?? 'default') === user && old?.password !== password;
+  const oldPassword = isOwn ? old?.password : undefined;
+  await assertRotated(
+    { label: labelOf(location), user },
+    { next: password, wrong: randomBytes(24).toString('base64url'), old: oldPassword },
+    (tried) => logIn({ ...location, user, password: tried, database: 0 }, signal),
+  );
+  return { endedSessions: Number(ended), oldWasTried: oldPassword !== undefined, isLasting };
+}
+
+/** Users are kept in a file of their own, or in the server's configuration file; some servers have neither. */
+async function saved(connection: Connection): Promise<boolean> {
+  for (const words of [
+    ['ACL', 'SAVE'],
+    ['CONFIG', 'REWRITE'],
+  ]) {
+    if (!((await connection.attempt('have it write its users', words)) instanceof ReplyError)) return true;
+  }
+  return false;
+}
+
+async function logIn(location: Location, signal: AbortSignal): Promise<Login> {
+  try {
+    const connection = await Connection.open(location, { side: 'source', signal });
+    connection.destroy();
+    return 'in';
+  } catch (error) {
+    if (isHoldfastError(error, 'source-refused')) return 'refused';
+    throw error;
+  }
+}
