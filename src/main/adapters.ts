@@ -121,6 +121,10 @@ export const adapters: Adapters = {
     return (await import('../source/redis/index.ts')).redisCredentials;
   },
 
+  async redisUsers() {
+    return (await import('../source/redis/index.ts')).redisUsers;
+  },
+
   async createDnsServer(settings) {
     const { createRfc2136Server } = await import('../dns/rfc2136/index.ts');
     return createRfc2136Server(settings);

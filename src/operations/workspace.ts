@@ -30,6 +30,7 @@ import type {
   RedisFailover,
   ReplicationPositions,
   Source,
+  UserSwitch,
 } from '../source/index.ts';
 import {
   asFirstWritten,
@@ -91,6 +92,7 @@ export interface Adapters {
   /** What gives users of servers new passwords. Without the methods no step does. */
   postgresCredentials?(): Promise<CredentialsServer>;
   redisCredentials?(): Promise<CredentialsServer>;
+  redisUsers?(): Promise<UserSwitch>;
   /** A name server that takes updates. Without the method no step points a name elsewhere. */
   createDnsServer?(settings: Rfc2136Settings): Promise<DnsServer>;
   /** See `ReferenceContext`. */

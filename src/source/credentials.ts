@@ -31,6 +31,19 @@ export interface Rotated {
   isLasting: boolean;
 }
 
+export interface UserSwitch {
+  look: CredentialsServer['look'];
+  /**
+   * Lets users in no more, and ends their sessions; or lets them in again. May be called again.
+   * @throws source-refused where the server has no such user, or it is the one of the URL
+   */
+  turn(
+    url: string,
+    given: { users: readonly string[]; isOn: boolean },
+    signal: AbortSignal,
+  ): Promise<Pick<Rotated, 'endedSessions' | 'isLasting'>>;
+}
+
 export interface CredentialsServer {
   look(url: string, users: readonly string[], signal: AbortSignal): Promise<CredentialsState>;
   /**

@@ -13,6 +13,7 @@ import type { Plan } from '../../plan/index.ts';
 import { Connection } from '../../source/redis/connection/connection.ts';
 import { parseLocation } from '../../source/redis/connection/location.ts';
 import { credentialsRotate } from './credentials-rotate.ts';
+import { isolate } from './isolate.ts';
 
 const OLD = 'old-and-known-to-others';
 const SECRET = 'projects/omni/secrets/app-password';
@@ -187,5 +188,26 @@ describe.skipIf(!requires('redis'))('users of Redis', () => {
     await server.run();
     await expect(open(OLD)).rejects.toMatchObject({ code: 'source-refused' });
     (await open(password)).destroy();
+  });
+
+  it('are turned off and on again, and a step cuts off neither itself nor who is not there', async () => {
+    const source = { name: 'cache', type: 'redis', url: server.url };
+    const plan = { directory, sources: new Map([['cache', source]]) } as unknown as Partial<Plan>;
+    const context = (more: object) =>
+      contextOf(bareWorkspace(plan), { do: 'isolate', source: 'cache', ...more } as { do: 'isolate' });
+    await server.call('ACL', 'SETUSER', 'other', 'on', '>other', '~*', '+@all');
+    const login = parseLocation(server.url.replace('//', '//other:other@'));
+    const enter = () => Connection.open(login, { side: 'source', signal: AbortSignal.timeout(10_000) });
+    const session = await enter();
+    expect((await isolate.foresee(context({ users: ['other'] }))).obstacles).toEqual([]);
+    const result = await isolate.run(context({ users: ['other'] }));
+    expect([result.outcome, result.summary]).toEqual(['done', expect.stringContaining('1 sessions were ended')]);
+    await expect(session.call('ask', ['PING'])).rejects.toThrow();
+    await expect(enter()).rejects.toMatchObject({ code: 'source-refused' });
+    await isolate.undo!(context({ users: ['other'] }));
+    (await enter()).destroy();
+    await expect(isolate.run(context({ users: ['default'] }))).rejects.toThrow(/would be cut off/);
+    await expect(isolate.run(context({ users: ['absent'] }))).rejects.toThrow(/no users absent/);
+    await expect(isolate.run(context({ allow: ['10.0.0.0/8'] }))).rejects.toMatchObject({ code: 'step-not-supported' });
   });
 });

@@ -14,6 +14,7 @@ export const stepKinds: StepKinds = {
   wait: async () => (await import('./wait.ts')).wait,
   review: async () => (await import('./review.ts')).review,
   'credentials.rotate': async () => (await import('./credentials-rotate.ts')).credentialsRotate,
+  isolate: async () => (await import('./isolate.ts')).isolate,
   'dns.update': async () => (await import('./dns-update.ts')).dnsUpdate,
 };
 

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { isHoldfastError } from '../../foundation/errors.ts';
-import type { CredentialsServer, CredentialsState, NewPassword, Rotated } from '../credentials.ts';
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import type { CredentialsServer, CredentialsState, NewPassword, Rotated, UserSwitch } from '../credentials.ts';
 import { assertRotated, type Login } from '../credentials-proof.ts';
 import { Connection } from './connection/connection.ts';
 import { type Location, labelOf, parseLocation } from './connection/location.ts';
@@ -12,6 +12,32 @@ export const redisCredentials: CredentialsServer = {
   look: (url, users, signal) => connected(url, signal, (connection) => look(connection, users)),
   rotate: (url, given, signal) => connected(url, signal, (connection) => rotate(connection, given, signal)),
 };
+
+/** Users of Redis let in, or not. */
+export const redisUsers: UserSwitch = {
+  look: redisCredentials.look,
+  turn: (url, given, signal) => connected(url, signal, (connection) => turn(connection, given)),
+};
+
+async function turn(
+  connection: Connection,
+  { users, isOn }: { users: readonly string[]; isOn: boolean },
+): Promise<{ endedSessions: number; isLasting: boolean }> {
+  const { login, missing, label } = await look(connection, users);
+  if (missing.length > 0 || users.includes(login)) {
+    const why =
+      missing.length > 0 ? `has no users ${missing.join(', ')}` : `is logged in to as ${login}, who would be cut off`;
+    throw new HoldfastError('source-refused', `${label} ${why}`, { hint: 'See `users`, and as whom the URL logs in.' });
+  }
+  let endedSessions = 0;
+  for (const user of users) {
+    // A user that is turned off keeps the sessions that it has.
+    await connection.call(`turn ${user} ${isOn ? 'on' : 'off'}`, ['ACL', 'SETUSER', user, isOn ? 'on' : 'off']);
+    if (!isOn)
+      endedSessions += Number(await connection.call(`end the sessions of ${user}`, ['CLIENT', 'KILL', 'USER', user]));
+  }
+  return { endedSessions, isLasting: await saved(connection) };
+}
 
 async function look(connection: Connection, users: readonly string[]): Promise<CredentialsState> {
   const { location } = connection;
