@@ -23,12 +23,20 @@ const TOGETHER = globSync('src/**/*.test.ts', { cwd: import.meta.dirname })
   .filter((file) => !/^src\/(foundation|main|sandbox)\//.test(file))
   .filter((file) => !ALTERS_PROCESS.test(readFileSync(`${import.meta.dirname}/${file}`, 'utf8')));
 
-/** What the tests of either kind have in common. */
+/** Those whose modules are replaced: the others' need not be looked through as they are loaded. */
+const MOCKED = globSync(TESTS, { cwd: import.meta.dirname }).filter((file) =>
+  /\bvi\.mock\(/.test(readFileSync(`${import.meta.dirname}/${file}`, 'utf8')),
+);
+
+/** What the tests of each kind have in common. */
 const EACH = {
   // Processes, not threads: tests send signals, start worker threads of their own and load native code.
   pool: 'forks' as const,
   // What is tested is what Node itself loads, as in `bin/holdfast`; a file's imports take half the time as well.
-  experimental: { viteModuleRunner: false },
+  experimental: { viteModuleRunner: false, nodeLoader: false },
+  setupFiles: ['test/support/own-directory.ts'],
+  // What is waited for comes soon, but not on a machine that has other things to do.
+  expect: { poll: { timeout: 30_000 } },
   testTimeout: 60_000,
   hookTimeout: 60_000,
 };
@@ -36,7 +44,8 @@ const EACH = {
 export default defineConfig({
   test: {
     projects: [
-      { test: { ...EACH, name: 'apart', include: TESTS, exclude: TOGETHER } },
+      { test: { ...EACH, name: 'apart', include: TESTS, exclude: [...TOGETHER, ...MOCKED] } },
+      { test: { ...EACH, name: 'mocked', include: MOCKED, experimental: { viteModuleRunner: false } } },
       { test: { ...EACH, name: 'together', include: TOGETHER, isolate: false } },
     ],
     // On two processors: a third of the tests' time is spent waiting for a server or a deadline.

@@ -106,6 +106,7 @@ export function writeReport(): void {
     render(results),
     postgres === undefined ? '' : renderPostgres(postgres),
     stores === undefined ? '' : renderStores(stores),
+    readFileSync(here('ledger-results.md'), 'utf8'),
   ];
   writeFileSync(here('RESULTS.md'), parts.join(''));
 }

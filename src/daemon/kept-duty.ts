@@ -9,7 +9,8 @@ export const keptDuties: MakeDuties = ({ workspace }) => {
   return [
     {
       name: 'kept sandboxes',
-      nextMs: (nowMs) => Math.max(nextMs, nowMs),
+      // A clock that was set back must not put it off.
+      nextMs: (nowMs) => (nextMs > nowMs + EVERY_MS ? nowMs : Math.max(nextMs, nowMs)),
       async run(nowMs) {
         nextMs = nowMs + EVERY_MS;
         await removeKept(workspace);

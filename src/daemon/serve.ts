@@ -66,9 +66,9 @@ export async function serve(request: ServeRequest): Promise<Served> {
     const driver = new Driver(clock, (milliseconds) => settled(pause(milliseconds)));
     const daemon = await opened(serving, { pause, driver });
     if (daemon !== undefined) await run(serving, daemon, driver);
+    log.info('stopped');
   } finally {
     await api?.stop();
-    log.info('stopped');
   }
   if (losing.signal.aborted) throw losing.signal.reason;
   return { started, stopped: new Date(clock.nowMs()).toISOString() };
@@ -93,13 +93,13 @@ async function run(serving: Serving, daemon: Daemon, driver: Driver): Promise<vo
   try {
     await api?.listen(environment.version);
     await daemon.start();
-    await api?.start(daemon, plans, () => !losing.signal.aborted);
     onReload(() => {
       void api?.reload();
       awaitedLater(daemon.reload());
     });
     // It was told to between the two.
     if (serving.loaded.plan !== daemon.workspace.plan) await settled(daemon.reload());
+    await api?.start(daemon, plans, () => !losing.signal.aborted);
     const { version } = environment;
     log.info('started', {
       ...{ version, plan: loaded.path, pid: process.pid, tasks: daemon.tasks.length, node: process.version },

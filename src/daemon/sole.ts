@@ -113,14 +113,15 @@ export class Sole {
   }
 }
 
-async function takeLock({ workspace, stateDirectory, clock, pause, isWaiting }: SoleOptions): Promise<FileLock> {
+async function takeLock({ workspace, stateDirectory, clock, pause, log, isWaiting }: SoleOptions): Promise<FileLock> {
   const { plan, planPath = '' } = workspace;
   const name = createHash('sha256').update(`${plan.name}\n${planPath}`).digest('hex').slice(0, 16);
   const path = join(stateDirectory, `daemon-${plan.name}-${name}.lock`);
   const holder = { pid: process.pid, hostname: hostname(), started: new Date(clock.nowMs()).toISOString() };
-  for (;;) {
+  for (let isFirst = true; ; isFirst = false) {
     const taken = await FileLock.take(path, `${JSON.stringify(holder)}\n`);
     if ('lock' in taken) return taken.lock;
+    if (isWaiting && isFirst) log.info(STANDS_BY, { ...holderIn(taken.heldBy), lock: path });
     if (!isWaiting) throw running(plan.name, holderIn(taken.heldBy), { lock: path });
     await pause(RENEW_EVERY_MS / 60);
   }
@@ -146,10 +147,17 @@ async function takeLease({ workspace, clock, pause, log, isWaiting }: SoleOption
     );
     return undefined;
   }
-  const taken = await EpochLease.take(repository, { clock, pause, name: 'daemon' }, isWaiting);
+  const options = { clock, pause, name: 'daemon' };
+  let taken = await EpochLease.take(repository, options, false);
+  if ('holder' in taken && isWaiting) {
+    log.info(STANDS_BY, { pid: taken.holder?.pid, hostname: taken.holder?.hostname, repository: home });
+    taken = await EpochLease.take(repository, options, true);
+  }
   if ('lease' in taken) return taken.lease;
   throw running(workspace.plan.name, taken.holder, { repository: home });
 }
+
+const STANDS_BY = 'another daemon runs the plan; this one stands by until that one ends, or is known to be dead';
 
 function running(
   plan: string,

@@ -41,9 +41,11 @@ describe('a key file', () => {
     { salt: 5 },
     { data: null },
   ])('is refused when it asks for %j', async (change) => {
-    const startMs = performance.now();
+    // Of the processor: others may be at work beside it.
+    const begun = process.cpuUsage();
     await expect(decodeKeyFile(await changed(change), 'right')).rejects.toMatchObject({ code: 'repository-damaged' });
-    expect(performance.now() - startMs).toBeLessThan(500);
+    const { user, system } = process.cpuUsage(begun);
+    expect((user + system) / 1000).toBeLessThan(1000);
   });
 
   it('is refused when it uses what is not known', async () => {

@@ -29,10 +29,15 @@ export interface Head {
   hash: string;
 }
 
+/** So many bytes of a hash are looked up at once: a number holds them. */
+const PREFIX_BYTES = 6;
+
 /** Hashes of one writer's events by sequence, 32 bytes each. What is not known is all zeros. */
 class Hashes {
   #bytes = Buffer.alloc(8 * HASH_BYTES);
   length = 0;
+  /** Sequences by how their hashes begin, made when one is first looked for. */
+  #byPrefix: Map<number, number> | undefined;
 
   get(sequence: number): string | undefined {
     if (sequence < 0 || sequence >= this.length) return undefined;
@@ -49,6 +54,7 @@ class Hashes {
     }
     this.#bytes.write(hash, sequence * HASH_BYTES, 'hex');
     this.length = Math.max(this.length, sequence + 1);
+    this.#byPrefix = undefined;
   }
 
   has(sequence: number): boolean {
@@ -60,15 +66,27 @@ class Hashes {
   indexOf(hash: string): number {
     const wanted = Buffer.from(hash, 'hex');
     if (wanted.length !== HASH_BYTES) return -1;
+    this.#byPrefix ??= this.#indexed();
+    const likely = this.#byPrefix.get(wanted.readUIntBE(0, PREFIX_BYTES));
+    if (likely === undefined || this.get(likely) === hash) return likely ?? -1;
+    // Two begin alike.
     for (let at = this.#bytes.indexOf(wanted); at !== -1; at = this.#bytes.indexOf(wanted, at + 1)) {
       if (at % HASH_BYTES === 0) return at / HASH_BYTES;
     }
     return -1;
   }
+
+  #indexed(): Map<number, number> {
+    const byPrefix = new Map<number, number>();
+    for (let sequence = 0; sequence < this.length; sequence++) {
+      byPrefix.set(this.#bytes.readUIntBE(sequence * HASH_BYTES, PREFIX_BYTES), sequence);
+    }
+    return byPrefix;
+  }
 }
 
 /** What an event says that was put together with others; undefined for all other events, and where it says nothing. */
-function removedIn(event: LedgerEvent): Record<string, string> | undefined {
+export function removedIn(event: LedgerEvent): Record<string, string> | undefined {
   if (event.kind !== 'ledger.folded') return undefined;
   const removed: unknown = event.body.removed;
   const isMeant = typeof removed === 'object' && removed !== null;

@@ -28,4 +28,6 @@ export { type EventQuery, matches, sourcesOf } from './query.ts';
 export { type Flushed, type Recorded, Recorder } from './recorder.ts';
 export { removedByFold } from './removed-by-fold.ts';
 export type { LedgerStorage } from './storage.ts';
+export type { Summary } from './summary.ts';
+export type { SummaryView } from './summary-view.ts';
 export type { VerifiedLedger } from './verify.ts';

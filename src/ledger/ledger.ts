@@ -12,15 +12,15 @@ import { inOrder } from './order.ts';
 import type { Projection } from './projection.ts';
 import { putChained } from './put-chained.ts';
 import { type EventQuery, matches } from './query.ts';
-import { listLedger, readEach, readLedgerObject } from './read-objects.ts';
+import { isLarge, listLedger, readEach, readLedgerObject } from './read-objects.ts';
 import type { LedgerStorage, StoredLedgerObject } from './storage.ts';
+import type { Summary } from './summary.ts';
+import { SummaryView } from './summary-view.ts';
 import { unknownObjects } from './unknown-objects.ts';
 import { type VerifiedLedger, verifyLedger } from './verify.ts';
 
 /** As many other writers an event names. A writer that came before them is named by theirs. */
 const NAMED_HEADS = 8;
-/** From so many objects on, reading all of them takes longer than keeping them. */
-const LARGE = 256;
 
 /** The append-only record of what Holdfast did and saw. One object of this class writes one chain, unless a put fails. */
 export class Ledger {
@@ -28,6 +28,7 @@ export class Ledger {
   readonly #clock: Clock;
   readonly #projectionFile: string | undefined;
   #chain: ChainWriter;
+  readonly #views = new Map<string, SummaryView<unknown>>();
   /** Events are appended one after the other, whoever asks. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -118,7 +119,7 @@ export class Ledger {
    */
   async events(query: EventQuery): Promise<LedgerEvent[]> {
     const listed = this.#projectionFile === undefined ? [] : await listLedger(this.#storage);
-    const projected = listed.length < LARGE ? undefined : await this.#projected(query, listed);
+    const projected = isLarge(listed) ? await this.#projected(query, listed) : undefined;
     if (projected !== undefined) return projected;
     const events = (await this.read()).filter((event) => matches(event, query));
     return query.limit === undefined ? events : events.slice(Math.max(0, events.length - query.limit));
@@ -143,6 +144,17 @@ export class Ledger {
     } finally {
       projection?.close();
     }
+  }
+
+  /** What all events come to, for who asks again and again: see `SummaryView`. */
+  view<State>(summary: Summary<State>): SummaryView<State> {
+    const known = this.#views.get(summary.name) as SummaryView<State> | undefined;
+    if (known !== undefined) return known;
+    const file = this.#projectionFile?.replace(/(\.sqlite)?$/, `-${summary.name}`);
+    const assertWhole = async () => void (await this.read());
+    const view = new SummaryView(this.#storage, summary, { file, assertWhole });
+    this.#views.set(summary.name, view as SummaryView<unknown>);
+    return view;
   }
 
   async #readChecked(): Promise<ReadEvent[]> {

@@ -6,10 +6,10 @@ import { makeDirectories } from '../foundation/directories.ts';
 import { HoldfastError } from '../foundation/errors.ts';
 import { sideBySide } from '../foundation/promises.ts';
 import type { LedgerEvent } from './events.ts';
-import { parseLedgerKey, type ReadEvent } from './objects.ts';
+import { eventBytes, parseLedgerKey, type ReadEvent } from './objects.ts';
 import { basisOf, type Rank, ranked } from './order.ts';
 import { type EventQuery, matches, sourcesOf } from './query.ts';
-import { openLedgerObject } from './read-objects.ts';
+import { openLedgerObject, unsealed } from './read-objects.ts';
 import type { LedgerStorage, StoredLedgerObject } from './storage.ts';
 
 const SCHEMA = `
@@ -120,18 +120,23 @@ export class Projection {
       .prepare(`SELECT object, position FROM events ${where} ${order} ${limit}`)
       .all(...values);
     const sealed = this.#database.prepare('SELECT key, sealed FROM objects WHERE id = ?');
-    const opened = new Map<number, ReadEvent[]>();
-    const eventsOf = (object: number): ReadEvent[] => {
+    const opened = new Map<number, Buffer[]>();
+    const plainsOf = (object: number): Buffer[] => {
       const before = opened.get(object);
       if (before !== undefined) return before;
       const row = sealed.get(object);
       if (row === undefined) throw new Error('the projection of the ledger has lost an object');
-      const events = openLedgerObject(this.#storage, row['key'] as string, row['sealed'] as Uint8Array);
-      opened.set(object, events);
-      return events;
+      const key = row['key'] as string;
+      const plains = eventBytes(key, unsealed(this.#storage, key, row['sealed'] as Uint8Array), true);
+      opened.set(object, plains);
+      return plains;
     };
-    const events = rows.map(({ object, position }) => eventsOf(object as number)[position as number]?.event);
-    return events.filter((event) => event !== undefined && matches(event, query)).toReversed() as LedgerEvent[];
+    // Of what was kept each was read as an event: only those that are asked for are read again.
+    const events = rows.flatMap(({ object, position }) => {
+      const plain = plainsOf(object as number)[position as number];
+      return plain === undefined ? [] : (JSON.parse(plain.toString('utf8')) as LedgerEvent);
+    });
+    return events.filter((event) => matches(event, query)).reverse();
   }
 
   #add(

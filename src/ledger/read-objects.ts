@@ -4,6 +4,14 @@ import { decodeLedgerObject, parseLedgerKey, type ReadEvent } from './objects.ts
 import type { LedgerStorage, StoredLedgerObject } from './storage.ts';
 
 const READ_AT_ONCE = 32;
+/** From so many objects on, or so many bytes of them, reading all of them takes longer than keeping them. */
+const LARGE_OBJECTS = 256;
+const LARGE_BYTES = 256 * 1024;
+
+/** Whether it is worthwhile to keep on this machine what was read of such a ledger. */
+export function isLarge(listed: readonly StoredLedgerObject[]): boolean {
+  return listed.length >= LARGE_OBJECTS || listed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) >= LARGE_BYTES;
+}
 
 /** The objects of the ledger. What has another name is none. */
 export async function listLedger(storage: LedgerStorage): Promise<StoredLedgerObject[]> {
@@ -19,6 +27,11 @@ export async function readLedgerObject(storage: LedgerStorage, key: string): Pro
 
 /** The events of an object whose bytes are there already. @throws repository-damaged, repository-unsupported */
 export function openLedgerObject(storage: Pick<LedgerStorage, 'unseal'>, key: string, sealed: Uint8Array): ReadEvent[] {
+  return decodeLedgerObject(key, unsealed(storage, key, sealed));
+}
+
+/** The content of an object whose bytes are there already. @throws repository-damaged */
+export function unsealed(storage: Pick<LedgerStorage, 'unseal'>, key: string, sealed: Uint8Array): Buffer {
   let plain: Uint8Array;
   try {
     plain = storage.unseal(sealed);
@@ -29,7 +42,7 @@ export function openLedgerObject(storage: Pick<LedgerStorage, 'unseal'>, key: st
       cause: error,
     });
   }
-  return decodeLedgerObject(key, Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength));
+  return Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength);
 }
 
 /**

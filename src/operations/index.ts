@@ -113,6 +113,7 @@ export const removePassword = lazy(async () => (await import('./keys/keys.ts')).
 export const replacePassword = lazy(async () => (await import('./keys/keys.ts')).replacePassword);
 export const signLedgers = lazy(async () => (await import('./ledger/checkpoints.ts')).signLedgers);
 export const exportLedger = lazy(async () => (await import('./ledger/export-ledger.ts')).exportLedger);
+export const foldLedger = lazy(async () => (await import('./ledger/fold-ledger.ts')).foldLedger);
 export const ledgerLog = lazy(async () => (await import('./ledger/ledger-log.ts')).ledgerLog);
 export const verifyLedgers = lazy(async () => (await import('./ledger/verify-ledgers.ts')).verifyLedgers);
 export const listEntries = lazy(async () => (await import('./ls/ls.ts')).listEntries);

@@ -1,7 +1,7 @@
 import { findSnapshot, type IndexedRepository, loadIndex, Reader, type StoredSnapshot } from '../repository/index.ts';
 import { Reading } from './reading.ts';
 import { locate } from './snapshots/snapshots.ts';
-import { readableSnapshots } from './snapshots-of.ts';
+import { readableSnapshots, sourceOf } from './snapshots-of.ts';
 import type { Workspace } from './workspace.ts';
 
 interface ReadRepository {
@@ -15,17 +15,19 @@ interface ReadRepository {
  * be written to.
  * @param ids may be shortened; `latest` is the newest of all
  * @param name of the repository that they are in; any of the plan's when left out
+ * @param path from which on they are shown: that is recorded. All of them, when left out
  * @param work is given a reader of each, in the same order
  * @returns what came of the work, and what a person should know of how it was read
  * @throws unknown-snapshot, repository-locked, repository-damaged
  */
 export async function readSnapshots<T>(
   workspace: Workspace,
-  { ids, name }: { ids: readonly string[]; name?: string | undefined },
+  { ids, name, path }: { ids: readonly string[]; name?: string | undefined; path?: string },
   work: (readers: Reader[]) => Promise<T>,
 ): Promise<{ result: T; notes: string[] }> {
   const repositories = new Map<string, ReadRepository>();
   const readers: Reader[] = [];
+  let shown = (work: () => Promise<T>): Promise<T> => work();
   try {
     for (const id of ids) {
       const { repository, snapshot } = await locate(workspace, id, name);
@@ -33,8 +35,12 @@ export async function readSnapshots<T>(
       repositories.set(repository, read);
       // One that was removed before the lock stood may have lost what it needs.
       readers.push(new Reader(read.indexed, findSnapshot(read.snapshots, snapshot.id)));
+      const source = sourceOf(snapshot);
+      const about = { snapshot: snapshot.id, ...(source && { source }), ...(path !== undefined && { path }) };
+      const before = shown;
+      shown = (each) => read.reading.showing(about, () => before(each));
     }
-    const result = await work(readers);
+    const result = await shown(() => work(readers));
     return { result, notes: [...repositories.values()].flatMap(({ reading }) => reading.notes) };
   } finally {
     await Promise.all(readers.map((reader) => reader.close()));

@@ -1,9 +1,13 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Clock } from '../foundation/clock.ts';
-import { isHoldfastError } from '../foundation/errors.ts';
+import { type HoldfastError, isHoldfastError } from '../foundation/errors.ts';
+import { awaitedLater, settled } from '../foundation/promises.ts';
 import type { EventBodies, EventKind } from '../ledger/index.ts';
 import { type HeldLock, lockRepository } from '../repository/index.ts';
 import { isUnwritable } from './unwritable.ts';
 import type { OpenedRepository } from './workspace.ts';
+
+const PATIENCE_MS = 2000;
 
 /**
  * Work that reads a repository, under a shared lock, and records what it found.
@@ -40,6 +44,48 @@ export class Reading {
     }
   }
 
+  /**
+   * Records that names and sizes of what is protected were shown, beside the work that reads them.
+   * @returns what came of the work, once that is recorded, or noted that it is not
+   * @throws what the work throws, whatever became of the record
+   */
+  async showing<T>(shown: EventBodies['content.listed'], work: () => Promise<T>): Promise<T> {
+    const recorded = awaitedLater(this.recordShown(shown));
+    try {
+      const result = await work();
+      await this.#inTime(recorded);
+      return result;
+    } catch (error) {
+      await settled(this.#inTime(recorded));
+      throw error;
+    }
+  }
+
+  /** Records that names and sizes were shown, or notes that it could not be: what is there can be read, whatever the ledger is. */
+  async recordShown(shown: EventBodies['content.listed']): Promise<void> {
+    try {
+      await this.record('content.listed', shown);
+    } catch (error) {
+      if (!isHoldfastError(error)) throw error;
+      this.#noteUnrecorded(error);
+    }
+  }
+
+  #noteUnrecorded({ message }: HoldfastError): void {
+    this.notes.push(`this was not recorded in the ledger: ${message}`);
+  }
+
+  /** Who reads a mirror does so since its primary is away, and waits for it no longer than this. */
+  async #inTime(recorded: Promise<void>): Promise<void> {
+    if (this.#opened.primaryLedger === undefined) return recorded;
+    const late = new AbortController();
+    const isLate = setTimeout(PATIENCE_MS, true, { signal: late.signal }).catch(() => false);
+    if (await Promise.race([recorded.then(() => false), isLate])) {
+      this.notes.push('this is not recorded in the ledger: the primary of the mirror does not answer');
+    }
+    late.abort();
+  }
+
   /** Records an event, or notes that it could not be. */
   async record<Kind extends EventKind>(kind: Kind, body: EventBodies[Kind]): Promise<void> {
     const { ledger, primaryLedger } = this.#opened;
@@ -48,7 +94,7 @@ export class Reading {
     } catch (error) {
       // On the day that a mirror is read its primary may be anything.
       if (!isUnwritable(error) && (primaryLedger === undefined || !isHoldfastError(error))) throw error;
-      this.notes.push(`this was not recorded in the ledger: ${error.message}`);
+      this.#noteUnrecorded(error);
     }
   }
 

@@ -440,11 +440,16 @@ export class Workspace {
     return adapters.createChannel(planned, { ...this.references, clock });
   }
 
+  /** The URL of the server that a source moved to; undefined where it is where the plan says. */
+  async movedUrl(_planned: PlanSource): Promise<string | undefined> {
+    return undefined;
+  }
+
   createSource(planned: PlanSource): Promise<Source> {
     const { version } = this.environment;
     const plan = this.plan.name;
     // Asked at each connection: a source may move while it is followed.
-    const moved = async () => (await import('./moves/moves.ts')).movedUrl(this, planned);
+    const moved = () => this.movedUrl(planned);
     return this.environment.adapters.createSource(planned, { ...this.references, version, plan, moved });
   }
 }

@@ -228,6 +228,27 @@ describe('a schedule', () => {
     expect(linesIn(planOf({ top: 'timezone: Nowhere', source: ', schedule: 0 0 31 2 *' }))).toHaveLength(2);
   });
 
+  test.each([
+    [
+      'verification: [{ name: a, sources: "*", schedule: continuous }]',
+      'verification.0.schedule: this is done at times',
+    ],
+    [
+      'verification: [{ name: a, sources: "*", schedule: 0 0 31 2 * }]',
+      'verification.0.schedule: "0 0 31 2 *" is never',
+    ],
+    ['reviews: { plan: continuous }', 'reviews.plan: this is done at times'],
+    ['upkeep: { check: continuous }', 'upkeep.check: this is done at times'],
+    ['upkeep: { retain: 0 0 30 2 * }', 'upkeep.retain: "0 0 30 2 *" is never due'],
+    [
+      'ledger: { signingKey: { file: a.pem }, checkpoints: { schedule: continuous } }',
+      'ledger.checkpoints.schedule: this is done at times',
+    ],
+  ])('of what is done at times comes: %s', (top, message) => {
+    expect(linesIn(planOf({ top }))).toEqual([expect.stringContaining(message)]);
+    expect(linesIn(planOf({ top: top.replace(/continuous|0 0 3. 2 \*/, 'weekly') }))).toEqual([]);
+  });
+
   test('cannot be continuous for a logical backup', () => {
     const text = planOf({}).replace(
       'type: files, paths: [/srv]',
@@ -308,6 +329,14 @@ describe('doubts', () => {
   test('are none of a source that has them', () => {
     const top = 'objectives: { rpo: 2h, rto: 1h }';
     expect(warningsOf(planOf({ top, source: ', schedule: hourly, retention: { daily: 7 }' }))).toEqual([]);
+  });
+
+  test('are told of a service that is to be asked from another place', () => {
+    const top =
+      'objectives: { rpo: 2h, rto: 1h }\nservices: { api: { http: "https://api.example", from: eu }, web: { http: "https://example" } }';
+    const [warning, ...others] = warningsOf(planOf({ top, source: ', schedule: hourly, retention: { daily: 7 }' }));
+    expect(warning).toMatch(/services\.api\.from: it is asked from where `serve` runs/);
+    expect(others).toEqual([]);
   });
 
   test('are told of a repository inside of what it backs up', () => {

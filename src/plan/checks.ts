@@ -47,6 +47,7 @@ export function crossFindings(raw: unknown, earlier: readonly Finding[], directo
       ...placeOfFilesFindings(context, name),
     ]),
     ...context.standbys.flatMap((name) => originFindings(context, name)),
+    ...timesFindings(context),
     ...groupFindings({ ...context, unknown: unknownName }),
     ...alertFindings({ ...context, unknown: unknownName }),
     ...runbookFindings({ ...context, unknown: unknownName }),
@@ -309,6 +310,27 @@ function scheduleAt({ sound }: Context, path: string[]): PlannedSchedule | undef
   if ('problem' in parsed) return undefined;
   const { schedule } = parsed;
   return { schedule, gapMs: longestGapMs(schedule, timezone), finding: { path, at: 'value', found } };
+}
+
+/** What is done at times: what is continuous would never be. */
+function timesFindings(context: Context): Finding[] {
+  const { at } = context;
+  const listed = ['verification', 'reports'].flatMap((key) => {
+    const entries = at(key);
+    return Array.isArray(entries) ? entries.map((_, index) => [key, index, 'schedule'] as const) : [];
+  });
+  const named = ['reviews', 'upkeep'].flatMap((key) => namesIn(at(key)).map((name) => [key, name] as const));
+  return [...listed, ...named, ['ledger', 'checkpoints', 'schedule'] as const].flatMap((path): Finding[] => {
+    const planned = scheduleAt(context, path.map(String));
+    if (planned === undefined) return [];
+    const placed = { path: [...path] };
+    if (planned.schedule.kind !== 'continuous') {
+      return planned.gapMs === undefined ? [{ ...neverDue(planned), ...placed }] : [];
+    }
+    return [
+      { ...planned.finding, ...placed, message: 'this is done at times; expected a schedule such as daily at 05:00' },
+    ];
+  });
 }
 
 function neverDue({ finding }: PlannedSchedule): Finding {

@@ -3,6 +3,7 @@ import { isAbsolute, relative } from 'node:path';
 import { longestGapMs } from '../schedule/index.ts';
 import type { Finding } from './problems.ts';
 import { runbookDoubts } from './runbooks/runbook-doubts.ts';
+import type { Service } from './service-schema.ts';
 import { hasLog, type Source } from './sources/index.ts';
 import { parseStore } from './store.ts';
 import type { Plan, Repository } from './view.ts';
@@ -18,7 +19,20 @@ export function doubts(plan: Plan): Finding[] {
     ...outsideDoubts(source),
     ...workerDoubts(source),
   ]);
-  return [...[...plan.repositories.values()].flatMap(archiveDoubts), ...ofSources, ...runbookDoubts(plan)];
+  const ofServices = [...plan.services.values()].flatMap(placeDoubts);
+  return [
+    ...[...plan.repositories.values()].flatMap(archiveDoubts),
+    ...ofSources,
+    ...ofServices,
+    ...runbookDoubts(plan),
+  ];
+}
+
+/** Only a worker could ask from another place, and there are none yet. */
+function placeDoubts({ name, from }: Service): Finding[] {
+  if (from === undefined) return [];
+  const message = `it is asked from where \`serve\` runs, whatever place this names: what is told of "${from}" is seen from there`;
+  return [{ path: ['services', name, 'from'], at: 'value', message }];
 }
 
 function archiveDoubts({ name, archive }: Repository): Finding[] {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseSchedule, type Schedule } from '../schedule/index.ts';
 import { reference, type TextOrReference, textOrReference } from './reference-schema.ts';
 import { parseStore, STORE_NOTATION } from './store.ts';
-import { schedule, text } from './values.ts';
+import { identifier, schedule, text } from './values.ts';
 
 export const ledger = z
   .strictObject(
@@ -30,8 +30,15 @@ export const ledger = z
               )
               .default([])
               .meta({ description: 'Where copies of checkpoints go: outside of the repositories.' }),
+            channels: z
+              .array(identifier, { error: () => 'a list of channels' })
+              .default([])
+              .meta({ description: 'The channels that each checkpoint is sent to as well.' }),
           },
-          { error: () => 'checkpoints such as { schedule: daily, to: [s3://elsewhere/checkpoints] }' },
+          {
+            error: () =>
+              'checkpoints such as { schedule: daily, to: [s3://elsewhere/checkpoints], channels: [office] }',
+          },
         )
         .meta({ description: 'When what the ledger holds is signed, and where copies of that go.' })
         .optional(),
@@ -48,13 +55,13 @@ export const ledger = z
 /** How the ledger is signed. */
 export interface LedgerKeeping {
   signingKey?: TextOrReference;
-  checkpoints?: { schedule: Schedule; to: TextOrReference[] };
+  checkpoints?: { schedule: Schedule; to: TextOrReference[]; channels: string[] };
 }
 
 export function buildLedger({ signingKey, checkpoints }: z.output<typeof ledger>): LedgerKeeping {
   return {
     ...(signingKey && { signingKey }),
-    ...(checkpoints && { checkpoints: { schedule: scheduleOf(checkpoints.schedule), to: checkpoints.to } }),
+    ...(checkpoints && { checkpoints: { ...checkpoints, schedule: scheduleOf(checkpoints.schedule) } }),
   };
 }
 

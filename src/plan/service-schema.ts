@@ -22,7 +22,7 @@ export const service = z
       timeout: duration('How long an answer may take before it counts as none.').default('10s'),
       from: filled(
         'the name of a place',
-        'From where it is asked, as workers are labelled; from here when left out.',
+        'From where it is to be asked, as workers are labelled. As long as there are none, it is asked from where `serve` runs, and the name is shown beside what was seen.',
       ).optional(),
       errorRate: z
         .strictObject(

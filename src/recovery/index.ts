@@ -2,6 +2,7 @@
 import { lazy } from '../foundation/lazy.ts';
 
 export type { Asked, Note, RunState, StepPhase, StepState } from './engine/state.ts';
+export type { FenceCompleted } from './fencing/fence-returned.ts';
 export type { Answered, AnswerRequest } from './incidents/answer.ts';
 export type { BreachRequest } from './incidents/change.ts';
 export type { ForeseenRun, ForeseenStep } from './incidents/foresee.ts';
@@ -18,6 +19,7 @@ export const alertBehind = lazy(async () => (await import('./incidents/alert.ts'
 export const declareBreach = lazy(async () => (await import('./incidents/change.ts')).declareBreach);
 export const noteIncident = lazy(async () => (await import('./incidents/change.ts')).noteIncident);
 export const foreseeRun = lazy(async () => (await import('./incidents/foresee.ts')).foreseeRun);
+export const fenceReturned = lazy(async () => (await import('./fencing/fence-returned.ts')).fenceReturned);
 export const answerStep = lazy(async () => (await import('./incidents/answer.ts')).answerStep);
 export const listIncidents = lazy(async () => (await import('./incidents/list.ts')).listIncidents);
 export const showRun = lazy(async () => (await import('./incidents/list.ts')).showRun);

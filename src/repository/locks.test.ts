@@ -260,7 +260,7 @@ describe('who cannot delete', () => {
     for (let refresh = 1; refresh <= 11; refresh++) {
       clock.advance(5 * MINUTE_MS);
       await vi.advanceTimersByTimeAsync(5 * MINUTE_MS);
-      await vi.waitUntil(async () => (await writersIn(repository)).length > refresh, { interval: 1 });
+      await vi.waitUntil(async () => (await writersIn(repository)).length > refresh, { interval: 1, timeout: 30_000 });
     }
     held.assertHeld();
     await expect(lockRepository(repository, { exclusive: true, clock })).rejects.toMatchObject({

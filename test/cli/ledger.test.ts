@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { seal, unseal } from '../../src/format/index.ts';
 import { openRepository } from '../../src/repository/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
+import { startHttpReceiver } from '../support/channel-servers.ts';
 import { document, environment, holdfast, initialise, PASSWORD, writePlan } from '../support/cli.ts';
 import { ledgerOf, testDirectory } from '../support/repository.ts';
 
@@ -18,13 +19,21 @@ function eventFiles(): string[] {
   return files.flatMap((each) => (each.isFile() ? join(each.parentPath, each.name) : [])).sort();
 }
 
+let office: Awaited<ReturnType<typeof startHttpReceiver>>;
+afterAll(() => office.close());
+
 beforeAll(async () => {
+  office = await startHttpReceiver();
   mkdirSync(at('data'));
   writeFileSync(at('data', 'file'), 'content');
   writePlan(
     directory,
     `  docs: { type: files, paths: [${at('data')}] }\n  other: { type: files, paths: [${at('missing')}] }`,
-    'ledger: { signingKey: { file: signing.pem }, checkpoints: { schedule: daily, to: [./kept, ./also-kept] } }\n',
+    `ledger:
+  signingKey: { file: signing.pem }
+  checkpoints: { schedule: daily, to: [./kept, ./also-kept], channels: [office] }
+alerts: { channels: { office: { type: webhook, url: ${office.url} } } }
+`,
   );
   await initialise(directory);
   expect((await run('init')).stdout).toContain('signing.pem, which signs the ledger');
@@ -54,6 +63,35 @@ describe('ledger log', () => {
       ['--since', 'soon'],
     ]) {
       expect((await run('ledger', 'log', ...words)).exit).toBe(2);
+    }
+  });
+});
+
+describe('what is protected', () => {
+  it('is not looked into without a record of it', async () => {
+    const [{ id }] = document(await run('snapshots', '--json')).snapshots;
+    expect((await run('ls', 'latest')).exit).toBe(0);
+    expect((await run('ls', id.slice(0, 8), at('data'))).exit).toBe(0);
+    expect((await run('diff', 'latest', 'latest')).exit).toBe(0);
+    expect((await run('history', 'docs')).exit).toBe(0);
+    expect((await run('restore', 'docs', '--to', 'nowhere', '--replace', '--dry-run')).exit).toBe(0);
+    const { events } = document(await run('ledger', 'log', '--json', '--kind', 'content.listed'));
+    const shown = { snapshot: id, source: 'docs' };
+    expect(events.map(({ body }: { body: object }) => body)).toEqual([
+      ...[shown, { ...shown, path: at('data') }, shown, shown, shown, shown],
+    ]);
+  });
+});
+
+describe('a ledger that was never signed', () => {
+  it('is said to be so, and what that means', async () => {
+    const [{ isUnsigned }] = document(await run('ledger', 'verify', '--json')).repositories;
+    expect(isUnsigned).toBe(true);
+    expect(document(await run('status', '--json')).unsigned).toEqual(['main']);
+    for (const words of [['ledger', 'verify'], ['status'], ['doctor']]) {
+      const { stdout } = await run(...words);
+      expect(stdout, words.join(' ')).toMatch(/no checkpoint was ever made/);
+      expect(stdout).not.toContain('untampered,');
     }
   });
 });
@@ -88,10 +126,22 @@ describe('ledger verify', () => {
     const [signed] = document(await run('ledger', 'checkpoint', '--json')).repositories;
     expect(signed).toMatchObject({ outcome: 'complete', events: plain.events, sentTo: [at('kept'), at('also-kept')] });
     const [bound] = document(await run('ledger', 'verify', '--json')).repositories;
-    expect(bound).toMatchObject({ state: 'untampered', unbound: 1, events: plain.events + 1 });
+    expect(bound).toMatchObject({ state: 'untampered', unbound: 1, events: plain.events + 1, isUnsigned: false });
+    expect(document(await run('status', '--json')).unsigned).toEqual([]);
+    expect((await run('doctor')).stdout).not.toContain('checkpoint');
     const { stdout } = await run('ledger', 'verify');
     expect(stdout).toMatch(/untampered up to \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ/);
     expect(statSync(at('signing.pem')).mode & 0o777).toBe(0o600);
+  });
+
+  it('takes the copy that a channel got for a checkpoint', async () => {
+    const { type, data } = JSON.parse(office.requests.at(-1)!.body);
+    expect([type, data.title]).toEqual(['report', expect.stringMatching(/^Checkpoint of main \(test\), .*: SHA-256 /)]);
+    writeFileSync(at('received.json'), data.text);
+    const words = ['ledger', 'verify', '--checkpoint', 'received.json', '--json'];
+    expect(document(await run(...words)).repositories).toMatchObject([{ state: 'untampered' }]);
+    const signed = document(await run('ledger', 'log', '--json', '--kind', 'checkpoint.signed')).events;
+    expect(signed[0].body).toMatchObject({ channels: ['office'], sha256: data.title.split(' ').at(-1) });
   });
 
   it('finds with a kept checkpoint what was cut from the end, and believes no other key', async () => {

@@ -11,7 +11,8 @@ describe('holdfast report verification', () => {
       writeFileSync(join(directory, name, 'file'), 'content');
     }
     const source = (name: string): string => `  ${name}: { type: files, paths: [${join(directory, name)}] }`;
-    writePlan(directory, `${source('good')}\n${source('unproven')}`);
+    const entry = 'verification: [{ name: all, sources: "*", level: checked, schedule: yearly }]';
+    writePlan(directory, `${source('good')}\n${source('unproven')}`, entry);
     await initialise(directory);
     await holdfast(directory, ['backup']);
     await holdfast(directory, ['verify', 'good']);
@@ -31,6 +32,13 @@ describe('holdfast report verification', () => {
     expect(readFileSync(join(directory, 'week.html'), 'utf8')).toMatch(/^<!DOCTYPE html>.*unproven: nothing of it/s);
     const nowhere = await holdfast(directory, ['report', 'verification', '--out', 'absent/week.md']);
     expect([nowhere.exit, nowhere.stderr]).toEqual([1, expect.stringContaining('ENOENT')]);
+    const scheduled = await holdfast(directory, ['--json', '--no-progress', 'verify', '--scheduled', 'all']);
+    expect([scheduled.exit, document(scheduled)]).toMatchObject([
+      0,
+      { verification: 'all', outcome: 'done', sources: [{ state: 'checked' }, { state: 'checked' }] },
+    ]);
+    expect((await holdfast(directory, ['verify', 'good', '--scheduled', 'all'])).exit).toBe(2);
+    expect((await holdfast(directory, ['verify', '--scheduled', 'none'])).stderr).toContain('It has all.');
     for (const since of ['2099-01-01T00:00:00Z', 'latest', 'never']) {
       expect((await holdfast(directory, ['report', 'verification', '--since', since])).exit).toBe(2);
     }

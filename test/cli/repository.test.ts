@@ -87,7 +87,9 @@ describe.skipIf(!requires('tmpfs'))('a repository that cannot be written to', ()
     ]) {
       const ran = await holdfast(directory, words);
       expect(ran.exit, ran.stderr).toBe(0);
-      expect(document(ran).notes).toEqual([expect.stringMatching(/without a lock/)]);
+      const snapshots = words.filter((word) => word === 'latest').length;
+      const unrecorded = Array.from({ length: snapshots }, () => expect.stringMatching(/not recorded/));
+      expect(document(ran).notes).toEqual([expect.stringMatching(/without a lock/), ...unrecorded]);
       expect(ran.stderr).toMatch(/without a lock/);
     }
   });

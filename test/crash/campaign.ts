@@ -10,7 +10,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { environment, HOLDFAST } from '../support/cli.ts';
+import { environment, HOLDFAST, initialise } from '../support/cli.ts';
 import { noise } from '../support/repository.ts';
 import { restic } from '../support/restic.ts';
 
@@ -83,7 +83,7 @@ sources:
 `,
     );
     this.#change(0);
-    await this.#finish(['init']);
+    for (const name of ['main', 'archive']) await initialise(this.directory, name);
     for (const command of COMMANDS) {
       this.#change(this.#tookMs.size + 1);
       const { output, tookMs } = await this.#finish(this.#words(command));

@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { coming, Workspace } from '../../src/operations/index.ts';
 import { loadPlan } from '../../src/plan/index.ts';
@@ -44,4 +46,18 @@ it('backs up what is due when it is due, and records each run with the moment th
   const listed = document(await holdfast(place.directory, ['schedule', '--json'], environment()));
   expect(listed.tasks.map(({ kind }: { kind: string }) => kind)).toContain('prune');
   expect((await holdfast(place.directory, ['schedule', '--days', '0'], environment())).exit).toBe(2);
+});
+
+it('puts the events of days that are over together each day, without a prune', async () => {
+  // A Tuesday: a prune is weekly.
+  const place = await DaemonPlace.with('2026-03-03T23:30:00Z', { files: 'daily at 02:00' });
+  const daemon = await place.daemon();
+  await place.run(daemon, '2026-03-04T04:30:00Z');
+  await daemon.stop('over');
+  expect(await place.bodies('prune.finished')).toEqual([]);
+  expect(await place.bodies('ledger.folded')).toHaveLength(1);
+  const days = readdirSync(join(place.directory, 'repository', 'holdfast', 'ledger', 'days'));
+  expect(days).toEqual(['2026-03-03']);
+  const finished = (await place.bodies('run.finished')).filter(({ task }) => task === 'retain:main');
+  expect(finished.map(({ outcome }) => outcome)).toEqual(finished.map(() => 'done'));
 });

@@ -1,16 +1,21 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Driver } from '../../src/daemon/drive.ts';
 import { DUTIES } from '../../src/daemon/duties.ts';
+
+import { keptDuties } from '../../src/daemon/kept-duty.ts';
+import type { LogFields } from '../../src/daemon/log.ts';
 import { Sole } from '../../src/daemon/sole.ts';
 import type { Work } from '../../src/daemon/work/work.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { HoldfastError } from '../../src/foundation/errors.ts';
 import { pauseUntilAborted } from '../../src/foundation/pause.ts';
 import { settled } from '../../src/foundation/promises.ts';
+import { adapters } from '../../src/main/adapters.ts';
 import { Workspace } from '../../src/operations/index.ts';
 import { loadPlan } from '../../src/plan/index.ts';
+import { createLocalSandbox } from '../../src/sandbox/local/index.ts';
 import { FaultyStore } from '../../src/store/faulty/index.ts';
 import { DecoratedStore, type ObjectStore } from '../../src/store/index.ts';
 import { DaemonPlace, silentLog } from '../support/daemon.ts';
@@ -428,6 +433,24 @@ describe('two daemons', () => {
     expect(await claim(place, 'here')).toBeInstanceOf(Sole);
   });
 
+  it('stand by for one another, and say so once', async () => {
+    const place = await DaemonPlace.with(START, { db: 'daily' });
+    for (const state of ['here', 'elsewhere']) {
+      const first = await claim(place, 'here');
+      const said: LogFields[] = [];
+      let waits = 0;
+      const second = await claim(place, state, {
+        log: { ...silentLog, info: (_message, fields = {}) => void said.push(fields) },
+        isWaiting: true,
+        pause: async () => {
+          if (++waits === 3) await first.release();
+        },
+      });
+      expect([state, said]).toEqual([state, [expect.objectContaining({ pid: process.pid })]]);
+      await second.release();
+    }
+  });
+
   it('of one plan are refused on one machine and on two, and not one after the other', async () => {
     const place = await DaemonPlace.with(START, { db: 'daily' });
     const first = await claim(place, 'here');
@@ -460,5 +483,73 @@ describe('two daemons', () => {
     await place.run(daemon, '2026-03-02T11:20:00Z');
     expect(done).toEqual(['db 03-02T10:30', 'db 03-02T11:00']);
     await daemon.stop('over');
+  });
+});
+
+describe('what a daemon does beside its jobs', () => {
+  it('removes what proofs left once its time is over, also by a clock that was set back by a year', async () => {
+    const place = await DaemonPlace.with(START, SOURCES);
+    const parentDirectory = join(place.directory, 'sandboxes');
+    const leave = (until: string) => {
+      const path = join(parentDirectory, `holdfast-kept-${Date.parse(until) / 1000}-0123456789`);
+      mkdirSync(join(path, 'data'), { recursive: true });
+      writeFileSync(join(path, 'data', 'restored'), 'a row of somebody');
+      return path;
+    };
+    const createSandbox: typeof adapters.createSandbox = async (context) =>
+      createLocalSandbox({ ...context, parentDirectory });
+    const environment = { ...place.environment, adapters: { ...adapters, createSandbox } };
+    const [first, second] = [leave('2026-03-02T11:00:00Z'), leave('2026-03-02T12:00:00Z')];
+    writeFileSync(join(parentDirectory, 'holdfast-kept-1-0123456789'), 'no directory: somebody else has it');
+    const daemon = await place.daemon({ environment, duties: [keptDuties], work: noted().work });
+    await place.run(daemon, '2026-03-02T10:59:00Z');
+    expect([first, second].map(existsSync)).toEqual([true, true]);
+    await place.run(daemon, '2026-03-02T11:31:00Z');
+    expect([first, second].map(existsSync)).toEqual([false, true]);
+    place.clock.set('2027-03-02T12:00:00Z');
+    await place.settle(daemon);
+    expect(existsSync(second)).toBe(false);
+    place.clock.set('2026-03-02T12:00:00Z');
+    const third = leave('2026-03-02T12:30:00Z');
+    await place.run(daemon, '2026-03-02T14:00:00Z');
+    expect(existsSync(third)).toBe(false);
+    await daemon.stop('over');
+    expect((await place.bodies('sandbox.removed')).map(({ place: where }) => where)).toEqual([first, second, third]);
+    expect(readdirSync(parentDirectory)).toEqual(['holdfast-kept-1-0123456789']);
+  });
+
+  it('follows again what could not be followed, after a while, and once more when another one begins', async () => {
+    const place = await DaemonPlace.with(START, { docs: 'continuous' });
+    let isAway = true;
+    const createSource: typeof adapters.createSource = async (...given) => {
+      if (isAway) throw new HoldfastError('source-unreachable', 'it is away', { retryable: true });
+      return adapters.createSource(...given);
+    };
+    const environment = { ...place.environment, adapters: { ...adapters, createSource } };
+    const outcomes = async () => (await place.bodies('run.finished')).map(({ outcome, code }) => code ?? outcome);
+    const until = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 30_000, interval: 50 });
+    const first = await place.daemon({ environment, isFollowing: true });
+    await place.settle(first);
+    await until(async () => expect(await outcomes()).toEqual(['source-unreachable']));
+    await until(async () => expect(first.nextMs()).toBeLessThan(Number.POSITIVE_INFINITY));
+    const waitMs = first.nextMs() - place.clock.nowMs();
+    expect(waitMs).toBeGreaterThan(0);
+    expect(waitMs).toBeLessThanOrEqual(10 * 60_000);
+    await place.settle(first);
+    expect(await place.bodies('run.started')).toHaveLength(1);
+    isAway = false;
+    place.clock.pass(waitMs);
+    await place.settle(first);
+    await until(async () => expect(await place.bodies('backup.finished')).toHaveLength(1));
+    await first.stop('over');
+    expect(await outcomes()).toEqual(['source-unreachable', 'done']);
+
+    const second = await place.daemon({ environment, isFollowing: true });
+    await place.settle(second);
+    await until(async () => expect(await place.bodies('follow.started')).toHaveLength(2));
+    await second.stop('over');
+    const attempts = (await place.bodies('run.started')).map(({ task, attempt }) => [task, attempt]);
+    expect(attempts).toEqual([1, 2, 1].map((attempt) => ['follow:docs', attempt]));
+    expect(await place.bodies('run.died')).toEqual([]);
   });
 });

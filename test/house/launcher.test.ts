@@ -73,7 +73,7 @@ for (const [way, program, skip] of WAYS) {
     it('leaves no orphan when it is killed', async () => {
       const lasting = await startLasting(program());
       process.kill(lasting.launcherPid, 'SIGKILL');
-      await expect.poll(() => isRunning(lasting.pid), { timeout: 10_000 }).toBe(false);
+      await expect.poll(() => isRunning(lasting.pid)).toBe(false);
     });
 
     it('says what to do when the dependencies are missing', () => {
@@ -146,7 +146,7 @@ async function startLasting(node: string | undefined) {
   child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk;
   });
-  await expect.poll(() => text, { timeout: 10_000 }).toContain('\n');
+  await expect.poll(() => text).toContain('\n');
   const [first = ''] = text.split('\n');
   return {
     launcherPid: child.pid as number,
@@ -157,7 +157,7 @@ async function startLasting(node: string | undefined) {
 
 /** Waits for the output to come, and then for a while whether more comes. */
 async function expectInTheEnd(output: () => string, expected: string): Promise<void> {
-  await expect.poll(output, { timeout: 10_000 }).toBe(expected);
+  await expect.poll(output).toBe(expected);
   await sleep(300);
   expect(output()).toBe(expected);
 }

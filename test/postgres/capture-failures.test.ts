@@ -188,7 +188,7 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a capture', () => {
       controller.abort(reason);
     });
     expect(await errorOf(capture(large, { signal: controller.signal, progress }))).toBe(reason);
-    expect(performance.now() - abortedAt).toBeLessThan(4000);
+    expect(performance.now() - abortedAt).toBeLessThan(20_000);
     expect(children()).not.toContain('pg_dump');
     await expect.poll(connections).toBe(0);
   });
@@ -279,7 +279,7 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a capture', () => {
     });
     const error = await failure(capture(url, { progress }));
     expect(error).toMatchObject({ code: 'source-lost', retryable: true });
-    expect(performance.now() - killedAt).toBeLessThan(5000);
+    expect(performance.now() - killedAt).toBeLessThan(20_000);
     expect(children()).not.toContain('pg_dump');
     await doomed.stop();
   });

@@ -49,7 +49,7 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
       const inside = new pg.Client({ connectionString: primary.url('postgres', 'chief') });
       const ended = new Promise((resolve) => inside.on('error', resolve));
       await inside.connect();
-      await inside.query('begin read write; insert into orders (note) values (\'never\')');
+      await inside.query("begin read write; insert into orders (note) values ('never')");
       const urls = { admin: primary.url(), application: primary.url('postgres', 'app') };
       const fenced = await fence(urls, signal);
       expect(fenced).toMatchObject({ isStandby: false, timeline: 1 });
@@ -83,11 +83,17 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
       // Cut off, and not dead: the worst of cases.
       const promoted = await promote(standby.url(), signal);
       expect(promoted).toMatchObject({ wasStandby: true, timeline: 2, forkLsn: expect.any(BigInt) });
-      expect(await promote(standby.url(), signal)).toMatchObject({ wasStandby: false, timeline: 2, forkLsn: promoted.forkLsn });
+      expect(await promote(standby.url(), signal)).toMatchObject({
+        wasStandby: false,
+        timeline: 2,
+        forkLsn: promoted.forkLsn,
+      });
       await insert('app', standby);
       const before = await divergence(primary.url(), promoted.forkLsn!, signal);
       for (let count = 0; count < 3; count++) await insert('app');
-      await expect(queryOnce(primary.url(), 'begin; insert into orders (note) values (\'x\'); rollback')).resolves.toBeDefined();
+      await expect(
+        queryOnce(primary.url(), "begin; insert into orders (note) values ('x'); rollback"),
+      ).resolves.toBeDefined();
       const { bytes, transactions } = await divergence(primary.url(), promoted.forkLsn!, signal);
       expect(transactions! - before.transactions!).toBe(3);
       expect(bytes).toBeGreaterThan(before.bytes);
@@ -97,9 +103,15 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
       const { standby } = pair;
       await standby.query(`alter system set synchronous_standby_names = 'nobody'`);
       await standby.query('select pg_reload_conf()');
-      await until(async () => (await standby.query('show synchronous_standby_names'))[0]?.['synchronous_standby_names'] === 'nobody');
+      await until(
+        async () =>
+          (await standby.query('show synchronous_standby_names'))[0]?.['synchronous_standby_names'] === 'nobody',
+      );
       const waits = await failure(promote(standby.url(), signal));
-      expect(waits).toMatchObject({ code: 'source-refused', hint: expect.stringContaining('synchronous_standby_names') });
+      expect(waits).toMatchObject({
+        code: 'source-refused',
+        hint: expect.stringContaining('synchronous_standby_names'),
+      });
       await standby.query('alter system reset synchronous_standby_names');
       await standby.query('select pg_reload_conf()');
     });

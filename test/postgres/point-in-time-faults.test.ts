@@ -62,10 +62,10 @@ describe.skipIf(!requires('postgresql'))('a restore to a point in time that goes
   }
   async function nothingIsLeft(directory: string, temporary: string): Promise<void> {
     const running = () => [...processesOf(directory), ...processesOf(temporary)];
-    await expect.poll(running, { timeout: 20_000 }).toEqual([]);
+    await expect.poll(running).toEqual([]);
     // What is only named after a process that is gone is removed by the next one.
     const left = () => readdirSync(temporary).filter((name) => !name.startsWith('holdfast-scratch-'));
-    await expect.poll(left, { timeout: 5000 }).toEqual([]);
+    await expect.poll(left).toEqual([]);
   }
 
   it.skipIf(!requires('tmpfs'))('says that the disk is full, and is done right when there is room', async () => {

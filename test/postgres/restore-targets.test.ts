@@ -201,7 +201,7 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a restore', () => {
       controller.abort(reason);
     });
     const error = await failure(restore(snapshot, server.url('aborted'), { progress, signal: controller.signal }));
-    expect(performance.now() - abortedAt).toBeLessThan(4000);
+    expect(performance.now() - abortedAt).toBeLessThan(20_000);
     expect(error.code).toBe('interrupted');
     expect(error.hint).toContain('is incomplete: drop it');
   });

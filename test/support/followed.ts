@@ -8,7 +8,7 @@ import { segmentName } from '../../src/operations/log/wal-snapshots.ts';
 import { listSnapshots, openRepository, type Repository } from '../../src/repository/index.ts';
 import { slotName } from '../../src/source/postgres/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
-import { environment, holdfast, PASSWORD, type Ran, startHoldfast } from './cli.ts';
+import { environment, holdfast, initialise, PASSWORD, type Ran, startHoldfast } from './cli.ts';
 import { initialiseDirectory, type StartedDirectory, serverDirectory, startDirectory } from './data-directory.ts';
 import { ledgerOf, testDirectory } from './repository.ts';
 
@@ -44,8 +44,7 @@ export class FollowedCluster {
     const server = await startDirectory(binDirectory, data, { settings: all });
     const cluster = new FollowedCluster(binDirectory, data, server, all);
     cluster.#writePlan(keys);
-    const { exit, stderr } = await holdfast(cluster.directory, ['init']);
-    if (exit !== 0) throw new Error(stderr);
+    await initialise(cluster.directory);
     return cluster;
   }
 
@@ -182,8 +181,8 @@ export class FollowedCluster {
     return compared;
   }
 
-  /** Writes to the log without end until it is told to stop, over whatever happens to the server. */
-  load(): { stop(): Promise<void> } {
+  /** Writes to the log, some 250 KB at a time, until it is told to stop, over whatever happens to the server. */
+  load(pauseMs = 20): { stop(): Promise<void> } {
     let isOver = false;
     const done = (async () => {
       while (!isOver) {
@@ -194,7 +193,7 @@ export class FollowedCluster {
           await client.query('create table if not exists filler (id bigserial, content text)');
           while (!isOver) {
             await client.query('insert into filler (content) select md5(random()::text) from generate_series(1, 2000)');
-            await new Promise((resolve) => setTimeout(resolve, 20));
+            await new Promise((resolve) => setTimeout(resolve, pauseMs));
           }
           await client.end();
         } catch {

@@ -5,12 +5,24 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { isProcessAlive } from '../../src/foundation/process-alive.ts';
 import { settled } from '../../src/foundation/promises.ts';
-import { initialiseDirectory, runAsServer, type StartedDirectory, serverDirectory, startDirectory } from './data-directory.ts';
+import {
+  initialiseDirectory,
+  runAsServer,
+  type StartedDirectory,
+  serverDirectory,
+  startDirectory,
+} from './data-directory.ts';
 import { until } from './followed.ts';
 import { freePort } from './redis.ts';
 
 export const STANDBY_SLOT = 'the_standby';
-const SETTINGS = { wal_level: 'replica', max_wal_senders: '8', max_wal_size: '64MB', wal_keep_size: '64MB', wal_retrieve_retry_interval: '200ms' };
+const SETTINGS = {
+  wal_level: 'replica',
+  max_wal_senders: '8',
+  max_wal_size: '64MB',
+  wal_keep_size: '64MB',
+  wal_retrieve_retry_interval: '200ms',
+};
 
 /** One of the two. */
 export class PairedServer {
@@ -58,7 +70,11 @@ export class PairedServer {
 }
 
 /** One statement over a connection of its own. @returns the rows of the last one */
-export async function queryOnce(connectionString: string, sql: string, options = ''): Promise<Record<string, unknown>[]> {
+export async function queryOnce(
+  connectionString: string,
+  sql: string,
+  options = '',
+): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString, options });
   client.on('error', () => {});
   await client.connect();

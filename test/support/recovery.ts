@@ -3,13 +3,13 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { parse } from 'yaml';
 import type { Clock } from '../../src/foundation/clock.ts';
 import type { Pause } from '../../src/foundation/pause.ts';
-import { Workspace } from '../../src/operations/index.ts';
+import type { Workspace } from '../../src/operations/index.ts';
 import type { Plan } from '../../src/plan/index.ts';
 import { planSchema } from '../../src/plan/schema.ts';
 import { buildPlan } from '../../src/plan/view.ts';
 import { Engine, type EngineOptions } from '../../src/recovery/engine/engine.ts';
 import { RunRecord } from '../../src/recovery/engine/run-record.ts';
-import type { RunState } from '../../src/recovery/engine/state.ts';
+import type { RunState, StepPhase } from '../../src/recovery/engine/state.ts';
 import { openIncident } from '../../src/recovery/incidents/open.ts';
 import type { StepContext, StepKind, StepResult } from '../../src/recovery/step.ts';
 import { type StepKinds, stepKinds } from '../../src/recovery/steps/index.ts';
@@ -205,4 +205,15 @@ export class RecoveryWorld {
 /** What became of the steps: `a done, b failed`. */
 export function phasesOf({ steps }: RunState): string {
   return steps.map(({ plan, phase }) => `${plan.id} ${phase}`).join(', ');
+}
+
+/** An engine's `onState` that tells when its first step is in a phase for the first time. */
+export function whenFirst(phase: StepPhase): { onState(state: RunState): void; reached: Promise<void> } {
+  const { promise: reached, resolve } = Promise.withResolvers<void>();
+  return {
+    onState: ({ steps: [first] }) => {
+      if (first?.phase === phase) resolve();
+    },
+    reached,
+  };
 }

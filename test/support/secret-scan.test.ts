@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,11 +35,19 @@ describe('a scan for known secrets', () => {
     writeFileSync(join(directory, 'clean'), 'nothing of the kind');
     const scan = new SecretScan(['hunter-2-hunter']);
     scan.directory(directory);
-    scan.watchArguments();
-    expect(scan.stopWatching()).toBeGreaterThan(1);
     expect(scan.sightings).toEqual([]);
     writeFileSync(join(directory, 'hunter-2-hunter.txt'), 'x hunter-2-hunter');
     scan.directory(directory);
     expect(scan.sightings).toHaveLength(2);
+  });
+
+  it('finds the arguments of a process that was started since', async () => {
+    const scan = new SecretScan(['hunter-2-hunter']);
+    scan.watchArguments();
+    const child = spawn('sh', ['-c', 'sleep 60', 'hunter-2-hunter']);
+    await expect.poll(() => scan.sightings.length).toBeGreaterThan(0);
+    child.kill();
+    expect(scan.stopWatching()).toBeGreaterThan(0);
+    expect(scan.sightings[0]!.where).toBe(`the arguments of process ${child.pid}`);
   });
 });

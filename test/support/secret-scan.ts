@@ -16,6 +16,8 @@ export class SecretScan {
   /** Argument lists that were seen already, and how many there were. */
   readonly #seen = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
+  /** Processes that were there at first: on a machine with many, to look at all of them each time takes much of a processor. */
+  #others = new Set<string>();
 
   /** @param secrets of six characters at least: shorter ones stand anywhere by chance */
   constructor(secrets: readonly string[]) {
@@ -42,8 +44,10 @@ export class SecretScan {
     }
   }
 
-  /** Looks at the arguments of all processes of the machine until it is stopped. */
+  /** Looks at the arguments of all processes of the machine, and of those that start, until it is stopped. */
   watchArguments(): void {
+    this.#lookAtArguments();
+    this.#others = new Set(pids());
     this.#timer = setInterval(() => this.#lookAtArguments(), 100);
   }
 
@@ -55,13 +59,19 @@ export class SecretScan {
   }
 
   #lookAtArguments(): void {
-    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    const running = new Set(pids());
+    this.#others = this.#others.intersection(running);
+    for (const pid of running.difference(this.#others)) {
       const words = argumentsOf(pid);
       if (this.#seen.has(words)) continue;
       this.#seen.add(words);
       this.text(words, `the arguments of process ${pid}`);
     }
   }
+}
+
+function pids(): string[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
 }
 
 function argumentsOf(pid: string): string {

@@ -4,6 +4,15 @@ import { HoldfastError } from '../../src/foundation/errors.ts';
 import type { LedgerEvent, LedgerStorage } from '../../src/ledger/index.ts';
 
 const key = newSealingKey();
+/** When each content was first listed, as a number that grows. */
+const written = new WeakMap<Uint8Array, number>();
+let writes = 0;
+
+function writtenAt(content: Uint8Array): number {
+  const at = written.get(content) ?? ++writes;
+  written.set(content, at);
+  return at;
+}
 
 /** Where events lie in tests of the ledger: they may be looked at, and tampered with as one who has the password can. */
 export class Shelf implements LedgerStorage {
@@ -52,9 +61,9 @@ export class Shelf implements LedgerStorage {
   async *list(): AsyncIterable<{ key: string; sizeBytes: number; modifiedMs: number }> {
     const entries = [...this.objects];
     const half = Math.floor(entries.length / 2);
-    for (const [index, [name, { byteLength }]] of entries.entries()) {
+    for (const [index, [name, content]] of entries.entries()) {
       if (index === half) await this.onList?.();
-      yield { key: name, sizeBytes: byteLength, modifiedMs: index };
+      yield { key: name, sizeBytes: content.byteLength, modifiedMs: writtenAt(content) };
     }
   }
 

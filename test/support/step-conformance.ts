@@ -35,6 +35,7 @@ export interface ContextOptions {
 /** How long a step may take to end once it was told to. */
 const PROMPT_MS = 5_000;
 
+/** @param without what a kind cannot have: a step that is seen beforehand to fail, or one that takes long */
 export function describeStep<Kind extends StepKindName>(
   name: Kind,
   open: () => Promise<StepSubject<Kind>>,
@@ -42,98 +43,124 @@ export function describeStep<Kind extends StepKindName>(
 ): void {
   describe(`${name} as a step`, () => {
     let subject: StepSubject<Kind>;
+    const get = () => subject;
     beforeAll(async () => {
       subject = await open();
     });
     afterAll(() => subject.close?.());
-
-    const expectSound = ({ summary, outputs }: StepResult, told: readonly string[]): void => {
-      expect(summary).toMatch(/^\S.*\S$/);
-      expect(summary).not.toMatch(/undefined|\[object|\$\{|\n|\.$/);
-      for (const [output, value] of Object.entries(outputs)) {
-        expect(hasOutput(name, output), `${output} is no output of ${name}`).toBe(true);
-        expect(['string', 'number', 'boolean']).toContain(typeof value);
-      }
-      expectNoSecret(JSON.stringify([summary, outputs, told]));
-    };
-    const expectNoSecret = (text: string): void => {
-      for (const secret of subject.secrets) {
-        expect(text).not.toContain(secret);
-        expect(text).not.toContain(encodeURIComponent(secret));
-      }
-    };
-
-    it('looks beforehand without changing anything, and says what it would do and how it is done by hand', async () => {
-      const before = await subject.world();
-      const foreseen = await subject.kind.foresee(subject.works());
-      expect(foreseen.obstacles).toEqual([]);
-      expect(foreseen.does).toMatch(/^\S.*\S$/);
-      expect(foreseen.does).not.toMatch(/undefined|\[object/);
-      expect(foreseen.byHand.length).toBeGreaterThan(0);
-      expectNoSecret(JSON.stringify(foreseen));
-      expect(await subject.world()).toBe(before);
-    });
-
-    const withObstacle = without.includes('obstructed') ? [] : ['what would make it fail'];
-    it.each(withObstacle)('says beforehand %s', async () => {
-      const before = await subject.world();
-      const { context, says } = subject.obstructed!;
-      const { obstacles } = await subject.kind.foresee(context());
-      expect(obstacles.join('\n')).toMatch(says);
-      expectNoSecret(obstacles.join('\n'));
-      expect(await subject.world()).toBe(before);
-    });
-
-    const withSlowness = without.includes('slow') ? [] : ['the reason of the signal'];
-    it.each(withSlowness)('ends promptly with %s', async () => {
-      const reason = new Error('enough');
-      const controller = new AbortController();
-      const running = subject.kind.run(subject.slow!({ signal: controller.signal }));
-      const ended = running.then(
-        () => 'it ended well',
-        (error: unknown) => error,
-      );
-      setTimeout(() => controller.abort(reason), 50);
-      const startedMs = performance.now();
-      const error = await ended;
-      expect(performance.now() - startedMs).toBeLessThan(PROMPT_MS);
-      expect(error === reason || isHoldfastError(error, 'interrupted')).toBe(true);
-    });
-
-    it('fails with an error that says what to do, and shows no secret', async () => {
-      const error = await subject.kind.run(subject.fails()).then(
-        (result) => result,
-        (thrown: unknown) => thrown,
-      );
-      expect(isHoldfastError(error), shownOf(error)).toBe(true);
-      if (!isHoldfastError(error)) return;
-      expect(error.hint).toMatch(/^.+\.$/s);
-      expectNoSecret(shownOf(error));
-      expectNoSecret(JSON.stringify(error.context));
-    });
-
-    it('does it, and tells what it found out', async () => {
-      const told: string[] = [];
-      expectSound(await subject.kind.run(subject.works({ told })), told);
-      if (subject.isDone) expect(await subject.isDone()).toBe(true);
-    });
-
-    it('after a death in the middle is done again without harm, or a person is asked, or it finds what it had done', async () => {
-      const before = await subject.world();
-      const context = subject.works();
-      const found = (await subject.kind.afterDeath?.(context)) ?? 'again';
-      if (typeof found === 'object') expectSound(found, []);
-      if (found !== 'again') return;
-      expectSound(await subject.kind.run(context), []);
-      expect(await subject.world()).toBe(before);
-      if (subject.isDone) expect(await subject.isDone()).toBe(true);
-    });
-
-    it('says in words what it leaves standing', async () => {
-      if (subject.kind.undo === undefined) return;
-      const left = await subject.kind.undo(subject.works());
-      expect(left).toMatch(/^\S.*\S$/);
-      expectNoSecret(left);
-    });
+    looksBeforehand(get);
+    if (!without.includes('obstructed')) tellsObstacles(get);
+    if (!without.includes('slow')) endsWithSignal(get);
+    failsWell(get);
+    works(name, get);
+    outlivesDeath(name, get);
   });
+}
+
+type Get<Kind extends StepKindName> = () => StepSubject<Kind>;
+
+function looksBeforehand<Kind extends StepKindName>(get: Get<Kind>): void {
+  it('looks beforehand without changing anything, and says what it would do and how it is done by hand', async () => {
+    const { kind, works, world, secrets } = get();
+    const before = await world();
+    const foreseen = await kind.foresee(works());
+    expect(foreseen.obstacles).toEqual([]);
+    expect(foreseen.does).toMatch(/^\S.*\S$/);
+    expect(foreseen.does).not.toMatch(/undefined|\[object/);
+    expect(foreseen.byHand.length).toBeGreaterThan(0);
+    expectNoSecret(JSON.stringify(foreseen), secrets);
+    expect(await world()).toBe(before);
+  });
+}
+
+function tellsObstacles<Kind extends StepKindName>(get: Get<Kind>): void {
+  it('says beforehand what would make it fail', async () => {
+    const { kind, world, obstructed, secrets } = get();
+    const before = await world();
+    const { obstacles } = await kind.foresee(obstructed!.context());
+    expect(obstacles.join('\n')).toMatch(obstructed!.says);
+    expectNoSecret(obstacles.join('\n'), secrets);
+    expect(await world()).toBe(before);
+  });
+}
+
+function endsWithSignal<Kind extends StepKindName>(get: Get<Kind>): void {
+  it('ends promptly with the reason of the signal', async () => {
+    const { kind, slow } = get();
+    const reason = new Error('enough');
+    const controller = new AbortController();
+    const ended = kind.run(slow!({ signal: controller.signal })).then(
+      () => 'it ended well',
+      (error: unknown) => error,
+    );
+    setTimeout(() => controller.abort(reason), 50);
+    const startedMs = performance.now();
+    const error = await ended;
+    expect(performance.now() - startedMs).toBeLessThan(PROMPT_MS);
+    expect(error === reason || isHoldfastError(error, 'interrupted')).toBe(true);
+  });
+}
+
+function failsWell<Kind extends StepKindName>(get: Get<Kind>): void {
+  it('fails with an error that says what to do, and shows no secret', async () => {
+    const { kind, fails, secrets } = get();
+    const error = await kind.run(fails()).then(
+      (result) => result,
+      (thrown: unknown) => thrown,
+    );
+    expect(isHoldfastError(error), shownOf(error)).toBe(true);
+    if (!isHoldfastError(error)) return;
+    expect(error.hint).toMatch(/^.+\.$/s);
+    expectNoSecret(shownOf(error), secrets);
+    expectNoSecret(JSON.stringify(error.context), secrets);
+  });
+}
+
+function works<Kind extends StepKindName>(name: Kind, get: Get<Kind>): void {
+  it('does it, and tells what it found out', async () => {
+    const subject = get();
+    const told: string[] = [];
+    expectSound(name, await subject.kind.run(subject.works({ told })), subject.secrets);
+    expectNoSecret(told.join('\n'), subject.secrets);
+    if (subject.isDone) expect(await subject.isDone()).toBe(true);
+  });
+}
+
+function outlivesDeath<Kind extends StepKindName>(name: Kind, get: Get<Kind>): void {
+  it('after a death in the middle is done again without harm, or a person is asked, or it finds what it had done', async () => {
+    const subject = get();
+    const before = await subject.world();
+    const context = subject.works();
+    const found = (await subject.kind.afterDeath?.(context)) ?? 'again';
+    if (typeof found === 'object') expectSound(name, found, subject.secrets);
+    if (found !== 'again') return;
+    expectSound(name, await subject.kind.run(context), subject.secrets);
+    expect(await subject.world()).toBe(before);
+    if (subject.isDone) expect(await subject.isDone()).toBe(true);
+  });
+
+  it('says in words what it leaves standing', async () => {
+    const { kind, works, secrets } = get();
+    if (kind.undo === undefined) return;
+    const left = await kind.undo(works());
+    expect(left).toMatch(/^\S.*\S$/);
+    expectNoSecret(left, secrets);
+  });
+}
+
+function expectSound(name: StepKindName, { summary, outputs }: StepResult, secrets: readonly string[]): void {
+  expect(summary).toMatch(/^\S.*\S$/);
+  expect(summary).not.toMatch(/undefined|\[object|\$\{|\n|\.$/);
+  for (const [output, value] of Object.entries(outputs)) {
+    expect(hasOutput(name, output), `${output} is no output of ${name}`).toBe(true);
+    expect(['string', 'number', 'boolean']).toContain(typeof value);
+  }
+  expectNoSecret(JSON.stringify([summary, outputs]), secrets);
+}
+
+function expectNoSecret(text: string, secrets: readonly string[]): void {
+  for (const secret of secrets) {
+    expect(text).not.toContain(secret);
+    expect(text).not.toContain(encodeURIComponent(secret));
+  }
 }

@@ -52,5 +52,9 @@ export function contextOf<Kind extends StepKindName>(
     signal,
     tell: (line) => void told.push(line),
     output: (step, name) => outputs[`${step}.${name}`],
+    beganMs: workspace.environment.clock.nowMs(),
+    ask: async ({ question }) => {
+      throw new Error(`nobody is there to be asked: ${question}`);
+    },
   };
 }

@@ -9,7 +9,7 @@ export const ledgerCheckpoint: CommandDefinition = {
   arguments: '[repository...]',
   summary: 'sign what the audit trail holds',
   description:
-    'Reads the ledger of each repository that sources are kept in, sees that it is whole and what the checkpoint before says, and signs what it holds with the key that the plan names. The checkpoint lies in the repository, and copies go to where the plan says: from then on `ledger verify` finds also what was cut or written anew by one who has the password. Exit code 3 when a copy could not be sent.',
+    'Reads the ledger of each repository that sources are kept in, sees that it is whole and what the checkpoint before says, and signs what it holds with the key that the plan names. The checkpoint lies in the repository, and copies go to where the plan says, and to the channels that it names: from then on `ledger verify` finds also what was cut or written anew by one who has the password. Exit code 3 when a copy could not be sent.',
   examples: [{ command: 'holdfast ledger checkpoint', does: 'sign it now, besides what the schedule does' }],
   exits: [...LOCKING_EXITS, EXIT.failed, EXIT.partial],
   writes: true,
@@ -26,9 +26,12 @@ export const ledgerCheckpoint: CommandDefinition = {
   },
 };
 
-function describe({ repository, outcome, checkpoint, events, sentTo, errors }: SignedLedger): string[] {
+function describe({ repository, outcome, checkpoint, events, sentTo, channels, errors }: SignedLedger): string[] {
   const lines = errors.map(({ message }) => `  ${bad('failed')} ${message}`);
   if (outcome === 'failed') return [`${repository}: ${bad('not signed')}`, ...lines];
-  const copies = sentTo.map((place) => `  a copy is at ${place}`);
+  const copies = [
+    ...sentTo.map((place) => `  a copy is at ${place}`),
+    ...channels.map((name) => `  a copy went to ${name}`),
+  ];
   return [`${repository}: ${good('signed')} ${counted(events ?? 0, 'event')} as ${checkpoint}`, ...copies, ...lines];
 }

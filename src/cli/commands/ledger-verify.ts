@@ -4,6 +4,7 @@ import type { LedgerVerdict } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { bad, counted, doubtful, faint, good, shownTime } from '../text.ts';
+import { UNSIGNED } from '../unsigned.ts';
 
 /** So many faults are shown; all of them with `--json`. */
 const SHOWN_FAULTS = 20;
@@ -45,7 +46,19 @@ export const ledgerVerify: CommandDefinition = {
 };
 
 function describe(verdict: LedgerVerdict): string[] {
-  const { repository, state, events, writers, faults, left, waiting, unbound, unboundBefore, untamperedUpTo } = verdict;
+  const {
+    repository,
+    state,
+    events,
+    writers,
+    faults,
+    left,
+    waiting,
+    unbound,
+    unboundBefore,
+    untamperedUpTo,
+    isUnsigned,
+  } = verdict;
   const since = unbound - unboundBefore;
   const of = `${repository}: ${counted(events, 'event')} of ${counted(writers, 'writer')}`;
   const head = {
@@ -64,6 +77,7 @@ function describe(verdict: LedgerVerdict): string[] {
           `  ${doubtful(`${counted(unboundBefore, 'event')} that the checkpoint does not bind`)} with a time before it: recorded while the repository was away, or written later`,
         ]
       : []),
+    ...(isUnsigned ? [`  ${doubtful('unsigned')} ${UNSIGNED}`] : []),
     ...left.map((each) => `  ${doubtful('left by what was stopped')} ${each}`),
     ...(waiting > 0
       ? [`  ${doubtful(`${counted(waiting, 'event')} on this machine`)} for it, until it takes them`]

@@ -12,6 +12,7 @@ import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { forecastText } from '../forecast-text.ts';
 import { bad, counted, doubtful, faint, good, shortId, shownTime, table } from '../text.ts';
+import { UNSIGNED } from '../unsigned.ts';
 
 export const status: CommandDefinition = {
   name: 'status',
@@ -24,7 +25,7 @@ export const status: CommandDefinition = {
   async run({ workspace }) {
     const operations = await import('../../operations/index.ts');
     const found = await operations.status(await workspace());
-    const { sources, mirrors, forecasts, archives, healed, damaged, capacity, hidden, unseen } = found;
+    const { sources, mirrors, forecasts, archives, healed, damaged, capacity, hidden, unsigned, unseen } = found;
     const isMissed =
       sources.some(({ missed }) => missed.length > 0) ||
       capacity.some(({ isReached }) => isReached) ||
@@ -73,6 +74,7 @@ export const status: CommandDefinition = {
         damaged: damaged.map(({ code, message }) => ({ code, message })),
         capacity,
         hidden,
+        unsigned,
         unseen,
       },
       text: [
@@ -88,6 +90,7 @@ export const status: CommandDefinition = {
         ...ahead,
         ...damage,
         ...hidden.map(hiddenLine),
+        ...unsigned.map((repository) => `${doubtful('unsigned')} the ledger of ${repository}: ${UNSIGNED}`),
         ...unseen.map(unseenLine),
         ...capacity.map(capacityLines),
       ].join('\n'),

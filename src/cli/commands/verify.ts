@@ -40,8 +40,7 @@ export const verify: CommandDefinition = {
     },
     {
       flags: '--scheduled <name>',
-      description:
-        'what the entry of this name in `verification` of the plan says, now: of its sources, or of those named',
+      description: 'what the entry of this name in `verification` of the plan says, now, with nothing else beside it',
     },
     ...RECALL_OPTIONS,
   ],
@@ -94,7 +93,7 @@ async function verifyGroup(
 }
 
 /** What goes with `--scheduled`: all else is said by the plan. */
-const OF_ANY = ['scheduled'];
+const OF_ANY = ['scheduled', 'plan', 'json', 'progress'];
 
 async function runScheduled(
   operations: typeof import('../../operations/index.ts'),

@@ -128,6 +128,8 @@ describe('what the API answers', () => {
     ['POST', '/api/v1/runs', { task: 7 }, 400, 'bad-usage'],
     ['POST', '/api/v1/runs', { task: 'backup:files', more: 1 }, 400, 'bad-usage'],
     ['POST', '/api/v1/runs', '{"task"', 400, 'bad-usage'],
+    ['POST', '/api/v1/tokens', { name: 'lasting', expires: '100000000d' }, 400, 'bad-usage'],
+    ['POST', '/api/v1/alerts/mutes', { rule: 'latency', for: '100000000d', why: 'a test' }, 400, 'bad-usage'],
     ['DELETE', '/api/v1/tokens/nobody', undefined, 404, 'unknown-token'],
   ])('to %s %s with %j is an error of its own', async (method, path, body, status, code) => {
     const { json, ...answer } = await api.call(path, { method, as: 'admin', ...(body !== undefined && { body }) });

@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../foundation/errors.ts';
-import { check, isResting, prune, retainRepository } from '../../operations/index.ts';
+import { check, foldLedger, isResting, prune, retainRepository } from '../../operations/index.ts';
 import { parseSubset } from '../../repository/index.ts';
 import { withCopies } from './copies.ts';
 import type { Work, Worked } from './work.ts';
@@ -10,11 +10,16 @@ const CHECKED_SHARE = '10%';
 /** What is meant to rest has done all that it should. */
 const RESTS: Worked = { outcome: 'done', message: 'rests while an incident is open' };
 
-/** What the retention does not keep is removed from one repository. */
+/**
+ * What the retention does not keep is removed from one repository; and the events of its ledger of days that are over are put
+ * together, which loses nothing, and goes on while an incident is open: it comes daily, and a prune seldom.
+ */
 export const workRetain: Work = async (workspace, { subject }) => {
-  if (await isResting(workspace)) return RESTS;
-  await retainRepository(workspace, subject);
-  return withCopies(workspace, subject, { outcome: 'done' });
+  const isAtRest = await isResting(workspace);
+  if (!isAtRest) await retainRepository(workspace, subject);
+  const folded = await foldLedger(workspace, subject);
+  if (isAtRest && folded === 0) return RESTS;
+  return withCopies(workspace, subject, isAtRest ? RESTS : { outcome: 'done' });
 };
 
 /** What nothing needs any more is removed from one repository. */

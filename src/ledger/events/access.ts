@@ -8,8 +8,18 @@ export interface AccessEvents {
   'token.created': { token: string; name: string; role: string; expires?: string; by?: string };
   'token.revoked': { token: string; name: string; by?: string };
   /** Names and sizes of what is in a snapshot were shown. */
-  'content.listed': { snapshot: string; source?: string; path?: string };
+  'content.listed': ContentListed;
   'ledger.exported': { repository: string; format: string; events: number };
+}
+
+export interface ContentListed {
+  /** The newest of those that were looked into. */
+  snapshot: string;
+  source?: string;
+  /** From where on; all of it, when absent. */
+  path?: string;
+  /** How many were looked into, where that is more than one. */
+  snapshots?: number;
 }
 
 /** Calls of one token that only read, further ones of an hour. */

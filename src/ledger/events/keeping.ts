@@ -22,4 +22,6 @@ export interface CheckpointSigned {
   key: string;
   /** Where copies were put, outside of the repository. */
   sentTo: string[];
+  /** Channels of the plan that took a copy. */
+  channels?: string[];
 }

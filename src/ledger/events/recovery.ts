@@ -19,6 +19,8 @@ export interface RecoveryEvents {
   'step.finished': StepFinished;
   /** It took longer than its share of the budget, and goes on. */
   'step.late': { run: string; step: string; attempt: number; withinMs: number };
+  /** A server that was out of reach when it was to be fenced came back, and was: by the engine or a daemon, at first sight. */
+  'fence.completed': FenceCompleted;
   /** It waits for persons. */
   'step.asked': StepAsked;
   /** One person said something to what was asked: more than one may be needed. */
@@ -99,6 +101,18 @@ export interface StepFinished {
   message?: string;
   durationMs: number;
   by?: string;
+}
+
+export interface FenceCompleted {
+  run: string;
+  /** The step that could not. */
+  step: string;
+  source: string;
+  /** `shop on db.example:5432`. */
+  server: string;
+  /** What it wrote that nobody took over, where that is known: of its log, and transactions committed there. */
+  divergentBytes?: number;
+  divergentTransactions?: number;
 }
 
 export interface StepAsked {

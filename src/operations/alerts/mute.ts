@@ -3,6 +3,9 @@ import { RULE_NAMES, type RuleName } from '../../plan/index.ts';
 import type { Workspace } from '../workspace.ts';
 import { appendToPlanLedger } from './plan-ledger.ts';
 
+/** The last moment that a date can have. */
+const LAST_MS = 8.64e15;
+
 export interface MuteRequest {
   rule: string;
   /** All that the rule finds when left out. */
@@ -23,7 +26,13 @@ export async function muteAlerts(
   workspace: Workspace,
   { rule, subject, forMs, why, by }: MuteRequest,
 ): Promise<{ rule: RuleName; subject?: string; until: string; why: string }> {
-  const until = new Date(workspace.environment.clock.nowMs() + forMs).toISOString();
+  const untilMs = workspace.environment.clock.nowMs() + forMs;
+  if (untilMs > LAST_MS) {
+    throw new HoldfastError('bad-usage', 'an alert cannot be muted for so long', {
+      hint: 'Write a duration such as 2h.',
+    });
+  }
+  const until = new Date(untilMs).toISOString();
   const body = { rule: ruleNamed(rule), ...(subject !== undefined && { subject }), until, why };
   await appendToPlanLedger(workspace)({ kind: 'alert.muted', body: { ...body, ...(by !== undefined && { by }) } });
   return body;

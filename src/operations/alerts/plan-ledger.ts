@@ -1,8 +1,13 @@
 import type { HoldfastError } from '../../foundation/errors.ts';
 import { type LedgerEvent, mergedByTime } from '../../ledger/index.ts';
 import { reportable, type Workspace } from '../workspace.ts';
-import { AlertBook } from './book.ts';
+import { AlertBook, type AlertEventKind } from './book.ts';
 import type { AppendAlertEvent } from './record.ts';
+
+const ALERT_KINDS: readonly AlertEventKind[] = [
+  ...(['alert.raised', 'alert.updated', 'alert.acknowledged', 'alert.resolved'] as const),
+  ...(['alert.muted', 'alert.notified'] as const),
+];
 
 /** Records in the ledger of the first repository of the plan that takes it, or in a journal while none does. */
 export function appendToPlanLedger(workspace: Workspace): AppendAlertEvent {
@@ -25,7 +30,8 @@ export async function readBook(workspace: Workspace): Promise<ReadBook> {
   await Promise.all(
     names.map(async (repository) => {
       try {
-        records.push(await (await workspace.open(repository)).ledger.read());
+        const { ledger } = await workspace.open(repository);
+        records.push(await ledger.events({ kinds: ALERT_KINDS }));
       } catch (error) {
         unread.push({ repository, error: reportable(error, workspace.environment.signal) });
       }

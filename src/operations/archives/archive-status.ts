@@ -3,6 +3,7 @@ import type { LedgerEvent } from '../../ledger/index.ts';
 import type { Archive } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { isPartial, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
+import { STATUS_KINDS } from '../status/status-kinds.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
 import { archiveDue, lastArchived } from './due.ts';
 
@@ -51,7 +52,7 @@ export async function archiveStatus(
   try {
     const opened = await workspace.open(name);
     const { snapshots, damaged } = await readableSnapshots(opened.repository);
-    const events = await opened.ledger.read();
+    const events = await opened.ledger.events({ kinds: STATUS_KINDS });
     const sources = archive.sources.map((source) =>
       sourceOf(workspace, { name, archive }, source, { snapshots, events }),
     );

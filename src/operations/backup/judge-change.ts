@@ -19,7 +19,8 @@ export async function judgeChange(
 ): Promise<string | undefined> {
   if (finished.only !== undefined || finished.outcome !== 'complete' || parent === undefined) return undefined;
   const chain = await sizesOfChain(repository, parent);
-  const before = chain.length >= FEWEST_BEFORE ? chain : sizesIn(await ledger.read(), finished);
+  const before =
+    chain.length >= FEWEST_BEFORE ? chain : sizesIn(await ledger.events({ kinds: ['backup.finished'] }), finished);
   const why = anomalyOf(finished, before);
   if (why === undefined) return undefined;
   const { source, snapshot, tree, time } = finished;

@@ -30,7 +30,7 @@ export interface Difference {
   notes: string[];
 }
 
-/** What differs between two snapshots. @throws unknown-snapshot, repository-locked, repository-damaged */
+/** What differs between two snapshots; that it was shown is recorded. @throws unknown-snapshot, repository-locked, repository-damaged */
 export async function diff(
   workspace: Workspace,
   { before, after, repository }: { before: string; after: string; repository?: string },

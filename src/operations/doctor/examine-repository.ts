@@ -1,7 +1,8 @@
 import { type HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { type Finding, findingOfError } from '../../source/index.ts';
+import { hasCheckpoint } from '../ledger/checkpoints.ts';
 import { withLock } from '../locked.ts';
-import type { OpenedRepository, Workspace } from '../workspace.ts';
+import { ledgerStorage, type OpenedRepository, type Workspace } from '../workspace.ts';
 import { examinePermissions } from './examine-permissions.ts';
 
 /** Whether a repository of the plan is there, opens with its password, and can be written to. */
@@ -19,7 +20,34 @@ export async function examineRepository(workspace: Workspace, name: string): Pro
     { level: 'ok', about: 'repository', message },
     await examineWriting(workspace, opened),
     ...(await examinePermissions(workspace, opened)),
+    ...(await examineLedger(workspace, opened)),
   ];
+}
+
+/** Of what sources are kept in: what an archive records is little, and of its copies. */
+async function examineLedger(workspace: Workspace, opened: OpenedRepository): Promise<Finding[]> {
+  if (!workspace.homeNames.includes(opened.name) || !(await hasEvents(opened)) || (await hasCheckpoint(opened)))
+    return [];
+  const { signingKey } = workspace.plan.ledger;
+  return [
+    {
+      level: 'warning',
+      about: 'ledger',
+      message: 'no checkpoint was ever made: the newest events of its ledger could be cut, and nobody could tell',
+      mend:
+        signingKey === undefined
+          ? {
+              place: 'plan',
+              lines: ['ledger: { signingKey: { file: signing.pem }, checkpoints: { schedule: daily } }'],
+            }
+          : { place: 'shell', lines: ['holdfast ledger checkpoint'] },
+    },
+  ];
+}
+
+async function hasEvents({ repository }: OpenedRepository): Promise<boolean> {
+  for await (const _ of ledgerStorage(repository).list()) return true;
+  return false;
 }
 
 function notOpened(error: HoldfastError): Finding {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -5,12 +6,14 @@ import { mirroredWorkspace, plannedFiles } from '../../../test/support/mirrored.
 import { check, testDirectory, testRepository, withReader } from '../../../test/support/repository.ts';
 import type { TreeNode } from '../../format/index.ts';
 import { EXIT, HoldfastError } from '../../foundation/errors.ts';
+import { Ledger } from '../../ledger/index.ts';
 import type { FilesSource } from '../../plan/index.ts';
-import { listSnapshots, type SnapshotReader } from '../../repository/index.ts';
+import { listSnapshots, type Repository, type SnapshotReader } from '../../repository/index.ts';
 import { type Content, DecoratedStore, type PutOptions } from '../../store/index.ts';
 import { MemoryStore } from '../../store/memory/index.ts';
 import { backup } from '../backup/backup.ts';
 import { followExit } from '../exits.ts';
+import { ledgerStorage } from '../workspace.ts';
 import { follow } from './follow.ts';
 import type { FollowSettings } from './followed-source.ts';
 
@@ -21,6 +24,7 @@ const SETTINGS: FollowSettings = {
   ...{ foldAfterBytes: MIB, warnRetainedBytes: MIB, releaseRetainedBytes: MIB },
 };
 const LONG = { timeout: 20_000, interval: 50 };
+const VERY_LONG = { timeout: 45_000, interval: 200 };
 
 /** A store that can be away. */
 class DoorStore extends DecoratedStore {
@@ -47,12 +51,17 @@ class DoorStore extends DecoratedStore {
 }
 
 /** A directory that is followed into a repository, from when its first snapshot is there. */
-async function followed(settings: Partial<FollowSettings> = {}, more: Partial<FilesSource> = {}) {
+async function followed(
+  settings: Partial<FollowSettings> = {},
+  more: Partial<FilesSource> = {},
+  prepare: (repository: Repository) => Promise<void> = async () => {},
+) {
   const tree = join(testDirectory(), 'tree');
   mkdirSync(join(tree, 'inner'), { recursive: true });
   writeFileSync(join(tree, 'inner', 'first'), 'one');
   const store = new DoorStore(new MemoryStore());
   const repository = await testRepository(store);
+  await prepare(repository);
   const ending = new AbortController();
   const schedule = { kind: 'continuous', text: 'continuous' } as const;
   const plan = plannedFiles('files', tree, { schedule, ...more });
@@ -115,6 +124,29 @@ describe.skipIf(process.platform !== 'linux')('files that are followed', () => {
     expect(followExit([ended!])).toBe(EXIT.interrupted);
     expect(await events()).toEqual(['follow.started', 'backup.finished', 'backup.finished', 'follow.stopped']);
     expect((await check(repository)).findings).toEqual([]);
+  });
+
+  it('are marked as suspect where a day is like none before it', async () => {
+    const ledgerBefore = (repository: Repository, days: number) => {
+      const nowMs = () => Date.now() - days * 24 * HOUR_MS;
+      return new Ledger(ledgerStorage(repository), { nowMs, monotonicMs: () => 0 });
+    };
+    const { tree, workspace } = await followed({ foldAfterMs: 0 }, {}, async (repository) => {
+      for (let days = 9; days > 0; days--) {
+        const size = { bytesProcessed: 3, bytesAdded: 100, bytesStored: 50, durationMs: 1, problems: 0 };
+        const snapshot = { snapshot: `${days}`, tree: `${days}`, time: new Date().toISOString() };
+        const finished = { source: 'files', outcome: 'complete' as const, ...snapshot, ...size };
+        await ledgerBefore(repository, days).append('backup.finished', finished);
+      }
+    });
+    writeFileSync(join(tree, 'encrypted'), randomBytes(MIB));
+    const suspected = async () =>
+      (await (await workspace.open('main')).ledger.read()).flatMap(({ kind, body }) =>
+        kind === 'snapshot.suspected' ? [body.why] : [],
+      );
+    await vi.waitFor(async () => {
+      expect(await suspected()).toEqual([expect.stringMatching(/^within 24 hours: 1 MiB of new data/)]);
+    }, VERY_LONG);
   });
 
   it('are looked at whole after another backup, which may have been of anything', async () => {

@@ -12,6 +12,7 @@ import { parentsOf } from '../snapshots-of.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
 import { CaptureTimes } from './capture-times.ts';
 import type { Followed, FollowSettings } from './followed-source.ts';
+import { FollowedJudge } from './judge-followed.ts';
 import { thinOut } from './thin-out.ts';
 
 /** Who has waited for so long is likely to wait for longer. */
@@ -38,6 +39,9 @@ export class FollowedChanges {
   #failure: HoldfastError | undefined;
   /** Of snapshots that the ledger does not have yet: the newest, with what all of them added. */
   #unrecorded: EventBodies['backup.finished'] | undefined;
+  /** The first of them. */
+  #first: EventBodies['backup.finished'] | undefined;
+  readonly #judge: FollowedJudge;
   #recordedMs: number;
   #thinning: Promise<void> | undefined;
   /** What kept it from thinning out, which is told once. */
@@ -53,6 +57,7 @@ export class FollowedChanges {
     this.#progress = progress(planned.name);
     this.#times = new CaptureTimes(clock, { ...settings, rpoMs: planned.objectives.rpoMs });
     this.#recordedMs = clock.monotonicMs();
+    this.#judge = new FollowedJudge(opened);
   }
 
   /** Resolves once the signal was aborted, or something went wrong that trying again does not mend. */
@@ -167,6 +172,7 @@ export class FollowedChanges {
     this.#counts.snapshots++;
     this.#counts.bytes += result.bytesStored;
     const before = this.#unrecorded;
+    this.#first ??= event;
     this.#unrecorded = {
       ...event,
       bytesAdded: event.bytesAdded + (before?.bytesAdded ?? 0),
@@ -221,8 +227,14 @@ export class FollowedChanges {
   async #recordCaptured(): Promise<void> {
     const event = this.#unrecorded;
     if (event === undefined) return;
+    const first = this.#first ?? event;
     this.#unrecorded = undefined;
+    this.#first = undefined;
     await this.#record(() => this.#opened.ledger.append('backup.finished', event));
+    await this.#record(async () => {
+      const why = await this.#judge.judge(event, first, this.#workspace.environment.clock.nowMs());
+      if (why !== undefined) this.#progress.note(`suspect: ${why}`);
+    });
   }
 
   /** An event that the ledger does not take now must not end what is being saved. */

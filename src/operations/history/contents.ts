@@ -22,6 +22,7 @@ export interface WantedContents {
  * read, under one lock; of a cluster, whose manifest has no counts, those of its proofs are taken.
  * @param wanted gives them when it is called, under the lock: what was removed before may have lost what it needs
  * @param item one of them only
+ * @param isShown whether somebody is shown what is read: that is recorded
  * @throws repository-locked; what keeps the repository from being read
  */
 export async function contentsOfSources(
@@ -29,6 +30,7 @@ export async function contentsOfSources(
   opened: OpenedRepository,
   wanted: () => Promise<readonly WantedContents[]>,
   item: string | undefined,
+  isShown = false,
 ): Promise<{ bySource: Map<string, HistoryPoint[]>; notes: string[] }> {
   const reading = await Reading.begin(opened, workspace.environment.clock);
   try {
@@ -49,6 +51,13 @@ export async function contentsOfSources(
         }
       }
       bySource.set(planned.name, points);
+      const newest = snapshots.at(-1);
+      if (isShown && newest !== undefined) {
+        await reading.recordShown({
+          ...{ snapshot: newest.id, source: planned.name },
+          ...(snapshots.length > 1 && { snapshots: snapshots.length }),
+        });
+      }
     }
     return { bySource, notes: [...reading.notes] };
   } finally {

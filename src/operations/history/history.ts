@@ -33,7 +33,7 @@ export async function history(
   const planned = workspace.sources([name])[0]!;
   const opened = await workspace.openToRead(workspace.repositoryName(repository ?? planned.repository));
   const damaged: string[] = [];
-  const { bySource, notes } = await contentsOfSources(workspace, opened, wanted, item);
+  const { bySource, notes } = await contentsOfSources(workspace, opened, wanted, item, true);
   const points = bySource.get(name)!;
   return {
     ...{ source: name, points, losses: lossesIn(points), notes: [...damaged, ...notes] },
@@ -44,6 +44,6 @@ export async function history(
     const readable = await readableSnapshots(opened.repository);
     damaged.push(...readable.damaged.map(damageNote));
     const snapshots = snapshotsOf(readable.snapshots, workspace.plan.name, name);
-    return [{ planned, snapshots, proofs: proofsOf(name, await opened.ledger.read()) }];
+    return [{ planned, snapshots, proofs: proofsOf(name, await opened.ledger.events({ kinds: ['proof.recorded'] })) }];
   }
 }

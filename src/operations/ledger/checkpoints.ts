@@ -1,9 +1,13 @@
 import { readFile } from 'node:fs/promises';
+import type { ReportMessage } from '../../alert/index.ts';
 import { seal, unseal } from '../../format/index.ts';
 import { HoldfastError, messageOf } from '../../foundation/errors.ts';
+import { escapeHtml } from '../../foundation/html.ts';
+import { type Pause, pauseUntilAborted } from '../../foundation/pause.ts';
 import type { Checkpoint } from '../../ledger/index.ts';
 import { resolveSecret, storePlace, type TextOrReference } from '../../plan/index.ts';
 import { CHECKPOINTS_PREFIX } from '../../repository/index.ts';
+import { type Attempted, deliver } from '../notify/deliver.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
 
 /** What a ledger is held against. */
@@ -22,16 +26,23 @@ export interface SignedLedger {
   events?: number;
   /** Where copies went. */
   sentTo: string[];
+  /** Channels that took one. */
+  channels: string[];
   /** What went wrong: with all of it, or with copies. */
   errors: HoldfastError[];
 }
 
 /**
  * Reads the ledgers of these repositories, or of all that sources are kept in, and signs what they hold. A ledger that is not
- * whole is not signed, nor is one that a checkpoint before contradicts. Copies go to where the plan says.
+ * whole is not signed, nor is one that a checkpoint before contradicts. Copies go to where the plan says, and to its channels.
+ * @param pause between attempts to reach a channel; as long as it takes, when left out
  * @throws bad-usage when the plan names no key
  */
-export async function signLedgers(workspace: Workspace, names: readonly string[]): Promise<SignedLedger[]> {
+export async function signLedgers(
+  workspace: Workspace,
+  names: readonly string[],
+  pause: Pause = pauseUntilAborted(workspace.environment.signal),
+): Promise<SignedLedger[]> {
   if (workspace.plan.ledger.signingKey === undefined) {
     throw new HoldfastError('bad-usage', 'the plan names no key that the ledger is signed with', {
       hint: 'Give it one under `ledger:`, such as `signingKey: { file: signing.pem }`; `holdfast init` makes it.',
@@ -39,12 +50,12 @@ export async function signLedgers(workspace: Workspace, names: readonly string[]
   }
   const wanted = names.length > 0 ? names.map((name) => workspace.repositoryName(name)) : workspace.homeNames;
   const signed: SignedLedger[] = [];
-  for (const name of new Set(wanted)) signed.push(await signLedger(workspace, name));
+  for (const name of new Set(wanted)) signed.push(await signLedger(workspace, name, pause));
   return signed;
 }
 
-async function signLedger(workspace: Workspace, name: string): Promise<SignedLedger> {
-  const result: SignedLedger = { repository: name, outcome: 'complete', sentTo: [], errors: [] };
+async function signLedger(workspace: Workspace, name: string, pause: Pause): Promise<SignedLedger> {
+  const result: SignedLedger = { repository: name, outcome: 'complete', sentTo: [], channels: [], errors: [] };
   try {
     const opened = await workspace.open(name, { uncached: true });
     const made = await makeCheckpoint(workspace, opened);
@@ -58,12 +69,21 @@ async function signLedger(workspace: Workspace, name: string): Promise<SignedLed
         result.outcome = 'partial';
       }
     }
+    for (const channel of workspace.plan.ledger.checkpoints?.channels ?? []) {
+      const { error } = await tell(workspace, channel, { name, made, pause });
+      if (error === undefined) result.channels.push(channel);
+      else {
+        result.errors.push(error);
+        result.outcome = 'partial';
+      }
+    }
     await workspace.recorder(name).record('checkpoint.signed', {
       checkpoint: made.key,
       sha256: made.sha256,
       events: made.checkpoint.events,
       key: made.keyFingerprint,
       sentTo: result.sentTo,
+      ...(result.channels.length > 0 && { channels: result.channels }),
     });
   } catch (error) {
     result.errors.push(reportable(error, workspace.environment.signal));
@@ -120,6 +140,27 @@ async function send(workspace: Workspace, to: TextOrReference, { key, text, chec
   const name = key.slice(CHECKPOINTS_PREFIX.length);
   await store.put(`${workspace.plan.name}-${checkpoint.repository.slice(0, 8)}-${name}`, Buffer.from(text));
   return store.location;
+}
+
+/** The text of the message is the checkpoint, as a file of it is; its title names the digest, which vouches for it as well. */
+function tell(
+  workspace: Workspace,
+  channel: string,
+  { name, made, pause }: { name: string; made: Made; pause: Pause },
+): Promise<Attempted> {
+  const { plan, environment } = workspace;
+  const { text, sha256, checkpoint } = made;
+  const title = `Checkpoint of ${name} (${plan.name}), ${checkpoint.time}: SHA-256 ${sha256}`;
+  const markdown = `# ${title}\n\n\`\`\`json\n${text}\`\`\`\n`;
+  const html = `<!doctype html><meta charset="utf-8"><title>${escapeHtml(title)}</title><h1>${escapeHtml(title)}</h1><pre>${escapeHtml(text)}</pre>`;
+  const message: ReportMessage = { kind: 'report', plan: plan.name, title, text, markdown, html };
+  const { signal } = environment;
+  return deliver(() => workspace.createChannel(channel), message, { pause, signal });
+}
+
+/** Whether a checkpoint of a repository's ledger was ever made, as far as the repository shows. */
+export async function hasCheckpoint({ repository }: Pick<OpenedRepository, 'repository'>): Promise<boolean> {
+  return (await newestKey(repository)) !== undefined;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { LedgerFault } from '../../ledger/index.ts';
 import type { Workspace } from '../workspace.ts';
-import { type CheckpointChoice, checkpointFor } from './checkpoints.ts';
+import { type CheckpointChoice, checkpointFor, hasCheckpoint } from './checkpoints.ts';
 import { ledgerNames } from './ledger-log.ts';
 
 export interface LedgerVerdict {
@@ -13,6 +13,8 @@ export interface LedgerVerdict {
   from?: string;
   to?: string;
   untamperedUpTo?: string;
+  /** Whether no checkpoint of it was ever made: nobody could tell whether its newest events were cut. */
+  isUnsigned: boolean;
   /** Events that no checkpoint binds. */
   unbound: number;
   /** Of those, events that bear a time before the checkpoint's. */
@@ -48,6 +50,7 @@ export async function verifyLedgers(
       repository: name,
       state: verified.faults.length > 0 ? 'tampered' : isBound ? 'untampered' : 'consistent',
       ...verified,
+      isUnsigned: checkpoint === undefined && !(await hasCheckpoint(opened)),
       waiting: (await recorder?.waiting())?.length ?? 0,
       durationMs: clock.monotonicMs() - startedMs,
     });

@@ -16,14 +16,13 @@ export interface Listing {
   notes: string[];
 }
 
-/** What a snapshot holds, from a path in it on. @throws unknown-snapshot, repository-locked, repository-damaged */
+/** What a snapshot holds, from a path in it on; that it was shown is recorded. @throws unknown-snapshot, repository-locked, repository-damaged */
 export async function listEntries(
   workspace: Workspace,
   { id, path, repository: name }: { id: string; path: string; repository?: string | undefined },
 ): Promise<Listing> {
-  const { result, notes } = await readSnapshots(workspace, { ids: [id], name }, ([reader]) =>
-    entriesFrom(reader!, path),
-  );
+  const shown = { ids: [id], name, ...(path !== '/' && { path }) };
+  const { result, notes } = await readSnapshots(workspace, shown, ([reader]) => entriesFrom(reader!, path));
   return { entries: result, notes };
 }
 

@@ -65,6 +65,31 @@ describe('a source that moved', () => {
     });
   });
 
+  it('has not moved where there is no repository yet', async () => {
+    const { source } = await database();
+    const workspace = mirroredWorkspace({ main: new MemoryStore() }, { sources: new Map([['db', source]]) });
+    expect(await movedUrl(workspace, source)).toBeUndefined();
+  });
+
+  it('stays where it was known to be last while the repository is away', async () => {
+    const { workspace, stores, source } = await database();
+    const urls: (string | undefined)[] = [];
+    const asking = workspace.within({
+      adapters: {
+        ...workspace.environment.adapters,
+        createSource: async (_, { moved }) => {
+          urls.push(await moved?.());
+          return {} as never;
+        },
+      },
+    });
+    await moveSource(workspace, { source: 'db', to: { standby: 'db-eu' } });
+    await asking.createSource(source);
+    stores.main.rule = () => 'before';
+    await asking.createSource(source);
+    expect(urls).toEqual(['postgres://app@eu/db', 'postgres://app@eu/db']);
+  });
+
   it('is recorded with no password', async () => {
     const { workspace } = await database();
     const to = { url: 'postgres://app:secret@new/db' };

@@ -95,14 +95,18 @@ function standbyUrl({ plan }: Workspace, source: string, name: string): TextOrRe
 async function eventsOf(workspace: Workspace, { name, repository }: PlanSource): Promise<LedgerEvent[]> {
   const waiting = (await workspace.recorder(repository).waiting()).filter(({ kind }) => kind === 'source.moved');
   let first: unknown;
+  // Where nothing is yet, nothing has moved.
+  let isAnyHidden = false;
   for (const copy of [repository, ...workspace.mirrorsOf(repository)]) {
     try {
       const { ledger } = await workspace.openToRead(copy);
       return [...(await ledger.events({ kinds: ['source.moved'], sources: [name] })), ...waiting];
     } catch (error) {
       if (!isHoldfastError(error)) throw error;
+      isAnyHidden ||= error.code !== 'no-repository' && error.code !== 'no-bucket';
       first ??= error;
     }
   }
-  throw first;
+  if (isAnyHidden) throw first;
+  return waiting;
 }

@@ -9,7 +9,9 @@ export async function recoveryForecasts(workspace: Workspace): Promise<RecoveryF
   for (const repository of workspace.homeNames) {
     const sources = [...workspace.plan.sources.values()].filter((each) => each.repository === repository);
     if (sources.every(({ objectives }) => objectives.rtoMs === undefined)) continue;
-    const events = await (await workspace.open(repository)).ledger.read();
+    const events = await (await workspace.open(repository)).ledger.events({
+      kinds: ['backup.finished', 'proof.recorded'],
+    });
     for (const source of sources) {
       const forecast = rtoForecast(source, events, nowMs);
       if (forecast === undefined || forecast.state === 'not-enough') continue;

@@ -3,6 +3,7 @@ import { noProgress } from '../../foundation/progress.ts';
 import { clearVersions, type PruneReport, pruneRepository } from '../../repository/index.ts';
 import { isOffline } from '../archives/recall.ts';
 import { refuseWhileResting } from '../incidents/resting.ts';
+import { foldOpened } from '../ledger/fold-ledger.ts';
 import { holdsOf, lockPolicyOf, lockScope } from '../object-lock/lock-scope.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 
@@ -51,7 +52,7 @@ async function pruneOne(workspace: Workspace, name: string, dryRun: boolean): Pr
       isOffline: isOffline(workspace, name),
       announce: (removal) => ledger.append('prune.removing', { repository: name, ...removal }),
     });
-    const foldedObjects = dryRun ? 0 : await foldLedger(opened);
+    const foldedObjects = dryRun ? 0 : await foldOpened(opened);
     const clearedVersions = dryRun ? 0 : await clearOld(workspace, opened);
     const durationMs = clock.monotonicMs() - started;
     if (!dryRun) {
@@ -68,12 +69,6 @@ async function pruneOne(workspace: Workspace, name: string, dryRun: boolean): Pr
   } finally {
     progress.finish();
   }
-}
-
-/** Credentials that may not delete leave it to others. */
-async function foldLedger({ repository, ledger }: OpenedRepository): Promise<number> {
-  const { deletes = true } = await repository.store.capabilities();
-  return deletes ? (await ledger.fold()).removed : 0;
 }
 
 /** Credentials that may not list versions leave them to others. */

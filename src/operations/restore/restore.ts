@@ -112,7 +112,8 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
         ? snapshot.time
         : new Date(momentOf(point, restored.recovered)).toISOString();
     const { bytes } = restored;
-    if (!dryRun) await reading.record('restore.finished', { ...about, time, bytes, durationMs, outcome });
+    if (dryRun) await reading.recordShown({ snapshot: snapshot.id, ...(planned && { source: planned.name }) });
+    else await reading.record('restore.finished', { ...about, time, bytes, durationMs, outcome });
     return {
       ...about,
       ...restored,

@@ -9,6 +9,7 @@ import {
 } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { type ArchiveStatus, archiveStatus } from '../archives/archive-status.ts';
+import { hasCheckpoint } from '../ledger/checkpoints.ts';
 import { type LogStatus, logStatus } from '../log/log-status.ts';
 import { type HealedStatus, healedStatus } from '../mirrors/healed-status.ts';
 import { type MirrorStatus, mirrorStatus } from '../mirrors/mirror-status.ts';
@@ -19,6 +20,7 @@ import { momentProofsOf, newestProvenMoment, type ProofEvent, proofsOf, statesOf
 import { isPartial, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { type RepositoryCapacity, repositoryCapacity, usedBytes } from './capacity.ts';
+import { STATUS_KINDS } from './status-kinds.ts';
 
 /** What is known of a recovery point. */
 export type ProofState = 'stored' | 'checked' | 'proven' | 'failed' | 'not-provable';
@@ -76,11 +78,17 @@ export interface Status {
   capacity: RepositoryCapacity[];
   /** Keys of objects that somebody hid, as far as a quick look tells, by repository. */
   hidden: { repository: string; objects: string[] }[];
+  /** Repositories whose ledger holds events, and of which no checkpoint was ever made: nobody could tell whether it was cut. */
+  unsigned: string[];
   /** Repositories whose objects are locked, and of which these credentials cannot tell whether anything is hidden. */
   unseen: string[];
 }
 
-export async function status(workspace: Workspace): Promise<Status> {
+/** @param read events of a ledger of these kinds, those of one source or repository oldest first; all of them, when left out */
+export async function status(
+  workspace: Workspace,
+  read = ({ ledger }: OpenedRepository): Promise<LedgerEvent[]> => ledger.events({ kinds: STATUS_KINDS }),
+): Promise<Status> {
   const { plan } = workspace;
   const limited = [...plan.repositories.values()].filter(({ capacity }) => capacity !== undefined);
   const limitedHomes = limited.filter(({ archive }) => archive === undefined);
@@ -91,8 +99,7 @@ export async function status(workspace: Workspace): Promise<Status> {
     await Promise.all(
       repositories.map(async (name) => {
         const opened = await workspace.open(name);
-        const { repository, ledger } = opened;
-        return [name, { opened, ...(await readableSnapshots(repository)), events: await ledger.read() }] as const;
+        return [name, { opened, ...(await readableSnapshots(opened.repository)), events: await read(opened) }] as const;
       }),
     ),
   );
@@ -128,6 +135,13 @@ export async function status(workspace: Workspace): Promise<Status> {
     objects.length > 0 ? [{ repository, objects }] : [],
   );
   const unseen = looked.flatMap(({ repository, objects }) => (objects === undefined ? [repository] : []));
+  const homes = new Set(workspace.homeNames);
+  const signed = await Promise.all(
+    [...known.values()].map(
+      async ({ opened, events }) => !homes.has(opened.name) || events.length === 0 || hasCheckpoint(opened),
+    ),
+  );
+  const unsigned = [...known.keys()].filter((_, index) => !signed[index]);
   const healed = [...known.values()].flatMap(({ events }) => healedStatus(events));
   const forecasts = forecastsNear(plan, (name) => known.get(name)!.events, nowMs);
   return {
@@ -139,6 +153,7 @@ export async function status(workspace: Workspace): Promise<Status> {
     damaged,
     capacity,
     hidden,
+    unsigned,
     unseen,
   };
 }

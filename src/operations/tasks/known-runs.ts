@@ -40,7 +40,8 @@ export class KnownRuns {
   /** How many runs have ended, or were missed: whoever looks after what they did sees by it that there is something new. */
   ended = 0;
 
-  constructor(events: Iterable<LedgerEvent> = []) {
+  constructor(events: Iterable<LedgerEvent> = [], known: Iterable<readonly [task: string, runs: TaskRuns]> = []) {
+    for (const [task, runs] of known) this.#byTask.set(task, runs);
     for (const event of events) this.add(event);
   }
 
@@ -59,21 +60,44 @@ export class KnownRuns {
     const change = CHANGES[kind];
     if (change === undefined) return;
     if (ENDS.has(kind)) this.ended++;
-    change(body as never, { atMs, of: (task) => this.#changing(task, atMs), failedDuties: this.failedDuties });
+    const { failedDuties } = this;
+    change(body as never, { atMs, of: (task) => changing(this.#byTask, task, atMs), failedDuties });
   }
 
   /** What a clock that was ahead has dated later than now counts as being of now: nothing would be due until then. */
   bringBackTo(nowMs: number): void {
     for (const known of this.#byTask.values()) bringBack(known, nowMs);
   }
+}
 
-  #changing(task: string, atMs: number): TaskRuns {
-    const known = this.#byTask.get(task) ?? { open: new Map() };
-    this.#byTask.set(task, known);
-    // Nothing that came before is later, unless the clock was set back.
-    bringBack(known, atMs);
-    return known;
-  }
+function changing(byTask: Map<string, TaskRuns>, task: string, atMs: number): TaskRuns {
+  const known = byTask.get(task) ?? { open: new Map() };
+  byTask.set(task, known);
+  // Nothing that came before is later, unless the clock was set back.
+  bringBack(known, atMs);
+  return known;
+}
+
+/** The tasks that an event tells something of; undefined for what tells something of all that are known. */
+export function tasksOf(event: LedgerEvent): readonly string[] | undefined {
+  if (event.kind === 'daemon.started') return undefined;
+  const tasks: string[] = [];
+  const nobody: TaskRuns = { open: new Map() };
+  const of = (task: string): TaskRuns => {
+    tasks.push(task);
+    return nobody;
+  };
+  CHANGES[event.kind]?.(event.body as never, { atMs: 0, of, failedDuties: new Map() });
+  return tasks;
+}
+
+/** What one task comes to by a further event of those that tell something of it. */
+export function advanceTask(task: string, known: TaskRuns, { kind, body, time }: LedgerEvent): void {
+  const atMs = Date.parse(time);
+  if (kind === 'daemon.started') bringBack(known, atMs);
+  const others = new Map<string, TaskRuns>();
+  const of = (each: string): TaskRuns => changing(each === task ? new Map([[task, known]]) : others, each, atMs);
+  CHANGES[kind]?.(body as never, { atMs, of, failedDuties: new Map() });
 }
 
 function bringBack(known: TaskRuns, nowMs: number): void {

@@ -1,7 +1,7 @@
 import { messageOf } from '../../foundation/errors.ts';
-import type { LedgerEvent } from '../../ledger/index.ts';
 import type { Workspace } from '../workspace.ts';
-import { KnownRuns } from './known-runs.ts';
+import type { KnownRuns } from './known-runs.ts';
+import { knownRunsOf, type TaskHistories, taskSummary } from './task-history.ts';
 
 /**
  * What is known of runs: from the ledgers of all the plan's repositories, and what waits on this machine to go there.
@@ -13,28 +13,17 @@ export async function readRuns(
   unread: (repository: string, why: string) => void,
 ): Promise<KnownRuns> {
   const [home] = workspace.homeNames;
-  const ledgers = [await workspace.recorder().waiting()];
+  const waiting: TaskHistories = taskSummary.initial();
+  const ledgers = [waiting];
+  for (const event of await workspace.recorder().waiting()) taskSummary.add(waiting, event);
   for (const name of workspace.plan.repositories.keys()) {
     try {
-      ledgers.push(await (await workspace.open(name)).ledger.read());
+      const { state } = await (await workspace.open(name)).ledger.view(taskSummary).read();
+      ledgers.push(state);
     } catch (error) {
       if (name === home) throw error;
       unread(name, messageOf(error));
     }
   }
-  return new KnownRuns(inOrder(ledgers));
-}
-
-/** The events of each in its own order, which may not be that of their times, and those of several by their times. */
-function* inOrder(ledgers: readonly (readonly LedgerEvent[])[]): Generator<LedgerEvent> {
-  const rests = ledgers.map((events) => ({ events, at: 0 }));
-  for (;;) {
-    let next: (typeof rests)[number] | undefined;
-    for (const rest of rests) {
-      const head = rest.events[rest.at];
-      if (head !== undefined && (next === undefined || head.time < next.events[next.at]!.time)) next = rest;
-    }
-    if (next === undefined) return;
-    yield next.events[next.at++]!;
-  }
+  return knownRunsOf(ledgers);
 }

@@ -3,7 +3,7 @@ import { parseTimeMs } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { parseDuration } from '../../foundation/units.ts';
 import { currentUser } from '../../foundation/user.ts';
-import type { LedgerEvent } from '../../ledger/index.ts';
+import type { LedgerEvent, Summary } from '../../ledger/index.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { isRole, ROLES, type Role } from './role.ts';
 import { hashOfSecret, newSecret } from './secret.ts';
@@ -33,6 +33,8 @@ export interface AddedToken {
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const ID_BYTES = 8;
+/** The last moment that a date can have. */
+const LAST_MS = 8.64e15;
 
 /** Where the tokens of a plan lie: in the first of its repositories that sources are kept in, and so in its mirrors. */
 export function openTokens(workspace: Workspace): Promise<OpenedRepository> {
@@ -82,7 +84,7 @@ export interface ListedTokens {
 
 export async function listTokens(workspace: Workspace): Promise<ListedTokens> {
   const { repository, ledger } = await openTokens(workspace);
-  const events = await ledger.read();
+  const events = await ledger.events({ kinds: ['token.revoked', 'api.called', 'api.summarised'] });
   const kept = withRevoked(await readTokens(repository), events);
   const used = lastUses(events);
   const nowMs = workspace.environment.clock.nowMs();
@@ -121,13 +123,23 @@ export async function revokeToken(
   return listed(found, kept, nowMs);
 }
 
+/** The ids of tokens that were revoked. */
+const revokedSummary: Summary<Set<string>> = {
+  name: 'revoked-1',
+  initial: () => new Set(),
+  add: (revoked, event) => {
+    if (event.kind === 'token.revoked') revoked.add(event.body.token);
+  },
+  copy: (revoked) => new Set(revoked),
+};
+
 /** Tokens with what the ledger says of them: it cannot be cut without being noticed, and an object can be removed. */
 export async function keptTokens({
   repository,
   ledger,
 }: Pick<OpenedRepository, 'repository' | 'ledger'>): Promise<KeptTokens> {
-  const [kept, events] = await Promise.all([readTokens(repository), ledger.read()]);
-  return withRevoked(kept, events);
+  const [kept, { state }] = await Promise.all([readTokens(repository), ledger.view(revokedSummary).read()]);
+  return { ...kept, revoked: kept.revoked.union(state) };
 }
 
 export function stateOf({ id, expiresAt }: ApiToken, { revoked }: KeptTokens, nowMs: number): ListedToken['state'] {
@@ -171,7 +183,7 @@ function assertAddable({ name, role }: TokenRequest): { name: string; role: Role
 function expiryOf(text: string, nowMs: number): string {
   const durationMs = parseDuration(text);
   const timeMs = durationMs === undefined ? parseTimeMs(text) : nowMs + durationMs;
-  if (timeMs !== undefined && timeMs > nowMs) return new Date(timeMs).toISOString();
+  if (timeMs !== undefined && timeMs > nowMs && timeMs <= LAST_MS) return new Date(timeMs).toISOString();
   throw new HoldfastError('bad-usage', `a token cannot expire at ${JSON.stringify(text)}`, {
     hint: 'Write a duration such as 90d, or a time to come such as 2027-01-31T00:00:00Z.',
   });

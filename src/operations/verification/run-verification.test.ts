@@ -5,13 +5,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DaemonPlace } from '../../../test/support/daemon.ts';
 import { noise } from '../../../test/support/repository.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
+import { noProgress } from '../../foundation/progress.ts';
 import { loadPlan } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { backup } from '../backup/backup.ts';
 import { status } from '../status/status.ts';
 import { pickSnapshot } from '../verify/pick-snapshot.ts';
 import { newestStretches } from '../verify/random-moment.ts';
-import { Workspace } from '../workspace.ts';
+import { type Adapters, Workspace } from '../workspace.ts';
 import { runVerification, type VerificationOutcome } from './run-verification.ts';
 import { outcomeOf } from './verified.ts';
 
@@ -61,6 +63,22 @@ function damage(path: string): void {
 }
 
 describe('a verification of the level checked', () => {
+  it('takes place though what an earlier proof left cannot be removed', async () => {
+    const place = await Place.make();
+    await place.backUp('one', 'content');
+    await place.backUp('two', 'content');
+    const createSandbox = async () => ({
+      removeExpired: () => Promise.reject(new HoldfastError('sandbox-failed', 'it stays')),
+    });
+    const { plan, environment } = await place.open();
+    const adapters = { ...environment.adapters, createSandbox } as unknown as Adapters;
+    const notes: string[] = [];
+    const progress = () => ({ ...noProgress, note: (note: string) => void notes.push(note) });
+    const workspace = new Workspace({ plan }, { ...environment, adapters, progress });
+    expect(await runVerification(workspace, plan.verifications[0]!)).toMatchObject({ outcome: 'done' });
+    expect(notes).toContainEqual(expect.stringContaining('it stays'));
+  });
+
   it('reads every byte of the newest of each source, names the one that is damaged, and over time reads all others', async () => {
     const place = await Place.make();
     await place.backUp('one', noise(50_000, 'old'));

@@ -29,7 +29,11 @@ export async function runVerification(
   const { clock } = workspace.environment;
   const started = clock.monotonicMs();
   const { name, level } = verification;
-  await removeKept(workspace);
+  await removeKept(workspace).catch((thrown: unknown) => {
+    // What was left before keeps nothing from being verified; `serve` tries each hour, and alarms.
+    const { message } = failureOf(workspace, thrown);
+    workspace.environment.progress(name).note(`what proofs left cannot be removed: ${message}`);
+  });
   const planned = workspace.sources(verification.sources);
   const all: VerifiedRepository = { sources: [], damaged: [], errors: [] };
   for (const repository of new Set(planned.map((source) => source.repository))) {

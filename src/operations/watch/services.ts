@@ -129,7 +129,7 @@ function standbyNow({ timeMs, valueMs, error }: Sample): Omit<WatchedStandby, 's
 async function summariesIn(workspace: Workspace): Promise<WatchSummary[]> {
   const summaries: WatchSummary[] = [];
   for (const name of workspace.homeNames) {
-    const events = await (await workspace.open(name)).ledger.read();
+    const events = await (await workspace.open(name)).ledger.events({ kinds: ['watch.summarised'] });
     summaries.push(...events.flatMap(({ kind, body }) => (kind === 'watch.summarised' ? [body] : [])));
   }
   return summaries;

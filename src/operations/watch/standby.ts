@@ -1,7 +1,6 @@
 import { isHoldfastError } from '../../foundation/errors.ts';
 import { type PlannedStandby, resolveSecret } from '../../plan/index.ts';
 import type { Sample } from '../alerts/facts/samples.ts';
-import { movedUrl } from '../moves/moves.ts';
 import type { Workspace } from '../workspace.ts';
 import { StandbyLag } from './standby-lag.ts';
 
@@ -30,7 +29,7 @@ export class StandbyLookout {
     if (source?.type !== 'postgres' || measure === undefined)
       return { timeMs, error: 'there is nothing to measure it with' };
     const standby = await resolveSecret(this.#standby.url, references);
-    const moved = await movedUrl(this.#workspace, source);
+    const moved = await this.#workspace.movedUrl(source).catch(unlessAway);
     if (moved === standby) return { timeMs, error: 'it was promoted, and follows no other server' };
     const primary = moved ?? (await resolveSecret(source.url, references));
     const expired = AbortSignal.timeout(TIMEOUT_MS);
@@ -44,6 +43,12 @@ export class StandbyLookout {
       throw error;
     }
   }
+}
+
+/** A repository that is away keeps nobody from looking at the server that the plan names. */
+function unlessAway(error: unknown): undefined {
+  if (!isHoldfastError(error) || !error.code.startsWith('store-')) throw error;
+  return undefined;
 }
 
 export async function createStandbyLookout(workspace: Workspace, standby: PlannedStandby): Promise<StandbyLookout> {

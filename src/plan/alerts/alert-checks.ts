@@ -12,6 +12,8 @@ interface Context {
   unknown(what: string, path: PropertyKey[], given: string, known: string[]): Finding;
 }
 
+const CHECKPOINT_CHANNELS = ['ledger', 'checkpoints', 'channels'];
+
 /** Every place of a list of names, and what defines them. */
 export function alertFindings(context: Context): Finding[] {
   const { at } = context;
@@ -24,6 +26,7 @@ export function alertFindings(context: Context): Finding[] {
     ),
     ...eachOf(at('alerts', 'escalation')).flatMap((index) => rungFindings(context, index, contacts)),
     ...eachOf(at('reports')).flatMap((index) => listed(context, 'channel', ['reports', index, 'to'], channels)),
+    ...listed(context, 'channel', CHECKPOINT_CHANNELS, channels),
     ...deafFindings(context, contacts),
     ...verificationFindings(context),
   ];
@@ -32,6 +35,7 @@ export function alertFindings(context: Context): Finding[] {
 const DEAF = {
   alerts: { heartbeat: 'a heartbeat' },
   reports: { heartbeat: 'a heartbeat', pagerduty: 'PagerDuty' },
+  checkpoints: { heartbeat: 'a heartbeat', pagerduty: 'PagerDuty' },
 } as const satisfies Record<string, Partial<Record<ChannelPlan['type'], string>>>;
 
 /** No channel is to be told what it does not take. */
@@ -49,6 +53,9 @@ function deafFindings({ at, sound }: Context, contacts: string[]): Finding[] {
     ...eachOf(at('alerts', 'routes')).flatMap((index) => deaf(['alerts', 'routes', index, 'to'], 'alerts')),
     ...eachOf(at('reports')).flatMap((index) =>
       listAt(sound('reports', index, 'to')).flatMap((_, place) => deaf(['reports', index, 'to', place], 'reports')),
+    ),
+    ...listAt(sound(...CHECKPOINT_CHANNELS)).flatMap((_, place) =>
+      deaf([...CHECKPOINT_CHANNELS, place], 'checkpoints'),
     ),
   ];
 }

@@ -57,7 +57,7 @@ export class Engine {
   /** What comes of both; undefined when something came to them. */
   #known: RunState | undefined;
   #plans: PlannedStep[] | undefined;
-  #waiters: (() => void)[] = [];
+  readonly #waiters: (() => void)[] = [];
   #failure: unknown;
   #sole: Sole | undefined;
 

@@ -15,6 +15,7 @@ const KINDS = [
   'step.late',
   'step.asked',
   'step.answered',
+  'fence.completed',
 ] as const satisfies readonly LedgerEvent['kind'][];
 
 export const RUN_EVENT_KINDS: readonly string[] = KINDS;

@@ -49,7 +49,7 @@ export class RunRecord {
     for (const place of this.#places) {
       // What the repository alone has is out of reach with it: what is there twice counts once.
       const recorded = place.isMirror ? [...this.#unmirrored, ...events] : events;
-      const isDone = await this.#at(place, async ({ ledger }) => (await ledger.appendAll(recorded), true));
+      const isDone = await this.#at(place, ({ ledger }) => ledger.appendAll(recorded).then(() => true));
       if (isDone !== true) continue;
       if (place.isMirror) {
         this.#isAstray = true;
@@ -127,12 +127,8 @@ export class RunRecord {
     // What was recorded meanwhile goes with the next round.
     while (this.#unmirrored.length > 0 && this.#unmirrored.length !== count) {
       count = this.#unmirrored.length;
-      const source = await this.#at(home, ({ ledger }) => Promise.resolve(ledger));
-      if (source === undefined) return;
-      const done = await Promise.all(
-        mirrors.map((mirror) => this.#at(mirror, async ({ ledger }) => (await ledger.adopt(source), true))),
-      );
-      if (done.every((each) => each !== true)) return;
+      const done = await Promise.all(mirrors.map((mirror) => this.#adopt(mirror, home)));
+      if (!done.includes(true)) return;
       this.#unmirrored = this.#unmirrored.slice(count);
       count = -1;
     }
@@ -143,12 +139,26 @@ export class RunRecord {
     if (!this.#isAstray || this.#isAway(home)) return;
     let isWhole = true;
     for (const mirror of mirrors) {
-      const astray = await this.#at(mirror, ({ ledger }) => Promise.resolve(ledger));
-      const isBack = astray && (await this.#at(home, async ({ ledger }) => (await ledger.adopt(astray), true)));
+      const isBack = await this.#adopt(home, mirror);
       // A mirror that is away may have something: it is looked at again.
-      if (isBack !== true) isWhole = false;
+      if (!isBack) isWhole = false;
     }
     if (isWhole) this.#isAstray = false;
+  }
+
+  /** Brings to one copy what another one has. @returns false where one of the two is away: it is not asked for a while */
+  async #adopt(into: Place, from: Place): Promise<boolean> {
+    if (this.#isAway(into) || this.#isAway(from)) return false;
+    try {
+      const source = await this.#workspace.openToRead(from.name);
+      const target = await this.#workspace.openToRead(into.name);
+      await target.ledger.adopt(source.ledger);
+      return true;
+    } catch {
+      // Which of the two it was shows by itself, and is told by what is recorded and read there.
+      for (const place of [into, from]) await this.#at(place, ({ repository }) => repository.store.stat('config'));
+      return false;
+    }
   }
 
   #isAway({ awayUntilMs }: Place): boolean {

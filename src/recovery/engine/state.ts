@@ -1,8 +1,15 @@
 /** What has become of a run and its steps, as its events tell. Pure. */
-import type { RecoveryEnded, RecoveryStarted, StepAnswered, StepAsked, StepFinished } from '../../ledger/index.ts';
+import type {
+  FenceCompleted,
+  RecoveryEnded,
+  RecoveryStarted,
+  StepAnswered,
+  StepAsked,
+  StepFinished,
+} from '../../ledger/index.ts';
 import { buildStep, type PlannedStep, stepSchema } from '../../plan/index.ts';
 import type { Outputs } from '../step.ts';
-import { personOf, type RunEvent } from './run-events.ts';
+import { personOf, personOfActor, type RunEvent } from './run-events.ts';
 
 export type StepPhase = 'pending' | 'waiting' | 'running' | StepFinished['outcome'];
 /** What a person said is to become of a step that failed, or died where nobody can tell whether it took effect. */
@@ -110,6 +117,14 @@ function unbegun(plan: PlannedStep): StepState {
   return { plan, phase: 'pending', attempt: 0, failures: 0, isLate: false, outputs: {} };
 }
 
+function returnedText({ server, divergentTransactions, divergentBytes }: FenceCompleted): string {
+  const wrote =
+    divergentTransactions === undefined
+      ? `${divergentBytes ?? 'unknown'} bytes of its log were`
+      : `${divergentTransactions} transactions that it committed were`;
+  return `${server} came back and is fenced; ${wrote} taken over by nobody`;
+}
+
 function apply(state: RunState, event: RunEvent): void {
   const timeMs = Date.parse(event.time);
   switch (event.kind) {
@@ -118,6 +133,9 @@ function apply(state: RunState, event: RunEvent): void {
       return;
     case 'incident.noted':
       note(state, { text: event.body.text, by: personOf(event), timeMs });
+      return;
+    case 'fence.completed':
+      note(state, { text: returnedText(event.body), by: personOfActor(event.actor), timeMs });
       return;
     case 'breach.declared':
       state.breach ??= { sinceMs: Date.parse(event.body.since), by: personOf(event) };

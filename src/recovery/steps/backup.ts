@@ -1,6 +1,7 @@
 import { HoldfastError } from '../../foundation/errors.ts';
 import { formatSize } from '../../foundation/units.ts';
 import { backup as backUp, moveSource, verify } from '../../operations/index.ts';
+import type { StepDocument, TextOrReference } from '../../plan/index.ts';
 import type { StepContext, StepKind } from '../step.ts';
 import { workspaceOf } from './step-workspace.ts';
 import { assertFilled } from './unfilled.ts';
@@ -12,7 +13,7 @@ export const backup: StepKind<'backup'> = {
   foresee: async (context) => {
     const { sources, prove } = context.step;
     const obstacles: string[] = [];
-    const workspace = workspaceOf(context);
+    const { workspace } = context;
     for (const planned of workspace.sources(sources)) {
       try {
         const source = await workspace.createSource(planned);
@@ -27,7 +28,9 @@ export const backup: StepKind<'backup'> = {
       }
     }
     const names = sources.join(', ');
-    const moves = movesOf(context).map(({ source, to }) => `${source} from ${to.standby}, where it is by then`);
+    const moves = movesOf(context).map(
+      ({ source, to }) => `${source} from ${'standby' in to ? to.standby : 'its replica'}, where it is by then`,
+    );
     return {
       does: `backs up ${names}${moves.length === 0 ? '' : ` (${moves.join('; ')})`}${prove ? ' and proves it in a sandbox' : ''}`,
       obstacles,
@@ -67,13 +70,14 @@ export const backup: StepKind<'backup'> = {
 
 interface KnownMove {
   source: string;
-  to: { standby: string };
+  to: { standby: string } | { url: TextOrReference };
   /** Whether the promotion has ended well. */
   isDone: boolean;
 }
 
 /** The sources of this step whose standby an earlier step of the runbook promotes. */
-function movesOf({ workspace, run, step, output }: Context): KnownMove[] {
+function movesOf(context: Context): KnownMove[] {
+  const { workspace, run, step, output } = context;
   const steps = (workspace.plan.runbooks.get(run.runbook)?.steps ?? []).map(({ document }) => document);
   const earlier = steps.slice(
     0,
@@ -83,13 +87,22 @@ function movesOf({ workspace, run, step, output }: Context): KnownMove[] {
     ),
   );
   return earlier.flatMap((each) => {
-    if (each.do !== 'postgres.promote') return [];
-    const source = workspace.plan.standbys.get(each.standby)?.of;
-    if (source === undefined || !step.sources.includes(source)) return [];
+    const move = moveBy(context, each);
+    if (move === undefined || !step.sources.includes(move.source)) return [];
     const state = output(each.id, 'state');
-    const isDone = state === undefined ? output(each.id, 'url') !== undefined : state === 'done';
-    return [{ source, to: { standby: each.standby }, isDone }];
+    return [{ ...move, isDone: state === undefined ? output(each.id, 'url') !== undefined : state === 'done' }];
   });
+}
+
+/** Where a promotion leaves a source. */
+function moveBy({ workspace }: Context, step: StepDocument): Omit<KnownMove, 'isDone'> | undefined {
+  if (step.do === 'postgres.promote') {
+    const source = workspace.plan.standbys.get(step.standby)?.of;
+    return source === undefined ? undefined : { source, to: { standby: step.standby } };
+  }
+  // What is not known before the runbook runs is not where a source is for good.
+  if (step.do !== 'redis.promote' || JSON.stringify(step.url).includes('${')) return undefined;
+  return { source: step.source, to: { url: step.url } };
 }
 
 /** @throws validation-failed, not-provable: a backup that was to be proven and is not protects nobody */

@@ -16,7 +16,7 @@ export const compare: StepKind<'compare'> = {
     const { step, workspace } = context;
     const { source, at } = step;
     const known = at === undefined || at.includes('${') ? {} : { at };
-    const { obstacles } = await examineRestore(workspaceOf(context), { source, ...known });
+    const { obstacles } = await examineRestore(workspace, { source, ...known });
     const other = step.with === undefined ? [] : ['--with', describeValue(step.with)];
     const words = ['holdfast', 'compare', source, ...(at === undefined ? [] : ['--at', shellWord(at)]), ...other];
     return {

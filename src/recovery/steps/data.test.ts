@@ -243,3 +243,95 @@ describe('the backup that protects again', () => {
     expect(outputs).toEqual({ snapshots: expect.stringMatching(/^[0-9a-f]{64}$/), proven: false });
   });
 });
+
+describe('a backup behind a promotion', () => {
+  it.each([
+    { what: 'records where the source is', state: 'done', kind: 'incident', moves: 1 },
+    { what: 'records nothing where the promotion failed', state: 'failed', kind: 'incident', moves: 0 },
+    { what: 'records nothing in a drill', state: 'done', kind: 'drill', moves: 0 },
+  ] as const)('$what', async ({ state, kind, moves }) => {
+    const to = { url: { env: 'NOT_SET' } };
+    const documents = [
+      { id: 'up', do: 'redis.promote', source: 'cache', ...to },
+      { id: 'step', do: 'backup', sources: ['cache'] },
+    ].map((each) => stepSchema.parse(each));
+    const cache = { name: 'cache', type: 'redis', url: 'redis://127.0.0.1:1', method: 'replication', stream: false };
+    const steps = documents.map((each, index) => buildStep(each, documents[index - 1]?.id));
+    const plan = {
+      sources: new Map([['cache', { ...cache, repository: 'main', objectives: {}, validate: [] }]]),
+      runbooks: new Map([['it', { steps }]]),
+    } as unknown as Partial<Plan>;
+    const main = new MemoryStore();
+    await testRepository(main);
+    const workspace = mirroredWorkspace({ main }, plan);
+    const context = contextOf(
+      workspace,
+      { do: 'backup', sources: ['cache'] },
+      { kind, outputs: { 'up.state': state } },
+    );
+    await expect(backup.run(context)).rejects.toMatchObject({
+      code: moves === 1 ? 'secret-unavailable' : 'source-unreachable',
+    });
+    const events = await (await workspace.open('main')).ledger.events({ kinds: ['source.moved'] });
+    expect(events.map(({ body }) => body)).toMatchObject(moves === 0 ? [] : [{ source: 'cache', to, run: 'INC-1' }]);
+  });
+});
+
+describe('a group', () => {
+  /** Two directories, of which the second was backed up once more after the first. */
+  async function both() {
+    const directory = testDirectory();
+    const sources = ['one', 'two'].map((name) => {
+      mkdirSync(join(directory, name));
+      writeFileSync(join(directory, name, 'file'), name);
+      return plannedFiles(name, join(directory, name)).sources;
+    });
+    const main = new MemoryStore();
+    await testRepository(main);
+    const plan: Partial<Plan> = {
+      directory,
+      sources: new Map(sources.flatMap((each) => [...each])),
+      groups: new Map([['both', { name: 'both', sources: ['one', 'two'], validate: [] }]]),
+    };
+    const workspace = mirroredWorkspace({ main }, plan);
+    await backUp(workspace, ['one', 'two']);
+    return { directory, workspace };
+  }
+
+  it('has one moment at which each of it is as it is wanted, and none where one is not', async () => {
+    const { workspace } = await both();
+    const context = (choose: string) =>
+      contextOf(workspace, { do: 'recovery-point', group: 'both', choose }, { sinceMs: Date.now() + 60_000 });
+    const { outputs, summary } = await recoveryPoint.run(context('latest'));
+    expect(Object.keys(outputs).sort()).toEqual(['lossMs', 'reason', 'time']);
+    expect(summary).toMatch(/at which each of one, two is there/);
+    await verify.run(contextOf(workspace, { do: 'verify', sources: ['one'] }));
+    await expect(recoveryPoint.run(context('latest-clean'))).rejects.toMatchObject({ code: 'unknown-snapshot' });
+    await verify.run(contextOf(workspace, { do: 'verify', sources: ['two'] }));
+    expect((await recoveryPoint.run(context('latest-clean'))).summary).toMatch(/proven and not suspect/);
+  });
+
+  it('comes back side by side, and once more after a death without what is there already', async () => {
+    const { directory, workspace } = await both();
+    await workspace.recorder().record('step.started', { run: 'INC-1', step: 'step', attempt: 1 });
+    const context = contextOf(workspace, { do: 'restore', group: 'both', to: 'back' });
+    expect((await restore.foresee(context)).obstacles).toEqual([]);
+    const first = await restore.run(context);
+    expect(first).toMatchObject({ outcome: 'done', outputs: { target: join(directory, 'back'), bytes: 6 } });
+    // It died before the second was begun.
+    rmSync(join(directory, 'back', 'two'), { recursive: true });
+    const again = await restore.run(context);
+    expect(again).toMatchObject({ outcome: 'done', outputs: { bytes: 6 } });
+    expect(readFileSync(join(directory, 'back', 'two', directory, 'two', 'file'), 'utf8')).toBe('two');
+  });
+
+  it('is partial where one of it does not come back', async () => {
+    const { directory, workspace } = await both();
+    mkdirSync(join(directory, 'back', 'two'), { recursive: true });
+    writeFileSync(join(directory, 'back', 'two', 'mine'), '');
+    const context = contextOf(workspace, { do: 'restore', group: 'both', to: 'back' });
+    expect((await restore.foresee(context)).obstacles).toEqual([expect.stringMatching(/^two: .* is not empty$/)]);
+    const { outcome, summary } = await restore.run(context);
+    expect([outcome, summary]).toEqual(['partial', expect.stringMatching(/two did not come back$/)]);
+  });
+});

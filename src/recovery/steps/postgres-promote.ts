@@ -7,6 +7,7 @@ import type { PlannedStandby } from '../../plan/index.ts';
 import { lsnText } from '../../repository/index.ts';
 import type { PostgresFailover, PostgresServerState } from '../../source/index.ts';
 import type { Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
+import { parsePosition } from './failover/position.ts';
 import { type KnownEnd, lossInWords, type PossibleLoss, possibleLoss } from './failover/possible-loss.ts';
 import { ifReached, obstacleOf, postgresFailoverOf, serverOf, urlOf } from './failover/servers.ts';
 
@@ -138,11 +139,6 @@ async function endsOf(
       ? []
       : [{ lsn: stored.lsn, isFinal: false, ...(stored.coveredMs !== undefined && { ms: stored.coveredMs }) }];
   return [...seen, ...fenced, ...inRepository];
-}
-
-function parsePosition(text: string): bigint {
-  const [high = '0', low = '0'] = text.split('/');
-  return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
 }
 
 /** @returns undefined where nothing stands against it */

@@ -1,7 +1,7 @@
 import { HoldfastError } from '../../foundation/errors.ts';
 import { shellWord } from '../../foundation/shell-word.ts';
 import { formatDuration } from '../../foundation/units.ts';
-import { type ChosenPoint, choosePoint } from '../../operations/index.ts';
+import { type ChosenPoint, choosePoint, type Workspace } from '../../operations/index.ts';
 import type { StepContext, StepKind } from '../step.ts';
 import { fromAnyCopy } from './any-copy.ts';
 import { workspaceOf } from './step-workspace.ts';
@@ -18,7 +18,7 @@ export const recoveryPoint: StepKind<'recovery-point'> = {
     const byHand = [`holdfast snapshots ${shellWord(step.source ?? '')}`.trim()];
     if (unfilledNames(step).length > 0) return { does, obstacles: [], byHand };
     try {
-      const { reason } = await pointOf(context);
+      const { reason } = await pointOf(context, context.workspace);
       return { does: `${does}: by now ${reason}`, obstacles: [], byHand };
     } catch (error) {
       context.signal.throwIfAborted();
@@ -28,7 +28,7 @@ export const recoveryPoint: StepKind<'recovery-point'> = {
   },
   async run(context) {
     assertFilled(context.step);
-    const { time, timeMs, snapshot, reason } = await pointOf(context);
+    const { time, timeMs, snapshot, reason } = await pointOf(context, workspaceOf(context));
     const lossMs = Math.max(0, context.run.sinceMs - timeMs);
     const loss =
       lossMs === 0
@@ -43,10 +43,9 @@ export const recoveryPoint: StepKind<'recovery-point'> = {
   inDrill: 'run',
 };
 
-async function pointOf(context: Context): Promise<ChosenPoint> {
+async function pointOf(context: Context, own: Workspace): Promise<ChosenPoint> {
   const { step, run, workspace } = context;
   const { source, group, before, at, choose } = step;
-  const own = workspaceOf(context);
   const request = {
     ...{ choose, sinceMs: run.sinceMs },
     ...{ ...(source !== undefined && { source }), ...(group !== undefined && { group }) },

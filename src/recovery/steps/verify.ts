@@ -20,9 +20,7 @@ export const verify: StepKind<'verify'> = {
     const standby = standbyOf(context);
     if (standby !== undefined) obstacles.push(...(await unavailableReferences(workspace, standby.url)));
     const at = step.at === undefined || step.at.includes('${') ? {} : { at: step.at };
-    const examined = await Promise.all(
-      step.sources.map((source) => examineRestore(workspaceOf(context), { source, ...at })),
-    );
+    const examined = await Promise.all(step.sources.map((source) => examineRestore(workspace, { source, ...at })));
     const times = examined.flatMap(({ expectedMs }) => expectedMs ?? []);
     const names = step.sources.join(', ');
     const moment = step.at === undefined ? '' : ` --at ${shellWord(step.at)}`;

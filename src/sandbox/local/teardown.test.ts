@@ -148,8 +148,8 @@ function exitStatus(child: ChildProcess): Promise<number | null> {
 }
 
 async function expectNothingLeft(path: string): Promise<void> {
-  await expect.poll(() => existsSync(path), { timeout: 5000 }).toBe(false);
-  await expect.poll(() => processesOf(path), { timeout: 2000 }).toEqual([]);
+  await expect.poll(() => existsSync(path)).toBe(false);
+  await expect.poll(() => processesOf(path)).toEqual([]);
 }
 
 /** Processes that work in a directory or were told of it; dead ones that nobody waited for have neither. */

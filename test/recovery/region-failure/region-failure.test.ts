@@ -1,7 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
+import { fenceReturned } from '../../../src/recovery/index.ts';
 import { postgresFailover } from '../../../src/source/postgres/failover/index.ts';
+import { startHoldfast } from '../../support/cli.ts';
+import { runInThisProcess } from '../../support/command-here.ts';
 import { until } from '../../support/followed.ts';
+import { queryOnce } from '../../support/postgres-pair.ts';
 import { requires } from '../../support/requirements.ts';
 import { Stage } from './stage.ts';
 import { RunbookByHand } from './steps.ts';
@@ -14,23 +18,49 @@ describe.skipIf(!isHere)('a region that fails under an application that writes',
   let stage: Stage | undefined;
   afterEach(() => stage?.close());
 
-  it('loses no acknowledged write where the standby is synchronous, and writes go on by the same name', async () => {
+  it('is recovered by one command with its approvals; a synchronous standby has every acknowledged write', async () => {
     stage = await Stage.open(BIN, { isSynchronous: true });
-    const recovery = new RunbookByHand(await stage.workspace(), 'region-failure');
+    const { application, balancer, pair, directory } = stage;
+    const run = (...words: string[]) => runInThisProcess(directory, words, stage!.variables);
     await stage.killFirstRegion();
-    const writtenBefore = stage.application.acknowledged.length;
-    expect(await recovery.run('fence')).toMatchObject({ outcome: 'partial', outputs: { proven: false, pending: true } });
-    await stage.balancer.turn('postgres/first', 'maint');
-    expect(await recovery.run('promote')).toMatchObject({ outcome: 'done', outputs: { timeline: 2 } });
-    expect(await recovery.run('cache')).toMatchObject({ outcome: 'partial', outputs: { pending: true } });
-    expect(recovery.questions).toEqual([
-      expect.stringContaining('the old primary of db cannot be reached'),
-      expect.stringContaining('the old master cannot be kept from taking writes'),
-    ]);
-    await stage.application.goesOn();
-    await stage.application.stop();
-    expect(stage.application.acknowledged.length).toBeGreaterThan(writtenBefore);
+    const killedMs = Date.now();
+    const writtenBefore = application.acknowledged.length;
+    await balancer.turn('postgres/first', 'maint');
+    const since = new Date(killedMs).toISOString();
+    const recovering = startHoldfast(
+      directory,
+      ['recover', 'region-failure', '--since', since, '--json'],
+      stage.variables,
+    );
+    let id = '';
+    await until(async () => {
+      id = JSON.parse((await run('incident', 'list', '--json')).stdout).incidents[0]?.id ?? '';
+      return id !== '';
+    });
+    for (const step of ['promote', 'cache']) {
+      await until(async () => (await run('incident', 'approve', id, step)).exit === 0);
+    }
+    const ended = await recovering.done;
+    // The fence and the old master could not be reached: whoever reads it must see that.
+    expect(ended.exit, ended.stderr).toBe(3);
+    await application.goesOn();
+    await application.stop();
+    expect(application.acknowledged.length).toBeGreaterThan(writtenBefore);
     expect((await stage.lost()).rows).toEqual([]);
+
+    // The old primary comes back and takes a write that nobody will have, before anybody sees it.
+    const workspace = await stage.workspace();
+    expect(await fenceReturned(workspace, signal)).toEqual([]);
+    await pair.primary.start();
+    await pair.primary.query(`set synchronous_commit = local; insert into writes values ('of nobody')`);
+    expect(await fenceReturned(workspace, signal)).toMatchObject([
+      { source: 'db', divergentBytes: expect.any(Number) },
+    ]);
+    await expect(queryOnce(pair.primary.url(), 'select 1')).rejects.toThrow('fenced_by_holdfast');
+    expect(await fenceReturned(workspace, signal)).toEqual([]);
+    const shown = (await run('incident', 'show', id)).stdout;
+    expect(shown).toContain('came back and is fenced');
+    expect(Number(/; (\d+) transactions/.exec(shown)?.[1])).toBeGreaterThanOrEqual(1);
   });
 
   it('loses no more than the lag at the kill where it is asynchronous; and the way back loses nothing', async () => {

@@ -107,6 +107,7 @@ export const getStatus = operation({
       damaged: z.array(z.object({ code: z.string(), message: z.string() })),
       capacity: z.array(capacity),
       hidden: z.array(z.object({ repository: z.string(), objects: z.array(z.string()) })),
+      unsigned: z.array(z.string()),
       unseen: z.array(z.string()),
     })
     .openapi('Status'),

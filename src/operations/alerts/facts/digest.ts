@@ -1,7 +1,8 @@
-import type { LedgerEvent } from '../../../ledger/index.ts';
+import type { LedgerEvent, Summary } from '../../../ledger/index.ts';
 import type { ReviewKind } from '../../../plan/index.ts';
 import { type AlertEvent, alertEventsIn } from '../book.ts';
 import type { Attempt, ProofAttempt, RecordFacts, RunFacts, SourceFacts } from './facts.ts';
+import { recoveryFacts } from './recovery-facts.ts';
 
 /** What the ledger of one repository says, sorted by what it is about. */
 export interface Digest {
@@ -17,54 +18,118 @@ export interface Digest {
 
 const SOURCE_KINDS = new Set<LedgerEvent['kind']>([
   ...(['backup.finished', 'backup.failed', 'proof.recorded', 'restore.finished', 'restore.failed'] as const),
-  ...(['follow.started', 'follow.stopped', 'log.gap', 'log.folded', 'snapshot.suspected', 'snapshot.cleared'] as const),
+  ...([
+    'follow.started',
+    'follow.stopped',
+    'log.gap',
+    'log.folded',
+    'snapshot.suspected',
+    'snapshot.cleared',
+    'snapshot.checked',
+  ] as const),
 ]);
-const RECORD_KINDS = /^(run|duty|review|alert|tasks)\./;
+const RECORD_KINDS = /^(run|duty|review|alert|tasks|incident|breach|step)\./;
 const OWN_KINDS = /^(check|mirror|archive|object|lock|repair)\./;
 
-/** Of backups and logs so many are kept, and all of the last days: a process that looks for years holds no more. */
+/** Of what is frequent so many are kept of each kind, and all of the last days: a process that looks for years holds no more. */
 const KEPT_EVENTS = 200;
 const KEPT_MS = 31 * 24 * 3_600_000;
 const MANY = new Set<LedgerEvent['kind']>([...(['backup.finished', 'backup.failed', 'log.folded'] as const)]);
 const KEPT_RUN_EVENTS = 50;
+const KEPT_MIRROR_RUNS = 50;
 
-/** @param events of one ledger, oldest first */
-export function digestOf(events: readonly LedgerEvent[]): Digest {
-  const bySource = new Map<string, LedgerEvent[]>();
-  const byTask = new Map<string, LedgerEvent[]>();
-  const own: LedgerEvent[] = [];
-  const record: LedgerEvent[] = [];
-  for (const event of events) {
-    const { source, task } = event.body as { source?: string; task?: string };
+/** What a digest is made of, as the ledger grows: what is kept no longer goes now and then. */
+export interface DigestState {
+  beganMs: number | undefined;
+  /** The latest time of any event. */
+  newestMs: number;
+  bySource: Map<string, Trimmed>;
+  own: Trimmed;
+  record: Trimmed;
+}
+
+/** Events of which some go: again when there are so many. */
+interface Trimmed {
+  events: LedgerEvent[];
+  trimAt: number;
+}
+
+const TRIM_FIRST_AT = 1000;
+
+export const digestSummary: Summary<DigestState> = {
+  name: 'digest-1',
+  initial: () => ({
+    ...{ beganMs: undefined, newestMs: Number.NEGATIVE_INFINITY, bySource: new Map() },
+    own: { events: [], trimAt: TRIM_FIRST_AT },
+    record: { events: [], trimAt: TRIM_FIRST_AT },
+  }),
+  add(state, event) {
+    const timeMs = Date.parse(event.time);
+    state.beganMs ??= timeMs;
+    state.newestMs = Math.max(state.newestMs, timeMs);
+    const { source } = event.body as { source?: string };
     if (event.kind === 'verification.finished') {
-      for (const each of event.body.sources) listIn(bySource, each.source).push(event);
-    } else if (SOURCE_KINDS.has(event.kind) && source !== undefined) listIn(bySource, source).push(event);
-    else if (RECORD_KINDS.test(event.kind)) {
-      record.push(event);
-      if (task !== undefined) listIn(byTask, task).push(event);
-    } else if (OWN_KINDS.test(event.kind)) own.push(event);
-  }
-  const sinceMs = Date.parse(events.at(-1)?.time ?? '') - KEPT_MS;
-  const tooMany = new Set([...byTask.values()].flatMap((all) => all.slice(0, -KEPT_RUN_EVENTS)));
-  const kept = [...bySource].map(([source, all]) => [source, keptOf(all, sinceMs)] as const);
+      for (const each of event.body.sources) addTrimmed(ofSource(state, each.source), event, state.newestMs);
+    } else if (SOURCE_KINDS.has(event.kind) && source !== undefined) {
+      addTrimmed(ofSource(state, source), event, state.newestMs);
+    } else if (RECORD_KINDS.test(event.kind)) addTrimmed(state.record, event, state.newestMs);
+    else if (OWN_KINDS.test(event.kind)) addTrimmed(state.own, event, state.newestMs);
+  },
+  copy: ({ beganMs, newestMs, bySource, own, record }) => ({
+    ...{ beganMs, newestMs, own: copied(own), record: copied(record) },
+    bySource: new Map([...bySource].map(([source, trimmed]) => [source, copied(trimmed)])),
+  }),
+};
+
+function copied({ events, trimAt }: Trimmed): Trimmed {
+  return { events: [...events], trimAt };
+}
+
+function ofSource({ bySource }: DigestState, source: string): Trimmed {
+  const known = bySource.get(source) ?? { events: [], trimAt: TRIM_FIRST_AT };
+  bySource.set(source, known);
+  return known;
+}
+
+function addTrimmed(trimmed: Trimmed, event: LedgerEvent, newestMs: number): void {
+  trimmed.events.push(event);
+  if (trimmed.events.length < trimmed.trimAt) return;
+  trimmed.events = keptOf(trimmed.events, newestMs - KEPT_MS);
+  trimmed.trimAt = Math.max(TRIM_FIRST_AT, 2 * trimmed.events.length);
+}
+
+/** What is kept of what a ledger came to. It stays as it is when the state changes. */
+export function digestOf({ beganMs, newestMs, bySource, own, record }: DigestState): Digest {
+  const sinceMs = newestMs - KEPT_MS;
   return {
-    beganMs: events[0] && Date.parse(events[0].time),
-    bySource: new Map(kept),
-    own,
-    record: record.filter((event) => !tooMany.has(event)),
+    beganMs,
+    bySource: new Map([...bySource].map(([source, { events }]) => [source, keptOf(events, sinceMs)])),
+    own: keptOf(own.events, sinceMs),
+    record: keptOf(record.events, sinceMs),
   };
 }
 
-function listIn(map: Map<string, LedgerEvent[]>, key: string): LedgerEvent[] {
-  const list = map.get(key) ?? [];
-  map.set(key, list);
-  return list;
+/** Of what is left out now, nothing is kept later either. */
+function keptOf(events: readonly LedgerEvent[], sinceMs: number): LedgerEvent[] {
+  const counts = new Map<string, number>();
+  const kept = events.toReversed().filter((event) => {
+    const { of, most } = limitOf(event);
+    const count = (counts.get(of) ?? 0) + 1;
+    counts.set(of, count);
+    return count <= most || (MANY.has(event.kind) && Date.parse(event.time) >= sinceMs);
+  });
+  return kept.reverse();
 }
 
-function keptOf(events: readonly LedgerEvent[], sinceMs: number): LedgerEvent[] {
-  const many = events.filter(({ kind }) => MANY.has(kind));
-  const newest = new Set(many.slice(-KEPT_EVENTS));
-  return events.filter((event) => !MANY.has(event.kind) || newest.has(event) || Date.parse(event.time) >= sinceMs);
+/** Among which other events it counts, and how many of them are kept. */
+function limitOf(event: LedgerEvent): { of: string; most: number } {
+  if (MANY.has(event.kind)) return { of: event.kind, most: KEPT_EVENTS };
+  if (event.kind === 'mirror.finished' || event.kind === 'mirror.failed') {
+    return { of: `${event.kind} ${event.body.mirror}`, most: KEPT_MIRROR_RUNS };
+  }
+  const { task } = event.body as { task?: string };
+  if (task !== undefined && RECORD_KINDS.test(event.kind)) return { of: `task ${task}`, most: KEPT_RUN_EVENTS };
+  return { of: '', most: Number.POSITIVE_INFINITY };
 }
 
 /** Backups of all of a source, oldest first. */
@@ -147,7 +212,7 @@ export function recordOf(events: readonly LedgerEvent[], known: { isKnown: boole
     else noteRun(runs, event);
   }
   const failedChannels = failedChannelsIn(alertEventsIn(events));
-  return { ...known, runs, reviews, failedChannels, overdueDrills: [] };
+  return { ...known, runs, reviews, failedChannels, recoveries: recoveryFacts(events), overdueDrills: [] };
 }
 
 function noteRun(runs: Map<string, RunFacts & { open: Map<string, number> }>, event: LedgerEvent): void {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { digestOfAll } from '../../../../test/support/digest.ts';
 import { planWith } from '../../../../test/support/plan.ts';
 import { COMMANDS } from '../../../cli/registry.ts';
 import { HoldfastError } from '../../../foundation/errors.ts';
@@ -7,7 +8,7 @@ import { RULE_NAMES } from '../../../plan/alerts/rule-schema.ts';
 import type { Rule, RuleName } from '../../../plan/index.ts';
 import type { Condition } from '../condition.ts';
 import { conditionsOf } from '../condition.ts';
-import { digestOf, recordOf, unreadableIn } from '../facts/digest.ts';
+import { recordOf, unreadableIn } from '../facts/digest.ts';
 import type { Facts, RunFacts, SizedPoint, SourceFacts } from '../facts/facts.ts';
 import { exampleFacts, exampleRepository, exampleSamples, exampleSource } from './example.ts';
 import { ALERT_RULES, conditionsNow, isUnknown } from './index.ts';
@@ -318,7 +319,7 @@ describe('verification-failed', () => {
         time: new Date(NOW + day * DAY_MS).toISOString(),
         body: { level, sources: [{ source: 'db', state, snapshot: 'ab', message: 'bad' }] },
       }) as unknown as LedgerEvent;
-    const of = (...events: LedgerEvent[]) => unreadableIn('db', digestOf(events).bySource.get('db') ?? []);
+    const of = (...events: LedgerEvent[]) => unreadableIn('db', digestOfAll(events).bySource.get('db') ?? []);
     expect(of(verified('checked', 0), verified('failed', 1), verified('failed', 2))).toEqual({
       ...{ snapshot: 'ab', sinceMs: NOW + DAY_MS, message: 'bad' },
     });
@@ -507,7 +508,7 @@ describe('what is to be done again and again', () => {
     ];
     const of = (count: number) =>
       found('upkeep-failed', {
-        record: recordOf(byTime(digestOf(events.slice(0, count)).record), { isKnown: true, beganMs: NOW }),
+        record: recordOf(byTime(digestOfAll(events.slice(0, count)).record), { isKnown: true, beganMs: NOW }),
       });
     expect(of(2)).toHaveLength(1);
     expect(of(3)).toEqual([]);

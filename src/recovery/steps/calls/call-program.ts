@@ -129,12 +129,8 @@ async function isExecutable(program: string, directory: string, path = ''): Prom
     ? [isAbsolute(program) ? program : join(directory, program)]
     : path.split(delimiter).map((each) => join(each, program));
   for (const place of places) {
-    try {
-      await access(place, constants.X_OK);
-      if ((await stat(place)).isFile()) return true;
-    } catch {
-      // It may be in another place.
-    }
+    const found = await Promise.allSettled([access(place, constants.X_OK), stat(place)]);
+    if (found[0].status === 'fulfilled' && found[1].status === 'fulfilled' && found[1].value.isFile()) return true;
   }
   return false;
 }

@@ -52,10 +52,8 @@ export function referencesIn(value: unknown): SecretReference[] {
 
 /** What of those in a value can be had. */
 export async function knownSecrets({ references }: Workspace, value: unknown): Promise<string[]> {
-  const found = await Promise.all(
-    referencesIn(value).map((each) => resolveSecret(each, references).catch(() => undefined)),
-  );
-  return found.filter((secret) => secret !== undefined);
+  const found = await Promise.allSettled(referencesIn(value).map((each) => resolveSecret(each, references)));
+  return found.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
 }
 
 /** Which of those in a value cannot be had, in words. */

@@ -23,7 +23,7 @@ export async function finishedBefore(
   if (begun === undefined) return undefined;
   const finished = events.findLast(
     ({ kind, body, time }) =>
-      kind === 'restore.finished' && body.source === source && body.target === target && time >= begun.time,
+      kind === 'restore.finished' && body.source === source && body.target === target && time > begun.time,
   );
   return finished?.kind === 'restore.finished' ? finished.body : undefined;
 }

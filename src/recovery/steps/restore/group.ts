@@ -8,7 +8,7 @@ import { placeOf } from '../place.ts';
 import { workspaceOf } from '../step-workspace.ts';
 import { unfilledNames } from '../unfilled.ts';
 import { finishedBefore } from './finished-before.ts';
-import type { RestoreContext } from './index.ts';
+import type { RestoreContext } from './restore-context.ts';
 
 export async function foreseeGroup(context: RestoreContext): Promise<Foreseen> {
   const { step, workspace } = context;
@@ -16,15 +16,15 @@ export async function foreseeGroup(context: RestoreContext): Promise<Foreseen> {
   const open = unfilledNames(step);
   const missing = await unavailableReferences(workspace, [step.to, step.password, Object.values({ ...step.targets })]);
   const obstacles = [...missing];
-  const own = workspaceOf(context);
   if (!at.includes('${')) {
-    for (const point of (await groupPointsOf(own, workspace.group(group), { at, repository: step.repository })).points)
+    for (const point of (await groupPointsOf(workspace, workspace.group(group), { at, repository: step.repository }))
+      .points)
       if ('error' in point) obstacles.push(`${point.source}: ${point.error.message}`);
   }
   if (missing.length === 0 && !open.some((name) => !at.includes(name))) {
     const targets = await groupTargetsOf(workspace.group(group), await destinations(context));
     for (const [source, to] of targets) {
-      const examined = await examineRestore(own, { source, to });
+      const examined = await examineRestore(workspace, { source, to });
       obstacles.push(...examined.obstacles.map((each) => `${source}: ${each}`));
     }
   }

@@ -1,10 +1,8 @@
 /** Restores a source, or all sources of a group to one moment. */
-import type { StepContext, StepKind } from '../../step.ts';
+import type { StepKind } from '../../step.ts';
 import { assertFilled } from '../unfilled.ts';
 import { foreseeGroup, restoreOneGroup } from './group.ts';
 import { foreseeSource, restoreOneSource } from './source.ts';
-
-export type RestoreContext = StepContext<'restore'>;
 
 export const restore: StepKind<'restore'> = {
   foresee: (context) => (context.step.group === undefined ? foreseeSource(context) : foreseeGroup(context)),

@@ -10,7 +10,7 @@ import { placeOf } from '../place.ts';
 import { workspaceOf } from '../step-workspace.ts';
 import { unfilledNames } from '../unfilled.ts';
 import { type FinishedRestore, finishedBefore } from './finished-before.ts';
-import type { RestoreContext } from './index.ts';
+import type { RestoreContext } from './restore-context.ts';
 
 type Request = Omit<RestoreRequest, 'to'> & { source: string };
 
@@ -33,7 +33,7 @@ export async function foreseeSource(context: RestoreContext): Promise<Foreseen> 
     !open.some((name) => JSON.stringify(value ?? null).includes(`\${${name}}`));
   const to = missing.length > 0 || !isKnown(step.to) ? undefined : await placeOf(context, 'to', placeIn(context));
   const { at, snapshot, ...request } = requestOf(context);
-  const examined = await examineRestore(workspaceOf(context), {
+  const examined = await examineRestore(workspace, {
     ...request,
     ...(at !== undefined && isKnown(at) && { at }),
     ...(snapshot !== undefined && isKnown(snapshot) && { snapshot }),

@@ -63,7 +63,7 @@ it('is interrupted also where the server has stopped to take what is sent, and l
   await failed;
   expect(server.told.at(-1)).toBe('NO ONE');
   server.close();
-}, 5000);
+});
 
 it('leaves no replica where it is interrupted before the server has said that it is one', async () => {
   const server = await stuckServer({ answersLate: true });
@@ -73,9 +73,9 @@ it('leaves no replica where it is interrupted before the server has said that it
   const facts = await inspectServer(connection);
   const data = { sizeBytes: 1, rdb: async function* () {} };
   const failed = expect(restoreByReplication(connection, facts, data, signal)).rejects.toThrow('enough');
-  await vi.waitUntil(() => server.told.length > 0);
+  await vi.waitUntil(() => server.told.length > 0, { timeout: 30_000 });
   interrupted.abort(new Error('enough'));
   await failed;
   expect(server.told.at(-1)).toBe('NO ONE');
   server.close();
-}, 5000);
+});
