@@ -113,6 +113,23 @@ export const adapters: Adapters = {
     return (await import('../source/redis/index.ts')).redisFailover;
   },
 
+  async postgresCredentials() {
+    return (await import('../source/postgres/index.ts')).postgresCredentials;
+  },
+
+  async redisCredentials() {
+    return (await import('../source/redis/index.ts')).redisCredentials;
+  },
+
+  async redisUsers() {
+    return (await import('../source/redis/index.ts')).redisUsers;
+  },
+
+  async createDnsServer(settings) {
+    const { createRfc2136Server } = await import('../dns/rfc2136/index.ts');
+    return createRfc2136Server(settings);
+  },
+
   async readCloudSecret(name, context) {
     const { readSecretVersion } = await import('../source/secrets/index.ts');
     return readSecretVersion(name, context);

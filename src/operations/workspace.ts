@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isAbsolute, join } from 'node:path';
 import type { Channel } from '../alert/index.ts';
+import type { DnsServer, Rfc2136Settings } from '../dns/index.ts';
 import { seal, unseal } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
@@ -23,7 +24,14 @@ import {
 } from '../plan/index.ts';
 import { type Healer, LEDGER_PREFIX, openRepository, type Repository } from '../repository/index.ts';
 import type { Sandbox } from '../sandbox/index.ts';
-import type { PostgresFailover, RedisFailover, ReplicationPositions, Source } from '../source/index.ts';
+import type {
+  CredentialsServer,
+  PostgresFailover,
+  RedisFailover,
+  ReplicationPositions,
+  Source,
+  UserSwitch,
+} from '../source/index.ts';
 import {
   asFirstWritten,
   asOf,
@@ -81,6 +89,12 @@ export interface Adapters {
   /** What a failover does to servers. Without the methods no step does. */
   postgresFailover?(): Promise<PostgresFailover>;
   redisFailover?(): Promise<RedisFailover>;
+  /** What gives users of servers new passwords. Without the methods no step does. */
+  postgresCredentials?(): Promise<CredentialsServer>;
+  redisCredentials?(): Promise<CredentialsServer>;
+  redisUsers?(): Promise<UserSwitch>;
+  /** A name server that takes updates. Without the method no step points a name elsewhere. */
+  createDnsServer?(settings: Rfc2136Settings): Promise<DnsServer>;
   /** See `ReferenceContext`. */
   readCloudSecret?: ReferenceContext['readCloudSecret'];
   /** Whether there is a secret of this full name in Secret Manager. @throws source-refused, source-unreachable */

@@ -10,6 +10,7 @@ import type { StepKind } from '../step.ts';
 import { deploy } from './deploy.ts';
 import { exec } from './exec.ts';
 import { http } from './http.ts';
+import { isolate } from './isolate.ts';
 import { keysRevoke } from './keys-revoke.ts';
 import { maintenanceOff, maintenanceOn } from './maintenance.ts';
 
@@ -35,7 +36,7 @@ function programs() {
 
 const token = { env: { TOKEN: { env: 'TOKEN' } } };
 
-function programSubject<Kind extends 'exec' | 'deploy' | 'keys.revoke'>(kind: Kind) {
+function programSubject<Kind extends 'exec' | 'deploy' | 'keys.revoke' | 'isolate'>(kind: Kind) {
   const { workspace, done } = programs();
   const context = (word: string, more = {}) =>
     contextOf(workspace, { do: kind, exec: [word], ...token, repeatable: true }, more);
@@ -85,6 +86,7 @@ describeStep('http', async () => {
   };
 });
 
+describeStep('isolate', async () => ({ kind: isolate, ...programSubject('isolate') }));
 describeStep('keys.revoke', async () => ({ kind: keysRevoke, ...programSubject('keys.revoke') }));
 
 function describeMaintenance<Kind extends 'maintenance.on' | 'maintenance.off'>(

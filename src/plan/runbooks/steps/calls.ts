@@ -1,17 +1,12 @@
 /** Steps that call something outside: programs and HTTP. */
 import { z } from 'zod';
-import { httpRequest, program, programEnvironment, programFiles, stepSchema, template } from './common.ts';
+import { httpRequest, program, programEnvironment, programFiles, repeatable, stepSchema, template } from './common.ts';
 
 const programOptions = {
   env: programEnvironment.optional(),
   files: programFiles.optional(),
   directory: template('a directory', "Where it runs; the plan's directory when left out.").optional(),
 };
-
-const repeatable = z
-  .boolean({ error: () => 'true or false' })
-  .default(false)
-  .meta({ description: 'Doing it twice does no harm: after a death it is done again, and nobody is asked.' });
 
 const programKeys = { exec: program, ...programOptions, repeatable };
 

@@ -52,6 +52,11 @@ export const programFiles = z
       'What the program gets in files, readable by their owner alone and removed afterwards; each variable names its file.',
   });
 
+export const repeatable = z
+  .boolean({ error: () => 'true or false' })
+  .default(false)
+  .meta({ description: 'Doing it twice does no harm: after a death it is done again, and nobody is asked.' });
+
 const HTTP_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 export const httpRequest = z

@@ -30,7 +30,7 @@ export const STEP_OUTPUTS: Readonly<Record<StepKindName, readonly string[]>> = {
   'connection.update': ['version', 'path'],
   'dns.update': ['before', 'serial'],
   'credentials.rotate': ['rotated'],
-  isolate: ['allowed'],
+  isolate: ['output', 'status', 'json.*'],
 };
 
 /** Whether a step of this kind finds out something of this name. */

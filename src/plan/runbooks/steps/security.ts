@@ -1,7 +1,16 @@
 /** Steps after a breach. */
 import { z } from 'zod';
 import { filled, identifier } from '../../values.ts';
-import { filledIn, httpRequest, names, program, programEnvironment, stepSchema, template } from './common.ts';
+import {
+  filledIn,
+  httpRequest,
+  names,
+  program,
+  programEnvironment,
+  repeatable,
+  stepSchema,
+  template,
+} from './common.ts';
 
 export const security = [
   stepSchema('credentials.rotate', 'Gives new credentials, and proves that the old ones are dead.', {
@@ -44,5 +53,6 @@ export const security = [
     exec: program.optional(),
     env: programEnvironment.optional(),
     http: httpRequest.optional(),
+    repeatable,
   }),
 ] as const;
