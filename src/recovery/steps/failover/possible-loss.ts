@@ -27,6 +27,7 @@ export interface PossibleLoss {
 
 /** @param primary what is known of the primary's end, from whatever tells something of it */
 export function possibleLoss(standby: StandbyEnd, primary: readonly KnownEnd[], nowMs: number): PossibleLoss {
+  // biome-ignore lint/complexity/useMathMinMax: Math.max takes no bigint
   const furthest = primary.reduce<bigint>((most, { lsn }) => (lsn > most ? lsn : most), 0n);
   const bytes = furthest > standby.lsn ? furthest - standby.lsn : 0n;
   const isExact = primary.some(({ isFinal }) => isFinal);
