@@ -83,6 +83,22 @@ const WRITING: Record<string, Case | { elsewhere: string }> = {
   'plan apply': { words: () => ['plan', 'apply', '-m', 'first'] },
   approve: { elsewhere: 'it writes what hold does, an event of the ledger' },
   'review record': { elsewhere: 'it writes what hold does, an event of the ledger' },
+  recover: {
+    words: () => ['recover', 'noted'],
+    before: ({ directory }) =>
+      appendFileSync(
+        join(directory, 'holdfast.yaml'),
+        'runbooks: { noted: { scenario: Something has happened, steps: [{ id: say, do: note, text: it }] } }\n',
+      ),
+  },
+  'incident approve': { elsewhere: 'it writes what `recover` does, events of the ledger' },
+  'incident done': { elsewhere: 'it writes what `recover` does, events of the ledger' },
+  'incident answer': { elsewhere: 'it writes what `recover` does, events of the ledger' },
+  'incident note': { elsewhere: 'it writes what `recover` does, events of the ledger' },
+  'incident ack': { elsewhere: 'it writes what `recover` does, events of the ledger' },
+  'incident breach': { elsewhere: 'it writes what `recover` does, events of the ledger' },
+  'incident resume': { elsewhere: 'it writes what `recover` does' },
+  'incident abort': { elsewhere: 'it writes what `recover` does, events of the ledger' },
   unlock: { words: () => ['unlock', '--all'] },
   'key add': { words: () => ['key', 'add', '--repository', 'main'] },
   'key remove': { words: ({ spareKey }) => ['key', 'remove', spareKey, '--repository', 'main'] },

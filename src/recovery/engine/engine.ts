@@ -19,6 +19,8 @@ import { fillStep, lookupOf } from './values.ts';
 
 /** How often it is looked at what others have said: answers, and an end. */
 const LOOK_EVERY_MS = 1000;
+/** Who only waits for answers, and could look nowhere for so long, ends: its lease has run out as well. */
+const BLIND_MS = 3 * 60_000;
 
 export interface EngineOptions {
   workspace: Workspace;
@@ -72,7 +74,8 @@ export class Engine {
    * Runs until all steps are over, or one failed and nothing goes on before a person has said how.
    * @returns the run as it is then: it has ended, or is open still
    * @throws unknown-incident, step-not-supported, before anything is done; incident-running; the reason of the signal, when
-   *   the run is left open; what kept something from being recorded
+   *   the run is left open; what kept something from being recorded; store-unreachable where only answers are waited for, and
+   *   nothing that has them could be read for three minutes
    */
   async run(): Promise<RunState> {
     const { record, run, isResumed, isAlone = false } = this.#options;
@@ -137,8 +140,7 @@ export class Engine {
       const begun = actions.filter(({ step }) => !this.#underWay.has(step));
       for (const action of begun) await this.#act(state, action);
       if (begun.length > 0) continue;
-      if (end !== undefined && [...this.#underWay.keys()].every((id) => isWaiting(state, id)))
-        return this.#finish(state, end);
+      if (end !== undefined && this.#onlyWaits()) return this.#finish(state, end);
       const waiting = new AbortController();
       try {
         const wake = wakeMs === undefined ? [] : [this.#wait(wakeMs - this.#clock.nowMs(), waiting.signal)];
@@ -326,15 +328,26 @@ export class Engine {
   /** What others have said meanwhile. */
   async #keepLooking(): Promise<void> {
     const pause = this.#pauseFor(this.#signal);
+    let readMs = this.#clock.monotonicMs();
     for (;;) {
       await pause(LOOK_EVERY_MS);
       const before = this.#read.length;
-      // A ledger that is away for a moment has nothing to say; what is recorded goes elsewhere.
-      await settled(this.#look());
+      try {
+        await this.#look();
+        readMs = this.#clock.monotonicMs();
+      } catch (error) {
+        // A ledger that is away for a moment has nothing to say; what is recorded goes elsewhere.
+        if (this.#clock.monotonicMs() - readMs >= BLIND_MS && this.#onlyWaits()) throw blind(this.#options.run, error);
+      }
       if (this.#read.length === before) continue;
       if (this.#state.ended !== undefined) this.#end(new HoldfastError('interrupted', 'somebody ended it'));
       this.#changed();
     }
+  }
+
+  /** Whether nothing is done at the moment, and all depends on what persons say. */
+  #onlyWaits(): boolean {
+    return [...this.#underWay.keys()].every((id) => isWaiting(this.#state, id));
   }
 
   async #look(): Promise<void> {
@@ -386,5 +399,13 @@ function refused(step: string, { by, note }: { by: string; note?: string }): Hol
   return new HoldfastError('approval-refused', `${by} said no${note === undefined ? '' : `: ${note}`}`, {
     hint: 'Nothing of this step was done.',
     context: { step },
+  });
+}
+
+function blind(run: string, cause: unknown): HoldfastError {
+  return new HoldfastError('store-unreachable', 'no copy of the ledger, which would have the answers, can be read', {
+    hint: `The incident is open still. Once a repository is back, \`holdfast incident resume ${run}\` goes on.`,
+    context: { run },
+    cause,
   });
 }

@@ -276,4 +276,30 @@ describe('an approval', () => {
     const [state] = await world.time.run(Promise.all([engine.run(), reached.then(() => say('dora', 'lead'))]));
     expect(phasesOf(state)).toBe('go done, b done');
   });
+
+  it('that cannot come, since every store is away, is not waited for without end, and counts later', async () => {
+    const world = await RecoveryWorld.of(
+      GATE.map((step) => step.replace(', timeout: 3m', '')),
+      { contacts: CONTACTS },
+    );
+    const { id } = await world.open();
+    const working = world.process();
+    const { workspace } = world.process();
+    const { onState, reached } = whenFirst('waiting');
+    const run = world.engine(id, working, { onState }).run();
+    const away = reached.then(() => {
+      for (const store of Object.values(working.stores)) store.rule = () => 'before';
+      return world.time.nowMs();
+    });
+    const [ended, awayMs] = await world.time.run(Promise.all([run.catch((error: unknown) => error), away]));
+    expect(ended).toMatchObject({ code: 'store-unreachable', hint: expect.stringContaining(`incident resume ${id}`) });
+    expect(world.time.nowMs() - awayMs).toBeGreaterThanOrEqual(180_000);
+    for (const [by, as] of [
+      ['anna', 'oncall'],
+      ['dora', 'lead'],
+    ] as const) {
+      await world.time.run(answerStep(workspace, { incident: id, step: 'go', answer: 'approve', by, as }));
+    }
+    expect(await untilItEnds(world, id)).toBe('go done, b done: done');
+  });
 });

@@ -18,8 +18,6 @@ const KINDS = [
   'fence.completed',
 ] as const satisfies readonly LedgerEvent['kind'][];
 
-export const RUN_EVENT_KINDS: readonly string[] = KINDS;
-
 /** An event of an incident or drill: what of its envelope matters here. */
 export type RunEvent = {
   [Kind in (typeof KINDS)[number]]: Pick<Extract<LedgerEvent, { kind: Kind }>, 'kind' | 'body' | 'time' | 'actor'>;

@@ -87,7 +87,15 @@ export function stateOf(id: string, events: readonly RunEvent[], plans?: readonl
   const opening = events.find(({ kind }) => kind === 'incident.opened' || kind === 'drill.started');
   if (opening === undefined) return undefined;
   const state = begun(id, opening, plans);
-  for (const event of events) apply(state, event);
+  const early: StepAnsweredEvent[] = [];
+  for (const event of events) {
+    if (event.kind === 'step.answered' && isEarly(state, event)) {
+      early.push(event);
+      continue;
+    }
+    apply(state, event);
+    if ('step' in event.body) applyWhatCameEarly(state, early, event.body.step);
+  }
   return state;
 }
 
@@ -157,6 +165,26 @@ function apply(state: RunState, event: RunEvent): void {
   }
 }
 
+/**
+ * Whether an answer stands before what it answers: whoever gave it has a clock that is behind the engine's, or both were
+ * recorded in the same millisecond.
+ */
+function isEarly({ steps }: RunState, { body: { step, attempt, answer: said } }: StepAnsweredEvent): boolean {
+  const known = steps.find(({ plan }) => plan.id === step);
+  if (known === undefined || attempt < known.attempt) return false;
+  if (attempt > known.attempt || known.phase === 'running') return true;
+  return known.phase === 'waiting' && (said === 'again' || said === 'skip');
+}
+
+/** Answers to a step that stood before their question, as soon as it is there. */
+function applyWhatCameEarly(state: RunState, early: StepAnsweredEvent[], step: string): void {
+  const due = early.filter((event) => event.body.step === step && !isEarly(state, event));
+  for (const event of due) {
+    early.splice(early.indexOf(event), 1);
+    apply(state, event);
+  }
+}
+
 function note(state: RunState, added: Note): void {
   const isKnown = state.notes.some(
     ({ text, by, timeMs }) => text === added.text && by === added.by && timeMs === added.timeMs,
@@ -165,6 +193,7 @@ function note(state: RunState, added: Note): void {
 }
 
 type StepEvent = Extract<RunEvent, { body: { step: string } }>;
+type StepAnsweredEvent = Extract<RunEvent, { kind: 'step.answered' }>;
 
 function applyToStep(step: StepState, event: StepEvent, timeMs: number): void {
   switch (event.kind) {
