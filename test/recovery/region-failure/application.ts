@@ -2,6 +2,7 @@
 import { Resolver } from 'node:dns/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
+import { settled } from '../../../src/foundation/promises.ts';
 import { Connection } from '../../../src/source/redis/connection/connection.ts';
 import { parseLocation } from '../../../src/source/redis/connection/location.ts';
 
@@ -90,7 +91,7 @@ export class Application {
         await pause(BETWEEN_MS);
       }
     } finally {
-      await Promise.race([client.end().catch(() => {}), pause(500)]);
+      await Promise.race([settled(client.end()), pause(500)]);
     }
   }
 
