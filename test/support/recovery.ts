@@ -3,6 +3,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { parse } from 'yaml';
 import type { Clock } from '../../src/foundation/clock.ts';
 import type { Pause } from '../../src/foundation/pause.ts';
+import { settled } from '../../src/foundation/promises.ts';
 import type { Workspace } from '../../src/operations/index.ts';
 import type { Plan } from '../../src/plan/index.ts';
 import { planSchema } from '../../src/plan/schema.ts';
@@ -57,10 +58,9 @@ class JumpingTime implements Clock {
 
   async run<Result>(work: Promise<Result>): Promise<Result> {
     let isOver = false;
-    const over = work.finally(() => {
+    void settled(work).then(() => {
       isOver = true;
     });
-    over.catch(() => {});
     while (!isOver) {
       // What is read or loaded takes no pause, and has to come.
       for (let turn = 0; turn < 20 && !isOver; turn++) await setImmediate();
