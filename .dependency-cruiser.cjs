@@ -8,7 +8,7 @@ const ROWS = [
   ['cli', 'daemon'],
   ['recovery'],
   ['operations'],
-  ['source', 'sandbox', 'alert', 'report'],
+  ['source', 'sandbox', 'alert', 'report', 'dns'],
   ['repository', 'ledger'],
   ['format', 'store', 'plan'],
   ['schedule'],
@@ -16,7 +16,7 @@ const ROWS = [
 ];
 
 /** Layers whose folders are adapters: implementations of the layer's interface, known to `main` alone. */
-const ADAPTER = '^src/(store|source|sandbox|alert)/([^/]+)/';
+const ADAPTER = '^src/(store|source|sandbox|alert|dns)/([^/]+)/';
 const TESTS = '[.]test[.]ts$';
 
 const layer = (...names) => `^src/(${names.join('|')})/`;

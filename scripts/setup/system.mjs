@@ -30,6 +30,16 @@ const SYSTEM_PACKAGES = [
     purpose: 'redis-cli, which the figures are compared with',
     programs: ['redis-cli', 'valkey-cli'],
   },
+  {
+    package: 'haproxy',
+    purpose: 'HAProxy, which leads clients to whichever server is the primary',
+    programs: ['/usr/sbin/haproxy', 'haproxy'],
+  },
+  {
+    package: 'bind9',
+    purpose: 'BIND, whose names a recovery points elsewhere',
+    programs: ['/usr/sbin/named', 'named'],
+  },
   { package: 'git', purpose: 'git, to back up repositories', programs: ['git'] },
   { package: 'restic', purpose: 'stock restic, which judges the repository format', programs: ['restic'] },
   { package: 'radosgw', purpose: "Ceph's gateway, the S3 server of the tests", programs: ['radosgw'] },

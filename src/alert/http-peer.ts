@@ -1,7 +1,7 @@
 import type { Clock } from '../foundation/clock.ts';
 import { type ErrorDetails, HoldfastError, messageOf, systemCode } from '../foundation/errors.ts';
 import { isUntrusted, plainCause, readRetryAfter } from '../foundation/http.ts';
-import { redactor, secretsOfUrl } from './redaction.ts';
+import { redactor, secretsOfUrl } from '../foundation/redaction.ts';
 
 /** How long a server may take to answer. */
 const TIMEOUT_MS = 10_000;

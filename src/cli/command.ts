@@ -42,6 +42,8 @@ export interface Invocation {
   directory: string;
   /** Tells a person what happens now, on standard error. */
   tell(line: string): void;
+  /** On a terminal, shows lines that are drawn anew all the time, until the command ends. */
+  panel(lines: () => readonly string[]): void;
   /** @throws plan-not-found, plan-invalid */
   loadPlan(): Promise<LoadedPlan>;
   /** Runs the daemon until the environment's signal is aborted. @throws what keeps it from running */

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { systemClock } from '../foundation/clock.ts';
 import type { Progress } from '../foundation/progress.ts';
 import { formatDuration, formatSize, formatThroughput } from '../foundation/units.ts';
@@ -28,6 +29,7 @@ export class ProgressDisplay {
   readonly #tasks = new Map<string, Task>();
   #timer: NodeJS.Timeout | undefined;
   #drawnLines = 0;
+  #panel: (() => readonly string[]) | undefined;
 
   constructor(stream: NodeJS.WriteStream, enabled: boolean) {
     this.#stream = stream;
@@ -48,6 +50,13 @@ export class ProgressDisplay {
     };
   }
 
+  /** On a terminal, draws lines of somebody else's above the tasks, anew all the time. */
+  panel(lines: () => readonly string[]): void {
+    if (this.#mode !== 'terminal') return;
+    this.#panel = lines;
+    this.#keepDrawing();
+  }
+
   /** Prints a line above what is drawn. */
   print(line: string): void {
     this.#erase();
@@ -60,6 +69,7 @@ export class ProgressDisplay {
     clearInterval(this.#timer);
     this.#erase();
     this.#tasks.clear();
+    this.#panel = undefined;
   }
 
   #phase(label: string, phase: string, total: { bytes?: number; items?: number } | undefined): void {
@@ -67,6 +77,10 @@ export class ProgressDisplay {
     const startedMs = this.#tasks.get(label)?.startedMs ?? now;
     const counters = { bytes: 0, items: 0, totalBytes: total?.bytes, totalItems: total?.items };
     this.#tasks.set(label, { label, phase, startedMs, phaseStartedMs: now, printedMs: now, ...counters });
+    this.#keepDrawing();
+  }
+
+  #keepDrawing(): void {
     if (this.#timer !== undefined || this.#mode === 'off') return;
     this.#timer = setInterval(() => (this.#mode === 'terminal' ? this.#redraw() : this.#printPlain()), REDRAW_EVERY_MS);
     this.#timer.unref();
@@ -86,8 +100,9 @@ export class ProgressDisplay {
     if (this.#mode !== 'terminal') return;
     const now = systemClock.monotonicMs();
     const shown = [...this.#tasks.values()].filter(({ startedMs }) => now - startedMs >= SHOW_AFTER_MS);
-    for (const task of shown) this.#stream.write(`${describe(task, now).slice(0, (this.#stream.columns ?? 80) - 1)}\n`);
-    this.#drawnLines = shown.length;
+    const lines = [...(this.#panel?.() ?? []), ...shown.map((task) => describe(task, now))];
+    for (const line of lines) this.#stream.write(`${cut(line, (this.#stream.columns ?? 80) - 1)}\n`);
+    this.#drawnLines = lines.length;
   }
 
   #printPlain(): void {
@@ -99,6 +114,12 @@ export class ProgressDisplay {
       this.#stream.write(`${describe(task, now)}\n`);
     }
   }
+}
+
+/** A line that is longer than the terminal is wide would be two of them. Colours are given up where it is cut. */
+function cut(line: string, columns: number): string {
+  const plain = stripVTControlCharacters(line);
+  return plain.length <= columns ? line : plain.slice(0, columns);
 }
 
 /** `uploads: reading files  45%  1.2 GiB of 2.7 GiB  312 MiB/s  5 s left` */

@@ -11,9 +11,20 @@ import { copy } from './commands/copy.ts';
 import { demo } from './commands/demo.ts';
 import { diff } from './commands/diff.ts';
 import { doctor } from './commands/doctor.ts';
+import { drill } from './commands/drill.ts';
 import { follow } from './commands/follow.ts';
 import { history } from './commands/history.ts';
 import { hold } from './commands/hold.ts';
+import { incidentAbort } from './commands/incident-abort.ts';
+import { incidentAck } from './commands/incident-ack.ts';
+import { incidentAnswer } from './commands/incident-answer.ts';
+import { incidentApprove } from './commands/incident-approve.ts';
+import { incidentBreach } from './commands/incident-breach.ts';
+import { incidentDone } from './commands/incident-done.ts';
+import { incidentList } from './commands/incident-list.ts';
+import { incidentNote } from './commands/incident-note.ts';
+import { incidentResume } from './commands/incident-resume.ts';
+import { incidentShow } from './commands/incident-show.ts';
 import { init } from './commands/init.ts';
 import { keyAdd } from './commands/key-add.ts';
 import { keyList } from './commands/key-list.ts';
@@ -31,8 +42,10 @@ import { planDiff } from './commands/plan-diff.ts';
 import { planSchema } from './commands/plan-schema.ts';
 import { planShow } from './commands/plan-show.ts';
 import { prune } from './commands/prune.ts';
+import { recover } from './commands/recover.ts';
 import { repair } from './commands/repair.ts';
 import { replicate } from './commands/replicate.ts';
+import { reportIncident } from './commands/report-incident.ts';
 import { reportVerification } from './commands/report-verification.ts';
 import { repositoryPromote } from './commands/repository-promote.ts';
 import { restore } from './commands/restore.ts';
@@ -72,6 +85,18 @@ export const COMMANDS: readonly CommandDefinition[] = [
   history,
   restore,
   verify,
+  drill,
+  recover,
+  incidentList,
+  incidentShow,
+  incidentApprove,
+  incidentDone,
+  incidentAnswer,
+  incidentNote,
+  incidentAck,
+  incidentBreach,
+  incidentResume,
+  incidentAbort,
   compare,
   copy,
   check,
@@ -102,6 +127,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   alertTest,
   objectives,
   services,
+  reportIncident,
   reportVerification,
   schedule,
   serve,
@@ -112,6 +138,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
 export const GROUPS: Readonly<Record<string, string>> = {
   plan: 'the plan',
   alert: 'what is wrong, and who is told',
+  incident: 'a recovery under way, or past',
   ledger: 'the audit trail',
   key: 'the passwords of repositories',
   review: 'what people look at from time to time',

@@ -163,6 +163,7 @@ async function runCommand(
       environment,
       directory: process.cwd(),
       tell: (text) => display.print(text),
+      panel: (lines) => display.panel(lines),
       serve: line.serve,
       ...loaders,
     });

@@ -1,11 +1,12 @@
 import { alertDuty } from './duties/alerts.ts';
+import { fenceDuties } from './duties/fences.ts';
 import { heartbeatDuties } from './duties/heartbeats.ts';
 import { watching } from './duties/watch.ts';
 import type { Duty, DutyContext, MakeDuties } from './duty.ts';
 import { keptDuties } from './kept-duty.ts';
 
 /** Every part that has duties: a line each. */
-export const DUTIES: readonly MakeDuties[] = [watchAndAlerts, keptDuties];
+export const DUTIES: readonly MakeDuties[] = [watchAndAlerts, fenceDuties, keptDuties];
 
 /** What needs no repository: somebody is told that it is away, and a watch outside hears nothing. */
 export function dutiesWithoutRepository(everyMs: number): MakeDuties {

@@ -78,6 +78,8 @@ export const ERROR_EXITS = {
   'unsafe-path': EXIT.failed,
   'sandbox-failed': EXIT.failed,
   'not-provable': EXIT.missed,
+  /** What was looked at is not what it is to be. */
+  'validation-failed': EXIT.missed,
   /** A channel did not take an alert. */
   'channel-failed': EXIT.failed,
   /** It takes another person, who was not asked yet or has not agreed. */
@@ -88,6 +90,18 @@ export const ERROR_EXITS = {
   'plan-not-applied': EXIT.failed,
   /** What removes something rests while one is. */
   'incident-open': EXIT.failed,
+  'unknown-runbook': EXIT.usage,
+  'unknown-incident': EXIT.failed,
+  /** The same runbook is under way already. */
+  'incident-exists': EXIT.failed,
+  /** Another process runs the steps of it. */
+  'incident-running': EXIT.failed,
+  /** A step that waits for nobody, or for somebody else, or not any more. */
+  'answer-refused': EXIT.failed,
+  /** A kind of step that this version cannot run: nothing was done. */
+  'step-not-supported': EXIT.failed,
+  /** A step needs what an earlier one was to find out. */
+  'value-missing': EXIT.failed,
   'unknown-alert': EXIT.failed,
   'unknown-task': EXIT.failed,
   /** Another process runs the same plan. */
@@ -96,6 +110,10 @@ export const ERROR_EXITS = {
   'address-unavailable': EXIT.failed,
   /** What watches the living could not see it: nothing is known of it then, good or bad. */
   'watch-failed': EXIT.failed,
+  /** A server did not do what it was asked for over HTTP. */
+  'request-failed': EXIT.failed,
+  /** It does not answer well, again and again. */
+  'service-down': EXIT.failed,
   'timed-out': EXIT.failed,
   /** What was done is done, and could not be said. */
   'output-failed': EXIT.failed,

@@ -14,7 +14,16 @@ export interface PostgresPrograms {
   path(program: PostgresProgram): string;
 }
 
-export type PostgresProgram = 'pg_dump' | 'pg_restore' | 'psql' | 'initdb' | 'postgres' | 'pg_ctl' | 'pg_amcheck';
+export type PostgresProgram =
+  | 'pg_dump'
+  | 'pg_restore'
+  | 'psql'
+  | 'initdb'
+  | 'postgres'
+  | 'pg_ctl'
+  | 'pg_amcheck'
+  | 'pg_rewind'
+  | 'pg_basebackup';
 
 export interface PostgresProgramsNeed {
   /** All of these must be there, and of one version. */

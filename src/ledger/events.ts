@@ -8,6 +8,7 @@ import type { AlertEvents } from './events/alerts.ts';
 import type { ChannelEvents } from './events/channels.ts';
 import type { GovernanceEvents } from './events/governance.ts';
 import type { KeepingEvents } from './events/keeping.ts';
+import type { RecoveryEvents } from './events/recovery.ts';
 import type { RunEvents } from './events/runs.ts';
 import type { WatchEvents } from './events/watch.ts';
 
@@ -18,6 +19,7 @@ export interface EventBodies
     AccessEvents,
     WatchEvents,
     KeepingEvents,
+    RecoveryEvents,
     ChannelEvents {
   'repository.created': { repository: string; store: string };
   'locks.removed': { repository: string; locks: string[]; all: boolean };
@@ -39,6 +41,8 @@ export interface EventBodies
     target: string;
     /** Whether what the target held, and the snapshot does not, was to be removed. */
     replaced?: boolean;
+    /** RFC 3339: the moment that came back. Earlier versions did not write it down. */
+    time?: string;
     bytes: number;
     durationMs: number;
     outcome: 'complete' | 'partial';

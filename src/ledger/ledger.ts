@@ -1,6 +1,7 @@
 import type { Clock } from '../foundation/clock.ts';
 import { isHoldfastError } from '../foundation/errors.ts';
 import { settled } from '../foundation/promises.ts';
+import { adoptObjects } from './adopt.ts';
 import { ChainCheck } from './chain-check.ts';
 import { type ChainedEvents, ChainWriter, type NewEvent } from './chain-writer.ts';
 import type { Checkpoint } from './checkpoint.ts';
@@ -182,6 +183,22 @@ export class Ledger {
    */
   unknownTo(known: ReadonlySet<string>): Promise<string[]> {
     return unknownObjects(this.#storage, known);
+  }
+
+  /**
+   * Takes over what only another copy of this ledger has: what was recorded there while this one was away.
+   * @returns how many objects came
+   * @throws repository-damaged; the stores' errors
+   */
+  adopt(other: Ledger): Promise<number> {
+    return this.#inTurn(() =>
+      adoptObjects({
+        storage: this.#storage,
+        read: () => this.#readChecked(),
+        unknownTo: (known) => other.unknownTo(known),
+        other: other.#storage,
+      }),
+    );
   }
 
   /**

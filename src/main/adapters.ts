@@ -31,7 +31,7 @@ export const adapters: Adapters = {
     return withCache(store, context);
   },
 
-  async createSource(source, { version, plan, ...references }) {
+  async createSource(source, { version, plan, moved = async () => undefined, ...references }) {
     const { resolveReferences, resolveSecret } = await import('../plan/index.ts');
     switch (source.type) {
       case 'files': {
@@ -56,8 +56,10 @@ export const adapters: Adapters = {
       case 'postgres': {
         const { createPostgresSource, slotName } = await import('../source/postgres/index.ts');
         const { name, method, wal, standby } = source;
-        const url = () => resolveSecret(standby?.url ?? source.url, references);
-        const primaryUrl = standby && (() => resolveSecret(source.url, references));
+        const url = async () => (await moved()) ?? resolveSecret(standby?.url ?? source.url, references);
+        // What moved is followed where it is, and no standby of it.
+        const primaryUrl =
+          standby && (async () => ((await moved()) === undefined ? resolveSecret(source.url, references) : undefined));
         const slot = wal === 'stream' ? slotName(plan, name) : undefined;
         const validate = await resolveReferences(source.validate, references);
         return createPostgresSource({ name, url, primaryUrl, method, slot, validate, version });
@@ -65,7 +67,7 @@ export const adapters: Adapters = {
       case 'redis': {
         const { createRedisSource } = await import('../source/redis/index.ts');
         const { name, method, stream } = source;
-        const url = () => resolveSecret(source.url, references);
+        const url = async () => (await moved()) ?? resolveSecret(source.url, references);
         const validate = await resolveReferences(source.validate, references);
         return createRedisSource({ name, url, method, stream, validate, version });
       }
@@ -103,9 +105,44 @@ export const adapters: Adapters = {
     return replicationPositions(urls, signal);
   },
 
+  async postgresFailover() {
+    return (await import('../source/postgres/index.ts')).postgresFailover;
+  },
+
+  async redisFailover() {
+    return (await import('../source/redis/index.ts')).redisFailover;
+  },
+
+  async postgresCredentials() {
+    return (await import('../source/postgres/index.ts')).postgresCredentials;
+  },
+
+  async redisCredentials() {
+    return (await import('../source/redis/index.ts')).redisCredentials;
+  },
+
+  async redisUsers() {
+    return (await import('../source/redis/index.ts')).redisUsers;
+  },
+
+  async createDnsServer(settings) {
+    const { createRfc2136Server } = await import('../dns/rfc2136/index.ts');
+    return createRfc2136Server(settings);
+  },
+
   async readCloudSecret(name, context) {
     const { readSecretVersion } = await import('../source/secrets/index.ts');
     return readSecretVersion(name, context);
+  },
+
+  async hasSecret(name, { env }) {
+    const { hasSecret } = await import('../source/secrets/index.ts');
+    return hasSecret(name, env);
+  },
+
+  async putSecretValue(name, value, { env }) {
+    const { putSecretValue } = await import('../source/secrets/index.ts');
+    return putSecretValue(name, value, env);
   },
 
   async createSandbox({ clock, signal }, chosen) {

@@ -31,6 +31,7 @@ export type { SignedLedger } from './ledger/checkpoints.ts';
 export type { ExportFormat } from './ledger/export-ledger.ts';
 export type { LoggedEvent } from './ledger/ledger-log.ts';
 export type { LedgerVerdict } from './ledger/verify-ledgers.ts';
+export type { StoredEnd } from './log/stored-end.ts';
 export type { HeldOrReleased } from './marks/hold.ts';
 export type { Missing } from './mirrors/accept-missing.ts';
 export type { HealedStatus } from './mirrors/healed-status.ts';
@@ -43,13 +44,16 @@ export { type OpenAlert, reasonsForSilence, type Wellbeing } from './notify/well
 export type { KeptLocked } from './object-lock/keep-locked.ts';
 export type { ForecastReport, NearForecast } from './objectives/near-forecasts.ts';
 export type { ObjectivesOfSource, ObjectivesReport } from './objectives/objectives.ts';
+export type { ChosenPoint } from './points/choose-point.ts';
 export type { PruneOfRepository } from './prune/prune.ts';
 export type { Repaired } from './repair/repair.ts';
 export { type RequestsToStore, requestsByRepository } from './requests/requests.ts';
+export type { PlaceForCopy } from './restore/place-for-copy.ts';
 export type { RestoreRequest, RestoreResult } from './restore/restore.ts';
 export type { DecidedSnapshot, KeepReason } from './retain/decide.ts';
 export type { RetentionOfSource } from './retain/decide-all.ts';
 export type { PlanDifference } from './revisions/revisions.ts';
+export { withScratch } from './scratch.ts';
 export type { ListedSnapshot } from './snapshots/snapshots.ts';
 export { parseMoment } from './snapshots-of.ts';
 export type { RepositoryCapacity } from './status/capacity.ts';
@@ -66,6 +70,7 @@ export { type ListedToken, type ListedTokens, openTokens } from './tokens/tokens
 export type { Unlocked } from './unlock/unlock.ts';
 export type { VerificationOutcome } from './verification/run-verification.ts';
 export type { Proof } from './verify/verify.ts';
+export { advanceService, type ServiceState } from './watch/service-state.ts';
 export type { ServicesReport, WatchedService } from './watch/services.ts';
 export type { StandbyLookout } from './watch/standby.ts';
 export type { Watch } from './watch/watch.ts';
@@ -113,6 +118,7 @@ export const foldLedger = lazy(async () => (await import('./ledger/fold-ledger.t
 export const ledgerLog = lazy(async () => (await import('./ledger/ledger-log.ts')).ledgerLog);
 export const verifyLedgers = lazy(async () => (await import('./ledger/verify-ledgers.ts')).verifyLedgers);
 export const listEntries = lazy(async () => (await import('./ls/ls.ts')).listEntries);
+export const storedEnd = lazy(async () => (await import('./log/stored-end.ts')).storedEnd);
 export const acceptMissing = lazy(async () => (await import('./mirrors/accept-missing.ts')).acceptMissing);
 export const promote = lazy(async () => (await import('./mirrors/promote.ts')).promote);
 export const replicate = lazy(async () => (await import('./mirrors/replicate.ts')).replicate);
@@ -122,6 +128,7 @@ export const clearSuspicion = lazy(async () => (await import('./marks/hold.ts'))
 export const hold = lazy(async () => (await import('./marks/hold.ts')).hold);
 export const unhold = lazy(async () => (await import('./marks/hold.ts')).unhold);
 export const keepLocked = lazy(async () => (await import('./object-lock/keep-locked.ts')).keepLocked);
+export const deliver = lazy(async () => (await import('./notify/deliver.ts')).deliver);
 export const beat = lazy(async () => (await import('./notify/deliver.ts')).beat);
 export const objectives = lazy(async () => (await import('./objectives/objectives.ts')).objectives);
 export const recoveryForecasts = lazy(
@@ -134,6 +141,17 @@ export const deliverReport = lazy(async () => (await import('./reports/deliver-r
 export const reportVerification = lazy(
   async () => (await import('./reports/report-verification.ts')).reportVerification,
 );
+export const placeForCopy = lazy(async () => (await import('./restore/place-for-copy.ts')).placeForCopy);
+export const examineRestore = lazy(async () => (await import('./restore/examine-restore.ts')).examineRestore);
+export const describeTarget = lazy(async () => (await import('./restore/restore.ts')).describeTarget);
+export const groupTargetsOf = lazy(async () => {
+  const { groupTargets } = await import('./groups/restore-group.ts');
+  return async (...asked: Parameters<typeof groupTargets>) => groupTargets(...asked);
+});
+export const choosePoint = lazy(async () => (await import('./points/choose-point.ts')).choosePoint);
+export const moveSource = lazy(async () => (await import('./moves/moves.ts')).moveSource);
+export const validateAt = lazy(async () => (await import('./verify/validate-at.ts')).validateAt);
+export const groupPointsOf = lazy(async () => (await import('./groups/group-points.ts')).groupPoints);
 export const restore = lazy(async () => (await import('./restore/restore.ts')).restore);
 export const coming = lazy(async () => (await import('./tasks/coming.ts')).coming);
 export const readRuns = lazy(async () => (await import('./tasks/read-runs.ts')).readRuns);

@@ -2,126 +2,34 @@ import { createHash } from 'node:crypto';
 import { isAbsolute, join } from 'node:path';
 import type { Channel } from '../alert/index.ts';
 import { seal, unseal } from '../format/index.ts';
-import type { Clock } from '../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
-import type { Progress } from '../foundation/progress.ts';
 import { Journal, Ledger, type LedgerStorage, Recorder } from '../ledger/index.ts';
 import {
-  type ChannelPlan,
   type Group,
   type LoadedPlan,
-  type LockPolicy,
   type Plan,
   type Repository as PlanRepository,
-  type Sandbox as PlanSandbox,
   type Source as PlanSource,
   type ReferenceContext,
   resolveSecret,
-  type StorePlace,
   type StorePlan,
   storePlace,
 } from '../plan/index.ts';
 import { type Healer, LEDGER_PREFIX, openRepository, type Repository } from '../repository/index.ts';
-import type { Sandbox } from '../sandbox/index.ts';
-import type { ReplicationPositions, Source } from '../source/index.ts';
-import {
-  asFirstWritten,
-  asOf,
-  DEFAULT_PRICES,
-  type ObjectStore,
-  PastStore,
-  StoreMetrics,
-  type StorePrices,
-} from '../store/index.ts';
+import type { Source } from '../source/index.ts';
+import { asFirstWritten, asOf, DEFAULT_PRICES, type ObjectStore, PastStore, StoreMetrics } from '../store/index.ts';
+import type { CountedRequests, Environment } from './environment.ts';
 
-/** What operations need from outside: made by the composition root, or by a test. */
-export interface Environment {
-  clock: Clock;
-  /** Variables that references may name. */
-  variables: Readonly<Record<string, string | undefined>>;
-  /** Holdfast's own version. */
-  version: string;
-  signal: AbortSignal;
-  /** The time as of which stores are read, in milliseconds since 1970; as they are now without it. Nothing is written then. */
-  asOfMs?: number;
-  /** Where work on `label` (a source, a repository) tells how far it is. */
-  progress(label: string): Progress;
-  adapters: Adapters;
-  /** Holdfast's directory for what this user's programs must not forget, absolute; without one, nothing waits for a repository. */
-  stateDirectory?: string;
-  /** Holdfast's directory for what may be had again, absolute; without one, the ledger is read anew each time. */
-  cacheDirectory?: string;
-  /** Where the requests to stores are counted, by the name of the repository; nowhere without it. */
-  requests?: Map<string, CountedRequests>;
-}
-
-/** The requests to one repository's store, and what they cost. */
-export interface CountedRequests {
-  metrics: StoreMetrics;
-  prices: StorePrices;
-}
-
-/** The implementations of the boundaries. Each is loaded when it is first asked for. */
-export interface Adapters {
-  /**
-   * A store with all that stands between it and a repository, but a cache: what is counted, limited and tried again is
-   * decided there.
-   */
-  openStore(place: StorePlace, context: StoreContext): Promise<ObjectStore>;
-  /**
-   * The same store, with a cache of this machine before it where that helps. Without the method nothing is cached.
-   * @param note is told what a person should know of the cache
-   */
-  cached?(store: ObjectStore, context: CacheContext): Promise<ObjectStore>;
-  createSource(source: PlanSource, context: ReferenceContext & { version: string; plan: string }): Promise<Source>;
-  /** A channel of the plan. Without the method there are none. @throws secret-unavailable */
-  createChannel?(planned: ChannelPlan, context: ReferenceContext & Pick<Environment, 'clock'>): Promise<Channel>;
-  /** How far a PostgreSQL server and its standby are, by their URLs. Without the method nothing is measured. @throws source-unreachable … */
-  measureReplication?(urls: { standby: string; primary: string }, signal: AbortSignal): Promise<ReplicationPositions>;
-  /** See `ReferenceContext`. */
-  readCloudSecret?: ReferenceContext['readCloudSecret'];
-  /** @param chosen of the plan, and the source that is proven in it; this machine, when left out */
-  createSandbox(environment: Pick<Environment, 'clock' | 'signal'>, chosen?: ChosenSandbox): Promise<Sandbox>;
-  /** A PostgreSQL server for the demo. @throws program-missing where there is none on this machine */
-  startDemoServer(environment: Pick<Environment, 'clock' | 'signal'>): Promise<DemoServer>;
-}
-
-export interface ChosenSandbox {
-  sandbox: PlanSandbox;
-  source: PlanSource;
-  references: ReferenceContext;
-}
-
-/** What a store is opened with, beside its place. */
-export interface StoreContext extends Pick<Environment, 'clock' | 'signal' | 'variables'> {
-  /** Bytes a second. */
-  limits?: { upload?: number; download?: number };
-  /** That what is put there is locked. */
-  lock?: LockPolicy;
-  /** What counts the requests to it, made when it is first asked for. They are not counted without it. */
-  metrics?(): StoreMetrics;
-}
-
-export interface CacheContext {
-  place: StorePlace;
-  /** The id in the repository's configuration. */
-  repositoryId: string;
-  variables: Environment['variables'];
-  note(message: string): void;
-}
-
-/** A database server of the demo's own, on a private socket. */
-export interface DemoServer {
-  version: string;
-  majorVersion: number;
-  superuser: string;
-  pid: number;
-  socketDirectory: string;
-  /** The connection string of one of its databases. */
-  url(database: string): string;
-  /** Ends the server and removes all that it had. */
-  stop(): Promise<void>;
-}
+export type {
+  Adapters,
+  CacheContext,
+  ChosenSandbox,
+  CountedRequests,
+  DemoServer,
+  Environment,
+  SourceContext,
+  StoreContext,
+} from './environment.ts';
 
 /** A repository of the plan, open, with its ledger. */
 export interface OpenedRepository {
@@ -158,6 +66,13 @@ export class Workspace {
     this.plan = plan;
     this.planPath = path;
     this.environment = environment;
+  }
+
+  /** The same plan at work with something else around it: another signal, say. What it opens, it opens by itself. */
+  within(more: Partial<Environment>): this {
+    const Same = this.constructor as new (loaded: ConstructorParameters<typeof Workspace>[0], all: Environment) => this;
+    const { plan, planPath: path } = this;
+    return new Same({ plan, ...(path !== undefined && { path }) }, { ...this.environment, ...more });
   }
 
   get references(): ReferenceContext {
@@ -399,9 +314,17 @@ export class Workspace {
     return adapters.createChannel(planned, { ...this.references, clock });
   }
 
+  /** The URL of the server that a source moved to; undefined where it is where the plan says. */
+  async movedUrl(_planned: PlanSource): Promise<string | undefined> {
+    return undefined;
+  }
+
   createSource(planned: PlanSource): Promise<Source> {
     const { version } = this.environment;
-    return this.environment.adapters.createSource(planned, { ...this.references, version, plan: this.plan.name });
+    const plan = this.plan.name;
+    // Asked at each connection: a source may move while it is followed.
+    const moved = () => this.movedUrl(planned);
+    return this.environment.adapters.createSource(planned, { ...this.references, version, plan, moved });
   }
 }
 

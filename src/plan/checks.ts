@@ -7,6 +7,7 @@ import { valueAt } from './issues.ts';
 import { nearestName } from './names.ts';
 import type { Finding } from './problems.ts';
 import { keepsSomething, type RetentionDocument, retentionPolicy } from './retention-schema.ts';
+import { runbookFindings } from './runbooks/runbook-checks.ts';
 import { type GcsAddress, parseStore, type S3Address } from './store.ts';
 import { GCS_CLASSES, isOfflineClass } from './store-schema.ts';
 import { objectiveMs } from './values.ts';
@@ -49,6 +50,7 @@ export function crossFindings(raw: unknown, earlier: readonly Finding[], directo
     ...timesFindings(context),
     ...groupFindings({ ...context, unknown: unknownName }),
     ...alertFindings({ ...context, unknown: unknownName }),
+    ...runbookFindings({ ...context, unknown: unknownName }),
   ];
 }
 

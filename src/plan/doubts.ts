@@ -2,6 +2,7 @@
 import { isAbsolute, relative } from 'node:path';
 import { longestGapMs } from '../schedule/index.ts';
 import type { Finding } from './problems.ts';
+import { runbookDoubts } from './runbooks/runbook-doubts.ts';
 import type { Service } from './service-schema.ts';
 import { hasLog, type Source } from './sources/index.ts';
 import { parseStore } from './store.ts';
@@ -16,9 +17,15 @@ export function doubts(plan: Plan): Finding[] {
     ...proofDoubts(source),
     ...ownRepositoryDoubts(source, plan),
     ...outsideDoubts(source),
+    ...workerDoubts(source),
   ]);
   const ofServices = [...plan.services.values()].flatMap(placeDoubts);
-  return [...[...plan.repositories.values()].flatMap(archiveDoubts), ...ofSources, ...ofServices];
+  return [
+    ...[...plan.repositories.values()].flatMap(archiveDoubts),
+    ...ofSources,
+    ...ofServices,
+    ...runbookDoubts(plan),
+  ];
 }
 
 /** Only a worker could ask from another place, and there are none yet. */
@@ -64,6 +71,11 @@ function proofDoubts(source: Source): Finding[] {
   const looked =
     source.method === 'physical' ? 'started and read whole, and compared' : 'compared with what was captured, and';
   return [about(source, [], `no validate: a restore is ${looked} with nothing you know of it`)];
+}
+
+function workerDoubts(source: Source): Finding[] {
+  if (source.runsOn === undefined) return [];
+  return [about(source, ['runsOn'], 'there are no workers in this version: it is worked on where Holdfast runs')];
 }
 
 function ownRepositoryDoubts(source: Source, plan: Plan): Finding[] {

@@ -33,9 +33,16 @@ export function knownKeys(path: readonly PropertyKey[], raw: unknown): string[] 
 function alternatives(node: JsonSchema, value: unknown): JsonSchema[] {
   const branches = [...list(node['anyOf']), ...(node['properties'] === undefined ? list(node['oneOf']) : [])];
   if (branches.length === 0) return [node];
-  const type = (value as { type?: unknown } | null | undefined)?.type;
-  const chosen = branches.filter((branch) => record(record(branch['properties'])['type'])['const'] === type);
+  const chosen = branches.filter((branch) => DISCRIMINATORS.some((key) => chooses(branch, key, value)));
   return (chosen.length > 0 ? chosen : branches).flatMap((branch) => alternatives(branch, value));
+}
+
+/** The keys whose values choose between alternatives. */
+const DISCRIMINATORS = ['type', 'do'] as const;
+
+function chooses(branch: JsonSchema, key: (typeof DISCRIMINATORS)[number], value: unknown): boolean {
+  const wanted = record(record(branch['properties'])[key])['const'];
+  return wanted !== undefined && record(value)[key] === wanted;
 }
 
 function children(node: JsonSchema, part: PropertyKey): JsonSchema[] {

@@ -169,10 +169,22 @@ sandboxes:
   const { plan } = await loadPlan({ cwd: directory, env: {} });
   const hourMs = 3_600_000;
   const objectives = { rpoMs: 26 * hourMs, rtoMs: 4 * hourMs, proofMs: 31 * 24 * hourMs };
-  const { verifications, contacts, alerts, services, reports, reviews, upkeep, ledger, ...protectedBy } = plan;
-  expect([verifications, contacts, services, reports, reviews].map((each) => [...each.values()])).toEqual(
-    new Array(5).fill([]),
-  );
+  const {
+    verifications,
+    contacts,
+    alerts,
+    services,
+    reports,
+    reviews,
+    upkeep,
+    ledger,
+    runbooks,
+    drills,
+    ...protectedBy
+  } = plan;
+  expect(
+    [verifications, contacts, services, reports, reviews, runbooks, drills].map((each) => [...each.values()]),
+  ).toEqual(new Array(7).fill([]));
   expect([...alerts.rules.keys()]).toEqual(RULE_NAMES);
   expect(upkeep.prune.text).toBe('weekly on sunday at 04:30');
   expect(ledger).toEqual({});

@@ -5,6 +5,7 @@ import { doubts } from './doubts.ts';
 import { type FindOptions, findPlan, LARGEST_PLAN_BYTES, readPlan, shownPath } from './find.ts';
 import { findingsOf } from './issues.ts';
 import { type Finding, PlanInvalidError, type Problem } from './problems.ts';
+import { orderFindings } from './runbooks/order-checks.ts';
 import { type PlanDocument, planSchema } from './schema.ts';
 import { buildPlan, type Plan } from './view.ts';
 
@@ -47,9 +48,11 @@ export function parsePlan(
   }
   const parsed = planSchema.safeParse(yaml.value);
   const findings = parsed.success ? [] : findingsOf(parsed.error.issues, yaml.value);
-  const all = [...findings, ...crossFindings(yaml.value, findings, place.directory)];
-  if (!parsed.success || all.length > 0) throw new PlanInvalidError(placed(all, yaml, place.file));
+  const across = crossFindings(yaml.value, findings, place.directory);
+  if (!parsed.success) throw new PlanInvalidError(placed([...findings, ...across], yaml, place.file));
   const plan = buildPlan(parsed.data, place.directory);
+  const all = [...across, ...orderFindings(plan)];
+  if (all.length > 0) throw new PlanInvalidError(placed(all, yaml, place.file));
   return {
     plan,
     directory: place.directory,

@@ -14,6 +14,9 @@ import { nearestName } from './names.ts';
 import { REFERENCE_NOTATION, reference, type TextOrReference, textOrReference } from './reference-schema.ts';
 import { report, reviews, upkeep } from './report-schema.ts';
 import { retention } from './retention-schema.ts';
+import { drill } from './runbooks/drill-schema.ts';
+import { maintenance } from './runbooks/maintenance-schema.ts';
+import { runbook } from './runbooks/runbook-schema.ts';
 import { sandbox } from './sandboxes.ts';
 import { service } from './service-schema.ts';
 import { objectives } from './sources/common.ts';
@@ -128,6 +131,15 @@ export const planSchema = z
       .record(identifier, service, { error: () => 'services by name' })
       .meta({ description: 'What people use, by name, and what "up" means for it.' })
       .optional(),
+    maintenance: maintenance.optional(),
+    runbooks: z
+      .record(identifier, runbook, { error: () => 'runbooks by name' })
+      .default({})
+      .meta({ description: 'How scenarios are recovered from, by name.' }),
+    drills: z
+      .array(drill, { error: () => 'a list of drills' })
+      .default([])
+      .meta({ description: 'Which runbooks are run on copies, and when.' }),
     reports: z
       .array(report, { error: () => 'a list of reports' })
       .default([])

@@ -5,8 +5,7 @@
  * Places are paths with `*` for any name.
  */
 const UNSUPPORTED_KEYS: Readonly<Record<string, readonly string[]>> = {
-  '': ['maintenance', 'runbooks', 'drills', 'compliance'],
-  'sources.*': ['runsOn'],
+  '': ['compliance'],
 };
 
 export const NOT_SUPPORTED = 'not supported by this version';

@@ -16,6 +16,9 @@ import {
   type Upkeep,
 } from './report-schema.ts';
 import { retentionPolicy } from './retention-schema.ts';
+import { buildDrill, type PlannedDrill } from './runbooks/drill-schema.ts';
+import type { Maintenance } from './runbooks/maintenance-schema.ts';
+import { buildRunbook, type Runbook } from './runbooks/runbook-schema.ts';
 import { buildSandbox, type Sandbox } from './sandboxes.ts';
 import type { PlanDocument, RepositoryDocument } from './schema.ts';
 import { buildService, type Service } from './service-schema.ts';
@@ -127,6 +130,10 @@ export interface Plan {
   contacts: ReadonlyMap<string, Contact>;
   alerts: Alerting;
   services: ReadonlyMap<string, Service>;
+  maintenance?: Maintenance;
+  /** By name, in the order of the file. */
+  runbooks: ReadonlyMap<string, Runbook>;
+  drills: PlannedDrill[];
   reports: PlannedReport[];
   /** When each review is due. */
   reviews: ReadonlyMap<ReviewKind, Schedule>;
@@ -180,6 +187,11 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     contacts: new Map(Object.entries(document.contacts ?? {}).map(([id, each]) => [id, buildContact(id, each)])),
     alerts: buildAlerting(document.alerts),
     services: new Map(Object.entries(document.services ?? {}).map(([name, each]) => [name, buildService(name, each)])),
+    ...(document.maintenance !== undefined && { maintenance: document.maintenance }),
+    runbooks: new Map(
+      Object.entries(document.runbooks).map(([name, each]) => [name, buildRunbook(name, each, document.objectives)]),
+    ),
+    drills: document.drills.map((each, index) => buildDrill(each, index, Object.keys(document.runbooks))),
     reports: document.reports.map(buildReport),
     reviews: buildReviews(document.reviews),
     upkeep: buildUpkeep(document.upkeep),

@@ -8,7 +8,15 @@ export { type Change, type ChangeKind, diffTrees } from './diff.ts';
 export { notesOf } from './extract/notes.ts';
 export type { IndexedRepository } from './indexed.ts';
 export { addKey, changePassword, listKeys, type RepositoryKey, removeKey } from './keys.ts';
-export { CHECKPOINTS_PREFIX, EPOCH_KEY, LEDGER_PREFIX, packKey, TAIL_PREFIX, TOKENS_PREFIX } from './layout.ts';
+export {
+  CHECKPOINTS_PREFIX,
+  CLAIMS_PREFIX,
+  EPOCH_KEY,
+  LEDGER_PREFIX,
+  packKey,
+  TAIL_PREFIX,
+  TOKENS_PREFIX,
+} from './layout.ts';
 export { EpochLease, type LeaseHolder } from './lease/epoch-lease.ts';
 export { loadIndex } from './load-index.ts';
 export { type HeldLock, lockRepository } from './locks.ts';

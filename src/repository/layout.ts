@@ -17,6 +17,8 @@ export const EPOCH_KEY = 'holdfast/epoch';
 export const MIRROR_LEASE_KEY = 'holdfast/mirror-lease';
 /** Who alone does something for as long as it shows that it is there: `<what>/<epoch>`. */
 export const LEASES_PREFIX = 'holdfast/leases/';
+/** Who runs an attempt at a step of a runbook: `<run>/<step>/<attempt>`. */
+export const CLAIMS_PREFIX = 'holdfast/claims/';
 /** What was locked until when. Each copy of a repository has its own. */
 export const HELD_KEY = 'holdfast/held';
 /** Who writes and cannot remove a lock. */

@@ -1,4 +1,6 @@
 export { type CheckedPlace, checkedPath, runCommandCheck } from './command-check.ts';
+export type * from './credentials.ts';
+export type * from './failover.ts';
 export { type Finding, findingOfError, type Mend } from './finding.ts';
 export type * from './log.ts';
 export { logEndOf, MANIFEST_DIRECTORY, MANIFEST_NAME, manifestLog, readManifest } from './manifest.ts';

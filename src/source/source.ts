@@ -64,6 +64,12 @@ export interface Source {
   validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Validation>;
 
   /**
+   * Runs the plan's own checks on what is at a target, and nothing else: it need not be what a snapshot is. Only of what can
+   * be asked without one.
+   */
+  checkPlanned?(target: Target, context: Pick<ValidateContext, 'signal' | 'timeMs'>): Promise<Check[]>;
+
+  /**
    * Holds the living source, or what is at another place, against a snapshot. It only reads there, all at one moment where
    * the source has such a thing. A difference is a part of the result; an exception means that it could not be looked at.
    * @throws source-unreachable, source-refused, source-lost, timed-out; target-unsuitable, target-failed of another place

@@ -1,6 +1,6 @@
 /** The plans of `examples/`, run as they are: only the places in their environment are of this machine. */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { projectRoot } from '../house/fixture-tree.ts';
@@ -23,6 +23,21 @@ describe('each example', () => {
     const { exit, json } = await runHere(join(projectRoot, 'examples', name), 'plan', 'check');
     expect([exit, json.sources.length]).toEqual([0, sources]);
     expect(json.warnings.map(({ message }: { message: string }) => message)).toEqual(warnings);
+  });
+
+  it('is loaded here, whichever there is', () => {
+    const plans = readdirSync(join(projectRoot, 'examples')).filter((name) => name !== 'coverage.yaml');
+    expect(plans.sort()).toEqual(['omni-enterprise.yaml', 'omni.yaml', 'omniflow.yaml']);
+  });
+
+  it.each([
+    ['omniflow.yaml', ['accidental-deletion', 'database-corruption', 'system-failure']],
+    ['omni-enterprise.yaml', ['region-failure', 'database-corruption', 'security-breach', 'data-centre-failure']],
+  ])('has runbooks that are all drilled, and end with a review: %s', async (name, runbooks) => {
+    const { json } = await runHere(join(projectRoot, 'examples', name), 'plan', 'show');
+    expect(Object.keys(json.runbooks)).toEqual(runbooks);
+    for (const { steps } of Object.values<{ steps: { do: string; within?: string }[] }>(json.runbooks))
+      expect(steps.at(-1)).toMatchObject({ do: 'review', within: '24h' });
   });
 
   it('names each source of the platform, where it is kept, and what belongs together', async () => {
@@ -106,6 +121,18 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis', 'git'))('the plan of
     ]);
     expect(json.checks).toMatchObject([{ result: 'passed', detail: 'all 1 are among the files of uploads' }]);
     expect(exit).toBe(0);
+  });
+
+  it('has runbooks that are looked at beforehand: the way in is known, and what is missing is named', async () => {
+    const { exit, json } = await run('recover', 'data-centre-failure', '--dry-run');
+    const { steps } = (await run('plan', 'show')).json.runbooks['data-centre-failure'];
+    expect(json.steps.map(({ step }: { step: string }) => step)).toEqual(steps.map(({ id }: { id: string }) => id));
+    const missing = json.steps.flatMap(({ obstacles }: { obstacles: string[] }) => obstacles);
+    const variables = ['OMNI_EU_DATABASE_URL', 'OMNI_EU_REDIS_URL', 'OMNI_HEALTH', 'OMNI_MAINTENANCE'];
+    expect([...new Set(missing)].sort()).toEqual(
+      variables.map((name) => `the environment variable ${name} is not set`),
+    );
+    expect(exit).toBe(4);
   });
 });
 

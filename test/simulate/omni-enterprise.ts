@@ -200,7 +200,8 @@ interface Failing {
   noon(day: number): number;
 }
 
-function failuresOf({ world, place, database, repository, noon }: Failing): Failure[] {
+/** What fails more than once, by the day. */
+function kindsOf({ world, place, database, repository, noon }: Failing) {
   const moved = (day: number, hours: number): Failure => ({
     name: `the database is not where it was on day ${day}`,
     ...{ fromMs: noon(day) - HOUR_MS / 2, untilMs: noon(day) + (hours - 0.5) * HOUR_MS },
@@ -250,6 +251,12 @@ function failuresOf({ world, place, database, repository, noon }: Failing): Fail
     also: ['verification-failed', 'repository-unreachable', 'backup-failed'],
     stops: ['*'],
   });
+  return { moved, away, down, damaged };
+}
+
+function failuresOf(failing: Failing): Failure[] {
+  const { place, database, noon } = failing;
+  const { moved, away, down, damaged } = kindsOf(failing);
   return [
     { ...moved(3, 2.5), acknowledgedAfterMs: 10 * MINUTE_MS },
     away(5),

@@ -46,6 +46,8 @@ const REQUIREMENTS = {
   },
   git: { isThere: () => hasProgram('git'), what: 'git', kind: 'server' },
   redis: { isThere: () => hasProgram('redis-server'), what: 'redis-server', kind: 'server' },
+  haproxy: { isThere: () => isExecutable('/usr/sbin/haproxy'), what: 'HAProxy (Debian: haproxy)', kind: 'server' },
+  bind: { isThere: () => isExecutable('/usr/sbin/named'), what: 'BIND (Debian: bind9)', kind: 'server' },
   restic: { isThere: () => hasProgram('restic'), what: 'restic', kind: 'server' },
   radosgw: {
     isThere: () =>

@@ -1,9 +1,9 @@
 import type { Clock } from '../../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { lastLines, runProgram } from '../../foundation/process.ts';
+import { redactor } from '../../foundation/redaction.ts';
 import type { Channel } from '../channel.ts';
 import { notificationOf } from '../notification.ts';
-import { redactor } from '../redaction.ts';
 
 const TIMEOUT_MS = 30_000;
 const QUOTED_LINES = 4;

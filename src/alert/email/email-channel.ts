@@ -1,8 +1,8 @@
 import { createTransport } from 'nodemailer';
 import { HoldfastError, messageOf } from '../../foundation/errors.ts';
 import { isUntrusted, plainCause } from '../../foundation/http.ts';
+import { redactor } from '../../foundation/redaction.ts';
 import type { Channel } from '../channel.ts';
-import { redactor } from '../redaction.ts';
 import { onOneLine } from '../wording.ts';
 import { mailOf } from './mail.ts';
 import { parseSmtpUrl, type SmtpAddress } from './smtp-address.ts';

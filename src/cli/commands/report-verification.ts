@@ -1,8 +1,8 @@
-import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { EXIT, HoldfastError, systemCode } from '../../foundation/errors.ts';
+import { EXIT, HoldfastError } from '../../foundation/errors.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
+import { writeReport } from '../write-report.ts';
 
 const FORMATS = ['markdown', 'html', 'text'] as const;
 const DEFAULT_SINCE = '7d ago';
@@ -40,19 +40,7 @@ export const reportVerification: CommandDefinition = {
     const out = options['out'] as string | undefined;
     if (out === undefined) return { exit: EXIT.done, json: written.report, text: written[format] };
     const path = resolve(directory, out);
-    await write(path, `${written[format]}\n`);
+    await writeReport(path, `${written[format]}\n`);
     return { exit: EXIT.done, json: { ...written.report, file: path }, text: `${written.title}: ${path}` };
   },
 };
-
-async function write(path: string, text: string): Promise<void> {
-  try {
-    await writeFile(path, text);
-  } catch (cause) {
-    throw new HoldfastError('output-failed', `cannot write ${path}: ${systemCode(cause) ?? 'error'}`, {
-      hint: 'Name a file in a directory that may be written to.',
-      context: { path },
-      cause,
-    });
-  }
-}

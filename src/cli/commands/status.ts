@@ -47,6 +47,9 @@ export const status: CommandDefinition = {
       'RTO measured',
       'promised',
     ];
+    const moved = sources.flatMap(({ source, moved: move }) =>
+      move === undefined ? [] : [`${doubtful('moved')} ${source}: it is at ${move.to} since ${shownTime(move.since)}`],
+    );
     const failedBackups = sources.flatMap(({ source, failure }) =>
       failure === undefined
         ? []
@@ -82,6 +85,7 @@ export const status: CommandDefinition = {
         ...mirrors.map(mirrorLine),
         ...archives.flatMap(archiveLines),
         ...healed.map(healedLine),
+        ...moved,
         ...failedBackups,
         ...ahead,
         ...damage,

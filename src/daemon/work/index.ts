@@ -1,6 +1,7 @@
 import type { TaskKind } from '../../operations/index.ts';
 import { workBackup } from './backup.ts';
 import { workCheckpoint } from './checkpoint.ts';
+import { workDrill } from './drill.ts';
 import { workArchive, workReplicate } from './replicate.ts';
 import { workReport } from './report.ts';
 import { workCheck, workPrune, workRetain } from './upkeep.ts';
@@ -18,4 +19,5 @@ export const WORK: Readonly<Partial<Record<TaskKind, Work>>> = {
   check: workCheck,
   checkpoint: workCheckpoint,
   report: workReport,
+  drill: workDrill,
 };

@@ -8,9 +8,6 @@ export interface GovernanceEvents {
   /** What is in it differs so much from what is usual that nobody should trust it unseen. */
   'snapshot.suspected': { source: string; snapshot: string; tree: string; time: string; why: string };
   'snapshot.cleared': { source: string; snapshot: string; tree: string; why: string };
-  /** A recovery has begun, until `incident.closed`: nothing is removed meanwhile that it may need. */
-  'incident.opened': { incident: string; why: string };
-  'incident.closed': { incident: string };
   /** What takes two persons. `by` is whose call it was, where that is not the actor: of the API. */
   'approval.asked': { approval: string; action: string; subject: string; why: string; by?: string };
   'approval.given': { approval: string; by?: string };

@@ -1,12 +1,17 @@
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { Ledger } from '../../ledger/index.ts';
+import type { Source as PlanSource } from '../../plan/index.ts';
 import { type Healer, holdsRepository, type Repository } from '../../repository/index.ts';
+import { movedUrl } from '../moves/moves.ts';
 import { lockPolicyOf } from '../object-lock/lock-scope.ts';
 import { type OpenedRepository, type OpenOptions, Workspace } from '../workspace.ts';
 import { createHealer } from './healing.ts';
 
-/** A plan at work whose repositories are healed from older versions and from their mirrors by whoever reads them. */
+/** A plan at work whose repositories are healed from older versions and from their mirrors by whoever reads them, and whose sources are where they moved to. */
 export class HealingWorkspace extends Workspace {
+  /** By source: where it was when that was known last. */
+  readonly #moved = new Map<string, string | undefined>();
+
   /** With what a person can do where a mirror has what it cannot be opened without. */
   override async openToRead(name: string, options?: OpenOptions): Promise<OpenedRepository> {
     try {
@@ -34,6 +39,18 @@ export class HealingWorkspace extends Workspace {
       }
     }
     return undefined;
+  }
+
+  /** As long as no copy of the ledger can be read, a source is where it was known to be last. */
+  override async movedUrl(planned: PlanSource): Promise<string | undefined> {
+    try {
+      const url = await movedUrl(this, planned);
+      this.#moved.set(planned.name, url);
+      return url;
+    } catch (error) {
+      if (!isHoldfastError(error) || !this.#moved.has(planned.name)) throw error;
+      return this.#moved.get(planned.name);
+    }
   }
 
   protected override healerOf(

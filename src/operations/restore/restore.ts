@@ -107,16 +107,18 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
     );
     const outcome = restored.problems.length === 0 ? 'complete' : 'partial';
     const durationMs = clock.monotonicMs() - started;
+    const time =
+      point === undefined || restored.unrecovered !== undefined
+        ? snapshot.time
+        : new Date(momentOf(point, restored.recovered)).toISOString();
+    const { bytes } = restored;
     if (dryRun) await reading.recordShown({ snapshot: snapshot.id, ...(planned && { source: planned.name }) });
-    else await reading.record('restore.finished', { ...about, bytes: restored.bytes, durationMs, outcome });
+    else await reading.record('restore.finished', { ...about, time, bytes, durationMs, outcome });
     return {
       ...about,
       ...restored,
       notes: [...restored.notes, ...reading.notes],
-      time:
-        point === undefined || restored.unrecovered !== undefined
-          ? snapshot.time
-          : new Date(momentOf(point, restored.recovered)).toISOString(),
+      time,
       durationMs,
       outcome,
     };
@@ -240,6 +242,12 @@ export function targetOf(to: string): Target {
     });
   }
   return { kind: 'directory', path: resolve(to.replace(/^file:\/\//, '')) };
+}
+
+/** What a target is, and how it may be shown. @throws bad-usage */
+export async function describeTarget(to: string): Promise<{ kind: Target['kind']; label: string }> {
+  const target = targetOf(to);
+  return { kind: target.kind, label: labelOf(target) };
 }
 
 export function labelOf(target: Target): string {

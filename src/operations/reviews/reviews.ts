@@ -53,13 +53,19 @@ export function dueReviews(
   });
 }
 
-/** Records that a review took place. @throws bad-usage for one that the plan does not have, or without anybody who attended */
+const AFTER_RECOVERY = /^(incident|drill)-[0-9a-f]+$/;
+
+/**
+ * Records that a review took place: one of the plan, or one after a recovery, as `incident-3fa85f64`.
+ * @returns when the next is due; undefined of one after a recovery
+ * @throws bad-usage for one that the plan does not have, or without anybody who attended
+ */
 export async function recordReview(
   workspace: Workspace,
   { review, attended, note, by }: { review: string; attended: readonly string[]; note?: string; by?: string },
-): Promise<DueReview> {
+): Promise<DueReview | undefined> {
   const planned = [...workspace.plan.reviews.keys()];
-  if (!planned.some((each) => each === review)) {
+  if (!planned.some((each) => each === review) && !AFTER_RECOVERY.test(review)) {
     throw new HoldfastError('bad-usage', `the plan has no review ${JSON.stringify(review)}`, {
       hint: planned.length === 0 ? 'Add it to `reviews` in the plan.' : `It has ${planned.join(', ')}.`,
     });
@@ -77,7 +83,7 @@ export async function recordReview(
     ...(note !== undefined && { note }),
     ...(by !== undefined && { by }),
   });
-  return (await listReviews(workspace)).due.find((each) => each.review === review)!;
+  return (await listReviews(workspace)).due.find((each) => each.review === review);
 }
 
 /** What was recorded, and what is due. */

@@ -13,6 +13,7 @@ import { hasCheckpoint } from '../ledger/checkpoints.ts';
 import { type LogStatus, logStatus } from '../log/log-status.ts';
 import { type HealedStatus, healedStatus } from '../mirrors/healed-status.ts';
 import { type MirrorStatus, mirrorStatus } from '../mirrors/mirror-status.ts';
+import { moveIn, placeText } from '../moves/moves.ts';
 import { hiddenAtOnce } from '../object-lock/keep-locked.ts';
 import { forecastsNear, type NearForecast } from '../objectives/near-forecasts.ts';
 import { momentProofsOf, newestProvenMoment, type ProofEvent, proofsOf, statesOf } from '../proofs.ts';
@@ -57,6 +58,8 @@ export interface SourceStatus {
   };
   /** Of a source whose log is captured. */
   log?: LogStatus;
+  /** Where its server is, and since when (RFC 3339), where that is not what the plan says. */
+  moved?: { to: string; since: string };
   /** The objectives that are missed now. */
   missed: ('rpo' | 'rto' | 'proof')[];
 }
@@ -198,6 +201,7 @@ export function sourceStatus(
     ...(newestProof && { rtoMs: newestProof.body.durationMs }),
   };
   const oldest = snapshots[0];
+  const move = moveIn(events, source);
   const oldestMs = oldest && (ageMs(snapshotTimeMs(oldest), nowMs) ?? Number.POSITIVE_INFINITY);
   return {
     source: source.name,
@@ -218,6 +222,7 @@ export function sourceStatus(
     objectives: source.objectives,
     actual,
     ...(log && { log }),
+    ...(move && { moved: { to: placeText(move.to), since: move.since } }),
     ...(last && ageMs(snapshotTimeMs(last), nowMs) === undefined && { ahead: last.time }),
     missed: missedObjectives(source.objectives, actual, oldestMs),
   };

@@ -10,14 +10,15 @@ export type TaskKind =
   | 'prune'
   | 'check'
   | 'checkpoint'
-  | 'report';
+  | 'report'
+  | 'drill';
 
 /** Something that the plan has done by itself, again and again. Plain data. */
 export interface Task {
   /** `<kind>:<subject>`, such as `backup:omni-db` or `verify:weekly`: the same in every process and for as long as the plan names it. */
   id: string;
   kind: TaskKind;
-  /** What it is about: a source, a verification, a repository, a report. */
+  /** What it is about: a source, a verification, a repository, a report; of a drill `RUNBOOK-NUMBER`, or `rescue-NUMBER`. */
   subject: string;
   schedule: Schedule;
   /**

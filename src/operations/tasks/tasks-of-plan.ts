@@ -17,6 +17,7 @@ export function tasksOfPlan(plan: Plan): Task[] {
     ...upkeepTasks(plan),
     ...checkpointTasks(plan),
     ...reportTasks(plan),
+    ...drillTasks(plan),
   ];
 }
 
@@ -77,6 +78,15 @@ function checkpointTasks({ repositories, ledger: { checkpoints } }: Plan): Task[
 function reportTasks(plan: Plan): Task[] {
   return reportsOfPlan(plan).map(({ name, report: { schedule } }) =>
     task('report', name, { schedule, priority: PRIORITY.upkeep }),
+  );
+}
+
+/** One for each runbook, so that one that fails keeps none from being drilled. */
+function drillTasks({ drills }: Plan): Task[] {
+  return drills.flatMap(({ name, runbooks, schedule, isRescue }) =>
+    (isRescue ? ['rescue'] : runbooks).map((what) =>
+      task('drill', `${what}-${name}`, { schedule, priority: PRIORITY.proof }),
+    ),
   );
 }
 

@@ -29,7 +29,9 @@ export class StandbyLookout {
     if (source?.type !== 'postgres' || measure === undefined)
       return { timeMs, error: 'there is nothing to measure it with' };
     const standby = await resolveSecret(this.#standby.url, references);
-    const primary = await resolveSecret(source.url, references);
+    const moved = await this.#workspace.movedUrl(source).catch(unlessAway);
+    if (moved === standby) return { timeMs, error: 'it was promoted, and follows no other server' };
+    const primary = moved ?? (await resolveSecret(source.url, references));
     const expired = AbortSignal.timeout(TIMEOUT_MS);
     try {
       const positions = await measure({ standby, primary }, AbortSignal.any([signal, expired]));
@@ -41,6 +43,12 @@ export class StandbyLookout {
       throw error;
     }
   }
+}
+
+/** A repository that is away keeps nobody from looking at the server that the plan names. */
+function unlessAway(error: unknown): undefined {
+  if (!isHoldfastError(error) || !error.code.startsWith('store-')) throw error;
+  return undefined;
 }
 
 export async function createStandbyLookout(workspace: Workspace, standby: PlannedStandby): Promise<StandbyLookout> {

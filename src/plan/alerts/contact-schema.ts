@@ -12,6 +12,13 @@ export const contact = z
       channel: identifier
         .meta({ description: 'The channel of `alerts` through which alerts reach the person.' })
         .optional(),
+      accounts: z
+        .array(filled('the name of an account', 'An account of a machine, or the name of a token of the API.'), {
+          error: () => 'a list of names of accounts',
+        })
+        .min(1, { error: () => 'at least one account' })
+        .meta({ description: 'The accounts that may answer as this contact; any account, when left out.' })
+        .optional(),
     },
     { error: () => 'a contact such as { role: On-call engineer, channel: pager }' },
   )
@@ -25,14 +32,18 @@ export interface Contact {
   email?: string;
   /** The name of a channel. */
   channel?: string;
+  /** Who may answer as this contact: names of accounts and of tokens; anybody where it is absent. */
+  accounts?: string[];
 }
 
-export function buildContact(id: string, { role, name, phone, email, channel }: z.output<typeof contact>): Contact {
+export function buildContact(id: string, document: z.output<typeof contact>): Contact {
+  const { role, name, phone, email, channel, accounts } = document;
   return {
     ...{ id, role },
     ...(name !== undefined && { name }),
     ...(phone !== undefined && { phone }),
     ...(email !== undefined && { email }),
     ...(channel !== undefined && { channel }),
+    ...(accounts !== undefined && { accounts }),
   };
 }

@@ -91,6 +91,15 @@ export const RULES = {
     thresholds: after('5m', 'For how long.'),
   },
   'channel-failed': { description: 'A channel does not deliver alerts.', severity: 'p2' },
+  'step-late': {
+    description: 'A step of a recovery takes longer than its share of the budget, or the recovery stands still.',
+    severity: 'p1',
+  },
+  'breach-report': {
+    description:
+      'A breach of personal data was declared, and is not reported to the authority within 72 hours: p1 from 48 hours on.',
+    severity: 'p2',
+  },
   'upkeep-failed': {
     description: 'Something else that the plan has done by itself failed: retention, a prune, a check, a report.',
     severity: 'p3',

@@ -41,6 +41,10 @@ export const common = {
   repository: identifier
     .meta({ description: 'The repository to keep it in; may be left out when there is one.' })
     .optional(),
+  runsOn: z
+    .record(identifier, filled('a label', 'The value of the label.'), { error: () => 'labels such as { host: db1 }' })
+    .meta({ description: 'Labels that a worker must have to work on it; any worker when left out.' })
+    .optional(),
 };
 
 /** What is promised; a key that is absent promises nothing. */
@@ -74,6 +78,8 @@ export interface SourceBase {
   schedule?: Schedule;
   /** Without one, everything is kept. What is continuous has one in any case. */
   retention?: RetentionPolicy;
+  /** Labels of a worker; any may when there are none. */
+  runsOn?: Readonly<Record<string, string>>;
   validate: ValidateCheck[];
 }
 
@@ -89,6 +95,7 @@ export function baseOf(
   const kept = effectiveRetention(source);
   return {
     name,
+    ...(source.runsOn !== undefined && { runsOn: source.runsOn }),
     objectives: buildObjectives({ ...promised, ...source.objectives }),
     ...(parsed !== undefined && 'schedule' in parsed ? { schedule: parsed.schedule } : {}),
     ...(kept === undefined ? {} : { retention: retentionPolicy(kept) }),

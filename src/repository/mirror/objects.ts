@@ -3,6 +3,7 @@ import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { type ObjectStore, PROBE_PREFIX } from '../../store/index.ts';
 import {
   CHECKPOINTS_PREFIX,
+  CLAIMS_PREFIX,
   CONFIG_KEY,
   DAMAGED_PREFIX,
   DATA_PREFIX,
@@ -48,7 +49,7 @@ const NAMED_BY_DIGEST: readonly [prefix: string, kind: ObjectKind][] = [
   [MARKS_PREFIX, 'mark'],
 ];
 
-const NOT_COPIED = [LOCKS_PREFIX, WRITERS_PREFIX, LEASES_PREFIX, PROBE_PREFIX];
+const NOT_COPIED = [LOCKS_PREFIX, WRITERS_PREFIX, LEASES_PREFIX, CLAIMS_PREFIX, PROBE_PREFIX];
 
 /** Undefined for what is no part of a repository, as what a store was tried with, or, as locks and leases, none of a copy of it. */
 export function kindOf(key: string): ObjectKind | undefined {

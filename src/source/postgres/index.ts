@@ -1,3 +1,5 @@
+export { postgresCredentials } from './credentials/index.ts';
+export { postgresFailover } from './failover/index.ts';
 export { createPostgresSource, type PostgresSourceOptions } from './postgres-source.ts';
 export { replicationPositions } from './replication-positions.ts';
 export { slotName } from './wal/slot.ts';

@@ -18,7 +18,7 @@ export async function runPlanned(
   location: Location,
   target: Extract<Target, { kind: 'database' }>,
   planned: readonly PlannedCheck[],
-  context: ValidateContext,
+  context: Pick<ValidateContext, 'signal'>,
   timeMs: number,
 ): Promise<Check[]> {
   const checks: Check[] = [];
@@ -45,7 +45,7 @@ type Found = Omit<Check, 'name'>;
 async function runQuery(
   check: Extract<PlannedCheck, { kind: 'sql' | 'sql-within' }>,
   location: Location,
-  { signal }: ValidateContext,
+  { signal }: Pick<ValidateContext, 'signal'>,
   timeMs: number,
 ): Promise<Found> {
   // A session for each: what a query leaves behind is nobody else's matter.

@@ -6,6 +6,7 @@ import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
 import {
   type Capture,
   type CaptureContext,
+  type Check,
   type Comparison,
   type ExamineContext,
   type Finding,
@@ -29,7 +30,7 @@ import { captureCluster } from './physical/capture.ts';
 import { isPhysical, readPhysicalDetails } from './physical/details.ts';
 import { restoreDataDirectory } from './physical/restore.ts';
 import { validateCluster } from './physical/validate.ts';
-import type { PlannedCheck } from './planned-checks.ts';
+import { type PlannedCheck, runPlanned } from './planned-checks.ts';
 import { queryColumn } from './query-column.ts';
 import { type DatabaseTarget, refuseTarget, restoreToDatabase } from './restore-to-database.ts';
 import { LOCK_TIMEOUT_MS } from './snapshot.ts';
@@ -43,7 +44,7 @@ export interface PostgresSourceOptions {
   /** The connection URL, fetched when it is needed: a restore to another place does not need it. */
   url: () => Promise<string>;
   /** Of a standby that `url` names: where its primary is, if that is known. */
-  primaryUrl?: (() => Promise<string>) | undefined;
+  primaryUrl?: (() => Promise<string | undefined>) | undefined;
   /** How it is captured; what is restored is told by the snapshot. Logical by default. */
   method?: 'logical' | 'physical';
   /** The replication slot through which the log is followed; without one it is not. Physical only. */
@@ -79,7 +80,10 @@ class PostgresSource implements Source {
     const { slot, url, primaryUrl } = options;
     if (slot !== undefined) {
       const location = async () => parseLocation(await url());
-      const primary = primaryUrl && (async () => parseLocation(await primaryUrl()));
+      const primary = async () => {
+        const given = await primaryUrl?.();
+        return given === undefined ? undefined : parseLocation(given);
+      };
       this.follow = (sink, context) => followCluster({ location, primary, slot }, sink, context);
     }
   }
@@ -120,6 +124,11 @@ class PostgresSource implements Source {
     if (!isPhysical(await readManifest(reader))) return;
     // The server that recovers is of the version that was captured; its definitions are dumped.
     await findDumpPrograms((await readPhysicalDetails(reader)).majorVersion);
+  }
+
+  async checkPlanned(target: Target, context: Pick<ValidateContext, 'signal' | 'timeMs'>): Promise<Check[]> {
+    if (target.kind !== 'database') throw new HoldfastError('target-unsuitable', 'queries are run on a server only');
+    return runPlanned(parseLocation(target.url), target, this.#options.validate, context, context.timeMs);
   }
 
   async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Validation> {

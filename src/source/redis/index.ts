@@ -1,1 +1,3 @@
+export { redisCredentials, redisUsers } from './credentials.ts';
+export { redisFailover } from './failover/index.ts';
 export { createRedisSource } from './redis-source.ts';

@@ -58,6 +58,7 @@ export interface SecretVersion {
 /** The secrets of a project in Google's Secret Manager. Nothing is asked of it before the first call. */
 export class SecretManager {
   readonly #client: SecretManagerServiceClient;
+  #isOpen = false;
   /** `projects/P` or `projects/P/locations/L` */
   readonly parent: string;
 
@@ -156,7 +157,7 @@ export class SecretManager {
   }
 
   async close(): Promise<void> {
-    await this.#client.close();
+    if (this.#isOpen) await this.#client.close();
   }
 
   #name(secret: string): string {
@@ -165,6 +166,9 @@ export class SecretManager {
 
   async #call<T>(about: string, work: () => Promise<T>): Promise<T> {
     try {
+      // Left to a call of its own, the library throws missing credentials where nobody can catch them.
+      await this.#client.initialize();
+      this.#isOpen = true;
       return await work();
     } catch (error) {
       throw isHoldfastError(error) ? error : secretManagerError(error, about);

@@ -46,5 +46,7 @@ export const recordReview = operation({
   result: due,
   status: 201,
   run: async ({ body: { review, attended, note }, caller }, { daemon }) =>
-    record(daemon.workspace(), { review, attended, by: caller.name, ...(note !== undefined && { note }) }),
+    (await record(daemon.workspace(), { review, attended, by: caller.name, ...(note !== undefined && { note }) })) ?? {
+      ...{ review, schedule: 'after a recovery', isOverdue: false },
+    },
 });

@@ -127,8 +127,20 @@ export interface RecordFacts {
   reviews: ReadonlyMap<ReviewKind, number>;
   /** Channels that did not take what was sent to them last. */
   failedChannels: readonly { channel: string; sinceMs: number; message: string }[];
-  /** Drills that were due and not held. No plan has any yet. */
-  overdueDrills: readonly { runbook: string; dueMs: number }[];
+  /** What is to be said of incidents. */
+  recoveries: RecoveryFacts;
+  /** When a drill of each runbook ended last that did not fail. */
+  drills: ReadonlyMap<string, number>;
+}
+
+/** Times are milliseconds since 1970. */
+export interface RecoveryFacts {
+  /** Steps of incidents that are open, which are late and not over. */
+  lateSteps: readonly { incident: string; runbook: string; step: string; withinMs: number; lateMs: number }[];
+  /** Breaches that are not reported. */
+  breaches: readonly { incident: string; sinceMs: number }[];
+  /** Reviews after recoveries that are over, which were not held. */
+  dueReviews: readonly { incident: string; runbook: string; dueMs: number }[];
 }
 
 export interface RunFacts {

@@ -1,21 +1,39 @@
-import type { AlertRule } from '../condition.ts';
+import { nextDue, type Schedule } from '../../../schedule/index.ts';
+import type { AlertRule, Found } from '../condition.ts';
+import type { Facts } from '../facts/facts.ts';
 import { exampleFacts } from './example.ts';
 import { moment } from './words.ts';
 
-/** A drill that was due was not held. */
+const DAY_MS = 24 * 3_600_000;
+
+/** A drill did not end well within the day after it was due. */
 export const drillOverdue: AlertRule = {
   basis: 'record',
-  find: ({ record }) =>
-    record.overdueDrills.map(({ runbook, dueMs }) => ({
-      subject: runbook,
-      message: `the drill of ${runbook} that was due at ${moment(dueMs)} was not held`,
-      sinceMs: dueMs,
-      endangers: `the recovery by ${runbook}: nobody has shown lately that it works`,
-      command: 'holdfast verify',
-    })),
+  find: overdue,
   example(plan, _rule, nowMs) {
-    const example = exampleFacts(plan, nowMs, {});
-    const overdueDrills = [{ runbook: 'example', dueMs: nowMs - 24 * 3_600_000 }];
-    return { ...example, record: { ...example.record, overdueDrills } };
+    const schedule: Schedule = { kind: 'every', text: 'every 30d', everyMs: 30 * DAY_MS };
+    const drills = [{ name: '1', runbooks: [[...plan.runbooks.keys()][0] ?? 'example'], schedule, isRescue: false }];
+    const example = exampleFacts({ ...plan, drills }, nowMs, {});
+    return { ...example, record: { ...example.record, beganMs: nowMs - 800 * DAY_MS } };
   },
 };
+
+/** Of a runbook that several drills name, the one that was due first. */
+function overdue({ nowMs, sinceMs, plan, record }: Facts): Found[] {
+  const due = new Map<string, number>();
+  for (const { runbooks, schedule, isRescue } of plan.drills) {
+    for (const runbook of isRescue ? [] : runbooks) {
+      const fromMs = record.drills.get(runbook) ?? record.beganMs ?? sinceMs;
+      const dueMs = nextDue(schedule, fromMs, plan.timezone);
+      if (dueMs === undefined || dueMs > nowMs - DAY_MS) continue;
+      due.set(runbook, Math.min(dueMs, due.get(runbook) ?? dueMs));
+    }
+  }
+  return [...due].map(([runbook, dueMs]) => ({
+    subject: runbook,
+    message: `the drill of ${runbook} that was due at ${moment(dueMs)} was not held, or failed`,
+    sinceMs: dueMs,
+    endangers: `the recovery by ${runbook}: nobody has shown lately that it works`,
+    command: `holdfast drill ${runbook}`,
+  }));
+}

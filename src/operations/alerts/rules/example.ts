@@ -6,7 +6,14 @@ import type { Sample } from '../facts/samples.ts';
 export function exampleFacts(plan: Plan, nowMs: number, more: Partial<Facts>): Facts {
   return {
     ...{ nowMs, sinceMs: nowMs, plan, sources: [], repositories: [], mirrors: [], archives: [], forecasts: [] },
-    record: { isKnown: true, runs: new Map(), reviews: new Map(), failedChannels: [], overdueDrills: [] },
+    record: {
+      isKnown: true,
+      runs: new Map(),
+      reviews: new Map(),
+      failedChannels: [],
+      recoveries: { lateSteps: [], breaches: [], dueReviews: [] },
+      drills: new Map(),
+    },
     ...more,
   };
 }

@@ -5,6 +5,7 @@ import type { Facts } from '../facts/facts.ts';
 import { availability } from './availability.ts';
 import { backupFailed } from './backup-failed.ts';
 import { backupMissed } from './backup-missed.ts';
+import { breachReport } from './breach-report.ts';
 import { capacity } from './capacity.ts';
 import { changeAnomaly } from './change-anomaly.ts';
 import { channelFailed } from './channel-failed.ts';
@@ -21,6 +22,7 @@ import { rpoBreach } from './rpo-breach.ts';
 import { rtoForecast } from './rto-forecast.ts';
 import { sizeDrop } from './size-drop.ts';
 import { staleLock } from './stale-lock.ts';
+import { stepLate } from './step-late.ts';
 import { upkeepFailed } from './upkeep-failed.ts';
 import { verificationFailed } from './verification-failed.ts';
 
@@ -46,6 +48,8 @@ export const ALERT_RULES: Readonly<Record<RuleName, AlertRule>> = {
   'stale-lock': staleLock,
   'repository-unreachable': repositoryUnreachable,
   'channel-failed': channelFailed,
+  'step-late': stepLate,
+  'breach-report': breachReport,
   'upkeep-failed': upkeepFailed,
 };
 

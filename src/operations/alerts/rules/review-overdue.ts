@@ -7,10 +7,10 @@ import { moment } from './words.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
-/** A review was not recorded within the day after it was due. */
+/** A review was not recorded within the day after it was due; one after a recovery, when it was due. */
 export const reviewOverdue: AlertRule = {
   basis: 'record',
-  find: overdue,
+  find: (facts) => [...overdue(facts), ...overdueAfterRecovery(facts)],
   example(plan, _rule, nowMs) {
     const everyMonth: Schedule = { kind: 'every', text: 'every 30d', everyMs: 30 * DAY_MS };
     const [kind, schedule] = [...plan.reviews][0] ?? ['strategy', everyMonth];
@@ -34,4 +34,15 @@ function overdue({ nowMs, sinceMs, plan, record }: Facts): Found[] {
       },
     ];
   });
+}
+
+function overdueAfterRecovery({ nowMs, record }: Facts): Found[] {
+  const overdue = record.recoveries.dueReviews.filter(({ dueMs }) => dueMs <= nowMs);
+  return overdue.map(({ incident, runbook, dueMs }) => ({
+    subject: `incident-${incident}`,
+    message: `the review after the recovery by ${runbook} that was due at ${moment(dueMs)} is not recorded`,
+    sinceMs: dueMs,
+    endangers: 'that what went wrong is learned from: it will go wrong again',
+    command: `holdfast review record incident-${incident} --attended NAME`,
+  }));
 }

@@ -531,11 +531,24 @@ describe('what is to be done again and again', () => {
     expect(of(3)).toEqual([]);
   });
 
-  it('is a drill, of which no plan has any yet', () => {
-    const { record } = exampleFacts(plan, NOW, {});
-    expect(record.overdueDrills).toEqual([]);
-    expect(
-      found('drill-overdue', { record: { ...record, overdueDrills: [{ runbook: 'region', dueMs: NOW - DAY_MS }] } }),
-    ).toHaveLength(1);
+  it('is a drill that was not held, or failed', () => {
+    const schedule = { kind: 'every', text: 'every 30d', everyMs: 30 * DAY_MS } as const;
+    const drills = [
+      { name: '1', runbooks: ['region'], schedule, isRescue: false },
+      { name: '2', runbooks: ['region'], schedule, isRescue: true },
+    ];
+    const ofDrill = (outcome: 'partial' | 'failed', heldMs: number) => {
+      const time = new Date(NOW - heldMs).toISOString();
+      const events = [
+        { kind: 'drill.started', body: { drill: 'd', runbook: 'region' }, time },
+        { kind: 'drill.finished', body: { drill: 'd', outcome, durationMs: 1 }, time },
+      ] as LedgerEvent[];
+      const beganMs = NOW - 90 * DAY_MS;
+      const record = recordOf(byTime(digestOfAll(events).record), { isKnown: true, beganMs });
+      return found('drill-overdue', { plan: { ...plan, drills }, record });
+    };
+    expect(ofDrill('partial', DAY_MS / 2)).toEqual([]);
+    expect(ofDrill('partial', 70 * DAY_MS)).toMatchObject([{ subject: 'region' }]);
+    expect(ofDrill('failed', DAY_MS / 2)).toMatchObject([{ subject: 'region' }]);
   });
 });

@@ -24,7 +24,7 @@ const UNDEFINED_FILE = '58P01';
 export interface FollowOptions {
   location: () => Promise<Location>;
   /** Where the server is that the one to be followed is a standby of, where the plan says so. */
-  primary?: (() => Promise<Location>) | undefined;
+  primary?: (() => Promise<Location | undefined>) | undefined;
   slot: string;
 }
 

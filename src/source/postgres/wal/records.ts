@@ -9,7 +9,7 @@ import { lsnText } from '../../../repository/index.ts';
 export type WalRecord =
   | { kind: 'restore-point'; lsn: bigint; name: string }
   /** Committed or rolled back, whether prepared before or not. */
-  | { kind: 'transaction-end'; lsn: bigint; xid: number };
+  | { kind: 'transaction-end'; lsn: bigint; xid: number; isCommit: boolean };
 
 const [PAGE_HEADER_BYTES, LONG_PAGE_HEADER_BYTES, RECORD_HEADER_BYTES] = [24, 40, 24];
 const [FIRST_IS_CONTINUATION, LONG_HEADER] = [0x01, 0x02];
@@ -103,7 +103,8 @@ export class WalRecords {
       this.#visit({ kind: 'restore-point', lsn, name: text.subarray(0, text.indexOf(0)).toString('utf8') });
     } else if (manager === RMGR_XACT) {
       const xid = endedTransaction(record, info, this.#magic);
-      if (xid !== undefined) this.#visit({ kind: 'transaction-end', lsn, xid });
+      const isCommit = [XACT_COMMIT, XACT_COMMIT_PREPARED].includes(info & 0x70);
+      if (xid !== undefined) this.#visit({ kind: 'transaction-end', lsn, xid, isCommit });
     }
   }
 }

@@ -1,0 +1,25 @@
+import { EXIT } from '../../foundation/errors.ts';
+import type { CommandDefinition } from '../command.ts';
+import { REPOSITORY_EXITS } from '../exit-codes.ts';
+import { runParameters } from '../run-parameters.ts';
+import { watchedRun } from '../watched-run.ts';
+
+export const drill: CommandDefinition = {
+  name: 'drill',
+  arguments: '<runbook>',
+  summary: 'run the steps of a runbook on copies, with nothing that lives in reach',
+  description:
+    'Restores to sandboxes what the runbook restores, verifies it there, and measures the time against the objectives. Steps that work on what lives are passed over, or done as `drill` of each says; programs run without network, credentials and files but the copies. At the end a corruption is planted, which verification has to find. It ends with 0 when all is done, 3 when some of it could not be tried, 4 when it took longer, or lost more, than promised, and 1 when a step failed.',
+  options: [{ flags: '--param <name=value>', description: 'a parameter of the runbook', repeats: true }],
+  examples: [{ command: 'holdfast drill region-failure', does: 'how it would go, and how long it would take' }],
+  exits: [...REPOSITORY_EXITS, EXIT.partial, EXIT.missed],
+  writes: true,
+  isMirrored: true,
+  async run(invocation) {
+    const { arguments: given, options } = invocation;
+    const workspace = await invocation.workspace();
+    const { holdDrill } = await import('../../recovery/index.ts');
+    const request = { runbook: given[0] as string, params: runParameters((options['param'] ?? []) as string[]) };
+    return watchedRun(workspace, invocation, (told) => holdDrill(workspace, request, told));
+  },
+};

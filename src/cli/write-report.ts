@@ -1,0 +1,15 @@
+import { writeFile } from 'node:fs/promises';
+import { HoldfastError, systemCode } from '../foundation/errors.ts';
+
+/** Puts a report into a file. @throws output-failed */
+export async function writeReport(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text);
+  } catch (cause) {
+    throw new HoldfastError('output-failed', `cannot write ${path}: ${systemCode(cause) ?? 'error'}`, {
+      hint: 'Name a file in a directory that may be written to.',
+      context: { path },
+      cause,
+    });
+  }
+}

@@ -1,0 +1,2 @@
+/** Where names lead: the boundary of name servers, one folder for each kind. */
+export type { DnsRecord, DnsReplaced, DnsServer, DnsState, RecordType, Rfc2136Settings, TsigKey } from './dns.ts';

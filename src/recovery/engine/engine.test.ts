@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest';
+import { phasesOf, RecoveryWorld } from '../../../test/support/recovery.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
+import { answerStep } from '../incidents/answer.ts';
+import { resume } from '../incidents/run.ts';
+
+const THREE = [
+  '{ id: a, do: exec, exec: [one] }',
+  '{ id: b, do: exec, exec: [two] }',
+  '{ id: c, do: exec, exec: [three], restoresService: true }',
+];
+
+describe('an engine', () => {
+  it('runs the steps in their order, and closes the incident', async () => {
+    const world = await RecoveryWorld.of(THREE);
+    const { id } = await world.open();
+    const state = await world.run(id);
+    expect(phasesOf(state)).toBe('a done, b done, c done');
+    expect(world.effects).toEqual(['one', 'two', 'three']);
+    expect(state.ended).toMatchObject({ outcome: 'done' });
+  });
+
+  it('runs side by side what needs nothing of each other', async () => {
+    let running = 0;
+    let most = 0;
+    const slow = async (): Promise<undefined> => {
+      most = Math.max(most, ++running);
+      await world.time.pause(10_000);
+      running--;
+    };
+    const world = await RecoveryWorld.of(
+      [
+        '{ id: a, do: exec, exec: [slow], needs: [] }',
+        '{ id: b, do: exec, exec: [slow], needs: [] }',
+        '{ id: c, do: exec, exec: [end], needs: [a, b] }',
+      ],
+      { scripts: { slow } },
+    );
+    const state = await world.run((await world.open()).id);
+    expect(most).toBe(2);
+    expect(phasesOf(state)).toBe('a done, b done, c done');
+  });
+
+  it('gives later steps what earlier ones found out, and passes over what a condition rules out', async () => {
+    const world = await RecoveryWorld.of(
+      [
+        '{ id: a, do: exec, exec: [find] }',
+        '{ id: b, do: exec, exec: [say, "${a.output}", "${where}"] }',
+        '{ id: c, do: exec, exec: [never], when: "${a.output} == 6" }',
+        '{ id: d, do: exec, exec: [say, "${c.state}"] }',
+      ],
+      { more: 'params: { where: { required: true } }', scripts: { find: async () => ({ outputs: { output: 5 } }) } },
+    );
+    const { id } = await world.open(world.process(), { params: { where: '/new' } });
+    const state = await world.run(id);
+    expect(world.effects).toEqual(['say 5 /new', 'say skipped']);
+    expect(phasesOf(state)).toBe('a done, b done, c skipped, d done');
+  });
+
+  it('tries again what failed, as often as it is told, with pauses that grow', async () => {
+    const tries: number[] = [];
+    const flaky = async (): Promise<undefined> => {
+      tries.push(world.time.nowMs());
+      if (tries.length < 3) throw new HoldfastError('source-unreachable', 'not yet');
+    };
+    const world = await RecoveryWorld.of(['{ id: a, do: exec, exec: [flaky], retries: 2 }'], { scripts: { flaky } });
+    const state = await world.run((await world.open()).id);
+    expect(phasesOf(state)).toBe('a done');
+    expect(tries).toHaveLength(3);
+    expect([tries[1]! - tries[0]!, tries[2]! - tries[1]!].map((ms) => Math.floor(ms / 1000))).toEqual([1, 2]);
+  });
+
+  it('stops at a failure, leaves the incident open, and tries that step again when it is resumed', async () => {
+    let fails = true;
+    const broken = async (): Promise<undefined> => {
+      if (fails) throw new HoldfastError('source-unreachable', 'it is away');
+    };
+    const world = await RecoveryWorld.of(['{ id: a, do: exec, exec: [broken] }', '{ id: b, do: exec, exec: [two] }'], {
+      scripts: { broken },
+    });
+    const { id } = await world.open();
+    const stopped = await world.run(id);
+    expect(phasesOf(stopped)).toBe('a failed, b pending');
+    expect(stopped.ended).toBeUndefined();
+    fails = false;
+    const working = world.process();
+    const options = { kinds: world.kinds(working), clock: world.time, pauseFor: world.pauseFor.bind(world) };
+    const resumed = await world.time.run(resume(working.workspace, id, options));
+    expect([phasesOf(resumed), resumed.ended?.outcome]).toEqual(['a done, b done', 'done']);
+  });
+
+  it('goes on after a failure where it may, and is partial then', async () => {
+    const broken = async (): Promise<undefined> => {
+      throw new Error('not so');
+    };
+    const world = await RecoveryWorld.of(
+      ['{ id: a, do: exec, exec: [broken], onFailure: continue }', '{ id: b, do: exec, exec: [two] }'],
+      { scripts: { broken } },
+    );
+    const state = await world.run((await world.open()).id);
+    expect([phasesOf(state), state.ended?.outcome]).toEqual(['a failed, b done', 'partial']);
+  });
+
+  it.each([
+    ['again', 'a done, b done', 'done'],
+    ['skip', 'a failed, b done', 'partial'],
+    ['done', 'a done, b done', 'done'],
+    ['stop', 'a failed, b pending', undefined],
+  ] as const)('asks a person after a failure, who says %s', async (answer, phases, outcome) => {
+    let tries = 0;
+    const broken = async (): Promise<undefined> => {
+      if (++tries === 1) throw new Error('not so');
+    };
+    const world = await RecoveryWorld.of(
+      ['{ id: a, do: exec, exec: [broken], onFailure: ask }', '{ id: b, do: exec, exec: [two] }'],
+      { scripts: { broken } },
+    );
+    const { id } = await world.open();
+    const other = world.process();
+    let asked = false;
+    const state = await world.run(id, world.process(), {
+      onState: ({ steps: [a] }) => {
+        if (a?.asked === undefined || asked) return;
+        asked = true;
+        void answerStep(other.workspace, { incident: id, step: 'a', answer });
+      },
+    });
+    expect([phasesOf(state), state.ended?.outcome]).toEqual([phases, outcome]);
+  });
+
+  it('ends a step whose time is over, also one that heeds nothing', async () => {
+    const world = await RecoveryWorld.of(
+      ['{ id: a, do: exec, exec: [hang], timeout: 30s, within: 10s, onFailure: continue }'],
+      {
+        scripts: { hang: () => new Promise(() => {}) },
+      },
+    );
+    const state = await world.run((await world.open()).id);
+    expect(state.steps[0]).toMatchObject({ phase: 'timed-out', isLate: true, error: { code: 'timed-out' } });
+    expect(state.steps[0]!.durationMs).toBeLessThan(40_000);
+  });
+});

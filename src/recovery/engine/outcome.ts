@@ -1,0 +1,71 @@
+/** What a run has come to: RTO, RPO, and whether it was kept. Pure. */
+import type { RecoveryEnded } from '../../ledger/index.ts';
+import type { RunState, StepState } from './state.ts';
+
+const AFTERWARDS: readonly string[] = ['monitor', 'task', 'review'];
+
+/**
+ * The steps with whose end what people use is back: those marked so; else the last before the first `monitor`, `task` or
+ * `review`, or the last of all.
+ */
+export function restoringSteps(steps: readonly StepState[]): StepState[] {
+  const marked = steps.filter(({ plan }) => plan.restoresService);
+  if (marked.length > 0) return marked;
+  const first = steps.findIndex(({ plan }) => AFTERWARDS.includes(plan.document.do));
+  return first > 0 ? [steps[first - 1]!] : steps.slice(-1);
+}
+
+/**
+ * From `since` until what people use was back, in milliseconds; undefined where it is not. In a drill a step that it does
+ * without takes no time, and the clock stops at it all the same.
+ */
+export function rtoMsOf({ kind, steps, sinceMs }: Pick<RunState, 'kind' | 'steps' | 'sinceMs'>): number | undefined {
+  const restoring = restoringSteps(steps);
+  const counts = (phase: StepState['phase']): boolean => isDone(phase) || (kind === 'drill' && phase === 'skipped');
+  const ends = restoring.flatMap(({ phase, endedMs }) => (counts(phase) && endedMs !== undefined ? [endedMs] : []));
+  if (ends.length === 0 || restoring.some(({ phase }) => !isDone(phase) && phase !== 'skipped')) return undefined;
+  return Math.max(0, Math.max(...ends) - sinceMs);
+}
+
+/** How much was lost, in milliseconds, as far as steps found it out. */
+export function rpoMsOf(steps: readonly StepState[]): number | undefined {
+  const lost = steps.flatMap(({ outputs }) =>
+    [outputs['lossMs'], outputs['lostMs']].filter((value) => typeof value === 'number'),
+  );
+  return lost.length === 0 ? undefined : Math.max(...lost);
+}
+
+/** What a run that is over has come to. A failure that it went on after, by whoever's word, makes it partial at best. */
+export function outcomeOf(state: RunState, nowMs: number): RecoveryEnded {
+  const { steps, started, startedMs } = state;
+  const [rtoMs, rpoMs] = [rtoMsOf(state), rpoMsOf(steps)];
+  const isOver = steps.every(({ phase }) => isDone(phase) || phase === 'skipped' || isPassed(phase));
+  const failed = steps.filter(({ phase }) => !isDone(phase) && phase !== 'skipped');
+  const stopped = failed.some(
+    ({ plan, verdict }) => (verdict ?? plan.onFailure) !== 'skip' && (verdict ?? plan.onFailure) !== 'continue',
+  );
+  const { rtoMs: promisedRtoMs, rpoMs: promisedRpoMs } = started.objectives;
+  const isMissed = exceeds(rtoMs, promisedRtoMs) || exceeds(rpoMs, promisedRpoMs);
+  const isPartial = failed.length > 0 || steps.some(({ phase }) => phase === 'partial');
+  return {
+    outcome: stopped || !isOver ? 'failed' : isPartial ? 'partial' : isMissed ? 'missed' : 'done',
+    ...(failed.length > 0 && {
+      why: failed.map(({ plan, error, phase }) => `${plan.id}: ${error?.message ?? phase}`).join('; '),
+    }),
+    ...(rtoMs !== undefined && { rtoMs }),
+    ...(rpoMs !== undefined && { rpoMs }),
+    durationMs: Math.max(0, nowMs - startedMs),
+  };
+}
+
+function exceeds(actualMs: number | undefined, promisedMs: number | undefined): boolean {
+  return actualMs !== undefined && promisedMs !== undefined && actualMs > promisedMs;
+}
+
+function isDone(phase: StepState['phase']): boolean {
+  return phase === 'done' || phase === 'partial';
+}
+
+function isPassed(phase: StepState['phase']): boolean {
+  return phase === 'failed' || phase === 'timed-out' || phase === 'died';
+}

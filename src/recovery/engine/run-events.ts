@@ -1,0 +1,44 @@
+/** What the ledger says of one incident or drill. Pure. */
+import type { LedgerEvent } from '../../ledger/index.ts';
+
+const KINDS = [
+  'incident.opened',
+  'incident.acknowledged',
+  'incident.noted',
+  'incident.closed',
+  'breach.declared',
+  'breach.reported',
+  'drill.started',
+  'drill.finished',
+  'step.started',
+  'step.finished',
+  'step.late',
+  'step.asked',
+  'step.answered',
+  'fence.completed',
+] as const satisfies readonly LedgerEvent['kind'][];
+
+/** An event of an incident or drill: what of its envelope matters here. */
+export type RunEvent = {
+  [Kind in (typeof KINDS)[number]]: Pick<Extract<LedgerEvent, { kind: Kind }>, 'kind' | 'body' | 'time' | 'actor'>;
+}[(typeof KINDS)[number]];
+
+export function isRunEvent(event: Pick<LedgerEvent, 'kind'>): event is LedgerEvent & RunEvent {
+  return (KINDS as readonly string[]).includes(event.kind);
+}
+
+/** The id of the incident or drill that an event is of. */
+export function runOf({ body }: RunEvent): string {
+  if ('run' in body) return body.run;
+  return 'incident' in body ? body.incident : body.drill;
+}
+
+/** Who somebody is, on whichever machine: whom the API knows, or the account's name. */
+export function personOf({ actor, body }: Pick<RunEvent, 'actor'> & { body: { by?: string } }): string {
+  return body.by ?? personOfActor(actor);
+}
+
+/** @param actor `user@host` */
+export function personOfActor(actor: string): string {
+  return actor.slice(0, actor.lastIndexOf('@'));
+}

@@ -1,0 +1,115 @@
+import type { Clock } from '../../foundation/clock.ts';
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import type { Pause } from '../../foundation/pause.ts';
+import { EpochLease, type LeaseHolder } from '../../repository/index.ts';
+import type { RunRecord } from './run-record.ts';
+
+const RENEW_EVERY_MS = 45_000;
+
+export interface SoleOptions {
+  run: string;
+  record: RunRecord;
+  clock: Clock;
+  /** Ends with the signal of whoever calls. */
+  pause: Pause;
+  /** A person has seen to it that no other process runs the steps, where no store can tell. */
+  isAlone: boolean;
+  /** It began elsewhere: another process may be at it. */
+  isResumed: boolean;
+}
+
+/** That one engine alone runs an incident or a drill, on whatever machine. */
+export class Sole {
+  readonly #options: SoleOptions;
+  #lease: EpochLease | undefined;
+
+  private constructor(options: SoleOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @throws incident-running while another engine has it; store-unsuitable where no store that can be reached decides a race,
+   *   or the one that would is away, and nobody has said that there is no other
+   */
+  static async take(options: SoleOptions): Promise<Sole> {
+    const sole = new Sole(options);
+    const { record, isAlone, isResumed } = options;
+    const taken = await sole.#take();
+    if (isAlone) return sole;
+    if (!taken) throw unsuitable(options.run, 'no repository that can be reached decides who was first');
+    const homeAway = isResumed ? record.homeError : undefined;
+    if (homeAway === undefined) return sole;
+    await sole.release();
+    throw unsuitable(options.run, `the repository that would tell cannot be reached (${homeAway.message})`, homeAway);
+  }
+
+  /** Shows that it is there, until the pause throws. @throws incident-running once another engine has it */
+  async keep(): Promise<never> {
+    for (;;) {
+      await this.#options.pause(RENEW_EVERY_MS);
+      await this.#renew();
+    }
+  }
+
+  /** @throws incident-running where nothing may be begun, since it was not renewed in time */
+  assertHeld(): void {
+    if (this.#lease === undefined || this.#lease.isHeld) return;
+    throw running(this.#options.run, undefined);
+  }
+
+  /** @throws the store's errors: then others wait until it has run out */
+  async release(): Promise<void> {
+    const lease = this.#lease;
+    this.#lease = undefined;
+    await lease?.release();
+  }
+
+  async #renew(): Promise<void> {
+    if (this.#lease === undefined) return;
+    try {
+      await this.#lease.renew();
+    } catch (error) {
+      if (isHoldfastError(error, 'lock-lost')) throw running(this.#options.run, undefined, error);
+      // The repository is away: a mirror decides from now on.
+      if (!this.#lease.isHeld || this.#options.record.homeError !== undefined) await this.#take();
+    }
+  }
+
+  /** @returns whether a store could decide it */
+  async #take(): Promise<boolean> {
+    const { run, record, clock, pause } = this.#options;
+    for await (const { repository } of record.inReach()) {
+      try {
+        const got = await EpochLease.take(repository, { clock, pause, name: `recovery-${run}` }, false);
+        if (!('lease' in got)) throw running(run, got.holder);
+        this.#lease = got.lease;
+        return true;
+      } catch (error) {
+        if (!isHoldfastError(error, 'store-unsuitable')) throw error;
+      }
+    }
+    return false;
+  }
+}
+
+function running(run: string, holder: LeaseHolder | undefined, cause?: unknown): HoldfastError {
+  const who =
+    holder === undefined ? 'another process' : `${holder.username}@${holder.hostname} (process ${holder.pid})`;
+  return new HoldfastError('incident-running', `${who} runs the steps of ${run}`, {
+    hint: `Watch it with \`holdfast incident show ${run}\`. Once that process is gone, \`holdfast incident resume ${run}\` goes on within five minutes.`,
+    context: { run },
+    ...(cause !== undefined && { cause }),
+  });
+}
+
+function unsuitable(run: string, why: string, cause?: unknown): HoldfastError {
+  return new HoldfastError(
+    'store-unsuitable',
+    `nobody can tell whether another process runs the steps of ${run}: ${why}`,
+    {
+      hint: 'See to it that no other process does, on any machine, and say so with `--alone`.',
+      context: { run },
+      ...(cause !== undefined && { cause }),
+    },
+  );
+}

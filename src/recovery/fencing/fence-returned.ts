@@ -1,0 +1,47 @@
+import type { EventBodies } from '../../ledger/index.ts';
+import type { Workspace } from '../../operations/index.ts';
+import { RunRecord } from '../engine/run-record.ts';
+import { parsePosition } from '../steps/failover/position.ts';
+import { ifReached, postgresFailoverOf, serverOf, urlOf } from '../steps/failover/servers.ts';
+import { type PendingFence, pendingFences } from './pending-fences.ts';
+
+export type FenceCompleted = EventBodies['fence.completed'];
+
+/**
+ * Tries once to fence every server that was out of reach when an incident wanted it fenced, and records it where that was done,
+ * with what the server had written meanwhile that nobody took over.
+ * @returns what was fenced. @throws what kept a server that answers from being fenced; what keeps the ledger from being read
+ */
+export async function fenceReturned(workspace: Workspace, signal: AbortSignal): Promise<FenceCompleted[]> {
+  const record = new RunRecord(workspace);
+  const done: FenceCompleted[] = [];
+  for (const pending of pendingFences(await record.read())) {
+    const completed = await ifReached(signal, (reach) => fenceOne(workspace, pending, reach));
+    if (completed === undefined) continue;
+    await record.append('fence.completed', completed);
+    done.push(completed);
+  }
+  return done;
+}
+
+/** @returns undefined where another server answers there by now: the new primary, by a name that leads to it, or a standby */
+async function fenceOne(
+  workspace: Workspace,
+  pending: PendingFence,
+  signal: AbortSignal,
+): Promise<FenceCompleted | undefined> {
+  const { run, step, source, promoted } = pending;
+  const failover = await postgresFailoverOf(workspace);
+  const url = await urlOf(workspace, pending.url, serverOf(workspace, source, 'postgres'));
+  const { isStandby, timeline } = await failover.look(url, signal);
+  if (isStandby || (promoted !== undefined && timeline >= promoted.timeline)) return undefined;
+  const { label } = await failover.fence({ admin: url, application: url }, signal);
+  const known = { run, step, source, server: label };
+  if (promoted?.position === undefined) return known;
+  const { bytes, transactions } = await failover.divergence(url, parsePosition(promoted.position), signal);
+  return {
+    ...known,
+    divergentBytes: Number(bytes),
+    ...(transactions !== undefined && { divergentTransactions: transactions }),
+  };
+}

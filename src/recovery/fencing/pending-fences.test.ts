@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import type { RunEvent } from '../engine/run-events.ts';
+import { pendingFences } from './pending-fences.ts';
+
+const STEPS = [
+  { id: 'fence', do: 'postgres.fence', source: 'db' },
+  { id: 'promote', do: 'postgres.promote', standby: 'eu' },
+  { id: 'back', do: 'postgres.reseed', source: 'db' },
+];
+const event = (kind: string, body: Record<string, unknown>): RunEvent =>
+  ({ kind, body, time: '2026-03-01T14:00:00Z', actor: 'a@b' }) as unknown as RunEvent;
+const opened = event('incident.opened', { incident: 'one', why: '', steps: STEPS });
+const finished = (step: string, outcome: string, outputs = {}): RunEvent =>
+  event('step.finished', { run: 'one', step, attempt: 1, outcome, outputs, durationMs: 1 });
+const unreached = finished('fence', 'partial', { pending: true });
+
+describe('fences that are pending', () => {
+  it('are those of servers that were out of reach, with what was promoted instead', () => {
+    const promoted = finished('promote', 'done', { timeline: 2, position: '0/3000060' });
+    expect(pendingFences([opened, unreached, promoted])).toEqual([
+      { run: 'one', step: 'fence', source: 'db', promoted: { timeline: 2, position: '0/3000060' } },
+    ]);
+    expect(pendingFences([opened, finished('fence', 'done', { pending: false })])).toEqual([]);
+  });
+
+  it.each([
+    ['done', event('fence.completed', { run: 'one', step: 'fence', source: 'db', server: 's' })],
+    ['tried again and done', finished('fence', 'done', { pending: false })],
+    ['a standby now', finished('back', 'done')],
+    ['given up', event('incident.closed', { incident: 'one', outcome: 'aborted' })],
+  ])('are no more once the server is %s', (_, later) => {
+    expect(pendingFences([opened, unreached, later])).toEqual([]);
+  });
+
+  it('stay where the incident is over otherwise', () => {
+    expect(
+      pendingFences([opened, unreached, event('incident.closed', { incident: 'one', outcome: 'partial' })]),
+    ).toHaveLength(1);
+  });
+});

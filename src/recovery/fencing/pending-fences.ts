@@ -1,0 +1,57 @@
+/** Which servers are still to be fenced. Pure. */
+import type { TextOrReference } from '../../plan/index.ts';
+import { type RunEvent, runOf } from '../engine/run-events.ts';
+
+export interface PendingFence {
+  run: string;
+  step: string;
+  source: string;
+  /** As the step has it; the source's own where it has none. */
+  url?: TextOrReference;
+  /** What was promoted instead, if anything was yet: from this timeline on it is another server that answers there. */
+  promoted?: { timeline: number; position?: string };
+}
+
+/** @param events of incidents and drills, oldest first */
+export function pendingFences(events: readonly RunEvent[]): PendingFence[] {
+  return [...new Set(events.map(runOf))].flatMap((run) => pendingOf(events.filter((event) => runOf(event) === run)));
+}
+
+/** Until it is done, the source's server is made a standby, or the incident is given up. A drill touches nothing that lives. */
+function pendingOf(events: readonly RunEvent[]): PendingFence[] {
+  const opened = events.find(({ kind }) => kind === 'incident.opened');
+  if (opened?.kind !== 'incident.opened') return [];
+  if (events.some(({ kind, body }) => kind === 'incident.closed' && 'outcome' in body && body.outcome === 'aborted'))
+    return [];
+  const steps = opened.body.steps ?? [];
+  const promoted = promotionIn(events, steps);
+  return steps.flatMap((step): PendingFence[] => {
+    if (step['do'] !== 'postgres.fence') return [];
+    const last = events.findLast((event) => event.kind === 'step.finished' && event.body.step === step['id']);
+    const isPending = last?.kind === 'step.finished' && last.body.outputs?.['pending'] === true;
+    if (!isPending || isSettled(events, step, steps)) return [];
+    const url = step['url'] as TextOrReference | undefined;
+    const known = { run: opened.body.incident, step: String(step['id']), source: String(step['source']) };
+    return [{ ...known, ...(url !== undefined && { url }), ...(promoted !== undefined && { promoted }) }];
+  });
+}
+
+type Step = Record<string, unknown>;
+
+function isSettled(events: readonly RunEvent[], step: Step, steps: readonly Step[]): boolean {
+  const reseeds = steps.filter((each) => each['do'] === 'postgres.reseed' && each['source'] === step['source']);
+  return events.some((event) => {
+    if (event.kind === 'fence.completed') return event.body.step === step['id'];
+    if (event.kind !== 'step.finished' || event.body.outcome !== 'done') return false;
+    return reseeds.some(({ id }) => id === event.body.step);
+  });
+}
+
+function promotionIn(events: readonly RunEvent[], steps: readonly Step[]): PendingFence['promoted'] {
+  const ids = steps.filter((each) => each['do'] === 'postgres.promote').map(({ id }) => id);
+  const done = events.findLast((event) => event.kind === 'step.finished' && ids.includes(event.body.step));
+  const outputs = done?.kind === 'step.finished' ? done.body.outputs : undefined;
+  const { timeline, position } = outputs ?? {};
+  if (typeof timeline !== 'number') return undefined;
+  return { timeline, ...(typeof position === 'string' && { position }) };
+}

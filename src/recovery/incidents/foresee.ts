@@ -1,0 +1,123 @@
+import { reportable, type Workspace } from '../../operations/index.ts';
+import type { PlannedStep } from '../../plan/index.ts';
+import type { RunState } from '../engine/state.ts';
+import { fillStep, lookupOf } from '../engine/values.ts';
+import type { Foreseen, StepContext } from '../step.ts';
+import { loadStepKind, type StepKinds } from '../steps/index.ts';
+import { type OpenRequest, paramsOf, runbookOf } from './open.ts';
+
+/** A look takes no longer than that: what could not be looked at by then is an obstacle. */
+const LOOK_MS = 4000;
+
+export interface ForeseenStep extends Foreseen {
+  step: string;
+  do: PlannedStep['document']['do'];
+  title?: string;
+  needs: readonly string[];
+  when?: string;
+  withinMs?: number;
+  onFailure: PlannedStep['onFailure'];
+}
+
+export interface ForeseenRun {
+  runbook: string;
+  scenario: string;
+  objectives: { rtoMs?: number; rpoMs?: number };
+  steps: ForeseenStep[];
+  /** How many obstacles there are in all. */
+  obstacles: number;
+  /** Until what people use is back, as far as steps tell; absent where one of them does not. */
+  expectedMs?: number;
+}
+
+/** What a runbook would do, with nothing changed. @throws unknown-runbook, bad-usage */
+export async function foreseeRun(
+  workspace: Workspace,
+  request: Pick<OpenRequest, 'runbook' | 'params' | 'at' | 'since'>,
+  kinds?: StepKinds,
+): Promise<ForeseenRun> {
+  const runbook = runbookOf(workspace, request.runbook);
+  const params = paramsOf(runbook, request);
+  const nowMs = workspace.environment.clock.nowMs();
+  const state = unopened(runbook, params, nowMs);
+  const steps = await Promise.all(runbook.steps.map((step) => foreseeStep(workspace, state, step, kinds)));
+  const { rtoMs, rpoMs } = runbook.objectives;
+  const marked = runbook.steps.findLastIndex(({ restoresService }) => restoresService);
+  const until = steps.slice(0, marked < 0 ? steps.length : marked + 1);
+  const expected = until.map(({ expectedMs }) => expectedMs);
+  const isKnown = expected.every((each) => each !== undefined);
+  return {
+    ...{ runbook: runbook.name, scenario: runbook.scenario, steps },
+    objectives: { ...(rtoMs !== undefined && { rtoMs }), ...(rpoMs !== undefined && { rpoMs }) },
+    obstacles: steps.reduce((sum, { obstacles }) => sum + obstacles.length, 0),
+    ...(isKnown && { expectedMs: expected.reduce<number>((sum, each) => sum + each!, 0) }),
+  };
+}
+
+function unopened(runbook: ReturnType<typeof runbookOf>, params: Record<string, string>, nowMs: number): RunState {
+  const since = new Date(nowMs).toISOString();
+  const { name, scenario, severity } = runbook;
+  return {
+    ...{
+      id: 'dry-run',
+      kind: 'incident',
+      runbook: name,
+      by: '',
+      sinceMs: nowMs,
+      startedMs: nowMs,
+      notes: [],
+      steps: [],
+    },
+    started: { runbook: name, scenario, severity, since, sinceFrom: 'start', params, objectives: {}, steps: [] },
+  };
+}
+
+/** What a step would do, with what is known filled in: what could not be found out is an obstacle. */
+export async function foreseeStep(
+  workspace: Workspace,
+  state: RunState,
+  step: PlannedStep,
+  kinds: StepKinds | undefined,
+): Promise<ForeseenStep> {
+  const { id, document, needs, withinMs, onFailure } = step;
+  const looked = await look(workspace, state, step, kinds);
+  const byHand = document.byHand === undefined ? looked.byHand : [`# ${document.byHand}`, ...looked.byHand];
+  return {
+    ...{ step: id, do: document.do, needs, onFailure, ...looked, byHand },
+    ...(document.title !== undefined && { title: document.title }),
+    ...(document.when !== undefined && { when: document.when }),
+    ...(withinMs !== undefined && { withinMs }),
+  };
+}
+
+async function look(
+  workspace: Workspace,
+  state: RunState,
+  { document }: PlannedStep,
+  kinds: StepKinds | undefined,
+): Promise<Foreseen> {
+  const { clock, signal } = workspace.environment;
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]);
+  const context: StepContext = {
+    step: fillStep(document, lookupOf(state), false),
+    run: { id: state.id, kind: 'incident', runbook: state.runbook, sinceMs: state.sinceMs },
+    ...{ workspace, clock, signal: limited, beganMs: clock.nowMs() },
+    tell: () => {},
+    output: () => undefined,
+    ask: async () => [],
+  };
+  try {
+    const kind = await loadStepKind(document.do, kinds);
+    return await Promise.race([kind.foresee(context as never), over(limited)]);
+  } catch (error) {
+    signal.throwIfAborted();
+    const message = limited.aborted ? 'it could not be looked at in time' : reportable(error, signal).message;
+    return { does: `${document.do}`, obstacles: [message], byHand: [] };
+  }
+}
+
+function over(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}

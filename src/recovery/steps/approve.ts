@@ -1,0 +1,36 @@
+import type { StepContext, StepKind } from '../step.ts';
+
+/** Waits until persons agree: how is the engine's. */
+export const approve: StepKind<'approve'> = {
+  foresee: async ({ step, workspace }) => ({
+    does: `waits until ${step.count === 1 ? 'one' : step.count} of ${step.by.map((id) => roleOf(workspace, id)).join(', ')} agrees: ${step.ask}`,
+    obstacles: obstacles(step, workspace),
+    byHand: [`# Call ${step.by.map((id) => reached(workspace, id)).join(', or ')}: ${step.ask}`],
+  }),
+  run: async ({ step, ask }) => {
+    const answers = await ask({ what: 'approve', question: step.ask, of: step.by, count: step.count });
+    const by = answers.map(({ by: person, as }) => (as === undefined ? person : `${person} as ${as}`)).join(', ');
+    return { outcome: 'done', summary: `${by} agreed: ${step.ask}`, outputs: { by } };
+  },
+  inDrill: 'run',
+};
+
+type Asked = StepContext<'approve'>['step'];
+
+/** Accounts that are named answer for their contacts alone: too few of them never are enough. */
+function obstacles(step: Asked, { plan }: StepContext['workspace']): string[] {
+  const accounts = step.by.map((id) => plan.contacts.get(id)?.accounts);
+  if (accounts.some((each) => each === undefined)) return [];
+  const known = new Set(accounts.flatMap((each) => each ?? []));
+  if (known.size >= step.count) return [];
+  return [`it takes ${step.count} persons, and ${step.by.join(', ')} have ${known.size} accounts in all`];
+}
+
+function roleOf({ plan }: StepContext['workspace'], id: string): string {
+  return plan.contacts.get(id)?.role ?? id;
+}
+
+function reached({ plan }: StepContext['workspace'], id: string): string {
+  const { role = id, name, phone, email } = plan.contacts.get(id) ?? {};
+  return [role, name, phone, email].filter((each) => each !== undefined).join(', ');
+}

@@ -1,0 +1,133 @@
+import { HoldfastError } from '../../foundation/errors.ts';
+import { formatSize } from '../../foundation/units.ts';
+import { backup as backUp, moveSource, verify } from '../../operations/index.ts';
+import type { StepDocument, TextOrReference } from '../../plan/index.ts';
+import type { StepContext, StepKind } from '../step.ts';
+import { workspaceOf } from './step-workspace.ts';
+import { assertFilled } from './unfilled.ts';
+
+type Context = StepContext<'backup'>;
+
+/** Takes backups of sources where they are now, and proves them. */
+export const backup: StepKind<'backup'> = {
+  foresee: async (context) => {
+    const { sources, prove } = context.step;
+    const obstacles: string[] = [];
+    const { workspace } = context;
+    for (const planned of workspace.sources(sources)) {
+      try {
+        const source = await workspace.createSource(planned);
+        const findings = await source.examine({ signal: context.signal, longestGapMs: undefined });
+        const missing = findings.filter(({ level }) => level === 'missing');
+        obstacles.push(...missing.map(({ about, message }) => `${planned.name}: ${about} ${message}`));
+        await workspace.open(planned.repository);
+      } catch (error) {
+        context.signal.throwIfAborted();
+        if (!(error instanceof HoldfastError)) throw error;
+        obstacles.push(`${planned.name}: ${error.message}`);
+      }
+    }
+    const names = sources.join(', ');
+    const moves = movesOf(context).map(
+      ({ source, to }) => `${source} from ${'standby' in to ? to.standby : 'its replica'}, where it is by then`,
+    );
+    return {
+      does: `backs up ${names}${moves.length === 0 ? '' : ` (${moves.join('; ')})`}${prove ? ' and proves it in a sandbox' : ''}`,
+      obstacles,
+      byHand: [`holdfast backup ${sources.join(' ')}`, ...(prove ? [`holdfast verify ${sources.join(' ')}`] : [])],
+    };
+  },
+  async run(context) {
+    assertFilled(context.step);
+    const { sources, prove } = context.step;
+    const workspace = workspaceOf(context);
+    for (const move of movesOf(context))
+      if (move.isDone && context.run.kind === 'incident')
+        await moveSource(workspace, { source: move.source, to: move.to, run: context.run.id });
+    const outcomes = await backUp(workspace, sources);
+    context.signal.throwIfAborted();
+    const snapshots: string[] = [];
+    for (const outcome of outcomes) {
+      if (outcome.outcome === 'failed') throw outcome.error;
+      snapshots.push(outcome.snapshot);
+      context.tell(`${outcome.source}: snapshot ${outcome.snapshot.slice(0, 8)} as of ${outcome.time}`);
+      for (const { item, error } of outcome.problems) context.tell(`${outcome.source}: ${item}: ${error.message}`);
+    }
+    if (prove) await proveAll(context, sources, snapshots);
+    const isWhole = outcomes.every(({ outcome }) => outcome === 'complete');
+    const bytes = outcomes.reduce((sum, each) => sum + (each.outcome === 'failed' ? 0 : each.bytesProcessed), 0);
+    const proven = prove ? ', and it came back whole in a sandbox' : '';
+    const lacking = isWhole ? '' : '; some of it could not be read';
+    return {
+      outcome: isWhole ? 'done' : 'partial',
+      summary: `backed up ${sources.join(', ')}, ${formatSize(bytes)}${proven}${lacking}`,
+      outputs: { snapshots: snapshots.join(' '), proven: prove },
+    };
+  },
+  undo: async () => 'backups that were taken stay',
+  inDrill: 'skip',
+};
+
+interface KnownMove {
+  source: string;
+  to: { standby: string } | { url: TextOrReference };
+  /** Whether the promotion has ended well. */
+  isDone: boolean;
+}
+
+/** The sources of this step whose standby an earlier step of the runbook promotes. */
+function movesOf(context: Context): KnownMove[] {
+  const { workspace, run, step, output } = context;
+  const steps = (workspace.plan.runbooks.get(run.runbook)?.steps ?? []).map(({ document }) => document);
+  const earlier = steps.slice(
+    0,
+    Math.max(
+      0,
+      steps.findIndex(({ id }) => id === step.id),
+    ),
+  );
+  return earlier.flatMap((each) => {
+    const move = moveBy(context, each);
+    if (move === undefined || !step.sources.includes(move.source)) return [];
+    const state = output(each.id, 'state');
+    return [{ ...move, isDone: state === undefined ? output(each.id, 'url') !== undefined : state === 'done' }];
+  });
+}
+
+/** Where a promotion leaves a source. */
+function moveBy({ workspace }: Context, step: StepDocument): Omit<KnownMove, 'isDone'> | undefined {
+  if (step.do === 'postgres.promote') {
+    const source = workspace.plan.standbys.get(step.standby)?.of;
+    return source === undefined ? undefined : { source, to: { standby: step.standby } };
+  }
+  // What is not known before the runbook runs is not where a source is for good.
+  if (step.do !== 'redis.promote' || JSON.stringify(step.url).includes('${')) return undefined;
+  return { source: step.source, to: { url: step.url } };
+}
+
+/** @throws validation-failed, not-provable: a backup that was to be proven and is not protects nobody */
+async function proveAll(context: Context, sources: readonly string[], snapshots: readonly string[]): Promise<void> {
+  const workspace = workspaceOf(context);
+  for (const [index, source] of sources.entries()) {
+    const [proof] = await verify(workspace, { sources: [source], snapshot: snapshots[index]! });
+    const { state, checksFailed, reason } = proof!;
+    if (state === 'proven') continue;
+    const what = `the backup of ${source}, snapshot ${snapshots[index]!.slice(0, 8)},`;
+    if (state === 'failed') {
+      throw new HoldfastError(
+        'validation-failed',
+        `${what} does not come back as it is to be: ${checksFailed.join(', ')}`,
+        {
+          hint: 'Look at what failed: the source is not protected before a backup of it is proven.',
+        },
+      );
+    }
+    throw new HoldfastError(
+      'not-provable',
+      `${what} cannot be proven here: ${reason ?? 'not everything could be looked at'}`,
+      {
+        hint: 'Install what is missing, or have it verified on another machine.',
+      },
+    );
+  }
+}

@@ -1,0 +1,213 @@
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from '../../../test/support/postgres.ts';
+import { RedisServer } from '../../../test/support/redis-server.ts';
+import { testDirectory } from '../../../test/support/repository.ts';
+import { requires } from '../../../test/support/requirements.ts';
+import { SecretManagerServer } from '../../../test/support/secret-manager-server.ts';
+import { describeStep } from '../../../test/support/step-conformance.ts';
+import { bareWorkspace, contextOf } from '../../../test/support/steps.ts';
+import type { Plan } from '../../plan/index.ts';
+import { Connection } from '../../source/redis/connection/connection.ts';
+import { parseLocation } from '../../source/redis/connection/location.ts';
+import { credentialsRotate } from './credentials-rotate.ts';
+import { isolate } from './isolate.ts';
+
+const OLD = 'old-and-known-to-others';
+const SECRET = 'projects/omni/secrets/app-password';
+
+describe.skipIf(!requires('postgresql'))('roles of PostgreSQL', () => {
+  let server: TestServer;
+  let secrets: SecretManagerServer;
+  const directory = testDirectory();
+  const file = join(directory, 'app.password');
+  beforeAll(async () => {
+    [server, secrets] = await Promise.all([
+      startTestServer({ settings: { log_statement: 'ddl' } }),
+      new SecretManagerServer().start(),
+    ]);
+    secrets.put(SECRET, ['before']);
+    await server.query('postgres', 'CREATE ROLE app LOGIN; CREATE ROLE open LOGIN; CREATE ROLE nobody NOLOGIN');
+    const hba = 'local all postgres trust\nlocal all open trust\nlocal all all scram-sha-256\n';
+    writeFileSync(join(server.dataDirectory, 'pg_hba.conf'), hba);
+    await server.query('postgres', 'SELECT pg_reload_conf()');
+    await leak();
+  });
+  afterAll(async () => {
+    secrets.stop();
+    await server.stop();
+  });
+  const leak = () => server.query('postgres', `ALTER ROLE app PASSWORD '${OLD}'`);
+
+  const context = (more: object = {}, options = {}) => {
+    const source = { name: 'db', type: 'postgres', url: { env: 'URL' } };
+    const plan = { directory, sources: new Map([['db', source]]) } as unknown as Partial<Plan>;
+    const old = server.url('postgres', 'app').replace('app@', `app:${OLD}@`);
+    const variables = { URL: old, ADMIN: server.adminUrl, SECRET_MANAGER_EMULATOR_HOST: secrets.host };
+    const document = {
+      ...{
+        do: 'credentials.rotate',
+        source: 'db',
+        url: { env: 'ADMIN' },
+        users: ['app'],
+        into: { app: 'app.password' },
+      },
+      ...more,
+    } as { do: 'credentials.rotate' };
+    return contextOf(bareWorkspace(plan, { variables }), document, options);
+  };
+  const client = (password: string) => {
+    const made = new pg.Client({ connectionString: server.url('postgres', 'app').replace('app@', `app:${password}@`) });
+    made.on('error', () => {});
+    return made;
+  };
+  const entered = async (password: string): Promise<boolean> => {
+    const session = client(password);
+    try {
+      await session.connect();
+      return true;
+    } catch (error) {
+      expect(error).toMatchObject({ code: '28P01' });
+      return false;
+    } finally {
+      await session.end();
+    }
+  };
+
+  describeStep(
+    'credentials.rotate',
+    async () => ({
+      kind: credentialsRotate,
+      works: (more) => context({}, more),
+      // Each time the password is another one, and the one in the file is the one that works.
+      world: async () => JSON.stringify([statSync(file, { throwIfNoEntry: false })?.mode, await entered(OLD)]),
+      isDone: async () => entered(readFileSync(file, 'utf8').trim()),
+      obstructed: {
+        context: () => context({ users: ['nobody'], into: { nobody: 'x' } }),
+        says: /does not have: nobody/,
+      },
+      fails: () => context({ users: ['app', 'absent'], into: { app: 'app.password', absent: 'x' } }),
+      secrets: [OLD],
+    }),
+    { without: ['slow'] },
+  );
+
+  it('get passwords that are in no log; their sessions end, and the old password is tried', async () => {
+    await leak();
+    const session = client(OLD);
+    await session.connect();
+    const told: string[] = [];
+    const result = await credentialsRotate.run(context({}, { told }));
+    const password = readFileSync(file, 'utf8').trim();
+    expect([await entered(password), await entered(OLD)]).toEqual([true, false]);
+    await expect(session.query('SELECT 1')).rejects.toThrow();
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(result.outcome).toBe('done');
+    expect(result.summary).toMatch(/1 sessions were ended; the old password was tried, and refused$/);
+    const log = await server.logTail();
+    expect(log).toContain('ALTER ROLE "app" PASSWORD');
+    expect(log + JSON.stringify([result, told])).not.toContain(password);
+  });
+
+  it('have it where it belongs before it is set, whatever dies then', async () => {
+    await leak();
+    const died = new AbortController();
+    const dying = context({ into: { app: SECRET } }, { signal: died.signal });
+    const { adapters } = dying.workspace.environment;
+    const put = adapters.putSecretValue!;
+    const environment = {
+      ...dying.workspace.environment,
+      adapters: {
+        ...adapters,
+        putSecretValue: async (...given: Parameters<typeof put>) => {
+          const done = await put(...given);
+          died.abort(new Error('killed'));
+          return done;
+        },
+      },
+    };
+    await expect(credentialsRotate.run({ ...dying, workspace: dying.workspace.within(environment) })).rejects.toThrow(
+      'killed',
+    );
+    expect(await entered(OLD)).toBe(true);
+    expect(await entered(secrets.values(SECRET)!.at(-1)!)).toBe(false);
+    await credentialsRotate.run(context({ into: { app: SECRET } }));
+    expect([await entered(OLD), await entered(secrets.values(SECRET)!.at(-1)!)]).toEqual([false, true]);
+  });
+
+  it('are no success where the server lets them in with any password', async () => {
+    const trusted = context({ users: ['open'], into: { open: 'open.password' } });
+    await expect(credentialsRotate.run(trusted)).rejects.toThrow(/open gets in with any password/);
+  });
+
+  it('keep theirs where others could read the new one, or where it is the one that logs in', async () => {
+    await leak();
+    writeFileSync(join(directory, 'seen'), '');
+    chmodSync(join(directory, 'seen'), 0o644);
+    await expect(credentialsRotate.run(context({ into: { app: 'seen' } }))).rejects.toMatchObject({
+      code: 'unsafe-path',
+    });
+    const own = context({ users: ['app', 'postgres'], into: { app: 'app.password', postgres: 'x' } });
+    await expect(credentialsRotate.run(own)).rejects.toThrow(/by which it logs in itself/);
+    await expect(credentialsRotate.run(context({ url: undefined }))).rejects.toThrow(/may not change others/);
+    expect(await entered(OLD)).toBe(true);
+  });
+});
+
+describe.skipIf(!requires('redis'))('users of Redis', () => {
+  const directory = testDirectory();
+  let server: RedisServer;
+  beforeAll(async () => {
+    writeFileSync(join(directory, 'users.acl'), `user default on nopass ~* &* +@all\nuser app on >${OLD} ~* +@all\n`);
+    server = await RedisServer.start(['--aclfile', join(directory, 'users.acl')]);
+  });
+  afterAll(() => server.stop());
+
+  const open = (password: string) =>
+    Connection.open(parseLocation(server.url.replace('//', `//app:${password}@`)), {
+      side: 'source',
+      signal: AbortSignal.timeout(10_000),
+    });
+
+  it('get new passwords that last; their sessions end, and the old password is tried', async () => {
+    const source = { name: 'cache', type: 'redis', url: server.url.replace('//', `//app:${OLD}@`) };
+    const plan = { directory, sources: new Map([['cache', source]]) } as unknown as Partial<Plan>;
+    const session = await open(OLD);
+    const document = { source: 'cache', url: server.url, users: ['app'], into: { app: 'redis.password' } };
+    const context = contextOf(bareWorkspace(plan), { do: 'credentials.rotate', ...document });
+    const result = await credentialsRotate.run(context);
+    expect(result).toMatchObject({ outcome: 'done', outputs: { rotated: 'app' } });
+    expect(result.summary).toMatch(/1 sessions were ended; the old password was tried, and refused$/);
+    await expect(session.call('ask', ['PING'])).rejects.toThrow();
+    await expect(open(OLD)).rejects.toMatchObject({ code: 'source-refused' });
+    const password = readFileSync(join(directory, 'redis.password'), 'utf8').trim();
+    (await open(password)).destroy();
+    await server.stop();
+    await server.run();
+    await expect(open(OLD)).rejects.toMatchObject({ code: 'source-refused' });
+    (await open(password)).destroy();
+  });
+
+  it('are turned off and on again, and a step cuts off neither itself nor who is not there', async () => {
+    const source = { name: 'cache', type: 'redis', url: server.url };
+    const plan = { directory, sources: new Map([['cache', source]]) } as unknown as Partial<Plan>;
+    const context = (more: object) =>
+      contextOf(bareWorkspace(plan), { do: 'isolate', source: 'cache', ...more } as { do: 'isolate' });
+    await server.call('ACL', 'SETUSER', 'other', 'on', '>other', '~*', '+@all');
+    const login = parseLocation(server.url.replace('//', '//other:other@'));
+    const enter = () => Connection.open(login, { side: 'source', signal: AbortSignal.timeout(10_000) });
+    const session = await enter();
+    expect((await isolate.foresee(context({ users: ['other'] }))).obstacles).toEqual([]);
+    const result = await isolate.run(context({ users: ['other'] }));
+    expect([result.outcome, result.summary]).toEqual(['done', expect.stringContaining('1 sessions were ended')]);
+    await expect(session.call('ask', ['PING'])).rejects.toThrow();
+    await expect(enter()).rejects.toMatchObject({ code: 'source-refused' });
+    await isolate.undo!(context({ users: ['other'] }));
+    (await enter()).destroy();
+    await expect(isolate.run(context({ users: ['default'] }))).rejects.toThrow(/would be cut off/);
+    await expect(isolate.run(context({ users: ['absent'] }))).rejects.toThrow(/no users absent/);
+    await expect(isolate.run(context({ allow: ['10.0.0.0/8'] }))).rejects.toMatchObject({ code: 'step-not-supported' });
+  });
+});

@@ -1,0 +1,188 @@
+/** New passwords for users of a server: each is where it belongs before it is set, and tried once it is. */
+import { randomBytes } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { HoldfastError, isHoldfastError, systemCode } from '../../foundation/errors.ts';
+import { resolveSecret } from '../../plan/index.ts';
+import type { CredentialsServer, Rotated } from '../../source/index.ts';
+import type { Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
+import { replaceInFile } from './connection-update/replace-file.ts';
+import { obstacleOf } from './failover/servers.ts';
+import { assertFilled } from './unfilled.ts';
+
+type Context = StepContext<'credentials.rotate'>;
+
+/** 256 bits, in characters that need no quotes anywhere. */
+const PASSWORD_BYTES = 32;
+const OTHERS = 0o077;
+
+export const credentialsRotate: StepKind<'credentials.rotate'> = {
+  foresee,
+  run,
+  undo: async (context) => `${usersOf(context).join(', ')} keep the new passwords; the old ones stay dead`,
+  inDrill: 'skip',
+};
+
+async function run(context: Context): Promise<StepResult> {
+  const { step, signal, tell } = context;
+  assertFilled(step);
+  const { server, url, oldUrl, users } = await prepare(context);
+  const { label } = await server.look(url, users, signal);
+  const rotated: { user: string; done: Rotated }[] = [];
+  for (const user of users) {
+    const password = randomBytes(PASSWORD_BYTES).toString('base64url');
+    // Once it is set nobody else knows it: whoever dies in between leaves it where it belongs.
+    await put(context, placeOf(context, user), password);
+    const done = await server.rotate(url, { user, password, ...(oldUrl !== undefined && { oldUrl }) }, signal);
+    rotated.push({ user, done });
+    tell(`${user} has a new password at ${label}, which is in ${placeOf(context, user)}`);
+  }
+  const forgets = rotated.some(({ done }) => !done.isLasting);
+  return {
+    outcome: forgets ? 'partial' : 'done',
+    summary: inWords(label, rotated, forgets),
+    outputs: { rotated: users.join(', ') },
+  };
+}
+
+function inWords(label: string, rotated: readonly { user: string; done: Rotated }[], forgets: boolean): string {
+  const sessions = rotated.reduce((sum, { done }) => sum + done.endedSessions, 0);
+  const untried = rotated.filter(({ done }) => !done.oldWasTried).map(({ user }) => user);
+  const parts = [
+    `${rotated.map(({ user }) => user).join(', ')} at ${label} have new passwords, which work; ${sessions} sessions were ended`,
+    ...(untried.length < rotated.length ? ['the old password was tried, and refused'] : []),
+    ...(untried.length > 0 ? [`of ${untried.join(', ')} the old one is not known here; a wrong one is refused`] : []),
+    ...(forgets ? ['the server cannot write it down: when it is started again the old ones work again'] : []),
+  ];
+  return parts.join('; ');
+}
+
+/** All that can be known to be wrong is said before the first password is changed. */
+async function prepare(
+  context: Context,
+): Promise<{ server: CredentialsServer; url: string; oldUrl: string | undefined; users: string[] }> {
+  const { step, workspace, signal } = context;
+  if (step.secrets !== undefined) throw secretsNotHere();
+  const users = usersOf(context);
+  if (users.length === 0) throw unusable('names no users', 'Name them under `users`.');
+  const planned = plannedUrl(context);
+  const given = step.url ?? planned;
+  if (given === undefined)
+    throw unusable('names no server', 'Give it a `source` of type postgres or redis, or a `url`.');
+  const url = await resolveSecret(given, workspace.references);
+  const server = await serverFor(context, url);
+  for (const user of users) await assertPlace(placeOf(context, user));
+  const { login, missing, mayChange, label } = await server.look(url, users, signal);
+  if (!mayChange)
+    throw unusable(
+      `logs in as ${login}, who may not change others at ${label}`,
+      'Give it the `url` of a user that may.',
+    );
+  if (missing.length > 0)
+    throw unusable(`names users that ${label} does not have: ${missing.join(', ')}`, 'See `users`.');
+  if (users.includes(login)) {
+    throw unusable(
+      `would change the password of ${login}, by which it logs in itself`,
+      'Give it the `url` of another user.',
+    );
+  }
+  return { server, url, oldUrl: await ifKnown(context, planned), users };
+}
+
+async function foresee(context: Context): Promise<Foreseen> {
+  const obstacles: string[] = [];
+  const users = usersOf(context);
+  try {
+    await prepare(context);
+  } catch (error) {
+    obstacles.push(obstacleOf(error, context.signal));
+  }
+  return {
+    does: `gives ${users.join(', ')} new passwords, ends their sessions, and tries whether the old ones are dead`,
+    obstacles,
+    byHand: [
+      '# PostgreSQL; \\password sends no clear text:',
+      ...users.map((user) => `psql -c '\\password ${user}'`),
+      `psql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'USER'"`,
+      '# Redis, with the SHA-256 of the password in hexadecimal:',
+      'redis-cli ACL SETUSER USER resetpass "#HASH"',
+      'redis-cli CLIENT KILL USER USER',
+      'redis-cli ACL SAVE',
+    ],
+  };
+}
+
+function usersOf({ step }: Context): string[] {
+  return [...new Set((step.users ?? []).map(String))];
+}
+
+function plannedUrl({ step, workspace }: Context) {
+  if (step.source === undefined) return undefined;
+  const [source] = workspace.sources([step.source]);
+  return source?.type === 'postgres' || source?.type === 'redis' ? source.url : undefined;
+}
+
+async function serverFor({ workspace }: Context, url: string): Promise<CredentialsServer> {
+  const { postgresCredentials, redisCredentials } = workspace.environment.adapters;
+  const server = /^postgres/i.test(url) ? await postgresCredentials?.() : await redisCredentials?.();
+  if (server !== undefined) return server;
+  throw new HoldfastError('internal', 'there is nothing that passwords could be changed with');
+}
+
+/** The plan's own URL, which has the old password of its user. Where it cannot be had, others may be tried. */
+async function ifKnown({ workspace }: Context, planned: ReturnType<typeof plannedUrl>): Promise<string | undefined> {
+  if (planned === undefined) return undefined;
+  try {
+    return await resolveSecret(planned, workspace.references);
+  } catch (error) {
+    if (isHoldfastError(error, 'secret-unavailable')) return undefined;
+    throw error;
+  }
+}
+
+/** @returns an absolute path, or the full name of a secret. @throws bad-usage */
+function placeOf({ step, workspace }: Context, user: string): string {
+  const place = step.into?.[user];
+  if (place === undefined)
+    throw unusable(`says not where the new password of ${user} goes`, 'Name a file or a secret under `into`.');
+  return isSecret(place) ? place : resolve(workspace.plan.directory, place);
+}
+
+function isSecret(place: string): boolean {
+  return place.startsWith('projects/');
+}
+
+/** @throws unsafe-path where others could read it */
+async function assertPlace(place: string): Promise<void> {
+  if (isSecret(place)) return;
+  try {
+    const { mode } = await stat(place);
+    if ((mode & OTHERS) === 0) return;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return;
+    throw error;
+  }
+  throw new HoldfastError('unsafe-path', `${place} may be read by others, and is to hold a password`, {
+    hint: `Run: chmod 600 ${place}.`,
+  });
+}
+
+async function put({ workspace }: Context, place: string, password: string): Promise<void> {
+  if (!isSecret(place)) {
+    await replaceInFile(place, password, undefined);
+    return;
+  }
+  const { putSecretValue } = workspace.environment.adapters;
+  if (putSecretValue === undefined) throw new HoldfastError('internal', 'there is nothing that puts secrets anywhere');
+  await putSecretValue(place, password, workspace.references);
+}
+
+function unusable(what: string, hint: string): HoldfastError {
+  return new HoldfastError('bad-usage', `the step ${what}`, { hint });
+}
+
+function secretsNotHere(): HoldfastError {
+  return new HoldfastError('step-not-supported', 'this version cannot give secrets new random versions by themselves', {
+    hint: 'Nothing was done. Name the users that the secrets are of, with `into`; or have a program do it by an `exec` step.',
+  });
+}

@@ -1,0 +1,15 @@
+import type { StepKind } from '../step.ts';
+import { afterDeathOfCall, foreseeCall, runCall } from './calls/one-call.ts';
+import { assertFilled } from './unfilled.ts';
+
+/** Deploys, by a program. */
+export const deploy: StepKind<'deploy'> = {
+  foresee: (context) => foreseeCall(context, context.step, 'deploys'),
+  run: async (context) => {
+    assertFilled(context.step);
+    return runCall(context, context.step, 'deployed');
+  },
+  afterDeath: async ({ step }) => afterDeathOfCall(step, step.repeatable),
+  undo: async ({ step }) => `what ${step.exec[0]} deployed stays`,
+  inDrill: 'skip',
+};

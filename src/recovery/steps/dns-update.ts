@@ -1,0 +1,91 @@
+/** Points a name somewhere else, and asks the server whether it leads there now. */
+import type { DnsRecord, DnsServer } from '../../dns/index.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
+import { shellWord } from '../../foundation/shell-word.ts';
+import { parseDuration } from '../../foundation/units.ts';
+import { resolveSecret } from '../../plan/index.ts';
+import type { Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
+import { describeValue } from './calls/references.ts';
+import { obstacleOf } from './failover/servers.ts';
+import { assertFilled, unfilledNames } from './unfilled.ts';
+
+type Context = StepContext<'dns.update'>;
+
+export const dnsUpdate: StepKind<'dns.update'> = {
+  foresee,
+  run,
+  undo: async ({ step }) => `${step.name} keeps leading to ${step.value}`,
+  inDrill: 'skip',
+};
+
+async function run(context: Context): Promise<StepResult> {
+  const { step, signal } = context;
+  assertFilled(step);
+  const server = await serverOf(context);
+  const { before, values, wasSo, serial, zone } = await server.replace(recordOf(context), step.zone, signal);
+  const did = wasSo ? `led to ${values[0]} already` : `leads to ${values[0]} now, by the answer of its server`;
+  const was = wasSo ? '' : before.length === 0 ? '; it led nowhere before' : `; before it was ${before.join(', ')}`;
+  return {
+    outcome: 'done',
+    summary: `${step.name} (${step.type}) ${did}${was}; the zone ${zone} has the serial ${serial}`,
+    outputs: { before: before.join(', '), serial },
+  };
+}
+
+async function foresee(context: Context): Promise<Foreseen> {
+  const { step, signal } = context;
+  const obstacles: string[] = [];
+  try {
+    // What is not known yet can be asked for by its name all the same, but not be held against what there is.
+    if (unfilledNames(step).length === 0) {
+      await (await serverOf(context)).look(recordOf(context), step.zone, signal);
+    }
+  } catch (error) {
+    obstacles.push(obstacleOf(error, signal));
+  }
+  return { does: `points ${step.name} (${step.type}) to ${step.value}`, obstacles, byHand: byHand(context) };
+}
+
+function recordOf({ step: { name, type, value, ttl } }: Context): DnsRecord {
+  return { name, type, value, ttlSeconds: Math.ceil(parseDuration(ttl)! / 1000) };
+}
+
+/** @throws secret-unavailable, bad-usage, step-not-supported */
+async function serverOf({ step, workspace }: Context): Promise<DnsServer> {
+  const { adapters } = workspace.environment;
+  if (step.provider === 'cloud-dns' || adapters.createDnsServer === undefined) throw notHere(step.provider);
+  if (step.server === undefined) {
+    throw new HoldfastError('bad-usage', `the step ${step.id} names no server`, {
+      hint: "Let `server` name the zone's primary server.",
+    });
+  }
+  const { references } = workspace;
+  const server = await resolveSecret(step.server, references);
+  if (step.key === undefined) return adapters.createDnsServer({ server });
+  const secret = await resolveSecret(step.key.secret, references);
+  return adapters.createDnsServer({ server, key: { ...step.key, secret } });
+}
+
+function notHere(provider: string): HoldfastError {
+  return new HoldfastError('step-not-supported', `this version cannot update names by the provider ${provider}`, {
+    hint: 'Nothing was done. Have a program do it by an `exec` step: gcloud dns record-sets update.',
+  });
+}
+
+function byHand({ step }: Context): string[] {
+  const { name, type, value } = recordWords(step);
+  const ttl = Math.ceil(parseDuration(step.ttl)! / 1000);
+  if (step.provider === 'cloud-dns') {
+    const zone = shellWord(step.zone ?? 'ZONE');
+    return [`gcloud dns record-sets update ${name} --zone ${zone} --type ${type} --ttl ${ttl} --rrdatas ${value}`];
+  }
+  const server = step.server === undefined ? 'SERVER' : describeValue(step.server);
+  return [
+    `# As ${step.key === undefined ? 'who may update the zone' : `who has a file with the key ${step.key.name} (nsupdate -k FILE)`}, at ${server}:`,
+    `printf '%s\\n' ${[`update delete ${step.name} ${type}`, `update add ${step.name} ${ttl} ${type} ${step.value}`, 'send'].map(shellWord).join(' ')} | nsupdate`,
+  ];
+}
+
+function recordWords({ name, type, value }: Context['step']): Record<'name' | 'type' | 'value', string> {
+  return { name: shellWord(name), type, value: shellWord(value) };
+}

@@ -1,0 +1,15 @@
+import type { StepKind } from '../step.ts';
+import { afterDeathOfCall, foreseeCall, runCall } from './calls/one-call.ts';
+import { assertFilled } from './unfilled.ts';
+
+/** Runs a program. */
+export const exec: StepKind<'exec'> = {
+  foresee: (context) => foreseeCall(context, context.step),
+  run: async (context) => {
+    assertFilled(context.step);
+    return runCall(context, context.step);
+  },
+  afterDeath: async ({ step }) => afterDeathOfCall(step, step.repeatable),
+  undo: async ({ step }) => `what ${step.exec[0]} did stands`,
+  inDrill: 'skip',
+};

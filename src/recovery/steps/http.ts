@@ -1,0 +1,16 @@
+import type { StepKind } from '../step.ts';
+import { afterDeathOfCall, foreseeCall, runCall } from './calls/one-call.ts';
+import { requestLabel } from './calls/send-request.ts';
+import { assertFilled } from './unfilled.ts';
+
+/** Sends a request. */
+export const http: StepKind<'http'> = {
+  foresee: (context) => foreseeCall(context, { http: context.step.http }),
+  run: async (context) => {
+    assertFilled(context.step);
+    return runCall(context, { http: context.step.http });
+  },
+  afterDeath: async ({ step }) => afterDeathOfCall({ http: step.http }, step.repeatable),
+  undo: async ({ step }) => `what ${requestLabel(step.http)} did stands`,
+  inDrill: 'skip',
+};

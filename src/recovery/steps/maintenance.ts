@@ -1,0 +1,30 @@
+/** Writes are stopped, and go on, as `maintenance` of the plan says. */
+import { HoldfastError } from '../../foundation/errors.ts';
+import type { MaintenanceCall } from '../../plan/index.ts';
+import type { StepKind } from '../step.ts';
+import type { AnyContext } from './any-context.ts';
+import { foreseeCall, runCall } from './calls/one-call.ts';
+
+/** @throws plan-invalid */
+function callOf({ workspace }: AnyContext, which: 'on' | 'off'): MaintenanceCall {
+  const call = workspace.plan.maintenance?.[which];
+  if (call !== undefined) return call;
+  throw new HoldfastError('plan-invalid', 'the plan does not say how maintenance is turned on and off', {
+    hint: 'Say it under `maintenance`, with `on` and `off`.',
+  });
+}
+
+/** A switch: to turn it again is to leave it as it is. */
+export const maintenanceOn: StepKind<'maintenance.on'> = {
+  foresee: async (context) => foreseeCall(context, callOf(context, 'on'), 'stops writes'),
+  run: async (context) => ({ ...(await runCall(context, callOf(context, 'on'), 'stopped writes')), outputs: {} }),
+  undo: async () => 'maintenance is on, and writes are stopped: turn it off as `maintenance.off` of the plan says',
+  inDrill: 'skip',
+};
+
+export const maintenanceOff: StepKind<'maintenance.off'> = {
+  foresee: async (context) => foreseeCall(context, callOf(context, 'off'), 'lets writes go on'),
+  run: async (context) => ({ ...(await runCall(context, callOf(context, 'off'), 'let writes go on')), outputs: {} }),
+  undo: async () => 'maintenance is off, and writes go on',
+  inDrill: 'skip',
+};

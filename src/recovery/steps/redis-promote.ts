@@ -1,0 +1,157 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { formatDuration } from '../../foundation/units.ts';
+import { withoutPassword } from '../../foundation/url-password.ts';
+import { resolveSecret } from '../../plan/index.ts';
+import type { RedisFailover, RedisServerState } from '../../source/index.ts';
+import type { Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
+import { ifReached, obstacleOf, redisFailoverOf, serverOf, urlOf } from './failover/servers.ts';
+
+type Context = StepContext<'redis.promote'>;
+
+/** Makes a replica the master; the old one, where it can be reached, refuses writes first and follows it then. */
+export const redisPromote: StepKind<'redis.promote'> = { foresee, run, inDrill: 'skip' };
+
+/** How long what a fenced master still has to send is waited for. */
+const CATCH_UP_MS = 10_000;
+const PAUSE_MS = 50;
+
+interface Servers {
+  failover: RedisFailover;
+  url: string;
+  masterUrl: string;
+}
+
+async function serversOf({ step, workspace }: Context): Promise<Servers> {
+  const masterUrl = await urlOf(workspace, undefined, serverOf(workspace, step.source, 'redis'));
+  return {
+    failover: await redisFailoverOf(workspace),
+    url: await resolveSecret(step.url, workspace.references),
+    masterUrl,
+  };
+}
+
+async function run(context: Context): Promise<StepResult> {
+  const { step, signal, workspace } = context;
+  const { failover, url, masterUrl } = await serversOf(context);
+  const before = await failover.look(url, signal);
+  const master = url === masterUrl ? undefined : await ifReached(signal, (reach) => failover.fence(masterUrl, reach));
+  // One that is a replica already was re-pointed by an earlier attempt, or is another's.
+  const isFenced = master !== undefined && !master.isReplica;
+  const state =
+    before.isReplica && isFenced ? await caughtUp(context, failover, { url, until: master.offset }) : before;
+  const lostMs = isFenced && state.offset >= master.offset ? 0 : state.silentMs;
+  if (before.isReplica) {
+    const rpoMs = workspace.plan.sources.get(step.source)?.objectives.rpoMs;
+    const question = questionOf(state, { isFenced, lostMs, rpoMs });
+    if (question !== undefined) await context.ask({ what: 'approve', question });
+  }
+  const promoted = await failover.promote(url, signal);
+  const followers = isFenced ? await repoint(context, failover, { url, masterUrl, replicas: master.replicas }) : [];
+  return {
+    outcome: master === undefined && url !== masterUrl ? 'partial' : 'done',
+    summary: inWords(state.label, { ...promoted, followers, isReached: master !== undefined }),
+    outputs: {
+      url: withoutPassword(url),
+      offset: Number(promoted.offset),
+      pending: master === undefined && url !== masterUrl,
+      ...(before.isReplica && lostMs !== undefined && { lostMs }),
+    },
+  };
+}
+
+async function caughtUp(
+  { signal, clock }: Context,
+  failover: RedisFailover,
+  { url, until }: { url: string; until: bigint },
+): Promise<RedisServerState> {
+  for (const deadlineMs = clock.monotonicMs() + CATCH_UP_MS; ; ) {
+    const state = await failover.look(url, signal);
+    if (state.offset >= until || clock.monotonicMs() > deadlineMs) return state;
+    await pause(PAUSE_MS, undefined, { signal });
+  }
+}
+
+function questionOf(
+  { label }: RedisServerState,
+  { isFenced, lostMs, rpoMs }: { isFenced: boolean; lostMs: number | undefined; rpoMs: number | undefined },
+): string | undefined {
+  const reasons: string[] = [];
+  if (!isFenced) {
+    reasons.push(
+      'the old master cannot be kept from taking writes, since it is out of reach: cut it off from its clients first',
+    );
+  }
+  if (lostMs === undefined) reasons.push('nobody knows since when nothing has come from its master');
+  else if (rpoMs !== undefined && lostMs > rpoMs) {
+    reasons.push(
+      `nothing has come from its master for ${formatDuration(lostMs)}; promised is ${formatDuration(rpoMs)}`,
+    );
+  }
+  return reasons.length === 0 ? undefined : `Make ${label} the master all the same? ${reasons.join('; and ')}.`;
+}
+
+/** Has the old master, and those that followed it, follow the new one. @returns whom */
+async function repoint(
+  { signal, tell }: Context,
+  failover: RedisFailover,
+  { url, masterUrl, replicas }: { url: string; masterUrl: string; replicas: RedisServerState['replicas'] },
+): Promise<string[]> {
+  const { port } = new URL(url);
+  const others = replicas.filter((each) => String(each.port) !== port).map((each) => atAddress(masterUrl, each));
+  const followers: string[] = [];
+  for (const each of [masterUrl, ...others]) {
+    const followed = await ifReached(signal, (reach) =>
+      failover.follow({ url: each, from: url }, { signal: reach, tell }),
+    );
+    if (followed === undefined) tell(`${new URL(each).host} is out of reach, and follows nobody yet`);
+    else followers.push(new URL(each).host);
+  }
+  return followers;
+}
+
+/** Another server, with the login of one that is known. */
+function atAddress(url: string, { host, port }: { host: string; port: number }): string {
+  const address = new URL(url);
+  address.hostname = host.includes(':') ? `[${host}]` : host;
+  address.port = String(port);
+  return address.href;
+}
+
+function inWords(
+  label: string,
+  {
+    wasReplica,
+    isLasting,
+    followers,
+    isReached,
+  }: { wasReplica: boolean; isLasting: boolean; followers: string[]; isReached: boolean },
+): string {
+  const parts = [wasReplica ? `${label} is the master now` : `${label} was a master already`];
+  if (followers.length > 0) parts.push(`${followers.join(', ')} follow it`);
+  if (!isReached) parts.push('the old master is out of reach, and is to be made a replica when it comes back');
+  if (!isLasting)
+    parts.push('its configuration could not be written, so that it forgets this when it is started again');
+  return parts.join('; ');
+}
+
+async function foresee(context: Context): Promise<Foreseen> {
+  const { step, signal } = context;
+  const obstacles: string[] = [];
+  try {
+    const { failover, url } = await serversOf(context);
+    await failover.look(url, signal);
+  } catch (error) {
+    obstacles.push(obstacleOf(error, signal));
+  }
+  return {
+    does: `makes the replica of ${step.source} the master, after the old one refuses writes`,
+    obstacles,
+    byHand: [
+      '# On the old master, where it can be reached: no more writes.',
+      'redis-cli CONFIG SET min-replicas-to-write 1000000',
+      '# On the replica, then on the old master and every other replica:',
+      'redis-cli REPLICAOF NO ONE',
+      'redis-cli REPLICAOF HOST PORT',
+    ],
+  };
+}

@@ -1,0 +1,49 @@
+import { resolveSecret } from '../../plan/index.ts';
+import type { Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
+import { ifReached, obstacleOf, redisFailoverOf, serverOf, urlOf } from './failover/servers.ts';
+
+type Context = StepContext<'redis.reseed'>;
+
+/** Makes a server the replica of another one. What it had itself is gone then. */
+export const redisReseed: StepKind<'redis.reseed'> = { foresee, run, inDrill: 'skip' };
+
+async function urls({ step, workspace }: Context): Promise<{ url: string; from: string }> {
+  const url = await urlOf(workspace, step.url, serverOf(workspace, step.source, 'redis'));
+  return { url, from: await resolveSecret(step.from, workspace.references) };
+}
+
+async function run(context: Context): Promise<StepResult> {
+  const { workspace, signal, tell } = context;
+  const failover = await redisFailoverOf(workspace);
+  const servers = await urls(context);
+  const { label } = await failover.look(servers.url, signal);
+  const { offset, isLasting } = await failover.follow(servers, { signal, tell });
+  const forgets = isLasting
+    ? ''
+    : '; its configuration could not be written, so that it forgets this when it is started again';
+  return {
+    outcome: 'done',
+    summary: `${label} follows ${new URL(servers.from).host}, and has what that has${forgets}`,
+    outputs: { offset: Number(offset) },
+  };
+}
+
+async function foresee(context: Context): Promise<Foreseen> {
+  const { step, workspace, signal } = context;
+  const obstacles: string[] = [];
+  try {
+    const failover = await redisFailoverOf(workspace);
+    for (const url of Object.values(await urls(context))) {
+      if ((await ifReached(signal, (reach) => failover.look(url, reach))) === undefined) {
+        obstacles.push(`${new URL(url).host} cannot be reached`);
+      }
+    }
+  } catch (error) {
+    obstacles.push(obstacleOf(error, signal));
+  }
+  return {
+    does: `makes the server of ${step.source} a replica; what it has itself is gone then`,
+    obstacles,
+    byHand: ['redis-cli REPLICAOF HOST PORT', 'redis-cli INFO replication   # until master_link_status is up'],
+  };
+}

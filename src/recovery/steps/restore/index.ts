@@ -1,0 +1,16 @@
+/** Restores a source, or all sources of a group to one moment. */
+import type { StepKind } from '../../step.ts';
+import { assertFilled } from '../unfilled.ts';
+import { foreseeGroup, restoreOneGroup } from './group.ts';
+import { foreseeSource, restoreOneSource } from './source.ts';
+
+export const restore: StepKind<'restore'> = {
+  foresee: (context) => (context.step.group === undefined ? foreseeSource(context) : foreseeGroup(context)),
+  async run(context) {
+    assertFilled(context.step);
+    return context.step.group === undefined ? restoreOneSource(context) : restoreOneGroup(context);
+  },
+  undo: async ({ step }) =>
+    `what was restored${typeof step.to === 'string' ? ` to ${step.to}` : ''} stays there, and nothing uses it by itself`,
+  inDrill: 'run',
+};

@@ -1,0 +1,3 @@
+import type { StepContext } from '../../step.ts';
+
+export type RestoreContext = StepContext<'restore'>;

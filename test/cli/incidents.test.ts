@@ -1,0 +1,115 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { document, holdfast, initialise, scratchDirectory, writePlan } from '../support/cli.ts';
+
+const PLAN = `
+contacts:
+  oncall: { role: On-call engineer }
+  lead: { role: DevOps lead, accounts: [somebody-else] }
+runbooks:
+  gated:
+    scenario: Something has happened
+    objectives: { rto: 1h }
+    params: { where: { default: here } }
+    steps:
+      - { id: begin, do: note, text: "recovering \${where}, since \${incident.since}" }
+      - { id: gate, do: approve, ask: "Go on?", by: [oncall], timeout: 10ms }
+      - { id: end, do: note, text: "it is back" }
+      - { id: meet, do: review }
+  long:
+    scenario: Something long has happened
+    steps:
+${Array.from({ length: 100 }, (_, index) => `      - { id: s${index}, do: note, text: x }`).join('\n')}
+`;
+
+async function prepared() {
+  const directory = scratchDirectory();
+  mkdirSync(join(directory, 'data'));
+  writePlan(directory, `  files: { type: files, paths: [${join(directory, 'data')}] }`, PLAN);
+  await initialise(directory);
+  return async (...words: string[]) => {
+    const ran = await holdfast(directory, [...words, '--json']);
+    return { exit: ran.exit, json: document(ran), said: ran.stderr };
+  };
+}
+
+describe('holdfast recover, and incident', () => {
+  it('opens an incident, stops at what failed, takes answers, goes on, and closes it', async () => {
+    const run = await prepared();
+    const dry = await run('recover', 'gated', '--dry-run', '--param', 'where=/new');
+    expect(dry).toMatchObject({ exit: 0, json: { obstacles: 0, steps: [{ step: 'begin' }, {}, {}, {}] } });
+    expect(dry.json.steps[0].does).toContain('recovering /new');
+    expect((await run('incident', 'list')).json.incidents).toEqual([]);
+
+    const stopped = await run('recover', 'gated', '--since', '10m ago', '--why', 'a test');
+    expect(stopped).toMatchObject({
+      exit: 1,
+      json: { state: 'stopped', steps: [{ state: 'done' }, { state: 'timed-out' }, {}, {}] },
+    });
+    expect(stopped.said).toContain('gate: timed-out');
+    const { id } = stopped.json;
+    expect(await run('recover', 'gated')).toMatchObject({ exit: 1, json: { error: { code: 'incident-exists' } } });
+    expect(await run('prune')).toMatchObject({ exit: 1, json: { error: { code: 'incident-open' } } });
+    expect((await run('incident', 'list')).json.incidents).toMatchObject([{ id, state: 'stopped' }]);
+    for (const [words, code] of [
+      [['approve', id, 'gate', '--as', 'oncall'], 'answer-refused'],
+      [['approve', 'ffff', 'gate'], 'unknown-incident'],
+      [['done', id, 'nothing'], 'answer-refused'],
+      [['answer', id, 'gate', 'perhaps'], 'bad-usage'],
+      [['abort', id], 'bad-usage'],
+    ] as const) {
+      expect((await run('incident', ...words)).json.error.code).toBe(code);
+    }
+    expect(await run('incident', 'ack', id)).toMatchObject({ exit: 0 });
+    expect(await run('incident', 'note', id.slice(0, 4), 'looked at it')).toMatchObject({ exit: 0 });
+    expect(await run('incident', 'answer', id, 'gate', 'skip')).toMatchObject({ exit: 0, json: { step: 'gate' } });
+    const resumed = await run('incident', 'resume', id);
+    expect(resumed).toMatchObject({
+      exit: 3,
+      json: { state: 'closed', outcome: 'partial', notes: [{ text: 'looked at it' }] },
+    });
+    expect(resumed.json.rtoMs).toBeGreaterThan(600_000);
+    expect(resumed.json.steps.map(({ state }: { state: string }) => state)).toEqual([
+      'done',
+      'timed-out',
+      'done',
+      'done',
+    ]);
+    expect((await run('incident', 'show')).json).toMatchObject({
+      id,
+      startedBy: expect.any(String),
+      outcome: 'partial',
+    });
+  });
+
+  it('refuses what it cannot do before it does anything, and ends what a person aborts', async () => {
+    const run = await prepared();
+    for (const [words, exit, code] of [
+      [['nothing'], 2, 'unknown-runbook'],
+      [['gated', '--param', 'wher=x'], 2, 'bad-usage'],
+      [['gated', '--param', 'where=postgres://u:secret@host/db'], 2, 'bad-usage'],
+      [['gated', '--since', '2999-01-01T00:00:00Z'], 2, 'bad-usage'],
+    ] as const) {
+      expect(await run('recover', ...words)).toMatchObject({ exit, json: { error: { code } } });
+    }
+    expect((await run('incident', 'list', '--all')).json.incidents).toEqual([]);
+    const { id } = (await run('recover', 'gated')).json;
+    const breach = await run('incident', 'breach', id, '--since', '50h ago');
+    expect(Date.parse(breach.json.breach.reportBy) - Date.now()).toBeLessThan(22 * 3_600_000);
+    expect(await run('incident', 'breach', id, '--reported', 'the authority')).toMatchObject({
+      json: { breach: { reportedTo: 'the authority' } },
+    });
+    const aborted = await run('incident', 'abort', id, '--why', 'a false alarm');
+    expect(aborted).toMatchObject({ exit: 0, json: { outcome: 'aborted', why: 'a false alarm' } });
+    expect(aborted.json.standing.join()).toContain('begin: recovering here');
+    expect((await run('incident', 'abort', id, '--why', 'x')).json.error.code).toBe('bad-usage');
+  });
+
+  it('adds less than 50 ms to a step', async () => {
+    const run = await prepared();
+    const { exit, json } = await run('recover', 'long');
+    expect([exit, json.steps.length]).toEqual([0, 100]);
+    expect(json.rtoMs / 100).toBeLessThan(250);
+  });
+});
