@@ -106,7 +106,7 @@ describe('holdfast recover, and incident', () => {
     expect((await run('incident', 'abort', id, '--why', 'x')).json.error.code).toBe('bad-usage');
   });
 
-  it('adds less than 50 ms to a step', async () => {
+  it('adds little to a step, also on a busy machine', async () => {
     const run = await prepared();
     const { exit, json } = await run('recover', 'long');
     expect([exit, json.steps.length]).toEqual([0, 100]);

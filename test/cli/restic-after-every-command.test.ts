@@ -85,6 +85,7 @@ const WRITING: Record<string, Case | { elsewhere: string }> = {
   'plan apply': { words: () => ['plan', 'apply', '-m', 'first'] },
   approve: { elsewhere: 'it writes what hold does, an event of the ledger' },
   'review record': { elsewhere: 'it writes what hold does, an event of the ledger' },
+  drill: { elsewhere: 'it writes what `recover` does, events of the ledger' },
   recover: {
     words: () => ['recover', 'noted'],
     said: /^incident \w+ is open: noted/,

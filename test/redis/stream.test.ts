@@ -131,6 +131,16 @@ describe.skipIf(!requires('redis', 'restic'))('a Redis server with a stream', { 
     expect(await target.text('ROLE')).toMatch(/^master/);
   });
 
+  it('is restored to the very moment of its first backup, to which no stream leads', async () => {
+    const [first] = await snapshots('kind:base');
+    const place = join(testDirectory(), 'data');
+    const { exit, json } = await runHere(plan, 'restore', 'cache', '--to', place, '--at', first!.time);
+    expect([exit, json.snapshot, json.time]).toEqual([0, first!.id, first!.time]);
+    const before = new Date(Date.parse(first!.time) - 1).toISOString();
+    const refused = await runHere(plan, 'restore', 'cache', '--to', `${place}-2`, '--at', before);
+    expect([refused.exit, refused.json.error.code]).toEqual([1, 'unknown-snapshot']);
+  });
+
   it('is restored to it as a dump.rdb that a server loads', async () => {
     const place = join(testDirectory(), 'data');
     expect((await runHere(plan, 'restore', 'cache', '--to', place, '--at', time(momentMs))).exit).toBe(0);

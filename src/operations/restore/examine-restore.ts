@@ -72,8 +72,8 @@ async function snapshotOf(
   if (!replaysLog(planned, request) || isOffline(workspace, opened.name))
     return chooseSnapshot(snapshots, workspace, { ...request, source: planned.name });
   const point = await pointOf(workspace, opened, planned, { request, snapshots });
-  await point.log.close();
-  return point.base;
+  await point?.log.close();
+  return point?.base ?? chooseSnapshot(snapshots, workspace, { ...request, source: planned.name });
 }
 
 /** One that holds a restore which was interrupted says by itself whether this one goes on with it. */

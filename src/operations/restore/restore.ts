@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import { HoldfastError } from '../../foundation/errors.ts';
+import { snapshotTimeMs } from '../../format/index.ts';
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { firestoreUrl, parseFirestoreDatabase } from '../../foundation/firestore-database.ts';
 import type { Target } from '../../foundation/target.ts';
 import { hasLog, type Source as PlanSource } from '../../plan/index.ts';
@@ -206,17 +207,34 @@ export function replaysLog(
   return at !== undefined || snapshot === undefined;
 }
 
-/** The point that a request means, of a source with a log. @throws as `findWantedPoint`, unknown-snapshot */
-export function pointOf(
+/**
+ * The point that a request means, of a source with a log; undefined where it is the very moment of a backup that no log leads
+ * to: then it is that backup.
+ * @throws as `findWantedPoint`, unknown-snapshot
+ */
+export async function pointOf(
   workspace: Workspace,
   opened: OpenedRepository,
   planned: PlanSource,
   { request, snapshots }: { request: Pick<RestoreRequest, 'at' | 'snapshot'>; snapshots: StoredSnapshot[] },
-): Promise<RecoveryPoint> {
+): Promise<RecoveryPoint | undefined> {
   const { at = 'latest', snapshot } = request;
   const chosen =
     snapshot === undefined ? undefined : chooseSnapshot(snapshots, workspace, { source: planned.name, snapshot });
-  return findWantedPoint(workspace, opened, planned, { at, chosen });
+  try {
+    return await findWantedPoint(workspace, opened, planned, { at, chosen });
+  } catch (error) {
+    const isOut = isHoldfastError(error, 'unknown-snapshot') || isHoldfastError(error, 'log-missing');
+    const own = snapshotsOf(snapshots, workspace.plan.name, planned.name);
+    if (isOut && snapshot === undefined && isMomentOfOne(own, at)) return undefined;
+    throw error;
+  }
+}
+
+/** @param at RFC 3339; another way of saying a time is the moment of none */
+function isMomentOfOne(snapshots: readonly StoredSnapshot[], at: string): boolean {
+  const atMs = Date.parse(at);
+  return snapshots.some((each) => snapshotTimeMs(each) === atMs);
 }
 
 /** What restores go to that is no directory, by the schemes of URLs. The source says whether it can take its own. */
