@@ -1,6 +1,6 @@
 import type { Clock } from '../foundation/clock.ts';
 import { type ErrorDetails, HoldfastError, messageOf, systemCode } from '../foundation/errors.ts';
-import { isUntrusted, plainCause, readRetryAfter } from '../foundation/http.ts';
+import { isUntrusted, plainCause, readBeginning, readRetryAfter } from '../foundation/http.ts';
 import { redactor, secretsOfUrl } from '../foundation/redaction.ts';
 
 /** How long a server may take to answer. */
@@ -73,7 +73,7 @@ export class HttpPeer {
         redirect: 'manual',
         signal: AbortSignal.any([signal, expired]),
       });
-      const answer = { status: response.status, text: await readSome(response) };
+      const answer = { status: response.status, text: await readBeginning(response, ANSWER_LIMIT_BYTES) };
       if (!response.ok) throw this.#refused(response, answer);
       return answer;
     } catch (error) {
@@ -149,17 +149,4 @@ function hintFor(status: number): string {
   if (status === 404 || status === 410) return 'Check the URL of the channel: what it led to is gone.';
   if (status >= 500 || status === 429) return 'The service is down or busy; it is tried again.';
   return 'What the service said tells why.';
-}
-
-async function readSome({ body }: Response): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let readBytes = 0;
-  if (body !== null) {
-    for await (const part of body) {
-      parts.push(part);
-      readBytes += part.length;
-      if (readBytes >= ANSWER_LIMIT_BYTES) break;
-    }
-  }
-  return Buffer.concat(parts).subarray(0, ANSWER_LIMIT_BYTES).toString('utf8');
 }

@@ -25,3 +25,17 @@ export function plainCause(error: unknown): Error {
   }
   return cause;
 }
+
+/** The beginning of an answer, of at most so many bytes: no more of it is read. */
+export async function readBeginning({ body }: Response, limitBytes: number): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let readBytes = 0;
+  if (body !== null) {
+    for await (const part of body) {
+      parts.push(part);
+      readBytes += part.length;
+      if (readBytes >= limitBytes) break;
+    }
+  }
+  return Buffer.concat(parts).subarray(0, limitBytes).toString('utf8');
+}

@@ -16,7 +16,7 @@ import {
   writePlan,
 } from '../support/cli.ts';
 
-/** Says what it reached. TCP, UDP, a Unix socket, a secret file, the living data, credentials, another process; then a copy. */
+/** Says what it reached. TCP, UDP, a Unix socket, a secret file, the living data, credentials, another process, settings of the machine; then a copy. */
 const HOSTILE = `#!/bin/bash
 (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && echo "reached tcp"
 (exec 3<>"/dev/udp/127.0.0.1/$2" && echo hello >&3) 2>/dev/null
@@ -25,6 +25,7 @@ cat "$4" >/dev/null 2>&1 && echo "reached secret"
 (echo gone >"$5") 2>/dev/null && echo "reached living"
 [ -n "$LIVING_URL$HOLDFAST_PASSWORD$GIVEN" ] && echo "reached credentials"
 kill -0 "$6" 2>/dev/null && echo "reached process"
+(read -r value </proc/sys/vm/swappiness && echo "$value" >/proc/sys/vm/swappiness) 2>/dev/null && echo "reached settings"
 (echo changed >"$7/changed") 2>/dev/null && echo "changed the copy"
 true
 `;
@@ -117,7 +118,8 @@ test('a hostile runbook reaches nothing but the copies, which are gone afterward
   const free = await runProgram(join(directory, 'hostile.sh'), [...words, directory], {
     environment: { PATH: '/usr/bin:/bin', LIVING_URL: 'x' },
   });
-  const all = ['tcp', 'socket', 'secret', 'living', 'credentials', 'process'].map((what) => `reached ${what}`);
+  const mine = ['tcp', 'socket', 'secret', 'living', 'credentials', 'process'];
+  const all = [...mine, ...(process.getuid?.() === 0 ? ['settings'] : [])].map((what) => `reached ${what}`);
   expect(free.output.trim().split('\n')).toEqual([...all, 'changed the copy']);
   await expect.poll(contacts).toBe(3);
 });

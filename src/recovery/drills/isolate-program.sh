@@ -38,7 +38,8 @@ done
 for device in null zero random urandom; do show "/dev/$device" rw,nosuid,noexec; done
 mkdir -p "$root/tmp" "$root/proc" "$root/old"
 chmod 1777 "$root/tmp"
-mount -t proc -o nosuid,nodev,noexec none "$root/proc"
+# What is an administrator's by its owner alone, as the machine's settings below /proc/sys are, needs no privilege to be written.
+mount -t proc -o ro,nosuid,nodev,noexec none "$root/proc"
 
 if [ -d "$root$hidden" ]; then mount -t tmpfs none "$root$hidden"; fi
 mkdir -p "$root$hidden"

@@ -1,5 +1,5 @@
 import type { Clock } from '../../foundation/clock.ts';
-import { HoldfastError } from '../../foundation/errors.ts';
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { type Pause, pauseUntilAborted } from '../../foundation/pause.ts';
 import { awaitedLater, settled } from '../../foundation/promises.ts';
 import type { EventBodies, EventKind, NewEvent, RecoveryEnded, StepFinished } from '../../ledger/index.ts';
@@ -336,6 +336,7 @@ export class Engine {
         await this.#look();
         readMs = this.#clock.monotonicMs();
       } catch (error) {
+        if (!isHoldfastError(error)) throw error;
         // A ledger that is away for a moment has nothing to say; what is recorded goes elsewhere.
         if (this.#clock.monotonicMs() - readMs >= BLIND_MS && this.#onlyWaits()) throw blind(this.#options.run, error);
       }

@@ -1,6 +1,6 @@
 /** Requests over HTTP that steps send. Redirections are not followed: what is secret goes where the plan says, or nowhere. */
 import { HoldfastError, isHoldfastError, messageOf, systemCode } from '../../../foundation/errors.ts';
-import { isUntrusted, readRetryAfter } from '../../../foundation/http.ts';
+import { isUntrusted, readBeginning, readRetryAfter } from '../../../foundation/http.ts';
 import { shellWord } from '../../../foundation/shell-word.ts';
 import { parseDuration } from '../../../foundation/units.ts';
 import { resolveReferences, resolveSecret, type StepOf, type TextOrReference } from '../../../plan/index.ts';
@@ -44,7 +44,7 @@ export async function sendRequest(context: AnyContext, call: RequestCall): Promi
     const either = AbortSignal.any([signal, expired]);
     const sent = { method, headers, redirect: 'manual' as const, signal: either, ...(body !== undefined && { body }) };
     const response = await fetch(url, sent);
-    const text = await readSome(response);
+    const text = await readBeginning(response, ANSWER_LIMIT_BYTES);
     if (!isExpected(call, response.status)) throw refused(context, response, { label, text });
     const { status } = response;
     return {
@@ -150,20 +150,6 @@ function oneLine(text: string): string {
     .replace(/\p{Cc}+/gu, ' ')
     .trim()
     .slice(0, SAID_CHARACTERS);
-}
-
-/** No more of an answer is read than anybody needs. */
-async function readSome({ body }: Response): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let readBytes = 0;
-  if (body !== null) {
-    for await (const part of body) {
-      parts.push(part);
-      readBytes += part.length;
-      if (readBytes >= ANSWER_LIMIT_BYTES) break;
-    }
-  }
-  return Buffer.concat(parts).subarray(0, ANSWER_LIMIT_BYTES).toString('utf8');
 }
 
 /** What would keep a request from being sent. Nothing is: only its doing would tell whether it is taken. */
