@@ -1,6 +1,6 @@
 import type { Clock } from '../foundation/clock.ts';
 import type { Workspace } from '../operations/index.ts';
-import type { StepKindName, StepOf } from '../plan/index.ts';
+import type { PlannedStep, StepKindName, StepOf } from '../plan/index.ts';
 
 /** What a step found out, by the names in `plan/runbooks/steps/outputs.ts`. Nothing secret. */
 export type Outputs = Record<string, string | number | boolean>;
@@ -15,6 +15,8 @@ export interface StepContext<Kind extends StepKindName = StepKindName> {
     kind: 'incident' | 'drill';
     runbook: string;
     sinceMs: number;
+    /** The runbook as it was when the run began: what the plan says by now may be something else. */
+    steps: readonly PlannedStep[];
   };
   workspace: Workspace;
   clock: Clock;

@@ -46,7 +46,7 @@ export function contextOf<Kind extends StepKindName>(
   const { sinceMs = SINCE_MS, runbook = 'it', kind = 'incident' } = run;
   return {
     step: stepSchema.parse({ id: 'step', ...document }) as StepOf<Kind>,
-    run: { id: 'INC-1', kind, runbook, sinceMs },
+    run: { id: 'INC-1', kind, runbook, sinceMs, steps: workspace.plan.runbooks.get(runbook)?.steps ?? [] },
     workspace,
     clock: workspace.environment.clock,
     signal,

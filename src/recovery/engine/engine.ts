@@ -242,7 +242,10 @@ export class Engine {
     return {
       // What a drill does without need not be whole; what it runs looks for itself.
       step: fillStep(step.plan.document, lookupOf(state), state.kind === 'incident'),
-      run: { id: state.id, kind: state.kind, runbook: state.runbook, sinceMs: state.sinceMs },
+      run: {
+        ...{ id: state.id, kind: state.kind, runbook: state.runbook, sinceMs: state.sinceMs },
+        steps: state.steps.map(({ plan }) => plan),
+      },
       ...{ workspace, clock: this.#clock, signal, beganMs },
       tell: (line) => this.#options.tell?.(`${step.plan.id}: ${line}`),
       output: (id, name) => state.steps.find(({ plan }) => plan.id === id)?.outputs[name],

@@ -112,7 +112,10 @@ async function standingOf(workspace: Workspace, state: RunState, kinds?: StepKin
       }
       const context: StepContext = {
         step: fillStep(document, lookup, false),
-        run: { id: state.id, kind: state.kind, runbook: state.runbook, sinceMs: state.sinceMs },
+        run: {
+          ...{ id: state.id, kind: state.kind, runbook: state.runbook, sinceMs: state.sinceMs },
+          steps: state.steps.map(({ plan }) => plan),
+        },
         ...{ workspace, clock: workspace.environment.clock, signal: workspace.environment.signal },
         beganMs: step.beganMs ?? state.startedMs,
         tell: () => {},

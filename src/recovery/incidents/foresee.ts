@@ -100,7 +100,10 @@ async function look(
   const limited = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]);
   const context: StepContext = {
     step: fillStep(document, lookupOf(state), false),
-    run: { id: state.id, kind: 'incident', runbook: state.runbook, sinceMs: state.sinceMs },
+    run: {
+      ...{ id: state.id, kind: 'incident', runbook: state.runbook, sinceMs: state.sinceMs },
+      steps: stepsOf(workspace, state),
+    },
     ...{ workspace, clock, signal: limited, beganMs: clock.nowMs() },
     tell: () => {},
     output: () => undefined,
@@ -114,6 +117,11 @@ async function look(
     const message = limited.aborted ? 'it could not be looked at in time' : reportable(error, signal).message;
     return { does: `${document.do}`, obstacles: [message], byHand: [] };
   }
+}
+
+/** Of a run that has not begun, those of the plan. */
+function stepsOf({ plan }: Workspace, { runbook, steps }: RunState): readonly PlannedStep[] {
+  return steps.length > 0 ? steps.map((step) => step.plan) : (plan.runbooks.get(runbook)?.steps ?? []);
 }
 
 function over(signal: AbortSignal): Promise<never> {

@@ -77,8 +77,8 @@ interface KnownMove {
 
 /** The sources of this step whose standby an earlier step of the runbook promotes. */
 function movesOf(context: Context): KnownMove[] {
-  const { workspace, run, step, output } = context;
-  const steps = (workspace.plan.runbooks.get(run.runbook)?.steps ?? []).map(({ document }) => document);
+  const { run, step, output } = context;
+  const steps = run.steps.map(({ document }) => document);
   const earlier = steps.slice(
     0,
     Math.max(

@@ -43,7 +43,7 @@ export async function wholeText(
 /** What the step that a key refers to was given by a reference. */
 async function secretBehind(context: AnyContext, key: string): Promise<string | undefined> {
   const { workspace, run, step, signal } = context;
-  const steps = (workspace.plan.runbooks.get(run.runbook)?.steps ?? []).map(({ document }) => document);
+  const steps = run.steps.map(({ document }) => document);
   const written = steps.find(({ id }) => id === step.id) as Record<string, unknown> | undefined;
   const [name, ...others] = typeof written?.[key] === 'string' ? namesInTemplate(written[key]) : [];
   if (name === undefined || others.length > 0 || written?.[key] !== `\${${name}}`) return undefined;

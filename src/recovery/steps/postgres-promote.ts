@@ -96,9 +96,8 @@ async function seePrimary(context: Context, servers: Servers, standby: PostgresS
 }
 
 /** The steps of the runbook that fence the server of a source. */
-function fencesOf({ workspace, run: { runbook } }: Context, source: string): { id: string }[] {
-  const steps = workspace.plan.runbooks.get(runbook)?.steps ?? [];
-  return steps.filter(({ document }) => document.do === 'postgres.fence' && document.source === source);
+function fencesOf({ run }: Context, source: string): { id: string }[] {
+  return run.steps.filter(({ document }) => document.do === 'postgres.fence' && document.source === source);
 }
 
 /** Where the primary is fenced and sends still, its standby gets all that it has. @returns the standby then */

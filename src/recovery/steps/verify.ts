@@ -119,9 +119,9 @@ async function atPlace(context: Context, against: NonNullable<Context['step']['a
 
 /** The recovery point that was restored there, where the place is what a restore of this runbook found out. */
 function pointOf(context: Context): { snapshot?: string; moment?: string } {
-  const { workspace, run, step, output } = context;
+  const { run, step, output } = context;
   if (step.at !== undefined) return { moment: step.at };
-  const steps = workspace.plan.runbooks.get(run.runbook)?.steps ?? [];
+  const { steps } = run;
   const written = steps.find(({ id }) => id === step.id)?.document;
   const against = written?.do === 'verify' && typeof written.against === 'string' ? written.against : '';
   for (const name of namesInTemplate(against)) {

@@ -48,7 +48,10 @@ export class RunbookByHand {
     const { clock, signal } = this.#workspace.environment;
     const context: StepContext = {
       ...{ step, clock, signal, workspace: this.#workspace, beganMs: clock.nowMs() },
-      run: { id: 'INC-1', kind: 'incident', runbook: this.#runbook, sinceMs: clock.nowMs() },
+      run: {
+        ...{ id: 'INC-1', kind: 'incident', runbook: this.#runbook, sinceMs: clock.nowMs() },
+        steps: this.#workspace.plan.runbooks.get(this.#runbook)?.steps ?? [],
+      },
       tell: () => {},
       output: (earlier, name) => this.#outputs.get(earlier)?.[name],
       ask: async ({ question }) => {
