@@ -3,6 +3,7 @@ import { phasesOf, RecoveryWorld } from '../../../test/support/recovery.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { answerStep } from '../incidents/answer.ts';
 import { resume } from '../incidents/run.ts';
+import type { StepContext } from '../step.ts';
 
 const THREE = [
   '{ id: a, do: exec, exec: [one] }',
@@ -55,6 +56,18 @@ describe('an engine', () => {
     const state = await world.run(id);
     expect(world.effects).toEqual(['say 5 /new', 'say skipped']);
     expect(phasesOf(state)).toBe('a done, b done, c skipped, d done');
+  });
+
+  it('goes by the runbook as it was when the incident began, whatever the plan says by now', async () => {
+    const seen: string[][] = [];
+    const look = async ({ run }: StepContext<'exec'>): Promise<undefined> => void seen.push(run.steps.map(({ id }) => id));
+    const steps = ['{ id: a, do: exec, exec: [look] }', '{ id: b, do: exec, exec: [two] }'];
+    const world = await RecoveryWorld.of(steps, { scripts: { look } });
+    const { id } = await world.open();
+    const later = world.process();
+    (later.workspace.plan.runbooks as Map<string, unknown>).clear();
+    expect(phasesOf(await world.run(id, later))).toBe('a done, b done');
+    expect(seen).toEqual([['a', 'b']]);
   });
 
   it('tries again what failed, as often as it is told, with pauses that grow', async () => {
