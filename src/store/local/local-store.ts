@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type Dirent, type Stats, statSync } from 'node:fs';
+import { constants, type Dirent, fstatSync, readSync, type Stats, statSync } from 'node:fs';
 import { type FileHandle, link, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -17,6 +17,11 @@ const DIRECTORY_MODE = 0o700;
  * thousands with each run. After so many others have their turn: a directory may be on another machine.
  */
 const LOOKED_UP_AT_ONCE = 32;
+/**
+ * What is read at once is read on this thread as well, once its file is open, which may take as long as its disk is away: for
+ * what is so small the way to another thread and back takes longer than the reading.
+ */
+const READ_HERE_BYTES = 64 * 1024;
 /** A staged file that nobody wrote to for so long belongs to a writer that is dead, on whichever machine. */
 const ABANDONED_AFTER_MS = 7 * 24 * 60 * 60 * 1000;
 
@@ -68,7 +73,7 @@ class LocalStore implements ObjectStore {
     return this.#guard('read', key, async () => {
       const file = await open(path, 'r');
       try {
-        const { offset, length } = range ?? { offset: 0, length: (await file.stat()).size };
+        const { offset, length } = range ?? { offset: 0, length: fstatSync(file.fd).size };
         const bytes = await readExactly(file, offset, length, `${key} in ${this.location}`);
         await this.#place.noteRead(path);
         return bytes;
@@ -79,14 +84,7 @@ class LocalStore implements ObjectStore {
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {
-    const start = prefix === '' ? this.location : this.#path(prefix.replace(/\/$/, ''));
-    const found = await this.#guard('list', prefix, async () => {
-      await this.#place.assertThere();
-      const walked = await this.#walk(start, prefix);
-      // It may have gone meanwhile.
-      await this.#place.assertThere();
-      return walked;
-    });
+    const found = await this.#found(prefix);
     for (let at = 0; at < found.length; at += LOOKED_UP_AT_ONCE) {
       if (at > 0) await setImmediate();
       for (const { path, key } of found.slice(at, at + LOOKED_UP_AT_ONCE)) {
@@ -94,6 +92,16 @@ class LocalStore implements ObjectStore {
         if (info?.isFile() && isObjectKey(key)) yield { key, sizeBytes: info.size, modifiedMs: info.mtimeMs };
       }
     }
+  }
+
+  async names(prefix: string): Promise<string[]> {
+    const keys: string[] = [];
+    for (const { path, key, isFile } of await this.#found(prefix)) {
+      // A link may lead to one.
+      const isObject = isFile || (await this.#guard('list', prefix, () => statHere(path)))?.isFile();
+      if (isObject && isObjectKey(key)) keys.push(key);
+    }
+    return keys;
   }
 
   async stat(key: string): Promise<StoredObject | undefined> {
@@ -127,14 +135,25 @@ class LocalStore implements ObjectStore {
     return join(this.location, key);
   }
 
-  async #walk(directory: string, prefix: string): Promise<{ path: string; key: string }[]> {
-    const found: { path: string; key: string }[] = [];
+  #found(prefix: string): Promise<Found[]> {
+    const start = prefix === '' ? this.location : this.#path(prefix.replace(/\/$/, ''));
+    return this.#guard('list', prefix, async () => {
+      await this.#place.assertThere();
+      const walked = await this.#walk(start, prefix);
+      // It may have gone meanwhile.
+      await this.#place.assertThere();
+      return walked;
+    });
+  }
+
+  async #walk(directory: string, prefix: string): Promise<Found[]> {
+    const found: Found[] = [];
     const visit = async (path: string, keyPrefix: string): Promise<void> => {
       for (const entry of await this.#guard('list', prefix, () => entriesIfThere(path))) {
         if (entry.name.startsWith('.')) continue;
         const inside = { path: join(path, entry.name), key: `${keyPrefix}${entry.name}` };
         if (entry.isDirectory()) await visit(inside.path, `${inside.key}/`);
-        else found.push(inside);
+        else found.push({ ...inside, isFile: entry.isFile() });
       }
     };
     await visit(directory, prefix);
@@ -203,6 +222,13 @@ class LocalStore implements ObjectStore {
   }
 }
 
+/** What lies in a directory, and is none. */
+interface Found {
+  path: string;
+  key: string;
+  isFile: boolean;
+}
+
 function storeError(error: unknown, verb: string, key: string, location: string): HoldfastError {
   if (error instanceof HoldfastError) return error;
   const context = { key, store: location };
@@ -238,7 +264,10 @@ function storeError(error: unknown, verb: string, key: string, location: string)
 async function readExactly(file: FileHandle, offset: number, length: number, what: string): Promise<Uint8Array> {
   const buffer = Buffer.allocUnsafeSlow(length);
   for (let done = 0; done < length; ) {
-    const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
+    const bytesRead =
+      length <= READ_HERE_BYTES
+        ? readSync(file.fd, buffer, done, length - done, offset + done)
+        : (await file.read(buffer, done, length - done, offset + done)).bytesRead;
     if (bytesRead === 0) {
       throw new HoldfastError('repository-damaged', `${what} is damaged: it ends before byte ${offset + length}`);
     }
