@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type Dirent, fstatSync, readSync, type Stats, statSync } from 'node:fs';
-import { type FileHandle, link, open, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { constants, type Dirent, fstatSync, readdirSync, readSync, type Stats, statSync } from 'node:fs';
+import { type FileHandle, link, open, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { settled } from '../../foundation/promises.ts';
 import { type Content, isObjectKey, type ObjectStore, type StoredObject } from '../index.ts';
 import { Place, statIfThere } from './place.ts';
 
@@ -22,6 +23,13 @@ const LOOKED_UP_AT_ONCE = 32;
  * what is so small the way to another thread and back takes longer than the reading.
  */
 const READ_HERE_BYTES = 64 * 1024;
+/**
+ * Directories of more parts were made for one writer, say, and go with the last object in them: each listing would look into
+ * them for ever. Other programs know those of fewer, and find them as they were.
+ */
+const KEPT_DEPTH = 3;
+/** Who finds that others removed the directory so often has another reason to fail. */
+const MOST_MOVES = 20;
 /** A staged file that nobody wrote to for so long belongs to a writer that is dead, on whichever machine. */
 const ABANDONED_AFTER_MS = 7 * 24 * 60 * 60 * 1000;
 
@@ -57,7 +65,7 @@ class LocalStore implements ObjectStore {
       const staged = content instanceof Uint8Array ? await this.#stage(content) : content.file;
       try {
         if (!(content instanceof Uint8Array)) await syncFile(staged);
-        await (options.ifAbsent ? link(staged, path) : rename(staged, path));
+        await this.#move(staged, path, options.ifAbsent ?? false);
       } catch (error) {
         if (systemCode(error) !== 'EXDEV' || content instanceof Uint8Array) throw error;
         await this.#copyAcross(staged, path, options.ifAbsent ?? false);
@@ -123,6 +131,8 @@ class LocalStore implements ObjectStore {
         // Where there is no directory, there was nothing to remove.
         if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ENOTDIR') throw error;
       });
+      // What stays there costs time alone.
+      if (key.split('/').length > KEPT_DEPTH) await settled(rmdir(dirname(path)));
     });
   }
 
@@ -148,15 +158,19 @@ class LocalStore implements ObjectStore {
 
   async #walk(directory: string, prefix: string): Promise<Found[]> {
     const found: Found[] = [];
-    const visit = async (path: string, keyPrefix: string): Promise<void> => {
-      for (const entry of await this.#guard('list', prefix, () => entriesIfThere(path))) {
+    const waiting = [{ path: directory, keyPrefix: prefix }];
+    for (let at = 0; at < waiting.length; at++) {
+      const { path, keyPrefix } = waiting[at]!;
+      // The first is read through another thread, which waits as long as the disk is away; those below it as files are looked up.
+      const read = at === 0 ? entriesIfThere : entriesHere;
+      if (at > 0 && at % LOOKED_UP_AT_ONCE === 0) await setImmediate();
+      for (const entry of await this.#guard('list', prefix, () => read(path))) {
         if (entry.name.startsWith('.')) continue;
         const inside = { path: join(path, entry.name), key: `${keyPrefix}${entry.name}` };
-        if (entry.isDirectory()) await visit(inside.path, `${inside.key}/`);
+        if (entry.isDirectory()) waiting.push({ path: inside.path, keyPrefix: `${inside.key}/` });
         else found.push({ ...inside, isFile: entry.isFile() });
       }
-    };
-    await visit(directory, prefix);
+    }
     return found;
   }
 
@@ -165,6 +179,21 @@ class LocalStore implements ObjectStore {
     const path = join(this.stagingDirectory, `${process.pid}-${randomBytes(8).toString('hex')}`);
     await writeDurably(path, async (file) => writeAll(file, bytes));
     return path;
+  }
+
+  /** The directory may go with the last object in it, which another process removes meanwhile: see `delete`. */
+  async #move(from: string, to: string, ifAbsent: boolean): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await (ifAbsent ? link(from, to) : rename(from, to));
+        return;
+      } catch (error) {
+        if (systemCode(error) !== 'ENOENT' || attempt === MOST_MOVES) throw error;
+        await this.#place.assertThere();
+        this.#made.delete(dirname(to));
+        await this.#makeDirectory(dirname(to));
+      }
+    }
   }
 
   async #copyAcross(from: string, to: string, ifAbsent: boolean): Promise<void> {
@@ -312,6 +341,16 @@ async function syncFile(path: string, flags = 0): Promise<void> {
 async function entriesIfThere(path: string): Promise<Dirent[]> {
   try {
     return await readdir(path, { withFileTypes: true });
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** As `entriesIfThere`, on this thread. */
+async function entriesHere(path: string): Promise<Dirent[]> {
+  try {
+    return readdirSync(path, { withFileTypes: true });
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return [];
     throw error;
