@@ -95,21 +95,22 @@ class LocalStore implements ObjectStore {
     const found = await this.#found(prefix);
     for (let at = 0; at < found.length; at += LOOKED_UP_AT_ONCE) {
       if (at > 0) await setImmediate();
-      for (const { path, key } of found.slice(at, at + LOOKED_UP_AT_ONCE)) {
-        const info = await this.#guard('list', prefix, () => statHere(path));
-        if (info?.isFile() && isObjectKey(key)) yield { key, sizeBytes: info.size, modifiedMs: info.mtimeMs };
-      }
+      yield* await this.#guard('list', prefix, async () =>
+        found.slice(at, at + LOOKED_UP_AT_ONCE).flatMap(({ path, key }): StoredObject[] => {
+          const info = statHere(path);
+          if (!info?.isFile() || !isObjectKey(key)) return [];
+          return [{ key, sizeBytes: info.size, modifiedMs: info.mtimeMs }];
+        }),
+      );
     }
   }
 
   async names(prefix: string): Promise<string[]> {
-    const keys: string[] = [];
-    for (const { path, key, isFile } of await this.#found(prefix)) {
+    const found = await this.#found(prefix);
+    return this.#guard('list', prefix, async () =>
       // A link may lead to one.
-      const isObject = isFile || (await this.#guard('list', prefix, () => statHere(path)))?.isFile();
-      if (isObject && isObjectKey(key)) keys.push(key);
-    }
-    return keys;
+      found.flatMap(({ path, key, isFile }) => ((isFile || statHere(path)?.isFile()) && isObjectKey(key) ? [key] : [])),
+    );
   }
 
   async stat(key: string): Promise<StoredObject | undefined> {
@@ -156,20 +157,22 @@ class LocalStore implements ObjectStore {
     });
   }
 
-  async #walk(directory: string, prefix: string): Promise<Found[]> {
+  /** What lies below a directory, and the directories in it. The first is read through another thread, which waits as long as its disk is away. */
+  async #walk(directory: string, keyPrefix: string): Promise<Found[]> {
     const found: Found[] = [];
-    const waiting = [{ path: directory, keyPrefix: prefix }];
-    for (let at = 0; at < waiting.length; at++) {
-      const { path, keyPrefix } = waiting[at]!;
-      // The first is read through another thread, which waits as long as the disk is away; those below it as files are looked up.
-      const read = at === 0 ? entriesIfThere : entriesHere;
-      if (at > 0 && at % LOOKED_UP_AT_ONCE === 0) await setImmediate();
-      for (const entry of await this.#guard('list', prefix, () => read(path))) {
+    const waiting: { path: string; keyPrefix: string }[] = [];
+    const sort = (entries: readonly Dirent[], within: { path: string; keyPrefix: string }): void => {
+      for (const entry of entries) {
         if (entry.name.startsWith('.')) continue;
-        const inside = { path: join(path, entry.name), key: `${keyPrefix}${entry.name}` };
+        const inside = { path: join(within.path, entry.name), key: `${within.keyPrefix}${entry.name}` };
         if (entry.isDirectory()) waiting.push({ path: inside.path, keyPrefix: `${inside.key}/` });
         else found.push({ ...inside, isFile: entry.isFile() });
       }
+    };
+    sort(await entriesIfThere(directory), { path: directory, keyPrefix });
+    for (let at = 0; at < waiting.length; at++) {
+      if (at > 0 && at % LOOKED_UP_AT_ONCE === 0) await setImmediate();
+      sort(entriesHere(waiting[at]!.path), waiting[at]!);
     }
     return found;
   }
@@ -348,7 +351,7 @@ async function entriesIfThere(path: string): Promise<Dirent[]> {
 }
 
 /** As `entriesIfThere`, on this thread. */
-async function entriesHere(path: string): Promise<Dirent[]> {
+function entriesHere(path: string): Dirent[] {
   try {
     return readdirSync(path, { withFileTypes: true });
   } catch (error) {
@@ -358,7 +361,7 @@ async function entriesHere(path: string): Promise<Dirent[]> {
 }
 
 /** As `statIfThere`, on this thread. */
-async function statHere(path: string): Promise<Stats | undefined> {
+function statHere(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch (error) {
