@@ -9,6 +9,7 @@ function documentOf(text: string): Document {
       { kind: 'heading', text },
       { kind: 'paragraph', text, tone: 'bad' },
       { kind: 'list', items: [text, text] },
+      { kind: 'commands', lines: [text] },
       { kind: 'table', columns: ['one', text], rows: [[text, 'two']] },
     ],
   };
