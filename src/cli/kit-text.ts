@@ -8,7 +8,7 @@ export function describeMadeKit(made: MadeKit): string[] {
   const { file, page, passphrase, bits, shares, threshold, notes } = made;
   return [
     `${good('wrote')} the recovery kit: ${shownFile(file)}, and the page to print: ${shownFile(page.html)} (${shownFile(page.markdown)})`,
-    ...(passphrase === undefined || shares !== undefined
+    ...(passphrase === undefined
       ? []
       : [
           `Its passphrase has ${bits} random bits, and this is the only time that it is shown. Write it down, and keep it away from the kit:`,

@@ -29,14 +29,15 @@ export function repositoryLines({ name, place }: KitRepository, plan: string, ha
     ...region,
     `export RESTIC_REPOSITORY=${shellWord(resticPlace(place))}`,
     `export RESTIC_PASSWORD_FILE="$PWD/kit/${passwordFile(name)}"`,
-    'restic snapshots',
-    ...(hasTail ? tailLines(place, `holdfast/tail/${plan}`) : []),
+    ...(hasTail ? answeringWithTail(place, `holdfast/tail/${plan}`) : ['restic snapshots']),
   ];
 }
 
-function tailLines(place: KitPlace, directory: string): string[] {
+/** The last line fails where the copy does not answer. */
+function answeringWithTail(place: KitPlace, directory: string): string[] {
   const fetch = fetchCommand(place, directory, 'tail');
-  return fetch === undefined ? [`export TAIL="$RESTIC_REPOSITORY/${directory}"`] : [fetch, 'export TAIL=tail'];
+  if (fetch === undefined) return [`export TAIL="$RESTIC_REPOSITORY/${directory}"`, 'restic snapshots'];
+  return ['export TAIL=tail', `restic snapshots && ${fetch}`];
 }
 
 /** Whether it has a log whose newest part lies where restic does not look. */

@@ -32,9 +32,9 @@ export interface MadeKit {
   /** Of the sealed file. */
   sha256: string;
   madeAt: string;
-  /** Only where it was made just now: it is in no other place. */
+  /** Only where it was made just now, and not split: it is in no other place. */
   passphrase?: string;
-  /** How many random bits that has. */
+  /** How many random bits a made one has. */
   bits?: number;
   /** Each for another person; any `threshold` of them give the passphrase. */
   shares?: string[];
@@ -90,8 +90,8 @@ export async function makeKit(workspace: Workspace, loaded: LoadedPlan, request:
   const notes = [...written.notes, ...weakness(given), ...(await earlierKeys(opened))];
   return {
     ...{ file, page: written.page, sha256: written.sha256, madeAt: kit.madeAt, notes },
-    ...(given === undefined && { passphrase, bits: MADE_BITS }),
-    ...(shares && { shares, threshold: request.shares!.threshold }),
+    ...(given === undefined && { bits: MADE_BITS }),
+    ...(shares ? { shares, threshold: request.shares!.threshold } : given === undefined && { passphrase }),
     repositories: opened.map(({ own: { name }, kept: { key }, isNew }) => ({ repository: name, key, isNew })),
   };
 }

@@ -43,7 +43,7 @@ export function kitPage(facts: PageFacts): Document {
       heading('By hand: open the kit'),
       commands(openingLines(facts.file)),
       paragraph(
-        'age, tar and restic are packages of every system. In kit/ there are then the plan, passwords and keys. Shares are put together by Holdfast alone: `holdfast kit open --kit FILE --to DIRECTORY`.',
+        'age, tar and restic are packages of every system. In kit/ there are then the plan, passwords and keys. Shares of the passphrase are put together by Holdfast alone: holdfast kit open --kit FILE --to DIRECTORY.',
       ),
       ...handBlocks(facts),
       heading('Who vouches'),

@@ -15,7 +15,7 @@ const MADE_BYTES = 16;
 /** Of a made passphrase. */
 export const MADE_BITS = MADE_BYTES * 8;
 const SHARE_PREFIX = 'kitshare';
-const SHARE_GROUP = 5;
+const SHARE_GROUPS = /.{1,4}/g;
 /** Two bytes that all shares of one splitting have, and how many of them it takes. */
 const SHARE_HEADER_BYTES = 3;
 const MOST_SHARES = 255;
@@ -80,7 +80,8 @@ export async function splitPassphrase(passphrase: string, { shares, threshold }:
   const header = Uint8Array.of(...randomBytes(2), threshold);
   return (await split(bits, shares, threshold)).map((share) => {
     const encoded = bech32m.encodeFromBytes(SHARE_PREFIX, Uint8Array.of(...header, ...share));
-    return encoded.match(new RegExp(`.{1,${SHARE_GROUP}}`, 'g'))!.join(' ');
+    const start = `${SHARE_PREFIX}1`;
+    return [start, ...encoded.slice(start.length).match(SHARE_GROUPS)!].join(' ');
   });
 }
 
