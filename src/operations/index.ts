@@ -50,11 +50,11 @@ export type { ChosenPoint } from './points/choose-point.ts';
 export type { PruneOfRepository } from './prune/prune.ts';
 export type { Repaired } from './repair/repair.ts';
 export { type RequestsToStore, requestsByRepository } from './requests/requests.ts';
-export type { PlaceForCopy } from './restore/place-for-copy.ts';
 export type { RescueMember } from './rescue/bring-back.ts';
 export type { Copy } from './rescue/find-copies.ts';
 export { rescueExit } from './rescue/judge.ts';
-export type { Rescued } from './rescue/rescue.ts';
+export type { Rescued, RescueListener } from './rescue/rescue.ts';
+export type { PlaceForCopy } from './restore/place-for-copy.ts';
 export type { RestoreRequest, RestoreResult } from './restore/restore.ts';
 export type { DecidedSnapshot, KeepReason } from './retain/decide.ts';
 export type { RetentionOfSource } from './retain/decide-all.ts';
@@ -150,6 +150,7 @@ export const deliverReport = lazy(async () => (await import('./reports/deliver-r
 export const reportVerification = lazy(
   async () => (await import('./reports/report-verification.ts')).reportVerification,
 );
+export const drillRescue = lazy(async () => (await import('./rescue/drill-rescue.ts')).drillRescue);
 export const rescue = lazy(async () => (await import('./rescue/rescue.ts')).rescue);
 export const sharesMissing = lazy(async () => {
   const { sharesMissing: missing } = await import('./kit/passphrase.ts');

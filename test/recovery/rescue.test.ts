@@ -27,7 +27,10 @@ describe.skipIf(!requires('postgresql', 'redis', 'restic', 'age', 'root'))('when
     sockets = await serverDirectory();
     cluster = await FollowedCluster.start(BIN, { unix_socket_directories: sockets });
     // A copy that is started by hand is where the server was, and listens to nobody else.
-    appendFileSync(join(cluster.data, 'postgresql.conf'), `listen_addresses = ''\nunix_socket_directories = '${sockets}'\n`);
+    appendFileSync(
+      join(cluster.data, 'postgresql.conf'),
+      `listen_addresses = ''\nunix_socket_directories = '${sockets}'\n`,
+    );
     redis = await RedisServer.start();
     mkdirSync(uploads);
     await cluster.query('create table orders (id int primary key, item text)');
@@ -173,7 +176,9 @@ describe.skipIf(!requires('postgresql', 'redis', 'restic', 'age', 'root'))('when
     );
     expect(readFileSync(join(directory, 'keys'), 'utf8')).toBe('300\n');
     expect(readFileSync(join(directory, 'back/uploads', uploads, 'invoice.pdf'), 'utf8')).toBe('an invoice');
-    expect(await runAsServer('test', ['-e', join(directory, 'back/db/data/postmaster.pid')])).toMatchObject({ status: 1 });
+    expect(await runAsServer('test', ['-e', join(directory, 'back/db/data/postmaster.pid')])).toMatchObject({
+      status: 1,
+    });
   }, 120_000);
 });
 

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { EXIT, HoldfastError } from '../../foundation/errors.ts';
-import type { CommandDefinition } from '../command.ts';
+import type { RescueListener } from '../../operations/index.ts';
+import type { CommandDefinition, Invocation, Outcome } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { kitPassphrase } from '../kit-passphrase.ts';
 import { RECALL_OPTIONS, recallOf } from '../recall-options.ts';
@@ -21,6 +22,11 @@ export const rescue: CommandDefinition = {
     },
     { flags: '--at <time>', description: 'everything as it was at this moment; as new as can be, when left out' },
     { flags: '--since <time>', description: 'when the disaster was; the start of the command, when left out' },
+    {
+      flags: '--drill',
+      description:
+        'only try it: from the newest kit of the plan, to a place that is removed afterwards, with each source proven; counts as the drill of the plan',
+    },
     { flags: '--prove', description: 'restore each source into a sandbox first, and validate it there' },
     ...RECALL_OPTIONS,
   ],
@@ -33,13 +39,15 @@ export const rescue: CommandDefinition = {
       command: 'holdfast rescue --kit omni.age --to /srv/back --since "30m ago" --prove',
       does: 'the same, proven first, with the clock running for half an hour already',
     },
+    { command: 'holdfast rescue --drill', does: 'shows that it would come back, and leaves nothing behind' },
   ],
   exits: [...REPOSITORY_EXITS, EXIT.partial, EXIT.missed],
   writes: true,
   async run(invocation) {
     const operations = await import('../../operations/index.ts');
-    const { options, directory, environment, tell } = invocation;
+    const { options, directory, environment } = invocation;
     const [file, to] = [options['kit'] as string | undefined, (options['to'] ?? []) as string[]];
+    if (options['drill'] === true) return drill(invocation, file, to);
     if (file === undefined || to.length === 0) {
       throw new HoldfastError('bad-usage', 'rescue needs a kit and a directory', {
         hint: 'Give `--kit FILE` and `--to DIRECTORY`.',
@@ -50,11 +58,37 @@ export const rescue: CommandDefinition = {
       kit: { file: resolve(directory, file), passphrase: await kitPassphrase(invocation) },
       ...{ to, ...optional('at'), ...optional('since'), ...optional('prove'), ...recallOf(options) },
     };
-    const rescued = await operations.rescue(environment, request, {
-      copies: (copies, planFrom) => describeCopies(copies, planFrom).forEach(tell),
-      points: (points) => describeHave(points, environment.clock.nowMs()).forEach(tell),
-      member: (member) => describeMember(member).forEach(tell),
-    });
+    const rescued = await operations.rescue(environment, request, telling(invocation));
     return { exit: operations.rescueExit(rescued), json: rescued, text: describeRescued(rescued) };
   },
 };
+
+function telling({ environment, tell }: Invocation): RescueListener {
+  return {
+    copies: (copies, planFrom) => describeCopies(copies, planFrom).forEach(tell),
+    points: (points) => describeHave(points, environment.clock.nowMs()).forEach(tell),
+    member: (member) => describeMember(member).forEach(tell),
+  };
+}
+
+/** @throws bad-usage */
+async function drill(invocation: Invocation, file: string | undefined, to: readonly string[]): Promise<Outcome> {
+  if (to.length > 0) {
+    throw new HoldfastError('bad-usage', 'a drill goes to a place of its own, which is removed afterwards', {
+      hint: 'Leave `--to` out, or `--drill`.',
+    });
+  }
+  const operations = await import('../../operations/index.ts');
+  const workspace = await invocation.workspace();
+  const planned = workspace.plan.drills.find(({ isRescue }) => isRescue);
+  const { rescued } = await operations.drillRescue(
+    workspace,
+    {
+      task: `drill:rescue-${planned?.name ?? 'by-hand'}`,
+      passphrase: await kitPassphrase(invocation, workspace),
+      ...(file !== undefined && { file: resolve(invocation.directory, file) }),
+    },
+    telling(invocation),
+  );
+  return { exit: operations.rescueExit(rescued!), json: rescued, text: describeRescued(rescued!) };
+}

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { Decrypter, Encrypter } from 'age-encryption';
 import { syncOne } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { settled } from '../../foundation/promises.ts';
 import { isMade } from './passphrase.ts';
 
 /**
@@ -94,7 +95,7 @@ export async function writePrivate(path: string, content: string | Uint8Array): 
     await rename(making, path);
     await syncOne(dirname(path));
   } catch (cause) {
-    await rm(making, { force: true });
+    await settled(rm(making, { force: true }));
     throw new HoldfastError('target-failed', `${path} cannot be written: ${systemCode(cause) ?? messageOf(cause)}`, {
       hint: 'Name a file in a directory that you may write to with `holdfast kit --out FILE`.',
       context: { path },

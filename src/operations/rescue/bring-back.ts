@@ -6,7 +6,7 @@ import { type Proof, verifySource } from '../verify/verify.ts';
 import { reportable, type Workspace } from '../workspace.ts';
 import type { Copy } from './find-copies.ts';
 import type { RecoveryStage } from './order.ts';
-import type { RescueRequest } from './rescue.ts';
+import type { RescueRequest } from './rescue-request.ts';
 import { type RescuedSource, type RescueState, writeState } from './rescue-state.ts';
 
 /** What became of one source. @see RecoveryStage */

@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { type Plan, parsePlan } from '../../plan/index.ts';
-import type { RecallOptions } from '../archives/recall.ts';
 import { groupTargets } from '../groups/restore-group.ts';
 import { type OpenedKit, openKit } from '../kit/open-kit.ts';
 import { HealingWorkspace } from '../mirrors/healing-workspace.ts';
@@ -14,25 +13,8 @@ import { type Judged, judge } from './judge.ts';
 import { newestPlan } from './newest-plan.ts';
 import { recoveryOrder } from './order.ts';
 import { readFrom, rescuePlan } from './rescue-plan.ts';
+import type { RescueRequest } from './rescue-request.ts';
 import { readState, writeState } from './rescue-state.ts';
-
-export type { RescueMember } from './bring-back.ts';
-
-export interface RescueRequest {
-  /** The sealed kit, and its passphrase or shares of it. */
-  kit: { file: string; passphrase: string };
-  /** A directory, in which each source gets one of its own, and `SOURCE=TARGET` for those that go elsewhere; as given. */
-  to: readonly string[];
-  /** A moment: RFC 3339, `2h ago`, or `latest`, which is now. */
-  at?: string;
-  /** When the disaster was, from which the RTO counts; the start of the rescue, when left out. */
-  since?: string;
-  /** That each source is proven in a sandbox before it is brought back. */
-  prove?: boolean;
-  /** The task of the daemon, of a drill. */
-  task?: string;
-  recall?: Partial<RecallOptions>;
-}
 
 export interface Rescued extends Judged {
   plan: string;
