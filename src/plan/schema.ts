@@ -9,6 +9,7 @@ import { contact } from './alerts/contact-schema.ts';
 import { approvals } from './approval-schema.ts';
 import { copies } from './archive-schema.ts';
 import { group } from './group-schema.ts';
+import { kit } from './kit-schema.ts';
 import { ledger } from './ledger-schema.ts';
 import { nearestName } from './names.ts';
 import { REFERENCE_NOTATION, reference, type TextOrReference, textOrReference } from './reference-schema.ts';
@@ -148,6 +149,7 @@ export const planSchema = z
     upkeep: upkeep.prefault({}),
     approvals: approvals.prefault({}),
     ledger: ledger.default({}),
+    kit: kit.prefault({}),
   })
   .meta({
     title: 'Holdfast plan',

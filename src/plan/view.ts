@@ -5,6 +5,7 @@ import { type Alerting, buildAlerting } from './alerts/alerts-schema.ts';
 import { buildContact, type Contact } from './alerts/contact-schema.ts';
 import type { ApprovedAction } from './approval-schema.ts';
 import { buildGroup, type Group } from './group-schema.ts';
+import { buildKit, type KitPlan } from './kit-schema.ts';
 import { buildLedger, type LedgerKeeping } from './ledger-schema.ts';
 import type { TextOrReference } from './reference-schema.ts';
 import {
@@ -143,6 +144,7 @@ export interface Plan {
     twoPersons: readonly ApprovedAction[];
   };
   ledger: LedgerKeeping;
+  kit: KitPlan;
   /** The plan's directory, absolute: what relative paths are relative to. */
   directory: string;
 }
@@ -197,6 +199,7 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     upkeep: buildUpkeep(document.upkeep),
     approvals: { twoPersons: [...new Set(document.approvals.twoPersons)] },
     ledger: buildLedger(document.ledger),
+    kit: buildKit(document.kit),
     directory,
   };
 }
