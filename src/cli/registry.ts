@@ -12,6 +12,10 @@ import { demo } from './commands/demo.ts';
 import { diff } from './commands/diff.ts';
 import { doctor } from './commands/doctor.ts';
 import { drill } from './commands/drill.ts';
+import { evidenceExport } from './commands/evidence-export.ts';
+import { evidenceKeys } from './commands/evidence-keys.ts';
+import { evidenceRevoke } from './commands/evidence-revoke.ts';
+import { evidenceRotate } from './commands/evidence-rotate.ts';
 import { follow } from './commands/follow.ts';
 import { history } from './commands/history.ts';
 import { hold } from './commands/hold.ts';
@@ -50,6 +54,7 @@ import { repair } from './commands/repair.ts';
 import { replicate } from './commands/replicate.ts';
 import { reportIncident } from './commands/report-incident.ts';
 import { reportVerification } from './commands/report-verification.ts';
+import { reportVerify } from './commands/report-verify.ts';
 import { repositoryPromote } from './commands/repository-promote.ts';
 import { rescue } from './commands/rescue.ts';
 import { restore } from './commands/restore.ts';
@@ -137,6 +142,11 @@ export const COMMANDS: readonly CommandDefinition[] = [
   services,
   reportIncident,
   reportVerification,
+  reportVerify,
+  evidenceExport,
+  evidenceKeys,
+  evidenceRotate,
+  evidenceRevoke,
   schedule,
   serve,
   demo,
@@ -153,4 +163,5 @@ export const GROUPS: Readonly<Record<string, string>> = {
   token: 'who may use the API',
   repository: 'the copies of a repository',
   report: 'what is written for people to keep',
+  evidence: 'what others can check without Holdfast, and the keys that sign it',
 };

@@ -86,6 +86,10 @@ export const ERROR_EXITS = {
   'not-provable': EXIT.missed,
   /** What was looked at is not what it is to be. */
   'validation-failed': EXIT.missed,
+  /** What is shown as evidence was not signed by a key that is believed, or was changed since. */
+  'evidence-refused': EXIT.failed,
+  /** The key that signs is not the one that the ledger names, or was revoked. */
+  'signing-key-refused': EXIT.failed,
   /** A channel did not take an alert. */
   'channel-failed': EXIT.failed,
   /** It takes another person, who was not asked yet or has not agreed. */

@@ -6,6 +6,7 @@
 import type { AccessEvents } from './events/access.ts';
 import type { AlertEvents } from './events/alerts.ts';
 import type { ChannelEvents } from './events/channels.ts';
+import type { EvidenceEvents } from './events/evidence.ts';
 import type { GovernanceEvents } from './events/governance.ts';
 import type { KeepingEvents } from './events/keeping.ts';
 import type { KitEvents } from './events/kit.ts';
@@ -22,6 +23,7 @@ export interface EventBodies
     KeepingEvents,
     RecoveryEvents,
     ChannelEvents,
+    EvidenceEvents,
     KitEvents {
   'repository.created': { repository: string; store: string };
   'locks.removed': { repository: string; locks: string[]; all: boolean };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/registry.ts';
-import { newSigningKey } from '../../src/ledger/index.ts';
+import { newSigningKey } from '../../src/evidence/index.ts';
 import { document, environment, holdfast, initialise, PASSWORD, type Ran } from '../support/cli.ts';
 import { noise } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
@@ -66,11 +66,11 @@ const WRITING: Record<string, Case | { elsewhere: string }> = {
   'ledger export': { words: () => ['ledger', 'export'] },
   'ledger checkpoint': {
     words: () => ['ledger', 'checkpoint', 'main'],
-    before: ({ directory }) => {
-      writeFileSync(join(directory, 'signing.pem'), newSigningKey(), { mode: 0o600 });
-      appendFileSync(join(directory, 'holdfast.yaml'), 'ledger: { signingKey: { file: signing.pem } }\n');
-    },
+    before: signed,
   },
+  'evidence export': { words: () => ['evidence', 'export'], before: signed },
+  'evidence rotate': { words: () => ['evidence', 'rotate'], before: signed },
+  'evidence revoke': { elsewhere: 'it writes what `evidence rotate` does, events of the ledger' },
   prune: {
     words: () => ['prune'],
     before: ({ directory }) => restic(join(directory, 'main'), ['forget', 'latest']),
@@ -114,6 +114,12 @@ const WRITING: Record<string, Case | { elsewhere: string }> = {
   'token revoke': { elsewhere: 'it writes what `token add` does' },
   demo: { elsewhere: 'its repository is its own, and stock restic looks at it at its end' },
 };
+
+/** Gives the plan a signing key. */
+function signed({ directory }: Place): void {
+  writeFileSync(join(directory, 'signing.pem'), newSigningKey(), { mode: 0o600 });
+  appendFileSync(join(directory, 'holdfast.yaml'), 'ledger: { signingKey: { file: signing.pem } }\n');
+}
 
 /** Adds a mirror to the plan. */
 function mirrored({ directory }: Place): void {

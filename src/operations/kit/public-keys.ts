@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { fingerprintOf, parsePublicKey } from '../../evidence/index.ts';
 import { isHoldfastError } from '../../foundation/errors.ts';
-import { fingerprintOf, parsePublicKey } from '../../ledger/index.ts';
 import { resolveSecret } from '../../plan/index.ts';
 import type { Workspace } from '../workspace.ts';
 import type { KitContent } from './kit-content.ts';
