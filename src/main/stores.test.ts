@@ -109,8 +109,11 @@ sources:
     expect(told.join('')).toMatch(/primary: \d+ requests, .* sent, .* received, an estimated cost of \d+/);
     const [first, second] = [await run('snapshots'), await run('ls latest')];
     expect(first.requests.primary.requests).toMatchObject({ put: 0 });
-    // Two for the content, and to record that it was shown what the ledger has: two events of init, its kit, the backup.
-    expect(second.requests.primary.requests).toMatchObject({ get: 6 });
+    // Two for the content, and at most those of the ledger that it builds on, where it records that it was shown: of the
+    // backup, and of init, which made a kit. Which of these are newest depends on their chains.
+    const { get } = second.requests.primary.requests as { get: number };
+    expect(get).toBeGreaterThanOrEqual(4);
+    expect(get).toBeLessThanOrEqual(6);
     expect(existsSync(join(directory, 'cache', 'holdfast'))).toBe(true);
     failing = 1;
     const again = await run('snapshots');
