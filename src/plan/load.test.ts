@@ -190,6 +190,7 @@ sandboxes:
   expect(ledger).toEqual({});
   expect(protectedBy).toEqual({
     approvals: { twoPersons: [] },
+    kit: { file: 'holdfast-kit.age' },
     version: 1,
     name: 'shop',
     timezone: 'Europe/Berlin',

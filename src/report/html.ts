@@ -17,7 +17,7 @@ pre { background: #f2f2f2; padding: 0.5em 0.7em; white-space: pre-wrap; overflow
 const DENSE_STYLE = `
 @media print {
   @page { size: A4; margin: 9mm 8mm }
-  body { font-size: 6.6pt; line-height: 1.25; columns: 2; column-gap: 6mm }
+  body { font-size: 7.6pt; line-height: 1.25; columns: 2; column-gap: 6mm }
   h1 { column-span: all; font-size: 1.6em; margin: 0 } h2 { margin: 0.8em 0 0.2em } p, ul, pre, table { margin: 0.3em 0 }
   th, td { padding: 0.1em 0.4em 0.1em 0 } pre { padding: 0.3em 0.5em }
 }

@@ -190,6 +190,11 @@ describe('a recovery kit', () => {
     const file = join(place, 'back/uploads', directory, 'uploads/a');
     expect(readFileSync(file, 'utf8')).toBe(SECRET_FILE);
     expect(readFileSync(join(place, 'back/.holdfast-rescue.json'), 'utf8')).not.toContain(passphrase);
+    const words = ['rescue', '--kit', kit, '--to', 'back'];
+    const shown = await holdfast(place, words, environment({ HOLDFAST_KIT_PASSPHRASE: passphrase }));
+    expect(shown.stdout).toMatch(/rescued in part.*1 of 2 sources/);
+    expect(shown.stdout).toMatch(/RTO: .* since .*; 4 h are promised/);
+    expect(shown.stderr).toMatch(/main at \S+ answers\nsecond, of main, at \S+ cannot be used: there is no repository/);
     const again = await rescue();
     expect(again).toMatchObject({ exit: 3, at: first.at, since: first.since, members: [{ isEarlier: true }, {}] });
     const log = document(await run('ledger', 'log', '--kind', 'rescue.finished', '--json')).events;

@@ -45,7 +45,7 @@ describe('ledger log', () => {
     const { events } = document(await run('ledger', 'log', '--json'));
     const made = 'signing-keys.listed';
     expect(events.map(({ kind }: { kind: string }) => kind).sort()).toEqual([
-      ...['backup.failed', 'backup.finished'],
+      ...['backup.failed', 'backup.finished', 'key.added', 'kit.made'],
       made,
     ]);
     for (const event of events)
@@ -55,7 +55,7 @@ describe('ledger log', () => {
     expect(await kinds('--source', 'other')).toEqual(['backup.failed']);
     expect(await kinds('--kind', 'backup.finished', '--kind', 'backup.failed', '--limit', '1')).toHaveLength(1);
     expect(await kinds('--until', '1h ago')).toEqual([]);
-    expect(await kinds('--since', '1h ago', '--actor', '@')).toHaveLength(3);
+    expect(await kinds('--since', '1h ago', '--actor', '@')).toHaveLength(5);
     expect(await kinds('--actor', 'nobody else')).toEqual([]);
     expect((await run('ledger', 'log')).stdout).toMatch(/backup\.failed +\S+@\S+ +source=other code=/);
   });

@@ -1,11 +1,21 @@
 /** The worst case: servers, primary repository and every cache are gone. What is left is a mirror, the kit and its page. */
 
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, chownSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { settled } from '../../src/foundation/promises.ts';
-import { document, HOLDFAST, holdfast, type Ran } from '../support/cli.ts';
+import { document, HOLDFAST, holdfast, type Ran, startHoldfast } from '../support/cli.ts';
 import { runAsServer, serverDirectory, startDirectory } from '../support/data-directory.ts';
 import { FollowedCluster, until } from '../support/followed.ts';
 import { RedisServer } from '../support/redis-server.ts';
@@ -54,7 +64,7 @@ describe.skipIf(!requires('postgresql', 'redis', 'restic', 'age', 'root'))('when
       },
       sources: {
         uploads: { type: 'files', paths: [uploads] },
-        sessions: { type: 'redis', url: { env: 'REDIS_URL' } },
+        sessions: { type: 'redis', url: { env: 'REDIS_URL' }, stream: true },
         db: { type: 'postgres', url: { env: 'DB_URL' }, method: 'physical', wal: 'stream' },
       },
       groups: { shop: { sources: ['db', 'sessions'], order: ['db', 'sessions'] } },
@@ -63,25 +73,40 @@ describe.skipIf(!requires('postgresql', 'redis', 'restic', 'age', 'root'))('when
     writeFileSync(join(cluster.directory, 'holdfast.yaml'), JSON.stringify(plan));
   }
 
-  const run = (...words: string[]): Promise<Ran> =>
-    holdfast(cluster.directory, words, { ...cluster.environment, REDIS_URL: redis.url });
+  const variables = () => ({ ...cluster.environment, REDIS_URL: redis.url });
+  const run = (...words: string[]): Promise<Ran> => holdfast(cluster.directory, words, variables());
+
+  async function fillSessions(from: number, to: number): Promise<void> {
+    for (let key = from; key < to; key++) await redis.call('SET', `session:${key}`, `value ${key}`);
+  }
 
   /** Rows in the backup, in a snapshot of the log, and in the newest part of that. */
   async function fill(): Promise<void> {
-    for (let key = 0; key < 300; key++) await redis.call('SET', `session:${key}`, `value ${key}`);
+    await fillSessions(0, 200);
     writeFileSync(join(uploads, 'invoice.pdf'), 'an invoice');
     await cluster.query(`insert into orders select n, 'in the backup' from generate_series(1, 100) n`);
     const made = document(await run('kit', '--json'));
     passphrase = made.passphrase;
     expect((await run('backup')).exit).toBe(0);
-    const { child, done } = cluster.follow('--fold-size', '2MiB', '--fold-after', '60s');
+    const words = ['follow', '--every', '1s', '--fold-size', '2MiB', '--fold-after', '60s'];
+    const { child, done } = startHoldfast(cluster.directory, words, variables());
     await cluster.query(`insert into orders select n, 'in a snapshot of the log' from generate_series(101, 400) n`);
     await cluster.query("select pg_logical_emit_message(false, 'fill', repeat('x', 3000000))");
     await until(async () => (await cluster.stored()).folded.length > 0);
     await cluster.query(`insert into orders select n, 'in the tail' from generate_series(401, ${ORDERS}) n`);
+    await fillSessions(200, 300);
     await cluster.caughtUp();
+    const offset = Number(/master_repl_offset:(\d+)/.exec(await redis.text('INFO', 'replication'))![1]);
+    await until(async () => streamStored() >= offset);
     child.kill('SIGINT');
     await done;
+  }
+
+  /** Up to which byte the tail of the repository has the stream of Redis. */
+  function streamStored(): number {
+    const tail = join(cluster.directory, 'repository/holdfast/tail/shop/sessions');
+    const parts = existsSync(tail) ? readdirSync(tail, { recursive: true }).map(String) : [];
+    return Math.max(0, ...parts.flatMap((part) => Number.parseInt(/-([0-9A-Fa-f]+)$/.exec(part)?.[1] ?? '0', 16)));
   }
 
   async function disaster(): Promise<void> {

@@ -42,7 +42,7 @@ function answeringWithTail(place: KitPlace, directory: string): string[] {
 
 /** Whether it has a log whose newest part lies where restic does not look. */
 export function hasTail(source: PlanSource): boolean {
-  return source.type === 'postgres' && hasLog(source);
+  return hasLog(source);
 }
 
 /** Brings one source back, its newest recovery point. @param plan the name of the plan */
@@ -55,7 +55,7 @@ export function sourceLines(plan: string, source: PlanSource): ByHand {
     case 'postgres':
       return source.method === 'logical' ? logical(newest('dump'), to, name) : cluster(plan, source, newest);
     case 'redis':
-      return redis(source, to, newest);
+      return redis(plan, source, newest);
     case 'files':
       return { lines: [newest('tree')], words: `The files are below ${to}, at the paths that they had.` };
     case 'git':
@@ -92,9 +92,7 @@ function cluster(plan: string, source: PlanSource, newest: (kind: string) => str
     words: `${words} It has recovered once \`SELECT pg_is_in_recovery()\` gives false.`,
     lines: [
       newest('base'),
-      `restic snapshots --host ${plan} --tag source:${name},kind:wal --json | grep -o '"id":"[0-9a-f]*"' | cut -d '"' -f 4 >${to}.log-snapshots`,
-      `while read -r id; do restic restore "$id" --target ${to}; done <${to}.log-snapshots`,
-      `sh kit/read-tail.sh "$TAIL/${name}" ${to}/wal`,
+      ...logLines(plan, name, to),
       `echo "restore_command = 'cp \\"$PWD/${to}/wal/%f\\" \\"%p\\"'" >>${data}/postgresql.auto.conf`,
       `touch ${data}/recovery.signal`,
       `chmod 700 ${data}`,
@@ -103,11 +101,31 @@ function cluster(plan: string, source: PlanSource, newest: (kind: string) => str
   };
 }
 
-function redis(source: PlanSource, to: string, newest: (kind: string) => string): ByHand {
-  const start = `redis-server --dir "$PWD/${to}/data" --dbfilename dump.rdb --daemonize yes`;
-  if (!hasLog(source)) return { lines: [newest('dump'), start] };
+/** What came behind a backup, into `wal` beside it. */
+function logLines(plan: string, name: string, to: string): string[] {
+  return [
+    `restic snapshots --host ${plan} --tag source:${name},kind:wal --json | grep -o '"id":"[0-9a-f]*"' | cut -d '"' -f 4 >${to}.log-snapshots`,
+    `while read -r id; do restic restore "$id" --include /wal --target ${to}; done <${to}.log-snapshots`,
+    `sh kit/read-tail.sh "$TAIL/${name}" ${to}/wal`,
+  ];
+}
+
+function redis(plan: string, source: PlanSource, newest: (kind: string) => string): ByHand {
+  const to = `${TARGET}/${source.name}`;
+  const start = (directory: string, how: string): string =>
+    `redis-server --dir "$PWD/${directory}" ${how} --daemonize yes`;
+  const words = 'Of the same major version as the server, or newer; on another port where one runs.';
+  if (!hasLog(source)) {
+    return { words, lines: [newest('dump'), start(`${to}/data`, '--dbfilename dump.rdb')] };
+  }
+  const server = `${to}/server`;
   return {
-    lines: [newest('base'), start],
-    words: `This is its newest backup. What came behind it lies in snapshots of kind:wal as /wal/*.aof, commands as an append-only file has them, with times beside each: put behind the backup, from its offset (in .holdfast/manifest.json) on, and loaded with --appendonly yes.`,
+    words,
+    lines: [
+      newest('base'),
+      ...logLines(plan, source.name, to),
+      `sh kit/join-stream.sh ${to} ${server}`,
+      start(server, '--appendonly yes'),
+    ],
   };
 }

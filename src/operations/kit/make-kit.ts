@@ -48,7 +48,8 @@ const KEY_BYTES = 32;
 const KEY_KDF = { N: 4096, r: 8, p: 1 };
 /** A passphrase that a person thought of and that is shorter is named as weak. */
 const SHORTEST_OWN = 20;
-const TAIL_SCRIPT = new URL('./read-tail.sh', import.meta.url);
+/** What the lines of the page call. */
+const SCRIPTS = ['read-tail.sh', 'join-stream.sh'];
 
 /**
  * Makes the recovery kit: a sealed file and a printable page. It has a key of its own to each repository, which an earlier kit
@@ -176,7 +177,7 @@ async function writeKit(
   const facts = { plan, kit, file: basename(file), ...(shares && { shares }) };
   const inside = [
     { path: 'README.md', text: `${renderMarkdown(kitPage(facts))}\n` },
-    { path: 'read-tail.sh', text: readFileSync(TAIL_SCRIPT, 'utf8') },
+    ...SCRIPTS.map((path) => ({ path, text: readFileSync(new URL(`./${path}`, import.meta.url), 'utf8') })),
   ];
   const sealed = await sealKit(packKit(kit, inside), passphrase);
   const digest = sha256(sealed);

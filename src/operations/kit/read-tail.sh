@@ -1,10 +1,12 @@
 #!/bin/sh
-# Writes the newest part of a PostgreSQL log, which lies beside restic's objects, as segments that a server replays.
+# Writes the newest part of a log, which lies beside restic's objects, as what snapshots of the log hold: of PostgreSQL segments
+# that a server replays, of Redis the commands of its stream.
 #
 #   read-tail.sh TAIL TARGET [SYSTEM]
 #
-# SYSTEM is the cluster's identifier, where the tail has the logs of several. TAIL is the directory holdfast/tail/PLAN/SOURCE of a repository, or a copy of it; TARGET takes the segments. It takes restic,
-# with RESTIC_REPOSITORY and RESTIC_PASSWORD_FILE set, openssl and zstd. What is damaged is found by zstd, and not by the seal.
+# TAIL is the directory holdfast/tail/PLAN/SOURCE of a repository, or a copy of it; TARGET takes the files. SYSTEM is whose log it
+# is, where the tail has the logs of several. It takes restic, with RESTIC_REPOSITORY and RESTIC_PASSWORD_FILE set, openssl and
+# zstd. What is damaged is found by zstd, and not by the seal.
 set -eu
 tail=$1 target=$2
 mkdir -p "$target"
@@ -28,33 +30,40 @@ member() {
   printf '%s' "$header" | sed "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/"
 }
 
+# Puts the content into the segments that it belongs to; what is not there of one is zeros.
+#   write_segments TIMELINE START
+write_segments() {
+  segment_bytes=$(member segmentBytes)
+  at=$((0x$2))
+  read_bytes=0
+  total=$(wc -c <"$content")
+  while [ "$read_bytes" -lt "$total" ]; do
+    within=$((at % segment_bytes))
+    piece=$((segment_bytes - within))
+    [ "$piece" -le $((total - read_bytes)) ] || piece=$((total - read_bytes))
+    name=$(printf '%s%08X%08X' "$1" $((at / 4294967296)) $((at % 4294967296 / segment_bytes)))
+    [ -e "$target/$name" ] || truncate -s "$segment_bytes" "$target/$name"
+    dd if="$content" of="$target/$name" bs=65536 conv=notrunc status=none \
+      iflag=skip_bytes,count_bytes oflag=seek_bytes skip="$read_bytes" count="$piece" seek="$within"
+    at=$((at + piece))
+    read_bytes=$((read_bytes + piece))
+  done
+}
+
 set -- "$tail"/${3:-*}/
-[ $# = 1 ] || { echo "there are logs of several clusters, name one of them as the third word: $*" >&2; exit 1; }
+[ $# = 1 ] || { echo "there are logs of several systems, name one of them as the third word: $*" >&2; exit 1; }
 
 for timeline in "$1"*/; do
   [ -d "$timeline" ] || continue
   for object in "$timeline"*; do
     [ -f "$object" ] || continue
     open_object "$object"
-    if [ "$(member kind)" = history ]; then
-      cp "$content" "$target/$(basename "$(member name)")"
-      continue
-    fi
-    segment_bytes=$(member segmentBytes)
-    start=$(basename "$object" | cut -d- -f1)
-    at=$((0x$start))
-    read_bytes=0
-    total=$(wc -c <"$content")
-    while [ "$read_bytes" -lt "$total" ]; do
-      within=$((at % segment_bytes))
-      piece=$((segment_bytes - within))
-      [ "$piece" -le $((total - read_bytes)) ] || piece=$((total - read_bytes))
-      name=$(printf '%s%08X%08X' "$(basename "$timeline")" $((at / 4294967296)) $((at % 4294967296 / segment_bytes)))
-      [ -e "$target/$name" ] || truncate -s "$segment_bytes" "$target/$name"
-      dd if="$content" of="$target/$name" bs=65536 conv=notrunc status=none \
-        iflag=skip_bytes,count_bytes oflag=seek_bytes skip="$read_bytes" count="$piece" seek="$within"
-      at=$((at + piece))
-      read_bytes=$((read_bytes + piece))
-    done
+    number=$(basename "$timeline")
+    range=$(basename "$object")
+    case $(member kind) in
+      history) cp "$content" "$target/$(basename "$(member name)")" ;;
+      log) write_segments "$number" "${range%-*}" ;;
+      stream) tail -c +$(($(member stampsBytes) + 1)) "$content" >"$target/$number-$range.aof" ;;
+    esac
   done
 done

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { skipWithout } from '../../../test/support/requirements.ts';
 import { type KitContent, packKit, unpackKit } from './kit-content.ts';
 import { makePassphrase } from './passphrase.ts';
-import { sealKit, unsealKit, writePrivate } from './sealed-kit.ts';
+import { sealKit, unsealKit, workFactorOf, writePrivate } from './sealed-kit.ts';
 
 const kit: KitContent = {
   version: 1,
@@ -53,9 +53,10 @@ describe('a sealed kit', () => {
     await expect(unsealKit(new Uint8Array(), passphrase, 'kit.age')).rejects.toMatchObject({ code: 'kit-damaged' });
   });
 
-  it('of a passphrase that somebody thought of costs who guesses as much as age asks for', async () => {
-    const head = Buffer.from(await sealKit(archive, 'correct horse')).toString('latin1', 0, 80);
-    expect(head).toMatch(/-> scrypt \S+ 18\n/);
+  it('costs who guesses a passphrase that somebody thought of as much as age asks for', async () => {
+    expect([workFactorOf(passphrase), workFactorOf('correct horse battery staple')]).toEqual([14, 18]);
+    const head = Buffer.from(await sealKit(archive, passphrase)).toString('latin1', 0, 80);
+    expect(head).toMatch(/-> scrypt \S+ 14\n/);
   });
 
   it('is opened by stock age and tar', async (context) => {

@@ -8,18 +8,23 @@ import { settled } from '../../foundation/promises.ts';
 import { isMade } from './passphrase.ts';
 
 /**
- * What trying one passphrase costs: scrypt's N, as a power of two. A passphrase of 128 random bits is safe whatever a try
+ * Scrypt's N, as a power of two. A passphrase of 128 random bits is safe whatever a try
  * costs, and opens on any machine with 16 MiB; one that a person thought of gets what age itself takes, 256 MiB.
  */
 const WORK_FACTOR = { made: 14, own: 18 };
 const HEADER_END = '\n--- ';
 const LARGEST_BYTES = 16 * 1024 * 1024;
 
+/** What trying one passphrase against a kit of another costs: scrypt's N is 2 to the power of this. */
+export function workFactorOf(passphrase: string): number {
+  return isMade(passphrase) ? WORK_FACTOR.made : WORK_FACTOR.own;
+}
+
 /** Seals bytes by a passphrase. */
 export async function sealKit(bytes: Uint8Array, passphrase: string): Promise<Uint8Array> {
   const encrypter = new Encrypter();
   encrypter.setPassphrase(passphrase);
-  encrypter.setScryptWorkFactor(isMade(passphrase) ? WORK_FACTOR.made : WORK_FACTOR.own);
+  encrypter.setScryptWorkFactor(workFactorOf(passphrase));
   return encrypter.encrypt(bytes);
 }
 
