@@ -34,6 +34,9 @@ import { keyAdd } from './commands/key-add.ts';
 import { keyList } from './commands/key-list.ts';
 import { keyPasswd } from './commands/key-passwd.ts';
 import { keyRemove } from './commands/key-remove.ts';
+import { kit } from './commands/kit.ts';
+import { kitCheck } from './commands/kit-check.ts';
+import { kitOpen } from './commands/kit-open.ts';
 import { ledgerCheckpoint } from './commands/ledger-checkpoint.ts';
 import { ledgerExport } from './commands/ledger-export.ts';
 import { ledgerLog } from './commands/ledger-log.ts';
@@ -54,6 +57,7 @@ import { reportIncident } from './commands/report-incident.ts';
 import { reportVerification } from './commands/report-verification.ts';
 import { reportVerify } from './commands/report-verify.ts';
 import { repositoryPromote } from './commands/repository-promote.ts';
+import { rescue } from './commands/rescue.ts';
 import { restore } from './commands/restore.ts';
 import { retain } from './commands/retain.ts';
 import { reviewList } from './commands/review-list.ts';
@@ -117,6 +121,10 @@ export const COMMANDS: readonly CommandDefinition[] = [
   keyAdd,
   keyRemove,
   keyPasswd,
+  kit,
+  kitCheck,
+  kitOpen,
+  rescue,
   reviewRecord,
   reviewList,
   tokenAdd,

@@ -42,6 +42,12 @@ export const ERROR_EXITS = {
   'wrong-password': EXIT.wrongPassword,
   'unknown-key': EXIT.failed,
   'unknown-token': EXIT.failed,
+  /** A recovery kit that is not as it was written. */
+  'kit-damaged': EXIT.failed,
+  /** What is to open a kit is not all there. */
+  'too-few-shares': EXIT.wrongPassword,
+  /** A kit is not of what there is today. */
+  'kit-outdated': EXIT.missed,
   'key-in-use': EXIT.failed,
   /** A place where a mirror is to be holds what must not be overwritten. */
   'mirror-refused': EXIT.failed,

@@ -9,6 +9,7 @@ import type { ChannelEvents } from './events/channels.ts';
 import type { EvidenceEvents } from './events/evidence.ts';
 import type { GovernanceEvents } from './events/governance.ts';
 import type { KeepingEvents } from './events/keeping.ts';
+import type { KitEvents } from './events/kit.ts';
 import type { RecoveryEvents } from './events/recovery.ts';
 import type { RunEvents } from './events/runs.ts';
 import type { WatchEvents } from './events/watch.ts';
@@ -22,7 +23,8 @@ export interface EventBodies
     KeepingEvents,
     RecoveryEvents,
     ChannelEvents,
-    EvidenceEvents {
+    EvidenceEvents,
+    KitEvents {
   'repository.created': { repository: string; store: string };
   'locks.removed': { repository: string; locks: string[]; all: boolean };
   'key.added': { repository: string; key: string };

@@ -7,6 +7,7 @@ export type * from './events/channels.ts';
 export type * from './events/evidence.ts';
 export type * from './events/governance.ts';
 export type * from './events/keeping.ts';
+export type * from './events/kit.ts';
 export type * from './events/recovery.ts';
 export type * from './events/runs.ts';
 export type * from './events/watch.ts';

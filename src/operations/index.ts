@@ -33,6 +33,8 @@ export type { GroupProof, ProvenMember } from './groups/verify-group.ts';
 export type { History } from './history/history.ts';
 export type { HistoryPoint, Loss } from './history/losses.ts';
 export type { InitResult } from './init/init.ts';
+export type { CheckedKit } from './kit/check-kit.ts';
+export type { MadeKit } from './kit/make-kit.ts';
 export type { SignedLedger } from './ledger/checkpoints.ts';
 export type { ExportFormat } from './ledger/export-ledger.ts';
 export type { LoggedEvent } from './ledger/ledger-log.ts';
@@ -54,6 +56,10 @@ export type { ChosenPoint } from './points/choose-point.ts';
 export type { PruneOfRepository } from './prune/prune.ts';
 export type { Repaired } from './repair/repair.ts';
 export { type RequestsToStore, requestsByRepository } from './requests/requests.ts';
+export type { RescueMember } from './rescue/bring-back.ts';
+export type { Copy } from './rescue/find-copies.ts';
+export { rescueExit } from './rescue/judge.ts';
+export type { Rescued, RescueListener } from './rescue/rescue.ts';
 export type { PlaceForCopy } from './restore/place-for-copy.ts';
 export type { RestoreRequest, RestoreResult } from './restore/restore.ts';
 export type { DecidedSnapshot, KeepReason } from './retain/decide.ts';
@@ -122,6 +128,9 @@ export const restoreGroup = lazy(async () => (await import('./groups/restore-gro
 export const verifyGroup = lazy(async () => (await import('./groups/verify-group.ts')).verifyGroup);
 export const history = lazy(async () => (await import('./history/history.ts')).history);
 export const initRepositories = lazy(async () => (await import('./init/init.ts')).initRepositories);
+export const checkKit = lazy(async () => (await import('./kit/check-kit.ts')).checkKit);
+export const layOutKit = lazy(async () => (await import('./kit/open-kit.ts')).layOutKit);
+export const makeKit = lazy(async () => (await import('./kit/make-kit.ts')).makeKit);
 export const addPassword = lazy(async () => (await import('./keys/keys.ts')).addPassword);
 export const keysOf = lazy(async () => (await import('./keys/keys.ts')).keysOf);
 export const removePassword = lazy(async () => (await import('./keys/keys.ts')).removePassword);
@@ -156,6 +165,12 @@ export const reportVerification = lazy(
   async () => (await import('./reports/report-verification.ts')).reportVerification,
 );
 export const reportCompliance = lazy(async () => (await import('./compliance/report-compliance.ts')).reportCompliance);
+export const drillRescue = lazy(async () => (await import('./rescue/drill-rescue.ts')).drillRescue);
+export const rescue = lazy(async () => (await import('./rescue/rescue.ts')).rescue);
+export const sharesMissing = lazy(async () => {
+  const { sharesMissing: missing } = await import('./kit/passphrase.ts');
+  return async (text: string) => missing(text);
+});
 export const placeForCopy = lazy(async () => (await import('./restore/place-for-copy.ts')).placeForCopy);
 export const examineRestore = lazy(async () => (await import('./restore/examine-restore.ts')).examineRestore);
 export const describeTarget = lazy(async () => (await import('./restore/restore.ts')).describeTarget);

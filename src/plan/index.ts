@@ -32,6 +32,7 @@ export {
   type Resolved,
   resolveReferences,
   resolveSecret,
+  withoutReferences,
 } from './secrets.ts';
 export type { Service } from './service-schema.ts';
 export { showPlan, showPlanYaml } from './show.ts';

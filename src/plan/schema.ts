@@ -10,6 +10,7 @@ import { approvals } from './approval-schema.ts';
 import { copies } from './archive-schema.ts';
 import { compliance } from './compliance-schema.ts';
 import { group } from './group-schema.ts';
+import { kit } from './kit-schema.ts';
 import { ledger } from './ledger-schema.ts';
 import { nearestName } from './names.ts';
 import { REFERENCE_NOTATION, reference, type TextOrReference, textOrReference } from './reference-schema.ts';
@@ -150,6 +151,7 @@ export const planSchema = z
     approvals: approvals.prefault({}),
     ledger: ledger.default({}),
     compliance: compliance.optional(),
+    kit: kit.prefault({}),
   })
   .meta({
     title: 'Holdfast plan',

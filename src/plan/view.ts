@@ -6,6 +6,7 @@ import { buildContact, type Contact } from './alerts/contact-schema.ts';
 import type { ApprovedAction } from './approval-schema.ts';
 import { FRAMEWORKS, type Framework } from './compliance-schema.ts';
 import { buildGroup, type Group } from './group-schema.ts';
+import { buildKit, type KitPlan } from './kit-schema.ts';
 import { buildLedger, type LedgerKeeping } from './ledger-schema.ts';
 import type { TextOrReference } from './reference-schema.ts';
 import {
@@ -146,6 +147,7 @@ export interface Plan {
   ledger: LedgerKeeping;
   /** The standards that it is held against, each once; all that there are, where it names none. */
   frameworks: readonly Framework[];
+  kit: KitPlan;
   /** The plan's directory, absolute: what relative paths are relative to. */
   directory: string;
 }
@@ -201,6 +203,7 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     approvals: { twoPersons: [...new Set(document.approvals.twoPersons)] },
     ledger: buildLedger(document.ledger),
     frameworks: [...new Set(document.compliance?.frameworks ?? FRAMEWORKS)],
+    kit: buildKit(document.kit),
     directory,
   };
 }

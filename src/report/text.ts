@@ -1,4 +1,4 @@
-import type { Block, Document } from './document.ts';
+import { type Block, type Document, onOneLine } from './document.ts';
 
 const GAP = '  ';
 
@@ -15,6 +15,8 @@ function blockText(block: Block): string {
       return block.text;
     case 'list':
       return block.items.map((item) => `- ${item.replaceAll('\n', '\n  ')}`).join('\n');
+    case 'commands':
+      return block.lines.map((line) => `    ${onOneLine(line)}`).join('\n');
     case 'table':
       return tableText([block.columns, ...block.rows]);
   }
@@ -38,8 +40,4 @@ function underlined(text: string, sign: string): string {
 
 function widthOf(text: string): number {
   return [...text].length;
-}
-
-function onOneLine(text: string): string {
-  return text.replace(/\s*[\r\n]\s*/g, ' ');
 }
