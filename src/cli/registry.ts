@@ -52,6 +52,7 @@ import { prune } from './commands/prune.ts';
 import { recover } from './commands/recover.ts';
 import { repair } from './commands/repair.ts';
 import { replicate } from './commands/replicate.ts';
+import { reportCompliance } from './commands/report-compliance.ts';
 import { reportIncident } from './commands/report-incident.ts';
 import { reportVerification } from './commands/report-verification.ts';
 import { reportVerify } from './commands/report-verify.ts';
@@ -142,6 +143,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   services,
   reportIncident,
   reportVerification,
+  reportCompliance,
   reportVerify,
   evidenceExport,
   evidenceKeys,

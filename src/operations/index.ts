@@ -12,6 +12,7 @@ export type { RecallOptions } from './archives/recall.ts';
 export type { SourceOutcome } from './backup/backup.ts';
 export type { CheckOfRepository } from './check/check.ts';
 export type { Compared } from './compare/compare.ts';
+export type { ComplianceReport } from './compliance/compliance-report.ts';
 export type { Copied } from './copy/copy.ts';
 export type { DemoReport } from './demo/demo.ts';
 export type { Difference, ListedChange } from './diff/diff.ts';
@@ -19,7 +20,7 @@ export type { Diagnosis } from './doctor/doctor.ts';
 export type { EstimateOfSource } from './estimate/estimate.ts';
 export type { ChangedKeys } from './evidence/change-key.ts';
 export type { ListedKey } from './evidence/key-list.ts';
-export type { UnsignedEvidence } from './evidence/unsigned.ts';
+export { compactTime, eventReference, type UnsignedEvidence } from './evidence/unsigned.ts';
 export type { Believed, VerifiedEvidence } from './evidence/verify-evidence.ts';
 export type { WrittenEvidences } from './evidence/write-evidence.ts';
 export { backupExit, followExit, replicateAllExit, replicateExit } from './exits.ts';
@@ -163,6 +164,7 @@ export const deliverReport = lazy(async () => (await import('./reports/deliver-r
 export const reportVerification = lazy(
   async () => (await import('./reports/report-verification.ts')).reportVerification,
 );
+export const reportCompliance = lazy(async () => (await import('./compliance/report-compliance.ts')).reportCompliance);
 export const drillRescue = lazy(async () => (await import('./rescue/drill-rescue.ts')).drillRescue);
 export const rescue = lazy(async () => (await import('./rescue/rescue.ts')).rescue);
 export const sharesMissing = lazy(async () => {

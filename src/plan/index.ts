@@ -8,6 +8,7 @@ export { RULE_NAMES, type Rule, type RuleName, type Severity } from './alerts/ru
 export type { ApprovedAction } from './approval-schema.ts';
 export { diffPlans, type PlanChange } from './changes/diff-plans.ts';
 export { type Weakening, weakenedBy } from './changes/weakened.ts';
+export { FRAMEWORKS, type Framework } from './compliance-schema.ts';
 export type { FindOptions } from './find.ts';
 export { type GitAddress, parseGitUrl } from './git-url.ts';
 export type { Group, GroupCheck } from './group-schema.ts';

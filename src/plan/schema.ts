@@ -8,6 +8,7 @@ import { alerts } from './alerts/alerts-schema.ts';
 import { contact } from './alerts/contact-schema.ts';
 import { approvals } from './approval-schema.ts';
 import { copies } from './archive-schema.ts';
+import { compliance } from './compliance-schema.ts';
 import { group } from './group-schema.ts';
 import { kit } from './kit-schema.ts';
 import { ledger } from './ledger-schema.ts';
@@ -149,6 +150,7 @@ export const planSchema = z
     upkeep: upkeep.prefault({}),
     approvals: approvals.prefault({}),
     ledger: ledger.default({}),
+    compliance: compliance.optional(),
     kit: kit.prefault({}),
   })
   .meta({

@@ -4,6 +4,7 @@ import { parseSchedule, type RetentionPolicy, type Schedule } from '../schedule/
 import { type Alerting, buildAlerting } from './alerts/alerts-schema.ts';
 import { buildContact, type Contact } from './alerts/contact-schema.ts';
 import type { ApprovedAction } from './approval-schema.ts';
+import { FRAMEWORKS, type Framework } from './compliance-schema.ts';
 import { buildGroup, type Group } from './group-schema.ts';
 import { buildKit, type KitPlan } from './kit-schema.ts';
 import { buildLedger, type LedgerKeeping } from './ledger-schema.ts';
@@ -144,6 +145,8 @@ export interface Plan {
     twoPersons: readonly ApprovedAction[];
   };
   ledger: LedgerKeeping;
+  /** The standards that it is held against, each once; all that there are, where it names none. */
+  frameworks: readonly Framework[];
   kit: KitPlan;
   /** The plan's directory, absolute: what relative paths are relative to. */
   directory: string;
@@ -199,6 +202,7 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     upkeep: buildUpkeep(document.upkeep),
     approvals: { twoPersons: [...new Set(document.approvals.twoPersons)] },
     ledger: buildLedger(document.ledger),
+    frameworks: [...new Set(document.compliance?.frameworks ?? FRAMEWORKS)],
     kit: buildKit(document.kit),
     directory,
   };

@@ -65,6 +65,8 @@ describe('evidence export', () => {
   it('writes a statement for each proof, drill and incident, for its owner alone, and records that', async () => {
     const names = readdirSync(join(place, 'evidence')).sort();
     expect(names).toEqual([
+      expect.stringMatching(/^compliance-\d{8}T\d{6}Z-\d{8}T\d{6}Z\.html$/),
+      expect.stringMatching(/^compliance-.*\.intoto\.jsonl$/),
       expect.stringMatching(/^drill-[0-9a-f]+\.html$/),
       expect.stringMatching(/^drill-[0-9a-f]+\.intoto\.jsonl$/),
       expect.stringMatching(/^incident-[0-9a-f]+\.html$/),
@@ -122,7 +124,7 @@ describe('report verify', () => {
   it('says what was signed by which key and when, and whether documents are the same', async () => {
     const files = readdirSync(join(place, 'evidence')).filter((name) => name.endsWith('.jsonl'));
     const { exit, stdout } = await run(place, 'report', 'verify', ...files.map((name) => `evidence/${name}`));
-    expect([exit, stdout]).toEqual([0, expect.stringContaining('4 statements verified')]);
+    expect([exit, stdout]).toEqual([0, expect.stringContaining('5 statements verified')]);
     expect(stdout).toMatch(/docs: proven\n {2}proof of test, signed \d{4}-.*Z by the key [0-9a-f]{16}/);
     expect(stdout).toMatch(/incident-[0-9a-f]+\.html: is as it was signed/);
   });
@@ -185,7 +187,7 @@ describe('the lines of the documentation for openssl', () => {
   };
 
   it('verify each file with the public key alone', () => {
-    for (const kind of ['proof', 'drill', 'incident', 'signing-keys']) {
+    for (const kind of ['proof', 'drill', 'incident', 'compliance', 'signing-keys']) {
       expect(verified(join(place, 'signing.pem.pub'), fileOf(place, kind)), kind).toBe(true);
     }
   });

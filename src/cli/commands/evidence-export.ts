@@ -4,9 +4,9 @@ import type { ExportedEvidence, ExportedKind } from '../../recovery/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { periodOf, periodOptions } from '../period.ts';
-import { counted, doubtful, good } from '../text.ts';
+import { bad, counted, doubtful, good } from '../text.ts';
 
-const KINDS: readonly ExportedKind[] = ['proof', 'drill', 'incident'];
+const KINDS: readonly ExportedKind[] = ['proof', 'drill', 'incident', 'compliance'];
 const DEFAULT_FROM = '365d ago';
 const DEFAULT_OUT = 'evidence';
 
@@ -31,7 +31,7 @@ export const evidenceExport: CommandDefinition = {
       does: 'a quarter for the auditors',
     },
   ],
-  exits: LOCKING_EXITS,
+  exits: [...LOCKING_EXITS, EXIT.partial],
   writes: true,
   isMirrored: true,
   async run({ options, environment, workspace, directory }) {
@@ -40,7 +40,8 @@ export const evidenceExport: CommandDefinition = {
     const { kind, out = DEFAULT_OUT } = options as { kind?: readonly string[]; out?: string };
     const request = { ...period, kinds: kind?.map(kindOf) ?? KINDS, directory: resolve(directory, out) };
     const exported = await exportEvidence(await workspace(), request);
-    return { exit: EXIT.done, json: exported, text: describe(exported).join('\n') };
+    const exit = exported.gaps.length > 0 ? EXIT.partial : EXIT.done;
+    return { exit, json: exported, text: describe(exported).join('\n') };
   },
 };
 
@@ -52,7 +53,7 @@ function kindOf(given: string): ExportedKind {
   });
 }
 
-function describe({ directory, key, evidence, notes }: ExportedEvidence): string[] {
+function describe({ directory, key, evidence, notes, gaps }: ExportedEvidence): string[] {
   const count = (state: string): number => evidence.filter((each) => each.state === state).length;
   const [made, kept, renewed] = [count('new'), count('kept'), count('renewed')];
   const byKind = KINDS.map((kind) => evidence.filter((each) => each.kind === kind).length);
@@ -65,6 +66,7 @@ function describe({ directory, key, evidence, notes }: ExportedEvidence): string
     ...(renewed > 0
       ? [`${doubtful('anew')} ${counted(renewed, 'statement')}: what was there is not to be believed`]
       : []),
+    ...gaps.map((name) => `${bad('not whole')} the ledger of ${name}: see \`holdfast ledger verify\``),
     ...notes.map((note) => `${doubtful('left out')} ${note}`),
     ...(evidence.length === 0
       ? []

@@ -1,7 +1,7 @@
 import type { LedgerEvent } from '../../ledger/index.ts';
 import { ledgerLog } from '../ledger/ledger-log.ts';
 import type { Workspace } from '../workspace.ts';
-import { compactTime, fileNameOf, referenceOf, type UnsignedEvidence } from './unsigned.ts';
+import { compactTime, eventReference, fileNameOf, type UnsignedEvidence } from './unsigned.ts';
 
 const SHA256 = /^[0-9a-f]{64}$/;
 
@@ -28,6 +28,6 @@ function proofOf(repository: string, event: Extract<LedgerEvent, { kind: 'proof.
       { name: `tree/${tree}`, sha256: tree },
     ].filter(({ sha256 }) => SHA256.test(sha256)),
     predicate: { repository, recordedAt: time, by: actor, proof: body },
-    events: [referenceOf(repository, event)],
+    events: [eventReference(repository, event)],
   };
 }

@@ -31,7 +31,7 @@ export interface UnsignedEvidence {
   events: readonly EventReference[];
 }
 
-export function referenceOf(repository: string, { writer, sequence, kind, time }: LedgerEvent): EventReference {
+export function eventReference(repository: string, { writer, sequence, kind, time }: LedgerEvent): EventReference {
   return { repository, writer, sequence, kind, time };
 }
 

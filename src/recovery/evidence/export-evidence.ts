@@ -1,6 +1,9 @@
 import { HoldfastError } from '../../foundation/errors.ts';
 import {
+  compactTime,
+  eventReference,
   proofEvidence,
+  reportCompliance,
   type UnsignedEvidence,
   type Workspace,
   type WrittenEvidences,
@@ -8,8 +11,7 @@ import {
 } from '../../operations/index.ts';
 import { reportRuns } from '../report/report-run.ts';
 
-export const EVIDENCE_KINDS = ['proof', 'drill', 'incident'] as const;
-export type ExportedKind = (typeof EVIDENCE_KINDS)[number];
+export type ExportedKind = 'proof' | 'drill' | 'incident' | 'compliance';
 
 export interface EvidenceRequest {
   /** Of events from this moment on, before that one: milliseconds since 1970. */
@@ -23,6 +25,8 @@ export interface EvidenceRequest {
 export interface ExportedEvidence extends WrittenEvidences {
   /** What is not handed out yet, and why. */
   notes: string[];
+  /** Repositories whose ledgers are not whole, or could not be verified or read, as the compliance report says. */
+  gaps: string[];
 }
 
 /**
@@ -39,8 +43,10 @@ export async function exportEvidence(workspace: Workspace, request: EvidenceRequ
   const has = (kind: ExportedKind): boolean => kinds.includes(kind);
   const proofs = has('proof') ? await proofEvidence(workspace, request) : [];
   const runs = has('drill') || has('incident') ? await runEvidence(workspace, request) : { evidence: [], open: [] };
-  const written = await writeEvidence(workspace, [...proofs, ...runs.evidence], directory);
-  return { ...written, notes: runs.open.map((run) => `${run} is still under way: it leaves once it is over`) };
+  const compliance = has('compliance') ? await complianceEvidence(workspace, request) : { evidence: [], gaps: [] };
+  const written = await writeEvidence(workspace, [...proofs, ...runs.evidence, ...compliance.evidence], directory);
+  const open = runs.open.map((run) => `${run} is still under way: it leaves once it is over`);
+  return { ...written, notes: open, gaps: compliance.gaps };
 }
 
 async function runEvidence(
@@ -62,14 +68,24 @@ async function runEvidence(
     evidence.push({
       ...{ kind, name, subjects: [], document: { name: `${name}.html`, text: `${html}\n` } },
       predicate: { repository, title: `${written.title}: ${report.outcome}`, recordedAt: endedAt, report },
-      events: events.map(({ writer, sequence, kind: what, time }) => ({
-        repository,
-        writer,
-        sequence,
-        kind: what,
-        time,
-      })),
+      events: events.map((event) => eventReference(repository, event)),
     });
   }
   return { evidence, open };
+}
+
+async function complianceEvidence(
+  workspace: Workspace,
+  { fromMs, untilMs }: EvidenceRequest,
+): Promise<{ evidence: UnsignedEvidence[]; gaps: string[] }> {
+  const { report, title, html } = await reportCompliance(workspace, { fromMs, untilMs });
+  const name = ['compliance', ...[report.from, report.until].map(compactTime)].join('-');
+  const evidence: UnsignedEvidence = {
+    ...{ kind: 'compliance', name, subjects: [], document: { name: `${name}.html`, text: `${html}\n` } },
+    predicate: { title, recordedAt: report.until, report },
+    events: [],
+  };
+  const whole = new Set(['untampered', 'consistent']);
+  const gaps = report.ledgers.flatMap(({ repository, state }) => (whole.has(state) ? [] : [repository]));
+  return { evidence: [evidence], gaps };
 }
