@@ -10,7 +10,7 @@ export type { ForeseenRun, ForeseenStep } from './incidents/foresee.ts';
 export type { OpenRequest } from './incidents/open.ts';
 export type { RunOptions } from './incidents/run.ts';
 export { type RunView, type StepView, viewOf } from './incidents/view.ts';
-export type { Answer, Foreseen, Outputs, Question, StepContext, StepKind, StepResult } from './step.ts';
+export type { Answer, Described, Foreseen, Outputs, Question, StepContext, StepKind, StepResult } from './step.ts';
 
 /* Each loaded when it is first called: what it does is said where it is. */
 
