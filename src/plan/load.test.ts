@@ -190,6 +190,7 @@ sandboxes:
   expect(ledger).toEqual({});
   expect(protectedBy).toEqual({
     approvals: { twoPersons: [] },
+    history: [],
     version: 1,
     name: 'shop',
     timezone: 'Europe/Berlin',

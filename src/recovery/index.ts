@@ -25,6 +25,7 @@ export const fenceReturned = lazy(async () => (await import('./fencing/fence-ret
 export const answerStep = lazy(async () => (await import('./incidents/answer.ts')).answerStep);
 export const listIncidents = lazy(async () => (await import('./incidents/list.ts')).listIncidents);
 export const showRun = lazy(async () => (await import('./incidents/list.ts')).showRun);
+export const reportPlaybook = lazy(async () => (await import('./playbook/report-playbook.ts')).reportPlaybook);
 export const reportRun = lazy(async () => (await import('./report/report-run.ts')).reportRun);
 export const recover = lazy(async () => (await import('./incidents/run.ts')).recover);
 export const resume = lazy(async () => (await import('./incidents/run.ts')).resume);

@@ -6,6 +6,7 @@ import { fillStep, lookupOf } from '../engine/values.ts';
 import type { Described, Foreseen, StepContext } from '../step.ts';
 import { loadStepKind, type StepKinds } from '../steps/index.ts';
 import { type OpenRequest, paramsOf, runbookOf } from './open.ts';
+import { unopenedRun } from './unopened-run.ts';
 
 /** A look takes no longer than that: what could not be looked at by then is an obstacle. */
 const LOOK_MS = 4000;
@@ -40,7 +41,7 @@ export async function foreseeRun(
   const runbook = runbookOf(workspace, request.runbook);
   const params = paramsOf(runbook, request);
   const nowMs = workspace.environment.clock.nowMs();
-  const state = unopened(runbook, params, nowMs);
+  const state = unopenedRun(runbook, params, nowMs);
   const steps = await Promise.all(runbook.steps.map((step) => foreseeStep(workspace, state, step, kinds)));
   const { rtoMs, rpoMs } = runbook.objectives;
   const marked = runbook.steps.findLastIndex(({ restoresService }) => restoresService);
@@ -52,24 +53,6 @@ export async function foreseeRun(
     objectives: { ...(rtoMs !== undefined && { rtoMs }), ...(rpoMs !== undefined && { rpoMs }) },
     obstacles: steps.reduce((sum, { obstacles }) => sum + obstacles.length, 0),
     ...(isKnown && { expectedMs: expected.reduce<number>((sum, each) => sum + each!, 0) }),
-  };
-}
-
-function unopened(runbook: ReturnType<typeof runbookOf>, params: Record<string, string>, nowMs: number): RunState {
-  const since = new Date(nowMs).toISOString();
-  const { name, scenario, severity } = runbook;
-  return {
-    ...{
-      id: 'dry-run',
-      kind: 'incident',
-      runbook: name,
-      by: '',
-      sinceMs: nowMs,
-      startedMs: nowMs,
-      notes: [],
-      steps: [],
-    },
-    started: { runbook: name, scenario, severity, since, sinceFrom: 'start', params, objectives: {}, steps: [] },
   };
 }
 
@@ -104,12 +87,17 @@ export async function describeStep(
   try {
     const kind = await loadStepKind(document.do, kinds);
     const { does, byHand } = kind.describe(contextOf(workspace, state, step, signal) as never);
-    return { does, byHand: document.byHand === undefined ? byHand : [`# ${document.byHand}`, ...byHand] };
+    return { does, byHand: [...saidByHand(document.byHand), ...byHand] };
   } catch (error) {
     // What the plan does not have any more, a look says.
     if (!isHoldfastError(error)) throw error;
-    return { does: document.do, byHand: document.byHand === undefined ? [] : [`# ${document.byHand}`] };
+    return { does: document.do, byHand: saidByHand(document.byHand) };
   }
+}
+
+/** What the plan says, as lines that a shell passes over. */
+function saidByHand(text = ''): string[] {
+  return text.split('\n').flatMap((line) => (line === '' ? [] : [`# ${line}`]));
 }
 
 async function look(

@@ -13,7 +13,7 @@ type Context = StepContext<'dns.update'>;
 
 export const dnsUpdate: StepKind<'dns.update'> = {
   describe: (context) => ({
-    does: `points ${context.step.name} (${context.step.type}) to ${context.step.value}`,
+    does: `points ${context.step.name} (${context.step.type}) to ${context.step.value}, which others may remember for ${context.step.ttl}`,
     byHand: byHand(context),
   }),
   foresee,
