@@ -46,6 +46,7 @@ import { recover } from './commands/recover.ts';
 import { repair } from './commands/repair.ts';
 import { replicate } from './commands/replicate.ts';
 import { reportIncident } from './commands/report-incident.ts';
+import { reportMetrics } from './commands/report-metrics.ts';
 import { reportPlaybook } from './commands/report-playbook.ts';
 import { reportVerification } from './commands/report-verification.ts';
 import { repositoryPromote } from './commands/repository-promote.ts';
@@ -129,6 +130,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   objectives,
   services,
   reportIncident,
+  reportMetrics,
   reportPlaybook,
   reportVerification,
   schedule,

@@ -124,6 +124,9 @@ describe('the playbook of a plan that is carried out', () => {
       ...{ source: 'orders', rto: { count: 1, promisedMs: 4 * 3_600_000 } },
       success: { backup: { succeeded: 1, rate: 1 }, verify: { succeeded: 1, rate: 1 } },
     });
+    const metrics = await run('report', 'metrics', '--months', '2', '--json');
+    expect([metrics.exit, document(metrics).months, document(metrics).quarters]).toMatchObject([0, [{}, {}], [{}]]);
+    expect((await run('report', 'metrics', '--months', '0')).exit).toBe(2);
     const { stdout } = await run('report', 'playbook');
     expect(stdout).toMatch(/^\| notes \| RTO \| 4 h \| – \| never shown \|$/m);
     expect(stdout).toMatch(/^\| orders \| RTO \| 4 h \| .*restored and validated \| \d{4}-\d\d-\d\d \|$/m);

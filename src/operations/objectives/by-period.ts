@@ -100,7 +100,9 @@ function sourceInPeriods(
   }));
 }
 
-function keptIn({ maxMs, breachMs }: CoveragePart, promisedMs: number | undefined): KeptInPeriod {
+function keptIn({ fromMs, toMs, maxMs, breachMs }: CoveragePart, promisedMs: number | undefined): KeptInPeriod {
+  // Before the first backup nothing is late.
+  if (fromMs >= toMs) return promisedMs === undefined ? {} : { promisedMs };
   return {
     ...(promisedMs !== undefined && { promisedMs }),
     ...(maxMs !== undefined && { maxMs }),

@@ -3,36 +3,7 @@ import type { CalendarDuration } from '../../foundation/units.ts';
 import { formatDuration } from '../../foundation/units.ts';
 import { withoutPassword } from '../../foundation/url-password.ts';
 import { describeReference, type TextOrReference } from '../../plan/index.ts';
-import type { Block } from '../../report/index.ts';
 import type { KeepCount, RetentionPolicy } from '../../schedule/index.ts';
-
-export function chapter(text: string, ...blocks: readonly (Block | readonly Block[])[]): Block[] {
-  return [{ kind: 'heading', text }, ...blocks.flat()];
-}
-
-/** A part of a chapter; none where there is nothing in it. */
-export function part(text: string, ...blocks: readonly (Block | readonly Block[])[]): Block[] {
-  const all = blocks.flat();
-  return all.length === 0 ? [] : [{ kind: 'heading', text, level: 3 }, ...all];
-}
-
-export function paragraph(text: string, tone?: 'good' | 'bad'): Block {
-  return { kind: 'paragraph', text, ...(tone !== undefined && { tone }) };
-}
-
-export function list(items: readonly string[], isOrdered = false): Block[] {
-  return items.length === 0 ? [] : [{ kind: 'list', items, isOrdered }];
-}
-
-export function code(lines: readonly string[]): Block[] {
-  return lines.length === 0 ? [] : [{ kind: 'code', lines }];
-}
-
-/** @param otherwise what is said where there are no rows; nothing, when left out */
-export function table(columns: readonly string[], rows: readonly (readonly string[])[], otherwise?: string): Block[] {
-  if (rows.length > 0) return [{ kind: 'table', columns, rows }];
-  return otherwise === undefined ? [] : [paragraph(otherwise)];
-}
 
 /** `2026-03-02` */
 export function day(at: string): string {

@@ -1,7 +1,6 @@
 import type { Runbook } from '../../../plan/index.ts';
-import type { Block } from '../../../report/index.ts';
+import { type Block, chapter, code, list, paragraph, part, table } from '../../../report/index.ts';
 import type { Playbook } from '../playbook.ts';
-import { chapter, code, list, paragraph, part, table } from '../words.ts';
 
 export function afterwards(playbook: Playbook): Block[] {
   const { plan } = playbook.facts;

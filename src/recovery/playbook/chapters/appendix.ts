@@ -1,6 +1,5 @@
-import type { Block } from '../../../report/index.ts';
+import { type Block, chapter, table } from '../../../report/index.ts';
 import type { Playbook } from '../playbook.ts';
-import { chapter, table } from '../words.ts';
 
 const COMMANDS: readonly (readonly [command: string, does: string])[] = [
   ['holdfast status', 'every source: last backup, last proof, RPO and RTO, promised and actual'],

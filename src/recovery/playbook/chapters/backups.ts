@@ -1,8 +1,8 @@
 import { formatDuration, formatPercentage, formatSize } from '../../../foundation/units.ts';
 import { hasLog, type Repository, type Source, type StorePlan } from '../../../plan/index.ts';
-import type { Block } from '../../../report/index.ts';
+import { type Block, chapter, list, paragraph, part, table } from '../../../report/index.ts';
 import type { Playbook } from '../playbook.ts';
-import { chapter, list, paragraph, part, placeWords, retentionWords, table } from '../words.ts';
+import { placeWords, retentionWords } from '../words.ts';
 import { SHOWN_COLUMNS, shownCells } from './cells.ts';
 import { captureWords, type Family, ofFamily, subjectWords } from './source-words.ts';
 

@@ -1,7 +1,6 @@
 import type { Source } from '../../../plan/index.ts';
-import type { Block } from '../../../report/index.ts';
+import { type Block, chapter, code, paragraph, part } from '../../../report/index.ts';
 import type { Playbook } from '../playbook.ts';
-import { chapter, code, paragraph, part } from '../words.ts';
 import { afterRestic, captureByHand, targetWords } from './source-words.ts';
 
 export function backupCommands({ facts: { plan } }: Playbook): Block[] {

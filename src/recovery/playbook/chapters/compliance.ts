@@ -1,6 +1,6 @@
-import type { Block } from '../../../report/index.ts';
+import { type Block, chapter, list, paragraph, part, table } from '../../../report/index.ts';
 import type { Playbook } from '../playbook.ts';
-import { chapter, list, minute, paragraph, part, table } from '../words.ts';
+import { minute } from '../words.ts';
 
 /** What each framework asks of disaster recovery, and what of this answers it. */
 const FRAMEWORKS: readonly (readonly [name: string, asks: string, answer: string])[] = [

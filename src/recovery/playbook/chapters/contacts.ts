@@ -1,8 +1,8 @@
 import { formatDuration } from '../../../foundation/units.ts';
 import type { ChannelPlan, Contact, Rung } from '../../../plan/index.ts';
-import type { Block } from '../../../report/index.ts';
+import { type Block, chapter, list, paragraph, part, table } from '../../../report/index.ts';
 import type { Playbook } from '../playbook.ts';
-import { chapter, hostWords, list, paragraph, part, placeWords, table } from '../words.ts';
+import { hostWords, placeWords } from '../words.ts';
 import { SHOWN_COLUMNS, shownCells } from './cells.ts';
 
 export function contacts(playbook: Playbook): Block[] {

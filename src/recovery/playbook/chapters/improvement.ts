@@ -1,7 +1,7 @@
-import type { Block } from '../../../report/index.ts';
-import { metricsBlocks } from '../metrics-blocks.ts';
+import { metricsBlocks } from '../../../operations/index.ts';
+import { type Block, chapter, paragraph, part, table } from '../../../report/index.ts';
 import type { Playbook } from '../playbook.ts';
-import { chapter, day, paragraph, part, table } from '../words.ts';
+import { day } from '../words.ts';
 import { SHOWN_COLUMNS, shownCells } from './cells.ts';
 
 export function improvement(playbook: Playbook): Block[] {

@@ -1,8 +1,8 @@
 import { formatDuration, formatPercentage } from '../../../foundation/units.ts';
 import { RULES, type Rule, type RuleName } from '../../../plan/index.ts';
-import type { Block } from '../../../report/index.ts';
+import { type Block, chapter, paragraph, part, table } from '../../../report/index.ts';
 import type { Playbook } from '../playbook.ts';
-import { chapter, hostWords, paragraph, part, placeWords, table } from '../words.ts';
+import { hostWords, placeWords } from '../words.ts';
 import { SHOWN_COLUMNS, shownCells } from './cells.ts';
 
 const OF_BACKUPS: readonly RuleName[] = [

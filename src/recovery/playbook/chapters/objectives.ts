@@ -1,7 +1,6 @@
 import { formatDuration } from '../../../foundation/units.ts';
-import type { Block } from '../../../report/index.ts';
+import { type Block, chapter, part, table } from '../../../report/index.ts';
 import type { Playbook } from '../playbook.ts';
-import { chapter, part, table } from '../words.ts';
 import { SHOWN_COLUMNS, shownCells } from './cells.ts';
 
 export function objectives({ facts: { plan }, find }: Playbook): Block[] {

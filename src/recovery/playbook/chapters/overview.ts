@@ -1,6 +1,6 @@
-import type { Block } from '../../../report/index.ts';
+import { type Block, chapter, list, paragraph, part, table } from '../../../report/index.ts';
 import type { Playbook } from '../playbook.ts';
-import { chapter, list, minute, paragraph, part, table } from '../words.ts';
+import { minute } from '../words.ts';
 
 export function overview(playbook: Playbook): Block[] {
   const { plan } = playbook.facts;

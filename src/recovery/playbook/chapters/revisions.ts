@@ -1,6 +1,6 @@
-import type { Block } from '../../../report/index.ts';
+import { type Block, chapter, paragraph, table } from '../../../report/index.ts';
 import type { Playbook } from '../playbook.ts';
-import { chapter, day, paragraph, table } from '../words.ts';
+import { day } from '../words.ts';
 
 export function revisions({ facts }: Playbook): Block[] {
   const { plan, revisions: applied, isApplied, record } = facts;

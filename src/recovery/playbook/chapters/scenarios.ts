@@ -1,8 +1,7 @@
 import { formatDuration } from '../../../foundation/units.ts';
 import type { PlannedStep, Runbook } from '../../../plan/index.ts';
-import type { Block } from '../../../report/index.ts';
+import { type Block, chapter, code, list, paragraph, part, table } from '../../../report/index.ts';
 import type { Playbook } from '../playbook.ts';
-import { chapter, code, list, paragraph, part, table } from '../words.ts';
 import { SHOWN_COLUMNS, shownCells } from './cells.ts';
 
 export function scenarios(playbook: Playbook): Block[] {

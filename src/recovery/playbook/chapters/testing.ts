@@ -1,8 +1,8 @@
 import { formatDuration } from '../../../foundation/units.ts';
 import type { GroupCheck, Source, Verification } from '../../../plan/index.ts';
-import type { Block } from '../../../report/index.ts';
+import { type Block, chapter, list, paragraph, part, table } from '../../../report/index.ts';
 import type { Playbook } from '../playbook.ts';
-import { chapter, list, paragraph, part, placeWords, table } from '../words.ts';
+import { placeWords } from '../words.ts';
 import { SHOWN_COLUMNS, shownCells } from './cells.ts';
 
 export function testing(playbook: Playbook): Block[] {

@@ -1,8 +1,8 @@
 /** What was kept by month and by quarter, for people. Pure. */
 import { formatDuration, formatPercentage } from '../../foundation/units.ts';
-import type { AttemptCounts, PeriodFigures, SourceInPeriod } from '../../operations/index.ts';
-import type { Block } from '../../report/index.ts';
-import { paragraph, table } from './words.ts';
+import { type Block, paragraph, table } from '../../report/index.ts';
+import type { PeriodFigures, SourceInPeriod } from '../objectives/by-period.ts';
+import type { AttemptCounts } from '../objectives/success.ts';
 
 /** @param level of the headings */
 export function metricsBlocks(
