@@ -11,7 +11,7 @@ export type { ForeseenRun, ForeseenStep } from './incidents/foresee.ts';
 export type { OpenRequest } from './incidents/open.ts';
 export type { RunOptions } from './incidents/run.ts';
 export { type RunView, type StepView, viewOf } from './incidents/view.ts';
-export type { Answer, Foreseen, Outputs, Question, StepContext, StepKind, StepResult } from './step.ts';
+export type { Answer, Described, Foreseen, Outputs, Question, StepContext, StepKind, StepResult } from './step.ts';
 
 /* Each loaded when it is first called: what it does is said where it is. */
 
@@ -27,6 +27,7 @@ export const fenceReturned = lazy(async () => (await import('./fencing/fence-ret
 export const answerStep = lazy(async () => (await import('./incidents/answer.ts')).answerStep);
 export const listIncidents = lazy(async () => (await import('./incidents/list.ts')).listIncidents);
 export const showRun = lazy(async () => (await import('./incidents/list.ts')).showRun);
+export const reportPlaybook = lazy(async () => (await import('./playbook/report-playbook.ts')).reportPlaybook);
 export const reportRun = lazy(async () => (await import('./report/report-run.ts')).reportRun);
 export const recover = lazy(async () => (await import('./incidents/run.ts')).recover);
 export const resume = lazy(async () => (await import('./incidents/run.ts')).resume);
