@@ -14,7 +14,7 @@ runbooks:
     params: { where: { default: here } }
     steps:
       - { id: begin, do: note, text: "recovering \${where}, since \${incident.since}" }
-      - { id: gate, do: approve, ask: "Go on?", by: [oncall], timeout: 10ms }
+      - { id: gate, do: task, ask: "Somebody looked at it", assignee: oncall, timeout: 10ms }
       - { id: end, do: note, text: "it is back" }
       - { id: meet, do: review }
   long:

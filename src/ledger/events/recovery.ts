@@ -99,6 +99,8 @@ export interface StepFinished {
   summary?: string;
   code?: string;
   message?: string;
+  /** Of one that timed out: it did not heed that it was told to end. */
+  mayStillRun?: true;
   durationMs: number;
   by?: string;
 }
