@@ -63,6 +63,8 @@ export interface IncidentOpened extends Partial<RecoveryStarted> {
   why: string;
   /** The alert that led to it. */
   alert?: string;
+  /** Who runs its steps: a daemon goes on with them by itself when it is started again. */
+  runBy?: 'daemon';
 }
 
 export interface RecoveryEnded {

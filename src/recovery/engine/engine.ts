@@ -35,7 +35,7 @@ export interface EngineOptions {
   signal: AbortSignal;
   /** What each step may say of what it is at. */
   tell?(line: string): void;
-  /** Called whenever something has changed. */
+  /** Called once it alone runs it, and whenever something has changed. */
   onState?(state: RunState): void;
   /** Of drills, which have kinds of their own, and of tests. */
   kinds?: StepKinds;
@@ -91,6 +91,7 @@ export class Engine {
       // Behind the lease: what another engine recorded last is known.
       await this.#look();
       await this.#settleDead();
+      this.#changed();
       return await this.#advance();
     } finally {
       this.#end(new HoldfastError('interrupted', 'the engine has ended'));

@@ -2,7 +2,7 @@ import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import type { EventBodies, EventKind, LedgerEvent, NewEvent } from '../../ledger/index.ts';
 import { reportable, type Workspace } from '../../operations/index.ts';
-import { isRunEvent, type RunEvent, runOf } from './run-events.ts';
+import { isRunEvent, RUN_EVENT_KINDS, type RunEvent, runOf } from './run-events.ts';
 
 /** A place that was away is not asked again for so long. */
 const AWAY_MS = 30_000;
@@ -82,7 +82,7 @@ export class RunRecord {
     await this.#bringBack();
     const read: LedgerEvent[][] = [];
     for (const place of this.#places) {
-      const events = await this.#at(place, ({ ledger }) => ledger.read());
+      const events = await this.#at(place, ({ ledger }) => ledger.events({ kinds: RUN_EVENT_KINDS }));
       if (events === undefined) continue;
       read.push(events);
       // Nothing that the repository itself lacks is in its mirrors then.

@@ -71,6 +71,8 @@ export interface RunState {
   /** Of an incident: why, and the alert that led to it. */
   why?: string;
   alert?: string;
+  /** Of an incident whose steps a daemon runs. */
+  runBy?: 'daemon';
   by: string;
   sinceMs: number;
   startedMs: number;
@@ -117,11 +119,12 @@ function reportOf(events: readonly RunEvent[]): Reported | undefined {
 
 function begun(id: string, event: RunEvent, plans?: readonly PlannedStep[]): RunState {
   const started = { ...HIDDEN_STARTED, since: event.time, ...(event.body as Partial<RecoveryStarted>) };
-  const { why, alert } = event.body as { why?: string; alert?: string };
+  const { why, alert, runBy } = event.body as { why?: string; alert?: string; runBy?: 'daemon' };
   return {
     ...{ id, kind: event.kind === 'incident.opened' ? 'incident' : 'drill', runbook: started.runbook, started },
     ...(why !== undefined && { why }),
     ...(alert !== undefined && { alert }),
+    ...(runBy !== undefined && { runBy }),
     by: personOf(event as Parameters<typeof personOf>[0]),
     sinceMs: Date.parse(started.since),
     startedMs: Date.parse(event.time),
