@@ -59,8 +59,15 @@ export class RedisServer {
     return `redis://${this.address}:${this.port}`;
   }
 
-  call(...words: Word[]): ReturnType<Connection['call']> {
-    return this.#connection!.call('test', words);
+  async call(...words: Word[]): ReturnType<Connection['call']> {
+    this.#connection ??= await this.#open();
+    return this.#connection.call('test', words);
+  }
+
+  /** Is no client of it any more, until the next call. */
+  leave(): void {
+    this.#connection?.destroy();
+    this.#connection = undefined;
   }
 
   /** What a key holds, as text. */
