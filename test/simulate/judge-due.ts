@@ -90,7 +90,8 @@ function judgeAbsence(
   if (newestMs === undefined) return;
   verdict.count('absences made up for');
   const after = runs.filter(
-    ({ startedMs, isGood }) => isGood && startedMs >= untilMs && startedMs <= untilMs + HOUR_MS,
+    // What is due every hour is so again then.
+    ({ startedMs, isGood }) => isGood && startedMs >= untilMs && startedMs < untilMs + HOUR_MS,
   );
   if (after.length !== 1)
     verdict.fault(`${task}: ${after.length} runs made up for ${due.length} moments before ${iso(untilMs)}`);
