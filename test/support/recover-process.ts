@@ -1,0 +1,51 @@
+/**
+ * A recovery by the plan of the working directory, in a process of its own that is killed at a moment: opens the incident, or goes
+ * on with the one that is open. Arguments: which call is its last, `put`, `get` or nothing; which of these calls, from 0; whether
+ * the call takes effect. Says `calls`, with how many of each there were, and `ended`, with the outcome.
+ */
+import { systemClock } from '../../src/foundation/clock.ts';
+import { noProgress } from '../../src/foundation/progress.ts';
+import { adapters } from '../../src/main/adapters.ts';
+import { Workspace } from '../../src/operations/index.ts';
+import { loadPlan } from '../../src/plan/index.ts';
+import { listIncidents, recover, resume } from '../../src/recovery/index.ts';
+import { DecoratedStore } from '../../src/store/index.ts';
+
+const [method = '', at = '-1', takesEffect = 'no'] = process.argv.slice(2);
+const calls = { put: 0, get: 0 };
+
+function last(called: keyof typeof calls, isOver: boolean): void {
+  const isIt = called === method && calls[called] === Number(at);
+  if (isIt && isOver === (takesEffect === 'yes')) process.kill(process.pid, 'SIGKILL');
+  if (isOver) calls[called]++;
+}
+
+/** Counts what is put and what of the data is read, and ends the process at one of these calls. */
+class KillingStore extends DecoratedStore {
+  override async put(...call: Parameters<DecoratedStore['put']>): Promise<void> {
+    last('put', false);
+    await this.inner.put(...call);
+    last('put', true);
+  }
+
+  override async get(...call: Parameters<DecoratedStore['get']>): Promise<Uint8Array> {
+    if (!call[0].startsWith('data/')) return this.inner.get(...call);
+    last('get', false);
+    const bytes = await this.inner.get(...call);
+    last('get', true);
+    return bytes;
+  }
+}
+
+const loaded = await loadPlan({ cwd: process.cwd(), env: {} });
+const workspace = new Workspace(loaded, {
+  ...{ clock: systemClock, version: '0.0.0', signal: new AbortController().signal, progress: () => noProgress },
+  variables: process.env,
+  adapters: { ...adapters, openStore: async (...given) => new KillingStore(await adapters.openStore(...given)) },
+});
+const [open] = await listIncidents(workspace);
+const run = open === undefined ? recover(workspace, { runbook: 'it' }) : resume(workspace, open.id);
+const { ended, steps } = await run;
+process.stdout.write(`calls ${JSON.stringify(calls)}\n`);
+const phases = steps.map(({ plan, phase }) => `${plan.id} ${phase}`).join(', ');
+process.stdout.write(`ended ${JSON.stringify({ outcome: ended?.outcome, phases })}\n`);
