@@ -14,26 +14,24 @@ import { DecoratedStore } from '../../src/store/index.ts';
 const [method = '', at = '-1', takesEffect = 'no'] = process.argv.slice(2);
 const calls = { put: 0, get: 0 };
 
-function last(called: keyof typeof calls, isOver: boolean): void {
-  const isIt = called === method && calls[called] === Number(at);
-  if (isIt && isOver === (takesEffect === 'yes')) process.kill(process.pid, 'SIGKILL');
-  if (isOver) calls[called]++;
+/** Does a call, the so many-th of its kind, and ends the process before or behind it where it is to be the last. */
+async function counted<T>(called: keyof typeof calls, work: () => Promise<T>): Promise<T> {
+  const isLast = calls[called]++ === Number(at) && called === method;
+  if (isLast && takesEffect === 'no') process.kill(process.pid, 'SIGKILL');
+  const result = await work();
+  if (isLast) process.kill(process.pid, 'SIGKILL');
+  return result;
 }
 
 /** Counts what is put and what of the data is read, and ends the process at one of these calls. */
 class KillingStore extends DecoratedStore {
-  override async put(...call: Parameters<DecoratedStore['put']>): Promise<void> {
-    last('put', false);
-    await this.inner.put(...call);
-    last('put', true);
+  override put(...call: Parameters<DecoratedStore['put']>): Promise<void> {
+    return counted('put', () => this.inner.put(...call));
   }
 
-  override async get(...call: Parameters<DecoratedStore['get']>): Promise<Uint8Array> {
-    if (!call[0].startsWith('data/')) return this.inner.get(...call);
-    last('get', false);
-    const bytes = await this.inner.get(...call);
-    last('get', true);
-    return bytes;
+  override get(...call: Parameters<DecoratedStore['get']>): Promise<Uint8Array> {
+    const read = () => this.inner.get(...call);
+    return call[0].startsWith('data/') ? counted('get', read) : read();
   }
 }
 
