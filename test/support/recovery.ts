@@ -156,6 +156,7 @@ export class RecoveryWorld {
 
   kinds(working: Working): StepKinds {
     const exec: StepKind<'exec'> = {
+      describe: () => ({ does: '', byHand: [] }),
       foresee: async () => ({ does: '', obstacles: [], byHand: [] }),
       run: async (context) => {
         const [name = ''] = context.step.exec;

@@ -6,7 +6,7 @@ import { HoldfastError, isHoldfastError, systemCode } from '../../foundation/err
 import { shellWord } from '../../foundation/shell-word.ts';
 import { resolveSecret } from '../../plan/index.ts';
 import type { CredentialsServer, Rotated } from '../../source/index.ts';
-import type { Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
+import type { Described, Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
 import { replaceInFile } from './connection-update/replace-file.ts';
 import { obstacleOf } from './failover/servers.ts';
 import { lookAtSecrets, rotateSecrets, secretsInWords } from './rotate-secrets.ts';
@@ -18,6 +18,7 @@ const PASSWORD_BYTES = 32;
 const OTHERS = 0o077;
 
 export const credentialsRotate: StepKind<'credentials.rotate'> = {
+  describe,
   foresee,
   run,
   undo: async (context) => `${rotatedBy(context).join(', ')} keep what is new; what was before stays dead`,
@@ -64,10 +65,13 @@ async function rotatePasswords(
 
 function inWords(label: string, rotated: readonly { user: string; done: Rotated }[], forgets: boolean): string[] {
   const sessions = rotated.reduce((sum, { done }) => sum + done.endedSessions, 0);
-  const untried = rotated.filter(({ done }) => !done.oldWasTried).map(({ user }) => user);
+  const off = rotated.filter(({ done }) => done.isOff === true).map(({ user }) => user);
+  const on = rotated.filter(({ done }) => done.isOff !== true);
+  const untried = on.filter(({ done }) => !done.oldWasTried).map(({ user }) => user);
   return [
-    `${rotated.map(({ user }) => user).join(', ')} at ${label} have new passwords, which work; ${sessions} sessions were ended`,
-    ...(untried.length < rotated.length ? ['the old password was tried, and refused'] : []),
+    `${rotated.map(({ user }) => user).join(', ')} at ${label} have new passwords${on.length > 0 ? ', which work' : ''}; ${sessions} sessions were ended`,
+    ...(off.length > 0 ? [`${off.join(', ')} is turned off, and has no password but the new one`] : []),
+    ...(untried.length < on.length ? ['the old password was tried, and refused'] : []),
     ...(untried.length > 0 ? [`of ${untried.join(', ')} the old one is not known here; a wrong one is refused`] : []),
     ...(forgets ? ['the server cannot write it down: when it is started again the old ones work again'] : []),
   ];
@@ -110,16 +114,9 @@ async function prepare(context: Context): Promise<PasswordPlace | undefined> {
   return { server, url, oldUrl: await ifKnown(context, planned), users };
 }
 
-async function foresee(context: Context): Promise<Foreseen> {
-  const obstacles: string[] = [];
+function describe(context: Context): Described {
   const users = usersOf(context);
   const secrets = secretsOf(context);
-  try {
-    await prepare(context);
-    obstacles.push(...(await lookAtSecrets(context, secrets)));
-  } catch (error) {
-    obstacles.push(obstacleOf(error, context.signal));
-  }
   return {
     does: [
       ...(users.length === 0
@@ -127,9 +124,19 @@ async function foresee(context: Context): Promise<Foreseen> {
         : [`gives ${users.join(', ')} new passwords, ends their sessions, and tries whether the old ones are dead`]),
       ...(secrets.length === 0 ? [] : [`gives ${secrets.join(', ')} new random values, and disables the older ones`]),
     ].join('; '),
-    obstacles,
     byHand: [...(users.length === 0 ? [] : passwordsByHand(users)), ...secrets.flatMap(secretByHand)],
   };
+}
+
+async function foresee(context: Context): Promise<Foreseen> {
+  const obstacles: string[] = [];
+  try {
+    await prepare(context);
+    obstacles.push(...(await lookAtSecrets(context, secretsOf(context))));
+  } catch (error) {
+    obstacles.push(obstacleOf(error, context.signal));
+  }
+  return { ...describe(context), obstacles };
 }
 
 function passwordsByHand(users: readonly string[]): string[] {

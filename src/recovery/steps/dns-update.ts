@@ -12,6 +12,10 @@ import { assertFilled, unfilledNames } from './unfilled.ts';
 type Context = StepContext<'dns.update'>;
 
 export const dnsUpdate: StepKind<'dns.update'> = {
+  describe: (context) => ({
+    does: `points ${context.step.name} (${context.step.type}) to ${context.step.value}, which others may remember for ${context.step.ttl}`,
+    byHand: byHand(context),
+  }),
   foresee,
   run,
   undo: async ({ step }) => `${step.name} keeps leading to ${step.value}`,
@@ -43,7 +47,7 @@ async function foresee(context: Context): Promise<Foreseen> {
   } catch (error) {
     obstacles.push(obstacleOf(error, signal));
   }
-  return { does: `points ${step.name} (${step.type}) to ${step.value}`, obstacles, byHand: byHand(context) };
+  return { ...dnsUpdate.describe(context), obstacles };
 }
 
 function recordOf({ step: { name, type, value, ttl } }: Context): DnsRecord {

@@ -3,14 +3,15 @@ import { HoldfastError } from '../../foundation/errors.ts';
 import { shellWord } from '../../foundation/shell-word.ts';
 import { resolveSecret } from '../../plan/index.ts';
 import type { AddressGate, UserSwitch } from '../../source/index.ts';
-import type { Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
-import { afterDeathOfCall, foreseeCall, runCall } from './calls/one-call.ts';
+import type { Described, Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
+import { afterDeathOfCall, describeCall, foreseeCall, runCall } from './calls/one-call.ts';
 import { obstacleOf, serverOf } from './failover/servers.ts';
 import { assertFilled } from './unfilled.ts';
 
 type Context = StepContext<'isolate'>;
 
 export const isolate: StepKind<'isolate'> = {
+  describe,
   foresee,
   run,
   afterDeath: async ({ step }) => (isCall(step) ? afterDeathOfCall(step, step.repeatable) : 'again'),
@@ -55,31 +56,35 @@ async function undo(context: Context): Promise<string> {
   return undone.join('; ');
 }
 
+function describe(context: Context): Described {
+  const { step, workspace } = context;
+  if (isCall(step)) return describeCall(context, step, 'cuts it off');
+  const { source, allow } = step;
+  const users = (step.users ?? []).map(String);
+  const does = [
+    ...(users.length === 0 ? [] : [`turns ${users.join(', ')} of ${source} off, and ends their sessions`]),
+    ...(allow === undefined
+      ? []
+      : [`has ${source} let in ${namesOf(allow)} alone, and ends the sessions of all others`]),
+  ];
+  const isRedis = source !== undefined && workspace.plan.sources.get(source)?.type === 'redis';
+  return {
+    does: does.length === 0 ? 'cuts it off' : does.join('; '),
+    byHand: isRedis ? users.flatMap(redisByHand) : postgresByHand(users, allow),
+  };
+}
+
 async function foresee(context: Context): Promise<Foreseen> {
   const { step, signal } = context;
   if (isCall(step)) return foreseeCall(context, step, 'cuts it off');
-  const users = (step.users ?? []).map(String);
   const obstacles: string[] = [];
-  let isPostgres = false;
   try {
     const prepared = await prepare(context);
-    isPostgres = prepared.gate !== undefined;
     obstacles.push(...(await userObstacles(prepared, signal)), ...(await gateObstacles(prepared, signal)));
   } catch (error) {
     obstacles.push(obstacleOf(error, signal));
   }
-  const does = [
-    ...(users.length === 0 ? [] : [`turns ${users.join(', ')} of ${step.source} off, and ends their sessions`]),
-    ...(step.allow === undefined
-      ? []
-      : [`has ${step.source} let in ${namesOf(step.allow)} alone, and ends the sessions of all others`]),
-  ].join('; ');
-  const byHand = isPostgres ? postgresByHand(users, step.allow) : users.flatMap(redisByHand);
-  return {
-    does: does === '' ? 'cuts it off' : does,
-    obstacles,
-    byHand: byHand.length === 0 ? ['# Cut it off by a firewall.'] : byHand,
-  };
+  return { ...describe(context), obstacles };
 }
 
 async function userObstacles({ url, look, users }: Prepared, signal: AbortSignal): Promise<string[]> {
