@@ -54,6 +54,8 @@ import { repair } from './commands/repair.ts';
 import { replicate } from './commands/replicate.ts';
 import { reportCompliance } from './commands/report-compliance.ts';
 import { reportIncident } from './commands/report-incident.ts';
+import { reportMetrics } from './commands/report-metrics.ts';
+import { reportPlaybook } from './commands/report-playbook.ts';
 import { reportVerification } from './commands/report-verification.ts';
 import { reportVerify } from './commands/report-verify.ts';
 import { repositoryPromote } from './commands/repository-promote.ts';
@@ -142,6 +144,8 @@ export const COMMANDS: readonly CommandDefinition[] = [
   objectives,
   services,
   reportIncident,
+  reportMetrics,
+  reportPlaybook,
   reportVerification,
   reportCompliance,
   reportVerify,

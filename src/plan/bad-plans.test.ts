@@ -192,7 +192,7 @@ describe('keys', () => {
       'holdfast.yaml:9:5: sources.db.excludes: unknown key; did you mean "exclude"?',
     ]);
     expect(linesOfSource('type: files', 'paths: [/a]', 'colour: red')).toEqual([
-      'holdfast.yaml:9:5: sources.db.colour: unknown key; expected one of type, paths, bucket, s3, gcs, exclude, schedule, retention, objectives, repository, runsOn, validate',
+      'holdfast.yaml:9:5: sources.db.colour: unknown key; expected one of type, paths, bucket, s3, gcs, exclude, description, schedule, retention, objectives, repository, runsOn, validate',
     ]);
     expect(linesOfSource(...POSTGRES, 'retention: { dayly: 7 }')).toEqual([
       'holdfast.yaml:9:18: sources.db.retention.dayly: unknown key; did you mean "daily"?',
@@ -624,5 +624,28 @@ describe('a Firestore database', () => {
     ],
   ])('%s', (line, problem) => {
     expect(linesOfSource(...PROJECT, line)).toEqual([`holdfast.yaml:${problem}`]);
+  });
+});
+
+describe('what the plan was before', () => {
+  const found = (entry: string) =>
+    linesIn(`${HEAD}${FILES}history: [${entry}]\n`).map((line) => line.replace(/^\S+ /, ''));
+
+  test.each([
+    ['{ version: "1.0", date: 2025-11-28, change: The first }', []],
+    [
+      '{ version: 1.0, date: 2025-11-28, change: x }',
+      ['history.0.version: found the number 1, expected a text such as "1.0"'],
+    ],
+    [
+      '{ version: "1", date: 2025-02-30, change: x }',
+      ['history.0.date: found "2025-02-30", expected a date such as 2025-11-28'],
+    ],
+    [
+      '{ version: "1", date: 28.11.2025, change: x }',
+      ['history.0.date: found "28.11.2025", expected a date such as 2025-11-28'],
+    ],
+  ])('%s', (entry, problems) => {
+    expect(found(entry)).toEqual(problems);
   });
 });

@@ -104,6 +104,7 @@ describe('the JSON Schema', () => {
     const raw = { sources: { a: { type: 'files' }, b: { type: 'postgres' }, c: {} } };
     const own = [
       'store',
+      'description',
       'password',
       'mirrorOf',
       'copies',

@@ -193,6 +193,7 @@ sandboxes:
   expect(protectedBy).toEqual({
     approvals: { twoPersons: [] },
     kit: { file: 'holdfast-kit.age' },
+    history: [],
     version: 1,
     name: 'shop',
     timezone: 'Europe/Berlin',

@@ -10,6 +10,7 @@ import { approvals } from './approval-schema.ts';
 import { copies } from './archive-schema.ts';
 import { compliance } from './compliance-schema.ts';
 import { group } from './group-schema.ts';
+import { history } from './history-schema.ts';
 import { kit } from './kit-schema.ts';
 import { ledger } from './ledger-schema.ts';
 import { nearestName } from './names.ts';
@@ -26,7 +27,7 @@ import { source } from './sources/index.ts';
 import { standby } from './sources/postgres.ts';
 import { parseStore, STORE_NOTATION } from './store.ts';
 import { capacity, gcs, limits, lock, prices, s3, storageClass } from './store-schema.ts';
-import { type Complaint, identifier, text } from './values.ts';
+import { type Complaint, description, identifier, text } from './values.ts';
 import { verification } from './verification-schema.ts';
 
 const repository = z
@@ -41,6 +42,7 @@ const repository = z
         },
       ),
     ),
+    description: description.optional(),
     password: reference
       .meta({
         description:
@@ -96,6 +98,7 @@ export const planSchema = z
   .strictObject({
     version: z.literal(1, { error: () => '1' }).meta({ description: 'The version of the format of this file.' }),
     name: identifier.meta({ description: 'The name of what is protected; snapshots carry it as their host.' }),
+    description: description.optional(),
     timezone: text(
       'the name of a time zone such as UTC or Europe/Berlin',
       'The time zone that schedules are read in.',
@@ -152,6 +155,7 @@ export const planSchema = z
     ledger: ledger.default({}),
     compliance: compliance.optional(),
     kit: kit.prefault({}),
+    history,
   })
   .meta({
     title: 'Holdfast plan',

@@ -32,7 +32,10 @@ describe('each example', () => {
 
   it.each([
     ['omniflow.yaml', ['accidental-deletion', 'database-corruption', 'system-failure']],
-    ['omni-enterprise.yaml', ['region-failure', 'database-corruption', 'security-breach', 'data-centre-failure']],
+    [
+      'omni-enterprise.yaml',
+      ['region-failure', 'accidental-deletion', 'database-corruption', 'security-breach', 'data-centre-failure'],
+    ],
   ])('has runbooks that are all drilled, and end with a review: %s', async (name, runbooks) => {
     const { json } = await runHere(join(projectRoot, 'examples', name), 'plan', 'show');
     expect(Object.keys(json.runbooks)).toEqual(runbooks);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseDuration } from '../../foundation/units.ts';
 import { RULE_NAMES, type RuleName, type Severity, severity } from '../alerts/rule-schema.ts';
 import { buildObjectives, type Objectives, objectives } from '../sources/common.ts';
-import { filled } from '../values.ts';
+import { description, filled } from '../values.ts';
 import type { OnFailure } from './steps/common.ts';
 import { type StepDocument, step } from './steps/index.ts';
 
@@ -25,6 +25,7 @@ export const runbook = z
   .strictObject(
     {
       scenario: filled('a text', 'What has happened.'),
+      description: description.optional(),
       severity: severity.default('p1'),
       symptoms: z
         .array(z.enum(RULE_NAMES, { error: () => `one of ${RULE_NAMES.join(', ')}` }), {
@@ -78,6 +79,8 @@ export interface PlannedStep {
 export interface Runbook {
   name: string;
   scenario: string;
+  /** What it looks like, for people. */
+  description?: string;
   severity: Severity;
   symptoms: readonly RuleName[];
   /** Its own, filled up with the plan's. */
@@ -96,6 +99,7 @@ export function buildRunbook(
   const { scenario, symptoms, trigger, personalData, params, steps } = document;
   return {
     ...{ name, scenario, severity: document.severity, symptoms, trigger, personalData },
+    ...(document.description !== undefined && { description: document.description }),
     objectives: buildObjectives({ ...promised, ...document.objectives }),
     params: Object.entries(params).map(([id, { required, default: value, help }]) => ({
       ...{ name: id, required },

@@ -4,7 +4,7 @@ import { renderHtml, renderMarkdown, renderText } from '../../report/index.ts';
 import { isRunEvent, type RunEvent, runOf } from '../engine/run-events.ts';
 import { RunRecord } from '../engine/run-record.ts';
 import type { RunState } from '../engine/state.ts';
-import { foreseeStep } from '../incidents/foresee.ts';
+import { describeStep } from '../incidents/foresee.ts';
 import { findRun, statesIn } from '../incidents/list.ts';
 import { runDocument } from './run-document.ts';
 import { type HeldReview, type RunReport, runReport } from './run-report.ts';
@@ -72,9 +72,7 @@ async function reportOf(
     nowMs: workspace.environment.clock.nowMs(),
     byHand: new Map(
       await Promise.all(
-        state.steps.map(
-          async ({ plan }) => [plan.id, (await foreseeStep(workspace, state, plan, undefined)).byHand] as const,
-        ),
+        state.steps.map(async ({ plan }) => [plan.id, (await describeStep(workspace, state, plan)).byHand] as const),
       ),
     ),
   });

@@ -1,20 +1,21 @@
-import { HoldfastError, isHoldfastError } from '../../../foundation/errors.ts';
+import { isHoldfastError } from '../../../foundation/errors.ts';
 import { shellWord } from '../../../foundation/shell-word.ts';
 import { formatDuration, formatSize } from '../../../foundation/units.ts';
 import { withoutPassword } from '../../../foundation/url-password.ts';
 import { describeTarget, examineRestore, type RestoreRequest, restore } from '../../../operations/index.ts';
-import type { Foreseen, StepResult } from '../../step.ts';
+import type { Described, Foreseen, StepResult } from '../../step.ts';
 import { fromAnyCopy } from '../any-copy.ts';
 import { describeValue, unavailableReferences } from '../calls/references.ts';
 import { placeOf } from '../place.ts';
 import { workspaceOf } from '../step-workspace.ts';
 import { unfilledNames } from '../unfilled.ts';
 import { type FinishedRestore, finishedBefore } from './finished-before.ts';
-import type { RestoreContext } from './restore-context.ts';
+import { begunBy, type RestoreContext } from './restore-context.ts';
 
 type Request = Omit<RestoreRequest, 'to'> & { source: string };
 
-function requestOf({ step }: RestoreContext): Request {
+function requestOf(context: RestoreContext): Request {
+  const { step } = context;
   const { at, snapshot, only, as, create, diff, replace, confirm, repository } = step;
   return {
     source: step.source!,
@@ -22,7 +23,15 @@ function requestOf({ step }: RestoreContext): Request {
     ...{ ...(only && { selection: { only } }), ...(as !== undefined && { as }), ...(create && { create: {} }) },
     ...{ ...(diff && { diff }), ...(replace && { replace }), ...(confirm !== undefined && { confirm }) },
     ...(repository !== undefined && { repository }),
+    begunBy: begunBy(context),
   };
+}
+
+export function describeSource(context: RestoreContext): Described {
+  const { at, snapshot, only, source } = context.step;
+  const moment = at ?? (snapshot === undefined ? 'the newest recovery point' : `snapshot ${snapshot}`);
+  const part = only === undefined ? source : `${only.join(', ')} of ${source}`;
+  return { does: `restores ${part} as of ${moment} to ${shownPlace(context)}`, byHand: byHand(context) };
 }
 
 export async function foreseeSource(context: RestoreContext): Promise<Foreseen> {
@@ -39,13 +48,10 @@ export async function foreseeSource(context: RestoreContext): Promise<Foreseen> 
     ...(snapshot !== undefined && isKnown(snapshot) && { snapshot }),
     ...(to !== undefined && { to }),
   });
-  const moment = at ?? (snapshot === undefined ? 'the newest recovery point' : `snapshot ${snapshot}`);
-  const part = step.only === undefined ? step.source : `${step.only.join(', ')} of ${step.source}`;
   return {
-    does: `restores ${part} as of ${moment} to ${shownPlace(context)}`,
+    ...describeSource(context),
     obstacles: [...missing, ...examined.obstacles],
     ...(examined.expectedMs !== undefined && { expectedMs: examined.expectedMs }),
-    byHand: byHand(context),
   };
 }
 
@@ -95,7 +101,7 @@ export async function restoreOneSource(context: RestoreContext): Promise<StepRes
     if (!isHoldfastError(error, 'target-not-empty')) throw error;
     const before = await finishedBefore(context, { source: request.source, target: label });
     if (before !== undefined) return resultOf(context, place, before);
-    throw place.isDatabase ? halfDone(error) : error;
+    throw error;
   }
 }
 
@@ -112,13 +118,4 @@ function resultOf(
     summary: `restored ${step.source} as of ${moment} to ${target}: ${formatSize(bytes)} in ${formatDuration(durationMs)}${lacking}`,
     outputs: { target, ...(isDatabase && { url: target }), ...(time !== undefined && { time }), snapshot, bytes },
   };
-}
-
-/** Nobody but a person knows whether what is there is what a run of this step left that died. */
-function halfDone(error: HoldfastError): HoldfastError {
-  return new HoldfastError(error.code, error.message, {
-    hint: `${error.hint ?? ''} Where a run of this step died in the middle, what is there may be what it left: drop that, and have the step done again.`.trim(),
-    context: error.context,
-    cause: error,
-  });
 }
