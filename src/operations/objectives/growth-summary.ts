@@ -32,7 +32,7 @@ export const growthSummary: Summary<Map<string, Growth>> = {
 /** The newest, the last complete backup of each day that tells growth, the newest proofs, and the backups that these are of. */
 function keptOf(events: readonly LedgerEvent[]): LedgerEvent[] {
   const kept = new Set(events.slice(-NEWEST));
-  const known = new Set(events.flatMap(({ kind, body }) => (kind === 'backup.finished' ? [body.tree] : [])));
+  const known = new Set(events.flatMap((event) => (isTelling(event) ? [event.body.tree] : [])));
   const proofs = events.filter(
     ({ kind, body }) => kind === 'proof.recorded' && body.state === 'proven' && !body.part && known.has(body.tree),
   );
@@ -44,13 +44,17 @@ function keptOf(events: readonly LedgerEvent[]): LedgerEvent[] {
     if (event.kind !== 'backup.finished') continue;
     if (trees.has(event.body.tree)) kept.add(event);
     const timeMs = Date.parse(event.body.time);
-    const isTelling = event.body.outcome === 'complete' && event.body.only === undefined;
     // A day more, for clocks that are ahead.
-    if (!isTelling || timeMs < newestMs - GROWTH_MS - DAY_MS) continue;
+    if (!isTelling(event) || timeMs < newestMs - GROWTH_MS - DAY_MS) continue;
     const day = Math.floor(timeMs / DAY_MS);
     const last = days.get(day);
     if (last?.kind !== 'backup.finished' || Date.parse(last.body.time) <= timeMs) days.set(day, event);
   }
   for (const event of days.values()) kept.add(event);
   return events.filter((event) => kept.has(event));
+}
+
+/** Whether it is a backup by which forecasts go: a complete one of all of its source. */
+function isTelling(event: LedgerEvent): event is Extract<LedgerEvent, { kind: 'backup.finished' }> {
+  return event.kind === 'backup.finished' && event.body.outcome === 'complete' && event.body.only === undefined;
 }

@@ -313,7 +313,7 @@ describe('what is remembered of a ledger for forecasts', () => {
           expect(rtoForecast(source, kept, NOW)).toEqual(rtoForecast(source, events, NOW));
         },
       ),
-      { numRuns: 10 },
+      { numRuns: 20 },
     );
   });
 });
