@@ -27,6 +27,7 @@ export function changedKeys(changed: ChangedKeys): Outcome {
         : `${bad('not signed')} the ledger of ${repository}: ${errors.map(({ message }) => message).join('; ')}`,
     ),
     ...(change === 'revoked' ? ['Sign anew what you have handed out: `holdfast evidence export`.'] : []),
+    ...(change === 'none' ? [] : ['The recovery kit has the public key of before: write it anew with `holdfast kit`.']),
     ...(unsigned.length > 0 ? ['Sign the ledger with `holdfast ledger checkpoint` once that is put right.'] : []),
   ];
   return { exit: unsigned.length > 0 ? EXIT.partial : EXIT.done, json: changed, text: lines.join('\n') };
