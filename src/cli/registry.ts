@@ -52,6 +52,7 @@ import { reportVerification } from './commands/report-verification.ts';
 import { repositoryPromote } from './commands/repository-promote.ts';
 import { restore } from './commands/restore.ts';
 import { retain } from './commands/retain.ts';
+import { reviewAgenda } from './commands/review-agenda.ts';
 import { reviewList } from './commands/review-list.ts';
 import { reviewRecord } from './commands/review-record.ts';
 import { schedule } from './commands/schedule.ts';
@@ -113,6 +114,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   keyAdd,
   keyRemove,
   keyPasswd,
+  reviewAgenda,
   reviewRecord,
   reviewList,
   tokenAdd,
