@@ -8,6 +8,7 @@ export { RULE_NAMES, RULES, type Rule, type RuleName, type Severity } from './al
 export type { ApprovedAction } from './approval-schema.ts';
 export { diffPlans, type PlanChange } from './changes/diff-plans.ts';
 export { type Weakening, weakenedBy } from './changes/weakened.ts';
+export { FRAMEWORKS, type Framework } from './compliance-schema.ts';
 export type { FindOptions } from './find.ts';
 export { type GitAddress, parseGitUrl } from './git-url.ts';
 export type { Group, GroupCheck } from './group-schema.ts';
@@ -33,6 +34,7 @@ export {
   type Resolved,
   resolveReferences,
   resolveSecret,
+  withoutReferences,
 } from './secrets.ts';
 export type { Service } from './service-schema.ts';
 export { showPlan, showPlanYaml } from './show.ts';

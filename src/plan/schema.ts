@@ -8,8 +8,10 @@ import { alerts } from './alerts/alerts-schema.ts';
 import { contact } from './alerts/contact-schema.ts';
 import { approvals } from './approval-schema.ts';
 import { copies } from './archive-schema.ts';
+import { compliance } from './compliance-schema.ts';
 import { group } from './group-schema.ts';
 import { history } from './history-schema.ts';
+import { kit } from './kit-schema.ts';
 import { ledger } from './ledger-schema.ts';
 import { nearestName } from './names.ts';
 import { REFERENCE_NOTATION, reference, type TextOrReference, textOrReference } from './reference-schema.ts';
@@ -152,6 +154,8 @@ export const planSchema = z
     approvals: approvals.prefault({}),
     ledger: ledger.default({}),
     history,
+    compliance: compliance.optional(),
+    kit: kit.prefault({}),
   })
   .meta({
     title: 'Holdfast plan',

@@ -4,8 +4,10 @@ import { parseSchedule, type RetentionPolicy, type Schedule } from '../schedule/
 import { type Alerting, buildAlerting } from './alerts/alerts-schema.ts';
 import { buildContact, type Contact } from './alerts/contact-schema.ts';
 import type { ApprovedAction } from './approval-schema.ts';
+import { FRAMEWORKS, type Framework } from './compliance-schema.ts';
 import { buildGroup, type Group } from './group-schema.ts';
 import type { EarlierVersion } from './history-schema.ts';
+import { buildKit, type KitPlan } from './kit-schema.ts';
 import { buildLedger, type LedgerKeeping } from './ledger-schema.ts';
 import type { TextOrReference } from './reference-schema.ts';
 import {
@@ -150,6 +152,9 @@ export interface Plan {
   ledger: LedgerKeeping;
   /** Versions of the playbook from before it was a plan, as they are written. */
   history: readonly EarlierVersion[];
+  /** The standards that it is held against, each once; all that there are, where it names none. */
+  frameworks: readonly Framework[];
+  kit: KitPlan;
   /** The plan's directory, absolute: what relative paths are relative to. */
   directory: string;
 }
@@ -206,6 +211,8 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     approvals: { twoPersons: [...new Set(document.approvals.twoPersons)] },
     ledger: buildLedger(document.ledger),
     history: document.history,
+    frameworks: [...new Set(document.compliance?.frameworks ?? FRAMEWORKS)],
+    kit: buildKit(document.kit),
     directory,
   };
 }

@@ -3,6 +3,7 @@ import { lazy } from '../foundation/lazy.ts';
 
 export type { DrillRequest } from './drills/hold-drill.ts';
 export type { Asked, Note, RunState, StepPhase, StepState } from './engine/state.ts';
+export type { ExportedEvidence, ExportedKind } from './evidence/export-evidence.ts';
 export type { FenceCompleted } from './fencing/fence-returned.ts';
 export type { Answered, AnswerRequest } from './incidents/answer.ts';
 export type { BreachRequest } from './incidents/change.ts';
@@ -20,6 +21,7 @@ export const acknowledgeIncident = lazy(async () => (await import('./incidents/c
 export const alertBehind = lazy(async () => (await import('./incidents/alert.ts')).alertBehind);
 export const declareBreach = lazy(async () => (await import('./incidents/change.ts')).declareBreach);
 export const noteIncident = lazy(async () => (await import('./incidents/change.ts')).noteIncident);
+export const exportEvidence = lazy(async () => (await import('./evidence/export-evidence.ts')).exportEvidence);
 export const foreseeRun = lazy(async () => (await import('./incidents/foresee.ts')).foreseeRun);
 export const fenceReturned = lazy(async () => (await import('./fencing/fence-returned.ts')).fenceReturned);
 export const answerStep = lazy(async () => (await import('./incidents/answer.ts')).answerStep);

@@ -20,8 +20,8 @@ export function list(items: readonly string[], isOrdered = false): Block[] {
   return items.length === 0 ? [] : [{ kind: 'list', items, isOrdered }];
 }
 
-export function code(lines: readonly string[]): Block[] {
-  return lines.length === 0 ? [] : [{ kind: 'code', lines }];
+export function commands(lines: readonly string[]): Block[] {
+  return lines.length === 0 ? [] : [{ kind: 'commands', lines }];
 }
 
 /** @param otherwise what is said where there are no rows; nothing, when left out */

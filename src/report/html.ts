@@ -1,5 +1,5 @@
 import { escapeHtml } from '../foundation/html.ts';
-import { type Block, chaptersOf, type Document } from './document.ts';
+import { type Block, chaptersOf, type Document, onOneLine } from './document.ts';
 
 /** For screen and paper, and for mail programs, which load nothing from elsewhere. */
 const STYLE = `
@@ -16,10 +16,19 @@ nav a { color: inherit } nav ul { list-style: none; padding: 0; columns: 2 }
 @media print { body { font-size: 10pt; max-width: none; margin: 0; padding: 0 } nav a { text-decoration: none } }
 `;
 
+const DENSE_STYLE = `
+@media print {
+  @page { size: A4; margin: 9mm 8mm }
+  body { font-size: 7.6pt; line-height: 1.25; columns: 2; column-gap: 6mm }
+  h1 { column-span: all; font-size: 1.6em; margin: 0 } h2 { margin: 0.8em 0 0.2em } p, ul, pre, table { margin: 0.3em 0 }
+  th, td { padding: 0.1em 0.4em 0.1em 0 } pre { padding: 0.3em 0.5em }
+}
+`;
+
 /** A whole page that needs nothing beside it. No text in it becomes markup. */
-export function renderHtml({ title, blocks }: Document): string {
+export function renderHtml({ title, blocks, isDense = false }: Document): string {
   const shown = escapeHtml(title);
-  const head = `<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${shown}</title><style>${STYLE}</style>`;
+  const head = `<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${shown}</title><style>${STYLE}${isDense ? DENSE_STYLE : ''}</style>`;
   const chapters = chaptersOf(blocks);
   const body = blocks.map((block) => blockHtml(block, chapters)).join('\n');
   return `<!DOCTYPE html>\n<html lang="en"><head>${head}</head>\n<body>\n<h1>${shown}</h1>\n${body}\n</body></html>`;
@@ -39,8 +48,8 @@ function blockHtml(block: Block, chapters: readonly string[]): string {
       const element = block.isOrdered ? 'ol' : 'ul';
       return `<${element}>${block.items.map((item) => `<li>${escapeHtml(item)}</li>`).join('')}</${element}>`;
     }
-    case 'code':
-      return `<pre>${escapeHtml(block.lines.join('\n'))}</pre>`;
+    case 'commands':
+      return `<pre>${block.lines.map(onOneLine).map(escapeHtml).join('\n')}</pre>`;
     case 'table':
       return `<table><thead>${rowHtml(block.columns, 'th')}</thead><tbody>${block.rows.map((row) => rowHtml(row, 'td')).join('\n')}</tbody></table>`;
   }

@@ -1,4 +1,4 @@
-import { type Block, chaptersOf, type Document } from './document.ts';
+import { type Block, chaptersOf, type Document, onOneLine } from './document.ts';
 
 const GAP = '  ';
 
@@ -21,8 +21,8 @@ function blockText(block: Block, chapters: readonly string[]): string {
       return block.items
         .map((item, index) => `${block.isOrdered ? `${index + 1}.` : '-'} ${item.replaceAll('\n', '\n  ')}`)
         .join('\n');
-    case 'code':
-      return block.lines.map((line) => `    ${line}`).join('\n');
+    case 'commands':
+      return block.lines.map((line) => `    ${onOneLine(line)}`).join('\n');
     case 'table':
       return tableText([block.columns, ...block.rows]);
   }
@@ -46,8 +46,4 @@ function underlined(text: string, sign: string): string {
 
 function widthOf(text: string): number {
   return [...text].length;
-}
-
-function onOneLine(text: string): string {
-  return text.replace(/\s*[\r\n]\s*/g, ' ');
 }

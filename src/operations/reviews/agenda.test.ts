@@ -22,7 +22,12 @@ const plan: Plan = planWith({
 
 /** Of a day of March. */
 function event<Kind extends EventKind>(day: number, kind: Kind, body: Partial<EventBodies[Kind]>): LedgerEvent {
-  return { kind, body, actor: 'ada@db1', time: `2026-03-${String(day).padStart(2, '0')}T00:00:00.000Z` } as LedgerEvent;
+  return {
+    kind,
+    body,
+    actor: 'ada@db1',
+    time: `2026-03-${String(day).padStart(2, '0')}T00:00:00.000Z`,
+  } as unknown as LedgerEvent;
 }
 
 const proven = (day: number, source: string) =>
@@ -64,6 +69,7 @@ describe('the agenda of a review', () => {
       '03 the runbook lost drilled: not since',
       'the runbook forgotten, which no drill of the plan names, drilled: never',
       '10 the review of the strategy held: not since',
+      'the recovery kit held against the repositories: never',
       '20 the review of the audit held: not since',
     ]);
     expect(texts(agenda('plan', drill).untested)[0]).toBe(

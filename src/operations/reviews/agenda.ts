@@ -18,6 +18,7 @@ const TOPICS: Readonly<Record<Shown, Topic>> = {
   ...{ backup: 'backups', proof: 'backups', restore: 'backups', retention: 'backups', verification: 'backups' },
   ...{ group: 'backups', check: 'backups', mirror: 'backups', archive: 'backups', checkpoint: 'control' },
   ...{ drill: 'recovery', incident: 'recovery', meeting: 'recovery', step: 'recovery', breach: 'control' },
+  kit: 'recovery',
   ...{ review: 'people', report: 'people', channel: 'people', alert: 'people' },
 };
 
@@ -209,6 +210,7 @@ function untested(plan: Plan, showings: Showings, isRecent: IsRecent): AgendaIte
         ? `the runbook ${runbook} drilled`
         : `the runbook ${runbook}, which no drill of the plan names, drilled`,
     ),
+    ...missing('kit', [''], () => 'the recovery kit held against the repositories'),
     ...missing(
       'channel',
       channels.map(({ name }) => name),

@@ -3,7 +3,7 @@ import type { LedgerEvent } from '../../ledger/index.ts';
 import type { LoadedPlan, PlanChange, ReviewKind } from '../../plan/index.ts';
 import {
   chapter,
-  code,
+  commands,
   type Document,
   list,
   paragraph,
@@ -104,7 +104,7 @@ function documentOf(report: AgendaReport, nowMs: number): Document {
       ...chapter('What changed', items(changed, 'Nothing that was recorded.')),
       ...chapter('What failed, or was missed', items(failed, 'Nothing that was recorded.')),
       ...chapter('What was not tested since', items(untested, 'All of it was.')),
-      ...chapter('Afterwards', code([`holdfast review record ${review} --attended NAME --note TEXT`])),
+      ...chapter('Afterwards', commands([`holdfast review record ${review} --attended NAME --note TEXT`])),
     ],
   };
 }

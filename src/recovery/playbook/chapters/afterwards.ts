@@ -1,5 +1,5 @@
 import type { Runbook } from '../../../plan/index.ts';
-import { type Block, chapter, code, list, paragraph, part, table } from '../../../report/index.ts';
+import { type Block, chapter, commands, list, paragraph, part, table } from '../../../report/index.ts';
 import type { Playbook } from '../playbook.ts';
 
 export function afterwards(playbook: Playbook): Block[] {
@@ -19,7 +19,7 @@ export function afterwards(playbook: Playbook): Block[] {
         ],
         true,
       ),
-      code(['holdfast report incident latest']),
+      commands(['holdfast report incident latest']),
     ),
     part('Review meeting', meetings(playbook, [...plan.runbooks.values()])),
   );

@@ -1,6 +1,7 @@
 import type { Source } from '../../../plan/index.ts';
-import { type Block, chapter, code, paragraph, part } from '../../../report/index.ts';
+import { type Block, chapter, commands, paragraph, part, table } from '../../../report/index.ts';
 import type { Playbook } from '../playbook.ts';
+import { SHOWN_COLUMNS, shownCells } from './cells.ts';
 import { afterRestic, captureByHand, targetWords } from './source-words.ts';
 
 export function backupCommands({ facts: { plan } }: Playbook): Block[] {
@@ -10,7 +11,7 @@ export function backupCommands({ facts: { plan } }: Playbook): Block[] {
     [...plan.sources.values()].flatMap((source) =>
       part(
         `Backup of ${source.name}`,
-        code([
+        commands([
           `holdfast backup ${source.name}`,
           ...onlyExample(source),
           '# without Holdfast:',
@@ -28,12 +29,12 @@ function onlyExample(source: Source): string[] {
   return [`holdfast backup ${source.name} ${only}   # some collections only`];
 }
 
-export function restoreProcedures({ facts: { plan } }: Playbook): Block[] {
+export function restoreProcedures({ facts: { plan }, find }: Playbook): Block[] {
   const groups = [...plan.groups.values()].map(({ name, sources }) =>
     part(
       `Restore of the group ${name}`,
       paragraph(`${sources.join(', ')}, to one moment, in this order.`),
-      code([`holdfast restore --group ${name} --at TIME --to DIRECTORY`]),
+      commands([`holdfast restore --group ${name} --at TIME --to DIRECTORY`]),
     ),
   );
   return chapter(
@@ -41,8 +42,16 @@ export function restoreProcedures({ facts: { plan } }: Playbook): Block[] {
     paragraph(
       'A restore goes to a new place, and never touches the living one unless that is asked for by name. holdfast snapshots lists what can be restored; TIME is such as 2026-01-31T14:03:06Z or 2h ago.',
     ),
-    [...plan.sources.values()].flatMap((source) => part(`Restore of ${source.name}`, code(restoreLines(source)))),
+    [...plan.sources.values()].flatMap((source) => part(`Restore of ${source.name}`, commands(restoreLines(source)))),
     groups.flat(),
+    part(
+      'All of it, from an empty machine',
+      paragraph(
+        'The recovery kit holds the plan, the places of the repositories and a key of its own, sealed by a passphrase, with a page to print. It is kept where nothing of this is.',
+      ),
+      table(['The kit', ...SHOWN_COLUMNS], [["opens today's repositories", ...shownCells(find('kit', 'kit'))]]),
+      commands(['holdfast kit check', 'holdfast rescue --kit FILE --to DIRECTORY']),
+    ),
   );
 }
 

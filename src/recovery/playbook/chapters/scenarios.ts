@@ -1,6 +1,6 @@
 import { formatDuration } from '../../../foundation/units.ts';
 import type { PlannedStep, Runbook } from '../../../plan/index.ts';
-import { type Block, chapter, code, list, paragraph, part, table } from '../../../report/index.ts';
+import { type Block, chapter, commands, list, paragraph, part, table } from '../../../report/index.ts';
 import type { Playbook } from '../playbook.ts';
 import { SHOWN_COLUMNS, shownCells } from './cells.ts';
 
@@ -38,7 +38,7 @@ function scenario(playbook: Playbook, runbook: Runbook, number: number): Block[]
             `${each.help ?? ''}${each.default === undefined ? '' : ` (else ${each.default})`}`,
           ]),
         ),
-    code([command, `${command} --dry-run   # what it would do`, `holdfast drill ${name}   # the same on copies`]),
+    commands([command, `${command} --dry-run   # what it would do`, `holdfast drill ${name}   # the same on copies`]),
     table(['', 'Step', 'What is done', 'Budget', ...SHOWN_COLUMNS], stepRows(playbook, runbook)),
     paragraph('By hand:'),
     byHand(playbook, runbook),
@@ -89,7 +89,7 @@ function conditions({ document, needs, onFailure, retries, restoresService, time
 
 function byHand({ facts }: Playbook, { name, steps }: Runbook): Block[] {
   return steps.flatMap(({ id, document }, index) =>
-    code([
+    commands([
       `# ${index + 1}. ${(document.title ?? id).replace(/\s*\n\s*/g, ' ')}`,
       ...(facts.steps.get(`${name}.${id}`)?.byHand ?? []),
     ]),
