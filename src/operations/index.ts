@@ -120,7 +120,6 @@ export const copy = lazy(async () => (await import('./copy/copy.ts')).copy);
 export const diff = lazy(async () => (await import('./diff/diff.ts')).diff);
 export const diagnose = lazy(async () => (await import('./doctor/doctor.ts')).diagnose);
 export const estimateBackups = lazy(async () => (await import('./estimate/estimate.ts')).estimateBackups);
-export const gatherPeriods = lazy(async () => (await import('./figures/period-figures.ts')).gatherPeriods);
 export const rotateSigningKey = lazy(async () => (await import('./evidence/change-key.ts')).rotateSigningKey);
 export const revokeSigningKey = lazy(async () => (await import('./evidence/change-key.ts')).revokeSigningKey);
 export const listSigningKeys = lazy(async () => (await import('./evidence/list-keys.ts')).listSigningKeys);
@@ -129,6 +128,7 @@ export const believedByFiles = lazy(async () => (await import('./evidence/verify
 export const believedByPlan = lazy(async () => (await import('./evidence/verify-evidence.ts')).believedByPlan);
 export const verifyEvidence = lazy(async () => (await import('./evidence/verify-evidence.ts')).verifyEvidence);
 export const writeEvidence = lazy(async () => (await import('./evidence/write-evidence.ts')).writeEvidence);
+export const gatherPeriods = lazy(async () => (await import('./figures/period-figures.ts')).gatherPeriods);
 export const gatherFigures = lazy(async () => (await import('./figures/figures.ts')).gatherFigures);
 export const follow = lazy(async () => (await import('./follow/follow.ts')).follow);
 export const backupGroup = lazy(async () => (await import('./groups/backup-group.ts')).backupGroup);

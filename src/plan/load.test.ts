@@ -192,8 +192,8 @@ sandboxes:
   expect(frameworks).toEqual(['soc2', 'iso27001', 'hipaa', 'gdpr']);
   expect(protectedBy).toEqual({
     approvals: { twoPersons: [] },
-    history: [],
     kit: { file: 'holdfast-kit.age' },
+    history: [],
     version: 1,
     name: 'shop',
     timezone: 'Europe/Berlin',

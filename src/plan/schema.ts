@@ -153,9 +153,9 @@ export const planSchema = z
     upkeep: upkeep.prefault({}),
     approvals: approvals.prefault({}),
     ledger: ledger.default({}),
-    history,
     compliance: compliance.optional(),
     kit: kit.prefault({}),
+    history,
   })
   .meta({
     title: 'Holdfast plan',

@@ -150,11 +150,11 @@ export interface Plan {
     twoPersons: readonly ApprovedAction[];
   };
   ledger: LedgerKeeping;
-  /** Versions of the playbook from before it was a plan, as they are written. */
-  history: readonly EarlierVersion[];
   /** The standards that it is held against, each once; all that there are, where it names none. */
   frameworks: readonly Framework[];
   kit: KitPlan;
+  /** Versions of the playbook from before it was a plan, as they are written. */
+  history: readonly EarlierVersion[];
   /** The plan's directory, absolute: what relative paths are relative to. */
   directory: string;
 }
@@ -210,9 +210,9 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     upkeep: buildUpkeep(document.upkeep),
     approvals: { twoPersons: [...new Set(document.approvals.twoPersons)] },
     ledger: buildLedger(document.ledger),
-    history: document.history,
     frameworks: [...new Set(document.compliance?.frameworks ?? FRAMEWORKS)],
     kit: buildKit(document.kit),
+    history: document.history,
     directory,
   };
 }

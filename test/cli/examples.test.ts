@@ -1,6 +1,6 @@
 /** The plans of `examples/`, run as they are: only the places in their environment are of this machine. */
 
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { projectRoot } from '../house/fixture-tree.ts';
@@ -139,10 +139,13 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis', 'git'))('the plan of
 describe('the plan of an application on Firestore', () => {
   const directory = testDirectory();
   let firestore: TestFirestore;
-  const run = (...words: string[]) => runHere(join(projectRoot, 'examples', 'omniflow.yaml'), ...words);
+  // Its recovery kit is written beside the plan.
+  const plan = join(directory, 'omniflow.yaml');
+  const run = (...words: string[]) => runHere(plan, ...words);
 
   beforeAll(async () => {
     firestore = await startFirestore();
+    copyFileSync(join(projectRoot, 'examples', 'omniflow.yaml'), plan);
     const variables = {
       ...{ HOLDFAST_PASSWORD: PASSWORD, HOLDFAST_ARCHIVE_PASSWORD: PASSWORD },
       ...{ OMNIFLOW_BACKUPS: join(directory, 'repository'), OMNIFLOW_ARCHIVE: join(directory, 'archive') },

@@ -68,8 +68,8 @@ describe('the agenda of a review', () => {
       '11 files restored and validated: not since',
       '03 the runbook lost drilled: not since',
       'the runbook forgotten, which no drill of the plan names, drilled: never',
-      '10 the review of the strategy held: not since',
       'the recovery kit held against the repositories: never',
+      '10 the review of the strategy held: not since',
       '20 the review of the audit held: not since',
     ]);
     expect(texts(agenda('plan', drill).untested)[0]).toBe(
