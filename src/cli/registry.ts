@@ -62,6 +62,7 @@ import { repositoryPromote } from './commands/repository-promote.ts';
 import { rescue } from './commands/rescue.ts';
 import { restore } from './commands/restore.ts';
 import { retain } from './commands/retain.ts';
+import { reviewAgenda } from './commands/review-agenda.ts';
 import { reviewList } from './commands/review-list.ts';
 import { reviewRecord } from './commands/review-record.ts';
 import { schedule } from './commands/schedule.ts';
@@ -127,6 +128,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   kitCheck,
   kitOpen,
   rescue,
+  reviewAgenda,
   reviewRecord,
   reviewList,
   tokenAdd,

@@ -196,6 +196,7 @@ export const restore = lazy(async () => (await import('./restore/restore.ts')).r
 export const coming = lazy(async () => (await import('./tasks/coming.ts')).coming);
 export const readRuns = lazy(async () => (await import('./tasks/read-runs.ts')).readRuns);
 export const listReviews = lazy(async () => (await import('./reviews/reviews.ts')).listReviews);
+export const reviewAgenda = lazy(async () => (await import('./reviews/review-agenda.ts')).reviewAgenda);
 export const recordReview = lazy(async () => (await import('./reviews/reviews.ts')).recordReview);
 export const retainRepository = lazy(async () => (await import('./retain/retain.ts')).retainRepository);
 export const retain = lazy(async () => (await import('./retain/retain.ts')).retain);

@@ -24,13 +24,6 @@ function blockMarkdown(block: Block, chapters: readonly string[]): string {
   }
 }
 
-/** In a fence that no line of it can end. */
-function fenced(lines: readonly string[]): string {
-  const longest = Math.max(2, ...lines.flatMap((line) => [...line.matchAll(/`+/g)].map(([run]) => run.length)));
-  const fence = '`'.repeat(longest + 1);
-  return [`${fence}sh`, ...lines, fence].join('\n');
-}
-
 function rowOf(cells: readonly string[], isRule: boolean): string {
   return `| ${cells.map((cell) => (isRule ? cell : escaped(cell))).join(' | ')} |`;
 }
@@ -41,4 +34,11 @@ function escaped(text: string): string {
     .replace(/[\\`*_[\]<>|#~&]/g, (sign) => `\\${sign}`)
     .replace(/^(\d+)([.)])/, '$1\\$2')
     .replace(/^([-+])/, '\\$1');
+}
+
+/** Between fences that are longer than any in it. */
+function fenced(lines: readonly string[]): string {
+  const longest = Math.max(2, ...lines.flatMap((line) => line.match(/`+/g) ?? []).map(({ length }) => length));
+  const fence = '`'.repeat(longest + 1);
+  return [`${fence}sh`, ...lines, fence].join('\n');
 }

@@ -34,7 +34,7 @@ describe('each example', () => {
     ['omniflow.yaml', ['accidental-deletion', 'database-corruption', 'system-failure']],
     [
       'omni-enterprise.yaml',
-      ['region-failure', 'accidental-deletion', 'database-corruption', 'security-breach', 'data-centre-failure'],
+      ['region-failure', 'database-corruption', 'security-breach', 'data-centre-failure', 'accidental-deletion'],
     ],
   ])('has runbooks that are all drilled, and end with a review: %s', async (name, runbooks) => {
     const { json } = await runHere(join(projectRoot, 'examples', name), 'plan', 'show');

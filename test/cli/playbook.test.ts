@@ -127,6 +127,9 @@ describe('the playbook of a plan that is carried out', () => {
     const metrics = await run('report', 'metrics', '--months', '2', '--json');
     expect([metrics.exit, document(metrics).months, document(metrics).quarters]).toMatchObject([0, [{}, {}], [{}]]);
     expect((await run('report', 'metrics', '--months', '0')).exit).toBe(2);
+    const agenda = await run('review', 'agenda', 'audit', '--format', 'text');
+    expect(agenda).toMatchObject({ exit: 0, stdout: expect.stringContaining('notes restored and validated: never') });
+    expect((await run('review', 'agenda', 'plan')).stderr).toContain('It has strategy, audit.');
     const { stdout } = await run('report', 'playbook');
     expect(stdout).toMatch(/^\| notes \| RTO \| 4 h \| – \| never shown \|$/m);
     expect(stdout).toMatch(/^\| orders \| RTO \| 4 h \| .*restored and validated \| \d{4}-\d\d-\d\d \|$/m);

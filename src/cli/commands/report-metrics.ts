@@ -1,6 +1,5 @@
 import { EXIT, HoldfastError } from '../../foundation/errors.ts';
 import type { CommandDefinition } from '../command.ts';
-import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { REPORT_OPTIONS, reportOutcome } from '../report-outcome.ts';
 
 const MOST_MONTHS = 120;
@@ -15,7 +14,7 @@ export const reportMetrics: CommandDefinition = {
     { command: 'holdfast report metrics', does: 'the last twelve months, as Markdown' },
     { command: 'holdfast report metrics --months 36 --format html --out metrics.html', does: 'three years, to print' },
   ],
-  exits: [...REPOSITORY_EXITS, EXIT.partial],
+  exits: [EXIT.partial],
   writes: false,
   async run({ options, workspace, directory, tell }) {
     const operations = await import('../../operations/index.ts');

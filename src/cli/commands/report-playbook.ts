@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { EXIT } from '../../foundation/errors.ts';
 import type { CommandDefinition } from '../command.ts';
-import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { REPORT_OPTIONS, reportOutcome } from '../report-outcome.ts';
 
 export const reportPlaybook: CommandDefinition = {
@@ -14,7 +13,7 @@ export const reportPlaybook: CommandDefinition = {
     { command: 'holdfast report playbook', does: 'the plan as Markdown' },
     { command: 'holdfast report playbook --format html --out playbook.html', does: 'a document to print' },
   ],
-  exits: [...REPOSITORY_EXITS, EXIT.partial],
+  exits: [EXIT.partial],
   writes: false,
   async run({ options, workspace, loadPlan, directory, tell }) {
     const { reportPlaybook: write } = await import('../../recovery/index.ts');

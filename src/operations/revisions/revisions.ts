@@ -63,7 +63,8 @@ export async function planDifference(workspace: Workspace, loaded: LoadedPlan): 
   return differenceFrom((await revisionsOf(workspace)).at(-1), loaded);
 }
 
-function differenceFrom(last: Revision | undefined, loaded: LoadedPlan): PlanDifference {
+/** The same, of a revision that is known. */
+export function differenceFrom(last: Revision | undefined, loaded: LoadedPlan): PlanDifference {
   if (last === undefined) return { changes: diffPlans({}, showPlan(loaded)), weakened: [] };
   const before = parsed(last, loaded.directory);
   const changes = diffPlans(showPlan(before), showPlan(loaded));

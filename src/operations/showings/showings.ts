@@ -5,7 +5,7 @@ import type { LedgerEvent } from '../../ledger/index.ts';
 /**
  * What was shown. Subjects: of `backup`, `proof`, `restore` and `retention` a source; of `verification`, `group`, `report`,
  * `review`, `channel`, `mirror`, `archive` its name; of `check` a repository; of `drill`, `incident` and `meeting`, which is the review
- * after either, a runbook; of `checkpoint` nothing; of `step` `RUNBOOK.STEP`; of `alert` a rule; of `breach` an incident.
+ * after either, a runbook, or `rescue`; of `checkpoint` and `kit` nothing; of `step` `RUNBOOK.STEP`; of `alert` a rule; of `breach` an incident.
  */
 export type Shown =
   | 'backup'
@@ -26,6 +26,7 @@ export type Shown =
   | 'review'
   | 'report'
   | 'channel'
+  | 'kit'
   | 'alert';
 
 export interface Showing {
@@ -48,7 +49,7 @@ export const SHOWING_KINDS: readonly LedgerEvent['kind'][] = [
   ...(['mirror.finished', 'mirror.failed', 'archive.finished', 'archive.failed'] as const),
   ...(['drill.started', 'drill.finished', 'incident.opened', 'incident.closed', 'step.finished'] as const),
   ...(['breach.declared', 'breach.reported', 'review.recorded', 'report.delivered'] as const),
-  ...(['alert.notified', 'alert.raised', 'run.missed', 'run.died'] as const),
+  ...(['alert.notified', 'alert.raised', 'run.missed', 'run.died', 'kit.checked', 'rescue.finished'] as const),
 ];
 
 /** @param events oldest first */
@@ -174,6 +175,16 @@ function ofRecovery(
       if (runbook === undefined || outcome === 'skipped') return undefined;
       const result = STEPPED[outcome] ?? 'failed';
       return { what: 'step', subject: `${runbook}.${step}`, at, result, durationMs };
+    }
+    case 'rescue.finished': {
+      const { outcome, rtoMs, durationMs } = event.body;
+      return { what: 'drill', subject: 'rescue', at, result: outcome, durationMs: rtoMs ?? durationMs, words: outcome };
+    }
+    case 'kit.checked': {
+      const { outcome, problems = [] } = event.body;
+      const words = problems.join('; ');
+      const result = outcome === 'current' ? 'done' : 'failed';
+      return { what: 'kit', subject: '', at, result, ...(words !== '' && { words }) };
     }
     case 'breach.reported': {
       const since = breaches.get(event.body.incident);

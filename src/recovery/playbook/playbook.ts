@@ -39,6 +39,7 @@ const NAMES: Readonly<Record<PromiseKind, (subject: string) => string>> = {
   runbook: (name) => `the runbook ${name}`,
   step: (name) => `the budget of ${name}`,
   drill: (name) => `the drill ${name.slice(name.indexOf(' ') + 1)}`,
+  kit: () => 'the recovery kit',
   channel: (name) => `the channel ${name}`,
   report: (name) => `the report ${name}`,
   review: (name) => `the review of the ${name}`,

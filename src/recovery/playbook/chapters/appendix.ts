@@ -18,6 +18,8 @@ const COMMANDS: readonly (readonly [command: string, does: string])[] = [
   ['holdfast report metrics', 'the same by month and quarter'],
   ['holdfast report verification', 'what was verified'],
   ['holdfast report incident ID', 'what became of an incident'],
+  ['holdfast report compliance', 'what was recorded, held against SOC 2, ISO 27001, HIPAA and the GDPR'],
+  ['holdfast rescue --kit FILE --to DIRECTORY', 'all of it, from an empty machine'],
   ['holdfast review agenda KIND', 'what to talk about'],
   ['holdfast review record KIND --attended NAME', 'that it took place'],
   ['holdfast ledger log', 'the audit trail'],

@@ -1,6 +1,7 @@
 import type { Source } from '../../../plan/index.ts';
-import { type Block, chapter, commands, paragraph, part } from '../../../report/index.ts';
+import { type Block, chapter, commands, paragraph, part, table } from '../../../report/index.ts';
 import type { Playbook } from '../playbook.ts';
+import { SHOWN_COLUMNS, shownCells } from './cells.ts';
 import { afterRestic, captureByHand, targetWords } from './source-words.ts';
 
 export function backupCommands({ facts: { plan } }: Playbook): Block[] {
@@ -28,7 +29,7 @@ function onlyExample(source: Source): string[] {
   return [`holdfast backup ${source.name} ${only}   # some collections only`];
 }
 
-export function restoreProcedures({ facts: { plan } }: Playbook): Block[] {
+export function restoreProcedures({ facts: { plan }, find }: Playbook): Block[] {
   const groups = [...plan.groups.values()].map(({ name, sources }) =>
     part(
       `Restore of the group ${name}`,
@@ -43,6 +44,14 @@ export function restoreProcedures({ facts: { plan } }: Playbook): Block[] {
     ),
     [...plan.sources.values()].flatMap((source) => part(`Restore of ${source.name}`, commands(restoreLines(source)))),
     groups.flat(),
+    part(
+      'All of it, from an empty machine',
+      paragraph(
+        'The recovery kit holds the plan, the places of the repositories and a key of its own, sealed by a passphrase, with a page to print. It is kept where nothing of this is.',
+      ),
+      table(['The kit', ...SHOWN_COLUMNS], [["opens today's repositories", ...shownCells(find('kit', 'kit'))]]),
+      commands(['holdfast kit check', 'holdfast rescue --kit FILE --to DIRECTORY']),
+    ),
   );
 }
 

@@ -1,27 +1,36 @@
+import type { Framework } from '../../../plan/index.ts';
 import { type Block, chapter, list, paragraph, part, table } from '../../../report/index.ts';
 import type { Playbook } from '../playbook.ts';
 import { minute } from '../words.ts';
 
 /** What each framework asks of disaster recovery, and what of this answers it. */
-const FRAMEWORKS: readonly (readonly [name: string, asks: string, answer: string])[] = [
-  [
+const FRAMEWORKS: Readonly<Record<Framework, readonly [name: string, asks: string, answer: string]>> = {
+  gdpr: [
     'GDPR',
     'a breach of personal data is told to the authority within 72 hours; what is lost can be had again in good time',
     'holdfast incident breach keeps the clock; chapters 2, 3 and 6',
   ],
-  [
+  hipaa: [
     'HIPAA',
     'a contingency plan: backups, recovery, emergency operation, tests, what is critical',
     'chapters 3, 5, 6 and 7',
   ],
-  ['SOC 2', 'procedures of recovery that are written down and tested', 'chapters 6 and 7'],
-  ['ISO 27001', 'business continuity is planned, kept up and shown', 'chapters 2, 7 and 11'],
-];
+  soc2: ['SOC 2', 'procedures of recovery that are written down and tested', 'chapters 6 and 7'],
+  iso27001: ['ISO 27001', 'business continuity is planned, kept up and shown', 'chapters 2, 7 and 11'],
+};
 
 export function compliance({ facts }: Playbook): Block[] {
   return chapter(
     '12. Compliance',
-    part('Regulatory requirements', table(['Framework', 'Asks', 'Answered by'], FRAMEWORKS), breaches(facts)),
+    part(
+      'Regulatory requirements',
+      table(
+        ['Framework', 'Asks', 'Answered by'],
+        facts.plan.frameworks.map((framework) => FRAMEWORKS[framework]),
+      ),
+      paragraph('holdfast report compliance holds what was recorded against each of their controls.'),
+      breaches(facts),
+    ),
     part('Audit trail', auditTrail(facts)),
   );
 }

@@ -22,6 +22,7 @@ export type PromiseKind =
   | 'runbook'
   | 'step'
   | 'drill'
+  | 'kit'
   | 'channel'
   | 'report'
   | 'review';

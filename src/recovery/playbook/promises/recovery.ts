@@ -11,6 +11,10 @@ export function recoveryPromises(facts: PlaybookFacts): KeptPromise[] {
       runbookPromise(facts, runbook),
       ...stepPromises(facts, runbook),
     ]),
+    {
+      ...{ kind: 'kit' as const, subject: 'kit', promised: "opens today's repositories" },
+      ...bySchedule(facts, facts.showings.of('kit', ''), undefined),
+    },
     ...plan.drills.flatMap((drill) => {
       const subjects = drill.isRescue ? ['rescue'] : drill.runbooks;
       return subjects.map((subject): KeptPromise => {
