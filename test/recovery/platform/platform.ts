@@ -44,9 +44,6 @@ const FOLLOW = {
   ...{ warnRetainedBytes: 2 ** 30, releaseRetainedBytes: 2 ** 36 },
 };
 
-/** What is the platform's own, and leaves a note that it was done. */
-const SCRIPTS = { 'revoke-keys': 'echo "revoked $*" >>revoked.log', 'cut-off': 'echo "cut off" >>cut-off.log' };
-
 export class Platform {
   readonly directory = testDirectory();
   readonly pair: PostgresPair;
@@ -186,11 +183,9 @@ export class Platform {
     }
     writeFileSync(join(this.directory, 'holdfast.yaml'), plan);
     for (const name of ['uploads', 'logs', 'config']) mkdirSync(join(this.directory, name));
-    for (const [name, line] of Object.entries(SCRIPTS)) {
-      const script = join(this.directory, name);
-      writeFileSync(script, `#!/bin/sh\n${line}\n`);
-      chmodSync(script, 0o755);
-    }
+    const script = join(this.directory, 'revoke-keys');
+    writeFileSync(script, '#!/bin/sh\necho "revoked $*" >>revoked.log\n');
+    chmodSync(script, 0o755);
   }
 }
 

@@ -15,9 +15,7 @@ describe.skipIf(!isHere)('a security breach', { timeout: 300_000 }, () => {
   afterEach(() => platform?.close());
 
   it('ends with every old credential dead, and with the last clean data, which are not the newest', async () => {
-    platform = await Platform.open({
-      'do: isolate, source: omni-db, allow: [127.0.0.1]': 'do: isolate, exec: [./cut-off]',
-    });
+    platform = await Platform.open();
     const { pair, redis, secrets, team } = platform;
     const clean = await platform.protect();
     // The intruder: rows, a way to come back, and a backup that has both.
