@@ -14,9 +14,9 @@ const SCRIPT = new URL('../support/recover-process.ts', import.meta.url).pathnam
 /** Where a process is killed: at its so many-th call of a store, or by a program of a step. */
 type Moment = { method: 'put' | 'get'; at: number; takesEffect: boolean } | { program: string };
 
-const STEPS = `
+const steps = (place: string) => `
       - { id: find, do: exec, exec: [./step, find], repeatable: true }
-      - { id: back, do: restore, source: files, to: target, needs: [find] }
+      - { id: back, do: restore, source: files, to: ${place}/target, needs: [find] }
       - { id: switch, do: connection.update, set: { file: app.env, key: PLACE }, value: "\${find.json.place}", needs: [find] }
       - { id: mend, do: exec, exec: [./step, mend], repeatable: true, needs: [back, switch] }
       - { id: say, do: note, text: "it is at \${find.json.place}" }`;
@@ -40,7 +40,7 @@ async function stage() {
   writePlan(
     directory,
     `  files: { type: files, paths: [${place}/data] }`,
-    `runbooks:\n  it:\n    scenario: Something has happened\n    steps:${STEPS}\n`,
+    `runbooks:\n  it:\n    scenario: Something has happened\n    steps:${steps(place)}\n`,
   );
   const plan = join(directory, 'holdfast.yaml');
   writeFileSync(plan, readFileSync(plan, 'utf8').replace('store: ./repository', `store: ${place}/repository`));
@@ -67,7 +67,7 @@ async function run(directory: string, moment?: Moment) {
   return { isKilled: signal === 'SIGKILL', calls: told('calls') as { put: number; get: number }, ended: told('ended') };
 }
 
-/** Kills one process, and has another one go on in another working copy, which has all that the steps had done by then. */
+/** Kills one process, and has another one go on in another working copy, which has what programs had done by then beside it. */
 async function killed(moment: Moment): Promise<{ isKilled: boolean; end: unknown }> {
   const { place, directory } = await stage();
   if ('program' in moment) writeFileSync(join(directory, `kill-${moment.program}`), '');
@@ -77,7 +77,7 @@ async function killed(moment: Moment): Promise<{ isKilled: boolean; end: unknown
   execFileSync('cp', ['-a', directory, second]);
   const { ended } = await run(second);
   const { incidents } = document(await holdfast(second, ['incident', 'list', '--all', '--json']));
-  const [data, target] = [join(place, 'data'), restoredAt(join(second, 'target'), join(place, 'data'))];
+  const [data, target] = [join(place, 'data'), restoredAt(join(place, 'target'), join(place, 'data'))];
   expect(describeTree(target)).toEqual(describeTree(data));
   const seen = { env: readFileSync(join(second, 'app.env'), 'utf8'), effects: readdirSync(join(second, 'effects')) };
   return { isKilled, end: { ...ended, ...seen, count: incidents.length } };

@@ -221,6 +221,17 @@ describe('an engine', () => {
     expect(ended?.rtoMs).toBeUndefined();
   });
 
+  it('hides no defect of its own in what its mirrors get', async () => {
+    const world = await RecoveryWorld.of(THREE, { mirrors: ['eu'] });
+    const { id } = await world.open();
+    const working = world.process();
+    working.stores['eu']!.put = async () => {
+      throw new TypeError('a defect');
+    };
+    await expect(world.run(id, working)).rejects.toThrow('a defect');
+    expect(world.effects).toEqual(['one', 'two', 'three']);
+  });
+
   it('says at its end which mirror lacks what was recorded', async () => {
     const world = await RecoveryWorld.of(THREE, { mirrors: ['eu', 'asia'] });
     const { id } = await world.open();
