@@ -1,6 +1,6 @@
 /** The plans of `examples/`, run as they are: only the places in their environment are of this machine. */
 
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { projectRoot } from '../house/fixture-tree.ts';
@@ -139,9 +139,12 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis', 'git'))('the plan of
 describe('the plan of an application on Firestore', () => {
   const directory = testDirectory();
   let firestore: TestFirestore;
-  const run = (...words: string[]) => runHere(join(projectRoot, 'examples', 'omniflow.yaml'), ...words);
+  const plan = join(directory, 'omniflow.yaml');
+  const run = (...words: string[]) => runHere(plan, ...words);
 
   beforeAll(async () => {
+    // Beside the plan there is a recovery kit before long.
+    copyFileSync(join(projectRoot, 'examples', 'omniflow.yaml'), plan);
     firestore = await startFirestore();
     const variables = {
       ...{ HOLDFAST_PASSWORD: PASSWORD, HOLDFAST_ARCHIVE_PASSWORD: PASSWORD },
