@@ -63,6 +63,8 @@ export interface IncidentOpened extends Partial<RecoveryStarted> {
   why: string;
   /** The alert that led to it. */
   alert?: string;
+  /** Who runs its steps: a daemon goes on with them by itself when it is started again. */
+  runBy?: 'daemon';
 }
 
 export interface RecoveryEnded {
@@ -99,6 +101,8 @@ export interface StepFinished {
   summary?: string;
   code?: string;
   message?: string;
+  /** Of one that timed out: it did not heed that it was told to end. */
+  mayStillRun?: true;
   durationMs: number;
   by?: string;
 }

@@ -7,6 +7,7 @@ import { compare } from '../compare/compare.ts';
 import { Reading } from '../reading.ts';
 import { chooseSnapshot, labelOf, replaysLog, targetOf } from '../restore/restore.ts';
 import { sandboxNeed } from '../restore/sandbox-need.ts';
+import { onServedCopy } from '../restore/served-copy.ts';
 import { withScratch } from '../scratch.ts';
 import { damageNote, readableSnapshots } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
@@ -70,11 +71,17 @@ async function lookAt(workspace: Workspace, opened: OpenedRepository, look: Look
   const reader = new Reader(await loadIndex(opened.repository), snapshot);
   try {
     const manifest = await readManifest(reader);
-    const isCluster = sandboxNeed(planned, manifest).kind === 'postgres-data';
+    const need = sandboxNeed(planned, manifest);
+    const isCluster = need.kind === 'postgres-data';
     const source = await workspace.createSource(planned);
     const isMoment = replaysLog(planned, { ...(request.moment !== undefined && { at: request.moment }) });
-    if (request.isLiving !== true && (isCluster || (isMoment && request.moment !== undefined)))
-      return await compareAt(workspace, opened, look, { source, target });
+    if (request.isLiving !== true && (isCluster || (isMoment && request.moment !== undefined))) {
+      if (!isCluster || target.kind !== 'directory')
+        return await compareAt(workspace, opened, look, { source, target });
+      return await onServedCopy(workspace, { path: target.path, need }, progress, (served) =>
+        compareAt(workspace, opened, look, { source, target, served }),
+      );
+    }
     const timeMs = request.isLiving === true ? clock.nowMs() : Date.parse(snapshot.time);
     const { checks, notes } = await validateWith(workspace, { source, reader, target, timeMs, progress, request });
     const judged = request.isLiving === true ? checks.map(ofLiving) : checks;
@@ -115,13 +122,20 @@ async function compareAt(
   workspace: Workspace,
   { name: repository }: OpenedRepository,
   { planned, snapshot, request }: Look,
-  { source, target }: { source: Source; target: Target },
+  { source, target, served }: { source: Source; target: Target; served?: Target },
 ): Promise<ValidatedAt> {
   const { at, moment } = request;
   const point = moment === undefined ? { snapshot: snapshot.id } : { at: moment };
-  const compared = await compare(workspace, { source: planned.name, with: at, repository, ...point });
+  const compared = await compare(workspace, {
+    source: planned.name,
+    with: at,
+    repository,
+    ...point,
+    ...(served && { served }),
+  });
   const { signal } = workspace.environment;
-  const planChecks = (await source.checkPlanned?.(target, { signal, timeMs: Date.parse(compared.time) })) ?? [];
+  const planChecks =
+    (await source.checkPlanned?.(served ?? target, { signal, timeMs: Date.parse(compared.time) })) ?? [];
   const { differences } = compared;
   const named = differences.slice(0, 5).map(({ item, detail }) => `${item} ${detail}`);
   const content: Check = {

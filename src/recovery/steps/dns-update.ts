@@ -54,26 +54,27 @@ function recordOf({ step: { name, type, value, ttl } }: Context): DnsRecord {
   return { name, type, value, ttlSeconds: Math.ceil(parseDuration(ttl)! / 1000) };
 }
 
-/** @throws secret-unavailable, bad-usage, step-not-supported */
+/** @throws secret-unavailable, bad-usage */
 async function serverOf({ step, workspace }: Context): Promise<DnsServer> {
   const { adapters } = workspace.environment;
-  if (step.provider === 'cloud-dns' || adapters.createDnsServer === undefined) throw notHere(step.provider);
+  const { references } = workspace;
+  if (adapters.createDnsServer === undefined) {
+    throw new HoldfastError('internal', 'there is nothing that names could be pointed elsewhere with');
+  }
+  if (step.provider === 'cloud-dns') {
+    const { provider, project } = step;
+    return adapters.createDnsServer({ provider, ...(project !== undefined && { project }) }, references);
+  }
+  const { provider } = step;
   if (step.server === undefined) {
     throw new HoldfastError('bad-usage', `the step ${step.id} names no server`, {
       hint: "Let `server` name the zone's primary server.",
     });
   }
-  const { references } = workspace;
   const server = await resolveSecret(step.server, references);
-  if (step.key === undefined) return adapters.createDnsServer({ server });
+  if (step.key === undefined) return adapters.createDnsServer({ provider, server }, references);
   const secret = await resolveSecret(step.key.secret, references);
-  return adapters.createDnsServer({ server, key: { ...step.key, secret } });
-}
-
-function notHere(provider: string): HoldfastError {
-  return new HoldfastError('step-not-supported', `this version cannot update names by the provider ${provider}`, {
-    hint: 'Nothing was done. Have a program do it by an `exec` step: gcloud dns record-sets update.',
-  });
+  return adapters.createDnsServer({ provider, server, key: { ...step.key, secret } }, references);
 }
 
 function byHand({ step }: Context): string[] {
