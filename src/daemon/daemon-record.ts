@@ -21,6 +21,8 @@ export class DaemonRecord {
   readonly #log: Log;
   readonly #unwritten: Unwritten[] = [];
   #writing: Promise<boolean> | undefined;
+  /** Repositories for whose ledgers events wait in the journal, as far as is known. */
+  readonly #awaited = new Set<string>();
   /** When what waits, here or in the journal, is to be brought to the ledger; undefined when nothing does, as far as is known. */
   #flushAtMs: number | undefined;
 
@@ -84,12 +86,14 @@ export class DaemonRecord {
     return true;
   }
 
-  #note({ where, because }: Recorded): void {
+  #note({ where, repository, because }: Recorded): void {
     if (where === 'repository') {
-      // What waited went there before it.
-      this.#flushAtMs = undefined;
+      // What waited for it went there before; another one may still be away, with what waits for that.
+      this.#awaited.delete(repository);
+      if (this.#awaited.size === 0) this.#flushAtMs = undefined;
       return;
     }
+    this.#awaited.add(repository);
     if (this.#flushAtMs === undefined) {
       const error = because?.message;
       this.#log.error('the ledger cannot be written; what happens is kept in the journal of this machine', { error });
@@ -99,9 +103,15 @@ export class DaemonRecord {
 
   async #flush(): Promise<void> {
     try {
-      const { waiting, flushed } = await this.#recorder.flush();
+      const { waiting, flushed, errors } = await this.#recorder.flush();
       this.#flushAtMs = waiting === 0 ? undefined : this.#clock.nowMs() + FLUSH_EVERY_MS;
-      if (waiting === 0) this.#log.info('what waited in the journal is in the ledger', { events: flushed });
+      if (waiting > 0) {
+        const [error] = errors.map(messageOf);
+        this.#log.warn('what waits in the journal cannot be brought to the ledger yet', { events: waiting, error });
+      } else {
+        this.#awaited.clear();
+        this.#log.info('what waited in the journal is in the ledger', { events: flushed });
+      }
     } catch (error) {
       this.#flushAtMs = this.#clock.nowMs() + FLUSH_EVERY_MS;
       this.#log.error('the journal of this machine cannot be read', { error: messageOf(error) });

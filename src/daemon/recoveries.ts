@@ -111,8 +111,10 @@ export class Recoveries {
       (error: unknown) => {
         begun.reject(error);
         if (id === undefined) return;
-        const { code, message } = reportable(error, this.#options.workspace().environment.signal);
-        log.error('the steps of an incident are not run any more', { incident: id, code, message });
+        const { signal } = this.#options.workspace().environment;
+        const { code, message } = reportable(error, signal);
+        if (signal.aborted) log.info('an incident stays open: the next daemon goes on with it', { incident: id });
+        else log.error('the steps of an incident are not run any more', { incident: id, code, message });
       },
     );
     return begun.promise;

@@ -147,7 +147,7 @@ async function takeLease({ workspace, clock, pause, log, isWaiting }: SoleOption
     );
     return undefined;
   }
-  const options = { clock, pause, name: 'daemon' };
+  const options = { clock, pause, name: 'daemon', plan: workspace.plan.name };
   let taken = await EpochLease.take(repository, options, false);
   if ('holder' in taken && isWaiting) {
     log.info(STANDS_BY, { pid: taken.holder?.pid, hostname: taken.holder?.hostname, repository: home });
@@ -161,10 +161,16 @@ const STANDS_BY = 'another daemon runs the plan; this one stands by until that o
 
 function running(
   plan: string,
-  holder: Pick<LeaseHolder, 'pid' | 'hostname'> | undefined,
+  holder: Pick<LeaseHolder, 'pid' | 'hostname' | 'plan'> | undefined,
   where: Record<string, string>,
 ): HoldfastError {
   const who = holder === undefined ? 'another process' : `process ${holder.pid} on ${holder.hostname}`;
+  if (holder?.plan !== undefined && holder.plan !== plan) {
+    return new HoldfastError('daemon-running', `${who} runs another plan, ${holder.plan}, in ${where['repository']}`, {
+      hint: 'Events of runs and alerts do not say of which plan they are: give each plan a repository of its own.',
+      context: { plan, other: holder.plan, ...where, pid: holder.pid, hostname: holder.hostname },
+    });
+  }
   return new HoldfastError('daemon-running', `${who} runs the plan ${plan} already`, {
     hint: 'Stop that one, or wait for its end with `holdfast serve --take-over`. One that died lets go by itself after four minutes.',
     context: { plan, ...where, ...(holder && { pid: holder.pid, hostname: holder.hostname }) },

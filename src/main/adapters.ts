@@ -125,6 +125,14 @@ export const adapters: Adapters = {
     return (await import('../source/redis/index.ts')).redisUsers;
   },
 
+  async postgresUsers() {
+    return (await import('../source/postgres/index.ts')).postgresUsers;
+  },
+
+  async postgresGate() {
+    return (await import('../source/postgres/index.ts')).postgresGate;
+  },
+
   async createDnsServer(settings, { env }) {
     if (settings.provider === 'cloud-dns') {
       const { createCloudDnsServer } = await import('../dns/cloud-dns/index.ts');
@@ -147,6 +155,16 @@ export const adapters: Adapters = {
   async putSecretValue(name, value, { env }) {
     const { putSecretValue } = await import('../source/secrets/index.ts');
     return putSecretValue(name, value, env);
+  },
+
+  async lookAtSecret(name, { env }) {
+    const { lookAtSecret } = await import('../source/secrets/index.ts');
+    return lookAtSecret(name, env);
+  },
+
+  async rotateSecret(name, value, { env }) {
+    const { rotateSecret } = await import('../source/secrets/index.ts');
+    return rotateSecret(name, value, env);
   },
 
   async createSandbox({ clock, signal }, chosen) {

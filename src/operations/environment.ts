@@ -12,6 +12,7 @@ import type {
 } from '../plan/index.ts';
 import type { Sandbox } from '../sandbox/index.ts';
 import type {
+  AddressGate,
   CredentialsServer,
   PostgresFailover,
   RedisFailover,
@@ -72,6 +73,9 @@ export interface Adapters {
   postgresCredentials?(): Promise<CredentialsServer>;
   redisCredentials?(): Promise<CredentialsServer>;
   redisUsers?(): Promise<UserSwitch>;
+  postgresUsers?(): Promise<UserSwitch>;
+  /** What keeps others out of a server by their addresses. Without the method no step does. */
+  postgresGate?(): Promise<AddressGate>;
   /** A name server that takes updates. Without the method no step points a name elsewhere. */
   createDnsServer?(settings: DnsSettings, context: Pick<ReferenceContext, 'env'>): Promise<DnsServer>;
   /** See `ReferenceContext`. */
@@ -84,6 +88,20 @@ export interface Adapters {
     value: string,
     context: Pick<ReferenceContext, 'env'>,
   ): Promise<{ version: string; isNew: boolean }>;
+  /** Which versions of a secret give their value, and aliases of versions that are not the newest. @throws path-missing, source-refused … */
+  lookAtSecret?(
+    name: string,
+    context: Pick<ReferenceContext, 'env'>,
+  ): Promise<{ enabled: string[]; aliases: string[] }>;
+  /**
+   * Makes a value the newest version of a secret, and has older ones give theirs to nobody: each is tried.
+   * @throws source-refused, path-missing …; validation-failed where an older one still does
+   */
+  rotateSecret?(
+    name: string,
+    value: string,
+    context: Pick<ReferenceContext, 'env'>,
+  ): Promise<{ version: string; disabled: number }>;
   /** @param chosen of the plan, and the source that is proven in it; this machine, when left out */
   createSandbox(environment: Pick<Environment, 'clock' | 'signal'>, chosen?: ChosenSandbox): Promise<Sandbox>;
   /** A PostgreSQL server for the demo. @throws program-missing where there is none on this machine */

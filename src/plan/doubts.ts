@@ -4,6 +4,7 @@ import { longestGapMs } from '../schedule/index.ts';
 import type { Finding } from './problems.ts';
 import { runbookDoubts } from './runbooks/runbook-doubts.ts';
 import type { Service } from './service-schema.ts';
+import { signingKeyDoubts } from './signing-key-place.ts';
 import { hasLog, type Source } from './sources/index.ts';
 import { parseStore } from './store.ts';
 import type { Plan, Repository } from './view.ts';
@@ -25,6 +26,7 @@ export function doubts(plan: Plan): Finding[] {
     ...ofSources,
     ...ofServices,
     ...runbookDoubts(plan),
+    ...signingKeyDoubts(plan),
   ];
 }
 

@@ -11,7 +11,7 @@ export const ledger = z
       signingKey: reference
         .meta({
           description:
-            'The Ed25519 key in PEM that signs checkpoints, as a reference. `init` makes it where it is a file that is not there. It must not lie where the repositories do.',
+            'The Ed25519 key in PEM that signs checkpoints and evidence, as a reference. `init` makes it where it is a file that is not there. It must not lie where the repositories do.',
         })
         .optional(),
       checkpoints: z

@@ -7,6 +7,7 @@ import { findingsOf } from './issues.ts';
 import { type Finding, PlanInvalidError, type Problem } from './problems.ts';
 import { orderFindings } from './runbooks/order-checks.ts';
 import { type PlanDocument, planSchema } from './schema.ts';
+import { signingKeyProblems } from './signing-key-place.ts';
 import { buildPlan, type Plan } from './view.ts';
 
 export interface LoadedPlan {
@@ -51,7 +52,7 @@ export function parsePlan(
   const across = crossFindings(yaml.value, findings, place.directory);
   if (!parsed.success) throw new PlanInvalidError(placed([...findings, ...across], yaml, place.file));
   const plan = buildPlan(parsed.data, place.directory);
-  const all = [...across, ...orderFindings(plan)];
+  const all = [...across, ...orderFindings(plan), ...signingKeyProblems(plan)];
   if (all.length > 0) throw new PlanInvalidError(placed(all, yaml, place.file));
   return {
     plan,

@@ -25,6 +25,7 @@ import { buildRunbook, type Runbook } from './runbooks/runbook-schema.ts';
 import { buildSandbox, type Sandbox } from './sandboxes.ts';
 import type { PlanDocument, RepositoryDocument } from './schema.ts';
 import { buildService, type Service } from './service-schema.ts';
+import { withoutSigningKey } from './signing-key-place.ts';
 import { baseOf, buildObjectives, type Objectives } from './sources/common.ts';
 import { buildSource, type Source } from './sources/index.ts';
 import { isOfflineClass } from './store-schema.ts';
@@ -171,17 +172,12 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     else if (repository.copies === undefined) homes.set(name, { ...planned, password: password! });
     else archives.set(name, { ...planned, password: password!, archive: buildArchive(repository, repository.copies) });
   }
-  const sources = Object.entries(document.sources).map(([name, source]): [string, Source] => [
-    name,
-    buildSource(
-      source,
-      {
-        ...baseOf(name, source, document.objectives),
-        repository: source.repository ?? homeRepository(document) ?? '',
-      },
-      document,
-    ),
-  ]);
+  const ledger = buildLedger(document.ledger);
+  const sources = Object.entries(document.sources).map(([name, source]): [string, Source] => {
+    const repository = source.repository ?? homeRepository(document) ?? '';
+    const base = { ...baseOf(name, source, document.objectives), repository };
+    return [name, withoutSigningKey(buildSource(source, base, document), ledger, directory)];
+  });
   return {
     version: document.version,
     name: document.name,
@@ -209,7 +205,7 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     reviews: buildReviews(document.reviews),
     upkeep: buildUpkeep(document.upkeep),
     approvals: { twoPersons: [...new Set(document.approvals.twoPersons)] },
-    ledger: buildLedger(document.ledger),
+    ledger,
     frameworks: [...new Set(document.compliance?.frameworks ?? FRAMEWORKS)],
     kit: buildKit(document.kit),
     history: document.history,

@@ -104,7 +104,9 @@ export class Repository {
 
   /** The keys of the documents below a prefix, sorted. */
   async documentKeys(prefix: string): Promise<string[]> {
-    return [...(await this.documentSizes(prefix)).keys()].sort();
+    const { store } = this;
+    const keys = store.names === undefined ? [...(await this.documentSizes(prefix)).keys()] : await store.names(prefix);
+    return keys.filter((key) => idOfKey(key) !== undefined).sort();
   }
 
   /** The keys of the documents below a prefix, in no order, with their sealed sizes in bytes. */

@@ -24,8 +24,22 @@ export function longestGapMs(schedule: Schedule, timezone: string): number | und
     case 'every':
       return schedule.everyMs;
     case 'cron':
-      return longestCronGapMs(schedule.pattern, timezone);
+      return knownCronGapMs(schedule.pattern, timezone);
   }
+}
+
+/** Of a pattern and a time zone it is the same at any time, and whoever looks after archives asks every few minutes. */
+const knownGaps = new Map<string, number | undefined>();
+/** A process has to do with one plan, or a few. */
+const MOST_KNOWN_GAPS = 1000;
+
+function knownCronGapMs(pattern: string, timezone: string): number | undefined {
+  const key = `${pattern} ${timezone}`;
+  if (!knownGaps.has(key)) {
+    if (knownGaps.size >= MOST_KNOWN_GAPS) knownGaps.clear();
+    knownGaps.set(key, longestCronGapMs(pattern, timezone));
+  }
+  return knownGaps.get(key);
 }
 
 function longestCronGapMs(pattern: string, timezone: string): number | undefined {

@@ -66,8 +66,11 @@ export interface PostgresReseed {
 }
 
 export interface PostgresReseeded {
-  /** `rewound`: only what differed was copied. `copied`: all of it, and what was there lies beside it, at `asideDirectory`. */
-  how: 'rewound' | 'copied';
+  /**
+   * `rewound`: only what differed was copied. `copied`: all of it, and what was there lies beside it, at `asideDirectory`.
+   * `found`: it followed that one already.
+   */
+  how: 'rewound' | 'copied' | 'found';
   /** The log that it needs begins here. */
   lsn: bigint;
   /** What the old primary wrote and nobody took over. */

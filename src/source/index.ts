@@ -2,6 +2,7 @@ export { type CheckedPlace, checkedPath, runCommandCheck } from './command-check
 export type * from './credentials.ts';
 export type * from './failover.ts';
 export { type Finding, findingOfError, type Mend } from './finding.ts';
+export type * from './isolation.ts';
 export type * from './log.ts';
 export { logEndOf, MANIFEST_DIRECTORY, MANIFEST_NAME, manifestLog, readManifest } from './manifest.ts';
 export { NamedPaths } from './named-paths.ts';

@@ -43,6 +43,12 @@ export interface ObjectStore {
   /** Every object whose key begins with `prefix` (whole parts, ending in `/`, or empty for all), in no order. */
   list(prefix: string): AsyncIterable<StoredObject>;
 
+  /**
+   * The keys of what `list` gives, in no order: only where they are had for less than that, and by whoever needs no
+   * more. Without the method, `list` is asked.
+   */
+  names?(prefix: string): Promise<string[]>;
+
   /** What is known of an object, if it is there. */
   stat(key: string): Promise<StoredObject | undefined>;
 

@@ -253,6 +253,26 @@ describe('signing keys', () => {
     expect((await run(directory, 'evidence', 'export', '--kind', 'drill', '--out', 'new')).exit).toBe(0);
   });
 
+  it('vouch for the ledger up to when they were rotated, and not at all once they are revoked', async () => {
+    const directory = copied();
+    const stateOf = async (): Promise<string> => (await json(directory, 'ledger', 'verify')).repositories[0].state;
+    /** As if it had been killed before the ledger was signed anew. */
+    const cutOff = (): void => {
+      const checkpoints = join(directory, 'repository', 'holdfast', 'checkpoints');
+      const [newest] = readdirSync(checkpoints).sort().reverse();
+      rmSync(join(checkpoints, newest!));
+    };
+    const [{ key }] = (await json(directory, 'evidence', 'keys')).keys;
+    await run(directory, 'evidence', 'rotate');
+    cutOff();
+    expect(await stateOf()).toBe('untampered');
+    await run(directory, 'evidence', 'revoke', key, '--why', 'somebody has it');
+    cutOff();
+    expect(await stateOf()).toBe('consistent');
+    expect((await run(directory, 'ledger', 'checkpoint')).exit).toBe(0);
+    expect(await stateOf()).toBe('untampered');
+  });
+
   it('are revoked: nothing of them is believed, and the evidence is signed anew', async () => {
     const directory = copied();
     const [{ key }] = (await json(directory, 'evidence', 'keys')).keys;

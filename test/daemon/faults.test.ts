@@ -366,6 +366,17 @@ describe('two daemons', () => {
     hung.resolve({ outcome: 'done' });
   });
 
+  it('never run two plans whose events lie in one ledger, and say so', async () => {
+    const place = await DaemonPlace.with(START, { db: 'hourly' });
+    await claim(place, 'here');
+    const { plan, path } = await loadPlan({ cwd: place.directory, env: {} });
+    const workspace = new Workspace({ plan: { ...plan, name: 'another' }, path }, place.environment);
+    await expect(claim(place, 'elsewhere', { workspace })).rejects.toMatchObject({
+      code: 'daemon-running',
+      message: expect.stringContaining(`another plan, ${plan.name}, in `),
+    });
+  });
+
   it('never both run anything: what hangs as the plan is loaded again does not cost the lease', async () => {
     const place = await DaemonPlace.with(START, { db: 'hourly' });
     const hung = Promise.withResolvers<void>();

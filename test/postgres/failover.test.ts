@@ -210,7 +210,7 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
   });
 }
 
-const RESEED = join(import.meta.dirname, '../support/reseed-process.ts');
+const RESEED = new URL('../support/reseed-process.ts', import.meta.url).pathname;
 
 /** PostgreSQL's programs, of which one pauses as soon as it has begun, until it is told to go on; where it is to be copied there is none that rewinds. */
 function slowPrograms(slow: string, binDirectory: string): { programs: string; isAtWork(): boolean; goOn(): void } {

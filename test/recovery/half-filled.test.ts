@@ -46,7 +46,7 @@ exec ${BIN}/pg_restore "$@"
   return directory;
 }
 
-describe.skipIf(!isHere)('a restore that is killed in the middle, and resumed', { timeout: 120_000 }, () => {
+describe.skipIf(!isHere)('a restore that is killed in the middle, and resumed', { timeout: 300_000 }, () => {
   const directory = testDirectory();
   let server: TestServer;
   let [cache, target]: RedisServer[] = [];

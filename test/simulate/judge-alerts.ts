@@ -116,11 +116,10 @@ function isExpected({ body: { rule, subject }, time }: Raised, failures: readonl
   });
 }
 
+const OF_ABSENCE = ['backup-missed', 'rpo-breach', 'drill-overdue'];
+
 /** A daemon that comes back tells what it missed. */
 function isOfAbsence({ body: { rule }, time }: Raised, { away }: Simulated): boolean {
   const timeMs = Date.parse(time);
-  return away.some(
-    ({ untilMs }) =>
-      (rule === 'backup-missed' || rule === 'rpo-breach') && untilMs <= timeMs && timeMs <= untilMs + HOUR_MS,
-  );
+  return away.some(({ untilMs }) => OF_ABSENCE.includes(rule) && untilMs <= timeMs && timeMs <= untilMs + HOUR_MS);
 }

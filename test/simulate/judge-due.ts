@@ -9,6 +9,8 @@ import { DAY_MS, HOUR_MS } from './world.ts';
 
 /** What was due in the last hours may be under way still. */
 const LAST_MS = 2 * HOUR_MS;
+/** The step of a drill that plants a corruption, which has to be found. */
+const DRILL_CONTROL = 'drill-control';
 
 interface Run {
   startedMs: number;
@@ -88,10 +90,29 @@ function judgeAbsence(
   if (newestMs === undefined) return;
   verdict.count('absences made up for');
   const after = runs.filter(
-    ({ startedMs, isGood }) => isGood && startedMs >= untilMs && startedMs <= untilMs + HOUR_MS,
+    // What is due every hour is so again then.
+    ({ startedMs, isGood }) => isGood && startedMs >= untilMs && startedMs < untilMs + HOUR_MS,
   );
   if (after.length !== 1)
     verdict.fault(`${task}: ${after.length} runs made up for ${due.length} moments before ${iso(untilMs)}`);
+}
+
+/** Each drill of a task ended well: a partial one shows less than the plan promises. */
+export function judgeDrills({ all: events, untilMs }: Simulated, verdict: Verdict): void {
+  const ended = new Map(eventsOf(events, 'drill.finished').map(({ body }) => [body.drill, body]));
+  const controlled = new Set(
+    eventsOf(events, 'step.finished').flatMap(({ body }) =>
+      body.step === DRILL_CONTROL && body.outcome === 'done' ? [body.run] : [],
+    ),
+  );
+  for (const { body, time } of eventsOf(events, 'drill.started')) {
+    const { drill, runbook } = body;
+    const { outcome, why } = ended.get(drill) ?? {};
+    if (outcome === undefined && Date.parse(time) > untilMs - LAST_MS) continue;
+    if (outcome !== 'done') verdict.fault(`the drill of ${runbook} at ${time} ended as ${outcome}: ${why}`);
+    else if (!controlled.has(drill)) verdict.fault(`the drill of ${runbook} at ${time} did not find what it planted`);
+    else verdict.count('drills held');
+  }
 }
 
 function isIn(spans: readonly Span[], timeMs: number): boolean {

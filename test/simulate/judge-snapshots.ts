@@ -17,11 +17,13 @@ interface Stored {
 
 export function judgeSnapshots(scenario: Scenario, simulated: Simulated, verdict: Verdict): void {
   const { inspection } = simulated;
+  const upkeep = new Map(Object.entries(simulated.events).map(([name, events]) => [name, upkeepIn(name, events)]));
   for (const kept of scenario.kept) {
     const stored = storedOf(kept, simulated);
     verdict.count(kept.repository === 'archive' ? 'copies made' : 'backups taken', stored.length);
     for (const listing of inspection.listings) {
-      if (listing.repository === kept.repository) judgeListing(kept, stored, listing, simulated, verdict);
+      if (listing.repository !== kept.repository) continue;
+      judgeListing(kept, stored, { ...listing, ...upkeep.get(kept.repository)! }, simulated, verdict);
     }
     judgeSamples(kept, stored, simulated, verdict);
   }
@@ -49,16 +51,39 @@ function storedOf({ repository, source }: KeptSource, { events }: Simulated): St
   return [...new Map(all.reverse().map((each) => [each.id, each])).values()].reverse();
 }
 
+/** What tells of a repository's ledger when it was tidied up, and what stayed for its own reasons then. */
+interface Upkeep {
+  /** When retentions began that came to their end, oldest first. */
+  retainedMs: readonly number[];
+  /** By source, oldest first. */
+  proven: ReadonlyMap<string, readonly { snapshot: string; timeMs: number }[]>;
+}
+
+function upkeepIn(repository: string, events: Simulated['events'][string]): Upkeep {
+  const done = new Set(
+    eventsOf(events, 'run.finished').flatMap(({ body }) => (body.outcome === 'failed' ? [] : [body.run])),
+  );
+  const runs = eventsOf(events, 'run.started').filter(
+    ({ body }) => body.task === `retain:${repository}` && done.has(body.run),
+  );
+  const proofs = eventsOf(events, 'proof.recorded').filter(({ body }) => body.state === 'proven');
+  const proven = proofs.map(({ body, time }) => ({ ...body, timeMs: Date.parse(time) }));
+  return {
+    retainedMs: runs.map(({ time }) => Date.parse(time)),
+    proven: Map.groupBy(proven, ({ source }) => source),
+  };
+}
+
 function judgeListing(
   { repository, source, retention }: KeptSource,
   stored: readonly Stored[],
-  { atMs, snapshots }: Listing,
-  { all, events, clock }: Simulated,
+  { atMs, snapshots, retainedMs: retained, proven }: Listing & Upkeep,
+  { clock }: Simulated,
   verdict: Verdict,
 ): void {
   verdict.count('listings judged');
   const known = stored.filter(({ storedMs }) => storedMs <= atMs);
-  const retainedMs = retainedBefore(repository, atMs, all);
+  const retainedMs = retained.findLast((each) => each <= atMs) ?? 0;
   // What came in the minute of the retention, it may have seen or not.
   const [before, until] = [(ms: number) => ms < retainedMs, (ms: number) => ms <= retainedMs].map((isSeen) =>
     promised(
@@ -67,7 +92,7 @@ function judgeListing(
       clock,
     ),
   ) as [Set<number>, Set<number>];
-  const spared = provenNewest(source, stored, retainedMs, events[repository] ?? []);
+  const spared = provenNewest(stored, proven.get(source) ?? [], retainedMs);
   for (const { id, timeMs, storedMs } of known) {
     const isNew = storedMs >= retainedMs;
     const isThere = snapshots.has(id);
@@ -81,29 +106,13 @@ function judgeListing(
   }
 }
 
-/** When the retention of a repository began last that came to its end. */
-function retainedBefore(repository: string, atMs: number, events: Simulated['events'][string]): number {
-  const done = new Set(
-    eventsOf(events, 'run.finished').flatMap(({ body }) => (body.outcome === 'failed' ? [] : [body.run])),
-  );
-  const runs = eventsOf(events, 'run.started').filter(
-    ({ body, time }) => body.task === `retain:${repository}` && done.has(body.run) && Date.parse(time) <= atMs,
-  );
-  return Math.max(0, ...runs.map(({ time }) => Date.parse(time)));
-}
-
 /** What was proven is not let go while nothing newer is. */
 function provenNewest(
-  source: string,
   stored: readonly Stored[],
+  proofs: NonNullable<ReturnType<Upkeep['proven']['get']>>,
   atMs: number,
-  events: Simulated['events'][string],
 ): string | undefined {
-  const proven = new Set(
-    eventsOf(events, 'proof.recorded').flatMap(({ body, time }) =>
-      body.source === source && body.state === 'proven' && Date.parse(time) <= atMs ? [body.snapshot] : [],
-    ),
-  );
+  const proven = new Set(proofs.flatMap(({ snapshot, timeMs }) => (timeMs <= atMs ? [snapshot] : [])));
   return stored.findLast(({ id }) => proven.has(id))?.id;
 }
 

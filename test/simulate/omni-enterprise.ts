@@ -6,6 +6,7 @@ import { check } from '../../src/operations/index.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { flipBytes } from './damage.ts';
 import { review } from './people.ts';
+import { runbookOf } from './runbook.ts';
 import type { Failure, Scenario } from './scenario.ts';
 import { upkeepOf } from './upkeep.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, type World } from './world.ts';
@@ -53,6 +54,10 @@ export async function omniEnterprise(world: World, startMs: number): Promise<Sce
       'verify:weekly': { at: '06:00', weekday: 1 },
       'verify:monthly': { at: '00:00', dayOfMonth: 1 },
       'report:verification': { at: '08:00', weekday: 1 },
+      'drill:database-corruption-1': { at: '00:00', dayOfMonth: 1 },
+      'drill:lost-uploads-2': { at: '00:00', dayOfMonth: 1, months: [0, 3, 6, 9] },
+      'drill:database-corruption-3': { at: '00:00', dayOfMonth: 1, months: [0, 6] },
+      'drill:lost-uploads-3': { at: '00:00', dayOfMonth: 1, months: [0, 6] },
       ...upkeepOf('primary', 'vault'),
     },
     reviews: {
@@ -131,6 +136,13 @@ verification:
   - { name: monthly, sources: "*", pick: latest, level: proven, schedule: monthly }
 services:
   api: { http: "${world.service.url}/health", every: 30s }
+runbooks:
+  database-corruption: ${runbookOf('omni-db')}
+  lost-uploads: ${runbookOf('uploads')}
+drills:
+  - { runbooks: [database-corruption], schedule: monthly }
+  - { runbooks: [lost-uploads], schedule: quarterly }
+  - { runbooks: "*", schedule: half-yearly }
 reviews: { strategy: monthly, plan: quarterly, audit: yearly }
 reports: [{ kind: verification, schedule: weekly on monday at 08:00, to: [lead-mail] }]
 ${world.alerting}`;
@@ -247,7 +259,8 @@ function kindsOf({ world, place, database, repository, noon }: Failing) {
       putRight();
       await check(workspace, { repositories: ['primary'], readData: true, readHeaders: false });
     },
-    alert: { rule: 'verification-failed', subject: 'omni-db', severity: 'p1' },
+    // Of the database nothing is older than its last backup, which came after that.
+    alert: { rule: 'verification-failed', subject: 'uploads', severity: 'p1' },
     also: ['verification-failed', 'repository-unreachable', 'backup-failed'],
     stops: ['*'],
   });
@@ -278,7 +291,7 @@ function failuresOf(failing: Failing): Failure[] {
     },
     {
       name: 'the review of the plan is forgotten in April',
-      ...{ fromMs: Date.UTC(2026, 2, 31, 22), untilMs: Date.UTC(2026, 3, 3, 12) },
+      ...{ fromMs: Date.UTC(2025, 2, 31, 22), untilMs: Date.UTC(2025, 3, 3, 12) },
       begin() {},
       end: (workspace) => review(workspace, 'plan'),
       alert: { rule: 'review-overdue', subject: 'plan', severity: 'p3' },

@@ -5,6 +5,7 @@ import { check } from '../../src/operations/index.ts';
 import { startFirestore } from '../support/firestore.ts';
 import { flipBytes } from './damage.ts';
 import { review } from './people.ts';
+import { runbookOf } from './runbook.ts';
 import type { Failure, Scenario } from './scenario.ts';
 import { upkeepOf } from './upkeep.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, type World } from './world.ts';
@@ -55,6 +56,8 @@ sandboxes:
 verification:
   - { name: daily, sources: "*", pick: latest, level: checked, schedule: daily at 05:00 }
   - { name: weekly, sources: [crm], pick: random, from: 7d, level: proven, schedule: weekly on monday at 06:00, sandbox: proofs }
+runbooks: { database-corruption: ${runbookOf('crm')} }
+drills: [{ runbooks: "*", schedule: monthly }]
 reviews: { strategy: monthly, audit: yearly }
 reports: [{ kind: verification, schedule: weekly on monday at 08:00, to: [lead-mail] }]
 ${world.alerting}`;
@@ -93,6 +96,7 @@ ${world.alerting}`;
       'verify:weekly': { at: '06:00', weekday: 1 },
       'archive:archive': { at: '03:00', weekday: 0 },
       'report:verification': { at: '08:00', weekday: 1 },
+      'drill:database-corruption-1': { at: '00:00', dayOfMonth: 1 },
       ...upkeepOf('primary', 'archive'),
     },
     reviews: {
@@ -138,7 +142,9 @@ function failuresOf(
       await check(workspace, { repositories: ['primary'], readData: true, readHeaders: false });
     },
     alert: { rule: 'verification-failed', subject: 'crm', severity: 'p1' },
-    also: ['repository-unreachable primary'],
+    also: ['repository-unreachable primary', 'upkeep-failed'],
+    // On a Sunday the prune is due with it, and removes nothing from what it cannot read.
+    stops: ['prune:primary'],
   });
   return [
     { ...denied(3, 2), acknowledgedAfterMs: 10 * MINUTE_MS },
@@ -161,7 +167,7 @@ function failuresOf(
     damaged(9),
     {
       name: 'the review of the strategy is forgotten in February',
-      ...{ fromMs: Date.UTC(2026, 1, 1), untilMs: Date.UTC(2026, 1, 3, 12) },
+      ...{ fromMs: Date.UTC(2025, 1, 1), untilMs: Date.UTC(2025, 1, 3, 12) },
       begin() {},
       end: (workspace) => review(workspace, 'strategy'),
       alert: { rule: 'review-overdue', subject: 'strategy', severity: 'p3' },

@@ -18,8 +18,6 @@ const STEP_MS = 30 * MINUTE_MS;
 const MOST_TICKS_A_STEP = 20;
 const REPORTED_EVERY_DAYS = 10;
 
-const QUIET = { info() {}, warn() {}, error() {} };
-
 export interface Span {
   fromMs: number;
   untilMs: number;
@@ -79,7 +77,7 @@ export async function simulate(scenario: Scenario, world: World, options: Simula
   const inspection = new Inspection(scenario, clock);
   const report = reporter(scenario, startMs, options.told);
   const steps: number[] = [];
-  let daemon: Daemon | undefined = await started(loaded, environment);
+  let daemon: Daemon | undefined = await started(loaded, environment, world);
   let nowMs = startMs;
   for (; nowMs < untilMs && !(nowMs % DAY_MS === 0 && options.signal.aborted); nowMs = nextStep(nowMs, people)) {
     world.clock.moveTo(nowMs);
@@ -91,7 +89,7 @@ export async function simulate(scenario: Scenario, world: World, options: Simula
       daemon = undefined;
     }
     if (!isAway) {
-      daemon ??= await started(loaded, environment);
+      daemon ??= await started(loaded, environment, world);
       await step(daemon, nowMs);
       steps.push(nowMs);
     }
@@ -133,12 +131,12 @@ function environmentOf(world: World): Environment {
     progress: () => noProgress,
     adapters,
     stateDirectory: join(world.directory, 'state'),
-    cacheDirectory: join(world.directory, 'cache'),
+    cacheDirectory: world.cacheDirectory,
   };
 }
 
-async function started(loaded: LoadedPlan, environment: Environment): Promise<Daemon> {
-  const daemon = await Daemon.open({ environment, loaded, log: QUIET, isLoaded: () => false });
+async function started(loaded: LoadedPlan, environment: Environment, { log }: World): Promise<Daemon> {
+  const daemon = await Daemon.open({ environment, loaded, log, isLoaded: () => false });
   await daemon.start();
   return daemon;
 }
@@ -154,13 +152,17 @@ async function step(daemon: Daemon, nowMs: number): Promise<void> {
 
 /** Says how far it is, what the last days took, and the memory: what grows with a year is seen by that. */
 function reporter({ name }: Scenario, startMs: number, told: (line: string) => void): (nowMs: number) => void {
-  let begunMs = performance.now();
+  let [begunMs, usedBefore] = [performance.now(), process.cpuUsage()];
   return (nowMs) => {
     if (nowMs === startMs || (nowMs - startMs) % (REPORTED_EVERY_DAYS * DAY_MS) !== 0) return;
     const seconds = ((performance.now() - begunMs) / 1000).toFixed(1);
-    begunMs = performance.now();
+    const { user, system } = process.cpuUsage(usedBefore);
+    const used = ((user + system) / 1e6).toFixed(1);
+    [begunMs, usedBefore] = [performance.now(), process.cpuUsage()];
     const megabytes = Math.round(process.memoryUsage().rss / 1e6);
     const day = new Date(nowMs).toISOString().slice(0, 10);
-    told(`${name}: ${day}: the last ${REPORTED_EVERY_DAYS} days in ${seconds} s, ${megabytes} MB`);
+    told(
+      `${name}: ${day}: the last ${REPORTED_EVERY_DAYS} days in ${seconds} s, ${used} s of the processor, ${megabytes} MB`,
+    );
   };
 }

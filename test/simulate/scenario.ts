@@ -43,7 +43,7 @@ export interface Scenario {
   live(nowMs: number): Promise<void> | void;
   failures: Failure[];
   kept: readonly KeptSource[];
-  /** When each task of the plan is due. Drills belong here once plans have them: they are tasks like any other. */
+  /** When each task of the plan is due. Of a drill each step has to be done, and its control to find what it plants. */
   tasks: Readonly<Record<string, PromisedMoments>>;
   /** When each review is due; people hold it the same day, unless a failure says that they forget it. */
   reviews: Readonly<Partial<Record<ReviewKind, PromisedMoments>>>;

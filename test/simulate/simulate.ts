@@ -1,7 +1,10 @@
 /**
  * `npm run simulate -- --year`: a year of both playbooks' plans, in minutes. `--days 60` is less of it, `--plan omniflow` or
- * `--plan omni-enterprise` one of the two. Ctrl-C ends it with the day, and what there is by then is judged.
+ * `--plan omni-enterprise` one of the two. Ctrl-C ends it with the day, and what there is by then is judged. With `--keep DIR`
+ * all of it is left there, to be looked at with the command line: `. DIR/omniflow/variables.sh; holdfast --plan
+ * DIR/omniflow/omniflow.yaml ledger log`.
  */
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { judge } from './judge.ts';
 import { omniEnterprise } from './omni-enterprise.ts';
@@ -11,13 +14,18 @@ import type { Verdict } from './verdict.ts';
 import { World } from './world.ts';
 
 /** A year from here has the end of one in it, all that is due monthly to yearly, and both days on which clocks change. */
-const START_MS = Date.UTC(2025, 11, 10);
+const START_MS = Date.UTC(2024, 11, 11);
 /** A day on which a month, a quarter and a year begin is among them. */
-const AWAY_ON_DAYS = [22, 182];
+const AWAY_ON_DAYS = [21, 182];
 const PLANS = { omniflow, 'omni-enterprise': omniEnterprise };
 
 const { values } = parseArgs({
-  options: { year: { type: 'boolean' }, days: { type: 'string', default: '30' }, plan: { type: 'string' } },
+  options: {
+    year: { type: 'boolean' },
+    days: { type: 'string', default: '30' },
+    plan: { type: 'string' },
+    keep: { type: 'string' },
+  },
 });
 const days = values.year === true ? 365 : Number(values.days);
 let isGood = true;
@@ -46,6 +54,8 @@ async function judged(make: typeof omniflow): Promise<{ verdict: Verdict; second
       signal: ending.signal,
       told: (line) => process.stderr.write(`${line}\n`),
     });
+    // What is judged is changed a little, to see that this is found.
+    if (values.keep !== undefined) world.keep(resolve(values.keep, scenario.name), scenario);
     return {
       verdict: await judge(scenario, world, simulated),
       seconds: Math.round((performance.now() - begunMs) / 1000),

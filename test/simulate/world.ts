@@ -1,7 +1,8 @@
 /** What a simulated plan meets: time that only the simulation moves, and real servers that alerts are sent to. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Log } from '../../src/daemon/log.ts';
 import type { Clock } from '../../src/foundation/clock.ts';
 import { type HttpReceiver, type MailServer, startHttpReceiver, startMailServer } from '../support/channel-servers.ts';
 
@@ -11,6 +12,10 @@ export const DAY_MS = 24 * HOUR_MS;
 
 /** A year syncs a million files: in memory, where there is such a place, that takes no time. */
 const IN_MEMORY = '/dev/shm';
+
+const CACHE = 'cache';
+const DAEMON_LOG = 'daemon.log';
+const VARIABLES = 'variables.sh';
 
 export class SimulatedClock implements Clock {
   #nowMs: number;
@@ -107,6 +112,36 @@ alerts:
       for (const whom of to) this.told.push({ atMs, whom, what, text: source });
     }
     this.service.requests.length = 0;
+  }
+
+  get cacheDirectory(): string {
+    return join(this.directory, CACHE);
+  }
+
+  /** Of the daemon, in simulated time. */
+  get log(): Log {
+    const write = (level: keyof Log) => (message: string, fields?: object) =>
+      appendFileSync(
+        join(this.directory, DAEMON_LOG),
+        `${JSON.stringify({ time: new Date(this.clock.nowMs()).toISOString(), level, message, ...fields })}\n`,
+      );
+    return { info: write('info'), warn: write('warn'), error: write('error') };
+  }
+
+  /**
+   * Keeps what is there by now: the repositories with their ledgers, what is protected, the log of the daemon, and the plan by
+   * which all of it can be read where it lies then.
+   * @param to a directory that is not there yet
+   */
+  keep(to: string, { name, plan }: { name: string; plan: string }): void {
+    mkdirSync(to, { recursive: true, mode: 0o700 });
+    cpSync(this.directory, to, {
+      recursive: true,
+      filter: (path) => path !== this.cacheDirectory && lstatSync(path).isSocket() === false,
+    });
+    writeFileSync(join(to, `${name}.yaml`), plan.replaceAll(this.directory, to));
+    const variables = Object.entries(this.variables).map(([key, value]) => `export ${key}=${JSON.stringify(value)}\n`);
+    writeFileSync(join(to, VARIABLES), variables.join(''), { mode: 0o600 });
   }
 
   async close(): Promise<void> {

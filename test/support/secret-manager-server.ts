@@ -48,6 +48,7 @@ export interface SecretFault {
     | 'listSecretVersions'
     | 'accessSecretVersion'
     | 'addSecretVersion'
+    | 'disableSecretVersion'
     | 'createSecret'
     | 'getSecret';
   code: status;
@@ -63,6 +64,8 @@ export class SecretManagerServer {
   readonly calls = new Map<string, number>();
   /** Whether values come with one bit altered, as a broken network would have it. */
   alters = false;
+  /** Whether it says that it has disabled a version, and has not. */
+  ignoresDisable = false;
   /** No page is longer, whatever is asked for. */
   pageSize = 2;
   /** `127.0.0.1:PORT`, once it listens. */
@@ -103,6 +106,11 @@ export class SecretManagerServer {
     this.#secrets.delete(name);
   }
 
+  /** Oldest first. */
+  states(name: string): StoredVersion['state'][] {
+    return this.#stored(name).versions.map(({ state }) => state);
+  }
+
   /** The values of a secret's versions, oldest first; undefined where there is none. */
   values(name: string): (string | undefined)[] | undefined {
     return this.#secrets.get(name)?.versions.map(({ data }) => data?.toString());
@@ -133,6 +141,7 @@ export class SecretManagerServer {
       createSecret: (request) => this.#create(request),
       addSecretVersion: ({ parent, payload }) => this.#addChecked(parent, payload),
       updateSecret: (request) => this.#update(request),
+      disableSecretVersion: ({ name }) => this.#disable(name),
     };
     return Object.fromEntries(
       Object.entries(methods).map(([method, answer]) => [
@@ -217,6 +226,16 @@ export class SecretManagerServer {
     const dataCrc32c = crc32c(data);
     if (this.alters) data[0]! ^= 1;
     return { name: `${secret}/versions/${number}`, payload: { data, dataCrc32c } };
+  }
+
+  #disable(name: string): unknown {
+    const [, secret = '', number = ''] = /^(.*)\/versions\/(\d+)$/.exec(name) ?? [];
+    const version = this.#stored(secret).versions[Number(number) - 1];
+    if (version === undefined) throw new Refusal(status.NOT_FOUND, `Secret Version [${name}] not found.`);
+    if (version.state === 'DESTROYED')
+      throw new Refusal(status.FAILED_PRECONDITION, `Secret Version [${name}] is in ${version.state} state.`);
+    if (!this.ignoresDisable) version.state = 'DISABLED';
+    return this.#version(secret, Number(number));
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: as the interface has it

@@ -10,9 +10,11 @@ import { noise } from './repository.ts';
 
 const text = (content: string): Buffer => Buffer.from(content);
 
+/** What `list` shows, and `names` where the store has it. */
 async function keysOf(store: ObjectStore, prefix: string): Promise<string[]> {
   const keys: string[] = [];
   for await (const { key } of store.list(prefix)) keys.push(key);
+  if (store.names !== undefined) expect((await store.names(prefix)).sort()).toEqual(keys.sort());
   return keys.sort();
 }
 

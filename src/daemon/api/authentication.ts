@@ -36,17 +36,15 @@ export class Authentication {
   async identify(c: Context<Served>): Promise<Caller | Response> {
     const address = addressOf(c);
     const refusedForMs = this.#failed.refusedForMs(address);
+    const [, secret] = BEARER.exec(c.req.header('Authorization') ?? '') ?? [];
+    // A right one is heard from anywhere: behind a proxy all come from one address, and nobody guesses 256 bits.
+    const caller = secret === undefined ? undefined : await this.#tokens.callerOf(secret, refusedForMs > 0);
+    if (caller !== undefined) return caller;
     if (refusedForMs > 0) {
       c.header('Retry-After', String(Math.ceil(refusedForMs / 1000)));
       return refuse(c, 'too-many-attempts', 'too many wrong tokens came from here', 'Wait, and use a right one.');
     }
-    const [, secret] = BEARER.exec(c.req.header('Authorization') ?? '') ?? [];
     if (secret === undefined) return this.#challenge(c, 'a token is needed');
-    const caller = await this.#tokens.callerOf(secret);
-    if (caller !== undefined) {
-      this.#failed.succeeded(address);
-      return caller;
-    }
     this.#failed.failed(address);
     await this.#calls.loginFailed(address);
     return this.#challenge(c, 'the token is wrong, expired or revoked');

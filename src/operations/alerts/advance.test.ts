@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { planWith } from '../../../test/support/plan.ts';
 import { advance, type Gone } from './advance.ts';
-import { AlertBook, type AlertEvent } from './book.ts';
+import { AlertBook, type AlertEvent, withoutOld } from './book.ts';
 import type { Condition } from './condition.ts';
 
 const START = Date.parse('2026-03-10T12:00:00Z');
@@ -117,6 +117,35 @@ describe('the book', () => {
     const twice = AlertBook.of(looks.events.flatMap((event) => [event, event]));
     expect(twice.alerts).toEqual(looks.book.alerts);
     expect(AlertBook.of([...looks.events, looks.events[0]!]).alerts).toEqual(looks.book.alerts);
+  });
+
+  it('tells the same of what is open and comes next without what was over long ago, which does not grow with the years', () => {
+    const looks = new Looks();
+    const day = 24 * 60;
+    for (let at = 0; at < 100 * day; at += day) {
+      const subject = at < 14 * day ? 'files' : 'db';
+      looks.look(at, [condition('failed', { subject }), condition('stays', { subject: 'logs' })]);
+      looks.look(at + 1, [condition('stays', { subject: 'logs' })]);
+      looks.look(at + 3, [condition('stays', { subject: 'logs' })]);
+    }
+    const told = (minute: number, channel: string, outcome: 'delivered' | 'failed'): AlertEvent => ({
+      ...{ kind: 'alert.notified', time: new Date(START + minute * MINUTE_MS).toISOString(), actor: 'a' },
+      body: { alerts: [looks.book.alerts[1]!.id], channel, news: 'raised', reason: '0m', outcome, attempts: 1 },
+    });
+    const channels = [told(1, 'pager', 'delivered'), told(2, 'mail', 'failed'), told(3, 'mail', 'failed')];
+    const all = [...channels, ...looks.events];
+    const few = withoutOld(all, START + 90 * day * MINUTE_MS);
+    expect(few.length).toBeLessThan(100);
+    expect(channels.filter((event) => few.includes(event))).toEqual(channels);
+    const [whole, kept] = [AlertBook.of(all), AlertBook.of(few)];
+    expect(kept.open).toEqual(whole.open);
+    expect(kept.open).toHaveLength(1);
+    for (const subject of ['db', 'files', 'logs', 'never']) {
+      const about = { rule: 'backup-failed', subject };
+      expect(kept.nextId(about)).toBe(whole.nextId(about));
+      expect(kept.openOf('backup-failed', subject)).toEqual(whole.openOf('backup-failed', subject));
+    }
+    expect(withoutOld(all, START)).toEqual(all);
   });
 
   it('ends a mute by a later one of the same rule and subject, and by no other', () => {

@@ -76,6 +76,8 @@ export class AlertBook {
   readonly #alerts = new Map<string, BookedAlert>();
   /** The newest of each rule and subject. */
   readonly #newest = new Map<string, BookedAlert>();
+  /** When alerts of each rule and subject were raised, within an hour before the newest. */
+  readonly #lately = new Map<string, readonly number[]>();
   readonly #mutes: Mute[] = [];
 
   /** @param events oldest first; what is not about alerts is passed over */
@@ -141,11 +143,12 @@ export class AlertBook {
 
   #raise({ alert: id, runbooks = [], ...body }: AlertEvents['alert.raised'], raisedMs: number): void {
     if (this.#alerts.has(id)) return;
-    const before = this.alerts.filter(
-      (each) => keyOf(each) === keyOf(body) && raisedMs - each.raisedMs < HOUR_MS && each.raisedMs <= raisedMs,
-    );
+    const same = this.#lately.get(keyOf(body)) ?? [];
+    const before = same.filter((each) => raisedMs - each < HOUR_MS);
+    const flaps = before.filter((each) => each <= raisedMs).length + 1 >= FLAPS_FROM;
+    this.#lately.set(keyOf(body), [...before, raisedMs]);
     const alert: BookedAlert = {
-      ...{ id, runbooks, raisedMs, changes: 0, told: new Map(), flaps: before.length + 1 >= FLAPS_FROM },
+      ...{ id, runbooks, raisedMs, changes: 0, told: new Map(), flaps },
       ...body,
       rule: body.rule as RuleName,
       severity: body.severity as Severity,
@@ -161,6 +164,45 @@ export class AlertBook {
     for (const each of this.#mutes.filter(isSame)) each.untilMs = Math.min(each.untilMs, mute.fromMs);
     this.#mutes.push(mute);
   }
+}
+
+/**
+ * Without those of alerts that were over before a moment, so that what is looked at again and again does not grow with the
+ * years. Of each rule and subject the newest alert stays, by which the next gets its id, and of each channel what tells
+ * whether it takes anything.
+ * @param events of all ledgers of a plan, oldest first
+ */
+export function withoutOld(events: readonly AlertEvent[], overSinceMs: number): AlertEvent[] {
+  const about = new Map<string, string>();
+  const newest = new Map<string, string>();
+  const old = new Set<string>();
+  for (const { kind, body, time } of events) {
+    if (kind === 'alert.raised' && !about.has(body.alert)) {
+      about.set(body.alert, keyOf(body));
+      newest.set(keyOf(body), body.alert);
+    } else if (kind === 'alert.resolved' && Date.parse(time) < overSinceMs) old.add(body.alert);
+  }
+  const isOld = (alert: string): boolean => old.has(alert) && newest.get(about.get(alert) ?? '') !== alert;
+  const telling = tellingOfChannels(events);
+  return events.filter((event) => {
+    if (event.kind === 'alert.muted') return true;
+    if (event.kind === 'alert.notified') return telling.has(event) || !event.body.alerts.every(isOld);
+    return !isOld(event.body.alert);
+  });
+}
+
+/** The newest that each channel took or refused, and the first that it has refused since. */
+function tellingOfChannels(events: readonly AlertEvent[]): Set<AlertEvent> {
+  const last = new Map<string, AlertEvent>();
+  const firstRefused = new Map<string, AlertEvent>();
+  for (const event of events) {
+    if (event.kind !== 'alert.notified') continue;
+    const { channel, outcome } = event.body;
+    last.set(channel, event);
+    if (outcome === 'delivered') firstRefused.delete(channel);
+    else if (!firstRefused.has(channel)) firstRefused.set(channel, event);
+  }
+  return new Set([...last.values(), ...firstRefused.values()]);
 }
 
 /**

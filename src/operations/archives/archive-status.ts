@@ -1,7 +1,7 @@
 import type { HoldfastError } from '../../foundation/errors.ts';
-import type { LedgerEvent } from '../../ledger/index.ts';
+import type { LedgerEvent, Summary } from '../../ledger/index.ts';
 import type { Archive } from '../../plan/index.ts';
-import type { StoredSnapshot } from '../../repository/index.ts';
+import type { Repository, StoredSnapshot } from '../../repository/index.ts';
 import { isPartial, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import { STATUS_KINDS } from '../status/status-kinds.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
@@ -37,27 +37,47 @@ export interface LookedAtArchive {
   known?: { opened: OpenedRepository; events: LedgerEvent[]; damaged: HoldfastError[] };
 }
 
+export type ListSnapshots = (
+  repository: Repository,
+) => Promise<{ snapshots: readonly StoredSnapshot[]; damaged: readonly HoldfastError[] }>;
+
+/** What an archive's ledger says of its status: of its years, only what is new is read, by who asks every few minutes. */
+const statusSummary: Summary<LedgerEvent[]> = {
+  name: 'archive-status-1',
+  initial: () => [],
+  add(events, event) {
+    if (STATUS_KINDS.includes(event.kind)) events.push(event);
+  },
+  copy: (events) => [...events],
+};
+
 /**
  * What lies in an archive and when more is due. One that cannot be reached says so.
  * @param eventsOfOrigin of the repository that it copies from: there is told what could not be in its own ledger
+ * @param list the snapshots of the archive, for who looks again and again and remembers them
  */
 export async function archiveStatus(
   workspace: Workspace,
   name: string,
   archive: Archive,
   eventsOfOrigin: readonly LedgerEvent[],
+  list: ListSnapshots = readableSnapshots,
 ): Promise<LookedAtArchive> {
   const { from } = archive;
   const about = { archive: name, from };
   try {
     const opened = await workspace.open(name);
-    const { snapshots, damaged } = await readableSnapshots(opened.repository);
-    const events = await opened.ledger.events({ kinds: STATUS_KINDS });
+    const { snapshots, damaged } = await list(opened.repository);
+    // The state changes with the next reading.
+    const events = [...(await opened.ledger.view(statusSummary).read()).state];
     const sources = archive.sources.map((source) =>
       sourceOf(workspace, { name, archive }, source, { snapshots, events }),
     );
     const failure = failureIn(name, [...eventsOfOrigin, ...events]);
-    return { status: { ...about, sources, ...(failure && { failure }) }, known: { opened, events, damaged } };
+    return {
+      status: { ...about, sources, ...(failure && { failure }) },
+      known: { opened, events, damaged: [...damaged] },
+    };
   } catch (thrown) {
     const failure = failureIn(name, eventsOfOrigin);
     const error = reportable(thrown, workspace.environment.signal);

@@ -4,7 +4,7 @@
  */
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { withoutPassword, withPassword } from '../../foundation/url-password.ts';
-import type { LedgerEvent, SourceMoved } from '../../ledger/index.ts';
+import type { LedgerEvent, SourceMoved, Summary } from '../../ledger/index.ts';
 import { type Source as PlanSource, resolveSecret, type TextOrReference } from '../../plan/index.ts';
 import type { Workspace } from '../workspace.ts';
 
@@ -100,6 +100,18 @@ function standbyUrl({ plan }: Workspace, source: string, name: string): TextOrRe
   });
 }
 
+/** By source, oldest first: where one is, is asked at each connection. */
+const movesSummary: Summary<Map<string, LedgerEvent[]>> = {
+  name: 'moves-1',
+  initial: () => new Map(),
+  add(moves, event) {
+    if (event.kind !== 'source.moved') return;
+    const { source } = event.body;
+    moves.set(source, [...(moves.get(source) ?? []), event]);
+  },
+  copy: (moves) => new Map(moves),
+};
+
 /** What the ledger says of moves: in the repository of the source, or a mirror of it, and what waits on this machine. */
 async function eventsOf(workspace: Workspace, { name, repository }: PlanSource): Promise<LedgerEvent[]> {
   const waiting = (await workspace.recorder(repository).waiting()).filter(({ kind }) => kind === 'source.moved');
@@ -109,7 +121,8 @@ async function eventsOf(workspace: Workspace, { name, repository }: PlanSource):
   for (const copy of [repository, ...workspace.mirrorsOf(repository)]) {
     try {
       const { ledger } = await workspace.openToRead(copy);
-      return [...(await ledger.events({ kinds: ['source.moved'], sources: [name] })), ...waiting];
+      const { state } = await ledger.view(movesSummary).read();
+      return [...(state.get(name) ?? []), ...waiting];
     } catch (error) {
       if (!isHoldfastError(error)) throw error;
       isAnyHidden ||= error.code !== 'no-repository' && error.code !== 'no-bucket';

@@ -5,6 +5,7 @@ import type { EventBodies, EventKind, LedgerEvent } from '../../ledger/index.ts'
 import type { Plan, Source as PlanSource } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { coverageOf, type KnownPoint, type Period, partsOf, type SeenLog } from './coverage.ts';
+import { growthSummary } from './growth-summary.ts';
 import { forecastsNear } from './near-forecasts.ts';
 import { recoveryPoints } from './recovery-points.ts';
 import { repairsIn } from './repair-times.ts';
@@ -281,6 +282,50 @@ describe('the forecast of an RTO', () => {
     expect(rtoForecast({ ...source, name: 'other' }, [...events, ...proofs], NOW)?.state).toBe('not-enough');
   });
 });
+
+describe('what is remembered of a ledger for forecasts', () => {
+  it('foretells the same as all of it', () => {
+    const source = { name: 'db', objectives: { rtoMs: 60_000 } };
+    fc.assert(
+      fc.property(
+        fc.record({
+          days: fc.integer({ min: 60, max: 150 }),
+          perDay: fc.integer({ min: 20, max: 30 }),
+          seed: fc.nat(),
+        }),
+        ({ days, perDay, seed }) => {
+          const random = randomFrom(seed);
+          const events: LedgerEvent[] = [];
+          for (let hours = days * 24; hours > 0; hours -= 24 / perDay) {
+            const bytesProcessed = Math.round((2 * days - hours / 24) * 1e9 * (1 + random() / 10));
+            const outcome = random() < 0.1 ? ('partial' as const) : ('complete' as const);
+            events.push(backup(`b${hours}`, hours / 24, { bytesProcessed, outcome }));
+            if (random() > 0.05) continue;
+            const recent = events.filter(({ kind }) => kind === 'backup.finished').slice(-7 * perDay);
+            const { snapshot } = recent[Math.floor(random() * recent.length)]!.body as { snapshot: string };
+            const state = random() < 0.2 ? ('failed' as const) : ('proven' as const);
+            events.push(proof(snapshot, hours / 24, { state, durationMs: Math.round(40_000 * random()) }));
+          }
+          const remembered = growthSummary.initial();
+          for (const each of events) growthSummary.add(remembered, each);
+          const kept = remembered.get('db')!.events;
+          expect(kept.length).toBeLessThan(2500);
+          expect(rtoForecast(source, kept, NOW)).toEqual(rtoForecast(source, events, NOW));
+        },
+      ),
+      { numRuns: 10 },
+    );
+  });
+});
+
+/** The same numbers from 0 to 1 for the same seed. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
 
 describe('the forecasts that a plan wants to hear of', () => {
   it('are those within its rule, and those that are missed already', () => {

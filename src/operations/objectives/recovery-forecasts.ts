@@ -1,5 +1,6 @@
 import type { RecoveryForecast } from '../alerts/facts/samples.ts';
 import type { Workspace } from '../workspace.ts';
+import { growthSummary } from './growth-summary.ts';
 import { rtoForecast } from './rto-forecast.ts';
 
 /** What recoveries of a plan's sources take, where enough is known to say. @throws what keeps a repository from being read */
@@ -9,11 +10,9 @@ export async function recoveryForecasts(workspace: Workspace): Promise<RecoveryF
   for (const repository of workspace.homeNames) {
     const sources = [...workspace.plan.sources.values()].filter((each) => each.repository === repository);
     if (sources.every(({ objectives }) => objectives.rtoMs === undefined)) continue;
-    const events = await (await workspace.open(repository)).ledger.events({
-      kinds: ['backup.finished', 'proof.recorded'],
-    });
+    const { state } = await (await workspace.open(repository)).ledger.view(growthSummary).read();
     for (const source of sources) {
-      const forecast = rtoForecast(source, events, nowMs);
+      const forecast = rtoForecast(source, state.get(source.name)?.events ?? [], nowMs);
       if (forecast === undefined || forecast.state === 'not-enough') continue;
       const { nowMs: takesMs, missedAtMs } = forecast;
       const promisedMs = source.objectives.rtoMs!;

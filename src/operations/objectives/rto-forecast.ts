@@ -4,9 +4,9 @@ import { median, robustLine } from './robust-line.ts';
 
 const DAY_MS = 24 * 3_600_000;
 /** What was longer ago says nothing of how it grows now. */
-const GROWTH_MS = 90 * DAY_MS;
+export const GROWTH_MS = 90 * DAY_MS;
 const PROOFS_MS = 365 * DAY_MS;
-const MOST_PROOFS = 50;
+export const MOST_PROOFS = 50;
 /** Fewer days, or closer together, tell no growth. */
 const FEWEST_DAYS = 5;
 const SHORTEST_MS = 7 * DAY_MS;

@@ -69,6 +69,10 @@ describe('whose a token is', () => {
     const before = store.calls.length;
     for (let guess = 0; guess < 100; guess++) expect(await check.callerOf(newSecret())).toBeUndefined();
     expect(store.calls.length).toBe(before);
+    clock.advance(2_001);
+    for (let guess = 0; guess < 100; guess++) expect(await check.callerOf(newSecret(), true)).toBeUndefined();
+    expect(await check.callerOf(token, true)).toBeDefined();
+    expect(store.calls.length).toBe(before);
     store.rule = () => 'before';
     clock.advance(60_000);
     expect(await check.callerOf(token)).toBeDefined();

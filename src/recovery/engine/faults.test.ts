@@ -155,14 +155,18 @@ describe('a recovery', () => {
   });
 
   it('is left to the engine that has it: another one is refused, and does nothing', async () => {
-    const slow = async (): Promise<undefined> => world.time.pause(150_000).then(() => undefined);
+    // It takes as long as the other one takes to be refused: no longer, however busy the machine is.
+    const refused = Promise.withResolvers<undefined>();
+    const slow = (): Promise<undefined> => refused.promise;
     const world: RecoveryWorld = await RecoveryWorld.of(['{ id: a, do: exec, exec: [slow] }'], { scripts: { slow } });
     const { id } = await world.open();
     const { onState, reached } = whenFirst('running');
     const [first, second] = await world.time.run(
       Promise.allSettled([
         world.engine(id, world.process(), { onState }).run(),
-        reached.then(() => world.engine(id, world.process(), { isResumed: true }).run()),
+        reached
+          .then(() => world.engine(id, world.process(), { isResumed: true }).run())
+          .finally(() => refused.resolve(undefined)),
       ]),
     );
     expect(first).toMatchObject({ status: 'fulfilled' });

@@ -156,6 +156,75 @@ describe.skipIf(!requires('postgresql'))('roles of PostgreSQL', () => {
   });
 });
 
+describe('secrets of Secret Manager', () => {
+  let secrets: SecretManagerServer;
+  const [KEY, OTHER] = ['projects/omni/secrets/signing-key', 'projects/omni/secrets/other'] as const;
+  const KNOWN = 'the-key-that-others-have';
+  beforeAll(async () => {
+    secrets = await new SecretManagerServer().start();
+  });
+  afterAll(() => secrets.stop());
+  const context = (names: readonly string[], options = {}) => {
+    const variables = { SECRET_MANAGER_EMULATOR_HOST: secrets.host };
+    return contextOf(bareWorkspace({}, { variables }), { do: 'credentials.rotate', secrets: [...names] }, options);
+  };
+  /** The one that gives its value. */
+  const enabled = (name: string) =>
+    secrets.states(name).flatMap((state, index) => (state === 'ENABLED' ? [index + 1] : []));
+
+  describeStep(
+    'credentials.rotate',
+    async () => {
+      secrets.put(KEY, ['older', KNOWN]);
+      return {
+        kind: credentialsRotate,
+        works: (more) => context([KEY], more),
+        world: async () => String(enabled(KEY).length === 1 && secrets.values(KEY)!.at(-1) !== KNOWN),
+        isDone: async () => enabled(KEY).join() === String(secrets.values(KEY)!.length),
+        obstructed: { context: () => context(['projects/omni/secrets/absent']), says: /does not have .*absent/ },
+        fails: () => context(['projects/omni/secrets/absent']),
+        secrets: [KNOWN],
+      };
+    },
+    { without: ['slow'] },
+  );
+
+  it('get random values, each its own, and every older version gives its value to nobody', async () => {
+    for (const name of [KEY, OTHER]) secrets.put(name, ['a', 'b', KNOWN]);
+    secrets.setState(OTHER, 1, 'DESTROYED');
+    const told: string[] = [];
+    const result = await credentialsRotate.run(context([KEY, OTHER], { told }));
+    expect(result).toMatchObject({ outcome: 'done', outputs: { rotated: `${KEY}, ${OTHER}` } });
+    expect(result.summary).toContain('5 older versions were disabled');
+    expect([secrets.states(KEY), secrets.states(OTHER)]).toEqual([
+      ['DISABLED', 'DISABLED', 'DISABLED', 'ENABLED'],
+      ['DESTROYED', 'DISABLED', 'DISABLED', 'ENABLED'],
+    ]);
+    const [one, other] = [KEY, OTHER].map((name) => secrets.values(name)!.at(-1)!);
+    expect(one).toMatch(/^[\w-]{43}$/);
+    expect(one).not.toBe(other);
+    expect(JSON.stringify([result, told])).not.toContain(one);
+  });
+
+  it('are partial where a name of a version leads to one that is dead, which is said beforehand', async () => {
+    secrets.put(KEY, ['a', KNOWN], { versionAliases: { live: '1' } });
+    expect((await credentialsRotate.foresee(context([KEY]))).obstacles.join()).toContain('the alias live');
+    const { outcome, summary } = await credentialsRotate.run(context([KEY]));
+    expect([outcome, summary]).toEqual(['partial', expect.stringContaining(`disabled: live of ${KEY}`)]);
+  });
+
+  it('are no success where an older version still gives its value, and stay as they are where one is not there', async () => {
+    secrets.put(KEY, [KNOWN]);
+    secrets.ignoresDisable = true;
+    await expect(credentialsRotate.run(context([KEY]))).rejects.toMatchObject({ code: 'validation-failed' });
+    secrets.ignoresDisable = false;
+    secrets.put(KEY, [KNOWN]);
+    const rotating = credentialsRotate.run(context([KEY, 'projects/omni/secrets/absent']));
+    await expect(rotating).rejects.toMatchObject({ code: 'path-missing' });
+    expect([secrets.values(KEY), enabled(KEY)]).toEqual([[KNOWN], [1]]);
+  });
+});
+
 describe.skipIf(!requires('redis'))('users of Redis', () => {
   const directory = testDirectory();
   let server: RedisServer;
@@ -208,6 +277,6 @@ describe.skipIf(!requires('redis'))('users of Redis', () => {
     (await enter()).destroy();
     await expect(isolate.run(context({ users: ['default'] }))).rejects.toThrow(/would be cut off/);
     await expect(isolate.run(context({ users: ['absent'] }))).rejects.toThrow(/no users absent/);
-    await expect(isolate.run(context({ allow: ['10.0.0.0/8'] }))).rejects.toMatchObject({ code: 'step-not-supported' });
+    await expect(isolate.run(context({ allow: ['10.0.0.0/8'] }))).rejects.toThrow(/Redis knows of no addresses/);
   });
 });

@@ -1,18 +1,19 @@
-/** New passwords for users of a server: each is where it belongs before it is set, and tried once it is. */
+/** New passwords for users of a server: each is where it belongs before it is set, and tried once it is. And new secrets. */
 import { randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { HoldfastError, isHoldfastError, systemCode } from '../../foundation/errors.ts';
+import { shellWord } from '../../foundation/shell-word.ts';
 import { resolveSecret } from '../../plan/index.ts';
 import type { CredentialsServer, Rotated } from '../../source/index.ts';
 import type { Described, Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
 import { replaceInFile } from './connection-update/replace-file.ts';
 import { obstacleOf } from './failover/servers.ts';
+import { lookAtSecrets, rotateSecrets, secretsInWords } from './rotate-secrets.ts';
 import { assertFilled } from './unfilled.ts';
 
 type Context = StepContext<'credentials.rotate'>;
 
-/** 256 bits, in characters that need no quotes anywhere. */
 const PASSWORD_BYTES = 32;
 const OTHERS = 0o077;
 
@@ -20,18 +21,38 @@ export const credentialsRotate: StepKind<'credentials.rotate'> = {
   describe,
   foresee,
   run,
-  undo: async (context) => `${usersOf(context).join(', ')} keep the new passwords; the old ones stay dead`,
+  undo: async (context) => `${rotatedBy(context).join(', ')} keep what is new; what was before stays dead`,
   inDrill: 'skip',
 };
 
 async function run(context: Context): Promise<StepResult> {
-  const { step, signal, tell } = context;
+  const { step } = context;
   assertFilled(step);
-  const { server, url, oldUrl, users } = await prepare(context);
+  const at = await prepare(context);
+  await lookAtSecrets(context, secretsOf(context));
+  const passwords = at === undefined ? { words: [], forgets: false } : await rotatePasswords(context, at);
+  const secrets = await rotateSecrets(context, secretsOf(context), newSecret);
+  return {
+    outcome: passwords.forgets || secrets.deadAliases.length > 0 ? 'partial' : 'done',
+    summary: [...passwords.words, ...secretsInWords(secrets)].join('; '),
+    outputs: { rotated: rotatedBy(context).join(', ') },
+  };
+}
+
+/** 256 bits, in characters that need no quotes anywhere. */
+function newSecret(): string {
+  return randomBytes(PASSWORD_BYTES).toString('base64url');
+}
+
+async function rotatePasswords(
+  context: Context,
+  { server, url, oldUrl, users }: PasswordPlace,
+): Promise<{ words: string[]; forgets: boolean }> {
+  const { signal, tell } = context;
   const { label } = await server.look(url, users, signal);
   const rotated: { user: string; done: Rotated }[] = [];
   for (const user of users) {
-    const password = randomBytes(PASSWORD_BYTES).toString('base64url');
+    const password = newSecret();
     // Once it is set nobody else knows it: whoever dies in between leaves it where it belongs.
     await put(context, placeOf(context, user), password);
     const done = await server.rotate(url, { user, password, ...(oldUrl !== undefined && { oldUrl }) }, signal);
@@ -39,36 +60,36 @@ async function run(context: Context): Promise<StepResult> {
     tell(`${user} has a new password at ${label}, which is in ${placeOf(context, user)}`);
   }
   const forgets = rotated.some(({ done }) => !done.isLasting);
-  return {
-    outcome: forgets ? 'partial' : 'done',
-    summary: inWords(label, rotated, forgets),
-    outputs: { rotated: users.join(', ') },
-  };
+  return { words: inWords(label, rotated, forgets), forgets };
 }
 
-function inWords(label: string, rotated: readonly { user: string; done: Rotated }[], forgets: boolean): string {
+function inWords(label: string, rotated: readonly { user: string; done: Rotated }[], forgets: boolean): string[] {
   const sessions = rotated.reduce((sum, { done }) => sum + done.endedSessions, 0);
   const off = rotated.filter(({ done }) => done.isOff === true).map(({ user }) => user);
   const on = rotated.filter(({ done }) => done.isOff !== true);
   const untried = on.filter(({ done }) => !done.oldWasTried).map(({ user }) => user);
-  const parts = [
+  return [
     `${rotated.map(({ user }) => user).join(', ')} at ${label} have new passwords${on.length > 0 ? ', which work' : ''}; ${sessions} sessions were ended`,
     ...(off.length > 0 ? [`${off.join(', ')} is turned off, and has no password but the new one`] : []),
     ...(untried.length < on.length ? ['the old password was tried, and refused'] : []),
     ...(untried.length > 0 ? [`of ${untried.join(', ')} the old one is not known here; a wrong one is refused`] : []),
     ...(forgets ? ['the server cannot write it down: when it is started again the old ones work again'] : []),
   ];
-  return parts.join('; ');
 }
 
-/** All that can be known to be wrong is said before the first password is changed. */
-async function prepare(
-  context: Context,
-): Promise<{ server: CredentialsServer; url: string; oldUrl: string | undefined; users: string[] }> {
+interface PasswordPlace {
+  server: CredentialsServer;
+  url: string;
+  oldUrl: string | undefined;
+  users: string[];
+}
+
+/** All that can be known to be wrong is said before the first password is changed. @returns undefined where there are no users */
+async function prepare(context: Context): Promise<PasswordPlace | undefined> {
   const { step, workspace, signal } = context;
-  if (step.secrets !== undefined) throw secretsNotHere();
   const users = usersOf(context);
-  if (users.length === 0) throw unusable('names no users', 'Name them under `users`.');
+  if (users.length === 0 && secretsOf(context).length > 0) return undefined;
+  if (users.length === 0) throw unusable('names neither users nor secrets', 'Name them under `users` or `secrets`.');
   const planned = plannedUrl(context);
   const given = step.url ?? planned;
   if (given === undefined)
@@ -95,17 +116,15 @@ async function prepare(
 
 function describe(context: Context): Described {
   const users = usersOf(context);
+  const secrets = secretsOf(context);
   return {
-    does: `gives ${users.join(', ')} new passwords, ends their sessions, and tries whether the old ones are dead`,
-    byHand: [
-      '# PostgreSQL; \\password sends no clear text:',
-      ...users.map((user) => `psql -c '\\password ${user}'`),
-      `psql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'USER'"`,
-      '# Redis, with the SHA-256 of the password in hexadecimal:',
-      'redis-cli ACL SETUSER USER resetpass "#HASH"',
-      'redis-cli CLIENT KILL USER USER',
-      'redis-cli ACL SAVE',
-    ],
+    does: [
+      ...(users.length === 0
+        ? []
+        : [`gives ${users.join(', ')} new passwords, ends their sessions, and tries whether the old ones are dead`]),
+      ...(secrets.length === 0 ? [] : [`gives ${secrets.join(', ')} new random values, and disables the older ones`]),
+    ].join('; '),
+    byHand: [...(users.length === 0 ? [] : passwordsByHand(users)), ...secrets.flatMap(secretByHand)],
   };
 }
 
@@ -113,10 +132,40 @@ async function foresee(context: Context): Promise<Foreseen> {
   const obstacles: string[] = [];
   try {
     await prepare(context);
+    obstacles.push(...(await lookAtSecrets(context, secretsOf(context))));
   } catch (error) {
     obstacles.push(obstacleOf(error, context.signal));
   }
   return { ...describe(context), obstacles };
+}
+
+function passwordsByHand(users: readonly string[]): string[] {
+  return [
+    '# PostgreSQL; \\password sends no clear text:',
+    ...users.map((user) => `psql -c '\\password ${user}'`),
+    `psql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'USER'"`,
+    '# Redis, with the SHA-256 of the password in hexadecimal:',
+    'redis-cli ACL SETUSER USER resetpass "#HASH"',
+    'redis-cli CLIENT KILL USER USER',
+    'redis-cli ACL SAVE',
+  ];
+}
+
+function secretByHand(secret: string): string[] {
+  const name = shellWord(secret);
+  return [
+    `openssl rand -base64 32 | gcloud secrets versions add ${name} --data-file=-`,
+    `gcloud secrets versions list ${name} --filter=state=enabled   # then disable each of the older ones:`,
+    `gcloud secrets versions disable NUMBER --secret ${name}`,
+  ];
+}
+
+function secretsOf({ step }: Context): string[] {
+  return [...new Set(step.secrets ?? [])];
+}
+
+function rotatedBy(context: Context): string[] {
+  return [...usersOf(context), ...secretsOf(context)];
 }
 
 function usersOf({ step }: Context): string[] {
@@ -186,10 +235,4 @@ async function put({ workspace }: Context, place: string, password: string): Pro
 
 function unusable(what: string, hint: string): HoldfastError {
   return new HoldfastError('bad-usage', `the step ${what}`, { hint });
-}
-
-function secretsNotHere(): HoldfastError {
-  return new HoldfastError('step-not-supported', 'this version cannot give secrets new random versions by themselves', {
-    hint: 'Nothing was done. Name the users that the secrets are of, with `into`; or have a program do it by an `exec` step.',
-  });
 }

@@ -173,6 +173,23 @@ describe('a restore of a runbook', () => {
     expect(readFileSync(join(restored(own, join(own.directory, 'back')), 'a'), 'utf8')).toBe('first');
   });
 
+  it.each([1, 2])(
+    'goes on from a mirror when the repository goes away in the middle, at read %i of its data',
+    async (at) => {
+      const own = await uploads({ mirror: true });
+      const told: string[] = [];
+      let reads = 0;
+      own.stores.main.rule = ({ method, key }) => {
+        if (method === 'get' && key.startsWith('data/')) reads++;
+        return reads >= at ? 'before' : undefined;
+      };
+      const context = contextOf(own.open(), { do: 'restore', source: 'uploads', to: 'back' }, { told });
+      await restore.run(context);
+      expect([reads >= at, told.join('\n')]).toEqual([true, expect.stringMatching(/^main is away: /)]);
+      expect(readFileSync(join(restored(own, join(own.directory, 'back')), 'a'), 'utf8')).toBe('first');
+    },
+  );
+
   it('restores a part', async () => {
     const own = await uploads();
     await restore.run(to(own, {}, { only: [join(own.living, 'a')] }));

@@ -7,6 +7,8 @@ import { ifReached, obstacleOf, postgresFailoverOf, serverOf } from './failover/
 
 type Context = StepContext<'postgres.reseed'>;
 
+const DID = { rewound: 'was rewound to', copied: 'was copied from', found: 'is a standby already of' } as const;
+
 /** Makes an old primary a standby of the new one. Its server must be stopped, and is started by a step of its own. */
 export const postgresReseed: StepKind<'postgres.reseed'> = { describe, foresee, run, inDrill: 'skip' };
 
@@ -24,7 +26,7 @@ async function run({ step, workspace, signal, tell }: Context): Promise<StepResu
   const aside = done.asideDirectory === undefined ? '' : `; what was there lies in ${done.asideDirectory}`;
   return {
     outcome: 'done',
-    summary: `${directory} was ${done.how === 'rewound' ? 'rewound to' : 'copied from'} the new primary, and follows it once its server is started${lost}${aside}`,
+    summary: `${directory} ${DID[done.how]} the new primary, and follows it once its server is started${lost}${aside}`,
     outputs: { position: lsnText(done.lsn), divergentBytes: Number(done.divergentBytes) },
   };
 }

@@ -27,6 +27,8 @@ const stored = z.object({
   machine: z.string(),
   pid: z.number().int(),
   username: z.string(),
+  /** Earlier versions did not say so. */
+  plan: z.string().optional(),
   /** It gave the lease back. */
   released: z.boolean(),
 });
@@ -36,6 +38,8 @@ export interface LeaseHolder {
   hostname: string;
   pid: number;
   username: string;
+  /** What it holds the lease for. */
+  plan?: string | undefined;
 }
 
 interface Standing {
@@ -54,6 +58,8 @@ export interface LeaseOptions {
   pause: Pause;
   /** What only the holder may do: part of the key. */
   name: string;
+  /** For which plan: told to whom it keeps from it. */
+  plan?: string;
 }
 
 /**
@@ -211,7 +217,8 @@ export class EpochLease {
   #sealed(released: boolean): Buffer {
     const { username } = currentUser();
     const [holder, machine, pid] = [this.#holder, this.#machine, process.pid];
-    const lease = { version: VERSION, holder, hostname: hostname(), machine, pid, username, released };
+    const { plan } = this.#options;
+    const lease = { version: VERSION, holder, hostname: hostname(), machine, pid, username, plan, released };
     return seal(this.#repository.key, Buffer.from(JSON.stringify(lease)));
   }
 

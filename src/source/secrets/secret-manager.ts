@@ -146,6 +146,13 @@ export class SecretManager {
     });
   }
 
+  /** Has a version give its value to nobody, until it is enabled again. @throws source-refused … */
+  async disable(name: string, version: string): Promise<void> {
+    await this.#call(`version ${version} of the secret ${name}`, () =>
+      this.#client.disableSecretVersion({ name: `${this.#name(name)}/versions/${version}` }),
+    );
+  }
+
   /** Gives versions these names, in place of those that the secret's have. @throws source-refused … */
   async setAliases(name: string, versionAliases: Record<string, string>): Promise<void> {
     await this.#call(`the secret ${name}`, () =>

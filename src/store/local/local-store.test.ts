@@ -51,6 +51,36 @@ describe('a local store', () => {
     expect(keys).toEqual(['data/object']);
   });
 
+  it('keeps no directory that was made for what is gone, but those that other programs know', async () => {
+    const directory = testDirectory();
+    const [one, other] = [createLocalStore(directory), createLocalStore(directory)];
+    for (const key of ['ours/ledger/writer/1', 'data/ab/pack']) {
+      await one.put(key, Buffer.from('x'));
+      await other.delete(key);
+    }
+    expect(readdirSync(join(directory, 'ours', 'ledger'))).toEqual([]);
+    expect(readdirSync(join(directory, 'data'))).toEqual(['ab']);
+    // Who made it knows nothing of that, and makes it again.
+    await one.put('ours/ledger/writer/2', Buffer.from('x'), { ifAbsent: true });
+    await one.put('ours/ledger/writer/3', Buffer.from('x'));
+    expect(readdirSync(join(directory, 'ours', 'ledger', 'writer'))).toEqual(['2', '3']);
+  });
+
+  it('takes what others put while the directory of it comes and goes', async () => {
+    const directory = testDirectory();
+    const keys = ['1', '2', '3'].map((name) => `ours/leases/daemon/${name}`);
+    await Promise.all(
+      keys.map(async (key) => {
+        const store = createLocalStore(directory);
+        for (let time = 0; time < 60; time++) {
+          await store.put(key, Buffer.from('x'), { ifAbsent: true });
+          await store.delete(key);
+        }
+      }),
+    );
+    expect(readdirSync(join(directory, 'ours', 'leases'))).toEqual([]);
+  });
+
   it('removes what a dead writer staged long ago, and nothing younger', async () => {
     const directory = testDirectory();
     mkdirSync(join(directory, '.staging'));

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type Dirent, type Stats, statSync } from 'node:fs';
-import { type FileHandle, link, open, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { constants, type Dirent, fstatSync, readdirSync, readSync, type Stats, statSync } from 'node:fs';
+import { type FileHandle, link, open, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { settled } from '../../foundation/promises.ts';
 import { type Content, isObjectKey, type ObjectStore, type StoredObject } from '../index.ts';
 import { Place, statIfThere } from './place.ts';
 
@@ -17,6 +18,18 @@ const DIRECTORY_MODE = 0o700;
  * thousands with each run. After so many others have their turn: a directory may be on another machine.
  */
 const LOOKED_UP_AT_ONCE = 32;
+/**
+ * What is read at once is read on this thread as well, once its file is open, which may take as long as its disk is away: for
+ * what is so small the way to another thread and back takes longer than the reading.
+ */
+const READ_HERE_BYTES = 64 * 1024;
+/**
+ * Directories of more parts were made for one writer, say, and go with the last object in them: each listing would look into
+ * them for ever. Other programs know those of fewer, and find them as they were.
+ */
+const KEPT_DEPTH = 3;
+/** Who finds that others removed the directory so often has another reason to fail. */
+const MOST_MOVES = 20;
 /** A staged file that nobody wrote to for so long belongs to a writer that is dead, on whichever machine. */
 const ABANDONED_AFTER_MS = 7 * 24 * 60 * 60 * 1000;
 
@@ -52,7 +65,7 @@ class LocalStore implements ObjectStore {
       const staged = content instanceof Uint8Array ? await this.#stage(content) : content.file;
       try {
         if (!(content instanceof Uint8Array)) await syncFile(staged);
-        await (options.ifAbsent ? link(staged, path) : rename(staged, path));
+        await this.#move(staged, path, options.ifAbsent ?? false);
       } catch (error) {
         if (systemCode(error) !== 'EXDEV' || content instanceof Uint8Array) throw error;
         await this.#copyAcross(staged, path, options.ifAbsent ?? false);
@@ -68,7 +81,7 @@ class LocalStore implements ObjectStore {
     return this.#guard('read', key, async () => {
       const file = await open(path, 'r');
       try {
-        const { offset, length } = range ?? { offset: 0, length: (await file.stat()).size };
+        const { offset, length } = range ?? { offset: 0, length: fstatSync(file.fd).size };
         const bytes = await readExactly(file, offset, length, `${key} in ${this.location}`);
         await this.#place.noteRead(path);
         return bytes;
@@ -79,21 +92,25 @@ class LocalStore implements ObjectStore {
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {
-    const start = prefix === '' ? this.location : this.#path(prefix.replace(/\/$/, ''));
-    const found = await this.#guard('list', prefix, async () => {
-      await this.#place.assertThere();
-      const walked = await this.#walk(start, prefix);
-      // It may have gone meanwhile.
-      await this.#place.assertThere();
-      return walked;
-    });
+    const found = await this.#found(prefix);
     for (let at = 0; at < found.length; at += LOOKED_UP_AT_ONCE) {
       if (at > 0) await setImmediate();
-      for (const { path, key } of found.slice(at, at + LOOKED_UP_AT_ONCE)) {
-        const info = await this.#guard('list', prefix, () => statHere(path));
-        if (info?.isFile() && isObjectKey(key)) yield { key, sizeBytes: info.size, modifiedMs: info.mtimeMs };
-      }
+      yield* await this.#guard('list', prefix, async () =>
+        found.slice(at, at + LOOKED_UP_AT_ONCE).flatMap(({ path, key }): StoredObject[] => {
+          const info = statHere(path);
+          if (!info?.isFile() || !isObjectKey(key)) return [];
+          return [{ key, sizeBytes: info.size, modifiedMs: info.mtimeMs }];
+        }),
+      );
     }
+  }
+
+  async names(prefix: string): Promise<string[]> {
+    const found = await this.#found(prefix);
+    return this.#guard('list', prefix, async () =>
+      // A link may lead to one.
+      found.flatMap(({ path, key, isFile }) => ((isFile || statHere(path)?.isFile()) && isObjectKey(key) ? [key] : [])),
+    );
   }
 
   async stat(key: string): Promise<StoredObject | undefined> {
@@ -115,6 +132,8 @@ class LocalStore implements ObjectStore {
         // Where there is no directory, there was nothing to remove.
         if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ENOTDIR') throw error;
       });
+      // What stays there costs time alone.
+      if (key.split('/').length > KEPT_DEPTH) await settled(rmdir(dirname(path)));
     });
   }
 
@@ -127,17 +146,34 @@ class LocalStore implements ObjectStore {
     return join(this.location, key);
   }
 
-  async #walk(directory: string, prefix: string): Promise<{ path: string; key: string }[]> {
-    const found: { path: string; key: string }[] = [];
-    const visit = async (path: string, keyPrefix: string): Promise<void> => {
-      for (const entry of await this.#guard('list', prefix, () => entriesIfThere(path))) {
+  #found(prefix: string): Promise<Found[]> {
+    const start = prefix === '' ? this.location : this.#path(prefix.replace(/\/$/, ''));
+    return this.#guard('list', prefix, async () => {
+      await this.#place.assertThere();
+      const walked = await this.#walk(start, prefix);
+      // It may have gone meanwhile.
+      await this.#place.assertThere();
+      return walked;
+    });
+  }
+
+  /** What lies below a directory, and the directories in it. The first is read through another thread, which waits as long as its disk is away. */
+  async #walk(directory: string, keyPrefix: string): Promise<Found[]> {
+    const found: Found[] = [];
+    const waiting: { path: string; keyPrefix: string }[] = [];
+    const sort = (entries: readonly Dirent[], within: { path: string; keyPrefix: string }): void => {
+      for (const entry of entries) {
         if (entry.name.startsWith('.')) continue;
-        const inside = { path: join(path, entry.name), key: `${keyPrefix}${entry.name}` };
-        if (entry.isDirectory()) await visit(inside.path, `${inside.key}/`);
-        else found.push(inside);
+        const inside = { path: join(within.path, entry.name), key: `${within.keyPrefix}${entry.name}` };
+        if (entry.isDirectory()) waiting.push({ path: inside.path, keyPrefix: `${inside.key}/` });
+        else found.push({ ...inside, isFile: entry.isFile() });
       }
     };
-    await visit(directory, prefix);
+    sort(await entriesIfThere(directory), { path: directory, keyPrefix });
+    for (let at = 0; at < waiting.length; at++) {
+      if (at > 0 && at % LOOKED_UP_AT_ONCE === 0) await setImmediate();
+      sort(entriesHere(waiting[at]!.path), waiting[at]!);
+    }
     return found;
   }
 
@@ -146,6 +182,21 @@ class LocalStore implements ObjectStore {
     const path = join(this.stagingDirectory, `${process.pid}-${randomBytes(8).toString('hex')}`);
     await writeDurably(path, async (file) => writeAll(file, bytes));
     return path;
+  }
+
+  /** The directory may go with the last object in it, which another process removes meanwhile: see `delete`. */
+  async #move(from: string, to: string, ifAbsent: boolean): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await (ifAbsent ? link(from, to) : rename(from, to));
+        return;
+      } catch (error) {
+        if (systemCode(error) !== 'ENOENT' || attempt === MOST_MOVES) throw error;
+        await this.#place.assertThere();
+        this.#made.delete(dirname(to));
+        await this.#makeDirectory(dirname(to));
+      }
+    }
   }
 
   async #copyAcross(from: string, to: string, ifAbsent: boolean): Promise<void> {
@@ -203,6 +254,13 @@ class LocalStore implements ObjectStore {
   }
 }
 
+/** What lies in a directory, and is none. */
+interface Found {
+  path: string;
+  key: string;
+  isFile: boolean;
+}
+
 function storeError(error: unknown, verb: string, key: string, location: string): HoldfastError {
   if (error instanceof HoldfastError) return error;
   const context = { key, store: location };
@@ -238,7 +296,10 @@ function storeError(error: unknown, verb: string, key: string, location: string)
 async function readExactly(file: FileHandle, offset: number, length: number, what: string): Promise<Uint8Array> {
   const buffer = Buffer.allocUnsafeSlow(length);
   for (let done = 0; done < length; ) {
-    const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
+    const bytesRead =
+      length <= READ_HERE_BYTES
+        ? readSync(file.fd, buffer, done, length - done, offset + done)
+        : (await file.read(buffer, done, length - done, offset + done)).bytesRead;
     if (bytesRead === 0) {
       throw new HoldfastError('repository-damaged', `${what} is damaged: it ends before byte ${offset + length}`);
     }
@@ -289,8 +350,18 @@ async function entriesIfThere(path: string): Promise<Dirent[]> {
   }
 }
 
+/** As `entriesIfThere`, on this thread. */
+function entriesHere(path: string): Dirent[] {
+  try {
+    return readdirSync(path, { withFileTypes: true });
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
 /** As `statIfThere`, on this thread. */
-async function statHere(path: string): Promise<Stats | undefined> {
+function statHere(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch (error) {

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { IS_EMULATOR, startFirestore, type TestFirestore } from '../../support/firestore.ts';
 import { DATABASE_SECRET, Omniflow } from './omniflow.ts';
 
-describe.skipIf(IS_EMULATOR)('the runbooks of an application on Firestore', { timeout: 120_000 }, () => {
+describe.skipIf(IS_EMULATOR)('the runbooks of an application on Firestore', { timeout: 300_000 }, () => {
   let firestore: TestFirestore;
   let omniflow: Omniflow;
   beforeAll(async () => {

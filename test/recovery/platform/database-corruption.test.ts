@@ -7,7 +7,7 @@ import { Platform } from './platform.ts';
 
 const isHere = requires('postgresql', 'redis', 'bind');
 
-describe.skipIf(!isHere)('a database that is corrupted', { timeout: 120_000 }, () => {
+describe.skipIf(!isHere)('a database that is corrupted', { timeout: 300_000 }, () => {
   let platform: Platform | undefined;
   afterEach(() => platform?.close());
 

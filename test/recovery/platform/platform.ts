@@ -118,11 +118,16 @@ export class Platform {
     });
   }
 
-  /** Backs up the database and the sessions, and proves what was taken. @returns the snapshot of the database */
+  /** Backs up the database. */
+  async backUp(): Promise<{ snapshot: string; time: string }> {
+    return (await this.team.document('backup', 'omni-db')).sources[0];
+  }
+
+  /** The same, and proves what was taken. */
   async protect(): Promise<{ snapshot: string; time: string }> {
-    const taken = await this.team.document('backup', 'omni-db', 'sessions');
+    const taken = await this.backUp();
     await this.team.document('verify', 'omni-db');
-    return taken.sources[0];
+    return taken;
   }
 
   /** Says of a backup what one says by itself that differs too much from those before it. */

@@ -6,7 +6,7 @@ import { OLD_PASSWORD, Platform } from './platform.ts';
 
 const isHere = requires('postgresql', 'redis', 'bind');
 
-describe.skipIf(!isHere)('a region that fails behind a name', { timeout: 120_000 }, () => {
+describe.skipIf(!isHere)('a region that fails behind a name', { timeout: 300_000 }, () => {
   let platform: Platform | undefined;
   let application: Application | undefined;
   afterEach(async () => {
@@ -23,7 +23,7 @@ describe.skipIf(!isHere)('a region that fails behind a name', { timeout: 120_000
       login: { user: 'application', password: OLD_PASSWORD },
     });
     await application.goesOn();
-    await team.document('backup', 'omni-db', 'sessions');
+    await platform.backUp();
     await platform.killHome();
     const killedMs = Date.now();
     const [rowsBefore, keysBefore] = [application.acknowledged.length, application.acknowledgedByRedis.length];

@@ -10,7 +10,7 @@ import { OLD_PASSWORD, Platform, SECRETS } from './platform.ts';
 const isHere = requires('postgresql', 'redis', 'bind');
 const HOURS_MS = 3_600_000;
 
-describe.skipIf(!isHere)('a security breach', { timeout: 120_000 }, () => {
+describe.skipIf(!isHere)('a security breach', { timeout: 300_000 }, () => {
   let platform: Platform | undefined;
   afterEach(() => platform?.close());
 
@@ -24,7 +24,7 @@ describe.skipIf(!isHere)('a security breach', { timeout: 120_000 }, () => {
     await pair.primary.query(
       `insert into customers values (666, 'of the intruder'); create role intruder superuser login`,
     );
-    const tainted = await platform.protect();
+    const tainted = await platform.backUp();
     await platform.suspect(tainted.snapshot);
     const since = new Date().toISOString();
     const inside = new pg.Client({

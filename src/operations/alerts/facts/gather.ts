@@ -1,6 +1,6 @@
 import { mergedByTime } from '../../../ledger/index.ts';
 import type { Workspace } from '../../workspace.ts';
-import { type AlertEvent, alertEventsIn } from '../book.ts';
+import { type AlertEvent, alertEventsIn, withoutOld } from '../book.ts';
 import { type Digest, recordOf } from './digest.ts';
 import type { Facts, RecordFacts } from './facts.ts';
 import { RepositoryView } from './repository-view.ts';
@@ -8,6 +8,9 @@ import type { RecoveryForecast, Samples } from './samples.ts';
 
 /** What is in repositories changes by what is done there, which is told; and by others, who are looked after this often. */
 const STORES_EVERY_MS = 60_000;
+
+/** Of alerts that were over so long ago nothing is remembered: longer than this process remembers what it has added itself. */
+const ALERTS_KEPT_MS = 40 * 24 * 60 * 60_000;
 
 /** What others know of the living and of what is to come. */
 export interface Watched {
@@ -24,7 +27,7 @@ export class FactsGatherer {
   readonly #sinceMs: number;
   #lookedMs = Number.NEGATIVE_INFINITY;
   /** What came of the digests that it was made of. */
-  #recorded: { of: (Digest | undefined)[]; record: RecordFacts } | undefined;
+  #recorded: { of: (Digest | undefined)[]; record: RecordFacts; alertEvents: AlertEvent[] } | undefined;
 
   constructor(workspace: Workspace, watched: Watched) {
     this.#workspace = workspace;
@@ -71,12 +74,14 @@ export class FactsGatherer {
       isKnown: !digests.includes(undefined),
       ...(began.length > 0 && { beganMs: Math.min(...began) }),
     });
-    this.#recorded = { of: digests, record };
+    const alertEvents = mergedByTime(digests.map((digest) => alertEventsIn(digest?.record ?? [])));
+    const overSinceMs = this.#workspace.environment.clock.nowMs() - ALERTS_KEPT_MS;
+    this.#recorded = { of: digests, record, alertEvents: withoutOld(alertEvents, overSinceMs) };
     return record;
   }
 
-  /** What the ledgers say of alerts, as of the last look: oldest first. */
-  alertEvents(): AlertEvent[] {
-    return mergedByTime(this.#views.map(({ digest }) => alertEventsIn(digest?.record ?? [])));
+  /** What the ledgers say of alerts, as of the last look, but for what was over long ago: oldest first. */
+  alertEvents(): readonly AlertEvent[] {
+    return this.#recorded?.alertEvents ?? [];
   }
 }

@@ -1,7 +1,13 @@
 import { snapshotTimeMs } from '../../../format/index.ts';
 import { type HoldfastError, isHoldfastError } from '../../../foundation/errors.ts';
 import { hasLog, type Source as PlanSource } from '../../../plan/index.ts';
-import { describeHolder, KnownSnapshots, type StoredSnapshot, standingLocks } from '../../../repository/index.ts';
+import {
+  describeHolder,
+  KnownSnapshots,
+  type Repository,
+  type StoredSnapshot,
+  standingLocks,
+} from '../../../repository/index.ts';
 import { type ArchiveStatus, archiveStatus } from '../../archives/archive-status.ts';
 import { archiveDue } from '../../archives/due.ts';
 import { contentsOfSources } from '../../history/contents.ts';
@@ -55,6 +61,7 @@ export class RepositoryView {
   readonly #points = new Map<string, ReadonlyMap<string, SizedPoint>>();
   #whole: { timeMs: number; capacity?: RepositoryCapacity; hidden: string[] } | undefined;
   #archives: { timeMs: number; found: ArchiveStatus[] } | undefined;
+  readonly #inArchives = new Map<string, KnownSnapshots>();
   readonly #awaySinceMs = new Map<string, number>();
   readonly #reachedOnce = new Set<string>();
 
@@ -198,9 +205,18 @@ export class RepositoryView {
     if (this.#archives !== undefined && Math.abs(nowMs - this.#archives.timeMs) < ARCHIVES_EVERY_MS) return;
     const own = [...plan.repositories.values()].filter(({ archive }) => archive?.from === this.name);
     const found = await Promise.all(
-      own.map(async ({ name, archive }) => (await archiveStatus(this.#workspace, name, archive!, digest.own)).status),
+      own.map(async ({ name, archive }) => {
+        const list = (repository: Repository) => this.#snapshotsOf(name, repository);
+        return (await archiveStatus(this.#workspace, name, archive!, digest.own, list)).status;
+      }),
     );
     this.#archives = { timeMs: nowMs, found };
+  }
+
+  #snapshotsOf(archive: string, repository: Repository): ReturnType<KnownSnapshots['list']> {
+    const known = this.#inArchives.get(archive) ?? new KnownSnapshots(repository);
+    this.#inArchives.set(archive, known);
+    return known.list();
   }
 
   facts(): RepositoryFacts {

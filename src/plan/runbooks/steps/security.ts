@@ -1,4 +1,5 @@
 /** Steps after a breach. */
+import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { filled, identifier } from '../../values.ts';
 import {
@@ -11,6 +12,18 @@ import {
   stepSchema,
   template,
 } from './common.ts';
+
+/** An address, a network, or `local`. */
+const network = filled('an address', 'An address, a network such as 10.0.0.0/8, or `local` for sockets.').refine(
+  (text) => text === 'local' || isNetwork(text),
+  { error: () => 'an address such as 192.0.2.7, a network such as 10.0.0.0/8, or local' },
+);
+
+function isNetwork(text: string): boolean {
+  const [, address = '', length] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const bits = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1;
+  return bits > 0 && Number(length ?? 0) <= bits;
+}
 
 export const security = [
   stepSchema('credentials.rotate', 'Gives new credentials, and proves that the old ones are dead.', {
@@ -44,12 +57,12 @@ export const security = [
     source: identifier.meta({ description: 'The PostgreSQL or Redis source whose server is cut off.' }).optional(),
     url: filledIn('a URL', "The server, by a user that may; the source's own when left out.").optional(),
     allow: z
-      .array(filled('an address', 'An address or a network such as 10.0.0.0/8.'), {
+      .array(network, {
         error: () => 'a list of addresses',
       })
-      .meta({ description: 'Who still gets in.' })
+      .meta({ description: 'Of PostgreSQL: who still gets in. Holdfast, too, gets in from these alone.' })
       .optional(),
-    users: names('users', 'Of Redis: which users are turned off.').optional(),
+    users: names('users', 'Roles of PostgreSQL or users of Redis that are turned off.').optional(),
     exec: program.optional(),
     env: programEnvironment.optional(),
     http: httpRequest.optional(),

@@ -18,7 +18,7 @@ const NOT_THAT_DATABASE = '42501';
 
 /** Passwords of PostgreSQL's roles. */
 export const postgresCredentials: CredentialsServer = {
-  look: (url, users, signal) => inside(url, signal, (session) => look(session, users)),
+  look: (url, users, signal) => inside(url, signal, (session) => rolesIn(session, users, 'login-roles')),
   rotate: (url, given, signal) => inside(url, signal, (session) => rotate(session, given, signal)),
 };
 
@@ -31,8 +31,13 @@ async function inside<T>(url: string, signal: AbortSignal, work: (session: Sessi
   }
 }
 
-async function look(session: Session, users: readonly string[]): Promise<CredentialsState> {
-  const rows = await session.query('see the roles', sqlFile('login-roles'), [JSON.stringify(users)]);
+/** What there is to know of roles: `login-roles` passes over those that may not log in. */
+export async function rolesIn(
+  session: Session,
+  users: readonly string[],
+  which: 'login-roles' | 'known-roles',
+): Promise<CredentialsState> {
+  const rows = await session.query('see the roles', sqlFile(which), [JSON.stringify(users)]);
   const [{ login = '', may_change = 'f' } = {}] = rows;
   return {
     label: labelOf(session.location),
@@ -64,7 +69,7 @@ async function rotate(
 }
 
 /** Ends a role's sessions that began before a moment: those behind it came with the new password. @returns how many */
-async function endSessions(
+export async function endSessions(
   session: Session,
   user: string,
   before: string | null,

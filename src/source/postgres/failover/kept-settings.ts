@@ -29,6 +29,13 @@ export async function reseedProgress(directory: string): Promise<ReseedProgress 
   return text && (JSON.parse(text.toString('utf8')) as ReseedProgress);
 }
 
+/** Whether a server follows that one once it is started: an earlier reseed came to its end. */
+export async function followsAlready(directory: string, to: { from: Location; slot: string }): Promise<boolean> {
+  const isStandby = (await readIfThere(join(directory, 'standby.signal'))) !== undefined;
+  const own = (await readIfThere(join(directory, AUTO)))?.toString('utf8') ?? '';
+  return isStandby && standbySettings(own, to) === own;
+}
+
 /** The settings of a server that is reseeded, kept beside its data directory until it has them back. */
 export class KeptSettings {
   readonly #cluster: StoppedCluster;

@@ -5,7 +5,7 @@ import { type Location, labelOf, parseLocation } from '../location.ts';
 import { Session } from '../session.ts';
 import { parseHistory } from '../wal/timeline-history.ts';
 import { copyCluster, takePlace } from './copy-cluster.ts';
-import { KeptSettings, type ReseedProgress, reseedProgress } from './kept-settings.ts';
+import { followsAlready, KeptSettings, type ReseedProgress, reseedProgress } from './kept-settings.ts';
 import { untilAlone } from './left-programs.ts';
 import { recoverAlone, rewind } from './rewind.ts';
 import { readState } from './server-state.ts';
@@ -20,8 +20,12 @@ export async function reseed(options: PostgresReseed): Promise<PostgresReseeded>
   const session = await Session.open(parseLocation(fromUrl), { side: 'source', signal });
   try {
     const cluster = await openStopped(directory);
-    const settings = await KeptSettings.open(cluster);
     const fork = await prepareSource(session, cluster, slot);
+    // Its server was not started since: of one that was, nobody knows how far behind it is.
+    const isNew = earlier === undefined && !cluster.control.isShutDown;
+    if (isNew && (await followsAlready(directory, { from: session.location, slot })))
+      return { how: 'found', lsn: fork.lsn, divergentBytes: 0n };
+    const settings = await KeptSettings.open(cluster);
     const bringing = { ...options, cluster, settings, fork, from: session.location };
     const brought = earlier?.stage === 'brought' ? earlier : await bring(bringing, earlier);
     await settings.putBack({ from: session.location, slot });
