@@ -162,9 +162,7 @@ function planProblems(loaded: LoadedPlan, { plan }: KitContent): string[] {
 async function keyProblems(workspace: Workspace, kit: KitContent): Promise<string[]> {
   const known = new Set(kit.publicKeys.map(({ fingerprint }) => fingerprint));
   const missing = (await publicKeysOf(workspace)).filter(({ fingerprint }) => !known.has(fingerprint));
-  return missing.map(
-    ({ purpose, fingerprint }) => `the key ${fingerprint.slice(0, 8)} that signs the ${purpose} is newer`,
-  );
+  return missing.map(({ fingerprint }) => `the signing key ${fingerprint.slice(0, 8)} is newer`);
 }
 
 /**

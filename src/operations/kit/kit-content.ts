@@ -67,16 +67,18 @@ export function packKit(kit: KitContent, files: readonly KitFile[]): Uint8Array 
   const own: KitFile[] = [
     { path: 'holdfast.yaml', text: kit.plan.text },
     ...kit.repositories.map(({ name: of, password }) => ({ path: passwordFile(of), text: `${password}\n` })),
-    ...kit.publicKeys.map(({ purpose, fingerprint, pem }) => ({
-      path: `keys/${purpose}-${fingerprint.slice(0, 8)}.pub`,
-      text: pem,
-    })),
+    ...kit.publicKeys.map(({ fingerprint, pem }) => ({ path: `keys/${publicKeyName(fingerprint)}`, text: pem })),
   ];
   const mtime = Date.parse(kit.madeAt);
   const entries = [...files, ...own].map((file) => ({ name: `${DIRECTORY}/${file.path}`, data: file.text }));
   return createTar([{ name: DOCUMENT, data: JSON.stringify(kit, undefined, 2) }, ...entries], {
     attrs: { mode: '600', uid: 0, gid: 0, mtime },
   });
+}
+
+/** What the file of a public key is called. */
+export function publicKeyName(fingerprint: string): string {
+  return `signing-${fingerprint.slice(0, 8)}.pub`;
 }
 
 /** Where the password of a repository is in an open kit. */

@@ -3,10 +3,10 @@
 import { shellWord } from '../../foundation/shell-word.ts';
 import { formatDuration } from '../../foundation/units.ts';
 import type { Plan, Source as PlanSource } from '../../plan/index.ts';
-import type { Block, Document } from '../../report/index.ts';
+import { type Block, chapter, commands, type Document, paragraph, table } from '../../report/index.ts';
 import { recoveryOrder } from '../rescue/order.ts';
 import { hasTail, openingLines, repositoryLines, sourceLines } from './by-hand.ts';
-import type { KitContent, KitRepository } from './kit-content.ts';
+import { type KitContent, type KitRepository, publicKeyName } from './kit-content.ts';
 import type { Shares } from './passphrase.ts';
 import { credentialsText, placeText } from './places.ts';
 
@@ -29,25 +29,28 @@ export function kitPage(facts: PageFacts): Document {
     isDense: true,
     blocks: [
       ...aboutBlocks(facts),
-      heading('Whom to call'),
-      ...contactBlocks(plan),
-      heading('With Holdfast, on an empty machine'),
-      commands([`holdfast rescue --kit ${shellWord(facts.file)} --to back --prove`]),
-      paragraph(
-        'It asks for the passphrase, finds a copy of each repository that answers, says what can be had and how old it is, and restores everything in the order below. Run again, it goes on where it was.',
+      ...chapter('Whom to call', contactBlocks(plan)),
+      ...chapter(
+        'With Holdfast, on an empty machine',
+        commands([`holdfast rescue --kit ${shellWord(facts.file)} --to back --prove`]),
+        paragraph(
+          'It asks for the passphrase, finds a copy of each repository that answers, says what can be had and how old it is, and restores everything in the order below. Run again, it goes on where it was.',
+        ),
       ),
-      heading('Where everything lies'),
-      table(['Repository', 'Place', 'Credentials'], kit.repositories.map(placeRow)),
-      heading('In this order'),
-      table(['', 'Source', 'What', 'RPO', 'RTO', 'Repository'], orderRows(plan)),
-      heading('By hand: open the kit'),
-      commands(openingLines(facts.file)),
-      paragraph(
-        'age, tar and restic are packages of every system. In kit/ there are then the plan, passwords and keys. Shares of the passphrase are put together by Holdfast alone: holdfast kit open --kit FILE --to DIRECTORY.',
+      ...chapter(
+        'Where everything lies',
+        table(['Repository', 'Place', 'Credentials'], kit.repositories.map(placeRow)),
+      ),
+      ...chapter('In this order', table(['', 'Source', 'What', 'RPO', 'RTO', 'Repository'], orderRows(plan))),
+      ...chapter(
+        'By hand: open the kit',
+        commands(openingLines(facts.file)),
+        paragraph(
+          'age, tar and restic are packages of every system. In kit/ there are then the plan, passwords and keys. Shares of the passphrase are put together by Holdfast alone: holdfast kit open --kit FILE --to DIRECTORY.',
+        ),
       ),
       ...handBlocks(facts),
-      heading('Who vouches'),
-      ...keyBlocks(kit),
+      ...chapter('Who vouches', keyBlocks(kit)),
     ],
   };
 }
@@ -66,9 +69,9 @@ function aboutBlocks({ kit, file, sha256, shares }: PageFacts): Block[] {
 }
 
 function contactBlocks({ contacts }: Plan): Block[] {
-  if (contacts.size === 0) return [paragraph('The plan names nobody: add `contacts` to it.', 'bad')];
   const rows = [...contacts.values()].map(({ role, name = '', phone = '', email = '' }) => [role, name, phone, email]);
-  return [table(['Role', 'Name', 'Telephone', 'Mail'], rows)];
+  if (rows.length === 0) return [paragraph('The plan names nobody: add contacts to it.', 'bad')];
+  return table(['Role', 'Name', 'Telephone', 'Mail'], rows);
 }
 
 function placeRow({ name, place, mirrorOf, archiveOf }: KitRepository): string[] {
@@ -101,38 +104,28 @@ function handBlocks({ plan, kit }: PageFacts): Block[] {
     const copies = kit.repositories.filter(({ name, mirrorOf }) => name === home || mirrorOf === home);
     const own = ordered.filter(({ repository }) => repository === home);
     if (copies.length === 0) return [];
-    return [
-      heading(`By hand: ${home}`),
-      ...(copies.length > 1 ? [paragraph('The first of these that lists snapshots:')] : []),
+    return chapter(
+      `By hand: ${home}`,
+      copies.length > 1 ? paragraph('The first of these that lists snapshots:') : [],
       ...copies.map((copy) => commands(repositoryLines(copy, plan.name, own.some(hasTail)))),
-      ...own.flatMap((source) => sourceBlocks(plan, source)),
-    ];
+      ...own.map((source) => sourceBlocks(plan, source)),
+    );
   });
 }
 
 function sourceBlocks(plan: Plan, source: PlanSource): Block[] {
   const { lines, words } = sourceLines(plan.name, source);
-  return [paragraph(`${source.name}, ${typeText(source)}:${words === undefined ? '' : ` ${words}`}`), commands(lines)];
+  return [
+    paragraph(`${source.name}, ${typeText(source)}:${words === undefined ? '' : ` ${words}`}`),
+    ...commands(lines),
+  ];
 }
 
 function keyBlocks({ publicKeys }: KitContent): Block[] {
-  if (publicKeys.length === 0) return [paragraph('The plan names no key that the ledger is signed with.')];
-  const rows = publicKeys.map(({ purpose, fingerprint }) => [purpose, fingerprint]);
-  return [table(['Signs', 'SHA-256 of the public key, which is in the kit under keys/'], rows)];
-}
-
-function heading(text: string): Block {
-  return { kind: 'heading', text };
-}
-
-function paragraph(text: string, tone?: 'bad'): Block {
-  return { kind: 'paragraph', text, ...(tone && { tone }) };
-}
-
-function commands(lines: readonly string[]): Block {
-  return { kind: 'commands', lines };
-}
-
-function table(columns: readonly string[], rows: readonly (readonly string[])[]): Block {
-  return { kind: 'table', columns, rows };
+  const rows = publicKeys.map(({ fingerprint }) => [fingerprint, `keys/${publicKeyName(fingerprint)}`]);
+  return table(
+    ['SHA-256 of a key that signs the ledger and evidence', 'In the kit'],
+    rows,
+    'The plan names no key that the ledger is signed with.',
+  );
 }

@@ -1,23 +1,48 @@
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { fingerprintOf, parsePublicKey } from '../../evidence/index.ts';
 import { isHoldfastError } from '../../foundation/errors.ts';
 import { resolveSecret } from '../../plan/index.ts';
+import { readKeyRegister } from '../evidence/key-register.ts';
+import { signingKeyFile } from '../evidence/signing-key.ts';
 import type { Workspace } from '../workspace.ts';
 import type { KitContent } from './kit-content.ts';
 
-/** The keys that vouch for what Holdfast signed. Where the private one cannot be had here, the file beside it is taken. */
-export async function publicKeysOf({ plan, references }: Workspace): Promise<KitContent['publicKeys']> {
-  const { signingKey } = plan.ledger;
-  if (signingKey === undefined) return [];
-  const key = parsePublicKey(
-    await resolveSecret(signingKey, references).catch(async (error: unknown) => {
-      if (!isHoldfastError(error) || typeof signingKey === 'string' || !('file' in signingKey)) throw error;
-      return readFile(resolve(plan.directory, `${signingKey.file}.pub`), 'utf8').catch(() => {
-        throw error;
-      });
-    }),
-  );
-  const pem = key.export({ type: 'spki', format: 'pem' }) as string;
-  return [{ purpose: 'ledger', fingerprint: fingerprintOf(key), pem }];
+type PublicKeys = KitContent['publicKeys'];
+
+/**
+ * The keys that vouch for what Holdfast signed: the plan's, and those before it that are not revoked. Where the private key
+ * cannot be had here, the public one is taken that lies beside it.
+ * @throws secret-unavailable
+ */
+export async function publicKeysOf(workspace: Workspace): Promise<PublicKeys> {
+  if (workspace.plan.ledger.signingKey === undefined) return [];
+  const own = await keyOfPlan(workspace);
+  const earlier = (await listedKeys(workspace)).filter(({ fingerprint }) => fingerprint !== own.fingerprint);
+  return [own, ...earlier].map((key) => ({ purpose: 'signing', ...key }));
+}
+
+type Key = Pick<PublicKeys[number], 'fingerprint' | 'pem'>;
+
+async function keyOfPlan({ plan, references }: Workspace): Promise<Key> {
+  const file = signingKeyFile(plan);
+  const pem = await resolveSecret(plan.ledger.signingKey!, references).catch(async (error: unknown) => {
+    if (!isHoldfastError(error) || file === undefined) throw error;
+    return readFile(`${file}.pub`, 'utf8').catch(() => {
+      throw error;
+    });
+  });
+  const key = parsePublicKey(pem);
+  return { fingerprint: fingerprintOf(key), pem: key.export({ type: 'spki', format: 'pem' }) as string };
+}
+
+/** Where no ledger can be read, the plan's key stands for itself. */
+async function listedKeys(workspace: Workspace): Promise<Key[]> {
+  try {
+    const { list } = await readKeyRegister(workspace);
+    const valid = (list?.keys ?? []).filter(({ revoked }) => revoked === undefined);
+    return valid.map(({ key, publicKey }) => ({ fingerprint: key, pem: publicKey }));
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+    return [];
+  }
 }

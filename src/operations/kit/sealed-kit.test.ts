@@ -16,7 +16,7 @@ const kit: KitContent = {
   repositories: [
     { name: 'main', id: 'b', place: { kind: 'local', path: '/main' }, password: 'of the key', key: 'c'.repeat(64) },
   ],
-  publicKeys: [{ purpose: 'ledger', fingerprint: 'd'.repeat(64), pem: 'a key\n' }],
+  publicKeys: [{ purpose: 'signing', fingerprint: 'd'.repeat(64), pem: 'a key\n' }],
 };
 
 describe('a sealed kit', () => {
@@ -72,7 +72,7 @@ describe('a sealed kit', () => {
     expect([
       text('holdfast.yaml'),
       text('passwords/main'),
-      text('keys/ledger-dddddddd.pub'),
+      text('keys/signing-dddddddd.pub'),
       text('README.md'),
     ]).toEqual([...['version: 1\n', 'of the key\n', 'a key\n', '# Kit\n']]);
     expect(statSync(join(directory, 'kit/passwords/main')).mode & 0o777).toBe(0o600);

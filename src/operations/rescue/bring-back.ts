@@ -1,7 +1,10 @@
-import { HoldfastError } from '../../foundation/errors.ts';
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { sideBySide } from '../../foundation/promises.ts';
+import { hasLog } from '../../plan/index.ts';
+import { isOffline } from '../archives/recall.ts';
 import { type GroupPoint, groupPoints, type MissingPoint } from '../groups/group-points.ts';
 import { restoreMember } from '../groups/restore-group.ts';
+import { findWantedPoint } from '../restore/recovery-point.ts';
 import { type Proof, verifySource } from '../verify/verify.ts';
 import { reportable, type Workspace } from '../workspace.ts';
 import type { Copy } from './find-copies.ts';
@@ -85,10 +88,33 @@ async function pointsOf(work: Work, { sources, group }: RecoveryStage): Promise<
   const there = sources.filter((source) => reached.has(repositoryOf(source)));
   const asked = { name: group ?? '', sources: there, validate: [] };
   const { points } = await groupPoints(workspace, asked, { at: state.at });
-  return sources.map(
-    (source) =>
-      points.find((point) => point.source === source) ?? { source, error: unreached(repositoryOf(source), copies) },
+  return Promise.all(
+    sources.map(async (source) => {
+      const point = points.find((each) => each.source === source);
+      return point === undefined ? { source, error: unreached(repositoryOf(source), copies) } : newest(work, point);
+    }),
   );
+}
+
+/**
+ * Unless a moment was asked for, a log is replayed to its end: after a disaster nobody leaves out what is there since no
+ * moment is known for it.
+ */
+async function newest(work: Work, point: GroupPoint | MissingPoint): Promise<GroupPoint | MissingPoint> {
+  const { workspace, request } = work;
+  const planned = workspace.plan.sources.get(point.source)!;
+  const isReplayed = hasLog(planned) && !isOffline(workspace, planned.repository);
+  if ('error' in point || request.at !== undefined || !isReplayed) return point;
+  try {
+    const opened = await workspace.openToRead(planned.repository);
+    const { log } = await findWantedPoint(workspace, opened, planned, { at: 'latest', chosen: undefined });
+    await log.close();
+    return { ...point, at: 'latest' };
+  } catch (error) {
+    // No log leads on from any backup: then it is the backup.
+    if (!isHoldfastError(error, 'unknown-snapshot') && !isHoldfastError(error, 'log-missing')) throw error;
+    return point;
+  }
 }
 
 function unreached(repository: string, copies: readonly Copy[]): HoldfastError {
