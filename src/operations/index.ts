@@ -48,6 +48,7 @@ export type { ChosenPoint } from './points/choose-point.ts';
 export type { PruneOfRepository } from './prune/prune.ts';
 export type { Repaired } from './repair/repair.ts';
 export { type RequestsToStore, requestsByRepository } from './requests/requests.ts';
+export type { HeldCopy } from './restore/held-copy.ts';
 export type { PlaceForCopy } from './restore/place-for-copy.ts';
 export type { RestoreRequest, RestoreResult } from './restore/restore.ts';
 export type { DecidedSnapshot, KeepReason } from './retain/decide.ts';
@@ -141,6 +142,8 @@ export const deliverReport = lazy(async () => (await import('./reports/deliver-r
 export const reportVerification = lazy(
   async () => (await import('./reports/report-verification.ts')).reportVerification,
 );
+export const assertCopyable = lazy(async () => (await import('./restore/held-copy.ts')).assertCopyable);
+export const holdCopy = lazy(async () => (await import('./restore/held-copy.ts')).holdCopy);
 export const placeForCopy = lazy(async () => (await import('./restore/place-for-copy.ts')).placeForCopy);
 export const examineRestore = lazy(async () => (await import('./restore/examine-restore.ts')).examineRestore);
 export const describeTarget = lazy(async () => (await import('./restore/restore.ts')).describeTarget);

@@ -97,11 +97,25 @@ export interface Source {
    */
   contents?(reader: SnapshotReader, item: string | undefined): Promise<ItemCount[] | undefined>;
 
+  /**
+   * Changes one thing of what was restored to a sandbox's server, as rot or a fault does, for a control of `validate` and
+   * `compare`, which have to find it. Only of servers.
+   * @returns what was changed; undefined where nothing is there that could be
+   * @throws target-failed
+   */
+  damage?(target: Extract<Target, { kind: 'database' }>, context: DamageContext): Promise<string | undefined>;
+
   /** Only where the plan wants the source's log to be kept. */
   follow?: LogSource['follow'];
   findMark?: LogSource['findMark'];
   /** Only of what can tell of its changes. */
   watch?: WatchedSource['watch'];
+}
+
+export interface DamageContext {
+  signal: AbortSignal;
+  /** Has something done to the server's data directory while it does not run. */
+  whileStopped(work: (dataDirectory: string) => Promise<void>): Promise<void>;
 }
 
 export interface ExamineContext {

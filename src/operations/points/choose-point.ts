@@ -144,7 +144,9 @@ async function chooseInLog(
       reason: `${timeText(reached.timeMs)}: the newest moment that the log leads to${limit}${from}${backup}`,
     };
   } catch (error) {
-    if (base === undefined || !isHoldfastError(error, 'log-missing')) throw error;
+    // Where nobody has followed the log since, the backup by itself is the newest there is.
+    const isShort = isHoldfastError(error, 'log-missing') || isHoldfastError(error, 'unknown-snapshot');
+    if (base === undefined || !isShort) throw error;
     return pointOf(base);
   }
 }

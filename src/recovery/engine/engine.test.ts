@@ -60,7 +60,8 @@ describe('an engine', () => {
 
   it('goes by the runbook as it was when the incident began, whatever the plan says by now', async () => {
     const seen: string[][] = [];
-    const look = async ({ run }: StepContext<'exec'>): Promise<undefined> => void seen.push(run.steps.map(({ id }) => id));
+    const look = async ({ run }: StepContext<'exec'>): Promise<undefined> =>
+      void seen.push(run.steps.map(({ id }) => id));
     const steps = ['{ id: a, do: exec, exec: [look] }', '{ id: b, do: exec, exec: [two] }'];
     const world = await RecoveryWorld.of(steps, { scripts: { look } });
     const { id } = await world.open();

@@ -10,6 +10,7 @@ const KINDS = [
   'breach.reported',
   'drill.started',
   'drill.finished',
+  'drill.kept',
   'step.started',
   'step.finished',
   'step.late',

@@ -1,5 +1,6 @@
 /** What has become of a run and its steps, as its events tell. Pure. */
 import type {
+  DrillKept,
   FenceCompleted,
   RecoveryEnded,
   RecoveryStarted,
@@ -71,7 +72,13 @@ export interface RunState {
   notes: Note[];
   acknowledged?: { by: string; timeMs: number };
   breach?: { sinceMs: number; by: string; reported?: { to: string; by: string; timeMs: number } };
-  ended?: RecoveryEnded & { timeMs: number; endedBy: string };
+  ended?: Omit<RecoveryEnded, 'outcome'> & {
+    outcome?: RecoveryEnded['outcome'] | 'died';
+    timeMs: number;
+    endedBy: string;
+  };
+  /** Of a drill. */
+  kept?: Pick<DrillKept, 'until' | 'host' | 'kept'>;
 }
 
 const HIDDEN_STARTED: Omit<RecoveryStarted, 'since'> = {
@@ -154,6 +161,9 @@ function apply(state: RunState, event: RunEvent): void {
     case 'incident.closed':
     case 'drill.finished':
       state.ended ??= { ...event.body, timeMs, endedBy: personOf(event) };
+      return;
+    case 'drill.kept':
+      state.kept ??= event.body;
       return;
     case 'incident.opened':
     case 'drill.started':

@@ -8,7 +8,7 @@ import { ifReached, obstacleOf, postgresFailoverOf, serverOf } from './failover/
 type Context = StepContext<'postgres.reseed'>;
 
 /** Makes an old primary a standby of the new one. Its server must be stopped, and is started by a step of its own. */
-export const postgresReseed: StepKind<'postgres.reseed'> = { foresee, run, inDrill: 'skip' };
+export const postgresReseed: StepKind<'postgres.reseed'> = { foresee, run, inDrill: 'run' };
 
 async function run({ step, workspace, signal, tell }: Context): Promise<StepResult> {
   const failover = await postgresFailoverOf(workspace);

@@ -9,7 +9,7 @@ import { ifReached, obstacleOf, redisFailoverOf, serverOf, urlOf } from './failo
 type Context = StepContext<'redis.promote'>;
 
 /** Makes a replica the master; the old one, where it can be reached, refuses writes first and follows it then. */
-export const redisPromote: StepKind<'redis.promote'> = { foresee, run, inDrill: 'skip' };
+export const redisPromote: StepKind<'redis.promote'> = { foresee, run, inDrill: 'run' };
 
 /** How long what a fenced master still has to send is waited for. */
 const CATCH_UP_MS = 10_000;

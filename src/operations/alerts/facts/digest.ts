@@ -223,7 +223,7 @@ function drillsIn(events: readonly LedgerEvent[]): RecordFacts['drills'] {
   const held = new Map<string, number>();
   for (const { kind, body, time } of events) {
     if (kind === 'drill.started') runbooks.set(body.drill, body.runbook);
-    if (kind !== 'drill.finished' || body.outcome === 'failed') continue;
+    if (kind !== 'drill.finished' || body.outcome === 'failed' || body.outcome === 'died') continue;
     const runbook = runbooks.get(body.drill);
     if (runbook !== undefined) held.set(runbook, Date.parse(time));
   }
