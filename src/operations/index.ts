@@ -42,6 +42,7 @@ export type { MirrorOutcome } from './mirrors/replicate.ts';
 export type { Attempted } from './notify/deliver.ts';
 export { type OpenAlert, reasonsForSilence, type Wellbeing } from './notify/wellbeing.ts';
 export type { KeptLocked } from './object-lock/keep-locked.ts';
+export type { DrillTimes } from './objectives/drill-times.ts';
 export type { ForecastReport, NearForecast } from './objectives/near-forecasts.ts';
 export type { ObjectivesOfSource, ObjectivesReport } from './objectives/objectives.ts';
 export type { ChosenPoint } from './points/choose-point.ts';

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { messageOf } from '../../foundation/errors.ts';
+import { HoldfastError, isHoldfastError, messageOf } from '../../foundation/errors.ts';
 import { settled } from '../../foundation/promises.ts';
 import { assertCopyable, removeKept, type Workspace } from '../../operations/index.ts';
 import type { PlannedStep, Runbook, StepDocument } from '../../plan/index.ts';
@@ -39,7 +39,7 @@ interface Prepared {
 /**
  * Runs a runbook on copies, which are gone afterwards. Nothing that lives is reached: see `drillWorkspace` and `runIsolated`.
  * @returns the drill as it ended
- * @throws unknown-runbook, bad-usage, step-not-supported, not-provable, before anything is done; see `Engine.run`
+ * @throws unknown-runbook, bad-usage, step-not-supported, program-missing, before anything is done; see `Engine.run`
  */
 export async function holdDrill(
   workspace: Workspace,
@@ -70,7 +70,9 @@ async function prepare(
   const steps = drillSteps(runbook.steps, await usualOf(runbook, kinds), faults);
   const wanted = wantedServers(steps, faults, plan);
   const reading = drillWorkspace(workspace, runbook);
-  for (const [source, how] of sourcesIn(reading, steps, wanted)) await assertCopyable(reading, source, how);
+  for (const [source, how] of sourcesIn(reading, steps, wanted)) {
+    await assertCopyable(reading, source, how).catch((error: unknown) => Promise.reject(notHere(error)));
+  }
   const record = new RunRecord(workspace);
   await removeKept(workspace);
   await closeDiedDrills(workspace, record);
@@ -88,6 +90,16 @@ async function prepare(
     keepMs: request.keepMs,
   };
   return { runbook, params, steps, record, work };
+}
+
+/** That something is missing here says nothing of the runbook. */
+function notHere(error: unknown): unknown {
+  if (!isHoldfastError(error, 'not-provable')) return error;
+  return new HoldfastError('program-missing', `the drill cannot be held on this machine: ${error.message}`, {
+    hint: `${error.hint ?? 'Hold it where that is.'} Nothing was done.`,
+    context: error.context,
+    cause: error,
+  });
 }
 
 /** The sources that a drill has to bring back, and whether servers of it are to follow each other. */
