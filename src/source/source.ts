@@ -100,16 +100,24 @@ export interface Source {
   /**
    * Changes one thing of what was restored to a sandbox's server, as rot or a fault does, for a control of `validate` and
    * `compare`, which have to find it. Only of servers.
-   * @returns what was changed; undefined where nothing is there that could be
+   * @returns undefined where nothing is there that could be
    * @throws target-failed
    */
-  damage?(target: Extract<Target, { kind: 'database' }>, context: DamageContext): Promise<string | undefined>;
+  damage?(target: Extract<Target, { kind: 'database' }>, context: DamageContext): Promise<Damaged | undefined>;
 
   /** Only where the plan wants the source's log to be kept. */
   follow?: LogSource['follow'];
   findMark?: LogSource['findMark'];
   /** Only of what can tell of its changes. */
   watch?: WatchedSource['watch'];
+}
+
+/** What was changed on purpose. */
+export interface Damaged {
+  /** In words. */
+  what: string;
+  /** What a failed check of it, or a difference, names. */
+  item: string;
 }
 
 export interface DamageContext {

@@ -58,7 +58,6 @@ async function findInCopy(workspace: Workspace, copy: Copy): Promise<string[]> {
   if (source.damage === undefined) return [];
   const server = await copy.server?.();
   const url = server?.url ?? copy.to;
-  const before = await failuresOf(workspace, { ...copy, to: url });
   const { signal } = workspace.environment;
   const target = { kind: 'database', url, label: copy.source, sandbox: true } as const;
   const damaged = await source.damage(target, {
@@ -71,16 +70,21 @@ async function findInCopy(workspace: Workspace, copy: Copy): Promise<string[]> {
     },
   });
   if (damaged === undefined) return [];
-  if ((await failuresOrError(workspace, { ...copy, to: url })) === before) throw notFound(copy);
-  return [damaged];
+  return (await isFound(workspace, { ...copy, to: url }, damaged.item)) ? [damaged.what] : [];
 }
 
-/** What cannot even be read is found as well. */
-async function failuresOrError(workspace: Workspace, copy: Copy): Promise<string> {
+/**
+ * What cannot even be read is found as well.
+ * @returns false where so much else is wrong, since steps have changed it, that nobody can tell
+ * @throws validation-failed
+ */
+async function isFound(workspace: Workspace, copy: Copy, item: string): Promise<boolean> {
   try {
-    return await failuresOf(workspace, copy);
+    const failures = await failuresOf(workspace, copy);
+    if (failures === NO_FAILURES) throw notFound(copy);
+    return failures.includes(item);
   } catch (error) {
-    if (isHoldfastError(error, 'target-failed')) return error.message;
+    if (isHoldfastError(error, 'target-failed')) return true;
     throw error;
   }
 }
@@ -106,6 +110,8 @@ async function findInFile(workspace: Workspace, copy: Copy): Promise<string[]> {
   if ((await failuresOf(workspace, copy)) === before) throw notFound(copy);
   return [`a byte of one of the restored files of ${copy.source}`];
 }
+
+const NO_FAILURES = '[]';
 
 async function failuresOf(workspace: Workspace, { source, to: at, snapshot, time }: Copy): Promise<string> {
   const planned = workspace.plan.sources.get(source);

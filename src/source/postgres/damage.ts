@@ -1,7 +1,7 @@
 /** Rot in one byte of a cluster, for whoever wants to know that it is found. */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DamageContext } from '../index.ts';
+import type { DamageContext, Damaged } from '../index.ts';
 import { type Location, labelOf } from './location.ts';
 import { Session } from './session.ts';
 import { sqlFile } from './sql-files.ts';
@@ -24,12 +24,12 @@ interface Row {
 
 /**
  * Changes a bit of the last value of a row, in the file of its table.
- * @returns what was changed; undefined where no table has a row that could be
+ * @returns undefined where no table has a row that could be
  */
 export async function damageRow(
   location: Location,
   { signal, whileStopped }: DamageContext,
-): Promise<string | undefined> {
+): Promise<Damaged | undefined> {
   const rows = await findRows(location, signal);
   let damaged: Row | undefined;
   await whileStopped(async (dataDirectory) => {
@@ -39,7 +39,7 @@ export async function damageRow(
       return;
     }
   });
-  return damaged && `a bit of a row of ${damaged.table} in ${labelOf(location)}`;
+  return damaged && { what: `a bit of a row of ${damaged.table} in ${labelOf(location)}`, item: damaged.table };
 }
 
 async function findRows(location: Location, signal: AbortSignal): Promise<Row[]> {

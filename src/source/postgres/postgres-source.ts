@@ -9,6 +9,7 @@ import {
   type Check,
   type Comparison,
   type DamageContext,
+  type Damaged,
   type ExamineContext,
   type Finding,
   type ItemCount,
@@ -147,7 +148,7 @@ class PostgresSource implements Source {
     throw new HoldfastError('target-unsuitable', 'only a database that runs can be asked');
   }
 
-  async damage(target: DatabaseTarget, context: DamageContext): Promise<string | undefined> {
+  async damage(target: DatabaseTarget, context: DamageContext): Promise<Damaged | undefined> {
     return damageRow(parseLocation(target.url), context);
   }
 

@@ -7,6 +7,7 @@ import type {
   CaptureContext,
   Comparison,
   DamageContext,
+  Damaged,
   ExamineContext,
   Finding,
   ItemCount,
@@ -107,7 +108,7 @@ class RedisSource implements Source {
     return compareServer(reader, { location, method, side: other === undefined ? 'source' : 'target' }, context);
   }
 
-  async damage(target: ServerTarget, { signal }: DamageContext): Promise<string | undefined> {
+  async damage(target: ServerTarget, { signal }: DamageContext): Promise<Damaged | undefined> {
     return damageKey(target.url, signal);
   }
 
