@@ -10,7 +10,7 @@ const ROWS = [
   ['operations'],
   ['source', 'sandbox', 'alert', 'report', 'dns'],
   ['repository', 'ledger'],
-  ['format', 'store', 'plan'],
+  ['format', 'store', 'plan', 'evidence'],
   ['schedule'],
   ['foundation'],
 ];

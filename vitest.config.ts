@@ -34,7 +34,7 @@ const EACH = {
   pool: 'forks' as const,
   // What is tested is what Node itself loads, as in `bin/holdfast`; a file's imports take half the time as well.
   experimental: { viteModuleRunner: false, nodeLoader: false },
-  setupFiles: ['test/support/own-directory.ts'],
+  setupFiles: ['test/support/own-directory.ts', 'test/support/derived-keys.ts'],
   // What is waited for comes soon, but not on a machine that has other things to do.
   expect: { poll: { timeout: 30_000 } },
   testTimeout: 60_000,

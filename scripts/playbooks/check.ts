@@ -68,8 +68,20 @@ function checkPlaybook(covered: Covered, file: string, units: readonly Unit[], e
     if (index >= (ordinals.get(section) ?? 0))
       covered.problems.push(`${file}: ${section}, ${index + 1}: is not in the playbook`);
   for (const { unit, placed } of pairs)
+    for (const written of unlisted(unit, placed.entry))
+      covered.problems.push(`${file}:${unit.line}: its figures are not those of the ${unit.kind}: ${written}`);
+  for (const { unit, placed } of pairs)
     for (const { written } of unsaid(unit, placed, pairs))
       covered.problems.push(`${file}:${unit.line}: what answers it does not say ${written.trim()}`);
+}
+
+/** Figures that an entry lists and its unit has not, and numbers of the unit that it neither lists nor sets aside. */
+function unlisted({ text }: Unit, { figures, promisesNothing }: CoverageEntry): string[] {
+  const [own, listed] = [quantitiesIn(text), figures.flatMap(quantitiesIn)];
+  const known = [...listed, ...promisesNothing.flatMap(quantitiesIn)];
+  const missing = own.filter((each) => !isSaidBy(each, known));
+  const foreign = listed.filter((each) => !isSaidBy(each, own));
+  return [...missing, ...foreign].map(({ written }) => written.trim());
 }
 
 /** The numbers of a unit that its targets do not say. Where these are commands and tests alone, there is nothing to hold them against. */

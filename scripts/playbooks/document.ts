@@ -13,6 +13,8 @@ const entry = z.strictObject({
   command: several.optional(),
   /** Tests, as `FILE: NAME`. */
   test: several.optional(),
+  /** Numbers that it says, and that the playbook which is rendered from the example says as well. */
+  figures: z.array(z.string()).default([]),
   /** Numbers that promise nothing, as they are written there: of a title, or of a shell's syntax. */
   promisesNothing: z.array(z.string()).default([]),
   /** The budgets of all the units that name the same step make up that of the step. */
@@ -24,6 +26,8 @@ export const coverageDocument = z.record(
   z.strictObject({
     /** The plan that it is about. */
     example: z.string(),
+    /** By section, the chapters of the rendered playbook that answer it, by their headings. */
+    chapters: z.record(z.string(), several).default({}),
     /** By section, in the order of its units. */
     sections: z.record(z.string(), z.array(entry).min(1)),
   }),

@@ -21,9 +21,9 @@ const SECONDS: Readonly<Record<string, number>> = {
   },
 };
 
-/** `2h30m` · `2:00 AM` · `0-30 min` · `60+ min` · `72-hour` · `P1` · `>20%` · `~2.5 hours` */
+/** `2h30m` · `2 h 30 min` · `2:00 AM` · `0-30 min` · `60+ min` · `72-hour` · `P1` · `>20%` · `~2.5 hours` */
 const NUMBER =
-  /(\d{1,2}):(\d{2})(?:\s*(AM|PM)\b)?|(\d+)h(\d+)m\b|(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?\+?(?:[ -])?(%|[a-zA-Z]+)?/gi;
+  /(\d{1,2}):(\d{2})(?:\s*(AM|PM)\b)?|(\d+) ?h ?(\d+) ?m(?:in)?\b|(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?\+?(?:[ -])?(%|[a-zA-Z]+)?/gi;
 
 export function quantitiesIn(text: string): Quantity[] {
   return [...text.matchAll(NUMBER)].flatMap((match): Quantity[] => {

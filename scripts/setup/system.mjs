@@ -42,6 +42,7 @@ const SYSTEM_PACKAGES = [
   },
   { package: 'git', purpose: 'git, to back up repositories', programs: ['git'] },
   { package: 'restic', purpose: 'stock restic, which judges the repository format', programs: ['restic'] },
+  { package: 'age', purpose: 'age, which opens a recovery kit by hand', programs: ['age'] },
   { package: 'radosgw', purpose: "Ceph's gateway, the S3 server of the tests", programs: ['radosgw'] },
   { package: 'ceph-mon', purpose: 'the monitor that radosgw needs', programs: ['ceph-mon'] },
   { package: 'ceph-osd', purpose: 'the storage that radosgw needs', programs: ['ceph-osd'] },

@@ -12,6 +12,10 @@ import { demo } from './commands/demo.ts';
 import { diff } from './commands/diff.ts';
 import { doctor } from './commands/doctor.ts';
 import { drill } from './commands/drill.ts';
+import { evidenceExport } from './commands/evidence-export.ts';
+import { evidenceKeys } from './commands/evidence-keys.ts';
+import { evidenceRevoke } from './commands/evidence-revoke.ts';
+import { evidenceRotate } from './commands/evidence-rotate.ts';
 import { follow } from './commands/follow.ts';
 import { history } from './commands/history.ts';
 import { hold } from './commands/hold.ts';
@@ -30,6 +34,9 @@ import { keyAdd } from './commands/key-add.ts';
 import { keyList } from './commands/key-list.ts';
 import { keyPasswd } from './commands/key-passwd.ts';
 import { keyRemove } from './commands/key-remove.ts';
+import { kit } from './commands/kit.ts';
+import { kitCheck } from './commands/kit-check.ts';
+import { kitOpen } from './commands/kit-open.ts';
 import { ledgerCheckpoint } from './commands/ledger-checkpoint.ts';
 import { ledgerExport } from './commands/ledger-export.ts';
 import { ledgerLog } from './commands/ledger-log.ts';
@@ -45,9 +52,14 @@ import { prune } from './commands/prune.ts';
 import { recover } from './commands/recover.ts';
 import { repair } from './commands/repair.ts';
 import { replicate } from './commands/replicate.ts';
+import { reportCompliance } from './commands/report-compliance.ts';
 import { reportIncident } from './commands/report-incident.ts';
+import { reportMetrics } from './commands/report-metrics.ts';
+import { reportPlaybook } from './commands/report-playbook.ts';
 import { reportVerification } from './commands/report-verification.ts';
+import { reportVerify } from './commands/report-verify.ts';
 import { repositoryPromote } from './commands/repository-promote.ts';
+import { rescue } from './commands/rescue.ts';
 import { restore } from './commands/restore.ts';
 import { retain } from './commands/retain.ts';
 import { reviewList } from './commands/review-list.ts';
@@ -111,6 +123,10 @@ export const COMMANDS: readonly CommandDefinition[] = [
   keyAdd,
   keyRemove,
   keyPasswd,
+  kit,
+  kitCheck,
+  kitOpen,
+  rescue,
   reviewRecord,
   reviewList,
   tokenAdd,
@@ -128,7 +144,15 @@ export const COMMANDS: readonly CommandDefinition[] = [
   objectives,
   services,
   reportIncident,
+  reportMetrics,
+  reportPlaybook,
   reportVerification,
+  reportCompliance,
+  reportVerify,
+  evidenceExport,
+  evidenceKeys,
+  evidenceRotate,
+  evidenceRevoke,
   schedule,
   serve,
   demo,
@@ -145,4 +169,5 @@ export const GROUPS: Readonly<Record<string, string>> = {
   token: 'who may use the API',
   repository: 'the copies of a repository',
   report: 'what is written for people to keep',
+  evidence: 'what others can check without Holdfast, and the keys that sign it',
 };

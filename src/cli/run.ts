@@ -97,7 +97,9 @@ function buildProgram(
           .configureOutput(OUTPUT);
       groups.set(first, parent);
     }
-    addCommand(parent, definition, second ?? first, run);
+    const command = addCommand(parent, definition, second ?? first, run);
+    // Commands of two words that come behind are below it: `kit check` below `kit`.
+    if (second === undefined) groups.set(first, command);
   }
   return program;
 }
@@ -107,7 +109,7 @@ function addCommand(
   definition: CommandDefinition,
   name: string,
   run: (definition: CommandDefinition, values: RunValues) => Promise<void>,
-): void {
+): Command {
   const command = parent.command(`${name} ${definition.arguments ?? ''}`.trim()).summary(definition.summary);
   command.description(
     definition.description ?? `${definition.summary[0]!.toUpperCase()}${definition.summary.slice(1)}.`,
@@ -126,6 +128,7 @@ function addCommand(
       options: self.optsWithGlobals(),
     });
   });
+  return command;
 }
 
 function helpTail({ examples, exits }: CommandDefinition): string {

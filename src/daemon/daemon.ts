@@ -22,6 +22,7 @@ import { Generation, type PlanAtWork } from './generation.ts';
 import { JobQueue } from './jobs/job-queue.ts';
 import type { Job } from './jobs/jobs.ts';
 import type { Log } from './log.ts';
+import { Recoveries } from './recoveries.ts';
 import { runJob } from './run.ts';
 import { Scheduler } from './scheduler.ts';
 import type { Sole } from './sole.ts';
@@ -64,6 +65,8 @@ const RELEASE_MS = 5000;
 /** Runs a plan: what is due is done, and recorded. Time passes by `tick` alone. */
 export class Daemon {
   readonly record: DaemonRecord;
+  /** The incidents whose steps it runs. */
+  readonly recoveries: Recoveries;
   readonly #options: DaemonOptions;
   readonly #stopping = new AbortController();
   readonly #jobs: JobQueue;
@@ -98,6 +101,7 @@ export class Daemon {
       isLoaded: options.isLoaded ?? isMachineLoaded,
       failed: (job, error) => log.error('a job could not be done', { job: job.id, error: messageOf(error) }),
     });
+    this.recoveries = new Recoveries({ workspace: () => this.workspace, log });
     this.#generation = this.#generationOf(loaded);
   }
 
@@ -228,7 +232,7 @@ export class Daemon {
 
   async #stopped(reason: string): Promise<void> {
     await this.#reloading;
-    await Promise.all([this.#jobs.stop(), this.#generation.end()]);
+    await Promise.all([this.#jobs.stop(), this.#generation.end(), this.recoveries.idle()]);
     await this.record.append('daemon.stopped', { reason });
   }
 
@@ -287,7 +291,7 @@ export class Daemon {
   #generationOf(loaded: PlanAtWork): Generation {
     const { environment, log, duties = DUTIES, isFollowing = false, woken = () => {} } = this.#options;
     return new Generation({
-      ...{ environment, loaded, record: this.record, log, duties, woken },
+      ...{ environment, loaded, record: this.record, recoveries: this.recoveries, log, duties, woken },
       tasks: isFollowing ? tasksOfPlan(loaded.plan) : [],
       stopping: this.#stopping.signal,
     });

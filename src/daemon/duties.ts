@@ -1,12 +1,13 @@
 import { alertDuty } from './duties/alerts.ts';
 import { fenceDuties } from './duties/fences.ts';
 import { heartbeatDuties } from './duties/heartbeats.ts';
+import { incidentDuties } from './duties/incidents.ts';
 import { watching } from './duties/watch.ts';
 import type { Duty, DutyContext, MakeDuties } from './duty.ts';
 import { keptDuties } from './kept-duty.ts';
 
 /** Every part that has duties: a line each. */
-export const DUTIES: readonly MakeDuties[] = [watchAndAlerts, fenceDuties, keptDuties];
+export const DUTIES: readonly MakeDuties[] = [watchAndAlerts, fenceDuties, incidentDuties, keptDuties];
 
 /** What needs no repository: somebody is told that it is away, and a watch outside hears nothing. */
 export function dutiesWithoutRepository(everyMs: number): MakeDuties {

@@ -2,6 +2,7 @@ import type { Clock } from '../foundation/clock.ts';
 import type { Workspace } from '../operations/index.ts';
 import type { DaemonRecord } from './daemon-record.ts';
 import type { Log } from './log.ts';
+import type { Recoveries } from './recoveries.ts';
 
 /**
  * Something that the daemon does from time to time beside the plan's tasks: looking for what is wrong, asking services,
@@ -23,6 +24,8 @@ export interface DutyContext {
   record: DaemonRecord;
   clock: Clock;
   log: Log;
+  /** What runs the steps of incidents; undefined where nothing can be run. */
+  recoveries?: Pick<Recoveries, 'goOn'>;
   /** Where people reach the API: links in alerts lead there. */
   publicUrl?: string;
 }

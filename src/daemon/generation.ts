@@ -7,6 +7,7 @@ import { DutyRound } from './duty-round.ts';
 import { Followers } from './followers.ts';
 import type { Log } from './log.ts';
 import { PlanFile } from './plan-file.ts';
+import type { Recoveries } from './recoveries.ts';
 
 /** What a daemon goes by. */
 export type PlanAtWork = Pick<LoadedPlan, 'plan' | 'path' | 'text'>;
@@ -17,6 +18,8 @@ export interface GenerationOptions {
   record: DaemonRecord;
   log: Log;
   duties: readonly MakeDuties[];
+  /** There are none before the repository is reached. */
+  recoveries?: Recoveries;
   /** Those that are to be done: what is followed is taken from them. */
   tasks: readonly Task[];
   /** Aborted when the daemon stops. */
@@ -45,13 +48,20 @@ export class Generation {
   readonly followers: Followers;
   readonly #ending = new AbortController();
 
-  constructor({ environment, loaded, record, log, duties, tasks, stopping, woken }: GenerationOptions) {
+  constructor(given: GenerationOptions) {
+    const { environment, loaded, record, log, duties, recoveries, tasks, stopping, woken } = given;
     const { clock } = environment;
     this.loaded = loaded;
     this.workspace = new Workspace(loaded, { ...environment, signal: stopping });
     this.planFile = new PlanFile(loaded, record, log);
     const signal = AbortSignal.any([stopping, this.#ending.signal]);
-    const context = { workspace: new Workspace(loaded, { ...environment, signal }), record, clock, log };
+    const context = {
+      workspace: new Workspace(loaded, { ...environment, signal }),
+      record,
+      clock,
+      log,
+      ...(recoveries && { recoveries }),
+    };
     const made = duties.flatMap((make) => make(context));
     this.duties = new DutyRound(made, context, woken);
     const followed = tasks.flatMap(({ kind, subject }) => (kind === 'follow' ? [subject] : []));

@@ -40,6 +40,14 @@ export interface DnsServer {
   replace(record: DnsRecord, zone: string | undefined, signal: AbortSignal): Promise<DnsReplaced>;
 }
 
+/** Which names are pointed elsewhere, by the provider of the step. */
+export type DnsSettings = ({ provider: 'rfc2136' } & Rfc2136Settings) | ({ provider: 'cloud-dns' } & CloudDnsSettings);
+
+export interface CloudDnsSettings {
+  /** That of the credentials, when left out. */
+  project?: string;
+}
+
 /** How a server that takes dynamic updates is reached. */
 export interface Rfc2136Settings {
   /** `ns.example`, `192.0.2.1:5353`, `[2001:db8::1]:53`. */

@@ -42,6 +42,12 @@ export const ERROR_EXITS = {
   'wrong-password': EXIT.wrongPassword,
   'unknown-key': EXIT.failed,
   'unknown-token': EXIT.failed,
+  /** A recovery kit that is not as it was written. */
+  'kit-damaged': EXIT.failed,
+  /** What is to open a kit is not all there. */
+  'too-few-shares': EXIT.wrongPassword,
+  /** A kit is not of what there is today. */
+  'kit-outdated': EXIT.missed,
   'key-in-use': EXIT.failed,
   /** A place where a mirror is to be holds what must not be overwritten. */
   'mirror-refused': EXIT.failed,
@@ -80,6 +86,10 @@ export const ERROR_EXITS = {
   'not-provable': EXIT.missed,
   /** What was looked at is not what it is to be. */
   'validation-failed': EXIT.missed,
+  /** What is shown as evidence was not signed by a key that is believed, or was changed since. */
+  'evidence-refused': EXIT.failed,
+  /** The key that signs is not the one that the ledger names, or was revoked. */
+  'signing-key-refused': EXIT.failed,
   /** A channel did not take an alert. */
   'channel-failed': EXIT.failed,
   /** It takes another person, who was not asked yet or has not agreed. */

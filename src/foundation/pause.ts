@@ -7,6 +7,12 @@ export type Pause = (milliseconds: number) => Promise<void>;
 export function pauseUntilAborted(signal: AbortSignal): Pause {
   return async (milliseconds) => {
     signal.throwIfAborted();
-    await setTimeout(milliseconds, undefined, { signal });
+    try {
+      await setTimeout(milliseconds, undefined, { signal });
+    } catch (error) {
+      // What it throws has the reason as its cause.
+      signal.throwIfAborted();
+      throw error;
+    }
   };
 }

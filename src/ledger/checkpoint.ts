@@ -1,16 +1,8 @@
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  sign,
-  verify,
-} from 'node:crypto';
+import { createHash, type KeyObject, sign, verify } from 'node:crypto';
+import { fingerprintOf, parsePublicKey, publicKeyOf } from '../evidence/index.ts';
 import { parseJsonDocument } from '../format/index.ts';
-import { HoldfastError, messageOf } from '../foundation/errors.ts';
+import { HoldfastError } from '../foundation/errors.ts';
 import type { Head } from './chain-check.ts';
-import { sha256 } from './objects.ts';
 
 /** What a ledger held at a moment. Member names are part of the stored form. */
 export interface Checkpoint {
@@ -41,7 +33,7 @@ export function signCheckpoint(checkpoint: Checkpoint, privateKey: KeyObject): s
   const signed = JSON.stringify(checkpoint);
   const document = {
     checkpoint: signed,
-    publicKey: createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }),
+    publicKey: publicKeyOf(privateKey),
     signature: sign(null, Buffer.from(signed), privateKey).toString('base64'),
   };
   return `${JSON.stringify(document, undefined, 2)}\n`;
@@ -67,49 +59,19 @@ export function openCheckpoint(text: string, publicKey: KeyObject): Checkpoint {
   return checkpoint;
 }
 
+/** The fingerprint of the key that a checkpoint says it was signed with; undefined where it names none. Nothing vouches for it. */
+export function signerOf(text: string): string | undefined {
+  const { publicKey } = (parseJsonDocument(text) ?? {}) as Record<string, unknown>;
+  if (typeof publicKey !== 'string') return undefined;
+  try {
+    return fingerprintOf(parsePublicKey(publicKey));
+  } catch {
+    return undefined;
+  }
+}
+
 function noCheckpoint(how: string): HoldfastError {
   return new HoldfastError('repository-damaged', `the checkpoint cannot be believed: ${how}`, {
     hint: 'Take another copy of it, or the key that it was signed with.',
   });
-}
-
-/** A new key, as PEM. */
-export function newSigningKey(): string {
-  return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
-}
-
-/** The public key of a private one, as PEM. */
-export function publicKeyOf(pem: string): string {
-  return createPublicKey(pem).export({ type: 'spki', format: 'pem' }) as string;
-}
-
-/** @param pem an Ed25519 key in PKCS #8 @throws secret-unavailable when it is none */
-export function parseSigningKey(pem: string): KeyObject {
-  return parseKey(pem, 'the signing key of the ledger', createPrivateKey);
-}
-
-/** @param pem an Ed25519 public key in SPKI, or a private one @throws secret-unavailable when it is none */
-export function parsePublicKey(pem: string): KeyObject {
-  return parseKey(pem, 'the public key', createPublicKey);
-}
-
-function parseKey(pem: string, what: string, parse: (pem: string) => KeyObject): KeyObject {
-  const hint = 'Expected an Ed25519 key in PEM, such as `openssl genpkey -algorithm ed25519` makes.';
-  let key: KeyObject;
-  try {
-    key = parse(pem);
-  } catch (error) {
-    // The cause is left out: it may repeat what it was given.
-    throw new HoldfastError('secret-unavailable', `${what} is no key in PEM (${messageOf(error).split('\n')[0]})`, {
-      hint,
-    });
-  }
-  if (key.asymmetricKeyType === 'ed25519') return key;
-  throw new HoldfastError('secret-unavailable', `${what} is of the type ${key.asymmetricKeyType}`, { hint });
-}
-
-/** Names a key: SHA-256 (hex) of the public one. */
-export function fingerprintOf(key: KeyObject): string {
-  const own = key.type === 'private' ? createPublicKey(key) : key;
-  return sha256(own.export({ type: 'spki', format: 'der' }));
 }

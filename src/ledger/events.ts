@@ -6,8 +6,10 @@
 import type { AccessEvents } from './events/access.ts';
 import type { AlertEvents } from './events/alerts.ts';
 import type { ChannelEvents } from './events/channels.ts';
+import type { EvidenceEvents } from './events/evidence.ts';
 import type { GovernanceEvents } from './events/governance.ts';
 import type { KeepingEvents } from './events/keeping.ts';
+import type { KitEvents } from './events/kit.ts';
 import type { RecoveryEvents } from './events/recovery.ts';
 import type { RunEvents } from './events/runs.ts';
 import type { WatchEvents } from './events/watch.ts';
@@ -20,7 +22,9 @@ export interface EventBodies
     WatchEvents,
     KeepingEvents,
     RecoveryEvents,
-    ChannelEvents {
+    ChannelEvents,
+    EvidenceEvents,
+    KitEvents {
   'repository.created': { repository: string; store: string };
   'locks.removed': { repository: string; locks: string[]; all: boolean };
   'key.added': { repository: string; key: string };

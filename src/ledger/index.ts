@@ -1,20 +1,13 @@
 export type { LedgerFault } from './chain-check.ts';
 export type { NewEvent } from './chain-writer.ts';
-export {
-  type Checkpoint,
-  fingerprintOf,
-  newSigningKey,
-  openCheckpoint,
-  parsePublicKey,
-  parseSigningKey,
-  publicKeyOf,
-  signCheckpoint,
-} from './checkpoint.ts';
+export { type Checkpoint, openCheckpoint, signCheckpoint, signerOf } from './checkpoint.ts';
 export type * from './events/access.ts';
 export type * from './events/alerts.ts';
 export type * from './events/channels.ts';
+export type * from './events/evidence.ts';
 export type * from './events/governance.ts';
 export type * from './events/keeping.ts';
+export type * from './events/kit.ts';
 export type * from './events/recovery.ts';
 export type * from './events/runs.ts';
 export type * from './events/watch.ts';

@@ -17,7 +17,7 @@ import type { LedgerStorage, StoredLedgerObject } from './storage.ts';
 import type { Summary } from './summary.ts';
 import { SummaryView } from './summary-view.ts';
 import { unknownObjects } from './unknown-objects.ts';
-import { type VerifiedLedger, verifyLedger } from './verify.ts';
+import { type VerifiedLedger, verifyAndRead, verifyLedger } from './verify.ts';
 
 /** As many other writers an event names. A writer that came before them is named by theirs. */
 const NAMED_HEADS = 8;
@@ -216,6 +216,11 @@ export class Ledger {
   /** See `verifyLedger`. */
   verify(checkpoint?: Checkpoint): Promise<VerifiedLedger> {
     return verifyLedger(this.#storage, checkpoint);
+  }
+
+  /** See `verifyAndRead`: for who reports on what there is, whatever is wrong with it. */
+  verifyAndRead(checkpoint?: Checkpoint): Promise<{ verified: VerifiedLedger; events: LedgerEvent[] }> {
+    return verifyAndRead(this.#storage, checkpoint);
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { movableClock } from '../../test/support/repository.ts';
 import { Shelf } from '../../test/support/shelf.ts';
-import { newSigningKey, openCheckpoint, parsePublicKey, parseSigningKey, signCheckpoint } from './checkpoint.ts';
+import { newSigningKey, parsePublicKey, parseSigningKey } from '../evidence/index.ts';
+import { openCheckpoint, signCheckpoint } from './checkpoint.ts';
 import { Ledger, type VerifiedLedger } from './index.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -1,6 +1,8 @@
 import { ChainCheck, type Head, type LedgerFault } from './chain-check.ts';
 import { type Checkpoint, digestOfHeads } from './checkpoint.ts';
+import type { LedgerEvent } from './events.ts';
 import { parseLedgerKey, type ReadEvent } from './objects.ts';
+import { inOrder } from './order.ts';
 import { readEach } from './read-objects.ts';
 import type { LedgerStorage, StoredLedgerObject } from './storage.ts';
 
@@ -35,12 +37,38 @@ export interface VerifiedLedger {
  * @throws repository-unsupported when a later program wrote a part of it; the store's errors
  */
 export async function verifyLedger(storage: LedgerStorage, checkpoint?: Checkpoint): Promise<VerifiedLedger> {
-  const first = await lookOnce(storage, checkpoint);
-  // A listing is not one moment: what was added or taken together meanwhile is whole in the next one.
-  return first.faults.length === 0 ? first : lookOnce(storage, checkpoint);
+  return lookTwice(storage, checkpoint, () => undefined);
 }
 
-async function lookOnce(storage: LedgerStorage, checkpoint: Checkpoint | undefined): Promise<VerifiedLedger> {
+/** The same, with the events that are there, oldest first: whatever is wrong, and with those that it is wrong with. */
+export async function verifyAndRead(
+  storage: LedgerStorage,
+  checkpoint?: Checkpoint,
+): Promise<{ verified: VerifiedLedger; events: LedgerEvent[] }> {
+  let read: ReadEvent[] = [];
+  const verified = await lookTwice(storage, checkpoint, () => {
+    read = [];
+    return (event) => void read.push(event);
+  });
+  return { verified, events: inOrder(read) };
+}
+
+/** @param begin called before each look, for what is to be told of its events */
+async function lookTwice(
+  storage: LedgerStorage,
+  checkpoint: Checkpoint | undefined,
+  begin: () => Pass['take'],
+): Promise<VerifiedLedger> {
+  const first = await lookOnce(storage, checkpoint, begin());
+  // A listing is not one moment: what was added or taken together meanwhile is whole in the next one.
+  return first.faults.length === 0 ? first : lookOnce(storage, checkpoint, begin());
+}
+
+async function lookOnce(
+  storage: LedgerStorage,
+  checkpoint: Checkpoint | undefined,
+  take: Pass['take'],
+): Promise<VerifiedLedger> {
   const listed: StoredLedgerObject[] = [];
   const strangers: string[] = [];
   for await (const entry of storage.list()) {
@@ -55,6 +83,7 @@ async function lookOnce(storage: LedgerStorage, checkpoint: Checkpoint | undefin
     span: {},
     checkpointMs: Date.parse(checkpoint?.time ?? ''),
     before: new Map(),
+    take,
   };
   const whole = listed.filter(({ sizeBytes }) => sizeBytes > 0);
   await readAll(storage, whole, pass);
@@ -94,6 +123,8 @@ interface Pass {
   checkpointMs: number;
   /** By writer, the events with a time before that of the checkpoint, by their sequences. */
   before: Map<string, number[]>;
+  /** Is told of each event, in no order. */
+  take: ((read: ReadEvent) => void) | undefined;
 }
 
 async function readAll(storage: LedgerStorage, listed: readonly StoredLedgerObject[], pass: Pass): Promise<void> {
@@ -103,7 +134,10 @@ async function readAll(storage: LedgerStorage, listed: readonly StoredLedgerObje
   for (const own of [listed.filter(isDay), listed.filter((entry) => !isDay(entry))]) {
     const take = (key: string, events: ReadEvent[]): void => {
       const fresh = events.filter((read) => check.add(read));
-      for (const { event } of fresh) noteBefore(pass, event);
+      for (const read of fresh) {
+        noteBefore(pass, read.event);
+        pass.take?.(read);
+      }
       if (fresh.length === 0 && parseLedgerKey(key)?.form === 'chain') pass.twice++;
       for (const { event } of events) {
         if (span.from === undefined || event.time < span.from) span.from = event.time;

@@ -125,7 +125,11 @@ export const adapters: Adapters = {
     return (await import('../source/redis/index.ts')).redisUsers;
   },
 
-  async createDnsServer(settings) {
+  async createDnsServer(settings, { env }) {
+    if (settings.provider === 'cloud-dns') {
+      const { createCloudDnsServer } = await import('../dns/cloud-dns/index.ts');
+      return createCloudDnsServer(settings, env);
+    }
     const { createRfc2136Server } = await import('../dns/rfc2136/index.ts');
     return createRfc2136Server(settings);
   },

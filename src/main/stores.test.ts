@@ -93,11 +93,15 @@ sources:
       return JSON.parse(printed.join('')) as Asked;
     };
     await run('init');
+    const files = () =>
+      readdirSync(join(directory, 'repository'), { recursive: true, withFileTypes: true }).filter((entry) =>
+        entry.isFile(),
+      );
+    const made = files().length;
     const { requests } = await run('backup');
-    const puts = readdirSync(join(directory, 'repository'), { recursive: true, withFileTypes: true });
     expect(requests.primary).toMatchObject({ failed: 0, requests: { delete: expect.any(Number) } });
     const { put, list } = requests.primary.requests as { put: number; list: number };
-    expect(put).toBeGreaterThanOrEqual(puts.filter((entry) => entry.isFile()).length - 3);
+    expect(put).toBeGreaterThanOrEqual(files().length - made);
     expect(requests.primary['estimatedCost']).toBeGreaterThanOrEqual(put + list);
     const { copy } = requests;
     expect(copy['estimatedCost']).toBeGreaterThanOrEqual(5 * (copy.requests['put']! + copy.requests['list']!));
@@ -105,8 +109,11 @@ sources:
     expect(told.join('')).toMatch(/primary: \d+ requests, .* sent, .* received, an estimated cost of \d+/);
     const [first, second] = [await run('snapshots'), await run('ls latest')];
     expect(first.requests.primary.requests).toMatchObject({ put: 0 });
-    // Two for the content, and two to record in the ledger that it was shown.
-    expect(second.requests.primary.requests).toMatchObject({ get: 4 });
+    // Two for the content, and at most those of the ledger that it builds on, where it records that it was shown: of the
+    // backup, and of init, which made a kit. Which of these are newest depends on their chains.
+    const { get } = second.requests.primary.requests as { get: number };
+    expect(get).toBeGreaterThanOrEqual(4);
+    expect(get).toBeLessThanOrEqual(6);
     expect(existsSync(join(directory, 'cache', 'holdfast'))).toBe(true);
     failing = 1;
     const again = await run('snapshots');

@@ -1,5 +1,5 @@
 import type { Channel } from '../alert/index.ts';
-import type { DnsServer, Rfc2136Settings } from '../dns/index.ts';
+import type { DnsServer, DnsSettings } from '../dns/index.ts';
 import type { Clock } from '../foundation/clock.ts';
 import type { Progress } from '../foundation/progress.ts';
 import type {
@@ -73,7 +73,7 @@ export interface Adapters {
   redisCredentials?(): Promise<CredentialsServer>;
   redisUsers?(): Promise<UserSwitch>;
   /** A name server that takes updates. Without the method no step points a name elsewhere. */
-  createDnsServer?(settings: Rfc2136Settings): Promise<DnsServer>;
+  createDnsServer?(settings: DnsSettings, context: Pick<ReferenceContext, 'env'>): Promise<DnsServer>;
   /** See `ReferenceContext`. */
   readCloudSecret?: ReferenceContext['readCloudSecret'];
   /** Whether there is a secret of this full name in Secret Manager. @throws source-refused, source-unreachable */

@@ -192,7 +192,7 @@ describe('keys', () => {
       'holdfast.yaml:9:5: sources.db.excludes: unknown key; did you mean "exclude"?',
     ]);
     expect(linesOfSource('type: files', 'paths: [/a]', 'colour: red')).toEqual([
-      'holdfast.yaml:9:5: sources.db.colour: unknown key; expected one of type, paths, bucket, s3, gcs, exclude, schedule, retention, objectives, repository, runsOn, validate',
+      'holdfast.yaml:9:5: sources.db.colour: unknown key; expected one of type, paths, bucket, s3, gcs, exclude, description, schedule, retention, objectives, repository, runsOn, validate',
     ]);
     expect(linesOfSource(...POSTGRES, 'retention: { dayly: 7 }')).toEqual([
       'holdfast.yaml:9:18: sources.db.retention.dayly: unknown key; did you mean "daily"?',
@@ -438,6 +438,10 @@ describe('alerts, and who is told', () => {
     ['verification: [{ name: x, sources: "*", schedule: daily, from: 7d }]', '"from" belongs to "pick: random"'],
     ['verification: [{ name: x, sources: "*", schedule: often }]', 'verification.0.schedule: not a schedule'],
     ['reports: [{ kind: verification, schedule: weekly, to: [team] }]', 'there is no channel "team"'],
+    ['compliance: {}', 'missing key "frameworks"'],
+    ['compliance: { frameworks: [] }', 'at least one standard'],
+    ['compliance: { frameworks: [gdrp] }', 'one of soc2, iso27001, hipaa, gdpr'],
+    ['complience: {}', 'did you mean "compliance"?'],
     ['reviews: { strategy: often }', 'reviews.strategy: not a schedule'],
     ['services: { api: { http: ftp://api/ } }', 'services.api.http: found "ftp://api/", expected a URL'],
     ['upkeep: { prune: never }', 'upkeep.prune: not a schedule'],
@@ -469,12 +473,7 @@ reports: [{ kind: verification, schedule: weekly, to: [pager, beat] }]
   });
 });
 
-describe('what this version cannot do is refused by its name', () => {
-  const NOT = 'not supported by this version';
-  test.each(['compliance'])('%s', (key) => {
-    expect(linesIn(`${HEAD}${FILES}${key}: {}\n`)).toEqual([`holdfast.yaml:7:1: ${key}: ${NOT}`]);
-  });
-
+describe('what this version cannot do is refused', () => {
   test('the log of a physical backup', () => {
     expect(linesOfSource(...POSTGRES, 'method: physical', 'wal: stream')).toEqual([]);
     expect(linesOfSource(...POSTGRES, 'method: physical', 'wal: archive')).toEqual([
@@ -484,12 +483,6 @@ describe('what this version cannot do is refused by its name', () => {
     expect(linesOfSource(...POSTGRES, 'wal: stream')).toEqual([`holdfast.yaml:9:5: sources.db.wal: ${logical}`]);
     expect(linesOfSource(...POSTGRES, 'method: magical')).toEqual([
       'holdfast.yaml:9:13: sources.db.method: found "magical", expected logical or physical',
-    ]);
-  });
-
-  test('and so is a near miss of such a name', () => {
-    expect(linesIn(`${HEAD}${FILES}complience: {}\n`)).toEqual([
-      `holdfast.yaml:7:1: complience: unknown key; did you mean "compliance", which is ${NOT}?`,
     ]);
   });
 });
@@ -631,5 +624,28 @@ describe('a Firestore database', () => {
     ],
   ])('%s', (line, problem) => {
     expect(linesOfSource(...PROJECT, line)).toEqual([`holdfast.yaml:${problem}`]);
+  });
+});
+
+describe('what the plan was before', () => {
+  const found = (entry: string) =>
+    linesIn(`${HEAD}${FILES}history: [${entry}]\n`).map((line) => line.replace(/^\S+ /, ''));
+
+  test.each([
+    ['{ version: "1.0", date: 2025-11-28, change: The first }', []],
+    [
+      '{ version: 1.0, date: 2025-11-28, change: x }',
+      ['history.0.version: found the number 1, expected a text such as "1.0"'],
+    ],
+    [
+      '{ version: "1", date: 2025-02-30, change: x }',
+      ['history.0.date: found "2025-02-30", expected a date such as 2025-11-28'],
+    ],
+    [
+      '{ version: "1", date: 28.11.2025, change: x }',
+      ['history.0.date: found "28.11.2025", expected a date such as 2025-11-28'],
+    ],
+  ])('%s', (entry, problems) => {
+    expect(found(entry)).toEqual(problems);
   });
 });

@@ -237,6 +237,8 @@ describe('a schedule', () => {
       'verification: [{ name: a, sources: "*", schedule: 0 0 31 2 * }]',
       'verification.0.schedule: "0 0 31 2 *" is never',
     ],
+    ['drills: [{ runbooks: "*", schedule: 0 0 30 2 * }]', 'drills.0.schedule: "0 0 30 2 *" is never due'],
+    ['drills: [{ runbooks: "*", schedule: continuous }]', 'drills.0.schedule: this is done at times'],
     ['reviews: { plan: continuous }', 'reviews.plan: this is done at times'],
     ['upkeep: { check: continuous }', 'upkeep.check: this is done at times'],
     ['upkeep: { retain: 0 0 30 2 * }', 'upkeep.retain: "0 0 30 2 *" is never due'],

@@ -315,7 +315,7 @@ function scheduleAt({ sound }: Context, path: string[]): PlannedSchedule | undef
 /** What is done at times: what is continuous would never be. */
 function timesFindings(context: Context): Finding[] {
   const { at } = context;
-  const listed = ['verification', 'reports'].flatMap((key) => {
+  const listed = ['verification', 'reports', 'drills'].flatMap((key) => {
     const entries = at(key);
     return Array.isArray(entries) ? entries.map((_, index) => [key, index, 'schedule'] as const) : [];
   });

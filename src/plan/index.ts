@@ -4,13 +4,15 @@
 export type { Alerting, Route, Rung } from './alerts/alerts-schema.ts';
 export type { ChannelPlan } from './alerts/channel-schema.ts';
 export type { Contact } from './alerts/contact-schema.ts';
-export { RULE_NAMES, type Rule, type RuleName, type Severity } from './alerts/rule-schema.ts';
+export { RULE_NAMES, RULES, type Rule, type RuleName, type Severity } from './alerts/rule-schema.ts';
 export type { ApprovedAction } from './approval-schema.ts';
 export { diffPlans, type PlanChange } from './changes/diff-plans.ts';
 export { type Weakening, weakenedBy } from './changes/weakened.ts';
+export { FRAMEWORKS, type Framework } from './compliance-schema.ts';
 export type { FindOptions } from './find.ts';
 export { type GitAddress, parseGitUrl } from './git-url.ts';
 export type { Group, GroupCheck } from './group-schema.ts';
+export type { EarlierVersion } from './history-schema.ts';
 export { type JsonSchema, planJsonSchema } from './json-schema.ts';
 export { type LoadedPlan, loadPlan, parsePlan } from './load.ts';
 export { formatProblem, type Problem } from './problems.ts';
@@ -33,10 +35,12 @@ export { fillTemplate, namesInTemplate, textsIn } from './runbooks/template.ts';
 export type { Sandbox } from './sandboxes.ts';
 export type { PlanDocument, PlanInput } from './schema.ts';
 export {
+  describeReference,
   type ReferenceContext,
   type Resolved,
   resolveReferences,
   resolveSecret,
+  withoutReferences,
 } from './secrets.ts';
 export type { Service } from './service-schema.ts';
 export { showPlan, showPlanYaml } from './show.ts';

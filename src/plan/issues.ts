@@ -4,7 +4,6 @@ import { knownKeys } from './json-schema.ts';
 import { IDENTIFIER_NOTATION, nearestName } from './names.ts';
 import type { Finding } from './problems.ts';
 import { SOURCE_TYPES } from './sources/index.ts';
-import { NOT_SUPPORTED, unsupportedKeys } from './unsupported.ts';
 import type { Complaint } from './values.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -61,11 +60,9 @@ function innerIssues(issue: Extract<Issue, { code: 'invalid_union' }>): Issue[] 
 
 function unknownKey(place: readonly PropertyKey[], key: string, known: readonly string[]): Finding {
   const path = [...place, key];
-  if (unsupportedKeys(place).includes(key)) return { path, at: 'key', found: key, message: NOT_SUPPORTED };
-  const nearest = nearestName(key, [...known, ...unsupportedKeys(place)]);
+  const nearest = nearestName(key, known);
   if (nearest !== undefined) {
-    const though = known.includes(nearest) ? '' : `, which is ${NOT_SUPPORTED}`;
-    return { path, at: 'key', found: key, nearest, message: `unknown key; did you mean "${nearest}"${though}?` };
+    return { path, at: 'key', found: key, nearest, message: `unknown key; did you mean "${nearest}"?` };
   }
   const expected = `one of ${known.join(', ')}`;
   return { path, at: 'key', found: key, expected, message: `unknown key; expected ${expected}` };

@@ -87,7 +87,7 @@ describe('the JSON Schema', () => {
     ['two ways to refer at once', change('{ env: TOKEN }', '{ env: TOKEN, file: x }')],
     ['two kinds of check at once', change('sql: select true', 'sql: select true, exec: [x]')],
     ['a time for a command', change('exec: [./check', 'within: 1h, exec: [./check')],
-    ['an unsupported key', change('name: shop', 'name: shop\ncompliance: {}')],
+    ['standards without any', change('name: shop', 'name: shop\ncompliance: {}')],
     ['an unknown method', change('type: postgres', 'type: postgres\n    method: magical')],
   ])('refuses what the loader refuses: %s', (_, text) => {
     const value: unknown = parse(text);
@@ -104,6 +104,7 @@ describe('the JSON Schema', () => {
     const raw = { sources: { a: { type: 'files' }, b: { type: 'postgres' }, c: {} } };
     const own = [
       'store',
+      'description',
       'password',
       'mirrorOf',
       'copies',

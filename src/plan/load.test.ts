@@ -178,6 +178,7 @@ sandboxes:
     reviews,
     upkeep,
     ledger,
+    frameworks,
     runbooks,
     drills,
     ...protectedBy
@@ -188,8 +189,11 @@ sandboxes:
   expect([...alerts.rules.keys()]).toEqual(RULE_NAMES);
   expect(upkeep.prune.text).toBe('weekly on sunday at 04:30');
   expect(ledger).toEqual({});
+  expect(frameworks).toEqual(['soc2', 'iso27001', 'hipaa', 'gdpr']);
   expect(protectedBy).toEqual({
     approvals: { twoPersons: [] },
+    kit: { file: 'holdfast-kit.age' },
+    history: [],
     version: 1,
     name: 'shop',
     timezone: 'Europe/Berlin',

@@ -8,7 +8,10 @@ import { alerts } from './alerts/alerts-schema.ts';
 import { contact } from './alerts/contact-schema.ts';
 import { approvals } from './approval-schema.ts';
 import { copies } from './archive-schema.ts';
+import { compliance } from './compliance-schema.ts';
 import { group } from './group-schema.ts';
+import { history } from './history-schema.ts';
+import { kit } from './kit-schema.ts';
 import { ledger } from './ledger-schema.ts';
 import { nearestName } from './names.ts';
 import { REFERENCE_NOTATION, reference, type TextOrReference, textOrReference } from './reference-schema.ts';
@@ -24,7 +27,7 @@ import { source } from './sources/index.ts';
 import { standby } from './sources/postgres.ts';
 import { parseStore, STORE_NOTATION } from './store.ts';
 import { capacity, gcs, limits, lock, prices, s3, storageClass } from './store-schema.ts';
-import { type Complaint, identifier, text } from './values.ts';
+import { type Complaint, description, identifier, text } from './values.ts';
 import { verification } from './verification-schema.ts';
 
 const repository = z
@@ -39,6 +42,7 @@ const repository = z
         },
       ),
     ),
+    description: description.optional(),
     password: reference
       .meta({
         description:
@@ -94,6 +98,7 @@ export const planSchema = z
   .strictObject({
     version: z.literal(1, { error: () => '1' }).meta({ description: 'The version of the format of this file.' }),
     name: identifier.meta({ description: 'The name of what is protected; snapshots carry it as their host.' }),
+    description: description.optional(),
     timezone: text(
       'the name of a time zone such as UTC or Europe/Berlin',
       'The time zone that schedules are read in.',
@@ -148,6 +153,9 @@ export const planSchema = z
     upkeep: upkeep.prefault({}),
     approvals: approvals.prefault({}),
     ledger: ledger.default({}),
+    compliance: compliance.optional(),
+    kit: kit.prefault({}),
+    history,
   })
   .meta({
     title: 'Holdfast plan',

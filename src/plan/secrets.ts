@@ -62,6 +62,14 @@ export async function resolveReferences<T>(value: T, context: ReferenceContext):
   return (await resolveAny(value, context)) as Resolved<T>;
 }
 
+/** `value` with a text in the place of every reference in it, however deep: for whom what they refer to is not to be had. Maps are left as they are. */
+export function withoutReferences<T>(value: T, text: string): T {
+  if (isReference(value)) return text as T;
+  if (Array.isArray(value)) return value.map((each) => withoutReferences<unknown>(each, text)) as T;
+  if (typeof value !== 'object' || value === null || value instanceof Map || value instanceof Set) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withoutReferences(each, text)])) as T;
+}
+
 async function resolveAny(value: unknown, context: ReferenceContext): Promise<unknown> {
   if (isReference(value)) return resolveSecret(value, context);
   if (Array.isArray(value)) return Promise.all(value.map((item) => resolveAny(item, context)));

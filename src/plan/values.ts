@@ -52,6 +52,9 @@ export function filled(expected: string, description: string) {
     .meta({ description });
 }
 
+/** What something is, for people. */
+export const description = filled('a text', 'What it is, for people: the playbook says it.');
+
 const DURATION_PATTERN = '^([0-9.]+(w|d|h|m|s|ms))+$';
 const CALENDAR_PATTERN = '^([0-9]+(y|mo|w|d|h))+$';
 const SIZE_PATTERN = '^[0-9.]+ *([KMGTPkmgtp][Ii]?)?[Bb]?$';

@@ -4,7 +4,10 @@ import { parseSchedule, type RetentionPolicy, type Schedule } from '../schedule/
 import { type Alerting, buildAlerting } from './alerts/alerts-schema.ts';
 import { buildContact, type Contact } from './alerts/contact-schema.ts';
 import type { ApprovedAction } from './approval-schema.ts';
+import { FRAMEWORKS, type Framework } from './compliance-schema.ts';
 import { buildGroup, type Group } from './group-schema.ts';
+import type { EarlierVersion } from './history-schema.ts';
+import { buildKit, type KitPlan } from './kit-schema.ts';
 import { buildLedger, type LedgerKeeping } from './ledger-schema.ts';
 import type { TextOrReference } from './reference-schema.ts';
 import {
@@ -30,6 +33,8 @@ import { buildVerification, type Verification } from './verification-schema.ts';
 /** What a repository and a mirror have alike: where their objects lie, and what that may bear. */
 export interface StorePlan {
   name: string;
+  /** What it is, for people. */
+  description?: string;
   /** As written, unless a reference. `storePlace` tells where it is. */
   store: TextOrReference;
   /** Of a store at s3://. */
@@ -112,6 +117,8 @@ export interface PlannedStandby {
 export interface Plan {
   version: 1;
   name: string;
+  /** What it is the plan of, for people. */
+  description?: string;
   timezone: string;
   /** The plan's own; each source has its effective ones. */
   objectives: Objectives;
@@ -143,6 +150,11 @@ export interface Plan {
     twoPersons: readonly ApprovedAction[];
   };
   ledger: LedgerKeeping;
+  /** The standards that it is held against, each once; all that there are, where it names none. */
+  frameworks: readonly Framework[];
+  kit: KitPlan;
+  /** Versions of the playbook from before it was a plan, as they are written. */
+  history: readonly EarlierVersion[];
   /** The plan's directory, absolute: what relative paths are relative to. */
   directory: string;
 }
@@ -173,6 +185,7 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
   return {
     version: document.version,
     name: document.name,
+    ...(document.description !== undefined && { description: document.description }),
     timezone: document.timezone,
     objectives: buildObjectives(document.objectives),
     repositories: new Map([...homes, ...archives]),
@@ -197,14 +210,18 @@ export function buildPlan(document: PlanDocument, directory: string): Plan {
     upkeep: buildUpkeep(document.upkeep),
     approvals: { twoPersons: [...new Set(document.approvals.twoPersons)] },
     ledger: buildLedger(document.ledger),
+    frameworks: [...new Set(document.compliance?.frameworks ?? FRAMEWORKS)],
+    kit: buildKit(document.kit),
+    history: document.history,
     directory,
   };
 }
 
 function buildStore(name: string, document: RepositoryDocument): StorePlan {
-  const { store, gcs, storageClass, capacity, limits, lock, prices } = document;
+  const { store, description, gcs, storageClass, capacity, limits, lock, prices } = document;
   return {
     ...{ name, store, s3: buildS3(document) },
+    ...(description !== undefined && { description }),
     ...((gcs ?? storageClass) && { gcs: definedOf({ ...gcs, storageClass }) }),
     ...(capacity && { capacity: { ofBytes: parseSize(capacity.of)!, warnAt: parsePercentage(capacity.warnAt)! } }),
     ...(lock && { lock: { mode: lock.mode, forMs: parseDuration(lock.for)! } }),

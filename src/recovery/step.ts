@@ -55,16 +55,20 @@ export interface Answer {
   note?: string;
 }
 
-/** What a step would do, found out without changing anything. */
-export interface Foreseen {
+/** A step in words, from the plan alone. */
+export interface Described {
   /** In a sentence, what it would do to what. */
   does: string;
+  /** How a person does it without Holdfast: lines of a shell, with what they are for. */
+  byHand: string[];
+}
+
+/** What a step would do, found out without changing anything. */
+export interface Foreseen extends Described {
   /** From earlier proofs and drills; absent where none tells. */
   expectedMs?: number;
   /** What would make it fail: a missing permission, no recovery point, a target that cannot be reached. */
   obstacles: string[];
-  /** How a person does it without Holdfast: lines of a shell, with what they are for. */
-  byHand: string[];
 }
 
 export interface StepResult {
@@ -79,6 +83,8 @@ export interface StepResult {
  * One kind of step of a runbook. Every kind passes the suite in `test/support/step-conformance.ts`.
  */
 export interface StepKind<Kind extends StepKindName = StepKindName> {
+  /** Looks at nothing: what is printed for the day on which nothing can be reached is the same as on any other. */
+  describe(context: StepContext<Kind>): Described;
   /**
    * Looks, and changes nothing. What cannot be looked at is an obstacle, not an error.
    */

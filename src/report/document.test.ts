@@ -69,4 +69,21 @@ describe('a document', () => {
       ].join('\n'),
     );
   });
+
+  it('has the lines for a shell as they are, and nothing ends them early', () => {
+    fc.assert(
+      fc.property(fc.array(hostile), (given) => {
+        const lines = given.map((line) => line.replace(/\s*[\r\n]\s*/g, ' '));
+        const of = (form: typeof renderText): string =>
+          form({ title: 't', blocks: [{ kind: 'commands', lines: given }] });
+        const markdown = of(renderMarkdown).split('\n').slice(2);
+        expect(markdown.slice(1, -1)).toEqual(lines);
+        expect(markdown[0]).toBe(`${markdown.at(-1)}sh`);
+        expect(lines.some((line) => line.trim().startsWith(markdown.at(-1)!))).toBe(false);
+        expect(of(renderHtml).match(/<[^>]*>/g)).toEqual(
+          renderHtml({ title: 't', blocks: [{ kind: 'commands', lines: [] }] }).match(/<[^>]*>/g),
+        );
+      }),
+    );
+  });
 });

@@ -1,20 +1,28 @@
-import type { Block, Document } from './document.ts';
+import { type Block, chaptersOf, type Document, onOneLine } from './document.ts';
 
 const GAP = '  ';
 
 /** Plain text, with tables in columns of one width, without a newline at its end. */
 export function renderText({ title, blocks }: Document): string {
-  return [underlined(onOneLine(title), '='), ...blocks.map(blockText)].join('\n\n');
+  return [underlined(onOneLine(title), '='), ...blocks.map((block) => blockText(block, chaptersOf(blocks)))].join(
+    '\n\n',
+  );
 }
 
-function blockText(block: Block): string {
+function blockText(block: Block, chapters: readonly string[]): string {
   switch (block.kind) {
     case 'heading':
-      return underlined(onOneLine(block.text), '-');
+      return block.level === 3 ? onOneLine(block.text) : underlined(onOneLine(block.text), '-');
+    case 'contents':
+      return chapters.map(onOneLine).join('\n');
     case 'paragraph':
       return block.text;
     case 'list':
-      return block.items.map((item) => `- ${item.replaceAll('\n', '\n  ')}`).join('\n');
+      return block.items
+        .map((item, index) => `${block.isOrdered ? `${index + 1}.` : '-'} ${item.replaceAll('\n', '\n  ')}`)
+        .join('\n');
+    case 'commands':
+      return block.lines.map((line) => `    ${onOneLine(line)}`).join('\n');
     case 'table':
       return tableText([block.columns, ...block.rows]);
   }
@@ -38,8 +46,4 @@ function underlined(text: string, sign: string): string {
 
 function widthOf(text: string): number {
   return [...text].length;
-}
-
-function onOneLine(text: string): string {
-  return text.replace(/\s*[\r\n]\s*/g, ' ');
 }

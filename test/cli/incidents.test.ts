@@ -1,7 +1,17 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { document, holdfast, initialise, scratchDirectory, writePlan } from '../support/cli.ts';
+import { isProcessAlive } from '../../src/foundation/process-alive.ts';
+import {
+  document,
+  environment,
+  holdfast,
+  initialise,
+  scratchDirectory,
+  startHoldfast,
+  writePlan,
+} from '../support/cli.ts';
+import { until } from '../support/followed.ts';
 
 const PLAN = `
 contacts:
@@ -14,9 +24,12 @@ runbooks:
     params: { where: { default: here } }
     steps:
       - { id: begin, do: note, text: "recovering \${where}, since \${incident.since}" }
-      - { id: gate, do: approve, ask: "Go on?", by: [oncall], timeout: 10ms }
+      - { id: gate, do: task, ask: "Somebody looked at it", assignee: oncall, timeout: 10ms }
       - { id: end, do: note, text: "it is back" }
       - { id: meet, do: review }
+  short:
+    scenario: Something short has happened
+    steps: [{ id: rest, do: wait, for: 1s }, { id: say, do: note, text: it is over }]
   long:
     scenario: Something long has happened
     steps:
@@ -28,10 +41,11 @@ async function prepared() {
   mkdirSync(join(directory, 'data'));
   writePlan(directory, `  files: { type: files, paths: [${join(directory, 'data')}] }`, PLAN);
   await initialise(directory);
-  return async (...words: string[]) => {
+  const run = async (...words: string[]) => {
     const ran = await holdfast(directory, [...words, '--json']);
     return { exit: ran.exit, json: document(ran), said: ran.stderr };
   };
+  return Object.assign(run, { directory });
 }
 
 describe('holdfast recover, and incident', () => {
@@ -104,6 +118,39 @@ describe('holdfast recover, and incident', () => {
     expect(aborted).toMatchObject({ exit: 0, json: { outcome: 'aborted', why: 'a false alarm' } });
     expect(aborted.json.standing.join()).toContain('begin: recovering here');
     expect((await run('incident', 'abort', id, '--why', 'x')).json.error.code).toBe('bad-usage');
+  });
+
+  it('leaves the steps to a process of their own, which is followed from elsewhere', async () => {
+    const run = await prepared();
+    const env = environment({ XDG_STATE_HOME: join(run.directory, 'state') });
+    const { done } = startHoldfast(run.directory, ['recover', 'short', '--detach', '--json'], env);
+    const ran = await done;
+    const { state, process: pid, log } = document(ran);
+    expect([ran.exit, state]).toEqual([0, 'open']);
+    expect(pid).not.toBe(process.pid);
+    expect(statSync(log).mode & 0o777).toBe(0o600);
+    const followed = await run('incident', 'show', '--follow');
+    expect(followed).toMatchObject({ exit: 0, json: { state: 'closed', outcome: 'done' } });
+    expect(followed.said).toMatch(/rest: done after .*\nsay: done/s);
+    await until(async () => !isProcessAlive(pid));
+    expect(readFileSync(log, 'utf8')).toContain('rest: done after');
+  });
+
+  it('says what became of a process that was to run the steps, and leaves the incident open', async () => {
+    const run = await prepared();
+    const [, program] = process.argv;
+    const failing = join(run.directory, 'failing.mjs');
+    writeFileSync(failing, 'console.error("no way"); process.exit(7);');
+    process.argv[1] = failing;
+    try {
+      const { exit, json } = await run('recover', 'short', '--detach');
+      expect(exit).toBe(1);
+      expect(json.error).toMatchObject({ code: 'program-failed', message: expect.stringContaining('ended with 7') });
+      expect(json.error.message).toMatch(/no way$/);
+      expect((await run('incident', 'show')).json.state).toBe('open');
+    } finally {
+      process.argv[1] = program!;
+    }
   });
 
   it('adds little to a step, also on a busy machine', async () => {

@@ -43,7 +43,11 @@ alerts: { channels: { office: { type: webhook, url: ${office.url} } } }
 describe('ledger log', () => {
   it('shows what happened, oldest first, and only what is asked for', async () => {
     const { events } = document(await run('ledger', 'log', '--json'));
-    expect(events.map(({ kind }: { kind: string }) => kind).sort()).toEqual(['backup.failed', 'backup.finished']);
+    const made = 'signing-keys.listed';
+    expect(events.map(({ kind }: { kind: string }) => kind).sort()).toEqual([
+      ...['backup.failed', 'backup.finished', 'key.added', 'kit.made'],
+      made,
+    ]);
     for (const event of events)
       expect(event).toMatchObject({ repository: 'main', version: 2, actor: expect.stringMatching(/.@./) });
     const kinds = async (...words: string[]) =>
@@ -51,7 +55,7 @@ describe('ledger log', () => {
     expect(await kinds('--source', 'other')).toEqual(['backup.failed']);
     expect(await kinds('--kind', 'backup.finished', '--kind', 'backup.failed', '--limit', '1')).toHaveLength(1);
     expect(await kinds('--until', '1h ago')).toEqual([]);
-    expect(await kinds('--since', '1h ago', '--actor', '@')).toHaveLength(2);
+    expect(await kinds('--since', '1h ago', '--actor', '@')).toHaveLength(5);
     expect(await kinds('--actor', 'nobody else')).toEqual([]);
     expect((await run('ledger', 'log')).stdout).toMatch(/backup\.failed +\S+@\S+ +source=other code=/);
   });

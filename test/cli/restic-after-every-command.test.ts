@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/registry.ts';
-import { newSigningKey } from '../../src/ledger/index.ts';
+import { newSigningKey } from '../../src/evidence/index.ts';
 import { document, environment, holdfast, initialise, PASSWORD, type Ran } from '../support/cli.ts';
 import { noise } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
@@ -66,11 +66,11 @@ const WRITING: Record<string, Case | { elsewhere: string }> = {
   'ledger export': { words: () => ['ledger', 'export'] },
   'ledger checkpoint': {
     words: () => ['ledger', 'checkpoint', 'main'],
-    before: ({ directory }) => {
-      writeFileSync(join(directory, 'signing.pem'), newSigningKey(), { mode: 0o600 });
-      appendFileSync(join(directory, 'holdfast.yaml'), 'ledger: { signingKey: { file: signing.pem } }\n');
-    },
+    before: signed,
   },
+  'evidence export': { words: () => ['evidence', 'export'], before: signed },
+  'evidence rotate': { words: () => ['evidence', 'rotate'], before: signed },
+  'evidence revoke': { elsewhere: 'it writes what `evidence rotate` does, events of the ledger' },
   prune: {
     words: () => ['prune'],
     before: ({ directory }) => restic(join(directory, 'main'), ['forget', 'latest']),
@@ -107,10 +107,19 @@ const WRITING: Record<string, Case | { elsewhere: string }> = {
   'key add': { words: () => ['key', 'add', '--repository', 'main'] },
   'key remove': { words: ({ spareKey }) => ['key', 'remove', spareKey, '--repository', 'main'] },
   'key passwd': { words: () => ['key', 'passwd', '--repository', 'main'], password: NEW_PASSWORD },
+  kit: { words: () => ['kit'] },
+  'kit check': { elsewhere: 'it writes what hold does, an event of the ledger' },
+  rescue: { elsewhere: 'it writes what `restore` does' },
   'token add': { words: () => ['token', 'add', 'ci', '--role', 'viewer'] },
   'token revoke': { elsewhere: 'it writes what `token add` does' },
   demo: { elsewhere: 'its repository is its own, and stock restic looks at it at its end' },
 };
+
+/** Gives the plan a signing key. */
+function signed({ directory }: Place): void {
+  writeFileSync(join(directory, 'signing.pem'), newSigningKey(), { mode: 0o600 });
+  appendFileSync(join(directory, 'holdfast.yaml'), 'ledger: { signingKey: { file: signing.pem } }\n');
+}
 
 /** Adds a mirror to the plan. */
 function mirrored({ directory }: Place): void {
@@ -194,7 +203,8 @@ describe.skipIf(!requires('restic'))('stock restic finds nothing wrong', () => {
     const directory = mkdtempSync(join(tmpdir(), 'every-command-'));
     cpSync(place.directory, directory, { recursive: true });
     before?.({ ...place, directory });
-    const ran = await run(directory, words({ ...place, directory }));
+    // On a busy machine, long work shows how far it is.
+    const ran = await run(directory, ['--no-progress', ...words({ ...place, directory })]);
     expect(ran.stderr).toMatch(said);
     expect(ran.exit).toBe(exit);
     await expectResticAgrees(directory, password, place.directory);

@@ -42,6 +42,7 @@ describe('a playbook', () => {
 
   it.each([
     ['2.5 hours', '2h30m', true],
+    ['2.5 hours', '2 h 30 min', true],
     ['72-hour', '3d', true],
     ['0-30 min', 'after: 0m, then 30m', true],
     ['2:00 AM', 'daily at 02:00', true],
@@ -63,6 +64,7 @@ describe('its coverage', () => {
   const entries = (changes: Record<number, object> = {}) =>
     unitsOf(PLAYBOOK).map(({ kind, text }, index) => ({
       digest: digestOf(text),
+      figures: quantitiesIn(text).map(({ written }) => written),
       ...(kind === 'item' ? { ...step, together: true } : { plan: 'name' }),
       ...changes[index],
     }));
@@ -96,6 +98,13 @@ describe('its coverage', () => {
       'there is no test test/house/none.test.ts: x',
     ]);
     expect(problems(entries({ 0: { plan: undefined } }))).toEqual(['a.md: Ways back, 1: nothing answers it']);
+  });
+
+  it('names figures that the unit has not, and numbers of it that are not listed', () => {
+    expect(problems(entries({ 3: { figures: ['40 minutes'] } }))).toEqual([
+      'a.md:5: its figures are not those of the item: 30 minutes',
+      'a.md:5: its figures are not those of the item: 40 minutes',
+    ]);
   });
 
   it('names numbers that the plan does not say', () => {

@@ -91,6 +91,7 @@ const RUNNER_SUPPORT = [
   'embedded-postgres.ts',
   'missing.ts',
   'global-setup.ts',
+  'derived-keys.ts',
   'own-directory.ts',
   'radosgw.ts',
 ].map((name) => `test/support/${name}`);

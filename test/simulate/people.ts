@@ -4,6 +4,8 @@ import { dueMoments, type WallClock } from './oracle.ts';
 import type { Failure, Scenario } from './scenario.ts';
 import { HOUR_MS, MINUTE_MS, type World } from './world.ts';
 
+/** A new recovery kit is made so often. */
+const KIT_EVERY_MS = 60 * 24 * HOUR_MS;
 /** A review is held so long after the hour at which it is due. */
 export const REVIEWED_AFTER_MS = 10 * HOUR_MS;
 
@@ -23,7 +25,13 @@ export class People {
   constructor(
     scenario: Scenario,
     world: World,
-    options: { fromMs: number; untilMs: number; clock: WallClock; workspace: () => Workspace },
+    options: {
+      fromMs: number;
+      untilMs: number;
+      clock: WallClock;
+      workspace: () => Workspace;
+      makeKits: () => Promise<unknown>;
+    },
   ) {
     this.#world = world;
     this.#workspace = options.workspace;
@@ -41,7 +49,10 @@ export class People {
       { atMs: untilMs, act: () => end(this.#workspace()) },
       ...[fromMs, untilMs].flatMap((sinceMs) => minutes(closelyMs).map((each) => ({ atMs: sinceMs + each, act() {} }))),
     ]);
-    this.#intended = [...reviews, ...failing].filter(({ atMs }) => options.fromMs <= atMs && atMs < options.untilMs);
+    const kits = everyNth(KIT_EVERY_MS, options).map((atMs) => ({ atMs, act: options.makeKits }));
+    this.#intended = [...reviews, ...failing, ...kits].filter(
+      ({ atMs }) => options.fromMs <= atMs && atMs < options.untilMs,
+    );
   }
 
   /** When something is done next. */
@@ -76,6 +87,11 @@ export class People {
     }
     this.#heard = told.length;
   }
+}
+
+function everyNth(everyMs: number, { fromMs, untilMs }: { fromMs: number; untilMs: number }): number[] {
+  const count = Math.ceil((untilMs - fromMs) / everyMs);
+  return Array.from({ length: Math.max(0, count - 1) }, (_, at) => fromMs + (at + 1) * everyMs);
 }
 
 function isForgotten({ failures }: Scenario, review: string, dueMs: number): boolean {

@@ -4,7 +4,7 @@ import { Daemon } from '../../src/daemon/daemon.ts';
 import { noProgress } from '../../src/foundation/progress.ts';
 import type { LedgerEvent } from '../../src/ledger/index.ts';
 import { adapters } from '../../src/main/adapters.ts';
-import { type Environment, initRepositories, Workspace } from '../../src/operations/index.ts';
+import { type Environment, initRepositories, makeKit, Workspace } from '../../src/operations/index.ts';
 import { type LoadedPlan, loadPlan } from '../../src/plan/index.ts';
 import { changePassword } from '../../src/repository/keys.ts';
 import { Inspection } from './inspection.ts';
@@ -50,6 +50,9 @@ export interface SimulationOptions {
   signal: AbortSignal;
 }
 
+/** One that was made: it costs little to try. */
+const KIT_PASSPHRASE = 'legal-winner-thank-year-wave-sausage-worth-useful-legal-winner-thank-yellow';
+
 /** Runs a plan by its daemon through simulated days, with all that goes wrong in them. */
 export async function simulate(scenario: Scenario, world: World, options: SimulationOptions): Promise<Simulated> {
   const { startMs, days, awayOnDays } = options;
@@ -65,12 +68,14 @@ export async function simulate(scenario: Scenario, world: World, options: Simula
     // A key that opens at once, as tests have it.
     await changePassword(repository, password, world.clock, { kdf: { N: 2, r: 1, p: 1 } });
   }
+  const makeKits = (): Promise<unknown> => makeKit(workspace(), loaded, { passphrase: KIT_PASSPHRASE });
+  await makeKits();
   const untilMs = startMs + days * DAY_MS;
   const away = awayOnDays
     .map((day) => ({ fromMs: startMs + day * DAY_MS, untilMs: startMs + (day + 1) * DAY_MS }))
     .filter((each) => each.untilMs < untilMs);
   const clock = new WallClock(scenario.timezone);
-  const people = new People(scenario, world, { fromMs: startMs, untilMs, clock, workspace });
+  const people = new People(scenario, world, { fromMs: startMs, untilMs, clock, workspace, makeKits });
   const inspection = new Inspection(scenario, clock);
   const report = reporter(scenario, startMs, options.told);
   const steps: number[] = [];

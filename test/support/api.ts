@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { ApiContext, DaemonHandle } from '../../src/daemon/api/context.ts';
 import { type ApiOptions, listenForApi, type RunningApi } from '../../src/daemon/api/start.ts';
 import type { LogFields } from '../../src/daemon/log.ts';
+import { Recoveries } from '../../src/daemon/recoveries.ts';
 import { HoldfastError } from '../../src/foundation/errors.ts';
 import { noProgress } from '../../src/foundation/progress.ts';
 import type { EventBodies, EventKind } from '../../src/ledger/index.ts';
@@ -40,7 +41,19 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
-const GOVERNED = 'reviews: { strategy: monthly }\napprovals: { twoPersons: [unlock] }';
+const GOVERNED = `reviews: { strategy: monthly }
+approvals: { twoPersons: [unlock] }
+contacts: { lead: { role: Lead }, oncall: { role: On-call, accounts: [operator] } }
+runbooks:
+  noted:
+    scenario: Something has happened
+    steps: [{ id: say, do: note, text: "it is known" }]
+  gated:
+    scenario: Something else has happened
+    steps:
+      - { id: go, do: approve, ask: "Go on?", by: [lead] }
+      - { id: work, do: task, ask: "It is done", assignee: oncall }
+`;
 
 export interface CallOptions {
   method?: string;
@@ -72,12 +85,13 @@ export async function startApi(options: Partial<ApiOptions> = {}): Promise<TestA
   const faults: TestApi['faults'] = { rule: () => undefined };
   const openStore: Adapters['openStore'] = async (place, about) =>
     new FaultyStore(await adapters.openStore(place, about), (called, index) => faults.rule(called, index));
+  const ending = new AbortController();
   const workspace = new Workspace(loaded, {
     ...{
       clock,
       adapters: { ...adapters, openStore },
       version: '0.0.0',
-      signal: new AbortController().signal,
+      signal: ending.signal,
       progress: () => noProgress,
     },
     variables: { HOLDFAST_PASSWORD: PASSWORD },
@@ -87,8 +101,10 @@ export async function startApi(options: Partial<ApiOptions> = {}): Promise<TestA
   const logged: TestApi['logged'] = [];
   const tell = (level: string) => (message: string, fields?: LogFields) => void logged.push({ level, message, fields });
   const { ledger } = await openTokens(workspace);
+  const log = { info: tell('info'), warn: tell('warn'), error: tell('error') };
+  const recoveries = new Recoveries({ workspace: () => workspace, log });
   const context: ApiContext = {
-    daemon: daemonOf({ loaded: () => loaded, workspace: () => workspace }, started),
+    daemon: daemonOf({ loaded: () => loaded, workspace: () => workspace, recoveries }, started),
     tokens: new TokenCheck(
       () => openTokens(workspace),
       clock,
@@ -99,7 +115,7 @@ export async function startApi(options: Partial<ApiOptions> = {}): Promise<TestA
       return ledger.append(kind, body);
     },
     clock,
-    log: { info: tell('info'), warn: tell('warn'), error: tell('error') },
+    log,
     version: '0.0.0',
   };
   const tokens = {} as Record<Role, string>;
@@ -122,12 +138,16 @@ export async function startApi(options: Partial<ApiOptions> = {}): Promise<TestA
     const isJson = response.headers.get('content-type')?.startsWith('application/json') === true;
     return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined };
   };
-  const close = () => server.close();
+  const close = async () => {
+    ending.abort(new Error('the daemon stops'));
+    await recoveries.idle();
+    await server.close();
+  };
   return { directory, workspace, faults, context, server, clock, tokens, recorded, started, logged, call, close };
 }
 
 /** A daemon that remembers what it was asked for. */
-function daemonOf(plan: Pick<DaemonHandle, 'loaded' | 'workspace'>, started: string[]): DaemonHandle {
+function daemonOf(plan: Pick<DaemonHandle, 'loaded' | 'workspace' | 'recoveries'>, started: string[]): DaemonHandle {
   const task = 'backup:files';
   return {
     ...plan,

@@ -64,6 +64,7 @@ class JumpingTime implements Clock {
     while (!isOver) {
       // What is read or loaded takes no pause, and has to come.
       for (let turn = 0; turn < 20 && !isOver; turn++) await setImmediate();
+      if (isOver) break;
       const next = Math.min(...this.#pauses.map(({ endMs }) => endMs));
       if (next === Number.POSITIVE_INFINITY) await setTimeout(1);
       else this.#jump(next);
@@ -155,6 +156,7 @@ export class RecoveryWorld {
 
   kinds(working: Working): StepKinds {
     const exec: StepKind<'exec'> = {
+      describe: () => ({ does: '', byHand: [] }),
       foresee: async () => ({ does: '', obstacles: [], byHand: [] }),
       run: async (context) => {
         const [name = ''] = context.step.exec;

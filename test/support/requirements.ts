@@ -49,6 +49,7 @@ const REQUIREMENTS = {
   haproxy: { isThere: () => isExecutable('/usr/sbin/haproxy'), what: 'HAProxy (Debian: haproxy)', kind: 'server' },
   bind: { isThere: () => isExecutable('/usr/sbin/named'), what: 'BIND (Debian: bind9)', kind: 'server' },
   restic: { isThere: () => hasProgram('restic'), what: 'restic', kind: 'server' },
+  age: { isThere: () => hasProgram('age'), what: 'age', kind: 'server' },
   radosgw: {
     isThere: () =>
       process.env['HOLDFAST_TEST_S3_ENDPOINT'] !== undefined ||

@@ -68,6 +68,7 @@ function looksBeforehand<Kind extends StepKindName>(get: Get<Kind>): void {
     expect(foreseen.does).toMatch(/^\S.*\S$/);
     expect(foreseen.does).not.toMatch(/undefined|\[object/);
     expect(foreseen.byHand.length).toBeGreaterThan(0);
+    expect(kind.describe(works()).byHand).toEqual(foreseen.byHand);
     expectNoSecret(JSON.stringify(foreseen), secrets);
     expect(await world()).toBe(before);
   });

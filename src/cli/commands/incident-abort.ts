@@ -16,13 +16,16 @@ export const incidentAbort: CommandDefinition = {
   exits: REPOSITORY_EXITS,
   writes: true,
   isMirrored: true,
-  async run({ arguments: [id], options, workspace: open }) {
+  async run({ arguments: [id], options, workspace: open, tell }) {
     const why = options['why'] as string | undefined;
     if (why === undefined)
       throw new HoldfastError('bad-usage', 'an abort needs a reason', { hint: 'Add `--why TEXT`.' });
     const workspace = await open();
     const { abortIncident, viewOf } = await import('../../recovery/index.ts');
-    const view = viewOf(await abortIncident(workspace, id as string, { why }), workspace.environment.clock.nowMs());
+    const view = viewOf(
+      await abortIncident(workspace, id as string, { why, tell }),
+      workspace.environment.clock.nowMs(),
+    );
     return { exit: EXIT.done, json: view, text: incidentText(view) };
   },
 };

@@ -12,7 +12,7 @@ export const objectives: CommandDefinition = {
   arguments: '[source...]',
   summary: 'show what was promised, and what was kept of it: RPO, RTO, repairs, success',
   description:
-    'Shows for each source, over a period, how old the newest complete recovery point ever was and the newest proven one, and for how long that was older than promised; what a recovery took by every proof, and when it will take longer than promised if the data grows as it did; what recoveries by each runbook took in its drills; which share of backups, proofs and restores succeeded over 7, 30 and 365 days, where a backup that was due and did not run did not; and how long it took until alerts of severity p1 were resolved. For one source, the days of the period one by one. The exit code is 4 when an objective is missed now.',
+    'Shows for each source, over a period, how old the newest complete recovery point ever was and the newest proven one, and for how long that was older than promised; what a recovery took by every proof, and when it will take longer than promised if the data grows as it did; what recoveries by each runbook took in its drills; which share of backups, proofs and restores succeeded over 7, 30 and 365 days, where a backup that was due and did not run did not; and how long recoveries took (the mean is the MTTR), and until alerts of severity p1 were resolved. For one source, the days of the period one by one. The exit code is 4 when an objective is missed now.',
   options: [{ flags: '--since <time>', description: 'from when on: RFC 3339 or `90d ago`; 30 days ago when left out' }],
   examples: [
     { command: 'holdfast objectives', does: 'were the promises kept in the last 30 days?' },
@@ -93,7 +93,7 @@ function successRow({ source, success }: ObjectivesOfSource): string[] {
   ];
 }
 
-function repairLines({ repairs: { alerts, restores, open } }: ObjectivesReport): string[] {
+function repairLines({ repairs: { recoveries, alerts, restores, open } }: ObjectivesReport): string[] {
   const line = (what: string, times: ObjectivesReport['repairs']['alerts']): string => {
     const parts = times.map(({ days, count, meanMs, longestMs }) =>
       count === 0
@@ -105,7 +105,13 @@ function repairLines({ repairs: { alerts, restores, open } }: ObjectivesReport):
   const unresolved = open.map(
     ({ rule, subject, since }) => `${bad('open')} ${rule} of ${subject}, since ${shownTime(since)}`,
   );
-  return ['', line('p1 alerts resolved after', alerts), line('restores took', restores), ...unresolved];
+  return [
+    '',
+    line('recoveries took', recoveries),
+    line('p1 alerts resolved after', alerts),
+    line('restores took', restores),
+    ...unresolved,
+  ];
 }
 
 function seriesTable({ rpo, proof }: ObjectivesOfSource): string {

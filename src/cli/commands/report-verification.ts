@@ -1,10 +1,8 @@
-import { resolve } from 'node:path';
-import { EXIT, HoldfastError } from '../../foundation/errors.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { writeReport } from '../write-report.ts';
+import { REPORT_OPTIONS, reportOutcome } from '../report-outcome.ts';
 
-const FORMATS = ['markdown', 'html', 'text'] as const;
 const DEFAULT_SINCE = '7d ago';
 
 export const reportVerification: CommandDefinition = {
@@ -14,8 +12,7 @@ export const reportVerification: CommandDefinition = {
     'Writes for all sources of the plan which recovery points were restored and validated since a moment, with what was found and how long it took against the objectives; what failed or could not be proven here; verifications that were due and did not run; checks of repositories; and how old the newest recovery points are. With --json, the figures.',
   options: [
     { flags: '--since <time>', description: `from this moment on (default: ${DEFAULT_SINCE})` },
-    { flags: '--format <format>', description: 'the form (default: markdown)', choices: [...FORMATS] },
-    { flags: '--out <file>', description: 'write it to a file' },
+    ...REPORT_OPTIONS,
   ],
   examples: [
     { command: 'holdfast report verification', does: 'what was verified in the last seven days, as Markdown' },
@@ -36,11 +33,6 @@ export const reportVerification: CommandDefinition = {
       throw new HoldfastError('bad-usage', '--since takes a time', { hint: 'Such as `30d ago`.' });
     }
     const written = await operations.reportVerification(await workspace(), sinceMs);
-    const format = FORMATS.find((each) => each === options['format']) ?? 'markdown';
-    const out = options['out'] as string | undefined;
-    if (out === undefined) return { exit: EXIT.done, json: written.report, text: written[format] };
-    const path = resolve(directory, out);
-    await writeReport(path, `${written[format]}\n`);
-    return { exit: EXIT.done, json: { ...written.report, file: path }, text: `${written.title}: ${path}` };
+    return reportOutcome(written, { options, directory });
   },
 };

@@ -3,6 +3,8 @@ import { startApi, type TestApi } from '../../../test/support/api.ts';
 import { document, holdfast } from '../../../test/support/cli.ts';
 import { acknowledgementLinks, hold, mayAct, ROLES } from '../../operations/index.ts';
 import { newSecret } from '../../operations/tokens/secret.ts';
+import { openIncident } from '../../recovery/incidents/open.ts';
+
 import { ACCESS, type OperationId } from './access.ts';
 import { CallRecord } from './call-record.ts';
 import { OPERATIONS } from './routes/index.ts';
@@ -32,6 +34,17 @@ const CALLS: Record<OperationId, { path: string; body?: object }> = {
   applyPlan: { path: '/plan/revisions', body: { why: 'it was agreed' } },
   listApprovals: { path: '/approvals' },
   giveApproval: { path: '/approvals/ASKED/give', body: {} },
+  listIncidents: { path: '/incidents?all=true' },
+  getIncident: { path: '/incidents/INCIDENT' },
+  foreseeIncident: { path: '/incidents/foresee', body: { runbook: 'gated' } },
+  startIncident: { path: '/incidents', body: { runbook: 'noted', since: '10m ago', why: 'a test', another: true } },
+  resumeIncident: { path: '/incidents/INCIDENT/resume', body: {} },
+  answerIncident: { path: '/incidents/INCIDENT/answer', body: { step: 'work', answer: 'skip', note: 'by hand' } },
+  approveIncident: { path: '/incidents/INCIDENT/approve', body: { as: 'lead' } },
+  noteIncident: { path: '/incidents/INCIDENT/notes', body: { text: 'looked at it' } },
+  acknowledgeIncident: { path: '/incidents/INCIDENT/acknowledge', body: {} },
+  declareBreach: { path: '/incidents/INCIDENT/breach', body: { since: '2h ago', reportedTo: 'the authority' } },
+  abortIncident: { path: '/incidents/INCIDENT/abort', body: { why: 'a false alarm' } },
   listReviews: { path: '/reviews' },
   recordReview: { path: '/reviews', body: { review: 'strategy', attended: ['Anna'], note: 'well' } },
   getStatus: { path: '/status' },
@@ -67,6 +80,23 @@ async function askedId(role = 'nobody', by = 'somebody'): Promise<string> {
   return approval;
 }
 
+/** An incident whose first step waits for the lead, or where that is answered, whose second one failed. */
+async function incidentId(operation: OperationId): Promise<string> {
+  const runbook = operation === 'resumeIncident' ? 'noted' : 'gated';
+  const { id: run } = await openIncident(api.workspace, { runbook, another: true });
+  if (operation === 'approveIncident') {
+    await api.context.record('step.started', { run, step: 'go', attempt: 1 });
+    const asked = { what: 'approve' as const, question: 'Go on?', of: ['lead'], count: 1 };
+    await api.context.record('step.asked', { run, step: 'go', attempt: 1, ...asked });
+  }
+  if (operation === 'answerIncident') {
+    await api.context.record('step.started', { run, step: 'work', attempt: 1 });
+    const failed = { outcome: 'failed', code: 'timed-out', message: 'it failed', durationMs: 1 } as const;
+    await api.context.record('step.finished', { run, step: 'work', attempt: 1, ...failed });
+  }
+  return run;
+}
+
 describe('an operation of the API', () => {
   it('has a role in the table, and each in the table is one', () => {
     expect(OPERATIONS.map(({ id }) => id).sort()).toEqual(Object.keys(ACCESS).sort());
@@ -76,7 +106,8 @@ describe('an operation of the API', () => {
     const { path: written, body } = CALLS[id];
     const path = written
       .replace('HELD', id === 'releaseSnapshot' ? await heldId(role) : '')
-      .replace('ASKED', id === 'giveApproval' ? await askedId(role) : '');
+      .replace('ASKED', id === 'giveApproval' ? await askedId(role) : '')
+      .replace('INCIDENT', /INCIDENT/.test(written) ? await incidentId(id) : '');
     const call = { method: method.toUpperCase(), ...(role && { as: role }), ...(body && { body }) };
     const answer = await api.call(`/api/v1${path}`, call);
     if (role === undefined) expect([answer.status, answer.json.code]).toEqual([401, 'unauthenticated']);

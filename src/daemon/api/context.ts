@@ -3,6 +3,7 @@ import type { EventBodies, EventKind } from '../../ledger/index.ts';
 import type { dueWithin, TokenCheck, Workspace } from '../../operations/index.ts';
 import type { LoadedPlan } from '../../plan/index.ts';
 import type { Log } from '../log.ts';
+import type { Recoveries } from '../recoveries.ts';
 
 /** What the API needs of the daemon around it. */
 export interface DaemonHandle {
@@ -19,6 +20,8 @@ export interface DaemonHandle {
   schedule(untilMs: number): ReturnType<typeof dueWithin>;
   /** What is being done, and what came of each task the last time. */
   runs(): KnownRun[];
+  /** The incidents whose steps it runs. */
+  recoveries: Pick<Recoveries, 'start' | 'resume' | 'stateOf'>;
   /** Whether no other daemon has the plan. */
   holdsLease(): boolean;
   /** Events that wait since the ledger cannot be reached. */

@@ -44,6 +44,7 @@ export function handleOf(daemon: Daemon, plans: LoadedPlans, holdsLease: () => b
       return dueWithin(daemon.tasks, { timezone: plan.timezone, fromMs: environment.clock.nowMs(), untilMs });
     },
     runs: () => runsOf(daemon),
+    recoveries: daemon.recoveries,
     holdsLease,
     get unwritten() {
       return daemon.record.unwritten;

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { Clock } from '../../foundation/clock.ts';
-import type { Figures, Workspace } from '../../operations/index.ts';
+import type { Figures, PeriodFigures, PeriodsNow, SourceInPeriod, Workspace } from '../../operations/index.ts';
 import { STORE_METHODS } from '../../store/index.ts';
 import type { Gathered } from './latest.ts';
 
@@ -8,6 +8,8 @@ import type { Gathered } from './latest.ts';
 export interface Measured {
   /** What was gathered last; undefined as long as nothing was. */
   figures: Gathered<Figures> | undefined;
+  /** What was kept by month and by quarter, as it was gathered last. */
+  periods?: PeriodsNow | undefined;
   /** Whether the last attempt to gather them failed. */
   hasFailed: boolean;
   workspace: Workspace;
@@ -32,6 +34,7 @@ export class Metrics {
     this.#addDaemon(version);
     this.#addSources();
     this.#addObjectives();
+    this.#addPeriods();
     this.#addLedger();
     this.#addStores();
   }
@@ -116,6 +119,40 @@ export class Metrics {
     );
   }
 
+  /** Of this month and quarter so far, and of those before. */
+  #addPeriods(): void {
+    this.#byPeriod('holdfast_period_rpo_seconds', 'Oldest that the newest complete recovery point was.', ({ rpo }) =>
+      inSeconds(rpo.maxMs),
+    );
+    this.#byPeriod('holdfast_period_proven_rpo_seconds', 'Oldest that the newest proven point was.', ({ proof }) =>
+      inSeconds(proof.maxMs),
+    );
+    this.#byPeriod('holdfast_period_rto_seconds', 'What the longest proof took, restored and validated.', ({ rto }) =>
+      inSeconds(rto.maxMs),
+    );
+    this.#gauge('holdfast_period_success_ratio', 'Share of backups, restores and proofs that succeeded.', (measured) =>
+      periodsIn(measured).flatMap(([period, { sources }]) =>
+        sources.flatMap(({ source, success }) =>
+          Object.entries(success).map(([kind, { rate }]) => [{ source, kind, period }, rate] as const),
+        ),
+      ),
+    );
+    this.#gauge(
+      'holdfast_period_mttr_seconds',
+      'Mean time from an incident until people could work again.',
+      (measured) =>
+        periodsIn(measured).map(([period, { repairs }]) => [{ period }, inSeconds(repairs.recoveries.meanMs)]),
+    );
+  }
+
+  #byPeriod(name: string, help: string, value: (source: SourceInPeriod) => number | undefined): void {
+    this.#gauge(name, help, (measured) =>
+      periodsIn(measured).flatMap(([period, { sources }]) =>
+        sources.map((each) => [{ source: each.source, period }, value(each)] as const),
+      ),
+    );
+  }
+
   #addLedger(): void {
     this.#counter('holdfast_runs_total', 'Runs of tasks that ended.', ({ figures }) =>
       [...(figures?.value.runs.values() ?? [])].map(({ kind, outcome, count }) => [{ kind, outcome }, count]),
@@ -176,7 +213,11 @@ export class Metrics {
   }
 }
 
-const LABELS = ['source', 'kind', 'outcome', 'severity', 'repository', 'method', 'mirror', 'version'];
+const LABELS = ['source', 'kind', 'outcome', 'severity', 'repository', 'method', 'mirror', 'version', 'period'];
+
+function periodsIn({ periods }: Measured): [period: string, figures: PeriodFigures][] {
+  return Object.entries(periods ?? {});
+}
 
 function* given(values: Values): Generator<readonly [Labels, number]> {
   for (const [labels, value] of values) if (value !== undefined) yield [labels, value];

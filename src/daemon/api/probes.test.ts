@@ -49,6 +49,11 @@ describe('metrics', () => {
     expect(metricOf(before, 'holdfast_up{version="0.0.0"}')).toBe(1);
     expect(metricOf(before, 'holdfast_ready')).toBe(1);
     expect(metricOf(before, 'holdfast_ledger_events_total')).toBeGreaterThan(4);
+    for (const period of ['month', 'quarter']) {
+      const labels = `source="files",kind="backup",period="${period}"`;
+      expect(metricOf(before, `holdfast_period_success_ratio{${labels}}`)).toBe(1);
+      expect(metricOf(before, `holdfast_period_rpo_seconds{source="files",period="${period}"}`)).toBeGreaterThan(30);
+    }
     api.clock.advance(10_000);
     const after = (await api.call('/metrics', { as: 'viewer' })).text;
     expect(metricOf(after, 'holdfast_rpo_seconds{source="files"}')! - age).toBeCloseTo(10, 3);

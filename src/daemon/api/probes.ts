@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from 'hono';
 import { HoldfastError, messageOf } from '../../foundation/errors.ts';
-import { gatherFigures, openTokens } from '../../operations/index.ts';
+import { gatherFigures, gatherPeriods, openTokens, type Workspace } from '../../operations/index.ts';
 import { holdsRepository } from '../../repository/index.ts';
 import type { ApiApplication } from './api.ts';
 import type { Authentication } from './authentication.ts';
@@ -11,6 +11,8 @@ import { Metrics } from './metrics.ts';
 import type { Served } from './served.ts';
 
 const FIGURES_FRESH_MS = 60_000;
+/** What a month comes to changes little in so long. */
+const PERIODS_FRESH_MS = 15 * 60_000;
 const REACHED_FRESH_MS = 15_000;
 /** Of the time of one processor. */
 const SHARE = 0.005;
@@ -32,15 +34,29 @@ export function addProbes(
 ): void {
   const { daemon, clock, version, log } = context;
   const metrics = new Metrics(version, clock);
-  const gather = async () => {
-    try {
-      return await gatherFigures(daemon.workspace());
-    } catch (error) {
-      log.error('the figures of the plan cannot be gathered; metrics show the last ones', { error: messageOf(error) });
-      throw error;
-    }
-  };
-  const figures = new Latest(gather, { clock, freshMs: FIGURES_FRESH_MS, share: SHARE, waitMs: WAIT_MS });
+  const gathering =
+    <T>(gather: (workspace: Workspace) => Promise<T>) =>
+    async (): Promise<T> => {
+      try {
+        return await gather(daemon.workspace());
+      } catch (error) {
+        const context = { error: messageOf(error) };
+        log.error('the figures of the plan cannot be gathered; metrics show the last ones', context);
+        throw error;
+      }
+    };
+  const periods = new Latest(gathering(gatherPeriods), {
+    clock,
+    freshMs: PERIODS_FRESH_MS,
+    share: SHARE,
+    waitMs: WAIT_MS,
+  });
+  const figures = new Latest(gathering(gatherFigures), {
+    clock,
+    freshMs: FIGURES_FRESH_MS,
+    share: SHARE,
+    waitMs: WAIT_MS,
+  });
   const reached = new Latest(() => reach(context), { clock, freshMs: REACHED_FRESH_MS, share: 1, waitMs: WAIT_MS });
   const readiness = async () => {
     const { error, isLate } = await reached.get();
@@ -62,11 +78,16 @@ export function addProbes(
     await calls.called(caller, { method: 'GET', path: '/metrics', route: '/metrics', status: c.res.status });
   };
   application.get('/metrics', scraped, async (c) => {
-    const [{ gathered, error }, { ready: isReady }] = await Promise.all([figures.get(), readiness()]);
+    const [{ gathered, error }, byPeriod, { ready: isReady }] = await Promise.all([
+      figures.get(),
+      periods.get(),
+      readiness(),
+    ]);
     const { unwritten } = daemon;
     const workspace = daemon.workspace();
     const { type, body } = await metrics.text({
       figures: gathered,
+      periods: byPeriod.gathered?.value,
       hasFailed: error !== undefined || gathered === undefined,
       workspace,
       isReady,

@@ -15,7 +15,7 @@ export interface RecoveryEvents {
   'source.moved': SourceMoved;
   'drill.started': RecoveryStarted & { drill: string; network: 'isolated' | 'none' };
   /** `died`: its process ended in the middle, as a later one found out. */
-  'drill.finished': Omit<RecoveryEnded, 'outcome'> & { drill: string; outcome?: RecoveryEnded['outcome'] | 'died' };
+  'drill.finished': DrillEnded & { drill: string };
   'drill.kept': DrillKept;
   'step.started': StepStarted;
   'step.finished': StepFinished;
@@ -65,6 +65,8 @@ export interface IncidentOpened extends Partial<RecoveryStarted> {
   why: string;
   /** The alert that led to it. */
   alert?: string;
+  /** Who runs its steps: a daemon goes on with them by itself when it is started again. */
+  runBy?: 'daemon';
 }
 
 export interface RecoveryEnded {
@@ -91,6 +93,10 @@ export interface DrillKept {
   kept: { source: string; place?: string }[];
 }
 
+export interface DrillEnded extends Omit<RecoveryEnded, 'outcome'> {
+  outcome?: NonNullable<RecoveryEnded['outcome']> | 'died';
+}
+
 export interface StepStarted {
   run: string;
   step: string;
@@ -111,6 +117,8 @@ export interface StepFinished {
   summary?: string;
   code?: string;
   message?: string;
+  /** Of one that timed out: it did not heed that it was told to end. */
+  mayStillRun?: true;
   durationMs: number;
   by?: string;
 }

@@ -71,10 +71,11 @@ export async function restoreGroup(
   return { ...restored, notes: await recordOfGroup(workspace, where, 'group.restored', event) };
 }
 
-async function restoreMember(
+/** Brings one source back to a place of its own. What fails is what became of it. */
+export async function restoreMember(
   workspace: Workspace,
   point: GroupPoint | MissingPoint,
-  { request, target }: { request: GroupRestoreRequest; target: string },
+  { request, target }: { request: Pick<GroupRestoreRequest, 'repository' | 'recall'>; target: string },
 ): Promise<GroupMember> {
   const { source } = point;
   const about = { source, target: labelOf(targetOf(target)) };

@@ -7,7 +7,8 @@ import {
   type Repository,
 } from '../../repository/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
-import { makeSigningKey } from '../ledger/signing-key.ts';
+import { listSigningKey } from '../evidence/key-register.ts';
+import { makeSigningKey, readSigningKey } from '../evidence/signing-key.ts';
 import { assertLocks, assertNothingHidden } from '../object-lock/assert-locks.ts';
 import { lockPolicyOf } from '../object-lock/lock-scope.ts';
 import type { Workspace } from '../workspace.ts';
@@ -30,6 +31,7 @@ export async function initRepositories(workspace: Workspace): Promise<InitResult
   for (const { name, of } of workspace.plan.mirrors.values()) mirrors.push(await lookAtMirror(workspace, name, of));
   for (const name of workspace.plan.repositories.keys())
     result.repositories.push(await initRepository(workspace, name));
+  if (signingKey !== undefined) await listSigningKey(workspace, await readSigningKey(workspace));
   if (result.repositories.some(({ created }) => created)) {
     return { ...result, repositories: [...result.repositories, ...mirrors] };
   }

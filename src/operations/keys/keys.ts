@@ -26,11 +26,20 @@ export interface KeyChange {
   removed?: string;
 }
 
-/** Adds a password to a repository. @throws repository-locked, bad-usage */
-export async function addPassword(workspace: Workspace, name: string, password: string): Promise<KeyChange> {
+/**
+ * Adds a password to a repository.
+ * @param kdf what trying one costs; what is right for a person's password, when left out
+ * @throws repository-locked, bad-usage
+ */
+export async function addPassword(
+  workspace: Workspace,
+  name: string,
+  password: string,
+  kdf?: Parameters<typeof addKey>[3],
+): Promise<KeyChange> {
   const opened = await workspace.open(name);
   return withLock(workspace, opened, { exclusive: false }, async () => {
-    const added = await addKey(opened.repository, password, workspace.environment.clock);
+    const added = await addKey(opened.repository, password, workspace.environment.clock, kdf);
     return record(opened, { repository: name, added });
   });
 }

@@ -1,5 +1,7 @@
+import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { ReportMessage } from '../../alert/index.ts';
+import { fingerprintOf, parsePublicKey } from '../../evidence/index.ts';
 import { seal, unseal } from '../../format/index.ts';
 import { HoldfastError, messageOf } from '../../foundation/errors.ts';
 import { escapeHtml } from '../../foundation/html.ts';
@@ -7,6 +9,9 @@ import { type Pause, pauseUntilAborted } from '../../foundation/pause.ts';
 import type { Checkpoint } from '../../ledger/index.ts';
 import { resolveSecret, storePlace, type TextOrReference } from '../../plan/index.ts';
 import { CHECKPOINTS_PREFIX } from '../../repository/index.ts';
+import { believed, type ListedKey, newestKeyList } from '../evidence/key-list.ts';
+import { listedIn } from '../evidence/key-register.ts';
+import { readSigningKey, type SigningKey } from '../evidence/signing-key.ts';
 import { type Attempted, deliver } from '../notify/deliver.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
 
@@ -36,29 +41,29 @@ export interface SignedLedger {
  * Reads the ledgers of these repositories, or of all that sources are kept in, and signs what they hold. A ledger that is not
  * whole is not signed, nor is one that a checkpoint before contradicts. Copies go to where the plan says, and to its channels.
  * @param pause between attempts to reach a channel; as long as it takes, when left out
- * @throws bad-usage when the plan names no key
+ * @throws bad-usage when the plan names no key; secret-unavailable
  */
 export async function signLedgers(
   workspace: Workspace,
   names: readonly string[],
   pause: Pause = pauseUntilAborted(workspace.environment.signal),
 ): Promise<SignedLedger[]> {
-  if (workspace.plan.ledger.signingKey === undefined) {
-    throw new HoldfastError('bad-usage', 'the plan names no key that the ledger is signed with', {
-      hint: 'Give it one under `ledger:`, such as `signingKey: { file: signing.pem }`; `holdfast init` makes it.',
-    });
-  }
+  const key = await readSigningKey(workspace);
   const wanted = names.length > 0 ? names.map((name) => workspace.repositoryName(name)) : workspace.homeNames;
   const signed: SignedLedger[] = [];
-  for (const name of new Set(wanted)) signed.push(await signLedger(workspace, name, pause));
+  for (const name of new Set(wanted)) signed.push(await signLedger(workspace, name, { key, pause }));
   return signed;
 }
 
-async function signLedger(workspace: Workspace, name: string, pause: Pause): Promise<SignedLedger> {
+async function signLedger(
+  workspace: Workspace,
+  name: string,
+  { key, pause }: { key: SigningKey; pause: Pause },
+): Promise<SignedLedger> {
   const result: SignedLedger = { repository: name, outcome: 'complete', sentTo: [], channels: [], errors: [] };
   try {
     const opened = await workspace.open(name, { uncached: true });
-    const made = await makeCheckpoint(workspace, opened);
+    const made = await makeCheckpoint(workspace, opened, key);
     result.checkpoint = made.key;
     result.events = made.checkpoint.events;
     for (const place of workspace.plan.ledger.checkpoints?.to ?? []) {
@@ -100,11 +105,9 @@ interface Made {
   keyFingerprint: string;
 }
 
-async function makeCheckpoint(workspace: Workspace, opened: OpenedRepository): Promise<Made> {
+async function makeCheckpoint(workspace: Workspace, opened: OpenedRepository, signingKey: SigningKey): Promise<Made> {
   const { name, repository, ledger } = opened;
   const layer = await import('../../ledger/index.ts');
-  const { signingKey } = workspace.plan.ledger;
-  const privateKey = layer.parseSigningKey(await resolveSecret(signingKey!, workspace.references));
   const before = await checkpointFor(workspace, opened, {});
   // From before anything is read: what is recorded meanwhile is not bound, and must not be said to be.
   const time = new Date(workspace.environment.clock.nowMs()).toISOString();
@@ -125,11 +128,11 @@ async function makeCheckpoint(workspace: Workspace, opened: OpenedRepository): P
     heads: Object.fromEntries(heads.map(({ writer, sequence, hash }) => [writer, { sequence, hash }])),
     digest,
   };
-  const text = layer.signCheckpoint(checkpoint, privateKey);
+  const text = layer.signCheckpoint(checkpoint, signingKey.privateKey);
   const sha256 = layer.sha256(Buffer.from(text));
   const key = `${CHECKPOINTS_PREFIX}${checkpoint.time.replaceAll(':', '')}-${sha256.slice(0, 16)}.json`;
   await repository.store.put(key, seal(repository.key, Buffer.from(text)));
-  return { checkpoint, key, text, sha256, keyFingerprint: layer.fingerprintOf(privateKey) };
+  return { checkpoint, key, text, sha256, keyFingerprint: signingKey.fingerprint };
 }
 
 /** @returns where it is now */
@@ -160,7 +163,7 @@ function tell(
 
 /** Whether a checkpoint of a repository's ledger was ever made, as far as the repository shows. */
 export async function hasCheckpoint({ repository }: Pick<OpenedRepository, 'repository'>): Promise<boolean> {
-  return (await newestKey(repository)) !== undefined;
+  return (await checkpointKeys(repository)).length > 0;
 }
 
 /**
@@ -169,11 +172,11 @@ export async function hasCheckpoint({ repository }: Pick<OpenedRepository, 'repo
  */
 export async function checkpointFor(
   workspace: Workspace,
-  { name, repository }: Pick<OpenedRepository, 'name' | 'repository'>,
+  opened: OpenedRepository,
   { checkpointFile, publicKeyFile }: CheckpointChoice,
 ): Promise<Checkpoint | undefined> {
+  const { name, repository } = opened;
   const { signingKey } = workspace.plan.ledger;
-  const { openCheckpoint, parsePublicKey } = await import('../../ledger/index.ts');
   if (publicKeyFile === undefined && signingKey === undefined) {
     if (checkpointFile === undefined) return undefined;
     throw new HoldfastError('bad-usage', 'a checkpoint is believed by a key alone', {
@@ -182,20 +185,49 @@ export async function checkpointFor(
   }
   const pem = publicKeyFile === undefined ? resolveSecret(signingKey!, workspace.references) : readText(publicKeyFile);
   const publicKey = parsePublicKey(await pem);
-  if (checkpointFile === undefined) {
-    const newest = await newestKey(repository);
-    if (newest === undefined) return undefined;
-    const sealed = await repository.store.get(newest);
-    const found = openCheckpoint(unseal(repository.key, sealed).toString('utf8'), publicKey);
-    if (found.repository !== repository.config.id) throw ofAnother(name, newest);
-    return found;
-  }
+  if (checkpointFile === undefined) return newestCheckpoint(opened, publicKey);
+  const { openCheckpoint } = await import('../../ledger/index.ts');
   const checkpoint = openCheckpoint(await readText(checkpointFile), publicKey);
   if (checkpoint.repository === repository.config.id) return checkpoint;
   throw new HoldfastError('bad-usage', `${checkpointFile} is a checkpoint of another repository than ${name}`, {
     hint: 'Name the repository that it is of with `--repository NAME`.',
     context: { repository: name },
   });
+}
+
+/** The newest checkpoint in a repository that no revoked key has signed. */
+async function newestCheckpoint(opened: OpenedRepository, publicKey: KeyObject): Promise<Checkpoint | undefined> {
+  const { name, repository } = opened;
+  const { openCheckpoint, signerOf } = await import('../../ledger/index.ts');
+  for (const key of (await checkpointKeys(repository)).reverse()) {
+    const text = unseal(repository.key, await repository.store.get(key)).toString('utf8');
+    const earlier = await earlierKey(opened, signerOf(text), publicKey);
+    if (earlier?.revoked !== undefined) continue;
+    const found = openCheckpoint(text, earlier === undefined ? publicKey : believed(earlier));
+    if (found.repository !== repository.config.id) throw ofAnother(name, key);
+    if (earlier?.until === undefined || found.time <= earlier.until) return found;
+    throw new HoldfastError(
+      'repository-damaged',
+      `${key} in ${name} is signed with a key that had been replaced before`,
+      {
+        hint: 'Somebody has the key that signed until then: see `holdfast evidence keys`, and `holdfast evidence revoke`.',
+        context: { repository: name, key },
+      },
+    );
+  }
+  return undefined;
+}
+
+/** The key that signed before this one, where the list says so that this one signed. */
+async function earlierKey(
+  opened: OpenedRepository,
+  signer: string | undefined,
+  publicKey: KeyObject,
+): Promise<ListedKey | undefined> {
+  const current = fingerprintOf(publicKey);
+  if (signer === undefined || signer === current) return undefined;
+  const list = newestKeyList(await listedIn(opened));
+  return list?.keys.at(-1)?.key === current ? list.keys.find(({ key }) => key === signer) : undefined;
 }
 
 /** What another repository held says nothing of this one: its whole ledger may have been put here with it. */
@@ -206,10 +238,11 @@ function ofAnother(name: string, key: string): HoldfastError {
   });
 }
 
-async function newestKey({ store }: OpenedRepository['repository']): Promise<string | undefined> {
+/** Oldest first. */
+async function checkpointKeys({ store }: OpenedRepository['repository']): Promise<string[]> {
   const keys: string[] = [];
   for await (const { key } of store.list(CHECKPOINTS_PREFIX)) if (key.endsWith('.json')) keys.push(key);
-  return keys.sort().at(-1);
+  return keys.sort();
 }
 
 async function readText(path: string): Promise<string> {

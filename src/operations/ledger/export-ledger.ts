@@ -1,5 +1,5 @@
-import { open } from 'node:fs/promises';
-import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
+import { writeNewFile } from '../../foundation/new-file.ts';
 import { sourcesOf } from '../../ledger/index.ts';
 import type { Workspace } from '../workspace.ts';
 import { type LoggedEvent, type LogRequest, ledgerLog, ledgerNames } from './ledger-log.ts';
@@ -36,7 +36,11 @@ export async function exportLedger(
     await workspace.recorder(home).record('ledger.exported', { repository: name, format, events });
   }
   if (out === undefined) return { format, events: logged.length, text };
-  await writeNew(out, text);
+  if (!(await writeNewFile(out, text, FILE_MODE))) {
+    throw new HoldfastError('target-not-empty', `${out} is there already`, {
+      hint: 'Name another file, or remove it.',
+    });
+  }
   return { format, events: logged.length, out };
 }
 
@@ -57,24 +61,4 @@ function csvOf(logged: readonly LoggedEvent[]): string {
 function csvCell(text: string): string {
   const safe = FORMULA.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) || safe !== text ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
-
-async function writeNew(path: string, text: string): Promise<void> {
-  try {
-    const file = await open(path, 'wx', FILE_MODE);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-  } catch (cause) {
-    if (systemCode(cause) === 'EEXIST') {
-      throw new HoldfastError('target-not-empty', `${path} is there already`, {
-        hint: 'Name another file, or remove it.',
-        cause,
-      });
-    }
-    throw new HoldfastError('target-failed', `${path} cannot be written: ${messageOf(cause)}`, { cause });
-  }
 }

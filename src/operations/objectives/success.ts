@@ -4,9 +4,8 @@ const DAY_MS = 24 * 3_600_000;
 /** Over so many days each. */
 export const WINDOW_DAYS = [7, 30, 365] as const;
 
-/** What came of everything of one kind that was tried, or should have been, in some days up to now. */
-export interface Attempts {
-  days: number;
+/** What came of everything of one kind that was tried, or should have been, in some time. */
+export interface AttemptCounts {
   succeeded: number;
   /** Backups and restores alone. */
   partial: number;
@@ -17,15 +16,21 @@ export interface Attempts {
   rate?: number;
 }
 
+/** The same, over some days up to now. */
+export interface Attempts extends AttemptCounts {
+  days: number;
+}
+
 export interface SuccessRates {
   backup: Attempts[];
   restore: Attempts[];
   verify: Attempts[];
 }
 
-type Result = keyof Pick<Attempts, 'succeeded' | 'partial' | 'failed' | 'missed'>;
+type Result = keyof Pick<AttemptCounts, 'succeeded' | 'partial' | 'failed' | 'missed'>;
 
-interface Tried {
+/** Something that was tried, or should have been. */
+export interface Tried {
   timeMs: number;
   what: keyof SuccessRates;
   result: Result;
@@ -34,20 +39,30 @@ interface Tried {
 
 /** @param events of the ledger of the source's repository, and of that where runs are recorded, each once */
 export function successRates(source: string, events: readonly LedgerEvent[], nowMs: number): SuccessRates {
-  const tried = events.flatMap((event) => triedIn(source, event) ?? []);
+  const tried = triedOf(source, events);
   const of = (what: keyof SuccessRates): Attempts[] =>
-    WINDOW_DAYS.map((days) =>
-      counted(
-        tried.filter((each) => each.what === what && each.timeMs > nowMs - days * DAY_MS && each.timeMs <= nowMs),
-        days,
-      ),
-    );
+    WINDOW_DAYS.map((days) => ({
+      days,
+      ...attemptsIn(tried, what, { fromMs: nowMs - days * DAY_MS + 1, toMs: nowMs + 1 }),
+    }));
   return { backup: of('backup'), restore: of('restore'), verify: of('verify') };
 }
 
-function counted(tried: readonly Tried[], days: number): Attempts {
-  const attempts: Attempts = { days, succeeded: 0, partial: 0, failed: 0, missed: 0 };
-  for (const { result, count } of tried) attempts[result] += count;
+/** What was tried of a source. @param events see `successRates` */
+export function triedOf(source: string, events: readonly LedgerEvent[]): Tried[] {
+  return events.flatMap((event) => triedIn(source, event) ?? []);
+}
+
+/** What came of it from one moment up to another, which does not belong to it. */
+export function attemptsIn(
+  tried: readonly Tried[],
+  what: keyof SuccessRates,
+  { fromMs, toMs }: { fromMs: number; toMs: number },
+): AttemptCounts {
+  const attempts: AttemptCounts = { succeeded: 0, partial: 0, failed: 0, missed: 0 };
+  for (const each of tried) {
+    if (each.what === what && each.timeMs >= fromMs && each.timeMs < toMs) attempts[each.result] += each.count;
+  }
   const all = attempts.succeeded + attempts.partial + attempts.failed + attempts.missed;
   return { ...attempts, ...(all > 0 && { rate: attempts.succeeded / all }) };
 }

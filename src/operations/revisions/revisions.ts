@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
 import type { LedgerEvent, PlanApplied } from '../../ledger/index.ts';
 import {
   type ApprovedAction,
@@ -13,6 +13,7 @@ import {
 } from '../../plan/index.ts';
 import { type Person, requireApproval } from '../approvals/approvals.ts';
 import { decidingEvents } from '../deciding-events.ts';
+import { homeLedgers } from '../home-ledgers.ts';
 import type { Workspace } from '../workspace.ts';
 
 /** A version of the plan that somebody applied. */
@@ -51,7 +52,7 @@ export function revisionsIn(events: readonly LedgerEvent[]): Revision[] {
 
 /** The revisions that any repository of the plan knows of, oldest first. */
 export async function revisionsOf(workspace: Workspace): Promise<Revision[]> {
-  const { ledgers } = await ledgersOf(workspace);
+  const { ledgers } = await homeLedgers(workspace);
   const events: LedgerEvent[] = [];
   for (const { ledger } of ledgers) events.push(...(await decidingEvents(ledger)));
   return revisionsIn(events);
@@ -103,7 +104,7 @@ export async function applyPlan(
   }
   const revision = (last?.revision ?? 0) + 1;
   const weakened = difference.weakened.map(({ message }) => message);
-  const { ledgers, without } = await ledgersOf(workspace);
+  const { ledgers, without } = await homeLedgers(workspace);
   for (const { ledger } of ledgers) {
     await ledger.append('plan.applied', {
       ...{ revision, text, sha256, why },
@@ -148,24 +149,4 @@ function parsed({ text, revision }: Revision, directory: string): ReturnType<typ
 
 function twoPersonsOf(revision: Revision, directory: string): readonly ApprovedAction[] {
   return parsed(revision, directory).plan.approvals.twoPersons;
-}
-
-/** A repository that is new in the plan may not be there yet. */
-async function ledgersOf(
-  workspace: Workspace,
-): Promise<{ ledgers: Awaited<ReturnType<Workspace['open']>>[]; without: string[] }> {
-  const ledgers: Awaited<ReturnType<Workspace['open']>>[] = [];
-  const without: string[] = [];
-  for (const name of workspace.homeNames) {
-    try {
-      ledgers.push(await workspace.open(name));
-    } catch (error) {
-      if (!isHoldfastError(error, 'no-repository')) throw error;
-      without.push(name);
-    }
-  }
-  if (ledgers.length > 0) return { ledgers, without };
-  throw new HoldfastError('no-repository', "none of the plan's repositories is there yet", {
-    hint: 'Make them with `holdfast init`.',
-  });
 }

@@ -1,7 +1,9 @@
+import { HoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import type { Target } from '../../foundation/target.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import { loadIndex, Reader, type StoredSnapshot } from '../../repository/index.ts';
+import type { SandboxNeed } from '../../sandbox/index.ts';
 import { type Check, readManifest, type Source } from '../../source/index.ts';
 import { compare } from '../compare/compare.ts';
 import { Reading } from '../reading.ts';
@@ -73,8 +75,13 @@ async function lookAt(workspace: Workspace, opened: OpenedRepository, look: Look
     const isCluster = sandboxNeed(planned, manifest).kind === 'postgres-data';
     const source = await workspace.createSource(planned);
     const isMoment = replaysLog(planned, { ...(request.moment !== undefined && { at: request.moment }) });
-    if (request.isLiving !== true && (isCluster || (isMoment && request.moment !== undefined)))
-      return await compareAt(workspace, opened, look, { source, target });
+    if (request.isLiving !== true && (isCluster || (isMoment && request.moment !== undefined))) {
+      const comparing = (at: Target) =>
+        compareAt(workspace, opened, look, { source, target: at, place: labelOf(target) });
+      if (!isCluster || target.kind === 'database') return await comparing(target);
+      const need = { ...sandboxNeed(planned, manifest), dataDirectory: target.path } as SandboxNeed;
+      return await served(workspace, need, progress, comparing);
+    }
     const timeMs = request.isLiving === true ? clock.nowMs() : Date.parse(snapshot.time);
     const { checks, notes } = await validateWith(workspace, { source, reader, target, timeMs, progress, request });
     const judged = request.isLiving === true ? checks.map(ofLiving) : checks;
@@ -110,14 +117,38 @@ async function validateWith(
   );
 }
 
+/**
+ * Has a server on a data directory for as long as it is looked at: it goes on from where the restore left it, and keeps what it
+ * reads in order.
+ * @throws not-provable where this machine has no server of its version; target-failed where it does not start
+ */
+async function served<T>(
+  { environment }: Workspace,
+  need: SandboxNeed,
+  progress: Progress,
+  work: (target: Target) => Promise<T>,
+): Promise<T> {
+  const { clock, signal, adapters } = environment;
+  const sandbox = await adapters.createSandbox({ clock, signal });
+  const place = await sandbox.open(need, progress);
+  try {
+    const server = await place.serve?.();
+    if (server === undefined) throw new HoldfastError('internal', 'the sandbox starts no server');
+    return await work(server.target);
+  } finally {
+    await place.close();
+  }
+}
+
 /** What a cluster, or a stream, leads to is known once it was replayed: that is held against the place. */
 async function compareAt(
   workspace: Workspace,
   { name: repository }: OpenedRepository,
   { planned, snapshot, request }: Look,
-  { source, target }: { source: Source; target: Target },
+  { source, target, place }: { source: Source; target: Target; place: string },
 ): Promise<ValidatedAt> {
-  const { at, moment } = request;
+  const { moment } = request;
+  const at = target.kind === 'directory' ? target.path : target.url;
   const point = moment === undefined ? { snapshot: snapshot.id } : { at: moment };
   const compared = await compare(workspace, { source: planned.name, with: at, repository, ...point });
   const { signal } = workspace.environment;
@@ -134,7 +165,7 @@ async function compareAt(
   };
   const { time, notes } = compared;
   return {
-    ...{ source: planned.name, snapshot: compared.snapshot, time, place: labelOf(target), notes },
+    ...{ source: planned.name, snapshot: compared.snapshot, time, place, notes },
     checks: [content, ...planChecks],
   };
 }

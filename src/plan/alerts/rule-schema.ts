@@ -54,6 +54,11 @@ export const RULES = {
   },
   'verification-failed': { description: 'A recovery point did not come back as it should.', severity: 'p1' },
   'drill-overdue': { description: 'A drill that was due was not held.', severity: 'p3' },
+  'kit-overdue': {
+    description: 'The recovery kit is outdated, or was neither made nor checked for long.',
+    severity: 'p3',
+    thresholds: after('90d', 'For how long.'),
+  },
   'review-overdue': { description: 'A review that was due is not recorded.', severity: 'p3' },
   capacity: { description: 'A repository takes more than its share of the place it has.', severity: 'p2' },
   'replication-lag': {

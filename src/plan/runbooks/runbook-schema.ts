@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseDuration } from '../../foundation/units.ts';
 import { RULE_NAMES, type RuleName, type Severity, severity } from '../alerts/rule-schema.ts';
 import { buildObjectives, type Objectives, objectives } from '../sources/common.ts';
-import { filled, identifier } from '../values.ts';
+import { description, filled, identifier } from '../values.ts';
 import type { OnFailure } from './steps/common.ts';
 import { type StepDocument, step } from './steps/index.ts';
 
@@ -41,6 +41,7 @@ export const runbook = z
   .strictObject(
     {
       scenario: filled('a text', 'What has happened.'),
+      description: description.optional(),
       severity: severity.default('p1'),
       symptoms: z
         .array(z.enum(RULE_NAMES, { error: () => `one of ${RULE_NAMES.join(', ')}` }), {
@@ -95,6 +96,8 @@ export interface PlannedStep {
 export interface Runbook {
   name: string;
   scenario: string;
+  /** What it looks like, for people. */
+  description?: string;
   severity: Severity;
   symptoms: readonly RuleName[];
   /** Its own, filled up with the plan's. */
@@ -114,6 +117,7 @@ export function buildRunbook(
   const { scenario, symptoms, trigger, personalData, drill, params, steps } = document;
   return {
     ...{ name, scenario, severity: document.severity, symptoms, trigger, personalData, drill },
+    ...(document.description !== undefined && { description: document.description }),
     objectives: buildObjectives({ ...promised, ...document.objectives }),
     params: Object.entries(params).map(([id, { required, default: value, help }]) => ({
       ...{ name: id, required },

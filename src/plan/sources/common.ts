@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseSchedule, type RetentionPolicy, type Schedule } from '../../schedule/index.ts';
 import { type TextOrReference, textOrReference } from '../reference-schema.ts';
 import { effectiveRetention, retention, retentionPolicy } from '../retention-schema.ts';
-import { filled, identifier, objective, objectiveMs, schedule } from '../values.ts';
+import { description, filled, identifier, objective, objectiveMs, schedule } from '../values.ts';
 
 export const objectives = z
   .strictObject(
@@ -35,6 +35,7 @@ export const commandCheck = z.strictObject(
 export const validateDescription = 'What must hold for a restored copy before it counts as proven.';
 
 export const common = {
+  description: description.optional(),
   schedule: schedule.optional(),
   retention: retention.optional(),
   objectives: objectives.default({}),
@@ -71,6 +72,8 @@ export type DatabaseCheck = Extract<ValidateCheck, { kind: 'sql' | 'sql-within' 
 
 export interface SourceBase {
   name: string;
+  /** What it is, for people. */
+  description?: string;
   /** The name of the repository it is kept in. */
   repository: string;
   /** Its own, filled up with the plan's. */
@@ -95,6 +98,7 @@ export function baseOf(
   const kept = effectiveRetention(source);
   return {
     name,
+    ...(source.description !== undefined && { description: source.description }),
     ...(source.runsOn !== undefined && { runsOn: source.runsOn }),
     objectives: buildObjectives({ ...promised, ...source.objectives }),
     ...(parsed !== undefined && 'schedule' in parsed ? { schedule: parsed.schedule } : {}),

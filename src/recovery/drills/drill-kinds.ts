@@ -19,6 +19,7 @@ export function drillKinds(work: DrillWork, kinds: StepKinds = stepKinds): StepK
     const load = async (): Promise<StepKind> => {
       const real = (await loadStepKind(name as StepKindName, kinds)) as unknown as StepKind;
       return {
+        describe: (context) => real.describe(context),
         foresee: (context) => real.foresee(context),
         run: (context) => runInDrill(context, real, work),
         inDrill: real.inDrill,

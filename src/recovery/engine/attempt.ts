@@ -15,6 +15,8 @@ export interface AttemptOptions {
   pauseFor(signal: AbortSignal): Pause;
   /** Its share of the budget is used up, and it goes on. */
   onLate(withinMs: number): Promise<unknown>;
+  /** It was told to end, does not, and nobody waits for it any more. */
+  onLeft(work: Promise<unknown>): void;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface AttemptOptions {
  */
 export async function runAttempt<Result>(
   work: (signal: AbortSignal) => Promise<Result>,
-  { plan, spentMs, signal, pauseFor, onLate }: AttemptOptions,
+  { plan, spentMs, signal, pauseFor, onLate, onLeft }: AttemptOptions,
 ): Promise<Result> {
   const ending = new AbortController();
   const timers = new AbortController();
@@ -41,7 +43,7 @@ export async function runAttempt<Result>(
   const late = awaitedLater(after(plan.withinMs, () => onLate(plan.withinMs!)));
   const timeout = awaitedLater(after(plan.timeoutMs, () => ending.abort(timedOut(plan))));
   try {
-    const result = await untilGivenUp(awaitedLater(work(both)), both, pauseFor);
+    const result = await untilGivenUp(awaitedLater(work(both)), both, { pauseFor, onLeft });
     timers.abort();
     await Promise.all([late, timeout]);
     return result;
@@ -55,12 +57,13 @@ export async function runAttempt<Result>(
 async function untilGivenUp<Result>(
   work: Promise<Result>,
   signal: AbortSignal,
-  pauseFor: AttemptOptions['pauseFor'],
+  { pauseFor, onLeft }: Pick<AttemptOptions, 'pauseFor' | 'onLeft'>,
 ): Promise<Result> {
   const over = new AbortController();
   const givenUp = async (): Promise<never> => {
     await aborted(signal, over.signal);
     await pauseFor(over.signal)(GRACE_MS);
+    onLeft(work);
     throw signal.reason;
   };
   try {

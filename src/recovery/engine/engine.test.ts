@@ -115,6 +115,20 @@ describe('an engine', () => {
     expect([phasesOf(state), state.ended?.outcome]).toEqual(['a failed, b done', 'partial']);
   });
 
+  it('asks for an approval again that was refused, and lets nobody pass it over', async () => {
+    const world = await RecoveryWorld.of(['{ id: go, do: approve, ask: "Go?", by: [lead], timeout: 3m }']);
+    const { id } = await world.open();
+    await world.run(id);
+    const { workspace } = world.process();
+    for (const answer of ['skip', 'done'] as const) {
+      const said = world.time.run(answerStep(workspace, { incident: id, step: 'go', answer }));
+      await expect(said).rejects.toMatchObject({ code: 'answer-refused', hint: expect.stringContaining('go again') });
+    }
+    await expect(
+      world.time.run(answerStep(workspace, { incident: id, step: 'go', answer: 'again' })),
+    ).resolves.toBeDefined();
+  });
+
   it.each([
     ['again', 'a done, b done', 'done'],
     ['skip', 'a failed, b done', 'partial'],
@@ -152,5 +166,71 @@ describe('an engine', () => {
     const state = await world.run((await world.open()).id);
     expect(state.steps[0]).toMatchObject({ phase: 'timed-out', isLate: true, error: { code: 'timed-out' } });
     expect(state.steps[0]!.durationMs).toBeLessThan(40_000);
+  });
+
+  it('does not do again by itself what does not end, and says that it may still be at it', async () => {
+    const world = await RecoveryWorld.of(
+      ['{ id: a, do: exec, exec: [hang], timeout: 30s, retries: 2, onFailure: continue }'],
+      { scripts: { hang: () => new Promise(() => {}) } },
+    );
+    const state = await world.run((await world.open()).id);
+    expect(state.steps[0]).toMatchObject({ attempt: 1, mayStillRun: true });
+    expect(state.steps[0]!.error?.message).toMatch(/may still be at it$/);
+  });
+
+  it('does it again when a person says so, and not beside what has not ended yet', async () => {
+    let running = 0;
+    let most = 0;
+    const tries = Promise.withResolvers<void>();
+    const stubborn = async (): Promise<undefined> => {
+      most = Math.max(most, ++running);
+      if (world.effects.push('try') === 1) await tries.promise;
+      running--;
+    };
+    const world: RecoveryWorld = await RecoveryWorld.of(
+      ['{ id: a, do: exec, exec: [stubborn], timeout: 30s, onFailure: ask }'],
+      { scripts: { stubborn } },
+    );
+    const { id } = await world.open();
+    const person = world.process();
+    const told: string[] = [];
+    const tell = (line: string): void => {
+      told.push(line);
+      if (line.includes('is waited for')) void world.time.pause(60_000).then(() => tries.resolve());
+    };
+    let isAsked = false;
+    const state = await world.run(id, world.process(), {
+      tell,
+      onState: ({ steps: [a] }) => {
+        if (a?.asked?.what !== 'failure' || isAsked) return;
+        isAsked = true;
+        void answerStep(person.workspace, { incident: id, step: 'a', answer: 'again' });
+      },
+    });
+    expect([phasesOf(state), world.effects.length, most]).toEqual(['a done', 2, 1]);
+    expect(told.join()).toContain('what did not end when it was told to is waited for');
+  });
+
+  it('says that there is no RTO where nothing had to be restored, by the conditions of the runbook', async () => {
+    const world = await RecoveryWorld.of([
+      '{ id: a, do: exec, exec: [find] }',
+      '{ id: b, do: exec, exec: [repair], when: "${a.state} == failed", restoresService: true }',
+    ]);
+    const { ended } = await world.run((await world.open()).id);
+    expect(ended).toMatchObject({ outcome: 'done', why: expect.stringMatching(/^no RTO was measured.*: b$/) });
+    expect(ended?.rtoMs).toBeUndefined();
+  });
+
+  it('says at its end which mirror lacks what was recorded', async () => {
+    const world = await RecoveryWorld.of(THREE, { mirrors: ['eu', 'asia'] });
+    const { id } = await world.open();
+    const working = world.process();
+    working.stores['eu']!.rule = ({ method }) => (method === 'put' ? 'permission-denied' : undefined);
+    const told: string[] = [];
+    const state = await world.run(id, working, { tell: (line) => told.push(line) });
+    expect(state.ended?.outcome).toBe('done');
+    expect(told.filter((line) => line.includes('lacks'))).toEqual([
+      expect.stringMatching(/^the mirror eu lacks .*replicate eu/),
+    ]);
   });
 });

@@ -9,10 +9,11 @@ import type { Answer, Question, StepContext, StepKind, StepResult } from '../ste
 import { loadStepKind, type StepKinds } from '../steps/index.ts';
 import { runAttempt } from './attempt.ts';
 import { Claims } from './claims.ts';
+import { leaveRunning, leftRunning } from './left-work.ts';
 import { type Action, nextOf } from './next.ts';
 import { outcomeOf } from './outcome.ts';
 import type { RunEvent } from './run-events.ts';
-import type { RunRecord } from './run-record.ts';
+import { type RunRecord, unmirroredText } from './run-record.ts';
 import { Sole } from './sole.ts';
 import { type RunState, type StepState, stateOf, tally } from './state.ts';
 import { fillStep, lookupOf } from './values.ts';
@@ -34,7 +35,7 @@ export interface EngineOptions {
   signal: AbortSignal;
   /** What each step may say of what it is at. */
   tell?(line: string): void;
-  /** Called whenever something has changed. */
+  /** Called once it alone runs it, and whenever something has changed. */
   onState?(state: RunState): void;
   /** Of drills, which have kinds of their own, and of tests. */
   kinds?: StepKinds;
@@ -90,12 +91,24 @@ export class Engine {
       // Behind the lease: what another engine recorded last is known.
       await this.#look();
       await this.#settleDead();
+      this.#changed();
       return await this.#advance();
     } finally {
       this.#end(new HoldfastError('interrupted', 'the engine has ended'));
       await settled(Promise.all([kept, looking, ...this.#underWay.values()]));
-      await Promise.allSettled([this.#sole.release(), record.mirrored()]);
+      await this.#leave();
     }
+  }
+
+  /** What others have to know of how it ended: nothing of it changes what became of the run. */
+  async #leave(): Promise<void> {
+    const { record, run, tell } = this.#options;
+    const [released, unmirrored] = await Promise.allSettled([this.#sole?.release(), record.mirrored()]);
+    if (released.status === 'rejected') {
+      tell?.(`the lease of ${run} could not be given back: another process may go on in four minutes`);
+    }
+    if (unmirrored.status === 'rejected') throw unmirrored.reason;
+    for (const each of unmirrored.value) tell?.(unmirroredText(each));
   }
 
   get #state(): RunState {
@@ -181,6 +194,7 @@ export class Engine {
   async #attempt(step: StepState, first: number): Promise<void> {
     const { run } = this.#options;
     const { id } = step.plan;
+    await this.#untilNothingIsLeft(id);
     const attempt = await this.#claim(id, first);
     this.#sole?.assertHeld();
     await this.#append('step.started', { run, step: id, attempt });
@@ -188,6 +202,7 @@ export class Engine {
     const startedMs = this.#clock.nowMs();
     const beganMs = stepOf(this.#state, id).beganMs ?? startedMs;
     const durationMs = (): number => Math.max(0, this.#clock.nowMs() - startedMs);
+    let mayStillRun = false as boolean;
     try {
       const result = await runAttempt((signal) => this.#run(step, { attempt, beganMs, signal }), {
         plan: step.plan,
@@ -195,16 +210,31 @@ export class Engine {
         signal: this.#signal,
         pauseFor: this.#pauseFor,
         onLate: (withinMs) => this.#late(id, attempt, withinMs),
+        onLeft: (work) => {
+          mayStillRun = true;
+          leaveRunning(run, id, work);
+        },
       });
       await this.#append('step.finished', { run, step: id, attempt, ...finished(result), durationMs: durationMs() });
     } catch (error) {
       // It is under way as far as anybody knows: who goes on finds out what it had done.
       if (this.#signal.aborted) return;
-      const { code, message } = reportable(error, this.#signal);
+      const { code, message: why } = reportable(error, this.#signal);
       const outcome = code === 'timed-out' ? 'timed-out' : 'failed';
-      await this.#append('step.finished', { run, step: id, attempt, outcome, code, message, durationMs: durationMs() });
+      const message = mayStillRun ? `${why}, does not heed that it was told to end, and may still be at it` : why;
+      const ended = { run, step: id, attempt, outcome, code, message, durationMs: durationMs() } as const;
+      await this.#append('step.finished', { ...ended, ...(mayStillRun && { mayStillRun: true }) });
       this.#options.tell?.(`${id} failed: ${message}`);
     }
+  }
+
+  /** What did not end when it was told to has no second one beside it. */
+  async #untilNothingIsLeft(step: string): Promise<void> {
+    const left = leftRunning(this.#options.run, step);
+    if (left === undefined) return;
+    this.#options.tell?.(`${step}: what did not end when it was told to is waited for, before it is done again`);
+    const isOver = left.then(() => true);
+    while (!(await Promise.race([isOver, this.#change().then(() => false)]))) this.#signal.throwIfAborted();
   }
 
   /** @returns the attempt that is this engine's: of one before it whose engine died, nothing was begun */

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { phasesOf, RecoveryWorld, type Scripted, whenFirst } from '../../../test/support/recovery.ts';
+import { phasesOf, RecoveryWorld, type Scripted, type Working, whenFirst } from '../../../test/support/recovery.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
+import { CLAIMS_PREFIX } from '../../repository/index.ts';
+import { LEASES_PREFIX } from '../../repository/layout.ts';
 import { answerStep } from '../incidents/answer.ts';
 import { openIncident } from '../incidents/open.ts';
 import type { StepKind } from '../step.ts';
@@ -41,6 +43,29 @@ async function untilItEnds(world: RecoveryWorld, id: string): Promise<string> {
     if (state.ended !== undefined) return `${phasesOf(state)}: ${state.ended.outcome}`;
   }
   throw new Error('it does not end');
+}
+
+/** Has what a process puts under a prefix stand still until it is woken. */
+function stalled({ stores }: Working, prefix: string): { reached: Promise<void>; wake: () => void } {
+  const store = stores['main']!;
+  const put = store.put.bind(store);
+  const [reached, woken] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  store.put = async (key, ...rest) => {
+    if (key.startsWith(prefix)) {
+      reached.resolve();
+      await woken.promise;
+    }
+    return put(key, ...rest);
+  };
+  return { reached: reached.promise, wake: woken.resolve };
+}
+
+/** What a pause is to a machine that is suspended. */
+function abortOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
 }
 
 describe('a recovery', () => {
@@ -142,6 +167,69 @@ describe('a recovery', () => {
     );
     expect(first).toMatchObject({ status: 'fulfilled' });
     expect(second).toMatchObject({ status: 'rejected', reason: { code: 'incident-running' } });
+  });
+
+  it('does no step that another engine has claimed, also where its own clock stood still meanwhile', async () => {
+    const world = await RecoveryWorld.of(STEPS.slice(0, 3));
+    const { id } = await world.open();
+    const nowMs = world.time.nowMs();
+    const suspended = world.process();
+    const { reached, wake } = stalled(suspended, CLAIMS_PREFIX);
+    const ran = world
+      .engine(id, suspended, {
+        clock: { nowMs: () => nowMs, monotonicMs: () => nowMs },
+        pauseFor: (signal) => () => abortOf(signal),
+      })
+      .run()
+      .catch((error: unknown) => error);
+    await world.time.run(reached);
+    world.expireLeases();
+    expect((await world.run(id, world.process(), { isResumed: true })).ended?.outcome).toBe('done');
+    wake();
+    expect(await world.time.run(ran)).toMatchObject({ code: 'incident-running' });
+    expect(world.effects).toEqual(['one', 'two', 'three']);
+  });
+
+  it('does not do a step whose beginning took so long to be recorded that another engine may be at it', async () => {
+    const world = await RecoveryWorld.of(STEPS.slice(0, 3));
+    const { id } = await world.open();
+    const slow = world.process();
+    const claimed = stalled(slow, CLAIMS_PREFIX);
+    const ran = world
+      .engine(id, slow)
+      .run()
+      .catch((error: unknown) => error);
+    await world.time.run(claimed.reached);
+    // From here on nothing of it arrives but what is let through.
+    const { reached, wake } = stalled(slow, 'holdfast/ledger/');
+    const shown = stalled(slow, LEASES_PREFIX);
+    claimed.wake();
+    await world.time.run(reached);
+    await world.time.run(world.time.pause(5 * 60_000));
+    world.expireLeases();
+    expect((await world.run(id, world.process(), { isResumed: true })).ended?.outcome).toBe('done');
+    wake();
+    await world.time.run(world.time.pause(1000));
+    shown.wake();
+    expect(await world.time.run(ran)).toMatchObject({
+      code: 'store-unreachable',
+      message: expect.stringContaining('three minutes'),
+    });
+    expect(world.effects).toEqual(['one', 'two', 'three']);
+  });
+
+  it('has begun a step as far as the ledger knows before anything is done', async () => {
+    const known: (string | undefined)[] = [];
+    const look = async (): Promise<undefined> => {
+      const events = await new RunRecord(world.process().workspace).readRun(id);
+      known.push(events.at(-1)?.kind);
+    };
+    const world = await RecoveryWorld.of(['{ id: a, do: exec, exec: [look] }', '{ id: b, do: exec, exec: [look] }'], {
+      scripts: { look },
+    });
+    const { id } = await world.open();
+    await world.run(id);
+    expect(known).toEqual(['step.started', 'step.started']);
   });
 
   it('succeeds though it says that it failed, once it is tried again', async () => {

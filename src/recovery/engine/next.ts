@@ -67,7 +67,7 @@ function startUnlessSettled(step: StepState, action: Action): { action?: Action 
 function ofFailed(step: StepState, again: Action, nowMs: number): { action?: Action; wakeMs?: number } {
   if (step.verdict === 'again') return { action: again };
   if (isSettled(step)) return {};
-  if (step.failures <= step.plan.retries) {
+  if (isTriedAgain(step)) {
     const dueMs = (step.endedMs ?? nowMs) + backOffMs(step.failures);
     return dueMs <= nowMs ? { action: again } : { wakeMs: dueMs };
   }
@@ -75,6 +75,11 @@ function ofFailed(step: StepState, again: Action, nowMs: number): { action?: Act
   if (step.plan.onFailure !== 'ask' || isAsked) return {};
   const question = `${step.plan.id} failed: ${step.error?.message ?? 'nobody knows why'}. What now?`;
   return { action: { do: 'ask', step: step.plan.id, attempt: step.attempt, question } };
+}
+
+/** By itself: not beside what it may still be at. */
+function isTriedAgain({ failures, plan, mayStillRun }: StepState): boolean {
+  return failures <= plan.retries && !mayStillRun;
 }
 
 /** After the first failure a second, and twice as long after each further one, up to a minute. */
@@ -94,7 +99,7 @@ export function isSettled(step: StepState): boolean {
     case 'failed':
     case 'timed-out': {
       if (step.verdict !== undefined) return step.verdict === 'skip';
-      return step.plan.onFailure === 'continue' && step.failures > step.plan.retries;
+      return step.plan.onFailure === 'continue' && !isTriedAgain(step);
     }
     default:
       return false;
@@ -105,7 +110,7 @@ export function isSettled(step: StepState): boolean {
 export function isStopped(step: StepState): boolean {
   if (step.verdict !== undefined) return step.verdict === 'stop';
   const hasFailed = step.phase === 'failed' || step.phase === 'timed-out';
-  return hasFailed && step.plan.onFailure === 'stop' && step.failures > step.plan.retries;
+  return hasFailed && step.plan.onFailure === 'stop' && !isTriedAgain(step);
 }
 
 function conditionHolds(when: string | undefined, value: Lookup): boolean {

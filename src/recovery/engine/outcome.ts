@@ -46,16 +46,26 @@ export function outcomeOf(state: RunState, nowMs: number): RecoveryEnded {
   );
   const { rtoMs: promisedRtoMs, rpoMs: promisedRpoMs } = started.objectives;
   const isMissed = exceeds(rtoMs, promisedRtoMs) || exceeds(rpoMs, promisedRpoMs);
+  const why = [
+    ...failed.map(({ plan, error, phase }) => `${plan.id}: ${error?.message ?? phase}`),
+    ...passedOverText(state),
+  ];
   const isPartial = failed.length > 0 || steps.some(({ phase }) => phase === 'partial');
   return {
     outcome: stopped || !isOver ? 'failed' : isPartial ? 'partial' : isMissed ? 'missed' : 'done',
-    ...(failed.length > 0 && {
-      why: failed.map(({ plan, error, phase }) => `${plan.id}: ${error?.message ?? phase}`).join('; '),
-    }),
+    ...(why.length > 0 && { why: why.join('; ') }),
     ...(rtoMs !== undefined && { rtoMs }),
     ...(rpoMs !== undefined && { rpoMs }),
     durationMs: Math.max(0, nowMs - startedMs),
   };
+}
+
+/** That there is no RTO since nothing had to be restored, by the conditions of the runbook, is no failure, and is said. */
+function passedOverText({ kind, steps }: Pick<RunState, 'kind' | 'steps'>): string[] {
+  const restoring = restoringSteps(steps);
+  if (kind === 'drill' || restoring.length === 0 || restoring.some(({ phase }) => phase !== 'skipped')) return [];
+  const names = restoring.map(({ plan }) => plan.id).join(', ');
+  return [`no RTO was measured, since what restores the service was passed over: ${names}`];
 }
 
 function exceeds(actualMs: number | undefined, promisedMs: number | undefined): boolean {

@@ -1,7 +1,8 @@
 /** What the ledger says of one incident or drill. Pure. */
 import type { LedgerEvent } from '../../ledger/index.ts';
 
-const KINDS = [
+/** The kinds of events that incidents and drills are made of. */
+export const RUN_EVENT_KINDS = [
   'incident.opened',
   'incident.acknowledged',
   'incident.noted',
@@ -21,11 +22,14 @@ const KINDS = [
 
 /** An event of an incident or drill: what of its envelope matters here. */
 export type RunEvent = {
-  [Kind in (typeof KINDS)[number]]: Pick<Extract<LedgerEvent, { kind: Kind }>, 'kind' | 'body' | 'time' | 'actor'>;
-}[(typeof KINDS)[number]];
+  [Kind in (typeof RUN_EVENT_KINDS)[number]]: Pick<
+    Extract<LedgerEvent, { kind: Kind }>,
+    'kind' | 'body' | 'time' | 'actor'
+  >;
+}[(typeof RUN_EVENT_KINDS)[number]];
 
 export function isRunEvent(event: Pick<LedgerEvent, 'kind'>): event is LedgerEvent & RunEvent {
-  return (KINDS as readonly string[]).includes(event.kind);
+  return (RUN_EVENT_KINDS as readonly string[]).includes(event.kind);
 }
 
 /** The id of the incident or drill that an event is of. */

@@ -1,12 +1,24 @@
-import { HoldfastError } from '../../foundation/errors.ts';
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import { awaitedLater } from '../../foundation/promises.ts';
 import type { EventBodies, EventKind, LedgerEvent, NewEvent } from '../../ledger/index.ts';
 import { reportable, type Workspace } from '../../operations/index.ts';
-import { isRunEvent, type RunEvent, runOf } from './run-events.ts';
+import { isRunEvent, RUN_EVENT_KINDS, type RunEvent, runOf } from './run-events.ts';
 
 /** A place that was away is not asked again for so long. */
 const AWAY_MS = 30_000;
 
 type Opened = Awaited<ReturnType<Workspace['openToRead']>>;
+
+/** A mirror that lacks what was recorded, and why. */
+export interface Unmirrored {
+  mirror: string;
+  error: HoldfastError;
+}
+
+/** For a person. */
+export function unmirroredText({ mirror, error }: Unmirrored): string {
+  return `the mirror ${mirror} lacks what was recorded last (${error.message}): \`holdfast replicate ${mirror}\` brings it there`;
+}
 
 interface Place {
   name: string;
@@ -29,6 +41,8 @@ export class RunRecord {
   /** What this process recorded in the repository, and its mirrors may not have yet. */
   #unmirrored: NewEvent[] = [];
   #mirroring: Promise<void> | undefined;
+  /** Why the newest did not come to a mirror, by its name. */
+  readonly #unmirroredBy = new Map<string, HoldfastError>();
 
   constructor(workspace: Workspace) {
     const [home] = workspace.homeNames;
@@ -68,7 +82,7 @@ export class RunRecord {
     await this.#bringBack();
     const read: LedgerEvent[][] = [];
     for (const place of this.#places) {
-      const events = await this.#at(place, ({ ledger }) => ledger.read());
+      const events = await this.#at(place, ({ ledger }) => ledger.events({ kinds: RUN_EVENT_KINDS }));
       if (events === undefined) continue;
       read.push(events);
       // Nothing that the repository itself lacks is in its mirrors then.
@@ -107,18 +121,24 @@ export class RunRecord {
     return this.#isAway(this.#places[0]!) ? this.#places[0]!.error : undefined;
   }
 
-  /** Resolves once the mirrors that can be reached have what was recorded. */
-  async mirrored(): Promise<void> {
+  /**
+   * Waits until the mirrors that can be reached have what was recorded.
+   * @returns those that have not
+   * @throws what is a defect
+   */
+  async mirrored(): Promise<Unmirrored[]> {
     while (this.#mirroring !== undefined) await this.#mirroring;
+    return [...this.#unmirroredBy].map(([mirror, error]) => ({ mirror, error }));
   }
 
   /** Has the mirrors follow, while the recovery goes on. */
   #mirror(events: readonly NewEvent[]): void {
     this.#unmirrored.push(...events);
     if (this.#mirroring !== undefined) return;
-    this.#mirroring = this.#followOnce().finally(() => {
+    const mirroring = this.#followOnce().finally(() => {
       this.#mirroring = undefined;
     });
+    this.#mirroring = awaitedLater(mirroring);
   }
 
   async #followOnce(): Promise<void> {
@@ -127,8 +147,12 @@ export class RunRecord {
     // What was recorded meanwhile goes with the next round.
     while (this.#unmirrored.length > 0 && this.#unmirrored.length !== count) {
       count = this.#unmirrored.length;
-      const done = await Promise.all(mirrors.map((mirror) => this.#adopt(mirror, home)));
-      if (!done.includes(true)) return;
+      const errors = await Promise.all(mirrors.map((mirror) => this.#adopt(mirror, home)));
+      for (const [index, error] of errors.entries()) {
+        if (error === undefined) this.#unmirroredBy.delete(mirrors[index]!.name);
+        else this.#unmirroredBy.set(mirrors[index]!.name, error);
+      }
+      if (!errors.includes(undefined)) return;
       this.#unmirrored = this.#unmirrored.slice(count);
       count = -1;
     }
@@ -139,25 +163,30 @@ export class RunRecord {
     if (!this.#isAstray || this.#isAway(home)) return;
     let isWhole = true;
     for (const mirror of mirrors) {
-      const isBack = await this.#adopt(home, mirror);
       // A mirror that is away may have something: it is looked at again.
-      if (!isBack) isWhole = false;
+      if ((await this.#adopt(home, mirror)) !== undefined) isWhole = false;
     }
     if (isWhole) this.#isAstray = false;
   }
 
-  /** Brings to one copy what another one has. @returns false where one of the two is away: it is not asked for a while */
-  async #adopt(into: Place, from: Place): Promise<boolean> {
-    if (this.#isAway(into) || this.#isAway(from)) return false;
+  /**
+   * Brings to one copy what another one has.
+   * @returns why it could not be; where one of the two is away, that is not asked for a while
+   * @throws what is a defect
+   */
+  async #adopt(into: Place, from: Place): Promise<HoldfastError | undefined> {
+    const away = [into, from].find((place) => this.#isAway(place));
+    if (away?.error !== undefined) return away.error;
     try {
       const source = await this.#workspace.openToRead(from.name);
       const target = await this.#workspace.openToRead(into.name);
       await target.ledger.adopt(source.ledger);
-      return true;
-    } catch {
-      // Which of the two it was shows by itself, and is told by what is recorded and read there.
+      return undefined;
+    } catch (error) {
+      if (!isHoldfastError(error)) throw error;
+      // Which of the two is away, if one is: what a copy refuses while it is there is no reason to leave it alone.
       for (const place of [into, from]) await this.#at(place, ({ repository }) => repository.store.stat('config'));
-      return false;
+      return error;
     }
   }
 

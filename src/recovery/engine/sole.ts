@@ -22,6 +22,8 @@ export interface SoleOptions {
 export class Sole {
   readonly #options: SoleOptions;
   #lease: EpochLease | undefined;
+  /** Why it could not be renewed the last time. */
+  #away: HoldfastError | undefined;
 
   private constructor(options: SoleOptions) {
     this.#options = options;
@@ -51,10 +53,10 @@ export class Sole {
     }
   }
 
-  /** @throws incident-running where nothing may be begun, since it was not renewed in time */
+  /** @throws store-unreachable where nothing may be begun, since it was not renewed in time */
   assertHeld(): void {
     if (this.#lease === undefined || this.#lease.isHeld) return;
-    throw running(this.#options.run, undefined);
+    throw unshown(this.#options.run, this.#away);
   }
 
   /** @throws the store's errors: then others wait until it has run out */
@@ -68,8 +70,11 @@ export class Sole {
     if (this.#lease === undefined) return;
     try {
       await this.#lease.renew();
+      this.#away = undefined;
     } catch (error) {
       if (isHoldfastError(error, 'lock-lost')) throw running(this.#options.run, undefined, error);
+      if (!isHoldfastError(error)) throw error;
+      this.#away = error;
       // The repository is away: a mirror decides from now on.
       if (!this.#lease.isHeld || this.#options.record.homeError !== undefined) await this.#take();
     }
@@ -123,6 +128,20 @@ function running(run: string, holder: LeaseHolder | undefined, cause?: unknown):
     context: { run },
     ...(cause !== undefined && { cause }),
   });
+}
+
+/** Nobody is known to have taken over, and somebody may have. */
+function unshown(run: string, away: HoldfastError | undefined): HoldfastError {
+  const why = away === undefined ? 'it stood still' : `no repository takes that (${away.message})`;
+  return new HoldfastError(
+    'store-unreachable',
+    `this process could not show for three minutes that it runs the steps of ${run}: ${why}`,
+    {
+      hint: `Nothing more is begun, since another process may go on by now. The incident is open: \`holdfast incident resume ${run}\` goes on once a repository is back.`,
+      context: { run },
+      ...(away !== undefined && { cause: away }),
+    },
+  );
 }
 
 function unsuitable(run: string, why: string, cause?: unknown): HoldfastError {

@@ -36,6 +36,20 @@ function mixed(answers: readonly RunEvent[], places: readonly number[]): RunEven
 const places = fc.array(fc.nat(20), { minLength: 3, maxLength: 3 });
 
 describe('what the events of a run tell', () => {
+  it('knows that a breach was reported, also by who has a clock that is behind', () => {
+    const declared = event('breach.declared', { incident: 'r', since: new Date(0).toISOString() }, 5);
+    const reported = event('breach.reported', { incident: 'r', to: 'the authority', by: 'anna' }, 2);
+    const known = stateOf('r', [ENGINE[0]!, reported, declared])!.breach;
+    expect(known).toMatchObject({ sinceMs: 0, reported: { to: 'the authority', by: 'anna', timeMs: 2 } });
+  });
+
+  it('believes nobody who passes over an approval that was refused', () => {
+    const failed = event('step.finished', { ...RUN, attempt: 2, outcome: 'failed', durationMs: 1 }, 5);
+    const said = (answer: string) => event('step.answered', { ...RUN, attempt: 2, answer, by: 'anna' }, 6);
+    expect(stateOf('r', [...ENGINE, failed, said('skip'), said('done')])!.steps[0]!.verdict).toBeUndefined();
+    expect(stateOf('r', [...ENGINE, failed, said('again')])!.steps[0]!.verdict).toBe('again');
+  });
+
   it('counts an answer by what it answers, wherever the clock of whoever gave it has put it', () => {
     const said = (by: string, as: string, attempt: number, answer = 'approve'): RunEvent =>
       event('step.answered', { ...RUN, attempt, answer, by, as }, 0);

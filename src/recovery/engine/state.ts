@@ -1,8 +1,8 @@
 /** What has become of a run and its steps, as its events tell. Pure. */
 import type {
+  DrillEnded,
   DrillKept,
   FenceCompleted,
-  RecoveryEnded,
   RecoveryStarted,
   StepAnswered,
   StepAsked,
@@ -43,6 +43,8 @@ export interface StepState {
   endedMs?: number;
   durationMs?: number;
   isLate: boolean;
+  /** Its time was over, and it did not heed that it was told to end: nobody knows whether it is still at it. */
+  mayStillRun: boolean;
   outputs: Outputs;
   summary?: string;
   error?: { code?: string; message?: string };
@@ -56,6 +58,12 @@ export interface Note {
   timeMs: number;
 }
 
+export interface Reported {
+  to: string;
+  by: string;
+  timeMs: number;
+}
+
 export interface RunState {
   id: string;
   kind: 'incident' | 'drill';
@@ -64,6 +72,8 @@ export interface RunState {
   /** Of an incident: why, and the alert that led to it. */
   why?: string;
   alert?: string;
+  /** Of an incident whose steps a daemon runs. */
+  runBy?: 'daemon';
   by: string;
   sinceMs: number;
   startedMs: number;
@@ -71,12 +81,8 @@ export interface RunState {
   steps: StepState[];
   notes: Note[];
   acknowledged?: { by: string; timeMs: number };
-  breach?: { sinceMs: number; by: string; reported?: { to: string; by: string; timeMs: number } };
-  ended?: Omit<RecoveryEnded, 'outcome'> & {
-    outcome?: RecoveryEnded['outcome'] | 'died';
-    timeMs: number;
-    endedBy: string;
-  };
+  breach?: { sinceMs: number; by: string; reported?: Reported };
+  ended?: DrillEnded & { timeMs: number; endedBy: string };
   /** Of a drill. */
   kept?: Pick<DrillKept, 'until' | 'host' | 'kept'>;
 }
@@ -103,16 +109,25 @@ export function stateOf(id: string, events: readonly RunEvent[], plans?: readonl
     apply(state, event);
     if ('step' in event.body) applyWhatCameEarly(state, early, event.body.step);
   }
+  const reported = reportOf(events);
+  if (state.breach !== undefined && reported !== undefined) state.breach.reported = reported;
   return state;
+}
+
+/** Who first said whom a breach was reported to. */
+function reportOf(events: readonly RunEvent[]): Reported | undefined {
+  const event = events.find(({ kind }) => kind === 'breach.reported') as ReportedEvent | undefined;
+  return event && { to: event.body.to, by: personOf(event), timeMs: Date.parse(event.time) };
 }
 
 function begun(id: string, event: RunEvent, plans?: readonly PlannedStep[]): RunState {
   const started = { ...HIDDEN_STARTED, since: event.time, ...(event.body as Partial<RecoveryStarted>) };
-  const { why, alert } = event.body as { why?: string; alert?: string };
+  const { why, alert, runBy } = event.body as { why?: string; alert?: string; runBy?: 'daemon' };
   return {
     ...{ id, kind: event.kind === 'incident.opened' ? 'incident' : 'drill', runbook: started.runbook, started },
     ...(why !== undefined && { why }),
     ...(alert !== undefined && { alert }),
+    ...(runBy !== undefined && { runBy }),
     by: personOf(event as Parameters<typeof personOf>[0]),
     sinceMs: Date.parse(started.since),
     startedMs: Date.parse(event.time),
@@ -129,7 +144,7 @@ function plansOf(documents: RecoveryStarted['steps']): PlannedStep[] {
 }
 
 function unbegun(plan: PlannedStep): StepState {
-  return { plan, phase: 'pending', attempt: 0, failures: 0, isLate: false, outputs: {} };
+  return { plan, phase: 'pending', attempt: 0, failures: 0, isLate: false, mayStillRun: false, outputs: {} };
 }
 
 function returnedText({ server, divergentTransactions, divergentBytes }: FenceCompleted): string {
@@ -155,9 +170,6 @@ function apply(state: RunState, event: RunEvent): void {
     case 'breach.declared':
       state.breach ??= { sinceMs: Date.parse(event.body.since), by: personOf(event) };
       return;
-    case 'breach.reported':
-      if (state.breach !== undefined) state.breach.reported ??= { to: event.body.to, by: personOf(event), timeMs };
-      return;
     case 'incident.closed':
     case 'drill.finished':
       state.ended ??= { ...event.body, timeMs, endedBy: personOf(event) };
@@ -165,6 +177,8 @@ function apply(state: RunState, event: RunEvent): void {
     case 'drill.kept':
       state.kept ??= event.body;
       return;
+    // It is looked for by itself: whoever said it may have a clock that is behind the one of who declared the breach.
+    case 'breach.reported':
     case 'incident.opened':
     case 'drill.started':
       return;
@@ -203,6 +217,7 @@ function note(state: RunState, added: Note): void {
 }
 
 type StepEvent = Extract<RunEvent, { body: { step: string } }>;
+type ReportedEvent = Extract<RunEvent, { kind: 'breach.reported' }>;
 type StepAnsweredEvent = Extract<RunEvent, { kind: 'step.answered' }>;
 
 function applyToStep(step: StepState, event: StepEvent, timeMs: number): void {
@@ -232,14 +247,16 @@ function start(step: StepState, attempt: number, timeMs: number): void {
   step.attempt = attempt;
   if (!goesOn || step.beganMs === undefined) step.beganMs = timeMs;
   if (!isOpen) delete step.asked;
+  step.mayStillRun = false;
   for (const key of ['verdict', 'endedMs', 'durationMs', 'error', 'summary'] as const) delete step[key];
 }
 
 function finish(step: StepState, body: StepFinished, timeMs: number): void {
   const isOver = step.endedMs !== undefined && step.attempt >= body.attempt;
   if (body.attempt < step.attempt || isOver) return;
-  const { outcome, outputs, summary, code, message, durationMs } = body;
+  const { outcome, outputs, summary, code, message, durationMs, mayStillRun = false } = body;
   step.phase = outcome;
+  step.mayStillRun = mayStillRun;
   step.attempt = body.attempt;
   step.endedMs = timeMs;
   step.durationMs = durationMs;
@@ -260,7 +277,8 @@ function ask(step: StepState, { what, question, of, count, attempt }: StepAsked,
 }
 
 function answer(step: StepState, body: StepAnswered, { by, timeMs }: { by: string; timeMs: number }): void {
-  if (isVerdict(body.answer) && takesVerdict(step, body.attempt)) giveVerdict(step, body, { by, timeMs });
+  if (verdictsOf(step).includes(body.answer) && takesVerdict(step, body.attempt))
+    giveVerdict(step, body, { by, timeMs });
   const { asked } = step;
   if (asked === undefined || step.phase !== 'waiting' || body.attempt < asked.attempt) return;
   if (asked.of !== undefined && (body.as === undefined || !asked.of.includes(body.as))) return;
@@ -275,8 +293,12 @@ function answer(step: StepState, body: StepAnswered, { by, timeMs }: { by: strin
   asked.answers = [...asked.answers.filter((each) => each.by !== by), given];
 }
 
-function isVerdict(said: StepAnswered['answer']): said is Verdict {
-  return said === 'again' || said === 'skip' || said === 'stop' || said === 'done';
+/**
+ * What may become of a step that failed or died, by a person's word. An approval that was refused, or not given in time, is
+ * asked for again or ends it: else one person could do alone what the plan leaves to others.
+ */
+export function verdictsOf({ plan }: Pick<StepState, 'plan'>): readonly StepAnswered['answer'][] {
+  return plan.document.do === 'approve' ? ['again', 'stop'] : ['again', 'skip', 'done', 'stop'];
 }
 
 const FAILED: readonly StepPhase[] = ['failed', 'timed-out', 'died'];

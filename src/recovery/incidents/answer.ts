@@ -4,7 +4,7 @@ import type { StepAnswered } from '../../ledger/index.ts';
 import type { Workspace } from '../../operations/index.ts';
 import { RunRecord } from '../engine/run-record.ts';
 import type { RunState, StepState } from '../engine/state.ts';
-import { tally } from '../engine/state.ts';
+import { tally, verdictsOf } from '../engine/state.ts';
 import { findRun } from './list.ts';
 
 export interface AnswerRequest {
@@ -70,12 +70,13 @@ function outcome(state: RunState, step: string, said: Pick<Answered, 'answer' | 
 }
 
 /** What may be said to a step as it is just now. */
-export function answersTo({ phase, asked, verdict }: StepState): StepAnswered['answer'][] {
+export function answersTo(step: StepState): readonly StepAnswered['answer'][] {
+  const { phase, asked, verdict } = step;
   if (phase === 'waiting') return asked?.what === 'approve' ? ['approve', 'refuse'] : ['done', 'refuse'];
   if (phase === 'failed' || phase === 'timed-out') {
-    return verdict === undefined || verdict === 'stop' ? ['again', 'skip', 'done', 'stop'] : [];
+    return verdict === undefined || verdict === 'stop' ? verdictsOf(step) : [];
   }
-  if (phase === 'died' && asked?.what === 'died') return ['again', 'done', 'skip', 'stop'];
+  if (phase === 'died' && asked?.what === 'died') return verdictsOf(step);
   return [];
 }
 

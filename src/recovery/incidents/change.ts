@@ -1,7 +1,7 @@
 import { HoldfastError, messageOf } from '../../foundation/errors.ts';
 import { parseMoment, type Workspace } from '../../operations/index.ts';
 import { rpoMsOf, rtoMsOf } from '../engine/outcome.ts';
-import { RunRecord } from '../engine/run-record.ts';
+import { RunRecord, unmirroredText } from '../engine/run-record.ts';
 import type { RunState } from '../engine/state.ts';
 import { fillStep, lookupOf } from '../engine/values.ts';
 import type { StepContext } from '../step.ts';
@@ -66,12 +66,13 @@ export async function declareBreach(workspace: Workspace, id: string, request: B
 /**
  * Ends an incident, whatever of it is left: retention and prune go on. What its steps did is undone where a kind of step can,
  * the last first, and said otherwise.
+ * @param tell is told what did not come to a mirror
  * @throws unknown-incident; bad-usage where it has ended
  */
 export async function abortIncident(
   workspace: Workspace,
   id: string,
-  { why, by = personHere(), kinds }: { why: string; kinds?: StepKinds } & Caller,
+  { why, by = personHere(), kinds, tell }: { why: string; kinds?: StepKinds; tell?(line: string): void } & Caller,
 ): Promise<RunState> {
   const record = new RunRecord(workspace);
   const state = await findRun(record, id);
@@ -93,7 +94,7 @@ export async function abortIncident(
     ...(rtoMs !== undefined && { rtoMs }),
     ...(rpoMs !== undefined && { rpoMs }),
   });
-  await record.mirrored();
+  for (const each of await record.mirrored()) tell?.(unmirroredText(each));
   return findRun(record, state.id);
 }
 

@@ -4,10 +4,11 @@ import type { PlannedStep } from '../../plan/index.ts';
 import { RunRecord } from '../engine/run-record.ts';
 import type { RunState, StepState } from '../engine/state.ts';
 import { fillStep, lookupOf } from '../engine/values.ts';
-import type { Foreseen, StepContext } from '../step.ts';
+import type { Described, Foreseen, StepContext } from '../step.ts';
 import { loadStepKind, type StepKinds } from '../steps/index.ts';
 import { statesIn } from './list.ts';
 import { type OpenRequest, paramsOf, runbookOf } from './open.ts';
+import { unopenedRun } from './unopened-run.ts';
 
 /** A look takes no longer than that: what could not be looked at by then is an obstacle. */
 const LOOK_MS = 4000;
@@ -44,7 +45,7 @@ export async function foreseeRun(
   const runbook = runbookOf(workspace, request.runbook);
   const params = paramsOf(runbook, request);
   const nowMs = workspace.environment.clock.nowMs();
-  const state = unopened(runbook, params, nowMs);
+  const state = unopenedRun(runbook, params, nowMs);
   const [looked, drilled] = await Promise.all([
     Promise.all(runbook.steps.map((step) => foreseeStep(workspace, state, step, kinds))),
     drilledSteps(workspace, runbook.name),
@@ -83,69 +84,81 @@ async function drilledSteps(workspace: Workspace, runbook: string): Promise<Map<
   }
 }
 
-function unopened(runbook: ReturnType<typeof runbookOf>, params: Record<string, string>, nowMs: number): RunState {
-  const since = new Date(nowMs).toISOString();
-  const { name, scenario, severity } = runbook;
-  return {
-    ...{
-      id: 'dry-run',
-      kind: 'incident',
-      runbook: name,
-      by: '',
-      sinceMs: nowMs,
-      startedMs: nowMs,
-      notes: [],
-      steps: [],
-    },
-    started: { runbook: name, scenario, severity, since, sinceFrom: 'start', params, objectives: {}, steps: [] },
-  };
-}
-
 /** What a step would do, with what is known filled in: what could not be found out is an obstacle. */
 export async function foreseeStep(
   workspace: Workspace,
   state: RunState,
   step: PlannedStep,
-  kinds: StepKinds | undefined,
+  kinds?: StepKinds,
 ): Promise<ForeseenStep> {
   const { id, document, needs, withinMs, onFailure } = step;
+  const described = await describeStep(workspace, state, step, kinds);
   const looked = await look(workspace, state, step, kinds);
-  const byHand = document.byHand === undefined ? looked.byHand : [`# ${document.byHand}`, ...looked.byHand];
   return {
-    ...{ step: id, do: document.do, needs, onFailure, ...looked, byHand },
+    ...{ step: id, do: document.do, needs, onFailure, ...described, ...looked },
+    byHand: described.byHand,
     ...(document.title !== undefined && { title: document.title }),
     ...(document.when !== undefined && { when: document.when }),
     ...(withinMs !== undefined && { withinMs }),
   };
 }
 
+/** A step in words, with what is known filled in, and nothing looked at. */
+export async function describeStep(
+  workspace: Workspace,
+  state: RunState,
+  step: PlannedStep,
+  kinds?: StepKinds,
+): Promise<Described> {
+  const { document } = step;
+  const { signal } = workspace.environment;
+  try {
+    const kind = await loadStepKind(document.do, kinds);
+    const { does, byHand } = kind.describe(contextOf(workspace, state, step, signal) as never);
+    return { does, byHand: [...saidByHand(document.byHand), ...byHand] };
+  } catch (error) {
+    // What the plan does not have any more, a look says.
+    if (!isHoldfastError(error)) throw error;
+    return { does: document.do, byHand: saidByHand(document.byHand) };
+  }
+}
+
+/** What the plan says, as lines that a shell passes over. */
+function saidByHand(text = ''): string[] {
+  return text.split('\n').flatMap((line) => (line === '' ? [] : [`# ${line}`]));
+}
+
 async function look(
   workspace: Workspace,
   state: RunState,
-  { document }: PlannedStep,
+  step: PlannedStep,
   kinds: StepKinds | undefined,
-): Promise<Foreseen> {
-  const { clock, signal } = workspace.environment;
+): Promise<Pick<Foreseen, 'obstacles'> & Partial<Foreseen>> {
+  const { signal } = workspace.environment;
   const limited = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]);
-  const context: StepContext = {
+  try {
+    const kind = await loadStepKind(step.document.do, kinds);
+    return await Promise.race([kind.foresee(contextOf(workspace, state, step, limited) as never), over(limited)]);
+  } catch (error) {
+    signal.throwIfAborted();
+    const message = limited.aborted ? 'it could not be looked at in time' : reportable(error, signal).message;
+    return { obstacles: [message] };
+  }
+}
+
+function contextOf(workspace: Workspace, state: RunState, { document }: PlannedStep, signal: AbortSignal): StepContext {
+  const { clock } = workspace.environment;
+  return {
     step: fillStep(document, lookupOf(state), false),
     run: {
       ...{ id: state.id, kind: 'incident', runbook: state.runbook, sinceMs: state.sinceMs },
       steps: stepsOf(workspace, state),
     },
-    ...{ workspace, clock, signal: limited, beganMs: clock.nowMs() },
+    ...{ workspace, clock, signal, beganMs: clock.nowMs() },
     tell: () => {},
     output: () => undefined,
     ask: async () => [],
   };
-  try {
-    const kind = await loadStepKind(document.do, kinds);
-    return await Promise.race([kind.foresee(context as never), over(limited)]);
-  } catch (error) {
-    signal.throwIfAborted();
-    const message = limited.aborted ? 'it could not be looked at in time' : reportable(error, signal).message;
-    return { does: `${document.do}`, obstacles: [message], byHand: [] };
-  }
 }
 
 /** Of a run that has not begun, those of the plan. */

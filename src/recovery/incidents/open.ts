@@ -24,6 +24,8 @@ export interface OpenRequest {
   another?: boolean;
   /** Whose call it is, where that is not whoever runs this process. */
   by?: string;
+  /** A daemon runs its steps. */
+  runBy?: 'daemon';
 }
 
 /**
@@ -53,6 +55,7 @@ export async function openIncident(
     steps: steps.map(({ document }) => ({ ...document })),
     ...(request.alert !== undefined && { alert: request.alert.id }),
     ...(request.by !== undefined && { by: request.by }),
+    ...(request.runBy !== undefined && { runBy: request.runBy }),
   });
   if (runbook.personalData) {
     const since = new Date(sinceMs).toISOString();

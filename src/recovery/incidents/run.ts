@@ -27,12 +27,23 @@ export async function recover(
   return runSteps(workspace, { record, run: opened.id, isResumed: false, ...others });
 }
 
+export interface ResumeRequest {
+  /** Whose call it is; whoever runs this process, when left out. */
+  by?: string;
+  /** Whether what failed is tried again, which takes a person to say; it is, when left out. */
+  again?: boolean;
+}
+
 /**
  * Goes on with an incident whose engine is gone, or that stopped at a step which failed: that is tried again.
  * @param id may be shortened
  * @throws unknown-incident; see `Engine.run`
  */
-export async function resume(workspace: Workspace, id: string, options: RunOptions = {}): Promise<RunState> {
+export async function resume(
+  workspace: Workspace,
+  id: string,
+  { by = personHere(), again = true, ...options }: RunOptions & ResumeRequest = {},
+): Promise<RunState> {
   const record = new RunRecord(workspace);
   const state = await findRun(record, id);
   if (state.ended !== undefined) return state;
@@ -41,8 +52,7 @@ export async function resume(workspace: Workspace, id: string, options: RunOptio
       hint: `Begin another one: \`holdfast drill ${state.runbook}\`.`,
     });
   }
-  for (const { plan, attempt } of state.steps.filter(isStopped)) {
-    const by = personHere();
+  for (const { plan, attempt } of again ? state.steps.filter(isStopped) : []) {
     await record.append('step.answered', { run: state.id, step: plan.id, attempt, answer: 'again', by });
   }
   return runSteps(workspace, { record, run: state.id, isResumed: true, ...options });

@@ -1,4 +1,5 @@
 /** An incident or a drill as people and programs are shown it. Pure. */
+import type { StepAnswered } from '../../ledger/index.ts';
 import { nextOf } from '../engine/next.ts';
 import { rpoMsOf, rtoMsOf } from '../engine/outcome.ts';
 import { type RunState, type StepState, tally } from '../engine/state.ts';
@@ -21,8 +22,15 @@ export interface StepView {
   summary?: string;
   error?: { code?: string; message?: string };
   outputs: StepState['outputs'];
-  /** What it waits for, who has answered, and the commands that answer it. */
-  waitsFor?: { question: string; of?: string[]; count: number; agreed: string[]; commands: string[] };
+  /** What it waits for, who has answered, what may be said, and the commands that say it. */
+  waitsFor?: {
+    question: string;
+    of?: string[];
+    count: number;
+    agreed: string[];
+    answers: StepAnswered['answer'][];
+    commands: string[];
+  };
 }
 
 export interface RunView {
@@ -116,6 +124,7 @@ function viewOfStep({ id: run, ended }: RunState, step: StepState, nowMs: number
         ...(asked?.of !== undefined && { of: asked.of }),
         count: asked?.count ?? 1,
         agreed: asked === undefined ? [] : tally(asked).agreed.map(({ by }) => by),
+        answers: [...answers],
         commands: answers.map((answer) => commandFor(run, step, answer)),
       },
     }),

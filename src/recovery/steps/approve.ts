@@ -2,10 +2,13 @@ import type { StepContext, StepKind } from '../step.ts';
 
 /** Waits until persons agree: how is the engine's. */
 export const approve: StepKind<'approve'> = {
-  foresee: async ({ step, workspace }) => ({
+  describe: ({ step, workspace }) => ({
     does: `waits until ${step.count === 1 ? 'one' : step.count} of ${step.by.map((id) => roleOf(workspace, id)).join(', ')} agrees: ${step.ask}`,
-    obstacles: obstacles(step, workspace),
     byHand: [`# Call ${step.by.map((id) => reached(workspace, id)).join(', or ')}: ${step.ask}`],
+  }),
+  foresee: async (context) => ({
+    ...approve.describe(context),
+    obstacles: obstacles(context.step, context.workspace),
   }),
   run: async ({ step, ask }) => {
     const answers = await ask({ what: 'approve', question: step.ask, of: step.by, count: step.count });

@@ -10,8 +10,19 @@ type Context = StepContext<'backup'>;
 
 /** Takes backups of sources where they are now, and proves them. */
 export const backup: StepKind<'backup'> = {
-  foresee: async (context) => {
+  describe: (context) => {
     const { sources, prove } = context.step;
+    const names = sources.join(', ');
+    const moves = movesOf(context).map(
+      ({ source, to }) => `${source} from ${'standby' in to ? to.standby : 'its replica'}, where it is by then`,
+    );
+    return {
+      does: `backs up ${names}${moves.length === 0 ? '' : ` (${moves.join('; ')})`}${prove ? ' and proves it in a sandbox' : ''}`,
+      byHand: [`holdfast backup ${sources.join(' ')}`, ...(prove ? [`holdfast verify ${sources.join(' ')}`] : [])],
+    };
+  },
+  foresee: async (context) => {
+    const { sources } = context.step;
     const obstacles: string[] = [];
     const { workspace } = context;
     for (const planned of workspace.sources(sources)) {
@@ -27,15 +38,7 @@ export const backup: StepKind<'backup'> = {
         obstacles.push(`${planned.name}: ${error.message}`);
       }
     }
-    const names = sources.join(', ');
-    const moves = movesOf(context).map(
-      ({ source, to }) => `${source} from ${'standby' in to ? to.standby : 'its replica'}, where it is by then`,
-    );
-    return {
-      does: `backs up ${names}${moves.length === 0 ? '' : ` (${moves.join('; ')})`}${prove ? ' and proves it in a sandbox' : ''}`,
-      obstacles,
-      byHand: [`holdfast backup ${sources.join(' ')}`, ...(prove ? [`holdfast verify ${sources.join(' ')}`] : [])],
-    };
+    return { ...backup.describe(context), obstacles };
   },
   async run(context) {
     assertFilled(context.step);

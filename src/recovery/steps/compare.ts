@@ -12,18 +12,22 @@ const TOLD = 20;
 
 /** Holds the living source, or another place, against a recovery point. That they differ is what was found, and no failure. */
 export const compare: StepKind<'compare'> = {
+  describe: ({ step }) => {
+    const { source, at } = step;
+    const other = step.with === undefined ? [] : ['--with', describeValue(step.with)];
+    const words = ['holdfast', 'compare', source, ...(at === undefined ? [] : ['--at', shellWord(at)]), ...other];
+    return {
+      does: `compares ${step.with === undefined ? `the living ${source}` : 'another place'} with ${source} as of ${at ?? 'its newest recovery point'}`,
+      byHand: [words.join(' ')],
+    };
+  },
   foresee: async (context) => {
     const { step, workspace } = context;
     const { source, at } = step;
     const known = at === undefined || at.includes('${') ? {} : { at };
     const { obstacles } = await examineRestore(workspace, { source, ...known });
-    const other = step.with === undefined ? [] : ['--with', describeValue(step.with)];
-    const words = ['holdfast', 'compare', source, ...(at === undefined ? [] : ['--at', shellWord(at)]), ...other];
-    return {
-      does: `compares ${step.with === undefined ? `the living ${source}` : 'another place'} with ${source} as of ${at ?? 'its newest recovery point'}`,
-      obstacles: [...(await unavailableReferences(workspace, [step.with, step.password])), ...obstacles],
-      byHand: [words.join(' ')],
-    };
+    const missing = await unavailableReferences(workspace, [step.with, step.password]);
+    return { ...compare.describe(context), obstacles: [...missing, ...obstacles] };
   },
   async run(context) {
     const { step } = context;

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { HoldfastError, isHoldfastError, systemCode } from '../../foundation/errors.ts';
 import { resolveSecret } from '../../plan/index.ts';
 import type { CredentialsServer, Rotated } from '../../source/index.ts';
-import type { Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
+import type { Described, Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
 import { replaceInFile } from './connection-update/replace-file.ts';
 import { obstacleOf } from './failover/servers.ts';
 import { assertFilled } from './unfilled.ts';
@@ -17,6 +17,7 @@ const PASSWORD_BYTES = 32;
 const OTHERS = 0o077;
 
 export const credentialsRotate: StepKind<'credentials.rotate'> = {
+  describe,
   foresee,
   run,
   undo: async (context) => `${usersOf(context).join(', ')} keep the new passwords; the old ones stay dead`,
@@ -89,17 +90,10 @@ async function prepare(
   return { server, url, oldUrl: await ifKnown(context, planned), users };
 }
 
-async function foresee(context: Context): Promise<Foreseen> {
-  const obstacles: string[] = [];
+function describe(context: Context): Described {
   const users = usersOf(context);
-  try {
-    await prepare(context);
-  } catch (error) {
-    obstacles.push(obstacleOf(error, context.signal));
-  }
   return {
     does: `gives ${users.join(', ')} new passwords, ends their sessions, and tries whether the old ones are dead`,
-    obstacles,
     byHand: [
       '# PostgreSQL; \\password sends no clear text:',
       ...users.map((user) => `psql -c '\\password ${user}'`),
@@ -110,6 +104,16 @@ async function foresee(context: Context): Promise<Foreseen> {
       'redis-cli ACL SAVE',
     ],
   };
+}
+
+async function foresee(context: Context): Promise<Foreseen> {
+  const obstacles: string[] = [];
+  try {
+    await prepare(context);
+  } catch (error) {
+    obstacles.push(obstacleOf(error, context.signal));
+  }
+  return { ...describe(context), obstacles };
 }
 
 function usersOf({ step }: Context): string[] {

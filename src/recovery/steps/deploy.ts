@@ -1,9 +1,10 @@
 import type { StepKind } from '../step.ts';
-import { afterDeathOfCall, foreseeCall, runCall } from './calls/one-call.ts';
+import { afterDeathOfCall, describeCall, foreseeCall, runCall } from './calls/one-call.ts';
 import { assertFilled } from './unfilled.ts';
 
 /** Deploys, by a program. */
 export const deploy: StepKind<'deploy'> = {
+  describe: (context) => describeCall(context, context.step, 'deploys'),
   foresee: (context) => foreseeCall(context, context.step, 'deploys'),
   run: async (context) => {
     assertFilled(context.step);

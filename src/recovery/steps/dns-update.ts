@@ -12,6 +12,10 @@ import { assertFilled, unfilledNames } from './unfilled.ts';
 type Context = StepContext<'dns.update'>;
 
 export const dnsUpdate: StepKind<'dns.update'> = {
+  describe: (context) => ({
+    does: `points ${context.step.name} (${context.step.type}) to ${context.step.value}, which others may remember for ${context.step.ttl}`,
+    byHand: byHand(context),
+  }),
   foresee,
   run,
   undo: async ({ step }) => `${step.name} keeps leading to ${step.value}`,
@@ -43,33 +47,34 @@ async function foresee(context: Context): Promise<Foreseen> {
   } catch (error) {
     obstacles.push(obstacleOf(error, signal));
   }
-  return { does: `points ${step.name} (${step.type}) to ${step.value}`, obstacles, byHand: byHand(context) };
+  return { ...dnsUpdate.describe(context), obstacles };
 }
 
 function recordOf({ step: { name, type, value, ttl } }: Context): DnsRecord {
   return { name, type, value, ttlSeconds: Math.ceil(parseDuration(ttl)! / 1000) };
 }
 
-/** @throws secret-unavailable, bad-usage, step-not-supported */
+/** @throws secret-unavailable, bad-usage */
 async function serverOf({ step, workspace }: Context): Promise<DnsServer> {
   const { adapters } = workspace.environment;
-  if (step.provider === 'cloud-dns' || adapters.createDnsServer === undefined) throw notHere(step.provider);
+  const { references } = workspace;
+  if (adapters.createDnsServer === undefined) {
+    throw new HoldfastError('internal', 'there is nothing that names could be pointed elsewhere with');
+  }
+  if (step.provider === 'cloud-dns') {
+    const { provider, project } = step;
+    return adapters.createDnsServer({ provider, ...(project !== undefined && { project }) }, references);
+  }
+  const { provider } = step;
   if (step.server === undefined) {
     throw new HoldfastError('bad-usage', `the step ${step.id} names no server`, {
       hint: "Let `server` name the zone's primary server.",
     });
   }
-  const { references } = workspace;
   const server = await resolveSecret(step.server, references);
-  if (step.key === undefined) return adapters.createDnsServer({ server });
+  if (step.key === undefined) return adapters.createDnsServer({ provider, server }, references);
   const secret = await resolveSecret(step.key.secret, references);
-  return adapters.createDnsServer({ server, key: { ...step.key, secret } });
-}
-
-function notHere(provider: string): HoldfastError {
-  return new HoldfastError('step-not-supported', `this version cannot update names by the provider ${provider}`, {
-    hint: 'Nothing was done. Have a program do it by an `exec` step: gcloud dns record-sets update.',
-  });
+  return adapters.createDnsServer({ provider, server, key: { ...step.key, secret } }, references);
 }
 
 function byHand({ step }: Context): string[] {

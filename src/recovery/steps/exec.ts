@@ -1,9 +1,10 @@
 import type { StepKind } from '../step.ts';
-import { afterDeathOfCall, foreseeCall, runCall } from './calls/one-call.ts';
+import { afterDeathOfCall, describeCall, foreseeCall, runCall } from './calls/one-call.ts';
 import { assertFilled } from './unfilled.ts';
 
 /** Runs a program. */
 export const exec: StepKind<'exec'> = {
+  describe: (context) => describeCall(context, context.step),
   foresee: (context) => foreseeCall(context, context.step),
   run: async (context) => {
     assertFilled(context.step);

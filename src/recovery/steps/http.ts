@@ -1,10 +1,11 @@
 import type { StepKind } from '../step.ts';
-import { afterDeathOfCall, foreseeCall, runCall } from './calls/one-call.ts';
+import { afterDeathOfCall, describeCall, foreseeCall, runCall } from './calls/one-call.ts';
 import { requestLabel } from './calls/send-request.ts';
 import { assertFilled } from './unfilled.ts';
 
 /** Sends a request. */
 export const http: StepKind<'http'> = {
+  describe: (context) => describeCall(context, { http: context.step.http }),
   foresee: (context) => foreseeCall(context, { http: context.step.http }),
   run: async (context) => {
     assertFilled(context.step);

@@ -2,14 +2,15 @@
 import { HoldfastError } from '../../foundation/errors.ts';
 import { resolveSecret } from '../../plan/index.ts';
 import type { UserSwitch } from '../../source/index.ts';
-import type { Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
-import { afterDeathOfCall, foreseeCall, runCall } from './calls/one-call.ts';
+import type { Described, Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
+import { afterDeathOfCall, describeCall, foreseeCall, runCall } from './calls/one-call.ts';
 import { obstacleOf, serverOf } from './failover/servers.ts';
 import { assertFilled } from './unfilled.ts';
 
 type Context = StepContext<'isolate'>;
 
 export const isolate: StepKind<'isolate'> = {
+  describe,
   foresee,
   run,
   afterDeath: async ({ step }) => (isCall(step) ? afterDeathOfCall(step, step.repeatable) : 'again'),
@@ -39,6 +40,16 @@ async function undo(context: Context): Promise<string> {
   return `${users.join(', ')} of ${context.step.source} get in again`;
 }
 
+function describe(context: Context): Described {
+  const { step } = context;
+  if (isCall(step)) return describeCall(context, step, 'cuts it off');
+  const users = (step.users ?? []).map(String);
+  return {
+    does: `turns ${users.join(', ')} of ${step.source} off, and ends their sessions`,
+    byHand: users.flatMap((user) => [`redis-cli ACL SETUSER ${user} off`, `redis-cli CLIENT KILL USER ${user}`]),
+  };
+}
+
 async function foresee(context: Context): Promise<Foreseen> {
   const { step, signal } = context;
   if (isCall(step)) return foreseeCall(context, step, 'cuts it off');
@@ -53,11 +64,7 @@ async function foresee(context: Context): Promise<Foreseen> {
   } catch (error) {
     obstacles.push(obstacleOf(error, signal));
   }
-  return {
-    does: `turns ${users.join(', ')} of ${step.source} off, and ends their sessions`,
-    obstacles,
-    byHand: users.flatMap((user) => [`redis-cli ACL SETUSER ${user} off`, `redis-cli CLIENT KILL USER ${user}`]),
-  };
+  return { ...describe(context), obstacles };
 }
 
 function isCall({ exec, http }: Context['step']): boolean {

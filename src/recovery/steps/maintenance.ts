@@ -3,7 +3,7 @@ import { HoldfastError } from '../../foundation/errors.ts';
 import type { MaintenanceCall } from '../../plan/index.ts';
 import type { StepKind } from '../step.ts';
 import type { AnyContext } from './any-context.ts';
-import { foreseeCall, runCall } from './calls/one-call.ts';
+import { describeCall, foreseeCall, runCall } from './calls/one-call.ts';
 
 /** @throws plan-invalid */
 function callOf({ workspace }: AnyContext, which: 'on' | 'off'): MaintenanceCall {
@@ -16,6 +16,7 @@ function callOf({ workspace }: AnyContext, which: 'on' | 'off'): MaintenanceCall
 
 /** A switch: to turn it again is to leave it as it is. */
 export const maintenanceOn: StepKind<'maintenance.on'> = {
+  describe: (context) => describeCall(context, callOf(context, 'on'), 'stops writes'),
   foresee: async (context) => foreseeCall(context, callOf(context, 'on'), 'stops writes'),
   run: async (context) => ({ ...(await runCall(context, callOf(context, 'on'), 'stopped writes')), outputs: {} }),
   undo: async () => 'maintenance is on, and writes are stopped: turn it off as `maintenance.off` of the plan says',
@@ -23,6 +24,7 @@ export const maintenanceOn: StepKind<'maintenance.on'> = {
 };
 
 export const maintenanceOff: StepKind<'maintenance.off'> = {
+  describe: (context) => describeCall(context, callOf(context, 'off'), 'lets writes go on'),
   foresee: async (context) => foreseeCall(context, callOf(context, 'off'), 'lets writes go on'),
   run: async (context) => ({ ...(await runCall(context, callOf(context, 'off'), 'let writes go on')), outputs: {} }),
   undo: async () => 'maintenance is off, and writes go on',

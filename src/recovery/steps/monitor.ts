@@ -5,15 +5,18 @@ import { ServiceWatch, serviceByHand, serviceDown, serviceObstacles, serviceOf }
 
 /** Watches services for a while. One that goes down ends it at once: that is no recovery. */
 export const monitor: StepKind<'monitor'> = {
-  foresee: async (context) => {
+  describe: (context) => {
     const services = servicesOf(context);
     return {
       does: `watches ${services.map(({ name }) => name).join(', ')} for ${context.step.for}`,
-      expectedMs: parseDuration(context.step.for)!,
-      obstacles: await serviceObstacles(context, services),
       byHand: services.flatMap(serviceByHand),
     };
   },
+  foresee: async (context) => ({
+    ...monitor.describe(context),
+    expectedMs: parseDuration(context.step.for)!,
+    obstacles: await serviceObstacles(context, servicesOf(context)),
+  }),
   async run(context) {
     const forMs = parseDuration(context.step.for)!;
     const endMs = context.clock.monotonicMs() + forMs;

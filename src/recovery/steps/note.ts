@@ -2,12 +2,11 @@ import type { StepKind } from '../step.ts';
 
 /** A line of the record: what the step did is the line. */
 export const note: StepKind<'note'> = {
-  foresee: async ({ step }) => ({
+  describe: ({ step }) => ({
     does: `writes into the record: ${step.text}`,
-    expectedMs: 0,
-    obstacles: [],
     byHand: [`# Write down: ${step.text}`],
   }),
+  foresee: async (context) => ({ ...note.describe(context), expectedMs: 0, obstacles: [] }),
   run: async ({ step }) => ({ outcome: 'done', summary: step.text, outputs: {} }),
   inDrill: 'run',
 };

@@ -9,15 +9,18 @@ type Notifying = StepContext<'notify'>;
 
 /** Tells people over the channels of the plan. */
 export const notify: StepKind<'notify'> = {
-  foresee: async (context) => {
+  describe: (context) => {
     const { step } = context;
-    const { channels, unreachable } = channelsOf(context);
-    const problems = await Promise.all(channels.map((channel) => problemWith(context, channel)));
+    const { channels } = channelsOf(context);
     return {
       does: `tells ${step.to.join(', ')}${channels.length === 0 ? '' : ` over ${channels.join(', ')}`}: ${step.message}`,
-      obstacles: [...unreachable, ...problems.flat()],
       byHand: [`# Tell ${step.to.join(', ')}: ${step.message}`],
     };
+  },
+  foresee: async (context) => {
+    const { channels, unreachable } = channelsOf(context);
+    const problems = await Promise.all(channels.map((channel) => problemWith(context, channel)));
+    return { ...notify.describe(context), obstacles: [...unreachable, ...problems.flat()] };
   },
   run: async (context) => {
     const { channels, unreachable } = channelsOf(context);

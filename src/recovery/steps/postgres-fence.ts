@@ -1,13 +1,13 @@
 import { HoldfastError } from '../../foundation/errors.ts';
 import { lsnText } from '../../repository/index.ts';
 import type { PostgresFence } from '../../source/index.ts';
-import type { Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
+import type { Described, Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
 import { ifReached, obstacleOf, postgresFailoverOf, serverOf, urlOf } from './failover/servers.ts';
 
 type Context = StepContext<'postgres.fence'>;
 
 /** Keeps a primary from taking writes; one that is out of reach stays to be fenced, at first sight. */
-export const postgresFence: StepKind<'postgres.fence'> = { foresee, run, undo, inDrill: 'run' };
+export const postgresFence: StepKind<'postgres.fence'> = { describe, foresee, run, undo, inDrill: 'run' };
 
 async function urls({ step, workspace }: Context): Promise<{ admin: string; application: string }> {
   const planned = serverOf(workspace, step.source, 'postgres');
@@ -52,6 +52,17 @@ function inWords({ label, endedSessions, preparedTransactions }: PostgresFence):
   return `${label} lets nobody in any more, ${endedSessions} sessions were ended, and a login as the application was refused${prepared}`;
 }
 
+function describe({ step }: Context): Described {
+  return {
+    does: `has the server of ${step.source} refuse every new session and ends those that there are`,
+    byHand: [
+      '# As a superuser on the old primary: nobody gets in any more, then those inside are ended.',
+      `psql -c "ALTER SYSTEM SET session_preload_libraries = 'fenced_by_holdfast'" -c "SELECT pg_reload_conf()"`,
+      `PGOPTIONS="-c session_preload_libraries=" psql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"`,
+    ],
+  };
+}
+
 async function foresee(context: Context): Promise<Foreseen> {
   const { step, workspace, signal } = context;
   const obstacles: string[] = [];
@@ -65,15 +76,7 @@ async function foresee(context: Context): Promise<Foreseen> {
   } catch (error) {
     obstacles.push(obstacleOf(error, signal));
   }
-  return {
-    does: `has the server of ${step.source} refuse every new session and ends those that there are`,
-    obstacles,
-    byHand: [
-      '# As a superuser on the old primary: nobody gets in any more, then those inside are ended.',
-      `psql -c "ALTER SYSTEM SET session_preload_libraries = 'fenced_by_holdfast'" -c "SELECT pg_reload_conf()"`,
-      `PGOPTIONS="-c session_preload_libraries=" psql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"`,
-    ],
-  };
+  return { ...describe(context), obstacles };
 }
 
 /** A fence is lifted only where nobody else is the primary by now. */

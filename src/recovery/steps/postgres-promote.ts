@@ -6,7 +6,7 @@ import { storedEnd } from '../../operations/index.ts';
 import type { PlannedStandby } from '../../plan/index.ts';
 import { lsnText } from '../../repository/index.ts';
 import type { PostgresFailover, PostgresServerState } from '../../source/index.ts';
-import type { Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
+import type { Described, Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
 import { parsePosition } from './failover/position.ts';
 import { type KnownEnd, lossInWords, type PossibleLoss, possibleLoss } from './failover/possible-loss.ts';
 import { ifReached, obstacleOf, postgresFailoverOf, serverOf, urlOf } from './failover/servers.ts';
@@ -14,7 +14,7 @@ import { ifReached, obstacleOf, postgresFailoverOf, serverOf, urlOf } from './fa
 type Context = StepContext<'postgres.promote'>;
 
 /** Makes a standby the primary; asks first where that may lose more than was promised, or where two could take writes. */
-export const postgresPromote: StepKind<'postgres.promote'> = { foresee, run, inDrill: 'run' };
+export const postgresPromote: StepKind<'postgres.promote'> = { describe, foresee, run, inDrill: 'run' };
 
 /** How long what a fenced primary still has to send is waited for, without any of it coming. */
 const STILL_MS = 5000;
@@ -163,26 +163,29 @@ function questionOf(
   return `Promote ${before.label} all the same? ${reasons.join('; and ')}.`;
 }
 
-async function foresee(context: Context): Promise<Foreseen> {
-  const { step, signal } = context;
-  const obstacles: string[] = [];
-  let does = `makes the standby ${step.standby} the primary`;
-  try {
-    const servers = await serversOf(context);
-    const state = await servers.failover.look(servers.url, signal);
-    if (!state.isStandby) does = `leaves ${state.label} as it is, which is a primary already`;
-    else if (!state.isSuperuser)
-      obstacles.push(`the role at ${state.label} is no superuser, and may need EXECUTE on pg_promote`);
-  } catch (error) {
-    obstacles.push(obstacleOf(error, signal));
-  }
+function describe({ step }: Context): Described {
   return {
-    does,
-    obstacles,
+    does: `makes the standby ${step.standby} the primary`,
     byHand: [
       '# On the standby: how far it is behind, then the promotion.',
       'psql -c "SELECT pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn(), now() - pg_last_xact_replay_timestamp()"',
       'psql -c "SELECT pg_promote()"',
     ],
   };
+}
+
+async function foresee(context: Context): Promise<Foreseen> {
+  const { signal } = context;
+  const obstacles: string[] = [];
+  const described = describe(context);
+  try {
+    const servers = await serversOf(context);
+    const state = await servers.failover.look(servers.url, signal);
+    if (!state.isStandby) described.does = `leaves ${state.label} as it is, which is a primary already`;
+    else if (!state.isSuperuser)
+      obstacles.push(`the role at ${state.label} is no superuser, and may need EXECUTE on pg_promote`);
+  } catch (error) {
+    obstacles.push(obstacleOf(error, signal));
+  }
+  return { ...described, obstacles };
 }

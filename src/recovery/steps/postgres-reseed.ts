@@ -2,13 +2,13 @@ import { HoldfastError } from '../../foundation/errors.ts';
 import { formatSize } from '../../foundation/units.ts';
 import { resolveSecret } from '../../plan/index.ts';
 import { lsnText } from '../../repository/index.ts';
-import type { Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
+import type { Described, Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
 import { ifReached, obstacleOf, postgresFailoverOf, serverOf } from './failover/servers.ts';
 
 type Context = StepContext<'postgres.reseed'>;
 
 /** Makes an old primary a standby of the new one. Its server must be stopped, and is started by a step of its own. */
-export const postgresReseed: StepKind<'postgres.reseed'> = { foresee, run, inDrill: 'run' };
+export const postgresReseed: StepKind<'postgres.reseed'> = { describe, foresee, run, inDrill: 'run' };
 
 async function run({ step, workspace, signal, tell }: Context): Promise<StepResult> {
   const failover = await postgresFailoverOf(workspace);
@@ -29,7 +29,20 @@ async function run({ step, workspace, signal, tell }: Context): Promise<StepResu
   };
 }
 
-async function foresee({ step, workspace, signal }: Context): Promise<Foreseen> {
+function describe({ step }: Context): Described {
+  return {
+    does: `makes ${step.directory} a standby of the new primary: by what differs, or as a whole copy with the old data kept beside it`,
+    byHand: [
+      '# As the user of the server, which is stopped. Keep its postgresql.conf and pg_hba.conf: both are overwritten.',
+      `pg_rewind --target-pgdata ${step.directory} --source-server "host=… user=…"`,
+      `echo "primary_conninfo = 'host=… user=…'" >> ${step.directory}/postgresql.auto.conf`,
+      `touch ${step.directory}/standby.signal`,
+    ],
+  };
+}
+
+async function foresee(context: Context): Promise<Foreseen> {
+  const { step, workspace, signal } = context;
   const obstacles: string[] = [];
   try {
     const failover = await postgresFailoverOf(workspace);
@@ -43,14 +56,5 @@ async function foresee({ step, workspace, signal }: Context): Promise<Foreseen> 
   } catch (error) {
     obstacles.push(obstacleOf(error, signal));
   }
-  return {
-    does: `makes ${step.directory} a standby of the new primary: by what differs, or as a whole copy with the old data kept beside it`,
-    obstacles,
-    byHand: [
-      '# As the user of the server, which is stopped. Keep its postgresql.conf and pg_hba.conf: both are overwritten.',
-      `pg_rewind --target-pgdata ${step.directory} --source-server "host=… user=…"`,
-      `echo "primary_conninfo = 'host=… user=…'" >> ${step.directory}/postgresql.auto.conf`,
-      `touch ${step.directory}/standby.signal`,
-    ],
-  };
+  return { ...describe(context), obstacles };
 }

@@ -11,19 +11,21 @@ type Context = StepContext<'recovery-point'>;
 
 /** Chooses a recovery point, and says why it is this one, and how much is lost by it. */
 export const recoveryPoint: StepKind<'recovery-point'> = {
-  foresee: async (context) => {
-    const { step } = context;
+  describe: ({ step }) => {
     const name = step.source ?? step.group!;
     const does = `chooses ${step.choose === 'at' ? `the recovery point of ${name} at ${step.at}` : `the ${step.choose} recovery point of ${name}`}${step.before === undefined ? '' : `, not after ${step.before}`}`;
-    const byHand = [`holdfast snapshots ${shellWord(step.source ?? '')}`.trim()];
-    if (unfilledNames(step).length > 0) return { does, obstacles: [], byHand };
+    return { does, byHand: [`holdfast snapshots ${step.source === undefined ? '' : shellWord(step.source)}`.trim()] };
+  },
+  foresee: async (context) => {
+    const described = recoveryPoint.describe(context);
+    if (unfilledNames(context.step).length > 0) return { ...described, obstacles: [] };
     try {
       const { reason } = await pointOf(context, context.workspace);
-      return { does: `${does}: by now ${reason}`, obstacles: [], byHand };
+      return { ...described, does: `${described.does}: by now ${reason}`, obstacles: [] };
     } catch (error) {
       context.signal.throwIfAborted();
       if (!(error instanceof HoldfastError)) throw error;
-      return { does, obstacles: [error.message], byHand };
+      return { ...described, obstacles: [error.message] };
     }
   },
   async run(context) {

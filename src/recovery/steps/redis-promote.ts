@@ -3,13 +3,13 @@ import { formatDuration } from '../../foundation/units.ts';
 import { withoutPassword } from '../../foundation/url-password.ts';
 import { resolveSecret } from '../../plan/index.ts';
 import type { RedisFailover, RedisServerState } from '../../source/index.ts';
-import type { Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
+import type { Described, Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
 import { ifReached, obstacleOf, redisFailoverOf, serverOf, urlOf } from './failover/servers.ts';
 
 type Context = StepContext<'redis.promote'>;
 
 /** Makes a replica the master; the old one, where it can be reached, refuses writes first and follows it then. */
-export const redisPromote: StepKind<'redis.promote'> = { foresee, run, inDrill: 'run' };
+export const redisPromote: StepKind<'redis.promote'> = { describe, foresee, run, inDrill: 'run' };
 
 /** How long what a fenced master still has to send is waited for. */
 const CATCH_UP_MS = 10_000;
@@ -134,18 +134,9 @@ function inWords(
   return parts.join('; ');
 }
 
-async function foresee(context: Context): Promise<Foreseen> {
-  const { step, signal } = context;
-  const obstacles: string[] = [];
-  try {
-    const { failover, url } = await serversOf(context);
-    await failover.look(url, signal);
-  } catch (error) {
-    obstacles.push(obstacleOf(error, signal));
-  }
+function describe({ step }: Context): Described {
   return {
     does: `makes the replica of ${step.source} the master, after the old one refuses writes`,
-    obstacles,
     byHand: [
       '# On the old master, where it can be reached: no more writes.',
       'redis-cli CONFIG SET min-replicas-to-write 1000000',
@@ -154,4 +145,16 @@ async function foresee(context: Context): Promise<Foreseen> {
       'redis-cli REPLICAOF HOST PORT',
     ],
   };
+}
+
+async function foresee(context: Context): Promise<Foreseen> {
+  const { signal } = context;
+  const obstacles: string[] = [];
+  try {
+    const { failover, url } = await serversOf(context);
+    await failover.look(url, signal);
+  } catch (error) {
+    obstacles.push(obstacleOf(error, signal));
+  }
+  return { ...describe(context), obstacles };
 }

@@ -1,11 +1,11 @@
 import { resolveSecret } from '../../plan/index.ts';
-import type { Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
+import type { Described, Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
 import { ifReached, obstacleOf, redisFailoverOf, serverOf, urlOf } from './failover/servers.ts';
 
 type Context = StepContext<'redis.reseed'>;
 
 /** Makes a server the replica of another one. What it had itself is gone then. */
-export const redisReseed: StepKind<'redis.reseed'> = { foresee, run, inDrill: 'run' };
+export const redisReseed: StepKind<'redis.reseed'> = { describe, foresee, run, inDrill: 'run' };
 
 async function urls({ step, workspace }: Context): Promise<{ url: string; from: string }> {
   const url = await urlOf(workspace, step.url, serverOf(workspace, step.source, 'redis'));
@@ -28,8 +28,15 @@ async function run(context: Context): Promise<StepResult> {
   };
 }
 
+function describe({ step }: Context): Described {
+  return {
+    does: `makes the server of ${step.source} a replica; what it has itself is gone then`,
+    byHand: ['redis-cli REPLICAOF HOST PORT', 'redis-cli INFO replication   # until master_link_status is up'],
+  };
+}
+
 async function foresee(context: Context): Promise<Foreseen> {
-  const { step, workspace, signal } = context;
+  const { workspace, signal } = context;
   const obstacles: string[] = [];
   try {
     const failover = await redisFailoverOf(workspace);
@@ -41,9 +48,5 @@ async function foresee(context: Context): Promise<Foreseen> {
   } catch (error) {
     obstacles.push(obstacleOf(error, signal));
   }
-  return {
-    does: `makes the server of ${step.source} a replica; what it has itself is gone then`,
-    obstacles,
-    byHand: ['redis-cli REPLICAOF HOST PORT', 'redis-cli INFO replication   # until master_link_status is up'],
-  };
+  return { ...describe(context), obstacles };
 }

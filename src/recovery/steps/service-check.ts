@@ -3,14 +3,14 @@ import { ServiceWatch, serviceByHand, serviceDown, serviceObstacles, serviceOf }
 
 /** Asks a service whether it is up: one good answer says so, three failures in a row that it is down. */
 export const serviceCheck: StepKind<'service.check'> = {
-  foresee: async (context) => {
+  describe: (context) => {
     const service = serviceOf(context, context.step.service);
-    return {
-      does: `asks the service ${service.name} whether it is up`,
-      obstacles: await serviceObstacles(context, [service]),
-      byHand: serviceByHand(service),
-    };
+    return { does: `asks the service ${service.name} whether it is up`, byHand: serviceByHand(service) };
   },
+  foresee: async (context) => ({
+    ...serviceCheck.describe(context),
+    obstacles: await serviceObstacles(context, [serviceOf(context, context.step.service)]),
+  }),
   async run(context) {
     const watch = new ServiceWatch(context, serviceOf(context, context.step.service));
     for (;;) {

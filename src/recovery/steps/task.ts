@@ -2,9 +2,8 @@ import type { StepContext, StepKind } from '../step.ts';
 
 /** A person does it, and says so with `holdfast incident done`. */
 export const task: StepKind<'task'> = {
-  foresee: async ({ step, workspace }) => ({
+  describe: ({ step, workspace }) => ({
     does: `waits until ${assigneeOf(step, workspace)} has done it: ${step.ask}`,
-    obstacles: [],
     byHand: [
       `# ${step.ask}`,
       ...(step.instructions ?? '')
@@ -14,6 +13,7 @@ export const task: StepKind<'task'> = {
       ...(step.checklist ?? []).map((line) => `# [ ] ${line}`),
     ],
   }),
+  foresee: async (context) => ({ ...task.describe(context), obstacles: [] }),
   run: async ({ step, ask, tell }) => {
     if (step.instructions !== undefined) for (const line of step.instructions.trimEnd().split('\n')) tell(line);
     for (const line of step.checklist ?? []) tell(`[ ] ${line}`);

@@ -14,6 +14,21 @@ type Context = StepContext<'verify'>;
 
 /** Validates what was restored, or what lives, or proves the recovery points themselves in a sandbox. */
 export const verify: StepKind<'verify'> = {
+  describe: (context) => {
+    const { step } = context;
+    const standby = standbyOf(context);
+    const names = step.sources.join(', ');
+    const moment = step.at === undefined ? '' : ` --at ${shellWord(step.at)}`;
+    return {
+      does:
+        step.against === undefined ? `proves ${names} in a sandbox` : `validates ${names} at ${shownPlace(context)}`,
+      byHand: step.sources.map((source) =>
+        step.against === undefined
+          ? `holdfast verify ${source}${moment}`
+          : `holdfast compare ${source}${moment} --with ${describeValue(standby?.url ?? step.against)}`,
+      ),
+    };
+  },
   foresee: async (context) => {
     const { step, workspace } = context;
     const obstacles = await unavailableReferences(workspace, [step.against, step.password]);
@@ -22,18 +37,10 @@ export const verify: StepKind<'verify'> = {
     const at = step.at === undefined || step.at.includes('${') ? {} : { at: step.at };
     const examined = await Promise.all(step.sources.map((source) => examineRestore(workspace, { source, ...at })));
     const times = examined.flatMap(({ expectedMs }) => expectedMs ?? []);
-    const names = step.sources.join(', ');
-    const moment = step.at === undefined ? '' : ` --at ${shellWord(step.at)}`;
-    const where = step.against === undefined ? 'in a sandbox' : `at ${shownPlace(context)}`;
     return {
-      does: step.against === undefined ? `proves ${names} in a sandbox` : `validates ${names} ${where}`,
+      ...verify.describe(context),
       ...(times.length === examined.length && { expectedMs: times.reduce((sum, each) => sum + each, 0) }),
       obstacles: [...obstacles, ...examined.flatMap((each) => each.obstacles)],
-      byHand: step.sources.map((source) =>
-        step.against === undefined
-          ? `holdfast verify ${source}${moment}`
-          : `holdfast compare ${source}${moment} --with ${describeValue(standby?.url ?? step.against)}`,
-      ),
     };
   },
   async run(context) {

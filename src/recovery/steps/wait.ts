@@ -7,11 +7,14 @@ const LONGEST_MS = 2 ** 31 - 1;
 
 /** Lets time pass, since it began: who goes on after a death does not wait anew. */
 export const wait: StepKind<'wait'> = {
-  foresee: async ({ step }) => ({
+  describe: ({ step }) => ({
     does: `waits for ${step.for}`,
-    expectedMs: parseDuration(step.for)!,
-    obstacles: [],
     byHand: [`sleep ${Math.ceil(parseDuration(step.for)! / 1000)}`],
+  }),
+  foresee: async (context) => ({
+    ...wait.describe(context),
+    expectedMs: parseDuration(context.step.for)!,
+    obstacles: [],
   }),
   run: async (context) => {
     for (let leftMs = left(context); leftMs > 0; leftMs = left(context)) {

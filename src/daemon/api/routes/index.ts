@@ -2,6 +2,19 @@ import type { Operation } from '../operation.ts';
 import { acknowledgeAlert, listAlerts, muteAlerts } from './alerts.ts';
 import { giveApproval, listApprovals } from './approvals.ts';
 import { holdSnapshot, releaseSnapshot } from './holds.ts';
+import {
+  abortIncident,
+  acknowledgeIncident,
+  answerIncident,
+  approveIncident,
+  declareBreach,
+  foreseeIncident,
+  getIncident,
+  listIncidents,
+  noteIncident,
+  resumeIncident,
+  startIncident,
+} from './incidents.ts';
 import { readLedger } from './ledger.ts';
 import { getObjectives } from './objectives.ts';
 import { applyPlan, getPlan, getPlanDifference } from './plan.ts';
@@ -31,6 +44,17 @@ export const OPERATIONS: readonly Operation[] = [
   muteAlerts,
   listApprovals,
   giveApproval,
+  listIncidents,
+  getIncident,
+  foreseeIncident,
+  startIncident,
+  resumeIncident,
+  answerIncident,
+  approveIncident,
+  noteIncident,
+  acknowledgeIncident,
+  declareBreach,
+  abortIncident,
   listReviews,
   recordReview,
   listTokens,

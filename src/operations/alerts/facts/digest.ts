@@ -2,6 +2,7 @@ import type { LedgerEvent, Summary } from '../../../ledger/index.ts';
 import type { ReviewKind } from '../../../plan/index.ts';
 import { type AlertEvent, alertEventsIn } from '../book.ts';
 import type { Attempt, ProofAttempt, RecordFacts, RunFacts, SourceFacts } from './facts.ts';
+import { kitFacts } from './kit-facts.ts';
 import { recoveryFacts } from './recovery-facts.ts';
 
 /** What the ledger of one repository says, sorted by what it is about. */
@@ -28,7 +29,7 @@ const SOURCE_KINDS = new Set<LedgerEvent['kind']>([
     'snapshot.checked',
   ] as const),
 ]);
-const RECORD_KINDS = /^(run|duty|review|alert|tasks|incident|breach|step|drill)\./;
+const RECORD_KINDS = /^(run|duty|review|alert|tasks|incident|breach|step|drill|kit|key|rescue)\./;
 const OWN_KINDS = /^(check|mirror|archive|object|lock|repair)\./;
 
 /** Of what is frequent so many are kept of each kind, and all of the last days: a process that looks for years holds no more. */
@@ -217,12 +218,15 @@ export function stoppedIn(events: readonly LedgerEvent[]): { timeMs: number; mes
   return { timeMs: Date.parse(last.time), message: last.body.message };
 }
 
-/** When a drill of each runbook ended last that did not fail. */
+/** When a drill of each runbook ended last that did not fail; of a rescue, by its task. */
 function drillsIn(events: readonly LedgerEvent[]): RecordFacts['drills'] {
   const runbooks = new Map<string, string>();
   const held = new Map<string, number>();
   for (const { kind, body, time } of events) {
     if (kind === 'drill.started') runbooks.set(body.drill, body.runbook);
+    if (kind === 'rescue.finished' && body.task !== undefined && body.outcome !== 'failed') {
+      held.set(body.task, Date.parse(time));
+    }
     if (kind !== 'drill.finished' || body.outcome === 'failed' || body.outcome === 'died') continue;
     const runbook = runbooks.get(body.drill);
     if (runbook !== undefined) held.set(runbook, Date.parse(time));
@@ -239,7 +243,8 @@ export function recordOf(events: readonly LedgerEvent[], known: { isKnown: boole
     else noteRun(runs, event);
   }
   const failedChannels = failedChannelsIn(alertEventsIn(events));
-  return { ...known, runs, reviews, failedChannels, recoveries: recoveryFacts(events), drills: drillsIn(events) };
+  const recoveries = recoveryFacts(events);
+  return { ...known, runs, reviews, failedChannels, recoveries, drills: drillsIn(events), kit: kitFacts(events) };
 }
 
 function noteRun(runs: Map<string, RunFacts & { open: Map<string, number> }>, event: LedgerEvent): void {

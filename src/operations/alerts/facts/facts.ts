@@ -129,8 +129,18 @@ export interface RecordFacts {
   failedChannels: readonly { channel: string; sinceMs: number; message: string }[];
   /** What is to be said of incidents. */
   recoveries: RecoveryFacts;
-  /** When a drill of each runbook ended last that did not fail. */
+  /** When a drill of each runbook ended last that did not fail; of a rescue, by its task. */
   drills: ReadonlyMap<string, number>;
+  kit: KitFacts;
+}
+
+/** The recovery kit. Times are milliseconds since 1970. */
+export interface KitFacts {
+  /** When the newest was made, and when it was shown last that it opens everything. */
+  madeMs?: number;
+  goodMs?: number;
+  /** Since when the newest is known not to fit what there is, and why. */
+  outdated?: { sinceMs: number; why: string };
 }
 
 /** Times are milliseconds since 1970. */

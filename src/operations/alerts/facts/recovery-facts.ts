@@ -1,62 +1,69 @@
 import { parseDuration } from '../../../foundation/units.ts';
-import type { LedgerEvent } from '../../../ledger/index.ts';
+import type { EventBodies, LedgerEvent } from '../../../ledger/index.ts';
 import type { RecoveryFacts } from './facts.ts';
 
 /** When the review after a recovery is due where its runbook does not say. */
 const REVIEW_WITHIN_MS = 24 * 3_600_000;
 
+/** What is known of one incident, in whatever order it was read: the clocks of those who recorded it differ. */
 interface Known {
   runbook: string;
+  isOpened: boolean;
   /** By the step: since when it is late, and what it was given. */
   late: Map<string, { withinMs: number; lateMs: number }>;
-  isClosed: boolean;
+  closedMs?: number;
   breachMs?: number;
+  isReported: boolean;
+  /** How long after the end its review is due, where its runbook has one. */
   reviewWithinMs?: number;
-  reviewDueMs?: number;
+  isReviewed: boolean;
 }
 
 /** What is to be said of incidents. Pure. @param events oldest first */
 export function recoveryFacts(events: readonly LedgerEvent[]): RecoveryFacts {
   const incidents = new Map<string, Known>();
   for (const event of events) note(incidents, event);
-  const known = [...incidents].map(([incident, each]) => ({ incident, ...each }));
+  // What is of a drill, or of an incident whose opening lies elsewhere, is none.
+  const known = [...incidents].flatMap(([incident, each]) => (each.isOpened ? [{ incident, ...each }] : []));
   return {
-    lateSteps: known.flatMap(({ incident, runbook, late, isClosed }) =>
-      isClosed ? [] : [...late].map(([step, each]) => ({ incident, runbook, step, ...each })),
+    lateSteps: known.flatMap(({ incident, runbook, late, closedMs }) =>
+      closedMs !== undefined ? [] : [...late].map(([step, each]) => ({ incident, runbook, step, ...each })),
     ),
-    breaches: known.flatMap(({ incident, breachMs }) =>
-      breachMs === undefined ? [] : [{ incident, sinceMs: breachMs }],
+    breaches: known.flatMap(({ incident, breachMs, isReported }) =>
+      breachMs === undefined || isReported ? [] : [{ incident, sinceMs: breachMs }],
     ),
-    dueReviews: known.flatMap(({ incident, runbook, reviewDueMs }) =>
-      reviewDueMs === undefined ? [] : [{ incident, runbook, dueMs: reviewDueMs }],
-    ),
+    dueReviews: known.flatMap(({ incident, runbook, closedMs, reviewWithinMs, isReviewed }) => {
+      if (closedMs === undefined || reviewWithinMs === undefined || isReviewed) return [];
+      return [{ incident, runbook, dueMs: closedMs + reviewWithinMs }];
+    }),
   };
 }
 
 function note(incidents: Map<string, Known>, { kind, body, time }: LedgerEvent): void {
-  if (kind === 'incident.opened') {
-    const review = body.steps?.find((step) => step['do'] === 'review');
-    const within =
-      review === undefined ? undefined : (parseDuration(String(review['within'] ?? '')) ?? REVIEW_WITHIN_MS);
-    const known = { runbook: body.runbook ?? body.why, late: new Map(), isClosed: false };
-    incidents.set(body.incident, { ...known, ...(within !== undefined && { reviewWithinMs: within }) });
-    return;
-  }
-  if (kind === 'review.recorded') {
-    delete incidents.get(body.review.replace(/^incident-/, ''))?.reviewDueMs;
-    return;
-  }
-  const id = idOf(body);
-  const known = id === undefined ? undefined : incidents.get(id);
-  if (known === undefined) return;
-  if (kind === 'step.late') known.late.set(body.step, { withinMs: body.withinMs, lateMs: Date.parse(time) });
+  const id = kind === 'review.recorded' ? body.review.replace(/^incident-/, '') : idOf(body);
+  if (id === undefined) return;
+  const known = incidents.get(id) ?? unknown();
+  incidents.set(id, known);
+  const timeMs = Date.parse(time);
+  if (kind === 'incident.opened') open(known, body);
+  else if (kind === 'step.late') known.late.set(body.step, { withinMs: body.withinMs, lateMs: timeMs });
   else if (kind === 'step.finished') known.late.delete(body.step);
   else if (kind === 'breach.declared') known.breachMs ??= Date.parse(body.since);
-  else if (kind === 'breach.reported') delete known.breachMs;
-  else if (kind === 'incident.closed') {
-    known.isClosed = true;
-    if (known.reviewWithinMs !== undefined) known.reviewDueMs ??= Date.parse(time) + known.reviewWithinMs;
-  }
+  else if (kind === 'breach.reported') known.isReported = true;
+  else if (kind === 'review.recorded') known.isReviewed = true;
+  else if (kind === 'incident.closed') known.closedMs ??= timeMs;
+}
+
+function unknown(): Known {
+  return { runbook: '', isOpened: false, late: new Map(), isReported: false, isReviewed: false };
+}
+
+function open(known: Known, { runbook, why, steps }: EventBodies['incident.opened']): void {
+  known.isOpened = true;
+  known.runbook = runbook ?? why;
+  const review = steps?.find((step) => step['do'] === 'review');
+  if (review === undefined) return;
+  known.reviewWithinMs = parseDuration(String(review['within'] ?? '')) ?? REVIEW_WITHIN_MS;
 }
 
 function idOf(body: unknown): string | undefined {

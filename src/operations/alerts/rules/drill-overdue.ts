@@ -5,6 +5,8 @@ import { exampleFacts } from './example.ts';
 import { moment } from './words.ts';
 
 const DAY_MS = 24 * 3_600_000;
+/** What no runbook is called like; with its name behind it, the task of a drill of a rescue. */
+const RESCUE = 'drill:rescue';
 
 /** A drill did not end well within the day after it was due. */
 export const drillOverdue: AlertRule = {
@@ -21,19 +23,24 @@ export const drillOverdue: AlertRule = {
 /** Of a runbook that several drills name, the one that was due first. */
 function overdue({ nowMs, sinceMs, plan, record }: Facts): Found[] {
   const due = new Map<string, number>();
-  for (const { runbooks, schedule, isRescue } of plan.drills) {
-    for (const runbook of isRescue ? [] : runbooks) {
-      const fromMs = record.drills.get(runbook) ?? record.beganMs ?? sinceMs;
+  for (const { name, runbooks, schedule, isRescue } of plan.drills) {
+    for (const runbook of isRescue ? [RESCUE] : runbooks) {
+      const held = isRescue ? `${RESCUE}-${name}` : runbook;
+      const fromMs = record.drills.get(held) ?? record.beganMs ?? sinceMs;
       const dueMs = nextDue(schedule, fromMs, plan.timezone);
       if (dueMs === undefined || dueMs > nowMs - DAY_MS) continue;
       due.set(runbook, Math.min(dueMs, due.get(runbook) ?? dueMs));
     }
   }
-  return [...due].map(([runbook, dueMs]) => ({
-    subject: runbook,
-    message: `the drill of ${runbook} that was due at ${moment(dueMs)} was not held, or failed`,
-    sinceMs: dueMs,
-    endangers: `the recovery by ${runbook}: nobody has shown lately that it works`,
-    command: `holdfast drill ${runbook}`,
-  }));
+  return [...due].map(([runbook, dueMs]) => {
+    const isRescue = runbook === RESCUE;
+    const what = isRescue ? 'a rescue from the recovery kit' : runbook;
+    return {
+      subject: isRescue ? 'rescue' : runbook,
+      message: `the drill of ${what} that was due at ${moment(dueMs)} was not held, or failed`,
+      sinceMs: dueMs,
+      endangers: `the recovery by ${what}: nobody has shown lately that it works`,
+      command: isRescue ? 'holdfast rescue --drill' : `holdfast drill ${runbook}`,
+    };
+  });
 }

@@ -13,6 +13,7 @@ export function exampleFacts(plan: Plan, nowMs: number, more: Partial<Facts>): F
       failedChannels: [],
       recoveries: { lateSteps: [], breaches: [], dueReviews: [] },
       drills: new Map(),
+      kit: {},
     },
     ...more,
   };

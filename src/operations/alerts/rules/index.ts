@@ -12,6 +12,7 @@ import { channelFailed } from './channel-failed.ts';
 import { drillOverdue } from './drill-overdue.ts';
 import { duration } from './duration.ts';
 import { errorRate } from './error-rate.ts';
+import { kitOverdue } from './kit-overdue.ts';
 import { latency } from './latency.ts';
 import { logStalled } from './log-stalled.ts';
 import { proofOverdue } from './proof-overdue.ts';
@@ -38,6 +39,7 @@ export const ALERT_RULES: Readonly<Record<RuleName, AlertRule>> = {
   'change-anomaly': changeAnomaly,
   'verification-failed': verificationFailed,
   'drill-overdue': drillOverdue,
+  'kit-overdue': kitOverdue,
   'review-overdue': reviewOverdue,
   capacity,
   'replication-lag': replicationLag,

@@ -533,10 +533,7 @@ describe('what is to be done again and again', () => {
 
   it('is a drill that was not held, or failed', () => {
     const schedule = { kind: 'every', text: 'every 30d', everyMs: 30 * DAY_MS } as const;
-    const drills = [
-      { name: '1', runbooks: ['region'], schedule, isRescue: false },
-      { name: '2', runbooks: ['region'], schedule, isRescue: true },
-    ];
+    const drills = [{ name: '1', runbooks: ['region'], schedule, isRescue: false }];
     const ofDrill = (outcome: 'partial' | 'failed', heldMs: number) => {
       const time = new Date(NOW - heldMs).toISOString();
       const events = [
@@ -550,5 +547,61 @@ describe('what is to be done again and again', () => {
     expect(ofDrill('partial', DAY_MS / 2)).toEqual([]);
     expect(ofDrill('partial', 70 * DAY_MS)).toMatchObject([{ subject: 'region' }]);
     expect(ofDrill('failed', DAY_MS / 2)).toMatchObject([{ subject: 'region' }]);
+  });
+
+  it('is a drill of a rescue as well, which no runbook stands for', () => {
+    const schedule = { kind: 'every', text: 'every 30d', everyMs: 30 * DAY_MS } as const;
+    const drills = [{ name: '2', runbooks: ['region'], schedule, isRescue: true }];
+    const ofRescue = (body: object) => {
+      const events = [{ kind: 'rescue.finished', body, time: at(DAY_MS / 2) }] as LedgerEvent[];
+      const record = recordOf(byTime(digestOfAll(events).record), { isKnown: true, beganMs: NOW - 90 * DAY_MS });
+      return found('drill-overdue', { plan: { ...plan, drills }, record });
+    };
+    expect(ofRescue({ task: 'drill:rescue-2', outcome: 'missed' })).toEqual([]);
+    const overdue = [{ subject: 'rescue', command: 'holdfast rescue --drill' }];
+    expect(ofRescue({ task: 'drill:rescue-2', outcome: 'failed' })).toMatchObject(overdue);
+    expect(ofRescue({ outcome: 'done' })).toMatchObject(overdue);
+  });
+});
+
+describe('kit-overdue', () => {
+  const event = (kind: string, daysAgo: number, body: object) =>
+    ({ kind, body, time: at(daysAgo * DAY_MS) }) as LedgerEvent;
+  const made = (daysAgo: number, key = 'of the kit') => event('kit.made', daysAgo, { key });
+  const checked = (daysAgo: number, outcome: string, madeDaysAgo: number) =>
+    event('kit.checked', daysAgo, {
+      outcome,
+      madeAt: at(madeDaysAgo * DAY_MS),
+      problems: ['the plan has changed since'],
+    });
+  const removed = (daysAgo: number, key: string) => event('key.removed', daysAgo, { repository: 'main', key });
+  const of = (events: LedgerEvent[], beganDaysAgo = 200) => {
+    const record = recordOf(digestOfAll(events).record, { isKnown: true, beganMs: NOW - beganDaysAgo * DAY_MS });
+    return messages('kit-overdue', { record });
+  };
+
+  it('is that there is none, once there should have been one for long', () => {
+    expect(of([], 89)).toEqual([]);
+    expect(of([], 91)).toEqual(['there is no recovery kit']);
+  });
+
+  it('is one that nobody has made or checked for long', () => {
+    expect(of([made(91)])).toEqual([expect.stringContaining('neither made nor checked')]);
+    expect(of([made(89)])).toEqual([]);
+    expect(of([made(91), checked(1, 'current', 91)])).toEqual([]);
+  });
+
+  it('is one that a check found outdated, until there is a new one, or it is found current', () => {
+    const outdated = [made(9), checked(5, 'outdated', 9)];
+    expect(of(outdated)).toEqual([expect.stringContaining('the plan has changed since')]);
+    expect(of([...outdated, made(4)])).toEqual([]);
+    expect(of([...outdated, checked(4, 'current', 9)])).toEqual([]);
+    expect(of([made(20), made(9), checked(5, 'outdated', 20)])).toEqual([]);
+  });
+
+  it('is one that is older than a key that was taken away, unless that was of an earlier kit', () => {
+    expect(of([made(9), removed(5, 'of a person')])).toEqual([expect.stringContaining('had a key taken away')]);
+    expect(of([made(9), removed(5, 'of a person'), made(4)])).toEqual([]);
+    expect(of([made(20, 'of the first'), made(9), removed(5, 'of the first')])).toEqual([]);
   });
 });

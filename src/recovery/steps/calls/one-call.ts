@@ -1,5 +1,5 @@
 /** What a step does by either a program or a request. */
-import type { Foreseen, StepResult } from '../../step.ts';
+import type { Described, Foreseen, StepResult } from '../../step.ts';
 import type { AnyContext } from '../any-context.ts';
 import { unfilledNames } from '../unfilled.ts';
 import { callProgram, type ProgramCall, programByHand, programObstacles } from './call-program.ts';
@@ -11,25 +11,21 @@ export type OneCall = { exec?: ProgramCall['exec'] | undefined; http?: RequestCa
 >;
 
 /** @param what it is done for, as a sentence begins: `has keys revoked` */
-export async function foreseeCall(context: AnyContext, call: OneCall, what?: string): Promise<Foreseen> {
+export function describeCall(context: AnyContext, { http, exec, ...program }: OneCall, what?: string): Described {
   const open = unfilledNames(context.step);
   const known =
     open.length === 0 ? '' : `, with ${open.map((name) => `\${${name}}`).join(', ')} as it is known by then`;
   const does = (how: string) => `${what === undefined ? how : `${what}: ${how}`}${known}`;
+  if (exec === undefined) return { does: does(`sends ${requestLabel(http!)}`), byHand: requestByHand(http!) };
+  return { does: does(`runs ${exec.join(' ')}`), byHand: programByHand(context, { ...program, exec }) };
+}
+
+/** The same, with what would keep the call from being made. */
+export async function foreseeCall(context: AnyContext, call: OneCall, what?: string): Promise<Foreseen> {
   const { exec, http } = call;
-  if (exec !== undefined) {
-    const program = { ...call, exec };
-    return {
-      does: does(`runs ${exec.join(' ')}`),
-      obstacles: await programObstacles(context, program),
-      byHand: programByHand(context, program),
-    };
-  }
-  return {
-    does: does(`sends ${requestLabel(http!)}`),
-    obstacles: await requestObstacles(context, http!),
-    byHand: requestByHand(http!),
-  };
+  const obstacles =
+    exec === undefined ? await requestObstacles(context, http!) : await programObstacles(context, { ...call, exec });
+  return { ...describeCall(context, call, what), obstacles };
 }
 
 /** @param what was done with it, as a sentence begins; nothing more than the call, when left out */

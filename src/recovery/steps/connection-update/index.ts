@@ -12,13 +12,16 @@ import { replaceInFile } from './replace-file.ts';
 type Context = StepContext<'connection.update'>;
 
 export const connectionUpdate: StepKind<'connection.update'> = {
-  foresee: async (context) => ({
+  describe: (context) => ({
     does: `puts another connection string into ${placeOf(context)}`,
+    byHand: byHand(context),
+  }),
+  foresee: async (context) => ({
+    ...connectionUpdate.describe(context),
     obstacles: [
       ...(await unavailableReferences(context.workspace, [context.step.value, context.step.password])),
       ...(await placeObstacles(context)),
     ],
-    byHand: byHand(context),
   }),
   async run(context) {
     assertFilled(context.step);

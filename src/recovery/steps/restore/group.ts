@@ -2,13 +2,21 @@ import { HoldfastError } from '../../../foundation/errors.ts';
 import { shellWord } from '../../../foundation/shell-word.ts';
 import { formatDuration } from '../../../foundation/units.ts';
 import { examineRestore, groupPointsOf, groupTargetsOf, restoreGroup } from '../../../operations/index.ts';
-import type { Foreseen, StepResult } from '../../step.ts';
+import type { Described, Foreseen, StepResult } from '../../step.ts';
 import { describeValue, resolveValues, unavailableReferences } from '../calls/references.ts';
 import { placeOf } from '../place.ts';
 import { workspaceOf } from '../step-workspace.ts';
 import { unfilledNames } from '../unfilled.ts';
 import { finishedBefore } from './finished-before.ts';
 import type { RestoreContext } from './restore-context.ts';
+
+export function describeGroup({ step, workspace }: RestoreContext): Described {
+  const { group = '', at = 'latest' } = step;
+  return {
+    does: `restores all of ${workspace.group(group).sources.join(', ')} as of ${at} to ${typeof step.to === 'string' ? step.to : 'their places'}`,
+    byHand: [`holdfast restore --group ${shellWord(group)} --at ${shellWord(at)} --to ${describeValue(step.to)}`],
+  };
+}
 
 export async function foreseeGroup(context: RestoreContext): Promise<Foreseen> {
   const { step, workspace } = context;
@@ -28,11 +36,7 @@ export async function foreseeGroup(context: RestoreContext): Promise<Foreseen> {
       obstacles.push(...examined.obstacles.map((each) => `${source}: ${each}`));
     }
   }
-  return {
-    does: `restores all of ${workspace.group(group).sources.join(', ')} as of ${at} to ${typeof step.to === 'string' ? step.to : 'their places'}`,
-    obstacles: [...new Set(obstacles)],
-    byHand: [`holdfast restore --group ${shellWord(group)} --at ${shellWord(at)} --to ${describeValue(step.to)}`],
-  };
+  return { ...describeGroup(context), obstacles: [...new Set(obstacles)] };
 }
 
 /** As `holdfast restore --group` takes them. */

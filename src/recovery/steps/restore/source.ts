@@ -3,7 +3,7 @@ import { shellWord } from '../../../foundation/shell-word.ts';
 import { formatDuration, formatSize } from '../../../foundation/units.ts';
 import { withoutPassword } from '../../../foundation/url-password.ts';
 import { describeTarget, examineRestore, type RestoreRequest, restore } from '../../../operations/index.ts';
-import type { Foreseen, StepResult } from '../../step.ts';
+import type { Described, Foreseen, StepResult } from '../../step.ts';
 import { fromAnyCopy } from '../any-copy.ts';
 import { describeValue, unavailableReferences } from '../calls/references.ts';
 import { placeOf } from '../place.ts';
@@ -25,6 +25,13 @@ function requestOf({ step }: RestoreContext): Request {
   };
 }
 
+export function describeSource(context: RestoreContext): Described {
+  const { at, snapshot, only, source } = context.step;
+  const moment = at ?? (snapshot === undefined ? 'the newest recovery point' : `snapshot ${snapshot}`);
+  const part = only === undefined ? source : `${only.join(', ')} of ${source}`;
+  return { does: `restores ${part} as of ${moment} to ${shownPlace(context)}`, byHand: byHand(context) };
+}
+
 export async function foreseeSource(context: RestoreContext): Promise<Foreseen> {
   const { step, workspace } = context;
   const open = unfilledNames(step);
@@ -39,13 +46,10 @@ export async function foreseeSource(context: RestoreContext): Promise<Foreseen> 
     ...(snapshot !== undefined && isKnown(snapshot) && { snapshot }),
     ...(to !== undefined && { to }),
   });
-  const moment = at ?? (snapshot === undefined ? 'the newest recovery point' : `snapshot ${snapshot}`);
-  const part = step.only === undefined ? step.source : `${step.only.join(', ')} of ${step.source}`;
   return {
-    does: `restores ${part} as of ${moment} to ${shownPlace(context)}`,
+    ...describeSource(context),
     obstacles: [...missing, ...examined.obstacles],
     ...(examined.expectedMs !== undefined && { expectedMs: examined.expectedMs }),
-    byHand: byHand(context),
   };
 }
 

@@ -1,0 +1,120 @@
+import { isHoldfastError } from '../foundation/errors.ts';
+import { awaitedLater, settled } from '../foundation/promises.ts';
+import { reportable, type Workspace } from '../operations/index.ts';
+import { isStopped, listIncidents, type OpenRequest, type RunState, recover, resume } from '../recovery/index.ts';
+import type { Log } from './log.ts';
+
+export interface RecoveriesOptions {
+  /** The plan as it is now: what is begun later goes by it. Its signal is aborted when the daemon stops. */
+  workspace(): Workspace;
+  log: Log;
+}
+
+/** The incidents whose steps this daemon runs. What a stop interrupts stays open, and the next daemon goes on with it. */
+export class Recoveries {
+  readonly #options: RecoveriesOptions;
+  /** The newest that is known of each, for as long as it is run here. */
+  readonly #states = new Map<string, RunState>();
+  readonly #underWay = new Set<Promise<unknown>>();
+
+  constructor(options: RecoveriesOptions) {
+    this.#options = options;
+  }
+
+  /** Opens an incident, whose steps are run from then on. See `openIncident`. @returns it as it was opened */
+  start(request: OpenRequest): Promise<RunState> {
+    const workspace = this.#options.workspace();
+    return this.#run((begun, told) =>
+      recover(workspace, { ...request, runBy: 'daemon' }, { ...told, onOpened: begun }),
+    );
+  }
+
+  /**
+   * Goes on with an incident; see `resume` of the command line.
+   * @returns it as it is once this daemon runs it, or as it ended
+   * @throws incident-running while another process does, and what `resume` throws before it begins
+   */
+  resume(id: string, request: { by?: string; again?: boolean } = {}): Promise<RunState> {
+    const workspace = this.#options.workspace();
+    return this.#run((begun, told) => {
+      const onState = (state: RunState): void => {
+        told.onState(state);
+        begun(state);
+      };
+      return resume(workspace, id, { ...request, ...told, onState });
+    });
+  }
+
+  /** What is known of an incident that is run here; undefined of any other. */
+  stateOf(id: string): RunState | undefined {
+    return this.#states.get(id);
+  }
+
+  /**
+   * Goes on with what a daemon before this one ran, and which no failure stopped.
+   * @returns whether none is left that another process has still
+   * @throws what keeps the ledgers from being read
+   */
+  async goOn(): Promise<boolean> {
+    const open = (await listIncidents(this.#options.workspace())).filter(
+      ({ id, ended, runBy, steps }) =>
+        ended === undefined && runBy === 'daemon' && !steps.some(isStopped) && !this.#states.has(id),
+    );
+    let isAll = true;
+    for (const { id } of open) {
+      try {
+        await this.resume(id, { again: false });
+        this.#options.log.info('an incident goes on', { incident: id });
+      } catch (error) {
+        if (!isHoldfastError(error, 'incident-running')) throw error;
+        isAll = false;
+      }
+    }
+    return isAll;
+  }
+
+  /** Resolves when none is under way. */
+  async idle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+  }
+
+  /** Runs steps until they end, beside whoever called, who waits until they begin. */
+  async #run(
+    work: (
+      begun: (state: RunState) => void,
+      told: { tell(line: string): void; onState(state: RunState): void },
+    ) => Promise<RunState>,
+  ): Promise<RunState> {
+    const { log } = this.#options;
+    const begun = Promise.withResolvers<RunState>();
+    let id: string | undefined;
+    const onState = (state: RunState): void => {
+      id = state.id;
+      this.#states.set(id, state);
+    };
+    const onBegun = (state: RunState): void => {
+      onState(state);
+      begun.resolve(state);
+    };
+    const tell = (line: string): void => log.info(line, { incident: id });
+    const ran = awaitedLater(work(onBegun, { tell, onState }));
+    const over = settled(ran).then(() => {
+      this.#underWay.delete(over);
+      if (id !== undefined) this.#states.delete(id);
+    });
+    this.#underWay.add(over);
+    ran.then(
+      (state) => {
+        begun.resolve(state);
+        log.info('an incident ended, or waits for a person', { incident: state.id, outcome: state.ended?.outcome });
+      },
+      (error: unknown) => {
+        begun.reject(error);
+        if (id === undefined) return;
+        const { code, message } = reportable(error, this.#options.workspace().environment.signal);
+        log.error('the steps of an incident are not run any more', { incident: id, code, message });
+      },
+    );
+    return begun.promise;
+  }
+}

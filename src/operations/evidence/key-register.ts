@@ -1,0 +1,89 @@
+import { HoldfastError } from '../../foundation/errors.ts';
+import type { SigningKeysListed } from '../../ledger/index.ts';
+import { homeLedgers } from '../home-ledgers.ts';
+import type { OpenedRepository, Workspace } from '../workspace.ts';
+import { type KeyList, newestKeyList, sealKeyList, withKey } from './key-list.ts';
+import type { SigningKey } from './signing-key.ts';
+
+/** What the ledgers say of the keys that sign, and how far each ledger is. */
+export interface KeyRegister {
+  /** Absent where no key was ever recorded. */
+  list?: KeyList;
+  /** The revision that each ledger has; 0 where it has none. */
+  places: { opened: OpenedRepository; revision: number }[];
+}
+
+/** @throws what keeps a repository from being read */
+export async function readKeyRegister(workspace: Workspace): Promise<KeyRegister> {
+  const { ledgers } = await homeLedgers(workspace);
+  const texts: string[] = [];
+  const places: KeyRegister['places'] = [];
+  for (const opened of ledgers) {
+    const own = await listedIn(opened);
+    texts.push(...own);
+    places.push({ opened, revision: newestKeyList(own)?.revision ?? 0 });
+  }
+  const list = newestKeyList(texts);
+  return { ...(list && { list }), places };
+}
+
+/** The lists of keys that a repository's ledger has, oldest first. */
+export async function listedIn({ ledger }: Pick<OpenedRepository, 'ledger'>): Promise<string[]> {
+  const events = await ledger.events({ kinds: ['signing-keys.listed'] });
+  return events.flatMap((event) => (event.kind === 'signing-keys.listed' ? [event.body.envelope] : []));
+}
+
+/** Records a list, in every ledger that does not have it. */
+export async function recordKeyList({ places }: KeyRegister, list: KeyList, body: SigningKeysListed): Promise<void> {
+  for (const { opened, revision } of places) {
+    if (revision < list.revision) await opened.ledger.append('signing-keys.listed', body);
+  }
+}
+
+/**
+ * Sees that the plan's key is the one that signs; a first one is recorded as that.
+ * @returns the keys there were, and the same as evidence
+ * @throws signing-key-refused where the ledger names another one
+ */
+export async function listSigningKey(
+  workspace: Workspace,
+  own: SigningKey,
+): Promise<{ list: KeyList; keyList: string }> {
+  const register = await readKeyRegister(workspace);
+  const { list } = register;
+  if (list !== undefined) {
+    assertSigns(list, own);
+    return { list, keyList: sealKeyList(list, signingBy(workspace, own), [own.privateKey]) };
+  }
+  const signing = signingBy(workspace, own);
+  const first = withKey(undefined, { key: own.fingerprint, publicKey: own.publicKey }, signing.signedAt);
+  const envelope = sealKeyList(first, signing, [own.privateKey]);
+  await recordKeyList(register, first, { change: 'recorded', key: own.fingerprint, envelope });
+  return { list: first, keyList: envelope };
+}
+
+/** What every statement says of who signs it, and when. */
+export function signingBy(
+  { plan, environment }: Workspace,
+  { fingerprint: key }: Pick<SigningKey, 'fingerprint'>,
+): { plan: string; key: string; signedAt: string; tool: { name: string; version: string } } {
+  const signedAt = new Date(environment.clock.nowMs()).toISOString();
+  return { plan: plan.name, key, signedAt, tool: { name: 'holdfast', version: environment.version } };
+}
+
+/** @throws signing-key-refused */
+export function assertSigns({ keys }: KeyList, { fingerprint }: SigningKey): void {
+  const current = keys.at(-1)!;
+  if (current.key === fingerprint) return;
+  const known = keys.find(({ key }) => key === fingerprint);
+  const isOld = known !== undefined;
+  const how = isOld
+    ? `was ${known.revoked === undefined ? 'replaced' : 'revoked'} at ${known.revoked?.at ?? known.until}`
+    : 'is not the one that the ledger names';
+  throw new HoldfastError('signing-key-refused', `the signing key of the plan, ${fingerprint.slice(0, 16)}, ${how}`, {
+    hint: isOld
+      ? `Put the key ${current.key.slice(0, 16)} where the plan says. Where \`evidence rotate\` or \`evidence revoke\` was cut off, the same command again does that.`
+      : '`holdfast evidence rotate` makes it the one that signs from now on. If nobody of yours put it there, find out who did.',
+    context: { key: fingerprint, expected: current.key },
+  });
+}

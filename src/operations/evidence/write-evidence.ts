@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { encodeStatement, sealEnvelope } from '../../evidence/index.ts';
+import { makeDirectories } from '../../foundation/directories.ts';
+import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { writeFileAnew } from '../../foundation/new-file.ts';
+import type { EvidenceSigned } from '../../ledger/index.ts';
+import type { Workspace } from '../workspace.ts';
+import { type BelievedKey, believedOf, judgeEvidence } from './judge-evidence.ts';
+import { listSigningKey, signingBy } from './key-register.ts';
+import { readSigningKey } from './signing-key.ts';
+import type { EvidenceFile, UnsignedEvidence } from './unsigned.ts';
+import { KEY_LIST_FILE } from './verify-evidence.ts';
+
+/** Evidence says much of how a place is run: it is for its owner to hand out. */
+const FILE_MODE = 0o600;
+const DIRECTORY_MODE = 0o700;
+const SIGNED_AT_ONCE = 500;
+
+/** What became of one statement. */
+export interface WrittenEvidence {
+  kind: string;
+  file: string;
+  /** What it is about, where that lies beside it. */
+  document?: string;
+  /** `kept`: it was there and is as good as before. `renewed`: what was there is not to be believed. */
+  state: 'new' | 'kept' | 'renewed';
+}
+
+export interface WrittenEvidences {
+  /** Absolute. */
+  directory: string;
+  /** The fingerprint of the key that signed. */
+  key: string;
+  evidence: WrittenEvidence[];
+  keyList: string;
+}
+
+/**
+ * Signs evidence, records in the ledger that this was done, and then writes it into a directory, with the list of all keys there
+ * were. What is there already stays where it is right: evidence of a revoked key is signed anew by this one.
+ * @param directory absolute; made where it is not there
+ * @throws bad-usage where the plan names no key; signing-key-refused; secret-unavailable; target-failed
+ */
+export async function writeEvidence(
+  workspace: Workspace,
+  all: readonly UnsignedEvidence[],
+  directory: string,
+): Promise<WrittenEvidences> {
+  const own = await readSigningKey(workspace);
+  const { list, keyList } = await listSigningKey(workspace, own);
+  const keys = believedOf(list.keys);
+  await makeDirectory(directory);
+  const evidence: WrittenEvidence[] = [];
+  const files: EvidenceFile[] = [];
+  for (const each of all) {
+    const name = `${each.name}.intoto.jsonl`;
+    const state = await stateOf(directory, { name, keys, ...(each.document && { document: each.document.name }) });
+    evidence.push({ kind: each.kind, file: name, ...(each.document && { document: each.document.name }), state });
+    if (state === 'kept') continue;
+    const { kind, subjects, document, predicate, events } = each;
+    const about = [...subjects, ...(document ? [{ name: document.name, sha256: sha256Of(document.text) }] : [])];
+    const statement = encodeStatement(kind, about, { ...signingBy(workspace, own), ...predicate, events });
+    files.push(...(document ? [document] : []), { name, text: sealEnvelope(statement, [own.privateKey]) });
+  }
+  files.push({ name: KEY_LIST_FILE, text: keyList });
+  await recordSigned(workspace, own.fingerprint, files);
+  for (const { name, text } of files) await writeFileAnew(join(directory, name), text, FILE_MODE);
+  return { directory, key: own.fingerprint, evidence, keyList: KEY_LIST_FILE };
+}
+
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await makeDirectories(directory, DIRECTORY_MODE);
+  } catch (cause) {
+    throw new HoldfastError('target-failed', `${directory} cannot be made: ${messageOf(cause)}`, {
+      hint: 'Name a directory by `--out` that may be written to.',
+      cause,
+    });
+  }
+}
+
+/** What lies there under the names of a statement and of what it is about. */
+async function stateOf(
+  directory: string,
+  { name, document, keys }: { name: string; document?: string; keys: readonly BelievedKey[] },
+): Promise<WrittenEvidence['state']> {
+  const text = await readIfThere(join(directory, name));
+  if (text === undefined) return 'new';
+  const { verdict, subjects } = judgeEvidence(text, keys);
+  if (verdict === 'refused') return 'renewed';
+  if (document === undefined) return 'kept';
+  const about = await readIfThere(join(directory, document));
+  const isSame =
+    about !== undefined && subjects.some((each) => each.name === document && each.sha256 === sha256Of(about));
+  return isSame ? 'kept' : 'renewed';
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    if (systemCode(cause) === 'ENOENT') return undefined;
+    throw new HoldfastError('target-failed', `${path} is in the way and cannot be read: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** Before it is handed out. */
+async function recordSigned(workspace: Workspace, key: string, files: readonly EvidenceFile[]): Promise<void> {
+  const signed = files.map(({ name, text }) => ({ name, sha256: sha256Of(text) }));
+  const bodies: EvidenceSigned[] = [];
+  for (let at = 0; at < signed.length; at += SIGNED_AT_ONCE) {
+    bodies.push({ key, files: signed.slice(at, at + SIGNED_AT_ONCE) });
+  }
+  await workspace.recorder().recordAll(bodies.map((body) => ({ kind: 'evidence.signed', body })));
+}
+
+/** Of a text in UTF-8, hex. */
+function sha256Of(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,94 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { skipWithout } from '../../../test/support/requirements.ts';
+import { type KitContent, packKit, unpackKit } from './kit-content.ts';
+import { makePassphrase } from './passphrase.ts';
+import { sealKit, unsealKit, workFactorOf, writePrivate } from './sealed-kit.ts';
+
+const kit: KitContent = {
+  version: 1,
+  madeAt: '2026-01-31T14:03:06.000Z',
+  madeWith: '0.1.0',
+  plan: { name: 'shop', text: 'version: 1\n', sha256: 'a'.repeat(64) },
+  repositories: [
+    { name: 'main', id: 'b', place: { kind: 'local', path: '/main' }, password: 'of the key', key: 'c'.repeat(64) },
+  ],
+  publicKeys: [{ purpose: 'ledger', fingerprint: 'd'.repeat(64), pem: 'a key\n' }],
+};
+
+describe('a sealed kit', () => {
+  const passphrase = makePassphrase();
+  const archive = packKit(kit, [{ path: 'README.md', text: '# Kit\n' }]);
+
+  it('opens by its passphrase, and by no other', async () => {
+    const sealed = await sealKit(archive, passphrase);
+    expect(unpackKit(await unsealKit(sealed, passphrase, 'kit.age'), 'kit.age')).toEqual(kit);
+    await expect(unsealKit(sealed, makePassphrase(), 'kit.age')).rejects.toMatchObject({ code: 'wrong-password' });
+    for (const secret of ['of the key', 'shop', 'version: 1']) expect(Buffer.from(sealed).includes(secret)).toBe(false);
+  });
+
+  it('is never taken for right with a byte of it flipped, wherever that is', async () => {
+    const sealed = await sealKit(archive, passphrase);
+    const text = Buffer.from(sealed).toString('latin1');
+    const payload = text.indexOf('\n', text.indexOf('\n--- ') + 1) + 1;
+    const stanza = text.indexOf('\n', text.indexOf('scrypt')) + 5;
+    const codes: Record<string, number[]> = {
+      'kit-damaged': [0, text.indexOf('--- ') + 8, payload + 3, payload + 40, sealed.length - 1],
+      // What the passphrase opens is damaged itself: nobody can tell that from another passphrase.
+      'wrong-password': [stanza],
+    };
+    for (const [code, places] of Object.entries(codes)) {
+      for (const at of places) {
+        const flipped = Uint8Array.from(sealed);
+        flipped[at]! ^= 1;
+        await expect(unsealKit(flipped, passphrase, 'kit.age'), `byte ${at}`).rejects.toMatchObject({ code });
+      }
+    }
+    await expect(unsealKit(sealed.subarray(0, -20), passphrase, 'kit.age')).rejects.toMatchObject({
+      code: 'kit-damaged',
+    });
+    await expect(unsealKit(new Uint8Array(), passphrase, 'kit.age')).rejects.toMatchObject({ code: 'kit-damaged' });
+  });
+
+  it('costs who guesses a passphrase that somebody thought of as much as age asks for', async () => {
+    expect([workFactorOf(passphrase), workFactorOf('correct horse battery staple')]).toEqual([14, 18]);
+    const head = Buffer.from(await sealKit(archive, passphrase)).toString('latin1', 0, 80);
+    expect(head).toMatch(/-> scrypt \S+ 14\n/);
+  });
+
+  it('is opened by stock age and tar', async (context) => {
+    skipWithout(context, 'age');
+    const directory = mkdtempSync(join(tmpdir(), 'kit-'));
+    writeFileSync(join(directory, 'kit.age'), await sealKit(archive, passphrase));
+    const opening = 'age -d -o kit.tar kit.age && tar -xf kit.tar';
+    const { status, stdout } = spawnSync('script', ['-qec', opening, '/dev/null'], {
+      ...{ cwd: directory, encoding: 'utf8', input: `${passphrase}\n` },
+    });
+    expect(status, stdout).toBe(0);
+    const text = (path: string) => readFileSync(join(directory, 'kit', path), 'utf8');
+    expect([
+      text('holdfast.yaml'),
+      text('passwords/main'),
+      text('keys/ledger-dddddddd.pub'),
+      text('README.md'),
+    ]).toEqual([...['version: 1\n', 'of the key\n', 'a key\n', '# Kit\n']]);
+    expect(statSync(join(directory, 'kit/passwords/main')).mode & 0o777).toBe(0o600);
+  });
+
+  it('that says of a repository what no kit says is refused', () => {
+    const strange = { ...kit, repositories: [{ ...kit.repositories[0]!, name: '../../etc' }] };
+    expect(() => unpackKit(packKit(strange, []), 'kit.age')).toThrow('repositories.0.name');
+    expect(() => unpackKit(packKit({ ...kit, version: 2 as 1 }, []), 'kit.age')).toThrow('unknown version 2');
+  });
+});
+
+it('a file of a kit is read by its owner alone, and is whole or not there', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'kit-')), 'kit.age');
+  await writePrivate(path, 'one');
+  await writePrivate(path, 'two');
+  expect([readFileSync(path, 'utf8'), statSync(path).mode & 0o777]).toEqual(['two', 0o600]);
+  await expect(writePrivate(join(path, 'inside'), 'x')).rejects.toMatchObject({ code: 'target-failed' });
+});

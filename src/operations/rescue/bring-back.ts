@@ -1,0 +1,148 @@
+import { HoldfastError } from '../../foundation/errors.ts';
+import { sideBySide } from '../../foundation/promises.ts';
+import { type GroupPoint, groupPoints, type MissingPoint } from '../groups/group-points.ts';
+import { restoreMember } from '../groups/restore-group.ts';
+import { type Proof, verifySource } from '../verify/verify.ts';
+import { reportable, type Workspace } from '../workspace.ts';
+import type { Copy } from './find-copies.ts';
+import type { RecoveryStage } from './order.ts';
+import type { RescueRequest } from './rescue-request.ts';
+import { type RescuedSource, type RescueState, writeState } from './rescue-state.ts';
+
+/** What became of one source. @see RecoveryStage */
+export type RescueMember = BroughtBack & {
+  /** From 1; and the group of the plan that it is brought back with. */
+  stage: number;
+  group?: string;
+};
+
+type BroughtBack = {
+  source: string;
+  target: string;
+  /** The copy that it was read from. */
+  from?: string;
+  point?: GroupPoint;
+  /** Of a sandbox, before it was brought back. */
+  proof?: Proof;
+} & (
+  | {
+      outcome: 'complete' | 'partial';
+      /** RFC 3339: the moment that came back. */
+      time: string;
+      bytes: number;
+      /** An earlier run had brought it back. */
+      isEarlier: boolean;
+      notes: string[];
+      problems: string[];
+    }
+  | { outcome: 'failed'; error: HoldfastError }
+);
+
+export interface BringBackListener {
+  /** What can be had, before anything of a stage is written. */
+  points(points: readonly (GroupPoint | MissingPoint)[]): void;
+  member(member: RescueMember): void;
+}
+
+interface Work {
+  workspace: Workspace;
+  request: RescueRequest;
+  /** By source. */
+  targets: ReadonlyMap<string, string>;
+  directory: string;
+  state: RescueState;
+  copies: readonly Copy[];
+  told: BringBackListener;
+}
+
+/** So many sources of a stage are restored at the same time. */
+const SIDE_BY_SIDE = 3;
+
+/** Each stage once the one before it is over. What is wrong with one source is what became of it. @throws the signal's reason */
+export async function bringBack(work: Work, stages: readonly RecoveryStage[]): Promise<RescueMember[]> {
+  const points = [];
+  for (const stage of stages) points.push(await pointsOf(work, stage));
+  work.told.points(points.flat());
+  const members: RescueMember[] = [];
+  for (const [index, { group }] of stages.entries()) {
+    const about = { stage: index + 1, ...(group !== undefined && { group }) };
+    const own = await sideBySide(points[index]!, SIDE_BY_SIDE, async (point) => {
+      const member: RescueMember = { ...about, ...(await bringOneBack(work, point)) };
+      work.told.member(member);
+      return member;
+    });
+    members.push(...own);
+    work.workspace.environment.signal.throwIfAborted();
+  }
+  return members;
+}
+
+/** The recovery points of a stage, of one moment. Of a source that no copy holds, why. */
+async function pointsOf(work: Work, { sources, group }: RecoveryStage): Promise<(GroupPoint | MissingPoint)[]> {
+  const { workspace, copies, state } = work;
+  const reached = new Set(copies.flatMap(({ name, reason }) => (reason === undefined ? [name] : [])));
+  const repositoryOf = (source: string): string => workspace.plan.sources.get(source)!.repository;
+  const there = sources.filter((source) => reached.has(repositoryOf(source)));
+  const asked = { name: group ?? '', sources: there, validate: [] };
+  const { points } = await groupPoints(workspace, asked, { at: state.at });
+  return sources.map(
+    (source) =>
+      points.find((point) => point.source === source) ?? { source, error: unreached(repositoryOf(source), copies) },
+  );
+}
+
+function unreached(repository: string, copies: readonly Copy[]): HoldfastError {
+  const tried = copies.filter(({ name, of }) => name === repository || of === repository);
+  const why = tried.map(({ name, reason = '' }) => `${name}: ${reason}`).join('; ');
+  return new HoldfastError('no-repository', `no copy of ${repository} answers: ${why}`, {
+    hint: 'Run the same command again once one does: what is back already stays.',
+  });
+}
+
+async function bringOneBack(work: Work, point: GroupPoint | MissingPoint): Promise<BroughtBack> {
+  const { workspace, request, state } = work;
+  const { source } = point;
+  const target = work.targets.get(source)!;
+  const from = workspace.plan.sources.get(source)!.repository;
+  const earlier = state.sources[source];
+  if (earlier !== undefined) return { source, ...shown(earlier), isEarlier: true, notes: [], problems: [] };
+  if ('error' in point) return { source, target, outcome: 'failed', error: point.error };
+  const proof = request.prove === true ? await proofOf(workspace, point) : undefined;
+  const proven = proof !== undefined && 'state' in proof ? { proof } : {};
+  const { recall } = request;
+  const member = await restoreMember(workspace, point, { request: recall ? { recall } : {}, target });
+  const about = { source, target: member.target, from, point, ...proven };
+  if (member.outcome === 'failed') return { ...about, outcome: 'failed', error: member.error };
+  const { snapshot, time, bytes, notes, problems } = member.restored;
+  const { outcome } = member;
+  state.sources[source] = { target: member.target, from, snapshot, time, bytes, outcome };
+  await save(work);
+  const unproven = proof !== undefined && 'code' in proof ? [`it was not proven: ${proof.message}`] : [];
+  const named = problems.map(({ path, message }) => `${path}: ${message}`);
+  return { ...about, outcome, time, bytes, isEarlier: false, notes, problems: [...named, ...unproven] };
+}
+
+function shown({ target, from, time, bytes, outcome }: RescuedSource) {
+  return { target, from, time, bytes, outcome };
+}
+
+/** What keeps it from being proven keeps nobody from bringing it back. */
+async function proofOf(workspace: Workspace, { source, at, snapshot }: GroupPoint): Promise<Proof | HoldfastError> {
+  const planned = workspace.plan.sources.get(source)!;
+  try {
+    return await verifySource(workspace, planned, at === undefined ? { snapshot } : { at });
+  } catch (error) {
+    const { signal } = workspace.environment;
+    signal.throwIfAborted();
+    return reportable(error, signal);
+  }
+}
+
+const saving = new WeakMap<RescueState, Promise<void>>();
+
+/** One after the other: two sources that end together are written into one file. */
+function save({ directory, state }: Work): Promise<void> {
+  const saved = (saving.get(state) ?? Promise.resolve()).then(() => writeState(directory, state));
+  saving.set(state, saved);
+  return saved;
+}

@@ -1,0 +1,72 @@
+/** What a rescue has brought back so far, beside it: a rescue that died goes on there. */
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { HoldfastError, systemCode } from '../../foundation/errors.ts';
+import { writePrivate } from '../kit/sealed-kit.ts';
+
+const NAME = '.holdfast-rescue.json';
+
+const state = z.object({
+  version: z.literal(1),
+  plan: z.string(),
+  /** RFC 3339: the moment that everything is brought back to, and when the first run began. */
+  at: z.iso.datetime(),
+  startedAt: z.iso.datetime(),
+  sources: z.record(
+    z.string(),
+    z.object({
+      target: z.string(),
+      from: z.string(),
+      snapshot: z.string(),
+      time: z.string(),
+      bytes: z.number(),
+      outcome: z.enum(['complete', 'partial']),
+    }),
+  ),
+});
+
+export type RescueState = z.output<typeof state>;
+export type RescuedSource = RescueState['sources'][string];
+
+/**
+ * What was brought back to a directory already, or what to begin with.
+ * @throws target-not-empty where it is of another rescue; target-failed
+ */
+export async function readState(
+  directory: string,
+  fresh: Omit<RescueState, 'version' | 'sources'>,
+): Promise<RescueState> {
+  const path = join(directory, NAME);
+  let text: string;
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o755 });
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    if (systemCode(cause) === 'ENOENT') return { version: 1, ...fresh, sources: {} };
+    throw new HoldfastError('target-failed', `${directory} cannot be used: ${systemCode(cause) ?? 'error'}`, {
+      hint: 'Name a directory that you may write to with `--to`.',
+      context: { target: directory },
+      cause,
+    });
+  }
+  const parsed = state.safeParse(parsedJson(text));
+  if (parsed.data?.plan === fresh.plan) return parsed.data;
+  throw new HoldfastError('target-not-empty', `${path} is not of a rescue of ${fresh.plan}`, {
+    hint: 'Name another directory with `--to`.',
+    context: { target: directory },
+  });
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // What is no JSON is of no rescue.
+    return undefined;
+  }
+}
+
+export function writeState(directory: string, now: RescueState): Promise<void> {
+  return writePrivate(join(directory, NAME), `${JSON.stringify(now, undefined, 2)}\n`);
+}

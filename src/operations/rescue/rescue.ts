@@ -1,0 +1,153 @@
+import { resolve } from 'node:path';
+import { HoldfastError } from '../../foundation/errors.ts';
+import { type Plan, parsePlan } from '../../plan/index.ts';
+import { groupTargets } from '../groups/restore-group.ts';
+import { type OpenedKit, openKit } from '../kit/open-kit.ts';
+import { HealingWorkspace } from '../mirrors/healing-workspace.ts';
+import { parseMoment } from '../snapshots-of.ts';
+import { isUnwritable } from '../unwritable.ts';
+import type { Environment, OpenedRepository, Workspace } from '../workspace.ts';
+import { type BringBackListener, bringBack, type RescueMember } from './bring-back.ts';
+import { type Copy, chooseCopies, findCopies, openCopies } from './find-copies.ts';
+import { type Judged, judge } from './judge.ts';
+import { newestPlan } from './newest-plan.ts';
+import { recoveryOrder } from './order.ts';
+import { readFrom, rescuePlan } from './rescue-plan.ts';
+import type { RescueRequest } from './rescue-request.ts';
+import { readState, writeState } from './rescue-state.ts';
+
+export interface Rescued extends Judged {
+  plan: string;
+  /** Which version of the plan it went by, in words. */
+  planFrom: string;
+  /** RFC 3339: the moment that was asked for, and since when the clock runs. */
+  at: string;
+  since: string;
+  copies: Copy[];
+  members: RescueMember[];
+  durationMs: number;
+  notes: string[];
+}
+
+/** Who is told while it goes on. */
+export interface RescueListener extends BringBackListener {
+  /** What answers, and which plan is gone by. */
+  copies(copies: readonly Copy[], planFrom: string): void;
+}
+
+/**
+ * Brings everything of a plan back on a machine that has nothing but Holdfast and the kit: finds a copy of each repository that
+ * answers, takes the newest plan from its ledger, and restores every source, group by group. Run again with the same directory,
+ * it goes on. One source that fails stops no other.
+ * @throws path-missing, kit-damaged, wrong-password, too-few-shares; no-repository where no copy answers
+ */
+export async function rescue(environment: Environment, request: RescueRequest, told: RescueListener): Promise<Rescued> {
+  const startedMs = environment.clock.nowMs();
+  const kit = await openKit(request.kit);
+  const { workspace, copies, planFrom, notes } = await findPlan(environment, kit);
+  told.copies(copies, planFrom);
+  const stages = recoveryOrder(workspace.plan);
+  const targets = targetsOf(workspace.plan, request.to);
+  const at = new Date(parseMoment(request.at ?? 'latest', startedMs) ?? startedMs).toISOString();
+  const fresh = { plan: workspace.plan.name, at, startedAt: new Date(startedMs).toISOString() };
+  const directory = resolve(targets.directory);
+  const state = await readState(directory, fresh);
+  await writeState(directory, state);
+  const members = await bringBack({ workspace, request, targets: targets.of, directory, state, copies, told }, stages);
+  const sinceMs = parseMoment(request.since ?? state.startedAt, startedMs) ?? startedMs;
+  const durationMs = environment.clock.nowMs() - sinceMs;
+  const judged = judge(workspace.plan, members, { sinceMs, durationMs });
+  const rescued = {
+    ...{ plan: workspace.plan.name, planFrom, at: state.at, since: new Date(sinceMs).toISOString() },
+    ...{ copies, members, durationMs, ...judged },
+  };
+  return { ...rescued, notes: [...new Set([...notes, ...(await record(workspace, kit, request, rescued))])] };
+}
+
+/** The plan to go by, with a copy chosen for each source. */
+async function findPlan(
+  environment: Environment,
+  { content }: OpenedKit,
+): Promise<{ workspace: Workspace; copies: Copy[]; planFrom: string; notes: string[] }> {
+  const directory = resolve('/');
+  const known = parsePlan(content.plan.text, { file: 'the plan in the kit', directory }).plan;
+  const first = new HealingWorkspace({ plan: rescuePlan(known, content) }, environment);
+  const found = await findCopies(first);
+  const opened = await openCopies(first, found);
+  if (opened.length === 0) throw noCopy(found);
+  const newest = await newestPlan(opened, content, directory);
+  const notes = [...newest.notes, ...(await clockNotes(environment, opened))];
+  if (newest.plan === undefined)
+    return { workspace: choosing(first, found), copies: found, planFrom: newest.from, notes };
+  const second = new HealingWorkspace({ plan: rescuePlan(newest.plan, content) }, environment);
+  const copies = await findCopies(second);
+  return { workspace: choosing(second, copies), copies, planFrom: newest.from, notes };
+}
+
+function choosing({ plan, environment }: Workspace, copies: readonly Copy[]): Workspace {
+  return new HealingWorkspace({ plan: readFrom(plan, chooseCopies(plan, copies)) }, environment);
+}
+
+function noCopy(copies: readonly Copy[]): HoldfastError {
+  const why = copies.map(({ name, place, reason }) => `${name} (${place}): ${reason}`).join('; ');
+  return new HoldfastError('no-repository', `no copy of any repository answers: ${why}`, {
+    hint: 'Store credentials are not in the kit: set them as the printed page says. A directory must be mounted where it was.',
+  });
+}
+
+/** What is newer than now is not looked for. */
+async function clockNotes({ clock }: Environment, opened: readonly OpenedRepository[]): Promise<string[]> {
+  const times = await Promise.all(opened.map(async ({ ledger }) => (await ledger.events({ limit: 1 })).at(-1)?.time));
+  const newest = Math.max(...times.map((time) => (time === undefined ? 0 : Date.parse(time))));
+  if (newest <= clock.nowMs() + CLOCK_TOLERANCE_MS) return [];
+  return [
+    `the clock of this machine is behind: it says ${new Date(clock.nowMs()).toISOString()}, and there are events of ${new Date(newest).toISOString()}. What came later than now is not looked for: set the clock, or give \`--at\``,
+  ];
+}
+
+const CLOCK_TOLERANCE_MS = 5 * 60_000;
+
+/** @throws bad-usage */
+function targetsOf(plan: Plan, to: readonly string[]): { directory: string; of: Map<string, string> } {
+  const directory = to.find((each) => !/^[^=/:]+=./s.test(each));
+  if (directory === undefined) {
+    throw new HoldfastError('bad-usage', 'rescue needs a directory', {
+      hint: 'Add `--to DIRECTORY`; `--to SOURCE=TARGET` as well for each that goes elsewhere.',
+    });
+  }
+  return { directory, of: groupTargets({ name: plan.name, sources: [...plan.sources.keys()] }, to) };
+}
+
+/** In the ledger of each repository that was read as itself and can be written to; a mirror is only read. */
+async function record(
+  workspace: Workspace,
+  { sha256: kit }: OpenedKit,
+  { task }: RescueRequest,
+  {
+    copies,
+    members,
+    durationMs,
+    outcome,
+    rtoMs,
+  }: Pick<Rescued, 'copies' | 'members' | 'durationMs' | 'outcome' | 'rtoMs'>,
+): Promise<string[]> {
+  const sources = members.map((member) => ({
+    ...{ source: member.source, outcome: member.outcome === 'failed' ? member.error.code : member.outcome },
+    ...(member.from !== undefined && { from: member.from }),
+    ...(member.point && { time: member.point.time }),
+  }));
+  const body = { kit, outcome, sources, durationMs, ...(rtoMs !== undefined && { rtoMs }), ...(task && { task }) };
+  const homes = new Set(workspace.homeNames);
+  const own = copies.filter(({ name, reason }) => reason === undefined && homes.has(name));
+  const notes: string[] = [];
+  for (const { name } of own) {
+    try {
+      await (await workspace.open(name)).ledger.append('rescue.finished', body);
+    } catch (error) {
+      if (!isUnwritable(error)) throw error;
+      notes.push(`this was not recorded in the ledger of ${name}: ${error.message}`);
+    }
+  }
+  if (own.length === 0) notes.push('this was not recorded: of no repository more than a mirror answers');
+  return notes;
+}

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { RecoveryWorld, type Working } from '../../../test/support/recovery.ts';
+import { RunRecord } from './run-record.ts';
+import { Sole } from './sole.ts';
+
+const MINUTE_MS = 60_000;
+const STEP_MS = 15_000;
+
+describe('who runs an incident alone', () => {
+  async function place() {
+    const world = await RecoveryWorld.of(['{ id: a, do: note, text: x }']);
+    const ending = new AbortController();
+    const take = (working: Working = world.process(), isAlone = false) =>
+      world.time.run(
+        Sole.take({
+          ...{ run: 'r', record: new RunRecord(working.workspace), clock: world.time, isAlone, isResumed: true },
+          pause: (ms) => world.time.pause(ms, ending.signal),
+        }),
+      );
+    /** In short steps, so that what comes at each of them is over before the next. */
+    const pass = async (ms: number): Promise<void> => {
+      for (let passedMs = 0; passedMs < ms; passedMs += STEP_MS) await world.time.run(world.time.pause(STEP_MS));
+    };
+    return { world, take, pass, ending };
+  }
+
+  it('begins nothing once it could not show for three minutes that it is there, and says why', async () => {
+    const { world, take, pass, ending } = await place();
+    const working = world.process();
+    const sole = await take(working);
+    const kept = sole.keep().catch((error: unknown) => error);
+    await pass(10 * MINUTE_MS);
+    expect(() => sole.assertHeld()).not.toThrow();
+    working.stores['main']!.rule = () => 'before';
+    await pass(2 * MINUTE_MS);
+    expect(() => sole.assertHeld()).not.toThrow();
+    await pass(2 * MINUTE_MS);
+    expect(() => sole.assertHeld()).toThrow(
+      expect.objectContaining({
+        code: 'store-unreachable',
+        message: expect.stringMatching(/three minutes.*made to fail/),
+      }),
+    );
+    working.stores['main']!.rule = () => undefined;
+    await pass(MINUTE_MS);
+    expect(() => sole.assertHeld()).not.toThrow();
+    ending.abort(new Error('over'));
+    expect(await kept).toMatchObject({ message: 'over' });
+  });
+
+  it('ends when another one has taken over meanwhile, who is named as such', async () => {
+    const { world, take } = await place();
+    const sole = await take();
+    await expect(take()).rejects.toMatchObject({ code: 'incident-running' });
+    await expect(take(world.process(), true)).rejects.toMatchObject({ code: 'incident-running' });
+    world.expireLeases();
+    const other = await take();
+    await expect(world.time.run(sole.keep())).rejects.toMatchObject({ code: 'incident-running' });
+    expect(() => other.assertHeld()).not.toThrow();
+  });
+});

@@ -1,0 +1,228 @@
+/** The recovery kit as a person makes, checks and uses it. */
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { parsePlan } from '../../src/plan/index.ts';
+import { createLocalStore } from '../../src/store/local/index.ts';
+import { document, environment, holdfast, initialise, PASSWORD, type Ran } from '../support/cli.ts';
+import { testDirectory, testRepository } from '../support/repository.ts';
+
+const SECRET_FILE = 'not to be lost';
+
+describe('a recovery kit', () => {
+  const directory = testDirectory();
+  const kit = join(directory, 'holdfast-kit.age');
+  let passphrase: string;
+  let shares: string[];
+
+  const runWith = (more: Record<string, string>, ...words: string[]): Promise<Ran> =>
+    holdfast(directory, words, environment(more));
+  const run = (...words: string[]): Promise<Ran> => runWith({ HOLDFAST_KIT_PASSPHRASE: passphrase }, ...words);
+  const checked = async (given = passphrase) => {
+    const ran = await runWith({ HOLDFAST_KIT_PASSPHRASE: given }, 'kit', 'check', '--json');
+    return { exit: ran.exit, ...document(ran) };
+  };
+
+  function writePlan(more: object = {}, ofSources: object = {}): void {
+    const plan = {
+      version: 1,
+      name: 'shop',
+      objectives: { rpo: '1h', rto: '4h' },
+      repositories: {
+        main: { store: './repository', password: { env: 'HOLDFAST_PASSWORD' } },
+        second: { store: './second', mirrorOf: 'main' },
+      },
+      sources: { uploads: { type: 'files', paths: [join(directory, 'uploads')] }, ...ofSources },
+      contacts: { oncall: { role: 'On-call engineer', phone: '+1-555-0100' } },
+      drills: [{ runbooks: '*', rescue: true, schedule: 'yearly' }],
+      ...more,
+    };
+    writeFileSync(join(directory, 'holdfast.yaml'), JSON.stringify(plan));
+  }
+
+  beforeAll(async () => {
+    mkdirSync(join(directory, 'uploads'));
+    writeFileSync(join(directory, 'uploads', 'a'), SECRET_FILE);
+    writePlan();
+    await initialise(directory);
+    const made = document(await runWith({}, 'kit', '--shares', '3', '--threshold', '2', '--json'));
+    shares = made.shares;
+    expect([made.bits, made.threshold, made.passphrase]).toEqual([128, 2, undefined]);
+    const again = document(await runWith({}, 'kit', '--json'));
+    passphrase = again.passphrase;
+    expect((await run('backup')).exit).toBe(0);
+  }, 60_000);
+
+  it('is written by init, for its owner alone, with a passphrase that is shown once and with no secret on its page', async () => {
+    const place = testDirectory();
+    writeFileSync(
+      join(place, 'holdfast.yaml'),
+      JSON.stringify({
+        ...{ version: 1, name: 'shop', sources: { etc: { type: 'files', paths: [place] } } },
+        repositories: { main: { store: './repository', password: { env: 'HOLDFAST_PASSWORD' } } },
+      }),
+    );
+    const made = document(await holdfast(place, ['init', '--json'], environment()));
+    expect(made.kit).toMatchObject({ passphrase: expect.stringMatching(/^(?:[a-z]+-){11}[a-z]+$/), bits: 128 });
+    const page = readFileSync(join(place, 'holdfast-kit.md'), 'utf8');
+    expect(page).not.toMatch(new RegExp(`${PASSWORD}|${made.kit.passphrase}`));
+    expect(page).toContain(made.kit.sha256);
+    for (const name of ['holdfast-kit.age', 'holdfast-kit.md', 'holdfast-kit.html']) {
+      expect(statSync(join(place, name)).mode & 0o777, name).toBe(0o600);
+    }
+    const opened = await holdfast(
+      place,
+      ['kit', 'check'],
+      environment({ HOLDFAST_KIT_PASSPHRASE: made.kit.passphrase }),
+    );
+    expect([opened.exit, opened.stdout], opened.stderr).toEqual([0, expect.stringContaining('current')]);
+  });
+
+  it('that cannot be written makes init partial, and undoes nothing', async () => {
+    const place = testDirectory();
+    const plan = {
+      ...{
+        version: 1,
+        name: 'shop',
+        sources: { etc: { type: 'files', paths: [place] } },
+        kit: { file: 'no/where.age' },
+      },
+      repositories: { main: { store: './repository', password: { env: 'HOLDFAST_PASSWORD' } } },
+    };
+    writeFileSync(join(place, 'holdfast.yaml'), JSON.stringify(plan));
+    const ran = await holdfast(place, ['init', '--json'], environment());
+    expect([ran.exit, document(ran).kit.error.code]).toEqual([3, 'target-failed']);
+    expect(existsSync(join(place, 'repository/config'))).toBe(true);
+  });
+
+  it('is current as long as it opens every repository and mirror by its own key', async () => {
+    expect(await checked()).toMatchObject({
+      exit: 0,
+      outcome: 'current',
+      repositories: [
+        { repository: 'main', result: 'opens' },
+        { repository: 'second', result: 'opens' },
+      ],
+    });
+    const log = document(await run('ledger', 'log', '--json')).events;
+    const kinds = log.map(({ kind }: { kind: string }) => kind);
+    expect(kinds).toEqual(expect.arrayContaining(['kit.made', 'kit.checked']));
+  });
+
+  it('hands its keys on to the next one of the same passphrase', async () => {
+    const before = document(await run('key', 'list', '--json')).repositories[0].keys.length;
+    const made = document(await run('kit', '--json'));
+    expect([made.passphrase, made.repositories[0].isNew]).toEqual([undefined, false]);
+    expect(document(await run('key', 'list', '--json')).repositories[0].keys).toHaveLength(before);
+  });
+
+  it('is put aside, and not overwritten, by one of another passphrase', () => {
+    const [aside] = readdirSync(directory).filter((name) => /^holdfast-kit-\w+\.age$/.test(name));
+    expect(aside).toBeDefined();
+  });
+
+  it('does not open by a wrong passphrase, nor by too few shares, nor damaged', async () => {
+    const wrong = passphrase.split('-').reverse().join('-');
+    expect(await checked(wrong)).toMatchObject({ exit: 12, error: { code: 'wrong-password' } });
+    expect(await checked(shares[0])).toMatchObject({ exit: 12, error: { code: 'too-few-shares' } });
+    const whole = readFileSync(kit);
+    onTestFinished(() => writeFileSync(kit, whole));
+    const flipped = Buffer.from(whole);
+    flipped[60]! ^= 1;
+    writeFileSync(kit, flipped);
+    expect(await checked()).toMatchObject({ exit: 1, error: { code: 'kit-damaged' } });
+  });
+
+  it('asks nobody where nobody is', async () => {
+    expect(await runWith({}, 'kit', 'check')).toMatchObject({
+      exit: 2,
+      stderr: expect.stringContaining('HOLDFAST_KIT_PASSPHRASE'),
+    });
+  });
+
+  it('opens by enough shares, and lays out what is in it for work by hand', async () => {
+    const [aside] = readdirSync(directory).filter((name) => /^holdfast-kit-\w+\.age$/.test(name));
+    const to = join(directory, 'opened');
+    const given = { HOLDFAST_KIT_PASSPHRASE: `${shares[2]}\n${shares[0]}` };
+    expect((await runWith(given, 'kit', 'open', '--kit', aside!, '--to', to)).exit).toBe(0);
+    expect(statSync(to).mode & 0o777).toBe(0o700);
+    expect(readFileSync(join(to, 'holdfast.yaml'), 'utf8')).toBe(
+      readFileSync(join(directory, 'holdfast.yaml'), 'utf8'),
+    );
+    expect(readFileSync(join(to, 'passwords/second'), 'utf8')).toBe(readFileSync(join(to, 'passwords/main'), 'utf8'));
+    expect(await runWith(given, 'kit', 'open', '--kit', aside!, '--to', to)).toMatchObject({ exit: 1 });
+  });
+
+  it('is drilled by the plan: everything is proven and brought back to a place that is gone afterwards', async () => {
+    const ran = await run('rescue', '--drill', '--json');
+    const drilled = document(ran);
+    expect([ran.exit, drilled.members[0].proof.state], ran.stderr).toEqual([0, 'proven']);
+    expect(existsSync(drilled.members[0].target)).toBe(false);
+    const log = document(await run('ledger', 'log', '--kind', 'rescue.finished', '--json')).events;
+    expect(log.at(-1).body).toMatchObject({ task: 'drill:rescue-1', outcome: 'done' });
+  });
+
+  it('brings everything back from what answers, goes on where it was, and says what is missing', async () => {
+    writePlan({}, { late: { type: 'files', paths: [join(directory, 'late')] } });
+    expect((await run('plan', 'apply', '-m', 'one more source')).exit).toBe(0);
+    renameSync(join(directory, 'second'), join(directory, 'away'));
+    onTestFinished(() => renameSync(join(directory, 'away'), join(directory, 'second')));
+    const place = testDirectory();
+    const rescue = async () => {
+      const words = ['rescue', '--kit', kit, '--to', 'back', '--json'];
+      const ran = await holdfast(
+        place,
+        words,
+        environment({ HOLDFAST_PASSWORD: '', HOLDFAST_KIT_PASSPHRASE: passphrase }),
+      );
+      return { exit: ran.exit, ...document(ran) };
+    };
+    const first = await rescue();
+    expect(first).toMatchObject({
+      ...{ exit: 3, outcome: 'partial', planFrom: expect.stringContaining('revision 1') },
+      copies: [{ name: 'main' }, { name: 'second', reason: expect.stringContaining('no repository') }],
+      members: [
+        { source: 'uploads', outcome: 'complete', from: 'main', isEarlier: false },
+        { source: 'late', outcome: 'failed', error: { code: 'unknown-snapshot' } },
+      ],
+    });
+    const file = join(place, 'back/uploads', directory, 'uploads/a');
+    expect(readFileSync(file, 'utf8')).toBe(SECRET_FILE);
+    expect(readFileSync(join(place, 'back/.holdfast-rescue.json'), 'utf8')).not.toContain(passphrase);
+    const words = ['rescue', '--kit', kit, '--to', 'back'];
+    const shown = await holdfast(place, words, environment({ HOLDFAST_KIT_PASSPHRASE: passphrase }));
+    expect(shown.stdout).toMatch(/rescued in part.*1 of 2 sources/);
+    expect(shown.stdout).toMatch(/RTO: .* since .*; 4 h are promised/);
+    expect(shown.stderr).toMatch(/main at \S+ answers\nsecond, of main, at \S+ cannot be used: there is no repository/);
+    const again = await rescue();
+    expect(again).toMatchObject({ exit: 3, at: first.at, since: first.since, members: [{ isEarlier: true }, {}] });
+    const log = document(await run('ledger', 'log', '--kind', 'rescue.finished', '--json')).events;
+    expect(log.slice(-2).map(({ body }: { body: object }) => body)).toMatchObject([
+      { outcome: 'partial', sources: [{ source: 'uploads', from: 'main' }, { source: 'late' }] },
+      {},
+    ]);
+  });
+
+  it('is outdated once the plan has changed, a repository is another one, or a key was taken away', async () => {
+    writePlan({}, { late: { type: 'files', paths: ['/srv'] } });
+    expect(await checked()).toMatchObject({ exit: 4, problems: [expect.stringContaining('sources.late')] });
+    writePlan();
+    const added = document(await runWith({ HOLDFAST_NEW_PASSWORD: 'another' }, 'key', 'add', '--json')).added;
+    expect((await run('key', 'remove', added)).exit).toBe(0);
+    expect(await checked()).toMatchObject({ exit: 4, problems: [expect.stringContaining('had a key taken away')] });
+    expect((await run('kit')).exit).toBe(0);
+    expect(await checked()).toMatchObject({ exit: 0, outcome: 'current' });
+    rmSync(join(directory, 'second'), { recursive: true });
+    await testRepository(createLocalStore(join(directory, 'second')));
+    expect(await checked()).toMatchObject({
+      exit: 4,
+      repositories: [{ result: 'opens' }, { repository: 'second', result: 'fails' }],
+    });
+  });
+});
+
+it('a literal passphrase in the plan is refused', () => {
+  const plan = { version: 1, name: 'a', repositories: {}, sources: {}, kit: { passphrase: 'written here' } };
+  expect(() => parsePlan(JSON.stringify(plan), { file: 'holdfast.yaml', directory: '/' })).toThrow();
+});
