@@ -8,7 +8,7 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,11 +41,17 @@ const cluster = await startPostgresCluster({
 const { server: redis, port } = await startRedis();
 try {
   await fillDatabase(Number(options.bytes));
+  // What `init` writes lies beside the plan.
+  copyFileSync(PLAN, join(directory, 'holdfast.yaml'));
   mkdirSync(join(directory, 'uploads'));
   writeSmallFiles(join(directory, 'uploads'), Number(options.files), 1);
   const env = {
     ...process.env,
-    ...{ HOLDFAST_PLAN: PLAN, HOLDFAST_PASSWORD: 'benchmark', OMNI_BACKUPS: join(directory, 'repository') },
+    ...{
+      HOLDFAST_PLAN: join(directory, 'holdfast.yaml'),
+      HOLDFAST_PASSWORD: 'benchmark',
+      OMNI_BACKUPS: join(directory, 'repository'),
+    },
     ...{ OMNI_DATABASE_URL: cluster.url('omni'), OMNI_REDIS_URL: `redis://127.0.0.1:${port}` },
     ...{ OMNI_UPLOADS: join(directory, 'uploads'), HOLDFAST_KIT_PASSPHRASE: 'benchmark' },
   };

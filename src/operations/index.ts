@@ -48,6 +48,7 @@ export { HealingWorkspace as Workspace } from './mirrors/healing-workspace.ts';
 export type { MirrorStatus } from './mirrors/mirror-status.ts';
 export type { Promoted } from './mirrors/promote.ts';
 export type { MirrorOutcome } from './mirrors/replicate.ts';
+export type { Place } from './moves/moves.ts';
 export type { Attempted } from './notify/deliver.ts';
 export { type OpenAlert, reasonsForSilence, type Wellbeing } from './notify/wellbeing.ts';
 export type { KeptLocked } from './object-lock/keep-locked.ts';

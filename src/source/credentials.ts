@@ -29,6 +29,8 @@ export interface Rotated {
   oldWasTried: boolean;
   /** Whether the server remembers it when it is started again. */
   isLasting: boolean;
+  /** The user is turned off: nobody gets in by any password before it is turned on. */
+  isOff?: boolean;
 }
 
 export interface UserSwitch {

@@ -54,7 +54,7 @@ export interface Source {
   refuse?(
     reader: SnapshotReader,
     target: Extract<Target, { kind: 'database' }>,
-    context: Pick<RestoreContext, 'selection' | 'as' | 'signal'>,
+    context: Pick<RestoreContext, 'selection' | 'as' | 'begunBy' | 'signal'>,
   ): Promise<void>;
 
   /**
@@ -246,6 +246,11 @@ export interface RestoreContext {
    * `log` for a directory: where it is left out then, no server of this machine can.
    */
   sandbox?: Extract<Target, { kind: 'database' }>;
+  /**
+   * Which run fills a database or a server, where one goes on that was killed: what this very run left there half filled is
+   * removed, and it begins anew. What it did not begin is refused as ever.
+   */
+  begunBy?: string;
   /** Of files: the target may hold anything, and is made what the snapshot is. See `ExtractOptions`. */
   replace?: boolean;
   /** Of documents: the target may hold anything, and of what is restored only what differs is written. Nothing is removed. */

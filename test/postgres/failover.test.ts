@@ -1,6 +1,17 @@
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { postgresFailover } from '../../src/source/postgres/failover/index.ts';
@@ -165,8 +176,57 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
         expect(told).toEqual([expect.stringContaining('pg_rewind')]);
         await follows();
       });
+
+      it('copies a standby that was killed', async () => {
+        await pair.primary.kill();
+        expect((await reseedPrimary()).how).toBe('copied');
+        await follows();
+      });
+
+      it.each(['pg_rewind', 'pg_basebackup'])(
+        'ends right where it was killed while %s was at work, which goes on by itself',
+        async (program) => {
+          const { primary, standby } = pair;
+          await primary.stop();
+          const { programs, isAtWork, goOn } = slowPrograms(program, binDirectory);
+          const killed = spawn(process.execPath, [RESEED, primary.directory, standby.url()], {
+            env: { ...process.env, HOLDFAST_POSTGRES_BIN: programs },
+            stdio: 'inherit',
+          });
+          await until(async () => isAtWork());
+          killed.kill('SIGKILL');
+          await once(killed, 'exit');
+          const told: string[] = [];
+          const reseeding = reseedPrimary(told);
+          await until(async () => told.length > 0);
+          goOn();
+          expect((await reseeding).how).toBe('copied');
+          expect(told[0]).toContain(`waits for ${program}`);
+          await follows();
+          expect(readdirSync(dirname(primary.directory)).filter((name) => /\.(copy|reseed)/.test(name))).toEqual([]);
+        },
+      );
     });
   });
+}
+
+const RESEED = join(import.meta.dirname, '../support/reseed-process.ts');
+
+/** PostgreSQL's programs, of which one pauses as soon as it has begun, until it is told to go on; where it is to be copied there is none that rewinds. */
+function slowPrograms(slow: string, binDirectory: string): { programs: string; isAtWork(): boolean; goOn(): void } {
+  const programs = programsWithout(slow, binDirectory);
+  // Whose servers these are may write there.
+  chmodSync(programs, 0o777);
+  const real = join(binDirectory, slow);
+  const waiting = `touch ${programs}/at-work; until [ -e ${programs}/go-on ]; do sleep 0.1; done; exec ${real} "$@"`;
+  const script = `#!/bin/bash\n[ "$1" = --version ] && exec ${real} "$1"\nexec -a ${slow} bash -c '${waiting}' ${slow} "$@"\n`;
+  writeFileSync(join(programs, slow), script, { mode: 0o755 });
+  if (slow === 'pg_basebackup') rmSync(join(programs, 'pg_rewind'));
+  return {
+    programs,
+    isAtWork: () => existsSync(join(programs, 'at-work')),
+    goOn: () => writeFileSync(join(programs, 'go-on'), ''),
+  };
 }
 
 /** A directory with all of PostgreSQL's programs but one. */

@@ -1,13 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { backup as backUp, type Workspace } from '../../src/operations/index.ts';
 import { buildStep, type Plan, type PostgresSource, stepSchema } from '../../src/plan/index.ts';
 import { connectionUpdate } from '../../src/recovery/steps/connection-update/index.ts';
 import { restore } from '../../src/recovery/steps/restore/index.ts';
 import { verify } from '../../src/recovery/steps/verify.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
-import { serverDirectory } from '../support/data-directory.ts';
 import { mirroredWorkspace } from '../support/mirrored.ts';
 import { startTestServer, type TestServer } from '../support/postgres.ts';
 import { testDirectory, testRepository } from '../support/repository.ts';
@@ -95,27 +94,5 @@ describe.skipIf(!requires('postgresql'))('steps on a database', () => {
     });
     await server.query('shop', 'drop table customers');
     await expect(verify.run(context)).rejects.toMatchObject({ message: expect.stringMatching(/missing|schema/) });
-  });
-});
-
-describe.skipIf(!requires('postgresql'))('steps on a cluster', () => {
-  it('verify what was restored to a directory, where no server runs', async () => {
-    const server = await startTestServer({ settings: { wal_level: 'replica', max_wal_senders: 5 } });
-    onTestFinished(() => server.stop());
-    const url = await server.createDatabase('shop');
-    await server.query('shop', 'create table customers as select generate_series(1, 100) as id');
-    const source: PostgresSource = {
-      ...{ name: 'db', type: 'postgres', url, method: 'physical', repository: 'main', objectives: {} },
-      validate: [{ kind: 'sql', name: 'customers', sql: 'select count(*) = 100 from customers' }],
-    };
-    const store = new MemoryStore();
-    await testRepository(store);
-    const workspace = mirroredWorkspace({ main: store }, { sources: new Map([['db', source]]) });
-    await backUp(workspace, ['db']);
-    const against = join(await serverDirectory(), 'restored');
-    await restore.run(contextOf(workspace, { id: 'back', do: 'restore', source: 'db', to: against }));
-    const check = contextOf(workspace, { do: 'verify', sources: ['db'], against });
-    expect((await verify.run(check)).summary).toBe(`db at ${against} passed 2 checks`);
-    expect(existsSync(join(against, 'postmaster.pid'))).toBe(false);
   });
 });

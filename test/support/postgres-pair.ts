@@ -28,22 +28,29 @@ const SETTINGS = {
 export class PairedServer {
   readonly directory: string;
   readonly port: number;
+  readonly address: string;
   readonly #binDirectory: string;
   #started: StartedDirectory | undefined;
 
-  constructor(binDirectory: string, directory: string, port: number) {
+  constructor(binDirectory: string, directory: string, port: number, address = '127.0.0.1') {
     this.#binDirectory = binDirectory;
     this.directory = directory;
     this.port = port;
+    this.address = address;
   }
 
   async start(): Promise<void> {
-    const settings = { ...SETTINGS, listen_addresses: '127.0.0.1', port: String(this.port) };
+    const settings = { ...SETTINGS, listen_addresses: this.address, port: String(this.port) };
     this.#started = await startDirectory(this.#binDirectory, this.directory, { settings });
   }
 
+  /** A server that takes the place of this one, at its address, on another directory. */
+  replacedBy(directory: string): PairedServer {
+    return new PairedServer(this.#binDirectory, directory, this.port, this.address);
+  }
+
   url(database = 'postgres', role = 'postgres'): string {
-    return `postgres://${role}@127.0.0.1:${this.port}/${database}?sslmode=disable`;
+    return `postgres://${role}@${this.address}:${this.port}/${database}?sslmode=disable`;
   }
 
   /** As a superuser, past a fence. */
@@ -110,9 +117,19 @@ export class PostgresPair {
     this.standby = standby;
   }
 
-  /** @param prepare is run on the primary before its copy is taken */
-  static async start(binDirectory: string, prepare: string, { isSynchronous = false } = {}): Promise<PostgresPair> {
+  /**
+   * @param prepare is run on the primary before its copy is taken
+   * @param hba lines before those of pg_hba.conf, which let everybody of this machine in
+   * @param isOnePort both listen on one port, the standby at 127.0.0.2, as servers do that one name leads to
+   */
+  static async start(
+    binDirectory: string,
+    prepare: string,
+    { isSynchronous = false, isOnePort = false, hba = '' } = {},
+  ): Promise<PostgresPair> {
     const first = await initialiseDirectory(binDirectory);
+    const hbaFile = join(first, 'pg_hba.conf');
+    writeFileSync(hbaFile, `${hba}${readFileSync(hbaFile, 'utf8')}`);
     const primary = new PairedServer(binDirectory, first, await freePort());
     await primary.start();
     await primary.query(prepare);
@@ -120,7 +137,9 @@ export class PostgresPair {
     await primary.stop();
     const second = join(await serverDirectory(), 'data');
     await runAsServer('/bin/cp', ['-a', first, second]);
-    const standby = new PairedServer(binDirectory, second, await freePort());
+    const standby = isOnePort
+      ? new PairedServer(binDirectory, second, primary.port, '127.0.0.2')
+      : new PairedServer(binDirectory, second, await freePort());
     const conninfo = `host=127.0.0.1 port=${primary.port} user=postgres application_name=second`;
     writeFileSync(
       join(second, 'postgresql.auto.conf'),

@@ -17,13 +17,15 @@ export class RedisServer {
   /** Where its files are. */
   readonly directory: string;
   readonly port: number;
+  readonly address: string;
   readonly #settings: readonly string[];
   #process!: ChildProcess;
   #connection: Connection | undefined;
 
-  private constructor(directory: string, port: number, settings: readonly string[]) {
+  private constructor(directory: string, place: { port: number; address: string }, settings: readonly string[]) {
     this.directory = directory;
-    this.port = port;
+    this.port = place.port;
+    this.address = place.address;
     this.#settings = settings;
   }
 
@@ -31,15 +33,17 @@ export class RedisServer {
   static async start(
     settings: readonly string[] = [],
     directory = mkdtempSync(join(tmpdir(), 'redis-')),
+    { port, address = '127.0.0.1' }: { port?: number; address?: string } = {},
   ): Promise<RedisServer> {
-    const server = new RedisServer(directory, await freePort(), [...QUICK, ...settings]);
+    const place = { port: port ?? (await freePort()), address };
+    const server = new RedisServer(directory, place, [...QUICK, ...settings]);
     await server.run();
     return server;
   }
 
   /** Starts it, again after it was stopped. */
   async run(): Promise<void> {
-    const place = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory];
+    const place = ['--port', String(this.port), '--bind', this.address, '--dir', this.directory];
     this.#process = spawn('redis-server', [...place, ...this.#settings], { stdio: 'ignore' });
     for (const deadline = Date.now() + 30_000; ; await sleep(20)) {
       try {
@@ -52,11 +56,18 @@ export class RedisServer {
   }
 
   get url(): string {
-    return `redis://127.0.0.1:${this.port}`;
+    return `redis://${this.address}:${this.port}`;
   }
 
-  call(...words: Word[]): ReturnType<Connection['call']> {
-    return this.#connection!.call('test', words);
+  async call(...words: Word[]): ReturnType<Connection['call']> {
+    this.#connection ??= await this.#open();
+    return this.#connection.call('test', words);
+  }
+
+  /** Is no client of it any more, until the next call. */
+  leave(): void {
+    this.#connection?.destroy();
+    this.#connection = undefined;
   }
 
   /** What a key holds, as text. */

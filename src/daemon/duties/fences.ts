@@ -7,7 +7,8 @@ const EVERY_MS = 10_000;
 /** Goes on trying to fence what was out of reach when an incident wanted it fenced; nothing, where no runbook fences. */
 export function fenceDuties({ workspace, log }: DutyContext): Duty[] {
   const runbooks = [...workspace.plan.runbooks.values()];
-  if (!runbooks.some(({ steps }) => steps.some(({ document }) => document.do === 'postgres.fence'))) return [];
+  const fences: readonly string[] = ['postgres.fence', 'redis.promote'];
+  if (!runbooks.some(({ steps }) => steps.some(({ document }) => fences.includes(document.do)))) return [];
   let lastMs = Number.NEGATIVE_INFINITY;
   return [
     {

@@ -1,4 +1,3 @@
-import { HoldfastError } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
 import { loadIndex, Reader } from '../../repository/index.ts';
 import { type Comparison, type Manifest, readManifest } from '../../source/index.ts';
@@ -9,6 +8,7 @@ import { describePoint } from '../restore/recovery-point.ts';
 import { refuseLogTarget, targetText } from '../restore/recovery-target.ts';
 import { chooseSnapshot, labelOf, pointOf, replaysLog, targetOf } from '../restore/restore.ts';
 import { sandboxNeed } from '../restore/sandbox-need.ts';
+import { onServedCopy } from '../restore/served-copy.ts';
 import { withScratch } from '../scratch.ts';
 import { damageNote, readableSnapshots } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
@@ -21,6 +21,8 @@ export interface CompareRequest {
   at?: string;
   /** A directory or a database URL, as given; the living source, when left out. */
   with?: string;
+  /** The database of a server that runs on a copy of `with`; of a cluster in a directory one is started, when left out. */
+  served?: Target;
   /** Where the repository is not the source's own. */
   repository?: string;
   /** How content is asked for that must be. */
@@ -43,7 +45,8 @@ export async function compare(workspace: Workspace, request: CompareRequest): Pr
   const { clock } = workspace.environment;
   const started = clock.monotonicMs();
   const planned = workspace.sources([request.source])[0]!;
-  const other = request.with === undefined ? undefined : targetOf(request.with);
+  const place = request.with === undefined ? undefined : targetOf(request.with);
+  const other = request.served ?? place;
   const repository = workspace.repositoryName(request.repository ?? planned.repository);
   const isReplayed = replaysLog(planned, request) && !isOffline(workspace, repository);
   if (!isReplayed) refuseLogTarget(request.at, planned.name);
@@ -58,7 +61,7 @@ export async function compare(workspace: Workspace, request: CompareRequest): Pr
     const asked = { planned, snapshot, point, other };
     const { compared, differences, notes, time } = await compareWith(workspace, opened, asked);
     const durationMs = clock.monotonicMs() - started;
-    const about = { source: planned.name, snapshot: snapshot.id, ...(other && { with: labelOf(other) }) };
+    const about = { source: planned.name, snapshot: snapshot.id, ...(place && { with: labelOf(place) }) };
     await reading.record('comparison.finished', {
       ...{ ...about, tree: snapshot.tree, compared },
       ...{ differences: differences.length, durationMs },
@@ -92,7 +95,8 @@ async function compareWith(
       ...comparison,
       notes: [...comparison.notes, ...incompleteNotes(manifest)],
     });
-    const isCluster = sandboxNeed(planned, manifest).kind === 'postgres-data';
+    const need = sandboxNeed(planned, manifest);
+    const isCluster = need.kind === 'postgres-data';
     if (!isCluster && point === undefined) {
       const source = await workspace.createSource(planned);
       const comparison = await withScratch((scratchDirectory) =>
@@ -101,9 +105,10 @@ async function compareWith(
       return { ...withNotes(comparison), time: snapshot.time };
     }
     if (isCluster && other?.kind === 'directory') {
-      throw new HoldfastError('target-unsuitable', 'a database of a cluster is compared with a database', {
-        hint: 'Give `--with` the URL of a database, or leave it out for the living one.',
-      });
+      const copied = { path: other.path, need };
+      return await onServedCopy(workspace, copied, progress, (served) =>
+        compareWith(workspace, opened, { ...request, other: served }),
+      );
     }
     if (point !== undefined) progress.note(describePoint(point));
     return await inSandbox(workspace, opened, request, { reader, progress }, async (came) => {

@@ -20,6 +20,8 @@ export interface GroupRestoreRequest {
   /** A directory, which each source gets one of its own in, or `SOURCE=TARGET`; as given. */
   to: readonly string[];
   repository?: string;
+  /** Which run it is of, where that may be killed and go on: see `RestoreContext`. */
+  begunBy?: string;
   /** How content is asked for that must be. */
   recall?: Partial<RecallOptions>;
 }
@@ -75,19 +77,20 @@ export async function restoreGroup(
 export async function restoreMember(
   workspace: Workspace,
   point: GroupPoint | MissingPoint,
-  { request, target }: { request: Pick<GroupRestoreRequest, 'repository' | 'recall'>; target: string },
+  { request, target }: { request: Pick<GroupRestoreRequest, 'repository' | 'recall' | 'begunBy'>; target: string },
 ): Promise<GroupMember> {
   const { source } = point;
   const about = { source, target: labelOf(targetOf(target)) };
   if ('error' in point) return { ...about, outcome: 'failed', error: point.error };
   try {
     await makeParent(target);
-    const { repository, recall } = request;
+    const { repository, recall, begunBy } = request;
     const restored = await restore(workspace, {
       ...{ source, to: target },
       ...(point.at === undefined ? { snapshot: point.snapshot } : { at: point.at }),
       ...(repository !== undefined && { repository }),
       ...(recall !== undefined && { recall }),
+      ...(begunBy !== undefined && { begunBy }),
     });
     return { ...about, point, outcome: restored.outcome, restored };
   } catch (error) {

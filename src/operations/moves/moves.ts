@@ -55,11 +55,20 @@ export async function moveSource(
     });
   }
   if (to !== 'plan' && 'standby' in to) standbyUrl(workspace, source, to.standby);
-  const known = moveIn(await eventsOf(workspace, planned), planned)?.to ?? 'plan';
-  if (JSON.stringify(known) === JSON.stringify(to)) return;
+  if (JSON.stringify(await knownPlace(workspace, planned)) === JSON.stringify(to)) return;
   await workspace
     .recorder(planned.repository)
     .record('source.moved', { source, was, to, ...(run !== undefined && { run }) });
+}
+
+/** Where it is by the newest event; undefined where none can be read now: what is recorded twice does no harm. */
+async function knownPlace(workspace: Workspace, planned: PlanSource): Promise<Place | undefined> {
+  try {
+    return moveIn(await eventsOf(workspace, planned), planned)?.to ?? 'plan';
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+    return undefined;
+  }
 }
 
 /**

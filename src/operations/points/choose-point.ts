@@ -144,9 +144,9 @@ async function chooseInLog(
       reason: `${timeText(reached.timeMs)}: the newest moment that the log leads to${limit}${from}${backup}`,
     };
   } catch (error) {
-    // Where nobody has followed the log since, the backup by itself is the newest there is.
-    const isShort = isHoldfastError(error, 'log-missing') || isHoldfastError(error, 'unknown-snapshot');
-    if (base === undefined || !isShort) throw error;
+    // No log leads on from it: nobody has followed since, or nothing of it is there yet.
+    const isUnreached = isHoldfastError(error, 'log-missing') || isHoldfastError(error, 'unknown-snapshot');
+    if (base === undefined || !isUnreached) throw error;
     return pointOf(base);
   }
 }

@@ -28,7 +28,10 @@ export interface SnapshotRequest {
   /** Where the log behind the snapshot leads to. */
   point: RecoveryPoint | undefined;
   target: Target;
-  how: Pick<RestoreContext, 'selection' | 'replace' | 'diff' | 'dryRun' | 'estimate' | 'as' | 'create' | 'rampUp'>;
+  how: Pick<
+    RestoreContext,
+    'selection' | 'replace' | 'diff' | 'dryRun' | 'estimate' | 'as' | 'begunBy' | 'create' | 'rampUp'
+  >;
 }
 
 /** Restores a snapshot, or a point that the log behind it leads to: straight to its target, or by way of a sandbox. */

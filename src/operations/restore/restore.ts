@@ -41,6 +41,8 @@ export interface RestoreRequest extends Replacement {
   rampUp?: boolean;
   /** Another name for the one table or schema that is selected, in a database that may hold anything else. */
   as?: string;
+  /** Which run it is of, where that may be killed and go on: see `RestoreContext`. */
+  begunBy?: string;
   /** Where the repository is not the source's own, or there is no source. */
   repository?: string;
   /** How content is asked for that must be. */
@@ -97,6 +99,7 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
     const how = {
       ...{ replace, diff, dryRun, estimate, rampUp },
       ...{ ...(selection && { selection }), ...(as !== undefined && { as }), ...(create && { create }) },
+      ...(request.begunBy !== undefined && { begunBy: request.begunBy }),
     };
     const restored = await restoreSnapshot(workspace, opened, { planned, snapshot, point, target, how }).catch(
       async (error: unknown) => {

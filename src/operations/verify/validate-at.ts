@@ -1,14 +1,13 @@
-import { HoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import type { Target } from '../../foundation/target.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import { loadIndex, Reader, type StoredSnapshot } from '../../repository/index.ts';
-import type { SandboxNeed } from '../../sandbox/index.ts';
 import { type Check, readManifest, type Source } from '../../source/index.ts';
 import { compare } from '../compare/compare.ts';
 import { Reading } from '../reading.ts';
 import { chooseSnapshot, labelOf, replaysLog, targetOf } from '../restore/restore.ts';
 import { sandboxNeed } from '../restore/sandbox-need.ts';
+import { onServedCopy } from '../restore/served-copy.ts';
 import { withScratch } from '../scratch.ts';
 import { damageNote, readableSnapshots } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
@@ -72,15 +71,16 @@ async function lookAt(workspace: Workspace, opened: OpenedRepository, look: Look
   const reader = new Reader(await loadIndex(opened.repository), snapshot);
   try {
     const manifest = await readManifest(reader);
-    const isCluster = sandboxNeed(planned, manifest).kind === 'postgres-data';
+    const need = sandboxNeed(planned, manifest);
+    const isCluster = need.kind === 'postgres-data';
     const source = await workspace.createSource(planned);
     const isMoment = replaysLog(planned, { ...(request.moment !== undefined && { at: request.moment }) });
     if (request.isLiving !== true && (isCluster || (isMoment && request.moment !== undefined))) {
-      const comparing = (at: Target) =>
-        compareAt(workspace, opened, look, { source, target: at, place: labelOf(target) });
-      if (!isCluster || target.kind === 'database') return await comparing(target);
-      const need = { ...sandboxNeed(planned, manifest), dataDirectory: target.path } as SandboxNeed;
-      return await served(workspace, need, progress, comparing);
+      if (!isCluster || target.kind !== 'directory')
+        return await compareAt(workspace, opened, look, { source, target });
+      return await onServedCopy(workspace, { path: target.path, need }, progress, (served) =>
+        compareAt(workspace, opened, look, { source, target, served }),
+      );
     }
     const timeMs = request.isLiving === true ? clock.nowMs() : Date.parse(snapshot.time);
     const { checks, notes } = await validateWith(workspace, { source, reader, target, timeMs, progress, request });
@@ -117,42 +117,25 @@ async function validateWith(
   );
 }
 
-/**
- * Has a server on a data directory for as long as it is looked at: it goes on from where the restore left it, and keeps what it
- * reads in order.
- * @throws not-provable where this machine has no server of its version; target-failed where it does not start
- */
-async function served<T>(
-  { environment }: Workspace,
-  need: SandboxNeed,
-  progress: Progress,
-  work: (target: Target) => Promise<T>,
-): Promise<T> {
-  const { clock, signal, adapters } = environment;
-  const sandbox = await adapters.createSandbox({ clock, signal });
-  const place = await sandbox.open(need, progress);
-  try {
-    const server = await place.serve?.();
-    if (server === undefined) throw new HoldfastError('internal', 'the sandbox starts no server');
-    return await work(server.target);
-  } finally {
-    await place.close();
-  }
-}
-
 /** What a cluster, or a stream, leads to is known once it was replayed: that is held against the place. */
 async function compareAt(
   workspace: Workspace,
   { name: repository }: OpenedRepository,
   { planned, snapshot, request }: Look,
-  { source, target, place }: { source: Source; target: Target; place: string },
+  { source, target, served }: { source: Source; target: Target; served?: Target },
 ): Promise<ValidatedAt> {
-  const { moment } = request;
-  const at = target.kind === 'directory' ? target.path : target.url;
+  const { at, moment } = request;
   const point = moment === undefined ? { snapshot: snapshot.id } : { at: moment };
-  const compared = await compare(workspace, { source: planned.name, with: at, repository, ...point });
+  const compared = await compare(workspace, {
+    source: planned.name,
+    with: at,
+    repository,
+    ...point,
+    ...(served && { served }),
+  });
   const { signal } = workspace.environment;
-  const planChecks = (await source.checkPlanned?.(target, { signal, timeMs: Date.parse(compared.time) })) ?? [];
+  const planChecks =
+    (await source.checkPlanned?.(served ?? target, { signal, timeMs: Date.parse(compared.time) })) ?? [];
   const { differences } = compared;
   const named = differences.slice(0, 5).map(({ item, detail }) => `${item} ${detail}`);
   const content: Check = {
@@ -165,7 +148,7 @@ async function compareAt(
   };
   const { time, notes } = compared;
   return {
-    ...{ source: planned.name, snapshot: compared.snapshot, time, place, notes },
+    ...{ source: planned.name, snapshot: compared.snapshot, time, place: labelOf(target), notes },
     checks: [content, ...planChecks],
   };
 }

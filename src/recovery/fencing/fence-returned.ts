@@ -2,8 +2,15 @@ import type { EventBodies } from '../../ledger/index.ts';
 import type { Workspace } from '../../operations/index.ts';
 import { RunRecord } from '../engine/run-record.ts';
 import { parsePosition } from '../steps/failover/position.ts';
-import { ifReached, postgresFailoverOf, serverOf, urlOf } from '../steps/failover/servers.ts';
-import { type PendingFence, pendingFences } from './pending-fences.ts';
+import {
+  ifReached,
+  isSameServer,
+  postgresFailoverOf,
+  redisFailoverOf,
+  serverOf,
+  urlOf,
+} from '../steps/failover/servers.ts';
+import { type PendingPostgresFence, type PendingRedisFence, pendingFences } from './pending-fences.ts';
 
 export type FenceCompleted = EventBodies['fence.completed'];
 
@@ -16,7 +23,9 @@ export async function fenceReturned(workspace: Workspace, signal: AbortSignal): 
   const record = new RunRecord(workspace);
   const done: FenceCompleted[] = [];
   for (const pending of pendingFences(await record.read())) {
-    const completed = await ifReached(signal, (reach) => fenceOne(workspace, pending, reach));
+    const completed = await ifReached(signal, (reach) =>
+      pending.of === 'redis' ? fenceRedis(workspace, pending, reach) : fencePostgres(workspace, pending, reach),
+    );
     if (completed === undefined) continue;
     await record.append('fence.completed', completed);
     done.push(completed);
@@ -25,9 +34,9 @@ export async function fenceReturned(workspace: Workspace, signal: AbortSignal): 
 }
 
 /** @returns undefined where another server answers there by now: the new primary, by a name that leads to it, or a standby */
-async function fenceOne(
+async function fencePostgres(
   workspace: Workspace,
-  pending: PendingFence,
+  pending: PendingPostgresFence,
   signal: AbortSignal,
 ): Promise<FenceCompleted | undefined> {
   const { run, step, source, promoted } = pending;
@@ -44,4 +53,26 @@ async function fenceOne(
     divergentBytes: Number(bytes),
     ...(transactions !== undefined && { divergentTransactions: transactions }),
   };
+}
+
+/**
+ * Has an old master refuse writes. It keeps what it has, which nobody took over: a person has it follow the new one, and
+ * then that is gone.
+ * @returns undefined where it is a replica, where its successor answers at its address, or where that is no master any more:
+ *   somebody has switched back
+ */
+async function fenceRedis(
+  workspace: Workspace,
+  { run, step, source, successor }: PendingRedisFence,
+  signal: AbortSignal,
+): Promise<FenceCompleted | undefined> {
+  const failover = await redisFailoverOf(workspace);
+  const planned = serverOf(workspace, source, 'redis');
+  const url = await urlOf(workspace, undefined, planned);
+  const old = await failover.look(url, signal);
+  if (old.isReplica) return undefined;
+  const promoted = await failover.look(await urlOf(workspace, successor, planned), signal);
+  if (promoted.isReplica || isSameServer(old, promoted)) return undefined;
+  const { label } = await failover.fence(url, signal);
+  return { run, step, source, server: label };
 }

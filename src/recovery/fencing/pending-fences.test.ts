@@ -18,7 +18,7 @@ describe('fences that are pending', () => {
   it('are those of servers that were out of reach, with what was promoted instead', () => {
     const promoted = finished('promote', 'done', { timeline: 2, position: '0/3000060' });
     expect(pendingFences([opened, unreached, promoted])).toEqual([
-      { run: 'one', step: 'fence', source: 'db', promoted: { timeline: 2, position: '0/3000060' } },
+      { of: 'postgres', run: 'one', step: 'fence', source: 'db', promoted: { timeline: 2, position: '0/3000060' } },
     ]);
     expect(pendingFences([opened, finished('fence', 'done', { pending: false })])).toEqual([]);
   });
@@ -30,6 +30,21 @@ describe('fences that are pending', () => {
     ['given up', event('incident.closed', { incident: 'one', outcome: 'aborted' })],
   ])('are no more once the server is %s', (_, later) => {
     expect(pendingFences([opened, unreached, later])).toEqual([]);
+  });
+
+  it('are those of Redis masters that were out of reach when another one was promoted, until they follow it', () => {
+    const url = { env: 'REPLICA_URL' };
+    const steps = [
+      { id: 'up', do: 'redis.promote', source: 'cache', url },
+      { id: 'down', do: 'redis.reseed', source: 'cache', from: url },
+    ];
+    const events = [
+      event('incident.opened', { incident: 'one', why: '', steps }),
+      finished('up', 'partial', { pending: true }),
+    ];
+    expect(pendingFences(events)).toEqual([{ of: 'redis', run: 'one', step: 'up', source: 'cache', successor: url }]);
+    expect(pendingFences([...events, finished('down', 'done')])).toEqual([]);
+    expect(pendingFences([...events, finished('up', 'done', { pending: false })])).toEqual([]);
   });
 
   it('stay where the incident is over otherwise', () => {

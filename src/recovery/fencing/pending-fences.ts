@@ -2,15 +2,28 @@
 import type { TextOrReference } from '../../plan/index.ts';
 import { type RunEvent, runOf } from '../engine/run-events.ts';
 
-export interface PendingFence {
+interface PendingStep {
   run: string;
   step: string;
   source: string;
+}
+
+export interface PendingPostgresFence extends PendingStep {
+  of: 'postgres';
   /** As the step has it; the source's own where it has none. */
   url?: TextOrReference;
   /** What was promoted instead, if anything was yet: from this timeline on it is another server that answers there. */
   promoted?: { timeline: number; position?: string };
 }
+
+/** Of a Redis server, which the promotion itself could not fence. */
+export interface PendingRedisFence extends PendingStep {
+  of: 'redis';
+  /** The server that was promoted instead. */
+  successor: TextOrReference;
+}
+
+export type PendingFence = PendingPostgresFence | PendingRedisFence;
 
 /** @param events of incidents and drills, oldest first */
 export function pendingFences(events: readonly RunEvent[]): PendingFence[] {
@@ -26,20 +39,30 @@ function pendingOf(events: readonly RunEvent[]): PendingFence[] {
   const steps = opened.body.steps ?? [];
   const promoted = promotionIn(events, steps);
   return steps.flatMap((step): PendingFence[] => {
-    if (step['do'] !== 'postgres.fence') return [];
+    if (step['do'] !== 'postgres.fence' && step['do'] !== 'redis.promote') return [];
     const last = events.findLast((event) => event.kind === 'step.finished' && event.body.step === step['id']);
     const isPending = last?.kind === 'step.finished' && last.body.outputs?.['pending'] === true;
     if (!isPending || isSettled(events, step, steps)) return [];
     const url = step['url'] as TextOrReference | undefined;
     const known = { run: opened.body.incident, step: String(step['id']), source: String(step['source']) };
-    return [{ ...known, ...(url !== undefined && { url }), ...(promoted !== undefined && { promoted }) }];
+    // What was known only while the runbook ran cannot be asked any more.
+    if (step['do'] === 'redis.promote')
+      return url === undefined || JSON.stringify(url).includes('${') ? [] : [{ of: 'redis', ...known, successor: url }];
+    return [
+      { of: 'postgres', ...known, ...(url !== undefined && { url }), ...(promoted !== undefined && { promoted }) },
+    ];
   });
 }
 
 type Step = Record<string, unknown>;
 
+const RESEEDS: ReadonlyMap<unknown, string> = new Map([
+  ['postgres.fence', 'postgres.reseed'],
+  ['redis.promote', 'redis.reseed'],
+]);
+
 function isSettled(events: readonly RunEvent[], step: Step, steps: readonly Step[]): boolean {
-  const reseeds = steps.filter((each) => each['do'] === 'postgres.reseed' && each['source'] === step['source']);
+  const reseeds = steps.filter((each) => each['do'] === RESEEDS.get(step['do']) && each['source'] === step['source']);
   return events.some((event) => {
     if (event.kind === 'fence.completed') return event.body.step === step['id'];
     if (event.kind !== 'step.finished' || event.body.outcome !== 'done') return false;
@@ -47,7 +70,7 @@ function isSettled(events: readonly RunEvent[], step: Step, steps: readonly Step
   });
 }
 
-function promotionIn(events: readonly RunEvent[], steps: readonly Step[]): PendingFence['promoted'] {
+function promotionIn(events: readonly RunEvent[], steps: readonly Step[]): PendingPostgresFence['promoted'] {
   const ids = steps.filter((each) => each['do'] === 'postgres.promote').map(({ id }) => id);
   const done = events.findLast((event) => event.kind === 'step.finished' && ids.includes(event.body.step));
   const outputs = done?.kind === 'step.finished' ? done.body.outputs : undefined;

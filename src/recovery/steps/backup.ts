@@ -1,8 +1,8 @@
 import { HoldfastError } from '../../foundation/errors.ts';
 import { formatSize } from '../../foundation/units.ts';
 import { backup as backUp, moveSource, verify } from '../../operations/index.ts';
-import type { StepDocument, TextOrReference } from '../../plan/index.ts';
 import type { StepContext, StepKind } from '../step.ts';
+import { type Move, moveBy } from './failover/moves.ts';
 import { workspaceOf } from './step-workspace.ts';
 import { assertFilled } from './unfilled.ts';
 
@@ -13,9 +13,7 @@ export const backup: StepKind<'backup'> = {
   describe: (context) => {
     const { sources, prove } = context.step;
     const names = sources.join(', ');
-    const moves = movesOf(context).map(
-      ({ source, to }) => `${source} from ${'standby' in to ? to.standby : 'its replica'}, where it is by then`,
-    );
+    const moves = [...new Map(movesOf(context).map((move) => [move.source, whereText(move)])).values()];
     return {
       does: `backs up ${names}${moves.length === 0 ? '' : ` (${moves.join('; ')})`}${prove ? ' and proves it in a sandbox' : ''}`,
       byHand: [`holdfast backup ${sources.join(' ')}`, ...(prove ? [`holdfast verify ${sources.join(' ')}`] : [])],
@@ -44,9 +42,10 @@ export const backup: StepKind<'backup'> = {
     assertFilled(context.step);
     const { sources, prove } = context.step;
     const workspace = workspaceOf(context);
-    for (const move of movesOf(context))
-      if (move.isDone && context.run.kind === 'incident')
-        await moveSource(workspace, { source: move.source, to: move.to, run: context.run.id });
+    // A promotion records it itself; one that a person did by hand could not.
+    const done = new Map(movesOf(context).flatMap((move) => (move.isDone ? [[move.source, move.to]] : [])));
+    for (const [source, to] of done)
+      if (context.run.kind === 'incident') await moveSource(workspace, { source, to, run: context.run.id });
     const outcomes = await backUp(workspace, sources);
     context.signal.throwIfAborted();
     const snapshots: string[] = [];
@@ -71,41 +70,26 @@ export const backup: StepKind<'backup'> = {
   inDrill: 'skip',
 };
 
-interface KnownMove {
-  source: string;
-  to: { standby: string } | { url: TextOrReference };
+interface KnownMove extends Move {
   /** Whether the promotion has ended well. */
   isDone: boolean;
 }
 
-/** The sources of this step whose standby an earlier step of the runbook promotes. */
-function movesOf(context: Context): KnownMove[] {
-  const { run, step, output } = context;
-  const steps = run.steps.map(({ document }) => document);
-  const earlier = steps.slice(
-    0,
-    Math.max(
-      0,
-      steps.findIndex(({ id }) => id === step.id),
-    ),
-  );
-  return earlier.flatMap((each) => {
-    const move = moveBy(context, each);
+/** Where earlier steps of the runbook move the sources of this one, in their order. */
+function movesOf({ workspace, run, step, output }: Context): KnownMove[] {
+  const index = run.steps.findIndex(({ id }) => id === step.id);
+  return run.steps.slice(0, Math.max(0, index)).flatMap(({ id, document }) => {
+    const move = moveBy(workspace, document);
     if (move === undefined || !step.sources.includes(move.source)) return [];
-    const state = output(each.id, 'state');
-    return [{ ...move, isDone: state === undefined ? output(each.id, 'url') !== undefined : state === 'done' }];
+    const state = output(id, 'state');
+    return [{ ...move, isDone: state === undefined ? output(id, 'url') !== undefined : state === 'done' }];
   });
 }
 
-/** Where a promotion leaves a source. */
-function moveBy({ workspace }: Context, step: StepDocument): Omit<KnownMove, 'isDone'> | undefined {
-  if (step.do === 'postgres.promote') {
-    const source = workspace.plan.standbys.get(step.standby)?.of;
-    return source === undefined ? undefined : { source, to: { standby: step.standby } };
-  }
-  // What is not known before the runbook runs is not where a source is for good.
-  if (step.do !== 'redis.promote' || JSON.stringify(step.url).includes('${')) return undefined;
-  return { source: step.source, to: { url: step.url } };
+/** Where it is by then, as a person is told. */
+function whereText({ source, to }: Move): string {
+  if (to === 'plan') return `${source} from where the plan says`;
+  return `${source} from ${'standby' in to ? to.standby : 'its replica'}, where it is by then`;
 }
 
 /** @throws validation-failed, not-provable: a backup that was to be proven and is not protects nobody */

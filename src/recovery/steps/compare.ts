@@ -1,5 +1,6 @@
+import { isHoldfastError } from '../../foundation/errors.ts';
 import { shellWord } from '../../foundation/shell-word.ts';
-import { compare as compareWithPoint, examineRestore } from '../../operations/index.ts';
+import { choosePoint, compare as compareWithPoint, examineRestore, type Workspace } from '../../operations/index.ts';
 import type { StepKind } from '../step.ts';
 import { fromAnyCopy } from './any-copy.ts';
 import { describeValue, unavailableReferences } from './calls/references.ts';
@@ -17,7 +18,7 @@ export const compare: StepKind<'compare'> = {
     const other = step.with === undefined ? [] : ['--with', describeValue(step.with)];
     const words = ['holdfast', 'compare', source, ...(at === undefined ? [] : ['--at', shellWord(at)]), ...other];
     return {
-      does: `compares ${step.with === undefined ? `the living ${source}` : 'another place'} with ${source} as of ${at ?? 'its newest recovery point'}`,
+      does: `compares ${step.with === undefined ? `the living ${source}` : 'another place'} with ${source} as of ${at ?? 'its last proven recovery point'}`,
       byHand: [words.join(' ')],
     };
   },
@@ -35,13 +36,12 @@ export const compare: StepKind<'compare'> = {
     const workspace = workspaceOf(context);
     const place = step.with === undefined ? undefined : { place: step.with, password: step.password };
     const other = place && (await placeOf(context, 'with', place));
-    const { source, at } = step;
-    const compared = await fromAnyCopy(context, { named: undefined, source }, (repository) =>
-      compareWithPoint(workspace, {
-        ...{ source, repository },
-        ...{ ...(at !== undefined && { at }), ...(other !== undefined && { with: other }) },
-      }),
-    );
+    const { source } = step;
+    const compared = await fromAnyCopy(context, { named: undefined, source }, async (repository) => {
+      const at = step.at ?? (await lastProven(workspace, { source, repository }));
+      const point = { ...(at !== undefined && { at }), ...(other !== undefined && { with: other }) };
+      return compareWithPoint(workspace, { source, repository, ...point });
+    });
     const { differences, time, snapshot } = compared;
     for (const { item, kind, detail } of differences.slice(0, TOLD)) context.tell(`${item}: ${kind}, ${detail}`);
     const found = differences.length === 0 ? 'no difference' : `${differences.length} differences`;
@@ -54,3 +54,20 @@ export const compare: StepKind<'compare'> = {
   },
   inDrill: 'skip',
 };
+
+/**
+ * What is newest may have the same fault as what lives: of a source whose log is followed, it is the same to the second.
+ * @returns undefined where none is proven: then it is the newest all the same
+ */
+async function lastProven(
+  workspace: Workspace,
+  request: { source: string; repository: string },
+): Promise<string | undefined> {
+  try {
+    const sinceMs = workspace.environment.clock.nowMs();
+    return (await choosePoint(workspace, { ...request, choose: 'latest-proven', sinceMs })).time;
+  } catch (error) {
+    if (isHoldfastError(error, 'unknown-snapshot')) return undefined;
+    throw error;
+  }
+}

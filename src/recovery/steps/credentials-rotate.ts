@@ -48,10 +48,13 @@ async function run(context: Context): Promise<StepResult> {
 
 function inWords(label: string, rotated: readonly { user: string; done: Rotated }[], forgets: boolean): string {
   const sessions = rotated.reduce((sum, { done }) => sum + done.endedSessions, 0);
-  const untried = rotated.filter(({ done }) => !done.oldWasTried).map(({ user }) => user);
+  const off = rotated.filter(({ done }) => done.isOff === true).map(({ user }) => user);
+  const on = rotated.filter(({ done }) => done.isOff !== true);
+  const untried = on.filter(({ done }) => !done.oldWasTried).map(({ user }) => user);
   const parts = [
-    `${rotated.map(({ user }) => user).join(', ')} at ${label} have new passwords, which work; ${sessions} sessions were ended`,
-    ...(untried.length < rotated.length ? ['the old password was tried, and refused'] : []),
+    `${rotated.map(({ user }) => user).join(', ')} at ${label} have new passwords${on.length > 0 ? ', which work' : ''}; ${sessions} sessions were ended`,
+    ...(off.length > 0 ? [`${off.join(', ')} is turned off, and has no password but the new one`] : []),
+    ...(untried.length < on.length ? ['the old password was tried, and refused'] : []),
     ...(untried.length > 0 ? [`of ${untried.join(', ')} the old one is not known here; a wrong one is refused`] : []),
     ...(forgets ? ['the server cannot write it down: when it is started again the old ones work again'] : []),
   ];

@@ -7,6 +7,7 @@ import type { PlannedStandby } from '../../plan/index.ts';
 import { lsnText } from '../../repository/index.ts';
 import type { PostgresFailover, PostgresServerState } from '../../source/index.ts';
 import type { Described, Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
+import { recordMove } from './failover/moves.ts';
 import { parsePosition } from './failover/position.ts';
 import { type KnownEnd, lossInWords, type PossibleLoss, possibleLoss } from './failover/possible-loss.ts';
 import { ifReached, obstacleOf, postgresFailoverOf, serverOf, urlOf } from './failover/servers.ts';
@@ -68,6 +69,7 @@ async function run(context: Context): Promise<StepResult> {
     if (question !== undefined) await context.ask({ what: 'approve', question });
   }
   const { label, wasStandby, timeline, forkLsn } = await servers.failover.promote(servers.url, signal);
+  await recordMove(context);
   const lost =
     loss === undefined ? {} : { lostBytes: Number(loss.bytes), ...(loss.ms !== undefined && { lostMs: loss.ms }) };
   return {

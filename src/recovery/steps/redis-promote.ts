@@ -1,10 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { isHoldfastError } from '../../foundation/errors.ts';
 import { formatDuration } from '../../foundation/units.ts';
 import { withoutPassword } from '../../foundation/url-password.ts';
-import { resolveSecret } from '../../plan/index.ts';
+import type { Workspace } from '../../operations/index.ts';
+import { resolveSecret, type Source } from '../../plan/index.ts';
 import type { RedisFailover, RedisServerState } from '../../source/index.ts';
 import type { Described, Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
-import { ifReached, obstacleOf, redisFailoverOf, serverOf, urlOf } from './failover/servers.ts';
+import { recordMove } from './failover/moves.ts';
+import { ifReached, isSameServer, obstacleOf, redisFailoverOf, serverOf, urlOf } from './failover/servers.ts';
 
 type Context = StepContext<'redis.promote'>;
 
@@ -18,23 +21,40 @@ const PAUSE_MS = 50;
 interface Servers {
   failover: RedisFailover;
   url: string;
-  masterUrl: string;
+  before: RedisServerState;
+  /** Of the server that was the master before; undefined where the one to be promoted is that itself. */
+  masterUrl: string | undefined;
 }
 
-async function serversOf({ step, workspace }: Context): Promise<Servers> {
-  const masterUrl = await urlOf(workspace, undefined, serverOf(workspace, step.source, 'redis'));
-  return {
-    failover: await redisFailoverOf(workspace),
-    url: await resolveSecret(step.url, workspace.references),
-    masterUrl,
-  };
+async function serversOf({ step, workspace, signal }: Context): Promise<Servers> {
+  const failover = await redisFailoverOf(workspace);
+  const url = await resolveSecret(step.url, workspace.references);
+  const before = await failover.look(url, signal);
+  const planned = workspace.sources([step.source])[0]!;
+  const known = [
+    await leftBefore(workspace, planned),
+    await urlOf(workspace, undefined, serverOf(workspace, step.source, 'redis')),
+    ...(before.follows === undefined ? [] : [atAddress(url, addressOf(before.follows))]),
+  ];
+  return { failover, url, before, masterUrl: known.find((each) => each !== undefined && each !== url) };
+}
+
+/** Where a promotion before this one left the source: on the way back that is the master. */
+async function leftBefore(workspace: Workspace, planned: Source): Promise<string | undefined> {
+  try {
+    return await workspace.movedUrl(planned);
+  } catch (error) {
+    // With no ledger in reach, whom the replica follows says it.
+    if (isHoldfastError(error)) return undefined;
+    throw error;
+  }
 }
 
 async function run(context: Context): Promise<StepResult> {
   const { step, signal, workspace } = context;
-  const { failover, url, masterUrl } = await serversOf(context);
-  const before = await failover.look(url, signal);
-  const master = url === masterUrl ? undefined : await ifReached(signal, (reach) => failover.fence(masterUrl, reach));
+  const servers = await serversOf(context);
+  const { failover, url, before, masterUrl } = servers;
+  const master = await fenceMaster(context, servers);
   // One that is a replica already was re-pointed by an earlier attempt, or is another's.
   const isFenced = master !== undefined && !master.isReplica;
   const state =
@@ -47,16 +67,33 @@ async function run(context: Context): Promise<StepResult> {
   }
   const promoted = await failover.promote(url, signal);
   const followers = isFenced ? await repoint(context, failover, { url, masterUrl, replicas: master.replicas }) : [];
+  // Last: an attempt before this one that died finds the same old master.
+  await recordMove(context);
+  const isReached = master !== undefined || masterUrl === undefined;
   return {
-    outcome: master === undefined && url !== masterUrl ? 'partial' : 'done',
-    summary: inWords(state.label, { ...promoted, followers, isReached: master !== undefined }),
+    outcome: isReached ? 'done' : 'partial',
+    summary: inWords(state.label, { ...promoted, followers, isReached }),
     outputs: {
       url: withoutPassword(url),
       offset: Number(promoted.offset),
-      pending: master === undefined && url !== masterUrl,
+      pending: !isReached,
       ...(before.isReplica && lostMs !== undefined && { lostMs }),
     },
   };
+}
+
+/** @returns the old master, which takes no writes any more; undefined where it is out of reach, or there is none */
+async function fenceMaster(
+  { signal }: Context,
+  { failover, before, masterUrl }: Servers,
+): Promise<RedisServerState | undefined> {
+  if (masterUrl === undefined) return undefined;
+  return ifReached(signal, async (reach) => {
+    const seen = await failover.look(masterUrl, reach);
+    // By a name that leads to the new master by now, it is that which would be fenced.
+    if (!before.isReplica && isSameServer(seen, before)) return { ...seen, isReplica: true };
+    return failover.fence(masterUrl, reach);
+  });
 }
 
 async function caughtUp(
@@ -94,8 +131,9 @@ function questionOf(
 async function repoint(
   { signal, tell }: Context,
   failover: RedisFailover,
-  { url, masterUrl, replicas }: { url: string; masterUrl: string; replicas: RedisServerState['replicas'] },
+  { url, masterUrl, replicas }: Pick<Servers, 'url' | 'masterUrl'> & { replicas: RedisServerState['replicas'] },
 ): Promise<string[]> {
+  if (masterUrl === undefined) return [];
   const { port } = new URL(url);
   const others = replicas.filter((each) => String(each.port) !== port).map((each) => atAddress(masterUrl, each));
   const followers: string[] = [];
@@ -107,6 +145,12 @@ async function repoint(
     else followers.push(new URL(each).host);
   }
   return followers;
+}
+
+/** `host:port`, of which the host may have colons itself. */
+function addressOf(text: string): { host: string; port: number } {
+  const colon = text.lastIndexOf(':');
+  return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
 }
 
 /** Another server, with the login of one that is known. */
@@ -151,8 +195,7 @@ async function foresee(context: Context): Promise<Foreseen> {
   const { signal } = context;
   const obstacles: string[] = [];
   try {
-    const { failover, url } = await serversOf(context);
-    await failover.look(url, signal);
+    await serversOf(context);
   } catch (error) {
     obstacles.push(obstacleOf(error, signal));
   }

@@ -11,6 +11,8 @@ export interface Location {
   database: string;
   /** The URL's other parameters, as libpq names them: `sslmode`, `sslrootcert` … */
   parameters: ReadonlyMap<string, string>;
+  /** What sessions are called in `pg_stat_activity`: `holdfast`, when left out. */
+  application?: string;
 }
 
 // A second @ is none: what stands before it would be a part of the password, and is not to be shown as the host.
@@ -75,7 +77,7 @@ export function programEnvironment(location: Location): Record<string, string> {
     PGPORT: String(location.port),
     PGUSER: location.user,
     PGDATABASE: location.database,
-    PGAPPNAME: 'holdfast',
+    PGAPPNAME: location.application ?? 'holdfast',
     PGCONNECT_TIMEOUT: '15',
   };
   for (const name of ['PATH', 'HOME', 'PGPASSFILE', 'PGPASSWORD', 'PGSYSCONFDIR']) {

@@ -109,7 +109,7 @@ export async function prepareTarget(
       'Restore to a server of the same or a newer major version.',
     );
   }
-  const objects = list('objects');
+  const objects = objectsIn(row);
   if (objects.length > 0 && !mayHold) throw notEmpty(where, objects);
   const extensions = list('missing_extensions');
   if (extensions.length > 0) {
@@ -147,9 +147,27 @@ export async function prepareTarget(
 
 /** @throws target-not-empty */
 export async function refuseFull(session: Session): Promise<void> {
-  const { list } = await lookAtTarget(session, { extensions: [], roles: [], tablespaces: [] }, []);
-  const objects = list('objects');
+  const objects = await objectsOf(session);
   if (objects.length > 0) throw notEmpty(labelOf(session.location), objects);
+}
+
+/** Something that a database has of its own, by which it is not empty. */
+export interface TargetObject {
+  /** As a person is told. */
+  text: string;
+  /** As `pg_identify_object` has it: `table`, `public.orders`. */
+  type: string;
+  identity: string;
+}
+
+/** All that a database has of its own. */
+export async function objectsOf(session: Session): Promise<TargetObject[]> {
+  return objectsIn((await lookAtTarget(session, { extensions: [], roles: [], tablespaces: [] }, [])).row);
+}
+
+function objectsIn(row: Row): TargetObject[] {
+  const listed = JSON.parse(row['objects'] ?? '[]') as [string, string, string][];
+  return listed.map(([text, type, identity]) => ({ text, type, identity }));
 }
 
 async function lookAtTarget(
@@ -166,10 +184,11 @@ async function lookAtTarget(
   return { row, list: (name) => JSON.parse(row[name] ?? '[]') as string[] };
 }
 
-function notEmpty(where: string, objects: readonly string[]): HoldfastError {
+function notEmpty(where: string, objects: readonly TargetObject[]): HoldfastError {
+  const named = objects.slice(0, 3).map(({ text }) => text);
   return new HoldfastError(
     'target-not-empty',
-    `the database ${where} is not empty: it has ${objects.slice(0, 3).join(', ')}${objects.length > 3 ? ' …' : ''}`,
+    `the database ${where} is not empty: it has ${named.join(', ')}${objects.length > 3 ? ' …' : ''}`,
     {
       hint: 'Name a database that is empty or does not exist: a restore never overwrites what is there. One table or schema goes beside what is there under another name, with `--only` and `--as`.',
     },

@@ -2,6 +2,7 @@ import { HoldfastError } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
 import type { SnapshotReader } from '../../repository/index.ts';
 import type { RestoreContext, Restored } from '../index.ts';
+import { isBegunBy } from './begun-target.ts';
 import { parseNewName } from './beside/name.ts';
 import { restoreBeside } from './beside/restore-beside.ts';
 import { refuseTaken } from './beside/target-names.ts';
@@ -62,14 +63,15 @@ async function otherDatabases(session: Session): Promise<string[]> {
  */
 export async function refuseTarget(
   target: DatabaseTarget,
-  { selection, as, signal }: Pick<RestoreContext, 'selection' | 'as' | 'signal'>,
+  { selection, as, begunBy, signal }: Pick<RestoreContext, 'selection' | 'as' | 'begunBy' | 'signal'>,
 ): Promise<void> {
   const session = await openExisting(parseLocation(target.url), signal);
   if (session === undefined && as !== undefined) throw noDatabase(target);
   try {
     if (session === undefined) return;
-    if (as === undefined) await refuseFull(session);
-    else await refuseName(session, as, selection?.only?.[0] ?? '');
+    if (as === undefined) {
+      if (!(await isBegunBy(session, begunBy))) await refuseFull(session);
+    } else await refuseName(session, as, selection?.only?.[0] ?? '');
   } finally {
     await session?.close();
   }

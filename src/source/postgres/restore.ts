@@ -4,6 +4,7 @@ import type { Selection } from '../../repository/index.ts';
 import type { RestoreContext, Restored } from '../index.ts';
 import { selectEntries } from './archive/select-entries.ts';
 import { type ArchiveToc, type TocEntry, textOf } from './archive/toc.ts';
+import { BegunTarget, markedLocation } from './begun-target.ts';
 import { load } from './load.ts';
 import type { DatabaseFacts, LoadableDatabase } from './loadable.ts';
 import { type Location, labelOf } from './location.ts';
@@ -22,21 +23,29 @@ export interface RestoreOptions {
  */
 export async function restoreDatabase(
   whole: LoadableDatabase,
-  { location, isSandbox, withoutRows = false }: RestoreOptions,
+  { location: given, isSandbox, withoutRows = false }: RestoreOptions,
   context: RestoreContext,
 ): Promise<Restored> {
   const programs = await findRestorePrograms(whole.facts);
   const { part: database, notes: partNotes } = partOf(whole, context.selection);
   const { facts, toc } = database;
+  const { begunBy } = context;
+  const location = markedLocation(given, begunBy);
   const { session, created, notes } = await openTarget(location, facts, context.signal);
   let loading = false;
   try {
-    const prepared = await prepareTarget(session, facts, ownersIn(toc), { isSandbox });
+    const begun = begunBy === undefined ? undefined : await BegunTarget.open(session, begunBy, created);
+    const mayHold = begun?.isResumed ?? false;
+    const prepared = await prepareTarget(session, facts, ownersIn(toc), { isSandbox, mayHold });
+    await begun?.mark();
     loading = true;
     await load({ database, location, programs, prepared, context, withoutRows });
-    notes.push(...partNotes, ...prepared.notes, ...(created ? await applySettings(session, facts) : []));
+    const isOurs = begun?.created ?? created;
+    notes.push(...partNotes, ...prepared.notes, ...(isOurs ? await applySettings(session, facts) : []));
+    await begun?.release();
   } catch (error) {
-    throw isHoldfastError(error) && (created || loading) ? incomplete(error, location, created) : error;
+    const isLeft = isHoldfastError(error) && begunBy === undefined && (created || loading);
+    throw isLeft ? incomplete(error, location, created) : error;
   } finally {
     await session.close();
   }

@@ -168,7 +168,7 @@ function clientOptions(location: Location, sslMode: string): pg.ClientConfig {
     port: location.port,
     user: location.user,
     database: location.database,
-    application_name: 'holdfast',
+    application_name: location.application ?? 'holdfast',
     connectionTimeoutMillis: timeoutSeconds > 0 ? timeoutSeconds * 1000 : CONNECT_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_DELAY_MS,

@@ -4,7 +4,7 @@ import type { CredentialsServer, CredentialsState, NewPassword, Rotated, UserSwi
 import { assertRotated, type Login } from '../credentials-proof.ts';
 import { Connection } from './connection/connection.ts';
 import { type Location, labelOf, parseLocation } from './connection/location.ts';
-import { ReplyError } from './connection/resp.ts';
+import { type Reply, ReplyError } from './connection/resp.ts';
 import { connected } from './failover/server-state.ts';
 
 /** Passwords of Redis's users. Each server has its own: replicas do not take them over. Source: Redis's documentation, "ACL". */
@@ -62,6 +62,10 @@ async function rotate(
   await connection.call(`change the password of ${user}`, ['ACL', 'SETUSER', user, 'resetpass', `#${hash}`]);
   const ended = await connection.call(`end the sessions of ${user}`, ['CLIENT', 'KILL', 'USER', user]);
   const isLasting = await saved(connection);
+  if (await isOff(connection, user)) {
+    await assertOnly(connection, user, hash);
+    return { endedSessions: Number(ended), oldWasTried: false, isLasting, isOff: true };
+  }
   const old = oldUrl === undefined ? undefined : parseLocation(oldUrl);
   const isOwn = (old?.user ?? 'default') === user && old?.password !== password;
   const oldPassword = isOwn ? old?.password : undefined;
@@ -71,6 +75,36 @@ async function rotate(
     (tried) => logIn({ ...location, user, password: tried, database: 0 }, signal),
   );
   return { endedSessions: Number(ended), oldWasTried: oldPassword !== undefined, isLasting };
+}
+
+/** By what `ACL GETUSER` says: names and values by turns, or by maps where the connection speaks the newer protocol. */
+async function userFields(connection: Connection, user: string): Promise<ReadonlyMap<string, Reply>> {
+  const reply = await connection.call(`see the user ${user}`, ['ACL', 'GETUSER', user]);
+  const parts = Array.isArray(reply) ? reply : [];
+  return new Map(parts.flatMap((name, index) => (index % 2 === 0 ? [[String(name), parts[index + 1]!] as const] : [])));
+}
+
+async function isOff(connection: Connection, user: string): Promise<boolean> {
+  return flagsOf(await userFields(connection, user)).includes('off');
+}
+
+function flagsOf(fields: ReadonlyMap<string, Reply>): string[] {
+  const flags = fields.get('flags');
+  return Array.isArray(flags) ? flags.map(String) : [];
+}
+
+/**
+ * Nobody may try to log in as who is turned off: what the server says of it is the proof that no other password is left.
+ * @throws validation-failed
+ */
+async function assertOnly(connection: Connection, user: string, hash: string): Promise<void> {
+  const fields = await userFields(connection, user);
+  const passwords = fields.get('passwords');
+  const known = Array.isArray(passwords) ? passwords.map(String) : [];
+  if (known.length === 1 && known[0] === hash && !flagsOf(fields).includes('nopass')) return;
+  throw new HoldfastError('validation-failed', `${labelOf(connection.location)}: ${user} has other passwords as well`, {
+    hint: `See \`ACL GETUSER ${user}\`.`,
+  });
 }
 
 /** Users are kept in a file of their own, or in the server's configuration file; some servers have neither. */

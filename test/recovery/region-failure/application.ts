@@ -10,8 +10,12 @@ export interface Endpoints {
   /** Where the name server listens. */
   nameServer: string;
   name: string;
+  /** The name of the Redis server, where that has one of its own. */
+  redisName?: string;
   postgresPort: number;
   redisPort: number;
+  /** As whom it writes rows. */
+  login?: { user: string; password: string };
 }
 
 /** A write that the server said was durable. */
@@ -67,15 +71,15 @@ export class Application {
     }
   }
 
-  async #address(): Promise<string> {
-    const [address = ''] = await this.#resolver.resolve4(this.#endpoints.name);
+  async #address(name = this.#endpoints.name): Promise<string> {
+    const [address = ''] = await this.#resolver.resolve4(name);
     return address;
   }
 
   async #writeRows(writer: number): Promise<void> {
-    const { postgresPort: port } = this.#endpoints;
+    const { postgresPort: port, login = { user: 'app' } } = this.#endpoints;
     const client = new pg.Client({
-      ...{ host: await this.#address(), port, user: 'app', database: 'postgres', ssl: false },
+      ...{ host: await this.#address(), port, ...login, database: 'postgres', ssl: false },
       ...{ connectionTimeoutMillis: 2000, query_timeout: STATEMENT_MS },
     });
     client.on('error', () => {});
@@ -96,7 +100,8 @@ export class Application {
   }
 
   async #writeKeys(): Promise<void> {
-    const location = parseLocation(`redis://${await this.#address()}:${this.#endpoints.redisPort}`);
+    const { redisName, redisPort } = this.#endpoints;
+    const location = parseLocation(`redis://${await this.#address(redisName)}:${redisPort}`);
     const connection = await Connection.open(location, {
       ...{ side: 'target' as const, signal: new AbortController().signal, silenceMs: STATEMENT_MS },
     });

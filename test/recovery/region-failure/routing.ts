@@ -82,19 +82,27 @@ export class NameServer {
     this.#process = child;
   }
 
-  /** One zone, in which the name leads to an address. @param key who has it may update the zone */
-  static async start(address: string, key?: { name: string; algorithm: string; secret: string }): Promise<NameServer> {
+  /**
+   * One zone, in which the name leads to an address.
+   * @param key who has it may update the zone
+   * @param zone its name, and what is in it instead
+   */
+  static async start(
+    address: string,
+    key?: { name: string; algorithm: string; secret: string },
+    zone: { name: string; records: string } = { name: ZONE, records: `db IN A ${address}` },
+  ): Promise<NameServer> {
     const port = await freePort();
     const directory = mkdtempSync(join(tmpdir(), 'named-'));
-    const zone = `$TTL 1\n@ IN SOA ns root 1 60 60 60 1\n@ IN NS ns\nns IN A 127.0.0.1\ndb IN A ${address}\n`;
-    writeFileSync(join(directory, 'zone'), zone);
+    const text = `$TTL 1\n@ IN SOA ns root 1 60 60 60 1\n@ IN NS ns\nns IN A 127.0.0.1\n${zone.records}\n`;
+    writeFileSync(join(directory, 'zone'), text);
     writeFileSync(
       join(directory, 'named.conf'),
       `options { directory "${directory}"; listen-on port ${port} { 127.0.0.1; }; listen-on-v6 { none; }; recursion no;
         pid-file "${directory}/pid"; session-keyfile "${directory}/session.key"; managed-keys-directory "${directory}"; };
        controls {};
        ${key === undefined ? '' : `key "${key.name}" { algorithm ${key.algorithm}; secret "${key.secret}"; };`}
-       zone "${ZONE}" { type master; file "zone"; ${key === undefined ? '' : `allow-update { key "${key.name}"; };`} };\n`,
+       zone "${zone.name}" { type master; file "zone"; ${key === undefined ? '' : `allow-update { key "${key.name}"; };`} };\n`,
     );
     const words = ['-g', '-n', '1', '-c', join(directory, 'named.conf')];
     const server = new NameServer(port, spawn('/usr/sbin/named', words, { stdio: 'ignore' }));

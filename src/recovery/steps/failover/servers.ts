@@ -1,7 +1,7 @@
 import { HoldfastError, isHoldfastError } from '../../../foundation/errors.ts';
 import type { Workspace } from '../../../operations/index.ts';
 import { resolveSecret, type StepDocument, type TextOrReference } from '../../../plan/index.ts';
-import type { PostgresFailover, RedisFailover } from '../../../source/index.ts';
+import type { PostgresFailover, RedisFailover, RedisServerState } from '../../../source/index.ts';
 import type { StepContext } from '../../step.ts';
 
 /** For what is done alike in several kinds of steps. */
@@ -29,6 +29,14 @@ export function urlOf(
   planned: TextOrReference,
 ): Promise<string> {
   return resolveSecret(given ?? planned, workspace.references);
+}
+
+/** Whether two looks at masters were at one server: each master has a history of its own. */
+export function isSameServer(
+  one: Pick<RedisServerState, 'isReplica' | 'replicationId'>,
+  other: Pick<RedisServerState, 'isReplica' | 'replicationId'>,
+): boolean {
+  return !one.isReplica && !other.isReplica && one.replicationId === other.replicationId;
 }
 
 /** The URL of a source's server, as the plan has it. @throws unknown-source, bad-usage */

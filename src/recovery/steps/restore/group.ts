@@ -8,7 +8,7 @@ import { placeOf } from '../place.ts';
 import { workspaceOf } from '../step-workspace.ts';
 import { unfilledNames } from '../unfilled.ts';
 import { finishedBefore } from './finished-before.ts';
-import type { RestoreContext } from './restore-context.ts';
+import { begunBy, type RestoreContext } from './restore-context.ts';
 
 export function describeGroup({ step, workspace }: RestoreContext): Described {
   const { group = '', at = 'latest' } = step;
@@ -56,6 +56,7 @@ export async function restoreOneGroup(context: RestoreContext): Promise<StepResu
   const restored = await restoreGroup(workspaceOf(context), {
     ...{ group: step.group!, to: await destinations(context) },
     ...{ ...(at !== undefined && { at }), ...(repository !== undefined && { repository }) },
+    begunBy: begunBy(context),
   });
   context.signal.throwIfAborted();
   for (const note of restored.notes) context.tell(note);

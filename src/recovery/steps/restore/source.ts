@@ -1,4 +1,4 @@
-import { HoldfastError, isHoldfastError } from '../../../foundation/errors.ts';
+import { isHoldfastError } from '../../../foundation/errors.ts';
 import { shellWord } from '../../../foundation/shell-word.ts';
 import { formatDuration, formatSize } from '../../../foundation/units.ts';
 import { withoutPassword } from '../../../foundation/url-password.ts';
@@ -10,11 +10,12 @@ import { placeOf } from '../place.ts';
 import { workspaceOf } from '../step-workspace.ts';
 import { unfilledNames } from '../unfilled.ts';
 import { type FinishedRestore, finishedBefore } from './finished-before.ts';
-import type { RestoreContext } from './restore-context.ts';
+import { begunBy, type RestoreContext } from './restore-context.ts';
 
 type Request = Omit<RestoreRequest, 'to'> & { source: string };
 
-function requestOf({ step }: RestoreContext): Request {
+function requestOf(context: RestoreContext): Request {
+  const { step } = context;
   const { at, snapshot, only, as, create, diff, replace, confirm, repository } = step;
   return {
     source: step.source!,
@@ -22,6 +23,7 @@ function requestOf({ step }: RestoreContext): Request {
     ...{ ...(only && { selection: { only } }), ...(as !== undefined && { as }), ...(create && { create: {} }) },
     ...{ ...(diff && { diff }), ...(replace && { replace }), ...(confirm !== undefined && { confirm }) },
     ...(repository !== undefined && { repository }),
+    begunBy: begunBy(context),
   };
 }
 
@@ -99,7 +101,7 @@ export async function restoreOneSource(context: RestoreContext): Promise<StepRes
     if (!isHoldfastError(error, 'target-not-empty')) throw error;
     const before = await finishedBefore(context, { source: request.source, target: label });
     if (before !== undefined) return resultOf(context, place, before);
-    throw place.isDatabase ? halfDone(error) : error;
+    throw error;
   }
 }
 
@@ -116,13 +118,4 @@ function resultOf(
     summary: `restored ${step.source} as of ${moment} to ${target}: ${formatSize(bytes)} in ${formatDuration(durationMs)}${lacking}`,
     outputs: { target, ...(isDatabase && { url: target }), ...(time !== undefined && { time }), snapshot, bytes },
   };
-}
-
-/** Nobody but a person knows whether what is there is what a run of this step left that died. */
-function halfDone(error: HoldfastError): HoldfastError {
-  return new HoldfastError(error.code, error.message, {
-    hint: `${error.hint ?? ''} Where a run of this step died in the middle, what is there may be what it left: drop that, and have the step done again.`.trim(),
-    context: error.context,
-    cause: error,
-  });
 }

@@ -53,7 +53,11 @@ export async function restoreBeside(
 }
 
 /** The definitions of the part, and the values of its sequences. */
-async function defineInSandbox(stored: LoadableDatabase, sandbox: Location, context: RestoreContext): Promise<void> {
+async function defineInSandbox(
+  stored: LoadableDatabase,
+  sandbox: Location,
+  { begunBy: _, ...context }: RestoreContext,
+): Promise<void> {
   const scratchDirectory = join(context.scratchDirectory, 'sandbox');
   await mkdir(scratchDirectory, { mode: 0o700 });
   const options = { location: sandbox, isSandbox: true, withoutRows: true };

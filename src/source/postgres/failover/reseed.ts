@@ -6,6 +6,7 @@ import { Session } from '../session.ts';
 import { parseHistory } from '../wal/timeline-history.ts';
 import { copyCluster, takePlace } from './copy-cluster.ts';
 import { KeptSettings, type ReseedProgress, reseedProgress } from './kept-settings.ts';
+import { untilAlone } from './left-programs.ts';
 import { recoverAlone, rewind } from './rewind.ts';
 import { readState } from './server-state.ts';
 import { openStopped, readControl, type StoppedCluster, unsuitable } from './stopped-cluster.ts';
@@ -14,6 +15,7 @@ import { openStopped, readControl, type StoppedCluster, unsuitable } from './sto
 export async function reseed(options: PostgresReseed): Promise<PostgresReseeded> {
   const { directory, fromUrl, slot, signal } = options;
   const earlier = await reseedProgress(directory);
+  if (earlier !== undefined) await untilAlone(directory, options);
   if (earlier?.asideDirectory !== undefined) await takePlace(directory, earlier.asideDirectory);
   const session = await Session.open(parseLocation(fromUrl), { side: 'source', signal });
   try {
@@ -62,13 +64,15 @@ async function bring(bringing: Bringing, earlier: ReseedProgress | undefined): P
 /** Has the old primary's log replayed to its end, and finds out what of it nobody took over. */
 async function begin({ cluster, settings, fork, signal }: Bringing): Promise<ReseedProgress> {
   await settings.liftFence();
-  if (!cluster.control.isShutDown) await recoverAlone(cluster, signal);
+  // One that followed wrote nothing of its own, and does not recover alone.
+  if (!cluster.control.isShutDown && !cluster.isStandby) await recoverAlone(cluster, signal);
   const { checkpointLsn } = await readControl(cluster.directory);
   const divergentBytes = checkpointLsn > fork.lsn ? checkpointLsn - fork.lsn : 0n;
   return { stage: 'begun', divergentBytes: divergentBytes.toString(), lsn: fork.lsn.toString() };
 }
 
 async function whyNotRewound({ cluster, from, signal }: Bringing): Promise<string | undefined> {
+  if (!cluster.control.isShutDown && cluster.isStandby) return 'it was a standby that did not end in order';
   try {
     await rewind(cluster, from, signal);
     return undefined;

@@ -10,6 +10,8 @@ export interface StoppedCluster {
   /** Whose it is, where that is not this process's user: PostgreSQL's programs run as him. */
   owner: { uid: number; gid: number } | undefined;
   control: ControlFile;
+  /** It followed another server. */
+  isStandby: boolean;
 }
 
 interface ControlFile {
@@ -32,6 +34,7 @@ export async function openStopped(directory: string): Promise<StoppedCluster> {
     majorVersion: Number.parseInt(version.toString('latin1'), 10),
     owner: await ownerOf(directory),
     control: await readControl(directory),
+    isStandby: (await readIfThere(join(directory, 'standby.signal'))) !== undefined,
   };
 }
 

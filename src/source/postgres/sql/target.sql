@@ -5,7 +5,9 @@ SELECT
   r.rolsuper::text AS is_superuser,
   (r.rolsuper OR r.rolcreaterole)::text AS may_create_roles,
   -- What initdb made has a lower number; what belongs to an extension or to another object comes and goes with it.
-  (SELECT COALESCE(pg_catalog.json_agg(pg_catalog.pg_describe_object(o.catalogue, o.oid, 0)), '[]') FROM (
+  -- Each with what it is called, and as DROP would have it.
+  (SELECT COALESCE(pg_catalog.json_agg(pg_catalog.json_build_array(
+     pg_catalog.pg_describe_object(o.catalogue, o.oid, 0), i.type, i.identity)), '[]') FROM (
      SELECT 'pg_catalog.pg_class'::pg_catalog.regclass AS catalogue, oid FROM pg_catalog.pg_class
      WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND relpersistence <> 't'
      UNION ALL SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, oid FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_'
@@ -23,7 +25,7 @@ SELECT
      UNION ALL SELECT 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, oid FROM pg_catalog.pg_foreign_server
      UNION ALL SELECT 'pg_catalog.pg_event_trigger'::pg_catalog.regclass, oid FROM pg_catalog.pg_event_trigger
      UNION ALL SELECT 'pg_catalog.pg_publication'::pg_catalog.regclass, oid FROM pg_catalog.pg_publication
-   ) AS o
+   ) AS o, LATERAL pg_catalog.pg_identify_object(o.catalogue, o.oid, 0) AS i
    WHERE (o.oid >= 16384 OR o.catalogue = 'pg_catalog.pg_largeobject'::pg_catalog.regclass) AND NOT EXISTS (
      SELECT FROM pg_catalog.pg_depend AS d WHERE d.classid = o.catalogue AND d.objid = o.oid AND d.deptype IN ('e', 'i')
        -- The key of a partitioned table belongs to the table itself.

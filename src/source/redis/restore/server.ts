@@ -12,6 +12,7 @@ import { rdbNode, readRdb, wasVerified } from '../rdb-file.ts';
 import { SeenKeys } from '../scan/seen-keys.ts';
 import { inspectServer, type ServerFacts } from '../server.ts';
 import { countReplayed, notInPart, notReplayable, replayedStream } from '../stream/replay.ts';
+import { emptyWhereBegun, markBegun, releaseBegun } from './begun-server.ts';
 import { KeyRestore } from './keys.ts';
 import { restoreByReplication } from './replicate.ts';
 import { refuseServer, targetLocation } from './target.ts';
@@ -42,41 +43,62 @@ export async function restoreToServer(
   target: ServerTarget,
   context: RestoreContext,
 ): Promise<Restored> {
-  const { selection, signal, progress, log } = context;
+  const { selection, signal, log } = context;
   if (log !== undefined && selection?.only !== undefined) throw notInPart();
   if (selection?.exclude !== undefined) {
     throw new HoldfastError('bad-usage', '--exclude is for files', { hint: 'Name the keys with `--only PATTERN`.' });
   }
   const details = await readDetails(reader);
   const connection = await open(target, signal);
+  const begunBy = selection?.only === undefined ? context.begunBy : undefined;
   try {
+    if (begunBy !== undefined) await emptyWhereBegun(connection, begunBy);
     const facts = await refuseServer(connection, details, selection?.only !== undefined);
     await verify(reader, details, context);
-    progress.phase('loading keys', { bytes: details.sizeBytes });
-    if (selection?.only !== undefined) return await restoreSome(connection, reader, details, context);
-    const data = {
-      sizeBytes: details.sizeBytes,
-      rdb: () => sentParts(reader, context),
-      ...(log && { stream: () => replayedStream(log, details, context) }),
-    };
-    const refused = hasModules(details)
-      ? { refused: 'some values belong to modules, and a server without them would end itself' }
-      : await restoreByReplication(connection, facts, data, signal);
-    if (refused !== undefined) {
-      if (log !== undefined) throw notReplayable(target, refused.refused);
-      const restored = await new KeyRestore(connection, details, undefined).run(reader, context);
-      const note = `the keys were restored one by one, since ${refused.refused}`;
-      return { ...restored, notes: [note, ...notesOf(details)] };
-    }
-    if (log !== undefined) {
-      const items = await countReplayed(connection, facts);
-      return { bytes: details.sizeBytes + log.bytes, items, notes: notesOf(details), problems: [] };
-    }
-    const keys = await countKeys(connection, details);
-    return { bytes: details.sizeBytes, items: keys, notes: notesOf(details), problems: [] };
+    if (begunBy !== undefined) await markBegun(connection, begunBy);
+    const restored = await fill({ connection, facts, details, reader, target }, context);
+    if (begunBy !== undefined) await releaseBegun(connection, begunBy);
+    return restored;
   } finally {
     connection.destroy();
   }
+}
+
+interface Filling {
+  connection: Connection;
+  facts: ServerFacts;
+  details: RedisDetails;
+  reader: SnapshotReader;
+  target: ServerTarget;
+}
+
+async function fill(
+  { connection, facts, details, reader, target }: Filling,
+  context: RestoreContext,
+): Promise<Restored> {
+  const { selection, signal, progress, log } = context;
+  progress.phase('loading keys', { bytes: details.sizeBytes });
+  if (selection?.only !== undefined) return restoreSome(connection, reader, details, context);
+  const data = {
+    sizeBytes: details.sizeBytes,
+    rdb: () => sentParts(reader, context),
+    ...(log && { stream: () => replayedStream(log, details, context) }),
+  };
+  const refused = hasModules(details)
+    ? { refused: 'some values belong to modules, and a server without them would end itself' }
+    : await restoreByReplication(connection, facts, data, signal);
+  if (refused !== undefined) {
+    if (log !== undefined) throw notReplayable(target, refused.refused);
+    const restored = await new KeyRestore(connection, details, undefined).run(reader, context);
+    const note = `the keys were restored one by one, since ${refused.refused}`;
+    return { ...restored, notes: [note, ...notesOf(details)] };
+  }
+  if (log !== undefined) {
+    const items = await countReplayed(connection, facts);
+    return { bytes: details.sizeBytes + log.bytes, items, notes: notesOf(details), problems: [] };
+  }
+  const keys = await countKeys(connection, details);
+  return { bytes: details.sizeBytes, items: keys, notes: notesOf(details), problems: [] };
 }
 
 function open(target: ServerTarget, signal: AbortSignal): Promise<Connection> {

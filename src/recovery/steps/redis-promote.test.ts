@@ -1,0 +1,100 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { mirroredWorkspace } from '../../../test/support/mirrored.ts';
+import { RedisServer } from '../../../test/support/redis-server.ts';
+import { testRepository } from '../../../test/support/repository.ts';
+import { requires } from '../../../test/support/requirements.ts';
+import { contextOf } from '../../../test/support/steps.ts';
+import type { Plan } from '../../plan/index.ts';
+import { MemoryStore } from '../../store/memory/index.ts';
+import { RunRecord } from '../engine/run-record.ts';
+import { fenceReturned } from '../fencing/fence-returned.ts';
+import { redisPromote } from './redis-promote.ts';
+
+const signal = new AbortController().signal;
+
+describe.skipIf(!requires('redis'))('a Redis master and what is promoted in its place', () => {
+  let [old, fresh] = [undefined as unknown as RedisServer, undefined as unknown as RedisServer];
+  beforeAll(async () => {
+    [old, fresh] = await Promise.all([RedisServer.start(), RedisServer.start()]);
+  });
+  afterEach(async () => {
+    for (const server of [old, fresh]) {
+      await server.call('REPLICAOF', 'NO', 'ONE');
+      await server.call('CONFIG', 'SET', 'min-replicas-to-write', '0');
+    }
+  });
+  afterAll(async () => {
+    await Promise.all([old.stop(), fresh.stop()]);
+  });
+
+  const follow = async (server: RedisServer, master: RedisServer): Promise<void> => {
+    await server.call('REPLICAOF', '127.0.0.1', master.port);
+    await expect.poll(() => server.text('INFO', 'replication')).toContain('master_link_status:up');
+  };
+
+  /** @param planned the address that the plan has */
+  async function workspaceWith(planned: string) {
+    const main = new MemoryStore();
+    await testRepository(main);
+    const cache = { name: 'cache', type: 'redis', url: planned, method: 'replication', stream: false };
+    const sources = new Map([['cache', { ...cache, repository: 'main', objectives: {}, validate: [] }]]);
+    return mirroredWorkspace({ main }, { sources } as unknown as Partial<Plan>);
+  }
+
+  /** An incident in which the old master was out of reach. */
+  async function pendingWith(planned: string) {
+    const workspace = await workspaceWith(planned);
+    const record = new RunRecord(workspace);
+    const steps = [{ id: 'up', do: 'redis.promote', source: 'cache', url: fresh.url }];
+    const opened = { incident: 'one', runbook: 'it', scenario: 'All is lost', severity: 'p1', params: {}, steps };
+    await record.append('incident.opened', {
+      ...{ ...opened, why: '', since: '2026-03-01T14:00:00Z', sinceFrom: 'start', objectives: {} },
+    } as never);
+    const outputs = { pending: true };
+    await record.append('step.finished', {
+      run: 'one',
+      step: 'up',
+      attempt: 1,
+      outcome: 'partial',
+      outputs,
+      durationMs: 1,
+    });
+    return workspace;
+  }
+
+  it('leaves the new master alone where the name of the old one leads to it by now', async () => {
+    const workspace = await workspaceWith(`redis://localhost:${fresh.port}`);
+    const context = contextOf(workspace, { do: 'redis.promote', source: 'cache', url: fresh.url });
+    expect(await redisPromote.run(context)).toMatchObject({ outcome: 'done', outputs: { pending: false } });
+    expect(await fresh.text('SET', 'a', '1')).toBe('OK');
+    expect(await fenceReturned(await pendingWith(`redis://localhost:${fresh.port}`), signal)).toEqual([]);
+    expect(await fresh.text('SET', 'a', '2')).toBe('OK');
+  });
+
+  it('fences whom the replica follows where the plan names none other', async () => {
+    await follow(fresh, old);
+    const context = contextOf(await workspaceWith(fresh.url), { do: 'redis.promote', source: 'cache', url: fresh.url });
+    expect(await redisPromote.run(context)).toMatchObject({ outcome: 'done', outputs: { lostMs: 0 } });
+    await expect(old.call('SET', 'a', '3')).rejects.toThrow('READONLY');
+    expect(await fresh.text('SET', 'a', '3')).toBe('OK');
+  });
+
+  it('fences an old master that comes back, once', async () => {
+    const workspace = await pendingWith(old.url);
+    await old.call('SET', 'of nobody', '1');
+    expect(await fenceReturned(workspace, signal)).toMatchObject([{ run: 'one', step: 'up', source: 'cache' }]);
+    await expect(old.call('SET', 'of nobody', '2')).rejects.toThrow('NOREPLICAS');
+    expect(await old.text('GET', 'of nobody')).toBe('1');
+    expect(await fenceReturned(workspace, signal)).toEqual([]);
+  });
+
+  it('leaves an old master alone that somebody made the master again, or a replica', async () => {
+    const workspace = await pendingWith(old.url);
+    await follow(fresh, old);
+    expect(await fenceReturned(workspace, signal)).toEqual([]);
+    expect(await old.text('SET', 'a', '4')).toBe('OK');
+    await fresh.call('REPLICAOF', 'NO', 'ONE');
+    await follow(old, fresh);
+    expect(await fenceReturned(workspace, signal)).toEqual([]);
+  });
+});
