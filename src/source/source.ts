@@ -116,8 +116,8 @@ export interface Source {
 export interface Damaged {
   /** In words. */
   what: string;
-  /** What a failed check of it, or a difference, names. */
-  item: string;
+  /** One of these is in what a failed check of it, or a difference, says. */
+  items: readonly string[];
 }
 
 export interface DamageContext {

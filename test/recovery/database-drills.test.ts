@@ -34,7 +34,7 @@ runbooks:
 // biome-ignore lint/suspicious/noExplicitAny: each test says itself what it expects in it
 const stepsOf = (drilled: any) => Object.fromEntries(drilled.steps.map((each: { step: string }) => [each.step, each]));
 
-describe.skipIf(!requires('postgresql', 'pg_dump', 'redis'))('a drill with databases', () => {
+describe.skipIf(!requires('postgresql', 'pg_dump', 'redis'))('a drill with databases', { timeout: 180_000 }, () => {
   const [directory, temporary] = [testDirectory(), testDirectory()];
   let server: TestServer;
   let redis: RedisServer;
@@ -121,7 +121,7 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis'))('a drill with datab
       return document(await holdfast(directory, ['incident', 'show', id, '--json'], env)).outcome;
     };
     await expect.poll(outcome, { timeout: 30_000, interval: 500 }).toBe('died');
-  }, 180_000);
+  });
 });
 
 function copiesIn(temporary: string): string[] {

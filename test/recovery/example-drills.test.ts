@@ -30,7 +30,7 @@ class Endpoints {
   }
 }
 
-describe.skipIf(!requires('postgresql', 'redis'))('drills of a platform with databases', () => {
+describe.skipIf(!requires('postgresql', 'redis'))('drills of a platform with databases', { timeout: 240_000 }, () => {
   const directory = testDirectory();
   const endpoints = new Endpoints();
   let server: TestServer;
@@ -135,7 +135,7 @@ describe.skipIf(!requires('postgresql', 'redis'))('drills of a platform with dat
   });
 });
 
-describe('drills of an application on Firestore', () => {
+describe('drills of an application on Firestore', { timeout: 120_000 }, () => {
   const directory = testDirectory();
   const endpoints = new Endpoints();
   let firestore: TestFirestore;

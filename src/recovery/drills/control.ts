@@ -70,7 +70,7 @@ async function findInCopy(workspace: Workspace, copy: Copy): Promise<string[]> {
     },
   });
   if (damaged === undefined) return [];
-  return (await isFound(workspace, { ...copy, to: url }, damaged.item)) ? [damaged.what] : [];
+  return (await isFound(workspace, { ...copy, to: url }, damaged.items)) ? [damaged.what] : [];
 }
 
 /**
@@ -78,11 +78,11 @@ async function findInCopy(workspace: Workspace, copy: Copy): Promise<string[]> {
  * @returns false where so much else is wrong, since steps have changed it, that nobody can tell
  * @throws validation-failed
  */
-async function isFound(workspace: Workspace, copy: Copy, item: string): Promise<boolean> {
+async function isFound(workspace: Workspace, copy: Copy, items: readonly string[]): Promise<boolean> {
   try {
     const failures = await failuresOf(workspace, copy);
     if (failures === NO_FAILURES) throw notFound(copy);
-    return failures.includes(item);
+    return items.some((item) => failures.includes(item));
   } catch (error) {
     if (isHoldfastError(error, 'target-failed')) return true;
     throw error;

@@ -39,7 +39,7 @@ export async function damageRow(
       return;
     }
   });
-  return damaged && { what: `a bit of a row of ${damaged.table} in ${labelOf(location)}`, item: damaged.table };
+  return damaged && { what: `a bit of a row of ${damaged.table} in ${labelOf(location)}`, items: [damaged.table] };
 }
 
 async function findRows(location: Location, signal: AbortSignal): Promise<Row[]> {

@@ -14,7 +14,7 @@ export async function damageKey(url: string, signal: AbortSignal): Promise<Damag
       if (key === null) continue;
       const name = Buffer.isBuffer(key) ? key : Buffer.from(String(key));
       await connection.call('rename a key', ['RENAME', name, Buffer.concat([name, Buffer.from('~')])]);
-      return { what: `the name of a key of database ${database}`, item: 'key' };
+      return { what: `the name of a key of database ${database}`, items: ['keys ', name.toString()] };
     }
     return undefined;
   } finally {
