@@ -58,7 +58,7 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis'))('a drill with datab
     );
     await initialise(directory);
     expect((await holdfast(directory, ['backup'], env)).exit).toBe(0);
-  });
+  }, 180_000);
   afterAll(async () => {
     await Promise.all([server?.stop(), redis?.stop()]);
   });

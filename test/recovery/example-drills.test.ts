@@ -73,7 +73,7 @@ describe.skipIf(!requires('postgresql', 'redis'))('drills of a platform with dat
     await initialise(directory);
     expect((await run('backup', 'omni-db', 'sessions')).exit).toBe(0);
     expect((await run('verify', 'omni-db')).exit).toBe(0);
-  });
+  }, 180_000);
   afterAll(async () => {
     vi.unstubAllEnvs();
     endpoints.close();
@@ -156,7 +156,7 @@ describe('drills of an application on Firestore', { timeout: 120_000 }, () => {
     await initialise(directory);
     expect((await run('backup')).exit).toBe(0);
     expect((await run('verify')).exit).toBe(0);
-  });
+  }, 180_000);
   afterAll(async () => {
     vi.unstubAllEnvs();
     endpoints.close();
