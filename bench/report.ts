@@ -107,6 +107,7 @@ export function writeReport(): void {
     postgres === undefined ? '' : renderPostgres(postgres),
     stores === undefined ? '' : renderStores(stores),
     readFileSync(here('ledger-results.md'), 'utf8'),
+    readFileSync(here('drill-results.md'), 'utf8'),
   ];
   writeFileSync(here('RESULTS.md'), parts.join(''));
 }

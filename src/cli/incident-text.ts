@@ -24,8 +24,18 @@ export function incidentText(view: RunView): string {
     ...(notes.length === 0 ? [] : ['', ...notes.map(({ time, by, text }) => `${shownTime(time)} ${by}: ${text}`)]),
     ...(standing.length === 0 ? [] : ['', 'What is left as it is:', ...standing.map((each) => `  ${each}`)]),
   ];
+  lines.push(...keptLines(view));
   if (view.state !== 'closed') lines.push('', hint(view));
   return lines.join('\n');
+}
+
+function keptLines({ kept: left }: RunView): string[] {
+  if (left === undefined) return [];
+  const { until, host, kept } = left;
+  const places = kept.map(
+    ({ source, place }) => `  ${source}: ${place ?? 'not kept, since its sandbox has it in memory alone'}`,
+  );
+  return ['', `What was restored stays on ${host} until ${shownTime(until)}, and is removed then:`, ...places];
 }
 
 /** What changes all the time while it is under way. */
@@ -128,10 +138,11 @@ export function foreseenText({ runbook, scenario, objectives, steps, obstacles, 
 }
 
 function foreseenLines(step: ForeseenStep): string[] {
-  const { step: id, do: kind, title, does, expectedMs, withinMs, obstacles, byHand, when } = step;
+  const { step: id, do: kind, title, does, expectedMs, withinMs, obstacles, byHand, when, drilledAt } = step;
   const times = [
     ...(expectedMs === undefined ? [] : [`about ${formatDuration(expectedMs)}`]),
     ...(withinMs === undefined ? [] : [`within ${formatDuration(withinMs)}`]),
+    ...(drilledAt === undefined ? ['never drilled'] : [`drilled ${shownTime(drilledAt)}`]),
   ];
   return [
     '',

@@ -1,9 +1,10 @@
 import { removeKept } from '../operations/index.ts';
+import { closeDiedDrills } from '../recovery/index.ts';
 import type { MakeDuties } from './duty.ts';
 
 const EVERY_MS = 3600_000;
 
-/** Removes what proofs left on this machine for somebody to look at, once its time is over. */
+/** Removes what proofs and drills left on this machine for somebody to look at, once its time is over, and ends what nobody goes on with. */
 export const keptDuties: MakeDuties = ({ workspace }) => {
   let nextMs = 0;
   return [
@@ -14,6 +15,7 @@ export const keptDuties: MakeDuties = ({ workspace }) => {
       async run(nowMs) {
         nextMs = nowMs + EVERY_MS;
         await removeKept(workspace);
+        await closeDiedDrills(workspace);
       },
     },
   ];

@@ -53,6 +53,7 @@ export type { Attempted } from './notify/deliver.ts';
 export { type OpenAlert, reasonsForSilence, type Wellbeing } from './notify/wellbeing.ts';
 export type { KeptLocked } from './object-lock/keep-locked.ts';
 export { figuresByPeriod, PERIOD_KINDS, type PeriodFigures, type SourceInPeriod } from './objectives/by-period.ts';
+export type { DrillTimes } from './objectives/drill-times.ts';
 export type { ForecastReport, NearForecast } from './objectives/near-forecasts.ts';
 export type { ObjectivesOfSource, ObjectivesReport } from './objectives/objectives.ts';
 export type { ChosenPoint } from './points/choose-point.ts';
@@ -64,6 +65,7 @@ export type { RescueMember } from './rescue/bring-back.ts';
 export type { Copy } from './rescue/find-copies.ts';
 export { rescueExit } from './rescue/judge.ts';
 export type { Rescued, RescueListener } from './rescue/rescue.ts';
+export type { HeldCopy } from './restore/held-copy.ts';
 export type { PlaceForCopy } from './restore/place-for-copy.ts';
 export type { RestoreRequest, RestoreResult } from './restore/restore.ts';
 export type { DecidedSnapshot, KeepReason } from './retain/decide.ts';
@@ -174,6 +176,8 @@ export const reportMetrics = lazy(async () => (await import('./reports/report-me
 export const reportVerification = lazy(
   async () => (await import('./reports/report-verification.ts')).reportVerification,
 );
+export const assertCopyable = lazy(async () => (await import('./restore/held-copy.ts')).assertCopyable);
+export const holdCopy = lazy(async () => (await import('./restore/held-copy.ts')).holdCopy);
 export const reportCompliance = lazy(async () => (await import('./compliance/report-compliance.ts')).reportCompliance);
 export const drillRescue = lazy(async () => (await import('./rescue/drill-rescue.ts')).drillRescue);
 export const rescue = lazy(async () => (await import('./rescue/rescue.ts')).rescue);

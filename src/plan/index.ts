@@ -21,7 +21,13 @@ export type { PlannedReport, ReviewKind, Upkeep } from './report-schema.ts';
 export { type Comparison, holds, parseCondition } from './runbooks/condition.ts';
 export type { PlannedDrill } from './runbooks/drill-schema.ts';
 export type { Maintenance, MaintenanceCall } from './runbooks/maintenance-schema.ts';
-export { buildStep, type Parameter, type PlannedStep, type Runbook } from './runbooks/runbook-schema.ts';
+export {
+  buildStep,
+  type DrillFaults,
+  type Parameter,
+  type PlannedStep,
+  type Runbook,
+} from './runbooks/runbook-schema.ts';
 export type { OnFailure } from './runbooks/steps/common.ts';
 export type { Choice } from './runbooks/steps/data.ts';
 export { type StepDocument, type StepKindName, type StepOf, step as stepSchema } from './runbooks/steps/index.ts';

@@ -16,6 +16,7 @@ export type { Answer, Described, Foreseen, Outputs, Question, StepContext, StepK
 
 /* Each loaded when it is first called: what it does is said where it is. */
 
+export const closeDiedDrills = lazy(async () => (await import('./drills/died.ts')).closeDiedDrills);
 export const holdDrill = lazy(async () => (await import('./drills/hold-drill.ts')).holdDrill);
 export const abortIncident = lazy(async () => (await import('./incidents/change.ts')).abortIncident);
 export const acknowledgeIncident = lazy(async () => (await import('./incidents/change.ts')).acknowledgeIncident);

@@ -14,6 +14,12 @@ export interface Sandbox {
    */
   open(need: SandboxNeed, progress: Progress): Promise<SandboxTarget>;
   /**
+   * Says what `open` would say of what is missing here, and makes nothing. Without the method nothing can be.
+   * @param copies whether copies of the server are going to be asked for as well
+   * @throws not-provable
+   */
+  assertOpenable?(need: SandboxNeed, how: { copies: boolean }): Promise<void>;
+  /**
    * Removes what was kept here and whose time is over. Without the method, `open` does it.
    * @returns where it was
    */
@@ -112,7 +118,34 @@ export interface SandboxTarget {
    * @returns where it will be
    */
   keepUntil?(untilMs: number): string;
+  /**
+   * Of a server, once something was restored to it: starts it anew with what it has, and others that follow it. The place's
+   * own server is gone then. Called once at most.
+   * @param followers a name for each
+   * @throws sandbox-failed; not-provable
+   */
+  copies?(followers: readonly string[]): Promise<ServerCopies>;
   close(): Promise<void>;
+}
+
+/** A server and those that follow it, alone with each other. They end with their place. */
+export interface ServerCopies {
+  primary: ServerCopy;
+  followers: ReadonlyMap<string, ServerCopy>;
+}
+
+/** A server that nobody would miss: it may be killed, and started again on what it had. */
+export interface ServerCopy {
+  /** How one gets in who may do everything; it may hold a password. */
+  url: string;
+  /** Where its data are. */
+  directory: string;
+  /** Starts it where it was killed, lets it go on where it was cut off, and returns once it answers. */
+  start(): Promise<void>;
+  /** Ends all of it at once, as when the power goes. */
+  kill(): Promise<void>;
+  /** It hears nothing and says nothing any more, and connections to it hang, as where the network is gone. */
+  cutOff(): Promise<void>;
 }
 
 export interface Served {

@@ -97,11 +97,33 @@ export interface Source {
    */
   contents?(reader: SnapshotReader, item: string | undefined): Promise<ItemCount[] | undefined>;
 
+  /**
+   * Changes one thing of what was restored to a sandbox's server, as rot or a fault does, for a control of `validate` and
+   * `compare`, which have to find it. Only of servers.
+   * @returns undefined where nothing is there that could be
+   * @throws target-failed
+   */
+  damage?(target: Extract<Target, { kind: 'database' }>, context: DamageContext): Promise<Damaged | undefined>;
+
   /** Only where the plan wants the source's log to be kept. */
   follow?: LogSource['follow'];
   findMark?: LogSource['findMark'];
   /** Only of what can tell of its changes. */
   watch?: WatchedSource['watch'];
+}
+
+/** What was changed on purpose. */
+export interface Damaged {
+  /** In words. */
+  what: string;
+  /** One of these is in what a failed check of it, or a difference, says. */
+  items: readonly string[];
+}
+
+export interface DamageContext {
+  signal: AbortSignal;
+  /** Has something done to the server's data directory while it does not run. */
+  whileStopped(work: (dataDirectory: string) => Promise<void>): Promise<void>;
 }
 
 export interface ExamineContext {

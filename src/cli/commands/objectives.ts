@@ -2,6 +2,7 @@ import { EXIT } from '../../foundation/errors.ts';
 import { formatDuration, formatPercentage } from '../../foundation/units.ts';
 import type { ObjectivesOfSource, ObjectivesReport } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
+import { drillTable } from '../drill-table.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { forecastText } from '../forecast-text.ts';
 import { bad, counted, doubtful, faint, good, shownTime, table } from '../text.ts';
@@ -11,7 +12,7 @@ export const objectives: CommandDefinition = {
   arguments: '[source...]',
   summary: 'show what was promised, and what was kept of it: RPO, RTO, repairs, success',
   description:
-    'Shows for each source, over a period, how old the newest complete recovery point ever was and the newest proven one, and for how long that was older than promised; what a recovery took by every proof, and when it will take longer than promised if the data grows as it did; which share of backups, proofs and restores succeeded over 7, 30 and 365 days, where a backup that was due and did not run did not; and how long recoveries took (the mean is the MTTR), and until alerts of severity p1 were resolved. For one source, the days of the period one by one. The exit code is 4 when an objective is missed now.',
+    'Shows for each source, over a period, how old the newest complete recovery point ever was and the newest proven one, and for how long that was older than promised; what a recovery took by every proof, and when it will take longer than promised if the data grows as it did; what recoveries by each runbook took in its drills; which share of backups, proofs and restores succeeded over 7, 30 and 365 days, where a backup that was due and did not run did not; and how long recoveries took (the mean is the MTTR), and until alerts of severity p1 were resolved. For one source, the days of the period one by one. The exit code is 4 when an objective is missed now.',
   options: [{ flags: '--since <time>', description: 'from when on: RFC 3339 or `90d ago`; 30 days ago when left out' }],
   examples: [
     { command: 'holdfast objectives', does: 'were the promises kept in the last 30 days?' },
@@ -25,7 +26,8 @@ export const objectives: CommandDefinition = {
       sources: names as string[],
       ...(options['since'] !== undefined && { since: options['since'] as string }),
     });
-    const isMissed = report.sources.some(({ missed }) => missed.length > 0);
+    const isMissed =
+      report.sources.some(({ missed }) => missed.length > 0) || report.runbooks.some((each) => each.isMissed);
     return { exit: isMissed ? EXIT.missed : EXIT.done, json: report, text: describe(report) };
   },
 };
@@ -47,6 +49,7 @@ function describe(report: ObjectivesReport): string {
       ['succeeded', 'backups 7 d', '30 d', '365 d', 'proofs 7 d', '30 d', '365 d', 'restores 7 d', '30 d', '365 d'],
       ...sources.map(successRow),
     ]),
+    ...(report.runbooks.length === 0 ? [] : ['', drillTable(report.runbooks)]),
     ...repairLines(report),
     ...(sources.length === 1 && only !== undefined ? ['', seriesTable(only)] : []),
     ...notes,

@@ -9,6 +9,7 @@ import type {
   SourceStatus,
 } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
+import { drillTable } from '../drill-table.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { forecastText } from '../forecast-text.ts';
 import { bad, counted, doubtful, faint, good, shortId, shownTime, table } from '../text.ts';
@@ -18,16 +19,18 @@ export const status: CommandDefinition = {
   name: 'status',
   summary: 'show every source: last backup, last proof, objectives and actuals',
   description:
-    'Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; RTO as the last proof measured it, and where it will be missed before long, from when on; how far each mirror is behind; and of each archive the newest copy of each source, and when the next is due: exit code 4 when one is overdue. A mirror or archive that cannot be reached, or whose last attempt failed, makes the exit code 1, and so does what was found damaged or missing and was put back, until a check has read all of that repository and found nothing. Of a repository whose capacity the plan names, it says what it takes, how it grows, and what it will take; exit code 4 from the share on that the plan warns at. Of a repository whose objects are locked, it says what somebody hid of its snapshots, keys and ledger, with exit code 1.',
+    'Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; RTO as the last proof measured it, and where it will be missed before long, from when on; of each runbook what its drills took, with exit code 4 where the last one took longer than promised; how far each mirror is behind; and of each archive the newest copy of each source, and when the next is due: exit code 4 when one is overdue. A mirror or archive that cannot be reached, or whose last attempt failed, makes the exit code 1, and so does what was found damaged or missing and was put back, until a check has read all of that repository and found nothing. Of a repository whose capacity the plan names, it says what it takes, how it grows, and what it will take; exit code 4 from the share on that the plan warns at. Of a repository whose objects are locked, it says what somebody hid of its snapshots, keys and ledger, with exit code 1.',
   examples: [{ command: 'holdfast status', does: 'is everything all right?' }],
   exits: [...REPOSITORY_EXITS, EXIT.missed],
   writes: false,
   async run({ workspace }) {
     const operations = await import('../../operations/index.ts');
     const found = await operations.status(await workspace());
-    const { sources, mirrors, forecasts, archives, healed, damaged, capacity, hidden, unsigned, unseen } = found;
+    const { sources, runbooks, mirrors, forecasts, archives, healed, damaged, capacity, hidden, unsigned, unseen } =
+      found;
     const isMissed =
       sources.some(({ missed }) => missed.length > 0) ||
+      runbooks.some((each) => each.isMissed) ||
       capacity.some(({ isReached }) => isReached) ||
       archives.some((each) => each.sources.some(({ isOverdue }) => isOverdue));
     const failures: Failing[] = [...mirrors, ...archives, ...archives.flatMap((each) => each.sources)];
@@ -67,6 +70,7 @@ export const status: CommandDefinition = {
       exit,
       json: {
         sources,
+        runbooks,
         mirrors,
         forecasts,
         archives,
@@ -79,6 +83,7 @@ export const status: CommandDefinition = {
       },
       text: [
         table([heading, ...sources.map(row)]),
+        ...(runbooks.length === 0 ? [] : [drillTable(runbooks)]),
         ...sources.flatMap(logLines),
         ...sources.flatMap(momentLines),
         ...forecasts.map(forecastLine),

@@ -14,5 +14,8 @@ export const workDrill: Work = async (workspace, { subject }) => {
   const runbook = subject.slice(0, -drill.name.length - 1);
   const { ended } = await holdDrill(workspace, { runbook, task: `drill:${subject}` });
   const { outcome = 'failed', why } = ended ?? {};
-  return { outcome: outcome === 'aborted' ? 'failed' : outcome, ...(why !== undefined && { message: why }) };
+  return {
+    outcome: outcome === 'aborted' || outcome === 'died' ? 'failed' : outcome,
+    ...(why !== undefined && { message: why }),
+  };
 };

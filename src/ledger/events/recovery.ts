@@ -14,7 +14,9 @@ export interface RecoveryEvents {
   /** A source's server is another one from now on. In the ledger of the repository that the source is kept in. */
   'source.moved': SourceMoved;
   'drill.started': RecoveryStarted & { drill: string; network: 'isolated' | 'none' };
-  'drill.finished': RecoveryEnded & { drill: string };
+  /** `died`: its process ended in the middle, as a later one found out. */
+  'drill.finished': DrillEnded & { drill: string };
+  'drill.kept': DrillKept;
   'step.started': StepStarted;
   'step.finished': StepFinished;
   /** It took longer than its share of the budget, and goes on. */
@@ -79,6 +81,20 @@ export interface RecoveryEnded {
   standing?: string[];
   durationMs?: number;
   by?: string;
+}
+
+/** What a drill restored and left for somebody to look at. */
+export interface DrillKept {
+  drill: string;
+  /** RFC 3339. */
+  until: string;
+  host: string;
+  /** Where each lies as files; without a place, its kind of sandbox could not keep it. */
+  kept: { source: string; place?: string }[];
+}
+
+export interface DrillEnded extends Omit<RecoveryEnded, 'outcome'> {
+  outcome?: NonNullable<RecoveryEnded['outcome']> | 'died';
 }
 
 export interface StepStarted {

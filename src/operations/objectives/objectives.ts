@@ -5,6 +5,7 @@ import { parseMoment, readableSnapshots, snapshotsOf } from '../snapshots-of.ts'
 import { type SourceStatus, sourceStatus } from '../status/status.ts';
 import type { Workspace } from '../workspace.ts';
 import { type Coverage, coverageOf, partsOf } from './coverage.ts';
+import { type DrillTimes, drillTimes } from './drill-times.ts';
 import { type ForecastReport, reportedForecast } from './near-forecasts.ts';
 import { recoveryPoints } from './recovery-points.ts';
 import { type Repairs, repairsIn } from './repair-times.ts';
@@ -28,6 +29,8 @@ export interface ObjectivesReport {
   from: string;
   to: string;
   sources: ObjectivesOfSource[];
+  /** Of each runbook that the plan has. */
+  runbooks: DrillTimes[];
   repairs: Repairs;
   notes: string[];
 }
@@ -99,6 +102,7 @@ export async function objectives(workspace: Workspace, request: ObjectivesReques
   notes.unshift(...[...known.values()].flatMap(({ damaged }) => damaged.map(({ message }) => message)));
   return {
     ...{ from: timeOf(period.fromMs), to: timeOf(nowMs), sources },
+    runbooks: drillTimes(workspace.plan.runbooks.values(), everywhere, period.fromMs),
     repairs: repairsIn(everywhere, nowMs),
     notes,
   };

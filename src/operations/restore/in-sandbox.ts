@@ -41,6 +41,9 @@ export interface InSandbox {
   kept: { place: string; until: string } | undefined;
   /** The moment that came back: of a log by the server's clock. */
   timeMs: number;
+  place: Pick<SandboxTarget, 'copies' | 'keepUntil'>;
+  /** Of a cluster: its data directory. */
+  directory: string | undefined;
 }
 
 /**
@@ -77,7 +80,11 @@ export async function inSandbox<T>(
         const timeMs = point === undefined ? snapshotTimeMs(snapshot) : momentOf(point, recovered);
         const reached = recovered ?? (stream && recoveredTo(stream));
         const kept = keepMs === undefined ? undefined : keptIn(place, clock.nowMs() + keepMs);
-        const came = { source, manifest, context, restored, target, recovered: reached, restoreMs, timeMs, kept };
+        const directory = place.target.kind === 'directory' ? place.target.path : undefined;
+        const came = {
+          ...{ source, manifest, context, restored, target, recovered: reached, restoreMs, timeMs, kept },
+          ...{ place, directory },
+        };
         const lost =
           keepMs === undefined || kept !== undefined || where?.sandbox.type === 'firestore' ? [] : [NOT_KEPT];
         return work({ ...came, placeNotes: [...place.notes, ...lost] });
@@ -93,7 +100,7 @@ export async function inSandbox<T>(
 const NOT_KEPT = 'what came back is not kept: this kind of sandbox holds it in memory alone';
 
 /** A database elsewhere is made to stay; a place of this machine is told to once something came back. */
-function keeping(chosen: ChosenSandbox | undefined, keepMs: number | undefined): ChosenSandbox | undefined {
+export function keeping(chosen: ChosenSandbox | undefined, keepMs: number | undefined): ChosenSandbox | undefined {
   if (keepMs === undefined || chosen?.sandbox.type !== 'firestore' || chosen.sandbox.database !== undefined)
     return chosen;
   return { ...chosen, sandbox: { ...chosen.sandbox, keepMs } };

@@ -4,15 +4,18 @@ import { readManifest } from '../../source/index.ts';
 import { readableSnapshots } from '../snapshots-of.ts';
 import type { Workspace } from '../workspace.ts';
 import { chooseSandbox } from './choose-sandbox.ts';
+import { keeping } from './in-sandbox.ts';
 import { chooseSnapshot, type RestoreRequest } from './restore.ts';
 import { sandboxNeed } from './sandbox-need.ts';
 
 /** A sandbox that a restore may be told to go to, as to any target. */
-export interface PlaceForCopy extends Pick<SandboxTarget, 'notes' | 'close'> {
+export interface PlaceForCopy extends Pick<SandboxTarget, 'notes' | 'keepUntil' | 'copies' | 'close'> {
   /** A directory, or a URL without a password. */
   to: string;
   /** Of Firestore: the restore makes the database. */
   isMade: boolean;
+  /** Where it stays by itself: it was made to. */
+  keptAt?: string;
 }
 
 /**
@@ -21,7 +24,13 @@ export interface PlaceForCopy extends Pick<SandboxTarget, 'notes' | 'close'> {
  */
 export async function placeForCopy(
   workspace: Workspace,
-  { source, at, snapshot: id, repository }: Pick<RestoreRequest, 'at' | 'snapshot' | 'repository'> & { source: string },
+  {
+    source,
+    at,
+    snapshot: id,
+    repository,
+    keepMs,
+  }: Pick<RestoreRequest, 'at' | 'snapshot' | 'repository'> & { source: string; keepMs?: number | undefined },
 ): Promise<PlaceForCopy> {
   const { clock, signal, adapters, progress } = workspace.environment;
   const planned = workspace.sources([source])[0]!;
@@ -33,10 +42,12 @@ export async function placeForCopy(
   const told = progress(planned.name);
   try {
     const need = forCopy(sandboxNeed(planned, await readManifest(reader)));
-    const sandbox = await adapters.createSandbox({ clock, signal }, chooseSandbox(workspace, planned, undefined));
-    const { target, create, notes, close } = await sandbox.open(need, told);
+    const where = keeping(chooseSandbox(workspace, planned, undefined), keepMs);
+    const sandbox = await adapters.createSandbox({ clock, signal }, where);
+    const { target, create, ...place } = await sandbox.open(need, told);
     const to = target.kind === 'directory' ? target.path : target.url;
-    return { to, isMade: create !== undefined, notes, close };
+    const keptAt = keepMs !== undefined && where?.sandbox.type === 'firestore' ? { keptAt: to } : {};
+    return { ...place, to, isMade: create !== undefined, ...keptAt };
   } finally {
     told.finish();
     await reader.close();

@@ -4,5 +4,5 @@ import type { LedgerEvent } from '../../ledger/index.ts';
 export const STATUS_KINDS: readonly LedgerEvent['kind'][] = [
   ...(['backup.finished', 'backup.failed', 'log.folded', 'log.gap', 'proof.recorded', 'snapshot.checked'] as const),
   ...(['check.finished', 'object.healed', 'mirror.finished', 'mirror.failed'] as const),
-  ...(['archive.finished', 'archive.failed', 'source.moved'] as const),
+  ...(['archive.finished', 'archive.failed', 'source.moved', 'drill.started', 'drill.finished'] as const),
 ];

@@ -1,6 +1,6 @@
 import { snapshotTimeMs } from '../../format/index.ts';
 import type { HoldfastError } from '../../foundation/errors.ts';
-import type { LedgerEvent } from '../../ledger/index.ts';
+import { type LedgerEvent, mergedByTime } from '../../ledger/index.ts';
 import {
   hasLog,
   type Objectives,
@@ -15,6 +15,7 @@ import { type HealedStatus, healedStatus } from '../mirrors/healed-status.ts';
 import { type MirrorStatus, mirrorStatus } from '../mirrors/mirror-status.ts';
 import { moveIn, placeText } from '../moves/moves.ts';
 import { hiddenAtOnce } from '../object-lock/keep-locked.ts';
+import { type DrillTimes, drillTimes } from '../objectives/drill-times.ts';
 import { forecastsNear, type NearForecast } from '../objectives/near-forecasts.ts';
 import { momentProofsOf, newestProvenMoment, type ProofEvent, proofsOf, statesOf } from '../proofs.ts';
 import { isPartial, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
@@ -69,6 +70,8 @@ export interface Status {
   mirrors: MirrorStatus[];
   /** Of sources whose RTO will be missed before long, if the data grows as it did. */
   forecasts: NearForecast[];
+  /** What drills of the plan's runbooks have measured. */
+  runbooks: DrillTimes[];
   /** What was put back from another copy, until all of that repository is read and found clean. */
   healed: HealedStatus[];
   archives: ArchiveStatus[];
@@ -144,8 +147,10 @@ export async function status(
   const unsigned = [...known.keys()].filter((_, index) => !signed[index]);
   const healed = [...known.values()].flatMap(({ events }) => healedStatus(events));
   const forecasts = forecastsNear(plan, (name) => known.get(name)!.events, nowMs);
+  const everywhere = mergedByTime([...known.values()].map(({ events }) => events));
   return {
     sources,
+    runbooks: drillTimes(plan.runbooks.values(), everywhere),
     mirrors: mirrors.flat(),
     forecasts,
     archives: archives.map((each) => each.status),

@@ -19,10 +19,20 @@ export function runbookFindings(context: Context): Finding[] {
   const runbooks = namesAt(context, 'runbooks');
   return [
     ...runbooks.flatMap((name) => stepsFindings(context, name)),
+    ...runbooks.flatMap((name) => faultFindings(context, name)),
     ...listAt(context.at('drills')).flatMap((_, index) =>
       listed(context, 'runbook', ['drills', index, 'runbooks'], runbooks),
     ),
   ];
+}
+
+const SERVERS: readonly unknown[] = ['postgres', 'redis'];
+
+/** What a drill kills, or cuts off, is the server of a source. */
+function faultFindings(context: Context, runbook: string): Finding[] {
+  const known = namesAt(context, 'sources').filter((name) => SERVERS.includes(context.at('sources', name, 'type')));
+  const keys = ['kill', 'cutOff'];
+  return keys.flatMap((key) => listed(context, 'source with a server', ['runbooks', runbook, 'drill', key], known));
 }
 
 interface EarlierStep {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseDuration } from '../../foundation/units.ts';
 import { RULE_NAMES, type RuleName, type Severity, severity } from '../alerts/rule-schema.ts';
 import { buildObjectives, type Objectives, objectives } from '../sources/common.ts';
-import { description, filled } from '../values.ts';
+import { description, filled, identifier } from '../values.ts';
 import type { OnFailure } from './steps/common.ts';
 import { type StepDocument, step } from './steps/index.ts';
 
@@ -20,6 +20,22 @@ const parameter = z
     { error: () => 'a parameter such as { required: true, help: "where to restore to" }' },
   )
   .meta({ description: 'A value that is given with `--param NAME=VALUE`.' });
+
+const copies = (what: string) =>
+  z
+    .array(identifier, { error: () => 'a list of sources' })
+    .default([])
+    .meta({ description: `Sources of the types postgres and redis whose servers ${what}.` });
+
+const faults = z
+  .strictObject(
+    { kill: copies('are killed'), cutOff: copies('are out of reach') },
+    { error: () => 'what a drill begins with, such as { kill: [db] }' },
+  )
+  .meta({ description: 'What has happened to the copies of servers when a drill begins.' });
+
+/** What has happened to the copies of sources' servers when a drill begins. */
+export type DrillFaults = z.output<typeof faults>;
 
 export const runbook = z
   .strictObject(
@@ -42,6 +58,7 @@ export const runbook = z
         .boolean({ error: () => 'true or false' })
         .default(false)
         .meta({ description: 'It is a breach of personal data: 72 hours to tell the authority count from it.' }),
+      drill: faults.default({ kill: [], cutOff: [] }),
       params: z
         .record(z.string().regex(/^[A-Za-z][A-Za-z0-9_]*$/), parameter, { error: () => 'parameters by name' })
         .default({})
@@ -87,6 +104,7 @@ export interface Runbook {
   objectives: Objectives;
   trigger: 'manual' | 'automatic';
   personalData: boolean;
+  drill: DrillFaults;
   params: readonly Parameter[];
   steps: readonly PlannedStep[];
 }
@@ -96,9 +114,9 @@ export function buildRunbook(
   document: z.output<typeof runbook>,
   promised: z.output<typeof objectives>,
 ): Runbook {
-  const { scenario, symptoms, trigger, personalData, params, steps } = document;
+  const { scenario, symptoms, trigger, personalData, drill, params, steps } = document;
   return {
-    ...{ name, scenario, severity: document.severity, symptoms, trigger, personalData },
+    ...{ name, scenario, severity: document.severity, symptoms, trigger, personalData, drill },
     ...(document.description !== undefined && { description: document.description }),
     objectives: buildObjectives({ ...promised, ...document.objectives }),
     params: Object.entries(params).map(([id, { required, default: value, help }]) => ({

@@ -3,15 +3,23 @@ import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { validateAt, Workspace } from '../../operations/index.ts';
+import { hasLog } from '../../plan/index.ts';
+import type { ServerCopy } from '../../sandbox/index.ts';
 import { type ByteRange, DecoratedStore, type Use } from '../../store/index.ts';
 import type { StepResult } from '../step.ts';
 
-/** What a restore of the drill brought back. */
+/** What a restore of the drill brought back, or what a copy of a server has. */
 export interface Copy {
   source: string;
   /** A directory or a URL. */
   to: string;
-  snapshot: string;
+  /** Which recovery point it is, as far as that is known. */
+  snapshot?: string;
+  time?: string;
+  /** Not all of it: then only the packs are tried. */
+  isPart?: boolean;
+  /** Of a server of PostgreSQL: what it can be stopped and started by. */
+  server?: () => Promise<ServerCopy>;
 }
 
 /** A store whose packs have rotten, in one bit each. What is stored stays as it is. */
@@ -26,9 +34,9 @@ class RottenStore extends DecoratedStore {
 }
 
 /**
- * Holds a copy against its backup, read from packs that are damaged on their way; and where the copy is a directory, once more
- * with a byte of one of its files changed.
- * @throws validation-failed where one of both is not found
+ * Holds the first copy against its backup, read from packs that are damaged on their way; then all of them, each once more with
+ * one thing changed in it.
+ * @throws validation-failed where one of these is not found
  */
 export async function plantAndFind(workspace: Workspace, copies: readonly Copy[]): Promise<StepResult> {
   const [copy] = copies;
@@ -36,12 +44,49 @@ export async function plantAndFind(workspace: Workspace, copies: readonly Copy[]
     const summary = 'nothing was restored, so nothing could be planted: this drill shows nothing of verification';
     return { outcome: 'partial', summary, outputs: {} };
   }
-  const { source } = copy;
   await findInPacks(workspace, copy);
-  const file = await findInFile(workspace, copy);
-  const also = file === undefined ? '' : ', and a byte of one of its restored files';
-  const summary = `a bit of each pack of ${source} was changed on its way${also}: verification found it`;
-  return { outcome: 'done', summary, outputs: {} };
+  const found = [`a bit of each pack of ${copy.source} on its way`];
+  for (const each of copies.filter(({ isPart }) => isPart !== true)) found.push(...(await findInCopy(workspace, each)));
+  return { outcome: 'done', summary: `was changed, and verification found it: ${found.join('; ')}`, outputs: {} };
+}
+
+/** @returns what was changed; nothing where the copy has nothing that could be */
+async function findInCopy(workspace: Workspace, copy: Copy): Promise<string[]> {
+  if (copy.to.startsWith('/')) return findInFile(workspace, copy);
+  const planned = workspace.sources([copy.source])[0]!;
+  const source = await workspace.createSource(planned);
+  if (source.damage === undefined) return [];
+  const server = await copy.server?.();
+  const url = server?.url ?? copy.to;
+  const { signal } = workspace.environment;
+  const target = { kind: 'database', url, label: copy.source, sandbox: true } as const;
+  const damaged = await source.damage(target, {
+    signal,
+    whileStopped: async (work) => {
+      if (server === undefined) throw new HoldfastError('internal', `${copy.source} cannot be stopped`);
+      await server.kill();
+      await work(server.directory);
+      await server.start();
+    },
+  });
+  if (damaged === undefined) return [];
+  return (await isFound(workspace, { ...copy, to: url }, damaged.items)) ? [damaged.what] : [];
+}
+
+/**
+ * What cannot even be read is found as well.
+ * @returns false where so much else is wrong, since steps have changed it, that nobody can tell
+ * @throws validation-failed
+ */
+async function isFound(workspace: Workspace, copy: Copy, items: readonly string[]): Promise<boolean> {
+  try {
+    const failures = await failuresOf(workspace, copy);
+    if (failures === NO_FAILURES) throw notFound(copy);
+    return items.some((item) => failures.includes(item));
+  } catch (error) {
+    if (isHoldfastError(error, 'target-failed')) return true;
+    throw error;
+  }
 }
 
 /** What else is wrong with a copy by now, which steps have worked on, does not count. */
@@ -55,20 +100,24 @@ async function findInPacks(workspace: Workspace, copy: Copy): Promise<void> {
   throw notFound(copy);
 }
 
-/** @returns the file that was changed; undefined where the copy has none with content */
-async function findInFile(workspace: Workspace, copy: Copy): Promise<string | undefined> {
-  if (!copy.to.startsWith('/')) return undefined;
+/** @returns what was changed; nothing where the copy has no file with content */
+async function findInFile(workspace: Workspace, copy: Copy): Promise<string[]> {
   const before = await failuresOf(workspace, copy);
   // What a step of the drill has changed is known to differ already.
   const path = await firstFile(copy.to, (name) => !before.includes(name));
-  if (path === undefined) return undefined;
+  if (path === undefined) return [];
   await changeByte(path);
   if ((await failuresOf(workspace, copy)) === before) throw notFound(copy);
-  return path;
+  return [`a byte of one of the restored files of ${copy.source}`];
 }
 
-async function failuresOf(workspace: Workspace, { source, to: at, snapshot }: Copy): Promise<string> {
-  const { checks } = await validateAt(workspace, { source, at, snapshot });
+const NO_FAILURES = '[]';
+
+async function failuresOf(workspace: Workspace, { source, to: at, snapshot, time }: Copy): Promise<string> {
+  const planned = workspace.plan.sources.get(source);
+  const isMoment = time !== undefined && (snapshot === undefined || (planned !== undefined && hasLog(planned)));
+  const point = { ...(snapshot !== undefined && { snapshot }), ...(isMoment && { moment: time }) };
+  const { checks } = await validateAt(workspace, { source, at, ...point });
   return JSON.stringify(checks.filter(({ result }) => result === 'failed'));
 }
 

@@ -1,28 +1,14 @@
 /** The kinds of steps as a drill does them: on copies, or not at all. */
-import { HoldfastError } from '../../foundation/errors.ts';
-import { type PlaceForCopy, placeForCopy, type Workspace } from '../../operations/index.ts';
-import type { StepKindName, StepOf } from '../../plan/index.ts';
+import type { DrillFaults, StepKindName } from '../../plan/index.ts';
 import type { StepContext, StepKind, StepResult } from '../step.ts';
-import { answerOutputs } from '../steps/calls/answer-outputs.ts';
-import { maskOf } from '../steps/calls/masking.ts';
 import { loadStepKind, type StepKinds, stepKinds } from '../steps/index.ts';
-import { assertFilled } from '../steps/unfilled.ts';
-import { type Copy, plantAndFind } from './control.ts';
-import { isControl } from './drill-steps.ts';
-import { hasProgramChecks } from './drill-workspace.ts';
-import { runIsolated } from './isolation.ts';
-
-/** What a drill has open, and what it brought back. */
-export interface DrillWork {
-  /** Of the plan as it is: only its names are looked at. */
-  living: Workspace;
-  /** Why programs cannot be isolated here; undefined where they can. */
-  notIsolated: string | undefined;
-  /** Whether somebody is there to be asked. */
-  isAttended: boolean;
-  places: PlaceForCopy[];
-  copies: Copy[];
-}
+import { plantAndFind } from './control.ts';
+import { restoreCopy, verifyCopy } from './copied-data.ts';
+import { type SourceServers, sourceOfServers } from './drill-servers.ts';
+import { isControl, isFaults } from './drill-steps.ts';
+import { type DrillWork, notDone } from './drill-work.ts';
+import { execInside } from './isolated-exec.ts';
+import { faultsOnCopies, runOnCopies } from './server-steps.ts';
 
 /** Kinds that touch nothing but what is recorded of this drill, and the clock. */
 const HARMLESS: readonly StepKindName[] = ['note', 'recovery-point', 'wait'];
@@ -47,6 +33,7 @@ export function drillKinds(work: DrillWork, kinds: StepKinds = stepKinds): StepK
 async function runInDrill(context: StepContext, real: StepKind, work: DrillWork): Promise<StepResult> {
   const { step } = context;
   if (isControl(step)) return plantAndFind(context.workspace, work.copies);
+  if (isFaults(step)) return faultsOnCopies(faultyOf(work), step.do === 'note' ? step.text : '');
   if (step.drill === 'skip') return { outcome: 'skipped', summary: 'not done in a drill', outputs: {} };
   if (HARMLESS.includes(step.do)) return real.run(context);
   if (step.do === 'restore') return restoreCopy({ ...context, step }, real, work);
@@ -54,97 +41,30 @@ async function runInDrill(context: StepContext, real: StepKind, work: DrillWork)
   if (step.do === 'exec') return execInside({ ...context, step }, work);
   if (step.do === 'approve')
     return work.isAttended ? real.run(context) : notDone('nobody is asked in a drill by schedule');
+  const source = sourceOfServers(step, work.living.plan);
+  const servers = source === undefined ? undefined : work.servers.of(source);
+  if (servers !== undefined) return serverStep(context, real, work, servers);
   return notDone(`a drill has no copy of what ${step.do} works on`);
 }
 
-function notDone(why: string): StepResult {
-  return { outcome: 'partial', summary: `not done: ${why}`, outputs: {} };
+function faultyOf({ faults, servers }: DrillWork): Record<keyof DrillFaults, SourceServers[]> {
+  const all = (names: readonly string[]) => names.flatMap((name) => servers.of(name) ?? []);
+  return { kill: all(faults.kill), cutOff: all(faults.cutOff) };
 }
 
-async function restoreCopy(
-  context: StepContext & { step: StepOf<'restore'> },
+/** What was promoted is what the control is tried on. */
+async function serverStep(
+  context: StepContext,
   real: StepKind,
-  { living, places, copies }: DrillWork,
+  { copies }: DrillWork,
+  servers: SourceServers,
 ): Promise<StepResult> {
-  const { step, workspace } = context;
-  assertFilled(step);
-  const sources = step.source === undefined ? workspace.group(step.group!).sources : [step.source];
-  const point = { at: step.at, snapshot: step.snapshot, repository: step.repository };
-  const asked = Object.fromEntries(Object.entries(point).filter(([, value]) => value !== undefined));
-  const targets: Record<string, string> = {};
-  let isMade = false;
-  for (const source of sources) {
-    const place = await placeForCopy(workspace, { ...asked, source });
-    places.push(place);
-    targets[source] = place.to;
-    isMade ||= place.isMade;
-    for (const note of place.notes) context.tell(note);
-  }
-  const [first = ''] = Object.values(targets);
-  const moved = step.source === undefined ? { to: first, targets } : { to: first, ...(isMade && { create: true }) };
-  const result = await real.run({ ...context, step: { ...step, ...moved } as never });
-  const { snapshot } = result.outputs;
-  if (step.source !== undefined && typeof snapshot === 'string' && step.only === undefined)
-    copies.push({ source: step.source, to: first, snapshot });
-  return partialWithoutChecks(result, living, sources);
-}
-
-/** Against a copy of this drill, or in a sandbox of its own: never against what lives. */
-async function verifyCopy(
-  context: StepContext & { step: StepOf<'verify'> },
-  real: StepKind,
-  { living, places }: DrillWork,
-): Promise<StepResult> {
-  const { against, password: _, ...step } = context.step;
-  const isCopy = typeof against === 'string' && places.some(({ to }) => to === against);
-  if (against !== undefined && !isCopy) context.tell('what it would look at lives: it is proven in a sandbox instead');
-  const result = await real.run({ ...context, step: { ...step, ...(isCopy && { against }) } as never });
-  return partialWithoutChecks(result, living, step.sources);
-}
-
-function partialWithoutChecks(result: StepResult, living: Workspace, sources: readonly string[]): StepResult {
-  const checked = sources.filter((source) => hasProgramChecks(living, source));
-  if (checked.length === 0) return result;
-  const summary = `${result.summary}; programs that check ${checked.join(', ')} are not run in a drill`;
-  return { ...result, outcome: 'partial', summary };
-}
-
-/** A program without network and credentials, with the copies. */
-async function execInside(
-  context: StepContext & { step: StepOf<'exec'> },
-  { notIsolated, places, living }: DrillWork,
-): Promise<StepResult> {
-  const { step, run, workspace, signal } = context;
-  if (notIsolated !== undefined) return notDone(`programs cannot be kept from the living here: ${notIsolated}`);
-  assertFilled(step);
-  const { exec, env = {}, files } = step;
-  const isSecret = exec.some((word) => typeof word !== 'string');
-  if (isSecret)
-    throw new HoldfastError('bad-usage', `an argument of ${step.id} is a secret, which everybody could see`);
-  const given = Object.entries(env).flatMap(([name, value]) =>
-    typeof value === 'string' ? [[name, value] as const] : [],
-  );
-  const lacking = Object.entries(env).length - given.length + Object.keys(files ?? {}).length;
-  if (lacking > 0) context.tell(`${step.id} goes without ${lacking} secrets and files: a drill has none`);
-  const ran = await runIsolated({
-    command: exec,
-    environment: {
-      ...Object.fromEntries(given),
-      ...{ HOLDFAST_RUN: run.id, HOLDFAST_RUN_KIND: run.kind, HOLDFAST_RUNBOOK: run.runbook, HOLDFAST_STEP: step.id },
-    },
-    hidden: workspace.plan.directory,
-    copies: places.flatMap(({ to }) => directoryOf(to)),
-    signal,
-  });
-  const summary = `ran ${exec[0]} beside the copies, cut off from everything else`;
-  return { outcome: 'done', summary, outputs: answerOutputs(ran.output, await maskOf(living, [])) };
-}
-
-/** What of a copy is a directory of this machine: itself, or where its server has its socket. */
-function directoryOf(to: string): string[] {
-  if (to.startsWith('/')) return [to];
-  const { protocol, pathname, hostname } = new URL(to);
-  if (protocol === 'redis+unix:') return [decodeURIComponent(pathname).replace(/\/[^/]*$/, '')];
-  const host = decodeURIComponent(hostname);
-  return host.startsWith('/') ? [host] : [];
+  const result = await runOnCopies(context, real, servers);
+  const { source, primary, held } = servers;
+  if (servers.isLost(primary)) return result;
+  const others = copies.filter((each) => each.source !== source);
+  const { snapshot, time } = held;
+  const server = async () => primary;
+  copies.splice(0, copies.length, ...others, { source, to: primary.url, snapshot, time, server });
+  return result;
 }

@@ -2,7 +2,8 @@
 import { HoldfastError } from '../../foundation/errors.ts';
 import { type Adapters, Workspace } from '../../operations/index.ts';
 import type { Plan, Source as PlanSource, Runbook } from '../../plan/index.ts';
-import type { Source } from '../../source/index.ts';
+import type { PostgresFailover, RedisFailover, Source } from '../../source/index.ts';
+import type { DrillServers } from './drill-servers.ts';
 
 /** A name that is never anybody's: RFC 6761. */
 const NOWHERE = 'holdfast-drill.invalid';
@@ -11,32 +12,47 @@ const NOWHERE = 'holdfast-drill.invalid';
  * The same plan without the addresses of what lives, with adapters that know of copies alone: there is no channel, no failover
  * and no secret that could be written, and a source can be restored and looked at, and not captured.
  */
-export function drillWorkspace({ plan, planPath, environment }: Workspace, runbook: Runbook): Workspace {
+export function drillWorkspace(
+  { plan, planPath, environment }: Workspace,
+  runbook: Runbook,
+  servers?: DrillServers,
+): Workspace {
   const path = planPath === undefined ? {} : { path: planPath };
+  const { adapters } = environment;
+  const onCopies = servers && failoverOf(adapters, servers);
   return new Workspace(
-    { plan: drillPlan(plan, runbook), ...path },
-    { ...environment, adapters: drillAdapters(environment.adapters) },
+    { plan: drillPlan(plan, runbook, servers), ...path },
+    { ...environment, adapters: { ...drillAdapters(adapters), ...onCopies } },
   );
 }
 
-function drillPlan({ maintenance: _, ...plan }: Plan, runbook: Runbook): Plan {
+function drillPlan({ maintenance: _, ...plan }: Plan, runbook: Runbook, servers: DrillServers | undefined): Plan {
+  const standbys = [...plan.standbys].flatMap(([name, standby]) => {
+    const copy = servers?.standby(name);
+    return copy === undefined ? [] : [[name, { ...standby, url: copy.url }] as const];
+  });
   return {
     ...plan,
-    sources: new Map([...plan.sources].map(([name, source]) => [name, withoutAddress(source)])),
-    standbys: new Map(),
+    sources: new Map(
+      [...plan.sources].map(([name, source]) => [name, withAddress(source, servers?.of(name)?.copies.primary.url)]),
+    ),
+    standbys: new Map(standbys),
     services: new Map(),
     runbooks: new Map([[runbook.name, runbook]]),
   };
 }
 
-/** Programs that check a copy run beside the living: a drill does without them, and says so. */
-function withoutAddress(source: PlanSource): PlanSource {
+/**
+ * Programs that check a copy run beside the living: a drill does without them, and says so.
+ * @param url of the copy of its server; nobody's, when left out
+ */
+function withAddress(source: PlanSource, url: string | undefined): PlanSource {
   const checked = { ...source, validate: source.validate.filter(({ kind }) => kind !== 'exec') } as PlanSource;
   if (checked.type === 'postgres') {
     const { standby: _, ...postgres } = checked;
-    return { ...postgres, url: `postgresql://${NOWHERE}/none` };
+    return { ...postgres, url: url ?? `postgresql://${NOWHERE}/none` };
   }
-  return checked.type === 'redis' ? { ...checked, url: `redis://${NOWHERE}` } : checked;
+  return checked.type === 'redis' ? { ...checked, url: url ?? `redis://${NOWHERE}` } : checked;
 }
 
 /** Whether the plan has checks of a source that a drill does without. */
@@ -57,8 +73,45 @@ function drillAdapters(adapters: Adapters): Adapters {
   };
 }
 
+/** What a failover does to servers, for the copies of a drill alone. */
+function failoverOf(
+  { postgresFailover, redisFailover }: Adapters,
+  servers: DrillServers,
+): Pick<Adapters, 'postgresFailover' | 'redisFailover'> {
+  const known = async (...places: string[]): Promise<void> => {
+    for (const place of places) if (!servers.has(place)) await refuse('a server');
+  };
+  return {
+    ...(postgresFailover && { postgresFailover: async () => postgresOnCopies(await postgresFailover(), known) }),
+    ...(redisFailover && { redisFailover: async () => redisOnCopies(await redisFailover(), known) }),
+  };
+}
+
+type Known = (...places: string[]) => Promise<void>;
+
+function postgresOnCopies(real: PostgresFailover, known: Known): PostgresFailover {
+  return {
+    look: async (url, signal) => known(url).then(() => real.look(url, signal)),
+    fence: async (urls, signal) => known(urls.admin, urls.application).then(() => real.fence(urls, signal)),
+    unfence: async (url, signal) => known(url).then(() => real.unfence(url, signal)),
+    divergence: async (url, forkLsn, signal) => known(url).then(() => real.divergence(url, forkLsn, signal)),
+    promote: async (url, signal) => known(url).then(() => real.promote(url, signal)),
+    reseed: async (reseed) => known(reseed.directory, reseed.fromUrl).then(() => real.reseed(reseed)),
+  };
+}
+
+function redisOnCopies(real: RedisFailover, known: Known): RedisFailover {
+  return {
+    look: async (url, signal) => known(url).then(() => real.look(url, signal)),
+    fence: async (url, signal) => known(url).then(() => real.fence(url, signal)),
+    unfence: async (url, signal) => known(url).then(() => real.unfence(url, signal)),
+    promote: async (url, signal) => known(url).then(() => real.promote(url, signal)),
+    follow: async (urls, context) => known(urls.url, urls.from).then(() => real.follow(urls, context)),
+  };
+}
+
 function copiesOnly(source: Source): Source {
-  const { refuse: refuseTarget, checkPlanned, query, contents } = source;
+  const { refuse: refuseTarget, checkPlanned, query, contents, damage } = source;
   return {
     ...{ name: source.name, type: source.type },
     restore: (...given) => source.restore(...given),
@@ -68,6 +121,7 @@ function copiesOnly(source: Source): Source {
     ...(refuseTarget && { refuse: (...given) => refuseTarget.apply(source, given) }),
     ...(checkPlanned && { checkPlanned: (...given) => checkPlanned.apply(source, given) }),
     ...(query && { query: (...given) => query.apply(source, given) }),
+    ...(damage && { damage: (...given) => damage.apply(source, given) }),
     ...(contents && { contents: (...given) => contents.apply(source, given) }),
     examine: () => refuse(source.name),
     capture: () => refuse(source.name),

@@ -11,6 +11,7 @@ export const RUN_EVENT_KINDS = [
   'breach.reported',
   'drill.started',
   'drill.finished',
+  'drill.kept',
   'step.started',
   'step.finished',
   'step.late',

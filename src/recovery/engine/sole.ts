@@ -97,6 +97,29 @@ export class Sole {
   }
 }
 
+/**
+ * Whether a process runs the steps of an incident or a drill just now.
+ * @returns true also where no store in reach can tell
+ */
+export async function isUnderWay({
+  run,
+  record,
+  clock,
+  pause,
+}: Pick<SoleOptions, 'run' | 'record' | 'clock' | 'pause'>): Promise<boolean> {
+  for await (const { repository } of record.inReach()) {
+    try {
+      const got = await EpochLease.take(repository, { clock, pause, name: `recovery-${run}` }, false);
+      if (!('lease' in got)) return true;
+      await got.lease.release();
+      return false;
+    } catch (error) {
+      if (!isHoldfastError(error, 'store-unsuitable')) throw error;
+    }
+  }
+  return true;
+}
+
 function running(run: string, holder: LeaseHolder | undefined, cause?: unknown): HoldfastError {
   const who =
     holder === undefined ? 'another process' : `${holder.username}@${holder.hostname} (process ${holder.pid})`;

@@ -1,7 +1,8 @@
 /** What has become of a run and its steps, as its events tell. Pure. */
 import type {
+  DrillEnded,
+  DrillKept,
   FenceCompleted,
-  RecoveryEnded,
   RecoveryStarted,
   StepAnswered,
   StepAsked,
@@ -81,7 +82,9 @@ export interface RunState {
   notes: Note[];
   acknowledged?: { by: string; timeMs: number };
   breach?: { sinceMs: number; by: string; reported?: Reported };
-  ended?: RecoveryEnded & { timeMs: number; endedBy: string };
+  ended?: DrillEnded & { timeMs: number; endedBy: string };
+  /** Of a drill. */
+  kept?: Pick<DrillKept, 'until' | 'host' | 'kept'>;
 }
 
 const HIDDEN_STARTED: Omit<RecoveryStarted, 'since'> = {
@@ -170,6 +173,9 @@ function apply(state: RunState, event: RunEvent): void {
     case 'incident.closed':
     case 'drill.finished':
       state.ended ??= { ...event.body, timeMs, endedBy: personOf(event) };
+      return;
+    case 'drill.kept':
+      state.kept ??= event.body;
       return;
     // It is looked for by itself: whoever said it may have a clock that is behind the one of who declared the breach.
     case 'breach.reported':

@@ -1,10 +1,12 @@
 import { isHoldfastError } from '../../foundation/errors.ts';
 import { reportable, type Workspace } from '../../operations/index.ts';
 import type { PlannedStep } from '../../plan/index.ts';
-import type { RunState } from '../engine/state.ts';
+import { RunRecord } from '../engine/run-record.ts';
+import type { RunState, StepState } from '../engine/state.ts';
 import { fillStep, lookupOf } from '../engine/values.ts';
 import type { Described, Foreseen, StepContext } from '../step.ts';
 import { loadStepKind, type StepKinds } from '../steps/index.ts';
+import { statesIn } from './list.ts';
 import { type OpenRequest, paramsOf, runbookOf } from './open.ts';
 import { unopenedRun } from './unopened-run.ts';
 
@@ -19,6 +21,8 @@ export interface ForeseenStep extends Foreseen {
   when?: string;
   withinMs?: number;
   onFailure: PlannedStep['onFailure'];
+  /** When a drill last did it, RFC 3339; absent where none has. */
+  drilledAt?: string;
 }
 
 export interface ForeseenRun {
@@ -42,7 +46,18 @@ export async function foreseeRun(
   const params = paramsOf(runbook, request);
   const nowMs = workspace.environment.clock.nowMs();
   const state = unopenedRun(runbook, params, nowMs);
-  const steps = await Promise.all(runbook.steps.map((step) => foreseeStep(workspace, state, step, kinds)));
+  const [looked, drilled] = await Promise.all([
+    Promise.all(runbook.steps.map((step) => foreseeStep(workspace, state, step, kinds))),
+    drilledSteps(workspace, runbook.name),
+  ]);
+  const steps = looked.map((step): ForeseenStep => {
+    const { durationMs, endedMs } = drilled.get(step.step) ?? {};
+    return {
+      ...step,
+      ...(durationMs !== undefined && { expectedMs: step.expectedMs ?? durationMs }),
+      ...(endedMs !== undefined && { drilledAt: new Date(endedMs).toISOString() }),
+    };
+  });
   const { rtoMs, rpoMs } = runbook.objectives;
   const marked = runbook.steps.findLastIndex(({ restoresService }) => restoresService);
   const until = steps.slice(0, marked < 0 ? steps.length : marked + 1);
@@ -54,6 +69,19 @@ export async function foreseeRun(
     obstacles: steps.reduce((sum, { obstacles }) => sum + obstacles.length, 0),
     ...(isKnown && { expectedMs: expected.reduce<number>((sum, each) => sum + each!, 0) }),
   };
+}
+
+/** The steps that drills of a runbook have done, each as the last of them did it; none where the ledger is out of reach. */
+async function drilledSteps(workspace: Workspace, runbook: string): Promise<Map<string, StepState>> {
+  try {
+    const drills = statesIn(await new RunRecord(workspace).read()).filter((each) => each.kind === 'drill');
+    const own = drills.filter((each) => each.runbook === runbook).reverse();
+    const done = own.flatMap(({ steps }) => steps.filter(({ phase }) => phase === 'done'));
+    return new Map(done.map((step) => [step.plan.id, step]));
+  } catch (error) {
+    if (isHoldfastError(error)) return new Map();
+    throw error;
+  }
 }
 
 /** What a step would do, with what is known filled in: what could not be found out is an obstacle. */

@@ -58,6 +58,8 @@ export interface RunView {
   notes: { text: string; by: string; time: string }[];
   breach?: { since: string; reportBy: string; reportedTo?: string };
   standing?: string[];
+  /** What a drill restored and left to be looked at: on a machine, until a time, each with its place where it could be kept. */
+  kept?: NonNullable<RunState['kept']>;
 }
 
 const BREACH_WITHIN_MS = 72 * 3_600_000;
@@ -86,7 +88,12 @@ export function viewOf(state: RunState, nowMs: number): RunView {
       },
     }),
     ...(ended?.standing !== undefined && { standing: ended.standing }),
+    ...(state.kept !== undefined && { kept: pickKept(state.kept) }),
   };
+}
+
+function pickKept({ until, host, kept }: NonNullable<RunState['kept']>): NonNullable<RunView['kept']> {
+  return { until, host, kept };
 }
 
 function wordOf(state: RunState, nowMs: number): RunView['state'] {

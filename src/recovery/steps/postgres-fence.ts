@@ -7,7 +7,7 @@ import { ifReached, obstacleOf, postgresFailoverOf, serverOf, urlOf } from './fa
 type Context = StepContext<'postgres.fence'>;
 
 /** Keeps a primary from taking writes; one that is out of reach stays to be fenced, at first sight. */
-export const postgresFence: StepKind<'postgres.fence'> = { describe, foresee, run, undo, inDrill: 'skip' };
+export const postgresFence: StepKind<'postgres.fence'> = { describe, foresee, run, undo, inDrill: 'run' };
 
 async function urls({ step, workspace }: Context): Promise<{ admin: string; application: string }> {
   const planned = serverOf(workspace, step.source, 'postgres');

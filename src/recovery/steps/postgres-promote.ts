@@ -15,7 +15,7 @@ import { ifReached, obstacleOf, postgresFailoverOf, serverOf, urlOf } from './fa
 type Context = StepContext<'postgres.promote'>;
 
 /** Makes a standby the primary; asks first where that may lose more than was promised, or where two could take writes. */
-export const postgresPromote: StepKind<'postgres.promote'> = { describe, foresee, run, inDrill: 'skip' };
+export const postgresPromote: StepKind<'postgres.promote'> = { describe, foresee, run, inDrill: 'run' };
 
 /** How long what a fenced primary still has to send is waited for, without any of it coming. */
 const STILL_MS = 5000;

@@ -10,7 +10,7 @@ type Context = StepContext<'postgres.reseed'>;
 const DID = { rewound: 'was rewound to', copied: 'was copied from', found: 'is a standby already of' } as const;
 
 /** Makes an old primary a standby of the new one. Its server must be stopped, and is started by a step of its own. */
-export const postgresReseed: StepKind<'postgres.reseed'> = { describe, foresee, run, inDrill: 'skip' };
+export const postgresReseed: StepKind<'postgres.reseed'> = { describe, foresee, run, inDrill: 'run' };
 
 async function run({ step, workspace, signal, tell }: Context): Promise<StepResult> {
   const failover = await postgresFailoverOf(workspace);

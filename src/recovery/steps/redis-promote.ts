@@ -12,7 +12,7 @@ import { ifReached, isSameServer, obstacleOf, redisFailoverOf, serverOf, urlOf }
 type Context = StepContext<'redis.promote'>;
 
 /** Makes a replica the master; the old one, where it can be reached, refuses writes first and follows it then. */
-export const redisPromote: StepKind<'redis.promote'> = { describe, foresee, run, inDrill: 'skip' };
+export const redisPromote: StepKind<'redis.promote'> = { describe, foresee, run, inDrill: 'run' };
 
 /** How long what a fenced master still has to send is waited for. */
 const CATCH_UP_MS = 10_000;

@@ -5,7 +5,7 @@ import { ifReached, obstacleOf, redisFailoverOf, serverOf, urlOf } from './failo
 type Context = StepContext<'redis.reseed'>;
 
 /** Makes a server the replica of another one. What it had itself is gone then. */
-export const redisReseed: StepKind<'redis.reseed'> = { describe, foresee, run, inDrill: 'skip' };
+export const redisReseed: StepKind<'redis.reseed'> = { describe, foresee, run, inDrill: 'run' };
 
 async function urls({ step, workspace }: Context): Promise<{ url: string; from: string }> {
   const url = await urlOf(workspace, step.url, serverOf(workspace, step.source, 'redis'));

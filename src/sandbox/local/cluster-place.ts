@@ -43,15 +43,16 @@ export function refuseLongSocketPath(directory: string): void {
 export function databaseUrl(
   { directory, superuser, isRestored }: Pick<ClusterPlace, 'directory' | 'superuser' | 'isRestored'>,
   database: string,
+  unloaded: readonly string[] = LIBRARIES,
 ): string {
   const server = `postgresql://${encodeURIComponent(superuser)}@${encodeURIComponent(directory.path)}:${SOCKET_PORT}`;
   // Said outright, so that no PGSSLMODE of the environment asks for what a Unix socket does not have.
   const url = `${server}/${encodeURIComponent(database)}?sslmode=disable`;
-  return isRestored ? `${url}&options=${encodeURIComponent(NOTHING_LOADED)}` : url;
+  return isRestored ? `${url}&options=${encodeURIComponent(unloaded.map((name) => `-c ${name}=`).join(' '))}` : url;
 }
 
 /** A role or a database may have libraries that every session loads, which no setting of the server takes back. */
-const NOTHING_LOADED = '-c session_preload_libraries= -c local_preload_libraries=';
+const LIBRARIES = ['session_preload_libraries', 'local_preload_libraries'];
 
 /** How a program is asked to end, and how long it may take before it is killed. */
 export interface StopManner {

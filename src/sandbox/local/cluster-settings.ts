@@ -2,7 +2,7 @@
 export type ServerSettings = Readonly<Record<string, string | number>>;
 
 /** What every cluster here runs with: out of anybody's reach, small, and with nothing of the data in its log. */
-const ALWAYS = {
+export const ALWAYS = {
   listen_addresses: '',
   port: 5432,
   unix_socket_permissions: '0700',
@@ -43,6 +43,6 @@ export function settingArguments(
 }
 
 /** A path as one item of a list-valued setting, which would otherwise end at a comma or a space. */
-function quotedListItem(path: string): string {
+export function quotedListItem(path: string): string {
   return `"${path.replaceAll('"', '""')}"`;
 }

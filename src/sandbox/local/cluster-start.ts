@@ -45,6 +45,15 @@ export async function initialiseCluster(place: ClusterPlace): Promise<void> {
 export async function startServer(place: ClusterPlace): Promise<SupervisedProgram> {
   const throwaway = place.options.throwaway ?? true;
   const settings = settingArguments(place.directory.path, throwaway, place.options.settings);
+  return startServerWith(place, settings);
+}
+
+/**
+ * The same with these arguments alone, where the data directory has its settings itself.
+ * @throws as `startServer`
+ */
+export async function startServerWith(place: ClusterPlace, settings: readonly string[]): Promise<SupervisedProgram> {
+  const throwaway = place.options.throwaway ?? true;
   const server = await superviseHere(
     place,
     throwaway ? IMMEDIATE_STOP : FAST_STOP,
@@ -61,7 +70,7 @@ export async function startServer(place: ClusterPlace): Promise<SupervisedProgra
 }
 
 /** The end of a program; undefined when the time was up, and it was stopped. */
-async function endInTime(place: ClusterPlace, program: SupervisedProgram): Promise<ProgramEnd | undefined> {
+export async function endInTime(place: ClusterPlace, program: SupervisedProgram): Promise<ProgramEnd | undefined> {
   const { clock, signal } = place.options;
   const stopWaiting = new AbortController();
   const patience = signal === undefined ? stopWaiting.signal : AbortSignal.any([signal, stopWaiting.signal]);

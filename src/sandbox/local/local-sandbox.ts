@@ -1,9 +1,9 @@
 import type { Clock } from '../../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import type { PostgresPrograms } from '../../foundation/postgres-programs.ts';
+import { findPostgresPrograms, type PostgresPrograms } from '../../foundation/postgres-programs.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { findRedisServer } from '../../foundation/redis-programs.ts';
-import type { Sandbox, SandboxTarget } from '../sandbox.ts';
+import type { Sandbox, SandboxNeed, SandboxTarget } from '../sandbox.ts';
 import { freshDirectoryPath, openGuardedDirectory } from './guarded-directory.ts';
 import { keepingIn, removeExpired } from './kept-places.ts';
 import { findServer, type PostgresCluster, startPostgresCluster } from './postgres-cluster.ts';
@@ -37,9 +37,27 @@ export function createLocalSandbox(options: LocalSandboxOptions): Sandbox {
       if (need.kind === 'redis') return openRedis(options, need, progress);
       return need.kind === 'postgres' ? openDatabase(options, need, progress) : openData(options, need, progress);
     },
+    assertOpenable: (need, how) => assertOpenable(need, how),
     removeExpired: () => removeExpired(options),
   };
 }
+
+async function assertOpenable(need: SandboxNeed, { copies }: { copies: boolean }): Promise<void> {
+  if (need.kind === 'redis') {
+    refuseModules(need);
+    await foundOrNotProvable(() => findRedisServer(need));
+  } else if (need.kind === 'postgres' || need.kind === 'postgres-data') {
+    const { majorVersion } = await serverOrNotProvable({ newerServes: false, ...need });
+    const programs = COPYING;
+    if (copies)
+      await foundOrNotProvable(() =>
+        findPostgresPrograms({ programs, atLeastMajor: majorVersion, atMostMajor: majorVersion }),
+      );
+  }
+}
+
+/** What makes a server that follows another one, also one that has written on its own. */
+const COPYING = ['initdb', 'postgres', 'pg_basebackup', 'pg_rewind'] as const;
 
 async function openDirectory(options: LocalSandboxOptions): Promise<SandboxTarget> {
   const directory = await openGuardedDirectory(freshDirectoryPath(options.parentDirectory));
@@ -47,12 +65,15 @@ async function openDirectory(options: LocalSandboxOptions): Promise<SandboxTarge
   return { target: { kind: 'directory', path }, notes: [], ...keepingIn(options, directory), close };
 }
 
+function refuseModules({ hasModules }: RedisNeed): void {
+  if (!hasModules) return;
+  throw new HoldfastError('not-provable', 'some values belong to modules, which a sandbox server does not have', {
+    hint: 'Restore the backup to a server that has them, and hold it against the backup with `holdfast compare --with URL`.',
+  });
+}
+
 async function openRedis(options: LocalSandboxOptions, need: RedisNeed, progress: Progress): Promise<SandboxTarget> {
-  if (need.hasModules) {
-    throw new HoldfastError('not-provable', 'some values belong to modules, which a sandbox server does not have', {
-      hint: 'Restore the backup to a server that has them, and hold it against the backup with `holdfast compare --with URL`.',
-    });
-  }
+  refuseModules(need);
   progress.phase('starting a sandbox server');
   const program = await foundOrNotProvable(() => findRedisServer(need));
   const server = await startRedisServer({ ...options, program, databases: need.databases });
@@ -62,6 +83,7 @@ async function openRedis(options: LocalSandboxOptions, need: RedisNeed, progress
     notes: isOther
       ? [`${program.server} ${program.version} stood in for ${need.server} ${need.version}, which was captured`]
       : [],
+    copies: server.copies,
     close: server.stop,
   };
 }
@@ -79,7 +101,8 @@ async function openDatabase(
     const label = `sandbox PostgreSQL ${cluster.version} at ${cluster.socketDirectory}`;
     const url = cluster.url(SANDBOX_DATABASE);
     const target = { kind: 'database', url, label, sandbox: true } as const;
-    return { target, notes, ...keepingIn(options, cluster), close: cluster.stop };
+    const copies = (followers: readonly string[]) => cluster.copies(SANDBOX_DATABASE, followers);
+    return { target, notes, ...keepingIn(options, cluster), copies, close: cluster.stop };
   } catch (error) {
     await cluster.stop();
     throw error;
@@ -89,6 +112,7 @@ async function openDatabase(
 async function openData(options: LocalSandboxOptions, need: DataNeed, progress: Progress): Promise<SandboxTarget> {
   const server = await serverOrNotProvable({ ...need, newerServes: false });
   const restored = await openRestoredCluster({ ...options, server }, need);
+  let served: PostgresCluster | undefined;
   return {
     target: { kind: 'directory', path: restored.dataDirectory, sandbox: true },
     notes: [],
@@ -96,8 +120,13 @@ async function openData(options: LocalSandboxOptions, need: DataNeed, progress: 
     serve: async (recoverySettings) => {
       progress.phase('recovering in a sandbox server');
       const { cluster, recovery } = await restored.start(recoverySettings);
+      served = cluster;
       const label = `sandbox PostgreSQL ${cluster.version} at ${cluster.socketDirectory}`;
       return { target: { kind: 'database', url: cluster.url(need.database), label, sandbox: true }, recovery };
+    },
+    copies: async (followers) => {
+      if (served === undefined) throw new HoldfastError('internal', 'nothing was served that could be copied');
+      return served.copies(need.database, followers);
     },
     close: restored.close,
   };

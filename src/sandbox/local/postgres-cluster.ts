@@ -1,8 +1,11 @@
 import { chown, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import pg from 'pg';
 import type { HoldfastError } from '../../foundation/errors.ts';
 import { findPostgresPrograms, type PostgresPrograms } from '../../foundation/postgres-programs.ts';
-import { awaitedLater } from '../../foundation/promises.ts';
+import { awaitedLater, settled } from '../../foundation/promises.ts';
+import type { ServerCopies } from '../sandbox.ts';
+import { ClusterCopies } from './cluster-copies.ts';
 import { explainFullDisk, readLogTail, serverFailed } from './cluster-errors.ts';
 import type { PostgresClusterOptions } from './cluster-options.ts';
 import { type ClusterPlace, databaseUrl, refuseLongSocketPath } from './cluster-place.ts';
@@ -31,6 +34,8 @@ export interface PostgresCluster {
   ended: Promise<HoldfastError | undefined>;
   /** See `GuardedDirectory`: the server is stopped all the same. */
   keepAs(path: string): void;
+  /** See `SandboxTarget`: this server is gone then, and `stop` stops its copies. @param database their URLs' */
+  copies(database: string, followers: readonly string[]): Promise<ServerCopies>;
   /**
    * Stops the server and removes all that it had. May be called again.
    * @throws sandbox-failed when the server had died by itself, with the end of its log, or when something is left.
@@ -133,15 +138,34 @@ function runningCluster(place: ClusterPlace, server: SupervisedProgram, pid: num
     return died;
   });
   awaitedLater(ended);
-  const stop = async () => {
+  let copied: ClusterCopies | undefined;
+  const halt = async () => {
     stopping = true;
     await server.stop();
     const died = await ended;
-    await directory.close();
     if (died !== undefined) throw died;
+  };
+  const stop = async () => {
+    try {
+      await copied?.close();
+      await halt();
+    } finally {
+      await directory.close();
+    }
+  };
+  const copies = async (database: string, followers: readonly string[]): Promise<ServerCopies> => {
+    // A server that nobody would miss writes late, and is stopped at once.
+    await checkpoint(databaseUrl(place, place.database));
+    await halt();
+    const of = { ...place, database };
+    const open = () =>
+      openPlace({ ...place.options, server: programs, superuser }, { database, dataDirectory: undefined });
+    copied = await ClusterCopies.start(of, followers, open);
+    return copied;
   };
   let stopped: Promise<void> | undefined;
   return {
+    copies,
     majorVersion: programs.majorVersion,
     version: programs.version,
     socketDirectory: directory.path,
@@ -158,4 +182,17 @@ function runningCluster(place: ClusterPlace, server: SupervisedProgram, pid: num
       return stopped;
     },
   };
+}
+
+/** @throws what the server says */
+async function checkpoint(connectionString: string): Promise<void> {
+  const client = new pg.Client({ connectionString });
+  // What breaks the connection also fails the query.
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.query('CHECKPOINT');
+  } finally {
+    await settled(client.end());
+  }
 }

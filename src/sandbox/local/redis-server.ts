@@ -1,41 +1,29 @@
-import { chown } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Clock } from '../../foundation/clock.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
-import { lastLines } from '../../foundation/process.ts';
-import type { RedisProgram } from '../../foundation/redis-programs.ts';
-import type { SandboxNeed } from '../sandbox.ts';
+import type { SandboxNeed, ServerCopies } from '../sandbox.ts';
 import { readLogTail } from './cluster-errors.ts';
-import { freshDirectoryPath, type GuardedDirectory, openGuardedDirectory } from './guarded-directory.ts';
-import { type SupervisedProgram, superviseProgram } from './supervised-program.ts';
-import { sandboxUser } from './unprivileged-user.ts';
+import { RedisCopies } from './redis-copies.ts';
+import {
+  openPlace,
+  type RedisPlace,
+  type RedisServerOptions,
+  SOCKET_NAME,
+  settings,
+  startServer,
+} from './redis-place.ts';
+import { talk } from './redis-talk.ts';
+import type { SupervisedProgram } from './supervised-program.ts';
 
 export type RedisNeed = Extract<SandboxNeed, { kind: 'redis' }>;
-
-export interface RedisServerOptions {
-  program: RedisProgram;
-  /** How many databases it has. */
-  databases: number;
-  clock: Clock;
-  signal?: AbortSignal | undefined;
-  parentDirectory?: string | undefined;
-  /** How long it may take to start: 30 s by default. */
-  startTimeoutMs?: number | undefined;
-}
 
 /** A running server of one's own, reachable by its Unix socket and by nothing else. */
 export interface RedisServer {
   url: string;
+  /** See `SandboxTarget`: this server is gone then, and `stop` stops its copies. */
+  copies(followers: readonly string[]): Promise<ServerCopies>;
   /** @throws sandbox-failed when it had died by itself, with the end of its log */
   stop(): Promise<void>;
 }
-
-const START_TIMEOUT_MS = 30_000;
-const POLL_MS = 25;
-const SOCKET_NAME = 'redis.sock';
-const LOG_NAME = 'server.log';
 
 /**
  * Starts an empty server that keeps nothing: no file, no replicas, no network but what it is told to connect to. It runs as
@@ -44,54 +32,20 @@ const LOG_NAME = 'server.log';
  */
 export async function startRedisServer(options: RedisServerOptions): Promise<RedisServer> {
   options.signal?.throwIfAborted();
-  const user = await sandboxUser();
-  const directory = await openGuardedDirectory(freshDirectoryPath(options.parentDirectory));
-  const log = join(directory.path, LOG_NAME);
-  let server: SupervisedProgram | undefined;
+  const place = await openPlace(options);
+  const values = settings(place).flatMap(([name, value]) => [`--${name}`, value]);
   try {
-    if (user !== undefined) await chown(directory.path, user.uid, user.gid);
-    server = await superviseProgram({
-      command: [options.program.path, ...settings(directory.path, options.databases)],
-      user,
-      directory: directory.path,
-      keeper: directory.keeper,
-      serverProgram: options.program.path,
-      dataDirectory: directory.path,
-      logPath: log,
-      stopSignal: 'TERM',
-      graceSeconds: 5,
-    });
-    await untilAnswering(server, join(directory.path, SOCKET_NAME), options, log);
-    return running(server, directory, log);
+    return running(await startServer(place, values), place);
   } catch (error) {
-    await server?.stop();
-    await directory.close();
+    await place.directory.close();
     throw error;
   }
 }
 
-/** Given as arguments: no configuration of this machine is read. */
-function settings(directory: string, databases: number): string[] {
-  const values: readonly (readonly [string, string])[] = [
-    ['port', '0'],
-    ['unixsocket', join(directory, SOCKET_NAME)],
-    ['unixsocketperm', '700'],
-    ['dir', directory],
-    ['databases', String(databases)],
-    ['save', ''],
-    ['appendonly', 'no'],
-    ['daemonize', 'no'],
-    ['logfile', ''],
-    ['maxmemory-policy', 'noeviction'],
-    // What was restored is read as a replica reads it, at once.
-    ['repl-diskless-sync', 'yes'],
-    ['repl-diskless-sync-delay', '0'],
-  ];
-  return values.flatMap(([name, value]) => [`--${name}`, value]);
-}
-
-function running(server: SupervisedProgram, directory: GuardedDirectory, log: string): RedisServer {
+function running(server: SupervisedProgram, place: RedisPlace): RedisServer {
+  const { directory, log } = place;
   let stopping = false;
+  let copied: RedisCopies | undefined;
   const ended = server.ended.then(async ({ status }) => {
     if (stopping) return undefined;
     return new HoldfastError('sandbox-failed', `the sandbox server died with exit status ${status}`, {
@@ -99,61 +53,33 @@ function running(server: SupervisedProgram, directory: GuardedDirectory, log: st
       context: { said: await readLogTail(log) },
     });
   });
-  const stop = async (): Promise<void> => {
+  const halt = async (): Promise<void> => {
     stopping = true;
     await server.stop();
     const died = await ended;
-    await directory.close();
     if (died !== undefined) throw died;
+  };
+  const stop = async (): Promise<void> => {
+    try {
+      await copied?.close();
+      await halt();
+    } finally {
+      await directory.close();
+    }
+  };
+  const copies = async (followers: readonly string[]): Promise<ServerCopies> => {
+    await talk(join(directory.path, SOCKET_NAME), ['SAVE'], (said) => /^[+-]/.test(said));
+    await halt();
+    copied = await RedisCopies.start(place, followers, () => openPlace(place.options));
+    return copied;
   };
   let stopped: Promise<void> | undefined;
   return {
     url: `redis+unix://${encodeURI(join(directory.path, SOCKET_NAME))}`,
+    copies,
     stop: () => {
       stopped ??= stop();
       return stopped;
     },
   };
-}
-
-async function untilAnswering(
-  server: SupervisedProgram,
-  socket: string,
-  { clock, signal, startTimeoutMs = START_TIMEOUT_MS, program }: RedisServerOptions,
-  log: string,
-): Promise<void> {
-  const deadlineMs = clock.monotonicMs() + startTimeoutMs;
-  let status: number | undefined;
-  let said = '';
-  void server.ended.then((end) => {
-    ({ status, said } = end);
-  });
-  for (;;) {
-    signal?.throwIfAborted();
-    if (await answers(socket)) return;
-    const isLate = clock.monotonicMs() > deadlineMs;
-    if (status === undefined && !isLate) {
-      await delay(POLL_MS);
-      continue;
-    }
-    const what = status === undefined ? `did not answer within ${startTimeoutMs / 1000} s` : `ended with ${status}`;
-    throw new HoldfastError('sandbox-failed', `the sandbox server ${what}`, {
-      hint: 'What the server said last tells why.',
-      context: { version: program.version, said: lastLines(`${await readLogTail(log)}\n${said}`) },
-    });
-  }
-}
-
-/** Whether a server at this socket says that it is there. */
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ path });
-    const end = (isThere: boolean): void => {
-      socket.destroy();
-      resolve(isThere);
-    };
-    socket.once('connect', () => socket.write('PING\r\n'));
-    socket.once('data', (bytes: Buffer) => end(bytes.toString('latin1').startsWith('+PONG')));
-    socket.once('error', () => end(false)).once('close', () => end(false));
-  });
 }

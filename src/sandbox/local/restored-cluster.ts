@@ -152,7 +152,7 @@ async function ownConfiguration(
 }
 
 /** What a `postgresql.auto.conf` may hold that leads to somebody else, or needs what is not here: it stays as it is, and has no say. */
-const OWN = {
+export const OWN = {
   archive_mode: 'off',
   archive_command: '',
   archive_library: '',

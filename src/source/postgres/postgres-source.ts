@@ -8,6 +8,8 @@ import {
   type CaptureContext,
   type Check,
   type Comparison,
+  type DamageContext,
+  type Damaged,
   type ExamineContext,
   type Finding,
   type ItemCount,
@@ -21,6 +23,7 @@ import {
 import { archiveFiles, writeFileOf } from './archive/files.ts';
 import { captureDatabase } from './capture.ts';
 import { compareDatabase, expectedOf, recoveredDatabase } from './compare-database.ts';
+import { damageRow } from './damage.ts';
 import { readDetails } from './details.ts';
 import { discrepanciesOf } from './discrepancies.ts';
 import { findDumpPrograms } from './dump.ts';
@@ -143,6 +146,10 @@ class PostgresSource implements Source {
   query(target: Target, sql: string, signal: AbortSignal): AsyncIterable<string | null> {
     if (target.kind === 'database') return queryColumn(target.url, sql, signal);
     throw new HoldfastError('target-unsuitable', 'only a database that runs can be asked');
+  }
+
+  async damage(target: DatabaseTarget, context: DamageContext): Promise<Damaged | undefined> {
+    return damageRow(parseLocation(target.url), context);
   }
 
   /** A cluster's files do not tell how many rows they have. */

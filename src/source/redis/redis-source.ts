@@ -6,6 +6,8 @@ import type {
   Capture,
   CaptureContext,
   Comparison,
+  DamageContext,
+  Damaged,
   ExamineContext,
   Finding,
   ItemCount,
@@ -18,6 +20,7 @@ import type {
 import { captureServer } from './capture.ts';
 import { compareServer } from './compare/compare.ts';
 import { parseLocation } from './connection/location.ts';
+import { damageKey } from './damage.ts';
 import { itemsOf, readDetails } from './details.ts';
 import { examineServer } from './examine.ts';
 import { replayToDirectory, restoreToDirectory } from './restore/directory.ts';
@@ -103,6 +106,10 @@ class RedisSource implements Source {
     const { url, method } = this.#options;
     const location = other === undefined ? parseLocation(await url()) : targetLocation(other.url);
     return compareServer(reader, { location, method, side: other === undefined ? 'source' : 'target' }, context);
+  }
+
+  async damage(target: ServerTarget, { signal }: DamageContext): Promise<Damaged | undefined> {
+    return damageKey(target.url, signal);
   }
 
   async contents(reader: SnapshotReader, item: string | undefined): Promise<ItemCount[]> {

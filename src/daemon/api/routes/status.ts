@@ -86,6 +86,23 @@ const capacity = z.object({
   sources: z.array(z.object({ source: z.string(), ...growth })),
 });
 
+const drillTimes = z.object({
+  runbook: z.string(),
+  promisedMs: z.number().optional(),
+  drills: z.array(
+    z.object({
+      drill: z.string(),
+      time,
+      outcome: z.string(),
+      rtoMs: z.number().optional(),
+      rpoMs: z.number().optional(),
+    }),
+  ),
+  medianMs: z.number().optional(),
+  maxMs: z.number().optional(),
+  isMissed: z.boolean(),
+});
+
 export const getStatus = operation({
   id: 'getStatus',
   method: 'get',
@@ -94,6 +111,7 @@ export const getStatus = operation({
   result: z
     .object({
       sources: z.array(sourceStatus),
+      runbooks: z.array(drillTimes),
       mirrors: z.array(mirrorStatus),
       forecasts: z.array(z.object({ source: z.string(), forecast: z.looseObject({ state: z.string().optional() }) })),
       archives: z.array(archiveStatus),

@@ -227,7 +227,7 @@ function drillsIn(events: readonly LedgerEvent[]): RecordFacts['drills'] {
     if (kind === 'rescue.finished' && body.task !== undefined && body.outcome !== 'failed') {
       held.set(body.task, Date.parse(time));
     }
-    if (kind !== 'drill.finished' || body.outcome === 'failed') continue;
+    if (kind !== 'drill.finished' || body.outcome === 'failed' || body.outcome === 'died') continue;
     const runbook = runbooks.get(body.drill);
     if (runbook !== undefined) held.set(runbook, Date.parse(time));
   }

@@ -43,8 +43,10 @@ export async function foreseeGroup(context: RestoreContext): Promise<Foreseen> {
 async function destinations(context: RestoreContext): Promise<string[]> {
   const { step, workspace, signal } = context;
   const { values } = await resolveValues(step.targets, { ...workspace.references, signal });
-  const to = await placeOf(context, 'to', { place: step.to, password: step.password });
-  return [to, ...Object.entries(values).map(([source, target]) => `${source}=${target}`)];
+  const each = Object.entries(values).map(([source, target]) => `${source}=${target}`);
+  // Where each source has a place of its own, there need be none for all of them.
+  if (workspace.group(step.group!).sources.every((source) => source in values)) return each;
+  return [await placeOf(context, 'to', { place: step.to, password: step.password }), ...each];
 }
 
 /** @throws what kept the most important of them from coming back, where none did */

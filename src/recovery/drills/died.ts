@@ -1,0 +1,26 @@
+/** Drills whose process is gone: nobody goes on with them. */
+import { pauseUntilAborted } from '../../foundation/pause.ts';
+import type { Workspace } from '../../operations/index.ts';
+import { RunRecord } from '../engine/run-record.ts';
+import { isUnderWay } from '../engine/sole.ts';
+import { statesIn } from '../incidents/list.ts';
+
+/** One that has only begun may not have shown yet that it is there. */
+const BEGINNING_MS = 5000;
+
+/**
+ * Ends the record of every drill whose process died in the middle. What it had made is gone by then, or goes by itself.
+ * @returns their ids. @throws what keeps the ledger from being read
+ */
+export async function closeDiedDrills(workspace: Workspace, record = new RunRecord(workspace)): Promise<string[]> {
+  const { clock, signal } = workspace.environment;
+  const closed: string[] = [];
+  for (const { id, kind, ended, startedMs } of statesIn(await record.read())) {
+    if (kind === 'incident' || ended !== undefined || clock.nowMs() - startedMs < BEGINNING_MS) continue;
+    if (await isUnderWay({ run: id, record, clock, pause: pauseUntilAborted(signal) })) continue;
+    const why = 'its process ended in the middle, and its copies with it';
+    await record.append('drill.finished', { drill: id, outcome: 'died', why });
+    closed.push(id);
+  }
+  return closed;
+}

@@ -1,0 +1,48 @@
+import { HoldfastError } from '../../foundation/errors.ts';
+import type { StepOf } from '../../plan/index.ts';
+import type { StepContext, StepResult } from '../step.ts';
+import { answerOutputs } from '../steps/calls/answer-outputs.ts';
+import { maskOf } from '../steps/calls/masking.ts';
+import { assertFilled } from '../steps/unfilled.ts';
+import { type DrillWork, notDone } from './drill-work.ts';
+import { runIsolated } from './isolation.ts';
+
+/** A program without network and credentials, with the copies. */
+export async function execInside(
+  context: StepContext & { step: StepOf<'exec'> },
+  { notIsolated, places, living }: DrillWork,
+): Promise<StepResult> {
+  const { step, run, workspace, signal } = context;
+  if (notIsolated !== undefined) return notDone(`programs cannot be kept from the living here: ${notIsolated}`);
+  assertFilled(step);
+  const { exec, env = {}, files } = step;
+  const isSecret = exec.some((word) => typeof word !== 'string');
+  if (isSecret)
+    throw new HoldfastError('bad-usage', `an argument of ${step.id} is a secret, which everybody could see`);
+  const given = Object.entries(env).flatMap(([name, value]) =>
+    typeof value === 'string' ? [[name, value] as const] : [],
+  );
+  const lacking = Object.entries(env).length - given.length + Object.keys(files ?? {}).length;
+  if (lacking > 0) context.tell(`${step.id} goes without ${lacking} secrets and files: a drill has none`);
+  const ran = await runIsolated({
+    command: exec,
+    environment: {
+      ...Object.fromEntries(given),
+      ...{ HOLDFAST_RUN: run.id, HOLDFAST_RUN_KIND: run.kind, HOLDFAST_RUNBOOK: run.runbook, HOLDFAST_STEP: step.id },
+    },
+    hidden: workspace.plan.directory,
+    copies: places.flatMap(({ to, url }) => directoryOf(url ?? to)),
+    signal,
+  });
+  const summary = `ran ${exec[0]} beside the copies, cut off from everything else`;
+  return { outcome: 'done', summary, outputs: answerOutputs(ran.output, await maskOf(living, [])) };
+}
+
+/** What of a copy is a directory of this machine: itself, or where its server has its socket. */
+function directoryOf(to: string): string[] {
+  if (to.startsWith('/')) return [to];
+  const { protocol, pathname, hostname } = new URL(to);
+  if (protocol === 'redis+unix:') return [decodeURIComponent(pathname).replace(/\/[^/]*$/, '')];
+  const host = decodeURIComponent(hostname);
+  return host.startsWith('/') ? [host] : [];
+}
