@@ -48,8 +48,8 @@ export default defineConfig({
       { test: { ...EACH, name: 'mocked', include: MOCKED, experimental: { viteModuleRunner: false } } },
       { test: { ...EACH, name: 'together', include: TOGETHER, isolate: false } },
     ],
-    // On two processors: a third of the tests' time is spent waiting for a server or a deadline.
-    maxWorkers: 3,
+    // On two processors: half of the tests' time is spent waiting for a server or a deadline.
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', './scripts/vitest-reporter.ts'],
