@@ -43,7 +43,8 @@ describe('a sealed kit', () => {
     for (const [code, places] of Object.entries(codes)) {
       for (const at of places) {
         const flipped = Uint8Array.from(sealed);
-        flipped[at]! ^= 1;
+        // In the header another sign of base64: what is none is damage.
+        flipped[at] = at === stanza ? (sealed[at] === 0x41 ? 0x42 : 0x41) : sealed[at]! ^ 1;
         await expect(unsealKit(flipped, passphrase, 'kit.age'), `byte ${at}`).rejects.toMatchObject({ code });
       }
     }

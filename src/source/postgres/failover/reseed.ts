@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { HoldfastError, isHoldfastError } from '../../../foundation/errors.ts';
 import { parseLsnText } from '../../../repository/index.ts';
 import type { PostgresReseed, PostgresReseeded } from '../../failover.ts';
@@ -19,10 +21,12 @@ export async function reseed(options: PostgresReseed): Promise<PostgresReseeded>
   if (earlier?.asideDirectory !== undefined) await takePlace(directory, earlier.asideDirectory);
   const session = await Session.open(parseLocation(fromUrl), { side: 'source', signal });
   try {
+    // A server that was killed leaves it.
+    const leftByServer = existsSync(join(directory, 'postmaster.pid'));
     const cluster = await openStopped(directory);
     const fork = await prepareSource(session, cluster, slot);
     // Its server was not started since: of one that was, nobody knows how far behind it is.
-    const isNew = earlier === undefined && !cluster.control.isShutDown;
+    const isNew = earlier === undefined && !cluster.control.isShutDown && !leftByServer;
     if (isNew && (await followsAlready(directory, { from: session.location, slot })))
       return { how: 'found', lsn: fork.lsn, divergentBytes: 0n };
     const settings = await KeptSettings.open(cluster);
