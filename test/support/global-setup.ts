@@ -1,13 +1,18 @@
 /** What a whole run of tests shares, ended with it: a temporary directory, in which every test's `os.tmpdir()` lies, and servers. */
 
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { offerRadosgw, SOCKET } from './radosgw.ts';
 
+/** Where Linux keeps files in memory. */
+const IN_MEMORY = '/dev/shm';
+/** What a run has at once is less than half of it. */
+const NEEDED_BYTES = 8 * 2 ** 30;
+
 export default function setUp(): () => void {
   // Short, because a Unix socket's path may have no more than 107 bytes.
-  const directory = mkdtempSync(join(tmpdir(), 'hf-'));
+  const directory = mkdtempSync(join(outerDirectory(), 'hf-'));
   // PostgreSQL does not run as root, so that tests start it as somebody who must be able to pass through.
   chmodSync(directory, 0o711);
   process.env['TMPDIR'] = directory;
@@ -22,4 +27,20 @@ export default function setUp(): () => void {
     radosgw.stop();
     rmSync(directory, { recursive: true, force: true });
   };
+}
+
+/**
+ * In memory where there is room. Thousands of files come and go here, and ext4 without a journal looks through all that were
+ * removed in the last seconds for each that is made: more than a third of a processor's time in some tests. Where `TMPDIR`
+ * says so, elsewhere.
+ */
+function outerDirectory(): string {
+  if (process.env['TMPDIR'] !== undefined) return tmpdir();
+  try {
+    const { bavail, bsize } = statfsSync(IN_MEMORY);
+    if (bavail * bsize >= NEEDED_BYTES) return IN_MEMORY;
+  } catch {
+    // Other systems have none.
+  }
+  return tmpdir();
 }
