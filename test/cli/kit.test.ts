@@ -213,6 +213,13 @@ describe('a recovery kit', () => {
     expect(await checked()).toMatchObject({ exit: 4, problems: [expect.stringContaining('had a key taken away')] });
     expect((await run('kit')).exit).toBe(0);
     expect(await checked()).toMatchObject({ exit: 0, outcome: 'current' });
+    // The kit opens it; what was taken away since is in a ledger that nobody could read.
+    const variables = { HOLDFAST_KIT_PASSPHRASE: passphrase, HOLDFAST_PASSWORD: 'of another time' };
+    const unread = await runWith(variables, 'kit', 'check', '--kit', kit, '--json');
+    expect([unread.exit, document(unread).problems]).toEqual([
+      4,
+      [expect.stringContaining('a key of main was taken away')],
+    ]);
     rmSync(join(directory, 'second'), { recursive: true });
     await testRepository(createLocalStore(join(directory, 'second')));
     expect(await checked()).toMatchObject({

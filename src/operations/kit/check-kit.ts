@@ -42,7 +42,7 @@ export async function checkKit(
   loaded: LoadedPlan,
   { file: named, passphrase }: KitCheckRequest,
 ): Promise<CheckedKit> {
-  const homes = await openAll(workspace);
+  const { opened: homes, unread } = await openAll(workspace);
   const made = await madeKits(homes);
   const file = named ?? newestOf(made) ?? resolve(workspace.plan.directory, workspace.plan.kit.file);
   await refuseDamaged(file, made);
@@ -55,6 +55,7 @@ export async function checkKit(
     ...planProblems(loaded, content),
     ...(await keyProblems(workspace, content)),
     ...(await rotationProblems(homes, content, new Set(made.map(({ body }) => body.key)))),
+    ...unread,
   ];
   const outcome = problems.length === 0 ? 'current' : 'outdated';
   const { madeAt } = content;
@@ -72,17 +73,19 @@ export async function checkKit(
   return { file, madeAt, ageMs, outcome, repositories, problems, notes };
 }
 
-/** Those that can be had: that one cannot is found when the kit is to open it. */
-async function openAll(workspace: Workspace): Promise<OpenedRepository[]> {
+/** @returns also, of each that the plan does not open, what could not be looked at for that reason */
+async function openAll(workspace: Workspace): Promise<{ opened: OpenedRepository[]; unread: string[] }> {
   const opened: OpenedRepository[] = [];
+  const unread: string[] = [];
   for (const name of workspace.homeNames) {
     try {
       opened.push(await workspace.open(name));
     } catch (error) {
       if (!isHoldfastError(error)) throw error;
+      unread.push(`whether a key of ${name} was taken away since cannot be told: ${error.message}`);
     }
   }
-  return opened;
+  return { opened, unread };
 }
 
 type KitMadeEvent = Extract<LedgerEvent, { kind: 'kit.made' }>;
