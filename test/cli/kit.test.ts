@@ -169,8 +169,8 @@ describe('a recovery kit', () => {
     renameSync(join(directory, 'second'), join(directory, 'away'));
     onTestFinished(() => renameSync(join(directory, 'away'), join(directory, 'second')));
     const place = testDirectory();
-    const rescue = async () => {
-      const words = ['rescue', '--kit', kit, '--to', 'back', '--json'];
+    const rescue = async (...more: string[]) => {
+      const words = ['rescue', '--kit', kit, '--to', 'back', '--json', ...more];
       const ran = await holdfast(
         place,
         words,
@@ -197,6 +197,10 @@ describe('a recovery kit', () => {
     expect(shown.stderr).toMatch(/main at \S+ answers\nsecond, of main, at \S+ cannot be used: there is no repository/);
     const again = await rescue();
     expect(again).toMatchObject({ exit: 3, at: first.at, since: first.since, members: [{ isEarlier: true }, {}] });
+    // What is back of another moment, or was not proven, is not said to be of this one, or proven.
+    expect(await rescue('--at', '2h ago')).toMatchObject({ exit: 2, error: { code: 'bad-usage' } });
+    const unproven = expect.stringContaining('was not told to prove it');
+    expect((await rescue('--prove')).members[0]).toMatchObject({ isEarlier: true, unproven, problems: [unproven] });
     const log = document(await run('ledger', 'log', '--kind', 'rescue.finished', '--json')).events;
     expect(log.slice(-2).map(({ body }: { body: object }) => body)).toMatchObject([
       { outcome: 'partial', sources: [{ source: 'uploads', from: 'main' }, { source: 'late' }] },
