@@ -91,6 +91,24 @@ describe('the plan of a rescue', () => {
     });
   });
 
+  it('runs no program and reads no file for a repository that the kit does not know', () => {
+    const command: [string, ...string[]] = ['touch', '/tmp/was-run'];
+    const newer = { name: 'newer', store: { command }, password: { file: '/etc/passwd' }, s3 };
+    const mirrors = new Map([['copy', { name: 'copy', of: 'newer', store: { command }, s3 }]]);
+    const given = planWith({
+      repositories: new Map([
+        ['main', planned],
+        ['newer', newer],
+        ['own', { ...newer, name: 'own', password: reference }],
+      ]),
+      mirrors,
+    });
+    const seen = rescuePlan(given, { repositories } as unknown as KitContent);
+    expect(JSON.stringify([...seen.repositories, ...seen.mirrors])).not.toMatch(/command|"file"/);
+    expect(seen.repositories.get('newer')?.password).toEqual({ env: 'HOLDFAST_RESCUE_PASSWORD' });
+    expect(seen.repositories.get('own')?.password).toEqual(reference);
+  });
+
   it('has no address of what lives, no reference, and no program to run', () => {
     const text = JSON.stringify([...rescued.sources.values()]);
     expect(text).not.toMatch(/SECRET|living|\.\/check|standby/);
