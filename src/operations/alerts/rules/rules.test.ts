@@ -567,11 +567,12 @@ describe('what is to be done again and again', () => {
 describe('kit-overdue', () => {
   const event = (kind: string, daysAgo: number, body: object) =>
     ({ kind, body, time: at(daysAgo * DAY_MS) }) as LedgerEvent;
-  const made = (daysAgo: number, key = 'of the kit') => event('kit.made', daysAgo, { key });
+  const made = (daysAgo: number, key = 'of the kit') =>
+    event('kit.made', daysAgo, { key, sha256: `of ${daysAgo} days ago` });
   const checked = (daysAgo: number, outcome: string, madeDaysAgo: number) =>
     event('kit.checked', daysAgo, {
       outcome,
-      madeAt: at(madeDaysAgo * DAY_MS),
+      sha256: `of ${madeDaysAgo} days ago`,
       problems: ['the plan has changed since'],
     });
   const removed = (daysAgo: number, key: string) => event('key.removed', daysAgo, { repository: 'main', key });
@@ -603,5 +604,13 @@ describe('kit-overdue', () => {
     expect(of([made(9), removed(5, 'of a person')])).toEqual([expect.stringContaining('had a key taken away')]);
     expect(of([made(9), removed(5, 'of a person'), made(4)])).toEqual([]);
     expect(of([made(20, 'of the first'), made(9), removed(5, 'of the first')])).toEqual([]);
+  });
+
+  it('is one whose own key was taken away: it opens nothing more', () => {
+    const lost = [expect.stringContaining('its own key to main was taken away')];
+    expect(of([made(9), removed(5, 'of the kit')])).toEqual(lost);
+    const ofTwo = [made(9, 'of main'), made(9, 'of the second repository')];
+    expect(of([...ofTwo, removed(5, 'of main')])).toEqual(lost);
+    expect(of([...ofTwo, removed(5, 'of main'), made(4, 'another')])).toEqual([]);
   });
 });
