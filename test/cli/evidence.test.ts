@@ -102,6 +102,16 @@ describe('evidence export', () => {
     expect((await run(directory, 'report', 'verify', bad)).exit).toBe(0);
   });
 
+  it('says what is known by now of an incident that it was exported of before', async () => {
+    const directory = copied();
+    const [{ id }] = (await json(directory, 'incident', 'list', '--all')).incidents;
+    expect((await run(directory, 'review', 'record', `incident-${id}`, '--attended', 'Anna')).exit).toBe(0);
+    const exported = async () => (await json(directory, 'evidence', 'export', '--kind', 'incident')).evidence;
+    expect(await exported()).toMatchObject([{ kind: 'incident', state: 'updated' }]);
+    expect(await exported()).toMatchObject([{ kind: 'incident', state: 'kept' }]);
+    expect(readFileSync(fileOf(directory, 'incident').replace('.intoto.jsonl', '.html'), 'utf8')).toContain('Anna');
+  });
+
   it('refuses what is no period and no kind, and signs nothing without a key', async () => {
     const wrong = [
       ['--kind', 'rumour'],
