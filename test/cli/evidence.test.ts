@@ -300,4 +300,17 @@ describe('signing keys', () => {
     expect(evidence).toMatchObject([{ state: 'renewed' }, { state: 'renewed' }]);
     expect((await json(directory, 'report', 'verify', file)).evidence[0]).toMatchObject({ key: revoked.key });
   });
+
+  it('that were revoked make a kit outdated which holds them', async () => {
+    const directory = copied();
+    const [{ key }] = (await json(directory, 'evidence', 'keys')).keys;
+    expect((await run(directory, 'evidence', 'rotate')).exit).toBe(0);
+    const { passphrase } = await json(directory, 'kit');
+    const checked = async () =>
+      document(await holdfast(directory, ['--json', 'kit', 'check'], { ...env, HOLDFAST_KIT_PASSPHRASE: passphrase }));
+    expect(await checked()).toMatchObject({ outcome: 'current' });
+    expect((await run(directory, 'evidence', 'revoke', key, '--why', 'stolen')).exit).toBe(0);
+    const problems = [expect.stringMatching(new RegExp(`${key.slice(0, 8)}.* was revoked`))];
+    expect(await checked()).toMatchObject({ outcome: 'outdated', problems });
+  });
 });
