@@ -254,6 +254,26 @@ describe('signing keys', () => {
     expect((await json(directory, 'evidence', 'keys')).keys).toHaveLength(2);
   });
 
+  it('are in the ledger of a repository that the plan has later as well', async () => {
+    const directory = copied();
+    await run(directory, 'evidence', 'rotate');
+    const plan = readFileSync(join(directory, 'holdfast.yaml'), 'utf8')
+      .replace(/^sources:$/m, '  newer: { store: ./newer, password: { env: HOLDFAST_PASSWORD } }\nsources:')
+      .replace(
+        /(docs: .*) }$/m,
+        `$1, repository: main }\n  more: { type: files, paths: [${directory}/data], repository: newer }`,
+      );
+    writeFileSync(join(directory, 'holdfast.yaml'), plan);
+    await initialise(directory, 'newer');
+    expect((await run(directory, 'evidence', 'export', '--kind', 'proof')).exit).toBe(0);
+    const { events } = await json(directory, 'ledger', 'log', '--kind', 'signing-keys.listed');
+    const bodiesIn = (name: string) =>
+      events.flatMap(({ repository, body }: { repository: string; body: object }) =>
+        repository === name ? [body] : [],
+      );
+    expect(bodiesIn('newer')).toEqual([bodiesIn('main').at(-1)]);
+  });
+
   it('are refused where somebody put another one there, until that is recorded', async () => {
     const directory = copied();
     writeFileSync(join(directory, 'signing.pem'), newSigningKey());
