@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { planWith } from '../../../test/support/plan.ts';
 import { testDirectory } from '../../../test/support/repository.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
-import type { Group, Plan, Source as PlanSource } from '../../plan/index.ts';
+import type { Group, Plan, Source as PlanSource, Repository } from '../../plan/index.ts';
 import type { KitContent } from '../kit/kit-content.ts';
 import type { RescueMember } from './bring-back.ts';
 import { type Copy, chooseCopies } from './find-copies.ts';
@@ -96,7 +96,7 @@ describe('the plan of a rescue', () => {
     const newer = { name: 'newer', store: { command }, password: { file: '/etc/passwd' }, s3 };
     const mirrors = new Map([['copy', { name: 'copy', of: 'newer', store: { command }, s3 }]]);
     const given = planWith({
-      repositories: new Map([
+      repositories: new Map<string, Repository>([
         ['main', planned],
         ['newer', newer],
         ['own', { ...newer, name: 'own', password: reference }],
