@@ -303,6 +303,24 @@ describe('signing keys', () => {
     expect(await stateOf()).toBe('untampered');
   });
 
+  it('vouch for nothing where somebody has put a revoked one back, nor sign', async () => {
+    const directory = copied();
+    const [{ key }] = (await json(directory, 'evidence', 'keys')).keys;
+    const stolen = readFileSync(join(directory, 'signing.pem'));
+    expect((await run(directory, 'evidence', 'revoke', key, '--why', 'somebody has it')).exit).toBe(0);
+    // All that is left is what the revoked key has signed.
+    const checkpoints = join(directory, 'repository', 'holdfast', 'checkpoints');
+    rmSync(join(checkpoints, readdirSync(checkpoints).sort().at(-1)!));
+    writeFileSync(join(directory, 'signing.pem'), stolen);
+    for (const words of [
+      ['ledger', 'verify'],
+      ['ledger', 'checkpoint'],
+    ]) {
+      const { exit, stdout, stderr } = await run(directory, ...words);
+      expect([exit, stdout + stderr], words.join(' ')).toEqual([1, expect.stringMatching(/was revoked at/)]);
+    }
+  });
+
   it('are revoked: nothing of them is believed, and the evidence is signed anew', async () => {
     const directory = copied();
     const [{ key }] = (await json(directory, 'evidence', 'keys')).keys;
