@@ -250,6 +250,14 @@ describe('a recovery kit', () => {
   it('is outdated once the plan has changed, a repository is another one, or a key was taken away', async () => {
     writePlan({}, { late: { type: 'files', paths: ['/srv'] } });
     expect(await checked()).toMatchObject({ exit: 4, problems: [expect.stringContaining('sources.late')] });
+    const elsewhere = { store: './elsewhere', mirrorOf: 'main' };
+    const main = { store: './repository', password: { env: 'HOLDFAST_PASSWORD' } };
+    writePlan({ repositories: { main, second: elsewhere, third: { ...elsewhere, store: './third' } } });
+    expect((await checked()).problems).toEqual([
+      expect.stringMatching(/^second: the kit has it at .*\/second$/),
+      'third: the kit does not know it',
+      expect.stringContaining('the plan has changed since'),
+    ]);
     writePlan();
     const added = document(await runWith({ HOLDFAST_NEW_PASSWORD: 'another' }, 'key', 'add', '--json')).added;
     expect((await run('key', 'remove', added)).exit).toBe(0);
