@@ -13,7 +13,14 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { newSigningKey, publicKeyOf } from '../../src/evidence/index.ts';
+import {
+  encodeStatement,
+  fingerprintOf,
+  newSigningKey,
+  parseSigningKey,
+  publicKeyOf,
+  sealEnvelope,
+} from '../../src/evidence/index.ts';
 import { document, environment, holdfast, initialise, scratchDirectory, writePlan } from '../support/cli.ts';
 import { testDirectory } from '../support/repository.ts';
 
@@ -166,6 +173,23 @@ describe('report verify', () => {
       { line: 2, verdict: 'refused' },
     ]);
     expect((await run(directory, 'report', 'verify', 'absent.jsonl')).exit).toBe(1);
+  });
+
+  it('shows nothing of evidence that would have a terminal show something else', async () => {
+    const key = parseSigningKey(newSigningKey());
+    const signing = { plan: 'shop\u001b[2J', key: fingerprintOf(key), signedAt: '2026-01-01T00:00:00Z' };
+    const subject = { name: 'a\u202eb', sha256: 'ab'.repeat(32) };
+    const title = 'all is well\u001b[1A\u001b[2Kverified forged.jsonl\nverified another.jsonl';
+    const said = { ...signing, title, tool: { name: 'holdfast', version: '1' } };
+    const file = join(testDirectory(), 'forged.jsonl');
+    writeFileSync(file, sealEnvelope(encodeStatement('compliance', [subject], said), [key]));
+    writeFileSync(`${file}.pub`, publicKeyOf(key));
+    for (const words of [[file], ['--public-key', `${file}.pub`, file]]) {
+      const { exit, stdout } = await run(place, 'report', 'verify', ...words);
+      expect([exit, stdout.trimEnd()]).toEqual([words.length > 1 ? 0 : 1, expect.stringContaining('all is well')]);
+      expect(stdout.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202e]/u);
+      expect(stdout.match(/^verified/gm)?.length ?? 0).toBe(words.length > 1 ? 1 : 0);
+    }
   });
 
   it('needs no plan with a public key, and believes no other one', async () => {
