@@ -44,6 +44,7 @@ export {
   KnownSnapshots,
   latestSnapshots,
   listSnapshots,
+  readRecentSnapshot,
   readSnapshot,
   removeSnapshot,
   type StoredSnapshot,

@@ -188,6 +188,17 @@ describe('what went wrong', () => {
     expect(missing('A1.3', ...failed)).toEqual([expect.stringContaining('ended as "missed"')]);
   });
 
+  it('is told beside what shows a control, where it was put right', () => {
+    const missed = (count: number) => event('run.missed', 50, { task: 'backup:docs', from: at(0), to: at(1), count });
+    const partial = event('backup.finished', 51, { ...backup, outcome: 'partial' });
+    const remarks = (...events: LedgerEvent[]) => finding('A.8.13', [...events, ...everything]).remarks;
+    expect(remarks(missed(1), partial)).toEqual([
+      '1 backup could not read all of the source',
+      '1 backup was due and did not run',
+    ]);
+    expect(remarks(missed(2))).toEqual(['2 backups were due and did not run']);
+  });
+
   it('is said of an incident that is open, or went badly, or was not reviewed', () => {
     const opened = event('incident.opened', 80, { incident: 'i2', why: 'x' });
     expect(missing('CC7.4', opened)).toEqual([expect.stringMatching(/i2, opened at .*, was not closed/)]);

@@ -28,8 +28,8 @@ export const backups: Observation = (facts) => {
       ...(failed.length > 0
         ? [`${times(failed.length, 'backup')} failed (${perName(failed.map(({ body }) => body.source))})`]
         : []),
-      ...(partial > 0 ? [`${times(partial, 'backup')} could not read all of its source`] : []),
-      ...(missedCount > 0 ? [`${times(missedCount, 'backup')} was due and did not run`] : []),
+      ...(partial > 0 ? [`${times(partial, 'backup')} could not read all of the source`] : []),
+      ...(missedCount > 0 ? [`${times(missedCount, 'backup was', 'backups were')} due and did not run`] : []),
     ],
   };
 };
@@ -95,7 +95,10 @@ export const integrity: Observation = (facts) => {
           `the check of ${body.repository} at ${at(timeMs)} found ${times(body.errors, 'error')}, and no later one says that they are gone`,
       ),
     ],
-    remarks: damaged.length === 0 ? [] : [`${times(damaged.length, 'recovery point')} was found damaged`],
+    remarks:
+      damaged.length === 0
+        ? []
+        : [`${times(damaged.length, 'recovery point was', 'recovery points were')} found damaged`],
   };
 };
 
