@@ -10,7 +10,7 @@ import { reportable, type Workspace } from '../workspace.ts';
 import type { Copy } from './find-copies.ts';
 import type { RecoveryStage } from './order.ts';
 import type { RescueRequest } from './rescue-request.ts';
-import { type RescuedSource, type RescueState, writeState } from './rescue-state.ts';
+import { earlierOf, type RescuedSource, type RescueState, writeState } from './rescue-state.ts';
 
 /** What became of one source. @see RecoveryStage */
 export type RescueMember = BroughtBack & {
@@ -25,8 +25,10 @@ type BroughtBack = {
   /** The copy that it was read from. */
   from?: string;
   point?: GroupPoint;
-  /** Of a sandbox, before it was brought back. */
-  proof?: Proof;
+  /** Of a sandbox, before it was brought back, by this run or by an earlier one. */
+  proof?: Pick<Proof, 'state' | 'checksFailed' | 'reason'>;
+  /** Why nothing was proven of it, where that was asked for. */
+  unproven?: string;
 } & (
   | {
       outcome: 'complete' | 'partial';
@@ -101,10 +103,10 @@ async function pointsOf(work: Work, { sources, group }: RecoveryStage): Promise<
  * moment is known for it.
  */
 async function newest(work: Work, point: GroupPoint | MissingPoint): Promise<GroupPoint | MissingPoint> {
-  const { workspace, request } = work;
+  const { workspace, state } = work;
   const planned = workspace.plan.sources.get(point.source)!;
   const isReplayed = hasLog(planned) && !isOffline(workspace, planned.repository);
-  if ('error' in point || request.at !== undefined || !isReplayed) return point;
+  if ('error' in point || state.asked !== undefined || !isReplayed) return point;
   try {
     const opened = await workspace.openToRead(planned.repository);
     const { log } = await findWantedPoint(workspace, opened, planned, { at: 'latest', chosen: undefined });
@@ -130,37 +132,55 @@ async function bringOneBack(work: Work, point: GroupPoint | MissingPoint): Promi
   const { source } = point;
   const target = work.targets.get(source)!;
   const from = workspace.plan.sources.get(source)!.repository;
-  const earlier = state.sources[source];
-  if (earlier !== undefined) return { source, ...shown(earlier), isEarlier: true, notes: [], problems: [] };
+  const earlier = earlierOf(state, source);
+  if (earlier !== undefined) return ofEarlier(source, earlier, request);
   if ('error' in point) return { source, target, outcome: 'failed', error: point.error };
-  const proof = request.prove === true ? await proofOf(workspace, point) : undefined;
-  const proven = proof !== undefined && 'state' in proof ? { proof } : {};
+  const found = request.prove === true ? await proofOf(workspace, point) : {};
   const { recall } = request;
   const member = await restoreMember(workspace, point, { request: recall ? { recall } : {}, target });
-  const about = { source, target: member.target, from, point, ...proven };
+  const about = { source, target: member.target, from, point, ...found };
   if (member.outcome === 'failed') return { ...about, outcome: 'failed', error: member.error };
   const { snapshot, time, bytes, notes, problems } = member.restored;
   const { outcome } = member;
-  state.sources[source] = { target: member.target, from, snapshot, time, bytes, outcome };
+  state.sources[source] = { target: member.target, from, snapshot, time, bytes, outcome, ...kept(found) };
   await save(work);
-  const unproven = proof !== undefined && 'code' in proof ? [`it was not proven: ${proof.message}`] : [];
   const named = problems.map(({ path, message }) => `${path}: ${message}`);
-  return { ...about, outcome, time, bytes, isEarlier: false, notes, problems: [...named, ...unproven] };
+  return { ...about, outcome, time, bytes, isEarlier: false, notes, problems: [...named, ...unprovenProblem(found)] };
 }
 
-function shown({ target, from, time, bytes, outcome }: RescuedSource) {
-  return { target, from, time, bytes, outcome };
+type Proven = Pick<BroughtBack, 'proof' | 'unproven'>;
+
+/** What came of its proof then is what is known of it now. */
+function ofEarlier(source: string, earlier: RescuedSource, { prove }: RescueRequest): BroughtBack {
+  const {
+    snapshot: _,
+    proof,
+    unproven = 'an earlier run brought it back, and was not told to prove it',
+    ...back
+  } = earlier;
+  const found = proof === undefined ? { ...(prove === true && { unproven }) } : { proof };
+  return { source, ...back, ...found, isEarlier: true, notes: [], problems: unprovenProblem(found) };
+}
+
+function kept({ proof, unproven }: Proven): Proven {
+  if (proof === undefined) return { ...(unproven !== undefined && { unproven }) };
+  const { state, checksFailed, reason } = proof;
+  return { proof: { state, checksFailed, ...(reason !== undefined && { reason }) } };
+}
+
+function unprovenProblem({ unproven }: Proven): string[] {
+  return unproven === undefined ? [] : [`it was not proven: ${unproven}`];
 }
 
 /** What keeps it from being proven keeps nobody from bringing it back. */
-async function proofOf(workspace: Workspace, { source, at, snapshot }: GroupPoint): Promise<Proof | HoldfastError> {
+async function proofOf(workspace: Workspace, { source, at, snapshot }: GroupPoint): Promise<Proven> {
   const planned = workspace.plan.sources.get(source)!;
   try {
-    return await verifySource(workspace, planned, at === undefined ? { snapshot } : { at });
+    return { proof: await verifySource(workspace, planned, at === undefined ? { snapshot } : { at }) };
   } catch (error) {
     const { signal } = workspace.environment;
     signal.throwIfAborted();
-    return reportable(error, signal);
+    return { unproven: reportable(error, signal).message };
   }
 }
 
