@@ -42,23 +42,18 @@ describe.skipIf(!requires('redis'))('a Redis master and what is promoted in its 
   }
 
   /** An incident in which the old master was out of reach. */
-  async function pendingWith(planned: string) {
+  async function pendingWith(planned: string, before: { id: string; do: string; source: string }[] = []) {
     const workspace = await workspaceWith(planned);
     const record = new RunRecord(workspace);
-    const steps = [{ id: 'up', do: 'redis.promote', source: 'cache', url: fresh.url }];
+    const steps = [...before, { id: 'up', do: 'redis.promote', source: 'cache', url: fresh.url }];
     const opened = { incident: 'one', runbook: 'it', scenario: 'All is lost', severity: 'p1', params: {}, steps };
     await record.append('incident.opened', {
       ...{ ...opened, why: '', since: '2026-03-01T14:00:00Z', sinceFrom: 'start', objectives: {} },
     } as never);
-    const outputs = { pending: true };
-    await record.append('step.finished', {
-      run: 'one',
-      step: 'up',
-      attempt: 1,
-      outcome: 'partial',
-      outputs,
-      durationMs: 1,
-    });
+    for (const { id: step } of steps) {
+      const finished = { run: 'one', step, attempt: 1, outcome: 'partial', durationMs: 1 } as const;
+      await record.append('step.finished', { ...finished, outputs: { pending: true } });
+    }
     return workspace;
   }
 
@@ -128,6 +123,12 @@ describe.skipIf(!requires('redis'))('a Redis master and what is promoted in its 
     await expect(old.call('SET', 'of nobody', '2')).rejects.toThrow('NOREPLICAS');
     expect(await old.text('GET', 'of nobody')).toBe('1');
     expect(await fenceReturned(workspace, signal)).toEqual([]);
+  });
+
+  it('fences an old master though another one that came back refuses it', async () => {
+    const workspace = await pendingWith(old.url, [{ id: 'before', do: 'postgres.fence', source: 'cache' }]);
+    await expect(fenceReturned(workspace, signal)).rejects.toMatchObject({ code: 'bad-usage' });
+    await expect(old.call('SET', 'of nobody', '3')).rejects.toThrow('NOREPLICAS');
   });
 
   it('leaves an old master alone that somebody made the master again, or a replica', async () => {
