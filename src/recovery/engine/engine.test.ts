@@ -211,6 +211,34 @@ describe('an engine', () => {
     expect(told.join()).toContain('what did not end when it was told to is waited for');
   });
 
+  it('finds out what a step had done after that has ended, also where an engine of this process left it', async () => {
+    const over = Promise.withResolvers<void>();
+    const slow = async (): Promise<undefined> => {
+      await over.promise;
+      world.effects.push('one');
+    };
+    const world: RecoveryWorld = await RecoveryWorld.of(['{ id: a, do: exec, exec: [slow] }'], {
+      scripts: { slow },
+      afterDeath: async () => {
+        const isDone = world.effects.includes('one');
+        return isDone ? { outcome: 'done', summary: 'it took effect', outputs: {} } : 'again';
+      },
+    });
+    const { id } = await world.open();
+    const interrupting = new AbortController();
+    const first = world.run(id, world.process(interrupting.signal), {
+      onState: ({ steps: [a] }) => {
+        if (a?.phase === 'running') interrupting.abort(new HoldfastError('interrupted', 'enough'));
+      },
+    });
+    await expect(first).rejects.toThrow('enough');
+    const tell = (line: string): void => {
+      if (line.includes('is waited for')) void world.time.pause(60_000).then(() => over.resolve());
+    };
+    const state = await world.run(id, world.process(), { isResumed: true, tell });
+    expect([phasesOf(state), world.effects]).toEqual(['a done', ['one']]);
+  });
+
   it('says that there is no RTO where nothing had to be restored, by the conditions of the runbook', async () => {
     const world = await RecoveryWorld.of([
       '{ id: a, do: exec, exec: [find] }',
