@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { RecoveryWorld, type Working } from '../../../test/support/recovery.ts';
 import { LEASES_PREFIX } from '../../repository/layout.ts';
 import { RunRecord } from './run-record.ts';
-import { isUnderWay, Sole } from './sole.ts';
+import { Sole, whoRuns } from './sole.ts';
 
 const MINUTE_MS = 60_000;
 const STEP_MS = 15_000;
@@ -73,11 +73,11 @@ describe('who runs an incident alone', () => {
     for (const [key, object] of leases('main')) world.memories['main']!.objects.set(key, { ...object, modifiedMs: 0 });
     await expect(take()).rejects.toMatchObject({ code: 'incident-running' });
     const looking = { run: 'r', record: new RunRecord(world.process().workspace), clock: world.time };
-    expect(await isUnderWay({ ...looking, pause: world.pauseFor(ending.signal) })).toBe(true);
+    expect(await whoRuns({ ...looking, pause: world.pauseFor(ending.signal) })).toBe('a process');
     ending.abort(new Error('over'));
     await kept;
     await world.time.run(sole.release());
-    expect(await isUnderWay({ ...looking, pause: world.pauseFor(ending.signal) })).toBe(false);
+    expect(await whoRuns({ ...looking, pause: world.pauseFor(ending.signal) })).toBe('nobody');
     await expect(take()).resolves.toBeDefined();
   });
 });

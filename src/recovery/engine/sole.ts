@@ -118,18 +118,15 @@ function leaseOptions({ run, clock, pause }: Looking): { clock: Clock; pause: Pa
   return { clock, pause, name: `recovery-${run}` };
 }
 
-/**
- * Whether a process runs the steps of an incident or a drill just now.
- * @returns true also where no store in reach can tell
- */
-export async function isUnderWay(looking: Looking): Promise<boolean> {
+/** Whether a process runs the steps of an incident or a drill just now; `unknown` where no store in reach can tell. */
+export async function whoRuns(looking: Looking): Promise<'nobody' | 'a process' | 'unknown'> {
   let isKnown = false;
   for await (const { repository } of looking.record.inReach()) {
     if (!(await repository.store.capabilities()).conditionalPut) continue;
-    if ((await EpochLease.look(repository, leaseOptions(looking))) !== undefined) return true;
+    if ((await EpochLease.look(repository, leaseOptions(looking))) !== undefined) return 'a process';
     isKnown = true;
   }
-  return !isKnown;
+  return isKnown ? 'nobody' : 'unknown';
 }
 
 function running(run: string, holder: LeaseHolder | undefined, cause?: unknown): HoldfastError {
