@@ -81,7 +81,8 @@ class ClusterCopy implements ServerCopy {
   }
 
   async cutOff(): Promise<void> {
-    await cutOff(this.#pid);
+    // Its number may be another process's by now.
+    if (!this.#isKilled) await cutOff(this.#pid);
   }
 
   /** @returns what had ended it, where that was nobody's doing */
@@ -150,10 +151,11 @@ export class ClusterCopies implements ServerCopies {
 
   /** @throws sandbox-failed where one had died by itself. All of it is gone by then. */
   async close(): Promise<void> {
-    const ends = await Promise.all(this.#all.map((each) => each.stop()));
-    for (const { directory } of this.#own) await directory.close();
-    const died = ends.find((each) => each !== undefined);
-    if (died !== undefined) throw died;
+    const ends = await Promise.allSettled(this.#all.map((each) => each.stop()));
+    const removed = await Promise.allSettled(this.#own.map(({ directory }) => directory.close()));
+    for (const each of [...ends, ...removed]) if (each.status === 'rejected') throw each.reason;
+    const died = ends.find((each) => each.status === 'fulfilled' && each.value !== undefined);
+    if (died?.status === 'fulfilled') throw died.value;
   }
 }
 

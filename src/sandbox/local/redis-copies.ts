@@ -74,8 +74,9 @@ class RedisCopy implements ServerCopy {
     await this.#server.ended;
   }
 
-  cutOff(): Promise<void> {
-    return cutOff(this.#pid);
+  async cutOff(): Promise<void> {
+    // Its number may be another process's by now.
+    if (!this.#isKilled) await cutOff(this.#pid);
   }
 
   /** @throws sandbox-failed where it does not follow in time */
@@ -144,9 +145,11 @@ export class RedisCopies implements ServerCopies {
     }
   }
 
+  /** @throws the first of what kept one from ending well. All of them have ended by then. */
   async close(): Promise<void> {
-    await Promise.all(this.#all.map((each) => each.stop()));
-    for (const { directory } of this.#own) await directory.close();
+    const ends = await Promise.allSettled(this.#all.map((each) => each.stop()));
+    const removed = await Promise.allSettled(this.#own.map(({ directory }) => directory.close()));
+    for (const each of [...ends, ...removed]) if (each.status === 'rejected') throw each.reason;
   }
 }
 
