@@ -1,12 +1,15 @@
+import { z } from '@hono/zod-openapi';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApi, type TestApi } from '../../../test/support/api.ts';
 import { until } from '../../../test/support/followed.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
+import { RunRecord } from '../../recovery/engine/run-record.ts';
 import type { RunView } from '../../recovery/index.ts';
 import { CLAIMS_PREFIX } from '../../repository/index.ts';
 import { incidentDuties } from '../duties/incidents.ts';
 import type { DutyContext } from '../duty.ts';
 import { Recoveries } from '../recoveries.ts';
+import { incident } from './incident-schemas.ts';
 
 let api: TestApi;
 
@@ -135,6 +138,18 @@ describe('an incident by the API', () => {
     await waitingFor(id, 'work');
     expect((await post(`/${id}/abort`, 'approver', { why: 'enough' })).status).toBe(200);
     await recoveries.idle();
+  });
+
+  it('and a drill are as the description of the API has them, also where its process died', async () => {
+    const record = new RunRecord(api.workspace);
+    const known = { runbook: 'noted', scenario: 'x', severity: 'p1', sinceFrom: 'start', params: {}, objectives: {} };
+    const since = new Date(api.clock.nowMs()).toISOString();
+    await record.append('drill.started', { drill: 'd1e', ...known, since, steps: [], network: 'none' } as never);
+    await record.append('drill.kept', { drill: 'd1e', until: since, host: 'here', kept: [{ source: 'files' }] });
+    await record.append('drill.finished', { drill: 'd1e', outcome: 'died', why: 'its process ended' });
+    const view = await seen('d1e');
+    expect(view).toMatchObject({ outcome: 'died', kept: { host: 'here' } });
+    expect(z.strictObject(incident.shape).parse(view)).toEqual(view);
   });
 
   it('that a failure stopped is left to a person, also by the next daemon', async () => {
