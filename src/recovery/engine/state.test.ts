@@ -54,11 +54,13 @@ describe('what the events of a run tell', () => {
   it('counts the time of what a person did by hand until they said that it was done', () => {
     const steps = [{ id: 'go', do: 'exec', exec: ['x'], restoresService: true }];
     const opened = { ...ENGINE[0]!, body: { ...ENGINE[0]!.body, steps } } as RunEvent;
-    const failed = event('step.finished', { ...RUN, attempt: 1, outcome: 'failed', durationMs: 1 }, 5);
+    const failed = event('step.finished', { ...RUN, attempt: 1, outcome: 'failed', durationMs: 1, message: 'no' }, 5);
     const done = event('step.answered', { ...RUN, attempt: 1, answer: 'done', by: 'anna' }, 7_200_000);
     // What is read of a copy as well comes once more, behind the answer.
     const state = stateOf('r', [opened, ENGINE[1]!, failed, done, failed])!;
     expect(state.steps[0]).toMatchObject({ phase: 'done', endedMs: 7_200_000, durationMs: 7_199_999 });
+    // What it is now is said of it, and not what had failed.
+    expect([state.steps[0]!.error, state.steps[0]!.summary]).toEqual([undefined, 'done by hand, says anna']);
     expect(rtoMsOf(state)).toBe(7_200_000);
   });
 

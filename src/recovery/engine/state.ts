@@ -318,6 +318,7 @@ function giveVerdict(
   step.verdict = said as Verdict;
   if (said !== 'done') return;
   step.phase = 'done';
+  delete step.error;
   // What a person did took until they said so, and not until the step failed: it counts for the RTO.
   step.endedMs = Math.max(timeMs, step.endedMs ?? timeMs);
   if (step.beganMs !== undefined) step.durationMs = Math.max(0, step.endedMs - step.beganMs);

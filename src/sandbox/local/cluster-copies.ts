@@ -9,6 +9,7 @@ import { clusterFailed, serverFailed } from './cluster-errors.ts';
 import { type ClusterPlace, databaseUrl, SOCKET_PORT, superviseHere } from './cluster-place.ts';
 import { ALWAYS, quotedListItem, type ServerSettings } from './cluster-settings.ts';
 import { endInTime, startServerWith } from './cluster-start.ts';
+import { stopCopies } from './stopped-copies.ts';
 import { cutOff, goOn } from './stopped-processes.ts';
 import type { SupervisedProgram } from './supervised-program.ts';
 
@@ -151,11 +152,8 @@ export class ClusterCopies implements ServerCopies {
 
   /** @throws sandbox-failed where one had died by itself. All of it is gone by then. */
   async close(): Promise<void> {
-    const ends = await Promise.allSettled(this.#all.map((each) => each.stop()));
-    const removed = await Promise.allSettled(this.#own.map(({ directory }) => directory.close()));
-    for (const each of [...ends, ...removed]) if (each.status === 'rejected') throw each.reason;
-    const died = ends.find((each) => each.status === 'fulfilled' && each.value !== undefined);
-    if (died?.status === 'fulfilled') throw died.value;
+    const died = (await stopCopies(this.#all, this.#own)).find((each) => each !== undefined);
+    if (died !== undefined) throw died;
   }
 }
 

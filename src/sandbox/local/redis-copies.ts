@@ -9,6 +9,7 @@ import type { ServerCopies, ServerCopy } from '../sandbox.ts';
 import { readLogTail } from './cluster-errors.ts';
 import { type RedisPlace, SOCKET_NAME, settings, startServer } from './redis-place.ts';
 import { talk } from './redis-talk.ts';
+import { stopCopies } from './stopped-copies.ts';
 import { cutOff, goOn } from './stopped-processes.ts';
 import type { SupervisedProgram } from './supervised-program.ts';
 
@@ -147,9 +148,7 @@ export class RedisCopies implements ServerCopies {
 
   /** @throws the first of what kept one from ending well. All of them have ended by then. */
   async close(): Promise<void> {
-    const ends = await Promise.allSettled(this.#all.map((each) => each.stop()));
-    const removed = await Promise.allSettled(this.#own.map(({ directory }) => directory.close()));
-    for (const each of [...ends, ...removed]) if (each.status === 'rejected') throw each.reason;
+    await stopCopies(this.#all, this.#own);
   }
 }
 
