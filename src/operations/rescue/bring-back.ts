@@ -3,10 +3,12 @@ import { sideBySide } from '../../foundation/promises.ts';
 import { hasLog } from '../../plan/index.ts';
 import { isOffline } from '../archives/recall.ts';
 import { type GroupPoint, groupPoints, type MissingPoint } from '../groups/group-points.ts';
-import { restoreMember } from '../groups/restore-group.ts';
+import { type GroupMember, restoreMember } from '../groups/restore-group.ts';
 import { findWantedPoint } from '../restore/recovery-point.ts';
+import { labelOf, targetOf } from '../restore/restore.ts';
 import { type Proof, verifySource } from '../verify/verify.ts';
 import { reportable, type Workspace } from '../workspace.ts';
+import { isFree, restoreBegun } from './begun-source.ts';
 import type { Copy } from './find-copies.ts';
 import type { RecoveryStage } from './order.ts';
 import type { RescueRequest } from './rescue-request.ts';
@@ -135,17 +137,42 @@ async function bringOneBack(work: Work, point: GroupPoint | MissingPoint): Promi
   if ('error' in point) return { source, target, outcome: 'failed', error: point.error };
   const proof = request.prove === true ? await proofOf(workspace, point) : undefined;
   const proven = proof !== undefined && 'state' in proof ? { proof } : {};
-  const { recall } = request;
-  const member = await restoreMember(workspace, point, { request: recall ? { recall } : {}, target });
+  const member = await restoreOne(work, point, target);
   const about = { source, target: member.target, from, point, ...proven };
   if (member.outcome === 'failed') return { ...about, outcome: 'failed', error: member.error };
   const { snapshot, time, bytes, notes, problems } = member.restored;
   const { outcome } = member;
   state.sources[source] = { target: member.target, from, snapshot, time, bytes, outcome };
+  delete state.begun[source];
   await save(work);
-  const unproven = proof !== undefined && 'code' in proof ? [`it was not proven: ${proof.message}`] : [];
+  const unproven = whyUnproven(proof);
   const named = problems.map(({ path, message }) => `${path}: ${message}`);
   return { ...about, outcome, time, bytes, isEarlier: false, notes, problems: [...named, ...unproven] };
+}
+
+/** Where a run is killed, the next one knows what it had begun. */
+async function restoreOne(work: Work, point: GroupPoint, target: string): Promise<GroupMember> {
+  const { workspace, request, state } = work;
+  const { source } = point;
+  const { recall } = request;
+  const asked = { begunBy: `rescue of ${state.startedAt}, ${source}`, ...(recall && { recall }) };
+  const place = labelOf(targetOf(target));
+  if (state.begun[source] === place) return restoreBegun(workspace, point, { request: asked, target });
+  if (await isFree(target)) {
+    state.begun[source] = place;
+    await save(work);
+  }
+  return restoreMember(workspace, point, { request: asked, target });
+}
+
+/** What failed in a sandbox is told with what was promised; here is what kept a proof from being had. */
+function whyUnproven(proof: Proof | HoldfastError | undefined): string[] {
+  if (proof === undefined) return [];
+  if ('code' in proof) return [`it was not proven: ${proof.message}`];
+  if (proof.state !== 'not-provable') return [];
+  const checks = proof.checks.filter(({ result }) => result === 'not-provable');
+  const why = proof.reason ?? checks.map(({ name, detail }) => `${name}: ${detail}`).join(', ');
+  return [`it could not be proven here: ${why}`];
 }
 
 function shown({ target, from, time, bytes, outcome }: RescuedSource) {

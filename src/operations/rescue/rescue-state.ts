@@ -1,5 +1,5 @@
 /** What a rescue has brought back so far, beside it: a rescue that died goes on there. */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { HoldfastError, systemCode } from '../../foundation/errors.ts';
@@ -13,6 +13,8 @@ const state = z.object({
   /** RFC 3339: the moment that everything is brought back to, and when the first run began. */
   at: z.iso.datetime(),
   startedAt: z.iso.datetime(),
+  /** By source: the directory that was free, and that a restore was begun to. */
+  begun: z.record(z.string(), z.string()).default({}),
   sources: z.record(
     z.string(),
     z.object({
@@ -35,15 +37,16 @@ export type RescuedSource = RescueState['sources'][string];
  */
 export async function readState(
   directory: string,
-  fresh: Omit<RescueState, 'version' | 'sources'>,
+  fresh: Omit<RescueState, 'version' | 'begun' | 'sources'>,
 ): Promise<RescueState> {
   const path = join(directory, NAME);
   let text: string;
   try {
     await mkdir(directory, { recursive: true, mode: 0o755 });
+    await removeLeftOver(directory);
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    if (systemCode(cause) === 'ENOENT') return { version: 1, ...fresh, sources: {} };
+    if (systemCode(cause) === 'ENOENT') return { version: 1, ...fresh, begun: {}, sources: {} };
     throw new HoldfastError('target-failed', `${directory} cannot be used: ${systemCode(cause) ?? 'error'}`, {
       hint: 'Name a directory that you may write to with `--to`.',
       context: { target: directory },
@@ -56,6 +59,12 @@ export async function readState(
     hint: 'Name another directory with `--to`.',
     context: { target: directory },
   });
+}
+
+/** What a run that was killed was writing. */
+async function removeLeftOver(directory: string): Promise<void> {
+  const names = (await readdir(directory)).filter((name) => name.startsWith(`${NAME}.`) && name.endsWith('.making'));
+  for (const name of names) await rm(join(directory, name), { force: true });
 }
 
 function parsedJson(text: string): unknown {

@@ -218,16 +218,19 @@ export function stoppedIn(events: readonly LedgerEvent[]): { timeMs: number; mes
   return { timeMs: Date.parse(last.time), message: last.body.message };
 }
 
-/** When a drill of each runbook ended last that did not fail; of a rescue, by its task. */
+/** What a drill ended with that has shown nothing. */
+const NOT_HELD: ReadonlySet<string | undefined> = new Set(['failed', 'died', 'aborted']);
+
+/** When a drill of each runbook was held last; of a rescue, by its task. */
 function drillsIn(events: readonly LedgerEvent[]): RecordFacts['drills'] {
   const runbooks = new Map<string, string>();
   const held = new Map<string, number>();
   for (const { kind, body, time } of events) {
     if (kind === 'drill.started') runbooks.set(body.drill, body.runbook);
-    if (kind === 'rescue.finished' && body.task !== undefined && body.outcome !== 'failed') {
+    if (kind === 'rescue.finished' && body.task !== undefined && !NOT_HELD.has(body.outcome)) {
       held.set(body.task, Date.parse(time));
     }
-    if (kind !== 'drill.finished' || body.outcome === 'failed' || body.outcome === 'died') continue;
+    if (kind !== 'drill.finished' || NOT_HELD.has(body.outcome)) continue;
     const runbook = runbooks.get(body.drill);
     if (runbook !== undefined) held.set(runbook, Date.parse(time));
   }
