@@ -70,6 +70,7 @@ import { serve } from './commands/serve.ts';
 import { services } from './commands/services.ts';
 import { snapshots } from './commands/snapshots.ts';
 import { status } from './commands/status.ts';
+import { suspect } from './commands/suspect.ts';
 import { tokenAdd } from './commands/token-add.ts';
 import { tokenList } from './commands/token-list.ts';
 import { tokenRevoke } from './commands/token-revoke.ts';
@@ -92,6 +93,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   snapshots,
   hold,
   unhold,
+  suspect,
   unsuspect,
   ls,
   diff,

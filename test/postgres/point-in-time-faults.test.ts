@@ -26,7 +26,7 @@ function processesOf(directory: string): string[] {
     .filter((line) => line.includes(directory));
 }
 
-describe.skipIf(!requires('postgresql'))('a restore to a point in time that goes wrong', { timeout: 120_000 }, () => {
+describe.skipIf(!requires('postgresql'))('a restore to a point in time that goes wrong', { timeout: 240_000 }, () => {
   let cluster: FollowedCluster;
 
   beforeAll(async () => {
@@ -115,7 +115,7 @@ describe.skipIf(!requires('postgresql'))('a restore to a point in time that goes
     ];
     for (const [name, isReached, afterMs] of instants) {
       const { child, done } = restart(directory, temporary);
-      await expect.poll(isReached, { interval: 4, timeout: 20_000 }).toBe(true);
+      await expect.poll(isReached, { interval: 4, timeout: 60_000 }).toBe(true);
       await new Promise((resolve) => setTimeout(resolve, afterMs));
       child.kill('SIGKILL');
       const { exit } = await done;

@@ -56,7 +56,9 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis'))('a step that restor
     mkdirSync(at('files'));
     writeFileSync(at('files/one'), 'one');
     writeFileSync(at('key'), 'secret', { mode: 0o600 });
-    new DatabaseSync(at('app.sqlite')).exec('create table notes (id integer primary key); insert into notes values (7)');
+    new DatabaseSync(at('app.sqlite')).exec(
+      'create table notes (id integer primary key); insert into notes values (7)',
+    );
     const plan = {
       version: 1,
       name: 'shop',
@@ -95,9 +97,11 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis'))('a step that restor
   ): Promise<void> {
     const context = () => contextOf(workspace, { id: 'back', do: 'restore', ...step });
     LedgerStore.isDeadly = true;
-    await expect(restore.run(context())).rejects.toThrow('killed').finally(() => {
-      LedgerStore.isDeadly = false;
-    });
+    await expect(restore.run(context()))
+      .rejects.toThrow('killed')
+      .finally(() => {
+        LedgerStore.isDeadly = false;
+      });
     expect(await marks()).not.toEqual([]);
     expect((await restore.run(context())).outcome).toBe('done');
     expect(await marks()).toEqual([]);
@@ -160,7 +164,8 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis'))('a step that restor
   });
 
   it('goes on with all of a group', async () => {
-    const marks = () => (existsSync(at('back-all')) ? readdirSync(at('back-all/files')).filter((each) => each.startsWith('.')) : []);
+    const marks = () =>
+      existsSync(at('back-all')) ? readdirSync(at('back-all/files')).filter((each) => each.startsWith('.')) : [];
     await goesOn({ group: 'all', to: at('back-all') }, marks);
     expect(readdirSync(at('back-all')).sort()).toEqual(['files', 'notes']);
   });

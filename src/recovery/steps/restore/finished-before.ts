@@ -18,9 +18,7 @@ export async function finishedBefore(
   );
   const waiting = await workspace.recorder().waiting();
   const known = [...events, ...waiting];
-  const begun = known.find(
-    ({ kind, body }) => kind === 'step.started' && body.run === run.id && body.step === step.id,
-  );
+  const begun = known.find(({ kind, body }) => kind === 'step.started' && body.run === run.id && body.step === step.id);
   if (begun === undefined) return undefined;
   const finished = known.findLast(
     ({ kind, body, time }) =>

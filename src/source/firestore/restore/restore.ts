@@ -72,7 +72,11 @@ export async function releaseDocuments(
   endpoint: FirestoreEndpoint,
 ): Promise<void> {
   await using connection = openFirestore(firestoreDatabase(target.url), endpoint);
-  await releaseDatabase(connection, { reader, selection }, { pause: pauseUntilAborted(signal), signal, side: 'target' });
+  await releaseDatabase(
+    connection,
+    { reader, selection },
+    { pause: pauseUntilAborted(signal), signal, side: 'target' },
+  );
 }
 
 /** A sandbox is a database that is going to be made; elsewhere somebody must have asked for it. */
