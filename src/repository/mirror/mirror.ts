@@ -1,10 +1,11 @@
 import { decodeConfig, decodeIndexFile } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import { settled, sideBySide } from '../../foundation/promises.ts';
-import type { ObjectStore } from '../../store/index.ts';
+import { allOver, awaitedLater, settled, sideBySide } from '../../foundation/promises.ts';
+import type { ObjectStore, PutOptions, StoredObject } from '../../store/index.ts';
 import {
   CONFIG_KEY,
   DATA_PREFIX,
+  EPOCH_KEY,
   HOLDFAST_PREFIX,
   INDEX_PREFIX,
   idOfKey,
@@ -12,13 +13,15 @@ import {
   LEDGER_PREFIX,
   packKey,
   SNAPSHOTS_PREFIX,
+  TAIL_PREFIX,
 } from '../layout.ts';
 import { neededPacks } from '../object-lock/needed-objects.ts';
 import { ReadPool } from '../read/pool.ts';
 import { ReadWindow } from '../read/read-window.ts';
-import { holdsRepository, Repository, sha256 } from '../repository.ts';
+import { Repository, sha256 } from '../repository.ts';
 import { readSnapshot } from '../snapshots.ts';
 import { readEpoch, succeeds } from './epoch.ts';
+import { isRecoverable, lagOf } from './lag.ts';
 import { type LeaseOptions, MirrorLease } from './lease.ts';
 import { isRewritten, kindOf, type ObjectKind, readAuthentic } from './objects.ts';
 
@@ -31,12 +34,19 @@ import { isRewritten, kindOf, type ObjectKind, readAuthentic } from './objects.t
  */
 
 export interface MirrorOptions extends LeaseOptions {
-  /** Keys of the primary's ledger, without their prefix, that are not among these, each behind those that it builds on. */
-  newEvents(known: ReadonlySet<string>): Promise<string[]>;
+  /**
+   * Keys of the primary's ledger, without their prefix, that are not among these, each behind those that it builds on.
+   * @param listed those of all that is to come, as they were just listed
+   */
+  newEvents(known: ReadonlySet<string>, listed: readonly string[]): Promise<string[]>;
   /** Which of these keys the primary's ledger says were to be removed. Asked once something is gone. */
   namedAsRemoved(keys: readonly string[]): Promise<ReadonlySet<string>>;
   /** Until when a lock holds an object of the mirror; undefined where none does. Nothing is held without it. */
   heldUntil?(key: string): Promise<number | undefined>;
+  /** Told once there is something to do, before it is begun. */
+  onDue?(): void;
+  /** Records what came of the run, while its lease is given back. */
+  onDone?(report: MirrorReport): Promise<void>;
 }
 
 export interface MirrorReport {
@@ -47,11 +57,17 @@ export interface MirrorReport {
   heldObjects: number;
   /** Keys that the mirror has and the primary has lost: nobody said that they were to be removed. They stay. */
   unexplained: string[];
+  /** For how long the oldest snapshot or part of a log that it lacked had been in the primary; 0 where it lacked none. */
+  lagMs: number;
+  /** Keys of the ledger, without their prefix, that the mirror has now. */
+  events: ReadonlySet<string>;
 }
 
 /** Packs are large, and each is in memory as a whole: six of restic's size, or many small ones. */
 const PACK_WINDOW_BYTES = 102 * 1024 * 1024;
 const PARALLEL = 32;
+/** So much of what is not packs is read before its turn to be put. */
+const AHEAD_BYTES = 16 * 1024 * 1024;
 /** How many objects a request lists. */
 const LISTED_AT_ONCE = 1000;
 /** A prune removes what was listed before; so often it does not. */
@@ -60,12 +76,13 @@ const ATTEMPTS = 5;
 /** What is copied before what; each kind only once all of those before it is there. */
 const COPY_ORDER: readonly ObjectKind[][] = [
   ['key'],
-  ['config'],
   ['pack', 'damaged'],
   ['index'],
   ['snapshot'],
   ['tail', 'mark', 'checkpoint', 'other'],
 ];
+/** What others refer to: before those are put it is looked whether it is there. */
+const REFERRED_TO: readonly ObjectKind[] = ['pack', 'index'];
 /** What refers to others goes before them. */
 const REMOVAL_ORDER: readonly ObjectKind[] = ['mark', 'key', 'tail', 'snapshot', 'index', 'pack', 'ledger'];
 
@@ -87,13 +104,28 @@ export async function mirrorRepository(
     await settled(run.lease.release());
     throw error;
   }
-  await run.lease.release();
+  await allOver([run.lease.release(), options.onDone?.(run.report)]);
   return run.report;
 }
 
-/** Brings what the ledger says of a run to the mirror that it was of. */
-export async function mirrorLedger(primary: Repository, mirror: ObjectStore, options: MirrorOptions): Promise<void> {
-  await new MirrorRun(primary, mirror, options).ledger();
+/** Brings what the ledger says of a run to the mirror that it was of. @param known the `events` of its report */
+export async function mirrorLedger(
+  primary: Repository,
+  mirror: ObjectStore,
+  { known, ...options }: MirrorOptions & { known: ReadonlySet<string> },
+): Promise<void> {
+  await new MirrorRun(primary, mirror, options).ledger(known);
+}
+
+/** What a run found. */
+interface Found {
+  /** Keys with sizes in bytes. */
+  theirs: ReadonlyMap<string, number>;
+  ours: ReadonlyMap<string, number>;
+  /** What has another content now and then, as it was before anything of the primary was listed. */
+  rewritten: ReadonlyMap<string, Uint8Array>;
+  /** Of the ledger, in the order in which they are to be copied. */
+  events: readonly string[];
 }
 
 class MirrorRun {
@@ -107,7 +139,15 @@ class MirrorRun {
     removedObjects: 0,
     heldObjects: 0,
     unexplained: [],
+    lagMs: 0,
+    events: new Set(),
   };
+  /** What is being read before its turn. */
+  readonly #ahead = new Map<string, Promise<Uint8Array>>();
+  /** What was put and not looked at since, with its size in bytes. */
+  readonly #unconfirmed = new Map<string, number>();
+  /** How many objects the mirror had. */
+  #theirCount = 0;
 
   constructor(primary: Repository, mirror: ObjectStore, options: MirrorOptions) {
     this.#primary = primary;
@@ -130,47 +170,115 @@ class MirrorRun {
   async #pass(): Promise<void> {
     const { progress } = this.#options;
     progress.phase('looking at what is there');
-    await assertMirrorOf(this.#primary, this.#mirror);
-    // First: what is there by now was in the primary before, whoever copied it.
-    const theirs = await listObjects(this.#mirror, '');
-    const { rewritten, sizes } = await this.#readRewritten();
-    const events = await this.#options.newEvents(eventsIn(theirs, sizes));
-    const ours = await listReferring(this.#primary.store);
-    const missing = [...ours].filter(([key, size]) => theirs.get(key) !== size && !isRewritten(kindOf(key)!));
-    const gone = [...theirs.keys()].filter((key) => !ours.has(key));
+    const { found, hasWaited } = await this.#look();
     // What another run did in the meantime need not be done again.
-    const isDue = missing.length + events.length + gone.length > 0;
-    if (isDue && (await this.lease.take())) return this.#pass();
+    if (hasWaited) return this.#pass();
+    const { theirs, ours, rewritten, events } = found;
+    const { missing, gone } = differenceOf(found);
     progress.phase('copying to the mirror', {
       items: missing.length,
       bytes: missing.reduce((sum, [, size]) => sum + size, 0),
     });
-    for (const kinds of COPY_ORDER) {
-      if (kinds.includes('config')) await this.#putRewritten('config', rewritten, theirs);
-      const objects = missing.filter(([key]) => kinds.includes(kindOf(key)!));
-      if (kinds.includes('pack')) await this.#copyPacks(objects, theirs.size);
-      else await sideBySide(objects, PARALLEL, ([key]) => this.#copy(key));
-    }
+    const smallOnes = COPY_ORDER.flatMap((kinds) => (kinds.includes('pack') ? [] : missing.filter(isOf(kinds))));
+    this.#readAhead([...smallOnes, ...events.map((event) => sized(`${LEDGER_PREFIX}${event}`, ours))]);
+    await this.#copyAll(missing, found);
     await this.#copyEvents(events);
     await this.#putRewritten('covered', rewritten, theirs);
+    await this.#confirm();
+    this.report.events = new Set([...eventsIn(theirs, ours), ...events]);
     await this.#removeGone(gone, ours);
     // Last: a mirror with the primary's epoch has all that it had.
     await this.#putRewritten('epoch', rewritten, theirs);
+    await this.#confirm();
   }
 
-  async ledger(): Promise<void> {
-    const known = eventsIn(await listObjects(this.#mirror, LEDGER_PREFIX), new Map());
-    await this.#copyEvents(await this.#options.newEvents(known));
+  /**
+   * What is there and there, and the lease where that differs. From afar each listing is a round trip: what may be is asked
+   * for side by side.
+   * @returns also whether another run had the lease: then what was found is of before
+   */
+  async #look(): Promise<{ found: Found; hasWaited: boolean }> {
+    const { newEvents } = this.#options;
+    const { store } = this.#primary;
+    // First: what the mirror has by now was in the primary before, whoever copied it.
+    const [theirs, rewritten] = await allOver([
+      listObjects(this.#mirror, ''),
+      this.#readRewritten(),
+      assertMirrorOf(this.#primary, this.#mirror),
+    ]);
+    this.#theirCount = theirs.size;
+    const recoverable: StoredObject[] = [];
+    const note = (object: StoredObject): void => void (isRecoverable(object) && recoverable.push(object));
+    const ours = await listObjects(store, HOLDFAST_PREFIX, note);
+    const isDueAlready = [...ours.keys()].some((key) => !theirs.has(key));
+    const listed = [...ours.keys()].filter((key) => kindOf(key) === 'ledger').map(eventOf);
+    const [events, , hasWaited] = await allOver([
+      newEvents(eventsIn(theirs, ours), listed),
+      listReferredTo(store, ours, note),
+      isDueAlready && this.#takeLease(),
+    ]);
+    const found = { theirs, ours, rewritten, events };
+    this.report.lagMs ||= lagOf(recoverable, theirs, this.#options.clock.nowMs()).lagMs;
+    const { missing, gone } = differenceOf(found);
+    const isDue = missing.length + events.length + gone.length > 0;
+    return { found, hasWaited: isDue && !isDueAlready ? await this.#takeLease() : hasWaited };
   }
 
-  /** What is written anew now and then, as it was before anything else was looked at: it must not be ahead of that. */
-  async #readRewritten(): Promise<{ rewritten: Map<string, Uint8Array>; sizes: Map<string, number> }> {
-    const sizes = await listObjects(this.#primary.store, HOLDFAST_PREFIX);
-    const rewritten = new Map<string, Uint8Array>();
-    for (const key of [CONFIG_KEY, ...sizes.keys()]) {
-      if (isRewritten(kindOf(key)!)) rewritten.set(key, await this.#get(key));
+  /** @returns whether another run had it */
+  #takeLease(): Promise<boolean> {
+    this.#options.onDue?.();
+    return this.lease.take();
+  }
+
+  async ledger(known: ReadonlySet<string>): Promise<void> {
+    const listed = [...(await listObjects(this.#primary.store, LEDGER_PREFIX))];
+    this.#theirCount = Number.POSITIVE_INFINITY;
+    this.#readAhead(listed.filter(([key]) => !known.has(eventOf(key))));
+    const keys = listed.map(([key]) => eventOf(key));
+    await this.#copyEvents(await this.#options.newEvents(known, keys));
+    await this.#confirm();
+  }
+
+  /** What is written anew now and then, as it is before anything else is looked at: it must not be ahead of that. */
+  async #readRewritten(): Promise<Map<string, Uint8Array>> {
+    const tails = listObjects(this.#primary.store, TAIL_PREFIX);
+    const read = async (key: string): Promise<[string, Uint8Array]> => [key, await this.#get(key)];
+    const readIfThere = (key: string) =>
+      read(key).catch((error: unknown) => {
+        if (!isHoldfastError(error, 'object-missing')) throw error;
+        return undefined;
+      });
+    const covered = tails.then((keys) => [...keys.keys()].filter((key) => isRewritten(kindOf(key)!)));
+    const [config, epoch, others] = await allOver([
+      read(CONFIG_KEY),
+      readIfThere(EPOCH_KEY),
+      covered.then((keys) => sideBySide(keys, PARALLEL, read)),
+    ]);
+    return new Map([config, ...(epoch === undefined ? [] : [epoch]), ...others]);
+  }
+
+  /** All but the ledger, and what is written anew at the end. */
+  async #copyAll(missing: readonly [key: string, sizeBytes: number][], { rewritten, theirs }: Found): Promise<void> {
+    const copy = (kinds: readonly ObjectKind[]) =>
+      sideBySide(missing.filter(isOf(kinds)), PARALLEL, ([key]) => this.#copy(key));
+    const [first, ...others] = COPY_ORDER;
+    const entrance = copy(first!).then(() => this.#putRewritten('config', rewritten, theirs));
+    for (const kinds of others) {
+      if (kinds.includes('pack')) await allOver([entrance, this.#copyPacks(missing.filter(isOf(kinds)), entrance)]);
+      else await copy(kinds);
+      if (kinds.some((kind) => REFERRED_TO.includes(kind))) await this.#confirm();
     }
-    return { rewritten, sizes };
+  }
+
+  /** Begins to read what is small, in the order in which it is put. */
+  #readAhead(objects: readonly [key: string, sizeBytes: number][]): void {
+    this.#ahead.clear();
+    let aheadBytes = 0;
+    for (const [key, sizeBytes] of objects.slice(0, PARALLEL)) {
+      aheadBytes += sizeBytes;
+      if (aheadBytes > AHEAD_BYTES) return;
+      this.#ahead.set(key, awaitedLater(this.#get(key)));
+    }
   }
 
   async #putRewritten(
@@ -187,7 +295,9 @@ class MirrorRun {
 
   async #copy(key: string): Promise<void> {
     this.#assertMayGoOn();
-    await this.#put(key, await this.#get(key));
+    const read = this.#ahead.get(key) ?? this.#get(key);
+    this.#ahead.delete(key);
+    await this.#put(key, await read);
   }
 
   #assertMayGoOn(): void {
@@ -199,33 +309,33 @@ class MirrorRun {
   async #copyEvents(events: readonly string[]): Promise<void> {
     for (let at = 0; at < events.length; at += PARALLEL) {
       const keys = events.slice(at, at + PARALLEL).map((event) => `${LEDGER_PREFIX}${event}`);
-      const read = await sideBySide(keys, PARALLEL, async (key) => ({ key, bytes: await this.#get(key) }));
+      const read = keys.map((key) => ({ key, bytes: this.#ahead.get(key) ?? awaitedLater(this.#get(key)) }));
       for (const { key, bytes } of read) {
         this.#assertMayGoOn();
-        await this.#put(key, bytes);
+        await this.#put(key, await bytes);
       }
     }
   }
 
-  /** Through shared memory, in which threads see to it that each pack is what its name says. */
-  async #copyPacks(packs: readonly [key: string, sizeBytes: number][], theirCount: number): Promise<void> {
+  /**
+   * Through shared memory, in which threads see to it that each pack is what its name says.
+   * @param entrance before which nothing is put
+   */
+  async #copyPacks(packs: readonly [key: string, sizeBytes: number][], entrance: Promise<void>): Promise<void> {
     if (packs.length === 0) return;
     await using pool = new ReadPool(this.#primary.key);
     const window = new ReadWindow(PACK_WINDOW_BYTES);
-    const stored = new Map<string, number>();
     await sideBySide(packs, PARALLEL, async ([key, sizeBytes]) => {
       const region = await window.take(sizeBytes);
       try {
         this.#assertMayGoOn();
         const { bytes, md5 } = await this.#getPack(key, { sizeBytes, into: region.bytes, pool });
-        await this.#mirror.put(key, bytes, { bulk: true, ...(md5 !== undefined && { md5 }) });
-        stored.set(key, bytes.byteLength);
-        this.#count(bytes.byteLength);
+        await entrance;
+        await this.#put(key, bytes, { bulk: true, ...(md5 !== undefined && { md5 }) });
       } finally {
         window.give(region);
       }
     });
-    await this.#confirm(stored, theirCount);
   }
 
   async #getPack(
@@ -241,14 +351,17 @@ class MirrorRun {
     return { bytes: await this.#get(key) };
   }
 
-  /** That what was stored is there as it was given: by a listing, where that takes fewer requests than a look at each. */
-  async #confirm(stored: ReadonlyMap<string, number>, theirCount: number): Promise<void> {
-    const pages = (theirCount + stored.size) / LISTED_AT_ONCE;
-    const listed = pages < stored.size ? await listObjects(this.#mirror, DATA_PREFIX) : new Map<string, number>();
-    await sideBySide([...stored], PARALLEL, async ([key, sizeBytes]) => {
+  /** That what was put is there as it was given: by a listing, where that takes fewer requests than a look at each. */
+  async #confirm(): Promise<void> {
+    const stored = [...this.#unconfirmed];
+    const pages = (this.#theirCount + stored.length) / LISTED_AT_ONCE;
+    const listed = pages < stored.length ? await listObjects(this.#mirror, '') : new Map<string, number>();
+    await sideBySide(stored, PARALLEL, async ([key, sizeBytes]) => {
       // A listing may lag behind.
       if (listed.get(key) !== sizeBytes) await this.#confirmOne(key, sizeBytes);
+      this.#unconfirmed.delete(key);
     });
+    this.#theirCount += stored.length;
   }
 
   /** An object of the primary, as it was written. */
@@ -256,10 +369,11 @@ class MirrorRun {
     return readAuthentic(this.#primary, this.#primary.store, key);
   }
 
-  async #put(key: string, bytes: Uint8Array): Promise<void> {
-    await this.#mirror.put(key, bytes);
-    await this.#confirmOne(key, bytes.byteLength);
-    this.#count(bytes.byteLength);
+  async #put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<void> {
+    const sizeBytes = bytes.byteLength;
+    await this.#mirror.put(key, bytes, options);
+    this.#unconfirmed.set(key, sizeBytes);
+    this.#count(sizeBytes);
   }
 
   async #confirmOne(key: string, sizeBytes: number): Promise<void> {
@@ -348,14 +462,31 @@ class MirrorRun {
   }
 }
 
-/** All of a repository with sizes in bytes, what refers to others listed before them. */
-async function listReferring(store: ObjectStore): Promise<Map<string, number>> {
-  const listed = new Map<string, number>();
-  for (const prefix of [HOLDFAST_PREFIX, SNAPSHOTS_PREFIX, INDEX_PREFIX, DATA_PREFIX, KEYS_PREFIX]) {
-    for (const [key, size] of await listObjects(store, prefix)) listed.set(key, size);
+/** What a mirror lacks, with sizes in bytes, and what it has and its primary does not. */
+function differenceOf({ theirs, ours }: Pick<Found, 'theirs' | 'ours'>): {
+  missing: [key: string, sizeBytes: number][];
+  gone: string[];
+} {
+  return {
+    missing: [...ours].filter(
+      ([key, size]) => theirs.get(key) !== size && kindOf(key) !== 'ledger' && !isRewritten(kindOf(key)!),
+    ),
+    gone: [...theirs.keys()].filter((key) => !ours.has(key)),
+  };
+}
+
+/** Adds what is referred to by what was listed already: what refers to others is listed before them. */
+async function listReferredTo(
+  store: ObjectStore,
+  listed: Map<string, number>,
+  note?: (object: StoredObject) => void,
+): Promise<void> {
+  for (const prefixes of [[SNAPSHOTS_PREFIX], [INDEX_PREFIX], [DATA_PREFIX, KEYS_PREFIX]]) {
+    for (const some of await sideBySide(prefixes, prefixes.length, (prefix) => listObjects(store, prefix, note))) {
+      for (const [key, size] of some) listed.set(key, size);
+    }
   }
   listed.set(CONFIG_KEY, 0);
-  return listed;
 }
 
 /**
@@ -370,7 +501,8 @@ export async function findGone(
 ): Promise<{ gone: Map<string, number>; all: number }> {
   await assertMirrorOf(primary, mirror);
   const theirs = await listObjects(mirror, '');
-  const ours = await listReferring(primary.store);
+  const ours = await listObjects(primary.store, HOLDFAST_PREFIX);
+  await listReferredTo(primary.store, ours);
   const gone = new Map([...theirs].filter(([key]) => !ours.has(key) && !['damaged', 'mark'].includes(kindOf(key)!)));
   // What was put in the meantime is not gone, whatever was listed.
   await sideBySide([...gone.keys()], PARALLEL, async (key) => {
@@ -379,18 +511,38 @@ export async function findGone(
   return { gone, all: theirs.size };
 }
 
-/** The objects below a prefix that belong to a repository, with their sizes in bytes. */
-export async function listObjects(store: ObjectStore, prefix: string): Promise<Map<string, number>> {
+/** The objects below a prefix that belong to a repository, with their sizes in bytes. @param note is told of each */
+export async function listObjects(
+  store: ObjectStore,
+  prefix: string,
+  note?: (object: StoredObject) => void,
+): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
-  for await (const { key, sizeBytes } of store.list(prefix)) if (kindOf(key) !== undefined) sizes.set(key, sizeBytes);
+  for await (const object of store.list(prefix)) {
+    if (kindOf(object.key) === undefined) continue;
+    sizes.set(object.key, object.sizeBytes);
+    note?.(object);
+  }
   return sizes;
+}
+
+function sized(key: string, sizes: ReadonlyMap<string, number>): [key: string, sizeBytes: number] {
+  return [key, sizes.get(key) ?? 0];
+}
+
+function isOf(kinds: readonly ObjectKind[]): ([key]: readonly [key: string, ...unknown[]]) => boolean {
+  return ([key]) => kinds.includes(kindOf(key)!);
+}
+
+function eventOf(key: string): string {
+  return key.slice(LEDGER_PREFIX.length);
 }
 
 /** The events that are whole in a mirror, as far as sizes tell. */
 function eventsIn(theirs: ReadonlyMap<string, number>, ours: ReadonlyMap<string, number>): Set<string> {
   const isWhole = ([key, size]: [string, number]): boolean => size === (ours.get(key) ?? size);
   const events = [...theirs].filter((entry) => kindOf(entry[0]) === 'ledger' && isWhole(entry));
-  return new Set(events.map(([key]) => key.slice(LEDGER_PREFIX.length)));
+  return new Set(events.map(([key]) => eventOf(key)));
 }
 
 /**
@@ -398,13 +550,15 @@ function eventsIn(theirs: ReadonlyMap<string, number>, ours: ReadonlyMap<string,
  * @throws mirror-refused
  */
 export async function assertMirrorOf(primary: Repository, mirror: ObjectStore): Promise<void> {
-  if (!(await holdsRepository(mirror))) return;
+  // From afar each is a round trip.
+  const epochs = [awaitedLater(readEpoch(primary)), awaitedLater(readEpoch(primary, mirror))] as const;
+  const sealed = await configIn(mirror);
+  if (sealed === undefined) return;
   const refused = (how: string, hint: string): HoldfastError =>
     new HoldfastError('mirror-refused', `${mirror.location} cannot be a mirror of ${primary.store.location}: ${how}`, {
       hint: `Nothing was changed there. ${hint}`,
       context: { mirror: mirror.location },
     });
-  const sealed = await mirror.get(CONFIG_KEY);
   try {
     const { id } = decodeConfig(primary.key, sealed);
     if (id !== primary.config.id) throw refused('another repository lies there', 'Name an empty place in the plan.');
@@ -412,7 +566,7 @@ export async function assertMirrorOf(primary: Repository, mirror: ObjectStore): 
     if (!isHoldfastError(error, 'repository-damaged')) throw error;
     throw refused('another repository lies there', 'Name an empty place in the plan.');
   }
-  const [own, its] = [await readEpoch(primary), await readEpoch(primary, mirror)];
+  const [own, its] = await Promise.all(epochs);
   if (succeeds(own, its)) return;
   if (succeeds(its, own)) {
     throw refused(
@@ -424,4 +578,13 @@ export async function assertMirrorOf(primary: Repository, mirror: ObjectStore): 
     'each of them was made the primary without knowing of the other',
     'Both may have what the other lacks. Decide which of them goes on, and let its mirrors lie in other places.',
   );
+}
+
+async function configIn(store: ObjectStore): Promise<Uint8Array | undefined> {
+  try {
+    return await store.get(CONFIG_KEY);
+  } catch (error) {
+    if (isHoldfastError(error, 'object-missing')) return undefined;
+    throw error;
+  }
 }
