@@ -73,7 +73,12 @@ export async function readIndexByKey(
  */
 export async function followIndex(
   repository: Repository,
-  use: { listed?: readonly string[]; parallelReads?: number; read: (key: string) => Promise<void>; forget: (key: string) => void },
+  use: {
+    listed?: readonly string[];
+    parallelReads?: number;
+    read: (key: string) => Promise<void>;
+    forget: (key: string) => void;
+  },
 ): Promise<void> {
   const known = new Set<string>();
   const missing = new Set<string>();

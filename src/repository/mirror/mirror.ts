@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { decodeConfig, decodeIndexFile } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { allOver, awaitedLater, settled, sideBySide } from '../../foundation/promises.ts';
@@ -18,7 +19,8 @@ import {
 import { neededPacks } from '../object-lock/needed-objects.ts';
 import { ReadPool } from '../read/pool.ts';
 import { ReadWindow } from '../read/read-window.ts';
-import { Repository, sha256 } from '../repository.ts';
+import type { DigestAlgorithm } from '../read/worker.ts';
+import { Repository } from '../repository.ts';
 import { readSnapshot } from '../snapshots.ts';
 import { readEpoch, succeeds } from './epoch.ts';
 import { isRecoverable, lagOf } from './lag.ts';
@@ -68,21 +70,16 @@ const PACK_WINDOW_BYTES = 102 * 1024 * 1024;
 const PARALLEL = 32;
 /** So much of what is not packs is read before its turn to be put. */
 const AHEAD_BYTES = 16 * 1024 * 1024;
-/** How many objects a request lists. */
+/** How many objects a request lists, and to how many looks at one object it comes, as stores charge for both. */
 const LISTED_AT_ONCE = 1000;
+const LOOKS_PER_LISTING = 12;
 /** A prune removes what was listed before; so often it does not. */
 const ATTEMPTS = 5;
 
 /** What is copied before what; each kind only once all of those before it is there. */
-const COPY_ORDER: readonly ObjectKind[][] = [
-  ['key'],
-  ['pack', 'damaged'],
-  ['index'],
-  ['snapshot'],
-  ['tail', 'mark', 'checkpoint', 'other'],
-];
-/** What others refer to: before those are put it is looked whether it is there. */
-const REFERRED_TO: readonly ObjectKind[] = ['pack', 'index'];
+const COPY_ORDER: readonly ObjectKind[][] = [['index'], ['snapshot'], ['tail', 'mark', 'checkpoint', 'other']];
+/** Before these, and after keys and configuration. */
+const BULK: readonly ObjectKind[] = ['pack', 'damaged'];
 /** What refers to others goes before them. */
 const REMOVAL_ORDER: readonly ObjectKind[] = ['mark', 'key', 'tail', 'snapshot', 'index', 'pack', 'ledger'];
 
@@ -117,6 +114,14 @@ export async function mirrorLedger(
   await new MirrorRun(primary, mirror, options).ledger(known);
 }
 
+interface ReadPack {
+  bytes: Uint8Array;
+  /** As the primary's store has it. */
+  toldMd5: string | undefined;
+}
+
+type SizedKey = [key: string, sizeBytes: number];
+
 /** What a run found. */
 interface Found {
   /** Keys with sizes in bytes. */
@@ -146,6 +151,8 @@ class MirrorRun {
   readonly #ahead = new Map<string, Promise<Uint8Array>>();
   /** What was put and not looked at since, with its size in bytes. */
   readonly #unconfirmed = new Map<string, number>();
+  /** Whether what the primary's store says of the MD5 of packs was right each time that it was looked at. */
+  #isToldRight: boolean | undefined;
   /** How many objects the mirror had. */
   #theirCount = 0;
 
@@ -179,10 +186,7 @@ class MirrorRun {
       items: missing.length,
       bytes: missing.reduce((sum, [, size]) => sum + size, 0),
     });
-    const smallOnes = COPY_ORDER.flatMap((kinds) => (kinds.includes('pack') ? [] : missing.filter(isOf(kinds))));
-    this.#readAhead([...smallOnes, ...events.map((event) => sized(`${LEDGER_PREFIX}${event}`, ours))]);
     await this.#copyAll(missing, found);
-    await this.#copyEvents(events);
     await this.#putRewritten('covered', rewritten, theirs);
     await this.#confirm();
     this.report.events = new Set([...eventsIn(theirs, ours), ...events]);
@@ -235,7 +239,8 @@ class MirrorRun {
     this.#theirCount = Number.POSITIVE_INFINITY;
     this.#readAhead(listed.filter(([key]) => !known.has(eventOf(key))));
     const keys = listed.map(([key]) => eventOf(key));
-    await this.#copyEvents(await this.#options.newEvents(known, keys));
+    const events = await this.#options.newEvents(known, keys);
+    await this.#copyEvents(events.map((event) => `${LEDGER_PREFIX}${event}`));
     await this.#confirm();
   }
 
@@ -257,21 +262,26 @@ class MirrorRun {
     return new Map([config, ...(epoch === undefined ? [] : [epoch]), ...others]);
   }
 
-  /** All but the ledger, and what is written anew at the end. */
-  async #copyAll(missing: readonly [key: string, sizeBytes: number][], { rewritten, theirs }: Found): Promise<void> {
-    const copy = (kinds: readonly ObjectKind[]) =>
-      sideBySide(missing.filter(isOf(kinds)), PARALLEL, ([key]) => this.#copy(key));
-    const [first, ...others] = COPY_ORDER;
-    const entrance = copy(first!).then(() => this.#putRewritten('config', rewritten, theirs));
-    for (const kinds of others) {
-      if (kinds.includes('pack')) await allOver([entrance, this.#copyPacks(missing.filter(isOf(kinds)), entrance)]);
-      else await copy(kinds);
-      if (kinds.some((kind) => REFERRED_TO.includes(kind))) await this.#confirm();
+  /** All but what is written anew at the end. */
+  async #copyAll(missing: readonly SizedKey[], { rewritten, theirs, ours, events }: Found): Promise<void> {
+    const of = (kinds: readonly ObjectKind[]) => missing.filter(([key]) => kinds.includes(kindOf(key)!));
+    const copy = (kinds: readonly ObjectKind[]) => sideBySide(of(kinds), PARALLEL, ([key]) => this.#copy(key));
+    const entrance = copy(['key']).then(() => this.#putRewritten('config', rewritten, theirs));
+    const packs = this.#copyPacks(of(BULK), entrance);
+    const ledgerKeys = events.map((event) => `${LEDGER_PREFIX}${event}`);
+    this.#readAhead([...COPY_ORDER.flatMap(of), ...ledgerKeys.map((key): SizedKey => [key, ours.get(key) ?? 0])]);
+    await allOver([entrance, packs]);
+    await this.#confirm();
+    for (const kinds of COPY_ORDER) {
+      await copy(kinds);
+      // What refers to it comes next.
+      if (kinds.includes('index')) await this.#confirm();
     }
+    await this.#copyEvents(ledgerKeys);
   }
 
   /** Begins to read what is small, in the order in which it is put. */
-  #readAhead(objects: readonly [key: string, sizeBytes: number][]): void {
+  #readAhead(objects: readonly SizedKey[]): void {
     this.#ahead.clear();
     let aheadBytes = 0;
     for (const [key, sizeBytes] of objects.slice(0, PARALLEL)) {
@@ -306,10 +316,10 @@ class MirrorRun {
   }
 
   /** Read side by side, and put one after the other: each builds on those before it. */
-  async #copyEvents(events: readonly string[]): Promise<void> {
-    for (let at = 0; at < events.length; at += PARALLEL) {
-      const keys = events.slice(at, at + PARALLEL).map((event) => `${LEDGER_PREFIX}${event}`);
-      const read = keys.map((key) => ({ key, bytes: this.#ahead.get(key) ?? awaitedLater(this.#get(key)) }));
+  async #copyEvents(keys: readonly string[]): Promise<void> {
+    for (let at = 0; at < keys.length; at += PARALLEL) {
+      const some = keys.slice(at, at + PARALLEL);
+      const read = some.map((key) => ({ key, bytes: this.#ahead.get(key) ?? awaitedLater(this.#get(key)) }));
       for (const { key, bytes } of read) {
         this.#assertMayGoOn();
         await this.#put(key, await bytes);
@@ -321,7 +331,7 @@ class MirrorRun {
    * Through shared memory, in which threads see to it that each pack is what its name says.
    * @param entrance before which nothing is put
    */
-  async #copyPacks(packs: readonly [key: string, sizeBytes: number][], entrance: Promise<void>): Promise<void> {
+  async #copyPacks(packs: readonly SizedKey[], entrance: Promise<void>): Promise<void> {
     if (packs.length === 0) return;
     await using pool = new ReadPool(this.#primary.key);
     const window = new ReadWindow(PACK_WINDOW_BYTES);
@@ -329,9 +339,9 @@ class MirrorRun {
       const region = await window.take(sizeBytes);
       try {
         this.#assertMayGoOn();
-        const { bytes, md5 } = await this.#getPack(key, { sizeBytes, into: region.bytes, pool });
+        const pack = await this.#getPack(key, { sizeBytes, into: region.bytes, pool });
         await entrance;
-        await this.#put(key, bytes, { bulk: true, ...(md5 !== undefined && { md5 }) });
+        await this.#putPack(key, pack, pool);
       } finally {
         window.give(region);
       }
@@ -341,21 +351,39 @@ class MirrorRun {
   async #getPack(
     key: string,
     { sizeBytes, into, pool }: { sizeBytes: number; into: Uint8Array; pool: ReadPool },
-  ): Promise<{ bytes: Uint8Array; md5?: string }> {
-    const bytes = await this.#primary.store.get(key, { offset: 0, length: sizeBytes }, { into });
-    const isShared = bytes.buffer instanceof SharedArrayBuffer;
-    const digests = isShared ? await pool.digest(bytes) : { sha256: sha256(bytes) };
-    const { sha256: id, ...others } = digests;
-    if (id === idOfKey(key)) return { bytes, ...others };
+  ): Promise<ReadPack> {
+    let toldMd5: string | undefined;
+    const onMd5 = (md5: string): void => {
+      toldMd5 = md5;
+    };
+    const bytes = await this.#primary.store.get(key, { offset: 0, length: sizeBytes }, { into, onMd5 });
+    if ((await digestOf('sha256', bytes, pool)) === idOfKey(key)) return { bytes, toldMd5 };
     // Read as a whole, it is held against what the store says of it as well, and its damage is told.
-    return { bytes: await this.#get(key) };
+    return { bytes: await this.#get(key), toldMd5: undefined };
   }
 
-  /** That what was put is there as it was given: by a listing, where that takes fewer requests than a look at each. */
+  /** What arrives is held against its MD5 by the store. To find that out takes longer than all else here. */
+  async #putPack(key: string, { bytes, toldMd5 }: ReadPack, pool: ReadPool): Promise<void> {
+    const put = (md5: string) => this.#put(key, bytes, { bulk: true, md5 });
+    if (toldMd5 !== undefined && this.#isToldRight) {
+      try {
+        return await put(toldMd5);
+      } catch (error) {
+        // Of this one the primary's store may have been wrong.
+        if ((await digestOf('md5', bytes, pool)) === toldMd5) throw error;
+      }
+    }
+    const md5 = await digestOf('md5', bytes, pool);
+    if (toldMd5 !== undefined) this.#isToldRight = (this.#isToldRight ?? true) && md5 === toldMd5;
+    await put(md5);
+  }
+
+  /** That what was put is there as it was given: by a listing, where that costs less than a look at each. */
   async #confirm(): Promise<void> {
     const stored = [...this.#unconfirmed];
     const pages = (this.#theirCount + stored.length) / LISTED_AT_ONCE;
-    const listed = pages < stored.length ? await listObjects(this.#mirror, '') : new Map<string, number>();
+    const listed =
+      pages * LOOKS_PER_LISTING < stored.length ? await listObjects(this.#mirror, '') : new Map<string, number>();
     await sideBySide(stored, PARALLEL, async ([key, sizeBytes]) => {
       // A listing may lag behind.
       if (listed.get(key) !== sizeBytes) await this.#confirmOne(key, sizeBytes);
@@ -462,9 +490,14 @@ class MirrorRun {
   }
 }
 
+/** By a thread, where the bytes need not be copied for that. */
+async function digestOf(algorithm: DigestAlgorithm, bytes: Uint8Array, pool: ReadPool): Promise<string> {
+  return bytes.buffer instanceof SharedArrayBuffer ? pool.digest(algorithm, bytes) : hash(algorithm, bytes, 'hex');
+}
+
 /** What a mirror lacks, with sizes in bytes, and what it has and its primary does not. */
 function differenceOf({ theirs, ours }: Pick<Found, 'theirs' | 'ours'>): {
-  missing: [key: string, sizeBytes: number][];
+  missing: SizedKey[];
   gone: string[];
 } {
   return {
@@ -524,14 +557,6 @@ export async function listObjects(
     note?.(object);
   }
   return sizes;
-}
-
-function sized(key: string, sizes: ReadonlyMap<string, number>): [key: string, sizeBytes: number] {
-  return [key, sizes.get(key) ?? 0];
-}
-
-function isOf(kinds: readonly ObjectKind[]): ([key]: readonly [key: string, ...unknown[]]) => boolean {
-  return ([key]) => kinds.includes(kindOf(key)!);
 }
 
 function eventOf(key: string): string {
