@@ -38,6 +38,11 @@ export class ReadPool implements AsyncDisposable {
     return this.#threads.length >= this.threadCount && this.#threads.every(({ busy }) => busy > 0);
   }
 
+  /** Starts the threads ahead of their first job: that takes a while, in which something else may be waited for. */
+  start(): void {
+    while (this.#threads.length < this.threadCount) this.#startThread();
+  }
+
   /** Opens a blob and gives its plain bytes back. `sealed` is taken over. @throws repository-damaged */
   async open(
     pack: string,
