@@ -196,20 +196,23 @@ describe('a mirror', () => {
     ['data/', /^(?:index|snapshots|holdfast)\//],
     ['index/', /^(?:snapshots|holdfast)\//],
     ['snapshots/', /^none/],
-  ])('looks whether what it was given below %s is there, before it is given what refers to that', async (lost, refers) => {
-    const [main, eu] = [new MemoryStore(), new MemoryStore()];
-    await lived(main);
-    const losing = new FaultyStore(eu);
-    const put = losing.put.bind(losing);
-    losing.put = async (key, ...rest) => {
-      if (!key.startsWith(lost)) await put(key, ...rest);
-    };
-    const outcome = await mirrored(main, losing);
-    expect(outcome).toMatchObject({ outcome: 'failed', error: { code: 'store-failed' } });
-    expect(outcome.outcome === 'failed' && outcome.error.message).toContain(lost);
-    const other = (key: string): boolean => key !== 'holdfast/mirror-lease' && refers.test(key);
-    expect(losing.puts.filter(other)).toEqual([]);
-  });
+  ])(
+    'looks whether what it was given below %s is there, before it is given what refers to that',
+    async (lost, refers) => {
+      const [main, eu] = [new MemoryStore(), new MemoryStore()];
+      await lived(main);
+      const losing = new FaultyStore(eu);
+      const put = losing.put.bind(losing);
+      losing.put = async (key, ...rest) => {
+        if (!key.startsWith(lost)) await put(key, ...rest);
+      };
+      const outcome = await mirrored(main, losing);
+      expect(outcome).toMatchObject({ outcome: 'failed', error: { code: 'store-failed' } });
+      expect(outcome.outcome === 'failed' && outcome.error.message).toContain(lost);
+      const other = (key: string): boolean => key !== 'holdfast/mirror-lease' && refers.test(key);
+      expect(losing.puts.filter(other)).toEqual([]);
+    },
+  );
 
   it('goes by the MD5 that the primary keeps of a pack once it was right, and by its own where that is wrong', async () => {
     const packs = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`${at}`, noise(70_000, at)]));
