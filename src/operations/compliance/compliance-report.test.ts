@@ -193,6 +193,17 @@ describe('what went wrong', () => {
     expect(missing('A1.3', ...failed)).toEqual([expect.stringContaining('ended as "missed"')]);
   });
 
+  it('is told beside what shows a control, where it was put right', () => {
+    const missed = (count: number) => event('run.missed', 50, { task: 'backup:docs', from: at(0), to: at(1), count });
+    const partial = event('backup.finished', 51, { ...backup, outcome: 'partial' });
+    const remarks = (...events: LedgerEvent[]) => finding('A.8.13', [...events, ...everything]).remarks;
+    expect(remarks(missed(1), partial)).toEqual([
+      '1 backup could not read all of the source',
+      '1 backup was due and did not run',
+    ]);
+    expect(remarks(missed(2))).toEqual(['2 backups were due and did not run']);
+  });
+
   it('is said of a mirror, an archive or a recovery point that went bad last', () => {
     const failure = { repository: 'main', mirror: 'eu', code: 'store-unreachable', message: 'the bucket is away' };
     expect(missing('A.8.14', event('mirror.failed', 50, failure))).toEqual([

@@ -29,8 +29,8 @@ export const backups: Observation = (facts) => {
       ...(failed.length > 0
         ? [`${times(failed.length, 'backup')} failed (${perName(failed.map(({ body }) => body.source))})`]
         : []),
-      ...(partial > 0 ? [`${times(partial, 'backup')} could not read all of its source`] : []),
-      ...(missedCount > 0 ? [`${times(missedCount, 'backup that was', 'backups that were')} due did not run`] : []),
+      ...(partial > 0 ? [`${times(partial, 'backup')} could not read all of the source`] : []),
+      ...(missedCount > 0 ? [`${times(missedCount, 'backup was', 'backups were')} due and did not run`] : []),
     ],
   };
 };
@@ -118,7 +118,10 @@ export const integrity: Observation = (facts) => {
           `the recovery point ${body.snapshot.slice(0, 8)} of ${body.source} was found damaged at ${at(timeMs)}, and nothing says that it is whole again`,
       ),
     ],
-    remarks: damaged.length === 0 ? [] : [`recovery points that were found damaged: ${damaged.length}`],
+    remarks:
+      damaged.length === 0
+        ? []
+        : [`${times(damaged.length, 'recovery point was', 'recovery points were')} found damaged`],
   };
 };
 

@@ -3,10 +3,12 @@ import { sideBySide } from '../../foundation/promises.ts';
 import { hasLog } from '../../plan/index.ts';
 import { isOffline } from '../archives/recall.ts';
 import { type GroupPoint, groupPoints, type MissingPoint } from '../groups/group-points.ts';
-import { restoreMember } from '../groups/restore-group.ts';
+import { type GroupMember, restoreMember } from '../groups/restore-group.ts';
 import { findWantedPoint } from '../restore/recovery-point.ts';
+import { labelOf, targetOf } from '../restore/restore.ts';
 import { type Proof, verifySource } from '../verify/verify.ts';
 import { reportable, type Workspace } from '../workspace.ts';
+import { isFree, restoreBegun } from './begun-source.ts';
 import type { Copy } from './find-copies.ts';
 import type { RecoveryStage } from './order.ts';
 import type { RescueRequest } from './rescue-request.ts';
@@ -136,16 +138,31 @@ async function bringOneBack(work: Work, point: GroupPoint | MissingPoint): Promi
   if (earlier !== undefined) return ofEarlier(source, earlier, request);
   if ('error' in point) return { source, target, outcome: 'failed', error: point.error };
   const found = request.prove === true ? await proofOf(workspace, point) : {};
-  const { recall } = request;
-  const member = await restoreMember(workspace, point, { request: recall ? { recall } : {}, target });
+  const member = await restoreOne(work, point, target);
   const about = { source, target: member.target, from, point, ...found };
   if (member.outcome === 'failed') return { ...about, outcome: 'failed', error: member.error };
   const { snapshot, time, bytes, notes, problems } = member.restored;
   const { outcome } = member;
-  state.sources[source] = { target: member.target, from, snapshot, time, bytes, outcome, ...kept(found) };
+  state.sources[source] = { target: member.target, from, snapshot, time, bytes, outcome, ...found };
+  delete state.begun[source];
   await save(work);
   const named = problems.map(({ path, message }) => `${path}: ${message}`);
   return { ...about, outcome, time, bytes, isEarlier: false, notes, problems: [...named, ...unprovenProblem(found)] };
+}
+
+/** Where a run is killed, the next one knows what it had begun. */
+async function restoreOne(work: Work, point: GroupPoint, target: string): Promise<GroupMember> {
+  const { workspace, request, state } = work;
+  const { source } = point;
+  const { recall } = request;
+  const asked = { begunBy: `rescue of ${state.startedAt}, ${source}`, ...(recall && { recall }) };
+  const place = labelOf(targetOf(target));
+  if (state.begun[source] === place) return restoreBegun(workspace, point, { request: asked, target });
+  if (await isFree(target)) {
+    state.begun[source] = place;
+    await save(work);
+  }
+  return restoreMember(workspace, point, { request: asked, target });
 }
 
 type Proven = Pick<BroughtBack, 'proof' | 'unproven'>;
@@ -162,26 +179,28 @@ function ofEarlier(source: string, earlier: RescuedSource, { prove }: RescueRequ
   return { source, ...back, ...found, isEarlier: true, notes: [], problems: unprovenProblem(found) };
 }
 
-function kept({ proof, unproven }: Proven): Proven {
-  if (proof === undefined) return { ...(unproven !== undefined && { unproven }) };
-  const { state, checksFailed, reason } = proof;
-  return { proof: { state, checksFailed, ...(reason !== undefined && { reason }) } };
-}
-
-function unprovenProblem({ unproven }: Proven): string[] {
-  return unproven === undefined ? [] : [`it was not proven: ${unproven}`];
+/** What failed in a sandbox is told with what was promised; here is what kept a proof from being had. */
+function unprovenProblem({ proof, unproven }: Proven): string[] {
+  if (unproven !== undefined) return [`it was not proven: ${unproven}`];
+  return proof?.state === 'not-provable' ? [`it could not be proven here: ${proof.reason}`] : [];
 }
 
 /** What keeps it from being proven keeps nobody from bringing it back. */
 async function proofOf(workspace: Workspace, { source, at, snapshot }: GroupPoint): Promise<Proven> {
   const planned = workspace.plan.sources.get(source)!;
   try {
-    return { proof: await verifySource(workspace, planned, at === undefined ? { snapshot } : { at }) };
+    return { proof: summaryOf(await verifySource(workspace, planned, at === undefined ? { snapshot } : { at })) };
   } catch (error) {
     const { signal } = workspace.environment;
     signal.throwIfAborted();
     return { unproven: reportable(error, signal).message };
   }
+}
+
+function summaryOf({ state, checksFailed, reason, checks }: Proof): NonNullable<Proven['proof']> {
+  const unproven = checks.filter(({ result }) => result === 'not-provable');
+  const why = reason ?? unproven.map(({ name, detail }) => `${name}: ${detail}`).join(', ');
+  return { state, checksFailed, ...(why !== '' && { reason: why }) };
 }
 
 const saving = new WeakMap<RescueState, Promise<void>>();

@@ -167,13 +167,13 @@ describe('what a rescue has brought back', () => {
   it('is known to the next run, with what came of its proof', async () => {
     const proof = { state: 'failed' as const, checksFailed: ['rows'] };
     const db = { target: '/back/db', from: 'main', snapshot: 's', time: at, bytes: 1, outcome: 'complete' as const };
-    await writeState(directory, { version: 1, ...fresh, asked: at, sources: { db: { ...db, proof } } });
+    await writeState(directory, { version: 1, ...fresh, asked: at, begun: {}, sources: { db: { ...db, proof } } });
     const state = await readState(directory, { ...fresh, at: '2027-01-01T00:00:00.000Z' });
     expect([state.at, state.asked, earlierOf(state, 'db')]).toEqual([at, at, { ...db, proof }]);
   });
 
   it('is nothing of a source that nothing is written of, whatever that is called', () => {
-    expect(earlierOf({ version: 1, ...fresh, sources: {} }, 'constructor')).toBeUndefined();
+    expect(earlierOf({ version: 1, ...fresh, begun: {}, sources: {} }, 'constructor')).toBeUndefined();
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { digestOfAll } from '../../../../test/support/digest.ts';
 import { planWith } from '../../../../test/support/plan.ts';
-import { COMMANDS } from '../../../cli/registry.ts';
+import { COMMAND_NAMES } from '../../../cli/registry.ts';
 import { HoldfastError } from '../../../foundation/errors.ts';
 import type { LedgerEvent } from '../../../ledger/index.ts';
 import { RULE_NAMES } from '../../../plan/alerts/rule-schema.ts';
@@ -54,7 +54,7 @@ describe('each rule', () => {
     expect(Date.parse(condition!.since)).toBeLessThanOrEqual(NOW);
     const words = condition!.command.split(' ').slice(1);
     expect(condition!.command).toMatch(/^holdfast /);
-    expect(COMMANDS.some((command) => words.join(' ').startsWith(command.name))).toBe(true);
+    expect(COMMAND_NAMES.some((name) => words.join(' ').startsWith(name))).toBe(true);
   });
 
   it('finds nothing where nothing is wrong, and nothing when it is turned off', () => {
