@@ -154,7 +154,7 @@ async function tryKey(
 
 function planProblems(loaded: LoadedPlan, { plan }: KitContent): string[] {
   if (plan.text === loaded.text) return [];
-  let before: LoadedPlan;
+  let before: ReturnType<typeof parsePlan>;
   try {
     before = parsePlan(plan.text, { file: 'the plan in the kit', directory: loaded.directory });
   } catch (error) {
