@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -169,6 +169,15 @@ describe.skipIf(!requires('postgresql'))('steps on servers of PostgreSQL', { tim
       await expect(isolate.run(context())).rejects.toThrow(/line \d+ of .*pg_hba\.conf is wrong/);
       expect(rules()).toBe(before);
       await pair.primary.query(`copy (select '') to program 'sed -i /no-such-method/d pg_hba.conf'`);
+    });
+
+    it('and changes nothing where the rules were cut short before, so that what they had been stays beside them', async () => {
+      const aside = join(pair.primary.directory, 'pg_hba.conf.before-isolation');
+      const [whole, kept] = [rules(), readFileSync(aside, 'utf8')];
+      await pair.primary.query(`copy (select '') to program 'sed -i d pg_hba.conf'`);
+      await expect(isolate.run(context())).rejects.toThrow(/cut short/);
+      expect([rules(), readFileSync(aside, 'utf8')]).toEqual(['', kept]);
+      writeFileSync(join(pair.primary.directory, 'pg_hba.conf'), whole);
     });
   });
 

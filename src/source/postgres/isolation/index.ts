@@ -8,7 +8,7 @@ import { labelOf } from '../location.ts';
 import type { Session } from '../session.ts';
 import { sqlFile } from '../sql-files.ts';
 import { withSession } from '../with-session.ts';
-import { hasBlock, LOCAL, withBlock, withoutBlock } from './hba-block.ts';
+import { hasBlock, isCutShort, LOCAL, withBlock, withoutBlock } from './hba-block.ts';
 import { complementOf, isWithin } from './networks.ts';
 
 const PAUSE_MS = 50;
@@ -123,7 +123,7 @@ async function open(session: Session, url: string, signal: AbortSignal): Promise
   return true;
 }
 
-/** @throws source-refused where this role may not, or the file could not be written as it is */
+/** @throws source-refused where this role may not, or the file is not whole, or could not be written as it is */
 function changeable({ location }: Session, { login, file, encoding }: Gate): { path: string; lines: string[] } {
   const where = labelOf(location);
   if (file === undefined) {
@@ -135,6 +135,12 @@ function changeable({ location }: Session, { login, file, encoding }: Gate): { p
         context: { database: where },
       },
     );
+  }
+  if (isCutShort(file.lines)) {
+    throw new HoldfastError('source-refused', `${file.path} is cut short: it could not be written whole before`, {
+      hint: `See whether the disk there is full, and put ${file.path}${ASIDE} in its place. The server goes by what it read before.`,
+      context: { database: where },
+    });
   }
   const isPlain = file.lines.every((line) => /^[\t\x20-\x7e]*$/.test(line));
   if (isPlain || (encoding === 'UTF8' && !file.lines.some((line) => line.includes('\ufffd')))) return file;
