@@ -4,6 +4,7 @@ import type { CredentialsState, UserSwitch } from '../../credentials.ts';
 import type { AddressGate } from '../../isolation.ts';
 import { endSessions, rolesIn } from '../credentials/index.ts';
 import { quoteIdentifier, quoteLiteral } from '../identifiers.ts';
+import { endLateSessions } from '../late-sessions.ts';
 import { labelOf } from '../location.ts';
 import type { Session } from '../session.ts';
 import { sqlFile } from '../sql-files.ts';
@@ -41,7 +42,9 @@ async function turn(
   for (const user of users) {
     const word = isOn ? 'LOGIN' : 'NOLOGIN';
     await session.query(`turn ${user} ${isOn ? 'on' : 'off'}`, `ALTER ROLE ${quoteIdentifier(user)} ${word}`);
-    if (!isOn) endedSessions += await endSessions(session, user, 'infinity', signal);
+    if (isOn) continue;
+    await endLateSessions(session, signal);
+    endedSessions += await endSessions(session, user, 'infinity', signal);
   }
   return { endedSessions, isLasting: true };
 }
@@ -111,6 +114,7 @@ async function close(
   if (!hasBlock(lines)) await writeLines(session, `${path}${ASIDE}`, lines);
   await replaceRules(session, { path, lines, wanted: withBlock(lines, allow) });
   await untilRead(session, url, signal);
+  await endLateSessions(session, signal);
   const endedSessions = await endOthers(session, { networks, isLocal: allow.includes(LOCAL) }, signal);
   return { label: labelOf(session.location), endedSessions };
 }
