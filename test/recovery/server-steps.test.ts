@@ -52,6 +52,8 @@ describe.skipIf(!requires('postgresql'))('steps on servers of PostgreSQL', { tim
   let pair: PostgresPair;
   let silent: Awaited<ReturnType<typeof silentServer>>;
   let workspace: Workspace;
+  const rules = () => readFileSync(join(pair.primary.directory, 'pg_hba.conf'), 'utf8');
+  const setRules = (text: string): void => writeFileSync(join(pair.primary.directory, 'pg_hba.conf'), text);
   const PREPARE = `create role app login; create table orders (id int); grant all on orders to app;
     create role slow login password 'known'`;
   beforeAll(async () => {
@@ -61,8 +63,8 @@ describe.skipIf(!requires('postgresql'))('steps on servers of PostgreSQL', { tim
       silentServer(),
     ]);
     // Whoever comes from this machine gets in, by whichever of its addresses.
-    const local = 's#127.0.0.1/32#127.0.0.0/8#';
-    await pair.primary.query(`copy (select '') to program 'sed -i ${local} pg_hba.conf'; select pg_reload_conf()`);
+    setRules(rules().replaceAll('127.0.0.1/32', '127.0.0.0/8'));
+    await pair.primary.query('select pg_reload_conf()');
     const url = pair.primary.url();
     const db = { name: 'db', type: 'postgres', url, method: 'logical' } as unknown as Source;
     const standby = { name: 'db-eu', of: 'db', url: pair.standby.url() };
@@ -139,7 +141,6 @@ describe.skipIf(!requires('postgresql'))('steps on servers of PostgreSQL', { tim
         { do: 'isolate', source: 'db', allow: ['127.0.0.1'], ...more } as { do: 'isolate' },
         options,
       );
-    const rules = () => readFileSync(join(pair.primary.directory, 'pg_hba.conf'), 'utf8');
 
     describeStep(
       'isolate',
@@ -220,20 +221,21 @@ describe.skipIf(!requires('postgresql'))('steps on servers of PostgreSQL', { tim
 
     it('and leaves the rules as they were where the server does not understand them', async () => {
       const wrong = 'host all all everywhere no-such-method';
-      await pair.primary.query(`copy (select '${wrong}') to program 'cat >> pg_hba.conf'`);
+      const whole = rules();
+      setRules(`${whole}${wrong}\n`);
       const before = rules();
       await expect(isolate.run(context())).rejects.toThrow(/line \d+ of .*pg_hba\.conf is wrong/);
       expect(rules()).toBe(before);
-      await pair.primary.query(`copy (select '') to program 'sed -i /no-such-method/d pg_hba.conf'`);
+      setRules(whole);
     });
 
     it('and changes nothing where the rules were cut short before, so that what they had been stays beside them', async () => {
       const aside = join(pair.primary.directory, 'pg_hba.conf.before-isolation');
       const [whole, kept] = [rules(), readFileSync(aside, 'utf8')];
-      await pair.primary.query(`copy (select '') to program 'sed -i d pg_hba.conf'`);
+      setRules('');
       await expect(isolate.run(context())).rejects.toThrow(/cut short/);
       expect([rules(), readFileSync(aside, 'utf8')]).toEqual(['', kept]);
-      writeFileSync(join(pair.primary.directory, 'pg_hba.conf'), whole);
+      setRules(whole);
     });
   });
 
