@@ -32,12 +32,15 @@ export class Recoveries {
     let opened: RunState | undefined;
     const onOpened = (state: RunState): void => {
       opened = state;
+      // From here on nobody else here goes on with it.
+      this.#states.set(state.id, state);
     };
     try {
       return await this.#run((told) => recover(workspace, { ...request, runBy: 'daemon' }, { ...told, onOpened }));
     } catch (error) {
-      if (opened === undefined || !isHoldfastError(error)) throw error;
-      throw notBegun(opened, error);
+      if (opened === undefined) throw error;
+      this.#states.delete(opened.id);
+      throw isHoldfastError(error) ? notBegun(opened, error) : error;
     }
   }
 
