@@ -142,7 +142,14 @@ async function recordEnd(
   { begunBy }: RestoreRequest,
 ): Promise<void> {
   const isRecorded = await reading.record('restore.finished', body);
-  if (!isRecorded && begunBy !== undefined) await workspace.recorder().record('restore.finished', body);
+  if (isRecorded || begunBy === undefined) return;
+  try {
+    await workspace.recorder().record('restore.finished', body);
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+    // What was brought back is there, whatever takes a record of it on the day of a disaster.
+    reading.notes.push(`that it came to its end is recorded nowhere: ${error.message}`);
+  }
 }
 
 /** What is not in it was not asked for, and is not to go. */
