@@ -139,10 +139,12 @@ async function recordEnd(
   workspace: Workspace,
   reading: Reading,
   body: EventBodies['restore.finished'],
-  { begunBy }: RestoreRequest,
+  { source, begunBy }: RestoreRequest,
 ): Promise<void> {
   const isRecorded = await reading.record('restore.finished', body);
-  if (!isRecorded && begunBy !== undefined) await workspace.recorder().record('restore.finished', body);
+  if (isRecorded || begunBy === undefined || source === undefined) return;
+  const home = workspace.repositoryName(workspace.sources([source])[0]!.repository);
+  await workspace.recorder(home).record('restore.finished', body);
 }
 
 /** What is not in it was not asked for, and is not to go. */

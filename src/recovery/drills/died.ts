@@ -17,7 +17,7 @@ export async function closeDiedDrills(workspace: Workspace, record = new RunReco
   const closed: string[] = [];
   for (const { id, kind, ended, startedMs } of statesIn(await record.read())) {
     if (kind === 'incident' || ended !== undefined || clock.nowMs() - startedMs < BEGINNING_MS) continue;
-    if (await isUnderWay({ run: id, record, clock, pause: pauseUntilAborted(signal) })) continue;
+    if ((await isUnderWay({ run: id, record, clock, pause: pauseUntilAborted(signal) })) !== false) continue;
     const why = 'its process ended in the middle, and its copies with it';
     await record.append('drill.finished', { drill: id, outcome: 'died', why });
     closed.push(id);

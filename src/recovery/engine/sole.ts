@@ -97,27 +97,30 @@ export class Sole {
   }
 }
 
-/**
- * Whether a process runs the steps of an incident or a drill just now.
- * @returns true also where no store in reach can tell
- */
-export async function isUnderWay({
+type Asked = Pick<SoleOptions, 'run' | 'record' | 'clock' | 'pause'>;
+
+/** Whether a process runs the steps of an incident or a drill just now; undefined where no store in reach can tell. */
+export async function isUnderWay(asked: Asked): Promise<boolean | undefined> {
+  const found = await runnerOf(asked);
+  return found && found.isHeld;
+}
+
+/** Who runs the steps of an incident or a drill just now, as far as that can be read; undefined where no store in reach can tell. */
+export async function runnerOf({
   run,
   record,
   clock,
   pause,
-}: Pick<SoleOptions, 'run' | 'record' | 'clock' | 'pause'>): Promise<boolean> {
+}: Asked): Promise<{ isHeld: boolean; holder?: LeaseHolder | undefined } | undefined> {
   for await (const { repository } of record.inReach()) {
     try {
-      const got = await EpochLease.take(repository, { clock, pause, name: `recovery-${run}` }, false);
-      if (!('lease' in got)) return true;
-      await got.lease.release();
-      return false;
+      const held = await EpochLease.look(repository, { clock, pause, name: `recovery-${run}` });
+      return held === undefined ? { isHeld: false } : { isHeld: true, holder: held.holder };
     } catch (error) {
       if (!isHoldfastError(error, 'store-unsuitable')) throw error;
     }
   }
-  return true;
+  return undefined;
 }
 
 function running(run: string, holder: LeaseHolder | undefined, cause?: unknown): HoldfastError {
