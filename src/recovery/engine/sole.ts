@@ -102,7 +102,7 @@ type Asked = Pick<SoleOptions, 'run' | 'record' | 'clock' | 'pause'>;
 /** Whether a process runs the steps of an incident or a drill just now; undefined where no store in reach can tell. */
 export async function isUnderWay(asked: Asked): Promise<boolean | undefined> {
   const found = await runnerOf(asked);
-  return found && found.isHeld;
+  return found?.isHeld;
 }
 
 /** Who runs the steps of an incident or a drill just now, as far as that can be read; undefined where no store in reach can tell. */
