@@ -45,7 +45,8 @@ export async function detachedRun(
     const isGone = ended.exit !== undefined;
     const runner = await processOf(workspace, id);
     const state = await showRun(workspace, id);
-    const isAtIt = runner?.holder?.pid === ended.pid || attemptsOf(state) > attemptsOf(before);
+    const isHolder = typeof runner === 'object' && runner.holder?.pid === ended.pid;
+    const isAtIt = isHolder || attemptsOf(state) > attemptsOf(before);
     if (state.ended !== undefined || isAtIt) {
       const view = viewOf(state, clock.nowMs());
       const text = `${incidentText(view)}\n\nIts steps go on in the process ${ended.pid}, which writes to ${log}.\nWatch them with \`holdfast incident show ${id} --follow\`.`;

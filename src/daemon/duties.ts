@@ -20,7 +20,10 @@ export function dutiesWithoutRepository(everyMs: number): MakeDuties {
 
 function watchAndAlerts(context: DutyContext): Duty[] {
   const watched = watching(context);
-  const isRun = async (incident: string) => (await processOf(context.workspace, incident))?.isHeld;
+  const isRun = async (incident: string) => {
+    const runner = await processOf(context.workspace, incident);
+    return runner === 'unknown' ? undefined : runner !== 'nobody';
+  };
   const alerts = alertDuty(context, { ...watched, isRun });
   return [...watched.duties, alerts, ...heartbeatDuties(context, alerts.seen)];
 }

@@ -45,6 +45,7 @@ export {
   KnownSnapshots,
   latestSnapshots,
   listSnapshots,
+  readRecentSnapshot,
   readSnapshot,
   removeSnapshot,
   type StoredSnapshot,

@@ -34,6 +34,9 @@ export async function extractTree(
   options: ExtractOptions,
 ): Promise<Extracted> {
   const replaces = options.replace === true;
+  const isNear = reader.indexed.repository.store.fileOf !== undefined;
+  // While trees come from afar. Whoever wants a part may need no thread.
+  if (!isNear && options.selection === undefined && !options.dryRun) reader.pool.start();
   const plan = await planExtract(reader, tree, Buffer.from(target), options);
   if (options.selection?.only !== undefined && plan.files.count + plan.directories.length + plan.others.length === 0) {
     throw new HoldfastError('path-missing', 'nothing in the snapshot is what was asked for', {

@@ -112,16 +112,11 @@ export class EpochLease {
     }
   }
 
-  /**
-   * Who holds a lease just now; it is not taken.
-   * @returns undefined where nobody does
-   * @throws store-unsuitable where no race can be decided; the store's errors
-   */
+  /** Who holds the lease just now: undefined where nobody does. Takes nothing. @throws the store's errors */
   static async look(
     repository: Repository,
     options: LeaseOptions,
   ): Promise<{ holder: LeaseHolder | undefined } | undefined> {
-    if (!(await repository.store.capabilities()).conditionalPut) throw unsuitable(repository);
     const lease = new EpochLease(repository, options, await machineIdentity());
     const standing = await lease.#newest();
     if (standing === undefined || isOver(standing, lease.#machine)) return undefined;

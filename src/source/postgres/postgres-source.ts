@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../foundation/errors.ts';
+import { shellWord } from '../../foundation/shell-word.ts';
 import type { Target } from '../../foundation/target.ts';
 import { notesOf, type SnapshotReader, type SnapshotWriter } from '../../repository/index.ts';
 import {
@@ -18,6 +19,7 @@ import {
   type ValidateContext,
   type Validation,
 } from '../index.ts';
+import { archiveTree } from './archive/files.ts';
 import { captureDatabase } from './capture.ts';
 import { compareDatabase, expectedOf, recoveredDatabase } from './compare-database.ts';
 import { damageRow } from './damage.ts';
@@ -205,12 +207,11 @@ function wholeOnly(): HoldfastError {
   });
 }
 
-/** Writes the archive itself to a directory that is empty or made: `pg_restore` opens it. @throws as `SnapshotReader.extract` */
+/** Writes the archive itself to a directory that is empty or made, or goes on there: `pg_restore` opens it. */
 async function restoreArchive(reader: SnapshotReader, directory: string, context: RestoreContext): Promise<Restored> {
-  const data = await reader.find('/data');
-  if (data?.subtree === undefined) throw new HoldfastError('repository-damaged', 'the snapshot has no /data');
-  const extracted = await reader.extract(directory, { ...context, tree: data.subtree });
-  const note = `an archive of pg_dump: restore it with \`pg_restore --dbname=DATABASE ${directory}\``;
+  const tree = await archiveTree(reader);
+  const extracted = await reader.extract(directory, { ...context, tree });
   const { bytes, files, problems } = extracted;
+  const note = `an archive of pg_dump: restore it with \`pg_restore --dbname=DATABASE ${shellWord(directory)}\``;
   return { bytes, items: files, notes: [note, ...notesOf(extracted)], problems };
 }
