@@ -196,20 +196,23 @@ describe('a mirror', () => {
     ['data/', /^(?:index|snapshots|holdfast)\//],
     ['index/', /^(?:snapshots|holdfast)\//],
     ['snapshots/', /^none/],
-  ])('looks whether what it was given below %s is there, before it is given what refers to that', async (lost, refers) => {
-    const [main, eu] = [new MemoryStore(), new MemoryStore()];
-    await lived(main);
-    const losing = new FaultyStore(eu);
-    const put = losing.put.bind(losing);
-    losing.put = async (key, ...rest) => {
-      if (!key.startsWith(lost)) await put(key, ...rest);
-    };
-    const outcome = await mirrored(main, losing);
-    expect(outcome).toMatchObject({ outcome: 'failed', error: { code: 'store-failed' } });
-    expect(outcome.outcome === 'failed' && outcome.error.message).toContain(lost);
-    const other = (key: string): boolean => key !== 'holdfast/mirror-lease' && refers.test(key);
-    expect(losing.puts.filter(other)).toEqual([]);
-  });
+  ])(
+    'looks whether what it was given below %s is there, before it is given what refers to that',
+    async (lost, refers) => {
+      const [main, eu] = [new MemoryStore(), new MemoryStore()];
+      await lived(main);
+      const losing = new FaultyStore(eu);
+      const put = losing.put.bind(losing);
+      losing.put = async (key, ...rest) => {
+        if (!key.startsWith(lost)) await put(key, ...rest);
+      };
+      const outcome = await mirrored(main, losing);
+      expect(outcome).toMatchObject({ outcome: 'failed', error: { code: 'store-failed' } });
+      expect(outcome.outcome === 'failed' && outcome.error.message).toContain(lost);
+      const other = (key: string): boolean => key !== 'holdfast/mirror-lease' && refers.test(key);
+      expect(losing.puts.filter(other)).toEqual([]);
+    },
+  );
 
   it('goes by the MD5 that the primary keeps of a pack once it was right, and by its own where that is wrong', async () => {
     const packs = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`${at}`, noise(70_000, at)]));
@@ -243,7 +246,29 @@ describe('a mirror', () => {
     expect(others).toHaveLength(23);
     trips.count = 0;
     await expectMirroredBy(workspace);
-    expect(trips.count).toBe(6);
+    // To look, whether the configuration is the same, and whether the ledger went on.
+    expect(trips.count).toBe(7);
+  });
+
+  it('is whole whichever listing of its primary somebody backs up before', async () => {
+    const before = new MemoryStore();
+    await lived(before);
+    const after = cloneStore(before);
+    await writeFiles(await openRepository(after, PASSWORD), { late: noise(9000, 'late') }, OPTIONS);
+    let isBackedUp = true;
+    for (let at = 0; isBackedUp; at++) {
+      const [main, eu] = [cloneStore(before), new MemoryStore()];
+      let listings = 0;
+      isBackedUp = false;
+      const busy = new FaultyStore(main, ({ method }) => {
+        if (method !== 'list' || listings++ !== at) return undefined;
+        isBackedUp = true;
+        for (const [key, object] of after.objects) main.objects.set(key, object);
+        return undefined;
+      });
+      await expectMirroredBy(mirroredWorkspace({ main: new RoundTrips().to(busy), eu }));
+      await expectWhole(eu);
+    }
   });
 
   it('is given nothing that is damaged, nor what would refer to it', async () => {
