@@ -57,7 +57,10 @@ export async function fetchFiles(
     const filling = { ...shareFilling(indexed, files, wanted, missing), isSyncedAfterwards };
     problems.push(...(await fill(indexed, pool, filling, wanted, { ...watching, making })));
   }
-  return [...(await making), ...problems].map(({ file, message }) => ({ path: displayName(byteString(files.path(file))), message }));
+  return [...(await making), ...problems].map(({ file, message }) => ({
+    path: displayName(byteString(files.path(file))),
+    message,
+  }));
 }
 
 async function fill(
