@@ -24,6 +24,8 @@ import { orReadAnew } from './read-anew.ts';
 const RIVAL_FOR_MS = 30 * 60_000;
 /** Who took longer may be taken for dead by the time that a write arrives. */
 export const CREATE_WITHIN_MS = 5 * 60_000;
+/** Of more documents that are new, a listing tells all there is to know. */
+const LOOKED_UP_ONE_BY_ONE = 32;
 
 /**
  * Where an object may be had that was found missing or damaged.
@@ -40,6 +42,8 @@ export class Repository {
   readonly keyId: string;
 
   readonly #healer: Healer | undefined;
+  /** When each document was stored, by key, as far as somebody asked: it never changes. */
+  readonly #storedMs = new Map<string, number>();
 
   constructor(store: ObjectStore, key: SealingKey, config: RepositoryConfig, keyId: string, healer?: Healer) {
     this.store = store;
@@ -108,6 +112,36 @@ export class Repository {
     const { store } = this;
     const keys = store.names === undefined ? [...(await this.documentSizes(prefix)).keys()] : await store.names(prefix);
     return keys.filter((key) => idOfKey(key) !== undefined).sort();
+  }
+
+  /**
+   * The keys of the documents below a prefix, in no order, with the times at which they were stored, in milliseconds since
+   * 1970. Who asks again has only those looked up that are new, where names are had for less than a listing.
+   */
+  async documentTimes(prefix: string): Promise<Map<string, number>> {
+    const names = this.store.names === undefined ? undefined : await this.documentKeys(prefix);
+    const fresh = names?.filter((key) => !this.#storedMs.has(key));
+    if (names === undefined || fresh!.length > LOOKED_UP_ONE_BY_ONE) {
+      const times = new Map<string, number>();
+      for await (const { key, modifiedMs } of this.store.list(prefix)) {
+        if (idOfKey(key) !== undefined) times.set(key, modifiedMs);
+      }
+      this.#remember(prefix, times);
+      return times;
+    }
+    const times = new Map<string, number>();
+    for (const key of names) {
+      const storedMs = this.#storedMs.get(key) ?? (await this.store.stat(key))?.modifiedMs;
+      // It may have gone since.
+      if (storedMs !== undefined) times.set(key, storedMs);
+    }
+    this.#remember(prefix, times);
+    return times;
+  }
+
+  #remember(prefix: string, times: ReadonlyMap<string, number>): void {
+    for (const key of this.#storedMs.keys()) if (key.startsWith(prefix) && !times.has(key)) this.#storedMs.delete(key);
+    for (const [key, storedMs] of times) this.#storedMs.set(key, storedMs);
   }
 
   /** The keys of the documents below a prefix, in no order, with their sealed sizes in bytes. */
