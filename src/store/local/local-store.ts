@@ -1,5 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type Dirent, fstatSync, readdirSync, readSync, type Stats, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  type Dirent,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { type FileHandle, link, open, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -19,8 +29,9 @@ const DIRECTORY_MODE = 0o700;
  */
 const LOOKED_UP_AT_ONCE = 32;
 /**
- * What is read at once is read on this thread as well, once its file is open, which may take as long as its disk is away: for
- * what is so small the way to another thread and back takes longer than the reading.
+ * What is so small is read on this thread as well: the way to another thread and back takes longer than the reading. To open
+ * the file may take as long as its disk is away, so that one of so many parts is opened through another thread, and every
+ * whole object.
  */
 const READ_HERE_BYTES = 64 * 1024;
 /**
@@ -46,6 +57,7 @@ class LocalStore implements ObjectStore {
   /** Directories that exist, so that a put need not make them again. */
   readonly #made = new Map<string, Promise<void>>();
   readonly #place: Place;
+  #smallReads = 0;
 
   constructor(directory: string) {
     this.location = directory;
@@ -79,6 +91,11 @@ class LocalStore implements ObjectStore {
   async get(key: string, range?: { offset: number; length: number }): Promise<Uint8Array> {
     const path = this.#path(key);
     return this.#guard('read', key, async () => {
+      if (range !== undefined && range.length <= READ_HERE_BYTES && this.#smallReads++ % LOOKED_UP_AT_ONCE !== 0) {
+        const bytes = readHere(path, range, `${key} in ${this.location}`);
+        await this.#place.noteRead(path);
+        return bytes;
+      }
       const file = await open(path, 'r');
       try {
         const { offset, length } = range ?? { offset: 0, length: fstatSync(file.fd).size };
@@ -293,6 +310,26 @@ function storeError(error: unknown, verb: string, key: string, location: string)
   return new HoldfastError('store-failed', `${what}: ${messageOf(error)}`, { context, cause: error });
 }
 
+/** A part of a file, which is opened and read on this thread. */
+function readHere(path: string, { offset, length }: { offset: number; length: number }, what: string): Uint8Array {
+  const descriptor = openSync(path, 'r');
+  try {
+    const buffer = Buffer.allocUnsafeSlow(length);
+    for (let done = 0; done < length; ) {
+      const bytesRead = readSync(descriptor, buffer, done, length - done, offset + done);
+      if (bytesRead === 0) throw endsEarly(what, offset + length);
+      done += bytesRead;
+    }
+    return buffer;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function endsEarly(what: string, endBytes: number): HoldfastError {
+  return new HoldfastError('repository-damaged', `${what} is damaged: it ends before byte ${endBytes}`);
+}
+
 async function readExactly(file: FileHandle, offset: number, length: number, what: string): Promise<Uint8Array> {
   const buffer = Buffer.allocUnsafeSlow(length);
   for (let done = 0; done < length; ) {
@@ -300,9 +337,7 @@ async function readExactly(file: FileHandle, offset: number, length: number, wha
       length <= READ_HERE_BYTES
         ? readSync(file.fd, buffer, done, length - done, offset + done)
         : (await file.read(buffer, done, length - done, offset + done)).bytesRead;
-    if (bytesRead === 0) {
-      throw new HoldfastError('repository-damaged', `${what} is damaged: it ends before byte ${offset + length}`);
-    }
+    if (bytesRead === 0) throw endsEarly(what, offset + length);
     done += bytesRead;
   }
   return buffer;
