@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandDefinition>>> = {
   snapshots: async () => (await import('./commands/snapshots.ts')).snapshots,
   hold: async () => (await import('./commands/hold.ts')).hold,
   unhold: async () => (await import('./commands/unhold.ts')).unhold,
+  suspect: async () => (await import('./commands/suspect.ts')).suspect,
   unsuspect: async () => (await import('./commands/unsuspect.ts')).unsuspect,
   ls: async () => (await import('./commands/ls.ts')).ls,
   diff: async () => (await import('./commands/diff.ts')).diff,

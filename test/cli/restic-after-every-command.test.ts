@@ -49,6 +49,7 @@ const WRITING: Record<string, Case | { elsewhere: string }> = {
   ls: { words: () => ['ls', 'latest'] },
   hold: { words: () => ['hold', 'latest', '--why', 'evidence'] },
   unhold: { elsewhere: 'it writes what hold does, an event of the ledger' },
+  suspect: { elsewhere: 'it writes what hold does, an event of the ledger' },
   unsuspect: { elsewhere: 'it writes what hold does, an event of the ledger' },
   diff: { words: () => ['diff', 'latest', 'latest'] },
   history: { words: () => ['history', 'files'] },
