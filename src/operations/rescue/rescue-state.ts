@@ -79,7 +79,7 @@ export function earlierOf({ sources }: RescueState, source: string): RescuedSour
 
 /** What a run that was killed was writing. */
 async function removeLeftOver(directory: string): Promise<void> {
-  const names = (await readdir(directory)).filter((name) => name.startsWith(`${NAME}.`) && name.endsWith('.making'));
+  const names = (await readdir(directory)).filter((name) => name.startsWith(`${NAME}.`) && name.endsWith('.part'));
   for (const name of names) await rm(join(directory, name), { force: true });
 }
 

@@ -1,3 +1,5 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { planWith } from '../../../test/support/plan.ts';
 import { testDirectory } from '../../../test/support/repository.ts';
@@ -168,7 +170,10 @@ describe('what a rescue has brought back', () => {
     const proof = { state: 'failed' as const, checksFailed: ['rows'] };
     const db = { target: '/back/db', from: 'main', snapshot: 's', time: at, bytes: 1, outcome: 'complete' as const };
     await writeState(directory, { version: 1, ...fresh, asked: at, begun: {}, sources: { db: { ...db, proof } } });
+    // As `writeState` leaves it, where it is killed.
+    writeFileSync(join(directory, '.holdfast-rescue.json.0123456789abcdef.part'), '{');
     const state = await readState(directory, { ...fresh, at: '2027-01-01T00:00:00.000Z' });
+    expect(readdirSync(directory)).toEqual(['.holdfast-rescue.json']);
     expect([state.at, state.asked, earlierOf(state, 'db')]).toEqual([at, at, { ...db, proof }]);
   });
 
