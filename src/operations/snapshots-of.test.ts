@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { snapshotOf, testRepository } from '../../test/support/repository.ts';
 import { SNAPSHOTS_PREFIX } from '../repository/layout.ts';
 import { saveSnapshot } from '../repository/snapshots.ts';
+import type { ObjectStore } from '../store/index.ts';
 import { MemoryStore } from '../store/memory/index.ts';
 import { parentsOf, sourceTag } from './snapshots-of.ts';
 
@@ -46,7 +47,8 @@ describe('what the next backups build on', () => {
   it('is found again by what is new alone, where names are had for less than a listing', async () => {
     const { repository, store, ids, read } = await repositoryOf(Array.from({ length: 50 }, () => 'a'));
     const asked: string[] = [];
-    store.names = async (prefix) => [...store.objects.keys()].filter((key) => key.startsWith(prefix));
+    const named: ObjectStore = store;
+    named.names = async (prefix) => [...store.objects.keys()].filter((key) => key.startsWith(prefix));
     const [list, stat] = [store.list.bind(store), store.stat.bind(store)];
     store.list = (prefix) => {
       asked.push('list');

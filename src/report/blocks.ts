@@ -6,6 +6,12 @@ export function chapter(text: string, ...blocks: readonly (Block | readonly Bloc
   return [{ kind: 'heading', text }, ...blocks.flat()];
 }
 
+/** The same; none where there is nothing in it. */
+export function section(text: string, ...blocks: readonly (Block | readonly Block[])[]): Block[] {
+  const all = blocks.flat();
+  return all.length === 0 ? [] : chapter(text, all);
+}
+
 /** A part of a chapter; none where there is nothing in it. */
 export function part(text: string, ...blocks: readonly (Block | readonly Block[])[]): Block[] {
   const all = blocks.flat();

@@ -15,6 +15,7 @@ import {
 } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
+import { awaitedLater } from '../foundation/promises.ts';
 import type { ByteRange, ObjectStore, StoredObject, Use } from '../store/index.ts';
 import { CONFIG_KEY, DATA_PREFIX, INDEX_PREFIX, idOfKey, KEYS_PREFIX, SNAPSHOTS_PREFIX } from './layout.ts';
 import { orReadAnew } from './read-anew.ts';
@@ -271,9 +272,11 @@ export async function openRepository(store: ObjectStore, password: string): Prom
   const [keys, sealed] = await Promise.all([keysOf(store), config]);
   if (keys.length === 0) throw noRepository(store);
   let damage: unknown;
-  for (const keyFile of keys) {
+  // Read side by side, too, and tried one after the other: to try a password takes a processor for a while.
+  const files = keys.map((keyFile) => ({ keyFile, read: awaitedLater(readKeyFile(store, keyFile)) }));
+  for (const { keyFile, read } of files) {
     try {
-      const key = await readKeyFile(store, keyFile, password);
+      const key = await decodeKeyFile(await read, password);
       if (key !== undefined) return new Repository(store, key, decodeConfig(key, sealed), idOfKey(keyFile)!);
     } catch (error) {
       if (!isHoldfastError(error) || error.code === 'repository-unsupported') throw error;
@@ -294,13 +297,13 @@ async function keysOf(store: ObjectStore): Promise<string[]> {
   return keys.sort();
 }
 
-/** The master key, when the password opens this key file. @throws repository-damaged, naming it */
-async function readKeyFile(store: ObjectStore, keyFile: string, password: string): Promise<SealingKey | undefined> {
+/** @throws repository-damaged, naming it */
+async function readKeyFile(store: ObjectStore, keyFile: string): Promise<Uint8Array> {
   const bytes = await store.get(keyFile);
   if (sha256(bytes) !== idOfKey(keyFile)) {
     throw new HoldfastError('repository-damaged', `${keyFile} is damaged: its content does not match its name`);
   }
-  return decodeKeyFile(bytes, password);
+  return bytes;
 }
 
 function noRepository(store: ObjectStore): HoldfastError {

@@ -18,6 +18,7 @@ import { settled } from '../../src/foundation/promises.ts';
 import { document, HOLDFAST, holdfast, type Ran, startHoldfast } from '../support/cli.ts';
 import { runAsServer, serverDirectory, startDirectory } from '../support/data-directory.ts';
 import { FollowedCluster, until } from '../support/followed.ts';
+import { linesByHand, typeLines } from '../support/kit-page.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { testDirectory } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
@@ -186,16 +187,12 @@ describe.skipIf(!requires('postgresql', 'redis', 'restic', 'age', 'root'))('when
       'pg_ctl -D back/db/data -m immediate stop',
       'redis-cli shutdown nosave',
     ];
-    writeFileSync(join(directory, 'by-hand.sh'), [...followed(page), ...checks, 'echo all done'].join('\n'));
-    // A network of its own, in which nobody else has a port; and a terminal, which age asks at.
-    const alone = `unshare --net sh -c 'ip link set lo up; exec setpriv ${asNobody.join(' ')} sh -e by-hand.sh'`;
-    const { stdout } = spawnSync('script', ['-qec', alone, '/dev/null'], {
-      cwd: directory,
-      encoding: 'utf8',
-      input: `${passphrase}\n`,
-      env: bareEnvironment(directory),
+    // A network of its own, in which nobody else has a port.
+    const shell = `unshare --net sh -c 'ip link set lo up; exec setpriv ${asNobody.join(' ')} sh -e "$0"'`;
+    const typed = typeLines([...linesByHand(page), ...checks], {
+      ...{ directory, passphrase, shell, env: bareEnvironment(directory) },
     });
-    expect(stdout).toContain('all done');
+    expect(typed.isDone, typed.seen).toBe(true);
     expect(readFileSync(join(directory, 'rows'), 'utf8')).toBe(
       'in a snapshot of the log|300\nin the backup|100\nin the tail|100\n',
     );
@@ -206,14 +203,3 @@ describe.skipIf(!requires('postgresql', 'redis', 'restic', 'age', 'root'))('when
     });
   }, 120_000);
 });
-
-/** What a person does who follows the page: of copies, the first whose last line succeeds; all other lines as they are. */
-function followed(page: string): string[] {
-  const byHand = page.slice(page.indexOf('## By hand: open the kit'));
-  const blocks = [...byHand.matchAll(/^```sh\n(.*?)\n```$/gms)].map(([, lines]) => lines!);
-  expect(blocks.length).toBeGreaterThan(5);
-  const isCopy = (block: string): boolean => block.startsWith('export RESTIC_REPOSITORY');
-  const copies = blocks.filter(isCopy).map((block) => `{ ${block.split('\n').join('; ')}; }`);
-  const at = blocks.findIndex(isCopy);
-  return [...blocks.slice(0, at), copies.join(' || '), ...blocks.slice(at).filter((block) => !isCopy(block))];
-}

@@ -4,7 +4,7 @@ import { HoldfastError, messageOf } from '../../foundation/errors.ts';
 import { sideBySide } from '../../foundation/promises.ts';
 import type { Group } from '../../plan/index.ts';
 import type { RecallOptions } from '../archives/recall.ts';
-import { labelOf, type RestoreResult, restore, targetOf } from '../restore/restore.ts';
+import { labelOf, type RestoreRequest, type RestoreResult, restore, targetOf } from '../restore/restore.ts';
 import { reportable, type Workspace } from '../workspace.ts';
 import { groupOutcome } from './group-outcome.ts';
 import { type GroupPoint, groupPoints, type MissingPoint } from './group-points.ts';
@@ -77,16 +77,25 @@ export async function restoreGroup(
 export async function restoreMember(
   workspace: Workspace,
   point: GroupPoint | MissingPoint,
-  { request, target }: { request: Pick<GroupRestoreRequest, 'repository' | 'recall' | 'begunBy'>; target: string },
+  {
+    request,
+    target,
+  }: {
+    request: Pick<GroupRestoreRequest, 'repository' | 'recall' | 'begunBy'> &
+      Pick<RestoreRequest, 'replace' | 'confirm'>;
+    target: string;
+  },
 ): Promise<GroupMember> {
   const { source } = point;
   const about = { source, target: labelOf(targetOf(target)) };
   if ('error' in point) return { ...about, outcome: 'failed', error: point.error };
   try {
     await makeParent(target);
-    const { repository, recall, begunBy } = request;
+    const { repository, recall, begunBy, replace, confirm } = request;
     const restored = await restore(workspace, {
       ...{ source, to: target },
+      ...(replace !== undefined && { replace }),
+      ...(confirm !== undefined && { confirm }),
       ...(point.at === undefined ? { snapshot: point.snapshot } : { at: point.at }),
       ...(repository !== undefined && { repository }),
       ...(recall !== undefined && { recall }),

@@ -1,5 +1,5 @@
 import { formatDuration, formatSize } from '../../foundation/units.ts';
-import type { Block, Document } from '../../report/index.ts';
+import { type Document, list, paragraph, section, table } from '../../report/index.ts';
 import type { ProofReport, SourceReport, VerificationReport } from './verification-report.ts';
 
 /** The report for people. Pure. */
@@ -9,11 +9,15 @@ export function verificationDocument(report: VerificationReport): Document {
   return {
     title: `Verification of ${plan}, ${day(from)} to ${day(until)}`,
     blocks: [
-      { kind: 'paragraph', text: verdict(report), tone: attention.length === 0 ? 'good' : 'bad' },
-      ...section('What needs attention', attention.length === 0 ? [] : [{ kind: 'list', items: attention }]),
-      ...section('Sources', [
-        { kind: 'table', columns: SOURCE_COLUMNS, rows: sources.map((each) => sourceRow(each, until)) },
-      ]),
+      paragraph(verdict(report), attention.length === 0 ? 'good' : 'bad'),
+      ...section('What needs attention', list(attention)),
+      ...section(
+        'Sources',
+        table(
+          SOURCE_COLUMNS,
+          sources.map((each) => sourceRow(each, until)),
+        ),
+      ),
       ...section('Proofs', table(PROOF_COLUMNS, proofs, 'No recovery point was restored in this time.')),
       ...section(
         'Verifications of the plan',
@@ -29,17 +33,15 @@ export function verificationDocument(report: VerificationReport): Document {
       ),
       ...section(
         'Groups to one moment',
-        groups.length === 0
-          ? []
-          : table(
-              ['When', 'Group', 'Moment', 'Result'],
-              groups.map(({ at, group, moment, state, checksFailed }) => [
-                minute(at),
-                group,
-                moment,
-                [state, ...checksFailed].join(', '),
-              ]),
-            ),
+        table(
+          ['When', 'Group', 'Moment', 'Result'],
+          groups.map(({ at, group, moment, state, checksFailed }) => [
+            minute(at),
+            group,
+            moment,
+            [state, ...checksFailed].join(', '),
+          ]),
+        ),
       ),
       ...section(
         'Integrity of repositories',
@@ -54,10 +56,7 @@ export function verificationDocument(report: VerificationReport): Document {
           'No repository was checked in this time.',
         ),
       ),
-      {
-        kind: 'paragraph',
-        text: `From ${from} up to ${until}; ages are those at the end of this time. Times are UTC.`,
-      },
+      paragraph(`From ${from} up to ${until}; ages are those at the end of this time. Times are UTC.`),
     ],
   };
 }
@@ -138,14 +137,6 @@ function proofRow({ source, objectives }: SourceReport, proof: ProofReport): str
       ? `${formatDuration(proof.durationMs)} / ${promised}`
       : `${formatDuration(proof.durationMs)} / ${promised}${withinRto ? '' : ' MISSED'}`,
   ];
-}
-
-function table(columns: readonly string[], rows: readonly (readonly string[])[], otherwise = ''): Block[] {
-  return rows.length === 0 ? [{ kind: 'paragraph', text: otherwise }] : [{ kind: 'table', columns, rows }];
-}
-
-function section(text: string, blocks: readonly Block[]): Block[] {
-  return blocks.length === 0 ? [] : [{ kind: 'heading', text }, ...blocks];
 }
 
 function day(time: string): string {

@@ -1,5 +1,5 @@
 /** What a rescue has brought back so far, beside it: a rescue that died goes on there. */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { HoldfastError, systemCode } from '../../foundation/errors.ts';
@@ -12,7 +12,11 @@ const state = z.object({
   plan: z.string(),
   /** RFC 3339: the moment that everything is brought back to, and when the first run began. */
   at: z.iso.datetime(),
+  /** How that moment was asked for, in the words of the first run; without it, everything is brought back as new as can be. */
+  asked: z.string().exactOptional(),
   startedAt: z.iso.datetime(),
+  /** By source: the directory that was free, and that a restore was begun to. */
+  begun: z.record(z.string(), z.string()).default({}),
   sources: z.record(
     z.string(),
     z.object({
@@ -22,6 +26,15 @@ const state = z.object({
       time: z.string(),
       bytes: z.number(),
       outcome: z.enum(['complete', 'partial']),
+      /** What a sandbox showed of it, where it was to be proven; or why nothing was shown. */
+      proof: z
+        .object({
+          state: z.enum(['proven', 'failed', 'not-provable']),
+          checksFailed: z.array(z.string()),
+          reason: z.string().exactOptional(),
+        })
+        .exactOptional(),
+      unproven: z.string().exactOptional(),
     }),
   ),
 });
@@ -35,15 +48,16 @@ export type RescuedSource = RescueState['sources'][string];
  */
 export async function readState(
   directory: string,
-  fresh: Omit<RescueState, 'version' | 'sources'>,
+  fresh: Omit<RescueState, 'version' | 'begun' | 'sources'>,
 ): Promise<RescueState> {
   const path = join(directory, NAME);
   let text: string;
   try {
     await mkdir(directory, { recursive: true, mode: 0o755 });
+    await removeLeftOver(directory);
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    if (systemCode(cause) === 'ENOENT') return { version: 1, ...fresh, sources: {} };
+    if (systemCode(cause) === 'ENOENT') return { version: 1, ...fresh, begun: {}, sources: {} };
     throw new HoldfastError('target-failed', `${directory} cannot be used: ${systemCode(cause) ?? 'error'}`, {
       hint: 'Name a directory that you may write to with `--to`.',
       context: { target: directory },
@@ -56,6 +70,17 @@ export async function readState(
     hint: 'Name another directory with `--to`.',
     context: { target: directory },
   });
+}
+
+/** What an earlier run has brought back of a source, whatever that is called. */
+export function earlierOf({ sources }: RescueState, source: string): RescuedSource | undefined {
+  return Object.hasOwn(sources, source) ? sources[source] : undefined;
+}
+
+/** What a run that was killed was writing. */
+async function removeLeftOver(directory: string): Promise<void> {
+  const names = (await readdir(directory)).filter((name) => name.startsWith(`${NAME}.`) && name.endsWith('.making'));
+  for (const name of names) await rm(join(directory, name), { force: true });
 }
 
 function parsedJson(text: string): unknown {

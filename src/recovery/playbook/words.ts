@@ -20,6 +20,13 @@ export function placeWords(place: TextOrReference): string {
   return typeof place === 'string' ? withoutPassword(place) : `named by ${describeReference(place)}`;
 }
 
+/** Behind a noun: `at /srv/a, /srv/b`, or what says where. */
+export function atPlaces(places: readonly TextOrReference[]): string {
+  const literal = places.filter((place) => typeof place === 'string').map(placeWords);
+  const named = places.filter((place) => typeof place !== 'string').map(placeWords);
+  return [...(literal.length === 0 ? [] : [`at ${literal.join(', ')}`]), ...named].join(' and ');
+}
+
 /** Of an address that may hold a key, the host alone. */
 export function hostWords(url: TextOrReference): string {
   if (typeof url !== 'string') return placeWords(url);

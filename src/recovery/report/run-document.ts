@@ -1,6 +1,6 @@
 /** The report of an incident or a drill, for people. Pure. */
 import { formatDuration } from '../../foundation/units.ts';
-import type { Block, Document } from '../../report/index.ts';
+import { type Block, type Document, list, paragraph, section, table } from '../../report/index.ts';
 import type { Kept, ReportedStep, RunReport } from './run-report.ts';
 
 export function runDocument(report: RunReport): Document {
@@ -8,30 +8,28 @@ export function runDocument(report: RunReport): Document {
   return {
     title: `${kind === 'incident' ? 'Incident' : 'Drill'} ${id}: ${scenario}`,
     blocks: [
-      { kind: 'paragraph', text: verdictOf(report), tone: isGood(report) ? 'good' : 'bad' },
-      { kind: 'table', columns: ['What', 'Value'], rows: headRows(report) },
-      ...section('Objectives', [table(['Objective', 'Promised', 'Actual', 'Kept'], objectiveRows(report))]),
-      ...section('Budget of each step', [table(STEP_COLUMNS, report.steps.map(stepRow))]),
+      paragraph(verdictOf(report), isGood(report) ? 'good' : 'bad'),
+      ...table(['What', 'Value'], headRows(report)),
+      ...section('Objectives', table(['Objective', 'Promised', 'Actual', 'Kept'], objectiveRows(report))),
+      ...section('Budget of each step', table(STEP_COLUMNS, report.steps.map(stepRow))),
       ...section('Approvals and decisions', approvalBlocks(report)),
-      ...section('Timeline', [
+      ...section(
+        'Timeline',
         table(
           ['When', 'Who', 'What'],
           timeline.map(({ at, by, what }) => [second(at), by, what]),
         ),
-      ]),
-      ...section(
-        'Notes',
-        notes.length === 0 ? [] : [list(notes.map((each) => `${second(each.at)}, ${each.by}: ${each.text}`))],
       ),
+      ...section('Notes', list(notes.map((each) => `${second(each.at)}, ${each.by}: ${each.text}`))),
       ...section('Breach of personal data', breachBlocks(report)),
-      ...section('What was left standing', standing.length === 0 ? [] : [list(standing)]),
-      ...section('Root cause', [toFill('What happened, and why? What kept it from being noticed earlier?')]),
-      ...section('Lessons learned', [toFill('What went well, what did not, where did luck help?')]),
-      ...section('Action items', [table(['What', 'Who', 'Until when'], EMPTY_ROWS)]),
-      ...section('Review meeting', reviewBlocks(report)),
+      ...section('What was left standing', list(standing)),
+      ...section('Root cause', toFill('What happened, and why? What kept it from being noticed earlier?')),
+      ...section('Lessons learned', toFill('What went well, what did not, where did luck help?')),
+      ...section('Action items', table(['What', 'Who', 'Until when'], EMPTY_ROWS)),
+      ...section('Review meeting', reviewBlock(report)),
       ...section('Earlier runs of this runbook', earlierBlocks(earlier)),
       ...section('Each step by hand', handBlocks(report.steps)),
-      { kind: 'paragraph', text: 'Times are UTC. What is in this report comes from the ledger.' },
+      paragraph('Times are UTC. What is in this report comes from the ledger.'),
     ],
   };
 }
@@ -108,13 +106,12 @@ function stepRow(step: ReportedStep): string[] {
 }
 
 function approvalBlocks({ approvals }: RunReport): Block[] {
-  if (approvals.length === 0) return [{ kind: 'paragraph', text: 'Nobody was asked.' }];
   const rows = approvals.map(({ at, step, question, answer, by, as, note }) => [
     ...[second(at), step, question],
     note === undefined ? answer : `${answer}: ${note}`,
     as === undefined ? by : `${by}, as ${as}`,
   ]);
-  return [table(['When', 'Step', 'Asked', 'Answer', 'Who'], rows)];
+  return table(['When', 'Step', 'Asked', 'Answer', 'Who'], rows, 'Nobody was asked.');
 }
 
 function breachBlocks({ breach }: RunReport): Block[] {
@@ -123,58 +120,44 @@ function breachBlocks({ breach }: RunReport): Block[] {
   const told =
     reportedAt === undefined ? 'It is not recorded that it was told.' : `${reportedTo} was told ${second(reportedAt)}.`;
   const text = `Since ${second(since)}; the authority is to be told by ${second(reportBy)} (72 hours). ${told}`;
-  return [
-    { kind: 'paragraph', text: isOverdue ? `OVERDUE. ${text}` : text, ...(isOverdue && { tone: 'bad' as const }) },
-  ];
+  return [isOverdue ? paragraph(`OVERDUE. ${text}`, 'bad') : paragraph(text)];
 }
 
-function reviewBlocks({ review, id, kind }: RunReport): Block[] {
-  if (review === undefined) return [{ kind: 'paragraph', text: 'None is due yet.' }];
+function reviewBlock({ review, id, kind }: RunReport): Block {
+  if (review === undefined) return paragraph('None is due yet.');
   const { due, heldAt, attended, isOverdue } = review;
+  const tone = isOverdue ? 'bad' : undefined;
   if (heldAt !== undefined) {
     const text = `Held ${second(heldAt)}, due ${second(due)}. Present: ${attended.length === 0 ? 'nobody was named' : attended.join(', ')}.`;
-    return [{ kind: 'paragraph', text, ...(isOverdue && { tone: 'bad' as const }) }];
+    return paragraph(text, tone);
   }
   const command = `holdfast review record ${kind}-${id} --attended NAME`;
   const text = `Due by ${second(due)}, and not held yet${isOverdue ? ': OVERDUE' : ''}. Record it with: ${command}`;
-  return [{ kind: 'paragraph', text, ...(isOverdue && { tone: 'bad' as const }) }];
+  return paragraph(text, tone);
 }
 
 function earlierBlocks(earlier: RunReport['earlier']): Block[] {
-  if (earlier.length === 0)
-    return [{ kind: 'paragraph', text: 'It was never run before: neither drilled nor needed.' }];
   const rows = earlier.map(({ startedAt, kind, id, outcome, rtoMs, durationMs }) => [
     ...[second(startedAt), `${kind} ${id}`, outcome],
     ...[rtoMs, durationMs].map((each) => (each === undefined ? '–' : formatDuration(each))),
   ]);
-  return [table(['When', 'Run', 'Result', 'RTO', 'Took'], rows)];
+  const never = 'It was never run before: neither drilled nor needed.';
+  return table(['When', 'Run', 'Result', 'RTO', 'Took'], rows, never);
 }
 
 function handBlocks(steps: readonly ReportedStep[]): Block[] {
   return steps
     .filter(({ byHand }) => byHand.length > 0)
-    .flatMap(({ step, title, byHand }): Block[] => [
-      { kind: 'paragraph', text: title === undefined ? `${step}:` : `${step}, ${title}:` },
-      list(byHand),
+    .flatMap(({ step, title, byHand }) => [
+      paragraph(title === undefined ? `${step}:` : `${step}, ${title}:`),
+      ...list(byHand),
     ]);
 }
 
 const EMPTY_ROWS = Array.from({ length: 3 }, () => ['…', '…', '…']);
 
 function toFill(question: string): Block {
-  return { kind: 'paragraph', text: `${question} (to be filled in) …` };
-}
-
-function list(items: readonly string[]): Block {
-  return { kind: 'list', items };
-}
-
-function table(columns: readonly string[], rows: readonly (readonly string[])[]): Block {
-  return { kind: 'table', columns, rows };
-}
-
-function section(text: string, blocks: readonly Block[]): Block[] {
-  return blocks.length === 0 ? [] : [{ kind: 'heading', text }, ...blocks];
+  return paragraph(`${question} (to be filled in) …`);
 }
 
 function second(time: string): string {

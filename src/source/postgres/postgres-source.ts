@@ -1,8 +1,7 @@
-import { mkdir, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
+import { shellWord } from '../../foundation/shell-word.ts';
 import type { Target } from '../../foundation/target.ts';
-import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
+import { notesOf, type SnapshotReader, type SnapshotWriter } from '../../repository/index.ts';
 import {
   type Capture,
   type CaptureContext,
@@ -20,7 +19,7 @@ import {
   type ValidateContext,
   type Validation,
 } from '../index.ts';
-import { archiveFiles, writeFileOf } from './archive/files.ts';
+import { archiveTree } from './archive/files.ts';
 import { captureDatabase } from './capture.ts';
 import { compareDatabase, expectedOf, recoveredDatabase } from './compare-database.ts';
 import { damageRow } from './damage.ts';
@@ -35,7 +34,7 @@ import { restoreDataDirectory } from './physical/restore.ts';
 import { validateCluster } from './physical/validate.ts';
 import { type PlannedCheck, runPlanned } from './planned-checks.ts';
 import { queryColumn } from './query-column.ts';
-import { type DatabaseTarget, refuseTarget, restoreToDatabase } from './restore-to-database.ts';
+import { type DatabaseTarget, refuseTarget, releaseDatabase, restoreToDatabase } from './restore-to-database.ts';
 import { LOCK_TIMEOUT_MS } from './snapshot.ts';
 import { PART_BYTES } from './table-parts.ts';
 import { validateDatabase } from './validate.ts';
@@ -129,6 +128,14 @@ class PostgresSource implements Source {
     await findDumpPrograms((await readPhysicalDetails(reader)).majorVersion);
   }
 
+  async release(
+    _reader: SnapshotReader,
+    target: Target,
+    context: Pick<RestoreContext, 'begunBy' | 'signal'>,
+  ): Promise<void> {
+    if (target.kind === 'database') await releaseDatabase(target, context);
+  }
+
   async checkPlanned(target: Target, context: Pick<ValidateContext, 'signal' | 'timeMs'>): Promise<Check[]> {
     if (target.kind !== 'database') throw new HoldfastError('target-unsuitable', 'queries are run on a server only');
     return runPlanned(parseLocation(target.url), target, this.#options.validate, context, context.timeMs);
@@ -200,32 +207,11 @@ function wholeOnly(): HoldfastError {
   });
 }
 
-/** Writes the archive itself to a directory that is empty or made: `pg_restore` opens it. */
-async function restoreArchive(
-  reader: SnapshotReader,
-  directory: string,
-  { progress, signal }: RestoreContext,
-): Promise<Restored> {
-  const files = await archiveFiles(reader);
-  const bytes = [...files.values()].reduce((sum, { size }) => sum + Number(size ?? 0), 0);
-  progress.phase('writing the archive', { bytes, items: files.size });
-  try {
-    await mkdir(directory, { mode: 0o700 });
-  } catch (error) {
-    if (systemCode(error) !== 'EEXIST') {
-      throw new HoldfastError('target-failed', `cannot make ${directory}: ${messageOf(error)}`, { cause: error });
-    }
-    if ((await readdir(directory)).length > 0) {
-      throw new HoldfastError('target-not-empty', `the target ${directory} is not empty`, {
-        hint: 'Name a directory that is empty or does not exist: a restore never overwrites what is there.',
-      });
-    }
-  }
-  for (const [name, node] of files) {
-    signal.throwIfAborted();
-    await writeFileOf(reader, node, join(directory, name));
-    progress.advance({ bytes: Number(node.size ?? 0), items: 1 });
-  }
-  const note = `an archive of pg_dump: restore it with \`pg_restore --dbname=DATABASE ${directory}\``;
-  return { bytes, items: files.size, notes: [note], problems: [] };
+/** Writes the archive itself to a directory that is empty or made, or goes on there: `pg_restore` opens it. */
+async function restoreArchive(reader: SnapshotReader, directory: string, context: RestoreContext): Promise<Restored> {
+  const tree = await archiveTree(reader);
+  const extracted = await reader.extract(directory, { ...context, tree });
+  const { bytes, files, problems } = extracted;
+  const note = `an archive of pg_dump: restore it with \`pg_restore --dbname=DATABASE ${shellWord(directory)}\``;
+  return { bytes, items: files, notes: [note, ...notesOf(extracted)], problems };
 }

@@ -2,7 +2,7 @@
 import { shellWord } from '../../../foundation/shell-word.ts';
 import { hasLog, isWatched, type Source } from '../../../plan/index.ts';
 import { describeValue } from '../../steps/calls/references.ts';
-import { placeWords } from '../words.ts';
+import { atPlaces, placeWords } from '../words.ts';
 
 const FAMILIES = {
   databases: ['postgres', 'redis', 'firestore', 'sqlite'],
@@ -31,8 +31,8 @@ export function subjectWords(source: Source): string {
       return `git repository, ${placeWords(source.url)}`;
     case 'files':
       return source.bucket === undefined
-        ? `files at ${source.paths.map(placeWords).join(', ')}${source.exclude.length === 0 ? '' : `, without ${source.exclude.join(', ')}`}`
-        : `objects at ${placeWords(source.bucket.store)}`;
+        ? `files ${atPlaces(source.paths)}${source.exclude.length === 0 ? '' : `, without ${source.exclude.join(', ')}`}`
+        : `objects ${atPlaces([source.bucket.store])}`;
     case 'secrets':
       return `secrets: ${secretPlaces(source)}`;
   }

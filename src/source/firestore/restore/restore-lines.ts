@@ -16,6 +16,7 @@ export async function restoreLines(
   const extracted = await reader.extract(directory, { ...context, leaveOut: [`/${MANIFEST_DIRECTORY}`] });
   const { bytes, files, directories, others, problems, surplus } = extracted;
   const items = files + directories + others;
-  const note = `the documents as lines of JSON, as Firestore's REST interface takes them`;
+  const note =
+    'the documents as lines of JSON: into a database they come by a restore to firestore://PROJECT/DATABASE; what the lines are: docs/firestore-restore.md';
   return { bytes, items, notes: [note, ...notesOf(extracted)], problems, ...(surplus && { surplus }) };
 }

@@ -3,11 +3,16 @@ import type { TreeNode } from '../../../format/index.ts';
 import { HoldfastError } from '../../../foundation/errors.ts';
 import type { SnapshotReader } from '../../../repository/index.ts';
 
-/** The files under `/data` of a snapshot that holds an archive, by name. @throws repository-damaged */
-export async function archiveFiles(reader: SnapshotReader): Promise<Map<string, TreeNode>> {
+/** The tree of an archive in a snapshot. @throws repository-damaged */
+export async function archiveTree(reader: SnapshotReader): Promise<string> {
   const data = await reader.find('/data');
   if (data?.subtree === undefined) throw new HoldfastError('repository-damaged', 'the snapshot has no /data');
-  return new Map((await reader.entries(data.subtree)).map((node) => [node.name, node]));
+  return data.subtree;
+}
+
+/** The files of an archive in a snapshot, by name. @throws repository-damaged */
+export async function archiveFiles(reader: SnapshotReader): Promise<Map<string, TreeNode>> {
+  return new Map((await reader.entries(await archiveTree(reader))).map((node) => [node.name, node]));
 }
 
 /** @throws archive-damaged */
