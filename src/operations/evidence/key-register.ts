@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../foundation/errors.ts';
-import type { SigningKeysListed } from '../../ledger/index.ts';
+import type { LedgerEvent, SigningKeysListed } from '../../ledger/index.ts';
 import { homeLedgers } from '../home-ledgers.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { type KeyList, newestKeyList, sealKeyList, withKey } from './key-list.ts';
@@ -29,7 +29,11 @@ export async function readKeyRegister(workspace: Workspace): Promise<KeyRegister
 
 /** The lists of keys that a repository's ledger has, oldest first. */
 export async function listedIn({ ledger }: Pick<OpenedRepository, 'ledger'>): Promise<string[]> {
-  const events = await ledger.events({ kinds: ['signing-keys.listed'] });
+  return listsIn(await ledger.events({ kinds: ['signing-keys.listed'] }));
+}
+
+/** The same, of events that were read. */
+export function listsIn(events: readonly LedgerEvent[]): string[] {
   return events.flatMap((event) => (event.kind === 'signing-keys.listed' ? [event.body.envelope] : []));
 }
 
