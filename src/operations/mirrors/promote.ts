@@ -67,10 +67,14 @@ async function takeWaiting(
   const recorder = new Recorder([{ name, journal, open }], workspace.environment.clock);
   const { flushed, waiting, errors } = await recorder.flush(buildsOnNothing);
   return [
-    ...(flushed > 0 ? [`${flushed} events that waited on this machine for ${was} were recorded in ${name}`] : []),
-    ...(waiting > 0 ? [`${waiting} events wait on this machine for ${was} still, in ${journal.directory}`] : []),
+    ...(flushed > 0 ? [`what waited on this machine for ${was} is recorded in ${name}: ${events(flushed)}`] : []),
+    ...(waiting > 0 ? [`${events(waiting)} for ${was} still on this machine, in ${journal.directory}`] : []),
     ...errors.map(({ message }) => message),
   ];
+}
+
+function events(count: number): string {
+  return count === 1 ? '1 event' : `${count} events`;
 }
 
 async function openIfPossible(
