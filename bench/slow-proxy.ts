@@ -4,7 +4,8 @@
  * connection takes. It holds back neither bytes nor connections. It counts the HTTP requests that pass.
  *
  * Prints one line of JSON, `{ port, controlPort }`. A request to the control port answers with the counts since the last
- * such request: `Traffic`. With LOG, a line for each request goes to that file.
+ * such request: `Traffic`. With LOG, a line for each request goes to that file once it is over: when it began and when the
+ * last of its answer came, as the client sees it, in milliseconds; its connection; the bytes of its answer; the request.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -77,6 +78,40 @@ class DelayLine {
   }
 }
 
+/** The request that is under way on a connection, and when its answer came so far: no client sends the next before that. */
+class RequestLog {
+  readonly #file: string;
+  readonly #connection: number;
+  readonly #delayMs: number;
+  #underWay: { line: string; beganMs: number; endedMs: number; answerBytes: number } | undefined;
+
+  constructor(file: string, { connection, delayMs }: { connection: number; delayMs: number }) {
+    this.#file = file;
+    this.#connection = connection;
+    this.#delayMs = delayMs;
+  }
+
+  began(line: string): void {
+    this.over();
+    const nowMs = performance.now();
+    this.#underWay = { line, beganMs: nowMs, endedMs: nowMs, answerBytes: 0 };
+  }
+
+  answered(bytes: Buffer): void {
+    if (this.#underWay === undefined) return;
+    this.#underWay.endedMs = performance.now() + this.#delayMs;
+    this.#underWay.answerBytes += bytes.length;
+  }
+
+  over(): void {
+    if (this.#underWay === undefined) return;
+    const { line, beganMs, endedMs, answerBytes } = this.#underWay;
+    const fields = [Math.round(beganMs), Math.round(endedMs), this.#connection, answerBytes, line];
+    appendFileSync(this.#file, `${fields.join(' ')}\n`);
+    this.#underWay = undefined;
+  }
+}
+
 /** Finds the requests in what a client sends on one connection. */
 class RequestCounter {
   readonly #onRequest: (line: string) => void;
@@ -123,15 +158,17 @@ function methodOf(line: string): string {
 }
 
 function serve(targetPort: number, roundTripMs: number, log: string | undefined): void {
-  const startMs = performance.now();
+  const delayMs = roundTripMs / 2;
+  let connections = 0;
   const server = createServer({ allowHalfOpen: true }, (client) => {
     traffic.connections++;
     const upstream = connect({ port: targetPort, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
     client.setNoDelay(true);
+    const requests = log === undefined ? undefined : new RequestLog(log, { connection: ++connections, delayMs });
     const counter = new RequestCounter((line) => {
       const method = methodOf(line);
       traffic.requests[method] = (traffic.requests[method] ?? 0) + 1;
-      if (log !== undefined) appendFileSync(log, `${Math.round(performance.now() - startMs)} ${line}\n`);
+      requests?.began(line);
     });
     client.on('data', (bytes: Buffer) => {
       traffic.sentBytes += bytes.length;
@@ -139,10 +176,12 @@ function serve(targetPort: number, roundTripMs: number, log: string | undefined)
     });
     upstream.on('data', (bytes: Buffer) => {
       traffic.receivedBytes += bytes.length;
+      requests?.answered(bytes);
     });
+    upstream.on('close', () => requests?.over());
     const openedMs = performance.now() + roundTripMs;
-    new DelayLine(client, upstream, { delayMs: roundTripMs / 2, openedMs });
-    new DelayLine(upstream, client, { delayMs: roundTripMs / 2, openedMs: 0 });
+    new DelayLine(client, upstream, { delayMs, openedMs });
+    new DelayLine(upstream, client, { delayMs, openedMs: 0 });
   });
   const control = createControl((_request, answer) => {
     // Long may pass until the next one.

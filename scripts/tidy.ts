@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { COMMANDS } from '../src/cli/registry.ts';
+import { COMMAND_NAMES } from '../src/cli/registry.ts';
 import type { Finding, TextFile } from './tidy/finding.ts';
 import { checkCommands, checkLinks } from './tidy/markdown.ts';
 import { checkLockFile, checkManifest } from './tidy/packages.ts';
@@ -16,7 +16,7 @@ import { checkText } from './tidy/text.ts';
 /** Made, not written; and what tests keep as it came from elsewhere. */
 const LEFT_OUT = /(?:^|\/)(?:node_modules|dist|coverage|\.git|fixtures)(?:\/|$)/;
 
-const commands = new Set(COMMANDS.map(({ name }) => name));
+const commands = new Set(COMMAND_NAMES);
 const root = resolve(process.argv[2] ?? join(import.meta.dirname, '..'));
 const findings = projectFiles(root).flatMap((file) => checkFile(root, file));
 for (const { file, line, message } of findings) console.log(`${file}:${line}: ${message}`);

@@ -1,7 +1,7 @@
 /** What an entry points at: that it exists, and what it says. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { COMMANDS } from '../../src/cli/registry.ts';
+import { COMMAND_NAMES } from '../../src/cli/registry.ts';
 import type { CoverageEntry } from './document.ts';
 
 export interface Targets {
@@ -11,7 +11,7 @@ export interface Targets {
   problems: string[];
 }
 
-const commands = new Set(COMMANDS.map(({ name }) => name));
+const commands = new Set(COMMAND_NAMES);
 
 /** @param example the plan as it is written */
 export function targetsOf(

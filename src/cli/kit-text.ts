@@ -5,7 +5,7 @@ import { bad, doubtful, good, strong, table } from './text.ts';
 
 /** What was made, for a person: the passphrase is shown this once. */
 export function describeMadeKit(made: MadeKit): string[] {
-  const { file, page, passphrase, bits, shares, threshold, notes } = made;
+  const { file, page, passphrase, bits, shares, threshold, notes, problems } = made;
   return [
     `${good('wrote')} the recovery kit: ${shownFile(file)}, and the page to print: ${shownFile(page.html)} (${shownFile(page.markdown)})`,
     ...(passphrase === undefined
@@ -21,6 +21,7 @@ export function describeMadeKit(made: MadeKit): string[] {
           ...shares.map((share, at) => `  ${at + 1}.  ${strong(share)}`),
         ]),
     ...notes.map((note) => doubtful(note)),
+    ...problems.map((problem) => bad(problem)),
     'Bring the file and the page to where nothing of this can reach them, and try them with `holdfast kit check`.',
   ];
 }

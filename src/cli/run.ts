@@ -13,7 +13,7 @@ import { COMMON_EXITS, EXIT_MEANINGS } from './exit-codes.ts';
 import { describeLocks } from './lock-text.ts';
 import { describeMirror } from './mirror-text.ts';
 import { ProgressDisplay } from './progress.ts';
-import { COMMANDS, GROUPS } from './registry.ts';
+import { allCommands, commandsBeginningWith, GROUPS } from './registry.ts';
 
 /** What the command line is given by the composition root. */
 export interface CommandLine {
@@ -37,10 +37,10 @@ export async function runCommandLine(line: CommandLine): Promise<ExitCode> {
   const json = line.arguments.includes('--json');
   const interruption = listenForInterruption();
   let exit: ExitCode = EXIT.done;
-  const program = buildProgram(line, async (definition, values) => {
-    exit = await runCommand(line, definition, { ...values, ...interruption });
-  });
   try {
+    const program = buildProgram(line, await commandsFor(line.arguments), async (definition, values) => {
+      exit = await runCommand(line, definition, { ...values, ...interruption });
+    });
     await program.parseAsync(line.arguments as string[], { from: 'user' });
     return exit;
   } catch (error) {
@@ -49,6 +49,23 @@ export async function runCommandLine(line: CommandLine): Promise<ExitCode> {
   } finally {
     interruption.stop();
   }
+}
+
+/** How many words the options take that may stand before the command. */
+const WORDS_OF_OPTION: ReadonlyMap<string, number> = new Map([
+  ['--plan', 2],
+  ['--json', 1],
+  ['--no-progress', 1],
+]);
+
+/** The commands that the arguments can mean: all, where their first word does not tell, as for the help. */
+async function commandsFor(words: readonly string[]): Promise<CommandDefinition[]> {
+  let at = 0;
+  while (WORDS_OF_OPTION.has(words[at] ?? '')) at += WORDS_OF_OPTION.get(words[at]!)!;
+  const first = words[at] ?? '';
+  if (first === '--version' || first === '-V') return [];
+  const named = await commandsBeginningWith(first);
+  return named.length > 0 ? named : allCommands();
 }
 
 type RunValues = { arguments: Invocation['arguments']; options: Invocation['options'] & GlobalOptions };
@@ -66,6 +83,7 @@ const OUTPUT = {
 
 function buildProgram(
   line: CommandLine,
+  definitions: readonly CommandDefinition[],
   run: (definition: CommandDefinition, values: RunValues) => Promise<void>,
 ): Command {
   const program = new Command('holdfast')
@@ -84,7 +102,7 @@ function buildProgram(
       `\nStart with:\n  holdfast demo         the whole story, in about a minute\n  holdfast plan check   is my plan right?\n`,
     );
   const groups = new Map<string, Command>();
-  for (const definition of COMMANDS) {
+  for (const definition of definitions) {
     const [first = '', second] = definition.name.split(' ');
     let parent = program;
     if (second !== undefined) {

@@ -16,6 +16,8 @@ export class Recoveries {
   /** The newest that is known of each, for as long as it is run here. */
   readonly #states = new Map<string, RunState>();
   readonly #underWay = new Set<Promise<unknown>>();
+  /** What ended by a fault here, and would by the same again: it is left to a person. */
+  readonly #failed = new Set<string>();
 
   constructor(options: RecoveriesOptions) {
     this.#options = options;
@@ -51,26 +53,29 @@ export class Recoveries {
   }
 
   /**
-   * Goes on with what a daemon before this one ran, and which no failure stopped.
-   * @returns whether none is left that another process has still
-   * @throws what keeps the ledgers from being read
+   * Goes on with what no process runs, and no failure stops: a daemon before this one ran it, its ledger was away for long, or a
+   * person has said meanwhile what becomes of a failure. What cannot be gone on with keeps none of the others from it.
+   * @returns whether none is open that a daemon is to run
+   * @throws what keeps the ledgers from being read; the first of what kept one from being gone on with
    */
   async goOn(): Promise<boolean> {
     const open = (await listIncidents(this.#options.workspace())).filter(
-      ({ id, ended, runBy, steps }) =>
-        ended === undefined && runBy === 'daemon' && !steps.some(isStopped) && !this.#states.has(id),
+      ({ ended, runBy }) => ended === undefined && runBy === 'daemon',
     );
-    let isAll = true;
-    for (const { id } of open) {
+    const left = open.filter(
+      ({ id, steps }) => !this.#states.has(id) && !this.#failed.has(id) && !steps.some(isStopped),
+    );
+    const failures: unknown[] = [];
+    for (const { id } of left) {
       try {
         await this.resume(id, { again: false });
         this.#options.log.info('an incident goes on', { incident: id });
       } catch (error) {
-        if (!isHoldfastError(error, 'incident-running')) throw error;
-        isAll = false;
+        if (!isHoldfastError(error, 'incident-running')) failures.push(error);
       }
     }
-    return isAll;
+    if (failures.length > 0) throw failures[0];
+    return open.length === 0;
   }
 
   /** Resolves when none is under way. */
@@ -90,6 +95,7 @@ export class Recoveries {
     let id: string | undefined;
     const onState = (state: RunState): void => {
       id = state.id;
+      this.#failed.delete(id);
       this.#states.set(id, state);
     };
     const onBegun = (state: RunState): void => {
@@ -113,6 +119,7 @@ export class Recoveries {
         if (id === undefined) return;
         const { signal } = this.#options.workspace().environment;
         const { code, message } = reportable(error, signal);
+        if (code !== 'store-unreachable' && code !== 'incident-running') this.#failed.add(id);
         if (signal.aborted) log.info('an incident stays open: the next daemon goes on with it', { incident: id });
         else log.error('the steps of an incident are not run any more', { incident: id, code, message });
       },

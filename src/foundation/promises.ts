@@ -15,6 +15,14 @@ export async function settled(promise: Promise<unknown>): Promise<void> {
   await Promise.allSettled([promise]);
 }
 
+/** The results of what goes on at the same time. A failure is thrown, the first in their order, once all of them are over. */
+export async function allOver<const Begun extends readonly unknown[]>(
+  begun: Begun,
+): Promise<{ -readonly [At in keyof Begun]: Awaited<Begun[At]> }> {
+  await Promise.allSettled(begun);
+  return Promise.all(begun) as Promise<{ -readonly [At in keyof Begun]: Awaited<Begun[At]> }>;
+}
+
 /**
  * Does work on each item, so many at the same time. Results are in the order of the items. After a failure nothing more is
  * begun, and it is thrown once what was begun is over.

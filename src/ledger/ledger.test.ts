@@ -20,6 +20,21 @@ async function filled(...sources: string[]): Promise<{ shelf: Shelf; ledger: Led
 
 const damaged = { code: 'repository-damaged' };
 
+describe('what a copy of the ledger lacks', () => {
+  it('is told with what it builds on, also where a listing passed over that', async () => {
+    const { shelf, ledger } = await filled('a', 'b');
+    const [first, second] = shelf.names.sort();
+    let listings = 0;
+    shelf.onList = async () => void listings++;
+    expect(await ledger.unknownTo(new Set(), [first!, second!])).toEqual([first, second]);
+    expect(listings).toBe(0);
+    expect(await ledger.unknownTo(new Set(), [second!])).toEqual([first, second]);
+    expect(listings).toBe(1);
+    shelf.objects.delete(first!);
+    expect(await ledger.unknownTo(new Set(), [second!])).toEqual([]);
+  });
+});
+
 describe('the ledger', () => {
   it('gives back what was recorded, oldest first', async () => {
     const { ledger, shelf } = await filled('a', 'b', 'c');

@@ -179,10 +179,11 @@ export class Ledger {
   /**
    * The keys of objects that are not among these, each behind those that it builds on: whoever copies them in this order has
    * at every instant a ledger that can be read. What builds on something that cannot be seen yet is left for later.
+   * @param listed the keys of what is to be copied, where they were just listed; all, when left out
    * @throws repository-damaged
    */
-  unknownTo(known: ReadonlySet<string>): Promise<string[]> {
-    return unknownObjects(this.#storage, known);
+  unknownTo(known: ReadonlySet<string>, listed?: readonly string[]): Promise<string[]> {
+    return unknownObjects(this.#storage, known, listed);
   }
 
   /**

@@ -4,20 +4,26 @@ import { listLedger, readEach, readLedgerObject } from './read-objects.ts';
 import type { LedgerStorage } from './storage.ts';
 
 /** See `Ledger.unknownTo`. */
-export async function unknownObjects(storage: LedgerStorage, known: ReadonlySet<string>): Promise<string[]> {
-  const visible = (await listLedger(storage)).map(({ key }) => key);
-  // What an event builds on was there before it: a listing that begins now has it, whatever the first one passed over.
-  const all = new Set([...visible, ...(await listLedger(storage)).map(({ key }) => key)]);
-  const unknown = [...all].filter((key) => !known.has(key));
+export async function unknownObjects(
+  storage: LedgerStorage,
+  known: ReadonlySet<string>,
+  listed?: readonly string[],
+): Promise<string[]> {
+  const list = async () => (await listLedger(storage)).map(({ key }) => key);
+  const roots = (listed ?? (await list())).filter((key) => parseLedgerKey(key) !== undefined);
+  const all = new Set(roots);
   const fresh = new Map<string, ReadEvent[]>();
-  await readEach(storage, unknown, (key, events) => fresh.set(key, events));
-  const seen = await seenIn(storage, { fresh, known, all });
-  return inCopyingOrder({
-    fresh,
-    known,
-    roots: visible,
-    isKnown: (hash) => seen.has(hash),
-  });
+  const ordered = async (): Promise<string[]> => {
+    const unread = [...all].filter((key) => !known.has(key) && !fresh.has(key));
+    await readEach(storage, unread, (key, events) => fresh.set(key, events));
+    const seen = await seenIn(storage, { fresh, known, all });
+    return inCopyingOrder({ fresh, known, roots, isKnown: (hash) => seen.has(hash) });
+  };
+  const first = await ordered();
+  if (first.length === fresh.size) return first;
+  // What an event builds on was there before it: a listing that begins now has it, whatever the first one passed over.
+  for (const key of await list()) all.add(key);
+  return ordered();
 }
 
 /**

@@ -25,8 +25,11 @@ export const adapters: Adapters = {
   },
 
   async cached(store, { place, ...context }) {
-    // Files of this machine are read as fast as a cache would be.
-    if (place.kind === 'local') return store;
+    if (place.kind === 'local') {
+      // Files of this machine are read as fast as those of a cache would be.
+      const { RememberingStore } = await import('../store/remembering/index.ts');
+      return new RememberingStore(store);
+    }
     const { withCache } = await import('./stores.ts');
     return withCache(store, context);
   },

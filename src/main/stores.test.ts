@@ -52,7 +52,11 @@ describe('a store between itself and a repository', () => {
     expect(limited.fileOf).toBeUndefined();
     expect(limited.stagingDirectory).toBe(store.stagingDirectory);
     const surroundings = { place, repositoryId: 'id', variables: {}, note: () => {} };
-    expect(await adapters.cached!(limited, surroundings)).toBe(limited);
+    const cached = await adapters.cached!(store, surroundings);
+    expect(cached.fileOf?.('a')).toBe(join(path, 'a'));
+    await cached.put('config', Buffer.from('content'));
+    expect(existsSync(join(path, 'config'))).toBe(true);
+    expect((await adapters.cached!(limited, surroundings)).fileOf).toBeUndefined();
   });
 
   it('counts, limits and caches where its objects are elsewhere, and a command says what it asked for', async () => {

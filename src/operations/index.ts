@@ -160,6 +160,7 @@ export const replicateOpened = lazy(async () => (await import('./mirrors/replica
 export const isResting = lazy(async () => (await import('./incidents/resting.ts')).isResting);
 export const clearSuspicion = lazy(async () => (await import('./marks/hold.ts')).clearSuspicion);
 export const hold = lazy(async () => (await import('./marks/hold.ts')).hold);
+export const suspect = lazy(async () => (await import('./marks/hold.ts')).suspect);
 export const unhold = lazy(async () => (await import('./marks/hold.ts')).unhold);
 export const keepLocked = lazy(async () => (await import('./object-lock/keep-locked.ts')).keepLocked);
 export const deliver = lazy(async () => (await import('./notify/deliver.ts')).deliver);

@@ -86,15 +86,17 @@ export class Reading {
     late.abort();
   }
 
-  /** Records an event, or notes that it could not be. */
-  async record<Kind extends EventKind>(kind: Kind, body: EventBodies[Kind]): Promise<void> {
+  /** Records an event, or notes that it could not be. @returns whether it is recorded */
+  async record<Kind extends EventKind>(kind: Kind, body: EventBodies[Kind]): Promise<boolean> {
     const { ledger, primaryLedger } = this.#opened;
     try {
       await (await (primaryLedger?.() ?? ledger)).append(kind, body);
+      return true;
     } catch (error) {
       // On the day that a mirror is read its primary may be anything.
       if (!isUnwritable(error) && (primaryLedger === undefined || !isHoldfastError(error))) throw error;
       this.#noteUnrecorded(error);
+      return false;
     }
   }
 

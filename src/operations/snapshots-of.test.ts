@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { snapshotOf, testRepository } from '../../test/support/repository.ts';
 import { SNAPSHOTS_PREFIX } from '../repository/layout.ts';
 import { saveSnapshot } from '../repository/snapshots.ts';
+import type { ObjectStore } from '../store/index.ts';
 import { MemoryStore } from '../store/memory/index.ts';
 import { parentsOf, sourceTag } from './snapshots-of.ts';
 
@@ -41,6 +42,35 @@ describe('what the next backups build on', () => {
     const { repository, read } = await repositoryOf(Array.from({ length: 50 }, () => 'a'));
     expect((await parentsOf(repository, PLAN, ['a'])).bySource.size).toBe(1);
     expect(read.length).toBeLessThan(10);
+  });
+
+  it('is found again by what is new alone, where names are had for less than a listing', async () => {
+    const { repository, store, ids, read } = await repositoryOf(Array.from({ length: 50 }, () => 'a'));
+    const asked: string[] = [];
+    const named: ObjectStore = store;
+    named.names = async (prefix) => [...store.objects.keys()].filter((key) => key.startsWith(prefix));
+    const [list, stat] = [store.list.bind(store), store.stat.bind(store)];
+    store.list = (prefix) => {
+      asked.push('list');
+      return list(prefix);
+    };
+    store.stat = (key) => {
+      asked.push(key);
+      return stat(key);
+    };
+    const newest = async () => (await parentsOf(repository, PLAN, ['a'])).bySource.get('a')?.id;
+    expect(await newest()).toBe(ids.at(-1));
+    expect(await newest()).toBe(ids.at(-1));
+    expect(asked).toEqual(['list']);
+    const snapshot = { ...snapshotOf(TREE), hostname: PLAN, tags: [sourceTag('a')], paths: ['/new'] };
+    const added = await saveSnapshot(repository, snapshot);
+    store.objects.get(`${SNAPSHOTS_PREFIX}${added}`)!.modifiedMs = 50;
+    read.length = 0;
+    expect(await newest()).toBe(added);
+    expect(asked.slice(1)).toEqual([`${SNAPSHOTS_PREFIX}${added}`]);
+    expect(read).toEqual([`${SNAPSHOTS_PREFIX}${added}`]);
+    store.objects.delete(`${SNAPSHOTS_PREFIX}${added}`);
+    expect(await newest()).toBe(ids.at(-1));
   });
 
   it('is an older one where the last cannot be read, which is said', async () => {

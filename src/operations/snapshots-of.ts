@@ -76,7 +76,8 @@ export function walSnapshotsOf(snapshots: readonly StoredSnapshot[], plan: strin
 
 /** All snapshots of a source, oldest first. */
 export function allSnapshotsOf(snapshots: readonly StoredSnapshot[], plan: string, source: string): StoredSnapshot[] {
-  return snapshots.filter(({ hostname, tags }) => hostname === plan && tags?.includes(sourceTag(source)));
+  const own = sourceTag(source);
+  return snapshots.filter(({ hostname, tags }) => hostname === plan && tags?.includes(own));
 }
 
 /** Whether a snapshot holds segments of a log. */

@@ -5,6 +5,7 @@ export type { CheckReport, DamagedLog, Finding } from './check/report.ts';
 export { parseSubset, type Subset, selectPacks } from './check/subset.ts';
 export type { CopiedSnapshot } from './copy/copy.ts';
 export { type Change, type ChangeKind, diffTrees } from './diff.ts';
+export { isMarked } from './extract/marker.ts';
 export { notesOf } from './extract/notes.ts';
 export type { IndexedRepository } from './indexed.ts';
 export { addKey, changePassword, listKeys, type RepositoryKey, removeKey } from './keys.ts';
@@ -44,6 +45,7 @@ export {
   KnownSnapshots,
   latestSnapshots,
   listSnapshots,
+  readRecentSnapshot,
   readSnapshot,
   removeSnapshot,
   type StoredSnapshot,

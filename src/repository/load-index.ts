@@ -17,10 +17,10 @@ const HELPERS = Math.max(1, threadCount() - 1);
 
 /** Loads the index, under a lock that was taken before. @throws repository-damaged */
 export async function loadIndex(repository: Repository): Promise<IndexedRepository> {
-  // Marks first: one that is gone by then was swept, and no index file read from then on has what it named. How large the
-  // files are tells only how much room to make.
-  const [marks, sizeBytes] = await Promise.all([readMarks(repository), indexBytes(repository)]);
-  const { entries, packs } = await readAll(repository, sizeBytes);
+  // Marks before the listing that decides: one that is gone by then was swept, and no index file that is listed from then
+  // on has what it named. The listing beside them tells how much room to make, and what to begin with.
+  const [marks, sizes] = await Promise.all([readMarks(repository), repository.documentSizes(INDEX_PREFIX)]);
+  const { entries, packs } = await readAll(repository, sizes);
   const { packIds, ...tables } = entries.tables(packs, packsOf(marks));
   return new IndexedRepository(repository, tables, packIds);
 }
@@ -31,28 +31,33 @@ interface ReadEntries {
 }
 
 /** The threads have ended when it resolves: their memory is needed for what comes next. */
-async function readAll(repository: Repository, expectedBytes: number): Promise<ReadEntries> {
-  let sizeBytes = expectedBytes;
+async function readAll(repository: Repository, listed: ReadonlyMap<string, number>): Promise<ReadEntries> {
+  let sizes = listed;
+  let sizeBytes = bytesOf(sizes);
   await using pool = sizeBytes < WORTH_THREADS_BYTES ? undefined : new ReadPool(repository.key, HELPERS);
   for (let roomFactor = 1; ; ) {
     // An id takes its 32 bytes however well it is compressed: there are more blobs only where some are listed twice.
-    const read = await readEntries(repository, pool, Math.ceil(sizeBytes / ID_BYTES) * roomFactor);
+    const capacity = Math.ceil(sizeBytes / ID_BYTES) * roomFactor;
+    const read = await readEntries(repository, pool, { listed: [...sizes.keys()].sort(), capacity });
     if (typeof read === 'object') return read;
     if (read === 'no-room') roomFactor *= 2;
-    sizeBytes = await indexBytes(repository);
+    sizes = await repository.documentSizes(INDEX_PREFIX);
+    sizeBytes = bytesOf(sizes);
   }
 }
 
-async function indexBytes(repository: Repository): Promise<number> {
-  const sizes = [...(await repository.documentSizes(INDEX_PREFIX)).values()];
-  return sizes.reduce((sum, size) => sum + size, 0);
+function bytesOf(sizes: ReadonlyMap<string, number>): number {
+  return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
 
-/** @returns `replaced` when a file is gone that was read: what it lists may be gone, too */
+/**
+ * @param listed the index files as they were listed just now, sorted
+ * @returns `replaced` when a file is gone that was read: what it lists may be gone, too
+ */
 async function readEntries(
   repository: Repository,
   pool: ReadPool | undefined,
-  capacity: number,
+  { listed, capacity }: { listed: readonly string[]; capacity: number },
 ): Promise<ReadEntries | 'no-room' | 'replaced'> {
   const entries = BlobEntries.withCapacity(capacity);
   const placer = new IndexPlacer(new BlobOpener(repository.key));
@@ -60,6 +65,7 @@ async function readEntries(
   let hasRoom = true;
   let isReplaced = false;
   await followIndex(repository, {
+    listed,
     // What waits for a thread would take memory for nothing.
     parallelReads: pool === undefined ? PARALLEL_READS : HELPERS + 1,
     read: async (key) => {

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { formatTimeMs, type HoldfastLock, type LockFile } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { HoldfastError } from '../foundation/errors.ts';
-import { settled } from '../foundation/promises.ts';
+import { allOver, settled } from '../foundation/promises.ts';
 import { currentUser } from '../foundation/user.ts';
 import { readMark, readMarks } from './prune/marks.ts';
 import type { Repository } from './repository.ts';
@@ -62,13 +62,10 @@ export interface LockOptions {
  */
 export async function lockRepository(repository: Repository, options: LockOptions): Promise<HeldLock> {
   if (options.exclusive) await assertLockable(repository);
-  const { deletes = true } = await repository.store.capabilities();
+  // Side by side: from afar each takes round trips.
+  const [{ deletes = true }, part] = await allOver([repository.store.capabilities(), ownPart(repository, options)]);
   const place = deletes ? lockFiles(repository) : writerEntry(repository);
-  const lock = new RefreshedLock(
-    repository,
-    { ...options, place, isWriter: !deletes },
-    await ownPart(repository, options),
-  );
+  const lock = new RefreshedLock(repository, { ...options, place, isWriter: !deletes }, part);
   await refuseIfLocked(repository, lock);
   await lock.write();
   try {

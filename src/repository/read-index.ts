@@ -67,12 +67,18 @@ export async function readIndexByKey(
 
 /**
  * Has every index file read, also while a prune replaces some: what is gone then is read as what was put in its place.
- * @param use `read` is called once for each file, `forget` for one that was read and is gone now
+ * @param use `read` is called once for each file, `forget` for one that was read and is gone now; `listed` are the keys as
+ *   a listing has just shown them, sorted
  * @throws what `read` throws; object-missing for a file that is listed and never there
  */
 export async function followIndex(
   repository: Repository,
-  use: { parallelReads?: number; read: (key: string) => Promise<void>; forget: (key: string) => void },
+  use: {
+    listed?: readonly string[];
+    parallelReads?: number;
+    read: (key: string) => Promise<void>;
+    forget: (key: string) => void;
+  },
 ): Promise<void> {
   const known = new Set<string>();
   const missing = new Set<string>();
@@ -88,8 +94,8 @@ export async function followIndex(
   };
   // A listing is not one moment: it may show neither an old file nor the new one that replaces it. Two that are equal do.
   let before: string | undefined;
-  for (;;) {
-    const listed = await repository.documentKeys(INDEX_PREFIX);
+  for (let given = use.listed; ; given = undefined) {
+    const listed = given ?? (await repository.documentKeys(INDEX_PREFIX));
     const fresh = listed.filter((key) => !known.has(key));
     if (listed.join() === before && fresh.length === 0) return;
     before = listed.join();

@@ -15,6 +15,7 @@ import {
 } from '../format/index.ts';
 import type { Clock } from '../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
+import { awaitedLater } from '../foundation/promises.ts';
 import type { ByteRange, ObjectStore, StoredObject, Use } from '../store/index.ts';
 import { CONFIG_KEY, DATA_PREFIX, INDEX_PREFIX, idOfKey, KEYS_PREFIX, SNAPSHOTS_PREFIX } from './layout.ts';
 import { orReadAnew } from './read-anew.ts';
@@ -23,6 +24,8 @@ import { orReadAnew } from './read-anew.ts';
 const RIVAL_FOR_MS = 30 * 60_000;
 /** Who took longer may be taken for dead by the time that a write arrives. */
 export const CREATE_WITHIN_MS = 5 * 60_000;
+/** Of more documents that are new, a listing tells all there is to know. */
+const LOOKED_UP_ONE_BY_ONE = 32;
 
 /**
  * Where an object may be had that was found missing or damaged.
@@ -39,6 +42,8 @@ export class Repository {
   readonly keyId: string;
 
   readonly #healer: Healer | undefined;
+  /** When each document was stored, by key, as far as somebody asked: it never changes. */
+  readonly #storedMs = new Map<string, number>();
 
   constructor(store: ObjectStore, key: SealingKey, config: RepositoryConfig, keyId: string, healer?: Healer) {
     this.store = store;
@@ -107,6 +112,36 @@ export class Repository {
     const { store } = this;
     const keys = store.names === undefined ? [...(await this.documentSizes(prefix)).keys()] : await store.names(prefix);
     return keys.filter((key) => idOfKey(key) !== undefined).sort();
+  }
+
+  /**
+   * The keys of the documents below a prefix, in no order, with the times at which they were stored, in milliseconds since
+   * 1970. Who asks again has only those looked up that are new, where names are had for less than a listing.
+   */
+  async documentTimes(prefix: string): Promise<Map<string, number>> {
+    const names = this.store.names === undefined ? undefined : await this.documentKeys(prefix);
+    const fresh = names?.filter((key) => !this.#storedMs.has(key));
+    if (names === undefined || fresh!.length > LOOKED_UP_ONE_BY_ONE) {
+      const times = new Map<string, number>();
+      for await (const { key, modifiedMs } of this.store.list(prefix)) {
+        if (idOfKey(key) !== undefined) times.set(key, modifiedMs);
+      }
+      this.#remember(prefix, times);
+      return times;
+    }
+    const times = new Map<string, number>();
+    for (const key of names) {
+      const storedMs = this.#storedMs.get(key) ?? (await this.store.stat(key))?.modifiedMs;
+      // It may have gone since.
+      if (storedMs !== undefined) times.set(key, storedMs);
+    }
+    this.#remember(prefix, times);
+    return times;
+  }
+
+  #remember(prefix: string, times: ReadonlyMap<string, number>): void {
+    for (const key of this.#storedMs.keys()) if (key.startsWith(prefix) && !times.has(key)) this.#storedMs.delete(key);
+    for (const [key, storedMs] of times) this.#storedMs.set(key, storedMs);
   }
 
   /** The keys of the documents below a prefix, in no order, with their sealed sizes in bytes. */
@@ -237,9 +272,11 @@ export async function openRepository(store: ObjectStore, password: string): Prom
   const [keys, sealed] = await Promise.all([keysOf(store), config]);
   if (keys.length === 0) throw noRepository(store);
   let damage: unknown;
-  for (const keyFile of keys) {
+  // Read side by side, too, and tried one after the other: to try a password takes a processor for a while.
+  const files = keys.map((keyFile) => ({ keyFile, read: awaitedLater(readKeyFile(store, keyFile)) }));
+  for (const { keyFile, read } of files) {
     try {
-      const key = await readKeyFile(store, keyFile, password);
+      const key = await decodeKeyFile(await read, password);
       if (key !== undefined) return new Repository(store, key, decodeConfig(key, sealed), idOfKey(keyFile)!);
     } catch (error) {
       if (!isHoldfastError(error) || error.code === 'repository-unsupported') throw error;
@@ -260,13 +297,13 @@ async function keysOf(store: ObjectStore): Promise<string[]> {
   return keys.sort();
 }
 
-/** The master key, when the password opens this key file. @throws repository-damaged, naming it */
-async function readKeyFile(store: ObjectStore, keyFile: string, password: string): Promise<SealingKey | undefined> {
+/** @throws repository-damaged, naming it */
+async function readKeyFile(store: ObjectStore, keyFile: string): Promise<Uint8Array> {
   const bytes = await store.get(keyFile);
   if (sha256(bytes) !== idOfKey(keyFile)) {
     throw new HoldfastError('repository-damaged', `${keyFile} is damaged: its content does not match its name`);
   }
-  return decodeKeyFile(bytes, password);
+  return bytes;
 }
 
 function noRepository(store: ObjectStore): HoldfastError {

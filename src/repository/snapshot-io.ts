@@ -84,6 +84,11 @@ export interface SnapshotReader {
    * @throws target-not-empty, target-unsuitable, target-failed, disk-full, repository-damaged; path-missing when nothing is what `only` names
    */
   extract(target: string, options: ExtractOptions): Promise<Extracted>;
+  /**
+   * Takes away the marks that `extract` left with `keepsMark`. It reads nothing of the repository.
+   * @throws target-failed
+   */
+  release(): Promise<void>;
 }
 
 export interface ExtractOptions {
@@ -107,6 +112,13 @@ export interface ExtractOptions {
   isSyncedAfterwards?: boolean;
   /** With `replace`: nothing is changed, and what would be removed is said. */
   dryRun?: boolean;
+  /**
+   * What marks the target as one that is being filled stays once all of it is there, until `release`: who is killed before the
+   * end is recorded goes on.
+   */
+  keepsMark?: boolean;
+  /** Where it goes on in a marked target, what the snapshot does not have is removed: a server may have run there since. */
+  clearsMarked?: boolean;
 }
 
 /** A part of a snapshot, in patterns: see `pathMatcher`. What is in a directory that is meant is meant as well. */

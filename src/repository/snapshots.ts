@@ -1,6 +1,5 @@
 import { decodeSnapshot, encodeSnapshot, type Snapshot, snapshotTimeMs } from '../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
-import type { StoredObject } from '../store/index.ts';
 import { idOfKey, SNAPSHOTS_PREFIX } from './layout.ts';
 import type { Repository } from './repository.ts';
 
@@ -31,7 +30,7 @@ export async function listSnapshots(
     const read = await Promise.all(keys.map((key) => readIfThere(repository, key, note)));
     if (read.includes('gone') && listing < LISTINGS) continue;
     for (const damage of damages) onDamage?.(damage);
-    return read.filter((each) => typeof each === 'object').sort(compareTimes);
+    return inOrderOfTime(read.filter((each) => typeof each === 'object'));
   }
 }
 
@@ -62,13 +61,16 @@ export class KnownSnapshots {
     );
     const added = read.filter((each): each is [string, StoredSnapshot] => typeof each[1] === 'object');
     for (const [key, snapshot] of added) this.#read.set(key, snapshot);
-    if (gone.size + added.length > 0) this.#snapshots = [...this.#read.values()].sort(compareTimes);
+    if (gone.size + added.length > 0) this.#snapshots = inOrderOfTime([...this.#read.values()]);
     return { snapshots: this.#snapshots, damaged };
   }
 }
 
-function compareTimes(a: StoredSnapshot, b: StoredSnapshot): number {
-  return snapshotTimeMs(a) - snapshotTimeMs(b) || (a.id < b.id ? -1 : 1);
+/** Oldest first. Each time is read once: to read it takes longer than to compare it. */
+function inOrderOfTime(snapshots: readonly StoredSnapshot[]): StoredSnapshot[] {
+  const timed = snapshots.map((snapshot) => ({ snapshot, timeMs: snapshotTimeMs(snapshot) }));
+  timed.sort((a, b) => a.timeMs - b.timeMs || (a.snapshot.id < b.snapshot.id ? -1 : 1));
+  return timed.map(({ snapshot }) => snapshot);
 }
 
 /** How many are read at the same time, and perhaps in vain. */
@@ -82,14 +84,11 @@ export async function* latestSnapshots(
   repository: Repository,
   onDamage: (error: HoldfastError) => void,
 ): AsyncGenerator<StoredSnapshot> {
-  const stored: StoredObject[] = [];
-  for await (const object of repository.store.list(SNAPSHOTS_PREFIX)) {
-    if (idOfKey(object.key) !== undefined) stored.push(object);
-  }
-  stored.sort((a, b) => b.modifiedMs - a.modifiedMs || (a.key < b.key ? -1 : 1));
+  const stored = [...(await repository.documentTimes(SNAPSHOTS_PREFIX))];
+  stored.sort(([a, atMs], [b, btMs]) => btMs - atMs || (a < b ? -1 : 1));
   for (let at = 0; at < stored.length; at += READ_AHEAD) {
     const some = stored.slice(at, at + READ_AHEAD);
-    const read = await Promise.all(some.map(({ key }) => readIfThere(repository, key, onDamage)));
+    const read = await Promise.all(some.map(([key]) => readIfThere(repository, key, onDamage, readRecentSnapshot)));
     yield* read.filter((each) => typeof each === 'object');
   }
 }
@@ -98,9 +97,10 @@ async function readIfThere(
   repository: Repository,
   key: string,
   onDamage?: (error: HoldfastError) => void,
+  readOne = readSnapshot,
 ): Promise<StoredSnapshot | 'gone' | 'damaged'> {
   try {
-    return await readSnapshot(repository, key);
+    return await readOne(repository, key);
   } catch (error) {
     // One that was forgotten between being listed and being read is no snapshot any more.
     if (isHoldfastError(error, 'object-missing')) return 'gone';
@@ -118,6 +118,24 @@ export async function readSnapshot(repository: Repository, key: string): Promise
     if (!isHoldfastError(error)) throw error;
     throw new HoldfastError(error.code, `${key}: ${error.message}`, { cause: error, context: { key } });
   }
+}
+
+/** Enough for what the backups of a few sources look back to. */
+const RECENT = 512;
+const recent = new WeakMap<Repository, Map<string, StoredSnapshot>>();
+
+/**
+ * The same, for who looks back again and again at what came before: what was read a while ago may be gone since.
+ * @throws as `readSnapshot`
+ */
+export async function readRecentSnapshot(repository: Repository, key: string): Promise<StoredSnapshot> {
+  const known = recent.get(repository) ?? new Map<string, StoredSnapshot>();
+  recent.set(repository, known);
+  const snapshot = known.get(key) ?? (await readSnapshot(repository, key));
+  known.set(key, snapshot);
+  const [oldest] = known.keys();
+  if (known.size > RECENT) known.delete(oldest!);
+  return snapshot;
 }
 
 /**

@@ -47,6 +47,19 @@ export interface Source {
   restore(reader: SnapshotReader, target: Target, context: RestoreContext): Promise<Restored>;
 
   /**
+   * Takes away what marks a server or a database as one that `restore` fills, where that left it there (`keepsMark`); in a
+   * directory the reader does (`SnapshotReader.release`). Called once it is recorded that all of it is there: who is killed
+   * before goes on with the restore, or begins it anew. Harmless where there is no mark, or another restore's.
+   * @param reader as `restore` was given it
+   * @throws target-failed, target-unsuitable
+   */
+  release?(
+    reader: SnapshotReader,
+    target: Target,
+    context: Pick<RestoreContext, 'selection' | 'replace' | 'diff' | 'begunBy' | 'signal'>,
+  ): Promise<void>;
+
+  /**
    * Says before a long way to a target what `restore` would say at its end: that the target cannot take it, or that a
    * program for it is missing. Only of databases.
    * @throws target-not-empty, target-unsuitable, target-failed, bad-usage, program-missing, program-too-old
@@ -251,6 +264,8 @@ export interface RestoreContext {
    * removed, and it begins anew. What it did not begin is refused as ever.
    */
   begunBy?: string;
+  /** What marks the target as one that is being filled stays once all of it is there: `Source.release` takes it away. */
+  keepsMark?: boolean;
   /** Of files: the target may hold anything, and is made what the snapshot is. See `ExtractOptions`. */
   replace?: boolean;
   /** Of documents: the target may hold anything, and of what is restored only what differs is written. Nothing is removed. */

@@ -96,6 +96,11 @@ export interface Use {
    * They are what `get` resolves to: a part of this memory, or not.
    */
   into?: Uint8Array;
+  /**
+   * Of a `get`: told the MD5 of the whole object, in hex, as the store keeps it, where its answer says so. Nothing has been
+   * held against it.
+   */
+  onMd5?: (md5: string) => void;
 }
 
 export interface PutOptions extends Use {

@@ -109,6 +109,16 @@ describe('evidence export', () => {
     expect((await run(directory, 'report', 'verify', bad)).exit).toBe(0);
   });
 
+  it('says what is known by now of an incident that it was exported of before', async () => {
+    const directory = copied();
+    const [{ id }] = (await json(directory, 'incident', 'list', '--all')).incidents;
+    expect((await run(directory, 'review', 'record', `incident-${id}`, '--attended', 'Anna')).exit).toBe(0);
+    const exported = async () => (await json(directory, 'evidence', 'export', '--kind', 'incident')).evidence;
+    expect(await exported()).toMatchObject([{ kind: 'incident', state: 'updated' }]);
+    expect(await exported()).toMatchObject([{ kind: 'incident', state: 'kept' }]);
+    expect(readFileSync(fileOf(directory, 'incident').replace('.intoto.jsonl', '.html'), 'utf8')).toContain('Anna');
+  });
+
   it('refuses what is no period and no kind, and signs nothing without a key', async () => {
     const wrong = [
       ['--kind', 'rumour'],
@@ -251,6 +261,26 @@ describe('signing keys', () => {
     expect((await json(directory, 'evidence', 'keys')).keys).toHaveLength(2);
   });
 
+  it('are in the ledger of a repository that the plan has later as well', async () => {
+    const directory = copied();
+    await run(directory, 'evidence', 'rotate');
+    const plan = readFileSync(join(directory, 'holdfast.yaml'), 'utf8')
+      .replace(/^sources:$/m, '  newer: { store: ./newer, password: { env: HOLDFAST_PASSWORD } }\nsources:')
+      .replace(
+        /(docs: .*) }$/m,
+        `$1, repository: main }\n  more: { type: files, paths: [${directory}/data], repository: newer }`,
+      );
+    writeFileSync(join(directory, 'holdfast.yaml'), plan);
+    await initialise(directory, 'newer');
+    expect((await run(directory, 'evidence', 'export', '--kind', 'proof')).exit).toBe(0);
+    const { events } = await json(directory, 'ledger', 'log', '--kind', 'signing-keys.listed');
+    const bodiesIn = (name: string) =>
+      events.flatMap(({ repository, body }: { repository: string; body: object }) =>
+        repository === name ? [body] : [],
+      );
+    expect(bodiesIn('newer')).toEqual([bodiesIn('main').at(-1)]);
+  });
+
   it('are refused where somebody put another one there, until that is recorded', async () => {
     const directory = copied();
     writeFileSync(join(directory, 'signing.pem'), newSigningKey());
@@ -307,5 +337,18 @@ describe('signing keys', () => {
     const { evidence } = await json(directory, 'evidence', 'export', '--kind', 'proof', '--kind', 'drill');
     expect(evidence).toMatchObject([{ state: 'renewed' }, { state: 'renewed' }]);
     expect((await json(directory, 'report', 'verify', file)).evidence[0]).toMatchObject({ key: revoked.key });
+  });
+
+  it('that were revoked make a kit outdated which holds them', async () => {
+    const directory = copied();
+    const [{ key }] = (await json(directory, 'evidence', 'keys')).keys;
+    expect((await run(directory, 'evidence', 'rotate')).exit).toBe(0);
+    const { passphrase } = await json(directory, 'kit');
+    const checked = async () =>
+      document(await holdfast(directory, ['--json', 'kit', 'check'], { ...env, HOLDFAST_KIT_PASSPHRASE: passphrase }));
+    expect(await checked()).toMatchObject({ outcome: 'current' });
+    expect((await run(directory, 'evidence', 'revoke', key, '--why', 'stolen')).exit).toBe(0);
+    const problems = [expect.stringMatching(new RegExp(`${key.slice(0, 8)}.* was revoked`))];
+    expect(await checked()).toMatchObject({ outcome: 'outdated', problems });
   });
 });

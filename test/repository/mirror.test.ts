@@ -1,8 +1,10 @@
+import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { decodeIndexFile } from '../../src/format/index.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
+import { HoldfastError } from '../../src/foundation/errors.ts';
 import {
   acceptMissing,
   type MirrorOutcome,
@@ -25,7 +27,7 @@ import {
   removeSnapshot,
 } from '../../src/repository/index.ts';
 import { FaultyStore } from '../../src/store/faulty/index.ts';
-import type { ObjectStore } from '../../src/store/index.ts';
+import type { ByteRange, Content, ObjectStore, PutOptions, Use } from '../../src/store/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
 import { RetryingStore } from '../../src/store/retrying/index.ts';
@@ -43,6 +45,7 @@ import {
 } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 import { resticCheck } from '../support/restic.ts';
+import { RoundTrips } from '../support/round-trips.ts';
 
 const OPTIONS = { packSizeBytes: 1 << 16 };
 
@@ -54,6 +57,10 @@ function contentOf({ objects }: MemoryStore): Record<string, string> {
 
 async function mirrored(main: ObjectStore, eu: ObjectStore, workspace?: Workspace): Promise<MirrorOutcome> {
   return (await replicate(workspace ?? mirroredWorkspace({ main, eu }), []))[0]!;
+}
+
+async function expectMirroredBy(workspace: Workspace): Promise<void> {
+  expect(await replicate(workspace, [])).toMatchObject([{ outcome: 'complete' }]);
 }
 
 async function expectMirrored(main: ObjectStore, eu: ObjectStore): Promise<MirrorOutcome> {
@@ -75,6 +82,37 @@ async function expectWhole(store: MemoryStore): Promise<void> {
     for (const { id } of decodeIndexFile(await repository.getDocument(key)).packs) {
       expect(store.objects.has(`data/${id.slice(0, 2)}/${id}`)).toBe(true);
     }
+  }
+}
+
+/** Tells of each whole object its MD5, or what is wrong for one. */
+class TellingMd5Store extends MemoryStore {
+  readonly #isWrong: (count: number) => boolean;
+  #count = 0;
+
+  constructor(isWrong: (count: number) => boolean) {
+    super();
+    this.#isWrong = isWrong;
+  }
+
+  override async get(key: string, range?: ByteRange, use?: Use): Promise<Uint8Array> {
+    const bytes = await super.get(key, range, use);
+    use?.onMd5?.(this.#isWrong(++this.#count) ? '0'.repeat(32) : hash('md5', bytes));
+    return bytes;
+  }
+}
+
+/** Refuses what has another MD5 than is said. */
+class HoldingAgainstMd5Store extends MemoryStore {
+  refused = 0;
+
+  override async put(key: string, content: Content, options?: PutOptions): Promise<void> {
+    const { md5 } = options ?? {};
+    if (md5 !== undefined && hash('md5', content as Uint8Array) !== md5) {
+      this.refused++;
+      throw new HoldfastError('store-failed', `${key} is not what its MD5 says`);
+    }
+    await super.put(key, content, options);
   }
 }
 
@@ -152,6 +190,63 @@ describe('a mirror', () => {
       await MemoryStore.prototype.put.call(eu, `x-${key.replaceAll('/', '-')}`, content);
     };
     expect(await mirrored(main, short)).toMatchObject({ outcome: 'failed', error: { code: 'store-failed' } });
+  });
+
+  it.each([
+    ['data/', /^(?:index|snapshots|holdfast)\//],
+    ['index/', /^(?:snapshots|holdfast)\//],
+    ['snapshots/', /^none/],
+  ])(
+    'looks whether what it was given below %s is there, before it is given what refers to that',
+    async (lost, refers) => {
+      const [main, eu] = [new MemoryStore(), new MemoryStore()];
+      await lived(main);
+      const losing = new FaultyStore(eu);
+      const put = losing.put.bind(losing);
+      losing.put = async (key, ...rest) => {
+        if (!key.startsWith(lost)) await put(key, ...rest);
+      };
+      const outcome = await mirrored(main, losing);
+      expect(outcome).toMatchObject({ outcome: 'failed', error: { code: 'store-failed' } });
+      expect(outcome.outcome === 'failed' && outcome.error.message).toContain(lost);
+      const other = (key: string): boolean => key !== 'holdfast/mirror-lease' && refers.test(key);
+      expect(losing.puts.filter(other)).toEqual([]);
+    },
+  );
+
+  it('goes by the MD5 that the primary keeps of a pack once it was right, and by its own where that is wrong', async () => {
+    const packs = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`${at}`, noise(70_000, at)]));
+    const source = new MemoryStore();
+    await writeFiles(await testRepository(source), packs, OPTIONS);
+    for (const [wrong, isRefused] of [
+      [() => true, false],
+      [() => false, false],
+      [(count: number) => count > 35, true],
+    ] as const) {
+      const [main, eu] = [new TellingMd5Store(wrong), new HoldingAgainstMd5Store()];
+      for (const [key, object] of cloneStore(source).objects) main.objects.set(key, object);
+      await expectMirrored(main, eu);
+      expect(contentOf(eu)).toEqual(contentOf(main));
+      expect(eu.refused > 0).toBe(isRefused);
+    }
+  });
+
+  it('takes as many round trips as the order of what refers to what takes, however much there is to be copied', async () => {
+    const trips = new RoundTrips();
+    const [main, eu] = [new MemoryStore(), new MemoryStore()];
+    await lived(main);
+    const workspace = mirroredWorkspace({ main: trips.to(main), eu: trips.to(eu) });
+    await workspace.open('main');
+    expect(trips.count).toBe(2);
+    await expectMirroredBy(workspace);
+    expect(contentOf(eu)).toEqual(contentOf(main));
+    // To look: 5, with the lease. To copy: what is read, keys, configuration, index, snapshots, the tail, 2 events, and a look
+    // at packs, at the index and at the rest. To record that: 3. To copy the record: 4. Packs wait for threads.
+    const others = trips.asked.slice(2).filter((asked) => !asked.every((call) => call.startsWith('put data/')));
+    expect(others).toHaveLength(23);
+    trips.count = 0;
+    await expectMirroredBy(workspace);
+    expect(trips.count).toBe(6);
   });
 
   it('is given nothing that is damaged, nor what would refer to it', async () => {

@@ -17,7 +17,10 @@ interface Stored {
 
 export function judgeSnapshots(scenario: Scenario, simulated: Simulated, verdict: Verdict): void {
   const { inspection } = simulated;
-  const upkeep = new Map(Object.entries(simulated.events).map(([name, events]) => [name, upkeepIn(name, events)]));
+  // Where a run stands is the daemon's choice: that of an archive's retention is in its primary's ledger.
+  const everywhere = Object.values(simulated.events).flat();
+  const names = Object.entries(simulated.events);
+  const upkeep = new Map(names.map(([name, events]) => [name, upkeepIn(name, events, everywhere)]));
   for (const kept of scenario.kept) {
     const stored = storedOf(kept, simulated);
     verdict.count(kept.repository === 'archive' ? 'copies made' : 'backups taken', stored.length);
@@ -59,11 +62,13 @@ interface Upkeep {
   proven: ReadonlyMap<string, readonly { snapshot: string; timeMs: number }[]>;
 }
 
-function upkeepIn(repository: string, events: Simulated['events'][string]): Upkeep {
+type Events = Simulated['events'][string];
+
+function upkeepIn(repository: string, events: Events, everywhere: Events): Upkeep {
   const done = new Set(
-    eventsOf(events, 'run.finished').flatMap(({ body }) => (body.outcome === 'failed' ? [] : [body.run])),
+    eventsOf(everywhere, 'run.finished').flatMap(({ body }) => (body.outcome === 'failed' ? [] : [body.run])),
   );
-  const runs = eventsOf(events, 'run.started').filter(
+  const runs = eventsOf(everywhere, 'run.started').filter(
     ({ body }) => body.task === `retain:${repository}` && done.has(body.run),
   );
   const proofs = eventsOf(events, 'proof.recorded').filter(({ body }) => body.state === 'proven');

@@ -8,10 +8,10 @@ import { type Environment, initRepositories, makeKit, Workspace } from '../../sr
 import { type LoadedPlan, loadPlan } from '../../src/plan/index.ts';
 import { changePassword } from '../../src/repository/keys.ts';
 import { Inspection } from './inspection.ts';
-import { WallClock } from './oracle.ts';
+import { dueMoments, WallClock } from './oracle.ts';
 import { People } from './people.ts';
 import type { Scenario } from './scenario.ts';
-import { DAY_MS, MINUTE_MS, type World } from './world.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, type World } from './world.ts';
 
 const STEP_MS = 30 * MINUTE_MS;
 /** What a tick sets off may have more to do at the same moment: a run that ended is looked at, an alert is told. */
@@ -90,8 +90,10 @@ export async function simulate(scenario: Scenario, world: World, options: Simula
     }
     if (!isAway) {
       daemon ??= await started(loaded, environment, world);
-      await step(daemon, nowMs);
-      steps.push(nowMs);
+      if (isEventful(scenario, clock, nowMs)) {
+        await step(daemon, nowMs);
+        steps.push(nowMs);
+      }
     }
     world.listen();
     people.notice(nowMs);
@@ -119,6 +121,13 @@ export async function simulate(scenario: Scenario, world: World, options: Simula
 
 function nextStep(nowMs: number, people: People): number {
   return Math.min((Math.floor(nowMs / STEP_MS) + 1) * STEP_MS, people.nextMs);
+}
+
+/** In a half hour of which nothing is due or wrong a daemon would find what it finds at the full one. */
+function isEventful({ tasks, failures }: Scenario, clock: WallClock, nowMs: number): boolean {
+  if (nowMs % HOUR_MS !== HOUR_MS / 2) return true;
+  const isWrong = failures.some(({ fromMs, untilMs }) => fromMs <= nowMs && nowMs < untilMs + DAY_MS);
+  return isWrong || Object.values(tasks).some((moments) => dueMoments(moments, nowMs, nowMs + 1, clock).length > 0);
 }
 
 function environmentOf(world: World): Environment {

@@ -14,7 +14,7 @@ export const evidenceExport: CommandDefinition = {
   name: 'evidence export',
   summary: 'sign what was proven, drilled and recovered, for others to check',
   description:
-    'Writes for each proof, drill and incident of a period, and for the compliance report of it, a file that says so and is signed: an in-toto Statement in a DSSE envelope with an Ed25519 signature, which `holdfast report verify`, `openssl` and `cosign` check with the public key alone; with it the reports themselves, and the list of all signing keys. What is in the directory already stays where it is right. That it was done is an event of the ledger.',
+    'Writes for each proof, drill and incident of a period, and for the compliance report of it, a file that says so and is signed: an in-toto Statement in a DSSE envelope with an Ed25519 signature, which `holdfast report verify`, `openssl` and `cosign` check with the public key alone; with it the reports themselves, and the list of all signing keys. What is in the directory already stays where it is right and nothing more is known since. That it was done is an event of the ledger.',
   options: [
     ...periodOptions(DEFAULT_FROM),
     {
@@ -55,14 +55,15 @@ function kindOf(given: string): ExportedKind {
 
 function describe({ directory, key, evidence, notes, gaps }: ExportedEvidence): string[] {
   const count = (state: string): number => evidence.filter((each) => each.state === state).length;
-  const [made, kept, renewed] = [count('new'), count('kept'), count('renewed')];
+  const [made, kept, updated, renewed] = [count('new'), count('kept'), count('updated'), count('renewed')];
   const byKind = KINDS.map((kind) => evidence.filter((each) => each.kind === kind).length);
   const shown = KINDS.flatMap((kind, index) => (byKind[index] === 0 ? [] : [`${kind}: ${byKind[index]}`])).join(', ');
   return [
     evidence.length === 0
       ? `${doubtful('nothing')} was proven, drilled or recovered in this time`
-      : `${good('signed')} ${counted(made + renewed, 'statement')} with the key ${key.slice(0, 16)}, in ${directory} (${shown})`,
+      : `${good('signed')} ${counted(made + updated + renewed, 'statement')} with the key ${key.slice(0, 16)}, in ${directory} (${shown})`,
     ...(kept > 0 ? [`${counted(kept, 'statement')} were there already`] : []),
+    ...(updated > 0 ? [`${doubtful('anew')} ${counted(updated, 'statement')}: more is known since`] : []),
     ...(renewed > 0
       ? [`${doubtful('anew')} ${counted(renewed, 'statement')}: what was there is not to be believed`]
       : []),

@@ -33,7 +33,8 @@ export const init: CommandDefinition = {
     lines.push('Keep its password somewhere else as well: without it, nobody can read the repository.');
     const kit = await writeKit(invocation, workspace);
     lines.push(...('error' in kit ? notWritten(kit.error) : describeMadeKit(kit)));
-    return { exit: 'error' in kit ? EXIT.partial : EXIT.done, json: { ...result, kit }, text: lines.join('\n') };
+    const isWhole = !('error' in kit) && kit.problems.length === 0;
+    return { exit: isWhole ? EXIT.done : EXIT.partial, json: { ...result, kit }, text: lines.join('\n') };
   },
 };
 

@@ -9,7 +9,7 @@ export const kit: CommandDefinition = {
   name: 'kit',
   summary: 'write the recovery kit, which brings everything back on an empty machine',
   description:
-    "Writes one sealed file and a page to print, as HTML and as Markdown: where the repositories and mirrors are, the plan, a key of the kit's own to each repository, the public signing key, the order of recovery, contacts, and how everything comes back with Holdfast and without. Credentials of stores are not in it. The file is in the format `age`, which `age -d` opens too. Its passphrase comes from HOLDFAST_KIT_PASSPHRASE, or from `kit.passphrase` of the plan; without either, one of 128 random bits is made, and shown once. A kit in the same place that the same passphrase opens hands its keys on.",
+    "Writes one sealed file and a page to print, as HTML and as Markdown: where the repositories and mirrors are, the plan, a key of the kit's own to each repository, the public signing key, the order of recovery, contacts, and how everything comes back with Holdfast and without. Credentials of stores are not in it. The file is in the format `age`, which `age -d` opens too. Its passphrase comes from HOLDFAST_KIT_PASSPHRASE, or from `kit.passphrase` of the plan; without either, one of 128 random bits is made, and shown once. A kit in the same place that the same passphrase opens hands its keys on. Ends with 3 where the kit is made, and a ledger cannot record that.",
   options: [
     { flags: '--out <file>', description: 'the sealed file; holdfast-kit.age beside the plan, or what the plan says' },
     { flags: '--shares <count>', description: 'split the passphrase among so many persons' },
@@ -37,7 +37,8 @@ export const kit: CommandDefinition = {
       ...(passphrase !== undefined && { passphrase }),
       ...(shares && { shares }),
     });
-    return { exit: EXIT.done, json: made, text: describeMadeKit(made).join('\n') };
+    const exit = made.problems.length > 0 ? EXIT.partial : EXIT.done;
+    return { exit, json: made, text: describeMadeKit(made).join('\n') };
   },
 };
 

@@ -41,7 +41,7 @@ export const incident = z
     scenario: z.string(),
     severity: z.string(),
     state: z.enum(['open', 'waiting', 'stopped', 'closed']),
-    outcome: z.enum(['done', 'partial', 'missed', 'failed', 'aborted']).optional(),
+    outcome: z.enum(['done', 'partial', 'missed', 'failed', 'aborted', 'died']).optional(),
     why: z.string().optional(),
     startedBy: z.string(),
     since: time,
@@ -58,6 +58,14 @@ export const incident = z
     notes: z.array(z.object({ text: z.string(), by: z.string(), time })),
     breach: z.object({ since: time, reportBy: time, reportedTo: z.string().optional() }).optional(),
     standing: z.array(z.string()).optional().openapi({ description: 'What an abort left as it is.' }),
+    kept: z
+      .object({
+        until: time,
+        host: z.string(),
+        kept: z.array(z.object({ source: z.string(), place: z.string().optional() })),
+      })
+      .optional()
+      .openapi({ description: 'What a drill restored and left to be looked at.' }),
   })
   .openapi('Incident');
 
@@ -79,6 +87,7 @@ export const foreseen = z
         expectedMs: z.number().optional(),
         obstacles: z.array(z.string()),
         byHand: z.array(z.string()),
+        drilledAt: time.optional().openapi({ description: 'When a drill last did it.' }),
       }),
     ),
     obstacles: z.int(),

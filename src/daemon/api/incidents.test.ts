@@ -1,10 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from '@hono/zod-openapi';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApi, type TestApi } from '../../../test/support/api.ts';
 import { until } from '../../../test/support/followed.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
+import { RunRecord } from '../../recovery/engine/run-record.ts';
 import type { RunView } from '../../recovery/index.ts';
+import { CLAIMS_PREFIX } from '../../repository/index.ts';
 import { incidentDuties } from '../duties/incidents.ts';
 import type { DutyContext } from '../duty.ts';
 import { Recoveries } from '../recoveries.ts';
+import { incident } from './incident-schemas.ts';
 
 let api: TestApi;
 
@@ -24,7 +29,7 @@ function nextDaemon() {
   const ending = new AbortController();
   const workspace = api.workspace.within({ signal: ending.signal });
   const recoveries = new Recoveries({ workspace: () => workspace, log: api.context.log });
-  const [duty] = incidentDuties({ recoveries } as unknown as DutyContext);
+  const [duty] = incidentDuties({ recoveries, workspace } as unknown as DutyContext);
   return { recoveries, duty: duty!, stop: () => ending.abort(new Error('it was told to')) };
 }
 
@@ -85,16 +90,66 @@ describe('an incident by the API', () => {
     first.stop();
     await first.recoveries.idle();
     await second.duty.run(31_000, new AbortController().signal);
-    expect([second.recoveries.stateOf(id)?.id, second.duty.nextMs(31_000)]).toEqual([id, Number.POSITIVE_INFINITY]);
+    expect([second.recoveries.stateOf(id)?.id, second.duty.nextMs(31_000)]).toEqual([id, 61_000]);
     await waitingFor(id, 'go');
     expect((await post(`/${id}/approve`, 'approver')).status).toBe(200);
     await waitingFor(id, 'work');
     expect((await post(`/${id}/abort`, 'approver', { why: 'a false alarm' })).json.outcome).toBe('aborted');
     await second.recoveries.idle();
     expect(second.recoveries.stateOf(id)).toBeUndefined();
-    const third = nextDaemon();
-    await third.duty.run(0, new AbortController().signal);
-    expect(third.duty.nextMs(0)).toBe(Number.POSITIVE_INFINITY);
+    expect(await nextDaemon().recoveries.goOn()).toBe(true);
+  });
+
+  it('whose ledger was away for long is gone on with by the same daemon, also where another one cannot be', async () => {
+    const { recoveries, duty } = nextDaemon();
+    const { id } = await recoveries.start({ runbook: 'gated' });
+    const other = await recoveries.start({ runbook: 'gated', another: true });
+    for (const each of [id, other.id]) await waitingFor(each, 'go');
+    api.faults.rule = () => 'before';
+    api.clock.advance(4 * 60_000);
+    await recoveries.idle();
+    api.faults.rule = () => undefined;
+    const resume = vi.spyOn(recoveries, 'resume').mockRejectedValueOnce(new HoldfastError('bad-usage', 'not that one'));
+    await expect(duty.run(0, new AbortController().signal)).rejects.toThrow('not that one');
+    expect(resume).toHaveBeenCalledTimes(2);
+    await duty.run(30_000, new AbortController().signal);
+    for (const each of [id, other.id]) {
+      expect(recoveries.stateOf(each)?.id).toBe(each);
+      await waitingFor(each, 'go');
+      expect((await post(`/${each}/abort`, 'approver', { why: 'a false alarm' })).status).toBe(200);
+    }
+    await recoveries.idle();
+  });
+
+  it('that ended by a fault of ours is left to a person', async () => {
+    const { recoveries, duty } = nextDaemon();
+    const { id } = await recoveries.start({ runbook: 'gated' });
+    await waitingFor(id, 'go');
+    api.faults.rule = ({ key = '' }) => {
+      if (key.startsWith(CLAIMS_PREFIX)) throw new TypeError('a fault');
+      return undefined;
+    };
+    expect((await post(`/${id}/approve`, 'approver')).status).toBe(200);
+    await recoveries.idle();
+    api.faults.rule = () => undefined;
+    await duty.run(0, new AbortController().signal);
+    expect(recoveries.stateOf(id)).toBeUndefined();
+    expect((await recoveries.resume(id)).id).toBe(id);
+    await waitingFor(id, 'work');
+    expect((await post(`/${id}/abort`, 'approver', { why: 'enough' })).status).toBe(200);
+    await recoveries.idle();
+  });
+
+  it('and a drill are as the description of the API has them, also where its process died', async () => {
+    const record = new RunRecord(api.workspace);
+    const known = { runbook: 'noted', scenario: 'x', severity: 'p1', sinceFrom: 'start', params: {}, objectives: {} };
+    const since = new Date(api.clock.nowMs()).toISOString();
+    await record.append('drill.started', { drill: 'd1e', ...known, since, steps: [], network: 'none' } as never);
+    await record.append('drill.kept', { drill: 'd1e', until: since, host: 'here', kept: [{ source: 'files' }] });
+    await record.append('drill.finished', { drill: 'd1e', outcome: 'died', why: 'its process ended' });
+    const view = await seen('d1e');
+    expect(view).toMatchObject({ outcome: 'died', kept: { host: 'here' } });
+    expect(z.strictObject(incident.shape).parse(view)).toEqual(view);
   });
 
   it('that a failure stopped is left to a person, also by the next daemon', async () => {
@@ -107,6 +162,13 @@ describe('an incident by the API', () => {
     const second = nextDaemon();
     await second.duty.run(0, new AbortController().signal);
     expect(second.recoveries.stateOf(id)).toBeUndefined();
+    // By their answer it goes on.
+    expect((await post(`/${id}/answer`, 'operator', { step: 'go', answer: 'again' })).status).toBe(200);
+    await second.duty.run(30_000, new AbortController().signal);
+    expect(second.recoveries.stateOf(id)?.id).toBe(id);
+    await waitingFor(id, 'go');
+    second.stop();
+    await second.recoveries.idle();
     expect((await post(`/${id}/resume`, 'operator')).status).toBe(202);
     await waitingFor(id, 'go');
     expect((await post(`/${id}/abort`, 'approver', { why: 'enough' })).status).toBe(200);

@@ -37,7 +37,8 @@ export interface RescueFinished {
   outcome: 'done' | 'partial' | 'missed' | 'failed';
   /** The copy of a repository that each source was read from, and what became of it. */
   sources: { source: string; from?: string; time?: string; outcome: string }[];
-  /** From the start of the command until everything was back. */
+  /** From the disaster, or else the start of the first run, until everything was back. */
   durationMs: number;
+  /** The objective that it was held against. */
   rtoMs?: number;
 }

@@ -14,20 +14,23 @@ const untilMs = Date.parse('2026-04-01T00:00:00Z');
 /** So many hours after the period begins. */
 const at = (hours: number): string => new Date(fromMs + hours * HOUR_MS).toISOString();
 
-const PLAN = parsePlan(
-  `version: 1
+/** The last hour of it. */
+const LAST = (untilMs - fromMs) / HOUR_MS - 1;
+
+const planOf = (more: string): Plan =>
+  parsePlan(
+    `version: 1
 name: shop
-objectives: { rpo: 1h, rto: 4h }
 repositories:
   main: { store: ./main, password: { env: P } }
   eu: { store: ./eu, mirrorOf: main }
 sources: { docs: { type: files, paths: [/srv/docs], schedule: hourly, retention: { last: 9 } } }
 alerts: { channels: { team: { type: command, command: [/bin/true] } } }
 runbooks: { lost: { scenario: Documents are lost, steps: [{ id: back, do: note, text: x }] } }
-reviews: { plan: quarterly }
-`,
-  { file: 'holdfast.yaml', directory: '/' },
-).plan;
+${more}`,
+    { file: 'holdfast.yaml', directory: '/' },
+  ).plan;
+const PLAN = planOf('objectives: { rpo: 1h, rto: 4h }\nreviews: { plan: quarterly }\n');
 
 let written = 0;
 function event(kind: EventKind, hours: number, body: object): LedgerEvent {
@@ -41,10 +44,12 @@ const steps = [{ id: 'back', do: 'restore' }];
 
 /** Events of a period in which all was done that the plan says, by what they are. */
 const ALL: Record<string, LedgerEvent[]> = {
-  backups: [event('backup.finished', 1, backup)],
+  backups: [event('backup.finished', 1, backup), event('backup.finished', LAST, backup)],
   check: [event('check.finished', 2, { repository: 'main', clean: true, errors: 0 })],
   mirror: [event('mirror.finished', 3, { repository: 'main', mirror: 'eu' })],
-  watch: [event('watch.summarised', 24, { kind: 'repository', name: 'main', day: at(0), hours: [] })],
+  watch: [24, LAST].map((hours) =>
+    event('watch.summarised', hours, { kind: 'repository', name: 'main', day: at(0), hours: [] }),
+  ),
   proofs: [event('proof.recorded', 4, proof)],
   drill: [
     event('drill.started', 5, { drill: 'd1', runbook: 'lost', steps }),
@@ -170,7 +175,7 @@ describe('what went wrong', () => {
 
   it('is said of a backup, a proof, a check or a drill that failed last', () => {
     const failure = { source: 'docs', code: 'source-lost', message: 'the disk is gone', durationMs: 1 };
-    expect(missing('A.8.13', event('backup.failed', 50, failure))).toEqual([
+    expect(missing('A.8.13', event('backup.failed', LAST + 0.5, failure))).toEqual([
       expect.stringContaining('the disk is gone'),
     ]);
     expect(missing('A.8.13', event('backup.failed', 0.5, failure))).toEqual([]);
@@ -187,6 +192,62 @@ describe('what went wrong', () => {
       event('drill.finished', 71, { drill: 'd2', outcome: 'missed' }),
     ];
     expect(missing('A1.3', ...failed)).toEqual([expect.stringContaining('ended as "missed"')]);
+  });
+
+  it('is told beside what shows a control, where it was put right', () => {
+    const missed = (count: number) => event('run.missed', 50, { task: 'backup:docs', from: at(0), to: at(1), count });
+    const partial = event('backup.finished', 51, { ...backup, outcome: 'partial' });
+    const remarks = (...events: LedgerEvent[]) => finding('A.8.13', [...events, ...everything]).remarks;
+    expect(remarks(missed(1), partial)).toEqual([
+      '1 backup could not read all of the source',
+      '1 backup was due and did not run',
+    ]);
+    expect(remarks(missed(2))).toEqual(['2 backups were due and did not run']);
+  });
+
+  it('is said of a mirror, an archive or a recovery point that went bad last', () => {
+    const failure = { repository: 'main', mirror: 'eu', code: 'store-unreachable', message: 'the bucket is away' };
+    expect(missing('A.8.14', event('mirror.failed', 50, failure))).toEqual([
+      expect.stringMatching(/^the mirror eu could not .* the bucket is away$/),
+    ]);
+    expect(missing('A.8.14', event('mirror.failed', 2, failure))).toEqual([]);
+    const damaged = { source: 'docs', snapshot: '5a'.repeat(32), tree: 'bad', state: 'failed', packs: 1, bytes: 1 };
+    expect(missing('A.8.13', event('snapshot.checked', 50, damaged))).toEqual([
+      expect.stringMatching(/^the recovery point 5a5a5a5a of docs was found damaged/),
+    ]);
+    const whole = { repository: 'main', clean: true, errors: 0, readData: true };
+    for (const mended of [
+      event('snapshot.checked', 60, { ...damaged, state: 'checked' }),
+      event('check.finished', 60, whole),
+    ]) {
+      expect(missing('A.8.13', event('snapshot.checked', 50, damaged), mended)).toEqual([]);
+    }
+    for (const [body, count] of [
+      [{ ...whole, readData: false }, 1],
+      [{ ...whole, subset: '5%' }, 1],
+    ] as const) {
+      expect(missing('A.8.13', event('snapshot.checked', 50, damaged), event('check.finished', 60, body))).toHaveLength(
+        count,
+      );
+    }
+  });
+
+  it('is said of what ended long before the period did', () => {
+    const early = [...without('backups', 'watch'), ALL['backups']![0]!, ALL['watch']![0]!];
+    expect(finding('A.8.13', early).missing).toEqual([
+      expect.stringMatching(/^the last complete backup of docs is of 2026-01-01 01:00.*due at 2026-01-01 02:00/),
+    ]);
+    expect(finding('Art. 32(1)(b)', early).missing).toEqual([
+      expect.stringMatching(/^nothing shows that anything was watched after/),
+    ]);
+    const plan = planOf(
+      'objectives: { rto: 4h, proof: 8d }\nreviews: { plan: monthly }\ndrills: [{ runbooks: [lost], schedule: monthly }]\n',
+    );
+    expect(finding('Art. 32(1)(d)', everything, { plan }).missing).toEqual([
+      expect.stringMatching(/^the last proof of docs was .* old at the end, and may be 8 d/),
+      expect.stringMatching(/^the drill of lost that was due at 2026-02-01 00:00/),
+      expect.stringMatching(/^the review "plan" that was due at 2026-02-01 00:00/),
+    ]);
   });
 
   it('is said of an incident that is open, or went badly, or was not reviewed', () => {
@@ -296,6 +357,6 @@ describe('the first page', () => {
     expect(pageOf(empty)).toContain('No event was recorded in this period: nothing can be claimed');
     const { beganAt, silences } = reported(everything);
     expect(beganAt).toBe(at(1));
-    expect(silences).toEqual([{ from: at(60), until: new Date(untilMs).toISOString() }]);
+    expect(silences).toEqual([{ from: at(60), until: at(LAST) }]);
   });
 });

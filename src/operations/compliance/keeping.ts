@@ -1,6 +1,7 @@
 /** What was kept, where, and whether it comes back. Pure: see `Observation`. */
+import type { Schedule } from '../../schedule/index.ts';
 import type { ComplianceFacts, KnownEvent } from './facts.ts';
-import { at, claim, listed, type Observation, type Observed, perName, times } from './observation.ts';
+import { at, claim, listed, missedDue, type Observation, type Observed, perName, span, times } from './observation.ts';
 
 export const backups: Observation = (facts) => {
   const whole = facts.of('backup.finished').filter(({ body }) => body.only === undefined);
@@ -8,12 +9,12 @@ export const backups: Observation = (facts) => {
   const failed = facts.of('backup.failed').filter(({ body }) => body.only === undefined);
   const ofSource = <Event extends { body: { source: string } }>(events: readonly Event[], name: string): Event[] =>
     events.filter(({ body }) => body.source === name);
-  const planned = [...facts.plan.sources.keys()];
-  const missing = planned.flatMap((name) => {
+  const missing = [...facts.plan.sources].flatMap(([name, { schedule }]) => {
     const [last, lastFailed] = [ofSource(complete, name).at(-1), ofSource(failed, name).at(-1)];
     if (last === undefined) return [`no complete backup of ${name} was taken`];
-    if ((lastFailed?.timeMs ?? 0) <= last.timeMs) return [];
-    return [`the last backup of ${name}, at ${at(lastFailed!.timeMs)}, failed: ${lastFailed!.body.message}`];
+    if (lastFailed !== undefined && lastFailed.timeMs > last.timeMs)
+      return [`the last backup of ${name}, at ${at(lastFailed.timeMs)}, failed: ${lastFailed.body.message}`];
+    return missedSince(facts, schedule, last.timeMs, `complete backup of ${name}`);
   });
   const missed = facts.of('run.missed').filter(({ body }) => body.task.startsWith('backup:'));
   const missedCount = missed.reduce((sum, { body }) => sum + body.count, 0);
@@ -28,11 +29,19 @@ export const backups: Observation = (facts) => {
       ...(failed.length > 0
         ? [`${times(failed.length, 'backup')} failed (${perName(failed.map(({ body }) => body.source))})`]
         : []),
-      ...(partial > 0 ? [`${times(partial, 'backup')} could not read all of its source`] : []),
-      ...(missedCount > 0 ? [`${times(missedCount, 'backup')} was due and did not run`] : []),
+      ...(partial > 0 ? [`${times(partial, 'backup')} could not read all of the source`] : []),
+      ...(missedCount > 0 ? [`${times(missedCount, 'backup was', 'backups were')} due and did not run`] : []),
     ],
   };
 };
+
+/** What ended long before the period did shows nothing of the time after it. */
+function missedSince(facts: ComplianceFacts, schedule: Schedule | undefined, lastMs: number, what: string): string[] {
+  const dueMs = missedDue(facts, schedule, lastMs);
+  return dueMs === undefined
+    ? []
+    : [`the last ${what} is of ${at(lastMs)}, and none followed that was due at ${at(dueMs)}`];
+}
 
 export const encryption: Observation = (facts) => {
   const stored = facts.of('backup.finished');
@@ -54,8 +63,12 @@ export const proofs: Observation = (facts) => {
     const last = own.at(-1);
     const lastProven = proven.filter(({ body }) => body.source === name).at(-1);
     if (lastProven === undefined) return [`no recovery point of ${name} was restored and validated`];
-    const { rtoMs } = objectives;
+    const { rtoMs, proofMs } = objectives;
+    const ageMs = facts.untilMs - lastProven.timeMs;
     return [
+      ...(proofMs !== undefined && ageMs > proofMs
+        ? [`the last proof of ${name} was ${span(ageMs)} old at the end, and may be ${span(proofMs)} old`]
+        : []),
       ...(last!.body.state === 'proven'
         ? []
         : [`the last proof of ${name}, at ${at(last!.timeMs)}, is not one: ${last!.body.state}`]),
@@ -83,6 +96,12 @@ export const integrity: Observation = (facts) => {
   const isOpen = ({ timeMs, body }: KnownEvent<'check.finished'>): boolean =>
     !clean.some((later) => later.timeMs > timeMs && later.body.repository === body.repository);
   const open = dirty.filter(isOpen);
+  const isDamagedStill = ({ timeMs, body }: KnownEvent<'snapshot.checked'>): boolean =>
+    !checked.some((later) => later.timeMs > timeMs && later.body.tree === body.tree) &&
+    !clean.some(
+      ({ timeMs: laterMs, body: { readData, subset } }) => laterMs > timeMs && readData && subset === undefined,
+    );
+  const damagedStill = damaged.filter(isDamagedStill);
   return {
     claims: [
       ...claim(`${times(clean.length, 'check')} of whole repositories, without an error`, clean),
@@ -94,8 +113,15 @@ export const integrity: Observation = (facts) => {
         ({ timeMs, body }) =>
           `the check of ${body.repository} at ${at(timeMs)} found ${times(body.errors, 'error')}, and no later one says that they are gone`,
       ),
+      ...damagedStill.map(
+        ({ timeMs, body }) =>
+          `the recovery point ${body.snapshot.slice(0, 8)} of ${body.source} was found damaged at ${at(timeMs)}, and nothing says that it is whole again`,
+      ),
     ],
-    remarks: damaged.length === 0 ? [] : [`${times(damaged.length, 'recovery point')} was found damaged`],
+    remarks:
+      damaged.length === 0
+        ? []
+        : [`${times(damaged.length, 'recovery point was', 'recovery points were')} found damaged`],
   };
 };
 
@@ -137,7 +163,7 @@ function copiesIn(facts: ComplianceFacts): Pick<Observed, 'claims' | 'missing'> 
     .of('archive.finished')
     .filter(({ body }) => body.sources.length > 0 && body.failed.length === 0);
   const mirrors = [...facts.plan.mirrors.keys()];
-  const archives = [...facts.plan.repositories.values()].flatMap(({ name, archive }) => (archive ? [name] : []));
+  const archives = [...facts.plan.repositories.values()].filter(({ archive }) => archive !== undefined);
   return {
     claims: [
       ...claim(
@@ -150,15 +176,38 @@ function copiesIn(facts: ComplianceFacts): Pick<Observed, 'claims' | 'missing'> 
       ),
     ],
     missing: [
-      ...mirrors
-        .filter((name) => !mirrored.some(({ body }) => body.mirror === name))
-        .map((name) => `the mirror ${name} was never brought up to date`),
-      ...archives
-        .filter((name) => !archived.some(({ body }) => body.archive === name))
-        .map((name) => `nothing was copied to the archive ${name} without a failure`),
+      ...mirrors.flatMap((name) => {
+        const last = mirrored.findLast(({ body }) => body.mirror === name);
+        if (last === undefined) return [`the mirror ${name} was never brought up to date`];
+        return failedSince(
+          facts.of('mirror.failed').filter(({ body }) => body.mirror === name),
+          last.timeMs,
+          `the mirror ${name}`,
+        );
+      }),
+      ...archives.flatMap(({ name, archive }) => {
+        const last = archived.findLast(({ body }) => body.archive === name);
+        if (last === undefined) return [`nothing was copied to the archive ${name} without a failure`];
+        const failed = facts.of('archive.failed').filter(({ body }) => body.archive === name);
+        const wrong = failedSince(failed, last.timeMs, `the archive ${name}`);
+        return wrong.length > 0
+          ? wrong
+          : missedSince(facts, archive?.schedule, last.timeMs, `copy to the archive ${name}`);
+      }),
     ],
     planned: mirrors.length + archives.length,
   };
+}
+
+/** What failed last. */
+function failedSince(
+  failed: readonly { timeMs: number; body: { message: string } }[],
+  lastMs: number,
+  what: string,
+): string[] {
+  const last = failed.at(-1);
+  if (last === undefined || last.timeMs <= lastMs) return [];
+  return [`${what} could not be brought up to date at ${at(last.timeMs)}, and not since: ${last.body.message}`];
 }
 
 /** What retention removed: never without saying so. */

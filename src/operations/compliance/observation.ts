@@ -1,5 +1,6 @@
 /** What can be seen in a ledger, and held against a control. Pure. */
 import { formatDuration } from '../../foundation/units.ts';
+import { nextDue, type Schedule } from '../../schedule/index.ts';
 import type { ComplianceFacts } from './facts.ts';
 
 /** Something that events show. */
@@ -34,6 +35,23 @@ export function claim(says: string, shown: readonly { id: string; timeMs: number
   if (first === undefined || last === undefined) return [];
   const [from, until] = [first, last].map(({ timeMs }) => new Date(timeMs).toISOString()) as [string, string];
   return [{ says, events: events.map(({ id }) => id), from, until }];
+}
+
+/** What is due may take so long. */
+const DUE_WITHIN_MS = 24 * 3_600_000;
+
+/**
+ * When what is to be done at times was due once more after it was done last, and was not done until the period was over;
+ * undefined where it was not due, or is done whenever something changes.
+ */
+export function missedDue(
+  { plan: { timezone }, untilMs }: Pick<ComplianceFacts, 'plan' | 'untilMs'>,
+  schedule: Schedule | undefined,
+  lastMs: number,
+): number | undefined {
+  if (schedule === undefined || schedule.kind === 'continuous') return undefined;
+  const dueMs = nextDue(schedule, lastMs, timezone);
+  return dueMs !== undefined && dueMs + DUE_WITHIN_MS < untilMs ? dueMs : undefined;
 }
 
 /** How many there are of each, by name: `docs 3, mail 12`. */

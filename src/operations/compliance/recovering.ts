@@ -1,6 +1,6 @@
 /** Runbooks drilled and run, and what people decided. Pure: see `Observation`. */
 import type { ComplianceFacts, KnownEvent } from './facts.ts';
-import { at, claim, listed, type Observation, perName, times } from './observation.ts';
+import { at, claim, listed, missedDue, type Observation, perName, times } from './observation.ts';
 
 /** A drill or incident that is over, with what it began with. */
 interface Run {
@@ -36,14 +36,23 @@ export const drills: Observation = (facts) => {
       ...runbooks.flatMap((name) => {
         const last = lastOf(name);
         if (last === undefined) return [`the runbook ${name} was not drilled`];
-        if (last.outcome === 'done') return [];
-        return [`the last drill of ${name}, at ${at(last.ended.timeMs)}, ended as "${last.outcome}"`];
+        if (last.outcome !== 'done')
+          return [`the last drill of ${name}, at ${at(last.ended.timeMs)}, ended as "${last.outcome}"`];
+        const dueMs = dueDrill(facts, name, last.ended.timeMs);
+        return dueMs === undefined ? [] : [`the drill of ${name} that was due at ${at(dueMs)} was not held`];
       }),
     ],
     remarks:
       shown.length === held.length ? [] : [`${times(held.length - shown.length, 'drill')} failed or was broken off`],
   };
 };
+
+/** When it was to be drilled again and was not, by the drill of the plan that asks for it first. */
+function dueDrill(facts: ComplianceFacts, runbook: string, lastMs: number): number | undefined {
+  const own = facts.plan.drills.filter(({ runbooks, isRescue }) => !isRescue && runbooks.includes(runbook));
+  const due = own.flatMap(({ schedule }) => missedDue(facts, schedule, lastMs) ?? []);
+  return due.length === 0 ? undefined : Math.min(...due);
+}
 
 export const incidents: Observation = (facts) => {
   const opened = facts.of('incident.opened');
@@ -118,13 +127,18 @@ export const continuity: Observation = (facts) => {
 
 export const reviews: Observation = (facts) => {
   const held = facts.of('review.recorded');
-  const planned = [...facts.plan.reviews.keys()];
-  const without = planned.filter((name) => !held.some(({ body }) => body.review === name));
+  const planned = [...facts.plan.reviews];
+  const lastOf = (name: string): number | undefined => held.findLast(({ body }) => body.review === name)?.timeMs;
   return {
     claims: claim(`${times(held.length, 'review')} recorded (${perName(held.map(({ body }) => body.review))})`, held),
     missing: [
       ...(planned.length === 0 ? ['the plan has no reviews'] : []),
-      ...without.map((name) => `the review "${name}" was not recorded`),
+      ...planned.flatMap(([name, schedule]) => {
+        const lastMs = lastOf(name);
+        if (lastMs === undefined) return [`the review "${name}" was not recorded`];
+        const dueMs = missedDue(facts, schedule, lastMs);
+        return dueMs === undefined ? [] : [`the review "${name}" that was due at ${at(dueMs)} was not recorded`];
+      }),
     ],
   };
 };

@@ -3,6 +3,8 @@ import type { ComplianceFacts } from './facts.ts';
 import { at, claim, type Observation, span, times } from './observation.ts';
 
 const HOUR_MS = 3_600_000;
+/** What was watched is summarised each day, once that is over. */
+const WATCHED_WITHIN_MS = 3 * 24 * HOUR_MS;
 /** The authority is to be told within so long: GDPR, article 33 (1). */
 const REPORT_WITHIN_MS = 72 * HOUR_MS;
 
@@ -16,6 +18,7 @@ export const monitoring: Observation = (facts) => {
   const urgent = raised.filter(({ body }) => body.severity === 'p1');
   const untold = urgent.filter(({ body }) => !told.has(body.alert));
   const open = urgent.filter(({ body }) => !known.has(body.alert));
+  const lastMs = Math.max(...[...watched, ...raised, ...delivered].map(({ timeMs }) => timeMs));
   return {
     claims: [
       ...claim(`${times(watched.length, 'summary', 'summaries')} of a day of what was watched`, watched),
@@ -24,6 +27,9 @@ export const monitoring: Observation = (facts) => {
     ],
     missing: [
       ...(watched.length + raised.length + delivered.length === 0 ? ['nothing shows that anything was watched'] : []),
+      ...(facts.untilMs - lastMs > WATCHED_WITHIN_MS && Number.isFinite(lastMs)
+        ? [`nothing shows that anything was watched after ${at(lastMs)}`]
+        : []),
       ...(facts.plan.alerts.channels.size === 0 ? ['the plan has no channel that an alert could go to'] : []),
       ...untold.map(({ body, timeMs }) => `nobody was told of the alert "${body.message}" of ${at(timeMs)}`),
     ],

@@ -5,7 +5,14 @@ import { replaceFile, writeFileAnew, writeNewFile } from '../../foundation/new-f
 import { hasCheckpoint, type SignedLedger, signLedgers } from '../ledger/checkpoints.ts';
 import type { Workspace } from '../workspace.ts';
 import { type KeyList, type ListedKey, sealKeyList, withKey, withRevoked } from './key-list.ts';
-import { assertSigns, type KeyRegister, readKeyRegister, recordKeyList, signingBy } from './key-register.ts';
+import {
+  assertSigns,
+  type KeyRegister,
+  readKeyRegister,
+  recordKeyList,
+  signingBy,
+  spreadKeyList,
+} from './key-register.ts';
 import { PRIVATE_MODE, PUBLIC_MODE, readSigningKey, type SigningKey, signingKeyFile } from './signing-key.ts';
 
 /** What became of the keys that sign. */
@@ -128,9 +135,10 @@ async function record(
 }
 
 /** Brings a change to its end that was recorded, and cut off before its key was in place. */
-async function finish(workspace: Workspace, { own, list }: State): Promise<ChangedKeys | undefined> {
+async function finish(workspace: Workspace, { own, register, list }: State): Promise<ChangedKeys | undefined> {
   const current = list?.keys.at(-1);
   if (current === undefined || current.key === own.fingerprint) return undefined;
+  await spreadKeyList(register);
   const installed = await install(workspace, current.key);
   if (installed === undefined) return undefined;
   const checkpoints = await signAnew(workspace);

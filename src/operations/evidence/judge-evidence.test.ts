@@ -8,7 +8,15 @@ import {
   sealEnvelope,
 } from '../../evidence/index.ts';
 import { believedOf, judgeEvidence } from './judge-evidence.ts';
-import { type KeyList, newestKeyList, openKeyList, sealKeyList, withKey, withRevoked } from './key-list.ts';
+import {
+  type KeyList,
+  keysListedBy,
+  newestKeyList,
+  openKeyList,
+  sealKeyList,
+  withKey,
+  withRevoked,
+} from './key-list.ts';
 
 const [first, second, stranger] = [newSigningKey(), newSigningKey(), newSigningKey()].map(parseSigningKey) as [
   ReturnType<typeof parseSigningKey>,
@@ -71,6 +79,37 @@ describe('the list of keys', () => {
     const swapped = { ...both, keys: both.keys.map((each) => ({ ...each, publicKey: publicKeyOf(stranger) })) };
     const text = sealKeyList(swapped, signing(second, MAY), [stranger]);
     expect(() => openKeyList(text)).toThrow(/is another one/);
+  });
+
+  it('is one of several that keys which are believed signed: a key that any of them revokes is revoked', () => {
+    const revoked = withRevoked(both, fingerprintOf(first), { since: JANUARY, at: MAY, why: 'stolen' });
+    const alone = withKey(undefined, named(first), JANUARY);
+    const ofSecond = sealKeyList(revoked, signing(second, MAY), [second]);
+    const ofFirst = sealKeyList(alone, signing(first, JANUARY), [first]);
+    // Who stole the first key says that there is a third one.
+    const forged = {
+      revision: 99,
+      keys: [
+        { ...named(stranger), from: JANUARY },
+        { ...named(first), from: MAY },
+      ],
+    };
+    const ofThief = sealKeyList(forged, signing(first, MAY), [first]);
+    const believed = new Set([first, second].map(fingerprintOf));
+    for (const texts of [
+      [ofSecond, ofFirst, ofThief],
+      [ofThief, ofFirst, ofSecond],
+    ]) {
+      const keys = keysListedBy(texts, (key) => believed.has(key));
+      const seen = keys.map(({ key, revoked: of }) => [key, of !== undefined]).sort();
+      expect(seen).toEqual(
+        [
+          [fingerprintOf(first), true],
+          [fingerprintOf(second), false],
+        ].sort(),
+      );
+    }
+    expect(keysListedBy([ofSecond], (key) => key === fingerprintOf(stranger))).toEqual([]);
   });
 
   it('is the newest of several, and what is no list counts for nothing', () => {

@@ -77,6 +77,27 @@ export function believed({ key, publicKey }: ListedKey): KeyObject {
 
 /** The newest of several lists; what is no list of keys counts for nothing. */
 export function newestKeyList(texts: readonly string[]): KeyList | undefined {
+  return keyListsIn(texts).at(-1);
+}
+
+/**
+ * All keys that the lists say of which one of some keys has signed last: of each what the newest list says, and that it was revoked
+ * where any does. Whoever has a revoked key can sign a newer list: one that it signed last counts for nothing.
+ * @param isBelieved by its fingerprint
+ */
+export function keysListedBy(texts: readonly string[], isBelieved: (key: string) => boolean): ListedKey[] {
+  const lists = keyListsIn(texts).filter(({ keys }) => isBelieved(keys.at(-1)!.key));
+  const revoked = new Map(
+    lists.flatMap(({ keys }) => keys.filter((each) => each.revoked).map((each) => [each.key, each])),
+  );
+  const sound = lists.filter(({ keys }) => !revoked.has(keys.at(-1)!.key));
+  return [
+    ...new Map([...sound.flatMap(({ keys }) => keys).map((each) => [each.key, each] as const), ...revoked]).values(),
+  ];
+}
+
+/** Oldest first. */
+function keyListsIn(texts: readonly string[]): KeyList[] {
   const lists = texts.flatMap((text) => {
     try {
       return [openKeyList(text)];
@@ -85,7 +106,7 @@ export function newestKeyList(texts: readonly string[]): KeyList | undefined {
       throw error;
     }
   });
-  return lists.toSorted((one, other) => one.revision - other.revision).at(-1);
+  return lists.toSorted((one, other) => one.revision - other.revision);
 }
 
 /** The list with another key that signs from a moment on. */

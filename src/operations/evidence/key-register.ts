@@ -9,6 +9,8 @@ import type { SigningKey } from './signing-key.ts';
 export interface KeyRegister {
   /** Absent where no key was ever recorded. */
   list?: KeyList;
+  /** The event that has it. */
+  newest?: SigningKeysListed;
   /** The revision that each ledger has; 0 where it has none. */
   places: { opened: OpenedRepository; revision: number }[];
 }
@@ -16,36 +18,54 @@ export interface KeyRegister {
 /** @throws what keeps a repository from being read */
 export async function readKeyRegister(workspace: Workspace): Promise<KeyRegister> {
   const { ledgers } = await homeLedgers(workspace);
-  const texts: string[] = [];
+  const bodies: SigningKeysListed[] = [];
   const places: KeyRegister['places'] = [];
   for (const opened of ledgers) {
-    const own = await listedIn(opened);
-    texts.push(...own);
-    places.push({ opened, revision: newestKeyList(own)?.revision ?? 0 });
+    const own = await listingsIn(opened);
+    bodies.push(...own);
+    places.push({ opened, revision: newestKeyList(own.map(({ envelope }) => envelope))?.revision ?? 0 });
   }
-  const list = newestKeyList(texts);
-  return { ...(list && { list }), places };
+  const list = newestKeyList(bodies.map(({ envelope }) => envelope));
+  const newest = list && bodies.findLast(({ envelope }) => newestKeyList([envelope])?.revision === list.revision);
+  return { ...(list && { list }), ...(newest && { newest }), places };
 }
 
 /** The lists of keys that a repository's ledger has, oldest first. */
-export async function listedIn({ ledger }: Pick<OpenedRepository, 'ledger'>): Promise<string[]> {
-  return listsIn(await ledger.events({ kinds: ['signing-keys.listed'] }));
+export async function listedIn(opened: Pick<OpenedRepository, 'ledger'>): Promise<string[]> {
+  return (await listingsIn(opened)).map(({ envelope }) => envelope);
 }
 
-/** The same, of events that were read. */
+async function listingsIn({ ledger }: Pick<OpenedRepository, 'ledger'>): Promise<SigningKeysListed[]> {
+  return listingsOf(await ledger.events({ kinds: ['signing-keys.listed'] }));
+}
+
+function listingsOf(events: readonly LedgerEvent[]): SigningKeysListed[] {
+  return events.flatMap((event) => (event.kind === 'signing-keys.listed' ? [event.body] : []));
+}
+
+/** The same lists, of events that were read. */
 export function listsIn(events: readonly LedgerEvent[]): string[] {
-  return events.flatMap((event) => (event.kind === 'signing-keys.listed' ? [event.body.envelope] : []));
+  return listingsOf(events).map(({ envelope }) => envelope);
+}
+
+/** Records the newest list where it is not: who recorded it was cut off, or the repository is newer. */
+export async function spreadKeyList({ places, list, newest }: KeyRegister): Promise<void> {
+  if (list !== undefined && newest !== undefined) await recordKeyList({ places }, list, newest);
 }
 
 /** Records a list, in every ledger that does not have it. */
-export async function recordKeyList({ places }: KeyRegister, list: KeyList, body: SigningKeysListed): Promise<void> {
+export async function recordKeyList(
+  { places }: Pick<KeyRegister, 'places'>,
+  list: KeyList,
+  body: SigningKeysListed,
+): Promise<void> {
   for (const { opened, revision } of places) {
     if (revision < list.revision) await opened.ledger.append('signing-keys.listed', body);
   }
 }
 
 /**
- * Sees that the plan's key is the one that signs; a first one is recorded as that.
+ * Sees that the plan's key is the one that signs, and that every ledger says so; a first one is recorded as that.
  * @returns the keys there were, and the same as evidence
  * @throws signing-key-refused where the ledger names another one
  */
@@ -57,6 +77,7 @@ export async function listSigningKey(
   const { list } = register;
   if (list !== undefined) {
     assertSigns(list, own);
+    await spreadKeyList(register);
     return { list, keyList: sealKeyList(list, signingBy(workspace, own), [own.privateKey]) };
   }
   const signing = signingBy(workspace, own);

@@ -5,7 +5,7 @@ import { fingerprintOf, parsePublicKey } from '../../evidence/index.ts';
 import { HoldfastError, isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import type { Workspace } from '../workspace.ts';
 import { type BelievedKey, believedOf, type JudgedEvidence, judgeEvidence } from './judge-evidence.ts';
-import { newestKeyList } from './key-list.ts';
+import { keysListedBy } from './key-list.ts';
 import { assertSigns, readKeyRegister } from './key-register.ts';
 import { readSigningKey } from './signing-key.ts';
 
@@ -40,13 +40,15 @@ export async function believedByPlan(workspace: Workspace): Promise<Believed> {
     return { keys: believedOf(list.keys), notes: [] };
   } catch (error) {
     if (!isHoldfastError(error) || error.code === 'signing-key-refused') throw error;
-    const notes = [`the ledger could not be asked for other keys than the plan's: ${error.message}`];
+    const notes = [
+      `the ledger could not be asked for other keys than the plan's, nor whether one was revoked: ${error.message}`,
+    ];
     return { keys: [{ publicKey: own.privateKey }], notes };
   }
 }
 
 /**
- * These keys alone, and those of a list that one of them signed last, where one lies beside the evidence.
+ * These keys alone, and those of lists that one of them signed last, where such lie beside the evidence.
  * @param files of public keys, in PEM
  * @param evidence files that are to be verified
  * @throws path-missing, secret-unavailable
@@ -56,11 +58,11 @@ export async function believedByFiles(files: readonly string[], evidence: readon
   for (const file of files) given.push({ publicKey: parsePublicKey(await readText(file)) });
   const isIn = (keys: readonly BelievedKey[], key: string): boolean =>
     keys.some(({ publicKey }) => fingerprintOf(publicKey) === key);
-  const listed: BelievedKey[] = [];
+  const texts: string[] = [];
   for (const directory of new Set(evidence.map((file) => dirname(file)))) {
-    const list = newestKeyList(await linesOfList(join(directory, KEY_LIST_FILE)));
-    if (list !== undefined && isIn(given, list.keys.at(-1)!.key)) listed.push(...believedOf(list.keys));
+    texts.push(...(await linesOfList(join(directory, KEY_LIST_FILE))));
   }
+  const listed = believedOf(keysListedBy(texts, (key) => isIn(given, key)));
   const keys = [...given.filter(({ publicKey }) => !isIn(listed, fingerprintOf(publicKey))), ...listed];
   const notes =
     listed.length > 0 ? [] : ['whether a key was revoked is not known without the list of keys, or the plan'];

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { encodeStatement, sealEnvelope } from '../../evidence/index.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { encodeStatement, openStatement, parseEnvelope, sealEnvelope } from '../../evidence/index.ts';
 import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { writeFileAnew } from '../../foundation/new-file.ts';
@@ -24,8 +25,11 @@ export interface WrittenEvidence {
   file: string;
   /** What it is about, where that lies beside it. */
   document?: string;
-  /** `kept`: it was there and is as good as before. `renewed`: what was there is not to be believed. */
-  state: 'new' | 'kept' | 'renewed';
+  /**
+   * `kept`: it was there, and says what there is to say. `updated`: what was there is right, and more is known since. `renewed`: what
+   * was there is not to be believed.
+   */
+  state: 'new' | 'kept' | 'updated' | 'renewed';
 }
 
 export interface WrittenEvidences {
@@ -39,7 +43,8 @@ export interface WrittenEvidences {
 
 /**
  * Signs evidence, records in the ledger that this was done, and then writes it into a directory, with the list of all keys there
- * were. What is there already stays where it is right: evidence of a revoked key is signed anew by this one.
+ * were. What is there already stays where it is right and says all: evidence of a revoked key, or of what went on since, is signed
+ * anew by this one.
  * @param directory absolute; made where it is not there
  * @throws bad-usage where the plan names no key; signing-key-refused; secret-unavailable; target-failed
  */
@@ -55,13 +60,14 @@ export async function writeEvidence(
   const evidence: WrittenEvidence[] = [];
   const files: EvidenceFile[] = [];
   for (const each of all) {
+    const { kind, subjects, document, events } = each;
     const name = `${each.name}.intoto.jsonl`;
-    const state = await stateOf(directory, { name, keys, ...(each.document && { document: each.document.name }) });
-    evidence.push({ kind: each.kind, file: name, ...(each.document && { document: each.document.name }), state });
+    const said = { ...each.predicate, events };
+    const state = await stateOf(directory, { name, keys, said, ...(document && { document: document.name }) });
+    evidence.push({ kind, file: name, ...(document && { document: document.name }), state });
     if (state === 'kept') continue;
-    const { kind, subjects, document, predicate, events } = each;
     const about = [...subjects, ...(document ? [{ name: document.name, sha256: sha256Of(document.text) }] : [])];
-    const statement = encodeStatement(kind, about, { ...signingBy(workspace, own), ...predicate, events });
+    const statement = encodeStatement(kind, about, { ...signingBy(workspace, own), ...said });
     files.push(...(document ? [document] : []), { name, text: sealEnvelope(statement, [own.privateKey]) });
   }
   files.push({ name: KEY_LIST_FILE, text: keyList });
@@ -84,17 +90,28 @@ async function makeDirectory(directory: string): Promise<void> {
 /** What lies there under the names of a statement and of what it is about. */
 async function stateOf(
   directory: string,
-  { name, document, keys }: { name: string; document?: string; keys: readonly BelievedKey[] },
+  { name, document, keys, said }: { name: string; document?: string; keys: readonly BelievedKey[]; said: object },
 ): Promise<WrittenEvidence['state']> {
   const text = await readIfThere(join(directory, name));
   if (text === undefined) return 'new';
   const { verdict, subjects } = judgeEvidence(text, keys);
   if (verdict === 'refused') return 'renewed';
-  if (document === undefined) return 'kept';
-  const about = await readIfThere(join(directory, document));
-  const isSame =
-    about !== undefined && subjects.some((each) => each.name === document && each.sha256 === sha256Of(about));
-  return isSame ? 'kept' : 'renewed';
+  const about = document === undefined ? undefined : await readIfThere(join(directory, document));
+  const isSame = subjects.some((each) => each.name === document && each.sha256 === sha256Of(about ?? ''));
+  if (document !== undefined && !isSame) return 'renewed';
+  return isDeepStrictEqual(saidIn(text), JSON.parse(JSON.stringify(said))) ? 'kept' : 'updated';
+}
+
+/** What a statement says, but for who says it and when. */
+function saidIn(text: string): unknown {
+  const {
+    plan: _plan,
+    key: _key,
+    signedAt: _signedAt,
+    tool: _tool,
+    ...said
+  } = openStatement(parseEnvelope(text)).predicate;
+  return said;
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

@@ -10,7 +10,7 @@ import { type OpenedRepository, reportable, type Workspace } from '../workspace.
 import type { KitContent, KitRepository } from './kit-content.ts';
 import { openKit } from './open-kit.ts';
 import { kitPlace, placeText } from './places.ts';
-import { publicKeysOf } from './public-keys.ts';
+import { publicKeysOf, revokedKeysOf } from './public-keys.ts';
 import { readKitFile } from './sealed-kit.ts';
 
 export interface CheckedKit {
@@ -144,7 +144,7 @@ async function tryKey(
   } catch (error) {
     const { code, message } = reportable(error, workspace.environment.signal);
     if (code === 'no-repository' && mirrorOf !== undefined) {
-      return { result: 'empty', detail: 'nothing was copied there yet' };
+      return { result: 'empty', detail: 'no repository is there: nothing was copied there yet, or it is away' };
     }
     const isBehind = code === 'wrong-password' && mirrorOf !== undefined;
     const behind = isBehind ? ': it may be behind, `holdfast replicate` brings the key there' : '';
@@ -165,7 +165,11 @@ function planProblems(loaded: LoadedPlan, { plan }: KitContent): string[] {
 async function keyProblems(workspace: Workspace, kit: KitContent): Promise<string[]> {
   const known = new Set(kit.publicKeys.map(({ fingerprint }) => fingerprint));
   const missing = (await publicKeysOf(workspace)).filter(({ fingerprint }) => !known.has(fingerprint));
-  return missing.map(({ fingerprint }) => `the signing key ${fingerprint.slice(0, 8)} is newer`);
+  const revoked = [...(await revokedKeysOf(workspace))].filter((fingerprint) => known.has(fingerprint));
+  return [
+    ...missing.map(({ fingerprint }) => `the signing key ${fingerprint.slice(0, 8)} is newer`),
+    ...revoked.map((fingerprint) => `the signing key ${fingerprint.slice(0, 8)}, which it vouches for, was revoked`),
+  ];
 }
 
 /**

@@ -109,8 +109,15 @@ function entryOf(archive: Uint8Array, file: string): { version?: unknown } | und
   }
 }
 
-/** All files of an open kit, for a person to look at. @throws kit-damaged */
+/** What a file in a kit may be called: nothing that leads out of it. */
+const FILE_NAME = /^kit\/((?:[A-Za-z0-9][\w.-]*\/)*[A-Za-z0-9][\w.-]*)$/;
+
+/** All files of an open kit, for a person to look at. Who gives somebody a kit and its passphrase may have made it by hand. @throws kit-damaged */
 export function filesOf(archive: Uint8Array, file: string): KitFile[] {
   unpackKit(archive, file);
-  return parseTar(archive).map((entry) => ({ path: entry.name.slice(DIRECTORY.length + 1), text: entry.text }));
+  return parseTar(archive).map(({ name: of, text: content }) => {
+    const path = FILE_NAME.exec(of)?.[1];
+    if (path === undefined) throw damaged(file, `it has a file ${JSON.stringify(of)}, which no kit has`);
+    return { path, text: content };
+  });
 }

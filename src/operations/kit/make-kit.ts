@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { access, constants, rename, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
@@ -41,6 +41,8 @@ export interface MadeKit {
   threshold?: number;
   repositories: { repository: string; key: string; isNew: boolean }[];
   notes: string[];
+  /** Where it could not be recorded that it was made, and why: the kit is good all the same. */
+  problems: string[];
 }
 
 /** The password of a kit's key has 256 random bits, and is tried by everybody who opens the repository: a try may be cheap. */
@@ -82,15 +84,22 @@ export async function makeKit(workspace: Workspace, loaded: LoadedPlan, request:
     { kit, passphrase, shares: request.shares, isOther: before === undefined },
     workspace,
   );
+  const about = { file, sha256: written.sha256, plan: kit.plan.sha256, shares: request.shares };
+  const problems: string[] = [];
+  const earlier: string[] = [];
   for (const { own, kept } of opened) {
-    await own.ledger.append('kit.made', {
-      ...{ file, host: hostname(), sha256: written.sha256, key: kept.key, plan: kit.plan.sha256 },
-      ...(request.shares && { shares: request.shares }),
-    });
+    try {
+      await record(own, kept, about);
+      earlier.push(...(await earlierKeys(own, kept)));
+    } catch (error) {
+      if (!isHoldfastError(error)) throw error;
+      // The kit is there, and nobody would ever see its passphrase.
+      problems.push(`this was not recorded in the ledger of ${own.name}: ${error.message}`);
+    }
   }
-  const notes = [...written.notes, ...weakness(given), ...(await earlierKeys(opened))];
+  const notes = [...written.notes, ...weakness(given), ...earlier];
   return {
-    ...{ file, page: written.page, sha256: written.sha256, madeAt: kit.madeAt, notes },
+    ...{ file, page: written.page, sha256: written.sha256, madeAt: kit.madeAt, notes, problems },
     ...(given === undefined && { bits: MADE_BITS }),
     ...(shares ? { shares, threshold: request.shares!.threshold } : given === undefined && { passphrase }),
     repositories: opened.map(({ own: { name }, kept: { key }, isNew }) => ({ repository: name, key, isNew })),
@@ -201,7 +210,7 @@ async function putAside(file: string): Promise<string | undefined> {
   try {
     const { mtime } = await stat(file);
     const until = mtime.toISOString().replace(/[:-]|\.\d+/g, '');
-    const aside = `${file.replace(/\.age$/, '')}-${until}.age`;
+    const aside = freeName(`${file.replace(/\.age$/, '')}-${until}`);
     await rename(file, aside);
     return aside;
   } catch (error) {
@@ -211,6 +220,13 @@ async function putAside(file: string): Promise<string | undefined> {
       cause: error,
     });
   }
+}
+
+/** Two kits may be of the same second. */
+function freeName(base: string): string {
+  let name = `${base}.age`;
+  for (let at = 2; existsSync(name); at++) name = `${base}-${at}.age`;
+  return name;
 }
 
 function besides(file: string, extension: string): string {
@@ -224,19 +240,25 @@ function weakness(given: string | undefined): string[] {
   ];
 }
 
+async function record(
+  { ledger }: OpenedRepository,
+  { key }: KitRepository,
+  { shares, ...about }: { file: string; sha256: string; plan: string; shares: Shares | undefined },
+): Promise<void> {
+  await ledger.append('kit.made', { ...about, host: hostname(), key, ...(shares && { shares }) });
+}
+
 /** Keys of kits before this one that still open a repository. */
-async function earlierKeys(opened: readonly { own: OpenedRepository; kept: KitRepository }[]): Promise<string[]> {
+async function earlierKeys({ name, repository, ledger }: OpenedRepository, kept: KitRepository): Promise<string[]> {
+  const there = new Set((await listKeys(repository)).map(({ id }) => id));
+  const kits = await ledger.events({ kinds: ['kit.made'] });
   const notes: string[] = [];
-  for (const { own, kept } of opened) {
-    const there = new Set((await listKeys(own.repository)).map(({ id }) => id));
-    const kits = await own.ledger.events({ kinds: ['kit.made'] });
-    for (const { body, time } of new Map(kits.map((event) => [JSON.stringify(event.body), event])).values()) {
-      const { key } = body as { key: string };
-      if (key === kept.key || !there.delete(key)) continue;
-      notes.push(
-        `the kit of ${time.slice(0, 10)} still opens ${own.name}: once it is destroyed, \`holdfast key remove ${key.slice(0, 8)} --repository ${own.name}\``,
-      );
-    }
+  for (const { body, time } of new Map(kits.map((event) => [JSON.stringify(event.body), event])).values()) {
+    const { key } = body as { key: string };
+    if (key === kept.key || !there.delete(key)) continue;
+    notes.push(
+      `the kit of ${time.slice(0, 10)} still opens ${name}: once it is destroyed, \`holdfast key remove ${key.slice(0, 8)} --repository ${name}\``,
+    );
   }
   return notes;
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fingerprintOf, parsePublicKey } from '../../evidence/index.ts';
 import { isHoldfastError } from '../../foundation/errors.ts';
 import { resolveSecret } from '../../plan/index.ts';
+import type { ListedKey } from '../evidence/key-list.ts';
 import { readKeyRegister } from '../evidence/key-register.ts';
 import { signingKeyFile } from '../evidence/signing-key.ts';
 import type { Workspace } from '../workspace.ts';
@@ -37,10 +38,19 @@ async function keyOfPlan({ plan, references }: Workspace): Promise<Key> {
 
 /** Where no ledger can be read, the plan's key stands for itself. */
 async function listedKeys(workspace: Workspace): Promise<Key[]> {
+  const valid = (await registered(workspace)).filter(({ revoked }) => revoked === undefined);
+  return valid.map(({ key, publicKey }) => ({ fingerprint: key, pem: publicKey }));
+}
+
+/** The fingerprints of keys of which nothing is believed any more, as far as the ledger can be read. */
+export async function revokedKeysOf(workspace: Workspace): Promise<ReadonlySet<string>> {
+  if (workspace.plan.ledger.signingKey === undefined) return new Set();
+  return new Set((await registered(workspace)).flatMap(({ key, revoked }) => (revoked === undefined ? [] : [key])));
+}
+
+async function registered(workspace: Workspace): Promise<readonly ListedKey[]> {
   try {
-    const { list } = await readKeyRegister(workspace);
-    const valid = (list?.keys ?? []).filter(({ revoked }) => revoked === undefined);
-    return valid.map(({ key, publicKey }) => ({ fingerprint: key, pem: publicKey }));
+    return (await readKeyRegister(workspace)).list?.keys ?? [];
   } catch (error) {
     if (!isHoldfastError(error)) throw error;
     return [];

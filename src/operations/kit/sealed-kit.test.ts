@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createTar, parseTar } from 'nanotar';
 import { describe, expect, it } from 'vitest';
 import { skipWithout } from '../../../test/support/requirements.ts';
 import { type KitContent, packKit, unpackKit } from './kit-content.ts';
+import { layOutKit } from './open-kit.ts';
 import { makePassphrase } from './passphrase.ts';
 import { sealKit, unsealKit, workFactorOf, writePrivate } from './sealed-kit.ts';
 
@@ -88,6 +90,19 @@ describe('a sealed kit', () => {
     const strange = { ...kit, repositories: [{ ...kit.repositories[0]!, name: '../../etc' }] };
     expect(() => unpackKit(packKit(strange, []), 'kit.age')).toThrow('repositories.0.name');
     expect(() => unpackKit(packKit({ ...kit, version: 2 as 1 }, []), 'kit.age')).toThrow('unknown version 2');
+  });
+
+  it('that somebody made to write beside its directory is refused, and nothing is written', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'kit-'));
+    const file = join(directory, 'kit.age');
+    const own = parseTar(archive).map(({ name, text }) => ({ name, data: text }));
+    // A reader that cuts off as much as `kit/` has makes `../escaped` of the first.
+    for (const name of ['kit1../escaped', 'kit/.profile']) {
+      writeFileSync(file, await sealKit(createTar([...own, { name, data: 'x' }]), passphrase));
+      const opening = layOutKit({ file, passphrase }, join(directory, 'opened'));
+      await expect(opening, name).rejects.toMatchObject({ code: 'kit-damaged' });
+      expect(readdirSync(directory), name).toEqual(['kit.age']);
+    }
   });
 });
 

@@ -1,6 +1,9 @@
+import { snapshotTimeMs } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
+import type { EventBodies } from '../../ledger/index.ts';
 import { lockRepository, type StoredSnapshot } from '../../repository/index.ts';
 import { locate } from '../snapshots/snapshots.ts';
+import { sourceOf } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { type Mark, marksOf, type Suspicion } from './marks.ts';
 
@@ -43,6 +46,33 @@ export async function unhold(workspace: Workspace, id: string, why?: string): Pr
     await ledger.append('snapshot.released', { snapshot, tree, ...(why !== undefined && { why }) });
   }
   return { snapshot, tree, repositories };
+}
+
+/**
+ * Says of a snapshot that it is not to be trusted: neither it nor what was taken after it counts as clean from now on. It stays
+ * where it is, and can be restored.
+ * @param id may be shortened
+ * @throws unknown-snapshot; bad-usage where it is of no source of the plan
+ */
+export async function suspect(
+  workspace: Workspace,
+  id: string,
+  why: string,
+): Promise<EventBodies['snapshot.suspected']> {
+  refuseEmpty(why);
+  const { snapshot } = await locateAnywhere(workspace, id);
+  const source = sourceOf(snapshot);
+  const planned = source === undefined ? undefined : workspace.plan.sources.get(source);
+  if (planned === undefined) {
+    throw new HoldfastError('bad-usage', `snapshot ${snapshot.id.slice(0, 8)} is of no source of the plan`, {
+      hint: 'What is chosen as a clean recovery point is of a source: see `holdfast snapshots`.',
+    });
+  }
+  const time = new Date(snapshotTimeMs(snapshot)).toISOString();
+  const { ledger } = await workspace.open(planned.repository);
+  const body = { source: planned.name, snapshot: snapshot.id, tree: snapshot.tree, time, why };
+  await ledger.append('snapshot.suspected', body);
+  return body;
 }
 
 /** Says that a snapshot which was suspected is as it should be. @throws unknown-snapshot where none is suspected whose id begins so */

@@ -6,9 +6,11 @@ import { document, holdfast, initialise } from '../../../test/support/cli.ts';
 import { DaemonPlace } from '../../../test/support/daemon.ts';
 import { loadPlan } from '../../plan/index.ts';
 import { backup } from '../backup/backup.ts';
+import { choosePoint } from '../points/choose-point.ts';
 import { prune } from '../prune/prune.ts';
 import { retain } from '../retain/retain.ts';
 import { listAll } from '../snapshots/snapshots.ts';
+import { verify } from '../verify/verify.ts';
 import { Workspace } from '../workspace.ts';
 import { clearSuspicion, hold, unhold } from './hold.ts';
 
@@ -100,6 +102,29 @@ it('removes nothing while an incident is open', async () => {
   await (await here()).recorder().record('incident.closed', { incident: 'b' });
   await retain(await prep.open(), [], { dryRun: false });
   expect(await idsOf(await prep.open())).toEqual(all.slice(1));
+});
+
+it('passes over what a person does not trust, and all that follows, until somebody says what it was', async () => {
+  const prep = await prepared();
+  const [clean, altered, later] = [await backUp(prep, 'a'), await backUp(prep, 'b'), await backUp(prep, 'c')];
+  const chosen = async () => {
+    const { snapshot } = await choosePoint(await prep.open(), {
+      ...{ source: 'one', choose: 'latest-clean', sinceMs: prep.place.clock.nowMs() + HOUR_MS },
+    });
+    return snapshot;
+  };
+  for (const id of [clean, altered, later])
+    expect((await verify(await prep.open(), { sources: ['one'], snapshot: id }))[0]).toMatchObject({ state: 'proven' });
+  expect(await chosen()).toBe(later);
+  const run = (...words: string[]) => holdfast(prep.place.directory, words);
+  const marked = await run('suspect', altered.slice(0, 8), '--why', 'somebody was in', '--json');
+  expect(document(marked)).toMatchObject({ source: 'one', snapshot: altered, why: 'somebody was in' });
+  expect(await chosen()).toBe(clean);
+  expect((await listAll(await prep.open(), 'one')).latestClean).toBe(clean);
+  expect((await run('snapshots', 'one')).stdout).toContain('somebody was in');
+  expect((await run('suspect', altered, '--why', ' ')).stderr).toContain('this takes a reason');
+  expect((await run('unsuspect', altered, '--why', 'it was a test', '--json')).exit).toBe(0);
+  expect(await chosen()).toBe(later);
 });
 
 it('marks what was encrypted, passes over all that follows, and keeps what was before until somebody says what it was', async () => {

@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
-import { extendLocks, type MirrorReport, measureLag, mirrorLedger, mirrorRepository } from '../../repository/index.ts';
+import { extendLocks, type MirrorReport, mirrorLedger, mirrorRepository } from '../../repository/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import { holdsOf, lockPolicyOf, lockScope } from '../object-lock/lock-scope.ts';
 import { notRecorded } from '../unrecorded.ts';
@@ -12,7 +12,7 @@ export type MirrorOutcome = {
   mirror: string;
   durationMs: number;
 } & (
-  | ({ outcome: 'complete'; lagMs: number } & Omit<MirrorReport, 'unexplained'>)
+  | ({ outcome: 'complete' } & Omit<MirrorReport, 'unexplained' | 'events'>)
   | { outcome: 'failed'; error: HoldfastError }
 );
 
@@ -77,7 +77,8 @@ class MirrorRun {
   outcome: MirrorOutcome;
   readonly #workspace: Workspace;
   readonly #startedMs: number;
-  #isRecorded = false;
+  /** What of the ledger the mirror has, once its run is over. */
+  #known: ReadonlySet<string> | undefined;
   readonly #opened: Promise<OpenedRepository>;
   readonly #store: Promise<ObjectStore>;
 
@@ -91,33 +92,38 @@ class MirrorRun {
   }
 
   async bringUpToDate(): Promise<void> {
-    const { clock } = this.#workspace.environment;
     const { mirror } = this.outcome;
     const progress = this.#workspace.environment.progress(mirror);
     await this.#attempt(async ({ opened, store }) => {
-      const { lagMs } = await measureLag(opened.repository.store, store, clock.nowMs());
       const heldUntil = holdsOf(this.#workspace, mirror, store);
-      const { unexplained, ...report } = await mirrorRepository(opened.repository, store, {
+      const { unexplained, events, ...report } = await mirrorRepository(opened.repository, store, {
         ...this.#options(opened),
         ...(heldUntil && { heldUntil }),
         progress,
+        // What is recorded needs to know: to find out takes some time.
+        onDue: () => void awaitedLater(opened.repository.store.capabilities()),
+        onDone: (done) => this.#record(opened, done),
       });
-      const done = { ...this.#names(), ...report, lagMs };
-      if (report.copiedObjects + report.removedObjects > 0) await opened.ledger.append('mirror.finished', done);
-      this.#isRecorded = true;
+      this.#known = events;
       if (unexplained.length > 0) throw diverged(this.outcome, unexplained);
-      this.outcome = { ...done, outcome: 'complete' };
+      this.outcome = { ...this.#names(), ...report, outcome: 'complete' };
     });
     progress.finish();
   }
 
+  async #record({ ledger }: OpenedRepository, { unexplained: _, events: __, ...report }: MirrorReport): Promise<void> {
+    if (report.copiedObjects + report.removedObjects === 0) return;
+    await ledger.append('mirror.finished', { ...this.#names(), ...report });
+  }
+
   async bringLedger(): Promise<void> {
-    if (!this.#isRecorded) return;
+    const known = this.#known;
+    if (known === undefined) return;
     const before = this.outcome;
     await this.#attempt(async ({ opened, store }) => {
       const { environment } = this.#workspace;
       const progress = environment.progress(before.mirror);
-      await mirrorLedger(opened.repository, store, { ...this.#options(opened), progress });
+      await mirrorLedger(opened.repository, store, { ...this.#options(opened), known, progress });
       progress.finish();
     });
   }
@@ -141,7 +147,7 @@ class MirrorRun {
 
   #options(opened: OpenedRepository) {
     return {
-      newEvents: (known: ReadonlySet<string>) => opened.ledger.unknownTo(known),
+      newEvents: (known: ReadonlySet<string>, listed: readonly string[]) => opened.ledger.unknownTo(known, listed),
       namedAsRemoved: (keys: readonly string[]) => namedAsRemoved(this.#workspace, opened, keys),
       clock: this.#workspace.environment.clock,
       signal: this.#workspace.environment.signal,

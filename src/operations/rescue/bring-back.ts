@@ -12,7 +12,7 @@ import { isFree, restoreBegun } from './begun-source.ts';
 import type { Copy } from './find-copies.ts';
 import type { RecoveryStage } from './order.ts';
 import type { RescueRequest } from './rescue-request.ts';
-import { type RescuedSource, type RescueState, writeState } from './rescue-state.ts';
+import { earlierOf, type RescuedSource, type RescueState, writeState } from './rescue-state.ts';
 
 /** What became of one source. @see RecoveryStage */
 export type RescueMember = BroughtBack & {
@@ -27,8 +27,10 @@ type BroughtBack = {
   /** The copy that it was read from. */
   from?: string;
   point?: GroupPoint;
-  /** Of a sandbox, before it was brought back. */
-  proof?: Proof;
+  /** Of a sandbox, before it was brought back, by this run or by an earlier one. */
+  proof?: Pick<Proof, 'state' | 'checksFailed' | 'reason'>;
+  /** Why nothing was proven of it, where that was asked for. */
+  unproven?: string;
 } & (
   | {
       outcome: 'complete' | 'partial';
@@ -103,10 +105,10 @@ async function pointsOf(work: Work, { sources, group }: RecoveryStage): Promise<
  * moment is known for it.
  */
 async function newest(work: Work, point: GroupPoint | MissingPoint): Promise<GroupPoint | MissingPoint> {
-  const { workspace, request } = work;
+  const { workspace, state } = work;
   const planned = workspace.plan.sources.get(point.source)!;
   const isReplayed = hasLog(planned) && !isOffline(workspace, planned.repository);
-  if ('error' in point || request.at !== undefined || !isReplayed) return point;
+  if ('error' in point || state.asked !== undefined || !isReplayed) return point;
   try {
     const opened = await workspace.openToRead(planned.repository);
     const { log } = await findWantedPoint(workspace, opened, planned, { at: 'latest', chosen: undefined });
@@ -132,22 +134,20 @@ async function bringOneBack(work: Work, point: GroupPoint | MissingPoint): Promi
   const { source } = point;
   const target = work.targets.get(source)!;
   const from = workspace.plan.sources.get(source)!.repository;
-  const earlier = state.sources[source];
-  if (earlier !== undefined) return { source, ...shown(earlier), isEarlier: true, notes: [], problems: [] };
+  const earlier = earlierOf(state, source);
+  if (earlier !== undefined) return ofEarlier(source, earlier, request);
   if ('error' in point) return { source, target, outcome: 'failed', error: point.error };
-  const proof = request.prove === true ? await proofOf(workspace, point) : undefined;
-  const proven = proof !== undefined && 'state' in proof ? { proof } : {};
+  const found = request.prove === true ? await proofOf(workspace, point) : {};
   const member = await restoreOne(work, point, target);
-  const about = { source, target: member.target, from, point, ...proven };
+  const about = { source, target: member.target, from, point, ...found };
   if (member.outcome === 'failed') return { ...about, outcome: 'failed', error: member.error };
   const { snapshot, time, bytes, notes, problems } = member.restored;
   const { outcome } = member;
-  state.sources[source] = { target: member.target, from, snapshot, time, bytes, outcome };
+  state.sources[source] = { target: member.target, from, snapshot, time, bytes, outcome, ...found };
   delete state.begun[source];
   await save(work);
-  const unproven = whyUnproven(proof);
   const named = problems.map(({ path, message }) => `${path}: ${message}`);
-  return { ...about, outcome, time, bytes, isEarlier: false, notes, problems: [...named, ...unproven] };
+  return { ...about, outcome, time, bytes, isEarlier: false, notes, problems: [...named, ...unprovenProblem(found)] };
 }
 
 /** Where a run is killed, the next one knows what it had begun. */
@@ -165,30 +165,42 @@ async function restoreOne(work: Work, point: GroupPoint, target: string): Promis
   return restoreMember(workspace, point, { request: asked, target });
 }
 
-/** What failed in a sandbox is told with what was promised; here is what kept a proof from being had. */
-function whyUnproven(proof: Proof | HoldfastError | undefined): string[] {
-  if (proof === undefined) return [];
-  if ('code' in proof) return [`it was not proven: ${proof.message}`];
-  if (proof.state !== 'not-provable') return [];
-  const checks = proof.checks.filter(({ result }) => result === 'not-provable');
-  const why = proof.reason ?? checks.map(({ name, detail }) => `${name}: ${detail}`).join(', ');
-  return [`it could not be proven here: ${why}`];
+type Proven = Pick<BroughtBack, 'proof' | 'unproven'>;
+
+/** What came of its proof then is what is known of it now. */
+function ofEarlier(source: string, earlier: RescuedSource, { prove }: RescueRequest): BroughtBack {
+  const {
+    snapshot: _,
+    proof,
+    unproven = 'an earlier run brought it back, and was not told to prove it',
+    ...back
+  } = earlier;
+  const found = proof === undefined ? { ...(prove === true && { unproven }) } : { proof };
+  return { source, ...back, ...found, isEarlier: true, notes: [], problems: unprovenProblem(found) };
 }
 
-function shown({ target, from, time, bytes, outcome }: RescuedSource) {
-  return { target, from, time, bytes, outcome };
+/** What failed in a sandbox is told with what was promised; here is what kept a proof from being had. */
+function unprovenProblem({ proof, unproven }: Proven): string[] {
+  if (unproven !== undefined) return [`it was not proven: ${unproven}`];
+  return proof?.state === 'not-provable' ? [`it could not be proven here: ${proof.reason}`] : [];
 }
 
 /** What keeps it from being proven keeps nobody from bringing it back. */
-async function proofOf(workspace: Workspace, { source, at, snapshot }: GroupPoint): Promise<Proof | HoldfastError> {
+async function proofOf(workspace: Workspace, { source, at, snapshot }: GroupPoint): Promise<Proven> {
   const planned = workspace.plan.sources.get(source)!;
   try {
-    return await verifySource(workspace, planned, at === undefined ? { snapshot } : { at });
+    return { proof: summaryOf(await verifySource(workspace, planned, at === undefined ? { snapshot } : { at })) };
   } catch (error) {
     const { signal } = workspace.environment;
     signal.throwIfAborted();
-    return reportable(error, signal);
+    return { unproven: reportable(error, signal).message };
   }
+}
+
+function summaryOf({ state, checksFailed, reason, checks }: Proof): NonNullable<Proven['proof']> {
+  const unproven = checks.filter(({ result }) => result === 'not-provable');
+  const why = reason ?? unproven.map(({ name, detail }) => `${name}: ${detail}`).join(', ');
+  return { state, checksFailed, ...(why !== '' && { reason: why }) };
 }
 
 const saving = new WeakMap<RescueState, Promise<void>>();

@@ -48,7 +48,7 @@ function reasonOf({ checksFailed, reason }: NonNullable<RescueMember['proof']>):
 function outcomeOf(members: readonly RescueMember[], missed: readonly string[]): Judged['outcome'] {
   if (members.every(({ outcome }) => outcome === 'failed')) return 'failed';
   if (members.some((member) => member.outcome !== 'complete')) return 'partial';
-  const isUnproven = members.some(({ proof }) => proof?.state === 'not-provable');
+  const isUnproven = members.some(({ proof, unproven }) => proof?.state === 'not-provable' || unproven !== undefined);
   if (missed.length > 0) return 'missed';
   return isUnproven ? 'partial' : 'done';
 }

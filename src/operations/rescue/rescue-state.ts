@@ -12,6 +12,8 @@ const state = z.object({
   plan: z.string(),
   /** RFC 3339: the moment that everything is brought back to, and when the first run began. */
   at: z.iso.datetime(),
+  /** How that moment was asked for, in the words of the first run; without it, everything is brought back as new as can be. */
+  asked: z.string().exactOptional(),
   startedAt: z.iso.datetime(),
   /** By source: the directory that was free, and that a restore was begun to. */
   begun: z.record(z.string(), z.string()).default({}),
@@ -24,6 +26,15 @@ const state = z.object({
       time: z.string(),
       bytes: z.number(),
       outcome: z.enum(['complete', 'partial']),
+      /** What a sandbox showed of it, where it was to be proven; or why nothing was shown. */
+      proof: z
+        .object({
+          state: z.enum(['proven', 'failed', 'not-provable']),
+          checksFailed: z.array(z.string()),
+          reason: z.string().exactOptional(),
+        })
+        .exactOptional(),
+      unproven: z.string().exactOptional(),
     }),
   ),
 });
@@ -59,6 +70,11 @@ export async function readState(
     hint: 'Name another directory with `--to`.',
     context: { target: directory },
   });
+}
+
+/** What an earlier run has brought back of a source, whatever that is called. */
+export function earlierOf({ sources }: RescueState, source: string): RescuedSource | undefined {
+  return Object.hasOwn(sources, source) ? sources[source] : undefined;
 }
 
 /** What a run that was killed was writing. */

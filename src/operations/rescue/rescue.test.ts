@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { planWith } from '../../../test/support/plan.ts';
+import { testDirectory } from '../../../test/support/repository.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
-import type { Group, Plan, Source as PlanSource } from '../../plan/index.ts';
+import type { Group, Plan, Source as PlanSource, Repository } from '../../plan/index.ts';
 import type { KitContent } from '../kit/kit-content.ts';
 import type { RescueMember } from './bring-back.ts';
 import { type Copy, chooseCopies } from './find-copies.ts';
 import { judge, rescueExit } from './judge.ts';
 import { recoveryOrder } from './order.ts';
 import { rescuePlan } from './rescue-plan.ts';
+import { earlierOf, readState, writeState } from './rescue-state.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -89,11 +91,47 @@ describe('the plan of a rescue', () => {
     });
   });
 
+  it('runs no program and reads no file for a repository that the kit does not know', () => {
+    const command: [string, ...string[]] = ['touch', '/tmp/was-run'];
+    const newer = { name: 'newer', store: { command }, password: { file: '/etc/passwd' }, s3 };
+    const mirrors = new Map([['copy', { name: 'copy', of: 'newer', store: { command }, s3 }]]);
+    const given = planWith({
+      repositories: new Map<string, Repository>([
+        ['main', planned],
+        ['newer', newer],
+        ['own', { ...newer, name: 'own', password: reference }],
+      ]),
+      mirrors,
+    });
+    const seen = rescuePlan(given, { repositories } as unknown as KitContent);
+    expect(JSON.stringify([...seen.repositories, ...seen.mirrors])).not.toMatch(/command|"file"/);
+    expect(seen.repositories.get('newer')?.password).toEqual({ env: 'HOLDFAST_RESCUE_PASSWORD' });
+    expect(seen.repositories.get('own')?.password).toEqual(reference);
+  });
+
   it('has no address of what lives, no reference, and no program to run', () => {
     const text = JSON.stringify([...rescued.sources.values()]);
     expect(text).not.toMatch(/SECRET|living|\.\/check|standby/);
     expect(rescued.standbys.size + rescued.services.size).toBe(0);
     expect(rescued.maintenance).toBeUndefined();
+  });
+});
+
+describe('what a rescue has brought back', () => {
+  const directory = testDirectory();
+  const at = '2026-01-31T12:00:00.000Z';
+  const fresh = { plan: 'shop', at, startedAt: at };
+
+  it('is known to the next run, with what came of its proof', async () => {
+    const proof = { state: 'failed' as const, checksFailed: ['rows'] };
+    const db = { target: '/back/db', from: 'main', snapshot: 's', time: at, bytes: 1, outcome: 'complete' as const };
+    await writeState(directory, { version: 1, ...fresh, asked: at, begun: {}, sources: { db: { ...db, proof } } });
+    const state = await readState(directory, { ...fresh, at: '2027-01-01T00:00:00.000Z' });
+    expect([state.at, state.asked, earlierOf(state, 'db')]).toEqual([at, at, { ...db, proof }]);
+  });
+
+  it('is nothing of a source that nothing is written of, whatever that is called', () => {
+    expect(earlierOf({ version: 1, ...fresh, begun: {}, sources: {} }, 'constructor')).toBeUndefined();
   });
 });
 
@@ -120,6 +158,7 @@ describe('what a rescue came to', () => {
     expect(outcomeOf([back('a'), back('b', { time: '2026-01-31T10:00:00Z' })])).toEqual(['missed', 4, 1]);
     expect(outcomeOf([back('a'), back('b', proof('failed'))])).toEqual(['missed', 4, 1]);
     expect(outcomeOf([back('a'), back('b', proof('not-provable'))])).toEqual(['partial', 3, 0]);
+    expect(outcomeOf([back('a'), back('b', { unproven: 'the disk is full' })])).toEqual(['partial', 3, 0]);
     expect(outcomeOf([back('a'), back('b', { outcome: 'partial' })])).toEqual(['partial', 3, 0]);
     expect(outcomeOf([back('a'), lost('b')], 3 * HOUR_MS)).toEqual(['partial', 3, 1]);
     expect(outcomeOf([lost('a'), lost('b')])).toEqual(['failed', 10, 0]);

@@ -6,7 +6,6 @@ import { groupTargets } from '../groups/restore-group.ts';
 import { type OpenedKit, openKit } from '../kit/open-kit.ts';
 import { HealingWorkspace } from '../mirrors/healing-workspace.ts';
 import { parseMoment } from '../snapshots-of.ts';
-import { isUnwritable } from '../unwritable.ts';
 import type { Environment, OpenedRepository, Workspace } from '../workspace.ts';
 import { type BringBackListener, bringBack, type RescueMember } from './bring-back.ts';
 import { type Copy, chooseCopies, findCopies, openCopies } from './find-copies.ts';
@@ -15,7 +14,7 @@ import { newestPlan } from './newest-plan.ts';
 import { recoveryOrder } from './order.ts';
 import { readFrom, rescuePlan } from './rescue-plan.ts';
 import type { RescueRequest } from './rescue-request.ts';
-import { readState, writeState } from './rescue-state.ts';
+import { type RescueState, readState, writeState } from './rescue-state.ts';
 
 export interface Rescued extends Judged {
   plan: string;
@@ -52,9 +51,11 @@ export async function rescue(environment: Environment, request: RescueRequest, t
   const stages = recoveryOrder(workspace.plan);
   const targets = targetsOf(workspace.plan, request.to);
   const at = new Date(parseMoment(request.at ?? 'latest', startedMs) ?? startedMs).toISOString();
-  const fresh = { plan: workspace.plan.name, at, startedAt: new Date(startedMs).toISOString() };
+  const asked = request.at === undefined ? {} : { asked: request.at };
+  const fresh = { plan: workspace.plan.name, at, ...asked, startedAt: new Date(startedMs).toISOString() };
   const directory = resolve(targets.directory);
   const state = await readState(directory, fresh);
+  refuseOtherMoment(state, fresh);
   await writeState(directory, state);
   const members = await bringBack({ workspace, request, targets: targets.of, directory, state, copies, told }, stages);
   const sinceMs = parseMoment(request.since ?? state.startedAt, startedMs) ?? startedMs;
@@ -65,6 +66,19 @@ export async function rescue(environment: Environment, request: RescueRequest, t
     ...{ copies, members, durationMs, ...judged },
   };
   return { ...rescued, notes: [...new Set([...notes, ...(await record(workspace, kit, request, rescued))])] };
+}
+
+/** What is back already is of the moment of the first run: the rest is brought back to that, or not at all. @throws bad-usage */
+function refuseOtherMoment(state: Pick<RescueState, 'at' | 'asked'>, { at, asked }: Pick<RescueState, 'at' | 'asked'>) {
+  if (asked === undefined || asked === state.asked || (state.asked !== undefined && at === state.at)) return;
+  const to = state.asked === undefined ? 'as new as can be' : `as it was at ${state.at}`;
+  throw new HoldfastError(
+    'bad-usage',
+    `an earlier run has begun to bring everything back there, ${to}, and not --at ${asked}`,
+    {
+      hint: 'Leave `--at` out to go on, or name another directory with `--to`.',
+    },
+  );
 }
 
 /** The plan to go by, with a copy chosen for each source. */
@@ -158,7 +172,9 @@ async function append(workspace: Workspace, name: string, body: RescueFinished):
     await (await workspace.open(name)).ledger.append('rescue.finished', body);
     return [];
   } catch (error) {
-    if (!isUnwritable(error)) throw error;
+    workspace.environment.signal.throwIfAborted();
+    if (!isHoldfastError(error)) throw error;
+    // What is back is back: it is said, whatever keeps the ledger from it.
     return [unrecorded(name, error)];
   }
 }
@@ -171,6 +187,7 @@ async function keep(workspace: Workspace, name: string, body: RescueFinished): P
       `the record of this waits on this machine, in ${workspace.journal(name)!.directory}: until ${name} can be written to, or a mirror of it is promoted here`,
     ];
   } catch (error) {
+    workspace.environment.signal.throwIfAborted();
     if (!isHoldfastError(error)) throw error;
     return [unrecorded(name, error)];
   }

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { isHoldfastError, systemCode } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
-import { loadIndex, Reader, type StoredSnapshot } from '../../repository/index.ts';
+import { isMarked, loadIndex, Reader, type StoredSnapshot } from '../../repository/index.ts';
 import { isOffline } from '../archives/recall.ts';
 import { readableSnapshots } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
@@ -81,7 +81,7 @@ async function directoryObstacles(target: Target, { replace = false }: Asked): P
   if (target.kind !== 'directory' || replace) return [];
   try {
     const names = await readdir(target.path);
-    return names.length === 0 || names.includes('.holdfast-restore') ? [] : [`${target.path} is not empty`];
+    return names.length === 0 || isMarked(target.path) ? [] : [`${target.path} is not empty`];
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return [];
     return [`${target.path} cannot be read: ${systemCode(error) ?? 'error'}`];

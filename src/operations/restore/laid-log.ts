@@ -4,6 +4,7 @@ import { syncDirectory } from '../../foundation/directories.ts';
 import { HoldfastError, isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { shellWord } from '../../foundation/shell-word.ts';
+import { isMarked } from '../../repository/index.ts';
 import type { StoredLogFiles } from '../log/log-files.ts';
 
 const SCRIPT = 'fetch-laid-log.sh';
@@ -31,7 +32,9 @@ export async function refuseTakenLog(directory: string): Promise<void> {
     if (systemCode(error) === 'ENOENT') return [];
     throw failed(log, error);
   });
-  if (names.length === 0 || (names.includes(SCRIPT) && !names.includes(COMPLETE))) return;
+  // Beside a restore that was interrupted, it is of that one.
+  const isUnfinished = names.includes(SCRIPT) && (!names.includes(COMPLETE) || isMarked(directory));
+  if (names.length === 0 || isUnfinished) return;
   throw new HoldfastError('target-not-empty', `${log}, which takes the log, is not empty`, {
     hint: 'Remove it, if it is of an earlier restore, or name another directory.',
     context: { target: log },

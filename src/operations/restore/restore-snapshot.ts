@@ -30,27 +30,54 @@ export interface SnapshotRequest {
   target: Target;
   how: Pick<
     RestoreContext,
-    'selection' | 'replace' | 'diff' | 'dryRun' | 'estimate' | 'as' | 'begunBy' | 'create' | 'rampUp'
+    'selection' | 'replace' | 'diff' | 'dryRun' | 'estimate' | 'as' | 'begunBy' | 'keepsMark' | 'create' | 'rampUp'
   >;
 }
 
-/** Restores a snapshot, or a point that the log behind it leads to: straight to its target, or by way of a sandbox. */
-export async function restoreSnapshot(
-  workspace: Workspace,
-  opened: OpenedRepository,
-  request: SnapshotRequest,
-): Promise<SnapshotRestored> {
-  const { planned, snapshot, point, target } = request;
-  const progress = workspace.environment.progress(planned?.name ?? snapshot.id.slice(0, 8));
-  const reader = new Reader(await loadIndex(opened.repository), snapshot);
-  try {
+/**
+ * A restore of a snapshot, or of a point that the log behind it leads to: straight to its target, or by way of a sandbox. What
+ * it marks its target with goes by `release` alone: who is killed before goes on with it, or begins it anew.
+ */
+export class SnapshotRestore implements AsyncDisposable {
+  readonly #workspace: Workspace;
+  readonly #opened: OpenedRepository;
+  readonly #request: SnapshotRequest;
+  readonly #progress: Progress;
+  #reader: Reader | undefined;
+
+  constructor(workspace: Workspace, opened: OpenedRepository, request: SnapshotRequest) {
+    const { planned, snapshot, how } = request;
+    this.#workspace = workspace;
+    this.#opened = opened;
+    this.#request = { ...request, how: { ...how, keepsMark: true } };
+    this.#progress = workspace.environment.progress(planned?.name ?? snapshot.id.slice(0, 8));
+  }
+
+  /** @throws what keeps it from being restored */
+  async run(): Promise<SnapshotRestored> {
+    const { planned, snapshot, point, target } = this.#request;
+    const [workspace, opened, request, progress] = [this.#workspace, this.#opened, this.#request, this.#progress];
+    const reader = new Reader(await loadIndex(opened.repository), snapshot);
+    this.#reader = reader;
     if (point !== undefined) progress.note(describePoint(point));
-    if (planned === undefined) return await extract(workspace, request, reader, progress);
+    if (planned === undefined) return extract(workspace, request, reader, progress);
     const work = { workspace, opened, request, planned, reader, progress };
-    return target.kind === 'directory' ? await toDirectory(work, target) : await toDatabase(work, target);
-  } finally {
-    progress.finish();
-    await reader.close();
+    return target.kind === 'directory' ? toDirectory(work, target) : toDatabase(work, target);
+  }
+
+  /** Once it is recorded that it has come to its end. @throws target-failed, target-unsuitable */
+  async release(): Promise<void> {
+    const { planned, target, how } = this.#request;
+    const { signal } = this.#workspace.environment;
+    await this.#reader?.release();
+    if (planned === undefined || this.#reader === undefined) return;
+    const source = await this.#workspace.createSource(planned);
+    await source.release?.(this.#reader, target, { ...how, signal });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#progress.finish();
+    await this.#reader?.close();
   }
 }
 

@@ -3,6 +3,7 @@ import { snapshotTimeMs } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { firestoreUrl, parseFirestoreDatabase } from '../../foundation/firestore-database.ts';
 import type { Target } from '../../foundation/target.ts';
+import type { EventBodies } from '../../ledger/index.ts';
 import { hasLog, type Source as PlanSource } from '../../plan/index.ts';
 import { findSnapshot, type Selection, type StoredSnapshot } from '../../repository/index.ts';
 import { isOffline, type RecallOptions, recallContent } from '../archives/recall.ts';
@@ -22,7 +23,7 @@ import { type OpenedRepository, reportable, type Workspace } from '../workspace.
 import { findWantedPoint, momentOf, type RecoveryPoint } from './recovery-point.ts';
 import { refuseLogTarget } from './recovery-target.ts';
 import { type Replacement, refuseReplacing, refuseReplacingOrigin } from './replace.ts';
-import { restoreSnapshot, type SnapshotRestored } from './restore-snapshot.ts';
+import { SnapshotRestore, type SnapshotRestored } from './restore-snapshot.ts';
 
 export interface RestoreRequest extends Replacement {
   /** A source of the plan; left out, the snapshot is taken as it is, whoever wrote it. */
@@ -101,14 +102,13 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
       ...{ ...(selection && { selection }), ...(as !== undefined && { as }), ...(create && { create }) },
       ...(request.begunBy !== undefined && { begunBy: request.begunBy }),
     };
-    const restored = await restoreSnapshot(workspace, opened, { planned, snapshot, point, target, how }).catch(
-      async (error: unknown) => {
-        const { code, message } = reportable(error, signal);
-        const durationMs = clock.monotonicMs() - started;
-        if (!dryRun) await reading.record('restore.failed', { ...about, code, message, durationMs });
-        throw error;
-      },
-    );
+    await using work = new SnapshotRestore(workspace, opened, { planned, snapshot, point, target, how });
+    const restored = await work.run().catch(async (error: unknown) => {
+      const { code, message } = reportable(error, signal);
+      const durationMs = clock.monotonicMs() - started;
+      if (!dryRun) await reading.record('restore.failed', { ...about, code, message, durationMs });
+      throw error;
+    });
     const outcome = restored.problems.length === 0 ? 'complete' : 'partial';
     const durationMs = clock.monotonicMs() - started;
     const time =
@@ -117,7 +117,10 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
         : new Date(momentOf(point, restored.recovered)).toISOString();
     const { bytes } = restored;
     if (dryRun) await reading.recordShown({ snapshot: snapshot.id, ...(planned && { source: planned.name }) });
-    else await reading.record('restore.finished', { ...about, time, bytes, durationMs, outcome });
+    else {
+      await recordEnd(workspace, reading, { ...about, time, bytes, durationMs, outcome }, request);
+      await work.release();
+    }
     return {
       ...about,
       ...restored,
@@ -129,6 +132,17 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
   } finally {
     await reading.end();
   }
+}
+
+/** A run that goes on has to find the end that it came to, also where the repository takes no record. */
+async function recordEnd(
+  workspace: Workspace,
+  reading: Reading,
+  body: EventBodies['restore.finished'],
+  { begunBy }: RestoreRequest,
+): Promise<void> {
+  const isRecorded = await reading.record('restore.finished', body);
+  if (!isRecorded && begunBy !== undefined) await workspace.recorder().record('restore.finished', body);
 }
 
 /** What is not in it was not asked for, and is not to go. */

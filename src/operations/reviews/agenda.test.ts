@@ -73,6 +73,18 @@ describe('the agenda of a review', () => {
     );
   });
 
+  it('names a rescue that nobody tried, which drills no runbook', () => {
+    const [drill] = plan.drills;
+    const drills = [{ ...drill!, runbooks: ['lost', 'forgotten'], isRescue: true }];
+    const wanted = [
+      'a rescue from the recovery kit drilled: never',
+      'the runbook lost, which no drill of the plan names, drilled: never',
+    ];
+    expect(texts(agenda('plan', [], { plan: { ...plan, drills } }).untested)).toEqual(expect.arrayContaining(wanted));
+    const held = event(3, 'rescue.finished', { outcome: 'done', durationMs: 1 });
+    expect(texts(agenda('plan', [held], { plan: { ...plan, drills } }).untested).join()).not.toContain('a rescue');
+  });
+
   it('says what changed: of the plan to every review, of keys and tokens to the audit alone', () => {
     const events = [
       event(1, 'plan.applied', { revision: 1, why: 'the first' }),

@@ -188,7 +188,8 @@ function untested(plan: Plan, showings: Showings, isRecent: IsRecent): AgendaIte
       return [{ topic: TOPICS[what], text, ...(good && { at: good.at }) }];
     });
   const archives = [...plan.repositories.values()].filter(({ archive }) => archive !== undefined);
-  const drilled = new Set(plan.drills.flatMap(({ runbooks }) => runbooks));
+  const drilled = new Set(plan.drills.flatMap(({ runbooks, isRescue }) => (isRescue ? [] : runbooks)));
+  const rescued = plan.drills.some(({ isRescue }) => isRescue) ? ['rescue'] : [];
   const channels = [...plan.alerts.channels.values()].filter(({ type }) => type !== 'heartbeat');
   return [
     ...missing('proof', plan.sources.keys(), (source) => `${source} restored and validated`),
@@ -210,6 +211,7 @@ function untested(plan: Plan, showings: Showings, isRecent: IsRecent): AgendaIte
         ? `the runbook ${runbook} drilled`
         : `the runbook ${runbook}, which no drill of the plan names, drilled`,
     ),
+    ...missing('drill', rescued, () => 'a rescue from the recovery kit drilled'),
     ...missing('kit', [''], () => 'the recovery kit held against the repositories'),
     ...missing(
       'channel',

@@ -177,8 +177,8 @@ function ofRecovery(
       return { what: 'step', subject: `${runbook}.${step}`, at, result, durationMs };
     }
     case 'rescue.finished': {
-      const { outcome, rtoMs, durationMs } = event.body;
-      return { what: 'drill', subject: 'rescue', at, result: outcome, durationMs: rtoMs ?? durationMs, words: outcome };
+      const { outcome, durationMs } = event.body;
+      return { what: 'drill', subject: 'rescue', at, result: outcome, durationMs, words: outcome };
     }
     case 'kit.checked': {
       const { outcome, problems = [] } = event.body;

@@ -193,7 +193,7 @@ export function sourceStatus(
     states.get(snapshot.tree) ?? (snapshotTimeMs(snapshot) <= lastCheckMs ? 'checked' : 'stored');
   const last = snapshots.at(-1);
   const complete = snapshots.findLast((snapshot) => !isPartial(snapshot));
-  const proven = snapshots.findLast((snapshot) => proofState(snapshot) === 'proven');
+  const proven = snapshots.findLast(({ tree }) => states.get(tree) === 'proven');
   const provenEvent = proven && proofs.get(proven.tree);
   const failure = failureAfter(source.name, events);
   const moments = momentProofsOf(source.name, events, snapshots);

@@ -36,9 +36,13 @@ class RottenStore extends DecoratedStore {
 /**
  * Holds the first copy against its backup, read from packs that are damaged on their way; then all of them, each once more with
  * one thing changed in it.
+ * @param areTouched programs have worked on the copies, which need not be what they were
  * @throws validation-failed where one of these is not found
  */
-export async function plantAndFind(workspace: Workspace, copies: readonly Copy[]): Promise<StepResult> {
+export async function plantAndFind(
+  workspace: Workspace,
+  { copies, areTouched }: { copies: readonly Copy[]; areTouched: boolean },
+): Promise<StepResult> {
   const [copy] = copies;
   if (copy === undefined) {
     const summary = 'nothing was restored, so nothing could be planted: this drill shows nothing of verification';
@@ -46,16 +50,19 @@ export async function plantAndFind(workspace: Workspace, copies: readonly Copy[]
   }
   await findInPacks(workspace, copy);
   const found = [`a bit of each pack of ${copy.source} on its way`];
-  for (const each of copies.filter(({ isPart }) => isPart !== true)) found.push(...(await findInCopy(workspace, each)));
+  for (const each of copies.filter(({ isPart }) => isPart !== true))
+    found.push(...(await findInCopy(workspace, each, areTouched)));
   return { outcome: 'done', summary: `was changed, and verification found it: ${found.join('; ')}`, outputs: {} };
 }
 
 /** @returns what was changed; nothing where the copy has nothing that could be */
-async function findInCopy(workspace: Workspace, copy: Copy): Promise<string[]> {
+async function findInCopy(workspace: Workspace, copy: Copy, isTouched: boolean): Promise<string[]> {
   if (copy.to.startsWith('/')) return findInFile(workspace, copy);
   const planned = workspace.sources([copy.source])[0]!;
   const source = await workspace.createSource(planned);
   if (source.damage === undefined) return [];
+  // To look at it takes as long as to bring it back: what nobody has changed is as it was restored.
+  const before = isTouched ? await failuresOf(workspace, copy) : NO_FAILURES;
   const server = await copy.server?.();
   const url = server?.url ?? copy.to;
   const { signal } = workspace.environment;
@@ -70,23 +77,44 @@ async function findInCopy(workspace: Workspace, copy: Copy): Promise<string[]> {
     },
   });
   if (damaged === undefined) return [];
-  return (await isFound(workspace, { ...copy, to: url }, damaged.items)) ? [damaged.what] : [];
+  const found = await foundIn(workspace, { ...copy, to: url }, { items: damaged.items, before });
+  if (found === 'missed') throw notFound(copy);
+  return found === 'found' ? [damaged.what] : [];
+}
+
+interface Planted {
+  /** What is changed by it: a table, a key. */
+  items: readonly string[];
+  /** What verification found before. */
+  before: string;
+}
+
+async function foundIn(workspace: Workspace, copy: Copy, planted: Planted): Promise<'found' | 'missed' | 'unknown'> {
+  try {
+    return judge(planted, await failuresOf(workspace, copy));
+  } catch (error) {
+    if (isUnreadable(error)) return 'found';
+    throw error;
+  }
 }
 
 /**
- * What cannot even be read is found as well.
- * @returns false where so much else is wrong, since steps have changed it, that nobody can tell
- * @throws validation-failed
+ * Whether verification found what was planted: `unknown` where it found so much else, since programs have changed it, that
+ * nobody can tell. Pure.
+ * @param after what it finds by now
  */
-async function isFound(workspace: Workspace, copy: Copy, items: readonly string[]): Promise<boolean> {
-  try {
-    const failures = await failuresOf(workspace, copy);
-    if (failures === NO_FAILURES) throw notFound(copy);
-    return items.some((item) => failures.includes(item));
-  } catch (error) {
-    if (isHoldfastError(error, 'target-failed')) return true;
-    throw error;
-  }
+export function judge({ items, before }: Planted, after: string): 'found' | 'missed' | 'unknown' {
+  const own = items.filter((item) => !before.includes(item));
+  if (own.some((item) => after.includes(item))) return 'found';
+  return after === NO_FAILURES || (after === before && own.length > 0) ? 'missed' : 'unknown';
+}
+
+/** Source: PostgreSQL's documentation, "PostgreSQL Error Codes": data exceptions, and internal errors. */
+const SAID_OF_DATA = /^(22|XX)/;
+
+/** What cannot even be read is found as well; that nobody answers says nothing of what is there. */
+export function isUnreadable(error: unknown): boolean {
+  return isHoldfastError(error, 'target-failed') && SAID_OF_DATA.test(String(error.context['sqlState']));
 }
 
 /** What else is wrong with a copy by now, which steps have worked on, does not count. */

@@ -2,7 +2,7 @@
 import { pauseUntilAborted } from '../../foundation/pause.ts';
 import type { Workspace } from '../../operations/index.ts';
 import { RunRecord } from '../engine/run-record.ts';
-import { isUnderWay } from '../engine/sole.ts';
+import { whoRuns } from '../engine/sole.ts';
 import { statesIn } from '../incidents/list.ts';
 
 /** One that has only begun may not have shown yet that it is there. */
@@ -17,7 +17,7 @@ export async function closeDiedDrills(workspace: Workspace, record = new RunReco
   const closed: string[] = [];
   for (const { id, kind, ended, startedMs } of statesIn(await record.read())) {
     if (kind === 'incident' || ended !== undefined || clock.nowMs() - startedMs < BEGINNING_MS) continue;
-    if (await isUnderWay({ run: id, record, clock, pause: pauseUntilAborted(signal) })) continue;
+    if ((await whoRuns({ run: id, record, clock, pause: pauseUntilAborted(signal) })) !== 'nobody') continue;
     const why = 'its process ended in the middle, and its copies with it';
     await record.append('drill.finished', { drill: id, outcome: 'died', why });
     closed.push(id);

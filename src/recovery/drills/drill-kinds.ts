@@ -32,7 +32,7 @@ export function drillKinds(work: DrillWork, kinds: StepKinds = stepKinds): StepK
 
 async function runInDrill(context: StepContext, real: StepKind, work: DrillWork): Promise<StepResult> {
   const { step } = context;
-  if (isControl(step)) return plantAndFind(context.workspace, work.copies);
+  if (isControl(step)) return plantAndFind(context.workspace, work);
   if (isFaults(step)) return faultsOnCopies(faultyOf(work), step.do === 'note' ? step.text : '');
   if (step.drill === 'skip') return { outcome: 'skipped', summary: 'not done in a drill', outputs: {} };
   if (HARMLESS.includes(step.do)) return real.run(context);

@@ -14,6 +14,8 @@ export interface DrillWork {
   isAttended: boolean;
   places: DrillPlace[];
   copies: Copy[];
+  /** A program has worked on what was brought back. */
+  areTouched: boolean;
   servers: DrillServers;
   faults: DrillFaults;
   /** How long what was restored is going to stay. */

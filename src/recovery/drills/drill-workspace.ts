@@ -111,13 +111,14 @@ function redisOnCopies(real: RedisFailover, known: Known): RedisFailover {
 }
 
 function copiesOnly(source: Source): Source {
-  const { refuse: refuseTarget, checkPlanned, query, contents, damage } = source;
+  const { refuse: refuseTarget, release, checkPlanned, query, contents, damage } = source;
   return {
     ...{ name: source.name, type: source.type },
     restore: (...given) => source.restore(...given),
     validate: (...given) => source.validate(...given),
     compare: async (reader, other, context) =>
       other === undefined ? refuse(source.name) : source.compare(reader, other, context),
+    ...(release && { release: (...given) => release.apply(source, given) }),
     ...(refuseTarget && { refuse: (...given) => refuseTarget.apply(source, given) }),
     ...(checkPlanned && { checkPlanned: (...given) => checkPlanned.apply(source, given) }),
     ...(query && { query: (...given) => query.apply(source, given) }),

@@ -85,6 +85,7 @@ async function prepare(
     isAttended,
     places: [],
     copies: [],
+    areTouched: false,
     servers,
     faults,
     keepMs: request.keepMs,

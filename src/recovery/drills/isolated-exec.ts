@@ -10,8 +10,9 @@ import { runIsolated } from './isolation.ts';
 /** A program without network and credentials, with the copies. */
 export async function execInside(
   context: StepContext & { step: StepOf<'exec'> },
-  { notIsolated, places, living }: DrillWork,
+  work: DrillWork,
 ): Promise<StepResult> {
+  const { notIsolated, places, living } = work;
   const { step, run, workspace, signal } = context;
   if (notIsolated !== undefined) return notDone(`programs cannot be kept from the living here: ${notIsolated}`);
   assertFilled(step);
@@ -24,6 +25,7 @@ export async function execInside(
   );
   const lacking = Object.entries(env).length - given.length + Object.keys(files ?? {}).length;
   if (lacking > 0) context.tell(`${step.id} goes without ${lacking} secrets and files: a drill has none`);
+  work.areTouched = true;
   const ran = await runIsolated({
     command: exec,
     environment: {

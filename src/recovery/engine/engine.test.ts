@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { phasesOf, RecoveryWorld } from '../../../test/support/recovery.ts';
+import { phasesOf, RecoveryWorld, whenFirst } from '../../../test/support/recovery.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { answerStep } from '../incidents/answer.ts';
+import { abortIncident } from '../incidents/change.ts';
+import { showRun } from '../incidents/list.ts';
 import { resume } from '../incidents/run.ts';
-import type { StepContext } from '../step.ts';
+import type { StepContext, StepKind } from '../step.ts';
 
 const THREE = [
   '{ id: a, do: exec, exec: [one] }',
@@ -209,6 +211,66 @@ describe('an engine', () => {
     });
     expect([phasesOf(state), world.effects.length, most]).toEqual(['a done', 2, 1]);
     expect(told.join()).toContain('what did not end when it was told to is waited for');
+  });
+
+  it('finds out what a step had done after that has ended, also where an engine of this process left it', async () => {
+    const over = Promise.withResolvers<void>();
+    const slow = async (): Promise<undefined> => {
+      await over.promise;
+      world.effects.push('one');
+    };
+    const world: RecoveryWorld = await RecoveryWorld.of(['{ id: a, do: exec, exec: [slow] }'], {
+      scripts: { slow },
+      afterDeath: async () => {
+        const isDone = world.effects.includes('one');
+        return isDone ? { outcome: 'done', summary: 'it took effect', outputs: {} } : 'again';
+      },
+    });
+    const { id } = await world.open();
+    const interrupting = new AbortController();
+    const first = world.run(id, world.process(interrupting.signal), {
+      onState: ({ steps: [a] }) => {
+        if (a?.phase === 'running') interrupting.abort(new HoldfastError('interrupted', 'enough'));
+      },
+    });
+    await expect(first).rejects.toThrow('enough');
+    const tell = (line: string): void => {
+      if (line.includes('is waited for')) void world.time.pause(60_000).then(() => over.resolve());
+    };
+    const state = await world.run(id, world.process(), { isResumed: true, tell });
+    expect([phasesOf(state), world.effects]).toEqual(['a done', ['one']]);
+  });
+
+  it('is ended by who aborts before anything is undone, which it would do again', async () => {
+    const slow = async ({ signal }: StepContext<'exec'>): Promise<undefined> => {
+      world.effects.push('begun');
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      await world.time.pause(2000);
+      world.effects.push('done');
+    };
+    const world: RecoveryWorld = await RecoveryWorld.of(['{ id: a, do: exec, exec: [slow] }'], { scripts: { slow } });
+    const { id } = await world.open();
+    const person = world.process();
+    const exec = (await world.kinds(person).exec!()) as StepKind<'exec'>;
+    const undo = async () => {
+      world.effects.push('undone');
+      return 'it is as it was';
+    };
+    const kinds = { ...world.kinds(person), exec: async () => ({ ...exec, undo }) };
+    const { onState, reached } = whenFirst('running');
+    const [ran, aborted] = await world.time.run(
+      Promise.all([
+        world.engine(id, world.process(), { onState }).run(),
+        reached.then(() =>
+          abortIncident(person.workspace, id, { why: 'x', kinds, pause: (ms) => world.time.pause(ms) }),
+        ),
+      ]),
+    );
+    expect(world.effects).toEqual(['begun', 'done', 'undone']);
+    expect([ran.ended?.outcome, aborted.ended?.standing]).toEqual(['aborted', ['a: it is as it was']]);
+    expect((await world.time.run(showRun(person.workspace, id))).notes[0]?.text).toBe(
+      'what is left: a: it is as it was',
+    );
   });
 
   it('says that there is no RTO where nothing had to be restored, by the conditions of the runbook', async () => {

@@ -203,19 +203,19 @@ export class Engine {
     const beganMs = stepOf(this.#state, id).beganMs ?? startedMs;
     const durationMs = (): number => Math.max(0, this.#clock.nowMs() - startedMs);
     let mayStillRun = false as boolean;
+    let result: StepResult;
     try {
-      const result = await runAttempt((signal) => this.#run(step, { attempt, beganMs, signal }), {
+      result = await runAttempt((signal) => this.#run(step, { attempt, beganMs, signal }), {
         plan: step.plan,
         spentMs: Math.max(0, startedMs - beganMs),
         signal: this.#signal,
         pauseFor: this.#pauseFor,
-        onLate: (withinMs) => this.#late(id, attempt, withinMs),
+        onLate: (withinMs) => this.#late(id, attempt, withinMs).catch((error: unknown) => this.#fail(error)),
         onLeft: (work) => {
           mayStillRun = true;
           leaveRunning(run, id, work);
         },
       });
-      await this.#append('step.finished', { run, step: id, attempt, ...finished(result), durationMs: durationMs() });
     } catch (error) {
       // It is under way as far as anybody knows: who goes on finds out what it had done.
       if (this.#signal.aborted) return;
@@ -225,7 +225,10 @@ export class Engine {
       const ended = { run, step: id, attempt, outcome, code, message, durationMs: durationMs() } as const;
       await this.#append('step.finished', { ...ended, ...(mayStillRun && { mayStillRun: true }) });
       this.#options.tell?.(`${id} failed: ${message}`);
+      return;
     }
+    // What is done has not failed where that could not be recorded: it must not be tried again for it.
+    await this.#append('step.finished', { run, step: id, attempt, ...finished(result), durationMs: durationMs() });
   }
 
   /** What did not end when it was told to has no second one beside it. */
@@ -323,6 +326,8 @@ export class Engine {
   async #settleOne({ id: run }: RunState, step: StepState): Promise<void> {
     const { attempt, beganMs = this.#clock.nowMs() } = step;
     const of = { run, step: step.plan.id, attempt };
+    // What an engine of this process began may be at it still: what it will have done nobody can find out before.
+    await this.#untilNothingIsLeft(step.plan.id);
     const kind = this.#kinds.get(step.plan.document.do)!;
     const context = this.#context(step, { attempt, beganMs, signal: this.#signal });
     const verdict = (await kind.afterDeath?.(context as never)) ?? 'again';

@@ -236,6 +236,29 @@ describe('a recovery', () => {
     expect(known).toEqual(['step.started', 'step.started']);
   });
 
+  it('takes no step for failed whose end could not be recorded', async () => {
+    let isAway = false;
+    const one = async (): Promise<undefined> => {
+      world.effects.push('one');
+      isAway = true;
+    };
+    const scripts = { one };
+    const world: RecoveryWorld = await RecoveryWorld.of(['{ id: a, do: exec, exec: [one], retries: 3 }'], { scripts });
+    const { id } = await world.open();
+    const working = world.process();
+    const refused: string[] = [];
+    working.stores['main']!.rule = ({ method, key = '' }) => {
+      if (!isAway || method !== 'put' || !key.startsWith('holdfast/ledger/')) return undefined;
+      // Nothing takes the first event; a second one would be taken.
+      refused.push(key);
+      isAway = refused.length < 2;
+      return 'before';
+    };
+    await expect(world.run(id, working)).rejects.toMatchObject({ code: 'store-unreachable' });
+    const events = await world.time.run(new RunRecord(world.process().workspace).readRun(id));
+    expect([events.at(-1)?.kind, world.effects]).toEqual(['step.started', ['one']]);
+  });
+
   it('succeeds though it says that it failed, once it is tried again', async () => {
     const lying: Scripted = async () => {
       if (world.effects.includes('there')) return undefined;

@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { RecoveryWorld, type Working } from '../../../test/support/recovery.ts';
+import { LEASES_PREFIX } from '../../repository/layout.ts';
 import { RunRecord } from './run-record.ts';
-import { Sole } from './sole.ts';
+import { Sole, whoRuns } from './sole.ts';
 
 const MINUTE_MS = 60_000;
 const STEP_MS = 15_000;
 
 describe('who runs an incident alone', () => {
-  async function place() {
-    const world = await RecoveryWorld.of(['{ id: a, do: note, text: x }']);
+  async function place(mirrors: string[] = []) {
+    const world = await RecoveryWorld.of(['{ id: a, do: note, text: x }'], { mirrors });
     const ending = new AbortController();
     const take = (working: Working = world.process(), isAlone = false) =>
       world.time.run(
@@ -57,5 +58,26 @@ describe('who runs an incident alone', () => {
     const other = await take();
     await expect(world.time.run(sole.keep())).rejects.toMatchObject({ code: 'incident-running' });
     expect(() => other.assertHeld()).not.toThrow();
+  });
+
+  it('is known by a mirror too, where it went on while the repository was away from it', async () => {
+    const { world, take, pass, ending } = await place(['eu']);
+    const working = world.process();
+    const sole = await take(working);
+    const kept = sole.keep().catch((error: unknown) => error);
+    working.stores['main']!.rule = () => 'before';
+    const leases = (name: string) =>
+      [...world.memories[name]!.objects].filter(([key]) => key.startsWith(LEASES_PREFIX));
+    await expect.poll(() => pass(STEP_MS).then(() => leases('eu').length), { timeout: 20_000 }).toBe(1);
+    // In the repository its lease has run out by then.
+    for (const [key, object] of leases('main')) world.memories['main']!.objects.set(key, { ...object, modifiedMs: 0 });
+    await expect(take()).rejects.toMatchObject({ code: 'incident-running' });
+    const looking = { run: 'r', record: new RunRecord(world.process().workspace), clock: world.time };
+    expect(await whoRuns({ ...looking, pause: world.pauseFor(ending.signal) })).toBe('a process');
+    ending.abort(new Error('over'));
+    await kept;
+    await world.time.run(sole.release());
+    expect(await whoRuns({ ...looking, pause: world.pauseFor(ending.signal) })).toBe('nobody');
+    await expect(take()).resolves.toBeDefined();
   });
 });

@@ -1,6 +1,7 @@
 import type { Clock } from '../../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { Pause } from '../../foundation/pause.ts';
+import { settled } from '../../foundation/promises.ts';
 import { EpochLease, type LeaseHolder } from '../../repository/index.ts';
 import type { RunRecord } from './run-record.ts';
 
@@ -36,7 +37,7 @@ export class Sole {
   static async take(options: SoleOptions): Promise<Sole> {
     const sole = new Sole(options);
     const { record, isAlone, isResumed } = options;
-    const taken = await sole.#take();
+    const taken = await sole.#take(isResumed);
     if (isAlone) return sole;
     if (!taken) throw unsuitable(options.run, 'no repository that can be reached decides who was first');
     const homeAway = isResumed ? record.homeError : undefined;
@@ -76,48 +77,56 @@ export class Sole {
       if (!isHoldfastError(error)) throw error;
       this.#away = error;
       // The repository is away: a mirror decides from now on.
-      if (!this.#lease.isHeld || this.#options.record.homeError !== undefined) await this.#take();
+      if (!this.#lease.isHeld || this.#options.record.homeError !== undefined) await this.#take(false);
     }
   }
 
-  /** @returns whether a store could decide it */
-  async #take(): Promise<boolean> {
-    const { run, record, clock, pause } = this.#options;
+  /**
+   * @param isEverywhere whether no copy behind the one that decides may have a lease of another engine: one that went on there
+   *   while the repository was away from it
+   * @returns whether a store could decide it
+   */
+  async #take(isEverywhere: boolean): Promise<boolean> {
+    const { run, record } = this.#options;
+    const options = leaseOptions(this.#options);
+    let lease: EpochLease | undefined;
     for await (const { repository } of record.inReach()) {
+      if (lease !== undefined) {
+        const other = await EpochLease.look(repository, options);
+        if (other === undefined) continue;
+        await settled(lease.release());
+        throw running(run, other.holder);
+      }
       try {
-        const got = await EpochLease.take(repository, { clock, pause, name: `recovery-${run}` }, false);
+        const got = await EpochLease.take(repository, options, false);
         if (!('lease' in got)) throw running(run, got.holder);
-        this.#lease = got.lease;
-        return true;
+        lease = got.lease;
       } catch (error) {
         if (!isHoldfastError(error, 'store-unsuitable')) throw error;
       }
+      if (lease !== undefined && !isEverywhere) break;
     }
-    return false;
+    if (lease === undefined) return false;
+    this.#lease = lease;
+    return true;
   }
 }
 
-/**
- * Whether a process runs the steps of an incident or a drill just now.
- * @returns true also where no store in reach can tell
- */
-export async function isUnderWay({
-  run,
-  record,
-  clock,
-  pause,
-}: Pick<SoleOptions, 'run' | 'record' | 'clock' | 'pause'>): Promise<boolean> {
-  for await (const { repository } of record.inReach()) {
-    try {
-      const got = await EpochLease.take(repository, { clock, pause, name: `recovery-${run}` }, false);
-      if (!('lease' in got)) return true;
-      await got.lease.release();
-      return false;
-    } catch (error) {
-      if (!isHoldfastError(error, 'store-unsuitable')) throw error;
-    }
+type Looking = Pick<SoleOptions, 'run' | 'record' | 'clock' | 'pause'>;
+
+function leaseOptions({ run, clock, pause }: Looking): { clock: Clock; pause: Pause; name: string } {
+  return { clock, pause, name: `recovery-${run}` };
+}
+
+/** Whether a process runs the steps of an incident or a drill just now; `unknown` where no store in reach can tell. */
+export async function whoRuns(looking: Looking): Promise<'nobody' | 'a process' | 'unknown'> {
+  let isKnown = false;
+  for await (const { repository } of looking.record.inReach()) {
+    if (!(await repository.store.capabilities()).conditionalPut) continue;
+    if ((await EpochLease.look(repository, leaseOptions(looking))) !== undefined) return 'a process';
+    isKnown = true;
   }
-  return true;
+  return isKnown ? 'nobody' : 'unknown';
 }
 
 function running(run: string, holder: LeaseHolder | undefined, cause?: unknown): HoldfastError {

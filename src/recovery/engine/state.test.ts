@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { rtoMsOf } from './outcome.ts';
 import type { RunEvent } from './run-events.ts';
 import { stateOf, tally } from './state.ts';
 
@@ -48,6 +49,19 @@ describe('what the events of a run tell', () => {
     const said = (answer: string) => event('step.answered', { ...RUN, attempt: 2, answer, by: 'anna' }, 6);
     expect(stateOf('r', [...ENGINE, failed, said('skip'), said('done')])!.steps[0]!.verdict).toBeUndefined();
     expect(stateOf('r', [...ENGINE, failed, said('again')])!.steps[0]!.verdict).toBe('again');
+  });
+
+  it('counts the time of what a person did by hand until they said that it was done', () => {
+    const steps = [{ id: 'go', do: 'exec', exec: ['x'], restoresService: true }];
+    const opened = { ...ENGINE[0]!, body: { ...ENGINE[0]!.body, steps } } as RunEvent;
+    const failed = event('step.finished', { ...RUN, attempt: 1, outcome: 'failed', durationMs: 1, message: 'no' }, 5);
+    const done = event('step.answered', { ...RUN, attempt: 1, answer: 'done', by: 'anna' }, 7_200_000);
+    // What is read of a copy as well comes once more, behind the answer.
+    const state = stateOf('r', [opened, ENGINE[1]!, failed, done, failed])!;
+    expect(state.steps[0]).toMatchObject({ phase: 'done', endedMs: 7_200_000, durationMs: 7_199_999 });
+    // What it is now is said of it, and not what had failed.
+    expect([state.steps[0]!.error, state.steps[0]!.summary]).toEqual([undefined, 'done by hand, says anna']);
+    expect(rtoMsOf(state)).toBe(7_200_000);
   });
 
   it('counts an answer by what it answers, wherever the clock of whoever gave it has put it', () => {

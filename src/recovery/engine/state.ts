@@ -313,11 +313,15 @@ function takesVerdict(step: StepState, attempt: number): boolean {
 function giveVerdict(
   step: StepState,
   { answer: said, note: text }: StepAnswered,
-  { by }: { by: string; timeMs: number },
+  { by, timeMs }: { by: string; timeMs: number },
 ): void {
   step.verdict = said as Verdict;
   if (said !== 'done') return;
   step.phase = 'done';
+  delete step.error;
+  // What a person did took until they said so, and not until the step failed: it counts for the RTO.
+  step.endedMs = Math.max(timeMs, step.endedMs ?? timeMs);
+  if (step.beganMs !== undefined) step.durationMs = Math.max(0, step.endedMs - step.beganMs);
   step.summary = `done by hand, says ${by}${text === undefined ? '' : `: ${text}`}`;
 }
 

@@ -17,19 +17,28 @@ export type FenceCompleted = EventBodies['fence.completed'];
 /**
  * Tries once to fence every server that was out of reach when an incident wanted it fenced, and records it where that was done,
  * with what the server had written meanwhile that nobody took over.
- * @returns what was fenced. @throws what kept a server that answers from being fenced; what keeps the ledger from being read
+ * @returns what was fenced. @throws what kept a server that answers from being fenced, once all were tried; what keeps the ledger
+ *   from being read
  */
 export async function fenceReturned(workspace: Workspace, signal: AbortSignal): Promise<FenceCompleted[]> {
   const record = new RunRecord(workspace);
   const done: FenceCompleted[] = [];
+  const failures: unknown[] = [];
   for (const pending of pendingFences(await record.read())) {
-    const completed = await ifReached(signal, (reach) =>
-      pending.of === 'redis' ? fenceRedis(workspace, pending, reach) : fencePostgres(workspace, pending, reach),
-    );
-    if (completed === undefined) continue;
-    await record.append('fence.completed', completed);
-    done.push(completed);
+    try {
+      const completed = await ifReached(signal, (reach) =>
+        pending.of === 'redis' ? fenceRedis(workspace, pending, reach) : fencePostgres(workspace, pending, reach),
+      );
+      if (completed === undefined) continue;
+      await record.append('fence.completed', completed);
+      done.push(completed);
+    } catch (error) {
+      signal.throwIfAborted();
+      // One that refuses keeps no other from being fenced.
+      failures.push(error);
+    }
   }
+  if (failures.length > 0) throw failures[0];
   return done;
 }
 

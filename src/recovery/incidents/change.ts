@@ -1,7 +1,9 @@
 import { HoldfastError, messageOf } from '../../foundation/errors.ts';
+import { type Pause, pauseUntilAborted } from '../../foundation/pause.ts';
 import { parseMoment, type Workspace } from '../../operations/index.ts';
 import { rpoMsOf, rtoMsOf } from '../engine/outcome.ts';
 import { RunRecord, unmirroredText } from '../engine/run-record.ts';
+import { whoRuns } from '../engine/sole.ts';
 import type { RunState } from '../engine/state.ts';
 import { fillStep, lookupOf } from '../engine/values.ts';
 import type { StepContext } from '../step.ts';
@@ -63,39 +65,75 @@ export async function declareBreach(workspace: Workspace, id: string, request: B
   return findRun(record, state.id);
 }
 
+/** How long a process that runs the steps is waited for, once it can know that they are to end: of one that is dead its lease runs out. */
+const ENDS_WITHIN_MS = 5 * 60_000;
+const LOOK_EVERY_MS = 500;
+
+export interface AbortRequest extends Caller {
+  why: string;
+  kinds?: StepKinds;
+  /** Is told what is waited for, and what did not come to a mirror. */
+  tell?(line: string): void;
+  pause?: Pause;
+}
+
 /**
  * Ends an incident, whatever of it is left: retention and prune go on. What its steps did is undone where a kind of step can,
- * the last first, and said otherwise.
- * @param tell is told what did not come to a mirror
+ * the last first, and said otherwise. Where a process runs them it is ended first: it would do again what was undone.
  * @throws unknown-incident; bad-usage where it has ended
  */
-export async function abortIncident(
-  workspace: Workspace,
-  id: string,
-  { why, by = personHere(), kinds, tell }: { why: string; kinds?: StepKinds; tell?(line: string): void } & Caller,
-): Promise<RunState> {
+export async function abortIncident(workspace: Workspace, id: string, request: AbortRequest): Promise<RunState> {
+  const { why, by = personHere(), kinds, tell } = request;
+  const { clock, signal } = workspace.environment;
+  const { pause = pauseUntilAborted(signal) } = request;
   const record = new RunRecord(workspace);
   const state = await findRun(record, id);
-  if (state.ended !== undefined) {
-    throw new HoldfastError('bad-usage', `${state.id} has ended already`, {
-      hint: `See \`holdfast incident show ${state.id}\`.`,
+  refuseAbort(state);
+  const close = async (standing: string[]): Promise<void> => {
+    const [rtoMs, rpoMs] = [rtoMsOf(state), rpoMsOf(state.steps)];
+    await record.append('incident.closed', {
+      ...{ incident: state.id, outcome: 'aborted', why, by, standing },
+      durationMs: Math.max(0, clock.nowMs() - state.startedMs),
+      ...(rtoMs !== undefined && { rtoMs }),
+      ...(rpoMs !== undefined && { rpoMs }),
     });
+  };
+  const looking = { run: state.id, record, clock, pause };
+  let standing: string[];
+  if ((await whoRuns(looking)) === 'a process') {
+    await close(['its process is to end first: a note says what is left then']);
+    tell?.(`waits until the process that runs the steps of ${state.id} has ended, five minutes at most`);
+    standing = (await hasEnded(looking))
+      ? await standingOf(workspace, await findRun(record, state.id), kinds)
+      : ['the process that runs its steps does not end: nothing is undone. End it, and see what each step did'];
+    await record.append('incident.noted', { incident: state.id, text: `what is left: ${standing.join('; ')}`, by });
+  } else {
+    standing = await standingOf(workspace, state, kinds);
+    await close(standing);
   }
-  if (state.kind === 'drill') {
-    throw new HoldfastError('bad-usage', `${state.id} is a drill: it ends with its process, and its copies with it`, {
-      hint: 'Interrupt the process that runs it.',
-    });
-  }
-  const standing = await standingOf(workspace, state, kinds);
-  const [rtoMs, rpoMs] = [rtoMsOf(state), rpoMsOf(state.steps)];
-  await record.append('incident.closed', {
-    ...{ incident: state.id, outcome: 'aborted', why, by, standing },
-    durationMs: Math.max(0, workspace.environment.clock.nowMs() - state.startedMs),
-    ...(rtoMs !== undefined && { rtoMs }),
-    ...(rpoMs !== undefined && { rpoMs }),
-  });
   for (const each of await record.mirrored()) tell?.(unmirroredText(each));
-  return findRun(record, state.id);
+  const { ended, ...aborted } = await findRun(record, state.id);
+  return { ...aborted, ...(ended !== undefined && { ended: { ...ended, standing } }) };
+}
+
+/** @throws bad-usage */
+function refuseAbort({ id, ended, kind }: RunState): void {
+  if (ended !== undefined) {
+    throw new HoldfastError('bad-usage', `${id} has ended already`, { hint: `See \`holdfast incident show ${id}\`.` });
+  }
+  if (kind === 'incident') return;
+  throw new HoldfastError('bad-usage', `${id} is a drill: it ends with its process, and its copies with it`, {
+    hint: 'Interrupt the process that runs it.',
+  });
+}
+
+/** @returns whether no process runs it any more */
+async function hasEnded(looking: Parameters<typeof whoRuns>[0]): Promise<boolean> {
+  for (let waitedMs = 0; waitedMs < ENDS_WITHIN_MS; waitedMs += LOOK_EVERY_MS) {
+    if ((await whoRuns(looking)) === 'nobody') return true;
+    await looking.pause(LOOK_EVERY_MS);
+  }
+  return false;
 }
 
 /** What is left standing, in words, the last first: of each step that was begun. */
@@ -123,7 +161,9 @@ async function standingOf(workspace: Workspace, state: RunState, kinds?: StepKin
         output: (other, name) => state.steps.find(({ plan }) => plan.id === other)?.outputs[name],
         ask: async () => [],
       };
-      standing.push(`${id}: ${await kind.undo(context as never)}`);
+      const isDone = step.phase === 'done' || step.phase === 'partial';
+      const how = isDone ? '' : `; the step itself is ${step.phase}`;
+      standing.push(`${id}: ${await kind.undo(context as never)}${how}`);
     } catch (error) {
       // Whoever aborts is told of all of it, and the rest is ended all the same.
       standing.push(`${id}: ${did}; it could not be undone: ${messageOf(error)}`);

@@ -1,5 +1,5 @@
 /** An incident or a drill as people and programs are shown it. Pure. */
-import type { StepAnswered } from '../../ledger/index.ts';
+import type { DrillEnded, StepAnswered } from '../../ledger/index.ts';
 import { nextOf } from '../engine/next.ts';
 import { rpoMsOf, rtoMsOf } from '../engine/outcome.ts';
 import { type RunState, type StepState, tally } from '../engine/state.ts';
@@ -40,7 +40,7 @@ export interface RunView {
   scenario: string;
   severity: string;
   state: 'open' | 'waiting' | 'stopped' | 'closed';
-  outcome?: string;
+  outcome?: NonNullable<DrillEnded['outcome']>;
   why?: string;
   startedBy: string;
   since: string;

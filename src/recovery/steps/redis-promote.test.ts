@@ -42,23 +42,18 @@ describe.skipIf(!requires('redis'))('a Redis master and what is promoted in its 
   }
 
   /** An incident in which the old master was out of reach. */
-  async function pendingWith(planned: string) {
+  async function pendingWith(planned: string, before: { id: string; do: string; source: string }[] = []) {
     const workspace = await workspaceWith(planned);
     const record = new RunRecord(workspace);
-    const steps = [{ id: 'up', do: 'redis.promote', source: 'cache', url: fresh.url }];
+    const steps = [...before, { id: 'up', do: 'redis.promote', source: 'cache', url: fresh.url }];
     const opened = { incident: 'one', runbook: 'it', scenario: 'All is lost', severity: 'p1', params: {}, steps };
     await record.append('incident.opened', {
       ...{ ...opened, why: '', since: '2026-03-01T14:00:00Z', sinceFrom: 'start', objectives: {} },
     } as never);
-    const outputs = { pending: true };
-    await record.append('step.finished', {
-      run: 'one',
-      step: 'up',
-      attempt: 1,
-      outcome: 'partial',
-      outputs,
-      durationMs: 1,
-    });
+    for (const { id: step } of steps) {
+      const finished = { run: 'one', step, attempt: 1, outcome: 'partial', durationMs: 1 } as const;
+      await record.append('step.finished', { ...finished, outputs: { pending: true } });
+    }
     return workspace;
   }
 
@@ -79,6 +74,48 @@ describe.skipIf(!requires('redis'))('a Redis master and what is promoted in its 
     expect(await fresh.text('SET', 'a', '3')).toBe('OK');
   });
 
+  it('asks where what was fenced is not whom the replica follows', async () => {
+    await follow(fresh, old);
+    for (let count = 0; count < 5; count++) await old.call('SET', 'a', String(count));
+    const stale = await RedisServer.start();
+    try {
+      const context = contextOf(await workspaceWith(stale.url), {
+        ...{ do: 'redis.promote', source: 'cache', url: fresh.url },
+      });
+      await expect(redisPromote.run(context)).rejects.toThrow(
+        new RegExp(`asked.*not from .*${stale.port}.*it follows 127.0.0.1:${old.port}.*nobody knows`),
+      );
+      expect(await old.text('SET', 'a', 'still')).toBe('OK');
+    } finally {
+      await stale.stop();
+    }
+  });
+
+  it('has the other replicas follow as well, also one with the same port, and says who does not', async () => {
+    const announced = ['--replica-announce-ip', '127.0.0.2'];
+    const other = await RedisServer.start(announced, undefined, { port: fresh.port, address: '127.0.0.2' });
+    try {
+      await follow(fresh, old);
+      await follow(other, old);
+      const promoting = { do: 'redis.promote', source: 'cache', url: fresh.url } as const;
+      expect(await redisPromote.run(contextOf(await workspaceWith(old.url), promoting))).toMatchObject({
+        ...{ outcome: 'done', summary: expect.stringContaining(`127.0.0.2:${fresh.port} follow it`) },
+      });
+      expect(await other.text('INFO', 'replication')).toContain(`master_port:${fresh.port}`);
+      await fresh.call('REPLICAOF', 'NO', 'ONE');
+      await old.call('REPLICAOF', 'NO', 'ONE');
+      await follow(fresh, old);
+      await follow(other, old);
+      await other.call('CONFIG', 'SET', 'requirepass', 'unknown here');
+      expect(await redisPromote.run(contextOf(await workspaceWith(old.url), promoting))).toMatchObject({
+        ...{ outcome: 'partial', summary: expect.stringContaining(`127.0.0.2:${fresh.port} do not follow it yet`) },
+        outputs: { pending: false, lostMs: 0 },
+      });
+    } finally {
+      await other.stop();
+    }
+  });
+
   it('fences an old master that comes back, once', async () => {
     const workspace = await pendingWith(old.url);
     await old.call('SET', 'of nobody', '1');
@@ -86,6 +123,12 @@ describe.skipIf(!requires('redis'))('a Redis master and what is promoted in its 
     await expect(old.call('SET', 'of nobody', '2')).rejects.toThrow('NOREPLICAS');
     expect(await old.text('GET', 'of nobody')).toBe('1');
     expect(await fenceReturned(workspace, signal)).toEqual([]);
+  });
+
+  it('fences an old master though another one that came back refuses it', async () => {
+    const workspace = await pendingWith(old.url, [{ id: 'before', do: 'postgres.fence', source: 'cache' }]);
+    await expect(fenceReturned(workspace, signal)).rejects.toMatchObject({ code: 'bad-usage' });
+    await expect(old.call('SET', 'of nobody', '3')).rejects.toThrow('NOREPLICAS');
   });
 
   it('leaves an old master alone that somebody made the master again, or a replica', async () => {

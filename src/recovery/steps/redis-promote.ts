@@ -59,20 +59,24 @@ async function run(context: Context): Promise<StepResult> {
   const isFenced = master !== undefined && !master.isReplica;
   const state =
     before.isReplica && isFenced ? await caughtUp(context, failover, { url, until: master.offset }) : before;
-  const lostMs = isFenced && state.offset >= master.offset ? 0 : state.silentMs;
+  const ofAnother = isFenced && state.replicationId !== master.replicationId ? master.label : undefined;
+  const hasAll = isFenced && ofAnother === undefined && state.offset >= master.offset;
+  const lostMs = hasAll ? 0 : ofAnother === undefined ? state.silentMs : undefined;
   if (before.isReplica) {
     const rpoMs = workspace.plan.sources.get(step.source)?.objectives.rpoMs;
-    const question = questionOf(state, { isFenced, lostMs, rpoMs });
+    const question = questionOf(state, { isFenced, lostMs, rpoMs, ...(ofAnother !== undefined && { ofAnother }) });
     if (question !== undefined) await context.ask({ what: 'approve', question });
   }
   const promoted = await failover.promote(url, signal);
-  const followers = isFenced ? await repoint(context, failover, { url, masterUrl, replicas: master.replicas }) : [];
+  const { followers, left } = isFenced
+    ? await repoint(context, failover, { url, masterUrl, replicas: master.replicas })
+    : { followers: [], left: [] };
   // Last: an attempt before this one that died finds the same old master.
   await recordMove(context);
   const isReached = master !== undefined || masterUrl === undefined;
   return {
-    outcome: isReached ? 'done' : 'partial',
-    summary: inWords(state.label, { ...promoted, followers, isReached }),
+    outcome: isReached && left.length === 0 ? 'done' : 'partial',
+    summary: inWords(state.label, { ...promoted, followers, left, isReached }),
     outputs: {
       url: withoutPassword(url),
       offset: Number(promoted.offset),
@@ -108,11 +112,24 @@ async function caughtUp(
   }
 }
 
+interface Risks {
+  isFenced: boolean;
+  lostMs: number | undefined;
+  rpoMs: number | undefined;
+  /** A master that was fenced, and whose commands the replica does not have: positions in their streams mean nothing to each other. */
+  ofAnother?: string;
+}
+
 function questionOf(
-  { label }: RedisServerState,
-  { isFenced, lostMs, rpoMs }: { isFenced: boolean; lostMs: number | undefined; rpoMs: number | undefined },
+  { label, follows }: RedisServerState,
+  { isFenced, lostMs, rpoMs, ofAnother }: Risks,
 ): string | undefined {
   const reasons: string[] = [];
+  if (ofAnother !== undefined) {
+    reasons.push(
+      `what it has is not from ${ofAnother}, which was fenced: it follows ${follows}; see who takes the writes, and cut that off first`,
+    );
+  }
   if (!isFenced) {
     reasons.push(
       'the old master cannot be kept from taking writes, since it is out of reach: cut it off from its clients first',
@@ -127,24 +144,40 @@ function questionOf(
   return reasons.length === 0 ? undefined : `Make ${label} the master all the same? ${reasons.join('; and ')}.`;
 }
 
-/** Has the old master, and those that followed it, follow the new one. @returns whom */
+/** Has the old master, and those that followed it, follow the new one. @returns whom, and who does not yet */
 async function repoint(
   { signal, tell }: Context,
   failover: RedisFailover,
   { url, masterUrl, replicas }: Pick<Servers, 'url' | 'masterUrl'> & { replicas: RedisServerState['replicas'] },
-): Promise<string[]> {
-  if (masterUrl === undefined) return [];
-  const { port } = new URL(url);
-  const others = replicas.filter((each) => String(each.port) !== port).map((each) => atAddress(masterUrl, each));
-  const followers: string[] = [];
+): Promise<{ followers: string[]; left: string[] }> {
+  const [followers, left]: [string[], string[]] = [[], []];
+  if (masterUrl === undefined) return { followers, left };
+  const promoted = await failover.look(url, signal);
+  const others = replicas.map((each) => atAddress(masterUrl, each)).filter((each) => hostOf(each) !== hostOf(url));
   for (const each of [masterUrl, ...others]) {
-    const followed = await ifReached(signal, (reach) =>
-      failover.follow({ url: each, from: url }, { signal: reach, tell }),
-    );
-    if (followed === undefined) tell(`${new URL(each).host} is out of reach, and follows nobody yet`);
-    else followers.push(new URL(each).host);
+    try {
+      const done = await ifReached(signal, async (reach) => {
+        // It was among those that followed, by whatever address.
+        if (isSameServer(await failover.look(each, reach), promoted)) return 'promoted';
+        await failover.follow({ url: each, from: url }, { signal: reach, tell });
+        return 'follows';
+      });
+      if (done === 'follows') followers.push(hostOf(each));
+      if (done !== undefined) continue;
+      tell(`${hostOf(each)} is out of reach, or has not got all yet`);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isHoldfastError(error)) throw error;
+      // The promotion is done, and has to be known: one server that refuses keeps nobody from it.
+      tell(`${hostOf(each)} does not follow: ${error.message}`);
+    }
+    left.push(hostOf(each));
   }
-  return followers;
+  return { followers, left };
+}
+
+function hostOf(url: string): string {
+  return new URL(url).host;
 }
 
 /** `host:port`, of which the host may have colons itself. */
@@ -167,11 +200,13 @@ function inWords(
     wasReplica,
     isLasting,
     followers,
+    left,
     isReached,
-  }: { wasReplica: boolean; isLasting: boolean; followers: string[]; isReached: boolean },
+  }: { wasReplica: boolean; isLasting: boolean; followers: string[]; left: string[]; isReached: boolean },
 ): string {
   const parts = [wasReplica ? `${label} is the master now` : `${label} was a master already`];
   if (followers.length > 0) parts.push(`${followers.join(', ')} follow it`);
+  if (left.length > 0) parts.push(`${left.join(', ')} do not follow it yet: \`redis.reseed\` has them do so`);
   if (!isReached) parts.push('the old master is out of reach, and is to be made a replica when it comes back');
   if (!isLasting)
     parts.push('its configuration could not be written, so that it forgets this when it is started again');

@@ -7,7 +7,7 @@ import type { Extracted, ExtractOptions, SnapshotReader } from '../snapshot-io.t
 import { givesAccessLists } from './attributes.ts';
 import { Clearing } from './clearing.ts';
 import { fetchFiles } from './fetch.ts';
-import { claimTarget, MARKER_NAME, removeMarker } from './marker.ts';
+import { claimTarget, isMarked, MARKER_NAME, removeMarker } from './marker.ts';
 import { applyMetadata, makeDirectory, makeHardLink, makeOther } from './metadata.ts';
 import { type ExtractPlan, planExtract } from './plan.ts';
 import { PlannedNames } from './planned-names.ts';
@@ -34,6 +34,9 @@ export async function extractTree(
   options: ExtractOptions,
 ): Promise<Extracted> {
   const replaces = options.replace === true;
+  const isNear = reader.indexed.repository.store.fileOf !== undefined;
+  // While trees come from afar. Whoever wants a part may need no thread.
+  if (!isNear && options.selection === undefined && !options.dryRun) reader.pool.start();
   const plan = await planExtract(reader, tree, Buffer.from(target), options);
   if (options.selection?.only !== undefined && plan.files.count + plan.directories.length + plan.others.length === 0) {
     throw new HoldfastError('path-missing', 'nothing in the snapshot is what was asked for', {
@@ -41,8 +44,10 @@ export async function extractTree(
     });
   }
   try {
-    const mayMark = (await reader.entries(tree)).every(({ name }) => name !== MARKER_NAME);
-    const clearing = clearingOf(target, plan, options, mayMark);
+    const mayMark = await mayMarkFor(reader, tree);
+    const isGoneOnWith = options.clearsMarked === true && mayMark && isMarked(target);
+    const clears = replaces || isGoneOnWith;
+    const clearing = clearingOf(target, plan, options, { mayMark, clears });
     if (options.dryRun) {
       if (existsSync(target)) clearing.look();
       return { ...counts(plan), keptFiles: 0, removedEntries: 0, surplus: clearing.surplus, problems: [] };
@@ -52,24 +57,39 @@ export async function extractTree(
       clearing.look();
     }
     const goesOn = await claimTarget(target, { tree, selection: options.selection ?? {}, replaces }, mayMark);
-    if (replaces) clearing.makeWay();
     // Another restore of the same may have made it, and left it half-written.
-    else if (goesOn) for (const path of options.leaveOut ?? []) clearing.remove(path);
+    if (goesOn && !replaces) for (const path of options.leaveOut ?? []) clearing.remove(path);
+    if (isGoneOnWith && !replaces) clearing.look();
+    if (clears) clearing.makeWay();
     // What is made deeper is made in directories of our own, which give nothing.
     if (givesAccessLists(Buffer.from(target))) plan.files.setInheriting();
-    const extracted = await fill(reader, plan, options, { goesOn, clearing });
-    removeMarker(target, mayMark);
+    const extracted = await fill(reader, plan, options, { goesOn, clears, clearing });
+    if (mayMark && options.keepsMark !== true) removeMarker(target, tree);
     return extracted;
   } catch (error) {
     throw targetError(error, target);
   }
 }
 
+/** Takes the mark of a restore away that has come to its end. @throws target-failed */
+export function releaseTarget(target: string, tree: string): void {
+  try {
+    removeMarker(target, tree);
+  } catch (error) {
+    throw targetError(error, target);
+  }
+}
+
+/** What the tree has of the mark's name is a part of it, and marks nothing. */
+async function mayMarkFor(reader: ExtractSource, tree: string): Promise<boolean> {
+  return (await reader.entries(tree)).every(({ name }) => name !== MARKER_NAME);
+}
+
 async function fill(
   reader: ExtractSource,
   plan: ExtractPlan,
   options: ExtractOptions,
-  { goesOn, clearing }: { goesOn: boolean; clearing: Clearing },
+  { goesOn, clears, clearing }: { goesOn: boolean; clears: boolean; clearing: Clearing },
 ): Promise<Extracted> {
   const { files, hardLinks } = plan;
   options.progress.phase('restoring', { bytes: plan.bytes, items: files.count });
@@ -84,7 +104,7 @@ async function fill(
   const others = plan.others.map((entry) => ({ entry, problem: makeOther(entry) }));
   const made = others.filter(({ problem }) => problem === undefined).map(({ entry }) => entry);
   problems.push(...others.flatMap(({ problem }) => problem ?? []));
-  if (options.replace) clearing.removeSurplus();
+  if (clears) clearing.removeSurplus();
   problems.push(...clearing.problems);
   // Directories last, and the innermost first: what is made in one changes its times.
   problems.push(...[...made, ...plan.directories.toReversed()].flatMap(applyMetadata));
@@ -115,14 +135,14 @@ function counts({
 function clearingOf(
   target: string,
   plan: ExtractPlan,
-  { selection = {}, signal, replace }: ExtractOptions,
-  mayMark: boolean,
+  { selection = {}, signal }: ExtractOptions,
+  { mayMark, clears }: { mayMark: boolean; clears: boolean },
 ): Clearing {
-  // What is in the way of a restore that replaces nothing is looked for by its path.
-  const planned = replace ? new PlannedNames(plan, Buffer.from(target)) : undefined;
+  // What is in the way of a restore that removes nothing else is looked for by its path.
+  const planned = clears ? new PlannedNames(plan, Buffer.from(target)) : undefined;
   return new Clearing(target, {
     planned,
-    selection: replace ? selection : {},
+    selection: clears ? selection : {},
     marker: mayMark ? MARKER_NAME : undefined,
     signal,
   });

@@ -3,7 +3,7 @@ import { byteString, displayName } from '../../format/index.ts';
 import { isHoldfastError } from '../../foundation/errors.ts';
 import { trimMemory } from '../../foundation/posix.ts';
 import type { Progress } from '../../foundation/progress.ts';
-import { awaitedLater, settled, sideBySide } from '../../foundation/promises.ts';
+import { allOver, awaitedLater, settled, sideBySide } from '../../foundation/promises.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import type { IndexedRepository } from '../indexed.ts';
 import { packKey } from '../layout.ts';
@@ -26,6 +26,8 @@ const RANGES_AHEAD = 64;
 /** Fewer ranges are read before a thread has started. */
 const RANGES_WORTH_A_THREAD = 4;
 const PROGRESS_EVERY_MS = 200;
+/** So many files are made before what comes from a store is looked at. */
+const FILES_AT_ONCE = 256;
 
 interface Watching {
   progress: Progress;
@@ -48,13 +50,17 @@ export async function fetchFiles(
   { isSyncedAfterwards = false, ...watching }: FetchOptions,
 ): Promise<ExtractProblem[]> {
   const missing = countMissing(files, wanted);
-  const problems = makeFiles(files, wanted, missing);
+  if (wanted.count > 0) trimMemory();
+  const making = awaitedLater(makeFiles(files, wanted, missing));
+  const problems: FileProblem[] = [];
   if (wanted.count > 0) {
-    trimMemory();
     const filling = { ...shareFilling(indexed, files, wanted, missing), isSyncedAfterwards };
-    problems.push(...(await fill(indexed, pool, filling, wanted, watching)));
+    problems.push(...(await fill(indexed, pool, filling, wanted, { ...watching, making })));
   }
-  return problems.map(({ file, message }) => ({ path: displayName(byteString(files.path(file))), message }));
+  return [...(await making), ...problems].map(({ file, message }) => ({
+    path: displayName(byteString(files.path(file))),
+    message,
+  }));
 }
 
 async function fill(
@@ -62,7 +68,7 @@ async function fill(
   pool: ReadPool,
   filling: SharedFilling,
   wanted: WantedRanges,
-  { progress, signal }: Watching,
+  { progress, signal, making }: Watching & { making: Promise<unknown> },
 ): Promise<FileProblem[]> {
   const stop = (): void => void Atomics.store(filling.control, STOPPED, 1);
   const endProgress = tellProgress(filling, progress);
@@ -75,12 +81,13 @@ async function fill(
   signal.addEventListener('abort', stop);
   try {
     if (signal.aborted) stop();
-    if (indexed.repository.store.fileOf === undefined) await fillFromStore(indexed, pool, own, filling, wanted);
-    else await fillFromFiles(indexed, pool, own, filling, wanted);
+    if (indexed.repository.store.fileOf === undefined) await fillFromStore(indexed, pool, own, filling, wanted, making);
+    else await making.then(() => fillFromFiles(indexed, pool, own, filling, wanted));
     signal.throwIfAborted();
   } catch (error) {
     stop();
     // Only when all have ended may their files be anything else.
+    await settled(making);
     await end();
     throw error;
   } finally {
@@ -133,8 +140,8 @@ function fillAgain(
 }
 
 /**
- * Ranges are fetched here, ahead of the threads, which fill them. From both ends in turn: two threads that write to one large
- * file wait for each other.
+ * Ranges are fetched here, ahead of the threads, which fill them; the first while files are made and threads start. From both
+ * ends in turn: two threads that write to one large file wait for each other.
  */
 async function fillFromStore(
   { repository }: IndexedRepository,
@@ -142,8 +149,9 @@ async function fillFromStore(
   own: Filler,
   filling: SharedFilling,
   wanted: WantedRanges,
+  making: Promise<unknown>,
 ): Promise<void> {
-  await pool.runOnAll({ kind: 'begin-fill', filling }, pool.threadCount);
+  const ready = awaitedLater(allOver([making, pool.runOnAll({ kind: 'begin-fill', filling }, pool.threadCount)]));
   const unread: UnreadRange[] = [];
   const window = new ReadWindow(AHEAD_BYTES);
   const numbers = Array.from({ length: wanted.count }, (_, at) =>
@@ -155,6 +163,7 @@ async function fillFromStore(
       if (Atomics.load(filling.control, STOPPED) !== 0) return;
       const range = { number, from: wanted.range(number).firstBlob };
       const sealed = await readRange(repository.store, filling, wanted, { number, into: region.bytes });
+      await ready;
       const answer = sealed && (await pool.run({ kind: 'fill', range, sealed }));
       if (answer === undefined) unread.push(range);
       else if (answer.kind === 'filled') unread.push(...answer.unread);
@@ -162,6 +171,7 @@ async function fillFromStore(
       window.give(region);
     }
   });
+  await ready;
   for (const range of unread) await fillAgain(repository, own, { filling, wanted, range });
 }
 
@@ -189,11 +199,12 @@ function countMissing(files: FileTable, wanted: WantedRanges): Int32Array {
 }
 
 /** Makes the files that no thread may make by itself: those that several ranges are for, and those that need nothing. */
-function makeFiles(files: FileTable, wanted: WantedRanges, missing: Int32Array): FileProblem[] {
+async function makeFiles(files: FileTable, wanted: WantedRanges, missing: Int32Array): Promise<FileProblem[]> {
   const writer = new FileWriter(files);
   const isSpread = spreadFiles(files, wanted);
   try {
     for (let file = 0; file < files.count; file++) {
+      if (file % FILES_AT_ONCE === 0) await setImmediate();
       if (files.isLeftAlone(file)) continue;
       if (!files.stands(file) && (missing[file] === 0 || isSpread[file] === 1)) writer.create(file);
       if (missing[file] === 0) writer.finish(file);

@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  lstatSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -70,9 +71,17 @@ function claimToReplace(target: string, restore: MarkedRestore, mayMark: boolean
   renameSync(join(target, NEW_MARKER_NAME), join(target, MARKER_NAME));
 }
 
-/** The restore has come to its end. */
-export function removeMarker(target: string, mayMark: boolean): void {
-  if (mayMark) unlinkSync(join(target, MARKER_NAME));
+/**
+ * The restore has come to its end. Another one's mark stays, and an entry of the snapshot that has its name: no tree has a file
+ * that names this very tree.
+ */
+export function removeMarker(target: string, tree: string): void {
+  if (isMarked(target) && readMarker(target)?.tree === tree) unlinkSync(join(target, MARKER_NAME));
+}
+
+/** Whether something in a directory says that a restore to it has not come to its end. */
+export function isMarked(target: string): boolean {
+  return lstatSync(join(target, MARKER_NAME), { throwIfNoEntry: false }) !== undefined;
 }
 
 function writeMarker(target: string, { tree, selection, replaces }: MarkedRestore, name = MARKER_NAME): void {
@@ -98,7 +107,7 @@ function readMarker(target: string): MarkedRestore | undefined {
       closeSync(descriptor);
     }
   } catch (error) {
-    const isNone = error instanceof SyntaxError || systemCode(error) === 'ELOOP';
+    const isNone = error instanceof SyntaxError || ['ELOOP', 'EISDIR'].includes(systemCode(error) ?? '');
     if (isNone || isHoldfastError(error, 'repository-damaged')) return undefined;
     throw error;
   }

@@ -112,6 +112,17 @@ export class EpochLease {
     }
   }
 
+  /** Who holds the lease just now: undefined where nobody does. Takes nothing. @throws the store's errors */
+  static async look(
+    repository: Repository,
+    options: LeaseOptions,
+  ): Promise<{ holder: LeaseHolder | undefined } | undefined> {
+    const lease = new EpochLease(repository, options, await machineIdentity());
+    const standing = await lease.#newest();
+    if (standing === undefined || isOver(standing, lease.#machine)) return undefined;
+    return (await lease.#isExpired(standing)) ? undefined : { holder: standing.lease };
+  }
+
   get epoch(): number {
     return this.#epoch;
   }

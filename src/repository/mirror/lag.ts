@@ -16,22 +16,30 @@ export interface MirrorLag {
 export async function measureLag(primary: ObjectStore, mirror: ObjectStore, nowMs: number): Promise<MirrorLag> {
   // The mirror first: what it has by then was in the primary before.
   const theirs = new Set((await recoverable(mirror)).map(({ key }) => key));
-  const lacking = (await recoverable(primary)).filter(({ key }) => !theirs.has(key));
+  return lagOf(await recoverable(primary), theirs, nowMs);
+}
+
+/** The same of what was listed already: what can be recovered from of the primary, and what the mirror has. */
+export function lagOf(ours: readonly StoredObject[], theirs: { has(key: string): boolean }, nowMs: number): MirrorLag {
+  const lacking = ours.filter(({ key }) => !theirs.has(key));
   const snapshots = lacking.filter(({ key }) => kindOf(key) === 'snapshot').length;
   return {
     snapshots,
     logParts: lacking.length - snapshots,
-    lagMs: Math.round(Math.max(0, ...lacking.map(({ modifiedMs }) => nowMs - modifiedMs))),
+    lagMs: Math.round(lacking.reduce((oldestMs, { modifiedMs }) => Math.max(oldestMs, nowMs - modifiedMs), 0)),
   };
+}
+
+/** Whether an object is what is recovered from: the others are parts of these. */
+export function isRecoverable({ key }: StoredObject): boolean {
+  const kind = kindOf(key);
+  return kind === 'snapshot' || kind === 'tail';
 }
 
 async function recoverable(store: ObjectStore): Promise<StoredObject[]> {
   const objects: StoredObject[] = [];
   await sideBySide([SNAPSHOTS_PREFIX, TAIL_PREFIX], 2, async (prefix) => {
-    for await (const object of store.list(prefix)) {
-      const kind = kindOf(object.key);
-      if (kind === 'snapshot' || kind === 'tail') objects.push(object);
-    }
+    for await (const object of store.list(prefix)) if (isRecoverable(object)) objects.push(object);
   });
   return objects;
 }

@@ -1,10 +1,12 @@
+import { hash } from 'node:crypto';
 import { decodeConfig, decodeIndexFile } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import { settled, sideBySide } from '../../foundation/promises.ts';
-import type { ObjectStore } from '../../store/index.ts';
+import { allOver, awaitedLater, settled, sideBySide } from '../../foundation/promises.ts';
+import type { ObjectStore, PutOptions, StoredObject } from '../../store/index.ts';
 import {
   CONFIG_KEY,
   DATA_PREFIX,
+  EPOCH_KEY,
   HOLDFAST_PREFIX,
   INDEX_PREFIX,
   idOfKey,
@@ -12,13 +14,16 @@ import {
   LEDGER_PREFIX,
   packKey,
   SNAPSHOTS_PREFIX,
+  TAIL_PREFIX,
 } from '../layout.ts';
 import { neededPacks } from '../object-lock/needed-objects.ts';
 import { ReadPool } from '../read/pool.ts';
 import { ReadWindow } from '../read/read-window.ts';
-import { holdsRepository, Repository, sha256 } from '../repository.ts';
+import type { DigestAlgorithm } from '../read/worker.ts';
+import { Repository } from '../repository.ts';
 import { readSnapshot } from '../snapshots.ts';
 import { readEpoch, succeeds } from './epoch.ts';
+import { isRecoverable, lagOf } from './lag.ts';
 import { type LeaseOptions, MirrorLease } from './lease.ts';
 import { isRewritten, kindOf, type ObjectKind, readAuthentic } from './objects.ts';
 
@@ -31,12 +36,19 @@ import { isRewritten, kindOf, type ObjectKind, readAuthentic } from './objects.t
  */
 
 export interface MirrorOptions extends LeaseOptions {
-  /** Keys of the primary's ledger, without their prefix, that are not among these, each behind those that it builds on. */
-  newEvents(known: ReadonlySet<string>): Promise<string[]>;
+  /**
+   * Keys of the primary's ledger, without their prefix, that are not among these, each behind those that it builds on.
+   * @param listed those of all that is to come, as they were just listed
+   */
+  newEvents(known: ReadonlySet<string>, listed: readonly string[]): Promise<string[]>;
   /** Which of these keys the primary's ledger says were to be removed. Asked once something is gone. */
   namedAsRemoved(keys: readonly string[]): Promise<ReadonlySet<string>>;
   /** Until when a lock holds an object of the mirror; undefined where none does. Nothing is held without it. */
   heldUntil?(key: string): Promise<number | undefined>;
+  /** Told once there is something to do, before it is begun. */
+  onDue?(): void;
+  /** Records what came of the run, while its lease is given back. */
+  onDone?(report: MirrorReport): Promise<void>;
 }
 
 export interface MirrorReport {
@@ -47,25 +59,27 @@ export interface MirrorReport {
   heldObjects: number;
   /** Keys that the mirror has and the primary has lost: nobody said that they were to be removed. They stay. */
   unexplained: string[];
+  /** For how long the oldest snapshot or part of a log that it lacked had been in the primary; 0 where it lacked none. */
+  lagMs: number;
+  /** Keys of the ledger, without their prefix, that the mirror has now. */
+  events: ReadonlySet<string>;
 }
 
 /** Packs are large, and each is in memory as a whole: six of restic's size, or many small ones. */
 const PACK_WINDOW_BYTES = 102 * 1024 * 1024;
 const PARALLEL = 32;
-/** How many objects a request lists. */
+/** So much of what is not packs is read before its turn to be put. */
+const AHEAD_BYTES = 16 * 1024 * 1024;
+/** How many objects a request lists, and to how many looks at one object it comes, as stores charge for both. */
 const LISTED_AT_ONCE = 1000;
+const LOOKS_PER_LISTING = 12;
 /** A prune removes what was listed before; so often it does not. */
 const ATTEMPTS = 5;
 
 /** What is copied before what; each kind only once all of those before it is there. */
-const COPY_ORDER: readonly ObjectKind[][] = [
-  ['key'],
-  ['config'],
-  ['pack', 'damaged'],
-  ['index'],
-  ['snapshot'],
-  ['tail', 'mark', 'checkpoint', 'other'],
-];
+const COPY_ORDER: readonly ObjectKind[][] = [['index'], ['snapshot'], ['tail', 'mark', 'checkpoint', 'other']];
+/** Before these, and after keys and configuration. */
+const BULK: readonly ObjectKind[] = ['pack', 'damaged'];
 /** What refers to others goes before them. */
 const REMOVAL_ORDER: readonly ObjectKind[] = ['mark', 'key', 'tail', 'snapshot', 'index', 'pack', 'ledger'];
 
@@ -87,13 +101,36 @@ export async function mirrorRepository(
     await settled(run.lease.release());
     throw error;
   }
-  await run.lease.release();
+  await allOver([run.lease.release(), options.onDone?.(run.report)]);
   return run.report;
 }
 
-/** Brings what the ledger says of a run to the mirror that it was of. */
-export async function mirrorLedger(primary: Repository, mirror: ObjectStore, options: MirrorOptions): Promise<void> {
-  await new MirrorRun(primary, mirror, options).ledger();
+/** Brings what the ledger says of a run to the mirror that it was of. @param known the `events` of its report */
+export async function mirrorLedger(
+  primary: Repository,
+  mirror: ObjectStore,
+  { known, ...options }: MirrorOptions & { known: ReadonlySet<string> },
+): Promise<void> {
+  await new MirrorRun(primary, mirror, options).ledger(known);
+}
+
+interface ReadPack {
+  bytes: Uint8Array;
+  /** As the primary's store has it. */
+  toldMd5: string | undefined;
+}
+
+type SizedKey = [key: string, sizeBytes: number];
+
+/** What a run found. */
+interface Found {
+  /** Keys with sizes in bytes. */
+  theirs: ReadonlyMap<string, number>;
+  ours: ReadonlyMap<string, number>;
+  /** What has another content now and then, as it was before anything of the primary was listed. */
+  rewritten: ReadonlyMap<string, Uint8Array>;
+  /** Of the ledger, in the order in which they are to be copied. */
+  events: readonly string[];
 }
 
 class MirrorRun {
@@ -107,7 +144,17 @@ class MirrorRun {
     removedObjects: 0,
     heldObjects: 0,
     unexplained: [],
+    lagMs: 0,
+    events: new Set(),
   };
+  /** What is being read before its turn. */
+  readonly #ahead = new Map<string, Promise<Uint8Array>>();
+  /** What was put and not looked at since, with its size in bytes. */
+  readonly #unconfirmed = new Map<string, number>();
+  /** Whether what the primary's store says of the MD5 of packs was right each time that it was looked at. */
+  #isToldRight: boolean | undefined;
+  /** How many objects the mirror had. */
+  #theirCount = 0;
 
   constructor(primary: Repository, mirror: ObjectStore, options: MirrorOptions) {
     this.#primary = primary;
@@ -130,47 +177,118 @@ class MirrorRun {
   async #pass(): Promise<void> {
     const { progress } = this.#options;
     progress.phase('looking at what is there');
-    await assertMirrorOf(this.#primary, this.#mirror);
-    // First: what is there by now was in the primary before, whoever copied it.
-    const theirs = await listObjects(this.#mirror, '');
-    const { rewritten, sizes } = await this.#readRewritten();
-    const events = await this.#options.newEvents(eventsIn(theirs, sizes));
-    const ours = await listReferring(this.#primary.store);
-    const missing = [...ours].filter(([key, size]) => theirs.get(key) !== size && !isRewritten(kindOf(key)!));
-    const gone = [...theirs.keys()].filter((key) => !ours.has(key));
+    const { found, hasWaited } = await this.#look();
     // What another run did in the meantime need not be done again.
-    const isDue = missing.length + events.length + gone.length > 0;
-    if (isDue && (await this.lease.take())) return this.#pass();
+    if (hasWaited) return this.#pass();
+    const { theirs, ours, rewritten, events } = found;
+    const { missing, gone } = differenceOf(found);
     progress.phase('copying to the mirror', {
       items: missing.length,
       bytes: missing.reduce((sum, [, size]) => sum + size, 0),
     });
-    for (const kinds of COPY_ORDER) {
-      if (kinds.includes('config')) await this.#putRewritten('config', rewritten, theirs);
-      const objects = missing.filter(([key]) => kinds.includes(kindOf(key)!));
-      if (kinds.includes('pack')) await this.#copyPacks(objects, theirs.size);
-      else await sideBySide(objects, PARALLEL, ([key]) => this.#copy(key));
-    }
-    await this.#copyEvents(events);
+    await this.#copyAll(missing, found);
     await this.#putRewritten('covered', rewritten, theirs);
+    await this.#confirm();
+    this.report.events = new Set([...eventsIn(theirs, ours), ...events]);
     await this.#removeGone(gone, ours);
     // Last: a mirror with the primary's epoch has all that it had.
     await this.#putRewritten('epoch', rewritten, theirs);
+    await this.#confirm();
   }
 
-  async ledger(): Promise<void> {
-    const known = eventsIn(await listObjects(this.#mirror, LEDGER_PREFIX), new Map());
-    await this.#copyEvents(await this.#options.newEvents(known));
+  /**
+   * What is there and there, and the lease where that differs. From afar each listing is a round trip: what may be is asked
+   * for side by side.
+   * @returns also whether another run had the lease: then what was found is of before
+   */
+  async #look(): Promise<{ found: Found; hasWaited: boolean }> {
+    const { newEvents } = this.#options;
+    const { store } = this.#primary;
+    // First: what the mirror has by now was in the primary before, whoever copied it.
+    const [theirs, rewritten] = await allOver([
+      listObjects(this.#mirror, ''),
+      this.#readRewritten(),
+      assertMirrorOf(this.#primary, this.#mirror),
+    ]);
+    this.#theirCount = theirs.size;
+    const recoverable: StoredObject[] = [];
+    const note = (object: StoredObject): void => void (isRecoverable(object) && recoverable.push(object));
+    const ours = await listObjects(store, HOLDFAST_PREFIX, note);
+    const isDueAlready = [...ours.keys()].some((key) => !theirs.has(key));
+    const listed = [...ours.keys()].filter((key) => kindOf(key) === 'ledger').map(eventOf);
+    const [events, , hasWaited] = await allOver([
+      newEvents(eventsIn(theirs, ours), listed),
+      listReferredTo(store, ours, note),
+      isDueAlready && this.#takeLease(),
+    ]);
+    const found = { theirs, ours, rewritten, events };
+    this.report.lagMs ||= lagOf(recoverable, theirs, this.#options.clock.nowMs()).lagMs;
+    const { missing, gone } = differenceOf(found);
+    const isDue = missing.length + events.length + gone.length > 0;
+    return { found, hasWaited: isDue && !isDueAlready ? await this.#takeLease() : hasWaited };
   }
 
-  /** What is written anew now and then, as it was before anything else was looked at: it must not be ahead of that. */
-  async #readRewritten(): Promise<{ rewritten: Map<string, Uint8Array>; sizes: Map<string, number> }> {
-    const sizes = await listObjects(this.#primary.store, HOLDFAST_PREFIX);
-    const rewritten = new Map<string, Uint8Array>();
-    for (const key of [CONFIG_KEY, ...sizes.keys()]) {
-      if (isRewritten(kindOf(key)!)) rewritten.set(key, await this.#get(key));
+  /** @returns whether another run had it */
+  #takeLease(): Promise<boolean> {
+    this.#options.onDue?.();
+    return this.lease.take();
+  }
+
+  async ledger(known: ReadonlySet<string>): Promise<void> {
+    const listed = [...(await listObjects(this.#primary.store, LEDGER_PREFIX))];
+    this.#theirCount = Number.POSITIVE_INFINITY;
+    this.#readAhead(listed.filter(([key]) => !known.has(eventOf(key))));
+    const keys = listed.map(([key]) => eventOf(key));
+    const events = await this.#options.newEvents(known, keys);
+    await this.#copyEvents(events.map((event) => `${LEDGER_PREFIX}${event}`));
+    await this.#confirm();
+  }
+
+  /** What is written anew now and then, as it is before anything else is looked at: it must not be ahead of that. */
+  async #readRewritten(): Promise<Map<string, Uint8Array>> {
+    const tails = listObjects(this.#primary.store, TAIL_PREFIX);
+    const read = async (key: string): Promise<[string, Uint8Array]> => [key, await this.#get(key)];
+    const readIfThere = (key: string) =>
+      read(key).catch((error: unknown) => {
+        if (!isHoldfastError(error, 'object-missing')) throw error;
+        return undefined;
+      });
+    const covered = tails.then((keys) => [...keys.keys()].filter((key) => isRewritten(kindOf(key)!)));
+    const [config, epoch, others] = await allOver([
+      read(CONFIG_KEY),
+      readIfThere(EPOCH_KEY),
+      covered.then((keys) => sideBySide(keys, PARALLEL, read)),
+    ]);
+    return new Map([config, ...(epoch === undefined ? [] : [epoch]), ...others]);
+  }
+
+  /** All but what is written anew at the end. */
+  async #copyAll(missing: readonly SizedKey[], { rewritten, theirs, ours, events }: Found): Promise<void> {
+    const of = (kinds: readonly ObjectKind[]) => missing.filter(([key]) => kinds.includes(kindOf(key)!));
+    const copy = (kinds: readonly ObjectKind[]) => sideBySide(of(kinds), PARALLEL, ([key]) => this.#copy(key));
+    const entrance = copy(['key']).then(() => this.#putRewritten('config', rewritten, theirs));
+    const packs = this.#copyPacks(of(BULK), entrance);
+    const ledgerKeys = events.map((event) => `${LEDGER_PREFIX}${event}`);
+    this.#readAhead([...COPY_ORDER.flatMap(of), ...ledgerKeys.map((key): SizedKey => [key, ours.get(key) ?? 0])]);
+    await allOver([entrance, packs]);
+    await this.#confirm();
+    for (const kinds of COPY_ORDER) {
+      await copy(kinds);
+      // What refers to it comes next.
+      if (kinds.includes('index')) await this.#confirm();
     }
-    return { rewritten, sizes };
+    await this.#copyEvents(ledgerKeys);
+  }
+
+  /** Begins to read what is small, in the order in which it is put. */
+  #readAhead(objects: readonly SizedKey[]): void {
+    this.#ahead.clear();
+    let aheadBytes = 0;
+    for (const [key, sizeBytes] of objects.slice(0, PARALLEL)) {
+      aheadBytes += sizeBytes;
+      if (aheadBytes > AHEAD_BYTES) return;
+      this.#ahead.set(key, awaitedLater(this.#get(key)));
+    }
   }
 
   async #putRewritten(
@@ -187,7 +305,9 @@ class MirrorRun {
 
   async #copy(key: string): Promise<void> {
     this.#assertMayGoOn();
-    await this.#put(key, await this.#get(key));
+    const read = this.#ahead.get(key) ?? this.#get(key);
+    this.#ahead.delete(key);
+    await this.#put(key, await read);
   }
 
   #assertMayGoOn(): void {
@@ -196,59 +316,80 @@ class MirrorRun {
   }
 
   /** Read side by side, and put one after the other: each builds on those before it. */
-  async #copyEvents(events: readonly string[]): Promise<void> {
-    for (let at = 0; at < events.length; at += PARALLEL) {
-      const keys = events.slice(at, at + PARALLEL).map((event) => `${LEDGER_PREFIX}${event}`);
-      const read = await sideBySide(keys, PARALLEL, async (key) => ({ key, bytes: await this.#get(key) }));
+  async #copyEvents(keys: readonly string[]): Promise<void> {
+    for (let at = 0; at < keys.length; at += PARALLEL) {
+      const some = keys.slice(at, at + PARALLEL);
+      const read = some.map((key) => ({ key, bytes: this.#ahead.get(key) ?? awaitedLater(this.#get(key)) }));
       for (const { key, bytes } of read) {
         this.#assertMayGoOn();
-        await this.#put(key, bytes);
+        await this.#put(key, await bytes);
       }
     }
   }
 
-  /** Through shared memory, in which threads see to it that each pack is what its name says. */
-  async #copyPacks(packs: readonly [key: string, sizeBytes: number][], theirCount: number): Promise<void> {
+  /**
+   * Through shared memory, in which threads see to it that each pack is what its name says.
+   * @param entrance before which nothing is put
+   */
+  async #copyPacks(packs: readonly SizedKey[], entrance: Promise<void>): Promise<void> {
     if (packs.length === 0) return;
     await using pool = new ReadPool(this.#primary.key);
     const window = new ReadWindow(PACK_WINDOW_BYTES);
-    const stored = new Map<string, number>();
     await sideBySide(packs, PARALLEL, async ([key, sizeBytes]) => {
       const region = await window.take(sizeBytes);
       try {
         this.#assertMayGoOn();
-        const { bytes, md5 } = await this.#getPack(key, { sizeBytes, into: region.bytes, pool });
-        await this.#mirror.put(key, bytes, { bulk: true, ...(md5 !== undefined && { md5 }) });
-        stored.set(key, bytes.byteLength);
-        this.#count(bytes.byteLength);
+        const pack = await this.#getPack(key, { sizeBytes, into: region.bytes, pool });
+        await entrance;
+        await this.#putPack(key, pack, pool);
       } finally {
         window.give(region);
       }
     });
-    await this.#confirm(stored, theirCount);
   }
 
   async #getPack(
     key: string,
     { sizeBytes, into, pool }: { sizeBytes: number; into: Uint8Array; pool: ReadPool },
-  ): Promise<{ bytes: Uint8Array; md5?: string }> {
-    const bytes = await this.#primary.store.get(key, { offset: 0, length: sizeBytes }, { into });
-    const isShared = bytes.buffer instanceof SharedArrayBuffer;
-    const digests = isShared ? await pool.digest(bytes) : { sha256: sha256(bytes) };
-    const { sha256: id, ...others } = digests;
-    if (id === idOfKey(key)) return { bytes, ...others };
+  ): Promise<ReadPack> {
+    let toldMd5: string | undefined;
+    const onMd5 = (md5: string): void => {
+      toldMd5 = md5;
+    };
+    const bytes = await this.#primary.store.get(key, { offset: 0, length: sizeBytes }, { into, onMd5 });
+    if ((await digestOf('sha256', bytes, pool)) === idOfKey(key)) return { bytes, toldMd5 };
     // Read as a whole, it is held against what the store says of it as well, and its damage is told.
-    return { bytes: await this.#get(key) };
+    return { bytes: await this.#get(key), toldMd5: undefined };
   }
 
-  /** That what was stored is there as it was given: by a listing, where that takes fewer requests than a look at each. */
-  async #confirm(stored: ReadonlyMap<string, number>, theirCount: number): Promise<void> {
-    const pages = (theirCount + stored.size) / LISTED_AT_ONCE;
-    const listed = pages < stored.size ? await listObjects(this.#mirror, DATA_PREFIX) : new Map<string, number>();
-    await sideBySide([...stored], PARALLEL, async ([key, sizeBytes]) => {
+  /** What arrives is held against its MD5 by the store. To find that out takes longer than all else here. */
+  async #putPack(key: string, { bytes, toldMd5 }: ReadPack, pool: ReadPool): Promise<void> {
+    const put = (md5: string) => this.#put(key, bytes, { bulk: true, md5 });
+    if (toldMd5 !== undefined && this.#isToldRight) {
+      try {
+        return await put(toldMd5);
+      } catch (error) {
+        // Of this one the primary's store may have been wrong.
+        if ((await digestOf('md5', bytes, pool)) === toldMd5) throw error;
+      }
+    }
+    const md5 = await digestOf('md5', bytes, pool);
+    if (toldMd5 !== undefined) this.#isToldRight = (this.#isToldRight ?? true) && md5 === toldMd5;
+    await put(md5);
+  }
+
+  /** That what was put is there as it was given: by a listing, where that costs less than a look at each. */
+  async #confirm(): Promise<void> {
+    const stored = [...this.#unconfirmed];
+    const pages = (this.#theirCount + stored.length) / LISTED_AT_ONCE;
+    const listed =
+      pages * LOOKS_PER_LISTING < stored.length ? await listObjects(this.#mirror, '') : new Map<string, number>();
+    await sideBySide(stored, PARALLEL, async ([key, sizeBytes]) => {
       // A listing may lag behind.
       if (listed.get(key) !== sizeBytes) await this.#confirmOne(key, sizeBytes);
+      this.#unconfirmed.delete(key);
     });
+    this.#theirCount += stored.length;
   }
 
   /** An object of the primary, as it was written. */
@@ -256,10 +397,11 @@ class MirrorRun {
     return readAuthentic(this.#primary, this.#primary.store, key);
   }
 
-  async #put(key: string, bytes: Uint8Array): Promise<void> {
-    await this.#mirror.put(key, bytes);
-    await this.#confirmOne(key, bytes.byteLength);
-    this.#count(bytes.byteLength);
+  async #put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<void> {
+    const sizeBytes = bytes.byteLength;
+    await this.#mirror.put(key, bytes, options);
+    this.#unconfirmed.set(key, sizeBytes);
+    this.#count(sizeBytes);
   }
 
   async #confirmOne(key: string, sizeBytes: number): Promise<void> {
@@ -348,14 +490,36 @@ class MirrorRun {
   }
 }
 
-/** All of a repository with sizes in bytes, what refers to others listed before them. */
-async function listReferring(store: ObjectStore): Promise<Map<string, number>> {
-  const listed = new Map<string, number>();
-  for (const prefix of [HOLDFAST_PREFIX, SNAPSHOTS_PREFIX, INDEX_PREFIX, DATA_PREFIX, KEYS_PREFIX]) {
-    for (const [key, size] of await listObjects(store, prefix)) listed.set(key, size);
+/** By a thread, where the bytes need not be copied for that. */
+async function digestOf(algorithm: DigestAlgorithm, bytes: Uint8Array, pool: ReadPool): Promise<string> {
+  return bytes.buffer instanceof SharedArrayBuffer ? pool.digest(algorithm, bytes) : hash(algorithm, bytes, 'hex');
+}
+
+/** What a mirror lacks, with sizes in bytes, and what it has and its primary does not. */
+function differenceOf({ theirs, ours }: Pick<Found, 'theirs' | 'ours'>): {
+  missing: SizedKey[];
+  gone: string[];
+} {
+  return {
+    missing: [...ours].filter(
+      ([key, size]) => theirs.get(key) !== size && kindOf(key) !== 'ledger' && !isRewritten(kindOf(key)!),
+    ),
+    gone: [...theirs.keys()].filter((key) => !ours.has(key)),
+  };
+}
+
+/** Adds what is referred to by what was listed already: what refers to others is listed before them. */
+async function listReferredTo(
+  store: ObjectStore,
+  listed: Map<string, number>,
+  note?: (object: StoredObject) => void,
+): Promise<void> {
+  for (const prefixes of [[SNAPSHOTS_PREFIX], [INDEX_PREFIX], [DATA_PREFIX, KEYS_PREFIX]]) {
+    for (const some of await sideBySide(prefixes, prefixes.length, (prefix) => listObjects(store, prefix, note))) {
+      for (const [key, size] of some) listed.set(key, size);
+    }
   }
   listed.set(CONFIG_KEY, 0);
-  return listed;
 }
 
 /**
@@ -370,7 +534,8 @@ export async function findGone(
 ): Promise<{ gone: Map<string, number>; all: number }> {
   await assertMirrorOf(primary, mirror);
   const theirs = await listObjects(mirror, '');
-  const ours = await listReferring(primary.store);
+  const ours = await listObjects(primary.store, HOLDFAST_PREFIX);
+  await listReferredTo(primary.store, ours);
   const gone = new Map([...theirs].filter(([key]) => !ours.has(key) && !['damaged', 'mark'].includes(kindOf(key)!)));
   // What was put in the meantime is not gone, whatever was listed.
   await sideBySide([...gone.keys()], PARALLEL, async (key) => {
@@ -379,18 +544,30 @@ export async function findGone(
   return { gone, all: theirs.size };
 }
 
-/** The objects below a prefix that belong to a repository, with their sizes in bytes. */
-export async function listObjects(store: ObjectStore, prefix: string): Promise<Map<string, number>> {
+/** The objects below a prefix that belong to a repository, with their sizes in bytes. @param note is told of each */
+export async function listObjects(
+  store: ObjectStore,
+  prefix: string,
+  note?: (object: StoredObject) => void,
+): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
-  for await (const { key, sizeBytes } of store.list(prefix)) if (kindOf(key) !== undefined) sizes.set(key, sizeBytes);
+  for await (const object of store.list(prefix)) {
+    if (kindOf(object.key) === undefined) continue;
+    sizes.set(object.key, object.sizeBytes);
+    note?.(object);
+  }
   return sizes;
+}
+
+function eventOf(key: string): string {
+  return key.slice(LEDGER_PREFIX.length);
 }
 
 /** The events that are whole in a mirror, as far as sizes tell. */
 function eventsIn(theirs: ReadonlyMap<string, number>, ours: ReadonlyMap<string, number>): Set<string> {
   const isWhole = ([key, size]: [string, number]): boolean => size === (ours.get(key) ?? size);
   const events = [...theirs].filter((entry) => kindOf(entry[0]) === 'ledger' && isWhole(entry));
-  return new Set(events.map(([key]) => key.slice(LEDGER_PREFIX.length)));
+  return new Set(events.map(([key]) => eventOf(key)));
 }
 
 /**
@@ -398,13 +575,15 @@ function eventsIn(theirs: ReadonlyMap<string, number>, ours: ReadonlyMap<string,
  * @throws mirror-refused
  */
 export async function assertMirrorOf(primary: Repository, mirror: ObjectStore): Promise<void> {
-  if (!(await holdsRepository(mirror))) return;
+  // From afar each is a round trip.
+  const epochs = [awaitedLater(readEpoch(primary)), awaitedLater(readEpoch(primary, mirror))] as const;
+  const sealed = await configIn(mirror);
+  if (sealed === undefined) return;
   const refused = (how: string, hint: string): HoldfastError =>
     new HoldfastError('mirror-refused', `${mirror.location} cannot be a mirror of ${primary.store.location}: ${how}`, {
       hint: `Nothing was changed there. ${hint}`,
       context: { mirror: mirror.location },
     });
-  const sealed = await mirror.get(CONFIG_KEY);
   try {
     const { id } = decodeConfig(primary.key, sealed);
     if (id !== primary.config.id) throw refused('another repository lies there', 'Name an empty place in the plan.');
@@ -412,7 +591,7 @@ export async function assertMirrorOf(primary: Repository, mirror: ObjectStore): 
     if (!isHoldfastError(error, 'repository-damaged')) throw error;
     throw refused('another repository lies there', 'Name an empty place in the plan.');
   }
-  const [own, its] = [await readEpoch(primary), await readEpoch(primary, mirror)];
+  const [own, its] = await Promise.all(epochs);
   if (succeeds(own, its)) return;
   if (succeeds(its, own)) {
     throw refused(
@@ -424,4 +603,13 @@ export async function assertMirrorOf(primary: Repository, mirror: ObjectStore): 
     'each of them was made the primary without knowing of the other',
     'Both may have what the other lacks. Decide which of them goes on, and let its mirrors lie in other places.',
   );
+}
+
+async function configIn(store: ObjectStore): Promise<Uint8Array | undefined> {
+  try {
+    return await store.get(CONFIG_KEY);
+  } catch (error) {
+    if (isHoldfastError(error, 'object-missing')) return undefined;
+    throw error;
+  }
 }

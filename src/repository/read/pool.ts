@@ -5,7 +5,7 @@ import { runOnThread, type ThreadWork } from '../../foundation/threads.ts';
 import type { SharedBlobEntries } from '../blob-table.ts';
 import type { Inspection } from '../check/inspect-pack.ts';
 import type { RecodedBlob, RecodeTarget } from '../copy/recode.ts';
-import type { Digests, Done, Failed, Job } from './worker.ts';
+import type { DigestAlgorithm, Done, Failed, Job } from './worker.ts';
 
 type DoneAs<Kind extends Done['kind']> = Extract<Done, { kind: Kind }>;
 
@@ -38,6 +38,11 @@ export class ReadPool implements AsyncDisposable {
     return this.#threads.length >= this.threadCount && this.#threads.every(({ busy }) => busy > 0);
   }
 
+  /** Starts the threads ahead of their first job: that takes a while, in which something else may be waited for. */
+  start(): void {
+    while (this.#threads.length < this.threadCount) this.#startThread();
+  }
+
   /** Opens a blob and gives its plain bytes back. `sealed` is taken over. @throws repository-damaged */
   async open(
     pack: string,
@@ -57,9 +62,9 @@ export class ReadPool implements AsyncDisposable {
     return expected('recoded', await this.run({ kind: 'recode', pack, sealed, blobs, target })).blobs;
   }
 
-  /** The digests of bytes, which are shared memory or copied. */
-  async digest(bytes: Uint8Array): Promise<Digests> {
-    return expected('digested', await this.run({ kind: 'digest', bytes })).digests;
+  /** The digest of bytes, which are shared memory or copied, in hex. */
+  async digest(algorithm: DigestAlgorithm, bytes: Uint8Array): Promise<string> {
+    return expected('digested', await this.run({ kind: 'digest', bytes, algorithm })).digest;
   }
 
   /** Looks at every byte of a pack. `sealed` is taken over. @throws internal */

@@ -19,6 +19,8 @@ export class Reader implements SnapshotReader {
   readonly snapshot: StoredSnapshot;
   readonly pool: ReadPool;
   #opener: BlobOpener | undefined;
+  /** What was written and has its mark still. */
+  readonly #marked: { target: string; tree: string }[] = [];
 
   constructor(indexed: IndexedRepository, snapshot: StoredSnapshot) {
     this.indexed = indexed;
@@ -108,7 +110,16 @@ export class Reader implements SnapshotReader {
   async extract(target: string, options: ExtractOptions): Promise<Extracted> {
     // Who only looks into a snapshot loads none of it.
     const { extractTree } = await import('../extract/extract.ts');
-    return extractTree(this, options.tree ?? this.tree, target, options);
+    const { tree = this.tree, keepsMark = false } = options;
+    const extracted = await extractTree(this, tree, target, options);
+    if (keepsMark && options.dryRun !== true) this.#marked.push({ target, tree });
+    return extracted;
+  }
+
+  async release(): Promise<void> {
+    if (this.#marked.length === 0) return;
+    const { releaseTarget } = await import('../extract/extract.ts');
+    for (const { target, tree } of this.#marked.splice(0)) releaseTarget(target, tree);
   }
 
   /**

@@ -24,16 +24,13 @@ interface PlacedBlob {
 }
 
 /** In hex. */
-export interface Digests {
-  sha256: string;
-  md5: string;
-}
+export type DigestAlgorithm = 'sha256' | 'md5';
 
 export type Job =
   | { kind: 'open'; pack: string; sealed: Uint8Array; blob: { id: string; uncompressedLength: number | undefined } }
   | { kind: 'recode'; pack: string; sealed: Uint8Array; blobs: PlacedBlob[]; target: RecodeTarget }
   | { kind: 'inspect'; pack: string; sealed: Uint8Array; wantsBlobs: boolean }
-  | { kind: 'digest'; bytes: Uint8Array }
+  | { kind: 'digest'; bytes: Uint8Array; algorithm: DigestAlgorithm }
   | { kind: 'place'; name: string; sealed: Uint8Array; entries: SharedBlobEntries }
   | { kind: 'begin-fill'; filling: SharedFilling }
   | { kind: 'fill-all' }
@@ -44,7 +41,7 @@ export type Done =
   | { kind: 'opened'; plain: Uint8Array }
   | { kind: 'recoded'; blobs: RecodedBlob[] }
   | { kind: 'inspected'; inspection: Inspection }
-  | { kind: 'digested'; digests: Digests }
+  | { kind: 'digested'; digest: string }
   | { kind: 'placed'; placed: IndexColumns['packs'] | undefined }
   /** Ranges that this thread could not read by itself, and what it could not set on files. */
   | { kind: 'filled'; unread: UnreadRange[]; problems: FileProblem[] };
@@ -114,7 +111,7 @@ class Jobs {
         return { kind: 'inspected', inspection: inspectPack(this.#opener, this.#key, { pack, bytes, wantsBlobs }) };
       }
       case 'digest':
-        return { kind: 'digested', digests: { sha256: hash('sha256', job.bytes), md5: hash('md5', job.bytes) } };
+        return { kind: 'digested', digest: hash(job.algorithm, job.bytes) };
       case 'place': {
         const entries = BlobEntries.attach(job.entries);
         this.#placer ??= new IndexPlacer(new BlobOpener(this.#key));

@@ -9,6 +9,7 @@ import { clusterFailed, serverFailed } from './cluster-errors.ts';
 import { type ClusterPlace, databaseUrl, SOCKET_PORT, superviseHere } from './cluster-place.ts';
 import { ALWAYS, quotedListItem, type ServerSettings } from './cluster-settings.ts';
 import { endInTime, startServerWith } from './cluster-start.ts';
+import { stopCopies } from './stopped-copies.ts';
 import { cutOff, goOn } from './stopped-processes.ts';
 import type { SupervisedProgram } from './supervised-program.ts';
 
@@ -81,7 +82,8 @@ class ClusterCopy implements ServerCopy {
   }
 
   async cutOff(): Promise<void> {
-    await cutOff(this.#pid);
+    // Its number may be another process's by now.
+    if (!this.#isKilled) await cutOff(this.#pid);
   }
 
   /** @returns what had ended it, where that was nobody's doing */
@@ -150,9 +152,7 @@ export class ClusterCopies implements ServerCopies {
 
   /** @throws sandbox-failed where one had died by itself. All of it is gone by then. */
   async close(): Promise<void> {
-    const ends = await Promise.all(this.#all.map((each) => each.stop()));
-    for (const { directory } of this.#own) await directory.close();
-    const died = ends.find((each) => each !== undefined);
+    const died = (await stopCopies(this.#all, this.#own)).find((each) => each !== undefined);
     if (died !== undefined) throw died;
   }
 }

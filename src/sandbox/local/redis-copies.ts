@@ -9,6 +9,7 @@ import type { ServerCopies, ServerCopy } from '../sandbox.ts';
 import { readLogTail } from './cluster-errors.ts';
 import { type RedisPlace, SOCKET_NAME, settings, startServer } from './redis-place.ts';
 import { talk } from './redis-talk.ts';
+import { stopCopies } from './stopped-copies.ts';
 import { cutOff, goOn } from './stopped-processes.ts';
 import type { SupervisedProgram } from './supervised-program.ts';
 
@@ -74,8 +75,9 @@ class RedisCopy implements ServerCopy {
     await this.#server.ended;
   }
 
-  cutOff(): Promise<void> {
-    return cutOff(this.#pid);
+  async cutOff(): Promise<void> {
+    // Its number may be another process's by now.
+    if (!this.#isKilled) await cutOff(this.#pid);
   }
 
   /** @throws sandbox-failed where it does not follow in time */
@@ -144,9 +146,9 @@ export class RedisCopies implements ServerCopies {
     }
   }
 
+  /** @throws the first of what kept one from ending well. All of them have ended by then. */
   async close(): Promise<void> {
-    await Promise.all(this.#all.map((each) => each.stop()));
-    for (const { directory } of this.#own) await directory.close();
+    await stopCopies(this.#all, this.#own);
   }
 }
 

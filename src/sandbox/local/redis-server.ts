@@ -14,6 +14,9 @@ import {
 import { talk } from './redis-talk.ts';
 import type { SupervisedProgram } from './supervised-program.ts';
 
+/** It answers nothing while it writes, and the fullest take minutes. */
+const SAVE_TIMEOUT_MS = 10 * 60_000;
+
 export type RedisNeed = Extract<SandboxNeed, { kind: 'redis' }>;
 
 /** A running server of one's own, reachable by its Unix socket and by nothing else. */
@@ -42,6 +45,16 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Red
   }
 }
 
+/** Has a server write down all that it has. @throws sandbox-failed where it does not */
+async function save({ directory }: RedisPlace): Promise<void> {
+  const said = await talk(join(directory.path, SOCKET_NAME), ['SAVE'], (all) => all.includes('\n'), SAVE_TIMEOUT_MS);
+  if (said.startsWith('+')) return;
+  throw new HoldfastError('sandbox-failed', `the sandbox server cannot write down what it has: ${said.trim()}`, {
+    hint: 'See whether there is room for it where sandboxes are.',
+    context: { directory: directory.path },
+  });
+}
+
 function running(server: SupervisedProgram, place: RedisPlace): RedisServer {
   const { directory, log } = place;
   let stopping = false;
@@ -68,7 +81,7 @@ function running(server: SupervisedProgram, place: RedisPlace): RedisServer {
     }
   };
   const copies = async (followers: readonly string[]): Promise<ServerCopies> => {
-    await talk(join(directory.path, SOCKET_NAME), ['SAVE'], (said) => /^[+-]/.test(said));
+    await save(place);
     await halt();
     copied = await RedisCopies.start(place, followers, () => openPlace(place.options));
     return copied;

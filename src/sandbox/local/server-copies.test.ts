@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { queryOnce } from '../../../test/support/postgres-pair.ts';
 import { requires } from '../../../test/support/requirements.ts';
@@ -79,6 +80,20 @@ it.skipIf(!requires('redis'))('a Redis server is followed, killed, replaced, and
     await place.close();
   }
   expect([existsSync(primary.directory), existsSync(other.directory)]).toEqual([false, false]);
+});
+
+it.skipIf(!requires('redis'))('a Redis server that cannot write down what it has is not copied empty', async () => {
+  const place = await sandbox.open(REDIS, noProgress);
+  if (place.target.kind !== 'database') throw new Error('no database');
+  try {
+    await call(place.target.url, 'SET', 'key', '1');
+    mkdirSync(join(dirname(decodeURIComponent(new URL(place.target.url).pathname)), 'dump.rdb'));
+    await expect(place.copies!(['other'])).rejects.toMatchObject({
+      ...{ code: 'sandbox-failed', message: expect.stringContaining('cannot write down what it has: -ERR') },
+    });
+  } finally {
+    await place.close();
+  }
 });
 
 async function call(url: string, ...words: string[]): Promise<string> {

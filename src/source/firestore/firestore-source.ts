@@ -34,7 +34,7 @@ import { restoreExport } from './managed/import.ts';
 import { compareExport, validateExport } from './managed/validate.ts';
 import { compareDocuments } from './restore/compare.ts';
 import type { OperationPrices } from './restore/estimate.ts';
-import { type DatabaseTarget, restoreDocuments } from './restore/restore.ts';
+import { type DatabaseTarget, releaseDocuments, restoreDocuments } from './restore/restore.ts';
 import { restoreLines } from './restore/restore-lines.ts';
 import { validateDocuments } from './restore/validate.ts';
 
@@ -89,6 +89,16 @@ class FirestoreSource implements Source {
     if (await isExport(reader)) return restoreExport(reader, firestoreTarget(target), context, this.#options);
     if (target.kind === 'directory') return restoreLines(reader, target.path, context);
     return restoreDocuments(reader, firestoreTarget(target), context, this.#options);
+  }
+
+  async release(
+    reader: SnapshotReader,
+    target: Target,
+    context: Pick<RestoreContext, 'selection' | 'replace' | 'diff' | 'signal'>,
+  ): Promise<void> {
+    // Only one that is restored to an empty database is marked.
+    if (context.replace === true || context.diff === true) return;
+    if (target.kind === 'database') await releaseDocuments(reader, target, context, this.#options.endpoint);
   }
 
   async validate(reader: SnapshotReader, target: Target, context: ValidateContext): Promise<Validation> {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
-import { quoteLiteral } from './identifiers.ts';
+import { quoteIdentifier, quoteLiteral } from './identifiers.ts';
 import { type Location, labelOf } from './location.ts';
 import { objectsOf, type TargetObject } from './prepare-target.ts';
 import type { Session } from './session.ts';
@@ -62,6 +62,7 @@ export class BegunTarget {
     const mark = await readMark(session);
     if (mark?.by !== begunBy) return new BegunTarget(session, { by: begunBy, created }, false);
     await endOthers(session, begunBy);
+    if (mark.created) await resetSettings(session);
     await empty(session);
     return new BegunTarget(session, mark, true);
   }
@@ -88,8 +89,18 @@ export class BegunTarget {
 
   /** Everything is there. */
   async release(): Promise<void> {
-    if (this.#isMarked) await this.#session.query('remove the mark of the restore', `DROP SCHEMA ${SCHEMA}`);
+    if (this.#isMarked) await removeMark(this.#session);
   }
+}
+
+/** Everything is there, in a database that this very run filled. Harmless where it has no mark, or another run's. */
+export async function releaseTarget(session: Session, begunBy: string): Promise<void> {
+  if (await isBegunBy(session, begunBy)) await removeMark(session);
+}
+
+async function removeMark(session: Session): Promise<void> {
+  // A database that was restored may have been set to be read only.
+  await session.query('remove the mark of the restore', `BEGIN READ WRITE; DROP SCHEMA ${SCHEMA}; COMMIT`);
 }
 
 async function lock(session: Session): Promise<void> {
@@ -143,6 +154,15 @@ function inUse({ location }: Session, foreign: number): HoldfastError {
     'target-unsuitable',
     `the database ${labelOf(location)} was half filled by this step before, and ${who}`,
     { hint: 'See pg_stat_activity. Once nobody is there any more, the step empties it, and fills it again.' },
+  );
+}
+
+/** Those of a database that the run made: they came at its end, and might make it read only. */
+async function resetSettings(session: Session): Promise<void> {
+  const database = quoteIdentifier(session.location.database);
+  await session.query(
+    "take the database's settings back",
+    `BEGIN READ WRITE; ALTER DATABASE ${database} RESET ALL; COMMIT; SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE`,
   );
 }
 

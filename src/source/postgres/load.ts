@@ -1,16 +1,14 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { HoldfastError } from '../../foundation/errors.ts';
 import type { PostgresPrograms } from '../../foundation/postgres-programs.ts';
 import type { RestoreContext } from '../index.ts';
 import { type ArchiveToc, SECTION, type TocEntry, textOf } from './archive/toc.ts';
-import { copyIn } from './copy-in.ts';
-import { quoteIdentifier } from './identifiers.ts';
 import type { LoadableDatabase, LoadableTable } from './loadable.ts';
 import { databaseArgument, type Location } from './location.ts';
 import type { PreparedTarget } from './prepare-target.ts';
 import { runPostgresProgram } from './run-program.ts';
 import { Session } from './session.ts';
+import { TableLoad } from './table-load.ts';
 
 /** Loading is bound by the server: a third connection keeps it busy while one waits for the repository. */
 const CONNECTIONS = 3;
@@ -110,17 +108,23 @@ async function pgRestore(
 
 async function loadTables(job: Load): Promise<void> {
   const { database, context, location } = job;
-  const queue = tablesWithRows(database);
+  const tables = tablesWithRows(database);
   context.progress.phase('loading rows', {
-    bytes: queue.reduce((sum, { bytes }) => sum + bytes, 0),
-    items: queue.length,
+    bytes: tables.reduce((sum, { bytes }) => sum + bytes, 0),
+    items: tables.length,
   });
+  const loads = tables.map((table) => new TableLoad(table, database, context.progress));
+  const queue = [...loads];
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
   const work = async (): Promise<void> => {
     const session = await Session.open(location, { side: 'target', signal });
     try {
-      for (let table = queue.shift(); table !== undefined; table = queue.shift()) await loadTable(job, session, table);
+      for (let load = queue[0]; load !== undefined; load = queue[0]) {
+        if (!load.isShared) queue.shift();
+        await load.loadOver(session);
+        if (load === queue[0]) queue.shift();
+      }
     } catch (error) {
       failed.abort(error);
       throw error;
@@ -128,40 +132,15 @@ async function loadTables(job: Load): Promise<void> {
       await session.close();
     }
   };
-  const results = await Promise.allSettled(Array.from({ length: Math.min(CONNECTIONS, queue.length) }, work));
+  const connections = queue.some(({ isShared }) => isShared) ? CONNECTIONS : Math.min(CONNECTIONS, queue.length);
+  const results = await Promise.allSettled(Array.from({ length: connections }, work));
+  await Promise.all(loads.map((load) => load.close()));
   for (const result of results) if (result.status === 'rejected') throw failed.signal.reason ?? result.reason;
 }
 
 /** Those that have rows, as far as that is known, largest first. */
 export function tablesWithRows({ tables }: LoadableDatabase): LoadableTable[] {
   return tables.filter(({ rows }) => rows !== 0).sort((a, b) => b.bytes - a.bytes);
-}
-
-/** @throws target-failed, also when other rows are there than there should be */
-export async function loadTable(
-  { database, context }: Pick<Load, 'database' | 'context'>,
-  session: Session,
-  table: LoadableTable,
-): Promise<void> {
-  const qualified = `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`;
-  const columns = table.columns.length === 0 ? '' : `(${table.columns.map(quoteIdentifier).join(', ')})`;
-  const sql = `COPY ${qualified} ${columns} FROM STDIN WITH (ENCODING '${database.facts.encoding}')`;
-  const rows = database.rowsOf(table);
-  const bytes = counted(rows.bytes, (count) => context.progress.advance({ bytes: count }));
-  const loaded = await copyIn(session, `load table ${qualified}`, sql, bytes);
-  context.progress.advance({ items: 1 });
-  if (loaded === rows.count()) return;
-  throw new HoldfastError('target-failed', `table ${qualified} has ${loaded} rows, the snapshot ${rows.count()}`, {
-    hint: 'See whether a rule or trigger on the target keeps rows out.',
-  });
-}
-
-async function* counted(rows: AsyncIterable<Uint8Array>, count: (bytes: number) => void): AsyncGenerator<Uint8Array> {
-  for await (const bytes of rows) {
-    const { length } = bytes;
-    yield bytes;
-    count(length);
-  }
 }
 
 async function writeNew(path: string, text: string): Promise<void> {

@@ -34,7 +34,7 @@ import { restoreDataDirectory } from './physical/restore.ts';
 import { validateCluster } from './physical/validate.ts';
 import { type PlannedCheck, runPlanned } from './planned-checks.ts';
 import { queryColumn } from './query-column.ts';
-import { type DatabaseTarget, refuseTarget, restoreToDatabase } from './restore-to-database.ts';
+import { type DatabaseTarget, refuseTarget, releaseDatabase, restoreToDatabase } from './restore-to-database.ts';
 import { LOCK_TIMEOUT_MS } from './snapshot.ts';
 import { PART_BYTES } from './table-parts.ts';
 import { validateDatabase } from './validate.ts';
@@ -126,6 +126,14 @@ class PostgresSource implements Source {
     if (!isPhysical(await readManifest(reader))) return;
     // The server that recovers is of the version that was captured; its definitions are dumped.
     await findDumpPrograms((await readPhysicalDetails(reader)).majorVersion);
+  }
+
+  async release(
+    _reader: SnapshotReader,
+    target: Target,
+    context: Pick<RestoreContext, 'begunBy' | 'signal'>,
+  ): Promise<void> {
+    if (target.kind === 'database') await releaseDatabase(target, context);
   }
 
   async checkPlanned(target: Target, context: Pick<ValidateContext, 'signal' | 'timeMs'>): Promise<Check[]> {

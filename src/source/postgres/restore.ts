@@ -42,7 +42,7 @@ export async function restoreDatabase(
     await load({ database, location, programs, prepared, context, withoutRows });
     const isOurs = begun?.created ?? created;
     notes.push(...partNotes, ...prepared.notes, ...(isOurs ? await applySettings(session, facts) : []));
-    await begun?.release();
+    if (context.keepsMark !== true) await begun?.release();
   } catch (error) {
     const isLeft = isHoldfastError(error) && begunBy === undefined && (created || loading);
     throw isLeft ? incomplete(error, location, created) : error;

@@ -23,8 +23,8 @@ import { parseLocation } from './connection/location.ts';
 import { damageKey } from './damage.ts';
 import { itemsOf, readDetails } from './details.ts';
 import { examineServer } from './examine.ts';
-import { replayToDirectory, restoreToDirectory } from './restore/directory.ts';
-import { refuseTarget, restoreToServer, type ServerTarget } from './restore/server.ts';
+import { releaseDirectory, replayToDirectory, restoreToDirectory } from './restore/directory.ts';
+import { refuseTarget, releaseServer, restoreToServer, type ServerTarget } from './restore/server.ts';
 import { targetLocation } from './restore/target.ts';
 import { followStream } from './stream/follow.ts';
 import { validateDirectory, validateServer } from './validate.ts';
@@ -80,6 +80,15 @@ class RedisSource implements Source {
     throw new HoldfastError('bad-usage', 'some of the keys are restored to a running server only', {
       hint: 'Give `--to` the URL of a server, or leave `--only` out.',
     });
+  }
+
+  async release(
+    _reader: SnapshotReader,
+    target: Target,
+    context: Pick<RestoreContext, 'begunBy' | 'signal'>,
+  ): Promise<void> {
+    if (target.kind === 'database') await releaseServer(target, context);
+    else await releaseDirectory(target.path);
   }
 
   refuse(

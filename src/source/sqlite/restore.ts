@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { chmod, chown, link, mkdir, open, rm, utimes } from 'node:fs/promises';
+import { constants, existsSync } from 'node:fs';
+import { chmod, chown, type FileHandle, link, mkdir, open, rm, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseTimeMs, type TreeNode } from '../../format/index.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { readAt } from '../../foundation/read-at.ts';
 import type { SnapshotReader } from '../../repository/index.ts';
 import type { RestoreContext, Restored } from '../index.ts';
 
@@ -12,15 +13,21 @@ const BESIDE = ['-wal', '-shm', '-journal'];
 
 /**
  * Writes the file of a database into a directory, with its owner and mode, under its own name only once it is whole. The
- * directory may hold anything else, but neither that file nor a log of an earlier one, which would be played back onto it.
+ * directory may hold anything else, but neither that file nor a log of an earlier one, which would be played back onto it. A run
+ * that goes on after it was killed takes the very same file for its own.
  * @throws target-not-empty, target-failed
  */
 export async function restoreSqlite(
   reader: SnapshotReader,
   { node, directory, file }: { node: TreeNode; directory: string; file: string },
-  { progress, signal }: RestoreContext,
+  { progress, signal, begunBy }: RestoreContext,
 ): Promise<Restored> {
   const path = join(directory, file);
+  // Killed behind the link: what is there is whole, or somebody has changed it since.
+  if (begunBy !== undefined && !isAnyBeside(path) && (await isContent(reader, node, path))) {
+    const notes = [`${path} was there already, as it was in the backup`];
+    return { bytes: Number(node.size), items: 1, notes, problems: await setMetadata(path, node, path) };
+  }
   const problems: Restored['problems'] = [];
   progress.phase('writing the database', { bytes: Number(node.size), items: 1 });
   const unfinished = join(directory, `.holdfast-${randomBytes(6).toString('hex')}`);
@@ -46,8 +53,40 @@ export async function restoreSqlite(
 }
 
 function refuseOccupied(path: string): void {
-  const there = [path, ...BESIDE.map((suffix) => `${path}${suffix}`)].find((each) => existsSync(each));
+  const there = [path, ...besideOf(path)].find((each) => existsSync(each));
   if (there !== undefined) throw occupied(there);
+}
+
+function besideOf(path: string): string[] {
+  return BESIDE.map((suffix) => `${path}${suffix}`);
+}
+
+function isAnyBeside(path: string): boolean {
+  return besideOf(path).some((each) => existsSync(each));
+}
+
+/** Whether a file is there that has the very bytes of one of the snapshot. @throws target-failed */
+async function isContent(reader: SnapshotReader, node: TreeNode, path: string): Promise<boolean> {
+  let file: FileHandle;
+  try {
+    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCode(error) ?? '')) return false;
+    throw new HoldfastError('target-failed', `cannot read ${path}: ${messageOf(error)}`, { cause: error });
+  }
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile() || stats.size !== Number(node.size)) return false;
+    let position = 0;
+    for await (const bytes of reader.read(node)) {
+      const there = readAt(file.fd, Buffer.allocUnsafe(bytes.length), position);
+      if (!there.equals(bytes)) return false;
+      position += bytes.length;
+    }
+    return true;
+  } finally {
+    await file.close();
+  }
 }
 
 function occupied(path: string): HoldfastError {

@@ -1,4 +1,4 @@
-import type { Stats } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { HoldfastError, systemCode } from '../../foundation/errors.ts';
 
@@ -26,7 +26,15 @@ export class Place {
 
   /** @throws store-unreachable where it was there and is not, or is another directory without what was read in it */
   async assertThere(): Promise<void> {
-    const found = await statIfThere(this.#directory);
+    await this.#assertSame(await statIfThere(this.#directory));
+  }
+
+  /** The same on this thread: for who was just told something else of it. @throws as `assertThere` */
+  async assertStillThere(): Promise<void> {
+    await this.#assertSame(statHere(this.#directory));
+  }
+
+  async #assertSame(found: Stats | undefined): Promise<void> {
     if (found === undefined) {
       if (this.#seen !== undefined) throw away(this.#directory, 'is not there any more');
       return;
@@ -57,6 +65,16 @@ export async function statIfThere(path: string): Promise<Stats | undefined> {
   } catch (error) {
     const code = systemCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+/** As `statIfThere`, on this thread. */
+export function statHere(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (systemCode(error) === 'ENOTDIR') return undefined;
     throw error;
   }
 }

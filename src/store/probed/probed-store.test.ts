@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { RoundTrips } from '../../../test/support/round-trips.ts';
 import { systemClock } from '../../foundation/clock.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
+import { FaultyStore } from '../faulty/index.ts';
 import type { Content, PutOptions, StoredObject } from '../index.ts';
 import { MemoryStore } from '../memory/index.ts';
 import { ProbedStore } from './probed-store.ts';
@@ -82,6 +84,23 @@ describe('a probe', () => {
   ])('knows a store that %s', async (_, store, honoured) => {
     expect(await known(store)).toEqual(honoured);
     if (!(store instanceof KeepingStore)) expect([...store.objects.keys()]).toEqual([]);
+  });
+
+  it('takes four round trips', async () => {
+    const trips = new RoundTrips();
+    const store = trips.to(new MemoryStore());
+    await new ProbedStore(store, { clock: systemClock, recordFile: undefined }).capabilities();
+    expect(trips.count).toBe(4);
+  });
+
+  it.each(['raced', 'plain'])('leaves nothing where a step with what is %s fails', async (name) => {
+    const inner = new MemoryStore();
+    const store = new FaultyStore(inner, ({ method, key }) =>
+      (method === 'get' || method === 'list') && (name === 'raced') === key.endsWith('raced') ? 'before' : undefined,
+    );
+    const probed = new ProbedStore(store, { clock: systemClock, recordFile: undefined });
+    await expect(probed.capabilities()).rejects.toMatchObject({ code: 'store-unreachable' });
+    expect([...inner.objects.keys()]).toEqual([]);
   });
 
   it('knows nothing where it may not write, and is tried again when it is asked again', async () => {

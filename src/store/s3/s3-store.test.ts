@@ -208,6 +208,18 @@ describe.skipIf(!requires('radosgw'))('S3', () => {
     });
   });
 
+  it('tells the MD5 that the server keeps of an object also where a part is read, and no tag that is none', async () => {
+    const store = freshStore();
+    const told: string[] = [];
+    await store.put('key', Buffer.from('abc'));
+    await store.get('key', { offset: 1, length: 2 }, { onMd5: (md5) => told.push(md5) });
+    expect(told).toEqual([hash('md5', 'abc')]);
+    const tag = { etag: `"${told[0]}"`, 'x-amz-server-side-encryption': 'aws:kms' };
+    const encrypted = answered(200, undefined, tag);
+    await encrypted.get('key', undefined, { onMd5: (md5) => told.push(md5) });
+    expect(told).toHaveLength(1);
+  });
+
   it('says that nobody answers', async () => {
     const store = freshStore({ endpoint: 'http://127.0.0.1:9' });
     await expect(store.stat('key')).rejects.toMatchObject({ code: 'store-unreachable', retryable: true });

@@ -138,10 +138,10 @@ class S3Store implements ObjectStore {
     }
   }
 
-  async get(key: string, range?: ByteRange, { into }: Use = {}): Promise<Uint8Array> {
+  async get(key: string, range?: ByteRange, use: Use = {}): Promise<Uint8Array> {
     this.#path(key);
     if (range?.length === 0) return this.#getNothing(key, range.offset);
-    return this.#get(key, { range, into });
+    return this.#get(key, { range, into: use.into, onMd5: use.onMd5 });
   }
 
   async #get(key: string, part: WantedPart): Promise<Uint8Array> {
@@ -159,7 +159,7 @@ class S3Store implements ObjectStore {
     return new Uint8Array(0);
   }
 
-  async #read(key: string, { range, into, version }: WantedPart) {
+  async #read(key: string, { range, into, version, onMd5 }: WantedPart) {
     const permission = version === undefined ? 's3:GetObject' : 's3:GetObjectVersion';
     const call = { what: `read ${key} in ${this.location}`, permission, key };
     const endByte = range === undefined ? undefined : range.offset + range.length;
@@ -180,7 +180,8 @@ class S3Store implements ObjectStore {
         throw this.#tooShort(key, endByte);
       }
       const bytes = await readBody(answer.Body as Readable, { ...part, into }, call.what);
-      const isSound = part.tag === undefined || part.digest?.digest('hex') === part.tag;
+      const isSound = part.digest === undefined || part.digest.digest('hex') === part.tag;
+      if (part.tag !== undefined) onMd5?.(part.tag);
       if (range === undefined || answer.ContentRange !== undefined) return { bytes, isSound };
       // The server does not know of ranges: it sent the whole.
       if (bytes.length < range.offset + range.length) throw this.#tooShort(key, range.offset + range.length);
@@ -332,6 +333,7 @@ async function sendFile(
 interface WantedPart {
   range: ByteRange | undefined;
   into?: Uint8Array | undefined;
+  onMd5?: Use['onMd5'];
   /** The newest, when left out. */
   version?: string;
 }
@@ -351,8 +353,9 @@ interface BodyPart {
   bodyBytes: number | undefined;
   /** How many the whole object has. */
   objectBytes: number;
-  /** The MD5 that the whole object should have, where the server says so and sends the whole. */
+  /** The MD5 that the whole object should have, where the server says so. */
   tag: string | undefined;
+  /** Where it sends the whole, too. */
   digest: Hash | undefined;
 }
 
@@ -360,11 +363,11 @@ function partOf(answer: GetObjectCommandOutput, range: ByteRange | undefined): B
   const { ContentRange, ContentLength, ETag, ServerSideEncryption, SSECustomerAlgorithm } = answer;
   const total = /\/(\d+)$/.exec(ContentRange ?? '')?.[1];
   const isTaggedByMd5 = !ServerSideEncryption?.startsWith('aws:kms') && SSECustomerAlgorithm === undefined;
-  const tag = isTaggedByMd5 && ContentRange === undefined ? MD5.exec(ETag ?? '')?.[1] : undefined;
+  const tag = isTaggedByMd5 ? MD5.exec(ETag ?? '')?.[1] : undefined;
   return {
     bodyBytes: ContentRange === undefined ? ContentLength : range?.length,
     objectBytes: total === undefined ? (ContentLength ?? Number.POSITIVE_INFINITY) : Number(total),
     tag,
-    digest: tag === undefined ? undefined : createHash('md5'),
+    digest: tag === undefined || ContentRange !== undefined ? undefined : createHash('md5'),
   };
 }

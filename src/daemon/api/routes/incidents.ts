@@ -11,7 +11,6 @@ import {
   noteIncident as note,
   type OpenRequest,
   type RunState,
-  type RunView,
   showRun,
   viewOf,
 } from '../../../recovery/index.ts';
@@ -45,7 +44,8 @@ function given<Fields extends object>(fields: Fields): Without<Fields> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Without<Fields>;
 }
 
-const shown = (state: RunState, { clock }: ApiContext): RunView => viewOf(state, clock.nowMs());
+/** What the description says of it has to be true of all that is shown. */
+const shown = (state: RunState, { clock }: ApiContext): z.input<typeof incident> => viewOf(state, clock.nowMs());
 
 export const listIncidents = operation({
   id: 'listIncidents',

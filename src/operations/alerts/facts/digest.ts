@@ -1,4 +1,4 @@
-import type { LedgerEvent, Summary } from '../../../ledger/index.ts';
+import type { EventBodies, LedgerEvent, Summary } from '../../../ledger/index.ts';
 import type { ReviewKind } from '../../../plan/index.ts';
 import { type AlertEvent, alertEventsIn } from '../book.ts';
 import type { Attempt, ProofAttempt, RecordFacts, RunFacts, SourceFacts } from './facts.ts';
@@ -218,23 +218,26 @@ export function stoppedIn(events: readonly LedgerEvent[]): { timeMs: number; mes
   return { timeMs: Date.parse(last.time), message: last.body.message };
 }
 
-/** What a drill ended with that has shown nothing. */
-const NOT_HELD: ReadonlySet<string | undefined> = new Set(['failed', 'died', 'aborted']);
+/** What a drill came to that was held to its end. */
+const SHOWN: ReadonlySet<string> = new Set(['done', 'partial', 'missed']);
 
-/** When a drill of each runbook was held last; of a rescue, by its task. */
+/** When a drill of each runbook was held last; of a rescue that brought every source back, by its task. */
 function drillsIn(events: readonly LedgerEvent[]): RecordFacts['drills'] {
   const runbooks = new Map<string, string>();
   const held = new Map<string, number>();
   for (const { kind, body, time } of events) {
     if (kind === 'drill.started') runbooks.set(body.drill, body.runbook);
-    if (kind === 'rescue.finished' && body.task !== undefined && !NOT_HELD.has(body.outcome)) {
-      held.set(body.task, Date.parse(time));
-    }
-    if (kind !== 'drill.finished' || NOT_HELD.has(body.outcome)) continue;
+    if (kind === 'rescue.finished' && body.task !== undefined && isAllBack(body)) held.set(body.task, Date.parse(time));
+    if (kind !== 'drill.finished' || !SHOWN.has(body.outcome ?? 'done')) continue;
     const runbook = runbooks.get(body.drill);
     if (runbook !== undefined) held.set(runbook, Date.parse(time));
   }
   return held;
+}
+
+/** Of what did not come back the outcome is why: the code of an error. */
+function isAllBack({ sources }: EventBodies['rescue.finished']): boolean {
+  return sources.length > 0 && sources.every(({ outcome }) => outcome === 'complete' || outcome === 'partial');
 }
 
 /** @param events of the ledgers of all repositories, oldest first */

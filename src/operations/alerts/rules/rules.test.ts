@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { digestOfAll } from '../../../../test/support/digest.ts';
 import { ledgerEvent } from '../../../../test/support/ledger-event.ts';
 import { planWith } from '../../../../test/support/plan.ts';
-import { COMMANDS } from '../../../cli/registry.ts';
+import { COMMAND_NAMES } from '../../../cli/registry.ts';
 import { HoldfastError } from '../../../foundation/errors.ts';
 import type { LedgerEvent } from '../../../ledger/index.ts';
 import { RULE_NAMES } from '../../../plan/alerts/rule-schema.ts';
@@ -55,7 +55,7 @@ describe('each rule', () => {
     expect(Date.parse(condition!.since)).toBeLessThanOrEqual(NOW);
     const words = condition!.command.split(' ').slice(1);
     expect(condition!.command).toMatch(/^holdfast /);
-    expect(COMMANDS.some((command) => words.join(' ').startsWith(command.name))).toBe(true);
+    expect(COMMAND_NAMES.some((name) => words.join(' ').startsWith(name))).toBe(true);
   });
 
   it('finds nothing where nothing is wrong, and nothing when it is turned off', () => {
@@ -553,21 +553,27 @@ describe('what is to be done again and again', () => {
       const record = recordOf(byTime(digestOfAll(events).record), { isKnown: true, beganMs: NOW - 90 * DAY_MS });
       return found('drill-overdue', { plan: { ...plan, drills }, record });
     };
-    expect(ofRescue({ task: 'drill:rescue-2', outcome: 'missed' })).toEqual([]);
+    const task = 'drill:rescue-2';
+    const back = { source: 'db', outcome: 'complete' };
+    const lost = { source: 'files', outcome: 'unknown-snapshot' };
+    expect(ofRescue({ task, outcome: 'missed', sources: [back] })).toEqual([]);
+    expect(ofRescue({ task, outcome: 'partial', sources: [back, { ...back, outcome: 'partial' }] })).toEqual([]);
     const overdue = [{ subject: 'rescue', command: 'holdfast rescue --drill' }];
-    expect(ofRescue({ task: 'drill:rescue-2', outcome: 'failed' })).toMatchObject(overdue);
-    expect(ofRescue({ outcome: 'done' })).toMatchObject(overdue);
+    expect(ofRescue({ task, outcome: 'partial', sources: [back, lost] })).toMatchObject(overdue);
+    expect(ofRescue({ task, outcome: 'failed', sources: [lost] })).toMatchObject(overdue);
+    expect(ofRescue({ outcome: 'done', sources: [back] })).toMatchObject(overdue);
   });
 });
 
 describe('kit-overdue', () => {
   const event = (kind: string, daysAgo: number, body: object) =>
     ({ kind, body, time: at(daysAgo * DAY_MS) }) as LedgerEvent;
-  const made = (daysAgo: number, key = 'of the kit') => event('kit.made', daysAgo, { key });
+  const made = (daysAgo: number, key = 'of the kit') =>
+    event('kit.made', daysAgo, { key, sha256: `of ${daysAgo} days ago` });
   const checked = (daysAgo: number, outcome: string, madeDaysAgo: number) =>
     event('kit.checked', daysAgo, {
       outcome,
-      madeAt: at(madeDaysAgo * DAY_MS),
+      sha256: `of ${madeDaysAgo} days ago`,
       problems: ['the plan has changed since'],
     });
   const removed = (daysAgo: number, key: string) => event('key.removed', daysAgo, { repository: 'main', key });
@@ -599,5 +605,13 @@ describe('kit-overdue', () => {
     expect(of([made(9), removed(5, 'of a person')])).toEqual([expect.stringContaining('had a key taken away')]);
     expect(of([made(9), removed(5, 'of a person'), made(4)])).toEqual([]);
     expect(of([made(20, 'of the first'), made(9), removed(5, 'of the first')])).toEqual([]);
+  });
+
+  it('is one whose own key was taken away: it opens nothing more', () => {
+    const lost = [expect.stringContaining('its own key to main was taken away')];
+    expect(of([made(9), removed(5, 'of the kit')])).toEqual(lost);
+    const ofTwo = [made(9, 'of main'), made(9, 'of the second repository')];
+    expect(of([...ofTwo, removed(5, 'of main')])).toEqual(lost);
+    expect(of([...ofTwo, removed(5, 'of main'), made(4, 'another')])).toEqual([]);
   });
 });

@@ -17,11 +17,10 @@ export async function finishedBefore(
     (await workspace.openToRead(name)).ledger.read(),
   );
   const waiting = await workspace.recorder().waiting();
-  const begun = [...events, ...waiting].find(
-    ({ kind, body }) => kind === 'step.started' && body.run === run.id && body.step === step.id,
-  );
+  const known = [...events, ...waiting];
+  const begun = known.find(({ kind, body }) => kind === 'step.started' && body.run === run.id && body.step === step.id);
   if (begun === undefined) return undefined;
-  const finished = events.findLast(
+  const finished = known.findLast(
     ({ kind, body, time }) =>
       kind === 'restore.finished' && body.source === source && body.target === target && time > begun.time,
   );

@@ -6,9 +6,9 @@ import type { RestoreContext, Restored } from '../../index.ts';
 import { costOf } from '../capture/read-meter.ts';
 import { type FirestoreEndpoint, openFirestore, openFirestoreAdmin } from '../connection.ts';
 import type { OperationPrices } from '../restore/estimate.ts';
-import { claimDatabase, releaseDatabase } from '../restore/marker.ts';
+import { claimDatabase, MARK_COLLECTION, releaseDatabase } from '../restore/marker.ts';
 import { createMissing, type DatabaseTarget } from '../restore/restore.ts';
-import { countExport } from './counts.ts';
+import { type CountedExport, countExport } from './counts.ts';
 import { type ExportDetails, outsideNote, readExportDetails } from './details.ts';
 import { finished, type LongOperation, operationFailure } from './operation.ts';
 import { exportChecks } from './validate.ts';
@@ -47,8 +47,8 @@ export async function restoreExport(
     throw operationFailure(error, { what: `import from ${details.export}`, side: 'target', signal });
   }
   signal.throwIfAborted();
-  await releaseDatabase(connection, living);
-  const found = await countExport(connection, living, { chosen: chosen ?? details.chosen });
+  const found = withoutMark(await countExport(connection, living, { chosen: chosen ?? details.chosen }));
+  if (context.keepsMark !== true) await releaseDatabase(connection, { reader, selection }, living);
   const failed = exportChecks(wanted, found).filter(({ result }) => result === 'failed');
   return {
     ...{ bytes: 0, items: found.documents },
@@ -58,6 +58,15 @@ export async function restoreExport(
       `${outsideNote(details.export)}: they were imported from there, and ${found.documents} writes are charged`,
     ],
     problems: failed.map(({ name, detail }) => ({ path: name, message: detail })),
+  };
+}
+
+/** What marks the database as one that is being filled was not imported. */
+function withoutMark({ documents, collections }: CountedExport): CountedExport {
+  const mark = collections.find(({ collection }) => collection === MARK_COLLECTION);
+  return {
+    documents: documents - (mark?.documents ?? 0),
+    collections: collections.filter((each) => each !== mark),
   };
 }
 

@@ -7,8 +7,8 @@ import { fetchDocuments, type LivingContext, topCollections } from './living-doc
 import { readAgain } from './transient.ts';
 
 /** While a restore to an empty database is under way, a document in it says of what. It goes as the last of all. */
-const COLLECTION = 'holdfast-restore';
-const NAME = `documents/${COLLECTION}/in-progress`;
+export const MARK_COLLECTION = 'holdfast-restore';
+const NAME = `documents/${MARK_COLLECTION}/in-progress`;
 
 /**
  * Makes an empty database this restore's own.
@@ -22,11 +22,10 @@ export async function claimDatabase(
 ): Promise<'fresh' | 'resumed'> {
   const { client, database, callOptions } = connection;
   const collections = await topCollections(connection, context);
-  const restoring = hash('sha256', JSON.stringify([reader.tree, selection?.only ?? [], selection?.exclude ?? []]));
+  const restoring = digestOf(reader, selection);
   const name = `${database}/${NAME}`;
-  if (collections.includes(COLLECTION)) {
-    const found = (await fetchDocuments(connection, [name], context)).get(name);
-    if (found?.fields?.['restoring']?.stringValue === restoring) return 'resumed';
+  if (collections.includes(MARK_COLLECTION)) {
+    if ((await restoringIn(connection, context)) === restoring) return 'resumed';
     throw notEmpty(database, 'holds another restore that was interrupted');
   }
   if (collections.length > 0) throw notEmpty(database, `has ${collections.slice(0, 5).join(', ')}`);
@@ -45,17 +44,31 @@ export async function claimDatabase(
   return 'fresh';
 }
 
-/** Everything is there. Harmless where there is no marker. */
+/** Takes the mark of this restore away. Harmless where there is none, or another restore's. @throws target-failed */
 export async function releaseDatabase(
-  { client, database, callOptions }: FirestoreConnection,
-  { pause }: LivingContext,
+  connection: FirestoreConnection,
+  { reader, selection }: { reader: SnapshotReader; selection: Selection | undefined },
+  context: LivingContext,
 ): Promise<void> {
+  const { client, database, callOptions } = connection;
+  if ((await restoringIn(connection, context)) !== digestOf(reader, selection)) return;
   try {
     const writes = [{ delete: `${database}/${NAME}` }];
-    await readAgain(pause, () => client.commit({ database, writes } as object, callOptions));
+    await readAgain(context.pause, () => client.commit({ database, writes } as object, callOptions));
   } catch (error) {
     throw firestoreFailure(error, database, 'target');
   }
+}
+
+function digestOf({ tree }: SnapshotReader, selection: Selection | undefined): string {
+  return hash('sha256', JSON.stringify([tree, selection?.only ?? [], selection?.exclude ?? []]));
+}
+
+/** Which restore the database is marked with, if any. */
+async function restoringIn(connection: FirestoreConnection, context: LivingContext): Promise<string | undefined> {
+  const name = `${connection.database}/${NAME}`;
+  const found = (await fetchDocuments(connection, [name], context)).get(name);
+  return found?.fields?.['restoring']?.stringValue ?? undefined;
 }
 
 function notEmpty(database: string, why: string): HoldfastError {

@@ -59,9 +59,24 @@ export async function restoreDocuments(
   const state = await claimDatabase(connection, { reader, selection }, living);
   const differences = state === 'fresh' ? allMissing(stored) : differencesByName(stored, connection, living);
   const restored = await write(differences, connection, context);
-  await releaseDatabase(connection, living);
+  if (context.keepsMark !== true) await releaseDatabase(connection, { reader, selection }, living);
   const resumed = state === 'resumed' ? ['an interrupted restore was gone on with'] : [];
   return { ...restored, notes: [...created, ...resumed, ...restored.notes] };
+}
+
+/** Takes the mark of a restore away that `restoreDocuments` or `restoreExport` left. @throws target-failed */
+export async function releaseDocuments(
+  reader: SnapshotReader,
+  target: DatabaseTarget,
+  { selection, signal }: Pick<RestoreContext, 'selection' | 'signal'>,
+  endpoint: FirestoreEndpoint,
+): Promise<void> {
+  await using connection = openFirestore(firestoreDatabase(target.url), endpoint);
+  await releaseDatabase(
+    connection,
+    { reader, selection },
+    { pause: pauseUntilAborted(signal), signal, side: 'target' },
+  );
 }
 
 /** A sandbox is a database that is going to be made; elsewhere somebody must have asked for it. */

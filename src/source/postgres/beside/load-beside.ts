@@ -5,7 +5,7 @@ import type { PostgresPrograms } from '../../../foundation/postgres-programs.ts'
 import type { RestoreContext, Restored } from '../../index.ts';
 import { type NamedEntries, withoutNeeded } from '../archive/select-entries.ts';
 import { SECTION, type TocEntry, textOf } from '../archive/toc.ts';
-import { entriesIn, loadTable, restOfData, sectionArguments, tablesWithRows } from '../load.ts';
+import { entriesIn, restOfData, sectionArguments, tablesWithRows } from '../load.ts';
 import type { LoadableDatabase } from '../loadable.ts';
 import { type Location, labelOf } from '../location.ts';
 import { type PreparedTarget, prepareTarget } from '../prepare-target.ts';
@@ -13,6 +13,7 @@ import { amountOf, findRestorePrograms, ownersIn, withEntries, withHint } from '
 import { runPostgresProgram } from '../run-program.ts';
 import type { RunningDatabase } from '../running-database.ts';
 import { Session } from '../session.ts';
+import { TableLoad } from '../table-load.ts';
 import type { Renamed } from './rename.ts';
 import { findPresent, hasAddress, refuseTaken } from './target-names.ts';
 
@@ -84,7 +85,7 @@ async function loadInto(session: Session, scripts: Scripts): Promise<void> {
     bytes: tables.reduce((sum, { bytes }) => sum + bytes, 0),
     items: tables.length,
   });
-  for (const table of tables) await loadTable(scripts, session, table);
+  for (const table of tables) await new TableLoad(table, database, context.progress).loadOver(session);
   const values = restOfData(scripts).filter(({ description }) => textOf(description) !== 'TABLE DATA');
   await runSection(session, SECTION.data, values, scripts);
   context.progress.phase('making indexes and constraints');

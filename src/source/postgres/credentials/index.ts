@@ -7,6 +7,7 @@ import { quoteIdentifier, quoteLiteral } from '../identifiers.ts';
 import { type Location, labelOf, parseLocation } from '../location.ts';
 import { Session } from '../session.ts';
 import { sqlFile } from '../sql-files.ts';
+import { withSession } from '../with-session.ts';
 import { scramVerifier } from './scram-verifier.ts';
 
 /** How long a session may take to end once it was told to. */
@@ -18,18 +19,9 @@ const NOT_THAT_DATABASE = '42501';
 
 /** Passwords of PostgreSQL's roles. */
 export const postgresCredentials: CredentialsServer = {
-  look: (url, users, signal) => inside(url, signal, (session) => rolesIn(session, users, 'login-roles')),
-  rotate: (url, given, signal) => inside(url, signal, (session) => rotate(session, given, signal)),
+  look: (url, users, signal) => withSession(url, signal, (session) => rolesIn(session, users, 'login-roles')),
+  rotate: (url, given, signal) => withSession(url, signal, (session) => rotate(session, given, signal)),
 };
-
-async function inside<T>(url: string, signal: AbortSignal, work: (session: Session) => Promise<T>): Promise<T> {
-  const session = await Session.open(parseLocation(url), { side: 'source', signal });
-  try {
-    return await work(session);
-  } finally {
-    await session.close();
-  }
-}
 
 /** What there is to know of roles: `login-roles` passes over those that may not log in. */
 export async function rolesIn(

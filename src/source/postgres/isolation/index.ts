@@ -4,9 +4,10 @@ import type { CredentialsState, UserSwitch } from '../../credentials.ts';
 import type { AddressGate } from '../../isolation.ts';
 import { endSessions, rolesIn } from '../credentials/index.ts';
 import { quoteIdentifier, quoteLiteral } from '../identifiers.ts';
-import { labelOf, parseLocation } from '../location.ts';
-import { Session } from '../session.ts';
+import { labelOf } from '../location.ts';
+import type { Session } from '../session.ts';
 import { sqlFile } from '../sql-files.ts';
+import { withSession } from '../with-session.ts';
 import { hasBlock, LOCAL, withBlock, withoutBlock } from './hba-block.ts';
 import { complementOf, isWithin } from './networks.ts';
 
@@ -19,25 +20,16 @@ const ASIDE = '.before-isolation';
 
 /** Who gets in to a PostgreSQL server by which address: by lines on top of its pg_hba.conf. */
 export const postgresGate: AddressGate = {
-  obstacles: (url, allow, signal) => inside(url, signal, (session) => obstacles(session, allow)),
-  close: (url, allow, signal) => inside(url, signal, (session) => close(session, { url, allow }, signal)),
-  open: (url, signal) => inside(url, signal, (session) => open(session, url, signal)),
+  obstacles: (url, allow, signal) => withSession(url, signal, (session) => obstacles(session, allow)),
+  close: (url, allow, signal) => withSession(url, signal, (session) => close(session, { url, allow }, signal)),
+  open: (url, signal) => withSession(url, signal, (session) => open(session, url, signal)),
 };
 
 /** Roles of PostgreSQL let in, or not. */
 export const postgresUsers: UserSwitch = {
-  look: (url, users, signal) => inside(url, signal, (session) => rolesIn(session, users, 'known-roles')),
-  turn: (url, given, signal) => inside(url, signal, (session) => turn(session, given, signal)),
+  look: (url, users, signal) => withSession(url, signal, (session) => rolesIn(session, users, 'known-roles')),
+  turn: (url, given, signal) => withSession(url, signal, (session) => turn(session, given, signal)),
 };
-
-async function inside<T>(url: string, signal: AbortSignal, work: (session: Session) => Promise<T>): Promise<T> {
-  const session = await Session.open(parseLocation(url), { side: 'source', signal });
-  try {
-    return await work(session);
-  } finally {
-    await session.close();
-  }
-}
 
 async function turn(
   session: Session,
@@ -211,7 +203,7 @@ async function untilRead(session: Session, url: string, signal: AbortSignal): Pr
   const { now = '' } = await session.one('see the time', 'SELECT pg_catalog.clock_timestamp()::text AS now');
   await session.query('have the server read its rules', 'SELECT pg_catalog.pg_reload_conf()');
   for (let waitedMs = 0; waitedMs < LONGEST_MS; waitedMs += PAUSE_MS) {
-    const isRead = await inside(url, signal, async (fresh) => {
+    const isRead = await withSession(url, signal, async (fresh) => {
       const sql = 'SELECT (pg_catalog.pg_conf_load_time() > $1::timestamptz)::text AS is_read';
       return (await fresh.one('see whether the server has read its rules', sql, [now]))['is_read'] === 'true';
     });

@@ -5,7 +5,7 @@ import { syncDirectory, syncOne } from '../../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../../foundation/errors.ts';
 import { isProcessAlive } from '../../../foundation/process-alive.ts';
 import type { Target } from '../../../foundation/target.ts';
-import { type Extracted, notesOf, type SnapshotReader } from '../../../repository/index.ts';
+import { type Extracted, isMarked, notesOf, type SnapshotReader } from '../../../repository/index.ts';
 import type { RestoreContext, Restored } from '../../index.ts';
 import { type PhysicalDetails, readPhysicalDetails } from './details.ts';
 
@@ -20,7 +20,8 @@ export function tablespacesDirectory(directory: string): string {
 
 /**
  * Writes a cluster's data directory to a directory, and its tablespaces, if it has any, to another one beside it. One that
- * is to be replaced keeps what is right in it.
+ * is to be replaced, or that the same restore was interrupted in, keeps what is right in it, and nothing else: a server may
+ * have replayed a log there.
  *
  * The server does not start without its control file: that goes first, and comes last, once everything else is durable.
  * @throws target-not-empty, target-unsuitable where a server runs on it, target-failed, disk-full, repository-damaged
@@ -36,8 +37,8 @@ export async function restoreDataDirectory(
   const data = await directoryNode(reader, '/data');
   const control = await reader.find(`/data${CONTROL_FILE}`);
   if (control === undefined) throw new HoldfastError('repository-damaged', 'the snapshot has no pg_control');
-  if (replace) await refuseRunning(directory);
-  else if (details.tablespaces.length > 0) await refuseTaken(tablespacesDirectory(directory));
+  await refuseRunning(directory);
+  if (!replace && details.tablespaces.length > 0) await refuseTaken(tablespacesDirectory(directory));
   if (replace && !dryRun) await removeControlFile(directory);
   const how = { ...context, isSyncedAfterwards: !sandbox };
   const extracted = await extractAll(reader, directory, { details, data }, how);
@@ -66,7 +67,8 @@ async function extractAll(
   context: ExtractContext,
 ): Promise<Extracted[]> {
   const leaveOut = [CONTROL_FILE, ...details.tablespaces.map(({ oid }) => `/pg_tblspc/${oid}`)];
-  const extracted = [await reader.extract(directory, { ...context, tree: data.subtree!, leaveOut })];
+  const how = { ...context, clearsMarked: true };
+  const extracted = [await reader.extract(directory, { ...how, tree: data.subtree!, leaveOut })];
   if (details.tablespaces.length > 0) extracted.push(await restoreTablespaces(reader, directory, details, context));
   return extracted;
 }
@@ -129,7 +131,8 @@ async function refuseTaken(path: string): Promise<void> {
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
   }
-  if (names.length === 0) return;
+  // Whose restore it is that was interrupted there comes out when it is gone on with.
+  if (names.length === 0 || isMarked(path)) return;
   throw new HoldfastError('target-not-empty', `${path}, which takes the tablespaces, is not empty`, {
     hint: 'Remove it, and what an interrupted restore left beside it, or name another directory.',
     context: { target: path },
@@ -159,7 +162,7 @@ async function restoreTablespaces(
   if (missing !== undefined)
     throw new HoldfastError('repository-damaged', `the snapshot has no tablespace ${missing.oid}`);
   const target = tablespacesDirectory(directory);
-  const extracted = await reader.extract(target, { ...context, tree: node.subtree! });
+  const extracted = await reader.extract(target, { ...context, tree: node.subtree!, clearsMarked: true });
   if (context.dryRun !== true) await setOwner(target, node);
   return extracted;
 }

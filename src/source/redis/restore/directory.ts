@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, chown, link, lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { HoldfastError, messageOf, systemCode } from '../../../foundation/errors.ts';
 import { shellWord } from '../../../foundation/shell-word.ts';
@@ -11,6 +11,10 @@ import { readServer } from '../server-rdb.ts';
 import { replayedStream } from '../stream/replay.ts';
 import { restoreToServer } from './server.ts';
 
+/**
+ * What is being written; once it is whole, another name of it, until the restore is released. Where what has the final name is
+ * this very file, no end of the restore was recorded, and it is begun anew.
+ */
 const UNFINISHED_NAME = '.dump.rdb.unfinished';
 /** What a server with `appendonly yes` loads instead. */
 const APPEND_ONLY_NAME = 'appendonly.aof';
@@ -56,7 +60,8 @@ export async function replayToDirectory(
   await refuseDirectory(directory, context.replace === true);
   const details = await readDetails(reader);
   if (sandbox !== undefined) {
-    const replayed = await restoreToServer(reader, sandbox, context);
+    const { begunBy: _, ...forSandbox } = context;
+    const replayed = await restoreToServer(reader, sandbox, forSandbox);
     const server = { location: parseLocation(sandbox.url), method: 'replication', side: 'target' } as const;
     const write: DirectoryContent['write'] = async (each) => void (await readServer(server, context, {}, each));
     const problems = await putContent(directory, { name: RDB_NAME, sizeBytes: replayed.bytes, write }, context);
@@ -77,13 +82,14 @@ export async function replayToDirectory(
 async function putContent(
   directory: string,
   { name, sizeBytes, write }: DirectoryContent,
-  { progress }: Pick<RestoreContext, 'progress'>,
+  { progress, replace = false, keepsMark = false }: Pick<RestoreContext, 'progress' | 'replace' | 'keepsMark'>,
 ): Promise<Restored['problems']> {
   progress.phase(`writing ${name}`, { bytes: sizeBytes });
   const path = join(directory, UNFINISHED_NAME);
   try {
     await mkdir(directory, { mode: 0o700 }).catch(unlessThere);
-    const file = await open(path, 'w', 0o600);
+    await removeBegun(directory);
+    const file = await open(path, 'wx', 0o600);
     try {
       await write(async (bytes) => {
         await file.writeFile(bytes);
@@ -94,13 +100,47 @@ async function putContent(
       await file.close();
     }
     const problems = await giveToOwner(directory, path, name);
-    await rename(path, join(directory, name));
+    // A target that is replaced needs no mark: it is replaced again.
+    if (replace) await rename(path, join(directory, name));
+    else await link(path, join(directory, name));
     await syncDirectory(directory);
+    if (!keepsMark) await releaseDirectory(directory);
     return problems;
   } catch (error) {
-    await rm(path, { force: true });
+    await removeBegun(directory);
     throw targetFailure(error, directory);
   }
+}
+
+/** Takes the mark of a restore away that has come to its end. @throws target-failed */
+export async function releaseDirectory(directory: string): Promise<void> {
+  try {
+    await rm(join(directory, UNFINISHED_NAME), { force: true });
+  } catch (error) {
+    throw targetFailure(error, directory);
+  }
+}
+
+async function removeBegun(directory: string): Promise<void> {
+  for (const name of await begunIn(directory)) await rm(join(directory, name), { force: true });
+}
+
+/** The names of what an interrupted restore left: the mark as the last, so that it outlives the others. */
+async function begunIn(directory: string): Promise<string[]> {
+  const inode = async (name: string): Promise<bigint | undefined> => {
+    try {
+      return (await lstat(join(directory, name), { bigint: true })).ino;
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined;
+      throw targetFailure(error, directory);
+    }
+  };
+  const mark = await inode(UNFINISHED_NAME);
+  if (mark === undefined) return [];
+  const names = await Promise.all(
+    [RDB_NAME, APPEND_ONLY_NAME].map(async (name) => ((await inode(name)) === mark ? [name] : [])),
+  );
+  return [...names.flat(), UNFINISHED_NAME];
 }
 
 const APPEND_ONLY_NOTE =
@@ -112,7 +152,9 @@ async function refuseDirectory(directory: string, replaces: boolean): Promise<st
     if (systemCode(error) === 'ENOENT') return [];
     throw targetFailure(error, directory);
   });
-  const outvoting = names.filter((name) => APPEND_ONLY.includes(name));
+  const begun = await begunIn(directory);
+  const standing = names.filter((name) => !begun.includes(name));
+  const outvoting = standing.filter((name) => APPEND_ONLY.includes(name));
   if (outvoting.length > 0) {
     throw new HoldfastError(
       'target-unsuitable',
@@ -123,9 +165,8 @@ async function refuseDirectory(directory: string, replaces: boolean): Promise<st
       },
     );
   }
-  const others = names.filter((name) => name !== UNFINISHED_NAME);
-  if (others.length === 0) return [];
-  if (replaces) return others.filter((name) => name === RDB_NAME).map((name) => join(directory, name));
+  if (standing.length === 0) return [];
+  if (replaces) return standing.filter((name) => name === RDB_NAME).map((name) => join(directory, name));
   throw new HoldfastError('target-not-empty', `the target ${directory} is not empty`, {
     hint: `Name a directory that is empty or does not exist; or add \`--replace --confirm ${basename(directory)}\` to have its ${RDB_NAME} replaced, with its server stopped.`,
     context: { directory },

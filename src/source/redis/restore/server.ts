@@ -57,8 +57,22 @@ export async function restoreToServer(
     await verify(reader, details, context);
     if (begunBy !== undefined) await markBegun(connection, begunBy);
     const restored = await fill({ connection, facts, details, reader, target }, context);
-    if (begunBy !== undefined) await releaseBegun(connection, begunBy);
+    if (begunBy !== undefined && context.keepsMark !== true) await releaseBegun(connection, begunBy);
     return restored;
+  } finally {
+    connection.destroy();
+  }
+}
+
+/** Takes the mark of a restore away that `restoreToServer` left. @throws target-failed, target-unsuitable */
+export async function releaseServer(
+  target: ServerTarget,
+  { begunBy, signal }: Pick<RestoreContext, 'begunBy' | 'signal'>,
+): Promise<void> {
+  if (begunBy === undefined) return;
+  const connection = await open(target, signal);
+  try {
+    await releaseBegun(connection, begunBy);
   } finally {
     connection.destroy();
   }

@@ -1,0 +1,1 @@
+export { RememberingStore } from './remembering-store.ts';
