@@ -210,6 +210,7 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis', 'git', 'restic', 'ag
         Object.keys(sources).map((source) => [source, join(place, 'back', source)]),
       );
       writeFileSync(join(place, STATE), JSON.stringify({ ...state, begun, sources: {} }));
+      writeFileSync(join(place, `${STATE}.0123.part`), 'what was being written');
       const again = document(await rescue(place));
       const failed = again.members.filter(({ outcome }: Member) => outcome !== 'complete');
       expect(failed).toMatchObject([{ source: 'keys', error: { code: 'target-not-empty' } }]);

@@ -92,7 +92,7 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis'))('a step that restor
 
   /** Restores, and is killed before the record, then again: it is done, and what marked the target is gone. */
   async function goesOn(
-    step: { source: string; to: string } | { group: string; to: string },
+    step: ({ source: string; only?: string[]; as?: string } | { group: string }) & { to: string },
     marks: () => Promise<unknown[]> | unknown[],
   ): Promise<void> {
     const context = () => contextOf(workspace, { id: 'back', do: 'restore', ...step });
@@ -124,6 +124,16 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis'))('a step that restor
     const marks = () => server.query('back', "select 1 from pg_namespace where nspname = 'holdfast_restore'");
     await goesOn({ source: 'db', to: server.url('back') }, marks);
     await sameAs('db', server.url('back'));
+  });
+
+  it('takes a table beside a living database for its own, and brings it once', async () => {
+    await server.createDatabase('living');
+    await server.query('living', 'create table orders as select 7 as id');
+    const marks = () => server.query('living', "select 1 from pg_namespace where nspname like 'holdfast%'");
+    const back = { source: 'db', to: server.url('living'), only: ['public.orders'], as: 'public.orders_back' };
+    await goesOn(back, marks);
+    expect(await server.query('living', 'select count(*)::int from orders_back')).toEqual([{ count: 50 }]);
+    expect(await server.query('living', 'select id from orders')).toEqual([{ id: 7 }]);
   });
 
   it('fills a Redis server anew, and goes on in its directory', async () => {
