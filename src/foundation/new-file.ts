@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { link, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { link, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { syncOne } from './directories.ts';
 import { HoldfastError, messageOf, systemCode } from './errors.ts';
 import { settled } from './promises.ts';
 
+/** What is being written ends so. */
+const PART = '.part';
 /** What a file system says that knows no second name of a file, as those of memory sticks. */
 const NO_LINKS: ReadonlySet<string | undefined> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
@@ -46,9 +48,17 @@ export function writeFileAnew(path: string, content: string | Uint8Array, mode: 
   });
 }
 
+/** Removes what a process that was killed had begun to write in the place of a file, which nobody writes to now. */
+export async function removeParts(path: string): Promise<void> {
+  const [directory, start] = [dirname(path), `${basename(path)}.`];
+  const names = await readdir(directory);
+  for (const name of names.filter((each) => each.startsWith(start) && each.endsWith(PART)))
+    await rm(join(directory, name), { force: true });
+}
+
 /** Works with a file beside another one, which nobody else writes to and which is gone afterwards. @throws target-failed */
 async function besides<T>(path: string, work: (part: string) => Promise<T>): Promise<T> {
-  const part = `${path}.${randomBytes(8).toString('hex')}.part`;
+  const part = `${path}.${randomBytes(8).toString('hex')}${PART}`;
   try {
     return await work(part);
   } catch (cause) {

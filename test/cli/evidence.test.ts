@@ -62,6 +62,13 @@ const fileOf = (directory: string, kind: string): string => {
   return join(directory, 'evidence', names.find((name) => name.startsWith(kind) && name.endsWith('.jsonl'))!);
 };
 
+/** An object of the ledger. */
+function firstEventIn(directory: string): string {
+  const ledger = join(directory, 'repository/holdfast/ledger');
+  const paths = readdirSync(ledger, { recursive: true }).map((path) => join(ledger, String(path)));
+  return paths.find((path) => statSync(path).isFile())!;
+}
+
 /** Without the characters that say where it is, in the middle of the value of a member. */
 function edited(text: string, member: string): string {
   const at = text.indexOf(`"${member}":"`) + member.length + 20;
@@ -317,9 +324,20 @@ describe('signing keys', () => {
       rmSync(join(checkpoints, newest!));
     };
     const [{ key }] = (await json(directory, 'evidence', 'keys')).keys;
+    const event = firstEventIn(directory);
     await run(directory, 'evidence', 'rotate');
     cutOff();
     expect(await stateOf()).toBe('untampered');
+    const whole = readFileSync(event);
+    writeFileSync(event, whole.toReversed());
+    // What this machine keeps of the ledger would be believed for a moment.
+    const words = ['ledger', 'verify', '--json'];
+    const damaged = await holdfast(directory, words, { ...env, XDG_CACHE_HOME: join(directory, 'no-cache') });
+    expect([damaged.exit, document(damaged).repositories], damaged.stderr).toMatchObject([
+      1,
+      [{ state: 'tampered', faults: expect.arrayContaining([expect.objectContaining({ what: 'damaged' })]) }],
+    ]);
+    writeFileSync(event, whole);
     await run(directory, 'evidence', 'revoke', key, '--why', 'somebody has it');
     cutOff();
     expect(await stateOf()).toBe('consistent');

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { Decrypter, Encrypter } from 'age-encryption';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { writeFileAnew } from '../../foundation/new-file.ts';
+import { sha256 } from '../../ledger/index.ts';
 import { isMade } from './passphrase.ts';
 
 /**
@@ -40,10 +41,16 @@ export async function unsealKit(sealed: Uint8Array, passphrase: string, file: st
   } catch (error) {
     // What age finds when the key that the passphrase gives does not open the file's own.
     if (!messageOf(error).includes('no identity matched')) throw damaged(file, messageOf(error), error);
-    throw new HoldfastError('wrong-password', `the passphrase does not open ${file}`, {
-      hint: 'Check each word. If the passphrase is right, the file is damaged at its beginning: its SHA-256 is on the printed page.',
-      context: { file },
-    });
+    // Of another passphrase and of damage where the file's own key lies, nothing but its digest tells which it is.
+    const digest = sha256(sealed);
+    throw new HoldfastError(
+      'wrong-password',
+      `${file} does not open: it takes another passphrase, or its beginning is damaged`,
+      {
+        hint: `Its SHA-256 is ${digest}. Where the printed page has another one, the file is damaged, or of another time: take another copy. Where it is the same, check each word of the passphrase.`,
+        context: { file, sha256: digest },
+      },
+    );
   }
 }
 

@@ -10,7 +10,7 @@ import type { Checkpoint } from '../../ledger/index.ts';
 import { resolveSecret, storePlace, type TextOrReference } from '../../plan/index.ts';
 import { CHECKPOINTS_PREFIX } from '../../repository/index.ts';
 import { believed, type ListedKey, newestKeyList } from '../evidence/key-list.ts';
-import { assertSigns, listedIn } from '../evidence/key-register.ts';
+import { assertSigns, listedIn, listsIn } from '../evidence/key-register.ts';
 import { readSigningKey, type SigningKey } from '../evidence/signing-key.ts';
 import { type Attempted, deliver } from '../notify/deliver.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
@@ -238,8 +238,18 @@ async function earlierKey(
 ): Promise<ListedKey | undefined> {
   const current = fingerprintOf(publicKey);
   if (signer === undefined || signer === current) return undefined;
-  const list = newestKeyList(await listedIn(opened));
+  const list = newestKeyList(await listedWhole(opened));
   return list?.keys.at(-1)?.key === current ? list.keys.find(({ key }) => key === signer) : undefined;
+}
+
+/** Of a ledger that is damaged, what there is: the newest key vouches for the list that names it, and what is wrong is told. */
+async function listedWhole(opened: OpenedRepository): Promise<string[]> {
+  try {
+    return await listedIn(opened);
+  } catch (error) {
+    if (!isHoldfastError(error, 'repository-damaged')) throw error;
+    return listsIn((await opened.ledger.verifyAndRead()).events);
+  }
 }
 
 /** What another repository held says nothing of this one: its whole ledger may have been put here with it. */
