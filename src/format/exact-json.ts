@@ -21,8 +21,8 @@ export function parseExactJson(text: string): unknown {
 
 /** A value as JSON text. Undefined members are left out; bigints are written as numbers. */
 export function stringifyExactJson(value: unknown): string {
-  if (typeof value === 'bigint') return value.toString();
   if (typeof value === 'string') return goJsonString(value);
+  if (typeof value === 'bigint' || Number.isSafeInteger(value)) return String(value);
   if (Array.isArray(value)) return `[${value.map((item) => stringifyExactJson(item ?? null)).join(',')}]`;
   if (value !== null && typeof value === 'object') {
     const members = Object.entries(value).filter(([, member]) => member !== undefined);

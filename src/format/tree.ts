@@ -131,9 +131,15 @@ const TYPES: readonly string[] = [
   'socket',
   'irregular',
 ] satisfies NodeType[];
-type Kind = 'text' | 'number' | 'attributes';
+type Kind = 'text' | 'number' | 'attributes' | 'decoded';
 /** A map, since a member of a hostile tree may be named as what every object has. */
 const KNOWN = new Map<string, Kind>([
+  ['name', 'decoded'],
+  ['type', 'decoded'],
+  ['content', 'decoded'],
+  ['subtree', 'decoded'],
+  ['linktarget', 'decoded'],
+  ['linktarget_raw', 'decoded'],
   ['mode', 'number'],
   ['mtime', 'text'],
   ['atime', 'text'],
@@ -151,7 +157,7 @@ const KNOWN = new Map<string, Kind>([
 ]);
 
 function decodeNode(record: Record<string, unknown>): TreeNode {
-  const { name, type, content, subtree, linktarget, linktarget_raw: rawTarget, ...rest } = record;
+  const { name, type, content, subtree, linktarget, linktarget_raw: rawTarget } = record;
   const decodedName = typeof name === 'string' ? goUnquote(name) : '';
   if (!isSafeName(decodedName)) {
     throw new HoldfastError('repository-damaged', `a tree holds the impossible name ${JSON.stringify(decodedName)}`, {
@@ -175,13 +181,16 @@ function decodeNode(record: Record<string, unknown>): TreeNode {
   }
   if (typeof rawTarget === 'string') node.linktarget = byteString(Buffer.from(rawTarget, 'base64'));
   else if (typeof linktarget === 'string') node.linktarget = byteStringOfText(linktarget);
-  return decodeRest(node, rest);
+  return decodeRest(node, record);
 }
 
-function decodeRest(node: TreeNode, rest: Record<string, unknown>): TreeNode {
+/** The members that are taken over as they are. */
+function decodeRest(node: TreeNode, record: Record<string, unknown>): TreeNode {
   const unknown: [string, unknown][] = [];
-  for (const [key, value] of Object.entries(rest)) {
+  for (const key of Object.keys(record)) {
     const kind = KNOWN.get(key);
+    if (kind === 'decoded') continue;
+    const value = record[key];
     if (kind === undefined) unknown.push([key, value]);
     else if (matches(kind, value)) (node as unknown as Record<string, unknown>)[key] = value;
     else throw new HoldfastError('repository-damaged', `a tree holds an entry with a malformed ${key}`);
@@ -190,7 +199,7 @@ function decodeRest(node: TreeNode, rest: Record<string, unknown>): TreeNode {
   return node;
 }
 
-function matches(kind: Kind, value: unknown): boolean {
+function matches(kind: Exclude<Kind, 'decoded'>, value: unknown): boolean {
   if (kind === 'text') return typeof value === 'string';
   if (kind === 'attributes') return Array.isArray(value) && value.every(isAttribute);
   return (typeof value === 'number' && value >= 0) || (typeof value === 'bigint' && value >= 0n);

@@ -12,6 +12,20 @@ export interface StoredFile {
   sizeBytes: number;
 }
 
+/** A file to be read, by its path. */
+export interface FileToRead {
+  path: Uint8Array;
+  /** As long as it is expected to be. */
+  sizeBytes: number;
+  /** As many are read at most: a file may grow faster than it is read. */
+  limitBytes: number;
+}
+
+/** A file that was read by its path, and what the system says of it once it was. */
+export interface ReadFile extends StoredFile {
+  after: { dev: bigint; ino: bigint; size: bigint; mtimeNs: bigint };
+}
+
 /** One file's bytes on their way into the repository. */
 export interface FileStream {
   /**
@@ -41,6 +55,12 @@ export interface SnapshotWriter {
    * @param limitBytes as many are read at most: a file may grow faster than it is read
    */
   writeFrom(fileDescriptor: number, limitBytes?: number): Promise<{ sizeBytes: number; stored: Promise<StoredFile> }>;
+  /**
+   * Has a small file that is not open yet read by another thread, together with others. The promise resolves when not too
+   * many files wait before it. `stored` resolves to undefined where it is no regular file; links are not followed.
+   * @throws the system's error, by `stored`, when it cannot be read
+   */
+  readFile(file: FileToRead): Promise<{ stored: Promise<ReadFile | undefined> }>;
   /**
    * The same for a large file: several threads read it, part by part. The promise resolves when all of it is on its way;
    * the descriptor must stay open until `stored` has settled.

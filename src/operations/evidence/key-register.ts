@@ -89,7 +89,7 @@ export function signingBy(
 }
 
 /** @throws signing-key-refused */
-export function assertSigns({ keys }: KeyList, { fingerprint }: SigningKey): void {
+export function assertSigns({ keys }: KeyList, { fingerprint }: Pick<SigningKey, 'fingerprint'>): void {
   const current = keys.at(-1)!;
   if (current.key === fingerprint) return;
   const known = keys.find(({ key }) => key === fingerprint);

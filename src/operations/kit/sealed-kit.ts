@@ -1,10 +1,8 @@
 /** A kit as a file: what is in it, sealed by a passphrase in the format `age`, which `age -d` opens as well. */
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { Decrypter, Encrypter } from 'age-encryption';
-import { syncOne } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
-import { settled } from '../../foundation/promises.ts';
+import { writeFileAnew } from '../../foundation/new-file.ts';
 import { isMade } from './passphrase.ts';
 
 /**
@@ -87,24 +85,6 @@ export async function readKitFile(file: string): Promise<Uint8Array> {
 const FILE_MODE = 0o600;
 
 /** Writes a file that only its owner reads: all of it is there, durable, or what was there before. @throws target-failed */
-export async function writePrivate(path: string, content: string | Uint8Array): Promise<void> {
-  const making = `${path}.${process.pid}.making`;
-  try {
-    const file = await open(making, 'wx', FILE_MODE);
-    try {
-      await file.writeFile(content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(making, path);
-    await syncOne(dirname(path));
-  } catch (cause) {
-    await settled(rm(making, { force: true }));
-    throw new HoldfastError('target-failed', `${path} cannot be written: ${systemCode(cause) ?? messageOf(cause)}`, {
-      hint: 'Name a file in a directory that you may write to with `holdfast kit --out FILE`.',
-      context: { path },
-      cause,
-    });
-  }
+export function writePrivate(path: string, content: string | Uint8Array): Promise<void> {
+  return writeFileAnew(path, content, FILE_MODE);
 }

@@ -10,6 +10,8 @@ export interface FilePart {
   position: number;
   /** As many bytes are read at most: fewer where the file ends. */
   limitBytes: number;
+  /** Where the file is expected to end, if it is: nobody asks for more once it has so many bytes and gives no more. */
+  sizeBytes?: number;
 }
 
 export interface StoredPart {
@@ -25,7 +27,13 @@ export interface StoredPart {
 
 /** Room for the longest chunk, and for what is read behind it. */
 const ROOM_BYTES = MAX_CHUNK_BYTES + 1024 * 1024;
-const ID_BYTES = 32;
+export const ID_BYTES = 32;
+
+/** Ids as hexadecimal text. @param ids `ID_BYTES` each */
+export function idsIn(ids: Uint8Array): string[] {
+  const hex = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength).toString('hex');
+  return Array.from({ length: ids.length / ID_BYTES }, (_, index) => hex.slice(index * 64, (index + 1) * 64));
+}
 
 /** Reads parts of files in a worker. What it reads never leaves it, but for the packs. */
 export class PartReader {
@@ -79,6 +87,7 @@ export class PartReader {
         start += cut;
         isWanted = between();
       }
+      if (stored.sizeBytes === part.sizeBytes && read < most) break;
     }
     if (end > start) add(start, end - start);
     stored.ids = new Uint8Array(Buffer.concat(ids, ids.length * ID_BYTES));

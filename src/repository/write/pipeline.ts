@@ -10,6 +10,7 @@ import { Spare } from '../../foundation/spare.ts';
 import { runOnThread, type ThreadWork } from '../../foundation/threads.ts';
 import type { BlobTable } from '../blob-table.ts';
 import { ClaimTable } from './claim-table.ts';
+import type { FileBatch, StoredBatch } from './file-reader.ts';
 import type { FinishedPack } from './pack-file.ts';
 import type { FilePart, StoredPart } from './part-reader.ts';
 import { Sealer } from './sealer.ts';
@@ -51,12 +52,13 @@ interface Waiting {
 
 interface WorkerThread {
   work: ThreadWork;
-  /** How many parts of files it has to do. */
-  parts: number;
+  /** How much it has to do, in parts of files. */
+  load: number;
 }
 
-interface PendingPart {
-  resolve: (part: StoredPart) => void;
+/** A part or a batch of files that is not done. */
+interface Pending {
+  resolve: (stored: StoredPart | StoredBatch) => void;
   reject: (error: unknown) => void;
 }
 
@@ -69,8 +71,13 @@ interface PipelineMemory {
 /** A gigabyte of addresses is reserved for it, which the engine's collector takes for a reason to work. */
 const spareMemory = new Spare<PipelineMemory>();
 
-/** One that it reads, and one that it goes on with at once. */
-const PARTS_PER_WORKER = 2;
+/** To start a worker takes longer than to store so much. */
+const MOST_BYTES_HERE = 256 * 1024;
+
+/** One part that it reads, and one that it goes on with at once. */
+const MOST_LOAD = 2;
+/** A batch of files is done sooner than a part, and the next one should be there by then. */
+const LOAD_OF_BATCH = 1 / 4;
 /** So many are open at most besides: the main thread goes on with other files meanwhile. */
 const MOST_WAITING_PARTS = 64;
 
@@ -92,12 +99,14 @@ export class Pipeline {
   readonly #staged: StagingLimit;
   readonly #waiting = new Map<number, Waiting>();
   readonly #commits = new Set<Promise<void>>();
+  /** None until there is enough to do. */
   readonly #workers: WorkerThread[] = [];
-  /** Parts of files that nobody has begun, and all that are not done. */
-  readonly #waitingParts: FilePart[] = [];
-  readonly #parts = new Map<number, PendingPart>();
-  /** For blobs too large for a slab, which are trees of huge directories. */
+  /** Parts and batches of files that nobody has begun, and all that are not done. */
+  readonly #waitingParts: (FilePart | FileBatch)[] = [];
+  readonly #parts = new Map<number, Pending>();
+  /** For the first few blobs, and for those too large for a slab, which are trees of huge directories. */
   readonly #ownSealer: Sealer;
+  #bytesHere = 0;
   #issued = 0;
   #collected = 0;
   #failure: { error: unknown } | undefined;
@@ -139,15 +148,14 @@ export class Pipeline {
       throw stagingError(directory, messageOf(error), systemCode(error));
     }
     const pipeline = new Pipeline(options, directory);
-    const threads = Math.max(1, Math.min(availableParallelism(), 8));
-    for (let index = 0; index < threads; index++) pipeline.#startWorker();
     pipeline.#collectForever().catch((error: unknown) => pipeline.#fail(error));
     return pipeline;
   }
 
   /**
    * Hands a chunk of a slab to the workers, and resolves to the blob's id (hex) once it is known to be held by the
-   * repository or by a pack that is being written. The slab is kept until then.
+   * repository or by a pack that is being written. The slab is kept until then. The first few are stored by this thread:
+   * where there are no more, no worker is started.
    */
   async submit(slab: Slab, start: number, lengthBytes: number, type: BlobType): Promise<{ id: Promise<string> }> {
     while (this.#issued - this.#collected >= TICKETS) {
@@ -155,6 +163,11 @@ export class Pipeline {
       await this.#placeFreed.promise;
     }
     this.#throwIfFailed();
+    if (this.#workers.length === 0 && this.#bytesHere + lengthBytes <= MOST_BYTES_HERE) {
+      this.#bytesHere += lengthBytes;
+      return { id: Promise.resolve(this.storeHere(slab.bytes.subarray(start, start + lengthBytes), type)) };
+    }
+    this.#startWorkers();
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     slab.retain();
     const number = this.#issued++;
@@ -167,14 +180,26 @@ export class Pipeline {
    * Hands a part of an open file to the workers; resolves when not too many wait before it. The descriptor must stay open
    * until `stored` has settled. `stored` rejects with the system's error when the file cannot be read.
    */
-  async submitPart(part: Omit<FilePart, 'number'>): Promise<{ stored: Promise<StoredPart> }> {
+  submitPart(part: Omit<FilePart, 'number'>): Promise<{ stored: Promise<StoredPart> }> {
+    return this.#submitToRead<StoredPart>((number) => ({ ...part, number }));
+  }
+
+  /** The same of small files, which the workers open. That one cannot be read is a result, not a failure. */
+  submitBatch(batch: Omit<FileBatch, 'number'>): Promise<{ stored: Promise<StoredBatch> }> {
+    return this.#submitToRead<StoredBatch>((number) => ({ ...batch, number }));
+  }
+
+  async #submitToRead<Stored extends StoredPart | StoredBatch>(
+    numbered: (number: number) => FilePart | FileBatch,
+  ): Promise<{ stored: Promise<Stored> }> {
     while (this.#waitingParts.length >= MOST_WAITING_PARTS && this.#failure === undefined)
       await this.#partTaken.promise;
     this.#throwIfFailed();
-    const { promise, resolve, reject } = Promise.withResolvers<StoredPart>();
+    this.#startWorkers();
+    const { promise, resolve, reject } = Promise.withResolvers<Stored>();
     const number = this.#partsBegun++;
-    this.#parts.set(number, { resolve, reject });
-    this.#waitingParts.push({ ...part, number });
+    this.#parts.set(number, { resolve: resolve as Pending['resolve'], reject });
+    this.#waitingParts.push(numbered(number));
     this.#handOutParts();
     return { stored: awaitedLater(promise) };
   }
@@ -219,6 +244,12 @@ export class Pipeline {
     }
   }
 
+  #startWorkers(): void {
+    if (this.#workers.length > 0) return;
+    const threads = Math.max(1, Math.min(availableParallelism(), 8));
+    for (let index = 0; index < threads; index++) this.#startWorker();
+  }
+
   #startWorker(): void {
     const { key, table, formatVersion, packSizeBytes, wantsMd5 } = this.#options;
     const input: WorkerInput = {
@@ -240,13 +271,15 @@ export class Pipeline {
       onMessage: (message: WorkerMessage) => this.#receive(worker, message),
       onError: (error) => this.#fail(error),
     });
-    const worker: WorkerThread = { work, parts: 0 };
+    const worker: WorkerThread = { work, load: 0 };
     this.#workers.push(worker);
   }
 
   #receive(worker: WorkerThread, message: WorkerMessage): void {
     if (message.kind === 'pack') this.#commit(message.pack);
     else if (message.kind === 'part') this.#receivePart(worker, message.part);
+    else if (message.kind === 'batch')
+      this.#receiveStored(worker, LOAD_OF_BATCH, message.batch)?.resolve(message.batch);
     else if (message.kind === 'failed') {
       this.#fail(stagingError(this.#stagingDirectory, message.message, message.code));
     }
@@ -254,26 +287,37 @@ export class Pipeline {
 
   #handOutParts(): void {
     while (this.#waitingParts.length > 0) {
-      const worker = this.#workers.reduce((least, other) => (other.parts < least.parts ? other : least));
-      if (worker.parts >= PARTS_PER_WORKER) return;
-      worker.parts++;
-      worker.work.post(this.#waitingParts.shift()!);
+      const worker = this.#workers.reduce((least, other) => (other.load < least.load ? other : least));
+      if (worker.load >= MOST_LOAD) return;
+      const next = this.#waitingParts.shift()!;
+      worker.load += 'paths' in next ? LOAD_OF_BATCH : 1;
+      worker.work.post(next);
       this.#tickets.announcePart(this.#workers.indexOf(worker));
       this.#wakeForParts();
     }
   }
 
   #receivePart(worker: WorkerThread, part: StoredPart): void {
-    const pending = this.#parts.get(part.number);
-    if (pending === undefined) return;
-    this.#parts.delete(part.number);
-    worker.parts--;
+    const pending = this.#receiveStored(worker, 1, part);
+    if (part.failure === undefined) pending?.resolve(part);
+    else pending?.reject(Object.assign(new Error(part.failure.message), { code: part.failure.code, syscall: 'read' }));
+  }
+
+  /** @returns who waits for it, if somebody still does */
+  #receiveStored(
+    worker: WorkerThread,
+    load: number,
+    { number, fresh }: Pick<StoredPart, 'number' | 'fresh'>,
+  ): Pending | undefined {
+    const pending = this.#parts.get(number);
+    if (pending === undefined) return undefined;
+    this.#parts.delete(number);
+    worker.load -= load;
     this.#handOutParts();
-    this.statistics.dataBlobs += part.fresh.blobs;
-    this.statistics.addedBytes += part.fresh.bytes;
-    this.statistics.addedPackedBytes += part.fresh.storedBytes;
-    if (part.failure === undefined) pending.resolve(part);
-    else pending.reject(Object.assign(new Error(part.failure.message), { code: part.failure.code, syscall: 'read' }));
+    this.statistics.dataBlobs += fresh.blobs;
+    this.statistics.addedBytes += fresh.bytes;
+    this.statistics.addedPackedBytes += fresh.storedBytes;
+    return pending;
   }
 
   #wakeForParts(): void {

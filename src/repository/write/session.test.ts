@@ -239,6 +239,25 @@ describe('a snapshot that is written', () => {
   });
 });
 
+describe('a write session with little to store', () => {
+  it('starts no thread, and stores it', async () => {
+    const repository = await testRepository();
+    const before = threads.started.length;
+    await writeFiles(repository, { a: noise(1000), b: noise(100_000) });
+    expect(threads.started.length).toBe(before);
+    const files = await readFiles(repository);
+    expect(files.get('a')!.equals(noise(1000)) && files.get('b')!.equals(noise(100_000))).toBe(true);
+    expect(await errorsOf(repository)).toEqual([]);
+  });
+
+  it('adds no tree that the repository has', async () => {
+    const repository = await testRepository();
+    const write = (): ReturnType<typeof writeSnapshot> => writeFiles(repository, { a: noise(1000) });
+    expect((await write()).statistics.treeBlobs).toBe(1);
+    expect((await write()).statistics).toMatchObject({ treeBlobs: 0, dataBlobs: 0, addedPackedBytes: 0 });
+  });
+});
+
 describe('a write session that fails', () => {
   it('leaves nothing staged, and no snapshot', async () => {
     const directory = testDirectory();
@@ -271,7 +290,7 @@ describe('a write session that fails', () => {
     const repository = await testRepository();
     const write = (fails: boolean) =>
       writeSnapshot(repository, async (writer) => {
-        const node = await writeFile(writer, 'a', noise(1000));
+        const node = await writeFile(writer, 'a', noise(1 << 20));
         if (fails) throw new Error('the source failed');
         return [node];
       });

@@ -3,13 +3,14 @@ import type { SealingKey } from '../../format/index.ts';
 import { messageOf, systemCode } from '../../foundation/errors.ts';
 import { BlobTable, type SharedBlobTable } from '../blob-table.ts';
 import { ClaimTable, type SharedClaimTable } from './claim-table.ts';
+import { type FileBatch, type StoredBatch, storeBatch } from './file-reader.ts';
 import type { FinishedPack } from './pack-file.ts';
 import { type FilePart, PartReader, type StoredPart } from './part-reader.ts';
 import { Sealer } from './sealer.ts';
 import { StagingLimit } from './staging-limit.ts';
 import { type SharedTickets, type Ticket, Tickets } from './tickets.ts';
 
-/** A thread of the writing pipeline: takes tickets and parts of files until there are no more, then finishes its packs. */
+/** A thread of the writing pipeline: takes tickets, parts of files and batches of files until there are no more, then finishes its packs. */
 
 export interface WorkerInput {
   /** Its number among the workers, from 0 on. */
@@ -31,6 +32,7 @@ export interface WorkerInput {
 export type WorkerMessage =
   | { kind: 'pack'; pack: FinishedPack }
   | { kind: 'part'; part: StoredPart }
+  | { kind: 'batch'; batch: StoredBatch }
   | { kind: 'failed'; message: string; code: string | undefined };
 
 function post(port: MessagePort, message: WorkerMessage): void {
@@ -70,14 +72,16 @@ export function work(input: WorkerInput, port: MessagePort): boolean {
     tickets.finish(number, id, fresh, storedBytes);
   };
   let reader: PartReader | undefined;
+  const between = (): boolean => {
+    // Nobody else may have time for what the main thread reads meanwhile.
+    for (let ticket = tickets.takeIfThere(); ticket !== undefined; ticket = tickets.takeIfThere()) seal(ticket);
+    return !tickets.isGivenUp;
+  };
   const readPart = (): void => {
     reader ??= new PartReader(sealer, input.gear);
-    const part = reader.store(receivedPart(port), () => {
-      // Nobody else may have time for what the main thread reads meanwhile.
-      for (let ticket = tickets.takeIfThere(); ticket !== undefined; ticket = tickets.takeIfThere()) seal(ticket);
-      return !tickets.isGivenUp;
-    });
-    post(port, { kind: 'part', part });
+    const received = receivedPart(port);
+    if ('paths' in received) post(port, { kind: 'batch', batch: storeBatch(received, reader, between) });
+    else post(port, { kind: 'part', part: reader.store(received, between) });
   };
   let partsDone = 0;
   try {
@@ -103,6 +107,6 @@ export function work(input: WorkerInput, port: MessagePort): boolean {
 }
 
 /** It was posted before it was announced. */
-function receivedPart(port: MessagePort): FilePart {
-  return (receiveMessageOnPort(port) as { message: FilePart }).message;
+function receivedPart(port: MessagePort): FilePart | FileBatch {
+  return (receiveMessageOnPort(port) as { message: FilePart | FileBatch }).message;
 }

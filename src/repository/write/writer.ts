@@ -1,9 +1,11 @@
+import { hash } from 'node:crypto';
 import { encodeTree, type TreeNode } from '../../format/index.ts';
 import { awaitedLater, reachesWhoeverAwaits, settled } from '../../foundation/promises.ts';
 import type { BlobTable } from '../blob-table.ts';
-import type { FileStream, SnapshotWriter, StoredFile } from '../snapshot-io.ts';
+import type { FileStream, FileToRead, ReadFile, SnapshotWriter, StoredFile } from '../snapshot-io.ts';
+import { FileBatches } from './file-batches.ts';
 import { Lane } from './lane.ts';
-import type { StoredPart } from './part-reader.ts';
+import { idsIn, type StoredPart } from './part-reader.ts';
 import type { Pipeline } from './pipeline.ts';
 import { SLAB_BYTES, type Slab, Slabs } from './slabs.ts';
 
@@ -20,6 +22,7 @@ export class Writer implements SnapshotWriter {
   readonly #table: BlobTable;
   readonly #gear: Int32Array;
   readonly #fileLane: Lane;
+  readonly #fileBatches: FileBatches;
   readonly #idleLanes: Lane[] = [];
   readonly #laneTakers: ((lane: Lane) => void)[] = [];
   #treeSlab: Slab | undefined;
@@ -32,6 +35,7 @@ export class Writer implements SnapshotWriter {
     this.#table = table;
     this.#gear = gear;
     this.#fileLane = new Lane(pipeline, this.#gear);
+    this.#fileBatches = new FileBatches(pipeline);
     for (let index = 0; index < STREAMS; index++) this.#idleLanes.push(new Lane(pipeline, this.#gear));
   }
 
@@ -53,6 +57,10 @@ export class Writer implements SnapshotWriter {
       throw error;
     }
     return this.#fileLane.endFile();
+  }
+
+  readFile(file: FileToRead): Promise<{ stored: Promise<ReadFile | undefined> }> {
+    return this.#fileBatches.add(file);
   }
 
   async writeInParts(
@@ -84,6 +92,9 @@ export class Writer implements SnapshotWriter {
 
   async saveTree(nodes: TreeNode[]): Promise<string> {
     const bytes = encodeTree(nodes);
+    // Most trees are those of the last backup: to hash one takes less than to hand it to a worker.
+    const id = hash('sha256', bytes, 'buffer');
+    if (this.#table.has(id, 'tree')) return id.toString('hex');
     if (bytes.length > SLAB_BYTES) return this.#pipeline.storeHere(bytes, 'tree');
     const turn = this.#treeTurn.then(() => this.#submitTree(bytes));
     // A failed turn fails its own caller; the next one begins all the same, and meets the pipeline's failure itself.
@@ -117,14 +128,9 @@ async function together(parts: Promise<StoredPart>[]): Promise<StoredFile> {
   await Promise.allSettled(parts);
   const stored = await Promise.all(parts);
   return {
-    content: stored.flatMap(({ ids }) => idsOf(ids)),
+    content: stored.flatMap(({ ids }) => idsIn(ids)),
     sizeBytes: stored.reduce((sum, part) => sum + part.sizeBytes, 0),
   };
-}
-
-function idsOf(ids: Uint8Array): string[] {
-  const hex = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength).toString('hex');
-  return Array.from({ length: hex.length / 64 }, (_, index) => hex.slice(index * 64, (index + 1) * 64));
 }
 
 class LaneStream implements FileStream {

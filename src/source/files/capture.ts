@@ -3,7 +3,7 @@ import { byteStringOfText, bytesOf, displayName, encodeAttribute, type TreeNode 
 import { HoldfastError, isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { readAttributes } from '../../foundation/extended-attributes.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
-import type { SnapshotWriter, StoredFile } from '../../repository/index.ts';
+import type { ReadFile, SnapshotWriter, StoredFile } from '../../repository/index.ts';
 import { type Capture, type CaptureContext, MANIFEST_DIRECTORY, NamedPaths, type Problem } from '../index.ts';
 import { everythingAt, type Stale } from './changes.ts';
 import { nodeOf } from './node-of.ts';
@@ -75,6 +75,8 @@ export class FileCapture {
     const { previous } = this.#context;
     const before = await this.#before(previous?.tree, new PreviousTrees(previous, []));
     const nodes = await present(await this.#entries('', root, { before, stale: this.#options.changed?.stale }));
+    // It may have come while the last files were read.
+    this.#context.signal.throwIfAborted();
     this.#wanted?.refuseUnused(paths, UNNAMED_HINT);
     const left = this.#options.changed?.tally.left;
     this.counts.filesUnmodified += left?.files ?? 0;
@@ -143,14 +145,14 @@ export class FileCapture {
       const own = {
         before: before?.get(name),
         stale: isPart(known) ? (stale!.children.get(name) ?? NOTHING) : undefined,
+        // What was told to have changed may be gone; what was listed was there a moment ago.
+        mayBeGone: selection.all && isPart(known),
       };
       this.#options.changed?.tally.looksAnew(own.before);
       try {
         nodes.push(awaitedLater((await this.#entry(entry, name, inside, own, previous)).coming));
       } catch (error) {
-        // What was told to have changed may be gone; what was listed was there a moment ago.
-        const wasTold = selection.all && isPart(known);
-        if (!wasTold || systemCode(error) !== 'ENOENT') this.#recordProblem(entry, error);
+        if (!own.mayBeGone || systemCode(error) !== 'ENOENT') this.#recordProblem(entry, error);
         await this.#options.changed?.tally.dropsBelow(own.before);
       }
     }
@@ -194,7 +196,7 @@ export class FileCapture {
     path: string,
     name: string,
     selection: Selection,
-    { before, stale }: Known<TreeNode>,
+    { before, stale, mayBeGone }: Known<TreeNode> & { mayBeGone: boolean },
     previous: PreviousTrees,
   ): Promise<Coming<TreeNode | undefined>> {
     const bytes = bytesOf(path);
@@ -215,7 +217,11 @@ export class FileCapture {
     }
     await this.#options.changed?.tally.dropsBelow(before);
     if (node.type !== 'file') return { coming: Promise.resolve(node) };
-    return this.#file(path, node, stats, before);
+    const file = { path, node, stats, before };
+    if (stats.size >= LARGE_FILE_BYTES) return this.#largeFile(file);
+    const limitBytes = Number(stats.size) + MAX_GROWTH_BYTES;
+    const { stored } = await this.#writer.readFile({ path: bytes, sizeBytes: Number(stats.size), limitBytes });
+    return { coming: this.#readFile(file, stored, mayBeGone) };
   }
 
   /** The tree comes as undefined where nothing in the directory is wanted. */
@@ -260,52 +266,61 @@ export class FileCapture {
   }
 
   /** The node comes as undefined where the file turned out not to be readable. */
-  async #file(
-    path: string,
-    node: TreeNode,
-    stats: BigIntStats,
-    before: TreeNode | undefined,
-  ): Promise<Coming<TreeNode | undefined>> {
-    const descriptor = openSync(bytesOf(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    const file = { path, node, stats, before, descriptor };
+  async #readFile(
+    file: FoundFile,
+    stored: Promise<ReadFile | undefined>,
+    mayBeGone: boolean,
+  ): Promise<TreeNode | undefined> {
+    try {
+      const read = await stored;
+      if (read === undefined) throw changedWhileRead();
+      this.#context.progress.advance({ bytes: read.sizeBytes });
+      this.#wasRead(file, read, read.after);
+      return { ...file.node, size: read.sizeBytes, content: read.content };
+    } catch (error) {
+      if (!mayBeGone || systemCode(error) !== 'ENOENT') this.#recordProblem(file.path, error);
+      return undefined;
+    }
+  }
+
+  /** Begins to read a large file, which stays open until that is over. */
+  async #largeFile(file: FoundFile): Promise<Coming<TreeNode | undefined>> {
+    const descriptor = openSync(bytesOf(file.path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     let isReadLater = false;
     try {
       if (!fstatSync(descriptor).isFile()) throw changedWhileRead();
-      const limitBytes = Number(stats.size) + MAX_GROWTH_BYTES;
-      if (stats.size >= LARGE_FILE_BYTES) {
-        const onRead = (bytes: number): void => this.#context.progress.advance({ bytes });
-        const { stored } = await this.#writer.writeInParts(descriptor, Number(stats.size), limitBytes, onRead);
-        isReadLater = true;
-        return { coming: this.#largeFile(file, stored) };
-      }
-      const { sizeBytes, stored } = await this.#writer.writeFrom(descriptor, limitBytes);
-      this.#context.progress.advance({ bytes: sizeBytes });
-      this.#wasRead(file, sizeBytes);
-      return { coming: stored.then(({ content }) => ({ ...node, size: sizeBytes, content })) };
+      const sizeBytes = Number(file.stats.size);
+      const onRead = (bytes: number): void => this.#context.progress.advance({ bytes });
+      const { stored } = await this.#writer.writeInParts(descriptor, sizeBytes, sizeBytes + MAX_GROWTH_BYTES, onRead);
+      isReadLater = true;
+      return { coming: this.#readLargeFile(file, descriptor, stored) };
     } finally {
       if (!isReadLater) closeSync(descriptor);
     }
   }
 
-  async #largeFile(file: OpenFile, stored: Promise<StoredFile>): Promise<TreeNode | undefined> {
+  async #readLargeFile(
+    file: FoundFile,
+    descriptor: number,
+    stored: Promise<StoredFile>,
+  ): Promise<TreeNode | undefined> {
     try {
-      const { content, sizeBytes } = await stored;
-      this.#wasRead(file, sizeBytes);
-      return { ...file.node, size: sizeBytes, content };
+      const read = await stored;
+      this.#wasRead(file, read, fstatSync(descriptor, { bigint: true }));
+      return { ...file.node, size: read.sizeBytes, content: read.content };
     } catch (error) {
       this.#recordProblem(file.path, error);
       return undefined;
     } finally {
-      closeSync(file.descriptor);
+      closeSync(descriptor);
     }
   }
 
-  #wasRead({ path, stats, before, descriptor }: OpenFile, sizeBytes: number): void {
+  #wasRead({ path, stats, before }: FoundFile, { sizeBytes }: StoredFile, after: ReadFile['after']): void {
     this.counts.bytesProcessed += sizeBytes;
     this.#context.progress.advance({ items: 1 });
     this.counts[before === undefined ? 'filesNew' : 'filesChanged']++;
-    if (hasChanged(stats, fstatSync(descriptor, { bigint: true }), sizeBytes))
-      this.#recordProblem(path, changedWhileRead());
+    if (hasChanged(stats, after, sizeBytes)) this.#recordProblem(path, changedWhileRead());
   }
 
   #list(path: string): string[] {
@@ -335,14 +350,13 @@ export class FileCapture {
   }
 }
 
-/** A file while it is read. */
-interface OpenFile {
+/** A file that is to be read. */
+interface FoundFile {
   path: string;
   node: TreeNode;
   stats: BigIntStats;
   /** What it was in the previous snapshot. */
   before: TreeNode | undefined;
-  descriptor: number;
 }
 
 /** From this size on, several threads read a file, while this one goes on with the next. */
@@ -400,7 +414,7 @@ function isUnchanged(now: TreeNode, before: TreeNode): boolean {
   );
 }
 
-function hasChanged(before: BigIntStats, after: BigIntStats, readBytes: number): boolean {
+function hasChanged(before: BigIntStats, after: ReadFile['after'], readBytes: number): boolean {
   return (
     before.ino !== after.ino ||
     before.dev !== after.dev ||

@@ -214,9 +214,10 @@ describe('a backup of files that change', () => {
       holds: (content) => writer.holds(content),
       openFile: (cut) => writer.openFile(cut),
       saveTree: (nodes) => writer.saveTree(nodes),
-      writeFrom: (descriptor, limitBytes) => {
+      writeFrom: () => Promise.reject(new Error('files are not opened here')),
+      readFile: (file) => {
         happen();
-        return writer.writeFrom(descriptor, limitBytes);
+        return writer.readFile(file);
       },
       writeInParts: (...file) => {
         happen();
@@ -297,11 +298,13 @@ describe('a backup of files that change', () => {
       openFile: () => Promise.reject(new Error('no streams here')),
       saveTree: async () => 'ab'.repeat(32),
       writeInParts: () => Promise.reject(new Error('no large files here')),
-      writeFrom: async (_, limitBytes) => {
+      writeFrom: () => Promise.reject(new Error('files are not opened here')),
+      readFile: async ({ path, limitBytes }) => {
         // However fast it grows, reading it comes to an end.
         expect(limitBytes).toBeLessThan(1 << 30);
+        const after = statSync(path as Buffer, { bigint: true });
         rmSync(join(source, 'b'), { force: true });
-        return { sizeBytes: 1, stored: Promise.resolve({ content: [], sizeBytes: 1 }) };
+        return { stored: Promise.resolve({ content: [], sizeBytes: 1, after }) };
       },
     };
     const { problems, counts } = await filesSource([source]).capture(writer, captureContext(undefined));

@@ -30,6 +30,26 @@ describe('a local store', () => {
     expect(readdirSync(join(directory, '.staging'))).toEqual([]);
   });
 
+  it('reads every one of many parts alike, and says of each that ends early or is gone that it does', async () => {
+    const directory = testDirectory();
+    const store = createLocalStore(directory);
+    const content = Buffer.from('abcdefghij'.repeat(10));
+    await store.put('data/ab/object', content);
+    const parts = Array.from({ length: 70 }, (_, offset) => ({ offset, length: 10 }));
+    const read = await Promise.all(parts.map((part) => store.get('data/ab/object', part)));
+    expect(read.map((bytes) => Buffer.from(bytes).toString())).toEqual(
+      parts.map(({ offset, length }) => content.toString('utf8', offset, offset + length)),
+    );
+    for (const _ of parts) {
+      await expect(store.get('data/ab/object', { offset: 95, length: 10 })).rejects.toMatchObject({
+        code: 'repository-damaged',
+      });
+      await expect(store.get('data/ab/gone', { offset: 0, length: 10 })).rejects.toMatchObject({
+        code: 'object-missing',
+      });
+    }
+  });
+
   it('keeps what it stores from other users', async () => {
     const directory = join(testDirectory(), 'store');
     await createLocalStore(directory).put('data/ab/object', Buffer.from('x'));

@@ -4,6 +4,7 @@ import {
   constants,
   type Dirent,
   fstatSync,
+  openSync,
   open as openWithCallback,
   readdirSync,
   readSync,
@@ -29,8 +30,9 @@ const DIRECTORY_MODE = 0o700;
  */
 const LOOKED_UP_AT_ONCE = 32;
 /**
- * What is read at once is read on this thread as well, once its file is open, which may take as long as its disk is away: for
- * what is so small the way to another thread and back takes longer than the reading.
+ * What is so small is read on this thread as well: the way to another thread and back takes longer than the reading. To open
+ * the file may take as long as its disk is away, so that one of so many parts is opened through another thread, and every
+ * whole object.
  */
 const READ_HERE_BYTES = 64 * 1024;
 /**
@@ -60,6 +62,8 @@ class LocalStore implements ObjectStore {
   /** Directories that exist, so that a put need not make them again. */
   readonly #made = new Map<string, Promise<void>>();
   readonly #place: Place;
+
+  #smallReads = 0;
 
   constructor(directory: string) {
     this.location = directory;
@@ -93,7 +97,9 @@ class LocalStore implements ObjectStore {
   async get(key: string, range?: { offset: number; length: number }): Promise<Uint8Array> {
     const path = this.#path(key);
     return this.#guard('read', key, async () => {
-      const descriptor = await openDescriptor(path, constants.O_RDONLY);
+      const isOpenedHere =
+        range !== undefined && range.length <= READ_HERE_BYTES && this.#smallReads++ % LOOKED_UP_AT_ONCE !== 0;
+      const descriptor = isOpenedHere ? openSync(path, 'r') : await openDescriptor(path, constants.O_RDONLY);
       try {
         const { offset, length } = range ?? { offset: 0, length: fstatSync(descriptor).size };
         const bytes = await readExactly(descriptor, offset, length, `${key} in ${this.location}`);
