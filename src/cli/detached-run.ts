@@ -17,16 +17,19 @@ const SAID_LINES = 5;
 /**
  * Has a process of its own run the steps of an incident that is open, which goes on when this one, its terminal and whoever
  * logged in are gone.
+ * @param id may be shortened
  * @returns once it has begun, with where it writes what it says
  * @throws program-failed where it ended before it began; the incident is open still
  */
 export async function detachedRun(
   workspace: Workspace,
   { loadPlan, environment }: Pick<Invocation, 'loadPlan' | 'environment'>,
-  { id, isAlone }: { id: string; isAlone: boolean },
+  { id: given, isAlone }: { id: string; isAlone: boolean },
 ): Promise<Outcome> {
-  const { showRun, viewOf } = await import('../recovery/index.ts');
+  const { showRun, viewOf, processOf } = await import('../recovery/index.ts');
   const { stateDirectory, clock, signal } = environment;
+  const before = await showRun(workspace, given);
+  const { id } = before;
   if (stateDirectory === undefined) {
     throw new HoldfastError('bad-usage', 'there is no directory to write what a process behind says', {
       hint: `Set XDG_STATE_HOME, or HOME, to an absolute path. The incident is open: \`holdfast incident resume ${id}\`.`,
@@ -40,8 +43,11 @@ export async function detachedRun(
   const pause = pauseUntilAborted(signal);
   for (let waitedMs = 0; waitedMs < BEGINS_WITHIN_MS; waitedMs += LOOK_EVERY_MS) {
     const isGone = ended.exit !== undefined;
+    const runner = await processOf(workspace, id);
     const state = await showRun(workspace, id);
-    if (hasBegun(state)) {
+    const isHolder = typeof runner === 'object' && runner.holder?.pid === ended.pid;
+    const isAtIt = isHolder || attemptsOf(state) > attemptsOf(before);
+    if (state.ended !== undefined || isAtIt) {
       const view = viewOf(state, clock.nowMs());
       const text = `${incidentText(view)}\n\nIts steps go on in the process ${ended.pid}, which writes to ${log}.\nWatch them with \`holdfast incident show ${id} --follow\`.`;
       return { exit: EXIT.done, json: { ...view, process: ended.pid, log }, text };
@@ -57,8 +63,9 @@ export async function detachedRun(
   });
 }
 
-function hasBegun({ ended, steps }: RunState): boolean {
-  return ended !== undefined || steps.some(({ phase }) => phase !== 'pending');
+/** One that began is at it, and so was one that has stopped again, or that no store can tell of. */
+function attemptsOf({ steps }: RunState): number {
+  return steps.reduce((sum, { attempt }) => sum + attempt, 0);
 }
 
 /** Holdfast itself, as it was started, in a session of its own. */

@@ -38,6 +38,14 @@ function width(text: string): number {
   return [...stripVTControlCharacters(text)].length;
 }
 
+/** What moves the cursor, begins another line, or turns the direction of writing. */
+const UNSHOWN = /[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/** What somebody else wrote, on one line: nothing in it can change what a terminal shows beside it. */
+export function ofOthers(text: string): string {
+  return text.replace(UNSHOWN, '\ufffd');
+}
+
 /** `1 file`, `3 files`. */
 export function counted(count: number, singular: string, plural: string = `${singular}s`): string {
   return `${count.toLocaleString('en')} ${count === 1 ? singular : plural}`;

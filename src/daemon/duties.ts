@@ -1,3 +1,4 @@
+import { processOf } from '../recovery/index.ts';
 import { alertDuty } from './duties/alerts.ts';
 import { fenceDuties } from './duties/fences.ts';
 import { heartbeatDuties } from './duties/heartbeats.ts';
@@ -19,6 +20,10 @@ export function dutiesWithoutRepository(everyMs: number): MakeDuties {
 
 function watchAndAlerts(context: DutyContext): Duty[] {
   const watched = watching(context);
-  const alerts = alertDuty(context, watched);
+  const isRun = async (incident: string) => {
+    const runner = await processOf(context.workspace, incident);
+    return runner === 'unknown' ? undefined : runner !== 'nobody';
+  };
+  const alerts = alertDuty(context, { ...watched, isRun });
   return [...watched.duties, alerts, ...heartbeatDuties(context, alerts.seen)];
 }

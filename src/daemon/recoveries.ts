@@ -1,4 +1,4 @@
-import { isHoldfastError } from '../foundation/errors.ts';
+import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
 import { awaitedLater, settled } from '../foundation/promises.ts';
 import { reportable, type Workspace } from '../operations/index.ts';
 import { isStopped, listIncidents, type OpenRequest, type RunState, recover, resume } from '../recovery/index.ts';
@@ -23,12 +23,25 @@ export class Recoveries {
     this.#options = options;
   }
 
-  /** Opens an incident, whose steps are run from then on. See `openIncident`. @returns it as it was opened */
-  start(request: OpenRequest): Promise<RunState> {
+  /**
+   * Opens an incident, whose steps are run from then on. See `openIncident`.
+   * @returns it once this daemon runs it. @throws what keeps it from that, and says so where the incident is open by then
+   */
+  async start(request: OpenRequest): Promise<RunState> {
     const workspace = this.#options.workspace();
-    return this.#run((begun, told) =>
-      recover(workspace, { ...request, runBy: 'daemon' }, { ...told, onOpened: begun }),
-    );
+    let opened: RunState | undefined;
+    const onOpened = (state: RunState): void => {
+      opened = state;
+      // From here on nobody else here goes on with it.
+      this.#states.set(state.id, state);
+    };
+    try {
+      return await this.#run((told) => recover(workspace, { ...request, runBy: 'daemon' }, { ...told, onOpened }));
+    } catch (error) {
+      if (opened === undefined) throw error;
+      this.#states.delete(opened.id);
+      throw isHoldfastError(error) ? notBegun(opened, error) : error;
+    }
   }
 
   /**
@@ -38,13 +51,7 @@ export class Recoveries {
    */
   resume(id: string, request: { by?: string; again?: boolean } = {}): Promise<RunState> {
     const workspace = this.#options.workspace();
-    return this.#run((begun, told) => {
-      const onState = (state: RunState): void => {
-        told.onState(state);
-        begun(state);
-      };
-      return resume(workspace, id, { ...request, ...told, onState });
-    });
+    return this.#run((told) => resume(workspace, id, { ...request, ...told }));
   }
 
   /** What is known of an incident that is run here; undefined of any other. */
@@ -85,10 +92,7 @@ export class Recoveries {
 
   /** Runs steps until they end, beside whoever called, who waits until they begin. */
   async #run(
-    work: (
-      begun: (state: RunState) => void,
-      told: { tell(line: string): void; onState(state: RunState): void },
-    ) => Promise<RunState>,
+    work: (told: { tell(line: string): void; onState(state: RunState): void }) => Promise<RunState>,
   ): Promise<RunState> {
     const { log } = this.#options;
     const begun = Promise.withResolvers<RunState>();
@@ -97,13 +101,10 @@ export class Recoveries {
       id = state.id;
       this.#failed.delete(id);
       this.#states.set(id, state);
-    };
-    const onBegun = (state: RunState): void => {
-      onState(state);
       begun.resolve(state);
     };
     const tell = (line: string): void => log.info(line, { incident: id });
-    const ran = awaitedLater(work(onBegun, { tell, onState }));
+    const ran = awaitedLater(work({ tell, onState }));
     const over = settled(ran).then(() => {
       this.#underWay.delete(over);
       if (id !== undefined) this.#states.delete(id);
@@ -126,4 +127,12 @@ export class Recoveries {
     );
     return begun.promise;
   }
+}
+
+function notBegun({ id }: RunState, cause: HoldfastError): HoldfastError {
+  return new HoldfastError(cause.code, `the incident ${id} is open, and its steps do not run yet: ${cause.message}`, {
+    hint: `They begin by themselves once that is mended. \`holdfast incident abort ${id} --why TEXT\` keeps them from it.`,
+    context: { run: id },
+    cause,
+  });
 }

@@ -13,7 +13,7 @@ export type * from './events/runs.ts';
 export type * from './events/watch.ts';
 export type * from './events.ts';
 export type { Folded } from './fold.ts';
-export { Journal } from './journal.ts';
+export { buildsOnNothing, Journal } from './journal.ts';
 export { Ledger } from './ledger.ts';
 export { mergedByTime } from './merge.ts';
 export { sha256 } from './objects.ts';

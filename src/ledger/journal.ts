@@ -21,6 +21,11 @@ export interface Waiting {
   error?: HoldfastError;
 }
 
+/** Whether a chain was begun while its repository was away, and builds on nothing that is there. */
+export function buildsOnNothing({ events: [first] }: Waiting): boolean {
+  return first?.event.sequence === 0 && Object.keys(first.event.heads).length === 0;
+}
+
 /**
  * Where events wait while no repository can be reached: a directory of this user alone, a file for each event, which is
  * durable when it has its name. Any number of processes may use one.

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { movableClock } from '../../test/support/repository.ts';
 import { Shelf } from '../../test/support/shelf.ts';
 import { HoldfastError } from '../foundation/errors.ts';
-import { Journal, Ledger, type LedgerEvent, Recorder } from './index.ts';
+import { buildsOnNothing, Journal, Ledger, type LedgerEvent, Recorder } from './index.ts';
 
 const MINUTE_MS = 60_000;
 const body = (source: string) => ({ source, code: 'internal', message: 'it failed', durationMs: 1 });
@@ -71,6 +71,23 @@ describe('a recorder', () => {
     expect(events.map(({ time }) => time.slice(11, 16))).toEqual(['10:00', '10:01', '10:01', '11:01']);
     expect(new Set(events.map(({ writer }) => writer)).size).toBe(1);
     expect(await recorder.waiting()).toEqual([]);
+  });
+
+  it('brings to another repository what builds on nothing of the one that is lost, and no gap', async () => {
+    const machine = new Machine();
+    const before = machine.recorder();
+    await note(before, 'a');
+    machine.away.add('main');
+    await note(before, 'b');
+    await note(machine.recorder(), 'c');
+    const journal = new Journal(`${machine.directory}-main`);
+    const open = async () => ({
+      ledger: new Ledger(machine.shelves['other']!, machine.clock),
+      conditionalPut: true,
+    });
+    const next = new Recorder([{ name: 'other', journal, open }], machine.clock);
+    expect(await next.flush(buildsOnNothing)).toEqual({ flushed: 1, waiting: 1, errors: [] });
+    expect([await machine.events('other'), sourcesOf(await before.waiting())]).toEqual([['c'], ['b']]);
   });
 
   it('asks a repository that was away no more than every half minute', async () => {

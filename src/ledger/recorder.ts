@@ -79,16 +79,20 @@ export class Recorder {
     return this.#inTurn(() => this.#recordAll(events, by));
   }
 
-  /** Brings what waits to where it belongs, whoever of this plan and user recorded it. */
-  flush(): Promise<Flushed> {
+  /**
+   * Brings what waits to where it belongs, whoever of this plan and user recorded it.
+   * @param takes which chains; all, when left out
+   */
+  flush(takes: (chain: Waiting) => boolean = () => true): Promise<Flushed> {
     return this.#inTurn(async () => {
       const result: Flushed = { flushed: 0, waiting: 0, errors: [] };
       for (const place of this.#places) {
-        const chains = (await place.journal?.waiting()) ?? [];
-        if (chains.length === 0) continue;
+        const all = (await place.journal?.waiting()) ?? [];
+        if (all.length === 0) continue;
+        const chains = all.filter(takes);
         const errors = await this.#flushPlace(place, chains).catch((error: unknown) => [this.#away(place, error)]);
         const left = (await place.journal?.waiting()) ?? [];
-        result.flushed += countOf(chains) - countOf(left);
+        result.flushed += countOf(all) - countOf(left);
         result.waiting += countOf(left);
         result.errors.push(...errors);
       }

@@ -172,6 +172,7 @@ export const recoveryForecasts = lazy(
 export const prune = lazy(async () => (await import('./prune/prune.ts')).prune);
 export const repair = lazy(async () => (await import('./repair/repair.ts')).repair);
 export const replicateAll = lazy(async () => (await import('./replicate/replicate-all.ts')).replicateAll);
+export type { ReportWriters } from './reports/deliver-report.ts';
 export const deliverReport = lazy(async () => (await import('./reports/deliver-report.ts')).deliverReport);
 export const reportMetrics = lazy(async () => (await import('./reports/report-metrics.ts')).reportMetrics);
 export const reportVerification = lazy(

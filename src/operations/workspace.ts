@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import type { Channel } from '../alert/index.ts';
 import { seal, unseal } from '../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
@@ -182,14 +182,14 @@ export class Workspace {
     const known = this.#recorders.get(name ?? '');
     if (known !== undefined) return known;
     const homes = (name === undefined ? this.homeNames : [name]).map((home) => {
-      const directory = this.#journalDirectory(home);
+      const journal = this.journal(home);
       return {
         name: home,
         open: async () => {
           const { ledger, repository } = await this.open(home);
           return { ledger, conditionalPut: (await repository.store.capabilities()).conditionalPut };
         },
-        ...(directory !== undefined && { journal: new Journal(directory) }),
+        ...(journal !== undefined && { journal }),
       };
     });
     const recorder = new Recorder(homes, this.environment.clock);
@@ -197,15 +197,19 @@ export class Workspace {
     return recorder;
   }
 
-  /** By the plan's name and the place of the repository: what waits for one must never go to another. */
-  #journalDirectory(name: string): string | undefined {
+  /**
+   * Where events for a repository wait while it is away; undefined where this user has no place for them. By the plan's name and
+   * the place of the repository: what waits for one must never go to another.
+   */
+  journal(name: string): Journal | undefined {
     const { stateDirectory } = this.environment;
     if (stateDirectory === undefined) return undefined;
     const { store } = this.#plannedStore(name).planned;
     const isRelative = typeof store === 'string' && !isAbsolute(store) && !/^[a-z0-9+.-]+:/i.test(store);
-    const place = JSON.stringify(isRelative ? [this.plan.directory, store] : store);
+    // As a kit has it, too: its plan lies nowhere.
+    const place = JSON.stringify(isRelative ? resolve(this.plan.directory, store) : store);
     const digest = createHash('sha256').update(place).digest('hex').slice(0, 16);
-    return join(stateDirectory, this.plan.name, 'journal', `${name}-${digest}`);
+    return new Journal(join(stateDirectory, this.plan.name, 'journal', `${name}-${digest}`));
   }
 
   /** What takes the place of objects of a repository that a read finds missing or damaged, where something does. */

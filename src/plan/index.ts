@@ -17,7 +17,7 @@ export { type JsonSchema, planJsonSchema } from './json-schema.ts';
 export { type LoadedPlan, loadPlan, parsePlan } from './load.ts';
 export { formatProblem, type Problem } from './problems.ts';
 export type { SecretReference, TextOrReference } from './reference-schema.ts';
-export type { PlannedReport, ReviewKind, Upkeep } from './report-schema.ts';
+export type { PlannedReport, ReportKind, ReviewKind, Upkeep } from './report-schema.ts';
 export { type Comparison, holds, parseCondition } from './runbooks/condition.ts';
 export type { PlannedDrill } from './runbooks/drill-schema.ts';
 export type { Maintenance, MaintenanceCall } from './runbooks/maintenance-schema.ts';

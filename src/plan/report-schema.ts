@@ -3,16 +3,18 @@ import { z } from 'zod';
 import { parseSchedule, type Schedule } from '../schedule/index.ts';
 import { identifier, schedule } from './values.ts';
 
-const REPORT_KINDS = ['verification'] as const;
+const REPORT_KINDS = ['verification', 'compliance', 'playbook'] as const;
+export type ReportKind = (typeof REPORT_KINDS)[number];
 const REVIEW_KINDS = ['strategy', 'plan', 'audit'] as const;
 export type ReviewKind = (typeof REVIEW_KINDS)[number];
 
 export const report = z
   .strictObject(
     {
-      kind: z
-        .enum(REPORT_KINDS, { error: () => `one of ${REPORT_KINDS.join(', ')}` })
-        .meta({ description: 'What is reported.' }),
+      kind: z.enum(REPORT_KINDS, { error: () => `one of ${REPORT_KINDS.join(', ')}` }).meta({
+        description:
+          'What is reported: what was verified, or how the plan stands against `compliance.frameworks`, each since the report before; or the plan as a document, as it is shown today.',
+      }),
       schedule,
       to: z
         .array(identifier, { error: () => 'a list of channels' })
@@ -49,7 +51,7 @@ export const upkeep = z
   });
 
 export interface PlannedReport {
-  kind: (typeof REPORT_KINDS)[number];
+  kind: ReportKind;
   schedule: Schedule;
   /** Names of channels. */
   to: string[];

@@ -28,6 +28,7 @@ export const foreseeRun = lazy(async () => (await import('./incidents/foresee.ts
 export const fenceReturned = lazy(async () => (await import('./fencing/fence-returned.ts')).fenceReturned);
 export const answerStep = lazy(async () => (await import('./incidents/answer.ts')).answerStep);
 export const listIncidents = lazy(async () => (await import('./incidents/list.ts')).listIncidents);
+export const processOf = lazy(async () => (await import('./incidents/runner.ts')).processOf);
 export const showRun = lazy(async () => (await import('./incidents/list.ts')).showRun);
 export const reportPlaybook = lazy(async () => (await import('./playbook/report-playbook.ts')).reportPlaybook);
 export const followRun = lazy(async () => (await import('./incidents/follow.ts')).followRun);

@@ -88,8 +88,8 @@ export const copySnapshots = lazy(async () => (await import('./copy/copy.ts')).c
 export const copiesOfObjects = lazy(async () => (await import('./mirror/heal.ts')).copiesOfObjects);
 export const findSuspects = lazy(async () => (await import('./mirror/heal.ts')).findSuspects);
 export const measureLag = lazy(async () => (await import('./mirror/lag.ts')).measureLag);
-export const assertMirrorOf = lazy(async () => (await import('./mirror/mirror.ts')).assertMirrorOf);
-export const findGone = lazy(async () => (await import('./mirror/mirror.ts')).findGone);
+export const assertMirrorOf = lazy(async () => (await import('./mirror/assert-mirror.ts')).assertMirrorOf);
+export const findGone = lazy(async () => (await import('./mirror/listings.ts')).findGone);
 export const mirrorLedger = lazy(async () => (await import('./mirror/mirror.ts')).mirrorLedger);
 export const mirrorRepository = lazy(async () => (await import('./mirror/mirror.ts')).mirrorRepository);
 export const findUnopenable = lazy(async () => (await import('./mirror/opening.ts')).findUnopenable);

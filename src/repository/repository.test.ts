@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { movableClock, PASSWORD, testRepository, writeFiles } from '../../test/support/repository.ts';
+import { RoundTrips } from '../../test/support/round-trips.ts';
 import { encodeKeyFile, newSealingKey } from '../format/key-file.ts';
 import { systemClock } from '../foundation/clock.ts';
 import { FaultyStore } from '../store/faulty/index.ts';
@@ -168,6 +169,20 @@ describe('opening a repository', () => {
     await store.put(`keys/${'0'.repeat(64)}`, Buffer.from('{}'));
     await store.put('keys/a-file-of-somebody-else', Buffer.from('x'));
     expect((await openRepository(store, PASSWORD)).key).toEqual(repository.key);
+  });
+
+  it('is opened in two round trips, however many keys it has, and the oldest is tried first', async () => {
+    const inner = new MemoryStore();
+    await testRepository(inner);
+    for (const password of ['second', 'third']) await keyFileInto(inner, password);
+    const byAge = keysIn(inner).toSorted().toReversed();
+    for (const [at, key] of byAge.entries()) inner.objects.get(key)!.modifiedMs = at;
+    const trips = new RoundTrips();
+    await openRepository(trips.to(inner), PASSWORD);
+    expect(trips.asked).toEqual([
+      expect.arrayContaining(['get config', 'list keys/']),
+      byAge.map((key) => `get ${key}`),
+    ]);
   });
 
   it('names the key file that is damaged when no other opens it', async () => {

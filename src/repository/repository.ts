@@ -291,10 +291,11 @@ export async function openRepository(store: ObjectStore, password: string): Prom
   });
 }
 
+/** Oldest first: that of a recovery kit, which opens nothing on most days, came after that of every day. */
 async function keysOf(store: ObjectStore): Promise<string[]> {
-  const keys: string[] = [];
-  for await (const { key } of store.list(KEYS_PREFIX)) if (idOfKey(key) !== undefined) keys.push(key);
-  return keys.sort();
+  const keys: StoredObject[] = [];
+  for await (const object of store.list(KEYS_PREFIX)) if (idOfKey(object.key) !== undefined) keys.push(object);
+  return keys.sort((a, b) => a.modifiedMs - b.modifiedMs || (a.key < b.key ? -1 : 1)).map(({ key }) => key);
 }
 
 /** @throws repository-damaged, naming it */

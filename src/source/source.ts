@@ -56,7 +56,7 @@ export interface Source {
   release?(
     reader: SnapshotReader,
     target: Target,
-    context: Pick<RestoreContext, 'selection' | 'replace' | 'diff' | 'begunBy' | 'signal'>,
+    context: Pick<RestoreContext, 'selection' | 'as' | 'replace' | 'diff' | 'begunBy' | 'signal'>,
   ): Promise<void>;
 
   /**

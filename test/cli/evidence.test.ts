@@ -13,7 +13,14 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { newSigningKey, publicKeyOf } from '../../src/evidence/index.ts';
+import {
+  encodeStatement,
+  fingerprintOf,
+  newSigningKey,
+  parseSigningKey,
+  publicKeyOf,
+  sealEnvelope,
+} from '../../src/evidence/index.ts';
 import { document, environment, holdfast, initialise, scratchDirectory, writePlan } from '../support/cli.ts';
 import { testDirectory } from '../support/repository.ts';
 
@@ -54,6 +61,13 @@ const fileOf = (directory: string, kind: string): string => {
   const names = readdirSync(join(directory, 'evidence'));
   return join(directory, 'evidence', names.find((name) => name.startsWith(kind) && name.endsWith('.jsonl'))!);
 };
+
+/** An object of the ledger. */
+function firstEventIn(directory: string): string {
+  const ledger = join(directory, 'repository/holdfast/ledger');
+  const paths = readdirSync(ledger, { recursive: true }).map((path) => join(ledger, String(path)));
+  return paths.find((path) => statSync(path).isFile())!;
+}
 
 /** Without the characters that say where it is, in the middle of the value of a member. */
 function edited(text: string, member: string): string {
@@ -166,6 +180,23 @@ describe('report verify', () => {
       { line: 2, verdict: 'refused' },
     ]);
     expect((await run(directory, 'report', 'verify', 'absent.jsonl')).exit).toBe(1);
+  });
+
+  it('shows nothing of evidence that would have a terminal show something else', async () => {
+    const key = parseSigningKey(newSigningKey());
+    const signing = { plan: 'shop\u001b[2J', key: fingerprintOf(key), signedAt: '2026-01-01T00:00:00Z' };
+    const subject = { name: 'a\u202eb', sha256: 'ab'.repeat(32) };
+    const title = 'all is well\u001b[1A\u001b[2Kverified forged.jsonl\nverified another.jsonl';
+    const said = { ...signing, title, tool: { name: 'holdfast', version: '1' } };
+    const file = join(testDirectory(), 'forged.jsonl');
+    writeFileSync(file, sealEnvelope(encodeStatement('compliance', [subject], said), [key]));
+    writeFileSync(`${file}.pub`, publicKeyOf(key));
+    for (const words of [[file], ['--public-key', `${file}.pub`, file]]) {
+      const { exit, stdout } = await run(place, 'report', 'verify', ...words);
+      expect([exit, stdout.trimEnd()]).toEqual([words.length > 1 ? 0 : 1, expect.stringContaining('all is well')]);
+      expect(stdout.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202e]/u);
+      expect(stdout.match(/^verified/gm)?.length ?? 0).toBe(words.length > 1 ? 1 : 0);
+    }
   });
 
   it('needs no plan with a public key, and believes no other one', async () => {
@@ -293,14 +324,43 @@ describe('signing keys', () => {
       rmSync(join(checkpoints, newest!));
     };
     const [{ key }] = (await json(directory, 'evidence', 'keys')).keys;
+    const event = firstEventIn(directory);
     await run(directory, 'evidence', 'rotate');
     cutOff();
     expect(await stateOf()).toBe('untampered');
+    const whole = readFileSync(event);
+    writeFileSync(event, whole.toReversed());
+    // What this machine keeps of the ledger would be believed for a moment.
+    const words = ['ledger', 'verify', '--json'];
+    const damaged = await holdfast(directory, words, { ...env, XDG_CACHE_HOME: join(directory, 'no-cache') });
+    expect([damaged.exit, document(damaged).repositories], damaged.stderr).toMatchObject([
+      1,
+      [{ state: 'tampered', faults: expect.arrayContaining([expect.objectContaining({ what: 'damaged' })]) }],
+    ]);
+    writeFileSync(event, whole);
     await run(directory, 'evidence', 'revoke', key, '--why', 'somebody has it');
     cutOff();
     expect(await stateOf()).toBe('consistent');
     expect((await run(directory, 'ledger', 'checkpoint')).exit).toBe(0);
     expect(await stateOf()).toBe('untampered');
+  });
+
+  it('vouch for nothing where somebody has put a revoked one back, nor sign', async () => {
+    const directory = copied();
+    const [{ key }] = (await json(directory, 'evidence', 'keys')).keys;
+    const stolen = readFileSync(join(directory, 'signing.pem'));
+    expect((await run(directory, 'evidence', 'revoke', key, '--why', 'somebody has it')).exit).toBe(0);
+    // All that is left is what the revoked key has signed.
+    const checkpoints = join(directory, 'repository', 'holdfast', 'checkpoints');
+    rmSync(join(checkpoints, readdirSync(checkpoints).sort().at(-1)!));
+    writeFileSync(join(directory, 'signing.pem'), stolen);
+    for (const words of [
+      ['ledger', 'verify'],
+      ['ledger', 'checkpoint'],
+    ]) {
+      const { exit, stdout, stderr } = await run(directory, ...words);
+      expect([exit, stdout + stderr], words.join(' ')).toEqual([1, expect.stringMatching(/was revoked at/)]);
+    }
   });
 
   it('are revoked: nothing of them is believed, and the evidence is signed anew', async () => {

@@ -30,6 +30,9 @@ runbooks:
   short:
     scenario: Something short has happened
     steps: [{ id: rest, do: wait, for: 1s }, { id: say, do: note, text: it is over }]
+  held:
+    scenario: Something waits for somebody
+    steps: [{ id: gate, do: task, ask: "Somebody looked at it", assignee: oncall }]
   long:
     scenario: Something long has happened
     steps:
@@ -134,6 +137,24 @@ describe('holdfast recover, and incident', () => {
     expect(followed.said).toMatch(/rest: done after .*\nsay: done/s);
     await until(async () => !isProcessAlive(pid));
     expect(readFileSync(log, 'utf8')).toContain('rest: done after');
+  });
+
+  it('leaves the steps of one that stands to a process of their own as well, and says where another one has them', async () => {
+    const run = await prepared();
+    const env = environment({ XDG_STATE_HOME: join(run.directory, 'state') });
+    const detached = (...words: string[]) => startHoldfast(run.directory, [...words, '--detach', '--json'], env).done;
+    const { id, process: first } = document(await detached('recover', 'held'));
+    process.kill(first, 'SIGKILL');
+    await until(async () => !isProcessAlive(first));
+    const ran = await detached('incident', 'resume', id.slice(0, 6));
+    const { state, process: pid, log } = document(ran);
+    expect([ran.exit, isProcessAlive(pid)]).toEqual([0, true]);
+    expect(['open', 'waiting']).toContain(state);
+    const refused = await detached('incident', 'resume', id);
+    expect([refused.exit, document(refused).error.message]).toEqual([1, expect.stringContaining('runs the steps of')]);
+    await run('incident', 'abort', id, '--why', 'it was a test');
+    await until(async () => !isProcessAlive(pid));
+    expect(readFileSync(log, 'utf8')).not.toBe('');
   });
 
   it('says what became of a process that was to run the steps, and leaves the incident open', async () => {

@@ -14,6 +14,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { packKit } from '../../src/operations/kit/kit-content.ts';
+import { openKit } from '../../src/operations/kit/open-kit.ts';
+import { sealKit } from '../../src/operations/kit/sealed-kit.ts';
 import { parsePlan } from '../../src/plan/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { document, environment, holdfast, initialise, PASSWORD, type Ran } from '../support/cli.ts';
@@ -250,6 +253,22 @@ describe('a recovery kit', () => {
   it('is outdated once the plan has changed, a repository is another one, or a key was taken away', async () => {
     writePlan({}, { late: { type: 'files', paths: ['/srv'] } });
     expect(await checked()).toMatchObject({ exit: 4, problems: [expect.stringContaining('sources.late')] });
+    const { content } = await openKit({ file: kit, passphrase });
+    const unreadable = { ...content, plan: { ...content.plan, text: '{"version":9}' } };
+    writeFileSync(join(directory, 'old.age'), await sealKit(packKit(unreadable, []), passphrase));
+    const ofOld = await run('kit', 'check', '--kit', 'old.age', '--json');
+    expect([ofOld.exit, document(ofOld).problems]).toEqual([
+      4,
+      [expect.stringContaining('cannot read the plan in it')],
+    ]);
+    const elsewhere = { store: './elsewhere', mirrorOf: 'main' };
+    const main = { store: './repository', password: { env: 'HOLDFAST_PASSWORD' } };
+    writePlan({ repositories: { main, second: elsewhere, third: { ...elsewhere, store: './third' } } });
+    expect((await checked()).problems).toEqual([
+      expect.stringMatching(/^second: the kit has it at .*\/second$/),
+      'third: the kit does not know it',
+      expect.stringContaining('the plan has changed since'),
+    ]);
     writePlan();
     const added = document(await runWith({ HOLDFAST_NEW_PASSWORD: 'another' }, 'key', 'add', '--json')).added;
     expect((await run('key', 'remove', added)).exit).toBe(0);

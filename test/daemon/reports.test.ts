@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { startHttpReceiver, startMailServer } from '../support/channel-servers.ts';
 import { DaemonPlace } from '../support/daemon.ts';
@@ -35,5 +37,41 @@ reports: [{ kind: verification, schedule: weekly on monday at 07:00, to: [team, 
   const delivered = (await place.bodies('report.delivered')).map(({ channel, outcome }) => `${channel} ${outcome}`);
   expect(delivered.sort()).toEqual([
     ...['lead delivered', 'lead delivered', 'team delivered', 'team delivered', 'team failed'],
+  ]);
+});
+
+it('delivers the compliance report and the playbook, and is partial where one of them lacks something', async () => {
+  const team = await startHttpReceiver();
+  onTestFinished(() => team.close());
+  const place = await DaemonPlace.with(
+    '2026-05-01T06:30:00Z',
+    { a: 'monthly' },
+    `compliance: { frameworks: [soc2] }
+alerts: { channels: { team: { type: webhook, url: "${team.url}" } } }
+reports:
+  - { kind: compliance, schedule: daily at 07:00, to: [team] }
+  - { kind: playbook, schedule: daily at 07:30, to: [team] }`,
+  );
+  // An archive that was never made: what it has to say is not known.
+  const file = join(place.directory, 'holdfast.yaml');
+  const archive =
+    '  old: { store: ./old, password: { env: HOLDFAST_PASSWORD }, copies: { from: main, sources: [a] } }\n';
+  writeFileSync(file, readFileSync(file, 'utf8').replace('sources:\n', `${archive}sources:\n`));
+  const daemon = await place.daemon({ duties: [] });
+  await place.run(daemon, '2026-05-01T07:30:00Z');
+  await daemon.stop('over');
+  const reports = team.requests.map(({ body }) => JSON.parse(body).data.text as string);
+  expect(reports).toEqual([
+    expect.stringMatching(/2026-04-30.* to 2026-05-01[\s\S]*SOC 2 A1\.2/),
+    expect.stringContaining('never shown'),
+  ]);
+  const ended = (await place.bodies('run.finished')).filter(({ task }) => task.startsWith('report:'));
+  expect(ended).toMatchObject([
+    {
+      task: 'report:compliance',
+      outcome: 'partial',
+      message: 'not every ledger is whole, and could be verified and read',
+    },
+    { task: 'report:playbook', outcome: 'done' },
   ]);
 });

@@ -31,6 +31,8 @@ describe.skipIf(!requires('postgresql', 'redis', 'restic', 'age', 'root'))('when
   let redis: RedisServer;
   let sockets: string;
   let passphrase: string;
+  /** Of whom the first rescue was. */
+  let home: string;
   const uploads = join(testDirectory(), 'uploads');
   const nobody = Number(spawnSync('id', ['-u', 'nobody'], { encoding: 'utf8' }).stdout);
 
@@ -148,12 +150,15 @@ describe.skipIf(!requires('postgresql', 'redis', 'restic', 'age', 'root'))('when
 
   it('brings all of it back, proven, from the mirror, for another user without a cache', async () => {
     const directory = await elsewhere();
-    const words = ['rescue', '--kit', 'holdfast-kit.age', '--to', 'back', '--prove', '--json'];
-    const { stdout, stderr, status } = spawnSync('setpriv', [...asNobody, HOLDFAST, ...words], {
-      cwd: directory,
-      encoding: 'utf8',
-      env: { ...bareEnvironment(directory), HOLDFAST_KIT_PASSPHRASE: passphrase },
-    });
+    const words = ['rescue', '--kit', 'holdfast-kit.age', '--to', 'back', '--json'];
+    const rescue = (...more: string[]) =>
+      spawnSync('setpriv', [...asNobody, HOLDFAST, ...words, ...more], {
+        cwd: directory,
+        encoding: 'utf8',
+        env: { ...bareEnvironment(directory), HOLDFAST_KIT_PASSPHRASE: passphrase },
+      });
+    home = directory;
+    const { stdout, stderr, status } = rescue('--prove');
     const rescued = JSON.parse(stdout);
     expect([status, rescued.outcome, rescued.missed], stderr).toEqual([0, 'done', []]);
     expect(rescued.copies).toEqual([
@@ -168,9 +173,18 @@ describe.skipIf(!requires('postgresql', 'redis', 'restic', 'age', 'root'))('when
       ['sessions', 'second', 'proven', 'complete'],
       ['uploads', 'second', 'proven', 'complete'],
     ]);
+    expect(rescued.notes.join()).toContain('the record of this waits on this machine');
     expect(rescued).toMatchObject({ rtoMs: 4 * 3_600_000, durationMs: expect.any(Number) });
     expect(rescued.durationMs).toBeGreaterThan(0);
     const back = join(directory, 'back');
+    // As if it had been killed while the log was replayed: what is right of the cluster stays, and the rest is made anew.
+    const file = join(back, '.holdfast-rescue.json');
+    const { sources, ...state } = JSON.parse(readFileSync(file, 'utf8'));
+    const { db, ...others } = sources;
+    writeFileSync(file, JSON.stringify({ ...state, sources: others, begun: { db: db.target } }));
+    writeFileSync(join(back, 'db/backup_label.old'), 'half of it');
+    const again = rescue();
+    expect([again.status, JSON.parse(again.stdout).outcome], again.stderr).toEqual([0, 'done']);
     await expectDatabase(join(back, 'db'));
     expect(readFileSync(join(back, 'uploads', uploads, 'invoice.pdf'), 'utf8')).toBe('an invoice');
     const server = await RedisServer.start(['--dbfilename', 'dump.rdb'], join(back, 'sessions'));
@@ -202,4 +216,16 @@ describe.skipIf(!requires('postgresql', 'redis', 'restic', 'age', 'root'))('when
       status: 1,
     });
   }, 120_000);
+
+  it('is in the ledger once the mirror that it came from is promoted there', async () => {
+    const there = { ...variables(), XDG_STATE_HOME: join(home, '.local/state') };
+    const holdfastThere = (...words: string[]) => holdfast(cluster.directory, [...words, '--json'], there);
+    const promoted = document(await holdfastThere('repository', 'promote', 'second'));
+    expect(promoted.notes.join('; ')).toMatch(/what waited on this machine for main is recorded in second: \d+ events/);
+    const log = await holdfastThere('ledger', 'log', '--repository', 'second', '--kind', 'rescue.finished');
+    const bodies = document(log).events.map(({ body }: { body: object }) => body);
+    expect(bodies).toMatchObject([{ outcome: 'done', sources: [{ source: 'db', from: 'second' }, {}, {}] }, {}]);
+    const verified = document(await holdfastThere('ledger', 'verify', '--repository', 'second'));
+    expect(verified.repositories).toMatchObject([{ state: 'consistent' }]);
+  });
 });

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { awaitedLater } from '../../src/foundation/promises.ts';
 import type { Workspace } from '../../src/operations/index.ts';
 import type { Plan, Source, StepKindName } from '../../src/plan/index.ts';
 import type { StepContext } from '../../src/recovery/index.ts';
@@ -51,12 +52,19 @@ describe.skipIf(!requires('postgresql'))('steps on servers of PostgreSQL', { tim
   let pair: PostgresPair;
   let silent: Awaited<ReturnType<typeof silentServer>>;
   let workspace: Workspace;
-  const PREPARE = 'create role app login; create table orders (id int); grant all on orders to app';
+  const rules = () => readFileSync(join(pair.primary.directory, 'pg_hba.conf'), 'utf8');
+  const setRules = (text: string): void => writeFileSync(join(pair.primary.directory, 'pg_hba.conf'), text);
+  const PREPARE = `create role app login; create table orders (id int); grant all on orders to app;
+    create role slow login password 'known'`;
   beforeAll(async () => {
-    [pair, silent] = await Promise.all([PostgresPair.start('/usr/lib/postgresql/15/bin', PREPARE), silentServer()]);
+    const hba = 'host all slow all scram-sha-256\n';
+    [pair, silent] = await Promise.all([
+      PostgresPair.start('/usr/lib/postgresql/15/bin', PREPARE, { hba }),
+      silentServer(),
+    ]);
     // Whoever comes from this machine gets in, by whichever of its addresses.
-    const local = 's#127.0.0.1/32#127.0.0.0/8#';
-    await pair.primary.query(`copy (select '') to program 'sed -i ${local} pg_hba.conf'; select pg_reload_conf()`);
+    setRules(rules().replaceAll('127.0.0.1/32', '127.0.0.0/8'));
+    await pair.primary.query('select pg_reload_conf()');
     const url = pair.primary.url();
     const db = { name: 'db', type: 'postgres', url, method: 'logical' } as unknown as Source;
     const standby = { name: 'db-eu', of: 'db', url: pair.standby.url() };
@@ -68,11 +76,15 @@ describe.skipIf(!requires('postgresql'))('steps on servers of PostgreSQL', { tim
   });
 
   /** Somebody who comes from an address of this machine. */
-  function clientFrom(localAddress: string, role: string): pg.Client {
+  function clientFrom(localAddress: string, role: string, more: pg.ClientConfig = {}): pg.Client {
     const stream = new Socket();
     const connect = stream.connect.bind(stream) as (options: object) => Socket;
     stream.connect = ((port: number, host: string) => connect({ port, host, localAddress })) as Socket['connect'];
-    return new pg.Client({ connectionString: pair.primary.url('postgres', role), stream: () => stream });
+    const { port } = pair.primary;
+    return new pg.Client({
+      ...{ host: '127.0.0.1', port, user: role, database: 'postgres', ssl: false, stream: () => stream },
+      ...more,
+    });
   }
 
   async function getsIn({ from = '127.0.0.1', role = 'app' } = {}): Promise<boolean> {
@@ -89,6 +101,39 @@ describe.skipIf(!requires('postgresql'))('steps on servers of PostgreSQL', { tim
     }
   }
 
+  /**
+   * Somebody who is on the way in: whose login was granted, and who shows up seconds later, or who gives the password late.
+   * @returns has them come in, and says whether they can do anything then
+   */
+  async function whoIsLate(how: 'granted' | 'asked'): Promise<() => Promise<'in' | 'kept out'>> {
+    const given = Promise.withResolvers<string>();
+    const client =
+      how === 'granted'
+        ? clientFrom('127.0.0.3', 'app', { options: '-c post_auth_delay=2' })
+        : clientFrom('127.0.0.3', 'slow', { password: () => given.promise });
+    client.on('error', () => {});
+    const connected = awaitedLater(client.connect());
+    const hidden = `select from pg_locks l where locktype = 'virtualxid' and pid <> pg_backend_pid()
+                       and not exists (select from pg_stat_activity a where a.pid = l.pid)`;
+    await expect.poll(() => pair.primary.query(hidden)).toHaveLength(1);
+    return async () => {
+      given.resolve('known');
+      try {
+        await connected;
+        await client.query('select 1');
+        return 'in';
+      } catch {
+        return 'kept out';
+      } finally {
+        await client.end();
+      }
+    };
+  }
+
+  it.each(['granted', 'asked'] as const)('somebody gets in late where nobody is kept out: %s', async (how) => {
+    expect(await (await whoIsLate(how))()).toBe('in');
+  });
+
   describe('that cuts one off', () => {
     const context = (more: object = {}, options: ContextOptions = {}) =>
       contextOf(
@@ -96,7 +141,6 @@ describe.skipIf(!requires('postgresql'))('steps on servers of PostgreSQL', { tim
         { do: 'isolate', source: 'db', allow: ['127.0.0.1'], ...more } as { do: 'isolate' },
         options,
       );
-    const rules = () => readFileSync(join(pair.primary.directory, 'pg_hba.conf'), 'utf8');
 
     describeStep(
       'isolate',
@@ -139,6 +183,19 @@ describe.skipIf(!requires('postgresql'))('steps on servers of PostgreSQL', { tim
       expect(await isolate.undo!(context())).toContain('keeps nobody out');
     });
 
+    it.each([
+      ['granted', {}],
+      ['asked', {}],
+      ['granted', { allow: undefined, users: ['app'] }],
+    ] as const)('also who is about to get in, since the login was %s by what was before: %j', async (how, more) => {
+      const late = await whoIsLate(how);
+      try {
+        expect([(await isolate.run(context(more))).outcome, await late()]).toEqual(['done', 'kept out']);
+      } finally {
+        await isolate.undo!(context(more));
+      }
+    });
+
     it('by roles that are turned off, of which none is the one that does it', async () => {
       const users = context({ allow: undefined, users: ['app'] });
       expect((await isolate.foresee(users)).obstacles).toEqual([]);
@@ -164,11 +221,21 @@ describe.skipIf(!requires('postgresql'))('steps on servers of PostgreSQL', { tim
 
     it('and leaves the rules as they were where the server does not understand them', async () => {
       const wrong = 'host all all everywhere no-such-method';
-      await pair.primary.query(`copy (select '${wrong}') to program 'cat >> pg_hba.conf'`);
+      const whole = rules();
+      setRules(`${whole}${wrong}\n`);
       const before = rules();
       await expect(isolate.run(context())).rejects.toThrow(/line \d+ of .*pg_hba\.conf is wrong/);
       expect(rules()).toBe(before);
-      await pair.primary.query(`copy (select '') to program 'sed -i /no-such-method/d pg_hba.conf'`);
+      setRules(whole);
+    });
+
+    it('and changes nothing where the rules were cut short before, so that what they had been stays beside them', async () => {
+      const aside = join(pair.primary.directory, 'pg_hba.conf.before-isolation');
+      const [whole, kept] = [rules(), readFileSync(aside, 'utf8')];
+      setRules('');
+      await expect(isolate.run(context())).rejects.toThrow(/cut short/);
+      expect([rules(), readFileSync(aside, 'utf8')]).toEqual(['', kept]);
+      setRules(whole);
     });
   });
 
@@ -186,6 +253,16 @@ describe.skipIf(!requires('postgresql'))('steps on servers of PostgreSQL', { tim
       slow: (more) => context({ url: `postgres://postgres@127.0.0.1:${silent.port}/postgres` }, more),
       secrets: [],
     };
+  });
+
+  it('fences who is about to get in as well', async () => {
+    const fence = contextOf(workspace, { do: 'postgres.fence', source: 'db' });
+    const late = await whoIsLate('asked');
+    try {
+      expect([(await postgresFence.run(fence)).outcome, await late()]).toEqual(['done', 'kept out']);
+    } finally {
+      await postgresFence.undo!(fence);
+    }
   });
 
   async function entersFenced(): Promise<boolean> {

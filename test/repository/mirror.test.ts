@@ -246,7 +246,29 @@ describe('a mirror', () => {
     expect(others).toHaveLength(23);
     trips.count = 0;
     await expectMirroredBy(workspace);
-    expect(trips.count).toBe(6);
+    // To look, whether the configuration is the same, and whether the ledger went on.
+    expect(trips.count).toBe(7);
+  });
+
+  it('is whole whichever listing of its primary somebody backs up before', async () => {
+    const before = new MemoryStore();
+    await lived(before);
+    const after = cloneStore(before);
+    await writeFiles(await openRepository(after, PASSWORD), { late: noise(9000, 'late') }, OPTIONS);
+    let isBackedUp = true;
+    for (let at = 0; isBackedUp; at++) {
+      const [main, eu] = [cloneStore(before), new MemoryStore()];
+      let listings = 0;
+      isBackedUp = false;
+      const busy = new FaultyStore(main, ({ method }) => {
+        if (method !== 'list' || listings++ !== at) return undefined;
+        isBackedUp = true;
+        for (const [key, object] of after.objects) main.objects.set(key, object);
+        return undefined;
+      });
+      await expectMirroredBy(mirroredWorkspace({ main: new RoundTrips().to(busy), eu }));
+      await expectWhole(eu);
+    }
   });
 
   it('is given nothing that is damaged, nor what would refer to it', async () => {

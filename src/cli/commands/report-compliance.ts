@@ -33,7 +33,7 @@ export const reportCompliance: CommandDefinition = {
   ],
   exits: [...REPOSITORY_EXITS, EXIT.partial],
   writes: false,
-  async run({ options, environment, workspace, directory }) {
+  async run({ options, environment, workspace, directory, tell }) {
     const period = await periodOf({ options, environment }, DEFAULT_FROM);
     const operations = await import('../../operations/index.ts');
     const frameworks = await frameworksOf(options['framework'] as string[] | undefined);
@@ -47,6 +47,10 @@ export const reportCompliance: CommandDefinition = {
     if (out === undefined) return { exit, json: written.report, text: written[format] };
     const path = resolve(directory, out);
     await writeReport(path, `${written[format]}\n`);
+    const { from, until } = written.report;
+    tell(
+      `it is not signed: \`holdfast evidence export --kind compliance --from ${from} --to ${until}\` signs that of the same time`,
+    );
     return { exit, json: { ...written.report, file: path }, text: `${written.title}: ${path}` };
   },
 };

@@ -3,7 +3,7 @@ import { EXIT, HoldfastError, isHoldfastError } from '../../foundation/errors.ts
 import type { Believed, VerifiedEvidence } from '../../operations/index.ts';
 import type { CommandDefinition, Invocation } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { bad, counted, doubtful, faint, good, shownTime } from '../text.ts';
+import { bad, counted, doubtful, faint, good, ofOthers, shownTime } from '../text.ts';
 
 export const reportVerify: CommandDefinition = {
   name: 'report verify',
@@ -84,19 +84,19 @@ function describe({
 }: VerifiedEvidence): string[] {
   const name = line === undefined ? file : `${file}, line ${line}`;
   const said = [
-    ...(says === undefined ? [] : [says]),
+    ...(says === undefined ? [] : [ofOthers(says)]),
     ...(kind === undefined
       ? []
-      : [`${kind} of ${plan}, signed ${shownTime(signedAt ?? '')} by the key ${key?.slice(0, 16)}`]),
+      : [`${kind} of ${ofOthers(plan ?? '')}, signed ${shownTime(signedAt ?? '')} by the key ${key?.slice(0, 16)}`]),
   ];
   if (verdict === 'refused') {
     const claims = said.map((text) => faint(`  it says: ${text}`));
-    return [`${bad('REFUSED')} ${name}`, ...reasons.map((reason) => `  ${reason}`), ...claims];
+    return [`${bad('REFUSED')} ${name}`, ...reasons.map((reason) => `  ${ofOthers(reason)}`), ...claims];
   }
   const about = subjects.map(({ name: subject, sha256, state }) => {
     const shown =
       state === 'same' ? good('is as it was signed') : faint(`SHA-256 ${sha256.slice(0, 16)}…, not compared`);
-    return `  about ${subject}: ${shown}`;
+    return `  about ${ofOthers(subject)}: ${shown}`;
   });
   return [`${good('verified')} ${name}`, ...said.map((text) => `  ${text}`), ...about];
 }

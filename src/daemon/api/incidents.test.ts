@@ -6,6 +6,7 @@ import { HoldfastError } from '../../foundation/errors.ts';
 import { RunRecord } from '../../recovery/engine/run-record.ts';
 import type { RunView } from '../../recovery/index.ts';
 import { CLAIMS_PREFIX } from '../../repository/index.ts';
+import { LEASES_PREFIX } from '../../repository/layout.ts';
 import { incidentDuties } from '../duties/incidents.ts';
 import type { DutyContext } from '../duty.ts';
 import { Recoveries } from '../recoveries.ts';
@@ -137,6 +138,23 @@ describe('an incident by the API', () => {
     expect((await recoveries.resume(id)).id).toBe(id);
     await waitingFor(id, 'work');
     expect((await post(`/${id}/abort`, 'approver', { why: 'enough' })).status).toBe(200);
+    await recoveries.idle();
+  });
+
+  it('is not said to be begun where nothing decides who runs it', async () => {
+    const isLease = ({ method, key = '' }: { method: string; key?: string }) =>
+      method === 'put' && key.startsWith(LEASES_PREFIX);
+    api.faults.rule = (called) => (isLease(called) ? 'before' : undefined);
+    const answer = await post('', 'operator', { runbook: 'gated' });
+    api.faults.rule = () => undefined;
+    expect([answer.status, answer.json.code]).toEqual([503, 'store-unreachable']);
+    const { incidents } = (await api.call('/api/v1/incidents', { as: 'viewer' })).json;
+    const [{ id }] = incidents;
+    expect(answer.json.message).toMatch(new RegExp(`^the incident ${id} is open, and its steps do not run yet: `));
+    const { recoveries } = nextDaemon();
+    await recoveries.goOn();
+    await waitingFor(id, 'go');
+    expect((await post(`/${id}/abort`, 'approver', { why: 'it was tried' })).status).toBe(200);
     await recoveries.idle();
   });
 

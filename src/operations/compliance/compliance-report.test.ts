@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ledgerEvent } from '../../../test/support/ledger-event.ts';
 import { planWith } from '../../../test/support/plan.ts';
 import type { EventKind, LedgerEvent, LedgerFault } from '../../ledger/index.ts';
 import { FRAMEWORKS, type Plan, parsePlan } from '../../plan/index.ts';
@@ -33,8 +34,8 @@ const PLAN = planOf('objectives: { rpo: 1h, rto: 4h }\nreviews: { plan: quarterl
 
 let written = 0;
 function event(kind: EventKind, hours: number, body: object): LedgerEvent {
-  const [writer, sequence] = ['ab'.repeat(16), written++];
-  return { kind, body, time: at(hours), actor: 'anna@host', writer, sequence } as unknown as LedgerEvent;
+  const by = { actor: 'anna@host', writer: 'ab'.repeat(16), sequence: written++ };
+  return ledgerEvent(kind, at(hours), body, by);
 }
 
 const proof = { source: 'docs', snapshot: 's', tree: 't', durationMs: HOUR_MS, state: 'proven', checksFailed: [] };

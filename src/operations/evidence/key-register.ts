@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../foundation/errors.ts';
-import type { SigningKeysListed } from '../../ledger/index.ts';
+import type { LedgerEvent, SigningKeysListed } from '../../ledger/index.ts';
 import { homeLedgers } from '../home-ledgers.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { type KeyList, newestKeyList, sealKeyList, withKey } from './key-list.ts';
@@ -36,8 +36,16 @@ export async function listedIn(opened: Pick<OpenedRepository, 'ledger'>): Promis
 }
 
 async function listingsIn({ ledger }: Pick<OpenedRepository, 'ledger'>): Promise<SigningKeysListed[]> {
-  const events = await ledger.events({ kinds: ['signing-keys.listed'] });
+  return listingsOf(await ledger.events({ kinds: ['signing-keys.listed'] }));
+}
+
+function listingsOf(events: readonly LedgerEvent[]): SigningKeysListed[] {
   return events.flatMap((event) => (event.kind === 'signing-keys.listed' ? [event.body] : []));
+}
+
+/** The same lists, of events that were read. */
+export function listsIn(events: readonly LedgerEvent[]): string[] {
+  return listingsOf(events).map(({ envelope }) => envelope);
 }
 
 /** Records the newest list where it is not: who recorded it was cut off, or the repository is newer. */
@@ -89,7 +97,7 @@ export function signingBy(
 }
 
 /** @throws signing-key-refused */
-export function assertSigns({ keys }: KeyList, { fingerprint }: SigningKey): void {
+export function assertSigns({ keys }: KeyList, { fingerprint }: Pick<SigningKey, 'fingerprint'>): void {
   const current = keys.at(-1)!;
   if (current.key === fingerprint) return;
   const known = keys.find(({ key }) => key === fingerprint);

@@ -154,7 +154,13 @@ async function tryKey(
 
 function planProblems(loaded: LoadedPlan, { plan }: KitContent): string[] {
   if (plan.text === loaded.text) return [];
-  const before = parsePlan(plan.text, { file: 'the plan in the kit', directory: loaded.directory });
+  let before: ReturnType<typeof parsePlan>;
+  try {
+    before = parsePlan(plan.text, { file: 'the plan in the kit', directory: loaded.directory });
+  } catch (error) {
+    if (!isHoldfastError(error, 'plan-invalid')) throw error;
+    return [`this version cannot read the plan in it: ${error.message}`];
+  }
   const changes = diffPlans(showPlan(before), showPlan(loaded));
   if (changes.length === 0) return [];
   const named = changes.slice(0, 3).map(({ path }) => path);

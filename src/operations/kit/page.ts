@@ -108,10 +108,14 @@ function handBlocks({ plan, kit }: PageFacts): Block[] {
       `By hand: ${home}`,
       copies.length > 1 ? paragraph('The first of these that lists snapshots:') : [],
       ...copies.map((copy) => commands(repositoryLines(copy, plan.name, own.some(hasTail)))),
+      own.some(hasTail) ? paragraph(TAIL_WORDS) : [],
       ...own.map((source) => sourceBlocks(plan, source)),
     );
   });
 }
+
+const TAIL_WORDS =
+  'The newest part of a log is opened by openssl and zstd. From a bucket it comes by aws or gcloud, in the last line of the copy.';
 
 function sourceBlocks(plan: Plan, source: PlanSource): Block[] {
   const { lines, words } = sourceLines(plan.name, source);

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,7 +29,11 @@ describe('a sealed kit', () => {
   it('opens by its passphrase, and by no other', async () => {
     const sealed = await sealKit(archive, passphrase);
     expect(unpackKit(await unsealKit(sealed, passphrase, 'kit.age'), 'kit.age')).toEqual(kit);
-    await expect(unsealKit(sealed, makePassphrase(), 'kit.age')).rejects.toMatchObject({ code: 'wrong-password' });
+    await expect(unsealKit(sealed, makePassphrase(), 'kit.age')).rejects.toMatchObject({
+      code: 'wrong-password',
+      message: expect.stringMatching(/another passphrase, or its beginning is damaged/),
+      hint: expect.stringContaining(createHash('sha256').update(sealed).digest('hex')),
+    });
     for (const secret of ['of the key', 'shop', 'version: 1']) expect(Buffer.from(sealed).includes(secret)).toBe(false);
   });
 
@@ -39,7 +44,7 @@ describe('a sealed kit', () => {
     const stanza = text.indexOf('\n', text.indexOf('scrypt')) + 5;
     const codes: Record<string, number[]> = {
       'kit-damaged': [0, text.indexOf('--- ') + 8, payload + 3, payload + 40, sealed.length - 1],
-      // What the passphrase opens is damaged itself: nobody can tell that from another passphrase.
+      // What the passphrase opens is damaged itself: nobody can tell that from another passphrase, but for the digest.
       'wrong-password': [stanza],
     };
     for (const [code, places] of Object.entries(codes)) {

@@ -1,10 +1,9 @@
 /** A kit as a file: what is in it, sealed by a passphrase in the format `age`, which `age -d` opens as well. */
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { Decrypter, Encrypter } from 'age-encryption';
-import { syncOne } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
-import { settled } from '../../foundation/promises.ts';
+import { writeFileAnew } from '../../foundation/new-file.ts';
+import { sha256 } from '../../ledger/index.ts';
 import { isMade } from './passphrase.ts';
 
 /**
@@ -42,10 +41,16 @@ export async function unsealKit(sealed: Uint8Array, passphrase: string, file: st
   } catch (error) {
     // What age finds when the key that the passphrase gives does not open the file's own.
     if (!messageOf(error).includes('no identity matched')) throw damaged(file, messageOf(error), error);
-    throw new HoldfastError('wrong-password', `the passphrase does not open ${file}`, {
-      hint: 'Check each word. If the passphrase is right, the file is damaged at its beginning: its SHA-256 is on the printed page.',
-      context: { file },
-    });
+    // Of another passphrase and of damage where the file's own key lies, nothing but its digest tells which it is.
+    const digest = sha256(sealed);
+    throw new HoldfastError(
+      'wrong-password',
+      `${file} does not open: it takes another passphrase, or its beginning is damaged`,
+      {
+        hint: `Its SHA-256 is ${digest}. Where the printed page has another one, the file is damaged, or of another time: take another copy. Where it is the same, check each word of the passphrase.`,
+        context: { file, sha256: digest },
+      },
+    );
   }
 }
 
@@ -87,24 +92,6 @@ export async function readKitFile(file: string): Promise<Uint8Array> {
 const FILE_MODE = 0o600;
 
 /** Writes a file that only its owner reads: all of it is there, durable, or what was there before. @throws target-failed */
-export async function writePrivate(path: string, content: string | Uint8Array): Promise<void> {
-  const making = `${path}.${process.pid}.making`;
-  try {
-    const file = await open(making, 'wx', FILE_MODE);
-    try {
-      await file.writeFile(content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(making, path);
-    await syncOne(dirname(path));
-  } catch (cause) {
-    await settled(rm(making, { force: true }));
-    throw new HoldfastError('target-failed', `${path} cannot be written: ${systemCode(cause) ?? messageOf(cause)}`, {
-      hint: 'Name a file in a directory that you may write to with `holdfast kit --out FILE`.',
-      context: { path },
-      cause,
-    });
-  }
+export function writePrivate(path: string, content: string | Uint8Array): Promise<void> {
+  return writeFileAnew(path, content, FILE_MODE);
 }

@@ -3,14 +3,14 @@ import { readFile } from 'node:fs/promises';
 import type { ReportMessage } from '../../alert/index.ts';
 import { fingerprintOf, parsePublicKey } from '../../evidence/index.ts';
 import { seal, unseal } from '../../format/index.ts';
-import { HoldfastError, messageOf } from '../../foundation/errors.ts';
+import { HoldfastError, isHoldfastError, messageOf } from '../../foundation/errors.ts';
 import { escapeHtml } from '../../foundation/html.ts';
 import { type Pause, pauseUntilAborted } from '../../foundation/pause.ts';
 import type { Checkpoint } from '../../ledger/index.ts';
 import { resolveSecret, storePlace, type TextOrReference } from '../../plan/index.ts';
 import { CHECKPOINTS_PREFIX } from '../../repository/index.ts';
 import { believed, type ListedKey, newestKeyList } from '../evidence/key-list.ts';
-import { listedIn } from '../evidence/key-register.ts';
+import { assertSigns, listedIn, listsIn } from '../evidence/key-register.ts';
 import { readSigningKey, type SigningKey } from '../evidence/signing-key.ts';
 import { type Attempted, deliver } from '../notify/deliver.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
@@ -185,6 +185,7 @@ export async function checkpointFor(
   }
   const pem = publicKeyFile === undefined ? resolveSecret(signingKey!, workspace.references) : readText(publicKeyFile);
   const publicKey = parsePublicKey(await pem);
+  if (publicKeyFile === undefined) await assertCurrent(workspace, name, publicKey);
   if (checkpointFile === undefined) return newestCheckpoint(opened, publicKey);
   const { openCheckpoint } = await import('../../ledger/index.ts');
   const checkpoint = openCheckpoint(await readText(checkpointFile), publicKey);
@@ -193,6 +194,17 @@ export async function checkpointFor(
     hint: 'Name the repository that it is of with `--repository NAME`.',
     context: { repository: name },
   });
+}
+
+/** What the plan's key vouches for counts for nothing once another one took its place: others may have it. @throws signing-key-refused */
+async function assertCurrent(workspace: Workspace, name: string, publicKey: KeyObject): Promise<void> {
+  try {
+    const list = newestKeyList(await listedIn(await workspace.openToRead(name)));
+    if (list !== undefined) assertSigns(list, { fingerprint: fingerprintOf(publicKey) });
+  } catch (error) {
+    // Then it is not whole, which whoever verifies it says in full.
+    if (!isHoldfastError(error, 'repository-damaged')) throw error;
+  }
 }
 
 /** The newest checkpoint in a repository that no revoked key has signed. */
@@ -226,8 +238,18 @@ async function earlierKey(
 ): Promise<ListedKey | undefined> {
   const current = fingerprintOf(publicKey);
   if (signer === undefined || signer === current) return undefined;
-  const list = newestKeyList(await listedIn(opened));
+  const list = newestKeyList(await listedWhole(opened));
   return list?.keys.at(-1)?.key === current ? list.keys.find(({ key }) => key === signer) : undefined;
+}
+
+/** Of a ledger that is damaged, what there is: the newest key vouches for the list that names it, and what is wrong is told. */
+async function listedWhole(opened: OpenedRepository): Promise<string[]> {
+  try {
+    return await listedIn(opened);
+  } catch (error) {
+    if (!isHoldfastError(error, 'repository-damaged')) throw error;
+    return listsIn((await opened.ledger.verifyAndRead()).events);
+  }
 }
 
 /** What another repository held says nothing of this one: its whole ledger may have been put here with it. */

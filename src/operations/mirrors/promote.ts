@@ -1,4 +1,5 @@
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import { buildsOnNothing, Recorder } from '../../ledger/index.ts';
 import { listSnapshots, measureLag, readEpoch, succeeds, writeNextEpoch } from '../../repository/index.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 
@@ -39,6 +40,7 @@ export async function promote(workspace: Workspace, name: string): Promise<Promo
   // What it was a copy of may have been made the primary itself since, and is succeeded as that.
   const { length: epoch } = await writeNextEpoch(repository, succeeds(before, own) ? before : own);
   await ledger.append('repository.promoted', { repository: name, was: mirror.of, epoch });
+  notes.push(...(await takeWaiting(workspace, mirror.of, { name, repository, ledger })));
   return {
     repository: name,
     was: mirror.of,
@@ -48,6 +50,31 @@ export async function promote(workspace: Workspace, name: string): Promise<Promo
     ...(behind && { behind }),
     notes,
   };
+}
+
+/**
+ * What was begun on this machine while the old primary was away, such as the record of a rescue, waits for nothing else any more.
+ * What builds on events that the old primary may have alone stays where it is: here it would be a gap.
+ */
+async function takeWaiting(
+  workspace: Workspace,
+  was: string,
+  { name, repository, ledger }: Pick<OpenedRepository, 'name' | 'repository' | 'ledger'>,
+): Promise<string[]> {
+  const journal = workspace.journal(was);
+  if (journal === undefined) return [];
+  const open = async () => ({ ledger, conditionalPut: (await repository.store.capabilities()).conditionalPut });
+  const recorder = new Recorder([{ name, journal, open }], workspace.environment.clock);
+  const { flushed, waiting, errors } = await recorder.flush(buildsOnNothing);
+  return [
+    ...(flushed > 0 ? [`what waited on this machine for ${was} is recorded in ${name}: ${events(flushed)}`] : []),
+    ...(waiting > 0 ? [`${events(waiting)} for ${was} still on this machine, in ${journal.directory}`] : []),
+    ...errors.map(({ message }) => message),
+  ];
+}
+
+function events(count: number): string {
+  return count === 1 ? '1 event' : `${count} events`;
 }
 
 async function openIfPossible(

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ledgerEvent } from '../../../test/support/ledger-event.ts';
 import type { EventBodies, EventKind, LedgerEvent } from '../../ledger/index.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import { figuresByPeriod, type PeriodFigures } from './by-period.ts';
@@ -15,9 +16,7 @@ const db = {
 } as PlanSource;
 
 function event<Kind extends EventKind>(kind: Kind, atMs: number, body: Partial<EventBodies[Kind]>): LedgerEvent {
-  const time = new Date(atMs).toISOString();
-  const envelope = { version: 1, writer: 'w', sequence: 0, previous: null, heads: {}, time, actor: 'a' };
-  return { ...envelope, kind, body } as unknown as LedgerEvent;
+  return ledgerEvent(kind, atMs, body);
 }
 
 function backup(atMs: number): LedgerEvent {

@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest';
-import type { LedgerEvent } from '../../ledger/index.ts';
+import { ledgerEvent } from '../../../test/support/ledger-event.ts';
+import type { EventKind, LedgerEvent } from '../../ledger/index.ts';
 import { drillTimes } from './drill-times.ts';
 
-const event = (kind: string, day: number, body: object): LedgerEvent =>
-  ({ kind, body, time: new Date(Date.UTC(2026, 2, day)).toISOString() }) as unknown as LedgerEvent;
+const event = (kind: EventKind, day: number, body: object): LedgerEvent =>
+  ledgerEvent(kind, Date.UTC(2026, 2, day), body);
 
 it('are those of each runbook, and the newest that was measured is held against what is promised', () => {
   const events = [

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ledgerEvent } from '../../../test/support/ledger-event.ts';
 import { planWith } from '../../../test/support/plan.ts';
 import type { EventBodies, EventKind, LedgerEvent } from '../../ledger/index.ts';
 import type { Plan, Source as PlanSource } from '../../plan/index.ts';
@@ -19,9 +20,7 @@ const DAY_MS = 24 * HOUR_MS;
 const NOW = Date.parse('2026-03-31T00:00:00Z');
 
 function event<Kind extends EventKind>(kind: Kind, daysAgo: number, body: Partial<EventBodies[Kind]>): LedgerEvent {
-  const time = new Date(NOW - daysAgo * DAY_MS).toISOString();
-  const envelope = { version: 1, writer: 'w', sequence: 0, previous: null, heads: {}, time, actor: 'a' };
-  return { ...envelope, kind, body } as unknown as LedgerEvent;
+  return ledgerEvent(kind, NOW - daysAgo * DAY_MS, body);
 }
 
 /** A backup of a moment an hour before it was stored. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ledgerEvent } from '../../../test/support/ledger-event.ts';
 import { planWith } from '../../../test/support/plan.ts';
 import type { EventBodies, EventKind, LedgerEvent, ProofRecorded } from '../../ledger/index.ts';
 import { parseSchedule } from '../../schedule/index.ts';
@@ -11,7 +12,7 @@ const fromMs = untilMs - 7 * 24 * HOUR_MS;
 const at = (hoursBefore: number): string => new Date(untilMs - hoursBefore * HOUR_MS).toISOString();
 
 function event<Kind extends EventKind>(kind: Kind, hoursBefore: number, body: EventBodies[Kind]): LedgerEvent {
-  return { kind, body, time: at(hoursBefore) } as unknown as LedgerEvent;
+  return ledgerEvent(kind, at(hoursBefore), body);
 }
 
 function proof(hoursBefore: number, change: Partial<ProofRecorded> = {}): LedgerEvent {

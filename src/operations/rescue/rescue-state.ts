@@ -1,8 +1,9 @@
 /** What a rescue has brought back so far, beside it: a rescue that died goes on there. */
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { HoldfastError, systemCode } from '../../foundation/errors.ts';
+import { removeParts } from '../../foundation/new-file.ts';
 import { writePrivate } from '../kit/sealed-kit.ts';
 
 const NAME = '.holdfast-rescue.json';
@@ -54,7 +55,7 @@ export async function readState(
   let text: string;
   try {
     await mkdir(directory, { recursive: true, mode: 0o755 });
-    await removeLeftOver(directory);
+    await removeParts(path);
     text = await readFile(path, 'utf8');
   } catch (cause) {
     if (systemCode(cause) === 'ENOENT') return { version: 1, ...fresh, begun: {}, sources: {} };
@@ -75,12 +76,6 @@ export async function readState(
 /** What an earlier run has brought back of a source, whatever that is called. */
 export function earlierOf({ sources }: RescueState, source: string): RescuedSource | undefined {
   return Object.hasOwn(sources, source) ? sources[source] : undefined;
-}
-
-/** What a run that was killed was writing. */
-async function removeLeftOver(directory: string): Promise<void> {
-  const names = (await readdir(directory)).filter((name) => name.startsWith(`${NAME}.`) && name.endsWith('.making'));
-  for (const name of names) await rm(join(directory, name), { force: true });
 }
 
 function parsedJson(text: string): unknown {

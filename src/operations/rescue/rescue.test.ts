@@ -1,12 +1,16 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { planWith } from '../../../test/support/plan.ts';
 import { testDirectory } from '../../../test/support/repository.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { Group, Plan, Source as PlanSource, Repository } from '../../plan/index.ts';
 import type { KitContent } from '../kit/kit-content.ts';
+import type { OpenedRepository } from '../workspace.ts';
 import type { RescueMember } from './bring-back.ts';
 import { type Copy, chooseCopies } from './find-copies.ts';
 import { judge, rescueExit } from './judge.ts';
+import { newestPlan } from './newest-plan.ts';
 import { recoveryOrder } from './order.ts';
 import { rescuePlan } from './rescue-plan.ts';
 import { earlierOf, readState, writeState } from './rescue-state.ts';
@@ -60,6 +64,46 @@ describe('the copy that a source is read from', () => {
 
   it('is the mirror that was made the primary, also where the old primary answers', () => {
     expect(chooseCopies(plan, copies({}, { second: 1 })).get('a')).toBe('second');
+  });
+});
+
+describe('the newest plan', () => {
+  const text = (schedule: string): string =>
+    JSON.stringify({
+      ...{ version: 1, name: 'shop', repositories: { main: { store: '/main', password: { env: 'P' } } } },
+      sources: { docs: { type: 'files', paths: ['/srv'], schedule } },
+    });
+  const madeAt = '2026-01-31T12:00:00.000Z';
+  const kit = { madeAt, plan: { name: 'shop', text: text('daily'), sha256: '' } } as KitContent;
+  const ledgerOf = (...revisions: [time: string, text: string][]) =>
+    ({
+      ledger: {
+        events: async () =>
+          revisions.map(([time, plan], at) => ({
+            ...{ kind: 'plan.applied', time, actor: 'ada@db1' },
+            body: { revision: at + 1, text: plan, sha256: plan, why: 'x' },
+          })),
+      },
+    }) as unknown as OpenedRepository;
+
+  it('is that of the ledger which has the newest, where that is newer than the kit', async () => {
+    const [older, newer] = [
+      ledgerOf(['2026-02-01T00:00:00Z', text('weekly')]),
+      ledgerOf(['2026-02-02T00:00:00Z', text('monthly')]),
+    ];
+    const found = await newestPlan([newer, older], kit, '/');
+    expect(found.plan?.sources.get('docs')?.schedule?.text).toBe('monthly');
+    expect((await newestPlan([ledgerOf(['2026-01-01T00:00:00Z', text('hourly')])], kit, '/')).plan).toBeUndefined();
+  });
+
+  it('is that of the kit where this version cannot read a newer one, which is said', async () => {
+    const unreadable = ledgerOf(['2026-02-01T00:00:00Z', '{"version":2}']);
+    const { plan, from, notes } = await newestPlan([unreadable], kit, '/');
+    expect([plan, from, notes]).toEqual([
+      undefined,
+      expect.stringContaining('the plan in the kit'),
+      [expect.stringMatching(/revision 1.*cannot be read by this version/)],
+    ]);
   });
 });
 
@@ -126,7 +170,10 @@ describe('what a rescue has brought back', () => {
     const proof = { state: 'failed' as const, checksFailed: ['rows'] };
     const db = { target: '/back/db', from: 'main', snapshot: 's', time: at, bytes: 1, outcome: 'complete' as const };
     await writeState(directory, { version: 1, ...fresh, asked: at, begun: {}, sources: { db: { ...db, proof } } });
+    // As `writeState` leaves it, where it is killed.
+    writeFileSync(join(directory, '.holdfast-rescue.json.0123456789abcdef.part'), '{');
     const state = await readState(directory, { ...fresh, at: '2027-01-01T00:00:00.000Z' });
+    expect(readdirSync(directory)).toEqual(['.holdfast-rescue.json']);
     expect([state.at, state.asked, earlierOf(state, 'db')]).toEqual([at, at, { ...db, proof }]);
   });
 

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import type { EventBodies } from '../../ledger/index.ts';
 import { type Plan, parsePlan } from '../../plan/index.ts';
 import { groupTargets } from '../groups/restore-group.ts';
 import { type OpenedKit, openKit } from '../kit/open-kit.ts';
@@ -27,6 +28,8 @@ export interface Rescued extends Judged {
   durationMs: number;
   notes: string[];
 }
+
+type RescueFinished = EventBodies['rescue.finished'];
 
 /** Who is told while it goes on. */
 export interface RescueListener extends BringBackListener {
@@ -132,7 +135,10 @@ function targetsOf(plan: Plan, to: readonly string[]): { directory: string; of: 
   return { directory, of: groupTargets({ name: plan.name, sources: [...plan.sources.keys()] }, to) };
 }
 
-/** In the ledger of each repository that was read as itself and can be written to; a mirror is only read. */
+/**
+ * In the ledger of each repository that was read as itself and can be written to. A mirror is only read: then it waits on this
+ * machine.
+ */
 async function record(
   workspace: Workspace,
   { sha256: kit }: OpenedKit,
@@ -151,19 +157,42 @@ async function record(
     ...(member.point && { time: member.point.time }),
   }));
   const body = { kit, outcome, sources, durationMs, ...(rtoMs !== undefined && { rtoMs }), ...(task && { task }) };
-  const homes = new Set(workspace.homeNames);
-  const own = copies.filter(({ name, reason }) => reason === undefined && homes.has(name));
+  const reached = copies.filter(({ reason }) => reason === undefined);
   const notes: string[] = [];
-  for (const { name } of own) {
-    try {
-      await (await workspace.open(name)).ledger.append('rescue.finished', body);
-    } catch (error) {
-      workspace.environment.signal.throwIfAborted();
-      if (!isHoldfastError(error)) throw error;
-      // What is back is back: it is said, whatever keeps the ledger from it.
-      notes.push(`this was not recorded in the ledger of ${name}: ${error.message}`);
-    }
+  for (const name of workspace.homeNames) {
+    if (reached.some((copy) => copy.name === name)) notes.push(...(await append(workspace, name, body)));
+    else if (reached.some(({ of }) => of === name)) notes.push(...(await keep(workspace, name, body)));
   }
-  if (own.length === 0) notes.push('this was not recorded: of no repository more than a mirror answers');
   return notes;
+}
+
+/** @returns why it is not recorded, where that is so */
+async function append(workspace: Workspace, name: string, body: RescueFinished): Promise<string[]> {
+  try {
+    await (await workspace.open(name)).ledger.append('rescue.finished', body);
+    return [];
+  } catch (error) {
+    workspace.environment.signal.throwIfAborted();
+    if (!isHoldfastError(error)) throw error;
+    // What is back is back: it is said, whatever keeps the ledger from it.
+    return [unrecorded(name, error)];
+  }
+}
+
+async function keep(workspace: Workspace, name: string, body: RescueFinished): Promise<string[]> {
+  try {
+    const { where } = await workspace.recorder(name).record('rescue.finished', body);
+    if (where === 'repository') return [];
+    return [
+      `the record of this waits on this machine, in ${workspace.journal(name)!.directory}: until ${name} can be written to, or a mirror of it is promoted here`,
+    ];
+  } catch (error) {
+    workspace.environment.signal.throwIfAborted();
+    if (!isHoldfastError(error)) throw error;
+    return [unrecorded(name, error)];
+  }
+}
+
+function unrecorded(name: string, { message }: HoldfastError): string {
+  return `this was not recorded in the ledger of ${name}: ${message}`;
 }

@@ -134,15 +134,22 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
   }
 }
 
-/** A run that goes on has to find the end that it came to, also where the repository takes no record. */
+/** A run that goes on has to find the end that it came to, also where the repository takes no record: then on this machine, if it can. */
 async function recordEnd(
   workspace: Workspace,
   reading: Reading,
   body: EventBodies['restore.finished'],
-  { begunBy }: RestoreRequest,
+  { source, begunBy }: RestoreRequest,
 ): Promise<void> {
   const isRecorded = await reading.record('restore.finished', body);
-  if (!isRecorded && begunBy !== undefined) await workspace.recorder().record('restore.finished', body);
+  if (isRecorded || begunBy === undefined || source === undefined) return;
+  const home = workspace.repositoryName(workspace.sources([source])[0]!.repository);
+  try {
+    await workspace.recorder(home).record('restore.finished', body);
+  } catch (error) {
+    // That it is not recorded is noted already, and what is back is back.
+    if (!isHoldfastError(error)) throw error;
+  }
 }
 
 /** What is not in it was not asked for, and is not to go. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ledgerEvent } from '../../../test/support/ledger-event.ts';
 import { planWith } from '../../../test/support/plan.ts';
 import type { EventBodies, EventKind, LedgerEvent } from '../../ledger/index.ts';
 import type { Plan } from '../../plan/index.ts';
@@ -22,12 +23,7 @@ const plan: Plan = planWith({
 
 /** Of a day of March. */
 function event<Kind extends EventKind>(day: number, kind: Kind, body: Partial<EventBodies[Kind]>): LedgerEvent {
-  return {
-    kind,
-    body,
-    actor: 'ada@db1',
-    time: `2026-03-${String(day).padStart(2, '0')}T00:00:00.000Z`,
-  } as unknown as LedgerEvent;
+  return ledgerEvent(kind, Date.UTC(2026, 2, day), body);
 }
 
 const proven = (day: number, source: string) =>

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ledgerEvent } from '../../../test/support/ledger-event.ts';
 import type { EventBodies, EventKind, LedgerEvent } from '../../ledger/index.ts';
 import type { Source } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
@@ -18,9 +19,7 @@ function snapshot(id: string, hoursAgo: number, tags: string[] = []): StoredSnap
 }
 
 function event<Kind extends EventKind>(kind: Kind, hoursAgo: number, body: Partial<EventBodies[Kind]>): LedgerEvent {
-  const time = new Date(NOW - hoursAgo * HOUR_MS).toISOString();
-  const envelope = { version: 1, writer: 'w', sequence: 0, previous: null, heads: {}, time, actor: 'a' };
-  return { ...envelope, kind, body } as unknown as LedgerEvent;
+  return ledgerEvent(kind, NOW - hoursAgo * HOUR_MS, body);
 }
 
 function proof(

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ledgerEvent } from '../../../test/support/ledger-event.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
 import { KnownRuns } from './known-runs.ts';
 import { knownRunsOf, type TaskHistories, taskSummary } from './task-history.ts';
@@ -33,7 +34,7 @@ const event = fc
       }),
     }),
   )
-  .chain((each) => fc.nat(1_000_000).map((ms) => ({ ...each, time: time(ms) }) as unknown as LedgerEvent));
+  .chain((each) => fc.nat(1_000_000).map((ms) => ledgerEvent(each.kind, time(ms), each.body)));
 
 function historiesOf(events: readonly LedgerEvent[]): TaskHistories {
   let histories = taskSummary.initial();

@@ -97,8 +97,13 @@ export const RULES = {
   },
   'channel-failed': { description: 'A channel does not deliver alerts.', severity: 'p2' },
   'step-late': {
-    description: 'A step of a recovery takes longer than its share of the budget, or the recovery stands still.',
+    description: 'A step of a recovery takes longer than its share of the budget.',
     severity: 'p1',
+  },
+  'incident-stalled': {
+    description: 'An incident is open, and no process runs its steps.',
+    severity: 'p1',
+    thresholds: after('5m', 'For how long.'),
   },
   'breach-report': {
     description:

@@ -28,6 +28,19 @@ test('copies are made of the servers that steps of a drill work on, or that are 
   ]);
 });
 
+test('users are turned off, and data compared, on copies of PostgreSQL alone', () => {
+  const wanted = (document: Record<string, unknown>) => [
+    ...wantedServers([step({ id: 'it', drill: 'run', ...document })], { kill: [], cutOff: [] }, plan).keys(),
+  ];
+  expect(wanted({ do: 'isolate', source: 'db', users: ['app'] })).toEqual(['db']);
+  expect(wanted({ do: 'isolate', source: 'db', users: ['app'], allow: ['local'] })).toEqual([]);
+  expect(wanted({ do: 'isolate', source: 'cache', users: ['app'] })).toEqual([]);
+  expect(wanted({ do: 'isolate', exec: ['./cut-off'] })).toEqual([]);
+  expect(wanted({ do: 'compare', source: 'db' })).toEqual(['db']);
+  expect(wanted({ do: 'compare', source: 'db', with: 'postgresql://living/db' })).toEqual([]);
+  expect(wanted({ do: 'compare', source: 'db', drill: 'skip' })).toEqual([]);
+});
+
 test('what a failover does to servers is refused for each that is no copy of the drill', async () => {
   const done: string[] = [];
   const failover = {
@@ -37,10 +50,14 @@ test('what a failover does to servers is refused for each that is no copy of the
     reseed: async ({ directory }: { directory: string }) => void done.push(`reseed ${directory}`),
     follow: async ({ url }: { url: string }) => void done.push(`follow ${url}`),
   };
+  const users = { look: failover.look, turn: failover.look };
+  const gate = { obstacles: failover.look, close: failover.look, open: failover.look };
   const living = mirroredWorkspace({ main: new MemoryStore() }, plan as Partial<Plan>);
   Object.assign(living.environment.adapters, {
     postgresFailover: async () => failover,
     redisFailover: async () => failover,
+    postgresUsers: async () => users,
+    postgresGate: async () => gate,
   });
   const servers = await DrillServers.open(living, new Map(), living.plan, () => {});
   const { environment, plan: own } = drillWorkspace(living, { name: 'it' } as Runbook, servers);
@@ -48,7 +65,16 @@ test('what a failover does to servers is refused for each that is no copy of the
   const postgres = (await environment.adapters.postgresFailover?.())!;
   const redis = (await environment.adapters.redisFailover?.())!;
   const url = 'postgresql://living/db';
+  const [turning, closing] = [
+    (await environment.adapters.postgresUsers?.())!,
+    (await environment.adapters.postgresGate?.())!,
+  ];
   const calls = [
+    () => turning.look(url, ['app'], signal),
+    () => turning.turn(url, { users: ['app'], isOn: false }, signal),
+    () => closing.obstacles(url, [], signal),
+    () => closing.close(url, [], signal),
+    () => closing.open(url, signal),
     () => postgres.look(url, signal),
     () => postgres.fence({ admin: url, application: url }, signal),
     () => postgres.promote(url, signal),

@@ -2,15 +2,30 @@
 import { HoldfastError } from '../../foundation/errors.ts';
 import { settled } from '../../foundation/promises.ts';
 import { type HeldCopy, holdCopy, type Workspace } from '../../operations/index.ts';
-import type { DrillFaults, Plan, PlannedStep, StepDocument, TextOrReference } from '../../plan/index.ts';
+import type {
+  DrillFaults,
+  Plan,
+  PlannedStep,
+  Source,
+  StepDocument,
+  StepOf,
+  TextOrReference,
+} from '../../plan/index.ts';
 import type { ServerCopies, ServerCopy } from '../../sandbox/index.ts';
 
 /** What the one server is called that follows a Redis server: the plan has no name for it. */
 const REPLICA = 'replica';
 
-/** The source whose servers a step works on; undefined for any other kind of step. */
-export function sourceOfServers(step: StepDocument, { standbys }: Pick<Plan, 'standbys'>): string | undefined {
+/** The source whose servers a step works on; undefined where a copy of them has not what it works on, and of any other kind of step. */
+export function sourceOfServers(
+  step: StepDocument,
+  { sources, standbys }: Pick<Plan, 'sources' | 'standbys'>,
+): string | undefined {
   switch (step.do) {
+    case 'compare':
+      return step.with === undefined && hasServer(sources.get(step.source)) ? step.source : undefined;
+    case 'isolate':
+      return turnsRolesOff(step) && sources.get(step.source!)?.type === 'postgres' ? step.source : undefined;
     case 'postgres.promote':
       return standbys.get(step.standby)?.of;
     case 'postgres.fence':
@@ -21,6 +36,15 @@ export function sourceOfServers(step: StepDocument, { standbys }: Pick<Plan, 'st
     default:
       return undefined;
   }
+}
+
+function hasServer(source: Source | undefined): boolean {
+  return source?.type === 'postgres' || source?.type === 'redis';
+}
+
+/** Users of Redis are no part of its data; and a copy is reached by a socket alone, from whatever address. */
+function turnsRolesOff({ source, users = [], allow, exec, http }: StepOf<'isolate'>): boolean {
+  return source !== undefined && users.length > 0 && [allow, exec, http].every((each) => each === undefined);
 }
 
 /** By the sources whose servers a drill has copies of: what those are called that follow them. Pure. */

@@ -2,7 +2,7 @@
 import { HoldfastError } from '../../foundation/errors.ts';
 import { type Adapters, Workspace } from '../../operations/index.ts';
 import type { Plan, Source as PlanSource, Runbook } from '../../plan/index.ts';
-import type { PostgresFailover, RedisFailover, Source } from '../../source/index.ts';
+import type { AddressGate, PostgresFailover, RedisFailover, Source, UserSwitch } from '../../source/index.ts';
 import type { DrillServers } from './drill-servers.ts';
 
 /** A name that is never anybody's: RFC 6761. */
@@ -73,17 +73,19 @@ function drillAdapters(adapters: Adapters): Adapters {
   };
 }
 
-/** What a failover does to servers, for the copies of a drill alone. */
+/** What is done to servers, for the copies of a drill alone. */
 function failoverOf(
-  { postgresFailover, redisFailover }: Adapters,
+  { postgresFailover, redisFailover, postgresUsers, postgresGate }: Adapters,
   servers: DrillServers,
-): Pick<Adapters, 'postgresFailover' | 'redisFailover'> {
+): Pick<Adapters, 'postgresFailover' | 'redisFailover' | 'postgresUsers' | 'postgresGate'> {
   const known = async (...places: string[]): Promise<void> => {
     for (const place of places) if (!servers.has(place)) await refuse('a server');
   };
   return {
     ...(postgresFailover && { postgresFailover: async () => postgresOnCopies(await postgresFailover(), known) }),
     ...(redisFailover && { redisFailover: async () => redisOnCopies(await redisFailover(), known) }),
+    ...(postgresUsers && { postgresUsers: async () => usersOnCopies(await postgresUsers(), known) }),
+    ...(postgresGate && { postgresGate: async () => gateOnCopies(await postgresGate(), known) }),
   };
 }
 
@@ -107,6 +109,21 @@ function redisOnCopies(real: RedisFailover, known: Known): RedisFailover {
     unfence: async (url, signal) => known(url).then(() => real.unfence(url, signal)),
     promote: async (url, signal) => known(url).then(() => real.promote(url, signal)),
     follow: async (urls, context) => known(urls.url, urls.from).then(() => real.follow(urls, context)),
+  };
+}
+
+function usersOnCopies(real: UserSwitch, known: Known): UserSwitch {
+  return {
+    look: async (url, users, signal) => known(url).then(() => real.look(url, users, signal)),
+    turn: async (url, turned, signal) => known(url).then(() => real.turn(url, turned, signal)),
+  };
+}
+
+function gateOnCopies(real: AddressGate, known: Known): AddressGate {
+  return {
+    obstacles: async (url, allow, signal) => known(url).then(() => real.obstacles(url, allow, signal)),
+    close: async (url, allow, signal) => known(url).then(() => real.close(url, allow, signal)),
+    open: async (url, signal) => known(url).then(() => real.open(url, signal)),
   };
 }
 

@@ -6,7 +6,7 @@
 # Started in namespaces of its own: network (loopback alone, and nobody there), mounts, processes, System V objects. ROOT is
 # an empty directory that becomes `/`. There, to be read: the system's programs and libraries. HIDDEN, the plan's
 # directory, is empty there if it is there at all, but for PROGRAM_FILE, where that is a file of it (empty: none). COPIES are the
-# directories that may be written to, one a line. All else is not there. Without any privilege but to open the copies' files.
+# directories that may be written to, and sockets, one a line. All else is not there. Without any privilege but to open the copies' files.
 set -e
 root=$1 hidden=$2 copies=$3 program_file=$4
 shift 4

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { StepOf } from '../../plan/index.ts';
 import type { StepContext, StepResult } from '../step.ts';
@@ -6,6 +7,8 @@ import { maskOf } from '../steps/calls/masking.ts';
 import { assertFilled } from '../steps/unfilled.ts';
 import { type DrillWork, notDone } from './drill-work.ts';
 import { runIsolated } from './isolation.ts';
+
+const POSTGRES_PORT = '5432';
 
 /** A program without network and credentials, with the copies. */
 export async function execInside(
@@ -33,18 +36,21 @@ export async function execInside(
       ...{ HOLDFAST_RUN: run.id, HOLDFAST_RUN_KIND: run.kind, HOLDFAST_RUNBOOK: run.runbook, HOLDFAST_STEP: step.id },
     },
     hidden: workspace.plan.directory,
-    copies: places.flatMap(({ to, url }) => directoryOf(url ?? to)),
+    copies: places.flatMap(({ to, url }) => reachable(url ?? to)),
     signal,
   });
   const summary = `ran ${exec[0]} beside the copies, cut off from everything else`;
   return { outcome: 'done', summary, outputs: answerOutputs(ran.output, await maskOf(living, [])) };
 }
 
-/** What of a copy is a directory of this machine: itself, or where its server has its socket. */
-function directoryOf(to: string): string[] {
+/**
+ * What of a copy programs may reach: its directory, or of a server the socket alone. What lies beside that is the server's, and
+ * this process's, which work on it from outside.
+ */
+function reachable(to: string): string[] {
   if (to.startsWith('/')) return [to];
-  const { protocol, pathname, hostname } = new URL(to);
-  if (protocol === 'redis+unix:') return [decodeURIComponent(pathname).replace(/\/[^/]*$/, '')];
+  const { protocol, pathname, hostname, port } = new URL(to);
+  if (protocol === 'redis+unix:') return [decodeURIComponent(pathname)];
   const host = decodeURIComponent(hostname);
-  return host.startsWith('/') ? [host] : [];
+  return host.startsWith('/') ? [join(host, `.s.PGSQL.${port === '' ? POSTGRES_PORT : port}`)] : [];
 }

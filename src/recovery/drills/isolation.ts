@@ -12,7 +12,7 @@ export interface IsolatedProgram {
   environment: Readonly<Record<string, string>>;
   /** The plan's directory, which is empty there but for the program itself. */
   hidden: string;
-  /** Directories that the program may write to. */
+  /** Directories that the program may write to, and sockets of servers that it may talk to. */
   copies: readonly string[];
   signal: AbortSignal;
 }

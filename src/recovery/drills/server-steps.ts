@@ -44,6 +44,10 @@ async function prepared(step: StepDocument, servers: SourceServers): Promise<Pre
   switch (step.do) {
     case 'postgres.fence':
       return { step: { ...step, url: (servers.named(step.url) ?? primary).url } };
+    case 'isolate':
+      return { step: { ...step, url: (servers.named(step.url) ?? primary).url } };
+    case 'compare':
+      return { step: { ...step, with: primary.url } };
     case 'postgres.promote': {
       const becomes = servers.named(step.url) ?? copies.followers.get(step.standby)!;
       return { step: { ...step, url: becomes.url }, becomes };

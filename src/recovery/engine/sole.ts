@@ -120,10 +120,17 @@ function leaseOptions({ run, clock, pause }: Looking): { clock: Clock; pause: Pa
 
 /** Whether a process runs the steps of an incident or a drill just now; `unknown` where no store in reach can tell. */
 export async function whoRuns(looking: Looking): Promise<'nobody' | 'a process' | 'unknown'> {
+  const runner = await runnerOf(looking);
+  return typeof runner === 'string' ? runner : 'a process';
+}
+
+/** The same, with whose process it is, as far as that can be read. */
+export async function runnerOf(looking: Looking): Promise<'nobody' | 'unknown' | { holder: LeaseHolder | undefined }> {
   let isKnown = false;
   for await (const { repository } of looking.record.inReach()) {
     if (!(await repository.store.capabilities()).conditionalPut) continue;
-    if ((await EpochLease.look(repository, leaseOptions(looking))) !== undefined) return 'a process';
+    const held = await EpochLease.look(repository, leaseOptions(looking));
+    if (held !== undefined) return held;
     isKnown = true;
   }
   return isKnown ? 'nobody' : 'unknown';

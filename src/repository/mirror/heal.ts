@@ -3,7 +3,7 @@ import type { Progress } from '../../foundation/progress.ts';
 import { sideBySide } from '../../foundation/promises.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import type { Repository } from '../repository.ts';
-import { listObjects } from './mirror.ts';
+import { listObjects } from './listings.ts';
 import { isRewritten, kindOf, type ObjectKind, readAuthentic } from './objects.ts';
 
 /** Each is in memory as a whole. */

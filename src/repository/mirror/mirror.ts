@@ -1,30 +1,16 @@
-import { hash } from 'node:crypto';
-import { decodeConfig, decodeIndexFile } from '../../format/index.ts';
+import { decodeIndexFile } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { allOver, awaitedLater, settled, sideBySide } from '../../foundation/promises.ts';
 import type { ObjectStore, PutOptions, StoredObject } from '../../store/index.ts';
-import {
-  CONFIG_KEY,
-  DATA_PREFIX,
-  EPOCH_KEY,
-  HOLDFAST_PREFIX,
-  INDEX_PREFIX,
-  idOfKey,
-  KEYS_PREFIX,
-  LEDGER_PREFIX,
-  packKey,
-  SNAPSHOTS_PREFIX,
-  TAIL_PREFIX,
-} from '../layout.ts';
+import { CONFIG_KEY, EPOCH_KEY, HOLDFAST_PREFIX, LEDGER_PREFIX, packKey, TAIL_PREFIX } from '../layout.ts';
 import { neededPacks } from '../object-lock/needed-objects.ts';
-import { ReadPool } from '../read/pool.ts';
-import { ReadWindow } from '../read/read-window.ts';
-import type { DigestAlgorithm } from '../read/worker.ts';
 import { Repository } from '../repository.ts';
 import { readSnapshot } from '../snapshots.ts';
-import { readEpoch, succeeds } from './epoch.ts';
+import { assertMirrorOf } from './assert-mirror.ts';
+import { copyPacks } from './copy-packs.ts';
 import { isRecoverable, lagOf } from './lag.ts';
 import { type LeaseOptions, MirrorLease } from './lease.ts';
+import { listObjects, listReferredTo, type SizedKey } from './listings.ts';
 import { isRewritten, kindOf, type ObjectKind, readAuthentic } from './objects.ts';
 
 /**
@@ -65,8 +51,6 @@ export interface MirrorReport {
   events: ReadonlySet<string>;
 }
 
-/** Packs are large, and each is in memory as a whole: six of restic's size, or many small ones. */
-const PACK_WINDOW_BYTES = 102 * 1024 * 1024;
 const PARALLEL = 32;
 /** So much of what is not packs is read before its turn to be put. */
 const AHEAD_BYTES = 16 * 1024 * 1024;
@@ -114,14 +98,6 @@ export async function mirrorLedger(
   await new MirrorRun(primary, mirror, options).ledger(known);
 }
 
-interface ReadPack {
-  bytes: Uint8Array;
-  /** As the primary's store has it. */
-  toldMd5: string | undefined;
-}
-
-type SizedKey = [key: string, sizeBytes: number];
-
 /** What a run found. */
 interface Found {
   /** Keys with sizes in bytes. */
@@ -151,8 +127,6 @@ class MirrorRun {
   readonly #ahead = new Map<string, Promise<Uint8Array>>();
   /** What was put and not looked at since, with its size in bytes. */
   readonly #unconfirmed = new Map<string, number>();
-  /** Whether what the primary's store says of the MD5 of packs was right each time that it was looked at. */
-  #isToldRight: boolean | undefined;
   /** How many objects the mirror had. */
   #theirCount = 0;
 
@@ -267,7 +241,14 @@ class MirrorRun {
     const of = (kinds: readonly ObjectKind[]) => missing.filter(([key]) => kinds.includes(kindOf(key)!));
     const copy = (kinds: readonly ObjectKind[]) => sideBySide(of(kinds), PARALLEL, ([key]) => this.#copy(key));
     const entrance = copy(['key']).then(() => this.#putRewritten('config', rewritten, theirs));
-    const packs = this.#copyPacks(of(BULK), entrance);
+    const packs = copyPacks(of(BULK), {
+      primary: this.#primary,
+      assertMayGoOn: () => this.#assertMayGoOn(),
+      put: async (key, bytes, md5) => {
+        await entrance;
+        await this.#put(key, bytes, { bulk: true, md5 });
+      },
+    });
     const ledgerKeys = events.map((event) => `${LEDGER_PREFIX}${event}`);
     this.#readAhead([...COPY_ORDER.flatMap(of), ...ledgerKeys.map((key): SizedKey => [key, ours.get(key) ?? 0])]);
     await allOver([entrance, packs]);
@@ -325,57 +306,6 @@ class MirrorRun {
         await this.#put(key, await bytes);
       }
     }
-  }
-
-  /**
-   * Through shared memory, in which threads see to it that each pack is what its name says.
-   * @param entrance before which nothing is put
-   */
-  async #copyPacks(packs: readonly SizedKey[], entrance: Promise<void>): Promise<void> {
-    if (packs.length === 0) return;
-    await using pool = new ReadPool(this.#primary.key);
-    const window = new ReadWindow(PACK_WINDOW_BYTES);
-    await sideBySide(packs, PARALLEL, async ([key, sizeBytes]) => {
-      const region = await window.take(sizeBytes);
-      try {
-        this.#assertMayGoOn();
-        const pack = await this.#getPack(key, { sizeBytes, into: region.bytes, pool });
-        await entrance;
-        await this.#putPack(key, pack, pool);
-      } finally {
-        window.give(region);
-      }
-    });
-  }
-
-  async #getPack(
-    key: string,
-    { sizeBytes, into, pool }: { sizeBytes: number; into: Uint8Array; pool: ReadPool },
-  ): Promise<ReadPack> {
-    let toldMd5: string | undefined;
-    const onMd5 = (md5: string): void => {
-      toldMd5 = md5;
-    };
-    const bytes = await this.#primary.store.get(key, { offset: 0, length: sizeBytes }, { into, onMd5 });
-    if ((await digestOf('sha256', bytes, pool)) === idOfKey(key)) return { bytes, toldMd5 };
-    // Read as a whole, it is held against what the store says of it as well, and its damage is told.
-    return { bytes: await this.#get(key), toldMd5: undefined };
-  }
-
-  /** What arrives is held against its MD5 by the store. To find that out takes longer than all else here. */
-  async #putPack(key: string, { bytes, toldMd5 }: ReadPack, pool: ReadPool): Promise<void> {
-    const put = (md5: string) => this.#put(key, bytes, { bulk: true, md5 });
-    if (toldMd5 !== undefined && this.#isToldRight) {
-      try {
-        return await put(toldMd5);
-      } catch (error) {
-        // Of this one the primary's store may have been wrong.
-        if ((await digestOf('md5', bytes, pool)) === toldMd5) throw error;
-      }
-    }
-    const md5 = await digestOf('md5', bytes, pool);
-    if (toldMd5 !== undefined) this.#isToldRight = (this.#isToldRight ?? true) && md5 === toldMd5;
-    await put(md5);
   }
 
   /** That what was put is there as it was given: by a listing, where that costs less than a look at each. */
@@ -490,11 +420,6 @@ class MirrorRun {
   }
 }
 
-/** By a thread, where the bytes need not be copied for that. */
-async function digestOf(algorithm: DigestAlgorithm, bytes: Uint8Array, pool: ReadPool): Promise<string> {
-  return bytes.buffer instanceof SharedArrayBuffer ? pool.digest(algorithm, bytes) : hash(algorithm, bytes, 'hex');
-}
-
 /** What a mirror lacks, with sizes in bytes, and what it has and its primary does not. */
 function differenceOf({ theirs, ours }: Pick<Found, 'theirs' | 'ours'>): {
   missing: SizedKey[];
@@ -508,57 +433,6 @@ function differenceOf({ theirs, ours }: Pick<Found, 'theirs' | 'ours'>): {
   };
 }
 
-/** Adds what is referred to by what was listed already: what refers to others is listed before them. */
-async function listReferredTo(
-  store: ObjectStore,
-  listed: Map<string, number>,
-  note?: (object: StoredObject) => void,
-): Promise<void> {
-  for (const prefixes of [[SNAPSHOTS_PREFIX], [INDEX_PREFIX], [DATA_PREFIX, KEYS_PREFIX]]) {
-    for (const some of await sideBySide(prefixes, prefixes.length, (prefix) => listObjects(store, prefix, note))) {
-      for (const [key, size] of some) listed.set(key, size);
-    }
-  }
-  listed.set(CONFIG_KEY, 0);
-}
-
-/**
- * What a mirror has and its primary does not, whoever may have said that it was to go: keys with sizes in bytes, without
- * what a person may tidy up as they like.
- * @returns also how many objects the mirror has in all
- * @throws mirror-refused when it is no mirror of that
- */
-export async function findGone(
-  primary: Repository,
-  mirror: ObjectStore,
-): Promise<{ gone: Map<string, number>; all: number }> {
-  await assertMirrorOf(primary, mirror);
-  const theirs = await listObjects(mirror, '');
-  const ours = await listObjects(primary.store, HOLDFAST_PREFIX);
-  await listReferredTo(primary.store, ours);
-  const gone = new Map([...theirs].filter(([key]) => !ours.has(key) && !['damaged', 'mark'].includes(kindOf(key)!)));
-  // What was put in the meantime is not gone, whatever was listed.
-  await sideBySide([...gone.keys()], PARALLEL, async (key) => {
-    if ((await primary.store.stat(key)) !== undefined) gone.delete(key);
-  });
-  return { gone, all: theirs.size };
-}
-
-/** The objects below a prefix that belong to a repository, with their sizes in bytes. @param note is told of each */
-export async function listObjects(
-  store: ObjectStore,
-  prefix: string,
-  note?: (object: StoredObject) => void,
-): Promise<Map<string, number>> {
-  const sizes = new Map<string, number>();
-  for await (const object of store.list(prefix)) {
-    if (kindOf(object.key) === undefined) continue;
-    sizes.set(object.key, object.sizeBytes);
-    note?.(object);
-  }
-  return sizes;
-}
-
 function eventOf(key: string): string {
   return key.slice(LEDGER_PREFIX.length);
 }
@@ -568,48 +442,4 @@ function eventsIn(theirs: ReadonlyMap<string, number>, ours: ReadonlyMap<string,
   const isWhole = ([key, size]: [string, number]): boolean => size === (ours.get(key) ?? size);
   const events = [...theirs].filter((entry) => kindOf(entry[0]) === 'ledger' && isWhole(entry));
   return new Set(events.map(([key]) => eventOf(key)));
-}
-
-/**
- * That nothing lies at a mirror's place, or a copy of this repository that may be brought up to date.
- * @throws mirror-refused
- */
-export async function assertMirrorOf(primary: Repository, mirror: ObjectStore): Promise<void> {
-  // From afar each is a round trip.
-  const epochs = [awaitedLater(readEpoch(primary)), awaitedLater(readEpoch(primary, mirror))] as const;
-  const sealed = await configIn(mirror);
-  if (sealed === undefined) return;
-  const refused = (how: string, hint: string): HoldfastError =>
-    new HoldfastError('mirror-refused', `${mirror.location} cannot be a mirror of ${primary.store.location}: ${how}`, {
-      hint: `Nothing was changed there. ${hint}`,
-      context: { mirror: mirror.location },
-    });
-  try {
-    const { id } = decodeConfig(primary.key, sealed);
-    if (id !== primary.config.id) throw refused('another repository lies there', 'Name an empty place in the plan.');
-  } catch (error) {
-    if (!isHoldfastError(error, 'repository-damaged')) throw error;
-    throw refused('another repository lies there', 'Name an empty place in the plan.');
-  }
-  const [own, its] = await Promise.all(epochs);
-  if (succeeds(own, its)) return;
-  if (succeeds(its, own)) {
-    throw refused(
-      'it was made the primary itself since',
-      'Change the plan: what it calls the mirror is the repository now, and what it calls the primary may become a mirror of it.',
-    );
-  }
-  throw refused(
-    'each of them was made the primary without knowing of the other',
-    'Both may have what the other lacks. Decide which of them goes on, and let its mirrors lie in other places.',
-  );
-}
-
-async function configIn(store: ObjectStore): Promise<Uint8Array | undefined> {
-  try {
-    return await store.get(CONFIG_KEY);
-  } catch (error) {
-    if (isHoldfastError(error, 'object-missing')) return undefined;
-    throw error;
-  }
 }

@@ -4,7 +4,7 @@ import type { ObjectStore } from '../../store/index.ts';
 import { CONFIG_KEY, INDEX_PREFIX, KEYS_PREFIX, LEDGER_PREFIX, SNAPSHOTS_PREFIX } from '../layout.ts';
 import { orReadAnew } from '../read-anew.ts';
 import type { Repository } from '../repository.ts';
-import { listObjects } from './mirror.ts';
+import { listObjects } from './listings.ts';
 import { readAuthentic } from './objects.ts';
 
 /** So many sealed objects of a place are tried before it is taken for another repository's. */

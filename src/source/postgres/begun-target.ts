@@ -98,9 +98,42 @@ export async function releaseTarget(session: Session, begunBy: string): Promise<
   if (await isBegunBy(session, begunBy)) await removeMark(session);
 }
 
-async function removeMark(session: Session): Promise<void> {
+/*
+ * One table or schema comes beside what a database has in one transaction, and the mark with it: where it is found, all of it is
+ * there.
+ */
+
+/** In the transaction that brings it. Where the login may make no schema, it goes without. */
+export async function markBeside(session: Session, begunBy: string): Promise<void> {
+  const schema = besideSchema(begunBy);
+  const text = quoteLiteral(JSON.stringify({ by: begunBy, created: false } satisfies Mark));
+  await session.query('mark what is restored', 'SAVEPOINT marking');
+  try {
+    await session.query('mark what is restored', `CREATE SCHEMA ${schema}; COMMENT ON SCHEMA ${schema} IS ${text}`);
+  } catch (error) {
+    if (!isHoldfastError(error) || error.context['sqlState'] !== NOT_ALLOWED) throw error;
+    await session.query('go on without a mark', 'ROLLBACK TO marking');
+  }
+}
+
+/** Whether this very run brought it, and was killed before that was recorded. */
+export async function isBesideOf(session: Session, begunBy: string | undefined): Promise<boolean> {
+  return begunBy !== undefined && (await readMark(session, besideSchema(begunBy)))?.by === begunBy;
+}
+
+/** Harmless where there is no mark. */
+export async function releaseBeside(session: Session, begunBy: string): Promise<void> {
+  if (await isBesideOf(session, begunBy)) await removeMark(session, besideSchema(begunBy));
+}
+
+/** Several runs may bring something to one database. */
+function besideSchema(begunBy: string): string {
+  return `${SCHEMA}_${hash('sha256', begunBy).slice(0, 16)}`;
+}
+
+async function removeMark(session: Session, schema = SCHEMA): Promise<void> {
   // A database that was restored may have been set to be read only.
-  await session.query('remove the mark of the restore', `BEGIN READ WRITE; DROP SCHEMA ${SCHEMA}; COMMIT`);
+  await session.query('remove the mark of the restore', `BEGIN READ WRITE; DROP SCHEMA ${schema}; COMMIT`);
 }
 
 async function lock(session: Session): Promise<void> {
@@ -114,11 +147,11 @@ async function lock(session: Session): Promise<void> {
   });
 }
 
-async function readMark(session: Session): Promise<Mark | undefined> {
+async function readMark(session: Session, schema = SCHEMA): Promise<Mark | undefined> {
   const { text } = await session.one(
     'see who began to fill the database',
     `SELECT pg_catalog.obj_description(oid, 'pg_namespace') AS text FROM pg_catalog.pg_namespace WHERE nspname = $1`,
-    [SCHEMA],
+    [schema],
   );
   try {
     const mark = JSON.parse(text ?? 'null') as Partial<Mark> | null;

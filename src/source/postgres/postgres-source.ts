@@ -131,7 +131,7 @@ class PostgresSource implements Source {
   async release(
     _reader: SnapshotReader,
     target: Target,
-    context: Pick<RestoreContext, 'begunBy' | 'signal'>,
+    context: Pick<RestoreContext, 'begunBy' | 'as' | 'signal'>,
   ): Promise<void> {
     if (target.kind === 'database') await releaseDatabase(target, context);
   }

@@ -2,7 +2,7 @@ import { HoldfastError } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
 import type { SnapshotReader } from '../../repository/index.ts';
 import type { RestoreContext, Restored } from '../index.ts';
-import { isBegunBy, releaseTarget } from './begun-target.ts';
+import { isBegunBy, isBesideOf, releaseBeside, releaseTarget } from './begun-target.ts';
 import { parseNewName } from './beside/name.ts';
 import { restoreBeside } from './beside/restore-beside.ts';
 import { refuseTaken } from './beside/target-names.ts';
@@ -71,7 +71,7 @@ export async function refuseTarget(
     if (session === undefined) return;
     if (as === undefined) {
       if (!(await isBegunBy(session, begunBy))) await refuseFull(session);
-    } else await refuseName(session, as, selection?.only?.[0] ?? '');
+    } else if (!(await isBesideOf(session, begunBy))) await refuseName(session, as, selection?.only?.[0] ?? '');
   } finally {
     await session?.close();
   }
@@ -80,12 +80,12 @@ export async function refuseTarget(
 /** Takes the mark of a restore away that `restoreToDatabase` left. @throws target-failed */
 export async function releaseDatabase(
   target: DatabaseTarget,
-  { begunBy, signal }: Pick<RestoreContext, 'begunBy' | 'signal'>,
+  { begunBy, as, signal }: Pick<RestoreContext, 'begunBy' | 'as' | 'signal'>,
 ): Promise<void> {
   if (begunBy === undefined) return;
   const session = await openExisting(parseLocation(target.url), signal);
   try {
-    if (session !== undefined) await releaseTarget(session, begunBy);
+    if (session !== undefined) await (as === undefined ? releaseTarget : releaseBeside)(session, begunBy);
   } finally {
     await session?.close();
   }

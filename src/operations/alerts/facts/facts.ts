@@ -21,6 +21,8 @@ export interface Facts {
   /** Absent where nobody watches. */
   samples?: Samples;
   forecasts: readonly RecoveryForecast[];
+  /** Since when no process was seen to run the steps of incidents that are open: by their ids. */
+  leftAlone: ReadonlyMap<string, number>;
 }
 
 export interface SourceFacts {
@@ -149,6 +151,8 @@ export interface RecoveryFacts {
   lateSteps: readonly { incident: string; runbook: string; step: string; withinMs: number; lateMs: number }[];
   /** Breaches that are not reported. */
   breaches: readonly { incident: string; sinceMs: number }[];
+  /** Those that have steps and are not over. */
+  open: readonly { incident: string; runbook: string }[];
   /** Reviews after recoveries that are over, which were not held. */
   dueReviews: readonly { incident: string; runbook: string; dueMs: number }[];
 }

@@ -1,3 +1,4 @@
+import { isHoldfastError } from '../../../foundation/errors.ts';
 import { mergedByTime } from '../../../ledger/index.ts';
 import type { Workspace } from '../../workspace.ts';
 import { type AlertEvent, alertEventsIn, withoutOld } from '../book.ts';
@@ -17,6 +18,8 @@ export interface Watched {
   /** Undefined as long as nobody has begun to watch. */
   samples?(): Samples | undefined;
   forecasts?(): readonly RecoveryForecast[];
+  /** Whether a process runs the steps of an incident; undefined where that cannot be told. */
+  isRun?(incident: string): Promise<boolean | undefined>;
 }
 
 /** Gathers the facts that rules go by, and keeps what has not changed. */
@@ -26,6 +29,8 @@ export class FactsGatherer {
   readonly #views: RepositoryView[];
   readonly #sinceMs: number;
   #lookedMs = Number.NEGATIVE_INFINITY;
+  /** By incident: since when nobody was seen to run it. */
+  #leftAlone: ReadonlyMap<string, number> = new Map();
   /** What came of the digests that it was made of. */
   #recorded: { of: (Digest | undefined)[]; record: RecordFacts; alertEvents: AlertEvent[] } | undefined;
 
@@ -51,6 +56,8 @@ export class FactsGatherer {
       await Promise.all(this.#views.map((view) => view.look()));
       this.#lookedMs = nowMs;
     } else if (isAwaiting) await Promise.all(this.#views.map((view) => view.lookAtLedger()));
+    const record = this.#record();
+    if (this.#lookedMs === nowMs) await this.#lookAfter(record, nowMs);
     const { forecasts } = this.#watched;
     const samples = this.#watched.samples?.();
     return {
@@ -59,10 +66,25 @@ export class FactsGatherer {
       repositories: this.#views.map((view) => view.facts()),
       mirrors: this.#views.flatMap((view) => view.mirrorFacts(nowMs)),
       archives: this.#views.flatMap((view) => view.archiveFacts(nowMs)),
-      record: this.#record(),
+      ...{ record, leftAlone: this.#leftAlone },
       ...(samples && { samples }),
       forecasts: forecasts?.() ?? [],
     };
+  }
+
+  /** What cannot be told now is as it was. */
+  async #lookAfter({ recoveries }: RecordFacts, nowMs: number): Promise<void> {
+    const leftAlone = new Map<string, number>();
+    for (const { incident } of recoveries.open) {
+      const isRun = await this.#watched.isRun?.(incident).catch((error: unknown) => {
+        if (!isHoldfastError(error)) throw error;
+        return undefined;
+      });
+      const beforeMs = this.#leftAlone.get(incident);
+      if (isRun === false || (isRun === undefined && beforeMs !== undefined))
+        leftAlone.set(incident, beforeMs ?? nowMs);
+    }
+    this.#leftAlone = leftAlone;
   }
 
   #record(): RecordFacts {

@@ -9,6 +9,7 @@ const REVIEW_WITHIN_MS = 24 * 3_600_000;
 interface Known {
   runbook: string;
   isOpened: boolean;
+  hasSteps: boolean;
   /** By the step: since when it is late, and what it was given. */
   late: Map<string, { withinMs: number; lateMs: number }>;
   closedMs?: number;
@@ -31,6 +32,9 @@ export function recoveryFacts(events: readonly LedgerEvent[]): RecoveryFacts {
     ),
     breaches: known.flatMap(({ incident, breachMs, isReported }) =>
       breachMs === undefined || isReported ? [] : [{ incident, sinceMs: breachMs }],
+    ),
+    open: known.flatMap(({ incident, runbook, hasSteps, closedMs }) =>
+      hasSteps && closedMs === undefined ? [{ incident, runbook }] : [],
     ),
     dueReviews: known.flatMap(({ incident, runbook, closedMs, reviewWithinMs, isReviewed }) => {
       if (closedMs === undefined || reviewWithinMs === undefined || isReviewed) return [];
@@ -55,11 +59,12 @@ function note(incidents: Map<string, Known>, { kind, body, time }: LedgerEvent):
 }
 
 function unknown(): Known {
-  return { runbook: '', isOpened: false, late: new Map(), isReported: false, isReviewed: false };
+  return { runbook: '', isOpened: false, hasSteps: false, late: new Map(), isReported: false, isReviewed: false };
 }
 
 function open(known: Known, { runbook, why, steps }: EventBodies['incident.opened']): void {
   known.isOpened = true;
+  known.hasSteps = (steps?.length ?? 0) > 0;
   known.runbook = runbook ?? why;
   const review = steps?.find((step) => step['do'] === 'review');
   if (review === undefined) return;

@@ -22,7 +22,11 @@ export const breachReport: AlertRule = {
     })),
   example(plan, _rule, nowMs) {
     const example = exampleFacts(plan, nowMs, {});
-    const recoveries = { lateSteps: [], breaches: [{ incident: 'example', sinceMs: nowMs - HOUR_MS }], dueReviews: [] };
+    const recoveries = {
+      ...example.record.recoveries,
+      breaches: [{ incident: 'example', sinceMs: nowMs - HOUR_MS }],
+      dueReviews: [],
+    };
     return { ...example, record: { ...example.record, recoveries } };
   },
 };

@@ -6,12 +6,13 @@ import type { Sample } from '../facts/samples.ts';
 export function exampleFacts(plan: Plan, nowMs: number, more: Partial<Facts>): Facts {
   return {
     ...{ nowMs, sinceMs: nowMs, plan, sources: [], repositories: [], mirrors: [], archives: [], forecasts: [] },
+    leftAlone: new Map(),
     record: {
       isKnown: true,
       runs: new Map(),
       reviews: new Map(),
       failedChannels: [],
-      recoveries: { lateSteps: [], breaches: [], dueReviews: [] },
+      recoveries: { lateSteps: [], breaches: [], dueReviews: [], open: [] },
       drills: new Map(),
       kit: {},
     },

@@ -12,6 +12,7 @@ import { channelFailed } from './channel-failed.ts';
 import { drillOverdue } from './drill-overdue.ts';
 import { duration } from './duration.ts';
 import { errorRate } from './error-rate.ts';
+import { incidentStalled } from './incident-stalled.ts';
 import { kitOverdue } from './kit-overdue.ts';
 import { latency } from './latency.ts';
 import { logStalled } from './log-stalled.ts';
@@ -51,6 +52,7 @@ export const ALERT_RULES: Readonly<Record<RuleName, AlertRule>> = {
   'repository-unreachable': repositoryUnreachable,
   'channel-failed': channelFailed,
   'step-late': stepLate,
+  'incident-stalled': incidentStalled,
   'breach-report': breachReport,
   'upkeep-failed': upkeepFailed,
 };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { digestOfAll } from '../../../../test/support/digest.ts';
+import { ledgerEvent } from '../../../../test/support/ledger-event.ts';
 import { planWith } from '../../../../test/support/plan.ts';
 import { COMMAND_NAMES } from '../../../cli/registry.ts';
 import { HoldfastError } from '../../../foundation/errors.ts';
@@ -157,8 +158,7 @@ describe('backup-missed', () => {
     expect(messages('backup-missed', made)[0]).toContain('missed 23 times from 2026-03-09 12:00 UTC');
     expect(messages('backup-missed', made)[0]).toContain('nobody was there');
     const body = { task: 'backup:example', from: at(DAY_MS), to: at(HOUR_MS), count: 23, reason: 'busy' as const };
-    const event = { kind: 'run.missed', body, time: at(MINUTE_MS) } as unknown as LedgerEvent;
-    const record = recordOf([event], { isKnown: true });
+    const record = recordOf([ledgerEvent('run.missed', at(MINUTE_MS), body)], { isKnown: true });
     expect(messages('backup-missed', { ...made, record })[0]).toMatch(
       /23 times .*: the one before it.* took too long$/,
     );
@@ -314,11 +314,9 @@ describe('verification-failed', () => {
 
   it('goes by the last reading of a source', () => {
     const verified = (state: 'checked' | 'failed' | 'proven', day: number, level = 'checked') =>
-      ({
-        kind: 'verification.finished',
-        time: new Date(NOW + day * DAY_MS).toISOString(),
-        body: { level, sources: [{ source: 'db', state, snapshot: 'ab', message: 'bad' }] },
-      }) as unknown as LedgerEvent;
+      ledgerEvent('verification.finished', NOW + day * DAY_MS, {
+        ...{ level, sources: [{ source: 'db', state, snapshot: 'ab', message: 'bad' }] },
+      });
     const of = (...events: LedgerEvent[]) => unreadableIn('db', digestOfAll(events).bySource.get('db') ?? []);
     expect(of(verified('checked', 0), verified('failed', 1), verified('failed', 2))).toEqual({
       ...{ snapshot: 'ab', sinceMs: NOW + DAY_MS, message: 'bad' },
@@ -327,11 +325,9 @@ describe('verification-failed', () => {
     expect(of(verified('failed', 1), verified('proven', 2, 'proven'))).toBeDefined();
     expect(of(verified('failed', 1, 'proven'))).toBeUndefined();
     const check = (day: number, more: object = {}) =>
-      ({
-        kind: 'check.finished',
-        time: new Date(NOW + day * DAY_MS).toISOString(),
-        body: { repository: 'main', clean: true, readData: true, ...more },
-      }) as unknown as LedgerEvent;
+      ledgerEvent('check.finished', NOW + day * DAY_MS, {
+        ...{ repository: 'main', clean: true, readData: true, ...more },
+      });
     const { bySource } = digestOfAll([verified('failed', 1)]);
     const since = (checked: LedgerEvent) => unreadableIn('db', bySource.get('db')!, [checked]);
     expect(since(check(2))).toBeUndefined();
@@ -534,27 +530,26 @@ describe('what is to be done again and again', () => {
   it('is a drill that was not held, or failed', () => {
     const schedule = { kind: 'every', text: 'every 30d', everyMs: 30 * DAY_MS } as const;
     const drills = [{ name: '1', runbooks: ['region'], schedule, isRescue: false }];
-    const ofDrill = (outcome: 'partial' | 'failed' | 'aborted', heldMs: number) => {
-      const time = new Date(NOW - heldMs).toISOString();
+    const ofDrill = (outcome: string, heldMs: number) => {
       const events = [
-        { kind: 'drill.started', body: { drill: 'd', runbook: 'region' }, time },
-        { kind: 'drill.finished', body: { drill: 'd', outcome, durationMs: 1 }, time },
-      ] as LedgerEvent[];
+        ledgerEvent('drill.started', NOW - heldMs, { drill: 'd', runbook: 'region' }),
+        ledgerEvent('drill.finished', NOW - heldMs, { drill: 'd', outcome, durationMs: 1 }),
+      ];
       const beganMs = NOW - 90 * DAY_MS;
       const record = recordOf(byTime(digestOfAll(events).record), { isKnown: true, beganMs });
       return found('drill-overdue', { plan: { ...plan, drills }, record });
     };
     expect(ofDrill('partial', DAY_MS / 2)).toEqual([]);
     expect(ofDrill('partial', 70 * DAY_MS)).toMatchObject([{ subject: 'region' }]);
-    expect(ofDrill('failed', DAY_MS / 2)).toMatchObject([{ subject: 'region' }]);
-    expect(ofDrill('aborted', DAY_MS / 2)).toMatchObject([{ subject: 'region' }]);
+    for (const outcome of ['failed', 'died', 'aborted'])
+      expect(ofDrill(outcome, DAY_MS / 2), outcome).toMatchObject([{ subject: 'region' }]);
   });
 
   it('is a drill of a rescue as well, which no runbook stands for', () => {
     const schedule = { kind: 'every', text: 'every 30d', everyMs: 30 * DAY_MS } as const;
     const drills = [{ name: '2', runbooks: ['region'], schedule, isRescue: true }];
     const ofRescue = (body: object) => {
-      const events = [{ kind: 'rescue.finished', body, time: at(DAY_MS / 2) }] as LedgerEvent[];
+      const events = [ledgerEvent('rescue.finished', at(DAY_MS / 2), body)];
       const record = recordOf(byTime(digestOfAll(events).record), { isKnown: true, beganMs: NOW - 90 * DAY_MS });
       return found('drill-overdue', { plan: { ...plan, drills }, record });
     };

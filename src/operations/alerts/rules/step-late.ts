@@ -16,7 +16,7 @@ export const stepLate: AlertRule = {
   example(plan, _rule, nowMs) {
     const example = exampleFacts(plan, nowMs, {});
     const late = { incident: 'example', runbook: 'example', step: 'restore', withinMs: 3_600_000, lateMs: nowMs };
-    const recoveries = { lateSteps: [late], breaches: [], dueReviews: [] };
+    const recoveries = { ...example.record.recoveries, lateSteps: [late] };
     return { ...example, record: { ...example.record, recoveries } };
   },
 };

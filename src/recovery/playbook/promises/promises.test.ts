@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ledgerEvent } from '../../../../test/support/ledger-event.ts';
 import { planWith } from '../../../../test/support/plan.ts';
 import type { EventBodies, EventKind, LedgerEvent } from '../../../ledger/index.ts';
 import { Showings, showingsIn } from '../../../operations/index.ts';
@@ -30,8 +31,7 @@ const plan = planWith({
 
 /** Of a day of March, whose 2nd is a Monday. */
 function event<Kind extends EventKind>(day: number, kind: Kind, body: Partial<EventBodies[Kind]>): LedgerEvent {
-  const time = `2026-03-${String(day).padStart(2, '0')}T00:00:00.000Z`;
-  return { kind, body, actor: 'ada@db1', time } as unknown as LedgerEvent;
+  return ledgerEvent(kind, Date.UTC(2026, 2, day), body);
 }
 
 function promises(events: LedgerEvent[], today = 5, unread: string[] = []) {

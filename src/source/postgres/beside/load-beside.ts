@@ -5,6 +5,7 @@ import type { PostgresPrograms } from '../../../foundation/postgres-programs.ts'
 import type { RestoreContext, Restored } from '../../index.ts';
 import { type NamedEntries, withoutNeeded } from '../archive/select-entries.ts';
 import { SECTION, type TocEntry, textOf } from '../archive/toc.ts';
+import { isBesideOf, markBeside } from '../begun-target.ts';
 import { entriesIn, restOfData, sectionArguments, tablesWithRows } from '../load.ts';
 import type { LoadableDatabase } from '../loadable.ts';
 import { type Location, labelOf } from '../location.ts';
@@ -35,6 +36,10 @@ export async function loadBeside(work: BesideLoad): Promise<Restored> {
   const programs = await findRestorePrograms(database.facts);
   const session = await Session.open(location, { side: 'target', signal: context.signal });
   try {
+    if (await isBesideOf(session, context.begunBy)) {
+      const notes = ['it was there already, as this step had brought it'];
+      return { ...amountOf(withEntries(database, selected.toc)), notes, problems: [] };
+    }
     await session.query('begin a transaction', 'BEGIN');
     await refuseTaken(session, renamed.part);
     for (const { schema, name } of renamed.relations) await refuseTaken(session, { schema, table: name });
@@ -46,6 +51,7 @@ export async function loadBeside(work: BesideLoad): Promise<Restored> {
     const part = withEntries(database, withoutNeeded(selected.toc, selected.needed, there));
     const prepared = await prepareTarget(session, part.facts, ownersIn(part.toc), { isSandbox: false, mayHold: true });
     await loadInto(session, { database: part, prepared, context, programs });
+    if (context.begunBy !== undefined && context.keepsMark === true) await markBeside(session, context.begunBy);
     await session.query('commit', 'COMMIT');
     const made = part.toc.entries.filter((entry) => selected.needed.has(entry) && hasAddress(entry));
     const notes = made.map((entry) => `${nameOf(entry)} was not there any more, and was made: it is needed`);

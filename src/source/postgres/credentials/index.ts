@@ -4,6 +4,7 @@ import { HoldfastError, isHoldfastError } from '../../../foundation/errors.ts';
 import type { CredentialsServer, CredentialsState, NewPassword, Rotated } from '../../credentials.ts';
 import { assertRotated, type Login } from '../../credentials-proof.ts';
 import { quoteIdentifier, quoteLiteral } from '../identifiers.ts';
+import { endLateSessions } from '../late-sessions.ts';
 import { type Location, labelOf, parseLocation } from '../location.ts';
 import { Session } from '../session.ts';
 import { sqlFile } from '../sql-files.ts';
@@ -47,6 +48,7 @@ async function rotate(
   const verifier = quoteLiteral(scramVerifier(password));
   await session.query(`change the password of ${user}`, `ALTER ROLE ${quoteIdentifier(user)} PASSWORD ${verifier}`);
   const { now = null } = await session.one('see the time', 'SELECT pg_catalog.clock_timestamp()::text AS now');
+  await endLateSessions(session, signal);
   const endedSessions = await endSessions(session, user, now, signal);
   const old = oldUrl === undefined ? undefined : parseLocation(oldUrl);
   const oldPassword = old?.user === user && old.password !== password ? old.password : undefined;

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { HoldfastError } from '../../../foundation/errors.ts';
 import type { PostgresFence } from '../../failover.ts';
+import { endLateSessions } from '../late-sessions.ts';
 import { labelOf, parseLocation } from '../location.ts';
 import { Session } from '../session.ts';
 import { sqlFile } from '../sql-files.ts';
@@ -29,6 +30,7 @@ export async function fence(
     refuseUnlessHolding(session, before);
     if (!before.isSet) await preload(session, [FENCE_LIBRARY, ...before.others]);
     await untilRefused(application, signal);
+    await endLateSessions(session, signal);
     const endedSessions = await endSessions(session, signal);
     const { lsn, timeline } = await readState(session);
     return { ...common, lsn, timeline, isStandby: false, endedSessions };

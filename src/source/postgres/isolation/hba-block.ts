@@ -26,3 +26,9 @@ export function withoutBlock(lines: readonly string[]): string[] {
 export function hasBlock(lines: readonly string[]): boolean {
   return withoutBlock(lines).length < lines.length;
 }
+
+/** Whether a file is only the beginning of what was written to it, as when the disk was full: nothing in it decides, or half a block. */
+export function isCutShort(lines: readonly string[]): boolean {
+  const hasRules = lines.some((line) => /^\s*[^\s#]/.test(line));
+  return !hasRules || (lines.includes(BEGIN) && !hasBlock(lines));
+}

@@ -4,11 +4,12 @@ import type { CredentialsState, UserSwitch } from '../../credentials.ts';
 import type { AddressGate } from '../../isolation.ts';
 import { endSessions, rolesIn } from '../credentials/index.ts';
 import { quoteIdentifier, quoteLiteral } from '../identifiers.ts';
+import { endLateSessions } from '../late-sessions.ts';
 import { labelOf } from '../location.ts';
 import type { Session } from '../session.ts';
 import { sqlFile } from '../sql-files.ts';
 import { withSession } from '../with-session.ts';
-import { hasBlock, LOCAL, withBlock, withoutBlock } from './hba-block.ts';
+import { hasBlock, isCutShort, LOCAL, withBlock, withoutBlock } from './hba-block.ts';
 import { complementOf, isWithin } from './networks.ts';
 
 const PAUSE_MS = 50;
@@ -41,7 +42,9 @@ async function turn(
   for (const user of users) {
     const word = isOn ? 'LOGIN' : 'NOLOGIN';
     await session.query(`turn ${user} ${isOn ? 'on' : 'off'}`, `ALTER ROLE ${quoteIdentifier(user)} ${word}`);
-    if (!isOn) endedSessions += await endSessions(session, user, 'infinity', signal);
+    if (isOn) continue;
+    await endLateSessions(session, signal);
+    endedSessions += await endSessions(session, user, 'infinity', signal);
   }
   return { endedSessions, isLasting: true };
 }
@@ -111,6 +114,7 @@ async function close(
   if (!hasBlock(lines)) await writeLines(session, `${path}${ASIDE}`, lines);
   await replaceRules(session, { path, lines, wanted: withBlock(lines, allow) });
   await untilRead(session, url, signal);
+  await endLateSessions(session, signal);
   const endedSessions = await endOthers(session, { networks, isLocal: allow.includes(LOCAL) }, signal);
   return { label: labelOf(session.location), endedSessions };
 }
@@ -123,7 +127,7 @@ async function open(session: Session, url: string, signal: AbortSignal): Promise
   return true;
 }
 
-/** @throws source-refused where this role may not, or the file could not be written as it is */
+/** @throws source-refused where this role may not, or the file is not whole, or could not be written as it is */
 function changeable({ location }: Session, { login, file, encoding }: Gate): { path: string; lines: string[] } {
   const where = labelOf(location);
   if (file === undefined) {
@@ -135,6 +139,12 @@ function changeable({ location }: Session, { login, file, encoding }: Gate): { p
         context: { database: where },
       },
     );
+  }
+  if (isCutShort(file.lines)) {
+    throw new HoldfastError('source-refused', `${file.path} is cut short: it could not be written whole before`, {
+      hint: `See whether the disk there is full, and put ${file.path}${ASIDE} in its place. The server goes by what it read before.`,
+      context: { database: where },
+    });
   }
   const isPlain = file.lines.every((line) => /^[\t\x20-\x7e]*$/.test(line));
   if (isPlain || (encoding === 'UTF8' && !file.lines.some((line) => line.includes('\ufffd')))) return file;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hasBlock, withBlock, withoutBlock } from './hba-block.ts';
+import { hasBlock, isCutShort, withBlock, withoutBlock } from './hba-block.ts';
 import { complementOf, isWithin } from './networks.ts';
 
 const address = fc.oneof(fc.ipV4(), fc.ipV6());
@@ -50,5 +50,12 @@ describe('the lines that keep others out', () => {
     expect(narrower).toContain('local all all reject');
     expect([hasBlock(lines), hasBlock(closed), hasBlock(narrower)]).toEqual([false, true, true]);
     for (const each of [lines, closed, narrower]) expect(withoutBlock(each)).toEqual(lines);
+  });
+
+  it('are known for what they are where they could not be written whole', () => {
+    const closed = withBlock(lines, ['10.0.0.0/8']);
+    for (let end = 0; end < closed.length - lines.length; end++) expect(isCutShort(closed.slice(0, end))).toBe(true);
+    expect([isCutShort(['']), isCutShort(lines.slice(0, 2))]).toEqual([true, true]);
+    expect([isCutShort(lines), isCutShort(closed), isCutShort(['@include others'])]).toEqual([false, false, false]);
   });
 });
