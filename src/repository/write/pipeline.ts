@@ -80,6 +80,8 @@ const MOST_LOAD = 2;
 const LOAD_OF_BATCH = 1 / 4;
 /** So many are open at most besides: the main thread goes on with other files meanwhile. */
 const MOST_WAITING_PARTS = 64;
+/** What waits for its files to be read takes memory: no batch is added while so much waits before it. */
+const MOST_WAITING_BEFORE_BATCH = 16;
 
 /**
  * The writing pipeline. The main thread fills slabs of shared memory and cuts them into chunks; the workers hash, look up,
@@ -181,19 +183,19 @@ export class Pipeline {
    * until `stored` has settled. `stored` rejects with the system's error when the file cannot be read.
    */
   submitPart(part: Omit<FilePart, 'number'>): Promise<{ stored: Promise<StoredPart> }> {
-    return this.#submitToRead<StoredPart>((number) => ({ ...part, number }));
+    return this.#submitToRead<StoredPart>(MOST_WAITING_PARTS, (number) => ({ ...part, number }));
   }
 
   /** The same of small files, which the workers open. That one cannot be read is a result, not a failure. */
   submitBatch(batch: Omit<FileBatch, 'number'>): Promise<{ stored: Promise<StoredBatch> }> {
-    return this.#submitToRead<StoredBatch>((number) => ({ ...batch, number }));
+    return this.#submitToRead<StoredBatch>(MOST_WAITING_BEFORE_BATCH, (number) => ({ ...batch, number }));
   }
 
   async #submitToRead<Stored extends StoredPart | StoredBatch>(
+    mostWaiting: number,
     numbered: (number: number) => FilePart | FileBatch,
   ): Promise<{ stored: Promise<Stored> }> {
-    while (this.#waitingParts.length >= MOST_WAITING_PARTS && this.#failure === undefined)
-      await this.#partTaken.promise;
+    while (this.#waitingParts.length >= mostWaiting && this.#failure === undefined) await this.#partTaken.promise;
     this.#throwIfFailed();
     this.#startWorkers();
     const { promise, resolve, reject } = Promise.withResolvers<Stored>();

@@ -217,7 +217,9 @@ export class FileCapture {
     }
     await this.#options.changed?.tally.dropsBelow(before);
     if (node.type !== 'file') return { coming: Promise.resolve(node) };
-    const file = { path, node, stats, before };
+    // All that the system said of it would be kept for long otherwise.
+    const { dev, ino, size, mtimeNs } = stats;
+    const file = { path, node, seen: { dev, ino, size, mtimeNs }, before };
     if (stats.size >= LARGE_FILE_BYTES) return this.#largeFile(file);
     const limitBytes = Number(stats.size) + MAX_GROWTH_BYTES;
     const { stored } = await this.#writer.readFile({ path: bytes, sizeBytes: Number(stats.size), limitBytes });
@@ -289,7 +291,7 @@ export class FileCapture {
     let isReadLater = false;
     try {
       if (!fstatSync(descriptor).isFile()) throw changedWhileRead();
-      const sizeBytes = Number(file.stats.size);
+      const sizeBytes = Number(file.seen.size);
       const onRead = (bytes: number): void => this.#context.progress.advance({ bytes });
       const { stored } = await this.#writer.writeInParts(descriptor, sizeBytes, sizeBytes + MAX_GROWTH_BYTES, onRead);
       isReadLater = true;
@@ -316,11 +318,11 @@ export class FileCapture {
     }
   }
 
-  #wasRead({ path, stats, before }: FoundFile, { sizeBytes }: StoredFile, after: ReadFile['after']): void {
+  #wasRead({ path, seen, before }: FoundFile, { sizeBytes }: StoredFile, after: ReadFile['after']): void {
     this.counts.bytesProcessed += sizeBytes;
     this.#context.progress.advance({ items: 1 });
     this.counts[before === undefined ? 'filesNew' : 'filesChanged']++;
-    if (hasChanged(stats, after, sizeBytes)) this.#recordProblem(path, changedWhileRead());
+    if (hasChanged(seen, after, sizeBytes)) this.#recordProblem(path, changedWhileRead());
   }
 
   #list(path: string): string[] {
@@ -354,7 +356,8 @@ export class FileCapture {
 interface FoundFile {
   path: string;
   node: TreeNode;
-  stats: BigIntStats;
+  /** What the system said of it before it was read. */
+  seen: ReadFile['after'];
   /** What it was in the previous snapshot. */
   before: TreeNode | undefined;
 }
@@ -414,7 +417,7 @@ function isUnchanged(now: TreeNode, before: TreeNode): boolean {
   );
 }
 
-function hasChanged(before: BigIntStats, after: ReadFile['after'], readBytes: number): boolean {
+function hasChanged(before: ReadFile['after'], after: ReadFile['after'], readBytes: number): boolean {
   return (
     before.ino !== after.ino ||
     before.dev !== after.dev ||

@@ -62,7 +62,6 @@ class LocalStore implements ObjectStore {
   /** Directories that exist, so that a put need not make them again. */
   readonly #made = new Map<string, Promise<void>>();
   readonly #place: Place;
-
   #smallReads = 0;
 
   constructor(directory: string) {
