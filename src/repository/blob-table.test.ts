@@ -124,6 +124,13 @@ describe('the entries of index files', () => {
               uncompressedLength,
             })),
           ).toContainEqual(place);
+          // Of the pack as one of the files lists it.
+          const reaches = indexFiles.flatMap((each) =>
+            each.packs
+              .filter(({ id: pack, blobs }) => pack === place.pack && blobs.some((blob) => blob.id === of))
+              .map(({ blobs }) => Math.max(...blobs.map(({ offset, length }) => offset + length))),
+          );
+          expect(reaches).toContain(table.packEnd(Buffer.from(of, 'hex'), type));
         }
       }),
     );

@@ -122,6 +122,19 @@ export class BlobTable {
     };
   }
 
+  /** Where the last of the blobs ends, in bytes of their pack, that an index file lists together with this one. */
+  packEnd(id: Uint8Array, type: BlobType): number {
+    const entry = this.#slots[this.#slotOf(blobKey(id, type), 0)]! - 1;
+    if (entry < 0) return 0;
+    const run = this.#runOf(entry);
+    const end = this.#runs[run + 1]?.first ?? this.#entries;
+    let endByte = 0;
+    for (let at = this.#runs[run]!.first * FIELDS; at < end * FIELDS; at += FIELDS) {
+      endByte = Math.max(endByte, this.#fields[at + FIELD.offset]! + (this.#fields[at + FIELD.length]! % TREE_BIT));
+    }
+    return endByte;
+  }
+
   #enter(entry: number): void {
     const slot = this.#slotOf(this.#keys, entry * KEY_WORDS);
     if (this.#slots[slot] !== 0) return;
@@ -139,8 +152,12 @@ export class BlobTable {
     }
   }
 
-  /** By bisection: the last run that begins at the entry or before it. */
   #packOf(entry: number): number {
+    return this.#runs[this.#runOf(entry)]!.packNumber;
+  }
+
+  /** By bisection: the last run that begins at the entry or before it. */
+  #runOf(entry: number): number {
     let low = 0;
     let high = this.#runs.length;
     while (high - low > 1) {
@@ -148,7 +165,7 @@ export class BlobTable {
       if (this.#runs[middle]!.first <= entry) low = middle;
       else high = middle;
     }
-    return this.#runs[low]!.packNumber;
+    return low;
   }
 }
 

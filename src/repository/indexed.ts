@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { type BlobType, decompress, MAX_CHUNK_BYTES, SEAL_OVERHEAD_BYTES, unseal } from '../format/index.ts';
 import { releaseBuffer } from '../foundation/buffers.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
+import type { Use } from '../store/index.ts';
 import type { BlobLocation, BlobTable } from './blob-table.ts';
 import { packKey } from './layout.ts';
 import type { Repository } from './repository.ts';
@@ -18,6 +19,8 @@ export class IndexedRepository {
   readonly lasting: BlobTable;
   /** The packs that the index knows; a blob's pack number is a place in it. */
   readonly packIds: string[];
+  /** By number, of the packs that trees were read from. */
+  readonly #packBytes = new Map<number, number>();
 
   constructor(repository: Repository, tables: { table: BlobTable; lasting: BlobTable }, packIds: string[]) {
     this.repository = repository;
@@ -44,9 +47,18 @@ export class IndexedRepository {
     return uncompressedLength ?? length - SEAL_OVERHEAD_BYTES;
   }
 
+  /** How a blob is read: that of a tree is read again by other commands, and its pack is worth keeping. */
+  useOf(id: string, type: BlobType, packNumber: number): Use {
+    if (type !== 'tree') return {};
+    const known = this.#packBytes.get(packNumber);
+    const objectBytes = known ?? this.table.packEnd(Buffer.from(id, 'hex'), type);
+    this.#packBytes.set(packNumber, objectBytes);
+    return { again: true, objectBytes };
+  }
+
   /** A blob's plain bytes, authenticated. @throws repository-damaged */
   async readBlob(id: string, type: BlobType): Promise<Buffer> {
-    const { pack, offset, length, uncompressedLength } = this.locate(id, type);
+    const { packNumber, pack, offset, length, uncompressedLength } = this.locate(id, type);
     return this.repository.read(
       packKey(pack),
       (sealed) => {
@@ -55,7 +67,7 @@ export class IndexedRepository {
         return plain;
       },
       { offset, length },
-      { again: type === 'tree' },
+      this.useOf(id, type, packNumber),
     );
   }
 }

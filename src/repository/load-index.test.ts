@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { errorsOf, movableClock, noise, readFiles, testRepository, writeFiles } from '../../test/support/repository.ts';
+import { RoundTrips } from '../../test/support/round-trips.ts';
 import { EventualStore } from '../store/eventual/index.ts';
 import { FaultyStore } from '../store/faulty/index.ts';
 import { MemoryStore } from '../store/memory/index.ts';
@@ -24,6 +25,15 @@ async function replaceable() {
   };
   return { store, repository, old: old!, replace };
 }
+
+describe('an index far away', () => {
+  it('is loaded in three round trips: what is there, what is in it, and whether that is all', async () => {
+    const { store, repository } = await replaceable();
+    const trips = new RoundTrips();
+    await loadIndex(repository.through(trips.to(store)));
+    expect(trips.asked.map((asked) => asked.length)).toEqual([2, 1, 1]);
+  });
+});
 
 describe('an index that is replaced while it is read', () => {
   it('is read whole when a listing shows neither the old file nor the new one', async () => {

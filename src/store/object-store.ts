@@ -91,6 +91,8 @@ export interface StoreCapabilities {
 export interface Use {
   /** Its bytes are named by their hash, and what is in it will be read again by other commands: worth keeping near. */
   again?: boolean;
+  /** Of a `get` of a part: how large the whole object is, about, which saves whoever wants all of it a look. */
+  objectBytes?: number;
   /**
    * Of a `get`: memory that its bytes may be put into, which may be shared with other threads, as long as what is asked for.
    * They are what `get` resolves to: a part of this memory, or not.

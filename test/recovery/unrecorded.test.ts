@@ -28,7 +28,7 @@ class LedgerStore extends DecoratedStore {
   }
 }
 
-describe.skipIf(!requires('postgresql', 'pg_dump', 'redis'))('a step that restored and could not record it', () => {
+describe.skipIf(!requires('postgresql', 'pg_dump', 'redis'))('a step that restored and could not record it', { timeout: 240_000 }, () => {
   const directory = testDirectory();
   const at = (name: string): string => join(directory, name);
   let server: TestServer;

@@ -28,7 +28,7 @@ it.each([
   const given = { do: 'exec', exec: ['sh', '-c', TRIES, 'tries', file, socket] } as const;
   const context = contextOf(workspace, given, { kind: 'drill' });
   const work = { living: workspace, notIsolated: undefined, areTouched: false, places: [{ to: url(directory) }] };
-  const { outputs } = await execInside(context, work as unknown as DrillWork);
+  const { outputs } = await execInside(context as never, work as unknown as DrillWork);
   expect(outputs['output']).toBe('reached the server');
   expect(work.areTouched).toBe(true);
 });

@@ -45,7 +45,7 @@ export class Reader implements SnapshotReader {
   }
 
   async entries(tree: string): Promise<TreeNode[]> {
-    const { pack, offset, length, uncompressedLength = 0 } = this.indexed.locate(tree, 'tree');
+    const { packNumber, pack, offset, length, uncompressedLength = 0 } = this.indexed.locate(tree, 'tree');
     this.#opener ??= new BlobOpener(this.indexed.repository.key);
     const opener = this.#opener;
     return this.indexed.repository.read(
@@ -56,7 +56,7 @@ export class Reader implements SnapshotReader {
         return nodes;
       },
       { offset, length },
-      { again: true },
+      this.indexed.useOf(tree, 'tree', packNumber),
     );
   }
 

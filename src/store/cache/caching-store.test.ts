@@ -59,6 +59,27 @@ describe('a cache', () => {
     expect(getsOf(inner)).toEqual([pack]);
   });
 
+  it('looks how large a pack is where nobody knows, and reads in parts what is too large to be kept', async () => {
+    const part = { offset: 5, length: 70 };
+    for (const [objectBytes, asked] of [
+      [undefined, ['stat', 'get whole']],
+      [90_000, ['get whole']],
+      [65 * MIB, ['get part']],
+    ] as const) {
+      const { store, inner } = cached();
+      const content = noise(100_000);
+      const pack = keyOf('data/ab/', content);
+      await inner.put(pack, content);
+      inner.calls.length = 0;
+      const use = { again: true, ...(objectBytes !== undefined && { objectBytes }) };
+      expect(Buffer.from(await store.get(pack, part, use)).equals(content.subarray(5, 75))).toBe(true);
+      const calls = inner.calls.map(({ method, range }) =>
+        method === 'get' ? `get ${range ? 'part' : 'whole'}` : method,
+      );
+      expect(calls).toEqual(asked);
+    }
+  });
+
   it('keeps nothing else: neither locks, nor the ledger, nor packs of data', async () => {
     const { store, directory } = cached();
     const content = noise(1000);
@@ -194,5 +215,10 @@ describe('a repository behind a cache', () => {
     expect(treePacks.filter((name) => name.length > 60)).toHaveLength(1);
     expect(execFileSync('sh', ['-c', `! grep -rq a-telling-name ${directory}`]).length).toBe(0);
     await loadIndex(repository);
+    inner.calls.length = 0;
+    const elsewhere = cached(inner);
+    await readFiles(repository.through(elsewhere.store));
+    expect(inner.calls.filter(({ method }) => method === 'stat')).toEqual([]);
+    expect(readdirSync(join(elsewhere.directory, 'data'))).toHaveLength(1);
   });
 });

@@ -58,7 +58,7 @@ export class CachingStore extends DecoratedStore {
     if (kept !== undefined) return kept;
     if (range === undefined) return this.#fetchWhole(key);
     if (!this.#passedOver.has(key)) {
-      await this.#fetchForRanges(key);
+      await this.#fetchForRanges(key, use.objectBytes);
       const fetched = this.#cache.read(key, range);
       if (fetched !== undefined) return fetched;
       this.#passedOver.add(key);
@@ -88,17 +88,19 @@ export class CachingStore extends DecoratedStore {
   }
 
   /** Once for all who wait. However it ends, the ranges themselves tell. */
-  async #fetchForRanges(key: string): Promise<void> {
+  async #fetchForRanges(key: string, objectBytes: number | undefined): Promise<void> {
     let fetching = this.#fetching.get(key);
     if (fetching === undefined) {
-      fetching = settled(this.#inTurn(() => this.#fetchUnlessLarge(key))).finally(() => this.#fetching.delete(key));
+      fetching = settled(this.#inTurn(() => this.#fetchUnlessLarge(key, objectBytes))).finally(() =>
+        this.#fetching.delete(key),
+      );
       this.#fetching.set(key, fetching);
     }
     await fetching;
   }
 
-  async #fetchUnlessLarge(key: string): Promise<void> {
-    const { sizeBytes = Number.POSITIVE_INFINITY } = (await this.stat(key)) ?? {};
+  async #fetchUnlessLarge(key: string, objectBytes: number | undefined): Promise<void> {
+    const sizeBytes = objectBytes ?? (await this.stat(key))?.sizeBytes ?? Number.POSITIVE_INFINITY;
     if (sizeBytes <= Math.min(LARGEST_BYTES, this.#cache.limitBytes / 8)) await this.#fetchWhole(key);
   }
 
