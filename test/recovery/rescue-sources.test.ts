@@ -206,14 +206,14 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis', 'git', 'restic', 'ag
       const place = testDirectory();
       cpSync(join(rescued, 'back'), join(place, 'back'), { recursive: true, preserveTimestamps: true });
       const { sources, ...state } = JSON.parse(readFileSync(join(rescued, STATE), 'utf8'));
-      const { keys: _, ...begun } = Object.fromEntries(
+      const { code: _, ...begun } = Object.fromEntries(
         Object.keys(sources).map((source) => [source, join(place, 'back', source)]),
       );
       writeFileSync(join(place, STATE), JSON.stringify({ ...state, begun, sources: {} }));
       writeFileSync(join(place, `${STATE}.0123.part`), 'what was being written');
       const again = document(await rescue(place));
       const failed = again.members.filter(({ outcome }: Member) => outcome !== 'complete');
-      expect(failed).toMatchObject([{ source: 'keys', error: { code: 'target-not-empty' } }]);
+      expect(failed).toMatchObject([{ source: 'code', error: { code: 'target-not-empty' } }]);
       expectSame(place);
     });
 
