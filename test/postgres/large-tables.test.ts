@@ -2,7 +2,12 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { noProgress } from '../../src/foundation/progress.ts';
+import type { LoadableDatabase, LoadableTable } from '../../src/source/postgres/loadable.ts';
+import { parseLocation } from '../../src/source/postgres/location.ts';
+import { Session } from '../../src/source/postgres/session.ts';
+import { TableLoad } from '../../src/source/postgres/table-load.ts';
 import { startTestServer, type TestServer } from '../support/postgres.ts';
 import { capture, failures, restore, runPostgresProgram, validate } from '../support/postgres-source.ts';
 import { readFiles } from '../support/repository.ts';
@@ -49,6 +54,37 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a large table', () => {
     expect(failures(await validate(inParts, url))).toEqual([]);
     await restore(inParts, server.url('back'));
     expect(failures(await validate(whole, server.url('back')))).toEqual([]);
+  });
+
+  it('is loaded over several connections, each row once', async () => {
+    await server.createDatabase('shared', 'TEMPLATE template0');
+    await server.query('shared', 'CREATE TABLE "Long" (id int, filler text)');
+    const location = parseLocation(server.url('shared'));
+    const rows = Array.from({ length: 50_000 }, (_, id) => `${id}\t${'x'.repeat(300)}\n`);
+    const isLoadedBy = (count: number) => async () => {
+      const [under] = await server.query('shared', 'SELECT count(*)::int AS way FROM pg_stat_progress_copy');
+      expect(under).toEqual({ way: count });
+    };
+    const bytes = async function* () {
+      for (let at = 0; at < rows.length; at += 1000) {
+        // What the first one takes is not all: the others are there before it comes for more.
+        if (at === 15_000) await vi.waitFor(isLoadedBy(3), { timeout: 30_000 });
+        yield Buffer.from(rows.slice(at, at + 1000).join(''));
+      }
+    };
+    const table = { schema: 'public', name: 'Long', columns: ['id', 'filler'], bytes: 2 ** 30 } as LoadableTable;
+    const database = {
+      facts: { encoding: 'UTF8' },
+      rowsOf: () => ({ bytes: bytes(), count: () => rows.length }),
+    } as unknown as LoadableDatabase;
+    const load = new TableLoad(table, database, noProgress);
+    const signal = new AbortController().signal;
+    const sessions = await Promise.all([1, 2, 3].map(() => Session.open(location, { side: 'target', signal })));
+    await Promise.all(sessions.map((session) => load.loadOver(session)));
+    await Promise.all(sessions.map((session) => session.close()));
+    const counted =
+      'SELECT count(DISTINCT id)::int AS ids, count(*)::int AS rows, count(DISTINCT xmin::text)::int AS loads FROM "Long"';
+    expect(await server.query('shared', counted)).toEqual([{ ids: 50_000, rows: 50_000, loads: 3 }]);
   });
 
   it('is restored by stock pg_restore', async () => {

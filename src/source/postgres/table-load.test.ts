@@ -24,16 +24,22 @@ describe('rows that several connections load', () => {
   it('come whole, each to one of them, in the order they have, however they are read', async () => {
     const rows = fc.array(fc.stringMatching(/^[a-z\\\t]{0,12}$/), { maxLength: 40 });
     await fc.assert(
-      fc.asyncProperty(rows, fc.array(fc.nat(60)), fc.integer({ min: 1, max: 4 }), async (given, lengths, count) => {
-        const text = given.map((row) => `${row}\n`).join('');
-        const cuts = [...new Set(lengths.filter((at) => at < text.length))].sort((a, b) => a - b);
-        const read = [0, ...cuts].map((from, index) => text.slice(from, cuts[index] ?? text.length));
-        const parts = await sharedBy(count, new SharedRows(pieces(read)));
-        for (const part of parts) expect(part === '' || part.endsWith('\n')).toBe(true);
-        const split = (all: string) => all.split('\n').slice(0, -1);
-        expect(parts.flatMap(split).sort()).toEqual(split(text).sort());
-        if (count === 1) expect(parts).toEqual([text]);
-      }),
+      fc.asyncProperty(
+        rows,
+        fc.array(fc.nat(60)),
+        fc.integer({ min: 1, max: 4 }),
+        fc.nat(20),
+        async (given, lengths, count, runBytes) => {
+          const text = given.map((row) => `${row}\n`).join('');
+          const cuts = [...new Set(lengths.filter((at) => at < text.length))].sort((a, b) => a - b);
+          const read = [0, ...cuts].map((from, index) => text.slice(from, cuts[index] ?? text.length));
+          const parts = await sharedBy(count, new SharedRows(pieces(read), runBytes));
+          for (const part of parts) expect(part === '' || part.endsWith('\n')).toBe(true);
+          const split = (all: string) => all.split('\n').slice(0, -1);
+          expect(parts.flatMap(split).sort()).toEqual(split(text).sort());
+          if (count === 1) expect(parts).toEqual([text]);
+        },
+      ),
     );
   });
 
@@ -42,7 +48,7 @@ describe('rows that several connections load', () => {
       yield Buffer.from('one\n');
       throw new Error('damaged');
     }
-    const shared = new SharedRows(damaged());
+    const shared = new SharedRows(damaged(), 1);
     const results = await Promise.allSettled([sharedBy(1, shared), sharedBy(1, shared), sharedBy(1, shared)]);
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
   });

@@ -4,11 +4,15 @@ import { copyIn } from './copy-in.ts';
 import { quoteIdentifier } from './identifiers.ts';
 import type { LoadableDatabase, LoadableTable, TableRows } from './loadable.ts';
 import type { Session } from './session.ts';
+import { PART_BYTES } from './table-parts.ts';
 
-/** A table with less is loaded as soon as a second connection would have begun. */
-const SHARED_BYTES = 4 * 1024 * 1024;
+/** So much is taken at a time, so that rows which lay beside each other mostly do so again. */
+const RUN_BYTES = 4 * 1024 * 1024;
 
-/** One table being loaded, by one connection or by several: a server takes rows on one processor for each. */
+/**
+ * One table being loaded, a large one by several connections: a server takes rows on one processor for each. Smaller ones have
+ * their rows in the order that they were read in.
+ */
 export class TableLoad {
   readonly isShared: boolean;
   readonly #table: LoadableTable;
@@ -20,7 +24,7 @@ export class TableLoad {
   #isOver = false;
 
   constructor(table: LoadableTable, database: LoadableDatabase, progress: Progress) {
-    this.isShared = table.bytes >= SHARED_BYTES;
+    this.isShared = table.bytes > PART_BYTES;
     this.#table = table;
     this.#database = database;
     this.#progress = progress;
@@ -83,12 +87,15 @@ const ROW_END = 0x0a;
  */
 export class SharedRows {
   readonly #bytes: AsyncIterator<Uint8Array>;
+  readonly #runBytes: number;
   /** The beginning of a row. */
   #held: Uint8Array[] = [];
   #turn: Promise<Uint8Array[] | undefined> = Promise.resolve([]);
 
-  constructor(bytes: AsyncIterable<Uint8Array>) {
+  /** @param runBytes how much is taken at a time, at least */
+  constructor(bytes: AsyncIterable<Uint8Array>, runBytes = RUN_BYTES) {
     this.#bytes = bytes[Symbol.asyncIterator]();
+    this.#runBytes = runBytes;
   }
 
   /** What one of them gets. Each buffer belongs to the caller. @throws what reading throws, to all of them */
@@ -106,16 +113,15 @@ export class SharedRows {
     await this.#bytes.return?.();
   }
 
-  /** Some whole rows; at the end whatever is left, and then undefined. */
+  /** A run of whole rows; at the end whatever is left, and then undefined. */
   async #take(): Promise<Uint8Array[] | undefined> {
-    for (;;) {
+    const rows = this.#held;
+    this.#held = [];
+    for (let bytes = 0; ; ) {
       const { value, done } = await this.#bytes.next();
-      const rows = this.#held;
-      if (done) {
-        this.#held = [];
-        return rows.length === 0 ? undefined : rows;
-      }
-      const end = value.lastIndexOf(ROW_END) + 1;
+      if (done) return rows.length === 0 ? undefined : rows;
+      bytes += value.length;
+      const end = bytes < this.#runBytes ? 0 : value.lastIndexOf(ROW_END) + 1;
       if (end === 0) {
         rows.push(value);
         continue;
