@@ -172,9 +172,14 @@ export class RecoveryWorld {
 
   /** Opens an incident. */
   async open(working = this.process(), request: Partial<Parameters<typeof openIncident>[1]> = {}): Promise<RunState> {
-    return this.time.run(
-      openIncident(working.workspace, { runbook: 'it', ...request }, { kinds: this.kinds(working) }),
-    );
+    return this.time.run(this.opening(working, request));
+  }
+
+  /** The same, as it is under way beside something else. */
+  opening(working: Working, request: Partial<Parameters<typeof openIncident>[1]> = {}): Promise<RunState> {
+    const { signal } = working.workspace.environment;
+    const options = { kinds: this.kinds(working), pause: this.pauseFor(signal) };
+    return openIncident(working.workspace, { runbook: 'it', ...request }, options);
   }
 
   engine(run: string, working: Working, more: Partial<EngineOptions> = {}): Engine {
