@@ -19,6 +19,7 @@ export interface RecoveryEvents {
   'drill.kept': DrillKept;
   'step.started': StepStarted;
   'step.finished': StepFinished;
+  'step.noted': StepNoted;
   /** It took longer than its share of the budget, and goes on. */
   'step.late': { run: string; step: string; attempt: number; withinMs: number };
   /** A server that was out of reach when it was to be fenced came back, and was: by the engine or a daemon, at first sight. */
@@ -102,6 +103,14 @@ export interface StepStarted {
   step: string;
   /** From 1. Only who put the claim of this attempt may run it. */
   attempt: number;
+}
+
+/** What a step found out before it did something after which nobody could: for the attempt that follows where its process dies. */
+export interface StepNoted {
+  run: string;
+  step: string;
+  attempt: number;
+  noted: Record<string, string | number | boolean>;
 }
 
 export interface StepFinished {

@@ -282,6 +282,8 @@ export class Engine {
       ...{ workspace, clock: this.#clock, signal, beganMs },
       tell: (line) => this.#options.tell?.(`${step.plan.id}: ${line}`),
       output: (id, name) => state.steps.find(({ plan }) => plan.id === id)?.outputs[name],
+      noted: stepOf(state, step.plan.id).noted,
+      note: (noted) => this.#append('step.noted', { run: state.id, step: step.plan.id, attempt, noted }),
       ask: (question) => this.#ask(step.plan.id, attempt, question, signal),
     };
   }
@@ -344,8 +346,9 @@ export class Engine {
 
   async #finish(state: RunState, end: 'finished' | 'stopped'): Promise<RunState> {
     const { kind, id } = state;
+    const { plan } = this.#options.workspace;
     if (end === 'stopped' && kind === 'incident') return state;
-    const ended: RecoveryEnded = outcomeOf(state, this.#clock.nowMs());
+    const ended: RecoveryEnded = outcomeOf(state, this.#clock.nowMs(), (standby) => plan.standbys.get(standby)?.of);
     if (kind === 'incident') await this.#append('incident.closed', { incident: id, ...ended });
     else await this.#append('drill.finished', { drill: id, ...ended });
     return this.#state;

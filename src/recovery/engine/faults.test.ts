@@ -124,6 +124,22 @@ describe('a recovery', () => {
     expect(world.effects).toEqual(effects);
   });
 
+  it('killed within a step knows what that one had noted, on another working copy', async () => {
+    const known: unknown[] = [];
+    const dies: Scripted = async ({ noted, note }, died) => {
+      known.push(noted);
+      if (known.length > 1) return { outputs: noted };
+      await note({ output: 'once' });
+      died();
+      return undefined;
+    };
+    const world: RecoveryWorld = await RecoveryWorld.of(['{ id: a, do: exec, exec: [dies] }'], { scripts: { dies } });
+    const { id } = await world.open();
+    await expect(world.run(id)).rejects.toThrow();
+    expect(await untilItEnds(world, id)).toBe('a done: done');
+    expect(known).toEqual([{}, { output: 'once' }]);
+  });
+
   it('asks a person about a step that died where nobody can tell', async () => {
     const dies: Scripted = async (_context, died) => {
       world.effects.push('perhaps');

@@ -74,6 +74,27 @@ describe.skipIf(!requires('redis'))('a Redis master and what is promoted in its 
     expect(await fresh.text('SET', 'a', '3')).toBe('OK');
   });
 
+  it('knows what was lost also where its process died behind the promotion', async () => {
+    await follow(fresh, old);
+    const noted = {};
+    const context = contextOf(
+      await workspaceWith(old.url),
+      { do: 'redis.promote', source: 'cache', url: fresh.url },
+      { noted },
+    );
+    const killed = {
+      ...context,
+      note: (found: object) => context.note({ ...found }).then(() => Promise.reject(new Error('killed'))),
+    };
+    await expect(redisPromote.run(killed)).rejects.toThrow('killed');
+    expect([noted, await fresh.text('INFO', 'replication')]).toEqual([
+      { lostMs: 0 },
+      expect.stringContaining('role:slave'),
+    ]);
+    await fresh.call('REPLICAOF', 'NO', 'ONE');
+    expect(await redisPromote.run(context)).toMatchObject({ outputs: { lostMs: 0 } });
+  });
+
   it('asks where what was fenced is not whom the replica follows', async () => {
     await follow(fresh, old);
     for (let count = 0; count < 5; count++) await old.call('SET', 'a', String(count));

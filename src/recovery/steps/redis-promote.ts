@@ -61,11 +61,19 @@ async function run(context: Context): Promise<StepResult> {
     before.isReplica && isFenced ? await caughtUp(context, failover, { url, until: master.offset }) : before;
   const ofAnother = isFenced && state.replicationId !== master.replicationId ? master.label : undefined;
   const hasAll = isFenced && ofAnother === undefined && state.offset >= master.offset;
-  const lostMs = hasAll ? 0 : ofAnother === undefined ? state.silentMs : undefined;
+  const measuredMs = hasAll ? 0 : ofAnother === undefined ? state.silentMs : undefined;
+  const lostMs = before.isReplica ? measuredMs : context.noted['lostMs'];
   if (before.isReplica) {
     const rpoMs = workspace.plan.sources.get(step.source)?.objectives.rpoMs;
-    const question = questionOf(state, { isFenced, lostMs, rpoMs, ...(ofAnother !== undefined && { ofAnother }) });
+    const question = questionOf(state, {
+      isFenced,
+      lostMs: measuredMs,
+      rpoMs,
+      ...(ofAnother !== undefined && { ofAnother }),
+    });
     if (question !== undefined) await context.ask({ what: 'approve', question });
+    // Once it is the master nobody can tell any more, and this process may end before the step does.
+    await context.note(measuredMs === undefined ? {} : { lostMs: measuredMs });
   }
   const promoted = await failover.promote(url, signal);
   const { followers, left } = isFenced
@@ -81,7 +89,7 @@ async function run(context: Context): Promise<StepResult> {
       url: withoutPassword(url),
       offset: Number(promoted.offset),
       pending: !isReached,
-      ...(before.isReplica && lostMs !== undefined && { lostMs }),
+      ...(lostMs !== undefined && { lostMs }),
     },
   };
 }
