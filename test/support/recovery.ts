@@ -224,3 +224,18 @@ export function whenFirst(phase: StepPhase): { onState(state: RunState): void; r
     reached,
   };
 }
+
+/** Has what a process puts under a prefix stand still until it is woken. */
+export function stalled({ stores }: Working, prefix: string): { reached: Promise<void>; wake: () => void } {
+  const store = stores['main']!;
+  const put = store.put.bind(store);
+  const [reached, woken] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  store.put = async (key, ...rest) => {
+    if (key.startsWith(prefix)) {
+      reached.resolve();
+      await woken.promise;
+    }
+    return put(key, ...rest);
+  };
+  return { reached: reached.promise, wake: woken.resolve };
+}

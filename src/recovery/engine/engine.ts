@@ -39,6 +39,8 @@ export interface EngineOptions {
   onState?(state: RunState): void;
   /** Of drills, which have kinds of their own, and of tests. */
   kinds?: StepKinds;
+  /** Who has seen to it already that this engine alone runs it, and gives it back; it takes one of its own, when left out. */
+  sole?: Sole;
   clock?: Clock;
   pauseFor?(signal: AbortSignal): Pause;
 }
@@ -79,13 +81,13 @@ export class Engine {
    *   nothing that has them could be read for three minutes
    */
   async run(): Promise<RunState> {
-    const { record, run, isResumed, isAlone = false } = this.#options;
+    const { record, run, isResumed, isAlone = false, sole } = this.#options;
     await this.#look();
     this.#refuseDrill();
     await this.#loadKinds();
     const pause = this.#pauseFor(this.#signal);
-    this.#sole = await Sole.take({ run, record, clock: this.#clock, pause, isAlone, isResumed });
-    const kept = awaitedLater(this.#sole.keep().catch((error: unknown) => this.#fail(error)));
+    this.#sole = sole ?? (await Sole.take({ run, record, clock: this.#clock, pause, isAlone, isResumed }));
+    const kept = awaitedLater(this.#sole.keep(pause).catch((error: unknown) => this.#fail(error)));
     const looking = awaitedLater(this.#keepLooking().catch((error: unknown) => this.#fail(error)));
     try {
       // Behind the lease: what another engine recorded last is known.
@@ -102,8 +104,9 @@ export class Engine {
 
   /** What others have to know of how it ended: nothing of it changes what became of the run. */
   async #leave(): Promise<void> {
-    const { record, run, tell } = this.#options;
-    const [released, unmirrored] = await Promise.allSettled([this.#sole?.release(), record.mirrored()]);
+    const { record, run, tell, sole } = this.#options;
+    const own = sole === undefined ? this.#sole : undefined;
+    const [released, unmirrored] = await Promise.allSettled([own?.release(), record.mirrored()]);
     if (released.status === 'rejected') {
       tell?.(`the lease of ${run} could not be given back: another process may go on in four minutes`);
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { phasesOf, RecoveryWorld, type Scripted, type Working, whenFirst } from '../../../test/support/recovery.ts';
+import { phasesOf, RecoveryWorld, type Scripted, stalled, whenFirst } from '../../../test/support/recovery.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { CLAIMS_PREFIX } from '../../repository/index.ts';
 import { LEASES_PREFIX } from '../../repository/layout.ts';
@@ -43,21 +43,6 @@ async function untilItEnds(world: RecoveryWorld, id: string): Promise<string> {
     if (state.ended !== undefined) return `${phasesOf(state)}: ${state.ended.outcome}`;
   }
   throw new Error('it does not end');
-}
-
-/** Has what a process puts under a prefix stand still until it is woken. */
-function stalled({ stores }: Working, prefix: string): { reached: Promise<void>; wake: () => void } {
-  const store = stores['main']!;
-  const put = store.put.bind(store);
-  const [reached, woken] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  store.put = async (key, ...rest) => {
-    if (key.startsWith(prefix)) {
-      reached.resolve();
-      await woken.promise;
-    }
-    return put(key, ...rest);
-  };
-  return { reached: reached.promise, wake: woken.resolve };
 }
 
 /** What a pause is to a machine that is suspended. */
