@@ -139,6 +139,8 @@ export interface FenceCompleted {
   source: string;
   /** `shop on db.example:5432`. */
   server: string;
+  /** It could not write that down, and takes writes again once it is started anew. */
+  isLasting?: false;
   /** What it wrote that nobody took over, where that is known: of its log, and transactions committed there. */
   divergentBytes?: number;
   divergentTransactions?: number;

@@ -149,12 +149,16 @@ function unbegun(plan: PlannedStep): StepState {
   return { plan, phase: 'pending', attempt: 0, failures: 0, isLate: false, mayStillRun: false, outputs: {}, noted: {} };
 }
 
-function returnedText({ server, divergentTransactions, divergentBytes }: FenceCompleted): string {
+function returnedText({ server, isLasting, divergentTransactions, divergentBytes }: FenceCompleted): string {
   const wrote =
     divergentTransactions === undefined
       ? `${divergentBytes ?? 'unknown'} bytes of its log were`
       : `${divergentTransactions} transactions that it committed were`;
-  return `${server} came back and is fenced; ${wrote} taken over by nobody`;
+  const forgets =
+    isLasting === false
+      ? '; it could not write its configuration, and takes writes again once it is started anew: put `min-replicas-to-write 1000000` into its file, or have `redis.reseed` make it a replica'
+      : '';
+  return `${server} came back and is fenced${forgets}; ${wrote} taken over by nobody`;
 }
 
 function apply(state: RunState, event: RunEvent): void {

@@ -82,6 +82,6 @@ async function fenceRedis(
   if (old.isReplica) return undefined;
   const promoted = await failover.look(await urlOf(workspace, successor, planned), signal);
   if (promoted.isReplica || isSameServer(old, promoted)) return undefined;
-  const { label } = await failover.fence(url, signal);
-  return { run, step, source, server: label };
+  const { label, isLasting } = await failover.fence(url, signal);
+  return { run, step, source, server: label, ...(!isLasting && { isLasting }) };
 }
