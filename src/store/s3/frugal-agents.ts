@@ -14,7 +14,10 @@ export function frugalAgents(options: { keepAlive: boolean; maxSockets: number }
   httpsAgent: HttpsAgent;
 } {
   const room = Buffer.allocUnsafeSlow(ROOM_BYTES);
-  return { httpAgent: readingInto(room, new HttpAgent(options)), httpsAgent: readingInto(room, new HttpsAgent(options)) };
+  return {
+    httpAgent: readingInto(room, new HttpAgent(options)),
+    httpsAgent: readingInto(room, new HttpsAgent(options)),
+  };
 }
 
 /** The memory is free again as soon as Node's parser has seen it: it copies what belongs to a body. */
