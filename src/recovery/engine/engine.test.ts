@@ -245,10 +245,9 @@ describe('an engine', () => {
     const fails = async (): Promise<undefined> => {
       throw new HoldfastError('program-failed', 'exited with 1');
     };
-    const world = await RecoveryWorld.of(
-      ['{ id: a, do: exec, exec: [one] }', '{ id: b, do: exec, exec: [fails] }'],
-      { scripts: { fails } },
-    );
+    const world = await RecoveryWorld.of(['{ id: a, do: exec, exec: [one] }', '{ id: b, do: exec, exec: [fails] }'], {
+      scripts: { fails },
+    });
     const { id } = await world.open();
     await world.run(id);
     const person = world.process();
