@@ -66,7 +66,7 @@ export const backup: StepKind<'backup'> = {
       outputs: { snapshots: snapshots.join(' '), proven: prove },
     };
   },
-  undo: async () => 'backups that were taken stay',
+  leaves: () => 'backups that were taken stay',
   inDrill: 'skip',
 };
 
