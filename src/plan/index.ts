@@ -44,6 +44,7 @@ export {
 } from './secrets.ts';
 export type { Service } from './service-schema.ts';
 export { showPlan, showPlanYaml } from './show.ts';
+export { type UnderstoodPlan, understoodPlan } from './understood.ts';
 export type { DatabaseCheck, Objectives, ValidateCheck } from './sources/common.ts';
 export type { FilesSource } from './sources/files.ts';
 export type { GitCredentials } from './sources/git.ts';
