@@ -6,6 +6,7 @@ import { type FindOptions, findPlan, LARGEST_PLAN_BYTES, readPlan, shownPath } f
 import { findingsOf } from './issues.ts';
 import { type Finding, PlanInvalidError, type Problem } from './problems.ts';
 import { orderFindings } from './runbooks/order-checks.ts';
+import { soundRunbooks } from './runbooks/sound-runbooks.ts';
 import { type PlanDocument, planSchema } from './schema.ts';
 import { signingKeyProblems } from './signing-key-place.ts';
 import { buildPlan, type Plan } from './view.ts';
@@ -60,7 +61,7 @@ export function readDocument(
   const parsed = planSchema.safeParse(value);
   const findings = parsed.success ? [] : findingsOf(parsed.error.issues, value);
   const across = crossFindings(value, findings, directory);
-  if (!parsed.success) return { findings: [...findings, ...across] };
+  if (!parsed.success) return { findings: [...findings, ...across, ...orderFindings(soundRunbooks(value))] };
   const plan = buildPlan(parsed.data, directory);
   const all = [...across, ...orderFindings(plan), ...signingKeyProblems(plan)];
   return all.length > 0 ? { findings: all } : { plan, document: parsed.data };
