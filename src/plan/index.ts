@@ -53,5 +53,6 @@ export type { RedisCheck, RedisSource } from './sources/redis.ts';
 export type { SecretPlaces } from './sources/secrets.ts';
 export type { SqliteSource } from './sources/sqlite.ts';
 export { type GcsPlace, type S3Place, type StorePlace, storePlace } from './store-place.ts';
+export { type UnderstoodPlan, understoodPlan } from './understood.ts';
 export type { Verification } from './verification-schema.ts';
 export type { Archive, Capacity, LockPolicy, Mirror, Plan, PlannedStandby, Repository, StorePlan } from './view.ts';

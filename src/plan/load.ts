@@ -48,22 +48,23 @@ export function parsePlan(
     const message = 'the plan is empty; expected at least version, name, repositories and sources';
     throw new PlanInvalidError([{ ...whole, line: 1, column: 1, message }]);
   }
-  const parsed = planSchema.safeParse(yaml.value);
-  const findings = parsed.success ? [] : findingsOf(parsed.error.issues, yaml.value);
-  const across = crossFindings(yaml.value, findings, place.directory);
-  if (!parsed.success) {
-    const orders = orderFindings(soundRunbooks(yaml.value));
-    throw new PlanInvalidError(placed([...findings, ...across, ...orders], yaml, place.file));
-  }
-  const plan = buildPlan(parsed.data, place.directory);
+  const read = readDocument(yaml.value, place.directory);
+  if ('findings' in read) throw new PlanInvalidError(placed(read.findings, yaml, place.file));
+  return { ...read, directory: place.directory, warnings: placed(doubts(read.plan), yaml, place.file) };
+}
+
+/** The plan that a value is which was read from YAML, or all that is wrong with it. Pure. */
+export function readDocument(
+  value: unknown,
+  directory: string,
+): Pick<LoadedPlan, 'plan' | 'document'> | { findings: Finding[] } {
+  const parsed = planSchema.safeParse(value);
+  const findings = parsed.success ? [] : findingsOf(parsed.error.issues, value);
+  const across = crossFindings(value, findings, directory);
+  if (!parsed.success) return { findings: [...findings, ...across, ...orderFindings(soundRunbooks(value))] };
+  const plan = buildPlan(parsed.data, directory);
   const all = [...across, ...orderFindings(plan), ...signingKeyProblems(plan)];
-  if (all.length > 0) throw new PlanInvalidError(placed(all, yaml, place.file));
-  return {
-    plan,
-    directory: place.directory,
-    document: parsed.data,
-    warnings: placed(doubts(plan), yaml, place.file),
-  };
+  return all.length > 0 ? { findings: all } : { plan, document: parsed.data };
 }
 
 /** Findings with their positions, in the order of the file, none twice. */

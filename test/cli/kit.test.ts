@@ -250,6 +250,40 @@ describe('a recovery kit', () => {
     ]);
   });
 
+  it('brings back what is understood of it where another version wrote its plan, and says what is not', async () => {
+    const { content } = await openKit({ file: kit, passphrase });
+    const plan = JSON.parse(content.plan.text);
+    plan.version = 2;
+    plan.sources.uploads.sparkle = true;
+    plan.sources.lake = { type: 'lake', url: 'lake://x' };
+    const place = testDirectory();
+    // Newer than the revision that the ledger has.
+    const newer = { ...content, madeAt: new Date(Date.now() + 60_000).toISOString(), madeWith: '9.0.0' };
+    const rescue = async (text: string) => {
+      const other = { ...newer, plan: { ...content.plan, text } };
+      writeFileSync(join(place, 'other.age'), await sealKit(packKit(other, []), passphrase));
+      const words = ['rescue', '--kit', 'other.age', '--to', 'back', '--json'];
+      const ran = await holdfast(place, words, environment({ HOLDFAST_KIT_PASSPHRASE: passphrase }));
+      return { exit: ran.exit, ...document(ran) };
+    };
+    const rescued = await rescue(JSON.stringify(plan));
+    expect(rescued).toMatchObject({
+      ...{ exit: 3, outcome: 'partial' },
+      members: [
+        { source: 'uploads', outcome: 'complete' },
+        { source: 'lake', outcome: 'failed', error: { code: 'plan-invalid', hint: expect.stringContaining('9.0.0') } },
+      ],
+    });
+    for (const each of [/version: it is not 1/, /sources.uploads.sparkle: unknown key/, /sources.lake.type/]) {
+      expect(rescued.notes).toContainEqual(expect.stringMatching(each));
+    }
+    expect(readFileSync(join(place, 'back/uploads', directory, 'uploads/a'), 'utf8')).toBe(SECRET_FILE);
+    expect(await rescue('version: [')).toMatchObject({
+      exit: 2,
+      error: { code: 'plan-invalid', hint: expect.stringMatching(/9\.0\.0.*holdfast kit open/) },
+    });
+  });
+
   it('is outdated once the plan has changed, a repository is another one, or a key was taken away', async () => {
     writePlan({}, { late: { type: 'files', paths: ['/srv'] } });
     expect(await checked()).toMatchObject({ exit: 4, problems: [expect.stringContaining('sources.late')] });

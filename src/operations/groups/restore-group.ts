@@ -82,7 +82,7 @@ export async function restoreMember(
     target,
   }: {
     request: Pick<GroupRestoreRequest, 'repository' | 'recall' | 'begunBy'> &
-      Pick<RestoreRequest, 'replace' | 'confirm'>;
+      Pick<RestoreRequest, 'replace' | 'confirm' | 'keepEnd'>;
     target: string;
   },
 ): Promise<GroupMember> {
@@ -91,7 +91,7 @@ export async function restoreMember(
   if ('error' in point) return { ...about, outcome: 'failed', error: point.error };
   try {
     await makeParent(target);
-    const { repository, recall, begunBy, replace, confirm } = request;
+    const { repository, recall, begunBy, replace, confirm, keepEnd } = request;
     const restored = await restore(workspace, {
       ...{ source, to: target },
       ...(replace !== undefined && { replace }),
@@ -100,6 +100,7 @@ export async function restoreMember(
       ...(repository !== undefined && { repository }),
       ...(recall !== undefined && { recall }),
       ...(begunBy !== undefined && { begunBy }),
+      ...(keepEnd !== undefined && { keepEnd }),
     });
     return { ...about, point, outcome: restored.outcome, restored };
   } catch (error) {

@@ -5,7 +5,8 @@ import { isOffline } from '../archives/recall.ts';
 import { type GroupPoint, groupPoints, type MissingPoint } from '../groups/group-points.ts';
 import { type GroupMember, restoreMember } from '../groups/restore-group.ts';
 import { findWantedPoint } from '../restore/recovery-point.ts';
-import { labelOf, targetOf } from '../restore/restore.ts';
+import { releaseRestored } from '../restore/release-restored.ts';
+import { labelOf, type RestoreEnd, targetOf } from '../restore/restore.ts';
 import { type Proof, verifySource } from '../verify/verify.ts';
 import { reportable, type Workspace } from '../workspace.ts';
 import { isFree, restoreBegun } from './begun-source.ts';
@@ -135,28 +136,44 @@ async function bringOneBack(work: Work, point: GroupPoint | MissingPoint): Promi
   const target = work.targets.get(source)!;
   const from = workspace.plan.sources.get(source)!.repository;
   const earlier = earlierOf(state, source);
-  if (earlier !== undefined) return ofEarlier(source, earlier, request);
+  if (earlier !== undefined) {
+    const marked = await releaseEarlier(work, source, earlier);
+    return ofEarlier(source, earlier, { request, marked });
+  }
   if ('error' in point) return { source, target, outcome: 'failed', error: point.error };
   const found = request.prove === true ? await proofOf(workspace, point) : {};
-  const member = await restoreOne(work, point, target);
+  const keep = (ended: RestoreEnd, more: Pick<RescuedSource, 'isMarked'> = {}): Promise<void> => {
+    const { snapshot, time, bytes, outcome } = ended;
+    state.sources[source] = { target: placeOf(target), from, snapshot, time, bytes, outcome, ...found, ...more };
+    delete state.begun[source];
+    return save(work);
+  };
+  const member = await restoreOne(work, point, { target, keep: (ended) => keep(ended, { isMarked: true }) });
   const about = { source, target: member.target, from, point, ...found };
   if (member.outcome === 'failed') return { ...about, outcome: 'failed', error: member.error };
-  const { snapshot, time, bytes, notes, problems } = member.restored;
+  const { time, bytes, notes, problems } = member.restored;
   const { outcome } = member;
-  state.sources[source] = { target: member.target, from, snapshot, time, bytes, outcome, ...found };
-  delete state.begun[source];
-  await save(work);
+  await keep(member.restored);
   const named = problems.map(({ path, message }) => `${path}: ${message}`);
   return { ...about, outcome, time, bytes, isEarlier: false, notes, problems: [...named, ...unprovenProblem(found)] };
 }
 
 /** Where a run is killed, the next one knows what it had begun. */
-async function restoreOne(work: Work, point: GroupPoint, target: string): Promise<GroupMember> {
+async function restoreOne(
+  work: Work,
+  point: GroupPoint,
+  { target, keep }: { target: string; keep(ended: RestoreEnd): Promise<void> },
+): Promise<GroupMember> {
   const { workspace, request, state } = work;
   const { source } = point;
   const { recall } = request;
-  const asked = { begunBy: `rescue of ${state.startedAt}, ${source}`, ...(recall && { recall }) };
-  const place = labelOf(targetOf(target));
+  const place = placeOf(target);
+  const asked = {
+    begunBy: runOf(state, source),
+    ...(recall && { recall }),
+    // In a directory that it began, a run finds by itself what is there.
+    ...(targetOf(target).kind !== 'directory' && { keepEnd: keep }),
+  };
   if (state.begun[source] === place) return restoreBegun(workspace, point, { request: asked, target });
   if (await isFree(target)) {
     state.begun[source] = place;
@@ -165,18 +182,59 @@ async function restoreOne(work: Work, point: GroupPoint, target: string): Promis
   return restoreMember(workspace, point, { request: asked, target });
 }
 
+/** Which run fills a target, for whoever goes on with it. */
+function runOf({ startedAt }: RescueState, source: string): string {
+  return `rescue of ${startedAt}, ${source}`;
+}
+
+function placeOf(target: string): string {
+  return labelOf(targetOf(target));
+}
+
+/** Takes the mark away that an earlier run was killed before it could. @returns what kept it from that, for a person */
+async function releaseEarlier(work: Work, source: string, earlier: RescuedSource): Promise<string[]> {
+  if (earlier.isMarked !== true) return [];
+  const { workspace, state } = work;
+  const { snapshot, target } = earlier;
+  const to = work.targets.get(source)!;
+  try {
+    if (placeOf(to) !== target) throw elsewhere(source, target);
+    await releaseRestored(workspace, { source, snapshot, to, begunBy: runOf(state, source) });
+  } catch (error) {
+    const { signal } = workspace.environment;
+    signal.throwIfAborted();
+    return [`all of it is there, and may still be marked as being filled: ${reportable(error, signal).message}`];
+  }
+  delete state.sources[source]!.isMarked;
+  await save(work);
+  return [];
+}
+
+function elsewhere(source: string, target: string): HoldfastError {
+  return new HoldfastError('bad-usage', `it went to ${target}`, {
+    hint: `Run the same again with \`--to ${source}=…\` as it was then.`,
+    context: { source, target },
+  });
+}
+
 type Proven = Pick<BroughtBack, 'proof' | 'unproven'>;
 
 /** What came of its proof then is what is known of it now. */
-function ofEarlier(source: string, earlier: RescuedSource, { prove }: RescueRequest): BroughtBack {
+function ofEarlier(
+  source: string,
+  earlier: RescuedSource,
+  { request: { prove }, marked }: { request: RescueRequest; marked: readonly string[] },
+): BroughtBack {
   const {
     snapshot: _,
+    isMarked: _isMarked,
     proof,
     unproven = 'an earlier run brought it back, and was not told to prove it',
     ...back
   } = earlier;
   const found = proof === undefined ? { ...(prove === true && { unproven }) } : { proof };
-  return { source, ...back, ...found, isEarlier: true, notes: [], problems: unprovenProblem(found) };
+  const problems = [...unprovenProblem(found), ...marked];
+  return { source, ...back, ...found, isEarlier: true, notes: [], problems };
 }
 
 /** What failed in a sandbox is told with what was promised; here is what kept a proof from being had. */

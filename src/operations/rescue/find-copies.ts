@@ -1,7 +1,9 @@
 import { messageOf } from '../../foundation/errors.ts';
+import { shellWord } from '../../foundation/shell-word.ts';
 import type { Plan, Source as PlanSource } from '../../plan/index.ts';
 import { readEpoch } from '../../repository/index.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
+import { ENDPOINT_VARIABLE } from './rescue-plan.ts';
 
 /** A repository, mirror or archive of the plan, as this machine found it. */
 export interface Copy {
@@ -16,8 +18,15 @@ export interface Copy {
   epoch: number;
 }
 
-/** Tries every copy that a plan names, all at once. One that cannot be had keeps nobody from the others. @throws the signal's reason */
-export async function findCopies(workspace: Workspace): Promise<Copy[]> {
+/**
+ * Tries every copy that a plan names, all at once. One that cannot be had keeps nobody from the others.
+ * @param unconfirmed endpoints of copies that are not tried, by name
+ * @throws the signal's reason
+ */
+export async function findCopies(
+  workspace: Workspace,
+  unconfirmed: ReadonlyMap<string, string> = new Map(),
+): Promise<Copy[]> {
   const { repositories, mirrors } = workspace.plan;
   const named = [
     ...[...repositories.values()].map(({ name, store, archive }) => ({ name, store, of: archive?.from })),
@@ -30,6 +39,8 @@ export async function findCopies(workspace: Workspace): Promise<Copy[]> {
         place: typeof store === 'string' ? store : 'a place that the kit does not know',
         ...(of && { of }),
       };
+      const endpoint = unconfirmed.get(name);
+      if (endpoint !== undefined) return { ...about, epoch: 0, reason: notConfirmed(endpoint) };
       try {
         const { repository } = await workspace.openToRead(name);
         return { ...about, epoch: (await readEpoch(repository)).length };
@@ -42,6 +53,10 @@ export async function findCopies(workspace: Workspace): Promise<Copy[]> {
       }
     }),
   );
+}
+
+function notConfirmed(endpoint: string): string {
+  return `the ledger alone says that it is at ${endpoint}, which the kit does not know, and no credentials are sent there unasked: where it is yours, say so with ${ENDPOINT_VARIABLE}=${shellWord(endpoint)}, and run the same again`;
 }
 
 /**

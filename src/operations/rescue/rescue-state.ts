@@ -27,6 +27,8 @@ const state = z.object({
       time: z.string(),
       bytes: z.number(),
       outcome: z.enum(['complete', 'partial']),
+      /** All of it is there, in a database or a server that may still be marked as being filled. */
+      isMarked: z.literal(true).exactOptional(),
       /** What a sandbox showed of it, where it was to be proven; or why nothing was shown. */
       proof: z
         .object({

@@ -12,7 +12,7 @@ import { type Copy, chooseCopies } from './find-copies.ts';
 import { judge, rescueExit } from './judge.ts';
 import { newestPlan } from './newest-plan.ts';
 import { recoveryOrder } from './order.ts';
-import { rescuePlan } from './rescue-plan.ts';
+import { rescuePlan, unconfirmedEndpoints } from './rescue-plan.ts';
 import { earlierOf, readState, writeState } from './rescue-state.ts';
 
 const HOUR_MS = 3_600_000;
@@ -151,6 +151,36 @@ describe('the plan of a rescue', () => {
     expect(JSON.stringify([...seen.repositories, ...seen.mirrors])).not.toMatch(/command|"file"/);
     expect(seen.repositories.get('newer')?.password).toEqual({ env: 'HOLDFAST_RESCUE_PASSWORD' });
     expect(seen.repositories.get('own')?.password).toEqual(reference);
+  });
+
+  it('reaches no endpoint that the ledger alone knows, until it is confirmed', () => {
+    const command: [string, ...string[]] = ['touch', '/tmp/was-run'];
+    const at = (name: string, endpoint: Repository['s3']['endpoint']): [string, Repository] => [
+      name,
+      {
+        name,
+        store: 's3://b/p',
+        password: reference,
+        s3: { pathStyle: true, region: { command }, kmsKeyId: { command }, endpoint: endpoint! },
+      },
+    ];
+    const hostile = 'https://collects.example';
+    const own = 'https://s3.example';
+    const given = planWith({
+      repositories: new Map([at('evil', hostile), at('asked', { command }), at('ours', own)]),
+    });
+    const kit = { repositories } as unknown as KitContent;
+    expect([...unconfirmedEndpoints(given, kit, {})]).toEqual([
+      ['evil', hostile],
+      ['asked', 'a reference'],
+    ]);
+    const seen = rescuePlan(given, kit);
+    expect(JSON.stringify([...seen.repositories.values()])).not.toMatch(/collects|command/);
+    expect(seen.repositories.get('evil')?.store).toEqual({ env: 'HOLDFAST_RESCUE_STORE' });
+    expect(seen.repositories.get('ours')).toMatchObject({ store: 's3://b/p', s3: { endpoint: own } });
+    const variables = { HOLDFAST_RESCUE_ENDPOINT: `https://other.example ${hostile}` };
+    expect([...unconfirmedEndpoints(given, kit, variables).keys()]).toEqual(['asked']);
+    expect(rescuePlan(given, kit, variables).repositories.get('evil')).toMatchObject({ s3: { endpoint: hostile } });
   });
 
   it('has no address of what lives, no reference, and no program to run', () => {

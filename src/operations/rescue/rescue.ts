@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { EventBodies } from '../../ledger/index.ts';
-import { type Plan, parsePlan } from '../../plan/index.ts';
+import type { Plan } from '../../plan/index.ts';
 import { groupTargets } from '../groups/restore-group.ts';
 import { type OpenedKit, openKit } from '../kit/open-kit.ts';
 import { HealingWorkspace } from '../mirrors/healing-workspace.ts';
@@ -10,9 +10,10 @@ import type { Environment, OpenedRepository, Workspace } from '../workspace.ts';
 import { type BringBackListener, bringBack, type RescueMember } from './bring-back.ts';
 import { type Copy, chooseCopies, findCopies, openCopies } from './find-copies.ts';
 import { type Judged, judge } from './judge.ts';
+import { leftOutNotes, notUnderstood, planOfKit } from './kit-plan.ts';
 import { newestPlan } from './newest-plan.ts';
 import { recoveryOrder } from './order.ts';
-import { readFrom, rescuePlan } from './rescue-plan.ts';
+import { readFrom, rescuePlan, unconfirmedEndpoints } from './rescue-plan.ts';
 import type { RescueRequest } from './rescue-request.ts';
 import { type RescueState, readState, writeState } from './rescue-state.ts';
 
@@ -46,7 +47,7 @@ export interface RescueListener extends BringBackListener {
 export async function rescue(environment: Environment, request: RescueRequest, told: RescueListener): Promise<Rescued> {
   const startedMs = environment.clock.nowMs();
   const kit = await openKit(request.kit);
-  const { workspace, copies, planFrom, notes } = await findPlan(environment, kit);
+  const { workspace, copies, planFrom, notes, sourcesLeftOut } = await findPlan(environment, kit);
   told.copies(copies, planFrom);
   const stages = recoveryOrder(workspace.plan);
   const targets = targetsOf(workspace.plan, request.to);
@@ -57,7 +58,9 @@ export async function rescue(environment: Environment, request: RescueRequest, t
   const state = await readState(directory, fresh);
   refuseOtherMoment(state, fresh);
   await writeState(directory, state);
-  const members = await bringBack({ workspace, request, targets: targets.of, directory, state, copies, told }, stages);
+  const back = await bringBack({ workspace, request, targets: targets.of, directory, state, copies, told }, stages);
+  const members = [...back, ...[...sourcesLeftOut].map((left) => notUnderstood(left, stages.length + 1, kit))];
+  for (const member of members.slice(back.length)) told.member(member);
   const sinceMs = parseMoment(request.since ?? state.startedAt, startedMs) ?? startedMs;
   const durationMs = environment.clock.nowMs() - sinceMs;
   const judged = judge(workspace.plan, members, { sinceMs, durationMs });
@@ -81,24 +84,40 @@ function refuseOtherMoment(state: Pick<RescueState, 'at' | 'asked'>, { at, asked
   );
 }
 
+interface FoundPlan {
+  workspace: Workspace;
+  copies: Copy[];
+  planFrom: string;
+  notes: string[];
+  /** Sources of the kit's plan that this version does not understand, with why. */
+  sourcesLeftOut: ReadonlyMap<string, string>;
+}
+
 /** The plan to go by, with a copy chosen for each source. */
-async function findPlan(
-  environment: Environment,
-  { content }: OpenedKit,
-): Promise<{ workspace: Workspace; copies: Copy[]; planFrom: string; notes: string[] }> {
+async function findPlan(environment: Environment, { content }: OpenedKit): Promise<FoundPlan> {
   const directory = resolve('/');
-  const known = parsePlan(content.plan.text, { file: 'the plan in the kit', directory }).plan;
-  const first = new HealingWorkspace({ plan: rescuePlan(known, content) }, environment);
-  const found = await findCopies(first);
+  const known = planOfKit(content, directory);
+  const first = new HealingWorkspace({ plan: rescuePlan(known.plan, content, environment.variables) }, environment);
+  const found = await findCopies(first, unconfirmedEndpoints(known.plan, content, environment.variables));
   const opened = await openCopies(first, found);
   if (opened.length === 0) throw noCopy(found);
   const newest = await newestPlan(opened, content, directory);
   const notes = [...newest.notes, ...(await clockNotes(environment, opened))];
-  if (newest.plan === undefined)
-    return { workspace: choosing(first, found), copies: found, planFrom: newest.from, notes };
-  const second = new HealingWorkspace({ plan: rescuePlan(newest.plan, content) }, environment);
-  const copies = await findCopies(second);
-  return { workspace: choosing(second, copies), copies, planFrom: newest.from, notes };
+  if (newest.plan === undefined) {
+    const { sourcesLeftOut, leftOut } = known;
+    const workspace = choosing(first, found);
+    return {
+      workspace,
+      copies: found,
+      planFrom: newest.from,
+      notes: [...notes, ...leftOutNotes(leftOut)],
+      sourcesLeftOut,
+    };
+  }
+  const { variables } = environment;
+  const second = new HealingWorkspace({ plan: rescuePlan(newest.plan, content, variables) }, environment);
+  const copies = await findCopies(second, unconfirmedEndpoints(newest.plan, content, variables));
+  return { workspace: choosing(second, copies), copies, planFrom: newest.from, notes, sourcesLeftOut: new Map() };
 }
 
 function choosing({ plan, environment }: Workspace, copies: readonly Copy[]): Workspace {

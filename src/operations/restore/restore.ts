@@ -44,11 +44,16 @@ export interface RestoreRequest extends Replacement {
   as?: string;
   /** Which run it is of, where that may be killed and go on: see `RestoreContext`. */
   begunBy?: string;
+  /** Makes it durable that all of it is there, before what marks a target as being filled goes: see `begunBy`. */
+  keepEnd?(ended: RestoreEnd): Promise<void>;
   /** Where the repository is not the source's own, or there is no source. */
   repository?: string;
   /** How content is asked for that must be. */
   recall?: Partial<RecallOptions>;
 }
+
+/** What came back: the snapshot, the moment of it (RFC 3339), and how much. */
+export type RestoreEnd = Pick<RestoreResult, 'snapshot' | 'time' | 'bytes' | 'outcome'>;
 
 /** Of a dry run: what would be restored, and in `surplus` what would be removed; of an estimate nothing but that. */
 export interface RestoreResult extends SnapshotRestored {
@@ -119,6 +124,7 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
     if (dryRun) await reading.recordShown({ snapshot: snapshot.id, ...(planned && { source: planned.name }) });
     else {
       await recordEnd(workspace, reading, { ...about, time, bytes, durationMs, outcome }, request);
+      await request.keepEnd?.({ snapshot: snapshot.id, time, bytes, outcome });
       await work.release();
     }
     return {
