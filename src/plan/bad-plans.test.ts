@@ -57,6 +57,29 @@ sources:
   ]);
 });
 
+test('what is wrong with steps is told beside all else', () => {
+  const text = `${HEAD}sources:
+  db: { type: postgres, url: { env: DATABASE_URL }, shedule: hourly }
+standbys: { eu: { of: db, url: { env: EU_URL } } }
+runbooks:
+  failover:
+    scenario: x
+    steps:
+      - { id: promote, do: postgres.promote, standby: eu }
+      - { id: fence, do: postgres.fence, source: db }
+  loss:
+    scenario: x
+    steps:
+      - { id: restore, do: restore }
+`;
+  expect(linesIn(text)).toEqual([
+    'holdfast.yaml:6:53: sources.db.shedule: unknown key; did you mean "schedule"?',
+    'holdfast.yaml:13:26: runbooks.failover.steps.1.do: fences the old primary after "promote" has made another one; expected it before',
+    'holdfast.yaml:17:9: runbooks.loss.steps.0.to: missing key "to"; expected a text, or a reference such as { env: NAME }',
+    'holdfast.yaml:17:9: runbooks.loss.steps.0: expected either "source" or "group"',
+  ]);
+});
+
 test('a problem says what was found, what was expected and what was likely meant, each on its own', () => {
   const [problem] = problemsIn(`${HEAD}${FILES}timezone: Europe/Berln\n`);
   expect(problem).toEqual({

@@ -6,6 +6,7 @@ import { type FindOptions, findPlan, LARGEST_PLAN_BYTES, readPlan, shownPath } f
 import { findingsOf } from './issues.ts';
 import { type Finding, PlanInvalidError, type Problem } from './problems.ts';
 import { orderFindings } from './runbooks/order-checks.ts';
+import { soundRunbooks } from './runbooks/sound-runbooks.ts';
 import { type PlanDocument, planSchema } from './schema.ts';
 import { signingKeyProblems } from './signing-key-place.ts';
 import { buildPlan, type Plan } from './view.ts';
@@ -50,7 +51,10 @@ export function parsePlan(
   const parsed = planSchema.safeParse(yaml.value);
   const findings = parsed.success ? [] : findingsOf(parsed.error.issues, yaml.value);
   const across = crossFindings(yaml.value, findings, place.directory);
-  if (!parsed.success) throw new PlanInvalidError(placed([...findings, ...across], yaml, place.file));
+  if (!parsed.success) {
+    const orders = orderFindings(soundRunbooks(yaml.value));
+    throw new PlanInvalidError(placed([...findings, ...across, ...orders], yaml, place.file));
+  }
   const plan = buildPlan(parsed.data, place.directory);
   const all = [...across, ...orderFindings(plan), ...signingKeyProblems(plan)];
   if (all.length > 0) throw new PlanInvalidError(placed(all, yaml, place.file));

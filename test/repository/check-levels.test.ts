@@ -7,7 +7,8 @@ import { MemoryStore } from '../../src/store/memory/index.ts';
 import { noise, testRepository, writeFile, writeFiles, writeSnapshot } from '../support/repository.ts';
 
 async function findings(repository: Repository, level: { readData?: boolean; readHeaders?: boolean }) {
-  const report = await checkRepository(repository, { readData: false, ...level, progress: noProgress });
+  const { signal } = new AbortController();
+  const report = await checkRepository(repository, { readData: false, ...level, signal, progress: noProgress });
   return report.findings.filter(({ severity }) => severity === 'error');
 }
 
@@ -39,6 +40,28 @@ describe('the levels of a check', () => {
     }
     expect(await findings(repository, { readData: true, readHeaders: true })).toEqual([]);
   });
+
+  it.each([{ readData: true }, { readData: false, readHeaders: true }])(
+    'end when they are interrupted: %o',
+    async (level) => {
+      const repository = await testRepository();
+      for (let seed = 0; seed < 20; seed++) await writeFiles(repository, { a: noise(10_000, seed) });
+      const interruption = new AbortController();
+      const reason = new Error('interrupted');
+      let packsRead = 0;
+      const progress = {
+        ...noProgress,
+        advance: () => {
+          packsRead++;
+          interruption.abort(reason);
+        },
+      };
+      const checked = checkRepository(repository, { ...level, signal: interruption.signal, progress });
+      await expect(checked).rejects.toBe(reason);
+      // Each of those that were being read then.
+      expect(packsRead).toBeLessThan(10);
+    },
+  );
 
   it('find an index that says something else than a header', async () => {
     const repository = await testRepository();

@@ -206,7 +206,7 @@ export function prune(
 }
 
 export function check(repository: Repository, readData = true): Promise<CheckReport> {
-  return checkRepository(repository, { readData, progress: noProgress });
+  return checkRepository(repository, { readData, signal: new AbortController().signal, progress: noProgress });
 }
 
 /** The errors of a check, as `where: message`. */

@@ -60,7 +60,7 @@ export async function check(workspace: Workspace, request: CheckRequest): Promis
 }
 
 async function checkOne(workspace: Workspace, name: string, request: CheckRequest): Promise<CheckOfRepository> {
-  const { clock } = workspace.environment;
+  const { clock, signal } = workspace.environment;
   const progress = workspace.environment.progress(name);
   const started = clock.monotonicMs();
   const { opened, healed: opening } =
@@ -82,6 +82,7 @@ async function checkOne(workspace: Workspace, name: string, request: CheckReques
     const report = await checkRepository(repository, {
       readData,
       readHeaders,
+      signal,
       progress,
       ...(subset !== undefined && {
         select: (packs) => {
@@ -93,6 +94,8 @@ async function checkOne(workspace: Workspace, name: string, request: CheckReques
     });
     progress.phase('checking logs');
     const { findings, ...tail } = await checkLogs({ ...opened, repository }, reading.notes);
+    // What could not be read any more is no damage.
+    signal.throwIfAborted();
     report.findings.push(...findings);
     const lock = await checkLock(workspace, { ...opened, repository }, { lock: request.lock === true, progress });
     report.findings.push(...(lock?.findings ?? []));

@@ -1,13 +1,20 @@
-/** Orders of steps that cannot be right, and steps that cannot work. Of a plan whose names are all right. Pure. */
+/** Orders of steps that cannot be right, and steps that cannot work. Pure. */
 import type { Finding } from '../problems.ts';
-import type { Source } from '../sources/index.ts';
-import type { Plan } from '../view.ts';
 import { ancestors } from './graph.ts';
 import type { PlannedStep, Runbook } from './runbook-schema.ts';
 import { step as stepSchema } from './steps/index.ts';
 import { namesInTemplate, textsIn } from './template.ts';
+import { wayFindings } from './way-checks.ts';
 
-export function orderFindings(plan: Plan): Finding[] {
+/** What of a plan they are judged by. A name that it does not have is told where it stands. */
+export interface OrderedPlan {
+  runbooks: ReadonlyMap<string, Runbook>;
+  sources: ReadonlyMap<string, { name: string; type: string }>;
+  standbys: ReadonlyMap<string, { of: string }>;
+  groups: ReadonlyMap<string, { sources: readonly string[] }>;
+}
+
+export function orderFindings(plan: OrderedPlan): Finding[] {
   return [...plan.runbooks.values()].flatMap((runbook) => [
     ...runbook.steps.flatMap((step, index) => [
       ...useFindings(runbook, step, index),
@@ -39,7 +46,7 @@ function useFindings(runbook: Runbook, { id, document }: PlannedStep, index: num
 }
 
 /** Which types of sources a kind of step can work on. */
-const SOURCE_TYPES: Readonly<Record<string, readonly Source['type'][]>> = {
+const SOURCE_TYPES: Readonly<Record<string, readonly string[]>> = {
   'postgres.fence': ['postgres'],
   'postgres.reseed': ['postgres'],
   'redis.promote': ['redis'],
@@ -48,7 +55,7 @@ const SOURCE_TYPES: Readonly<Record<string, readonly Source['type'][]>> = {
   isolate: ['postgres', 'redis'],
 };
 
-function kindFindings(plan: Plan, runbook: Runbook, { document }: PlannedStep, index: number): Finding[] {
+function kindFindings(plan: OrderedPlan, runbook: Runbook, { document }: PlannedStep, index: number): Finding[] {
   const types = SOURCE_TYPES[document.do];
   const source = 'source' in document && document.source !== undefined ? plan.sources.get(document.source) : undefined;
   const findings: Finding[] = [];
@@ -82,8 +89,12 @@ function drillFindings(runbook: Runbook, { document }: PlannedStep, index: numbe
   const fixed = ['id', 'do', 'needs', 'drill'].filter((key) => Object.hasOwn(drill, key));
   if (fixed.length > 0)
     return [about(runbook, index, ['drill', fixed[0]!], 'is the same in a drill; expected other keys of the step')];
-  const parsed = stepSchema.safeParse({ ...real, ...drill });
-  if (parsed.success) return [];
+  const inDrill: Record<string, unknown> = { ...real, ...drill };
+  const parsed = stepSchema.safeParse(inDrill);
+  if (parsed.success) {
+    const path = ['runbooks', runbook.name, 'steps', index, 'drill'];
+    return wayFindings(document.do, path, (key) => inDrill[key] !== undefined);
+  }
   return parsed.error.issues.map(({ path, code, ...issue }) => {
     const keys = code === 'unrecognized_keys' && 'keys' in issue ? issue.keys : [];
     const message =
@@ -93,7 +104,7 @@ function drillFindings(runbook: Runbook, { document }: PlannedStep, index: numbe
 }
 
 /** A restore of what holds credentials brings the old ones back: those are rotated after it. */
-function rotationFindings(plan: Plan, { name, steps }: Runbook): Finding[] {
+function rotationFindings(plan: OrderedPlan, { name, steps }: Runbook): Finding[] {
   return steps.flatMap(({ id, document }, index): Finding[] => {
     if (document.do !== 'credentials.rotate') return [];
     const later = steps.slice(index + 1).filter(({ document: other }) => {
@@ -115,7 +126,7 @@ function rotationFindings(plan: Plan, { name, steps }: Runbook): Finding[] {
 }
 
 /** Two primaries take writes that nothing can bring together again. */
-function fenceFindings(plan: Plan, runbook: Runbook): Finding[] {
+function fenceFindings(plan: OrderedPlan, runbook: Runbook): Finding[] {
   return runbook.steps.flatMap(({ document }, index): Finding[] => {
     if (document.do !== 'postgres.fence') return [];
     const promoted = runbook.steps
@@ -132,7 +143,7 @@ function fenceFindings(plan: Plan, runbook: Runbook): Finding[] {
 }
 
 /** What starts by itself must not be able to leave two primaries, nor wait for what only a person knows. */
-function triggerFindings(plan: Plan, { name, trigger, steps, params, symptoms }: Runbook): Finding[] {
+function triggerFindings(plan: OrderedPlan, { name, trigger, steps, params, symptoms }: Runbook): Finding[] {
   if (trigger !== 'automatic') return [];
   const refuse = (message: string): Finding[] => [
     { path: ['runbooks', name, 'trigger'], at: 'value', found: trigger, message },
@@ -144,6 +155,7 @@ function triggerFindings(plan: Plan, { name, trigger, steps, params, symptoms }:
   const unfenced = steps.find(({ document }, index) => {
     if (document.do !== 'postgres.promote' && document.do !== 'redis.promote') return false;
     const source = document.do === 'postgres.promote' ? plan.standbys.get(document.standby)?.of : document.source;
+    if (source === undefined) return false;
     return !steps
       .slice(0, index)
       .some(

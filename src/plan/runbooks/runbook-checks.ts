@@ -4,6 +4,7 @@ import { parseCondition } from './condition.ts';
 import { STEP_KINDS, type StepKindName } from './steps/index.ts';
 import { hasOutput, INCIDENT_OUTPUTS } from './steps/outputs.ts';
 import { namesInTemplate, textsIn } from './template.ts';
+import { wayFindings } from './way-checks.ts';
 
 interface Context {
   /** What stands at a path. */
@@ -52,6 +53,7 @@ function stepsFindings(context: Context, runbook: string): Finding[] {
       ...textFindings(context, runbook, path, earlier),
       ...conditionFindings(context, path),
       ...maintenanceFindings(context, path),
+      ...(isKind(kind) ? wayFindings(kind, path, (key) => context.at(...path, key) !== undefined) : []),
     ];
     if (typeof id === 'string' && isKind(kind)) earlier.push({ id, kind });
     return findings;

@@ -104,6 +104,17 @@ describe('a runbook', () => {
       '0.when: "yes" compares nothing; expected a comparison such as ${check.state} == failed',
     ],
     ['{ id: target, do: note, text: x }', '0.id: "target" already stands for something else; expected another id'],
+    ['{ id: a, do: isolate }', '0: says not what is cut off; expected "exec", "http" or "source"'],
+    ['{ id: a, do: isolate, source: omni-db }', '0: says not whom it cuts off; expected "users" or "allow"'],
+    [
+      '{ id: a, do: credentials.rotate, source: omni-db }',
+      '0: says not what is rotated; expected "users" or "secrets"',
+    ],
+    ['{ id: a, do: credentials.rotate, users: [app] }', '0: says not whose users they are; expected "source" or "url"'],
+    [
+      '{ id: a, do: keys.revoke, exec: [revoke], drill: { http: { url: https://keys.example } } }',
+      '0.drill: expected either "exec" or "http"',
+    ],
   ])('is refused for %s', (step, problem) => {
     expect(problemsOf(step)).toEqual([problem]);
   });

@@ -1,6 +1,7 @@
 import type { IndexFile } from '../../format/index.ts';
 import { isHoldfastError, messageOf } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
+import { sideBySide } from '../../foundation/promises.ts';
 import { DATA_PREFIX, packKey } from '../layout.ts';
 import { ReadPool } from '../read/pool.ts';
 import { readPackHeader } from '../read-header.ts';
@@ -20,6 +21,7 @@ export interface PackCheck {
   listings: ReadonlyMap<string, string>;
   report: CheckReport;
   lost: Lost;
+  signal: AbortSignal;
   progress: Progress;
 }
 
@@ -29,13 +31,15 @@ export function listingsOf(files: readonly IndexFile[]): Map<string, string> {
 
 /** Holds the headers of packs against the index. */
 export async function checkHeaders(check: PackCheck, packs: readonly PackSize[]): Promise<void> {
-  const { repository, report, lost, progress } = check;
+  const { repository, report, lost, signal, progress } = check;
   progress.phase("reading packs' headers", { items: packs.length });
   let offline = 0;
   await sideBySide(packs, PARALLEL_HEADERS, async (pack) => {
+    signal.throwIfAborted();
     try {
       compareListings(check, pack.id, listingDigest(await readPackHeader(repository, pack)));
     } catch (error) {
+      signal.throwIfAborted();
       if (isHoldfastError(error, 'object-offline')) {
         offline++;
         return;
@@ -58,18 +62,24 @@ function addOffline(report: CheckReport, packs: number, what: string): void {
 /** What a look at every byte of a pack found, or why there was none. */
 export type ReadPack = { pack: string; bytes: number; inspection: Inspection } | { pack: string; error: unknown };
 
-/** Reads and authenticates every byte of packs. What is found is small, and judged later: the index need not be there yet. */
+/**
+ * Reads and authenticates every byte of packs. What is found is small, and judged later: the index need not be there yet.
+ * @throws the signal's reason
+ */
 export async function readPacks(
   repository: Repository,
   packs: readonly PackSize[],
-  progress: Progress,
+  { signal, progress }: { signal: AbortSignal; progress: Progress },
 ): Promise<ReadPack[]> {
   const bytes = packs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   progress.phase('reading packs', { bytes, items: packs.length });
   await using pool = new ReadPool(repository.key);
   const read: ReadPack[] = [];
   await sideBySide(packs, pool.threadCount + 1, async ({ id, sizeBytes }) => {
-    read.push(await readPack(repository, pool, id));
+    signal.throwIfAborted();
+    const found = await readPack(repository, pool, id);
+    signal.throwIfAborted();
+    read.push(found);
     progress.advance({ bytes: sizeBytes, items: 1 });
   });
   return read;
@@ -110,12 +120,4 @@ export function judgePacks(check: PackCheck, packs: readonly ReadPack[]): void {
 function compareListings({ listings, report }: PackCheck, pack: string, listing: string): void {
   if (listing === (listings.get(pack) ?? listing)) return;
   addError(report, packKey(pack), 'its header lists other blobs than the index');
-}
-
-async function sideBySide<T>(items: readonly T[], count: number, work: (item: T) => Promise<void>): Promise<void> {
-  let next = 0;
-  const run = async (): Promise<void> => {
-    for (let at = next++; at < items.length; at = next++) await work(items[at]!);
-  };
-  await Promise.all(Array.from({ length: count }, run));
 }

@@ -58,9 +58,8 @@ export async function checkPoints(
   const wanted = new Set([...own, ...inTurn.map(({ id }) => id)]);
   const packs = [...wanted].map((id): PackSize => ({ id, sizeBytes: sizes.get(id) ?? 0 }));
   const [report, lost] = [newReport(), new Lost(indexed)];
-  const read = await readPacks(repository, packs, progress);
-  signal.throwIfAborted();
-  judgePacks({ repository, listings: listingsOf(files), report, lost, progress }, read);
+  const read = await readPacks(repository, packs, { signal, progress });
+  judgePacks({ repository, listings: listingsOf(files), report, lost, signal, progress }, read);
   const whole = new Map(read.flatMap((each) => ('error' in each ? [] : [[each.pack, each.bytes] as const])));
   const problemsIn = (ids: readonly string[]): string[] => {
     const keys = new Set([DATA_PREFIX, ...ids.map(packKey)]);
@@ -68,7 +67,7 @@ export async function checkPoints(
       .filter(({ severity, where }) => severity === 'error' && keys.has(where))
       .map(({ where, message }) => `${where}: ${message}`);
   };
-  const damaged = new DamagedTrees(indexed, lost);
+  const damaged = new DamagedTrees(indexed, lost, signal);
   const points: CheckedPoint[] = [];
   for (const [tree, ids] of needed) {
     await damaged.look(tree);

@@ -15,10 +15,10 @@ const NAMED_SNAPSHOTS = 3;
 export async function checkSnapshots(
   indexed: IndexedRepository,
   keys: readonly string[],
-  { lost, report, progress }: { lost: Lost; report: CheckReport; progress: Progress },
+  { lost, report, signal, progress }: { lost: Lost; report: CheckReport; signal: AbortSignal; progress: Progress },
 ): Promise<void> {
   progress.phase('checking snapshots', { items: keys.length });
-  const trees = new DamagedTrees(indexed, lost);
+  const trees = new DamagedTrees(indexed, lost, signal);
   const damages = new Map<string, { path: string; message: string; snapshots: string[] }>();
   for (const key of keys) {
     try {
@@ -31,6 +31,7 @@ export async function checkSnapshots(
         damage.snapshots.push(id);
       }
     } catch (error) {
+      signal.throwIfAborted();
       if (!isHoldfastError(error)) throw error;
       // Forgotten since it was listed.
       if (error.code === 'object-missing' && !(await isListed(indexed, key))) continue;

@@ -17,6 +17,8 @@ export interface CheckOptions {
   select?: (packs: readonly PackSize[]) => readonly PackSize[];
   /** Whether to hold the header of every other pack against the index. */
   readHeaders?: boolean;
+  /** Ends it: nothing that could not be read since is told as damage. */
+  signal: AbortSignal;
   progress: Progress;
 }
 
@@ -25,9 +27,10 @@ export interface CheckOptions {
  * `readHeaders` that each lists what the index says; with `readData` every byte of the packs, and that they hold what the
  * index says; every tree that a snapshot reaches, and that all that it needs is there and was not found damaged. Damage is a
  * finding, not an exception.
+ * @throws the signal's reason
  */
 export async function checkRepository(repository: Repository, options: CheckOptions): Promise<CheckReport> {
-  const { progress } = options;
+  const { progress, signal } = options;
   const report = newReport();
   // A backup beside it puts packs, then an index of them, then its snapshot. What is listed before that which it needs is
   // whole, however many of them end meanwhile.
@@ -36,7 +39,7 @@ export async function checkRepository(repository: Repository, options: CheckOpti
   const packs = [...sizes].map(([id, sizeBytes]): PackSize => ({ id, sizeBytes }));
   const whole = options.readData ? (options.select?.(packs) ?? packs) : [];
   // Begun first: the threads are at work while the index is read here.
-  const reading = whole.length === 0 ? undefined : awaitedLater(readPacks(repository, whole, progress));
+  const reading = whole.length === 0 ? undefined : awaitedLater(readPacks(repository, whole, { signal, progress }));
   try {
     return await checkBeside(repository, options, { report, snapshots, sizes, packs, whole, reading });
   } finally {
@@ -56,14 +59,14 @@ interface Begun {
 
 async function checkBeside(
   repository: Repository,
-  { readHeaders = false, progress }: CheckOptions,
+  { readHeaders = false, signal, progress }: CheckOptions,
   { report, snapshots, sizes, packs, whole, reading }: Begun,
 ): Promise<CheckReport> {
   const files = await readIndexFiles(repository, (key, error) => addError(report, key, error.message));
   const indexed = indexOf(repository, files);
   const lost = new Lost(indexed);
   checkIndex(files, await sizesOf(repository, files, sizes), report, lost);
-  const context = { repository, listings: listingsOf(files), report, lost, progress };
+  const context = { repository, listings: listingsOf(files), report, lost, signal, progress };
   if (reading !== undefined) judgePacks(context, await reading);
   if (readHeaders) {
     const isRead = new Set(whole.map(({ id }) => id));
@@ -72,7 +75,7 @@ async function checkBeside(
       packs.filter(({ id }) => !isRead.has(id)),
     );
   }
-  await checkSnapshots(indexed, snapshots, { lost, report, progress });
+  await checkSnapshots(indexed, snapshots, { lost, report, signal, progress });
   return report;
 }
 

@@ -26,19 +26,22 @@ interface Visit {
 export class DamagedTrees {
   readonly #indexed: IndexedRepository;
   readonly #lost: Lost;
+  readonly #signal: AbortSignal;
   readonly #whole = new Set<string>();
   readonly #damaged = new Map<string, DamagedTree>();
 
-  constructor(indexed: IndexedRepository, lost: Lost) {
+  constructor(indexed: IndexedRepository, lost: Lost, signal: AbortSignal) {
     this.#indexed = indexed;
     this.#lost = lost;
+    this.#signal = signal;
   }
 
-  /** Looks at a tree and all below it. */
+  /** Looks at a tree and all below it. @throws the signal's reason */
   async look(root: string): Promise<void> {
     // A list of what is under way, and no recursion: a tree may be deeper than any stack.
     const visits: Visit[] = this.#isKnown(root) ? [] : [await this.#begin(root)];
     for (let visit = visits.at(-1); visit !== undefined; visit = visits.at(-1)) {
+      this.#signal.throwIfAborted();
       const child = visit.children[visit.next];
       if (child === undefined) {
         this.#end(visit);

@@ -33,10 +33,10 @@ export interface RepairOptions {
  * It may die at any instant: what is new is durable before what it replaces goes, and running it again goes on.
  */
 export async function repairRepository(repository: Repository, options: RepairOptions): Promise<RepairReport> {
-  const { lock, progress } = options;
+  const { lock } = options;
   const examination = await examine(repository, options);
   const plan = planRepair(examination);
-  const { snapshots, findings } = await whatStaysLost(repository, plan, progress);
+  const { snapshots, findings } = await whatStaysLost(repository, plan, options);
   if (lock !== undefined) await carryOut(repository, plan, { ...options, lock });
   return {
     packsIndexed: plan.packsIndexed,
@@ -49,11 +49,15 @@ export async function repairRepository(repository: Repository, options: RepairOp
   };
 }
 
-async function whatStaysLost(repository: Repository, plan: RepairPlan, progress: Progress): Promise<CheckReport> {
+async function whatStaysLost(
+  repository: Repository,
+  plan: RepairPlan,
+  { signal, progress }: { signal: AbortSignal; progress: Progress },
+): Promise<CheckReport> {
   const future = indexOf(repository, [plan.future]);
   const report = newReport();
   const snapshots = await repository.documentKeys(SNAPSHOTS_PREFIX);
-  await checkSnapshots(future, snapshots, { lost: new Lost(future), report, progress });
+  await checkSnapshots(future, snapshots, { lost: new Lost(future), report, signal, progress });
   return report;
 }
 

@@ -12,19 +12,11 @@ const programKeys = { exec: program, ...programOptions, repeatable };
 
 const oneCall = { exec: program.optional(), ...programOptions, http: httpRequest.optional() };
 
-function refuseUnlessOne(value: { exec?: unknown; http?: unknown }, context: z.RefinementCtx): void {
-  if ((value.exec === undefined) !== (value.http === undefined)) return;
-  const message = 'expected either "exec" or "http"';
-  context.addIssue({ code: 'custom', path: [], message, params: { message } });
-}
-
 export const calls = [
   stepSchema('exec', 'Runs a program.', programKeys),
   stepSchema('http', 'Sends a request.', { http: httpRequest, repeatable }),
   stepSchema('deploy', 'Deploys, by a program.', programKeys),
-  stepSchema('keys.revoke', 'Has keys revoked, by a program or a request.', { ...oneCall, repeatable }).superRefine(
-    refuseUnlessOne,
-  ),
+  stepSchema('keys.revoke', 'Has keys revoked, by a program or a request.', { ...oneCall, repeatable }),
   stepSchema('maintenance.on', 'Stops writes, as `maintenance` of the plan says.', {}),
   stepSchema('maintenance.off', 'Lets writes go on, as `maintenance` of the plan says.', {}),
 ] as const;
@@ -32,4 +24,8 @@ export const calls = [
 /** One way of turning maintenance on or off. */
 export const maintenanceCall = z
   .strictObject(oneCall, { error: () => 'either { http: { url: …, method: PUT } } or { exec: [PROGRAM, ARGUMENT] }' })
-  .superRefine(refuseUnlessOne);
+  .superRefine(({ exec, http }, context) => {
+    if ((exec === undefined) !== (http === undefined)) return;
+    const message = 'expected either "exec" or "http"';
+    context.addIssue({ code: 'custom', path: [], message, params: { message } });
+  });

@@ -30,7 +30,7 @@ export const data = [
       .meta({ description: 'Which: `latest-clean` is from before the incident, proven and not suspect.' }),
     before: template('a time', 'Not after this moment, such as `${incident.since}`.').optional(),
     at: at.optional(),
-  }).superRefine(refuseUnlessOneOf('source', 'group')),
+  }),
   stepSchema('restore', 'Restores a source or a group.', {
     source: source.optional(),
     group: identifier.meta({ description: 'A group: all of its sources, to one moment.' }).optional(),
@@ -58,7 +58,7 @@ export const data = [
       .optional(),
     confirm: filled('a name', 'With `replace` or `diff`: the name of the target.').optional(),
     repository: identifier.meta({ description: 'Reads from this repository, mirror or archive.' }).optional(),
-  }).superRefine(refuseUnlessOneOf('source', 'group')),
+  }),
   stepSchema('verify', 'Validates what was restored, or the living, against the recovery point.', {
     sources: names('sources', 'What is validated.'),
     against: filledIn(
@@ -76,11 +76,3 @@ export const data = [
       .meta({ description: 'Restores it into a sandbox and validates it as well.' }),
   }),
 ] as const;
-
-function refuseUnlessOneOf(one: string, other: string) {
-  return (value: Record<string, unknown>, context: z.RefinementCtx): void => {
-    if ((value[one] === undefined) !== (value[other] === undefined)) return;
-    const message = `expected either "${one}" or "${other}"`;
-    context.addIssue({ code: 'custom', path: [], message, params: { message } });
-  };
-}
