@@ -27,15 +27,27 @@ export class Ledger {
   readonly #storage: LedgerStorage;
   readonly #clock: Clock;
   readonly #projectionFile: string | undefined;
+  readonly #bringWaiting: () => Promise<void>;
   #chain: ChainWriter;
   readonly #views = new Map<string, SummaryView<unknown>>();
   /** Events are appended one after the other, whoever asks. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  /** @param projectionFile absolute: where this machine may keep what it has read of a large ledger */
-  constructor(storage: LedgerStorage, clock: Clock, projectionFile?: string) {
+  /**
+   * @param projectionFile absolute: where this machine may keep what it has read of a large ledger
+   * @param bringWaiting puts what waited while the repository was away, by `putChained`: called before each event
+   */
+  constructor(
+    storage: LedgerStorage,
+    clock: Clock,
+    {
+      projectionFile,
+      bringWaiting = async () => {},
+    }: { projectionFile?: string; bringWaiting?: () => Promise<void> } = {},
+  ) {
     this.#storage = storage;
     this.#projectionFile = projectionFile;
+    this.#bringWaiting = bringWaiting;
     this.#clock = clock;
     this.#chain = new ChainWriter(clock);
   }
@@ -46,9 +58,10 @@ export class Ledger {
   }
 
   /** Records events that belong together, as one object: all of them, or none. Resolves once they are durable. */
-  appendAll(events: readonly NewEvent[]): Promise<void> {
-    if (events.length === 0) return Promise.resolve();
-    return this.#inTurn(async () => {
+  async appendAll(events: readonly NewEvent[]): Promise<void> {
+    if (events.length === 0) return;
+    await this.#bringWaiting();
+    await this.#inTurn(async () => {
       const chained = this.#chain.add(events, this.#chain.isNew ? await this.newestHeads() : {});
       try {
         await this.#put(chained);
