@@ -16,7 +16,8 @@ const BLOBS_PER_PACK = 200;
 async function addIndexEntries(directory: string, password: string, blobs: number): Promise<void> {
   const repository = await openRepository(createLocalStore(directory), password);
   for (let done = 0; done < blobs; done += MAX_BLOBS_PER_INDEX_FILE) {
-    await repository.putDocumentText(INDEX_PREFIX, indexText([listing(done, MAX_BLOBS_PER_INDEX_FILE)]));
+    const text = indexText([listing(done, MAX_BLOBS_PER_INDEX_FILE)]);
+    await repository.putSealed(INDEX_PREFIX, repository.sealDocumentText(text));
   }
 }
 

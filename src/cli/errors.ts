@@ -4,7 +4,7 @@ import type { HoldfastError } from '../foundation/errors.ts';
 
 /** For people: what happened, what to do next, and with HOLDFAST_DEBUG the stack and causes. */
 export function errorText(error: HoldfastError, debug: boolean): string {
-  const lines = [`holdfast: ${error.message}`];
+  const lines = [`holdfast: ${continued(error.message)}`];
   lines.push(...errorDetails(error).map(indent));
   if (debug) lines.push(stackOf(error));
   return lines.join('\n');
@@ -16,6 +16,11 @@ export function errorDetails({ message, hint, context }: HoldfastError): string[
   return [...given, hint].filter(
     (text): text is string => text !== undefined && text !== '' && !message.includes(text),
   );
+}
+
+/** A message of several lines, of which no other than the first looks as if another message began. */
+function continued(message: string): string {
+  return message.replaceAll('\n', '\n  ');
 }
 
 export function indent(text: string): string {

@@ -2,7 +2,7 @@
 import { EXIT, type ExitCode } from '../foundation/errors.ts';
 import { formatDuration } from '../foundation/units.ts';
 import type { ForeseenRun, ForeseenStep, RunView, StepView } from '../recovery/index.ts';
-import { bad, doubtful, faint, good, shownTime, strong, table } from './text.ts';
+import { bad, doubtful, faint, good, ofOthers, shownTime, strong, table } from './text.ts';
 
 /** What a command ends with that ran the steps of an incident. */
 export function runExit({ state, outcome }: Pick<RunView, 'state' | 'outcome'>): ExitCode {
@@ -21,7 +21,9 @@ export function incidentText(view: RunView): string {
     '',
     stepsTable(view.steps),
     ...waitingLines(view),
-    ...(notes.length === 0 ? [] : ['', ...notes.map(({ time, by, text }) => `${shownTime(time)} ${by}: ${text}`)]),
+    ...(notes.length === 0
+      ? []
+      : ['', ...notes.map(({ time, by, text }) => `${shownTime(time)} ${ofOthers(`${by}: ${text}`)}`)]),
     ...(standing.length === 0 ? [] : ['', 'What is left as it is:', ...standing.map((each) => `  ${each}`)]),
   ];
   lines.push(...keptLines(view));

@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { systemClock } from '../foundation/clock.ts';
 import type { Progress } from '../foundation/progress.ts';
 import { formatDuration, formatSize, formatThroughput } from '../foundation/units.ts';
+import { ofOthers, printable } from './text.ts';
 
 /** Work that is over sooner is not worth showing. */
 const SHOW_AFTER_MS = 2000;
@@ -45,7 +46,7 @@ export class ProgressDisplay {
         task.bytes += bytes;
         task.items += items;
       },
-      note: (message) => this.print(`${label}: ${message}`),
+      note: (message) => this.print(ofOthers(`${label}: ${message}`)),
       finish: () => this.#tasks.delete(label),
     };
   }
@@ -60,7 +61,7 @@ export class ProgressDisplay {
   /** Prints a line above what is drawn. */
   print(line: string): void {
     this.#erase();
-    this.#stream.write(`${line}\n`);
+    this.#stream.write(`${printable(line)}\n`);
     this.#draw();
   }
 
@@ -101,7 +102,8 @@ export class ProgressDisplay {
     const now = systemClock.monotonicMs();
     const shown = [...this.#tasks.values()].filter(({ startedMs }) => now - startedMs >= SHOW_AFTER_MS);
     const lines = [...(this.#panel?.() ?? []), ...shown.map((task) => describe(task, now))];
-    for (const line of lines) this.#stream.write(`${cut(line, (this.#stream.columns ?? 80) - 1)}\n`);
+    const columns = (this.#stream.columns ?? 80) - 1;
+    for (const line of lines) this.#stream.write(`${printable(cut(line, columns))}\n`);
     this.#drawnLines = lines.length;
   }
 
@@ -111,15 +113,16 @@ export class ProgressDisplay {
       const isFirst = task.printedMs === task.phaseStartedMs;
       if (now - task.printedMs < (isFirst ? SHOW_AFTER_MS : PLAIN_LINE_EVERY_MS)) continue;
       task.printedMs = now;
-      this.#stream.write(`${describe(task, now)}\n`);
+      this.#stream.write(`${printable(ofOthers(describe(task, now)))}\n`);
     }
   }
 }
 
 /** A line that is longer than the terminal is wide would be two of them. Colours are given up where it is cut. */
 function cut(line: string, columns: number): string {
-  const plain = stripVTControlCharacters(line);
-  return plain.length <= columns ? line : plain.slice(0, columns);
+  const oneLine = ofOthers(line);
+  const plain = stripVTControlCharacters(oneLine);
+  return plain.length <= columns ? oneLine : plain.slice(0, columns);
 }
 
 /** `uploads: reading files  45%  1.2 GiB of 2.7 GiB  312 MiB/s  5 s left` */

@@ -14,6 +14,7 @@ import { describeLocks } from './lock-text.ts';
 import { describeMirror } from './mirror-text.ts';
 import { ProgressDisplay } from './progress.ts';
 import { allCommands, commandsBeginningWith, GROUPS } from './registry.ts';
+import { printable } from './text.ts';
 
 /** What the command line is given by the composition root. */
 export interface CommandLine {
@@ -196,7 +197,7 @@ async function runCommand(
     const requests = await requestsOf(environment);
     if (requests !== undefined && options.progress !== false) display.print(requests.text);
     const document = requests === undefined ? outcome.json : { ...(outcome.json as object), requests: requests.json };
-    await print(json ? JSON.stringify(document, jsonValue, 2) : outcome.text);
+    await print(json ? JSON.stringify(document, jsonValue, 2) : printable(outcome.text));
     return outcome.exit;
   } catch (error) {
     display.stop();
@@ -269,7 +270,7 @@ function planLoaders(
 
 async function report(thrown: unknown, { json, signal }: { json: boolean; signal: AbortSignal }): Promise<ExitCode> {
   const error = await reportableError(thrown, signal);
-  process.stderr.write(`${errorText(error, Boolean(process.env['HOLDFAST_DEBUG']))}\n`);
+  process.stderr.write(`${printable(errorText(error, Boolean(process.env['HOLDFAST_DEBUG'])))}\n`);
   if (json && error.code !== 'output-failed') await print(JSON.stringify({ error: errorJson(error) }, undefined, 2));
   return error.exitCode;
 }

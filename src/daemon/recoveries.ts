@@ -1,4 +1,5 @@
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
+import { atFullWeight } from '../foundation/priority.ts';
 import { awaitedLater, settled } from '../foundation/promises.ts';
 import { reportable, type Workspace } from '../operations/index.ts';
 import { isStopped, listIncidents, type OpenRequest, type RunState, recover, resume } from '../recovery/index.ts';
@@ -104,7 +105,7 @@ export class Recoveries {
       begun.resolve(state);
     };
     const tell = (line: string): void => log.info(line, { incident: id });
-    const ran = awaitedLater(work({ tell, onState }));
+    const ran = awaitedLater(atFullWeight(() => work({ tell, onState })));
     const over = settled(ran).then(() => {
       this.#underWay.delete(over);
       if (id !== undefined) this.#states.delete(id);

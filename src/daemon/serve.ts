@@ -56,7 +56,7 @@ export async function serve(request: ServeRequest): Promise<Served> {
   const environment = { ...request.environment, progress: (about: string) => notesTo(log, about) };
   const { clock, signal } = environment;
   const started = new Date(clock.nowMs()).toISOString();
-  letOthersGoFirst();
+  await letOthersGoFirst({ hasUrgentWork: true });
   const plans = new LoadedPlans(request.loadPlan);
   const losing = new AbortController();
   const ended = AbortSignal.any([signal, losing.signal]);

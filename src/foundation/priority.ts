@@ -1,45 +1,77 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+/** How much of the processors this process gets where they do not suffice for all. */
+import { readFileSync } from 'node:fs';
 import { constants, getPriority, setPriority } from 'node:os';
+import { lowerSession } from './session-weight.ts';
 
 const { PRIORITY_BELOW_NORMAL: BELOW_NORMAL } = constants.priority;
 
+/** What this process goes by, and all its threads with it. */
+const own = {
+  /** It has time, but for work that has not. */
+  isLow: false,
+  /** How much work is under way that has no time. */
+  urgent: 0,
+  /** Its niceness from before, where it was lowered. */
+  before: undefined as number | undefined,
+  raiseSession: undefined as (() => void) | undefined,
+};
+
 /**
- * Lets others on this machine go first where the processors do not suffice for all: a backup has time, and who works with
- * what is backed up has not. Threads and processes that are started from then on go by it, too.
+ * Lets others on this machine go first: a backup has time, and who works with what is backed up has not. Threads and processes
+ * that are started from then on go by it, too.
+ * @param hasUrgentWork `atFullWeight` is to be possible: where a process may not raise its niceness again, only the session of
+ *   its own is lowered
  */
-export function letOthersGoFirst(): void {
-  if (getPriority() < BELOW_NORMAL) setPriority(BELOW_NORMAL);
-  letOtherSessionsGoFirst();
+export async function letOthersGoFirst({ hasUrgentWork = false }: { hasUrgentWork?: boolean } = {}): Promise<void> {
+  own.isLow = true;
+  if (own.urgent === 0) await lower(!hasUrgentWork || mayRaise());
 }
 
-const SESSION = '/proc/self/autogroup';
-
-/**
- * Where Linux weighs sessions against each other, a niceness of one's own counts among the processes of the session alone, and
- * a database server has one of its own (sched(7), "The autogroup feature"). The session gets its weight back at the end.
- */
-function letOtherSessionsGoFirst(): void {
-  const before = sessionNiceness();
-  if (before === undefined || before >= BELOW_NORMAL || !setSessionNiceness(BELOW_NORMAL)) return;
-  process.once('exit', () => setSessionNiceness(before));
-}
-
-/** Undefined where the kernel has nothing of the kind. */
-function sessionNiceness(): number | undefined {
+/** Does what has no time, with the weight that this process had before it let others go first. */
+export async function atFullWeight<Result>(work: () => Promise<Result>): Promise<Result> {
+  own.urgent++;
+  raise();
   try {
-    const [, niceness] = / nice (-?\d+)$/.exec(readFileSync(SESSION, 'utf8').trim()) ?? [];
-    return niceness === undefined ? undefined : Number(niceness);
-  } catch {
-    return undefined;
+    return await work();
+  } finally {
+    own.urgent--;
+    if (own.urgent === 0 && own.isLow) await lower(mayRaise());
   }
 }
 
-/** @returns whether the kernel took it: it may refuse, or want to be asked again later, and nothing but speed hangs on it */
-function setSessionNiceness(niceness: number): boolean {
+async function lower(isOwnLowered: boolean): Promise<void> {
+  const before = getPriority();
+  if (isOwnLowered && before < BELOW_NORMAL) {
+    setPriority(BELOW_NORMAL);
+    own.before = before;
+  }
+  if (own.raiseSession !== undefined) return;
+  const raiseSession = await lowerSession(BELOW_NORMAL);
+  if (own.urgent > 0 || own.raiseSession !== undefined) raiseSession?.();
+  else own.raiseSession = raiseSession;
+}
+
+function raise(): void {
+  own.raiseSession?.();
+  own.raiseSession = undefined;
+  if (own.before === undefined || !mayRaise()) return;
+  setPriority(own.before);
+  own.before = undefined;
+}
+
+const CAP_SYS_NICE = 23n;
+/** Of the limit that counts the other way: 20 stands for the niceness that processes begin with. */
+const NORMAL_LIMIT = 20;
+
+/** Source: setpriority(2), "CAP_SYS_NICE", and getrlimit(2), RLIMIT_NICE. */
+function mayRaise(): boolean {
   try {
-    writeFileSync(SESSION, `${niceness}`);
-    return true;
+    const [, capabilities = '0'] = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+    const [, limit = '0'] = /^Max nice priority\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+    const isCapable = ((BigInt(`0x${capabilities}`) >> CAP_SYS_NICE) & 1n) === 1n;
+    return isCapable || limit === 'unlimited' || Number(limit) >= NORMAL_LIMIT;
   } catch {
-    return false;
+    // Systems without such files have no such rights either, but for their administrator.
+    return process.getuid?.() === 0;
   }
 }

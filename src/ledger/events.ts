@@ -45,6 +45,8 @@ export interface EventBodies
     target: string;
     /** Whether what the target held, and the snapshot does not, was to be removed. */
     replaced?: boolean;
+    /** Which run of a runbook or a rescue it was part of, which knows its own by it. Earlier versions did not write it down. */
+    begunBy?: string;
     /** RFC 3339: the moment that came back. Earlier versions did not write it down. */
     time?: string;
     bytes: number;

@@ -45,6 +45,25 @@ describe('the ledger', () => {
     expect(await ledger.read()).toEqual(events);
   });
 
+  it('names what was looked for ahead of an event, unless that was long ago', async () => {
+    for (const [passedMs, listedAgain] of [
+      [9_999, 0],
+      [10_000, 1],
+    ] as const) {
+      const { shelf, ledger: other } = await filled('a');
+      let monotonicMs = 0;
+      const ledger = new Ledger(shelf, { nowMs: Date.now, monotonicMs: () => monotonicMs });
+      ledger.expectEvent();
+      let listings = 0;
+      shelf.onList = async () => void listings++;
+      monotonicMs = passedMs;
+      await note(ledger, 'b');
+      expect(listings).toBe(listedAgain);
+      const [first, second] = await other.read();
+      expect(Object.keys(second!.heads)).toEqual([first!.writer]);
+    }
+  });
+
   it('keeps the order in which things happened when the clock is set back', async () => {
     const shelf = new Shelf();
     let nowMs = 1_700_000_000_000;

@@ -1,6 +1,6 @@
 import type { Clock } from '../foundation/clock.ts';
 import { isHoldfastError } from '../foundation/errors.ts';
-import { settled } from '../foundation/promises.ts';
+import { awaitedLater, settled } from '../foundation/promises.ts';
 import { adoptObjects } from './adopt.ts';
 import { ChainCheck } from './chain-check.ts';
 import { type ChainedEvents, ChainWriter, type NewEvent } from './chain-writer.ts';
@@ -21,6 +21,8 @@ import { type VerifiedLedger, verifyAndRead, verifyLedger } from './verify.ts';
 
 /** As many other writers an event names. A writer that came before them is named by theirs. */
 const NAMED_HEADS = 8;
+/** What was recorded since they were looked for is named by a later event. */
+const HEADS_FRESH_MS = 10_000;
 
 /** The append-only record of what Holdfast did and saw. One object of this class writes one chain, unless a put fails. */
 export class Ledger {
@@ -29,6 +31,8 @@ export class Ledger {
   readonly #projectionFile: string | undefined;
   readonly #bringWaiting: () => Promise<void>;
   #chain: ChainWriter;
+  /** What was looked for ahead of the first event, and when. */
+  #looked: { heads: Promise<Record<string, string>>; atMs: number } | undefined;
   readonly #views = new Map<string, SummaryView<unknown>>();
   /** Events are appended one after the other, whoever asks. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -52,6 +56,15 @@ export class Ledger {
     this.#chain = new ChainWriter(clock);
   }
 
+  /**
+   * Looks ahead for what the next event is to name, where it begins a chain: from afar that takes two round trips. For who
+   * appends it in a moment: after some seconds it is looked for again.
+   */
+  expectEvent(): void {
+    if (!this.#chain.isNew) return;
+    this.#looked = { heads: awaitedLater(this.newestHeads()), atMs: this.#clock.monotonicMs() };
+  }
+
   /** Records an event; resolves once it is durable. */
   append<Kind extends EventKind>(kind: Kind, body: EventBodies[Kind]): Promise<void> {
     return this.appendAll([{ kind, body } as NewEvent]);
@@ -62,7 +75,7 @@ export class Ledger {
     if (events.length === 0) return;
     await this.#bringWaiting();
     await this.#inTurn(async () => {
-      const chained = this.#chain.add(events, this.#chain.isNew ? await this.newestHeads() : {});
+      const chained = this.#chain.add(events, this.#chain.isNew ? await this.#expectedHeads() : {});
       try {
         await this.#put(chained);
       } catch (error) {
@@ -81,6 +94,13 @@ export class Ledger {
    */
   putChained(chained: ChainedEvents, isNew = false): Promise<void> {
     return this.#inTurn(() => putChained(this.#storage, chained, isNew));
+  }
+
+  #expectedHeads(): Promise<Record<string, string>> {
+    const looked = this.#looked;
+    this.#looked = undefined;
+    const isFresh = looked !== undefined && this.#clock.monotonicMs() - looked.atMs < HEADS_FRESH_MS;
+    return isFresh ? looked.heads : this.newestHeads();
   }
 
   /** Events of others that a new chain is to name. */

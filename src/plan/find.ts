@@ -1,8 +1,8 @@
 /** Where the plan is, and its bytes. */
-import { constants } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { HoldfastError, systemCode } from '../foundation/errors.ts';
+import { NoFileError, readGivenFile } from '../foundation/given-file.ts';
 
 const PLAN_NAME = 'holdfast.yaml';
 const PLAN_VARIABLE = 'HOLDFAST_PLAN';
@@ -35,39 +35,23 @@ export async function findPlan(options: FindOptions): Promise<string> {
   });
 }
 
-/** The bytes of the plan, or of as much of it as shows that it is too large. */
+/** The bytes of the plan, or of as much of it as shows that it is too large. @throws plan-not-found, permission-denied */
 export async function readPlan(path: string): Promise<Uint8Array> {
-  const file = await openPlan(path);
   try {
-    const stats = await file.stat();
-    if (!stats.isFile()) {
-      throw new HoldfastError('plan-not-found', `${path} is not a file`, { hint: 'Name the file of the plan itself.' });
-    }
-    // One byte too many is enough to know, whatever the size was said to be.
-    const buffer = new Uint8Array(LARGEST_PLAN_BYTES + 1);
-    let length = 0;
-    for (;;) {
-      const { bytesRead } = await file.read(buffer, length, buffer.length - length, length);
-      if (bytesRead === 0) return buffer.subarray(0, length);
-      length += bytesRead;
-    }
-  } finally {
-    await file.close();
-  }
-}
-
-async function openPlan(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (error) {
-    const code = systemCode(error);
+    return await readGivenFile(path, LARGEST_PLAN_BYTES);
+  } catch (cause) {
+    const code = systemCode(cause);
     if (code === 'ENOENT' || code === 'ENOTDIR') {
       const hint = `Check the path given with --plan or in ${PLAN_VARIABLE}.`;
-      throw new HoldfastError('plan-not-found', `there is no plan at ${path}`, { hint, cause: error });
+      throw new HoldfastError('plan-not-found', `there is no plan at ${path}`, { hint, cause });
+    }
+    if (cause instanceof NoFileError) {
+      const hint = 'Name the file of the plan itself.';
+      throw new HoldfastError('plan-not-found', `${path} is no plan: ${cause.message}`, { hint, cause });
     }
     throw new HoldfastError('permission-denied', `the plan ${path} cannot be read (${code ?? 'error'})`, {
       hint: 'Make it readable to the user who runs this.',
-      cause: error,
+      cause,
     });
   }
 }

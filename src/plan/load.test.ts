@@ -79,7 +79,7 @@ describe('the plan is found', () => {
     });
     await expect(loadPlan({ cwd: directory, env: {}, path: '.' })).rejects.toMatchObject({
       code: 'plan-not-found',
-      message: `${directory} is not a file`,
+      message: `${directory} is no plan: it is a directory`,
     });
   });
 

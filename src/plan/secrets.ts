@@ -1,9 +1,8 @@
 /** References to values that lie outside of the plan, fetched when they are needed. No error contains a value. */
 import { execFile } from 'node:child_process';
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { HoldfastError, isHoldfastError, systemCode } from '../foundation/errors.ts';
+import { NoFileError, openGivenFile } from '../foundation/given-file.ts';
 import type { SecretReference, TextOrReference } from './reference-schema.ts';
 
 /** What references are resolved against. */
@@ -104,14 +103,15 @@ async function readCloudSecret(reference: { gcp: string }, context: ReferenceCon
 
 async function readSecretFile(reference: { file: string }, context: ReferenceContext): Promise<string> {
   const path = resolve(context.directory, reference.file);
-  // Not blocking, so that a pipe nobody writes to does not hang us; everything is asked of the one open file.
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
+  // Everything is asked of the one open file.
+  const file = await openGivenFile(path).catch((error: unknown) => {
+    if (error instanceof NoFileError)
+      throw unavailable(reference, 'is not a regular file', `Put the value into a file at ${path}.`, error);
     const what = systemCode(error) === 'ENOENT' ? 'does not exist' : `cannot be read (${systemCode(error) ?? 'error'})`;
     throw unavailable(reference, what, `Create ${path}, readable by its owner only.`, error);
   });
   try {
     const stats = await file.stat();
-    if (!stats.isFile()) throw unavailable(reference, 'is not a regular file', `Put the value into a file at ${path}.`);
     if (process.platform !== 'win32' && (stats.mode & 0o077) !== 0) {
       const mode = (stats.mode & 0o777).toString(8).padStart(4, '0');
       throw unavailable(reference, `can be read by others (mode ${mode})`, `Run: chmod 600 '${path}'`);

@@ -26,6 +26,13 @@ export interface StepContext<Kind extends StepKindName = StepKindName> {
   tell(line: string): void;
   /** What an earlier step found out; undefined where there is none. */
   output(step: string, name: string): string | number | boolean | undefined;
+  /** What an attempt of this step before this one noted last; nothing where none did. */
+  noted: Outputs;
+  /**
+   * Returns once it is durable what this attempt found out, for the next one where its process dies: what nobody can find out any
+   * more after what it does next.
+   */
+  note(found: Outputs): Promise<void>;
   /** When it began, in milliseconds since 1970: where its process died in the middle, before that. */
   beganMs: number;
   /**

@@ -86,15 +86,16 @@ export class Repository {
 
   /** Seals a document and stores it under the hash of what is stored. Resolves to that id once it is durable. */
   async putDocument(prefix: string, document: unknown): Promise<string> {
-    return this.#put(prefix, sealJson(this.key, document, this.config.version));
+    return this.putSealed(prefix, sealJson(this.key, document, this.config.version));
   }
 
-  /** The same of JSON text in UTF-8, which is taken over. */
-  async putDocumentText(prefix: string, json: Buffer): Promise<string> {
-    return this.#put(prefix, sealJsonText(this.key, json, this.config.version));
+  /** The bytes of a document, for `putSealed`. @param json its text in UTF-8, which is taken over */
+  sealDocumentText(json: Buffer): Buffer {
+    return sealJsonText(this.key, json, this.config.version);
   }
 
-  async #put(prefix: string, sealed: Buffer): Promise<string> {
+  /** Stores a sealed document under its hash. Resolves to that id once it is durable. */
+  async putSealed(prefix: string, sealed: Buffer): Promise<string> {
     const id = sha256(sealed);
     await this.store.put(`${prefix}${id}`, sealed);
     return id;

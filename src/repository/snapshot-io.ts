@@ -76,6 +76,8 @@ export interface SnapshotWriter {
   ): Promise<{ stored: Promise<StoredFile> }>;
   /** Whether the repository has all of these blobs, so that a file may be made of them without being read. */
   holds(content: readonly string[]): boolean;
+  /** The same of a directory's tree. */
+  holdsTree(tree: string): boolean;
   /** Stores a directory's entries, in any order; names must be unique. Resolves to the tree's id. */
   saveTree(nodes: TreeNode[]): Promise<string>;
 }

@@ -118,9 +118,9 @@ export interface RedisFailover {
   look(url: string, signal: AbortSignal): Promise<RedisServerState>;
   /**
    * Has a master refuse all writes, until it is made a replica or told otherwise. Proven when it returns.
-   * @returns what it had by then
+   * @returns what it had by then; `isLasting`: whether its own configuration file says so as well, for the next time it starts
    */
-  fence(url: string, signal: AbortSignal): Promise<RedisServerState>;
+  fence(url: string, signal: AbortSignal): Promise<RedisServerState & { isLasting: boolean }>;
   /** @returns whether there was a fence */
   unfence(url: string, signal: AbortSignal): Promise<boolean>;
   /** Makes a replica the master, and returns once it took a write. @returns whether it was a replica, and its offset then */

@@ -52,6 +52,8 @@ describe.skipIf(!requires('postgresql'))('steps on servers of PostgreSQL', { tim
   let pair: PostgresPair;
   let silent: Awaited<ReturnType<typeof silentServer>>;
   let workspace: Workspace;
+  /** What a promotion that dies has found out. */
+  const found: Record<string, number> = {};
   const rules = () => readFileSync(join(pair.primary.directory, 'pg_hba.conf'), 'utf8');
   const setRules = (text: string): void => writeFileSync(join(pair.primary.directory, 'pg_hba.conf'), text);
   const PREPARE = `create role app login; create table orders (id int); grant all on orders to app;
@@ -296,6 +298,17 @@ describe.skipIf(!requires('postgresql'))('steps on servers of PostgreSQL', { tim
     await pair.streaming();
   });
 
+  it('has recorded what is lost before it promotes, since nobody knows it afterwards', async () => {
+    const context = agreed(contextOf(workspace, { do: 'postgres.promote', standby: 'db-eu' }, { noted: found }));
+    const killed: typeof context = {
+      ...context,
+      note: (more) => context.note(more).then(() => Promise.reject(new Error('killed'))),
+    };
+    await expect(postgresPromote.run(killed)).rejects.toThrow('killed');
+    expect(found).toMatchObject({ lostBytes: expect.any(Number), lostMs: expect.any(Number) });
+    expect((await postgresFailover.look(pair.standby.url(), signal)).isStandby).toBe(true);
+  });
+
   describeStep('postgres.promote', async () => {
     const context = (more: object, options: ContextOptions = {}) =>
       agreed(
@@ -316,6 +329,12 @@ describe.skipIf(!requires('postgresql'))('steps on servers of PostgreSQL', { tim
       slow: (more) => context({ url: `postgres://postgres@127.0.0.1:${silent.port}/postgres` }, more),
       secrets: [],
     };
+  });
+
+  it('that was promoted by an attempt which died is said to have lost what that one found out', async () => {
+    const context = contextOf(workspace, { do: 'postgres.promote', standby: 'db-eu' }, { noted: found });
+    const { outputs, summary } = await postgresPromote.run(context);
+    expect([outputs, summary]).toEqual([expect.objectContaining(found), expect.stringContaining('what was lost: ')]);
   });
 
   describeStep(

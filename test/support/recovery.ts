@@ -172,9 +172,14 @@ export class RecoveryWorld {
 
   /** Opens an incident. */
   async open(working = this.process(), request: Partial<Parameters<typeof openIncident>[1]> = {}): Promise<RunState> {
-    return this.time.run(
-      openIncident(working.workspace, { runbook: 'it', ...request }, { kinds: this.kinds(working) }),
-    );
+    return this.time.run(this.opening(working, request));
+  }
+
+  /** The same, as it is under way beside something else. */
+  opening(working: Working, request: Partial<Parameters<typeof openIncident>[1]> = {}): Promise<RunState> {
+    const { signal } = working.workspace.environment;
+    const options = { kinds: this.kinds(working), pause: this.pauseFor(signal) };
+    return openIncident(working.workspace, { runbook: 'it', ...request }, options);
   }
 
   engine(run: string, working: Working, more: Partial<EngineOptions> = {}): Engine {
@@ -218,4 +223,19 @@ export function whenFirst(phase: StepPhase): { onState(state: RunState): void; r
     },
     reached,
   };
+}
+
+/** Has what a process puts under a prefix stand still until it is woken. */
+export function stalled({ stores }: Working, prefix: string): { reached: Promise<void>; wake: () => void } {
+  const store = stores['main']!;
+  const put = store.put.bind(store);
+  const [reached, woken] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  store.put = async (key, ...rest) => {
+    if (key.startsWith(prefix)) {
+      reached.resolve();
+      await woken.promise;
+    }
+    return put(key, ...rest);
+  };
+  return { reached: reached.promise, wake: woken.resolve };
 }

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,6 +12,8 @@ import type { Word } from '../../src/source/redis/connection/resp.ts';
 import { freePort } from './redis.ts';
 
 const QUICK = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1', '--save', ''];
+
+const CONFIGURATION = 'redis.conf';
 
 export class RedisServer {
   /** Where its files are. */
@@ -29,12 +31,16 @@ export class RedisServer {
     this.#settings = settings;
   }
 
-  /** @param settings as on a command line: `--repl-backlog-size`, `16kb` */
+  /**
+   * @param settings as on a command line: `--repl-backlog-size`, `16kb`
+   * @param place `hasFile`: it has a configuration file, to which it writes what it is told
+   */
   static async start(
     settings: readonly string[] = [],
     directory = mkdtempSync(join(tmpdir(), 'redis-')),
-    { port, address = '127.0.0.1' }: { port?: number; address?: string } = {},
+    { port, address = '127.0.0.1', hasFile = false }: { port?: number; address?: string; hasFile?: boolean } = {},
   ): Promise<RedisServer> {
+    if (hasFile) writeFileSync(join(directory, CONFIGURATION), '');
     const place = { port: port ?? (await freePort()), address };
     const server = new RedisServer(directory, place, [...QUICK, ...settings]);
     await server.run();
@@ -44,7 +50,9 @@ export class RedisServer {
   /** Starts it, again after it was stopped. */
   async run(): Promise<void> {
     const place = ['--port', String(this.port), '--bind', this.address, '--dir', this.directory];
-    this.#process = spawn('redis-server', [...place, ...this.#settings], { stdio: 'ignore' });
+    const file = join(this.directory, CONFIGURATION);
+    const words = [...(existsSync(file) ? [file] : []), ...place, ...this.#settings];
+    this.#process = spawn('redis-server', words, { stdio: 'ignore' });
     for (const deadline = Date.now() + 30_000; ; await sleep(20)) {
       try {
         this.#connection = await this.#open();

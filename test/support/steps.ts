@@ -32,6 +32,8 @@ export function bareWorkspace(
 export interface StepContextOptions extends ContextOptions {
   /** What earlier steps found out, by `step.name`. */
   outputs?: Record<string, string | number | boolean>;
+  /** What an attempt before noted; what this one notes comes to it. */
+  noted?: Record<string, string | number | boolean>;
   sinceMs?: number;
   runbook?: string;
   kind?: 'incident' | 'drill';
@@ -41,7 +43,7 @@ export interface StepContextOptions extends ContextOptions {
 export function contextOf<Kind extends StepKindName>(
   workspace: Workspace,
   document: { do: Kind } & Record<string, unknown>,
-  { signal = new AbortController().signal, told = [], outputs = {}, ...run }: StepContextOptions = {},
+  { signal = new AbortController().signal, told = [], outputs = {}, noted = {}, ...run }: StepContextOptions = {},
 ): StepContext<Kind> {
   const { sinceMs = SINCE_MS, runbook = 'it', kind = 'incident' } = run;
   return {
@@ -53,6 +55,8 @@ export function contextOf<Kind extends StepKindName>(
     tell: (line) => void told.push(line),
     output: (step, name) => outputs[`${step}.${name}`],
     beganMs: workspace.environment.clock.nowMs(),
+    noted,
+    note: async (found) => void Object.assign(noted, found),
     ask: async ({ question }) => {
       throw new Error(`nobody is there to be asked: ${question}`);
     },

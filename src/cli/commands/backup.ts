@@ -46,7 +46,7 @@ export const backup: CommandDefinition = {
   async run({ arguments: [names], options, workspace }) {
     const operations = await import('../../operations/index.ts');
     if (options['estimate'] === true) return estimate(operations, await workspace(), names, options);
-    letOthersGoFirst();
+    await letOthersGoFirst();
     if (options['group'] !== undefined) return backupGroup(operations, await workspace(), names, options);
     const outcomes = await operations.backup(await workspace(), (names ?? []) as string[], {
       ...(options['only'] !== undefined && { only: options['only'] as string[] }),

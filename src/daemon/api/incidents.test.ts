@@ -143,7 +143,7 @@ describe('an incident by the API', () => {
 
   it('is not said to be begun where nothing decides who runs it', async () => {
     const isLease = ({ method, key = '' }: { method: string; key?: string }) =>
-      method === 'put' && key.startsWith(LEASES_PREFIX);
+      method === 'put' && key.startsWith(`${LEASES_PREFIX}recovery-`);
     api.faults.rule = (called) => (isLease(called) ? 'before' : undefined);
     const answer = await post('', 'operator', { runbook: 'gated' });
     api.faults.rule = () => undefined;

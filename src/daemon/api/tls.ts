@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { HoldfastError, messageOf } from '../../foundation/errors.ts';
+import { readGivenFile } from '../../foundation/given-file.ts';
 
 export interface TlsFiles {
   certPath: string;
@@ -22,9 +22,12 @@ export async function readTls({ certPath, keyPath }: TlsFiles): Promise<SecureCo
   }
 }
 
+/** Far more than a chain of certificates has. */
+const LARGEST_PART_BYTES = 1024 * 1024;
+
 async function readPart(path: string): Promise<Buffer> {
   try {
-    return await readFile(path);
+    return await readGivenFile(path, LARGEST_PART_BYTES);
   } catch (cause) {
     throw new HoldfastError('secret-unavailable', `${path} cannot be read: ${messageOf(cause)}`, {
       hint: 'Give the user that runs Holdfast the right to read it.',

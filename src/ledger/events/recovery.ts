@@ -19,6 +19,7 @@ export interface RecoveryEvents {
   'drill.kept': DrillKept;
   'step.started': StepStarted;
   'step.finished': StepFinished;
+  'step.noted': StepNoted;
   /** It took longer than its share of the budget, and goes on. */
   'step.late': { run: string; step: string; attempt: number; withinMs: number };
   /** A server that was out of reach when it was to be fenced came back, and was: by the engine or a daemon, at first sight. */
@@ -104,6 +105,14 @@ export interface StepStarted {
   attempt: number;
 }
 
+/** What a step found out before it did something after which nobody could: for the attempt that follows where its process dies. */
+export interface StepNoted {
+  run: string;
+  step: string;
+  attempt: number;
+  noted: Record<string, string | number | boolean>;
+}
+
 export interface StepFinished {
   run: string;
   step: string;
@@ -130,6 +139,8 @@ export interface FenceCompleted {
   source: string;
   /** `shop on db.example:5432`. */
   server: string;
+  /** It could not write that down, and takes writes again once it is started anew. */
+  isLasting?: false;
   /** What it wrote that nobody took over, where that is known: of its log, and transactions committed there. */
   divergentBytes?: number;
   divergentTransactions?: number;

@@ -116,6 +116,7 @@ export async function takeSnapshot(
     ]);
     signal.throwIfAborted();
     const snapshot = describe(workspace, planned, capture, { tree, parent, only, tag: shared.tag });
+    shared.opened.ledger.expectEvent();
     const id = await session.commit(() => {
       snapshot.summary = summarise(capture, session.statistics, startedMs, clock.nowMs());
       return snapshot;

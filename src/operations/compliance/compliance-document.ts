@@ -1,5 +1,5 @@
 /** The compliance report for people. Pure. */
-import type { Block, Document } from '../../report/index.ts';
+import { type Block, chapter, type Document, list, paragraph, table } from '../../report/index.ts';
 import type { ComplianceReport, LedgerStanding } from './compliance-report.ts';
 import { FRAMEWORK_NAMES } from './controls.ts';
 import type { Finding } from './findings.ts';
@@ -26,14 +26,16 @@ export function complianceDocument(report: ComplianceReport): Document {
     blocks: [
       ...firstPage(report),
       ...findings.flatMap(findingBlocks),
-      ...(frameworks.includes('gdpr') ? [heading('Register of breaches'), ...breachBlocks(breaches)] : []),
-      heading('How to read this report'),
-      list([
-        'A control is carried where the events of this period show all of what is asked here, in part where something is missing, and not carried where they show nothing of it. No occasion: nothing happened that would have called for it, and nothing is claimed.',
-        'What each control asks is said in words of our own, as far as backup and recovery go. Whether that is enough, the auditor decides.',
-        `Events are named by repository, writer and number; of each claim up to ${NAMED_EVENTS} are named here. The ids of all are in \`holdfast report compliance --json\`, the events themselves in \`holdfast ledger export\`.`,
-        'What is to be shown goes by the plan as it is now. What is not in the ledger (people, buildings, contracts, other systems) is not in this report.',
-      ]),
+      ...(frameworks.includes('gdpr') ? chapter('Register of breaches', breachBlocks(breaches)) : []),
+      ...chapter(
+        'How to read this report',
+        list([
+          'A control is carried where the events of this period show all of what is asked here, in part where something is missing, and not carried where they show nothing of it. No occasion: nothing happened that would have called for it, and nothing is claimed.',
+          'What each control asks is said in words of our own, as far as backup and recovery go. Whether that is enough, the auditor decides.',
+          `Events are named by repository, writer and number; of each claim up to ${NAMED_EVENTS} are named here. The ids of all are in \`holdfast report compliance --json\`, the events themselves in \`holdfast ledger export\`.`,
+          'What is to be shown goes by the plan as it is now. What is not in the ledger (people, buildings, contracts, other systems) is not in this report.',
+        ]),
+      ),
       paragraph(`From ${from} up to ${until}. Times are UTC.`),
     ],
   };
@@ -45,7 +47,7 @@ function firstPage(report: ComplianceReport): Block[] {
   const verdict = `Controls carried by the events of this period: ${count('carried')} of ${findings.length}; in part: ${count('partly')}; not carried: ${count('not-carried')}; no occasion: ${count('not-called-for')}.`;
   const isGood = isWhole && count('partly') + count('not-carried') === 0 && events > 0;
   return [
-    { kind: 'paragraph', text: verdict, tone: isGood ? 'good' : 'bad' },
+    paragraph(verdict, isGood ? 'good' : 'bad'),
     ...(events === 0
       ? [warning('No event was recorded in this period: nothing can be claimed for it.')]
       : [paragraph(`${events.toLocaleString('en')} events are counted.`)]),
@@ -58,21 +60,20 @@ function firstPage(report: ComplianceReport): Block[] {
       ? []
       : [
           warning('Nothing at all was recorded:'),
-          list(silences.map((each) => `from ${second(each.from)} to ${second(each.until)}`)),
+          ...list(silences.map((each) => `from ${second(each.from)} to ${second(each.until)}`)),
         ]),
     paragraph(
       revision === undefined
         ? 'No revision of the plan was ever applied: it is taken as its file is now.'
         : `The newest revision of the plan that was applied is ${revision.revision}, of ${second(revision.appliedAt)}.`,
     ),
-    {
-      kind: 'table',
-      columns: ['Standard', 'Control', 'Title', 'Events show it', 'Events', 'Missing'],
-      rows: findings.map(({ framework, control, title, state, claims, missing }) => [
+    ...table(
+      ['Standard', 'Control', 'Title', 'Events show it', 'Events', 'Missing'],
+      findings.map(({ framework, control, title, state, claims, missing }) => [
         ...[FRAMEWORK_NAMES[framework], control, title, STATES[state]],
         ...[eventsOf(claims), missing.length].map(String),
       ]),
-    },
+    ),
   ];
 }
 
@@ -100,8 +101,8 @@ function ledgerBlocks(standing: LedgerStanding): Block[] {
   });
   const more = faults.length - shown.length;
   return [
-    { kind: 'paragraph', text, ...(!isWhole && { tone: 'bad' as const }) },
-    ...(faults.length === 0 ? [] : [list([...shown, ...(more > 0 ? [`and ${more} others`] : [])])]),
+    paragraph(text, isWhole ? undefined : 'bad'),
+    ...list([...shown, ...(more > 0 ? [`and ${more} others`] : [])]),
     ...(leftOut === 0 ? [] : [paragraph(`Left out, since something is wrong with them: ${leftOut} events.`)]),
     ...(waiting === 0
       ? []
@@ -116,14 +117,14 @@ function findingBlocks(finding: Finding): Block[] {
     ...claims.map((each) => claimRow(each, '')),
     ...supporting.map((each) => claimRow(each, 'adds to it: ')),
   ];
-  return [
-    heading(`${FRAMEWORK_NAMES[framework]} ${control}: ${title}`),
+  return chapter(
+    `${FRAMEWORK_NAMES[framework]} ${control}: ${title}`,
     paragraph(`Asks: ${asks}`),
-    { kind: 'paragraph', text: verdictOf(state, uncalled), ...(tone && { tone }) },
-    ...(rows.length === 0 ? [] : [table(['Shown by', 'Events', 'From', 'To', 'Such as'], rows)]),
+    paragraph(verdictOf(state, uncalled), tone),
+    table(['Shown by', 'Events', 'From', 'To', 'Such as'], rows),
     ...(missing.length === 0 ? [] : [paragraph('Missing:'), list(missing)]),
     ...(remarks.length === 0 ? [] : [paragraph('To be known beside that:'), list(remarks)]),
-  ];
+  );
 }
 
 function verdictOf(state: Finding['state'], uncalled: string | undefined): string {
@@ -158,18 +159,14 @@ const BREACH_STATES: Record<Breach['state'], string> = {
 };
 
 function breachBlocks(breaches: readonly Breach[]): Block[] {
-  if (breaches.length === 0) {
-    return [paragraph('No breach of personal data was declared. That none took place is not shown by this.')];
-  }
-  return [
-    table(
-      ['Incident', 'Known since', 'Declared', 'To be reported by', 'Reported', 'To whom', ''],
-      breaches.map(({ incident, since, declaredAt, reportBy, reportedAt, reportedTo, state }) => [
-        ...[incident, second(since), second(declaredAt), second(reportBy)],
-        ...[reportedAt === undefined ? '–' : second(reportedAt), reportedTo ?? '–', BREACH_STATES[state]],
-      ]),
-    ),
-  ];
+  return table(
+    ['Incident', 'Known since', 'Declared', 'To be reported by', 'Reported', 'To whom', ''],
+    breaches.map(({ incident, since, declaredAt, reportBy, reportedAt, reportedTo, state }) => [
+      ...[incident, second(since), second(declaredAt), second(reportBy)],
+      ...[reportedAt === undefined ? '–' : second(reportedAt), reportedTo ?? '–', BREACH_STATES[state]],
+    ]),
+    'No breach of personal data was declared. That none took place is not shown by this.',
+  );
 }
 
 /** An event may show several things. */
@@ -177,24 +174,8 @@ function eventsOf(claims: readonly Claim[]): number {
   return new Set(claims.flatMap(({ events }) => events)).size;
 }
 
-function heading(text: string): Block {
-  return { kind: 'heading', text };
-}
-
-function paragraph(text: string): Block {
-  return { kind: 'paragraph', text };
-}
-
 function warning(text: string): Block {
-  return { kind: 'paragraph', text, tone: 'bad' };
-}
-
-function list(items: readonly string[]): Block {
-  return { kind: 'list', items };
-}
-
-function table(columns: readonly string[], rows: readonly (readonly string[])[]): Block {
-  return { kind: 'table', columns, rows };
+  return paragraph(text, 'bad');
 }
 
 function second(time: string): string {

@@ -232,6 +232,22 @@ describe('what went wrong', () => {
     }
   });
 
+  it('is not said of watching that leaves no trace while nothing is wrong', () => {
+    const unsampled = { ...PLAN, mirrors: new Map() };
+    const alerted = [
+      ...without('watch'),
+      event('alert.raised', 5, { alert: 'a', severity: 'p2', message: 'late' }),
+      event('alert.notified', 5, { alerts: ['a'], channel: 'team', outcome: 'delivered' }),
+    ];
+    const ofWatching = (events: LedgerEvent[], plan: Plan): string[] =>
+      finding('Art. 32(1)(b)', events, { plan }).missing.filter((each) => /watched/.test(each));
+    expect(ofWatching(alerted, unsampled)).toEqual([]);
+    expect(ofWatching(alerted, PLAN)).toEqual([expect.stringMatching(/was watched after 2026-01-01 05:00/)]);
+    expect(ofWatching(without('watch'), unsampled)).toEqual([
+      expect.stringMatching(/^nothing shows that anything was watched: no alert was raised .* nothing that is sampled/),
+    ]);
+  });
+
   it('is said of what ended long before the period did', () => {
     const early = [...without('backups', 'watch'), ALL['backups']![0]!, ALL['watch']![0]!];
     expect(finding('A.8.13', early).missing).toEqual([

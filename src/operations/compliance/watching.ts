@@ -1,4 +1,5 @@
 /** What was watched, recorded and told. Pure: see `Observation`. */
+import { isSampled } from '../watch/is-sampled.ts';
 import type { ComplianceFacts } from './facts.ts';
 import { at, claim, type Observation, span, times } from './observation.ts';
 
@@ -26,8 +27,9 @@ export const monitoring: Observation = (facts) => {
       ...claim(`${times(delivered.length, 'notice')} delivered to channels`, delivered),
     ],
     missing: [
-      ...(watched.length + raised.length + delivered.length === 0 ? ['nothing shows that anything was watched'] : []),
-      ...(facts.untilMs - lastMs > WATCHED_WITHIN_MS && Number.isFinite(lastMs)
+      ...(watched.length + raised.length + delivered.length === 0 ? [unwatched(facts)] : []),
+      // Without samples nothing is recorded for as long as nothing is wrong.
+      ...(isSampled(facts.plan) && facts.untilMs - lastMs > WATCHED_WITHIN_MS && Number.isFinite(lastMs)
         ? [`nothing shows that anything was watched after ${at(lastMs)}`]
         : []),
       ...(facts.plan.alerts.channels.size === 0 ? ['the plan has no channel that an alert could go to'] : []),
@@ -36,6 +38,12 @@ export const monitoring: Observation = (facts) => {
     remarks: open.length === 0 ? [] : [`${times(open.length, 'alert')} of severity p1 was not resolved in this period`],
   };
 };
+
+function unwatched({ plan }: ComplianceFacts): string {
+  const nothing = 'nothing shows that anything was watched';
+  if (isSampled(plan)) return nothing;
+  return `${nothing}: no alert was raised or delivered, and the plan names nothing that is sampled every day (a service, a standby, a mirror, a log, or a repository with a capacity)`;
+}
 
 /** The audit trail itself, vouched for by a key that does not lie in the repository. */
 export const signing: Observation = (facts) => {

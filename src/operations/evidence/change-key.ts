@@ -14,6 +14,7 @@ import {
   spreadKeyList,
 } from './key-register.ts';
 import { PRIVATE_MODE, PUBLIC_MODE, readSigningKey, type SigningKey, signingKeyFile } from './signing-key.ts';
+import { changeKeysAlone } from './sole-change.ts';
 
 /** What became of the keys that sign. */
 export interface ChangedKeys {
@@ -33,10 +34,14 @@ export interface ChangedKeys {
  * Gives the plan another signing key: the ledger has it, signed by both, then it takes the place of the one before, of which
  * only the public key is kept. Cut off in between, the same again goes on. Where the plan's key is no file, or was put there by
  * hand, the one that is there now is recorded.
- * @throws bad-usage where there is nothing new to record; signing-key-refused; target-failed; what keeps a repository from being opened
+ * @throws repository-locked while somebody else changes the keys; bad-usage where there is nothing new to record;
+ *   signing-key-refused; target-failed; what keeps a repository from being opened
  */
-export async function rotateSigningKey(workspace: Workspace, why?: string): Promise<ChangedKeys> {
-  const state = await stateOf(workspace);
+export function rotateSigningKey(workspace: Workspace, why?: string): Promise<ChangedKeys> {
+  return changeKeysAlone(workspace, async (confirm) => rotate(workspace, await stateOf(workspace, confirm), why));
+}
+
+async function rotate(workspace: Workspace, state: State, why: string | undefined): Promise<ChangedKeys> {
   const { own, list } = state;
   const finished = await finish(workspace, state);
   if (finished !== undefined) return finished;
@@ -56,14 +61,17 @@ export async function rotateSigningKey(workspace: Workspace, why?: string): Prom
 /**
  * Says that others may have had a key since a moment: nothing that it signed is believed any more. Where it is the one that
  * signs, another one takes its place at once.
- * @param key its fingerprint, or how that begins
  * @throws unknown-key; bad-usage; and as `rotateSigningKey`
  */
-export async function revokeSigningKey(
+export function revokeSigningKey(workspace: Workspace, revoked: Revocation): Promise<ChangedKeys> {
+  return changeKeysAlone(workspace, async (confirm) => revoke(workspace, await stateOf(workspace, confirm), revoked));
+}
+
+async function revoke(
   workspace: Workspace,
-  { key: given, sinceMs, why }: { key: string; sinceMs: number; why: string },
+  state: State,
+  { key: given, sinceMs, why }: Revocation,
 ): Promise<ChangedKeys> {
-  const state = await stateOf(workspace);
   const { own, list } = state;
   const finished = await finish(workspace, state);
   const known = (list?.keys ?? [{ key: own.fingerprint, publicKey: own.publicKey, from: '' }]).filter(
@@ -94,16 +102,26 @@ export async function revokeSigningKey(
   });
 }
 
+interface Revocation {
+  /** Its fingerprint, or how that begins. */
+  key: string;
+  /** Milliseconds since 1970. */
+  sinceMs: number;
+  why: string;
+}
+
 interface State {
   own: SigningKey;
   register: KeyRegister;
   list: KeyList | undefined;
+  /** Before anything is recorded. @throws lock-lost where somebody else changes the keys by now */
+  confirm(): Promise<void>;
 }
 
-async function stateOf(workspace: Workspace): Promise<State> {
+async function stateOf(workspace: Workspace, confirm: State['confirm']): Promise<State> {
   const own = await readSigningKey(workspace);
   const register = await readKeyRegister(workspace);
-  return { own, register, list: register.list };
+  return { own, register, list: register.list, confirm };
 }
 
 interface Change {
@@ -118,7 +136,7 @@ interface Change {
 
 async function record(
   workspace: Workspace,
-  { register }: State,
+  { register, confirm }: State,
   { list, by, change, why, about }: Change,
 ): Promise<ChangedKeys> {
   const [signer] = by;
@@ -128,6 +146,7 @@ async function record(
     by.map(({ privateKey }) => privateKey),
   );
   const key = about ?? signer.fingerprint;
+  await confirm();
   await recordKeyList(register, list, { change, key, ...(why !== undefined && { why }), envelope });
   const installed = await install(workspace, signer.fingerprint);
   const checkpoints = await signAnew(workspace);

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fingerprintOf, parsePublicKey } from '../../evidence/index.ts';
 import { HoldfastError, isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { readGivenFile } from '../../foundation/given-file.ts';
 import type { Workspace } from '../workspace.ts';
 import { type BelievedKey, believedOf, type JudgedEvidence, judgeEvidence } from './judge-evidence.ts';
 import { keysListedBy } from './key-list.ts';
@@ -129,9 +129,9 @@ async function readText(path: string): Promise<string> {
 
 async function readBytes(path: string): Promise<Buffer> {
   try {
-    const { size } = await stat(path);
-    if (size > LIMIT_BYTES) throw new Error(`it has ${size} bytes`);
-    return await readFile(path);
+    const bytes = await readGivenFile(path, LIMIT_BYTES);
+    if (bytes.length > LIMIT_BYTES) throw new Error(`it has more than ${LIMIT_BYTES} bytes`);
+    return bytes;
   } catch (cause) {
     throw new HoldfastError('path-missing', `${path} cannot be read: ${messageOf(cause)}`, {
       hint: 'Name a file of evidence, or of a public key.',

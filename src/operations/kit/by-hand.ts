@@ -24,7 +24,8 @@ export function openingLines(file: string): string[] {
  * @param hasTail whether sources of the repository have a log whose newest part is read from `$TAIL`
  */
 export function repositoryLines({ name, place }: KitRepository, plan: string, hasTail: boolean): string[] {
-  const region = place.kind === 's3' && place.region !== undefined ? [`export AWS_DEFAULT_REGION=${place.region}`] : [];
+  const region =
+    place.kind === 's3' && place.region !== undefined ? [`export AWS_DEFAULT_REGION=${shellWord(place.region)}`] : [];
   return [
     ...region,
     `export RESTIC_REPOSITORY=${shellWord(resticPlace(place))}`,

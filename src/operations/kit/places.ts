@@ -1,3 +1,4 @@
+import { shellWord } from '../../foundation/shell-word.ts';
 import type { StorePlace, StorePlan } from '../../plan/index.ts';
 import type { KitPlace } from './kit-content.ts';
 
@@ -44,13 +45,13 @@ export function resticPlace(place: KitPlace): string {
   return `s3:${endpoint.replace(/\/$/, '')}/${[bucket, prefix].filter(Boolean).join('/')}`;
 }
 
-/** How a directory of a repository comes to this machine with the store's own tool; undefined where it is here. */
+/** How a directory of a repository comes to this machine with the store's own tool, as a shell takes it; undefined where it is here. */
 export function fetchCommand(place: KitPlace, directory: string, to: string): string | undefined {
   if (place.kind === 'local') return undefined;
   const url = `${placeText(place)}/${directory}`;
-  if (place.kind === 'gcs') return `gcloud storage cp --recursive '${url}/*' '${to}/'`;
-  const endpoint = place.endpoint === undefined ? '' : ` --endpoint-url '${place.endpoint}'`;
-  return `aws s3 cp --recursive${endpoint} '${url}' '${to}'`;
+  if (place.kind === 'gcs') return `gcloud storage cp --recursive ${shellWord(`${url}/*`)} ${shellWord(`${to}/`)}`;
+  const endpoint = place.endpoint === undefined ? '' : ` --endpoint-url ${shellWord(place.endpoint)}`;
+  return `aws s3 cp --recursive${endpoint} ${shellWord(url)} ${shellWord(to)}`;
 }
 
 /** Where the credentials of a place come from, in words. */

@@ -1,7 +1,7 @@
 /** A kit as a file: what is in it, sealed by a passphrase in the format `age`, which `age -d` opens as well. */
-import { readFile } from 'node:fs/promises';
 import { Decrypter, Encrypter } from 'age-encryption';
-import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { HoldfastError, isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { readGivenFile } from '../../foundation/given-file.ts';
 import { writeFileAnew } from '../../foundation/new-file.ts';
 import { sha256 } from '../../ledger/index.ts';
 import { isMade } from './passphrase.ts';
@@ -71,15 +71,14 @@ export function damaged(file: string, how: string, cause?: unknown): HoldfastErr
 /** @throws path-missing, permission-denied, kit-damaged */
 export async function readKitFile(file: string): Promise<Uint8Array> {
   try {
-    const bytes = await readFile(file);
-    if (bytes.length > LARGEST_BYTES) throw damaged(file, `it has ${bytes.length} bytes, which no kit has`);
+    const bytes = await readGivenFile(file, LARGEST_BYTES);
+    if (bytes.length > LARGEST_BYTES) throw damaged(file, `it has more than ${LARGEST_BYTES} bytes, which no kit has`);
     return bytes;
   } catch (cause) {
-    const code = systemCode(cause);
-    if (code === undefined) throw cause;
+    if (isHoldfastError(cause)) throw cause;
     throw new HoldfastError(
-      code === 'EACCES' ? 'permission-denied' : 'path-missing',
-      `${file} cannot be read: ${code}`,
+      systemCode(cause) === 'EACCES' ? 'permission-denied' : 'path-missing',
+      `${file} cannot be read: ${messageOf(cause)}`,
       {
         hint: 'Name the file of the kit with `--kit FILE`; `holdfast kit` makes a new one.',
         context: { file },

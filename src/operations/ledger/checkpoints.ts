@@ -1,9 +1,9 @@
 import type { KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type { ReportMessage } from '../../alert/index.ts';
 import { fingerprintOf, parsePublicKey } from '../../evidence/index.ts';
 import { seal, unseal } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError, messageOf } from '../../foundation/errors.ts';
+import { readGivenFile } from '../../foundation/given-file.ts';
 import { escapeHtml } from '../../foundation/html.ts';
 import { type Pause, pauseUntilAborted } from '../../foundation/pause.ts';
 import type { Checkpoint } from '../../ledger/index.ts';
@@ -267,10 +267,16 @@ async function checkpointKeys({ store }: OpenedRepository['repository']): Promis
   return keys.sort();
 }
 
+/** Far more than a checkpoint or a key has. */
+const LARGEST_GIVEN_BYTES = 1024 * 1024;
+
 async function readText(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return (await readGivenFile(path, LARGEST_GIVEN_BYTES)).toString('utf8');
   } catch (cause) {
-    throw new HoldfastError('path-missing', `${path} cannot be read: ${messageOf(cause)}`, { cause });
+    throw new HoldfastError('path-missing', `${path} cannot be read: ${messageOf(cause)}`, {
+      hint: 'Name the file of a checkpoint by `--checkpoint`, of a public key by `--public-key`.',
+      cause,
+    });
   }
 }

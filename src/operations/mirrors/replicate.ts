@@ -102,6 +102,7 @@ class MirrorRun {
         progress,
         // What is recorded needs to know: to find out takes some time.
         onDue: () => void awaitedLater(opened.repository.store.capabilities()),
+        onEnding: () => opened.ledger.expectEvent(),
         onDone: (done) => this.#record(opened, done),
       });
       this.#known = events;

@@ -138,9 +138,10 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
 async function recordEnd(
   workspace: Workspace,
   reading: Reading,
-  body: EventBodies['restore.finished'],
+  ended: EventBodies['restore.finished'],
   { source, begunBy }: RestoreRequest,
 ): Promise<void> {
+  const body = { ...ended, ...(begunBy !== undefined && { begunBy }) };
   const isRecorded = await reading.record('restore.finished', body);
   if (isRecorded || begunBy === undefined || source === undefined) return;
   const home = workspace.repositoryName(workspace.sources([source])[0]!.repository);

@@ -5,9 +5,6 @@ import { RunRecord } from '../engine/run-record.ts';
 import { whoRuns } from '../engine/sole.ts';
 import { statesIn } from '../incidents/list.ts';
 
-/** One that has only begun may not have shown yet that it is there. */
-const BEGINNING_MS = 5000;
-
 /**
  * Ends the record of every drill whose process died in the middle. What it had made is gone by then, or goes by itself.
  * @returns their ids. @throws what keeps the ledger from being read
@@ -15,8 +12,9 @@ const BEGINNING_MS = 5000;
 export async function closeDiedDrills(workspace: Workspace, record = new RunRecord(workspace)): Promise<string[]> {
   const { clock, signal } = workspace.environment;
   const closed: string[] = [];
-  for (const { id, kind, ended, startedMs } of statesIn(await record.read())) {
-    if (kind === 'incident' || ended !== undefined || clock.nowMs() - startedMs < BEGINNING_MS) continue;
+  for (const { id, kind, ended } of statesIn(await record.read())) {
+    if (kind === 'incident' || ended !== undefined) continue;
+    // A drill holds its lease from before it is recorded that it has begun until it is recorded how it ended.
     if ((await whoRuns({ run: id, record, clock, pause: pauseUntilAborted(signal) })) !== 'nobody') continue;
     const why = 'its process ended in the middle, and its copies with it';
     await record.append('drill.finished', { drill: id, outcome: 'died', why });

@@ -1,10 +1,12 @@
 import { hostname } from 'node:os';
 import { HoldfastError, isHoldfastError, messageOf } from '../../foundation/errors.ts';
+import { pauseUntilAborted } from '../../foundation/pause.ts';
 import { settled } from '../../foundation/promises.ts';
 import { assertCopyable, removeKept, type Workspace } from '../../operations/index.ts';
 import type { PlannedStep, Runbook, StepDocument } from '../../plan/index.ts';
 import { Engine } from '../engine/engine.ts';
 import { RunRecord } from '../engine/run-record.ts';
+import { Sole } from '../engine/sole.ts';
 import { type RunState, stateOf } from '../engine/state.ts';
 import { newRunId, type OpenRequest, paramsOf, runbookOf } from '../incidents/open.ts';
 import type { RunOptions } from '../incidents/run.ts';
@@ -126,25 +128,38 @@ async function run(
   const { runbook, params, steps, record, work } = prepared;
   const { name, scenario, severity, objectives } = runbook;
   const { rtoMs, rpoMs } = objectives;
-  await record.append('drill.started', {
-    ...{ drill, runbook: name, scenario, severity, params, sinceFrom: 'start' },
-    since: new Date(environment.clock.nowMs()).toISOString(),
-    objectives: { ...(rtoMs !== undefined && { rtoMs }), ...(rpoMs !== undefined && { rpoMs }) },
-    steps: steps.map(({ document }) => ({ ...document })),
-    network: work.notIsolated === undefined ? 'isolated' : 'none',
-    ...(request.task !== undefined && { task: request.task }),
-  });
-  onOpened?.(stateOf(drill, await record.readRun(drill))!);
+  // Before it is recorded that it has begun: nobody takes it for one whose process is gone.
+  const sole = await soleOf(environment, { drill, record }, options);
   try {
-    await new Engine({
-      ...{ workspace: drillWorkspace(workspace, { ...runbook, steps }, work.servers), record, run: drill },
-      ...{ isResumed: false, signal: environment.signal, ...options, kinds: drillKinds(work, kinds) },
-    }).run();
-  } catch (error) {
-    // Nobody goes on with a drill: its copies end with it.
-    await settled(record.append('drill.finished', { drill, outcome: 'failed', why: messageOf(error) }));
-    throw error;
+    await record.append('drill.started', {
+      ...{ drill, runbook: name, scenario, severity, params, sinceFrom: 'start' },
+      since: new Date(environment.clock.nowMs()).toISOString(),
+      objectives: { ...(rtoMs !== undefined && { rtoMs }), ...(rpoMs !== undefined && { rpoMs }) },
+      steps: steps.map(({ document }) => ({ ...document })),
+      network: work.notIsolated === undefined ? 'isolated' : 'none',
+      ...(request.task !== undefined && { task: request.task }),
+    });
+    onOpened?.(stateOf(drill, await record.readRun(drill))!);
+    const begun = { run: drill, isResumed: false, sole, signal: environment.signal };
+    const copied = drillWorkspace(workspace, { ...runbook, steps }, work.servers);
+    const engine = new Engine({ workspace: copied, record, ...begun, ...options, kinds: drillKinds(work, kinds) });
+    await engine.run().catch(async (error: unknown) => {
+      // Nobody goes on with a drill: its copies end with it.
+      await settled(record.append('drill.finished', { drill, outcome: 'failed', why: messageOf(error) }));
+      throw error;
+    });
+  } finally {
+    // One that is not given back runs out by itself.
+    await settled(sole.release());
   }
+}
+
+function soleOf(
+  { clock: usual, signal }: Workspace['environment'],
+  { drill: run, record }: { drill: string; record: RunRecord },
+  { clock = usual, isAlone = false }: DrillOptions,
+): Promise<Sole> {
+  return Sole.take({ run, record, clock, pause: pauseUntilAborted(signal), isAlone, isResumed: false });
 }
 
 /** What a place must be told of is a sandbox here: a parameter that is not given stands for one. @throws as `paramsOf` */

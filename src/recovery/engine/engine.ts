@@ -39,6 +39,8 @@ export interface EngineOptions {
   onState?(state: RunState): void;
   /** Of drills, which have kinds of their own, and of tests. */
   kinds?: StepKinds;
+  /** Who has seen to it already that this engine alone runs it, and gives it back; it takes one of its own, when left out. */
+  sole?: Sole;
   clock?: Clock;
   pauseFor?(signal: AbortSignal): Pause;
 }
@@ -79,13 +81,13 @@ export class Engine {
    *   nothing that has them could be read for three minutes
    */
   async run(): Promise<RunState> {
-    const { record, run, isResumed, isAlone = false } = this.#options;
+    const { record, run, isResumed, isAlone = false, sole } = this.#options;
     await this.#look();
     this.#refuseDrill();
     await this.#loadKinds();
     const pause = this.#pauseFor(this.#signal);
-    this.#sole = await Sole.take({ run, record, clock: this.#clock, pause, isAlone, isResumed });
-    const kept = awaitedLater(this.#sole.keep().catch((error: unknown) => this.#fail(error)));
+    this.#sole = sole ?? (await Sole.take({ run, record, clock: this.#clock, pause, isAlone, isResumed }));
+    const kept = awaitedLater(this.#sole.keep(pause).catch((error: unknown) => this.#fail(error)));
     const looking = awaitedLater(this.#keepLooking().catch((error: unknown) => this.#fail(error)));
     try {
       // Behind the lease: what another engine recorded last is known.
@@ -102,8 +104,9 @@ export class Engine {
 
   /** What others have to know of how it ended: nothing of it changes what became of the run. */
   async #leave(): Promise<void> {
-    const { record, run, tell } = this.#options;
-    const [released, unmirrored] = await Promise.allSettled([this.#sole?.release(), record.mirrored()]);
+    const { record, run, tell, sole } = this.#options;
+    const own = sole === undefined ? this.#sole : undefined;
+    const [released, unmirrored] = await Promise.allSettled([own?.release(), record.mirrored()]);
     if (released.status === 'rejected') {
       tell?.(`the lease of ${run} could not be given back: another process may go on in four minutes`);
     }
@@ -282,6 +285,8 @@ export class Engine {
       ...{ workspace, clock: this.#clock, signal, beganMs },
       tell: (line) => this.#options.tell?.(`${step.plan.id}: ${line}`),
       output: (id, name) => state.steps.find(({ plan }) => plan.id === id)?.outputs[name],
+      noted: stepOf(state, step.plan.id).noted,
+      note: (noted) => this.#append('step.noted', { run: state.id, step: step.plan.id, attempt, noted }),
       ask: (question) => this.#ask(step.plan.id, attempt, question, signal),
     };
   }
@@ -344,8 +349,9 @@ export class Engine {
 
   async #finish(state: RunState, end: 'finished' | 'stopped'): Promise<RunState> {
     const { kind, id } = state;
+    const { plan } = this.#options.workspace;
     if (end === 'stopped' && kind === 'incident') return state;
-    const ended: RecoveryEnded = outcomeOf(state, this.#clock.nowMs());
+    const ended: RecoveryEnded = outcomeOf(state, this.#clock.nowMs(), (standby) => plan.standbys.get(standby)?.of);
     if (kind === 'incident') await this.#append('incident.closed', { incident: id, ...ended });
     else await this.#append('drill.finished', { drill: id, ...ended });
     return this.#state;

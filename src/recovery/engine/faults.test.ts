@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { phasesOf, RecoveryWorld, type Scripted, type Working, whenFirst } from '../../../test/support/recovery.ts';
+import { phasesOf, RecoveryWorld, type Scripted, stalled, whenFirst } from '../../../test/support/recovery.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { CLAIMS_PREFIX } from '../../repository/index.ts';
 import { LEASES_PREFIX } from '../../repository/layout.ts';
 import { answerStep } from '../incidents/answer.ts';
-import { openIncident } from '../incidents/open.ts';
+import { listIncidents } from '../incidents/list.ts';
 import type { StepKind } from '../step.ts';
 import { RunRecord } from './run-record.ts';
 
@@ -43,21 +43,6 @@ async function untilItEnds(world: RecoveryWorld, id: string): Promise<string> {
     if (state.ended !== undefined) return `${phasesOf(state)}: ${state.ended.outcome}`;
   }
   throw new Error('it does not end');
-}
-
-/** Has what a process puts under a prefix stand still until it is woken. */
-function stalled({ stores }: Working, prefix: string): { reached: Promise<void>; wake: () => void } {
-  const store = stores['main']!;
-  const put = store.put.bind(store);
-  const [reached, woken] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  store.put = async (key, ...rest) => {
-    if (key.startsWith(prefix)) {
-      reached.resolve();
-      await woken.promise;
-    }
-    return put(key, ...rest);
-  };
-  return { reached: reached.promise, wake: woken.resolve };
 }
 
 /** What a pause is to a machine that is suspended. */
@@ -122,6 +107,22 @@ describe('a recovery', () => {
     await expect(world.run(id)).rejects.toThrow();
     expect(await untilItEnds(world, id)).toBe(ended);
     expect(world.effects).toEqual(effects);
+  });
+
+  it('killed within a step knows what that one had noted, on another working copy', async () => {
+    const known: unknown[] = [];
+    const dies: Scripted = async ({ noted, note }, died) => {
+      known.push(noted);
+      if (known.length > 1) return { outputs: noted };
+      await note({ output: 'once' });
+      died();
+      return undefined;
+    };
+    const world: RecoveryWorld = await RecoveryWorld.of(['{ id: a, do: exec, exec: [dies] }'], { scripts: { dies } });
+    const { id } = await world.open();
+    await expect(world.run(id)).rejects.toThrow();
+    expect(await untilItEnds(world, id)).toBe('a done: done');
+    expect(known).toEqual([{}, { output: 'once' }]);
   });
 
   it('asks a person about a step that died where nobody can tell', async () => {
@@ -274,12 +275,50 @@ describe('a recovery', () => {
 
   it('started twice at once is opened once, and the second person is told of it', async () => {
     const world = await RecoveryWorld.of(['{ id: a, do: note, text: x }']);
-    const both = await world.time.run(
-      Promise.allSettled([1, 2].map(() => openIncident(world.process().workspace, { runbook: 'it' }))),
-    );
+    const both = await world.time.run(Promise.allSettled([1, 2].map(() => world.opening(world.process()))));
     expect(both.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     expect(both.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'incident-exists' } });
     await expect(world.open(world.process(), { another: true })).resolves.toBeDefined();
+  });
+
+  it('is opened once however long the first one takes to be recorded', async () => {
+    const world = await RecoveryWorld.of(['{ id: a, do: note, text: x }']);
+    const slow = world.process();
+    const { reached, wake } = stalled(slow, 'holdfast/ledger/');
+    const first = world.opening(slow);
+    await world.time.run(reached);
+    const second = world.opening(world.process()).catch((error: unknown) => error);
+    await world.time.run(world.time.pause(2 * 60_000));
+    wake();
+    const { id } = await world.time.run(first);
+    expect(await world.time.run(second)).toMatchObject({ code: 'incident-exists', context: { incident: id } });
+  });
+
+  it('is opened by the next one where the process that was about to is gone', async () => {
+    const world = await RecoveryWorld.of(['{ id: a, do: note, text: x }']);
+    const gone = world.process();
+    const { reached } = stalled(gone, 'holdfast/ledger/');
+    void world.opening(gone);
+    await world.time.run(reached);
+    const second = world.opening(world.process());
+    await world.time.run(world.time.pause(10_000));
+    world.expireLeases();
+    await expect(world.time.run(second)).resolves.toMatchObject({ runbook: 'it' });
+  });
+
+  it('that is recorded only once another process may have opened one is ended at once', async () => {
+    const world = await RecoveryWorld.of(['{ id: a, do: note, text: x }']);
+    const slow = world.process();
+    const { reached, wake } = stalled(slow, 'holdfast/ledger/');
+    const first = world.opening(slow).catch((error: unknown) => error);
+    await world.time.run(reached);
+    await world.time.run(world.time.pause(5 * 60_000));
+    world.expireLeases();
+    const { id } = await world.open();
+    wake();
+    expect(await world.time.run(first)).toMatchObject({ code: 'store-unreachable' });
+    const open = (await listIncidents(world.process().workspace)).filter(({ ended }) => ended === undefined);
+    expect(open).toMatchObject([{ id }]);
   });
 
   it('refuses a kind of step that it cannot run, before anything is done', async () => {

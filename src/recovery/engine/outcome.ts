@@ -1,5 +1,6 @@
 /** What a run has come to: RTO, RPO, and whether it was kept. Pure. */
 import type { RecoveryEnded } from '../../ledger/index.ts';
+import { promotionsFor, type SourceOf } from '../fencing/promotions.ts';
 import type { RunState, StepState } from './state.ts';
 
 const AFTERWARDS: readonly string[] = ['monitor', 'task', 'review'];
@@ -36,7 +37,7 @@ export function rpoMsOf(steps: readonly StepState[]): number | undefined {
 }
 
 /** What a run that is over has come to. A failure that it went on after, by whoever's word, makes it partial at best. */
-export function outcomeOf(state: RunState, nowMs: number): RecoveryEnded {
+export function outcomeOf(state: RunState, nowMs: number, sourceOf: SourceOf): RecoveryEnded {
   const { steps, started, startedMs } = state;
   const [rtoMs, rpoMs] = [rtoMsOf(state), rpoMsOf(steps)];
   const isOver = steps.every(({ phase }) => isDone(phase) || phase === 'skipped' || isPassed(phase));
@@ -49,6 +50,7 @@ export function outcomeOf(state: RunState, nowMs: number): RecoveryEnded {
   const why = [
     ...failed.map(({ plan, error, phase }) => `${plan.id}: ${error?.message ?? phase}`),
     ...passedOverText(state),
+    ...unreplacedTexts(state, sourceOf),
   ];
   const isPartial = failed.length > 0 || steps.some(({ phase }) => phase === 'partial');
   return {
@@ -66,6 +68,23 @@ function passedOverText({ kind, steps }: Pick<RunState, 'kind' | 'steps'>): stri
   if (kind === 'drill' || restoring.length === 0 || restoring.some(({ phase }) => phase !== 'skipped')) return [];
   const names = restoring.map(({ plan }) => plan.id).join(', ');
   return [`no RTO was measured, since what restores the service was passed over: ${names}`];
+}
+
+/** That a server is kept from taking writes, or was to be, and nothing took its place: a person has to see to it. */
+function unreplacedTexts({ kind, steps }: RunState, sourceOf: SourceOf): string[] {
+  if (kind === 'drill') return [];
+  const documents = steps.map(({ plan }) => plan.document);
+  return steps.flatMap(({ plan: { id, document }, phase, outputs }) => {
+    if (document.do !== 'postgres.fence' || !isDone(phase)) return [];
+    const promotions = promotionsFor(document.source, documents, sourceOf);
+    const isReplaced = steps.some(({ plan, phase: each }) => promotions.includes(plan.id) && isDone(each));
+    if (promotions.length === 0 || isReplaced) return [];
+    const what =
+      outputs['pending'] === true
+        ? 'could not be reached, and is not fenced any more when it comes back'
+        : 'lets nobody in until its fence is lifted (ALTER SYSTEM RESET session_preload_libraries; SELECT pg_reload_conf();)';
+    return [`${id}: the server of ${document.source} ${what}, since nothing was promoted in its place`];
+  });
 }
 
 function exceeds(actualMs: number | undefined, promisedMs: number | undefined): boolean {

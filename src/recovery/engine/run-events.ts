@@ -13,6 +13,7 @@ export const RUN_EVENT_KINDS = [
   'drill.finished',
   'drill.kept',
   'step.started',
+  'step.noted',
   'step.finished',
   'step.late',
   'step.asked',

@@ -11,25 +11,26 @@ describe('who runs an incident alone', () => {
   async function place(mirrors: string[] = []) {
     const world = await RecoveryWorld.of(['{ id: a, do: note, text: x }'], { mirrors });
     const ending = new AbortController();
+    const pause = (ms: number): Promise<void> => world.time.pause(ms, ending.signal);
     const take = (working: Working = world.process(), isAlone = false) =>
       world.time.run(
         Sole.take({
           ...{ run: 'r', record: new RunRecord(working.workspace), clock: world.time, isAlone, isResumed: true },
-          pause: (ms) => world.time.pause(ms, ending.signal),
+          pause,
         }),
       );
     /** In short steps, so that what comes at each of them is over before the next. */
     const pass = async (ms: number): Promise<void> => {
       for (let passedMs = 0; passedMs < ms; passedMs += STEP_MS) await world.time.run(world.time.pause(STEP_MS));
     };
-    return { world, take, pass, ending };
+    return { world, take, pass, pause, ending };
   }
 
   it('begins nothing once it could not show for three minutes that it is there, and says why', async () => {
-    const { world, take, pass, ending } = await place();
+    const { world, take, pass, pause, ending } = await place();
     const working = world.process();
     const sole = await take(working);
-    const kept = sole.keep().catch((error: unknown) => error);
+    const kept = sole.keep(pause).catch((error: unknown) => error);
     await pass(10 * MINUTE_MS);
     expect(() => sole.assertHeld()).not.toThrow();
     working.stores['main']!.rule = () => 'before';
@@ -50,21 +51,21 @@ describe('who runs an incident alone', () => {
   });
 
   it('ends when another one has taken over meanwhile, who is named as such', async () => {
-    const { world, take } = await place();
+    const { world, take, pause } = await place();
     const sole = await take();
     await expect(take()).rejects.toMatchObject({ code: 'incident-running' });
     await expect(take(world.process(), true)).rejects.toMatchObject({ code: 'incident-running' });
     world.expireLeases();
     const other = await take();
-    await expect(world.time.run(sole.keep())).rejects.toMatchObject({ code: 'incident-running' });
+    await expect(world.time.run(sole.keep(pause))).rejects.toMatchObject({ code: 'incident-running' });
     expect(() => other.assertHeld()).not.toThrow();
   });
 
   it('is known by a mirror too, where it went on while the repository was away from it', async () => {
-    const { world, take, pass, ending } = await place(['eu']);
+    const { world, take, pass, pause, ending } = await place(['eu']);
     const working = world.process();
     const sole = await take(working);
-    const kept = sole.keep().catch((error: unknown) => error);
+    const kept = sole.keep(pause).catch((error: unknown) => error);
     working.stores['main']!.rule = () => 'before';
     const leases = (name: string) =>
       [...world.memories[name]!.objects].filter(([key]) => key.startsWith(LEASES_PREFIX));

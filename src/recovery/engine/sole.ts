@@ -47,9 +47,9 @@ export class Sole {
   }
 
   /** Shows that it is there, until the pause throws. @throws incident-running once another engine has it */
-  async keep(): Promise<never> {
+  async keep(pause: Pause): Promise<never> {
     for (;;) {
-      await this.#options.pause(RENEW_EVERY_MS);
+      await pause(RENEW_EVERY_MS);
       await this.#renew();
     }
   }

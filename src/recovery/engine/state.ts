@@ -46,6 +46,8 @@ export interface StepState {
   /** Its time was over, and it did not heed that it was told to end: nobody knows whether it is still at it. */
   mayStillRun: boolean;
   outputs: Outputs;
+  /** What an attempt found out before it did something after which nobody could. */
+  noted: Outputs;
   summary?: string;
   error?: { code?: string; message?: string };
   asked?: Asked;
@@ -144,15 +146,19 @@ function plansOf(documents: RecoveryStarted['steps']): PlannedStep[] {
 }
 
 function unbegun(plan: PlannedStep): StepState {
-  return { plan, phase: 'pending', attempt: 0, failures: 0, isLate: false, mayStillRun: false, outputs: {} };
+  return { plan, phase: 'pending', attempt: 0, failures: 0, isLate: false, mayStillRun: false, outputs: {}, noted: {} };
 }
 
-function returnedText({ server, divergentTransactions, divergentBytes }: FenceCompleted): string {
+function returnedText({ server, isLasting, divergentTransactions, divergentBytes }: FenceCompleted): string {
   const wrote =
     divergentTransactions === undefined
       ? `${divergentBytes ?? 'unknown'} bytes of its log were`
       : `${divergentTransactions} transactions that it committed were`;
-  return `${server} came back and is fenced; ${wrote} taken over by nobody`;
+  const forgets =
+    isLasting === false
+      ? '; it could not write its configuration, and takes writes again once it is started anew: put `min-replicas-to-write 1000000` into its file, or have `redis.reseed` make it a replica'
+      : '';
+  return `${server} came back and is fenced${forgets}; ${wrote} taken over by nobody`;
 }
 
 function apply(state: RunState, event: RunEvent): void {
@@ -166,6 +172,7 @@ function apply(state: RunState, event: RunEvent): void {
       return;
     case 'fence.completed':
       note(state, { text: returnedText(event.body), by: personOfActor(event.actor), timeMs });
+      settlePending(state, event.body.step);
       return;
     case 'breach.declared':
       state.breach ??= { sinceMs: Date.parse(event.body.since), by: personOf(event) };
@@ -216,6 +223,13 @@ function note(state: RunState, added: Note): void {
   if (!isKnown) state.notes.push(added);
 }
 
+/** A server that the step could not reach was fenced behind it: what hangs on that goes by it. */
+function settlePending({ steps }: RunState, id: string): void {
+  const step = steps.find(({ plan }) => plan.id === id);
+  if (step?.outputs['pending'] !== true) return;
+  step.outputs = { ...step.outputs, pending: false, ...('proven' in step.outputs && { proven: true }) };
+}
+
 type StepEvent = Extract<RunEvent, { body: { step: string } }>;
 type ReportedEvent = Extract<RunEvent, { kind: 'breach.reported' }>;
 type StepAnsweredEvent = Extract<RunEvent, { kind: 'step.answered' }>;
@@ -227,6 +241,9 @@ function applyToStep(step: StepState, event: StepEvent, timeMs: number): void {
       return;
     case 'step.finished':
       finish(step, event.body, timeMs);
+      return;
+    case 'step.noted':
+      step.noted = event.body.noted;
       return;
     case 'step.late':
       step.isLate = true;

@@ -24,7 +24,7 @@ export async function fenceReturned(workspace: Workspace, signal: AbortSignal): 
   const record = new RunRecord(workspace);
   const done: FenceCompleted[] = [];
   const failures: unknown[] = [];
-  for (const pending of pendingFences(await record.read())) {
+  for (const pending of pendingFences(await record.read(), (standby) => workspace.plan.standbys.get(standby)?.of)) {
     try {
       const completed = await ifReached(signal, (reach) =>
         pending.of === 'redis' ? fenceRedis(workspace, pending, reach) : fencePostgres(workspace, pending, reach),
@@ -82,6 +82,6 @@ async function fenceRedis(
   if (old.isReplica) return undefined;
   const promoted = await failover.look(await urlOf(workspace, successor, planned), signal);
   if (promoted.isReplica || isSameServer(old, promoted)) return undefined;
-  const { label } = await failover.fence(url, signal);
-  return { run, step, source, server: label };
+  const { label, isLasting } = await failover.fence(url, signal);
+  return { run, step, source, server: label, ...(!isLasting && { isLasting }) };
 }

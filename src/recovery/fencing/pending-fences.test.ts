@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { RunEvent } from '../engine/run-events.ts';
-import { pendingFences } from './pending-fences.ts';
+import { pendingFences as pendingFencesOf } from './pending-fences.ts';
 
 const STEPS = [
   { id: 'fence', do: 'postgres.fence', source: 'db' },
   { id: 'promote', do: 'postgres.promote', standby: 'eu' },
+  { id: 'other', do: 'postgres.promote', standby: 'other-eu' },
   { id: 'back', do: 'postgres.reseed', source: 'db' },
 ];
 const event = (kind: string, body: Record<string, unknown>): RunEvent =>
@@ -12,6 +13,9 @@ const event = (kind: string, body: Record<string, unknown>): RunEvent =>
 const opened = event('incident.opened', { incident: 'one', why: '', steps: STEPS });
 const finished = (step: string, outcome: string, outputs = {}): RunEvent =>
   event('step.finished', { run: 'one', step, attempt: 1, outcome, outputs, durationMs: 1 });
+const pendingFences = (events: RunEvent[]) =>
+  pendingFencesOf(events, (standby) => ({ eu: 'db', 'other-eu': 'other' })[standby]);
+const closed = event('incident.closed', { incident: 'one', outcome: 'partial' });
 const unreached = finished('fence', 'partial', { pending: true });
 
 describe('fences that are pending', () => {
@@ -21,6 +25,25 @@ describe('fences that are pending', () => {
       { of: 'postgres', run: 'one', step: 'fence', source: 'db', promoted: { timeline: 2, position: '0/3000060' } },
     ]);
     expect(pendingFences([opened, finished('fence', 'done', { pending: false })])).toEqual([]);
+  });
+
+  it('know nothing of what was promoted in the place of another source', () => {
+    const other = finished('other', 'done', { timeline: 7, position: '0/1' });
+    expect(pendingFences([opened, unreached, other])).toEqual([
+      { of: 'postgres', run: 'one', step: 'fence', source: 'db' },
+    ]);
+    expect(pendingFences([opened, unreached, other, closed])).toEqual([]);
+  });
+
+  it('are no more once the incident is over, and what was to take the place of the server has not', () => {
+    expect(pendingFences([opened, unreached])).toHaveLength(1);
+    for (const failed of [finished('promote', 'failed'), finished('promote', 'skipped')]) {
+      expect(pendingFences([opened, unreached, failed, closed])).toEqual([]);
+    }
+    const byHand = event('step.answered', { run: 'one', step: 'promote', attempt: 1, answer: 'done' });
+    for (const done of [finished('promote', 'done', { timeline: 2 }), byHand]) {
+      expect(pendingFences([opened, unreached, done, closed])).toHaveLength(1);
+    }
   });
 
   it.each([
@@ -47,9 +70,10 @@ describe('fences that are pending', () => {
     expect(pendingFences([...events, finished('up', 'done', { pending: false })])).toEqual([]);
   });
 
-  it('stay where the incident is over otherwise', () => {
+  it('stay behind an incident whose runbook promotes nothing by itself', () => {
+    const steps = STEPS.filter(({ id }) => id === 'fence');
     expect(
-      pendingFences([opened, unreached, event('incident.closed', { incident: 'one', outcome: 'partial' })]),
+      pendingFences([event('incident.opened', { incident: 'one', why: '', steps }), unreached, closed]),
     ).toHaveLength(1);
   });
 });

@@ -159,6 +159,8 @@ async function standingOf(workspace: Workspace, state: RunState, kinds?: StepKin
         beganMs: step.beganMs ?? state.startedMs,
         tell: () => {},
         output: (other, name) => state.steps.find(({ plan }) => plan.id === other)?.outputs[name],
+        noted: step.noted,
+        note: async () => {},
         ask: async () => [],
       };
       const isDone = step.phase === 'done' || step.phase === 'partial';

@@ -157,6 +157,8 @@ function contextOf(workspace: Workspace, state: RunState, { document }: PlannedS
     ...{ workspace, clock, signal, beganMs: clock.nowMs() },
     tell: () => {},
     output: () => undefined,
+    noted: {},
+    note: async () => {},
     ask: async () => [],
   };
 }

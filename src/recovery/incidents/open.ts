@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { HoldfastError } from '../../foundation/errors.ts';
-import { pauseUntilAborted } from '../../foundation/pause.ts';
+import { type Pause, pauseUntilAborted } from '../../foundation/pause.ts';
+import type { EventBodies } from '../../ledger/index.ts';
 import { parseMoment, type Workspace } from '../../operations/index.ts';
 import type { Runbook } from '../../plan/index.ts';
-import { Claims } from '../engine/claims.ts';
 import { RunRecord } from '../engine/run-record.ts';
 import { type RunState, stateOf } from '../engine/state.ts';
 import { secrecyProblem } from '../engine/values.ts';
 import { loadStepKind, type StepKinds } from '../steps/index.ts';
-import { statesIn } from './list.ts';
+import { openOnce } from './open-once.ts';
 
 export interface OpenRequest {
   runbook: string;
@@ -28,40 +28,70 @@ export interface OpenRequest {
   runBy?: 'daemon';
 }
 
+export interface OpenOptions {
+  record?: RunRecord;
+  kinds?: StepKinds;
+  pause?: Pause;
+  /** Is told where somebody else is waited for. */
+  tell?: ((line: string) => void) | undefined;
+}
+
 /**
  * Opens an incident: from then on retention and prune rest. Nothing else is done.
- * @throws unknown-runbook; bad-usage for what it was given; step-not-supported; incident-exists where the same runbook is
- *   under way
+ * @throws unknown-runbook; bad-usage for what it was given; step-not-supported; see `openOnce`, which `another` goes without
  */
 export async function openIncident(
   workspace: Workspace,
   request: OpenRequest,
-  { record = new RunRecord(workspace), kinds }: { record?: RunRecord; kinds?: StepKinds } = {},
+  { record = new RunRecord(workspace), kinds, pause, tell }: OpenOptions = {},
 ): Promise<RunState> {
   const runbook = runbookOf(workspace, request.runbook);
   const params = paramsOf(runbook, request);
   const nowMs = workspace.environment.clock.nowMs();
   const { sinceMs, sinceFrom } = sinceOf(request, nowMs);
   for (const { document } of runbook.steps) await loadStepKind(document.do, kinds);
-  await beTheOne(workspace, record, { runbook, isAnother: request.another === true });
-  const incident = newRunId();
-  const { scenario, severity, steps } = runbook;
-  const { rtoMs, rpoMs } = runbook.objectives;
-  await record.append('incident.opened', {
-    ...{ incident, runbook: runbook.name, scenario, severity, params, sinceFrom },
-    why: request.why ?? scenario,
-    since: new Date(sinceMs).toISOString(),
-    objectives: { ...(rtoMs !== undefined && { rtoMs }), ...(rpoMs !== undefined && { rpoMs }) },
-    steps: steps.map(({ document }) => ({ ...document })),
-    ...(request.alert !== undefined && { alert: request.alert.id }),
-    ...(request.by !== undefined && { by: request.by }),
-    ...(request.runBy !== undefined && { runBy: request.runBy }),
-  });
+  const opened = openedBy(request, { runbook, params, since: new Date(sinceMs).toISOString(), sinceFrom });
+  const open = async (): Promise<string> => {
+    const incident = newRunId();
+    await record.append('incident.opened', { incident, ...opened });
+    return incident;
+  };
+  const once = {
+    workspace,
+    record,
+    runbook: runbook.name,
+    pause: pause ?? pauseUntilAborted(workspace.environment.signal),
+  };
+  const incident = request.another === true ? await open() : await openOnce({ ...once, tell }, open);
   if (runbook.personalData) {
-    const since = new Date(sinceMs).toISOString();
-    await record.append('breach.declared', { incident, since, ...(request.by !== undefined && { by: request.by }) });
+    await record.append('breach.declared', {
+      incident,
+      since: opened.since,
+      ...(request.by !== undefined && { by: request.by }),
+    });
   }
   return stateOf(incident, await record.readRun(incident))!;
+}
+
+type Opened = Omit<EventBodies['incident.opened'], 'incident'> & { since: string };
+
+function openedBy(
+  { why, alert, by, runBy }: OpenRequest,
+  {
+    runbook,
+    ...begun
+  }: { runbook: Runbook; params: Record<string, string>; since: string; sinceFrom: Since['sinceFrom'] },
+): Opened {
+  const { name, scenario, severity, steps, objectives } = runbook;
+  const { rtoMs, rpoMs } = objectives;
+  return {
+    ...{ runbook: name, scenario, severity, ...begun, why: why ?? scenario },
+    objectives: { ...(rtoMs !== undefined && { rtoMs }), ...(rpoMs !== undefined && { rpoMs }) },
+    steps: steps.map(({ document }) => ({ ...document })),
+    ...(alert !== undefined && { alert: alert.id }),
+    ...(by !== undefined && { by }),
+    ...(runBy !== undefined && { runBy }),
+  };
 }
 
 /** The id of an incident or a drill. */
@@ -110,10 +140,12 @@ export function paramsOf(
   );
 }
 
-function sinceOf(
-  { since, alert }: OpenRequest,
-  nowMs: number,
-): { sinceMs: number; sinceFrom: 'given' | 'alert' | 'start' } {
+interface Since {
+  sinceMs: number;
+  sinceFrom: 'given' | 'alert' | 'start';
+}
+
+function sinceOf({ since, alert }: OpenRequest, nowMs: number): Since {
   if (since !== undefined) {
     const sinceMs = parseMoment(since, nowMs) ?? nowMs;
     if (sinceMs <= nowMs) return { sinceMs, sinceFrom: 'given' };
@@ -121,43 +153,4 @@ function sinceOf(
   }
   if (alert !== undefined) return { sinceMs: alert.sinceMs, sinceFrom: 'alert' };
   return { sinceMs: nowMs, sinceFrom: 'start' };
-}
-
-/** Who starts the same a moment after another one gets so long to see what that one opens. */
-const OPENING_MS = 3000;
-const LOOK_EVERY_MS = 250;
-
-/** That of two who start the same runbook at once the second learns of the first. @throws incident-exists */
-async function beTheOne(
-  { environment }: Workspace,
-  record: RunRecord,
-  { runbook, isAnother }: { runbook: Runbook; isAnother: boolean },
-): Promise<void> {
-  const claims = new Claims();
-  const pause = pauseUntilAborted(environment.signal);
-  for (let attempt = await opened(record, runbook, isAnother); ; attempt++) {
-    const { repository } = await record.firstInReach();
-    if (await claims.take(repository, { run: `open-${runbook.name}`, step: 'open', attempt })) return;
-    // Somebody opens one just now, or was killed on the way.
-    for (let waitedMs = 0; waitedMs < OPENING_MS; waitedMs += LOOK_EVERY_MS) {
-      await pause(LOOK_EVERY_MS);
-      attempt = Math.max(attempt, (await opened(record, runbook, isAnother)) - 1);
-    }
-  }
-}
-
-/** @returns which one of this runbook the next is, from 1. @throws incident-exists */
-async function opened(record: RunRecord, { name }: Runbook, isAnother: boolean): Promise<number> {
-  const known = statesIn(await record.read()).filter(({ kind, runbook }) => kind === 'incident' && runbook === name);
-  const open = known.find(({ ended }) => ended === undefined);
-  if (open === undefined || isAnother) return known.length + 1;
-  const startedAt = new Date(open.startedMs).toISOString();
-  throw new HoldfastError(
-    'incident-exists',
-    `${name} is under way already, since ${startedAt}, started by ${open.by}: ${open.id}`,
-    {
-      hint: `See \`holdfast incident show ${open.id}\`, and go on with it by \`holdfast incident resume ${open.id}\` where its process is gone. \`--another\` opens one more.`,
-      context: { incident: open.id, by: open.by },
-    },
-  );
 }

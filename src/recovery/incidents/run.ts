@@ -21,8 +21,8 @@ export async function recover(
 ): Promise<RunState> {
   const record = new RunRecord(workspace);
   const { onOpened, ...others } = options;
-  const { kinds } = options;
-  const opened = await openIncident(workspace, request, { record, ...(kinds && { kinds }) });
+  const { kinds, tell } = options;
+  const opened = await openIncident(workspace, request, { record, tell, ...(kinds && { kinds }) });
   onOpened?.(opened);
   return runSteps(workspace, { record, run: opened.id, isResumed: false, ...others });
 }

@@ -186,6 +186,8 @@ function wordsOf(event: RunEvent): string | undefined {
         : `${event.body.step} begun`;
     case 'step.finished':
       return finishedWords(event.body);
+    case 'step.noted':
+      return `${event.body.step} found out: ${notedWords(event.body.noted)}`;
     case 'step.late':
       return `${event.body.step} took longer than its share of the budget`;
     case 'step.asked':
@@ -197,6 +199,11 @@ function wordsOf(event: RunEvent): string | undefined {
     case 'drill.finished':
       return `ended the drill: ${event.body.outcome ?? 'done'}${behind(event.body.why)}`;
   }
+}
+
+function notedWords(noted: Extract<RunEvent, { kind: 'step.noted' }>['body']['noted']): string {
+  const found = Object.entries(noted).map(([name, value]) => `${name} ${value}`);
+  return found.length === 0 ? 'nothing for certain' : found.join(', ');
 }
 
 function finishedWords({

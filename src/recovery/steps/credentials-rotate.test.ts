@@ -259,6 +259,20 @@ describe.skipIf(!requires('redis'))('users of Redis', () => {
     (await open(password)).destroy();
   });
 
+  it('are not said to have a dead password where nobody gets in for another reason', async () => {
+    const source = { name: 'cache', type: 'redis', url: server.url };
+    const plan = { directory, sources: new Map([['cache', source]]) } as unknown as Partial<Plan>;
+    const document = { source: 'cache', users: ['app'], into: { app: 'redis.password' } };
+    await server.call('CONFIG', 'SET', 'maxclients', '2');
+    try {
+      const rotating = credentialsRotate.run(contextOf(bareWorkspace(plan), { do: 'credentials.rotate', ...document }));
+      const said = expect.stringContaining('max number of clients');
+      await expect(rotating).rejects.toMatchObject({ code: 'source-refused', message: said });
+    } finally {
+      await server.call('CONFIG', 'SET', 'maxclients', '1000');
+    }
+  });
+
   it('are turned off and on again, and a step cuts off neither itself nor who is not there', async () => {
     const source = { name: 'cache', type: 'redis', url: server.url };
     const plan = { directory, sources: new Map([['cache', source]]) } as unknown as Partial<Plan>;

@@ -87,7 +87,6 @@ describeStep(
   async () => {
     const own = await uploads();
     // As the engine does before it runs a step.
-    await own.workspace.recorder().record('step.started', { run: 'INC-1', step: 'step', attempt: 1 });
     const context = (to: string, options: StepContextOptions = {}) =>
       contextOf(own.workspace, { do: 'restore', source: 'uploads', to }, options);
     return {
@@ -158,9 +157,10 @@ describe('a restore of a runbook', () => {
 
   it('does not take for its own what somebody else restored there before', async () => {
     const own = await uploads();
-    await restore.run(to(own));
+    const context = to(own);
     await own.workspace.recorder().record('step.started', { run: 'INC-1', step: 'step', attempt: 1 });
-    await expect(restore.run(to(own))).rejects.toMatchObject({ code: 'target-not-empty' });
+    await restore.run({ ...context, run: { ...context.run, id: 'INC-2' } });
+    await expect(restore.run(context)).rejects.toMatchObject({ code: 'target-not-empty' });
   });
 
   it('goes on from a mirror when the repository is away, and says so', async () => {
@@ -330,7 +330,6 @@ describe('a group', () => {
 
   it('comes back side by side, and once more after a death without what is there already', async () => {
     const { directory, workspace } = await both();
-    await workspace.recorder().record('step.started', { run: 'INC-1', step: 'step', attempt: 1 });
     const context = contextOf(workspace, { do: 'restore', group: 'both', to: 'back' });
     expect((await restore.foresee(context)).obstacles).toEqual([]);
     const first = await restore.run(context);

@@ -6,7 +6,7 @@ import { storedEnd } from '../../operations/index.ts';
 import type { PlannedStandby } from '../../plan/index.ts';
 import { lsnText } from '../../repository/index.ts';
 import type { PostgresFailover, PostgresServerState } from '../../source/index.ts';
-import type { Described, Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
+import type { Described, Foreseen, Outputs, StepContext, StepKind, StepResult } from '../step.ts';
 import { recordMove } from './failover/moves.ts';
 import { parsePosition } from './failover/position.ts';
 import { type KnownEnd, lossInWords, type PossibleLoss, possibleLoss } from './failover/possible-loss.ts';
@@ -56,7 +56,7 @@ async function run(context: Context): Promise<StepResult> {
   const { workspace, signal } = context;
   const servers = await serversOf(context);
   const before = await servers.failover.look(servers.url, signal);
-  let loss: PossibleLoss | undefined;
+  let loss = lossNoted(context.noted);
   if (before.isStandby) {
     const primary = await seePrimary(context, servers, before);
     const standby = await caughtUp(context, servers, { standby: before, primary });
@@ -67,23 +67,33 @@ async function run(context: Context): Promise<StepResult> {
     );
     const question = questionOf(servers, { before, primary, loss });
     if (question !== undefined) await context.ask({ what: 'approve', question });
+    // Once it is promoted nobody can tell any more, and this process may end before the step does.
+    await context.note(lossOutputs(loss));
   }
   const { label, wasStandby, timeline, forkLsn } = await servers.failover.promote(servers.url, signal);
   await recordMove(context);
-  const lost =
-    loss === undefined ? {} : { lostBytes: Number(loss.bytes), ...(loss.ms !== undefined && { lostMs: loss.ms }) };
+  const now = wasStandby ? 'is the primary now' : loss ? 'was promoted by this step before' : 'was a primary already';
   return {
     outcome: 'done',
-    summary: wasStandby
-      ? `${label} is the primary now, on timeline ${timeline}; what was lost: ${lossInWords(loss!)}`
-      : `${label} was a primary already, on timeline ${timeline}`,
+    summary: `${label} ${now}, on timeline ${timeline}${loss ? `; what was lost: ${lossInWords(loss)}` : ''}`,
     outputs: {
       url: withoutPassword(servers.url),
       timeline,
       ...(forkLsn !== undefined && { position: lsnText(forkLsn) }),
-      ...lost,
+      ...(loss && lossOutputs(loss)),
     },
   };
+}
+
+function lossOutputs({ bytes, ms }: PossibleLoss): Outputs {
+  return { lostBytes: Number(bytes), ...(ms !== undefined && { lostMs: ms }) };
+}
+
+/** What an attempt that died, or failed behind the promotion, had found out; undefined where none did. */
+function lossNoted({ lostBytes, lostMs }: Outputs): PossibleLoss | undefined {
+  if (typeof lostBytes !== 'number') return undefined;
+  const isExact = lostBytes === 0 && lostMs === 0;
+  return { bytes: BigInt(lostBytes), isExact, ...(typeof lostMs === 'number' && { ms: lostMs }) };
 }
 
 /** Looks for the primary among the servers that the plan knows, and at what was found of it earlier. */

@@ -9,13 +9,15 @@ import { MemoryStore } from '../../store/memory/index.ts';
 import { RunRecord } from '../engine/run-record.ts';
 import { fenceReturned } from '../fencing/fence-returned.ts';
 import { redisPromote } from './redis-promote.ts';
+import { redisReseed } from './redis-reseed.ts';
 
 const signal = new AbortController().signal;
 
 describe.skipIf(!requires('redis'))('a Redis master and what is promoted in its place', () => {
   let [old, fresh] = [undefined as unknown as RedisServer, undefined as unknown as RedisServer];
   beforeAll(async () => {
-    [old, fresh] = await Promise.all([RedisServer.start(), RedisServer.start()]);
+    const lasting = () => RedisServer.start([], undefined, { hasFile: true });
+    [old, fresh] = await Promise.all([lasting(), lasting()]);
   });
   afterEach(async () => {
     for (const server of [old, fresh]) {
@@ -74,6 +76,27 @@ describe.skipIf(!requires('redis'))('a Redis master and what is promoted in its 
     expect(await fresh.text('SET', 'a', '3')).toBe('OK');
   });
 
+  it('knows what was lost also where its process died behind the promotion', async () => {
+    await follow(fresh, old);
+    const noted = {};
+    const context = contextOf(
+      await workspaceWith(old.url),
+      { do: 'redis.promote', source: 'cache', url: fresh.url },
+      { noted },
+    );
+    const killed = {
+      ...context,
+      note: (found: object) => context.note({ ...found }).then(() => Promise.reject(new Error('killed'))),
+    };
+    await expect(redisPromote.run(killed)).rejects.toThrow('killed');
+    expect([noted, await fresh.text('INFO', 'replication')]).toEqual([
+      { lostMs: 0 },
+      expect.stringContaining('role:slave'),
+    ]);
+    await fresh.call('REPLICAOF', 'NO', 'ONE');
+    expect(await redisPromote.run(context)).toMatchObject({ outputs: { lostMs: 0 } });
+  });
+
   it('asks where what was fenced is not whom the replica follows', async () => {
     await follow(fresh, old);
     for (let count = 0; count < 5; count++) await old.call('SET', 'a', String(count));
@@ -93,7 +116,9 @@ describe.skipIf(!requires('redis'))('a Redis master and what is promoted in its 
 
   it('has the other replicas follow as well, also one with the same port, and says who does not', async () => {
     const announced = ['--replica-announce-ip', '127.0.0.2'];
-    const other = await RedisServer.start(announced, undefined, { port: fresh.port, address: '127.0.0.2' });
+    const other = await RedisServer.start(announced, undefined, {
+      ...{ port: fresh.port, address: '127.0.0.2', hasFile: true },
+    });
     try {
       await follow(fresh, old);
       await follow(other, old);
@@ -113,6 +138,26 @@ describe.skipIf(!requires('redis'))('a Redis master and what is promoted in its 
       });
     } finally {
       await other.stop();
+    }
+  });
+
+  it('is partial where servers cannot write down what they are now, and says what is to be written', async () => {
+    const bare = await RedisServer.start();
+    try {
+      await follow(bare, old);
+      const promoting = { do: 'redis.promote', source: 'cache', url: bare.url } as const;
+      const { outcome, summary } = await redisPromote.run(contextOf(await workspaceWith(old.url), promoting));
+      const says = new RegExp(`127.0.0.1:${bare.port} could not write its configuration.*take .replicaof. out of that`);
+      expect([outcome, summary]).toEqual(['partial', expect.stringMatching(says)]);
+      const reseeding = { do: 'redis.reseed', source: 'cache', from: fresh.url, url: bare.url } as const;
+      const reseeded = await redisReseed.run(contextOf(await workspaceWith(old.url), reseeding));
+      const put = expect.stringContaining(`put \`replicaof 127.0.0.1 ${fresh.port}\` into that`);
+      expect([reseeded.outcome, reseeded.summary]).toEqual(['partial', put]);
+      await bare.call('REPLICAOF', 'NO', 'ONE');
+      const [returned] = await fenceReturned(await pendingWith(bare.url), signal);
+      expect(returned).toMatchObject({ step: 'up', isLasting: false });
+    } finally {
+      await bare.stop();
     }
   });
 

@@ -8,6 +8,7 @@ import type { RedisFailover, RedisServerState } from '../../source/index.ts';
 import type { Described, Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
 import { recordMove } from './failover/moves.ts';
 import { ifReached, isSameServer, obstacleOf, redisFailoverOf, serverOf, urlOf } from './failover/servers.ts';
+import { unwrittenMaster, unwrittenReplicas } from './failover/unwritten.ts';
 
 type Context = StepContext<'redis.promote'>;
 
@@ -61,27 +62,37 @@ async function run(context: Context): Promise<StepResult> {
     before.isReplica && isFenced ? await caughtUp(context, failover, { url, until: master.offset }) : before;
   const ofAnother = isFenced && state.replicationId !== master.replicationId ? master.label : undefined;
   const hasAll = isFenced && ofAnother === undefined && state.offset >= master.offset;
-  const lostMs = hasAll ? 0 : ofAnother === undefined ? state.silentMs : undefined;
+  const measuredMs = hasAll ? 0 : ofAnother === undefined ? state.silentMs : undefined;
+  const lostMs = before.isReplica ? measuredMs : context.noted['lostMs'];
   if (before.isReplica) {
     const rpoMs = workspace.plan.sources.get(step.source)?.objectives.rpoMs;
-    const question = questionOf(state, { isFenced, lostMs, rpoMs, ...(ofAnother !== undefined && { ofAnother }) });
+    const question = questionOf(state, {
+      isFenced,
+      lostMs: measuredMs,
+      rpoMs,
+      ...(ofAnother !== undefined && { ofAnother }),
+    });
     if (question !== undefined) await context.ask({ what: 'approve', question });
+    // Once it is the master nobody can tell any more, and this process may end before the step does.
+    await context.note(measuredMs === undefined ? {} : { lostMs: measuredMs });
   }
   const promoted = await failover.promote(url, signal);
-  const { followers, left } = isFenced
+  const repointed = isFenced
     ? await repoint(context, failover, { url, masterUrl, replicas: master.replicas })
-    : { followers: [], left: [] };
+    : { followers: [], left: [], forgetful: [] };
   // Last: an attempt before this one that died finds the same old master.
   await recordMove(context);
   const isReached = master !== undefined || masterUrl === undefined;
+  const { left, forgetful } = repointed;
+  const isWhole = isReached && left.length === 0 && forgetful.length === 0 && promoted.isLasting;
   return {
-    outcome: isReached && left.length === 0 ? 'done' : 'partial',
-    summary: inWords(state.label, { ...promoted, followers, left, isReached }),
+    outcome: isWhole ? 'done' : 'partial',
+    summary: inWords(state.label, hostOf(url), { ...promoted, ...repointed, isReached }),
     outputs: {
       url: withoutPassword(url),
       offset: Number(promoted.offset),
       pending: !isReached,
-      ...(before.isReplica && lostMs !== undefined && { lostMs }),
+      ...(lostMs !== undefined && { lostMs }),
     },
   };
 }
@@ -144,14 +155,22 @@ function questionOf(
   return reasons.length === 0 ? undefined : `Make ${label} the master all the same? ${reasons.join('; and ')}.`;
 }
 
-/** Has the old master, and those that followed it, follow the new one. @returns whom, and who does not yet */
+interface Repointed {
+  followers: string[];
+  /** Who does not follow yet. */
+  left: string[];
+  /** Who follows, and could not write that down. */
+  forgetful: string[];
+}
+
+/** Has the old master, and those that followed it, follow the new one. */
 async function repoint(
   { signal, tell }: Context,
   failover: RedisFailover,
   { url, masterUrl, replicas }: Pick<Servers, 'url' | 'masterUrl'> & { replicas: RedisServerState['replicas'] },
-): Promise<{ followers: string[]; left: string[] }> {
-  const [followers, left]: [string[], string[]] = [[], []];
-  if (masterUrl === undefined) return { followers, left };
+): Promise<Repointed> {
+  const [followers, left, forgetful]: [string[], string[], string[]] = [[], [], []];
+  if (masterUrl === undefined) return { followers, left, forgetful };
   const promoted = await failover.look(url, signal);
   const others = replicas.map((each) => atAddress(masterUrl, each)).filter((each) => hostOf(each) !== hostOf(url));
   for (const each of [masterUrl, ...others]) {
@@ -159,10 +178,11 @@ async function repoint(
       const done = await ifReached(signal, async (reach) => {
         // It was among those that followed, by whatever address.
         if (isSameServer(await failover.look(each, reach), promoted)) return 'promoted';
-        await failover.follow({ url: each, from: url }, { signal: reach, tell });
-        return 'follows';
+        const { isLasting } = await failover.follow({ url: each, from: url }, { signal: reach, tell });
+        return isLasting ? 'follows' : 'forgets';
       });
-      if (done === 'follows') followers.push(hostOf(each));
+      if (done === 'follows' || done === 'forgets') followers.push(hostOf(each));
+      if (done === 'forgets') forgetful.push(hostOf(each));
       if (done !== undefined) continue;
       tell(`${hostOf(each)} is out of reach, or has not got all yet`);
     } catch (error) {
@@ -173,7 +193,7 @@ async function repoint(
     }
     left.push(hostOf(each));
   }
-  return { followers, left };
+  return { followers, left, forgetful };
 }
 
 function hostOf(url: string): string {
@@ -196,20 +216,22 @@ function atAddress(url: string, { host, port }: { host: string; port: number }):
 
 function inWords(
   label: string,
+  host: string,
   {
     wasReplica,
     isLasting,
     followers,
     left,
+    forgetful,
     isReached,
-  }: { wasReplica: boolean; isLasting: boolean; followers: string[]; left: string[]; isReached: boolean },
+  }: Repointed & { wasReplica: boolean; isLasting: boolean; isReached: boolean },
 ): string {
   const parts = [wasReplica ? `${label} is the master now` : `${label} was a master already`];
   if (followers.length > 0) parts.push(`${followers.join(', ')} follow it`);
   if (left.length > 0) parts.push(`${left.join(', ')} do not follow it yet: \`redis.reseed\` has them do so`);
   if (!isReached) parts.push('the old master is out of reach, and is to be made a replica when it comes back');
-  if (!isLasting)
-    parts.push('its configuration could not be written, so that it forgets this when it is started again');
+  if (!isLasting) parts.push(unwrittenMaster(host));
+  if (forgetful.length > 0) parts.push(unwrittenReplicas(forgetful, host));
   return parts.join('; ');
 }
 

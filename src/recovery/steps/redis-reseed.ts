@@ -1,6 +1,7 @@
 import { resolveSecret } from '../../plan/index.ts';
 import type { Described, Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
 import { ifReached, obstacleOf, redisFailoverOf, serverOf, urlOf } from './failover/servers.ts';
+import { unwrittenReplicas } from './failover/unwritten.ts';
 
 type Context = StepContext<'redis.reseed'>;
 
@@ -18,12 +19,11 @@ async function run(context: Context): Promise<StepResult> {
   const servers = await urls(context);
   const { label } = await failover.look(servers.url, signal);
   const { offset, isLasting } = await failover.follow(servers, { signal, tell });
-  const forgets = isLasting
-    ? ''
-    : '; its configuration could not be written, so that it forgets this when it is started again';
+  const master = new URL(servers.from).host;
+  const forgets = isLasting ? '' : `; ${unwrittenReplicas([label], master)}`;
   return {
-    outcome: 'done',
-    summary: `${label} follows ${new URL(servers.from).host}, and has what that has${forgets}`,
+    outcome: isLasting ? 'done' : 'partial',
+    summary: `${label} follows ${master}, and has what that has${forgets}`,
     outputs: { offset: Number(offset) },
   };
 }

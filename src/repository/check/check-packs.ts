@@ -1,6 +1,7 @@
 import type { IndexFile } from '../../format/index.ts';
 import { isHoldfastError, messageOf } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
+import { sideBySide } from '../../foundation/promises.ts';
 import { DATA_PREFIX, packKey } from '../layout.ts';
 import { ReadPool } from '../read/pool.ts';
 import { readPackHeader } from '../read-header.ts';
@@ -33,7 +34,8 @@ export async function checkHeaders(check: PackCheck, packs: readonly PackSize[])
   const { repository, report, lost, signal, progress } = check;
   progress.phase("reading packs' headers", { items: packs.length });
   let offline = 0;
-  await sideBySide(packs, PARALLEL_HEADERS, signal, async (pack) => {
+  await sideBySide(packs, PARALLEL_HEADERS, async (pack) => {
+    signal.throwIfAborted();
     try {
       compareListings(check, pack.id, listingDigest(await readPackHeader(repository, pack)));
     } catch (error) {
@@ -73,7 +75,8 @@ export async function readPacks(
   progress.phase('reading packs', { bytes, items: packs.length });
   await using pool = new ReadPool(repository.key);
   const read: ReadPack[] = [];
-  await sideBySide(packs, pool.threadCount + 1, signal, async ({ id, sizeBytes }) => {
+  await sideBySide(packs, pool.threadCount + 1, async ({ id, sizeBytes }) => {
+    signal.throwIfAborted();
     const found = await readPack(repository, pool, id);
     signal.throwIfAborted();
     read.push(found);
@@ -117,20 +120,4 @@ export function judgePacks(check: PackCheck, packs: readonly ReadPack[]): void {
 function compareListings({ listings, report }: PackCheck, pack: string, listing: string): void {
   if (listing === (listings.get(pack) ?? listing)) return;
   addError(report, packKey(pack), 'its header lists other blobs than the index');
-}
-
-async function sideBySide<T>(
-  items: readonly T[],
-  count: number,
-  signal: AbortSignal,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  let next = 0;
-  const run = async (): Promise<void> => {
-    for (let at = next++; at < items.length; at = next++) {
-      signal.throwIfAborted();
-      await work(items[at]!);
-    }
-  };
-  await Promise.all(Array.from({ length: count }, run));
 }

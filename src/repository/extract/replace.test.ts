@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  closeSync,
   existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -14,6 +16,7 @@ import {
   symlinkSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
@@ -29,7 +32,7 @@ import { requires } from '../../../test/support/requirements.ts';
 import { describeTree } from '../../../test/support/tree.ts';
 import type { TreeNode } from '../../format/index.ts';
 import { setAttribute } from '../../foundation/extended-attributes.ts';
-import { noProgress } from '../../foundation/progress.ts';
+import { noProgress, type Progress } from '../../foundation/progress.ts';
 import type { Repository } from '../repository.ts';
 import type { Extracted, ExtractOptions } from '../snapshot-io.ts';
 import { MARKER_NAME } from './marker.ts';
@@ -136,6 +139,25 @@ describe('a restore that replaces its target', () => {
     expect(['a/b/large', 'zeros'].map(changed)).toEqual(before);
     await expectLikeNew();
     expect((await replace()).removedEntries).toBe(0);
+  });
+
+  it('makes right what is wrong in the midst of a file that several threads look at', async () => {
+    const size = 40_000_000;
+    await snapshot({ large: Buffer.concat([Buffer.alloc(size), LARGE]), small: Buffer.from('small') });
+    await replace();
+    const wrong = [0, size / 2, size + LARGE.length - 1];
+    const file = openSync(join(target, 'large'), 'r+');
+    for (const position of wrong) writeSync(file, Buffer.of(1), 0, 1, position);
+    closeSync(file);
+    writeFileSync(join(target, 'small'), 'smell');
+    let told = 0;
+    const advance: Progress['advance'] = ({ bytes = 0 }) => {
+      told += bytes;
+    };
+    expect(await replace({ progress: { ...noProgress, advance } })).toMatchObject({ files: 2, keptFiles: 0 });
+    expect(told).toBe(size + LARGE.length + 'small'.length);
+    await expectLikeNew();
+    expect(await replace()).toMatchObject({ files: 2, keptFiles: 2 });
   });
 
   it('leaves alone links that are right', async () => {

@@ -1,37 +1,57 @@
-import { hash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import { chmodSync, closeSync, constants, fchmodSync, ftruncateSync, lstatSync, openSync, unlinkSync } from 'node:fs';
 import { byteString, displayName } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
-import { readAt } from '../../foundation/read-at.ts';
+import { sideBySide } from '../../foundation/promises.ts';
+import type { ReadPool } from '../read/pool.ts';
 import { hasAttributes } from './attributes.ts';
 import type { FileTable } from './file-table.ts';
+import { findRightPlaces } from './right-places.ts';
 import type { WantedBuilder } from './wanted.ts';
 
+/** So much of what stands is compared at a time, and no more files. */
+const BATCH_BYTES = 16 * 1024 * 1024;
+const BATCH_FILES = 256;
+/** For each thread: one that it works on, and the next. */
+const BATCHES_PER_THREAD = 2;
+
+/** A file that stands; its places in the plan are those from `first` to before `end`. */
+interface StandingFile {
+  file: number;
+  path: Buffer;
+  first: number;
+  end: number;
+}
+
 /**
- * Looks at the files that stand in a target already, from a restore that did not come to its end. Contents that are right
- * are not fetched again; times alone are not believed, since a machine that lost its power may have kept a file's times and
- * not its bytes. What is right in all it is, is left alone.
+ * Looks at the files that stand in a target already, from a restore that did not come to its end, or before one that replaces
+ * them. Contents that are right are not fetched again; times alone are not believed, since a machine that lost its power may
+ * have kept a file's times and not its bytes. What is right in all it is, is left alone.
  * @returns how many files are left alone
  * @throws target-failed where a directory is in a file's place
  */
-export function keepStandingFiles(
+export async function keepStandingFiles(
   files: FileTable,
   wanted: WantedBuilder,
+  pool: ReadPool,
   { progress, signal }: { progress: Progress; signal: AbortSignal },
-): number {
-  let kept = 0;
-  let place = 0;
-  for (let file = 0; file < files.count; file++) {
+): Promise<number> {
+  const stand = findStandingFiles(files, wanted, signal);
+  const batches = batchesOf(stand, wanted);
+  // For little it is not worth to start threads.
+  const threads = batches.length > 1 ? pool.threadCount : 1;
+  await sideBySide(batches, threads * BATCHES_PER_THREAD, async (batch) => {
     signal.throwIfAborted();
-    const first = place;
-    while (place < wanted.count && wanted.place(place).file === file) place++;
-    const path = files.path(file);
-    if (standing(path, (found) => found.isFile() && found.nlink === 1n) === undefined) continue;
-    const rightBytes = keepRightPlaces(path, wanted, first, place);
-    progress.advance({ bytes: rightBytes });
-    if (rightBytes === files.sizeBytes(file) && isSet(files, file, path)) {
+    const places = batch.map(({ path, first, end }) => ({ path, ...wanted.places(first, end) }));
+    const right = batches.length > 1 ? await pool.findRightPlaces(places) : findRightPlaces(places);
+    batch.forEach(({ first }, at) => {
+      progress.advance({ bytes: wanted.keep(first, right[at]!) });
+    });
+  });
+  let kept = 0;
+  for (const { file, path, first, end } of stand) {
+    if (wanted.keptBytes(first, end) === files.sizeBytes(file) && isSet(files, file, path)) {
       files.setLeftAlone(file);
       kept++;
     } else {
@@ -40,6 +60,41 @@ export function keepStandingFiles(
     }
   }
   return kept;
+}
+
+/** What will not do is removed. */
+function findStandingFiles(files: FileTable, wanted: WantedBuilder, signal: AbortSignal): StandingFile[] {
+  const stand: StandingFile[] = [];
+  let place = 0;
+  for (let file = 0; file < files.count; file++) {
+    signal.throwIfAborted();
+    const first = place;
+    while (place < wanted.count && wanted.file(place) === file) place++;
+    const path = files.path(file);
+    if (standing(path, (found) => found.isFile() && found.nlink === 1n) === undefined) continue;
+    letRead(path);
+    stand.push({ file, path, first, end: place });
+  }
+  return stand;
+}
+
+/** Large files are cut, small ones are put together. */
+function batchesOf(stand: readonly StandingFile[], wanted: WantedBuilder): StandingFile[][] {
+  const batches: StandingFile[][] = [];
+  let bytes = BATCH_BYTES;
+  for (const whole of stand) {
+    for (let first = whole.first; first < whole.end; ) {
+      if (bytes >= BATCH_BYTES || batches.at(-1)!.length >= BATCH_FILES) {
+        batches.push([]);
+        bytes = 0;
+      }
+      let end = first;
+      while (end < whole.end && bytes < BATCH_BYTES) bytes += wanted.plainLength(end++);
+      batches.at(-1)!.push({ ...whole, first, end });
+      first = end;
+    }
+  }
+  return batches;
 }
 
 /**
@@ -59,29 +114,10 @@ export function standing(path: Buffer, willDo: (found: BigIntStats) => boolean):
   return undefined;
 }
 
-/** Marks the places of a file that hold what they should. @returns how many bytes these are */
-function keepRightPlaces(path: Buffer, wanted: WantedBuilder, first: number, end: number): number {
-  let rightBytes = 0;
-  const descriptor = openToRead(path);
-  try {
-    for (let number = first; number < end; number++) {
-      const { position, plainLength, id } = wanted.place(number);
-      const bytes = readAt(descriptor, Buffer.allocUnsafe(plainLength), position);
-      if (bytes.length !== plainLength || Buffer.compare(hash('sha256', bytes, 'buffer'), id) !== 0) continue;
-      wanted.keep(number);
-      rightBytes += plainLength;
-    }
-  } finally {
-    closeSync(descriptor);
-  }
-  return rightBytes;
-}
-
 /** Only root may read a file that its permissions keep from its owner. */
-function openToRead(path: Buffer): number {
+function letRead(path: Buffer): void {
   const isReadable = process.getuid?.() === 0 || (lstatSync(path).mode & 0o400) !== 0;
   if (!isReadable) chmodSync(path, 0o600);
-  return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
 }
 
 /** Whether a file has the size, owner, permissions, attributes and times that it should have, also after it was read. */

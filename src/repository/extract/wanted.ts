@@ -1,6 +1,7 @@
 import { SEAL_OVERHEAD_BYTES } from '../../format/index.ts';
 import { Column } from '../../foundation/columns.ts';
 import type { IndexedRepository } from '../indexed.ts';
+import type { PlacesOfFile } from './right-places.ts';
 
 /** How packs are read: a range is also the step in which work is shared, stopped and told of. */
 export interface RangeLimits {
@@ -117,7 +118,8 @@ export class WantedBuilder {
   readonly #ids = Column.ofBytes();
   readonly #files = Column.ofWords();
   readonly #positions = Column.ofNumbers();
-  readonly #kept = new Set<number>();
+  /** 1 for each place that holds what it should. */
+  readonly #kept = Column.ofBytes();
 
   constructor(indexed: IndexedRepository) {
     this.#indexed = indexed;
@@ -133,6 +135,7 @@ export class WantedBuilder {
     this.#ids.pushAll(Buffer.from(id, 'hex'));
     this.#files.push(file);
     this.#positions.push(position);
+    this.#kept.push(0);
     return uncompressedLength ?? length - SEAL_OVERHEAD_BYTES;
   }
 
@@ -145,29 +148,51 @@ export class WantedBuilder {
     return new Set(this.#packs.values);
   }
 
-  /** The place of this number, in the order of being added. */
-  place(number: number): { file: number; position: number; plainLength: number; id: Uint8Array } {
+  /** The file that a place is in. Places are numbered in the order of being added. */
+  file(place: number): number {
+    return this.#files.values[place]!;
+  }
+
+  /** How many bytes belong at a place. */
+  plainLength(place: number): number {
+    return this.#plainLengths.values[place]! || this.#lengths.values[place]! - SEAL_OVERHEAD_BYTES;
+  }
+
+  /** The places from `first` to before `end`, copied. */
+  places(first: number, end: number): Omit<PlacesOfFile, 'path'> {
     return {
-      file: this.#files.values[number]!,
-      position: this.#positions.values[number]!,
-      plainLength: this.#plainLengths.values[number]! || this.#lengths.values[number]! - SEAL_OVERHEAD_BYTES,
-      id: this.#id(number),
+      positions: this.#positions.values.slice(first, end) as Float64Array,
+      lengths: Uint32Array.from({ length: end - first }, (_, at) => this.plainLength(first + at)),
+      ids: this.#ids.values.slice(first * ID_BYTES, end * ID_BYTES) as Uint8Array,
     };
   }
 
-  /** The place holds what it should: it is not wanted any more. */
-  keep(number: number): void {
-    this.#kept.add(number);
+  /**
+   * Of the places from `first` on, those that hold what they should: they are not wanted any more.
+   * @param right a 1 for each of them
+   * @returns how many bytes they have
+   */
+  keep(first: number, right: Uint8Array): number {
+    this.#kept.values.set(right, first);
+    return this.keptBytes(first, first + right.length);
+  }
+
+  keptBytes(first: number, end: number): number {
+    const kept = this.#kept.values;
+    let bytes = 0;
+    for (let place = first; place < end; place++) if (kept[place] === 1) bytes += this.plainLength(place);
+    return bytes;
   }
 
   /** Ends the collecting, and gives its memory back. */
   finish(limits: RangeLimits): WantedRanges {
     const ranges = new RangeColumns(limits);
     const [packs, offsets, lengths] = [this.#packs.values, this.#offsets.values, this.#lengths.values];
+    const kept = this.#kept.values;
     const [plainLengths, files, positions] = [this.#plainLengths.values, this.#files.values, this.#positions.values];
     let previous = -1;
     for (const place of inPackOrder(packs, offsets)) {
-      if (this.#kept.has(place)) continue;
+      if (kept[place] === 1) continue;
       const isSamePlace = previous >= 0 && packs[previous] === packs[place] && offsets[previous] === offsets[place];
       // The ids too: an index that gives two blobs one place must not pass the one off as the other.
       if (!isSamePlace || Buffer.compare(this.#id(previous), this.#id(place)) !== 0) {
@@ -181,6 +206,7 @@ export class WantedBuilder {
     for (const column of [this.#packs, this.#offsets, this.#lengths, this.#plainLengths, this.#ids, this.#files])
       column.release();
     this.#positions.release();
+    this.#kept.release();
     return ranges.finish();
   }
 

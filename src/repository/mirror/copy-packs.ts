@@ -27,6 +27,8 @@ export interface PackTarget {
 export async function copyPacks(packs: readonly SizedKey[], target: PackTarget): Promise<void> {
   if (packs.length === 0) return;
   await using pool = new ReadPool(target.primary.key);
+  // While the first packs come.
+  if (packs.length >= pool.threadCount) pool.start();
   const copier = new PackCopier(target, pool);
   await sideBySide(packs, PARALLEL, (pack) => copier.copy(pack));
 }
@@ -41,8 +43,8 @@ class PackCopier {
   readonly #target: PackTarget;
   readonly #pool: ReadPool;
   readonly #window = new ReadWindow(PACK_WINDOW_BYTES);
-  /** Whether what the primary's store says of the MD5 of packs was right each time that it was looked at. */
-  #isToldRight: boolean | undefined;
+  /** Whether what the primary's store says of the MD5 of packs was right each time that it was looked at: of one at first. */
+  #isToldRight: Promise<boolean> | undefined;
 
   constructor(target: PackTarget, pool: ReadPool) {
     this.#target = target;
@@ -73,17 +75,23 @@ class PackCopier {
 
   /** What arrives is held against its MD5 by the store. To find that out takes longer than all else here. */
   async #put(key: string, { bytes, toldMd5 }: ReadPack): Promise<void> {
-    if (toldMd5 !== undefined && this.#isToldRight) {
-      try {
-        return await this.#target.put(key, bytes, toldMd5);
-      } catch (error) {
-        // Of this one the primary's store may have been wrong.
-        if ((await this.#digest('md5', bytes)) === toldMd5) throw error;
-      }
+    if (toldMd5 !== undefined) {
+      this.#isToldRight ??= this.#digest('md5', bytes).then((md5) => md5 === toldMd5);
+      if (await this.#isToldRight) return this.#putAsTold(key, bytes, toldMd5);
     }
-    const md5 = await this.#digest('md5', bytes);
-    if (toldMd5 !== undefined) this.#isToldRight = (this.#isToldRight ?? true) && md5 === toldMd5;
-    await this.#target.put(key, bytes, md5);
+    await this.#target.put(key, bytes, await this.#digest('md5', bytes));
+  }
+
+  /** Of a single one the primary's store may be wrong all the same. */
+  async #putAsTold(key: string, bytes: Uint8Array, toldMd5: string): Promise<void> {
+    try {
+      await this.#target.put(key, bytes, toldMd5);
+    } catch (error) {
+      const md5 = await this.#digest('md5', bytes);
+      if (md5 === toldMd5) throw error;
+      this.#isToldRight = Promise.resolve(false);
+      await this.#target.put(key, bytes, md5);
+    }
   }
 
   /** By a thread, where the bytes need not be copied for that. */

@@ -33,6 +33,8 @@ export interface MirrorOptions extends LeaseOptions {
   heldUntil?(key: string): Promise<number | undefined>;
   /** Told once there is something to do, before it is begun. */
   onDue?(): void;
+  /** Told when nothing but the ledger is left to be copied. */
+  onEnding?(): void;
   /** Records what came of the run, while its lease is given back. */
   onDone?(report: MirrorReport): Promise<void>;
 }
@@ -258,6 +260,7 @@ class MirrorRun {
       // What refers to it comes next.
       if (kinds.includes('index')) await this.#confirm();
     }
+    this.#options.onEnding?.();
     await this.#copyEvents(ledgerKeys);
   }
 

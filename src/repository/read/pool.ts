@@ -5,6 +5,7 @@ import { runOnThread, type ThreadWork } from '../../foundation/threads.ts';
 import type { SharedBlobEntries } from '../blob-table.ts';
 import type { Inspection } from '../check/inspect-pack.ts';
 import type { RecodedBlob, RecodeTarget } from '../copy/recode.ts';
+import type { PlacesOfFile } from '../extract/right-places.ts';
 import type { DigestAlgorithm, Done, Failed, Job } from './worker.ts';
 
 type DoneAs<Kind extends Done['kind']> = Extract<Done, { kind: Kind }>;
@@ -65,6 +66,11 @@ export class ReadPool implements AsyncDisposable {
   /** The digest of bytes, which are shared memory or copied, in hex. */
   async digest(algorithm: DigestAlgorithm, bytes: Uint8Array): Promise<string> {
     return expected('digested', await this.run({ kind: 'digest', bytes, algorithm })).digest;
+  }
+
+  /** See the function of this name. @throws target-failed */
+  async findRightPlaces(files: readonly PlacesOfFile[]): Promise<Uint8Array[]> {
+    return expected('compared', await this.run({ kind: 'compare', files })).right;
   }
 
   /** Looks at every byte of a pack. `sealed` is taken over. @throws internal */
@@ -168,9 +174,9 @@ function errorOf({ code, message, system, blob }: Failed): HoldfastError {
   const context = { ...(blob !== undefined && { blob }) };
   if (code !== undefined && code in ERROR_EXITS) return new HoldfastError(code as ErrorCode, message, { context });
   if (system === 'ENOSPC' || system === 'EDQUOT') {
-    return new HoldfastError('disk-full', 'cannot write a restored file: no space is left', {
+    return new HoldfastError('disk-full', 'cannot restore a file: no space is left', {
       hint: 'Free some space on the disk of the target, or restore to another one.',
     });
   }
-  return new HoldfastError('target-failed', `cannot write a restored file: ${message}`, { context });
+  return new HoldfastError('target-failed', `cannot restore a file: ${message}`, { context });
 }

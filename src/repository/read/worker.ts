@@ -8,6 +8,7 @@ import { type Inspection, inspectPack } from '../check/inspect-pack.ts';
 import { type RecodedBlob, Recoder, type RecodeTarget } from '../copy/recode.ts';
 import type { FileProblem } from '../extract/file-writer.ts';
 import { Filler, type SharedFilling, type UnreadRange } from '../extract/filler.ts';
+import { findRightPlaces, type PlacesOfFile } from '../extract/right-places.ts';
 import { openBlob } from '../indexed.ts';
 import { BlobOpener } from './blob-opener.ts';
 import { IndexPlacer } from './index-placer.ts';
@@ -32,6 +33,7 @@ export type Job =
   | { kind: 'inspect'; pack: string; sealed: Uint8Array; wantsBlobs: boolean }
   | { kind: 'digest'; bytes: Uint8Array; algorithm: DigestAlgorithm }
   | { kind: 'place'; name: string; sealed: Uint8Array; entries: SharedBlobEntries }
+  | { kind: 'compare'; files: readonly PlacesOfFile[] }
   | { kind: 'begin-fill'; filling: SharedFilling }
   | { kind: 'fill-all' }
   | { kind: 'fill'; range: UnreadRange; sealed: Uint8Array }
@@ -43,6 +45,7 @@ export type Done =
   | { kind: 'inspected'; inspection: Inspection }
   | { kind: 'digested'; digest: string }
   | { kind: 'placed'; placed: IndexColumns['packs'] | undefined }
+  | { kind: 'compared'; right: Uint8Array[] }
   /** Ranges that this thread could not read by itself, and what it could not set on files. */
   | { kind: 'filled'; unread: UnreadRange[]; problems: FileProblem[] };
 
@@ -117,6 +120,8 @@ class Jobs {
         this.#placer ??= new IndexPlacer(new BlobOpener(this.#key));
         return { kind: 'placed', placed: this.#placer.place(job.name, job.sealed, entries) };
       }
+      case 'compare':
+        return { kind: 'compared', right: findRightPlaces(job.files) };
       case 'begin-fill':
         this.#filler = new Filler(this.#key, job.filling);
         return filled();

@@ -214,13 +214,18 @@ export class Pipeline {
     return id.toString('hex');
   }
 
-  /** Waits until every blob is in a pack and every pack is in the store. The pipeline has ended then. */
-  async finish(): Promise<void> {
+  /** Waits until every blob is in a pack, which is being put into the store then. Nothing can be submitted after it. */
+  async pack(): Promise<void> {
     this.#throwIfFailed();
     this.#here(() => this.#ownSealer.finish());
     this.#closing = true;
     this.#tickets.close();
     await Promise.all(this.#workers.map(({ work }) => work.ended));
+    this.#throwIfFailed();
+  }
+
+  /** After `pack`: waits until every pack is in the store. The pipeline has ended then. */
+  async finish(): Promise<void> {
     while (this.#commits.size > 0) await Promise.all(this.#commits);
     this.#throwIfFailed();
     if (this.#claims.clear()) spareMemory.keep({ slabs: this.slabs.memory, claims: this.#claims });

@@ -20,6 +20,7 @@ import { type IndexFile, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, type TreeNode } from 
 import type { Content, PutOptions } from '../../store/index.ts';
 import { createLocalStore } from '../../store/local/index.ts';
 import { MemoryStore } from '../../store/memory/index.ts';
+import { packKey } from '../layout.ts';
 import { threadCount } from '../read/pool.ts';
 
 const threads = vi.hoisted(() => ({ started: [] as { terminate(): Promise<number> }[] }));
@@ -217,6 +218,26 @@ describe('a snapshot that is written', () => {
     expect(store.digests.length).toBeGreaterThan(100);
     expect(store.mostAtOnce).toBeLessThan(8 + 2 * threadCount() + 2);
     expect((await readFiles(repository)).get('119')!.equals(noise(70_000, 119))).toBe(true);
+  });
+
+  it('has its index sealed by the time the last packs are in the store, and names each of them once', async () => {
+    const store = new MemoryStore();
+    const repository = await testRepository(store);
+    const [put, seal] = [store.put.bind(store), repository.sealDocumentText.bind(repository)];
+    const isSealed = Promise.withResolvers<void>();
+    store.put = async (key, ...rest) => {
+      if (key.startsWith('data/')) await isSealed.promise;
+      await put(key, ...rest);
+    };
+    repository.sealDocumentText = (json) => {
+      isSealed.resolve();
+      return seal(json);
+    };
+    await writeFiles(repository, manyFiles(3), { packSizeBytes: 1 << 16 });
+    const documents = [...store.objects.keys()].filter((key) => key.startsWith('index/'));
+    const files = await Promise.all(documents.map((key) => repository.getDocument(key) as Promise<IndexFile>));
+    const named = files.flatMap(({ packs }) => packs.map(({ id }) => packKey(id)));
+    expect(named.sort()).toEqual([...store.objects.keys()].filter((key) => key.startsWith('data/')).sort());
   });
 
   it('gives a distant store the digest of each pack', async () => {

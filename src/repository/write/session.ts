@@ -32,10 +32,14 @@ export class WriteSession {
   readonly #pipeline: Pipeline;
   readonly #lock: HeldLock;
   readonly #clock: Clock;
-  /** Of one pack each. */
+  /** Of one pack each that is on its way to the store. */
+  readonly #onTheWay = new Set<IndexColumns>();
+  /** Of one pack each that is in the store. */
   #unindexed: IndexColumns[] = [];
   #unindexedBlobs = 0;
   #indexedMs: number;
+  /** What is on its way is in the last index already. */
+  #isEnding = false;
 
   private constructor(indexed: IndexedRepository, pipeline: Pipeline, gear: Int32Array, options: WriteSessionOptions) {
     this.#indexed = indexed;
@@ -74,8 +78,12 @@ export class WriteSession {
    * @param snapshot is called when all blobs are stored, so that it can hold the final figures
    */
   async commit(snapshot: () => Snapshot): Promise<string> {
+    await this.#pipeline.pack();
+    this.#isEnding = true;
+    // While the last packs are on their way, and put once they are there.
+    const index = this.#sealIndex([...this.#unindexed, ...this.#onTheWay]);
     await this.#pipeline.finish();
-    await this.#writeIndex();
+    await this.#putIndex(index);
     await this.#lock.confirm();
     return saveSnapshot(this.#indexed.repository, snapshot());
   }
@@ -89,23 +97,34 @@ export class WriteSession {
     const { id, file, sizeBytes, md5, listing } = pack;
     const again = beginsWithTree(listing);
     const about = { bulk: !again, again, ...(md5 !== undefined && { md5 }) };
+    this.#onTheWay.add(listing);
     await this.#indexed.repository.store.put(packKey(id), { file, sizeBytes }, about);
-    this.#unindexed.push(pack.listing);
-    this.#unindexedBlobs += pack.listing.count;
+    this.#onTheWay.delete(listing);
+    if (this.#isEnding) return;
+    this.#unindexed.push(listing);
+    this.#unindexedBlobs += listing.count;
     const overdue = this.#clock.monotonicMs() - this.#indexedMs > INDEX_AT_LEAST_EVERY_MS;
     if (overdue || this.#unindexedBlobs >= MAX_BLOBS_PER_INDEX_FILE) await this.#writeIndex();
   }
 
   async #writeIndex(): Promise<void> {
-    // Who lost the lock may have lost packs with it, to a prune that took them for left over: no index may name them.
-    await this.#lock.confirm();
     const listings = this.#unindexed;
     this.#unindexed = [];
     this.#unindexedBlobs = 0;
     this.#indexedMs = this.#clock.monotonicMs();
-    for (const file of inIndexFiles(listings, ({ count }) => count)) {
-      await this.#indexed.repository.putDocumentText(INDEX_PREFIX, indexText(file));
-    }
+    await this.#putIndex(this.#sealIndex(listings));
+  }
+
+  #sealIndex(listings: readonly IndexColumns[]): Buffer[] {
+    const { repository } = this.#indexed;
+    return inIndexFiles(listings, ({ count }) => count).map((file) => repository.sealDocumentText(indexText(file)));
+  }
+
+  /** @param files sealed; every pack that they name is in the store */
+  async #putIndex(files: readonly Buffer[]): Promise<void> {
+    // Who lost the lock may have lost packs with it, to a prune that took them for left over: no index may name them.
+    await this.#lock.confirm();
+    for (const file of files) await this.#indexed.repository.putSealed(INDEX_PREFIX, file);
   }
 }
 

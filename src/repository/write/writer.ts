@@ -90,6 +90,10 @@ export class Writer implements SnapshotWriter {
     return content.every((id) => this.#table.has(Buffer.from(id, 'hex'), 'data'));
   }
 
+  holdsTree(tree: string): boolean {
+    return this.#table.has(Buffer.from(tree, 'hex'), 'tree');
+  }
+
   async saveTree(nodes: TreeNode[]): Promise<string> {
     const bytes = encodeTree(nodes);
     // Most trees are those of the last backup: to hash one takes less than to hand it to a worker.

@@ -6,7 +6,7 @@ import { awaitedLater } from '../../foundation/promises.ts';
 import type { ReadFile, SnapshotWriter, StoredFile } from '../../repository/index.ts';
 import { type Capture, type CaptureContext, MANIFEST_DIRECTORY, NamedPaths, type Problem } from '../index.ts';
 import { everythingAt, type Stale } from './changes.ts';
-import { nodeOf } from './node-of.ts';
+import { nodeOf, unlessSame } from './node-of.ts';
 import { PreviousTrees } from './previous-trees.ts';
 import type { Tally } from './tally.ts';
 
@@ -212,11 +212,15 @@ export class FileCapture {
         before: await this.#before(before?.subtree, previous),
         stale: isSameDirectory(node, before) ? stale : undefined,
       };
-      const { coming } = await this.#directory(path, selection, known);
-      return { coming: coming.then((subtree) => (subtree === undefined ? undefined : { ...node, subtree })) };
+      const { coming } = await this.#directory(path, selection, { ...known, tree: before?.subtree });
+      return {
+        coming: coming.then((subtree) =>
+          subtree === undefined ? undefined : unlessSame({ ...node, subtree }, before),
+        ),
+      };
     }
     await this.#options.changed?.tally.dropsBelow(before);
-    if (node.type !== 'file') return { coming: Promise.resolve(node) };
+    if (node.type !== 'file') return { coming: Promise.resolve(unlessSame(node, before)) };
     // All that the system said of it would be kept for long otherwise.
     const { dev, ino, size, mtimeNs } = stats;
     const file = { path, node, seen: { dev, ino, size, mtimeNs }, before };
@@ -230,16 +234,26 @@ export class FileCapture {
   async #directory(
     path: string,
     selection: Selection,
-    known: Known<Map<string, TreeNode>>,
+    known: Known<Map<string, TreeNode>> & { tree: string | undefined },
   ): Promise<Coming<string | undefined>> {
     const nodes = await this.#entries(path, selection, known);
     const saved = async (): Promise<string | undefined> => {
       const entries = await present(nodes);
       if (entries.length === 0 && !selection.isWanted) return undefined;
       this.counts.dirs++;
-      return this.#writer.saveTree(entries);
+      return this.#keptTree(entries, known) ?? this.#writer.saveTree(entries);
     };
     return { coming: saved() };
+  }
+
+  /** The tree of the previous snapshot where these are its entries and the repository has it: then it need not be made again. */
+  #keptTree(
+    entries: readonly TreeNode[],
+    { before, tree }: { before: Map<string, TreeNode> | undefined; tree: string | undefined },
+  ): string | undefined {
+    if (tree === undefined || before?.size !== entries.length) return undefined;
+    const isSame = entries.every((entry) => entry === before.get(entry.name));
+    return isSame && this.#writer.holdsTree(tree) ? tree : undefined;
   }
 
   /** Whether a file's content need not be read: it is what it was, and the repository has it. */
@@ -255,7 +269,7 @@ export class FileCapture {
     this.counts.bytesProcessed += Number(node.size);
     this.#context.progress.advance({ bytes: Number(node.size), items: 1 });
     if (before.extended_attributes !== undefined) node.extended_attributes = before.extended_attributes;
-    return { coming: Promise.resolve({ ...node, content: before.content }) };
+    return { coming: Promise.resolve(unlessSame({ ...node, content: before.content }, before)) };
   }
 
   #addAttributes(node: TreeNode, bytes: Buffer, path: string): void {

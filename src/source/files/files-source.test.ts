@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   backUpFiles,
   captureContext,
@@ -143,6 +143,9 @@ describe('a backup of files', () => {
 });
 
 describe('a second backup of files', () => {
+  // What leads to the source is not compared: others make files in the temporary directory meanwhile.
+  const treeOf = (id: string) => withReader(repository, async (reader) => (await reader.find(source))?.subtree, id);
+
   it('does not read what is unchanged', async () => {
     for (let index = 0; index < 20; index++) writeFileSync(join(source, `${index}`), noise(1000, index));
     await backUpFiles(repository, [source]);
@@ -158,10 +161,49 @@ describe('a second backup of files', () => {
     const first = await backUpFiles(repository, [source]);
     const second = await backUpFiles(repository, [source]);
     expect(second.counts.filesNew + second.counts.filesChanged).toBe(0);
-    // What leads to the source is not compared: others make files in the temporary directory meanwhile.
-    const treeOf = (id: string) => withReader(repository, async (reader) => (await reader.find(source))?.subtree, id);
     expect(await treeOf(first.id)).toMatch(/^[0-9a-f]{64}$/);
     expect(await treeOf(second.id)).toBe(await treeOf(first.id));
+  });
+
+  const inTree = (path: string): string => join(source, 'a/b', path);
+  const replaced = (path: string, make: (path: string) => void): void => {
+    rmSync(inTree(path), { recursive: true });
+    make(inTree(path));
+  };
+  it.each<[string, number, () => void]>([
+    ['nothing', 0, () => {}],
+    ['the rights to a directory', 2, () => chmodSync(inTree(''), 0o700)],
+    ['the rights to a file', 3, () => chmodSync(inTree('file'), 0o600)],
+    ['a file', 3, () => writeFileSync(inTree('file'), 'other')],
+    ['where a link leads to', 3, () => replaced('link', (path) => symlinkSync('elsewhere', path))],
+    ['a name', 3, () => renameSync(inTree('file'), inTree('renamed'))],
+    ['that a file is gone', 3, () => rmSync(inTree('file'))],
+    ['that a file was added', 3, () => writeFileSync(inTree('new'), '')],
+    ['that all is gone', 3, () => replaced('', (path) => mkdirSync(path))],
+  ])('makes the trees above it anew, and no others, where what changed is %s', async (_, treesMade, change) => {
+    for (const directory of ['a/b', 'c/d']) {
+      mkdirSync(join(source, directory), { recursive: true });
+      writeFileSync(join(source, directory, 'file'), 'x');
+      symlinkSync('file', join(source, directory, 'link'));
+    }
+    await backUpFiles(repository, [source]);
+    change();
+    const made: string[][] = [];
+    const second = await writeSnapshot(repository, async (writer) => {
+      const saving = vi.spyOn(writer, 'saveTree');
+      const { roots } = await withReader(repository, (previous) =>
+        filesSource([source]).capture(writer, captureContext(previous)),
+      );
+      made.push(...saving.mock.calls.map(([nodes]) => nodes.map(({ name }) => name)));
+      return roots;
+    });
+    const anew = await writeSnapshot(
+      repository,
+      async (writer) => (await filesSource([source]).capture(writer, captureContext(undefined))).roots,
+    );
+    const below = made.filter((names) => names.every((name) => /^(a|b|c|d|file|link|new|renamed)$/.test(name)));
+    expect(below).toHaveLength(treesMade);
+    expect(await treeOf(second.id)).toBe(await treeOf(anew.id));
   });
 
   const CHANGES: Record<string, (path: string) => void> = {
@@ -212,6 +254,7 @@ describe('a backup of files that change', () => {
     return {
       maxStreams: writer.maxStreams,
       holds: (content) => writer.holds(content),
+      holdsTree: (tree) => writer.holdsTree(tree),
       openFile: (cut) => writer.openFile(cut),
       saveTree: (nodes) => writer.saveTree(nodes),
       writeFrom: () => Promise.reject(new Error('files are not opened here')),
@@ -295,6 +338,7 @@ describe('a backup of files that change', () => {
     const writer: SnapshotWriter = {
       maxStreams: 1,
       holds: () => false,
+      holdsTree: () => false,
       openFile: () => Promise.reject(new Error('no streams here')),
       saveTree: async () => 'ab'.repeat(32),
       writeInParts: () => Promise.reject(new Error('no large files here')),

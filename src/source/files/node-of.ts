@@ -1,4 +1,5 @@
 import { type BigIntStats, readFileSync, readlinkSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { byteString, formatTime, goMode, type NodeType, type TreeNode } from '../../format/index.ts';
 import { systemCode } from '../../foundation/errors.ts';
 
@@ -28,6 +29,37 @@ export function nodeOf(name: string, path: Buffer, stats: BigIntStats): TreeNode
   if (type === 'symlink') node.linktarget = byteString(readlinkSync(path, { encoding: 'buffer' }));
   if (type === 'dev' || type === 'chardev') node.device = exact(stats.rdev);
   return node;
+}
+
+/** What a node says besides its name, and what says it in a tree only where it is not zero or empty. */
+const PLAIN_MEMBERS = [
+  'type',
+  'mode',
+  'mtime',
+  'atime',
+  'ctime',
+  'uid',
+  'gid',
+  'user',
+  'group',
+  'inode',
+  'device_id',
+  'links',
+  'size',
+  'linktarget',
+  'device',
+  'subtree',
+  'content',
+] as const satisfies (keyof TreeNode)[];
+
+/**
+ * The node of the previous snapshot where it says the same of the entry of that name; else the new one. Who finds
+ * nothing but nodes of before has the tree of before.
+ */
+export function unlessSame(now: TreeNode, before: TreeNode | undefined): TreeNode {
+  if (before === undefined || before.unknown !== undefined) return now;
+  const isSame = PLAIN_MEMBERS.every((member) => (now[member] || 0) === (before[member] || 0));
+  return isSame && isDeepStrictEqual(now.extended_attributes, before.extended_attributes) ? before : now;
 }
 
 function typeOf(stats: BigIntStats): NodeType {

@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
 import type { CredentialsServer, CredentialsState, NewPassword, Rotated, UserSwitch } from '../credentials.ts';
 import { assertRotated, type Login } from '../credentials-proof.ts';
 import { Connection } from './connection/connection.ts';
+import { isWrongPassword } from './connection/failures.ts';
 import { type Location, labelOf, parseLocation } from './connection/location.ts';
 import { type Reply, ReplyError } from './connection/resp.ts';
 import { connected } from './failover/server-state.ts';
@@ -124,7 +125,8 @@ async function logIn(location: Location, signal: AbortSignal): Promise<Login> {
     connection.destroy();
     return 'in';
   } catch (error) {
-    if (isHoldfastError(error, 'source-refused')) return 'refused';
+    // That it lets nobody in for another reason, such as too many connections, says nothing of a password.
+    if (isWrongPassword(error)) return 'refused';
     throw error;
   }
 }

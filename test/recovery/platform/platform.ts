@@ -196,5 +196,5 @@ async function startRedisWithUsers(port: number, address: string): Promise<Redis
   const directory = mkdtempSync(join(tmpdir(), 'redis-'));
   const file = join(directory, 'users.acl');
   writeFileSync(file, USERS);
-  return RedisServer.start(['--aclfile', file], directory, { port, address });
+  return RedisServer.start(['--aclfile', file], directory, { port, address, hasFile: true });
 }

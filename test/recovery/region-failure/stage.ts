@@ -17,6 +17,9 @@ import { LoadBalancer, NAME, NameServer } from './routing.ts';
 
 const PREPARE = 'create role app login; create table writes (id text primary key); grant all on writes to app';
 
+/** It writes down what becomes of it. */
+const lastingRedis = () => RedisServer.start([], undefined, { hasFile: true });
+
 export class Stage {
   readonly directory = testDirectory();
   readonly pair: PostgresPair;
@@ -39,7 +42,7 @@ export class Stage {
   /** Returns once the application writes and all of its writes are on the way to the other region. */
   static async open(binDirectory: string, { isSynchronous }: { isSynchronous: boolean }): Promise<Stage> {
     const pair = await PostgresPair.start(binDirectory, PREPARE, { isSynchronous });
-    const [first, second] = await Promise.all([RedisServer.start(), RedisServer.start()]);
+    const [first, second] = await Promise.all([lastingRedis(), lastingRedis()]);
     await second.call('REPLICAOF', '127.0.0.1', first.port);
     await until(async () => (await second.text('INFO', 'replication')).includes('master_link_status:up'));
     const balancer = await LoadBalancer.start([

@@ -54,6 +54,8 @@ export class RunbookByHand {
       },
       tell: () => {},
       output: (earlier, name) => this.#outputs.get(earlier)?.[name],
+      noted: {},
+      note: async () => {},
       ask: async ({ question }) => {
         this.questions.push(question);
         return [{ by: 'oncall' }];

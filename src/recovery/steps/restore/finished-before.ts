@@ -1,5 +1,4 @@
 import type { LedgerEvent } from '../../../ledger/index.ts';
-import { RunRecord } from '../../engine/run-record.ts';
 import type { AnyContext } from '../any-context.ts';
 import { fromAnyCopy } from '../any-copy.ts';
 
@@ -7,25 +6,22 @@ export type FinishedRestore = Extract<LedgerEvent, { kind: 'restore.finished' }>
 
 /**
  * A restore of a source to a target that this step ended before it died: what the ledger of the source's repository, or this
- * machine's journal, says since the step was begun. Where nothing says when that was, there is none.
+ * machine's journal, says.
+ * @param begunBy by what the step knows its own
  */
 export async function finishedBefore(
   context: AnyContext,
-  { source, target }: { source: string; target: string },
+  { source, target, begunBy }: { source: string; target: string; begunBy: string },
 ): Promise<FinishedRestore | undefined> {
-  const { workspace, run, step } = context;
-  const begun = (await new RunRecord(workspace).read()).find(
-    ({ kind, body }) => kind === 'step.started' && body.run === run.id && body.step === step.id,
-  );
-  if (begun === undefined) return undefined;
+  const { workspace } = context;
   const events = await fromAnyCopy(context, { named: undefined, source }, async (name) =>
-    (await workspace.openToRead(name)).ledger.read(),
+    (await workspace.openToRead(name)).ledger.events({ kinds: ['restore.finished'] }),
   );
   const home = workspace.repositoryName(workspace.sources([source])[0]!.repository);
   const waiting = await workspace.recorder(home).waiting();
   const finished = [...events, ...waiting].findLast(
-    ({ kind, body, time }) =>
-      kind === 'restore.finished' && body.source === source && body.target === target && time > begun.time,
+    ({ kind, body }) =>
+      kind === 'restore.finished' && body.source === source && body.target === target && body.begunBy === begunBy,
   );
   return finished?.kind === 'restore.finished' ? finished.body : undefined;
 }

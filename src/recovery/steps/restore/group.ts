@@ -64,7 +64,7 @@ export async function restoreOneGroup(context: RestoreContext): Promise<StepResu
     restored.members.map(async (member) => {
       if (member.outcome !== 'failed') return { ...member, bytes: member.restored.bytes };
       const isThere = member.error.code === 'target-not-empty';
-      const before = isThere ? await finishedBefore(context, member) : undefined;
+      const before = isThere ? await finishedBefore(context, { ...member, begunBy: begunBy(context) }) : undefined;
       return before === undefined
         ? { ...member, bytes: 0 }
         : { ...member, outcome: before.outcome, bytes: before.bytes };

@@ -99,7 +99,7 @@ export async function restoreOneSource(context: RestoreContext): Promise<StepRes
   } catch (error) {
     context.signal.throwIfAborted();
     if (!isHoldfastError(error, 'target-not-empty')) throw error;
-    const before = await finishedBefore(context, { source: request.source, target: label });
+    const before = await finishedBefore(context, { source: request.source, target: label, begunBy: begunBy(context) });
     if (before !== undefined) return resultOf(context, place, before);
     throw error;
   }

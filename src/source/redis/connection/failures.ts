@@ -1,12 +1,16 @@
-import { type ErrorCode, HoldfastError, messageOf, systemCode } from '../../../foundation/errors.ts';
+import { type ErrorCode, HoldfastError, isHoldfastError, messageOf, systemCode } from '../../../foundation/errors.ts';
 import { type Location, labelOf } from './location.ts';
 import type { ReplyError } from './resp.ts';
 
 /** Which end of a backup or restore a server is at: it decides what its failures are called. */
 export type Side = 'source' | 'target';
 
-/** What a server says of who may not do something, or log in at all. */
-const LOGIN_REFUSED = new Set(['NOAUTH', 'WRONGPASS', 'DENIED']);
+/** What a server says of who may not log in, and what is to be done about it. */
+const LOGIN_REFUSED: ReadonlyMap<string, string> = new Map([
+  ['WRONGPASS', 'See whether user and password in the URL are right; special characters are percent-encoded there.'],
+  ['NOAUTH', 'The server asks for a password: give the URL one.'],
+  ['DENIED', 'See what the server says of who may connect, such as its protected mode.'],
+]);
 /** What passes by itself. */
 const LATER = new Set(['LOADING', 'BUSY', 'MASTERDOWN', 'NOMASTERLINK', 'TRYAGAIN', 'CLUSTERDOWN']);
 
@@ -43,12 +47,11 @@ export function lostConnection(error: unknown, location: Location, side: Side, d
 
 /** An error that the server answered with. @param doing completes "could not" */
 export function refusal(error: ReplyError, location: Location, side: Side, doing: string): HoldfastError {
-  const context = { server: labelOf(location), reason: error.message };
-  if (LOGIN_REFUSED.has(error.kind)) {
-    return new HoldfastError(sided('source-refused', side), `the server at ${labelOf(location)} refused the login`, {
-      hint: 'See whether user and password in the URL are right; special characters are percent-encoded there.',
-      context,
-    });
+  const context = { server: labelOf(location), reason: error.message, kind: error.kind };
+  const hint = LOGIN_REFUSED.get(error.kind);
+  if (hint !== undefined) {
+    const message = `the server at ${labelOf(location)} refused the login: ${error.message}`;
+    return new HoldfastError(sided('source-refused', side), message, { hint, context });
   }
   return new HoldfastError(sided('source-refused', side), `could not ${doing}: ${error.message}`, {
     hint:
@@ -75,6 +78,11 @@ export function silent(location: Location, silenceMs: number): HoldfastError {
     retryable: true,
     context: { server: labelOf(location), silenceMs },
   });
+}
+
+/** Whether what `refusal` gave says that the password is not that of the user, or that the user is turned off. */
+export function isWrongPassword(error: unknown): boolean {
+  return isHoldfastError(error) && error.context['kind'] === 'WRONGPASS';
 }
 
 function sided(code: ErrorCode, side: Side): ErrorCode {

@@ -19,14 +19,14 @@ export const redisFailover: RedisFailover = {
   follow: ({ url, from }, context) => connected(url, context.signal, (connection) => follow(connection, from, context)),
 };
 
-async function fence(connection: Connection): Promise<RedisServerState> {
+async function fence(connection: Connection): Promise<RedisServerState & { isLasting: boolean }> {
   const before = await readState(connection);
-  if (before.isReplica) return before;
+  // Of a replica nothing was changed.
+  if (before.isReplica) return { ...before, isLasting: true };
   await setFence(connection);
   const written = await tryWrite(connection);
   if (!(written instanceof ReplyError) || written.kind !== 'NOREPLICAS') throw stillWrites(connection);
-  await isLasting(connection);
-  return readState(connection);
+  return { isLasting: await isLasting(connection), ...(await readState(connection)) };
 }
 
 async function unfence(connection: Connection): Promise<boolean> {

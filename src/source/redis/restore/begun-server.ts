@@ -50,9 +50,15 @@ function set(connection: Connection, value: string): Promise<unknown> {
 
 async function refuseUsed(connection: Connection): Promise<void> {
   const listed = await connection.attempt('see who else uses it', ['CLIENT', 'LIST', 'TYPE', 'normal']);
-  const clients = listed instanceof ReplyError ? [] : String(listed).trim().split('\n');
-  if (clients.length <= 1) return;
   const where = labelOf(connection.location);
+  if (listed instanceof ReplyError) {
+    throw new HoldfastError(
+      'target-unsuitable',
+      `the server at ${where} was half filled by this step before, and who else uses it cannot be seen: ${listed.message}`,
+      { hint: 'Let the user run CLIENT LIST (`+client|list`); or see that nobody else is there, and run FLUSHALL.' },
+    );
+  }
+  if (String(listed).trim().split('\n').length <= 1) return;
   throw new HoldfastError(
     'target-unsuitable',
     `the server at ${where} was half filled by this step before, and others are connected to it`,
