@@ -16,3 +16,7 @@ export function failureLines(failures: readonly RepositoryFailure[]): string[] {
 /** What the help of every command says that goes on without a repository. */
 export const GOES_ON =
   'A repository that cannot be read, as one that is away, is named and stops no other, and makes the exit code 1.';
+
+/** The same of those that remove something. */
+export const RESTS =
+  'Where sources are kept in the one that is away, nobody knows whether an incident is open: nothing is removed elsewhere then, and --dry-run still says what would be.';

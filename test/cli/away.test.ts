@@ -7,9 +7,15 @@ import { allCommands } from '../../src/cli/registry.ts';
 import { document, environment, holdfast, initialise } from '../support/cli.ts';
 
 /** What each command shows of the repository that is there, and how the one that is away is named on its line. */
-const COMMANDS: Record<string, { shows: object; named?: string[] }> = {
-  status: { shows: { sources: [{ source: 'here', repository: 'eu', snapshots: 1 }] } },
-  snapshots: { shows: { snapshots: [{ repository: 'eu' }] }, named: ['--repository', 'us'] },
+const COMMANDS: Record<string, { shows: object; named?: string; only?: string }> = {
+  status: { shows: { sources: [{ source: 'here', repository: 'eu', snapshots: 2 }] } },
+  snapshots: { shows: { snapshots: [{ repository: 'eu' }, { repository: 'eu' }] }, named: '--repository us' },
+  check: { shows: { repositories: [{ repository: 'eu', clean: true, snapshots: 2 }] }, named: 'us' },
+  retain: { only: '--dry-run', shows: { sources: [{ source: 'here', remove: [{}] }] }, named: 'there' },
+  prune: { only: '--dry-run', shows: { repositories: [{ repository: 'eu' }] }, named: 'us' },
+  'ledger verify': { shows: { repositories: [{ repository: 'eu', state: 'consistent' }] }, named: '--repository us' },
+  unlock: { shows: { repositories: [{ repository: 'eu', removed: [], left: [] }] }, named: 'us' },
+  'key list': { shows: { repositories: [{ repository: 'eu', keys: [{ current: true }] }] }, named: '--repository us' },
 };
 
 const directory = mkdtempSync(join(tmpdir(), 'away-'));
@@ -29,17 +35,17 @@ repositories:
   us: { store: ./us, password: { env: HOLDFAST_PASSWORD } }
   eu: { store: ./eu, password: { env: HOLDFAST_PASSWORD } }
 sources:
-  here: { type: files, paths: [${directory}/data], repository: eu }
+  here: { type: files, paths: [${directory}/data], repository: eu, retention: { last: 1 } }
   there: { type: files, paths: [${directory}/data], repository: us }
 `,
   );
   for (const name of ['us', 'eu']) await initialise(directory, name);
-  expect((await run('backup')).exit).toBe(0);
+  for (const words of [['backup'], ['backup', 'here']]) expect((await run(...words)).exit).toBe(0);
   away('us');
 });
 
-describe.each(Object.entries(COMMANDS))('%s, where one of two repositories is away', (name, { shows }) => {
-  const words = name.split(' ');
+describe.each(Object.entries(COMMANDS))('%s, where one of two repositories is away', (name, { shows, only }) => {
+  const words = [...name.split(' '), ...(only === undefined ? [] : [only])];
 
   it('shows the other, names the one that is away with what to do, and fails', async () => {
     const ran = await run(...words, '--json');
@@ -69,7 +75,7 @@ describe.each(Object.entries(COMMANDS))('%s, where one of two repositories is aw
 });
 
 const NAMED = Object.entries(COMMANDS).flatMap(([name, { named }]) =>
-  named === undefined ? [] : [[...name.split(' '), ...named].join(' ')],
+  named === undefined ? [] : [`${name} ${named}`],
 );
 
 it.each(NAMED)('%s has the error of that one for its own', async (words) => {
@@ -77,6 +83,18 @@ it.each(NAMED)('%s has the error of that one for its own', async (words) => {
   expect(ran.exit).toBe(10);
   expect(document(ran)).toMatchObject({ error: { code: 'no-repository' } });
   expect(ran.stderr).toContain('there is no repository');
+});
+
+it('removes nothing while the ledger that is away may have an incident that is open', async () => {
+  const before = document(await run('snapshots', '--json')).snapshots;
+  for (const words of [['retain'], ['prune'], ['prune', 'eu', 'us']]) {
+    const ran = await run(...words, '--json');
+    expect(ran.exit).toBe(1);
+    const codes = document(ran).failures.map(({ error }: { error: { code: string } }) => error.code);
+    expect(codes.sort(), words.join(' ')).toEqual(['incident-unknown', 'no-repository']);
+  }
+  expect(document(await run('retain', 'here', '--json'))).toMatchObject({ error: { code: 'incident-unknown' } });
+  expect(document(await run('snapshots', '--json')).snapshots).toEqual(before);
 });
 
 it('holds for every command whose help says so', async () => {
