@@ -38,7 +38,7 @@ try {
 async function measure(path: string, file: string): Promise<void> {
   const storage = storageAt(path);
   await timed(`writing ${wanted} events of ${days} days`, () => fill(storage));
-  const ledger = () => new Ledger(storage, systemClock, file);
+  const ledger = () => new Ledger(storage, systemClock, { projectionFile: file });
   if (values.only === 'verify') return verify(ledger());
   // What a daemon reads of the ledger as it starts: its tasks, and what the first look of the alerts takes.
   const start = async () => {

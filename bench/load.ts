@@ -35,6 +35,8 @@ export async function measureUnderLoad(command: readonly string[], options: Load
     env,
     cwd: '/',
     stdio: ['ignore', 'ignore', 'pipe'],
+    // In a session of its own, as applications are: a backup that goes behind others takes its own session with it.
+    detached: true,
   });
   const seconds: { atMs: number; tps: number }[] = [];
   createInterface(load.stderr).on('line', (line) => {

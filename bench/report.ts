@@ -132,7 +132,7 @@ Measured ${time.slice(0, 10)} on the same machine, with ${server} and ${pgbackre
 |---|---|---|---|---|---|---|---|
 ${scenarios.map(postgresRow).join('\n')}
 
-Peak memory of Holdfast's physical backup: ${mebibytes(Math.max(...scenarios.filter(({ name }) => name.startsWith('physical')).flatMap(({ rounds }) => rounds.map(({ holdfast }) => holdfast.peakRssBytes))))} (at most 256 MiB).
+Peak memory of Holdfast in all of these: ${mebibytes(Math.max(...scenarios.flatMap(({ rounds }) => rounds.map(({ holdfast }) => holdfast.peakRssBytes))))} (at most 256 MiB).
 
 The primary killed under pgbench and its directory removed, then restored to the end of the log; from the last commit that came back until the kill, of each round (at most 10 s as usual, aim 1 s):
 

@@ -198,6 +198,7 @@ function serve(targetPort: number, roundTripMs: number, log: string | undefined)
 
 export interface SlowProxy {
   endpoint: string;
+  pid: number;
   /** What passed since this was asked last. */
   traffic(): Promise<Traffic>;
   stop(): void;
@@ -214,6 +215,7 @@ export async function startSlowProxy(target: string, roundTripMs: number, log?: 
   const { port, controlPort } = JSON.parse(line) as { port: number; controlPort: number };
   return {
     endpoint: `http://127.0.0.1:${port}`,
+    pid: child.pid!,
     traffic: async () => (await (await fetch(`http://127.0.0.1:${controlPort}`)).json()) as Traffic,
     stop: () => void child.kill(),
   };

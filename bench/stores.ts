@@ -19,7 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { type RadosgwAddress, startRadosgw } from '../test/support/radosgw.ts';
-import { measure } from './measure.ts';
+import { measure, processorMsOf } from './measure.ts';
 import { writeReport } from './report.ts';
 import { emptyFiles, makeData, RESTORED } from './scenarios.ts';
 import { type SlowProxy, startSlowProxy } from './slow-proxy.ts';
@@ -94,6 +94,11 @@ class Servers {
       AWS_REGION: 'us-east-1',
       AWS_EC2_METADATA_DISABLED: 'true',
     };
+  }
+
+  /** What server and proxy have taken of the processors so far. */
+  get cpuMs(): number {
+    return processorMsOf([this.proxy.pid, ...this.#children.map(({ pid }) => pid!)]);
   }
 
   /** An empty bucket; the bytes of what was there are gone. */
@@ -343,8 +348,9 @@ async function measureTurn(contender: Contender, place: Place, round: number): P
   const command = await contender.turn(place, target);
   spawnSync('sync');
   await servers.proxy.traffic();
+  const beforeMs = servers.cpuMs;
   const measured = measure([...AS_HOLDFAST, ...command], { cwd: place.directory, env: environment(place) });
-  return { ...measured, traffic: await servers.proxy.traffic() };
+  return { ...measured, serversCpuMs: servers.cpuMs - beforeMs, traffic: await servers.proxy.traffic() };
 }
 
 function placeOf(data: string): Place {
@@ -353,8 +359,9 @@ function placeOf(data: string): Place {
   return { directory, data: join(directory, 'data') };
 }
 
-function shown({ wallMs, cpuMs, peakRssBytes, traffic }: StoreMeasurement): string {
-  return `${(wallMs / 1000).toFixed(2)} s, ${(cpuMs / 1000).toFixed(2)} s CPU, ${Math.round(peakRssBytes / 2 ** 20)} MiB, ${JSON.stringify(traffic)}`;
+function shown({ wallMs, cpuMs, serversCpuMs = 0, peakRssBytes, traffic }: StoreMeasurement): string {
+  const [wall, own, servers] = [wallMs, cpuMs, serversCpuMs].map((ms) => (ms / 1000).toFixed(2));
+  return `${wall} s, ${own} s CPU, ${servers} s CPU of servers, ${Math.round(peakRssBytes / 2 ** 20)} MiB, ${JSON.stringify(traffic)}`;
 }
 
 function commitNow(): string {

@@ -28,7 +28,7 @@ export class FileLock {
     await makeDirectories(dirname(path), 0o700);
     const file = await open(path, 'a+', 0o600);
     try {
-      if (!tryToLock(file.fd)) {
+      if (!lockFile(file.fd)) {
         const { buffer, bytesRead } = await file.read({ position: 0 });
         await file.close();
         return { heldBy: buffer.toString('utf8', 0, bytesRead) };
@@ -51,7 +51,11 @@ export class FileLock {
 
 let flock: ((descriptor: number, operation: number) => number) | undefined;
 
-function tryToLock(descriptor: number): boolean {
+/**
+ * Locks an open file, for as long as it is open here.
+ * @returns whether nobody else has it locked. @throws the system's error
+ */
+export function lockFile(descriptor: number): boolean {
   flock ??= nativeFunction<NonNullable<typeof flock>>('int flock(int, int)');
   if (flock(descriptor, LOCK_EXCLUSIVE | LOCK_AT_ONCE) === 0) return true;
   const code = nativeErrno();

@@ -17,6 +17,8 @@ interface Calls {
   syncFileRange: ((descriptor: number, offset: number, length: number, flags: number) => number) | undefined;
   /** glibc's alone. */
   mallocTrim: ((keptBytes: number) => number) | undefined;
+  /** glibc's alone. */
+  mallopt: ((parameter: number, value: number) => number) | undefined;
 }
 let loaded: Calls | undefined;
 
@@ -29,6 +31,7 @@ function calls(): Calls {
     ),
     syncFileRange: nativeFunctionIfThere('int sync_file_range(int, int64_t, int64_t, unsigned int)'),
     mallocTrim: nativeFunctionIfThere('int malloc_trim(size_t)'),
+    mallopt: nativeFunctionIfThere('int mallopt(int, int)'),
   };
   return loaded;
 }
@@ -70,6 +73,19 @@ export function beginWriteback(descriptor: number): void {
  */
 export function trimMemory(): void {
   calls().mallocTrim?.(0);
+}
+
+const MMAP_THRESHOLD = -3;
+/** Below, memory that is had from the system anew each time costs more than it saves. */
+const LARGE_BYTES = 2 * 1024 * 1024;
+
+/**
+ * Has the system's allocator give large buffers back to the system as they are freed, from here on. Left to itself it keeps
+ * them once it has seen some come and go, for each thread its own, up to 32 MiB a piece ("mallopt(3)", M_MMAP_THRESHOLD).
+ * Elsewhere than with glibc nothing happens.
+ */
+export function giveBackLargeBuffers(): void {
+  calls().mallopt?.(MMAP_THRESHOLD, LARGE_BYTES);
 }
 
 /** Bytes as C takes text. */

@@ -1,8 +1,8 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findPostgresPrograms } from './postgres-programs.ts';
+import { findPostgresPrograms, listPostgresPrograms } from './postgres-programs.ts';
 
 let directory: string;
 
@@ -49,6 +49,20 @@ describe('findPostgresPrograms', () => {
       environment(mixed, sixteen, seventeen),
     );
     expect(found.majorVersion).toBe(17);
+  });
+
+  it('asks a directory once, whatever leads to it', async () => {
+    const asked = join(directory, 'asked');
+    const bin = await fakePrograms('counted', '16.2', []);
+    await writeFile(join(bin, 'psql'), `#!/bin/sh\necho once >> ${asked}\necho 'psql (PostgreSQL) 16.2'\n`, {
+      mode: 0o755,
+    });
+    const link = join(directory, 'link');
+    await symlink(bin, link);
+    expect(await listPostgresPrograms(['psql'], environment(link, bin, `${bin}/`))).toMatchObject([
+      { binDirectory: link },
+    ]);
+    expect(await readFile(asked, 'utf8')).toBe('once\n');
   });
 
   it('names the package when there is none', async () => {

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, readdir } from 'node:fs/promises';
+import { access, readdir, realpath } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { HoldfastError } from './errors.ts';
 import { runProgram } from './process.ts';
@@ -66,18 +66,31 @@ export async function listPostgresPrograms(
   programs: readonly PostgresProgram[],
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<PostgresPrograms[]> {
-  const found: PostgresPrograms[] = [];
-  for (const binDirectory of await candidateDirectories(environment)) {
-    const version = await commonVersion(binDirectory, programs, environment);
-    if (version === undefined) continue;
-    found.push({
-      majorVersion: Number.parseInt(version, 10),
-      version,
-      binDirectory,
-      path: (program) => join(binDirectory, program),
-    });
+  const directories = await differentDirectories(await candidateDirectories(environment));
+  const found = await Promise.all(
+    directories.map(async (binDirectory): Promise<PostgresPrograms[]> => {
+      const version = await commonVersion(binDirectory, programs, environment);
+      if (version === undefined) return [];
+      const majorVersion = Number.parseInt(version, 10);
+      return [{ majorVersion, version, binDirectory, path: (program) => join(binDirectory, program) }];
+    }),
+  );
+  return found.flat();
+}
+
+/** Each once: `/bin` is `/usr/bin` on most systems, and a wrapper there takes its time to answer. */
+async function differentDirectories(directories: readonly string[]): Promise<string[]> {
+  const real = await Promise.all(directories.map(realDirectory));
+  return directories.filter((_, at) => real.indexOf(real[at]!) === at);
+}
+
+/** One that is not there is itself: nothing will be found in it. */
+async function realDirectory(directory: string): Promise<string> {
+  try {
+    return await realpath(directory);
+  } catch {
+    return directory;
   }
-  return found;
 }
 
 async function candidateDirectories(environment: NodeJS.ProcessEnv): Promise<string[]> {

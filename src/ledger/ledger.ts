@@ -29,6 +29,7 @@ export class Ledger {
   readonly #storage: LedgerStorage;
   readonly #clock: Clock;
   readonly #projectionFile: string | undefined;
+  readonly #bringWaiting: () => Promise<void>;
   #chain: ChainWriter;
   /** What was looked for ahead of the first event, and when. */
   #looked: { heads: Promise<Record<string, string>>; atMs: number } | undefined;
@@ -36,10 +37,21 @@ export class Ledger {
   /** Events are appended one after the other, whoever asks. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  /** @param projectionFile absolute: where this machine may keep what it has read of a large ledger */
-  constructor(storage: LedgerStorage, clock: Clock, projectionFile?: string) {
+  /**
+   * @param projectionFile absolute: where this machine may keep what it has read of a large ledger
+   * @param bringWaiting puts what waited while the repository was away, by `putChained`: called before each event
+   */
+  constructor(
+    storage: LedgerStorage,
+    clock: Clock,
+    {
+      projectionFile,
+      bringWaiting = async () => {},
+    }: { projectionFile?: string; bringWaiting?: () => Promise<void> } = {},
+  ) {
     this.#storage = storage;
     this.#projectionFile = projectionFile;
+    this.#bringWaiting = bringWaiting;
     this.#clock = clock;
     this.#chain = new ChainWriter(clock);
   }
@@ -59,9 +71,10 @@ export class Ledger {
   }
 
   /** Records events that belong together, as one object: all of them, or none. Resolves once they are durable. */
-  appendAll(events: readonly NewEvent[]): Promise<void> {
-    if (events.length === 0) return Promise.resolve();
-    return this.#inTurn(async () => {
+  async appendAll(events: readonly NewEvent[]): Promise<void> {
+    if (events.length === 0) return;
+    await this.#bringWaiting();
+    await this.#inTurn(async () => {
       const chained = this.#chain.add(events, this.#chain.isNew ? await this.#expectedHeads() : {});
       try {
         await this.#put(chained);

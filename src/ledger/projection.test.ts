@@ -29,7 +29,7 @@ beforeAll(async () => {
 
 /** What the objects say, and what the projection does. */
 async function both(shelf: Shelf, file: string, query: EventQuery): Promise<[LedgerEvent[], LedgerEvent[]]> {
-  const [plain, projected] = [new Ledger(shelf, clock), new Ledger(shelf, clock, file)];
+  const [plain, projected] = [new Ledger(shelf, clock), new Ledger(shelf, clock, { projectionFile: file })];
   return [await plain.events(query), await projected.events(query)];
 }
 
@@ -54,9 +54,9 @@ describe('the projection of a large ledger', () => {
 
   it('reads only what is new, and follows when days are put together', async () => {
     const [shelf, file] = [new Shelf(large.objects), newFile()];
-    await new Ledger(shelf, clock, file).events({});
+    await new Ledger(shelf, clock, { projectionFile: file }).events({});
     shelf.gets = 0;
-    const ledger = new Ledger(shelf, clock, file);
+    const ledger = new Ledger(shelf, clock, { projectionFile: file });
     await ledger.append('locks.removed', { repository: 'other', locks: [], all: true });
     shelf.gets = 0;
     expect(await ledger.events({ kinds: ['locks.removed'] })).toHaveLength(2);
@@ -90,16 +90,16 @@ describe('the projection of a large ledger', () => {
     const [shelf, edited] = [new Shelf(large.objects), new Shelf(large.objects)];
     const gone = shelf.names[4]!;
     shelf.objects.delete(gone);
-    await expect(new Ledger(shelf, clock, file).events({ limit: 1 })).rejects.toMatchObject({
+    await expect(new Ledger(shelf, clock, { projectionFile: file }).events({ limit: 1 })).rejects.toMatchObject({
       code: 'repository-damaged',
     });
     expect(existsSync(file)).toBe(false);
     await both(large, file, {});
     edited.edit(gone, { body: body('forged by somebody') });
-    await expect(new Ledger(edited, clock, file).events({ limit: 1 })).rejects.toMatchObject({
+    await expect(new Ledger(edited, clock, { projectionFile: file }).events({ limit: 1 })).rejects.toMatchObject({
       code: 'repository-damaged',
     });
-    const { faults } = await new Ledger(edited, clock, file).verify();
+    const { faults } = await new Ledger(edited, clock, { projectionFile: file }).verify();
     expect(faults).not.toEqual([]);
   });
 });

@@ -91,7 +91,7 @@ export { type Caller, TokenCheck } from './tokens/token-check.ts';
 export { type ListedToken, type ListedTokens, openTokens } from './tokens/tokens.ts';
 export type { Unlocked } from './unlock/unlock.ts';
 export type { VerificationOutcome } from './verification/run-verification.ts';
-export type { Proof } from './verify/verify.ts';
+export type { Proof, Verified } from './verify/verify.ts';
 export { advanceService, type ServiceState } from './watch/service-state.ts';
 export type { ServicesReport, WatchedService } from './watch/services.ts';
 export type { StandbyLookout } from './watch/standby.ts';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { Channel } from '../alert/index.ts';
 import { seal, unseal } from '../format/index.ts';
-import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
+import { HoldfastError, isHoldfastError, messageOf } from '../foundation/errors.ts';
 import { Journal, Ledger, type LedgerStorage, Recorder } from '../ledger/index.ts';
 import {
   type Group,
@@ -164,7 +164,10 @@ export class Workspace {
     // A mirror, and another time, are read as they are.
     const isKept = cacheDirectory !== undefined && asOfMs === undefined && !this.plan.mirrors.has(name);
     const file = isKept ? join(cacheDirectory, 'ledger', `${repository.config.id}.sqlite`) : undefined;
-    const ledger = new Ledger(ledgerStorage(repository), clock, file);
+    const ledger = new Ledger(ledgerStorage(repository), clock, {
+      ...(file !== undefined && { projectionFile: file }),
+      bringWaiting: () => this.#bringWaiting(name),
+    });
     const onHealed: OpenedRepository['onHealed'] = new Set();
     const healer = this.healerOf({ name, repository, ledger }, (note) => {
       this.environment.progress(name).note(note);
@@ -195,6 +198,18 @@ export class Workspace {
     const recorder = new Recorder(homes, this.environment.clock);
     this.#recorders.set(name ?? '', recorder);
     return recorder;
+  }
+
+  /** What cannot be brought to its ledger waits on, and keeps no other event from being recorded. */
+  async #bringWaiting(name: string): Promise<void> {
+    const tell = (error: unknown): void =>
+      this.environment.progress(name).note(`events of this machine still wait for the ledger: ${messageOf(error)}`);
+    try {
+      const { errors } = await this.recorder(name).flush();
+      errors.slice(0, 1).forEach(tell);
+    } catch (error) {
+      tell(error);
+    }
   }
 
   /**

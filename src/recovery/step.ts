@@ -106,8 +106,10 @@ export interface StepKind<Kind extends StepKindName = StepKindName> {
    * absent; `ask` where only a person can tell; or what it had done, where that can be found out.
    */
   afterDeath?(context: StepContext<Kind>): Promise<'again' | 'ask' | StepResult>;
-  /** What it left standing, for whoever aborts: in words, or undone where that can be. */
+  /** For whoever aborts, undoes what it did, as far as it had got, and says what is so now. */
   undo?(context: StepContext<Kind>): Promise<string>;
+  /** Where nothing is undone: what it left standing once it was done, in words. Looks at nothing. */
+  leaves?(context: StepContext<Kind>): string;
   /** What a drill does with it where the plan does not say: see `drill` in the plan's format. */
   inDrill: 'run' | 'skip';
 }

@@ -294,6 +294,27 @@ describe('a validation', () => {
   });
 });
 
+describe('a source that has no backup yet', () => {
+  it('keeps no other from being proven, and makes the exit code 1', async () => {
+    const directory = await prepared();
+    const files = `{ type: files, paths: [${directory}/data] }`;
+    writePlan(directory, `  never: ${files}\n  files: ${files}`);
+    await holdfast(directory, ['backup', 'files']);
+    const ran = await holdfast(directory, ['verify', '--json']);
+    expect(ran.exit).toBe(1);
+    expect(document(ran)).toMatchObject({
+      proofs: [{ source: 'files', state: 'proven' }],
+      failures: [{ source: 'never', error: { code: 'unknown-snapshot', message: 'never has no snapshot' } }],
+    });
+    const { exit, stdout } = await holdfast(directory, ['verify', 'files', 'never']);
+    expect([exit, stdout]).toEqual([
+      1,
+      expect.stringMatching(/^proven {2}files .*\nfailed {2}never: never has no snap/s),
+    ]);
+    expect(document(await holdfast(directory, ['verify', 'never', '--json'])).error.code).toBe('unknown-snapshot');
+  });
+});
+
 describe('a backup that is killed', () => {
   it('leaves earlier snapshots whole, and the next run works', async () => {
     const directory = await prepared();

@@ -261,7 +261,9 @@ describe.skipIf(!requires('postgresql'))('steps on servers of PostgreSQL', { tim
     const fence = contextOf(workspace, { do: 'postgres.fence', source: 'db' });
     const late = await whoIsLate('asked');
     try {
-      expect([(await postgresFence.run(fence)).outcome, await late()]).toEqual(['done', 'kept out']);
+      const { outcome, summary } = await postgresFence.run(fence);
+      expect([outcome, await late()]).toEqual(['done', 'kept out']);
+      expect(summary).toMatch(/has sent nothing yet, could get in within 1 min from then/);
     } finally {
       await postgresFence.undo!(fence);
     }

@@ -176,7 +176,9 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis'))(
       expect(other.prepare('select id from notes').all()).toEqual([{ id: 7 }]);
       other.exec('insert into notes values (8)');
       other.close();
-      await expect(restore.run(context())).rejects.toMatchObject({ code: 'target-not-empty' });
+      const { run } = context();
+      const another = { ...context(), run: { ...run, id: 'INC-2' } };
+      await expect(restore.run(another)).rejects.toMatchObject({ code: 'target-not-empty' });
     });
 
     it('goes on with all of a group', async () => {

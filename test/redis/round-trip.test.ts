@@ -104,6 +104,17 @@ describe.skipIf(!requires('redis'))('a Redis server', () => {
     expect(none).toMatchObject({ exit: 1, json: { error: { code: 'path-missing' } } });
   });
 
+  it('comes back in part once more, as after a kill, where what is there is what comes', async () => {
+    await target.run('DEL', 'list');
+    const restoring = () => runHere(plan, 'restore', 'cache', '--to', target.url, '--only', '*');
+    const first = await restoring();
+    expect([first.exit, first.json.problems]).toEqual([0, []]);
+    const again = await restoring();
+    expect([again.exit, again.json.problems, again.json.items]).toEqual([0, [], first.json.items]);
+    await target.run('PEXPIRE', 'expiring', '1000000');
+    expect((await restoring()).json.problems).toMatchObject([{ path: '0:expiring' }]);
+  });
+
   it('is not restored over anything, nor to what cannot take it', async () => {
     await target.run('SET', 'mine', '1');
     const refused = await runHere(plan, 'restore', 'cache', '--to', target.url);

@@ -1,19 +1,23 @@
 import {
   chmodSync,
   chownSync,
+  closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, vi } from 'vitest';
+import { lockFile } from '../../src/foundation/file-lock.ts';
 import type { Target } from '../../src/foundation/target.ts';
 import { createSqliteSource } from '../../src/source/sqlite/index.ts';
 import { initialise, PASSWORD, writePlan } from '../support/cli.ts';
@@ -117,7 +121,17 @@ describe('a SQLite database in use', () => {
     expect(verified.exit).toBe(4);
     expect(verified.json.proofs[0].checksFailed).toEqual(['validate: none']);
     const to = join(directory, 'back');
+    // What a restore that is under way has, and one that was killed has left.
+    const left = join(to, '.holdfast-app.sqlite');
+    mkdirSync(to);
+    writeFileSync(left, 'half of it');
+    const other = openSync(left, 'r');
+    expect(lockFile(other)).toBe(true);
+    const busy = await runHere(plan, 'restore', 'app', '--to', to);
+    expect([busy.json.error.code, readdirSync(to)]).toEqual(['target-unsuitable', ['.holdfast-app.sqlite']]);
+    closeSync(other);
     expect((await runHere(plan, 'restore', 'app', '--to', to)).exit).toBe(0);
+    expect(existsSync(left)).toBe(false);
     expect(statSync(join(to, 'app.sqlite')).mode & 0o777).toBe(0o640);
     const back = new DatabaseSync(join(to, 'app.sqlite'), { readOnly: true });
     const { a, b } = back.prepare('select (select count(*) from a) as a, (select count(*) from b) as b').get()!;

@@ -1,8 +1,9 @@
 import { EXIT, type ExitCode, HoldfastError } from '../../foundation/errors.ts';
 import { formatDuration, formatSize } from '../../foundation/units.ts';
-import type { Proof, VerificationOutcome, Workspace } from '../../operations/index.ts';
+import type { Proof, VerificationOutcome, Verified, Workspace } from '../../operations/index.ts';
 import { AS_OF } from '../as-of.ts';
 import type { CommandDefinition, Invocation, Outcome } from '../command.ts';
+import { errorDetails, indent } from '../errors.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { describeGroupProof } from '../group-text.ts';
 import { RECALL_OPTIONS, recallOf } from '../recall-options.ts';
@@ -13,7 +14,7 @@ export const verify: CommandDefinition = {
   arguments: '[source...]',
   summary: 'prove recovery points by restoring them into a sandbox',
   description:
-    'Restores a recovery point of each source into a sandbox, compares what came back with what was captured, and runs the validations of the plan there. The living is not touched. What was found is recorded: proven, failed, or not provable on this machine.',
+    'Restores a recovery point of each source into a sandbox, compares what came back with what was captured, and runs the validations of the plan there. The living is not touched. What was found is recorded: proven, failed, or not provable on this machine. A source that cannot be tried, as one without a backup, stops no other, and makes the exit code 1.',
   options: [
     AS_OF,
     {
@@ -67,9 +68,9 @@ export const verify: CommandDefinition = {
       ...optional('repository'),
       ...recallOf(options),
     };
-    const proofs = await operations.verify(await workspace(), request);
-    const exit = proofs.every(({ state }) => state === 'proven') ? EXIT.done : EXIT.missed;
-    return { exit, json: { proofs }, text: proofs.map(describe).join('\n') };
+    const verified = await operations.verify(await workspace(), request);
+    const text = [...verified.proofs.map(describe), ...verified.failures.map(describeFailure)].join('\n');
+    return { exit: exitOf(verified), json: verified, text };
   },
 };
 
@@ -142,6 +143,16 @@ function describeVerified({
   const of =
     snapshot === undefined ? '' : ` of ${shownTime(time!)} (snapshot ${shortId(snapshot)}), ${formatSize(bytes)}`;
   return `${paint(state.replace('-', ' '))}  ${source}${of}${message === undefined ? '' : `: ${message}`}`;
+}
+
+/** A failure outweighs a proof that was missed: nothing is known of that source. */
+function exitOf({ proofs, failures }: Verified): ExitCode {
+  if (failures.length > 0) return EXIT.failed;
+  return proofs.every(({ state }) => state === 'proven') ? EXIT.done : EXIT.missed;
+}
+
+function describeFailure({ source, error }: Verified['failures'][number]): string {
+  return [`${bad('failed')}  ${source}: ${error.message}`, ...errorDetails(error).map(indent)].join('\n');
 }
 
 const STATES: Record<Proof['state'], string> = {

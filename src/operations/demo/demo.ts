@@ -250,7 +250,8 @@ async function backUp(workspace: Workspace): Promise<void> {
 }
 
 async function prove(workspace: Workspace): Promise<Proof[]> {
-  const proofs = await verify(workspace, { sources: [] });
+  const { proofs, failures } = await verify(workspace, { sources: [] });
+  if (failures[0] !== undefined) throw failures[0].error;
   const unproven = proofs.find(({ state }) => state !== 'proven');
   if (unproven === undefined) return proofs;
   const reasons = [

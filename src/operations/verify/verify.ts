@@ -9,7 +9,7 @@ import { findWantedPoint } from '../restore/recovery-point.ts';
 import { refuseLogTarget } from '../restore/recovery-target.ts';
 import { chooseSnapshot } from '../restore/restore.ts';
 import { damageNote, readableSnapshots } from '../snapshots-of.ts';
-import type { OpenedRepository, Workspace } from '../workspace.ts';
+import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
 import { pickSnapshot } from './pick-snapshot.ts';
 import { type Proof, prove } from './prove.ts';
 import { newestStretches, pickSecond, recoverableStretches } from './random-moment.ts';
@@ -37,11 +37,18 @@ export interface VerifyRequest {
   recall?: Partial<RecallOptions>;
 }
 
+export interface Verified {
+  proofs: Proof[];
+  /** Sources of which no recovery point could be tried, so that nothing is known of them. */
+  failures: { source: string; error: HoldfastError }[];
+}
+
 /**
  * Restores each source into a sandbox of its own and validates what came back. What was found is recorded in the ledger,
- * whatever it is.
+ * whatever it is. One that cannot be tried does not stop the others.
+ * @throws what kept all of them from it, where that is of one kind: that there is no repository, say
  */
-export async function verify(workspace: Workspace, request: VerifyRequest): Promise<Proof[]> {
+export async function verify(workspace: Workspace, request: VerifyRequest): Promise<Verified> {
   const sources = workspace.sources(request.sources);
   if (request.snapshot !== undefined && sources.length !== 1) {
     throw new HoldfastError('bad-usage', '--snapshot belongs to one source', {
@@ -49,21 +56,27 @@ export async function verify(workspace: Workspace, request: VerifyRequest): Prom
     });
   }
   refuseSandbox(workspace, sources, request.sandbox);
-  const proofs: Proof[] = [];
-  const offline: HoldfastError[] = [];
+  const { signal } = workspace.environment;
+  const verified: Verified = { proofs: [], failures: [] };
   for (const planned of sources) {
     try {
-      proofs.push(await verifySource(workspace, planned, request));
+      verified.proofs.push(await verifySource(workspace, planned, request));
     } catch (error) {
-      // What the others need is asked for at the same time.
-      if (!isHoldfastError(error, 'object-offline')) throw error;
-      offline.push(error);
+      signal.throwIfAborted();
+      verified.failures.push({ source: planned.name, error: reportable(error, signal) });
     }
   }
-  if (offline[0] === undefined) return proofs;
-  const { hint, context } = offline[0];
-  const message = offline.map((error) => error.message).join('; ');
-  throw new HoldfastError('object-offline', message, { ...(hint !== undefined && { hint }), context });
+  if (verified.proofs.length === 0) throwCommon(verified.failures.map(({ error }) => error));
+  return verified;
+}
+
+function throwCommon(errors: readonly HoldfastError[]): void {
+  const [first] = errors;
+  if (first === undefined || errors.some(({ code }) => code !== first.code)) return;
+  const messages = [...new Set(errors.map(({ message }) => message))];
+  if (messages.length === 1) throw first;
+  const { code, hint, context } = first;
+  throw new HoldfastError(code, messages.join('; '), { ...(hint !== undefined && { hint }), context });
 }
 
 /**

@@ -241,6 +241,25 @@ describe('an engine', () => {
     expect([phasesOf(state), world.effects]).toEqual(['a done', ['one']]);
   });
 
+  it('that is aborted says of what failed that it may have taken effect, and of what is done that it has', async () => {
+    const fails = async (): Promise<undefined> => {
+      throw new HoldfastError('program-failed', 'exited with 1');
+    };
+    const world = await RecoveryWorld.of(['{ id: a, do: exec, exec: [one] }', '{ id: b, do: exec, exec: [fails] }'], {
+      scripts: { fails },
+    });
+    const { id } = await world.open();
+    await world.run(id);
+    const person = world.process();
+    const exec = (await world.kinds(person).exec!()) as StepKind<'exec'>;
+    const kinds = { ...world.kinds(person), exec: async () => ({ ...exec, leaves: () => 'it stays' }) };
+    const { ended } = await world.time.run(abortIncident(person.workspace, id, { why: 'x', kinds }));
+    expect(ended?.standing).toEqual([
+      'b: it was begun, and is failed; as far as it took effect, it stays',
+      'a: it stays',
+    ]);
+  });
+
   it('is ended by who aborts before anything is undone, which it would do again', async () => {
     const slow = async ({ signal }: StepContext<'exec'>): Promise<undefined> => {
       world.effects.push('begun');

@@ -142,10 +142,11 @@ async function standingOf(workspace: Workspace, state: RunState, kinds?: StepKin
   for (const step of state.steps.filter(({ attempt }) => attempt > 0).reverse()) {
     const { id, document } = step.plan;
     const lookup = lookupOf(state);
+    const isDone = step.phase === 'done' || step.phase === 'partial';
     const did = step.summary ?? `it was begun, and is ${step.phase}`;
     try {
       const kind = await loadStepKind(document.do, kinds);
-      if (kind.undo === undefined) {
+      if (kind.undo === undefined && kind.leaves === undefined) {
         standing.push(`${id}: ${did}`);
         continue;
       }
@@ -163,7 +164,11 @@ async function standingOf(workspace: Workspace, state: RunState, kinds?: StepKin
         note: async () => {},
         ask: async () => [],
       };
-      const isDone = step.phase === 'done' || step.phase === 'partial';
+      if (kind.undo === undefined) {
+        const left = kind.leaves!(context as never);
+        standing.push(isDone ? `${id}: ${left}` : `${id}: ${did}; as far as it took effect, ${left}`);
+        continue;
+      }
       const how = isDone ? '' : `; the step itself is ${step.phase}`;
       standing.push(`${id}: ${await kind.undo(context as never)}${how}`);
     } catch (error) {

@@ -66,7 +66,7 @@ export const backup: StepKind<'backup'> = {
       outputs: { snapshots: snapshots.join(' '), proven: prove },
     };
   },
-  undo: async () => 'backups that were taken stay',
+  leaves: () => 'backups that were taken stay',
   inDrill: 'skip',
 };
 
@@ -96,8 +96,8 @@ function whereText({ source, to }: Move): string {
 async function proveAll(context: Context, sources: readonly string[], snapshots: readonly string[]): Promise<void> {
   const workspace = workspaceOf(context);
   for (const [index, source] of sources.entries()) {
-    const [proof] = await verify(workspace, { sources: [source], snapshot: snapshots[index]! });
-    const { state, checksFailed, reason } = proof!;
+    const { proofs } = await verify(workspace, { sources: [source], snapshot: snapshots[index]! });
+    const { state, checksFailed, reason } = proofs[0]!;
     if (state === 'proven') continue;
     const what = `the backup of ${source}, snapshot ${snapshots[index]!.slice(0, 8)},`;
     if (state === 'failed') {

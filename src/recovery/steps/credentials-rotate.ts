@@ -21,7 +21,7 @@ export const credentialsRotate: StepKind<'credentials.rotate'> = {
   describe,
   foresee,
   run,
-  undo: async (context) => `${rotatedBy(context).join(', ')} keep what is new; what was before stays dead`,
+  leaves: (context) => `${rotatedBy(context).join(', ')} keep what is new; what was before is not let in again`,
   inDrill: 'skip',
 };
 

@@ -11,6 +11,6 @@ export const deploy: StepKind<'deploy'> = {
     return runCall(context, context.step, 'deployed');
   },
   afterDeath: async ({ step }) => afterDeathOfCall(step, step.repeatable),
-  undo: async ({ step }) => `what ${step.exec[0]} deployed stays`,
+  leaves: ({ step }) => `what ${step.exec[0]} deployed stays`,
   inDrill: 'skip',
 };

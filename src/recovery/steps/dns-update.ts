@@ -18,7 +18,7 @@ export const dnsUpdate: StepKind<'dns.update'> = {
   }),
   foresee,
   run,
-  undo: async ({ step }) => `${step.name} keeps leading to ${step.value}`,
+  leaves: ({ step }) => `${step.name} was pointed at ${step.value}, and is not pointed back`,
   inDrill: 'skip',
 };
 

@@ -11,6 +11,6 @@ export const exec: StepKind<'exec'> = {
     return runCall(context, context.step);
   },
   afterDeath: async ({ step }) => afterDeathOfCall(step, step.repeatable),
-  undo: async ({ step }) => `what ${step.exec[0]} did stands`,
+  leaves: ({ step }) => `what ${step.exec[0]} did stands`,
   inDrill: 'skip',
 };

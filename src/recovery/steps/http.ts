@@ -12,6 +12,6 @@ export const http: StepKind<'http'> = {
     return runCall(context, { http: context.step.http });
   },
   afterDeath: async ({ step }) => afterDeathOfCall({ http: step.http }, step.repeatable),
-  undo: async ({ step }) => `what ${requestLabel(step.http)} did stands`,
+  leaves: ({ step }) => `what ${requestLabel(step.http)} did stands`,
   inDrill: 'skip',
 };

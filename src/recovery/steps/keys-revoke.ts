@@ -11,6 +11,6 @@ export const keysRevoke: StepKind<'keys.revoke'> = {
     return runCall(context, context.step, 'had keys revoked');
   },
   afterDeath: async ({ step }) => afterDeathOfCall(step, step.repeatable),
-  undo: async () => 'keys that were revoked stay so',
+  leaves: () => 'keys that were revoked stay so',
   inDrill: 'skip',
 };

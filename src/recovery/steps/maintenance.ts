@@ -19,7 +19,7 @@ export const maintenanceOn: StepKind<'maintenance.on'> = {
   describe: (context) => describeCall(context, callOf(context, 'on'), 'stops writes'),
   foresee: async (context) => foreseeCall(context, callOf(context, 'on'), 'stops writes'),
   run: async (context) => ({ ...(await runCall(context, callOf(context, 'on'), 'stopped writes')), outputs: {} }),
-  undo: async () => 'maintenance is on, and writes are stopped: turn it off as `maintenance.off` of the plan says',
+  leaves: () => 'maintenance was turned on, which stops writes: turn it off as `maintenance.off` of the plan says',
   inDrill: 'skip',
 };
 
@@ -27,6 +27,6 @@ export const maintenanceOff: StepKind<'maintenance.off'> = {
   describe: (context) => describeCall(context, callOf(context, 'off'), 'lets writes go on'),
   foresee: async (context) => foreseeCall(context, callOf(context, 'off'), 'lets writes go on'),
   run: async (context) => ({ ...(await runCall(context, callOf(context, 'off'), 'let writes go on')), outputs: {} }),
-  undo: async () => 'maintenance is off, and writes go on',
+  leaves: () => 'maintenance was turned off, and is not turned on again',
   inDrill: 'skip',
 };

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../foundation/errors.ts';
+import { formatDuration } from '../../foundation/units.ts';
 import { lsnText } from '../../repository/index.ts';
 import type { PostgresFence } from '../../source/index.ts';
 import type { Described, Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
@@ -47,9 +48,9 @@ function notPrimary({ label }: PostgresFence): HoldfastError {
   });
 }
 
-function inWords({ label, endedSessions, preparedTransactions }: PostgresFence): string {
+function inWords({ label, endedSessions, silentMs, preparedTransactions }: PostgresFence): string {
   const prepared = preparedTransactions === 0 ? '' : `; ${preparedTransactions} prepared transactions wait there`;
-  return `${label} lets nobody in any more, ${endedSessions} sessions were ended, and a login as the application was refused${prepared}`;
+  return `${label} lets nobody in any more, ${endedSessions} sessions were ended, and a login as the application was refused; only who had connected before, and has sent nothing yet, could get in within ${formatDuration(silentMs)} from then${prepared}`;
 }
 
 function describe({ step }: Context): Described {

@@ -66,10 +66,10 @@ async function inSandbox(context: Context): Promise<StepResult> {
   const workspace = workspaceOf(context);
   const times: string[] = [];
   for (const source of sources) {
-    const [proof] = await fromAnyCopy(context, { named: undefined, source }, (repository) =>
+    const { proofs } = await fromAnyCopy(context, { named: undefined, source }, (repository) =>
       prove(workspace, { sources: [source], repository, ...(at !== undefined && { at }) }),
     );
-    const { state, checksFailed, reason, time, durationMs } = proof!;
+    const { state, checksFailed, reason, time, durationMs } = proofs[0]!;
     context.tell(`${source} as of ${time}: ${state}, after ${formatDuration(durationMs)}`);
     if (state === 'failed') {
       throw new HoldfastError(

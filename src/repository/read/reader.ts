@@ -1,6 +1,7 @@
 import { decodeTree, snapshotTimeMs, type TreeNode } from '../../format/index.ts';
 import { releaseBuffer } from '../../foundation/buffers.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
+import { giveBackLargeBuffers } from '../../foundation/posix.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import { planExtract } from '../extract/plan.ts';
 import type { IndexedRepository } from '../indexed.ts';
@@ -72,6 +73,7 @@ export class Reader implements SnapshotReader {
   }
 
   async *read(node: TreeNode): AsyncIterable<Uint8Array> {
+    giveBackLargeBuffers();
     const ids = node.content ?? [];
     const ahead: { bytes: number; plain: Promise<Uint8Array> }[] = [];
     let aheadBytes = 0;

@@ -9,7 +9,6 @@ import { type RecodedBlob, Recoder, type RecodeTarget } from '../copy/recode.ts'
 import type { FileProblem } from '../extract/file-writer.ts';
 import { Filler, type SharedFilling, type UnreadRange } from '../extract/filler.ts';
 import { findRightPlaces, type PlacesOfFile } from '../extract/right-places.ts';
-import { openBlob } from '../indexed.ts';
 import { BlobOpener } from './blob-opener.ts';
 import { IndexPlacer } from './index-placer.ts';
 
@@ -105,7 +104,7 @@ class Jobs {
   run(job: Job): Done {
     switch (job.kind) {
       case 'open':
-        return { kind: 'opened', plain: ownCopy(openBlob(this.#key, job.sealed, job.blob, job.pack)) };
+        return { kind: 'opened', plain: new Uint8Array(this.#open(job)) };
       case 'recode':
         return { kind: 'recoded', blobs: job.blobs.map((blob) => this.#recode(job, blob)) };
       case 'inspect': {
@@ -141,6 +140,12 @@ class Jobs {
     }
   }
 
+  /** Valid until the next job. */
+  #open({ pack, sealed, blob: { id, uncompressedLength = 0 } }: Extract<Job, { kind: 'open' }>): Uint8Array {
+    this.#opener ??= new BlobOpener(this.#key);
+    return this.#opener.open(sealed, { id: Buffer.from(id, 'hex'), uncompressedLength, pack });
+  }
+
   #recode(
     { pack, sealed, target }: Extract<Job, { kind: 'recode' }>,
     { start, length, ...blob }: PlacedBlob,
@@ -152,11 +157,6 @@ class Jobs {
 
 function filled({ unread = [], problems = [] }: Partial<Extract<Done, { kind: 'filled' }>> = {}): Done {
   return { kind: 'filled', unread, problems };
-}
-
-/** A buffer that may be transferred: small ones share their memory with others. */
-function ownCopy(plain: Buffer): Uint8Array {
-  return plain.byteOffset === 0 && plain.byteLength === plain.buffer.byteLength ? plain : new Uint8Array(plain);
 }
 
 function bulkOf(answer: Done | Failed): ArrayBuffer[] {

@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { constants, existsSync } from 'node:fs';
 import { chmod, chown, type FileHandle, link, mkdir, open, rm, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseTimeMs, type TreeNode } from '../../format/index.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { lockFile } from '../../foundation/file-lock.ts';
 import { readAt } from '../../foundation/read-at.ts';
 import type { SnapshotReader } from '../../repository/index.ts';
 import type { RestoreContext, Restored } from '../index.ts';
@@ -23,33 +23,64 @@ export async function restoreSqlite(
   { progress, signal, begunBy }: RestoreContext,
 ): Promise<Restored> {
   const path = join(directory, file);
+  const unfinished = join(directory, `.holdfast-${file}`);
   // Killed behind the link: what is there is whole, or somebody has changed it since.
   if (begunBy !== undefined && !isAnyBeside(path) && (await isContent(reader, node, path))) {
+    await removeLeft(unfinished, path);
     const notes = [`${path} was there already, as it was in the backup`];
     return { bytes: Number(node.size), items: 1, notes, problems: await setMetadata(path, node, path) };
   }
   const problems: Restored['problems'] = [];
   progress.phase('writing the database', { bytes: Number(node.size), items: 1 });
-  const unfinished = join(directory, `.holdfast-${randomBytes(6).toString('hex')}`);
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     refuseOccupied(path);
-    await writeContent(reader, node, unfinished, { progress, signal });
-    problems.push(...(await setMetadata(unfinished, node, path)));
-    refuseOccupied(path);
-    // Unlike a rename, a link never takes the place of what came meanwhile.
-    await link(unfinished, path);
+    await removeLeft(unfinished, path);
+    const written = await open(unfinished, 'wx', 0o600);
+    try {
+      if (!lockFile(written.fd)) throw underWay(path);
+      await writeContent(reader, node, written, { progress, signal });
+      problems.push(...(await setMetadata(unfinished, node, path)));
+      refuseOccupied(path);
+      // Unlike a rename, a link never takes the place of what came meanwhile.
+      await link(unfinished, path);
+    } finally {
+      await rm(unfinished, { force: true });
+      await written.close();
+    }
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof HoldfastError) throw error;
-    if (systemCode(error) === 'EEXIST') throw occupied(path);
+    if (systemCode(error) === 'EEXIST') throw existsSync(path) ? occupied(path) : underWay(path);
     throw new HoldfastError('target-failed', `cannot write ${path}: ${messageOf(error)}`, { cause: error });
-  } finally {
-    await rm(unfinished, { force: true });
   }
   await syncDirectory(dirname(path));
   progress.advance({ items: 1 });
   return { bytes: Number(node.size), items: 1, notes: [], problems };
+}
+
+/** What a restore that was killed left: who writes one has it locked. It is never opened for writing: it may be anybody's. @throws target-unsuitable */
+async function removeLeft(unfinished: string, path: string): Promise<void> {
+  let left: FileHandle;
+  try {
+    left = await open(unfinished, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return;
+    throw error;
+  }
+  try {
+    if (!lockFile(left.fd)) throw underWay(path);
+    await rm(unfinished, { force: true });
+  } finally {
+    await left.close();
+  }
+}
+
+function underWay(path: string): HoldfastError {
+  return new HoldfastError('target-unsuitable', `another process restores ${path} just now`, {
+    hint: 'Wait for its end, or restore to another directory.',
+    context: { path },
+  });
 }
 
 function refuseOccupied(path: string): void {
@@ -99,21 +130,16 @@ function occupied(path: string): HoldfastError {
 async function writeContent(
   reader: SnapshotReader,
   node: TreeNode,
-  path: string,
+  file: FileHandle,
   { progress, signal }: Pick<RestoreContext, 'progress' | 'signal'>,
 ): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
-  try {
-    for await (const bytes of reader.read(node)) {
-      signal.throwIfAborted();
-      await file.writeFile(bytes);
-      progress.advance({ bytes: bytes.length });
-    }
+  for await (const bytes of reader.read(node)) {
     signal.throwIfAborted();
-    await file.sync();
-  } finally {
-    await file.close();
+    await file.writeFile(bytes);
+    progress.advance({ bytes: bytes.length });
   }
+  signal.throwIfAborted();
+  await file.sync();
 }
 
 async function setMetadata(unfinished: string, node: TreeNode, path: string): Promise<Restored['problems']> {

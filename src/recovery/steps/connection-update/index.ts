@@ -29,7 +29,7 @@ export const connectionUpdate: StepKind<'connection.update'> = {
     context.signal.throwIfAborted();
     return context.step.set.secret === undefined ? inFile(context, value) : asSecret(context, value);
   },
-  undo: async (context) =>
+  leaves: (context) =>
     context.step.set.secret === undefined
       ? `${placeOf(context)} keeps the new connection string`
       : `${placeOf(context)} keeps the new version; the one before is there still`,

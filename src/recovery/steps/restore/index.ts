@@ -11,7 +11,6 @@ export const restore: StepKind<'restore'> = {
     assertFilled(context.step);
     return context.step.group === undefined ? restoreOneSource(context) : restoreOneGroup(context);
   },
-  undo: async ({ step }) =>
-    `what was restored${typeof step.to === 'string' ? ` to ${step.to}` : ''} stays there, and nothing uses it by itself`,
+  leaves: ({ step }) => `what was restored${typeof step.to === 'string' ? ` to ${step.to}` : ''} stays there`,
   inDrill: 'run',
 };

@@ -25,7 +25,7 @@ export async function fence(
     const common = { label: labelOf(session.location), preparedTransactions: before.preparedTransactions };
     if (before.isStandby) {
       const { lsn, timeline } = await readState(session);
-      return { ...common, lsn, timeline, isStandby: true, endedSessions: 0 };
+      return { ...common, lsn, timeline, isStandby: true, endedSessions: 0, silentMs: 0 };
     }
     refuseUnlessHolding(session, before);
     if (!before.isSet) await preload(session, [FENCE_LIBRARY, ...before.others]);
@@ -33,10 +33,17 @@ export async function fence(
     await endLateSessions(session, signal);
     const endedSessions = await endSessions(session, signal);
     const { lsn, timeline } = await readState(session);
-    return { ...common, lsn, timeline, isStandby: false, endedSessions };
+    const silentMs = await authenticationTimeoutMs(session);
+    return { ...common, lsn, timeline, isStandby: false, endedSessions, silentMs };
   } finally {
     await session.close();
   }
+}
+
+/** A connection goes by what the server went by when it was made, and is listed nowhere before it says who it is. */
+async function authenticationTimeoutMs(session: Session): Promise<number> {
+  const sql = `SELECT setting FROM pg_catalog.pg_settings WHERE name = 'authentication_timeout'`;
+  return Number((await session.one('ask how long a login may take', sql))['setting']) * 1000;
 }
 
 /** See `PostgresFailover.unfence`. */

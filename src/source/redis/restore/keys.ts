@@ -8,6 +8,7 @@ import { type KeyMatcher, shownKey } from '../key-pattern.ts';
 import { sealPayload } from '../rdb/payload.ts';
 import type { RdbEntry } from '../rdb/reader.ts';
 import { readRdb } from '../rdb-file.ts';
+import { digestOf, otherKeys, type TakenKey } from './same-keys.ts';
 
 /** The longest value that is restored so: it is in memory, some times over. */
 const LONGEST_VALUE_BYTES = 48 * 1024 * 1024;
@@ -23,6 +24,7 @@ export class KeyRestore {
   readonly #isWanted: KeyMatcher | undefined;
   readonly #problems: Restored['problems'] = [];
   readonly #waiting: Promise<void>[] = [];
+  #taken: TakenKey[] = [];
   #database = 0;
   #items = 0;
   #bytes = 0;
@@ -61,7 +63,8 @@ export class KeyRestore {
     return { bytes: this.#bytes, items: this.#items, problems: this.#problems };
   }
 
-  #key({ database, key, value, expiresMs }: RdbEntry): void {
+  #key(entry: RdbEntry): void {
+    const { database, key, value, expiresMs } = entry;
     if (this.#isWanted?.(key) === false) return;
     this.#matched++;
     const name = `${database}:${shownKey(key)}`;
@@ -76,7 +79,9 @@ export class KeyRestore {
     const payload = sealPayload({ value, version: this.#details.rdbVersion });
     const time = expiresMs === undefined ? [0] : [expiresMs, 'ABSTTL'];
     const [at, ...more] = time;
-    this.#send(name, ['RESTORE', key, at!, payload, ...more], payload.length);
+    const taken = { name, database, key: Buffer.from(key), digest: digestOf(entry) };
+    const words = ['RESTORE', key, at!, payload, ...more];
+    this.#send(name, words, (reply) => this.#judgeKey(taken, reply, payload.length));
   }
 
   #function(library: Buffer): void {
@@ -84,22 +89,34 @@ export class KeyRestore {
     this.#send('a library of functions', ['FUNCTION', 'RESTORE', payload]);
   }
 
-  #send(name: string, words: Word[], bytes: number = 0): void {
-    const answered = this.#connection.send('restore keys', encodeCommand(words)).then((reply) => {
-      this.#judge(name, reply, bytes);
-    });
+  #send(name: string, words: Word[], judge: (reply: Reply) => void = (reply) => this.#judge(name, reply)): void {
+    const answered = this.#connection.send('restore keys', encodeCommand(words)).then(judge);
     // It may fail while the next part is read, or after that has failed.
     this.#waiting.push(awaitedLater(answered));
   }
 
-  #judge(name: string, reply: Reply, bytes: number): void {
-    if (reply instanceof ReplyError) {
-      this.#failed(name, reply.kind === 'BUSYKEY' ? 'is there already, and was left alone' : reply.message);
-      return;
+  #judge(name: string, reply: Reply): void {
+    if (reply instanceof ReplyError) this.#failed(name, reply.message);
+  }
+
+  #judgeKey(taken: TakenKey, reply: Reply, bytes: number): void {
+    if (reply instanceof ReplyError && reply.kind === 'BUSYKEY') this.#taken.push(taken);
+    else if (reply instanceof ReplyError) this.#failed(taken.name, reply.message);
+    else {
+      this.#items++;
+      this.#bytes += bytes;
     }
-    if (bytes === 0) return;
-    this.#items++;
-    this.#bytes += bytes;
+  }
+
+  /** What is there just as the backup has it is restored: a run before this one was killed, or nothing has changed in it. */
+  async #judgeTaken(): Promise<void> {
+    if (this.#taken.length === 0) return;
+    const taken = this.#taken;
+    this.#taken = [];
+    const others = await otherKeys(this.#connection, taken);
+    this.#items += taken.length - others.length;
+    for (const { name } of others) this.#failed(name, 'is there already, and was left alone');
+    await this.#connection.call('choose a database', ['SELECT', this.#database]);
   }
 
   #failed(path: string, message: string): void {
@@ -110,5 +127,6 @@ export class KeyRestore {
     // All have been answered, or never will be, before a failure goes on.
     const results = await Promise.allSettled(this.#waiting.splice(0));
     for (const result of results) if (result.status === 'rejected') throw result.reason;
+    await this.#judgeTaken();
   }
 }

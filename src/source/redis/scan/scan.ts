@@ -105,7 +105,7 @@ async function scanned(connection: Connection, cursor: string): Promise<[string,
 }
 
 /** When a key expires, to the millisecond: undefined for never. */
-async function expiryOf(connection: Connection, key: Buffer): Promise<number | 'gone' | undefined> {
+export async function expiryOf(connection: Connection, key: Buffer): Promise<number | 'gone' | undefined> {
   const at = await connection.attempt('read a time to live', ['PEXPIRETIME', key]);
   if (!(at instanceof ReplyError)) return meaningOf(at, 0);
   // Servers before 7.0 know only how long it still is, and what time they have.
