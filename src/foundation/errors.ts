@@ -100,6 +100,8 @@ export const ERROR_EXITS = {
   'plan-not-applied': EXIT.failed,
   /** What removes something rests while one is. */
   'incident-open': EXIT.failed,
+  /** Whether one is cannot be read. */
+  'incident-unknown': EXIT.failed,
   'unknown-runbook': EXIT.usage,
   'unknown-incident': EXIT.failed,
   /** The same runbook is under way already. */

@@ -9,6 +9,7 @@ export type { Approval } from './approvals/approvals.ts';
 export type { ArchiveOutcome } from './archives/archive.ts';
 export type { ArchiveStatus } from './archives/archive-status.ts';
 export type { RecallOptions } from './archives/recall.ts';
+export { type OfRepositories, type RepositoryFailure, refuseFailures } from './attempt-each.ts';
 export type { SourceOutcome } from './backup/backup.ts';
 export type { CheckOfRepository } from './check/check.ts';
 export type { Compared } from './compare/compare.ts';
@@ -78,7 +79,7 @@ export { type LastShown, SHOWING_KINDS, type Showing, Showings, showingsIn } fro
 export type { ListedSnapshot } from './snapshots/snapshots.ts';
 export { parseMoment } from './snapshots-of.ts';
 export type { RepositoryCapacity } from './status/capacity.ts';
-export type { SourceStatus } from './status/status.ts';
+export type { ReachableStatus, SourceStatus } from './status/status.ts';
 export type { ScheduledTask } from './tasks/coming.ts';
 export { backOffMs, type Due, type DueRun, dueOf } from './tasks/due.ts';
 export { dueWithin } from './tasks/due-within.ts';
@@ -208,6 +209,7 @@ export const retainRepository = lazy(async () => (await import('./retain/retain.
 export const retain = lazy(async () => (await import('./retain/retain.ts')).retain);
 export const listAll = lazy(async () => (await import('./snapshots/snapshots.ts')).listAll);
 export const status = lazy(async () => (await import('./status/status.ts')).status);
+export const reachableStatus = lazy(async () => (await import('./status/status.ts')).reachableStatus);
 export const addToken = lazy(async () => (await import('./tokens/tokens.ts')).addToken);
 export const listTokens = lazy(async () => (await import('./tokens/tokens.ts')).listTokens);
 export const revokeToken = lazy(async () => (await import('./tokens/tokens.ts')).revokeToken);

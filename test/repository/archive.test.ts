@@ -197,7 +197,7 @@ describe('an archive', () => {
     await backup(await planned.workspace(), ['files']);
     await planned.replicate('archive');
     expect(await planned.archived()).toHaveLength(3);
-    const decided = await retain(await planned.workspace(), ['files'], { dryRun: false });
+    const { sources: decided } = await retain(await planned.workspace(), ['files'], { dryRun: false });
     const counts = decided.map(({ repository, isArchive, snapshots }) => [
       ...[repository, isArchive, snapshots.length],
       snapshots.filter(({ reasons }) => reasons.length > 0).length,
@@ -207,9 +207,13 @@ describe('an archive', () => {
       ['archive', true, 3, 2],
     ]);
     expect(await planned.archived()).toHaveLength(2);
-    const [pruned] = await prune(await planned.workspace(), ['archive'], { dryRun: false });
+    const {
+      repositories: [pruned],
+    } = await prune(await planned.workspace(), ['archive'], { dryRun: false });
     expect(pruned!.swept.packs).toBeGreaterThan(0);
-    const [checked] = await check(await planned.workspace(), {
+    const {
+      repositories: [checked],
+    } = await check(await planned.workspace(), {
       ...{ repositories: ['archive'], readData: true, readHeaders: false },
     });
     expect(checked).toMatchObject({ clean: true, findings: [] });
@@ -314,7 +318,9 @@ describe('an archive whose content must be asked for', () => {
 
   it.each(['readData', 'readHeaders'])('is not called clean by a check that cannot read it, with %s', async (level) => {
     const request = { repositories: ['archive'], readData: false, readHeaders: false, [level]: true };
-    const [checked] = await check(await planned.workspace(), request);
+    const {
+      repositories: [checked],
+    } = await check(await planned.workspace(), request);
     expect(checked).toMatchObject({ clean: false, findings: [{ severity: 'error', where: 'data/' }] });
     expect(checked!.findings[0]!.message).toContain(`${cold.offlineKeys.length} packs`);
   });
@@ -383,7 +389,9 @@ describe('an archive whose content must be asked for', () => {
       await planned.replicate('archive');
     }
     await retain(await planned.workspace(), [], { dryRun: false });
-    const [pruned] = await prune(await planned.workspace(), ['archive'], { dryRun: false });
+    const {
+      repositories: [pruned],
+    } = await prune(await planned.workspace(), ['archive'], { dryRun: false });
     expect(pruned!.swept.bytes).toBeGreaterThan(1 << 20);
     // The first has little that is still needed, and would have to be read.
     expect(pruned).toMatchObject({ marked: { copiedBytes: 0 } });

@@ -122,8 +122,11 @@ describe.skipIf(!requires('restic'))('a repository and its mirror in stores that
           }
           return outcome === 'complete';
         },
-        retain: async (at) => (await retain(at, [], { dryRun: false })).every(({ removed }) => removed),
-        prune: async (at) => (await prune(at, [], { dryRun: false })).length === 1,
+        retain: async (at) => {
+          const { sources, failures } = await retain(at, [], { dryRun: false });
+          return failures.length === 0 && sources.every(({ removed }) => removed);
+        },
+        prune: async (at) => (await prune(at, [], { dryRun: false })).repositories.length === 1,
         replicate: async (at) => (await replicate(at, [])).every(({ outcome }) => outcome === 'complete'),
       };
       const names = ['backup', 'replicate', 'backup', 'retain', 'prune', 'restore'];
@@ -201,7 +204,9 @@ describe.skipIf(!requires('restic'))('a store whose every write says that it fai
       await writeTail(repository, segments(round, round + 1));
     }
     await retain(workspace(), [], { dryRun: false });
-    const [pruned] = await prune(workspace(), [], { dryRun: false });
+    const {
+      repositories: [pruned],
+    } = await prune(workspace(), [], { dryRun: false });
     expect(pruned!.swept.packs).toBeGreaterThan(0);
     expect(await replicate(workspace(), [])).toMatchObject([{ outcome: 'complete' }]);
     expect(await promote(workspace(), 'eu')).toMatchObject({ epoch: 1 });

@@ -181,15 +181,21 @@ describe('a check', () => {
     ];
     for (const key of others) main.objects.set(key, { bytes: new Uint8Array(9), modifiedMs: 0 });
     const workspace = () => mirroredWorkspace({ main, eu });
-    const [found] = await check(workspace(), { ...READ, readData: true });
+    const {
+      repositories: [found],
+    } = await check(workspace(), { ...READ, readData: true });
     expect(found!.clean).toBe(false);
     expect(main.objects.has(lost!)).toBe(false);
     damaged.push(...damage(main, 'holdfast/ledger/', eu));
-    const [mended] = await check(workspace(), { ...READ, repair: true });
+    const {
+      repositories: [mended],
+    } = await check(workspace(), { ...READ, repair: true });
     expect(mended).toMatchObject({ clean: true });
     expect(mended!.healed.map(({ object }) => object).sort()).toEqual([lost!, ...damaged].sort());
     expect((await healedObjects(main)).sort()).toEqual([lost!, ...damaged].sort());
-    const [again] = await check(workspace(), { ...READ, repair: true });
+    const {
+      repositories: [again],
+    } = await check(workspace(), { ...READ, repair: true });
     expect(again).toMatchObject({ clean: true, healed: [] });
   });
 
@@ -197,7 +203,9 @@ describe('a check', () => {
     const { main, eu } = copies();
     const damaged = damage(eu, 'data/');
     const workspace = mirroredWorkspace({ main, eu });
-    const [report] = await check(workspace, { ...READ, repositories: ['eu'], repair: true });
+    const {
+      repositories: [report],
+    } = await check(workspace, { ...READ, repositories: ['eu'], repair: true });
     expect(report).toMatchObject({ clean: true, repository: 'eu' });
     expect(report!.healed.map(({ object, from }) => [object, from]).sort()).toEqual(
       damaged.map((key) => [key, 'main']).sort(),
@@ -208,7 +216,9 @@ describe('a check', () => {
   it('says with repair and without a mirror that there is none, and what is damaged', async () => {
     const { main } = copies();
     damage(main, 'data/');
-    const [report] = await check(mirroredWorkspace({ main }), { ...READ, repair: true });
+    const {
+      repositories: [report],
+    } = await check(mirroredWorkspace({ main }), { ...READ, repair: true });
     expect(report).toMatchObject({ clean: false, healed: [] });
     expect(report!.notes.join()).toContain('the plan names no mirror');
     expect(report!.findings.some(({ path }) => path !== undefined)).toBe(true);
@@ -239,7 +249,9 @@ describe('a repository that cannot be opened', () => {
     await expect(restored({ main, eu })).rejects.toMatchObject({
       hint: expect.stringContaining('check main --repair'),
     });
-    const [report] = await repaired({ main, eu });
+    const {
+      repositories: [report],
+    } = await repaired({ main, eu });
     expect(report).toMatchObject({ clean: true });
     expect(report!.healed.map(({ object }) => object).sort()).toEqual(lost.sort());
     expect((await healedObjects(main)).sort()).toEqual(lost);
@@ -288,7 +300,9 @@ describe('a repository that cannot be opened', () => {
     await ledger.append('key.removing', { repository: 'main', key: id });
     main.objects.delete(`keys/${id}`);
     remove('config')(main);
-    const [report] = await repaired({ main, eu });
+    const {
+      repositories: [report],
+    } = await repaired({ main, eu });
     expect(report!.healed.map(({ object }) => object)).toEqual(['config']);
     expect(keysOf(main, 'keys/')).toHaveLength(1);
   });

@@ -11,7 +11,9 @@ import type { Verdict } from './verdict.ts';
 const FLIPPED = 3;
 
 export async function judgeLedgers(scenario: Scenario, { workspace }: Simulated, verdict: Verdict): Promise<void> {
-  for (const { repository, state, events, faults } of await verifyLedgers(workspace, {})) {
+  const { repositories, failures } = await verifyLedgers(workspace, {});
+  for (const { repository, error } of failures) verdict.fault(`the ledger of ${repository}: ${error.message}`);
+  for (const { repository, state, events, faults } of repositories) {
     verdict.count('events verified', events);
     if (state === 'tampered')
       verdict.fault(`the ledger of ${repository}: ${faults.map(({ message }) => message).join('; ')}`);
@@ -25,12 +27,16 @@ export async function judgeLedgers(scenario: Scenario, { workspace }: Simulated,
     const object = objects[Math.round((index * (objects.length - 1)) / (FLIPPED - 1))]!;
     const at = Math.floor((statSync(object).size * (index + 1)) / (FLIPPED + 1));
     flipBit(object, at);
-    const [verified] = await verifyLedgers(workspace, { repository: 'primary' });
+    const {
+      repositories: [verified],
+    } = await verifyLedgers(workspace, { repository: 'primary' });
     flipBit(object, at);
     const isNamed = verified!.faults.some((fault) => object.endsWith(fault.object ?? fault.message));
     if (verified!.state !== 'tampered' || !isNamed) verdict.fault(`a flipped bit in ${object} was not found`);
     verdict.count('flipped bits found');
   }
-  const [mended] = await verifyLedgers(workspace, { repository: 'primary' });
+  const {
+    repositories: [mended],
+  } = await verifyLedgers(workspace, { repository: 'primary' });
   if (mended!.state === 'tampered') verdict.fault('the ledger does not verify without the flipped bit');
 }

@@ -5,14 +5,14 @@ import type { Subset } from '../../repository/index.ts';
 import { AS_OF } from '../as-of.ts';
 import type { CommandDefinition, Invocation } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
+import { failureLines, GOES_ON } from '../failure-text.ts';
 import { bad, counted, faint, good } from '../text.ts';
 
 export const check: CommandDefinition = {
   name: 'check',
   arguments: '[repository]',
   summary: 'check that repositories are whole',
-  description:
-    'Reads every document and tree of a repository, or of all, and holds the index against the packs that are there. What lies beside the snapshots of a log that is followed is read whole, and a hole in a log that was not recorded as a gap is an error. With --read-headers the header of every pack is held against the index as well. With --read-data every byte of every pack is read and authenticated; --read-data-subset reads a part: 5% goes on where the run before ended, so that twenty runs read everything, and 2/7 reads the second of seven groups, as with restic. With --repair everything is read first, and what is damaged or missing is put back from a mirror that has it; what is damaged in a mirror, from its primary. Where the plan has objects locked, what somebody hid behind a delete marker or another content is an error, and --repair brings it back; with --lock the store is asked for the lock of every object that is needed, and what has none, a weaker one, or one that runs out is an error.',
+  description: `Reads every document and tree of a repository, or of all, and holds the index against the packs that are there. What lies beside the snapshots of a log that is followed is read whole, and a hole in a log that was not recorded as a gap is an error. With --read-headers the header of every pack is held against the index as well. With --read-data every byte of every pack is read and authenticated; --read-data-subset reads a part: 5% goes on where the run before ended, so that twenty runs read everything, and 2/7 reads the second of seven groups, as with restic. With --repair everything is read first, and what is damaged or missing is put back from a mirror that has it; what is damaged in a mirror, from its primary. Where the plan has objects locked, what somebody hid behind a delete marker or another content is an error, and --repair brings it back; with --lock the store is asked for the lock of every object that is needed, and what has none, a weaker one, or one that runs out is an error. ${GOES_ON}`,
   options: [
     AS_OF,
     { flags: '--read-headers', description: 'hold the header of every pack against the index' },
@@ -37,7 +37,7 @@ export const check: CommandDefinition = {
     const operations = await import('../../operations/index.ts');
     const names = repository === undefined ? [] : [repository as string];
     const subset = subsetOf(options, (await import('../../repository/index.ts')).parseSubset);
-    const reports = await operations.check(await workspace(), {
+    const { repositories, failures } = await operations.check(await workspace(), {
       repositories: names,
       readData: options['readData'] === true || subset !== undefined,
       readHeaders: options['readHeaders'] === true,
@@ -45,8 +45,12 @@ export const check: CommandDefinition = {
       lock: options['lock'] === true,
       ...(subset !== undefined && { subset }),
     });
-    const exit = reports.every(({ clean }) => clean) ? EXIT.done : EXIT.failed;
-    return { exit, json: { repositories: reports }, text: reports.map(describe).join('\n') };
+    const isClean = failures.length === 0 && repositories.every(({ clean }) => clean);
+    return {
+      exit: isClean ? EXIT.done : EXIT.failed,
+      json: { repositories, failures },
+      text: [...repositories.map(describe), ...failureLines(failures)].join('\n'),
+    };
   },
 };
 

@@ -3,6 +3,7 @@ import { EXIT } from '../../foundation/errors.ts';
 import type { LedgerVerdict } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
+import { failureLines, GOES_ON } from '../failure-text.ts';
 import { bad, counted, doubtful, faint, good, shownTime } from '../text.ts';
 import { UNSIGNED } from '../unsigned.ts';
 
@@ -12,8 +13,7 @@ const SHOWN_FAULTS = 20;
 export const ledgerVerify: CommandDefinition = {
   name: 'ledger verify',
   summary: 'find whatever was changed in the audit trail',
-  description:
-    'Reads every object of the ledger, of all repositories of the plan or of one, and names each event that was edited, moved, doubled or removed; exit code 1 when there is one. What a process that was stopped left is told apart. Without a checkpoint it says that the ledger is consistent: who has the password of the repository could have written it all anew. It says untampered up to the moment of a checkpoint that was signed with the key of the plan or with the one that is given: the newest in the repository, or a copy from elsewhere.',
+  description: `Reads every object of the ledger, of all repositories of the plan or of one, and names each event that was edited, moved, doubled or removed; exit code 1 when there is one. What a process that was stopped left is told apart. Without a checkpoint it says that the ledger is consistent: who has the password of the repository could have written it all anew. It says untampered up to the moment of a checkpoint that was signed with the key of the plan or with the one that is given: the newest in the repository, or a copy from elsewhere. ${GOES_ON}`,
   options: [
     { flags: '--repository <name>', description: 'the ledger of this repository, mirror or archive' },
     { flags: '--checkpoint <file>', description: 'a copy of a checkpoint that was kept elsewhere' },
@@ -31,16 +31,16 @@ export const ledgerVerify: CommandDefinition = {
   async run({ options, workspace, directory }) {
     const operations = await import('../../operations/index.ts');
     const { repository, checkpoint, publicKey } = options as Record<string, string | undefined>;
-    const repositories = await operations.verifyLedgers(await workspace(), {
+    const { repositories, failures } = await operations.verifyLedgers(await workspace(), {
       ...(repository !== undefined && { repository }),
       ...(checkpoint !== undefined && { checkpointFile: resolve(directory, checkpoint) }),
       ...(publicKey !== undefined && { publicKeyFile: resolve(directory, publicKey) }),
     });
-    const isTampered = repositories.some(({ state }) => state === 'tampered');
+    const isWhole = failures.length === 0 && repositories.every(({ state }) => state !== 'tampered');
     return {
-      exit: isTampered ? EXIT.failed : EXIT.done,
-      json: { repositories },
-      text: repositories.flatMap(describe).join('\n'),
+      exit: isWhole ? EXIT.done : EXIT.failed,
+      json: { repositories, failures },
+      text: [...repositories.flatMap(describe), ...failureLines(failures)].join('\n'),
     };
   },
 };

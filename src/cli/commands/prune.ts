@@ -3,14 +3,14 @@ import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { PruneOfRepository } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
+import { failureLines, GOES_ON, RESTS } from '../failure-text.ts';
 import { counted, doubtful, good } from '../text.ts';
 
 export const prune: CommandDefinition = {
   name: 'prune',
   arguments: '[repository...]',
   summary: 'free the space of what no snapshot needs any more',
-  description:
-    'Removes the packs of these repositories, or of all, that no snapshot needs, and copies what is used of others until no more than 5% of what stays is unused. Of an archive whose content must be asked for, only packs go of which nothing is used. It runs beside backups: packs are marked first, and removed once everybody who began before is done; if somebody still is at work, the next prune removes them. Where objects are locked, packs that their lock holds are counted and stay until it has run out, and old versions of what is never locked are removed. It may be cut off at any instant; the next one goes on.',
+  description: `Removes the packs of these repositories, or of all, that no snapshot needs, and copies what is used of others until no more than 5% of what stays is unused. Of an archive whose content must be asked for, only packs go of which nothing is used. It runs beside backups: packs are marked first, and removed once everybody who began before is done; if somebody still is at work, the next prune removes them. Where objects are locked, packs that their lock holds are counted and stay until it has run out, and old versions of what is never locked are removed. It may be cut off at any instant; the next one goes on. ${GOES_ON} ${RESTS}`,
   options: [{ flags: '--dry-run', description: 'only say what would be freed' }],
   examples: [
     { command: 'holdfast retain && holdfast prune', does: 'remove old snapshots, then what only they held' },
@@ -22,11 +22,11 @@ export const prune: CommandDefinition = {
   async run({ arguments: [names], options, workspace }) {
     const operations = await import('../../operations/index.ts');
     const dryRun = options['dryRun'] === true;
-    const repositories = await operations.prune(await workspace(), (names ?? []) as string[], { dryRun });
+    const { repositories, failures } = await operations.prune(await workspace(), (names ?? []) as string[], { dryRun });
     return {
-      exit: EXIT.done,
-      json: { dryRun, repositories },
-      text: repositories.map((report) => describe(report, dryRun)).join('\n'),
+      exit: failures.length === 0 ? EXIT.done : EXIT.failed,
+      json: { dryRun, repositories, failures },
+      text: [...repositories.map((report) => describe(report, dryRun)), ...failureLines(failures)].join('\n'),
     };
   },
 };

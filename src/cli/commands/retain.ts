@@ -2,14 +2,14 @@ import { EXIT } from '../../foundation/errors.ts';
 import type { DecidedSnapshot, KeepReason, RetentionOfSource } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
+import { failureLines, GOES_ON, RESTS } from '../failure-text.ts';
 import { bad, counted, doubtful, faint, good, shortId, shownTime, table } from '../text.ts';
 
 export const retain: CommandDefinition = {
   name: 'retain',
   arguments: '[source...]',
   summary: 'remove the snapshots that the retention of the plan does not keep',
-  description:
-    'Says for each snapshot of the sources of these names, or of all, which rule of the plan keeps it, and removes those that none does. The newest complete snapshot and the newest proven one stay whatever the rules say, and a partial one takes no place of a complete one. A source without retention keeps everything. An archive keeps of each source what its own retention says, whatever that of the source is. What holds a part of a log stays as long as a backup that stays may need it, and with `within` so does the backup that the first of these moments goes on from. A snapshot that its lock holds is left until that has run out. What only the removed ones held takes its space until `holdfast prune`.',
+  description: `Says for each snapshot of the sources of these names, or of all, which rule of the plan keeps it, and removes those that none does. The newest complete snapshot and the newest proven one stay whatever the rules say, and a partial one takes no place of a complete one. A source without retention keeps everything. An archive keeps of each source what its own retention says, whatever that of the source is. What holds a part of a log stays as long as a backup that stays may need it, and with \`within\` so does the backup that the first of these moments goes on from. A snapshot that its lock holds is left until that has run out. What only the removed ones held takes its space until \`holdfast prune\`. ${GOES_ON} ${RESTS}`,
   options: [{ flags: '--dry-run', description: 'only say what would be kept and removed, and why' }],
   examples: [
     { command: 'holdfast retain --dry-run', does: 'what would go, and why the rest stays' },
@@ -21,11 +21,11 @@ export const retain: CommandDefinition = {
   async run({ arguments: [names], options, workspace }) {
     const operations = await import('../../operations/index.ts');
     const dryRun = options['dryRun'] === true;
-    const results = await operations.retain(await workspace(), (names ?? []) as string[], { dryRun });
+    const { sources, failures } = await operations.retain(await workspace(), (names ?? []) as string[], { dryRun });
     return {
-      exit: EXIT.done,
-      json: { dryRun, sources: results.map(asJson) },
-      text: results.map((result) => describe(result, dryRun)).join('\n\n'),
+      exit: failures.length === 0 ? EXIT.done : EXIT.failed,
+      json: { dryRun, sources: sources.map(asJson), failures },
+      text: [...sources.map((each) => describe(each, dryRun)), ...failureLines(failures)].join('\n\n'),
     };
   },
 };

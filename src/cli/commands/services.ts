@@ -2,7 +2,9 @@ import { EXIT } from '../../foundation/errors.ts';
 import { formatDuration, formatPercentage } from '../../foundation/units.ts';
 import type { ServicesReport, WatchedService } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
+import { errorDetails, indent } from '../errors.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
+import { failureText } from '../failure-text.ts';
 import { bad, doubtful, faint, good, shownTime, table } from '../text.ts';
 
 export const services: CommandDefinition = {
@@ -21,7 +23,7 @@ export const services: CommandDefinition = {
     const isUnknown = failures.length > 0 || standbys.some(({ error }) => error !== undefined);
     return {
       exit: isDown ? EXIT.missed : isUnknown ? EXIT.failed : EXIT.done,
-      json: { services: found, standbys, failures: failures.map(({ code, message }) => ({ code, message })) },
+      json: { services: found, standbys, failures },
       text: describe(report),
     };
   },
@@ -39,8 +41,14 @@ function describe({ services: found, standbys, failures }: ServicesReport): stri
   return [
     ...(found.length === 0 ? ['the plan names no services'] : [table([HEADING, ...found.map(row)])]),
     ...lines,
-    ...failures.map(({ message }) => `${bad('unknown')} ${message}`),
+    ...failures.map(unknownText),
   ].join('\n');
+}
+
+function unknownText({ repository, error }: ServicesReport['failures'][number]): string {
+  if (repository === undefined)
+    return [`${bad('unknown')} ${error.message}`, ...errorDetails(error).map(indent)].join('\n');
+  return failureText(`what the ledger of ${repository} has of days gone by`, error);
 }
 
 function row({

@@ -4,14 +4,14 @@ import type { ListedSnapshot } from '../../operations/index.ts';
 import { AS_OF } from '../as-of.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
+import { failureLines, GOES_ON } from '../failure-text.ts';
 import { bad, good, shortId, shownTime, table } from '../text.ts';
 
 export const snapshots: CommandDefinition = {
   name: 'snapshots',
   arguments: '[source]',
   summary: 'list the snapshots',
-  description:
-    'Lists the snapshots of a source, or all that the repositories of the plan hold, whoever wrote them, oldest first.',
+  description: `Lists the snapshots of a source, or all that the repositories of the plan hold, whoever wrote them, oldest first. ${GOES_ON}`,
   options: [AS_OF, { flags: '--repository <name>', description: 'look into this repository, mirror or archive' }],
   examples: [
     { command: 'holdfast snapshots', does: 'everything there is' },
@@ -24,6 +24,7 @@ export const snapshots: CommandDefinition = {
     const {
       snapshots: listed,
       damaged,
+      failures,
       latestClean,
     } = await listAll(await workspace(), source as string | undefined, options['repository'] as string | undefined);
     const rows = listed.map((snapshot) => [
@@ -36,19 +37,23 @@ export const snapshots: CommandDefinition = {
     ]);
     const text =
       rows.length === 0
-        ? 'There is no snapshot yet. Take one with `holdfast backup`.'
+        ? failures.length === 0
+          ? 'There is no snapshot yet. Take one with `holdfast backup`.'
+          : 'There is no snapshot in what could be read.'
         : table([['id', 'time', 'host', 'tags', 'size', 'paths'], ...rows], { right: [4] });
     return {
-      exit: damaged.length === 0 ? EXIT.done : EXIT.failed,
+      exit: damaged.length + failures.length === 0 ? EXIT.done : EXIT.failed,
       json: {
         snapshots: listed,
         ...(latestClean !== undefined && { latestClean }),
         damaged: damaged.map(({ code, message }) => ({ code, message })),
+        failures,
       },
       text: [
         text,
         ...cleanText(listed, latestClean),
         ...damaged.map(({ message }) => `${bad('damaged')} ${message}`),
+        ...failureLines(failures),
       ].join('\n'),
     };
   },

@@ -1,16 +1,18 @@
-import { EXIT } from '../../foundation/errors.ts';
+import { EXIT, type ExitCode } from '../../foundation/errors.ts';
 import { formatDuration, formatPercentage, formatSize } from '../../foundation/units.ts';
 import type {
   ArchiveStatus,
   HealedStatus,
   MirrorStatus,
   NearForecast,
+  ReachableStatus,
   RepositoryCapacity,
   SourceStatus,
 } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { drillTable } from '../drill-table.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
+import { failureText, GOES_ON } from '../failure-text.ts';
 import { forecastText } from '../forecast-text.ts';
 import { bad, counted, doubtful, faint, good, shortId, shownTime, table } from '../text.ts';
 import { UNSIGNED } from '../unsigned.ts';
@@ -18,26 +20,16 @@ import { UNSIGNED } from '../unsigned.ts';
 export const status: CommandDefinition = {
   name: 'status',
   summary: 'show every source: last backup, last proof, objectives and actuals',
-  description:
-    'Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; RTO as the last proof measured it, and where it will be missed before long, from when on; of each runbook what its drills took, with exit code 4 where the last one took longer than promised; how far each mirror is behind; and of each archive the newest copy of each source, and when the next is due: exit code 4 when one is overdue. A mirror or archive that cannot be reached, or whose last attempt failed, makes the exit code 1, and so does what was found damaged or missing and was put back, until a check has read all of that repository and found nothing. Of a repository whose capacity the plan names, it says what it takes, how it grows, and what it will take; exit code 4 from the share on that the plan warns at. Of a repository whose objects are locked, it says what somebody hid of its snapshots, keys and ledger, with exit code 1.',
+  description: `Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; RTO as the last proof measured it, and where it will be missed before long, from when on; of each runbook what its drills took, with exit code 4 where the last one took longer than promised; how far each mirror is behind; and of each archive the newest copy of each source, and when the next is due: exit code 4 when one is overdue. A mirror or archive that cannot be reached, or whose last attempt failed, makes the exit code 1, and so does what was found damaged or missing and was put back, until a check has read all of that repository and found nothing. Of a repository whose capacity the plan names, it says what it takes, how it grows, and what it will take; exit code 4 from the share on that the plan warns at. Of a repository whose objects are locked, it says what somebody hid of its snapshots, keys and ledger, with exit code 1. ${GOES_ON} Nothing is known of its sources then.`,
   examples: [{ command: 'holdfast status', does: 'is everything all right?' }],
   exits: [...REPOSITORY_EXITS, EXIT.missed],
   writes: false,
   async run({ workspace }) {
     const operations = await import('../../operations/index.ts');
-    const found = await operations.status(await workspace());
+    const found = await operations.reachableStatus(await workspace());
     const { sources, runbooks, mirrors, forecasts, archives, healed, damaged, capacity, hidden, unsigned, unseen } =
       found;
-    const isMissed =
-      sources.some(({ missed }) => missed.length > 0) ||
-      runbooks.some((each) => each.isMissed) ||
-      capacity.some(({ isReached }) => isReached) ||
-      archives.some((each) => each.sources.some(({ isOverdue }) => isOverdue));
-    const failures: Failing[] = [...mirrors, ...archives, ...archives.flatMap((each) => each.sources)];
-    const isWrong =
-      damaged.length + healed.length + hidden.length > 0 ||
-      failures.some(({ failure, error }) => (failure ?? error) !== undefined);
-    const exit = isMissed ? EXIT.missed : isWrong ? EXIT.failed : EXIT.done;
+    const { failures: away } = found;
     const heading = [
       'source',
       'snapshots',
@@ -67,7 +59,7 @@ export const status: CommandDefinition = {
     );
     const damage = damaged.map(({ message }) => `${bad('damaged')} ${message}; see \`holdfast check\``);
     return {
-      exit,
+      exit: exitOf(found),
       json: {
         sources,
         runbooks,
@@ -80,9 +72,11 @@ export const status: CommandDefinition = {
         hidden,
         unsigned,
         unseen,
+        failures: away,
       },
       text: [
         table([heading, ...sources.map(row)]),
+        ...away.map(awayText),
         ...(runbooks.length === 0 ? [] : [drillTable(runbooks)]),
         ...sources.flatMap(logLines),
         ...sources.flatMap(momentLines),
@@ -102,6 +96,22 @@ export const status: CommandDefinition = {
     };
   },
 };
+
+/** Nothing is known of what could not be read: that outweighs what was missed. */
+function exitOf(found: ReachableStatus): ExitCode {
+  const { sources, runbooks, mirrors, archives, healed, damaged, capacity, hidden, failures } = found;
+  const isMissed =
+    sources.some(({ missed }) => missed.length > 0) ||
+    runbooks.some((each) => each.isMissed) ||
+    capacity.some(({ isReached }) => isReached) ||
+    archives.some((each) => each.sources.some(({ isOverdue }) => isOverdue));
+  const failing: Failing[] = [...mirrors, ...archives, ...archives.flatMap((each) => each.sources)];
+  const isWrong =
+    damaged.length + healed.length + hidden.length > 0 ||
+    failing.some(({ failure, error }) => (failure ?? error) !== undefined);
+  if (failures.length > 0) return EXIT.failed;
+  return isMissed ? EXIT.missed : isWrong ? EXIT.failed : EXIT.done;
+}
 
 function row({ source, snapshots, last, proven, provenMoment, objectives, actual, missed }: SourceStatus): string[] {
   const provenTimes = [proven, provenMoment].flatMap((each) => each?.time ?? []);
@@ -123,6 +133,12 @@ function row({ source, snapshots, last, proven, provenMoment, objectives, actual
     measured(actual.rtoMs, missed.includes('rto')),
     promised(objectives.rtoMs),
   ];
+}
+
+/** What could not be read, and which sources are not in the table for it. */
+function awayText({ repository, error, sources }: ReachableStatus['failures'][number]): string {
+  const unknown = sources.length === 0 ? [] : [`  nothing is known of its sources: ${sources.join(', ')}`];
+  return [failureText(repository, error), ...unknown].join('\n');
 }
 
 function unseenLine(repository: string): string {

@@ -2,14 +2,14 @@ import { EXIT } from '../../foundation/errors.ts';
 import type { Unlocked } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
+import { failureLines, GOES_ON } from '../failure-text.ts';
 import { counted, doubtful, good, shortId } from '../text.ts';
 
 export const unlock: CommandDefinition = {
   name: 'unlock',
   arguments: '[repository]',
   summary: 'remove locks that bind nobody any more',
-  description:
-    'Removes the locks of processes that are dead on this machine, and those that nobody refreshed for 30 minutes: what every command does to those it meets. With --all also the locks of who is at work, of which you must know that nobody is.',
+  description: `Removes the locks of processes that are dead on this machine, and those that nobody refreshed for 30 minutes: what every command does to those it meets. With --all also the locks of who is at work, of which you must know that nobody is. ${GOES_ON}`,
   options: [
     { flags: '--all', description: 'also the locks of who seems to be at work' },
     { flags: '--dry-run', description: 'say what would be removed, and remove nothing' },
@@ -23,13 +23,17 @@ export const unlock: CommandDefinition = {
   async run({ arguments: [repository], options, workspace }) {
     const operations = await import('../../operations/index.ts');
     const dryRun = options['dryRun'] === true;
-    const results = await operations.unlock(await workspace(), {
+    const { repositories, failures } = await operations.unlock(await workspace(), {
       ...(repository !== undefined && { repository: repository as string }),
       all: options['all'] === true,
       dryRun,
     });
-    const text = results.flatMap((result) => describe(result, dryRun)).join('\n');
-    return { exit: EXIT.done, json: { repositories: results, dryRun }, text };
+    const described = repositories.flatMap((result) => describe(result, dryRun));
+    return {
+      exit: failures.length === 0 ? EXIT.done : EXIT.failed,
+      json: { repositories, failures, dryRun },
+      text: [...described, ...failureLines(failures)].join('\n'),
+    };
   },
 };
 

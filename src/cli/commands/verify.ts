@@ -3,8 +3,8 @@ import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { Proof, VerificationOutcome, Verified, Workspace } from '../../operations/index.ts';
 import { AS_OF } from '../as-of.ts';
 import type { CommandDefinition, Invocation, Outcome } from '../command.ts';
-import { errorDetails, indent } from '../errors.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
+import { failureText } from '../failure-text.ts';
 import { describeGroupProof } from '../group-text.ts';
 import { RECALL_OPTIONS, recallOf } from '../recall-options.ts';
 import { bad, counted, doubtful, good, shortId, shownTime } from '../text.ts';
@@ -69,7 +69,10 @@ export const verify: CommandDefinition = {
       ...recallOf(options),
     };
     const verified = await operations.verify(await workspace(), request);
-    const text = [...verified.proofs.map(describe), ...verified.failures.map(describeFailure)].join('\n');
+    const text = [
+      ...verified.proofs.map(describe),
+      ...verified.failures.map(({ source, error }) => failureText(source, error)),
+    ].join('\n');
     return { exit: exitOf(verified), json: verified, text };
   },
 };
@@ -149,10 +152,6 @@ function describeVerified({
 function exitOf({ proofs, failures }: Verified): ExitCode {
   if (failures.length > 0) return EXIT.failed;
   return proofs.every(({ state }) => state === 'proven') ? EXIT.done : EXIT.missed;
-}
-
-function describeFailure({ source, error }: Verified['failures'][number]): string {
-  return [`${bad('failed')}  ${source}: ${error.message}`, ...errorDetails(error).map(indent)].join('\n');
 }
 
 const STATES: Record<Proof['state'], string> = {

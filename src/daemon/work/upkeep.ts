@@ -32,9 +32,11 @@ export const workPrune: Work = async (workspace, { subject }) => {
 /** All that says where data is, and a further part of the data, is read in one repository. */
 export const workCheck: Work = async (workspace, { subject }) => {
   const subset = { ...parseSubset(CHECKED_SHARE)!, text: CHECKED_SHARE };
-  const checks = await check(workspace, { repositories: [subject], readData: true, readHeaders: false, subset });
-  const errors = checks.flatMap(({ findings }) => findings.filter(({ severity }) => severity === 'error')).length;
-  if (checks.every(({ clean }) => clean)) return { outcome: 'done' };
+  const { repositories } = await check(workspace, {
+    ...{ repositories: [subject], readData: true, readHeaders: false, subset },
+  });
+  const errors = repositories.flatMap(({ findings }) => findings.filter(({ severity }) => severity === 'error')).length;
+  if (repositories.every(({ clean }) => clean)) return { outcome: 'done' };
   const error = new HoldfastError('repository-damaged', `${subject} is damaged: a check found ${errors} errors`, {
     hint: `See them with \`holdfast check ${subject}\`; \`--repair\` puts back what a mirror has.`,
     context: { repository: subject, errors },

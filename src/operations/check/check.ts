@@ -2,6 +2,7 @@ import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
 import { type CheckReport, checkRepository, listTails, type Subset, selectPacks } from '../../repository/index.ts';
+import { eachRepository, type OfRepositories } from '../attempt-each.ts';
 import { openRepaired } from '../mirrors/heal-opening.ts';
 import type { Healing } from '../mirrors/healed-object.ts';
 import { copiesOf, healRepository } from '../mirrors/healing.ts';
@@ -40,9 +41,11 @@ export interface CheckRequest {
   lock?: boolean;
 }
 
-/** Checks repositories and records what was found. @throws bad-usage where locks are asked for and nothing is locked */
-export async function check(workspace: Workspace, request: CheckRequest): Promise<CheckOfRepository[]> {
-  const results: CheckOfRepository[] = [];
+/**
+ * Checks repositories and records what was found.
+ * @throws bad-usage where locks are asked for and nothing is locked; what keeps all from being checked, where that is of one kind
+ */
+export async function check(workspace: Workspace, request: CheckRequest): Promise<OfRepositories<CheckOfRepository>> {
   const { repositories } = request;
   const names = repositories.length > 0 ? repositories : [...workspace.plan.repositories.keys()];
   if (request.lock === true && names.every((name) => lockPolicyOf(workspace, name) === undefined)) {
@@ -53,10 +56,7 @@ export async function check(workspace: Workspace, request: CheckRequest): Promis
   if (workspace.environment.asOfMs !== undefined && (request.lock === true || request.repair === true)) {
     throw new HoldfastError('bad-usage', 'what a repository was can be neither repaired nor asked for its locks');
   }
-  for (const name of names) {
-    results.push(await checkOne(workspace, name, request));
-  }
-  return results;
+  return eachRepository(workspace, names, (name) => checkOne(workspace, name, request));
 }
 
 async function checkOne(workspace: Workspace, name: string, request: CheckRequest): Promise<CheckOfRepository> {

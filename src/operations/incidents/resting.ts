@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
+import { eachRepository, type RepositoryFailure, refuseFailures } from '../attempt-each.ts';
 import { decidingEvents } from '../deciding-events.ts';
 import type { Workspace } from '../workspace.ts';
 
@@ -10,25 +11,47 @@ export function openIncidents(events: readonly LedgerEvent[]): string[] {
   return [...new Set(opened)].filter((incident) => !closed.has(incident));
 }
 
-/** Whether retention and prune rest: while an incident is open nothing is removed that a recovery may need. */
+/**
+ * Whether retention and prune rest: while an incident is open nothing is removed that a recovery may need.
+ * @throws what keeps a ledger from being read
+ */
 export async function isResting(workspace: Workspace): Promise<boolean> {
-  return (await restingFor(workspace)).length > 0;
+  const { open, failures } = await restingFor(workspace);
+  refuseFailures(failures);
+  return open.length > 0;
 }
 
-/** @throws incident-open while one is */
+/** @throws incident-open while one is; incident-unknown where a ledger that may have one cannot be read */
 export async function refuseWhileResting(workspace: Workspace, what: string): Promise<void> {
-  const open = await restingFor(workspace);
-  if (open.length === 0) return;
+  const { open, failures } = await restingFor(workspace);
+  if (open.length === 0) return refuseUnknown(what, failures);
   throw new HoldfastError('incident-open', `${what} rests while an incident is open: ${open.join(', ')}`, {
     hint: 'Nothing is removed that the recovery may need. It goes on by itself once the incident is closed.',
     context: { incidents: open.length },
   });
 }
 
-async function restingFor(workspace: Workspace): Promise<string[]> {
-  const events: LedgerEvent[] = [];
-  for (const name of workspace.homeNames) events.push(...(await decidingEvents((await workspace.open(name)).ledger)));
+/** An incident is recorded in one ledger: that of the region that is gone, perhaps. */
+function refuseUnknown(what: string, failures: readonly RepositoryFailure[]): void {
+  const [first] = failures;
+  if (first === undefined) return;
+  const names = failures.map(({ repository }) => repository).join(', ');
+  throw new HoldfastError(
+    'incident-unknown',
+    `${what} rests while nobody can tell whether an incident is open: the ledger of ${names} cannot be read`,
+    {
+      hint: `Nothing is removed that a recovery may need. \`--dry-run\` says what would be; it is removed once ${names} can be read, or is no longer in the plan.`,
+      context: { repositories: names, reason: first.error.message },
+      cause: first.error,
+    },
+  );
+}
+
+async function restingFor(workspace: Workspace): Promise<{ open: string[]; failures: RepositoryFailure[] }> {
+  const { repositories, failures } = await eachRepository(workspace, workspace.homeNames, async (name) =>
+    decidingEvents((await workspace.open(name)).ledger),
+  );
   // An incident often begins while the repository is away: then it waits on this machine.
-  events.push(...(await workspace.recorder().waiting()));
-  return openIncidents(events);
+  const waiting = await workspace.recorder().waiting();
+  return { open: openIncidents([...repositories.flat(), ...waiting]), failures };
 }

@@ -1,5 +1,6 @@
 import { addKey, changePassword, listKeys, type RepositoryKey, removeKey } from '../../repository/index.ts';
 import { requireApproval } from '../approvals/approvals.ts';
+import { eachRepository, type OfRepositories } from '../attempt-each.ts';
 import { withLock } from '../locked.ts';
 import { takesTwoPersons } from '../revisions/revisions.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
@@ -9,13 +10,13 @@ export interface KeysOfRepository {
   keys: RepositoryKey[];
 }
 
-/** The keys of a repository, or of all that the plan names. */
-export async function keysOf(workspace: Workspace, name?: string): Promise<KeysOfRepository[]> {
-  const lists: KeysOfRepository[] = [];
-  for (const repository of name === undefined ? workspace.plan.repositories.keys() : [name]) {
-    lists.push({ repository, keys: await listKeys((await workspace.open(repository)).repository) });
-  }
-  return lists;
+/** The keys of a repository, or of all that the plan names. @throws what keeps all from being read, where that is of one kind */
+export async function keysOf(workspace: Workspace, name?: string): Promise<OfRepositories<KeysOfRepository>> {
+  const names = name === undefined ? workspace.plan.repositories.keys() : [name];
+  return eachRepository(workspace, names, async (repository) => ({
+    repository,
+    keys: await listKeys((await workspace.open(repository)).repository),
+  }));
 }
 
 export interface KeyChange {

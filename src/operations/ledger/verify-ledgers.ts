@@ -1,4 +1,5 @@
 import type { LedgerFault } from '../../ledger/index.ts';
+import { eachRepository, type OfRepositories } from '../attempt-each.ts';
 import type { Workspace } from '../workspace.ts';
 import { type CheckpointChoice, checkpointFor, hasCheckpoint } from './checkpoints.ts';
 import { ledgerNames } from './ledger-log.ts';
@@ -31,29 +32,28 @@ export interface LedgerVerdict {
  * Reads every object of the ledgers, with no cache between, and holds them against a signed checkpoint: the one that is
  * given, or the newest that the repository holds.
  * @param choice.repository all of the plan, when left out
- * @throws repository-damaged when the checkpoint cannot be believed; what keeps a repository from being read
+ * @throws repository-damaged when the checkpoint cannot be believed; what keeps all from being read,
+ *   where that is of one kind
  */
 export async function verifyLedgers(
   workspace: Workspace,
   { repository, ...choice }: CheckpointChoice & { repository?: string },
-): Promise<LedgerVerdict[]> {
+): Promise<OfRepositories<LedgerVerdict>> {
   const { clock } = workspace.environment;
-  const verdicts: LedgerVerdict[] = [];
-  for (const name of ledgerNames(workspace, repository)) {
+  return eachRepository(workspace, ledgerNames(workspace, repository), async (name) => {
     const startedMs = clock.monotonicMs();
     const opened = await workspace.openToRead(name, { uncached: true });
     const checkpoint = await checkpointFor(workspace, opened, choice);
     const { heads: _heads, digest: _digest, ...verified } = await opened.ledger.verify(checkpoint);
     const isBound = verified.untamperedUpTo !== undefined;
     const recorder = workspace.plan.mirrors.has(name) ? undefined : workspace.recorder(name);
-    verdicts.push({
+    return {
       repository: name,
       state: verified.faults.length > 0 ? 'tampered' : isBound ? 'untampered' : 'consistent',
       ...verified,
       isUnsigned: checkpoint === undefined && !(await hasCheckpoint(opened)),
       waiting: (await recorder?.waiting())?.length ?? 0,
       durationMs: clock.monotonicMs() - startedMs,
-    });
-  }
-  return verdicts;
+    };
+  });
 }

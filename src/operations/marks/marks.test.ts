@@ -60,7 +60,9 @@ describe('a snapshot that is held', () => {
     expect(held).toMatchObject({ snapshot: first, why: 'evidence', repositories: ['main', 'cold'] });
     const others = [await backUp(prep, 'second'), await backUp(prep, 'third'), await backUp(prep, 'fourth')];
     expect((await holdfast(place.directory, ['replicate', 'cold'])).exit).toBe(0);
-    const [own, copies] = await retain(await open(), [], { dryRun: false });
+    const {
+      sources: [own, copies],
+    } = await retain(await open(), [], { dryRun: false });
     expect(own!.snapshots.at(-1)!.reasons).toEqual([{ rule: 'held', why: 'evidence' }]);
     expect(copies!.snapshots.map(({ reasons }) => reasons.map(({ rule }) => rule))).toEqual([
       ['last', 'newest-complete'],
@@ -145,7 +147,9 @@ it('marks what was encrypted, passes over all that follows, and keeps what was b
   expect(snapshots.find(({ id }) => id === attacked)?.suspected?.why).toContain('takes 99 % of its size');
   expect(latestClean).toBe(clean);
   await copyToArchive();
-  const [, copies] = await retain(await open(), [], { dryRun: false });
+  const {
+    sources: [, copies],
+  } = await retain(await open(), [], { dryRun: false });
   expect((await idsOf(await open()))[0]).toBe(clean);
   expect(copies!.snapshots.map(({ reasons }) => reasons.map(({ rule }) => rule))).toEqual([
     ['last', 'newest-complete'],

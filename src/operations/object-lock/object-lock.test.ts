@@ -75,7 +75,8 @@ async function lockedPlan(mode: LockPolicy['mode'] = 'governance') {
     await at.open('main');
     return (await keepLocked(at))[0]!;
   };
-  const checked = async (name: string) => (await check(workspace(), { ...CHECK, repositories: [name] }))[0]!;
+  const checked = async (name: string) =>
+    (await check(workspace(), { ...CHECK, repositories: [name] })).repositories[0]!;
   return { clock, directory, bare, workspace, backUp, keep, checked };
 }
 
@@ -97,7 +98,9 @@ describe('locks', () => {
     expect((await keep()).extended).toBeGreaterThan(4);
     expect(await checked('main')).toMatchObject({ findings: [], lock: { needed: expect.any(Number) } });
     const second = await backUp('two');
-    const [held] = await retain(workspace(), [], { dryRun: false });
+    const {
+      sources: [held],
+    } = await retain(workspace(), [], { dryRun: false });
     expect(held?.held).toEqual([{ snapshot: first.snapshot, until: expect.any(String) }]);
     expect((await bare.main.stat(`snapshots/${first.snapshot}`))?.key).toBeDefined();
 
@@ -114,21 +117,29 @@ describe('locks', () => {
     clock.advance(15 * DAY_MS);
     await keep();
     expect((await checked('main')).findings).toEqual([]);
-    const [stillHeld] = await prune(workspace(), [], { dryRun: false });
+    const {
+      repositories: [stillHeld],
+    } = await prune(workspace(), [], { dryRun: false });
     expect(stillHeld).toMatchObject({ swept: { packs: 0 } });
     clock.advance(16 * DAY_MS);
     await keep();
-    const [going] = await retain(workspace(), [], { dryRun: false });
+    const {
+      sources: [going],
+    } = await retain(workspace(), [], { dryRun: false });
     expect(going?.held).toEqual([]);
     const untilMs = clock.nowMs() + DAY_MS;
     for (const pack of await versionsOf(bare.main, 'data/')) {
       await bare.main.lock.extend(pack, { mode: 'governance', untilMs });
     }
-    const [locked] = await prune(workspace(), [], { dryRun: false });
+    const {
+      repositories: [locked],
+    } = await prune(workspace(), [], { dryRun: false });
     expect(locked).toMatchObject({ marked: { packs: 0 }, swept: { packs: 0 } });
     expect(locked?.held.packs).toBeGreaterThan(1);
     clock.advance(2 * DAY_MS);
-    const [pruned] = await prune(workspace(), [], { dryRun: false });
+    const {
+      repositories: [pruned],
+    } = await prune(workspace(), [], { dryRun: false });
     expect(pruned?.swept.packs).toBe(locked?.held.packs);
     expect(await versionsOf(bare.main, `snapshots/${second.snapshot}`)).toEqual([]);
     expect((await checked('main')).findings).toEqual([]);
@@ -146,7 +157,9 @@ describe('locks', () => {
     const markers = async () => (await versionsOf(bare.main, '')).filter(({ isMarker }) => isMarker);
     expect(await markers()).not.toEqual([]);
     clock.advance(31 * DAY_MS);
-    const [cleared] = await prune(workspace(), [], { dryRun: false });
+    const {
+      repositories: [cleared],
+    } = await prune(workspace(), [], { dryRun: false });
     expect(cleared?.clearedVersions).toBeGreaterThan(1);
     expect(await markers()).toEqual([]);
     // A snapshot that is held takes what it needs with it, whose locks ran out.

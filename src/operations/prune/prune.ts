@@ -2,6 +2,7 @@ import { isHoldfastError } from '../../foundation/errors.ts';
 import { noProgress } from '../../foundation/progress.ts';
 import { clearVersions, type PruneReport, pruneRepository } from '../../repository/index.ts';
 import { isOffline } from '../archives/recall.ts';
+import { eachRepository, type OfRepositories } from '../attempt-each.ts';
 import { refuseWhileResting } from '../incidents/resting.ts';
 import { foldOpened } from '../ledger/fold-ledger.ts';
 import { holdsOf, lockPolicyOf, lockScope } from '../object-lock/lock-scope.ts';
@@ -19,26 +20,23 @@ export interface PruneOfRepository extends PruneReport {
 /**
  * Frees the space of what no snapshot needs in these repositories, or in all, and puts the ledger's events of days that are
  * over together. What is removed is named in the ledger before the first of it goes.
- * @throws incident-open, repository-locked, repository-damaged
+ * @throws what keeps it from all of them, where that is of one kind: incident-open, repository-locked, repository-damaged
  */
 export async function prune(
   workspace: Workspace,
   names: readonly string[],
   { dryRun }: { dryRun: boolean },
-): Promise<PruneOfRepository[]> {
-  for (const name of names) workspace.assertNoMirror(name);
-  if (!dryRun) await refuseWhileResting(workspace, 'prune');
-  const results: PruneOfRepository[] = [];
-  for (const name of names.length > 0 ? new Set(names) : workspace.plan.repositories.keys()) {
-    results.push(await pruneOne(workspace, name, dryRun));
-  }
-  return results;
+): Promise<OfRepositories<PruneOfRepository>> {
+  for (const name of names) workspace.assertNoMirror(workspace.repositoryName(name));
+  const wanted = names.length > 0 ? new Set(names) : workspace.plan.repositories.keys();
+  return eachRepository(workspace, wanted, (name) => pruneOne(workspace, name, dryRun));
 }
 
 async function pruneOne(workspace: Workspace, name: string, dryRun: boolean): Promise<PruneOfRepository> {
   const { clock, signal } = workspace.environment;
   const started = clock.monotonicMs();
   const opened = await workspace.open(name);
+  if (!dryRun) await refuseWhileResting(workspace, 'prune');
   const { repository, ledger } = opened;
   const heldUntil = holdsOf(workspace, name, repository.store);
   const progress = workspace.environment.progress(name);

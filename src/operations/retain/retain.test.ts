@@ -34,7 +34,8 @@ it('removes the log before the oldest backup that stays, as the ledger says wher
     await foldTail(workspace, opened, 'db', CLUSTER);
   }
   await writeTail(main, segments(7, 7.5));
-  const [{ snapshots }] = (await retain(workspace, [], { dryRun: false })) as [Awaited<ReturnType<typeof retain>>[0]];
+  const { sources } = await retain(workspace, [], { dryRun: false });
+  const { snapshots } = sources[0]!;
   expect(snapshots.filter(({ reasons }) => reasons.length === 0)).toHaveLength(2);
   const stored = await StoredLog.read(main, OWNER, () => listSnapshots(main));
   expect(stored.ranges(CLUSTER.system)).toEqual([segments(5, 7.5)]);

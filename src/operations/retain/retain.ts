@@ -1,4 +1,5 @@
 import { lockRepository, removeSnapshot, type StoredSnapshot } from '../../repository/index.ts';
+import { eachRepository, type RepositoryFailure } from '../attempt-each.ts';
 import { refuseWhileResting } from '../incidents/resting.ts';
 import { mergeSmallIndex } from '../merge-small-index.ts';
 import { holdsOf } from '../object-lock/lock-scope.ts';
@@ -7,6 +8,12 @@ import type { OpenedRepository, Workspace } from '../workspace.ts';
 import type { DecidedSnapshot } from './decide.ts';
 import { decideAll, type HeldSnapshot, type RetainedSource, type RetentionOfSource, retainedIn } from './decide-all.ts';
 
+export interface Retained {
+  sources: RetentionOfSource[];
+  /** Repositories where nothing was decided; what was removed there before it failed is in their ledger. */
+  failures: RepositoryFailure[];
+}
+
 /**
  * Removes the snapshots of these sources, or all, that the plan's retention does not keep: in the repository that a source is
  * kept in its own retention, in an archive that of the archive. What only they referred to goes
@@ -14,23 +21,23 @@ import { decideAll, type HeldSnapshot, type RetainedSource, type RetentionOfSour
  *
  * The lock is exclusive towards others, as that of restic's `forget` is; our own backups and restores go on beside it:
  * they need no other snapshot's document, and nothing that it refers to goes yet.
- * @throws repository-locked, repository-damaged
+ * @throws what keeps it from all repositories, where that is of one kind: repository-locked, repository-damaged, incident-open
  */
 export async function retain(
   workspace: Workspace,
   names: readonly string[],
   { dryRun }: { dryRun: boolean },
-): Promise<RetentionOfSource[]> {
+): Promise<Retained> {
   const { plan } = workspace;
   const chosen = new Set(workspace.sources(names).map(({ name }) => name));
-  const results: RetentionOfSource[] = [];
-  for (const repository of plan.repositories.keys()) {
-    const own = retainedIn(plan, repository).filter(({ name }) => chosen.has(name));
-    if (own.length > 0) results.push(...(await retainIn(workspace, await workspace.open(repository), own, dryRun)));
-  }
+  const ownOf = (repository: string) => retainedIn(plan, repository).filter(({ name }) => chosen.has(name));
+  const holding = [...plan.repositories.keys()].filter((repository) => ownOf(repository).length > 0);
+  const { repositories, failures } = await eachRepository(workspace, holding, async (repository) =>
+    retainIn(workspace, await workspace.open(repository), ownOf(repository), dryRun),
+  );
   const order = [...chosen];
   const placeOf = ({ source, isArchive }: RetentionOfSource) => order.indexOf(source) + (isArchive ? order.length : 0);
-  return results.toSorted((one, other) => placeOf(one) - placeOf(other));
+  return { sources: repositories.flat().toSorted((one, other) => placeOf(one) - placeOf(other)), failures };
 }
 
 /**

@@ -2,6 +2,7 @@ import { type HoldfastError, isHoldfastError } from '../../foundation/errors.ts'
 import type { LedgerEvent } from '../../ledger/index.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import { findSnapshot, type StoredSnapshot } from '../../repository/index.ts';
+import { eachRepository, type RepositoryFailure } from '../attempt-each.ts';
 import { latestClean, type Mark, marksOf } from '../marks/marks.ts';
 import { statesOf } from '../proofs.ts';
 import { allSnapshotsOf, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
@@ -19,15 +20,22 @@ export interface SnapshotList {
   snapshots: ListedSnapshot[];
   /** Why snapshots that there are could not be read. */
   damaged: HoldfastError[];
+  /** Repositories that could not be read: what they hold is not listed. */
+  failures: RepositoryFailure[];
   /** Of one source: its newest recovery point from before all that is suspected. */
   latestClean?: string;
 }
 
-/** The snapshots of a source of the plan, or all that the plan's repositories hold but its archives, oldest first. */
+/**
+ * The snapshots of a source of the plan, or all that the plan's repositories hold but its archives, oldest first.
+ * @throws what keeps all repositories from being read, where that is of one kind
+ */
 export async function listAll(workspace: Workspace, source?: string, repository?: string): Promise<SnapshotList> {
   const { planned, names } = asked(workspace, source, repository);
-  const lists = await Promise.all(
-    names.map(async (name) => {
+  const { repositories: lists, failures } = await eachRepository(
+    workspace,
+    names,
+    async (name) => {
       const list = await listIn(workspace, name, planned);
       const { events, damage } = await eventsOf(await workspace.openToRead(name));
       const { held, suspected } = marksOf(events);
@@ -40,12 +48,14 @@ export async function listAll(workspace: Workspace, source?: string, repository?
       const points = snapshotsOf(snapshots, workspace.plan.name, planned.name);
       const known = { source: planned.name, suspected, states: statesOf(planned.name, events) };
       return { snapshots, damaged, clean: latestClean(points, known)?.id };
-    }),
+    },
+    { sideBySide: true },
   );
   const clean = lists.find((list) => list.clean !== undefined)?.clean;
   return {
     snapshots: lists.flatMap(({ snapshots }) => snapshots),
     damaged: lists.flatMap(({ damaged }) => damaged),
+    failures,
     ...(clean !== undefined && { latestClean: clean }),
   };
 }

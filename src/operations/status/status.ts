@@ -9,6 +9,7 @@ import {
 } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { type ArchiveStatus, archiveStatus } from '../archives/archive-status.ts';
+import { eachRepository, type OfRepositories, type RepositoryFailure, refuseFailures } from '../attempt-each.ts';
 import { hasCheckpoint } from '../ledger/checkpoints.ts';
 import { type LogStatus, logStatus } from '../log/log-status.ts';
 import { type HealedStatus, healedStatus } from '../mirrors/healed-status.ts';
@@ -87,31 +88,72 @@ export interface Status {
   unseen: string[];
 }
 
-/** @param read events of a ledger of these kinds, those of one source or repository oldest first; all of them, when left out */
-export async function status(
-  workspace: Workspace,
-  read = ({ ledger }: OpenedRepository): Promise<LedgerEvent[]> => ledger.events({ kinds: STATUS_KINDS }),
-): Promise<Status> {
+/** Of what can be read, and what cannot. */
+export interface ReachableStatus extends Status {
+  /** Repositories that could not be read, and their sources: nothing is known of those. */
+  failures: (RepositoryFailure & { sources: string[] })[];
+}
+
+/** A repository, and what is read of it before all else. */
+interface KnownRepository {
+  opened: OpenedRepository;
+  snapshots: StoredSnapshot[];
+  damaged: HoldfastError[];
+  events: LedgerEvent[];
+}
+
+type ReadEvents = (opened: OpenedRepository) => Promise<LedgerEvent[]>;
+
+const readStatusKinds: ReadEvents = ({ ledger }) => ledger.events({ kinds: STATUS_KINDS });
+
+/**
+ * Of all sources of the plan.
+ * @param read events of a ledger of these kinds, those of one source or repository oldest first; all of them, when left out
+ * @throws what keeps any of the repositories from being read
+ */
+export async function status(workspace: Workspace, read = readStatusKinds): Promise<Status> {
+  const { repositories, failures } = await knownRepositories(workspace, read);
+  refuseFailures(failures);
+  return statusOf(workspace, repositories);
+}
+
+/** The same of the sources whose repository can be read. @throws what keeps all from it, where that is of one kind */
+export async function reachableStatus(workspace: Workspace): Promise<ReachableStatus> {
+  const { repositories, failures } = await knownRepositories(workspace, readStatusKinds);
+  const sourcesIn = (name: string): string[] =>
+    [...workspace.plan.sources.values()].flatMap((source) => (source.repository === name ? [source.name] : []));
+  return {
+    ...(await statusOf(workspace, repositories)),
+    failures: failures.map((each) => ({ ...each, sources: sourcesIn(each.repository) })),
+  };
+}
+
+function knownRepositories(workspace: Workspace, read: ReadEvents): Promise<OfRepositories<KnownRepository>> {
   const { plan } = workspace;
   const limited = [...plan.repositories.values()].filter(({ capacity }) => capacity !== undefined);
   const limitedHomes = limited.filter(({ archive }) => archive === undefined);
   const used = [...plan.sources.values()].map(({ repository }) => repository);
   const mirrored = [...plan.mirrors.values()].map(({ of }) => of);
-  const repositories = [...new Set([...used, ...mirrored, ...limitedHomes.map(({ name }) => name)])];
-  const known = new Map(
-    await Promise.all(
-      repositories.map(async (name) => {
-        const opened = await workspace.open(name);
-        return [name, { opened, ...(await readableSnapshots(opened.repository)), events: await read(opened) }] as const;
-      }),
-    ),
+  const names = new Set([...used, ...mirrored, ...limitedHomes.map(({ name }) => name)]);
+  return eachRepository(
+    workspace,
+    names,
+    async (name) => {
+      const opened = await workspace.open(name);
+      return { opened, ...(await readableSnapshots(opened.repository)), events: await read(opened) };
+    },
+    { sideBySide: true },
   );
+}
+
+async function statusOf(workspace: Workspace, repositories: readonly KnownRepository[]): Promise<Status> {
+  const { plan } = workspace;
+  const known = new Map(repositories.map((each) => [each.opened.name, each]));
   const nowMs = workspace.environment.clock.nowMs();
   const sources = await Promise.all(
-    [...workspace.plan.sources.values()].map(async (source) => {
-      const { opened, snapshots, events } = known.get(source.repository)!;
-      const log = hasLog(source) ? await logStatus(workspace, opened, source, events) : undefined;
-      return sourceStatus(source, snapshotsOf(snapshots, workspace.plan.name, source.name), events, nowMs, log);
+    [...plan.sources.values()].flatMap((source) => {
+      const its = known.get(source.repository);
+      return its === undefined ? [] : [statusOfSource(workspace, source, its, nowMs)];
     }),
   );
   const mirrors = await Promise.all(
@@ -124,6 +166,7 @@ export async function status(
   );
   const lookedAt = archives.flatMap(({ known: each }) => each ?? []);
   for (const each of lookedAt) known.set(each.opened.name, { ...each, snapshots: [] });
+  const limited = [...plan.repositories.values()].filter(({ capacity: limit }) => limit !== undefined);
   const capacity = await Promise.all(
     limited.filter(({ name }) => known.has(name)).map((each) => capacityOf(workspace, each, known.get(each.name)!)),
   );
@@ -146,7 +189,7 @@ export async function status(
   );
   const unsigned = [...known.keys()].filter((_, index) => !signed[index]);
   const healed = [...known.values()].flatMap(({ events }) => healedStatus(events));
-  const forecasts = forecastsNear(plan, (name) => known.get(name)!.events, nowMs);
+  const forecasts = forecastsNear(plan, (name) => known.get(name)?.events ?? [], nowMs);
   const everywhere = mergedByTime([...known.values()].map(({ events }) => events));
   return {
     sources,
@@ -161,6 +204,16 @@ export async function status(
     unsigned,
     unseen,
   };
+}
+
+async function statusOfSource(
+  workspace: Workspace,
+  source: PlanSource,
+  { opened, snapshots, events }: KnownRepository,
+  nowMs: number,
+): Promise<SourceStatus> {
+  const log = hasLog(source) ? await logStatus(workspace, opened, source, events) : undefined;
+  return sourceStatus(source, snapshotsOf(snapshots, workspace.plan.name, source.name), events, nowMs, log);
 }
 
 async function capacityOf(

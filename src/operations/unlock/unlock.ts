@@ -1,5 +1,6 @@
 import { describeHolder, removeLocks, type StandingLock } from '../../repository/index.ts';
 import { requireApproval } from '../approvals/approvals.ts';
+import { eachRepository, type OfRepositories } from '../attempt-each.ts';
 import { takesTwoPersons } from '../revisions/revisions.ts';
 import type { Workspace } from '../workspace.ts';
 
@@ -23,23 +24,22 @@ export interface Unlocked {
 export async function unlock(
   workspace: Workspace,
   { repository: name, all, dryRun }: { repository?: string; all: boolean; dryRun: boolean },
-): Promise<Unlocked[]> {
+): Promise<OfRepositories<Unlocked>> {
   const { clock } = workspace.environment;
   if (all && !dryRun && (await takesTwoPersons(workspace, 'unlock'))) {
     const subject = `locks of ${name ?? 'all repositories'}`;
     await requireApproval(workspace, { action: 'unlock', subject, why: 'locks of who seems to be at work' });
   }
-  const results: Unlocked[] = [];
-  for (const repository of name === undefined ? workspace.plan.repositories.keys() : [name]) {
+  const names = name === undefined ? workspace.plan.repositories.keys() : [name];
+  return eachRepository(workspace, names, async (repository) => {
     const opened = await workspace.open(repository);
     const { removed, left } = await removeLocks(opened.repository, { clock, all, dryRun });
     const locks = removed.map(shown);
     if (locks.length > 0 && !dryRun) {
       await opened.ledger.append('locks.removed', { repository, locks: locks.map(({ id }) => id), all });
     }
-    results.push({ repository, removed: locks, left: left.map(shown) });
-  }
-  return results;
+    return { repository, removed: locks, left: left.map(shown) };
+  });
 }
 
 function shown(standing: StandingLock): UnlockedLock {

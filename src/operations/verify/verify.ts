@@ -2,6 +2,7 @@ import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { hasLog, type Source as PlanSource } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { isOffline, type RecallOptions, recallContent } from '../archives/recall.ts';
+import { attemptEach } from '../attempt-each.ts';
 import { Reading } from '../reading.ts';
 import { refuseSandbox } from '../restore/choose-sandbox.ts';
 import type { SandboxRequest } from '../restore/in-sandbox.ts';
@@ -9,7 +10,7 @@ import { findWantedPoint } from '../restore/recovery-point.ts';
 import { refuseLogTarget } from '../restore/recovery-target.ts';
 import { chooseSnapshot } from '../restore/restore.ts';
 import { damageNote, readableSnapshots } from '../snapshots-of.ts';
-import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
+import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { pickSnapshot } from './pick-snapshot.ts';
 import { type Proof, prove } from './prove.ts';
 import { newestStretches, pickSecond, recoverableStretches } from './random-moment.ts';
@@ -46,7 +47,7 @@ export interface Verified {
 /**
  * Restores each source into a sandbox of its own and validates what came back. What was found is recorded in the ledger,
  * whatever it is. One that cannot be tried does not stop the others.
- * @throws what kept all of them from it, where that is of one kind: that there is no repository, say
+ * @throws see `attemptEach`
  */
 export async function verify(workspace: Workspace, request: VerifyRequest): Promise<Verified> {
   const sources = workspace.sources(request.sources);
@@ -56,27 +57,10 @@ export async function verify(workspace: Workspace, request: VerifyRequest): Prom
     });
   }
   refuseSandbox(workspace, sources, request.sandbox);
-  const { signal } = workspace.environment;
-  const verified: Verified = { proofs: [], failures: [] };
-  for (const planned of sources) {
-    try {
-      verified.proofs.push(await verifySource(workspace, planned, request));
-    } catch (error) {
-      signal.throwIfAborted();
-      verified.failures.push({ source: planned.name, error: reportable(error, signal) });
-    }
-  }
-  if (verified.proofs.length === 0) throwCommon(verified.failures.map(({ error }) => error));
-  return verified;
-}
-
-function throwCommon(errors: readonly HoldfastError[]): void {
-  const [first] = errors;
-  if (first === undefined || errors.some(({ code }) => code !== first.code)) return;
-  const messages = [...new Set(errors.map(({ message }) => message))];
-  if (messages.length === 1) throw first;
-  const { code, hint, context } = first;
-  throw new HoldfastError(code, messages.join('; '), { ...(hint !== undefined && { hint }), context });
+  const { results, failures } = await attemptEach(workspace, sources, (planned) =>
+    verifySource(workspace, planned, request),
+  );
+  return { proofs: results, failures: failures.map(({ of, error }) => ({ source: of.name, error })) };
 }
 
 /**

@@ -2,6 +2,7 @@ import type { HoldfastError } from '../../foundation/errors.ts';
 import type { WatchSummary } from '../../ledger/index.ts';
 import type { Service } from '../../plan/index.ts';
 import type { Sample } from '../alerts/facts/samples.ts';
+import { eachRepository, type OfRepositories } from '../attempt-each.ts';
 import { reportable, type Workspace } from '../workspace.ts';
 import { askService } from './service.ts';
 import { advanceService } from './service-state.ts';
@@ -18,8 +19,8 @@ const STALE_MS = 60_000;
 export interface ServicesReport {
   services: WatchedService[];
   standbys: WatchedStandby[];
-  /** What kept something from being known. */
-  failures: HoldfastError[];
+  /** What kept something from being known: the ledger of a repository, where one is named. */
+  failures: { repository?: string; error: HoldfastError }[];
 }
 
 export interface WatchedService {
@@ -56,18 +57,20 @@ export interface WatchedStandby {
  */
 export async function services(workspace: Workspace): Promise<ServicesReport> {
   const { plan, environment } = workspace;
-  const failures: HoldfastError[] = [];
+  const failures: ServicesReport['failures'] = [];
   const attempt = async <T>(work: () => T | Promise<T>): Promise<T | undefined> => {
     try {
       return await work();
     } catch (error) {
       environment.signal.throwIfAborted();
-      failures.push(reportable(error, environment.signal));
+      failures.push({ error: reportable(error, environment.signal) });
       return undefined;
     }
   };
   const store = await attempt(() => WatchStore.read(watchPath(workspace)));
-  const summaries = (await attempt(() => summariesIn(workspace))) ?? [];
+  const ledgers = await attempt(() => summariesIn(workspace));
+  failures.push(...(ledgers?.failures ?? []));
+  const summaries = ledgers?.repositories.flat() ?? [];
   const seenOf = async (kind: WatchedKind, name: string): Promise<Seen> =>
     (store && (await attempt(() => store.seen(kind, name)))) ?? { samples: [], errorRates: [] };
   try {
@@ -126,13 +129,11 @@ function standbyNow({ timeMs, valueMs, error }: Sample): Omit<WatchedStandby, 's
   };
 }
 
-async function summariesIn(workspace: Workspace): Promise<WatchSummary[]> {
-  const summaries: WatchSummary[] = [];
-  for (const name of workspace.homeNames) {
+function summariesIn(workspace: Workspace): Promise<OfRepositories<WatchSummary[]>> {
+  return eachRepository(workspace, workspace.homeNames, async (name) => {
     const events = await (await workspace.open(name)).ledger.events({ kinds: ['watch.summarised'] });
-    summaries.push(...events.flatMap(({ kind, body }) => (kind === 'watch.summarised' ? [body] : [])));
-  }
-  return summaries;
+    return events.flatMap(({ kind, body }) => (kind === 'watch.summarised' ? [body] : []));
+  });
 }
 
 /**

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { history, listAll } from '../../../operations/index.ts';
+import { history, listAll, refuseFailures } from '../../../operations/index.ts';
 import { operation } from '../operation.ts';
 import { snapshotAt, time } from '../schemas.ts';
 
@@ -30,7 +30,8 @@ export const listSnapshots = operation({
     damaged: z.array(z.object({ code: z.string(), message: z.string() })),
   }),
   run: async ({ query: { source, repository: from } }, { daemon }) => {
-    const { damaged, ...found } = await listAll(daemon.workspace(), source, from);
+    const { damaged, failures, ...found } = await listAll(daemon.workspace(), source, from);
+    refuseFailures(failures);
     return { ...found, damaged: damaged.map(({ code, message }) => ({ code, message })) };
   },
 });
