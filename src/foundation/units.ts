@@ -21,20 +21,23 @@ const DURATION_UNITS = [
 ] as const;
 
 /** Each unit at most once, longest first: `1d12h`, and neither `12h1d` nor `1h1h`. */
-const DURATION = /^(?:([\d.]+)w)?(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?(?:([\d.]+)ms)?$/;
-const CALENDAR = /^(?:(\d+)y)?(?:(\d+)mo)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?$/;
+const DURATION =
+  /^(?:(\d+)y)?(?:(\d+)mo)?(?:([\d.]+)w)?(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?(?:([\d.]+)ms)?$/;
+const CALENDAR = /^(?:(\d+)y)?(?:(\d+)mo)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)s)?$/;
 const NUMBER = /^\d+(?:\.\d+)?$/;
 
 /**
- * Milliseconds of a duration such as `90s`, `30m`, `2h30m`, `8d`, `4w` or `250ms`; `undefined` if `text` is none.
- * The parts may have decimals; the result is a whole number. Months and years have no fixed length and are refused.
+ * Milliseconds of a duration such as `90s`, `30m`, `2h30m`, `8d`, `4w`, `1mo`, `1y` or `250ms`; `undefined` if `text` is none.
+ * The parts may have decimals, but for months and years, which count as the longest that they can be. The result is a whole
+ * number.
  */
 export function parseDuration(text: string): number | undefined {
   const match = DURATION.exec(text);
   if (match === null || text === '') return undefined;
-  let totalMs = 0;
+  const [years = 0, months = 0] = match.slice(1, 3).map((part) => Number(part ?? 0));
+  let totalMs = longestCalendarMs({ months: years * 12 + months, ms: 0 });
   for (const [index, [, unitMs]] of DURATION_UNITS.entries()) {
-    const part = match[index + 1];
+    const part = match[index + 3];
     if (part === undefined) continue;
     if (!NUMBER.test(part)) return undefined;
     totalMs += Number(part) * unitMs;
@@ -49,16 +52,18 @@ export interface CalendarDuration {
 }
 
 /**
- * A span such as `30d`, `12mo`, `1y` or `1y6mo`, with the units y, mo, w, d and h; `undefined` if `text` is none.
+ * A span such as `30d`, `12mo`, `1y` or `1y6mo`, with the units y, mo, w, d, h and s; `undefined` if `text` is none.
  * There is no `m`: restic reads it as months where a duration reads it as minutes, and a retention that is wrong by
  * that factor deletes what it should keep.
  */
 export function parseCalendarDuration(text: string): CalendarDuration | undefined {
   const match = CALENDAR.exec(text);
   if (match === null || text === '') return undefined;
-  const [years = 0, months = 0, weeks = 0, days = 0, hours = 0] = match.slice(1).map((part) => Number(part ?? 0));
+  const [years = 0, months = 0, weeks = 0, days = 0, hours = 0, seconds = 0] = match
+    .slice(1)
+    .map((part) => Number(part ?? 0));
   const totalMonths = safeWhole(years * 12 + months);
-  const ms = safeWhole(weeks * WEEK_MS + days * DAY_MS + hours * HOUR_MS);
+  const ms = safeWhole(weeks * WEEK_MS + days * DAY_MS + hours * HOUR_MS + seconds * SECOND_MS);
   return totalMonths === undefined || ms === undefined ? undefined : { months: totalMonths, ms };
 }
 

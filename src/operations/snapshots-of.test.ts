@@ -4,7 +4,7 @@ import { SNAPSHOTS_PREFIX } from '../repository/layout.ts';
 import { saveSnapshot } from '../repository/snapshots.ts';
 import type { ObjectStore } from '../store/index.ts';
 import { MemoryStore } from '../store/memory/index.ts';
-import { parentsOf, sourceTag } from './snapshots-of.ts';
+import { parentsOf, parseMoment, sourceTag } from './snapshots-of.ts';
 
 const PLAN = 'plan';
 const TREE = 'ab'.repeat(32);
@@ -85,5 +85,26 @@ describe('what the next backups build on', () => {
     const { repository, store } = await repositoryOf(['a']);
     store.get = () => Promise.reject(new Error('the store is gone'));
     await expect(parentsOf(repository, PLAN, ['a'])).rejects.toThrow('the store is gone');
+  });
+});
+
+describe('a moment', () => {
+  const now = Date.parse('2026-03-31T12:00:00.000Z');
+  it.each([
+    ['2h ago', '2026-03-31T10:00:00.000Z'],
+    ['30m ago', '2026-03-31T11:30:00.000Z'],
+    ['2mo ago', '2026-01-31T12:00:00.000Z'],
+    ['1y1d ago', '2025-03-30T12:00:00.000Z'],
+    ['2026-01-31T14:03:06Z', '2026-01-31T14:03:06.000Z'],
+    ['2026-01-31 14:03:06+02:00', '2026-01-31T12:03:06.000Z'],
+  ])('is %s, months and years by the calendar', (text, time) => {
+    expect(new Date(parseMoment(text, now)!).toISOString()).toBe(time);
+  });
+
+  it('is none where it is the latest, and refused where it is no time', () => {
+    expect(parseMoment('latest', now)).toBeUndefined();
+    for (const text of ['soon', '1h', '5 ago', ' ago']) {
+      expect(() => parseMoment(text, now)).toThrow(expect.objectContaining({ code: 'bad-usage' }));
+    }
   });
 });

@@ -1,7 +1,8 @@
 import { parseTimeMs, snapshotTimeMs } from '../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
-import { parseDuration } from '../foundation/units.ts';
+import { parseCalendarDuration, parseDuration } from '../foundation/units.ts';
 import { latestSnapshots, listSnapshots, type Repository, type StoredSnapshot } from '../repository/index.ts';
+import { monthsBeforeMs } from '../schedule/index.ts';
 
 /** How Holdfast's snapshots are told apart: the plan's name as host, and these tags. */
 export const HOLDFAST_TAG = 'holdfast';
@@ -140,10 +141,18 @@ const AGO = /^(.+?)\s+ago$/;
  */
 export function parseMoment(text: string, nowMs: number): number | undefined {
   if (text === 'latest') return undefined;
-  const ago = parseDuration(AGO.exec(text)?.[1] ?? '');
-  const moment = ago === undefined ? parseTimeMs(text.replace(' ', 'T')) : nowMs - ago;
+  const [, ago] = AGO.exec(text) ?? [];
+  const moment = ago === undefined ? parseTimeMs(text.replace(' ', 'T')) : beforeMs(ago, nowMs);
   if (moment !== undefined) return moment;
   throw new HoldfastError('bad-usage', `${JSON.stringify(text)} is no time`, {
     hint: 'Write a time such as 2026-01-31T14:03:06Z, or `2h ago`, or `latest`.',
   });
+}
+
+/** Months and years are those of the calendar. */
+function beforeMs(duration: string, nowMs: number): number | undefined {
+  const span = parseCalendarDuration(duration);
+  if (span !== undefined) return monthsBeforeMs(nowMs, span.months, 'UTC') - span.ms;
+  const ms = parseDuration(duration);
+  return ms === undefined ? undefined : nowMs - ms;
 }

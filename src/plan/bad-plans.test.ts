@@ -297,7 +297,7 @@ describe('values', () => {
     ],
     [
       'retention: { within: 6m }',
-      '9:26: sources.db.retention.within: a retention counts in h, d, w, mo and y; "m" could be minutes or months',
+      '9:26: sources.db.retention.within: a retention counts in s, h, d, w, mo and y; "m" could be minutes or months',
     ],
     [
       'retention: { within: long }',
@@ -306,7 +306,7 @@ describe('values', () => {
     ['validate: yes', '9:15: sources.db.validate: found "yes", expected a list of checks'],
     [
       'validate: [{ name: a, sql: x, within: 5 }]',
-      '9:43: sources.db.validate.0.within: found the number 5, expected a duration such as 90s, 30m, 2h30m, 7d or 4w',
+      '9:43: sources.db.validate.0.within: found the number 5, expected a duration such as 90s, 30m, 2h30m, 7d, 4w or 1mo',
     ],
     ['validate: [{ name: a, sql: x, exec: [y] }]', '9:16: sources.db.validate.0: a check has either "sql" or "exec"'],
     ['validate: [{ name: a }]', '9:16: sources.db.validate.0: a check has either "sql" or "exec"'],

@@ -1,5 +1,5 @@
 /** What no single key can tell: names that must exist, schedules that must fit, places that must differ. Pure. */
-import { durationNotation } from '../foundation/units.ts';
+import { durationNotation, parseDuration } from '../foundation/units.ts';
 import { isTimezone, longestGapMs, parseSchedule, type Schedule } from '../schedule/index.ts';
 import { alertFindings } from './alerts/alert-checks.ts';
 import { groupFindings } from './group-checks.ts';
@@ -10,7 +10,6 @@ import { keepsSomething, type RetentionDocument, retentionPolicy } from './reten
 import { runbookFindings } from './runbooks/runbook-checks.ts';
 import { type GcsAddress, parseStore, type S3Address } from './store.ts';
 import { GCS_CLASSES, isOfflineClass } from './store-schema.ts';
-import { objectiveMs } from './values.ts';
 
 /**
  * The findings across keys in the plan `raw`. Parts that are themselves wrong, as `earlier` says, are passed over, so
@@ -363,7 +362,7 @@ function scheduleFindings(context: Context, source: string): Finding[] {
   if (sound('sources', source, 'wal') === 'stream' || sound('sources', source, 'stream') === true) return [];
   const ownRpo = ['sources', source, 'objectives', 'rpo'];
   const rpo = at(...ownRpo) === undefined ? sound('objectives', 'rpo') : sound(...ownRpo);
-  const rpoMs = typeof rpo === 'string' ? objectiveMs(rpo) : undefined;
+  const rpoMs = typeof rpo === 'string' ? parseDuration(rpo) : undefined;
   if (rpoMs === undefined || gapMs <= rpoMs) return [];
   return [{ ...finding, message: tooSparse(schedule, gapMs, String(rpo)) }];
 }

@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import {
   type CalendarDuration,
-  longestCalendarMs,
   parseCalendarDuration,
   parseDuration,
   parsePercentage,
@@ -11,7 +10,7 @@ import {
 import { parseSchedule, SCHEDULE_NOTATION } from '../schedule/index.ts';
 import { IDENTIFIER, IDENTIFIER_NOTATION } from './names.ts';
 
-export const DURATION_NOTATION = 'a duration such as 90s, 30m, 2h30m, 7d or 4w';
+export const DURATION_NOTATION = 'a duration such as 90s, 30m, 2h30m, 7d, 4w or 1mo';
 export const OBJECTIVE_NOTATION = 'a duration such as 5m, 1h, 26h, 8d or 1mo';
 export const SIZE_NOTATION = 'a size such as 500MB, 2GiB or 5TB';
 export const PERCENTAGE_NOTATION = 'a percentage such as 80%';
@@ -55,11 +54,10 @@ export function filled(expected: string, description: string) {
 /** What something is, for people. */
 export const description = filled('a text', 'What it is, for people: the playbook says it.');
 
-const DURATION_PATTERN = '^([0-9.]+(w|d|h|m|s|ms))+$';
-const CALENDAR_PATTERN = '^([0-9]+(y|mo|w|d|h))+$';
+const DURATION_PATTERN = '^([0-9.]+(y|mo|w|d|h|m|s|ms))+$';
+const CALENDAR_PATTERN = '^([0-9]+(y|mo|w|d|h|s))+$';
 const SIZE_PATTERN = '^[0-9.]+ *([KMGTPkmgtp][Ii]?)?[Bb]?$';
 const PERCENTAGE_PATTERN = '^[0-9.]+%$';
-const OBJECTIVE_PATTERN = '^([0-9.]+(y|mo|w|d|h|m|s|ms))+$';
 
 export const identifier = z
   .string({ error: () => IDENTIFIER_NOTATION })
@@ -96,24 +94,16 @@ export const percentage = (description: string) =>
     PERCENTAGE_PATTERN,
   );
 
-/** Milliseconds of an objective; a month counts as 31 days and a year as 366, the longest they can be. */
-export function objectiveMs(value: string): number | undefined {
-  const fixed = parseDuration(value);
-  if (fixed !== undefined) return fixed;
-  const calendar = parseCalendarDuration(value);
-  return calendar === undefined ? undefined : longestCalendarMs(calendar);
-}
-
 export const objective = (description: string) =>
   text(
     OBJECTIVE_NOTATION,
     description,
     (value) => {
-      const ms = objectiveMs(value);
+      const ms = parseDuration(value);
       if (ms === undefined) return { expected: OBJECTIVE_NOTATION };
       return ms === 0 ? { message: 'no time at all can be promised; expected more than 0' } : undefined;
     },
-    OBJECTIVE_PATTERN,
+    DURATION_PATTERN,
   );
 
 export const calendarDuration = (description: string) =>
@@ -123,7 +113,7 @@ export const calendarDuration = (description: string) =>
     (value) => {
       if (parseCalendarDuration(value) !== undefined) return undefined;
       if (parseDuration(value) === undefined) return { expected: RETENTION_NOTATION };
-      return { message: 'a retention counts in h, d, w, mo and y; "m" could be minutes or months' };
+      return { message: 'a retention counts in s, h, d, w, mo and y; "m" could be minutes or months' };
     },
     CALENDAR_PATTERN,
   );

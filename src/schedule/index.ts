@@ -1,4 +1,5 @@
 /** When things are due and how long they stay: the plan's words for schedules and retention, and what follows. Pure; the time is given. */
+export { monthsBeforeMs } from './calendar.ts';
 export { longestGapMs } from './gap.ts';
 export {
   type DatedSnapshot,

@@ -61,6 +61,7 @@ describe('the words', () => {
     ['hourly at 02:00', '"hourly" takes no time of day'],
     ['daily at 24:00', 'there is no 24:00 on the clock'],
     ['every day', '"day" is not a duration'],
+    ['every 1mo', '"1mo" is of no fixed length: say "monthly", "quarterly" or "yearly"'],
     ['every 0s', 'nothing is due more often than every second'],
     ['0 2 * *', 'cron takes five fields, found 4'],
     ['0 0 2 * * *', 'cron takes five fields, found 6'],

@@ -43,6 +43,8 @@ export function parseSchedule(text: string): { schedule: Schedule } | { problem:
 function parseEvery(text: string, duration: string): { schedule: Schedule } | { problem: string } {
   const everyMs = parseDuration(duration);
   if (everyMs === undefined) return { problem: `"${duration}" is not a duration` };
+  if (/mo|y/.test(duration))
+    return { problem: `"${duration}" is of no fixed length: say "monthly", "quarterly" or "yearly"` };
   if (everyMs < 1000) return { problem: 'nothing is due more often than every second' };
   return { schedule: { kind: 'every', text, everyMs } };
 }

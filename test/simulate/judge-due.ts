@@ -90,8 +90,9 @@ function judgeAbsence(
   if (newestMs === undefined) return;
   verdict.count('absences made up for');
   const after = runs.filter(
-    // What is due every hour is so again then.
-    ({ startedMs, isGood }) => isGood && startedMs >= untilMs && startedMs < untilMs + HOUR_MS,
+    // What was due after that is nothing that is made up for.
+    ({ dueMs, startedMs, isGood }) =>
+      isGood && dueMs <= untilMs && startedMs >= untilMs && startedMs < untilMs + HOUR_MS,
   );
   if (after.length !== 1)
     verdict.fault(`${task}: ${after.length} runs made up for ${due.length} moments before ${iso(untilMs)}`);

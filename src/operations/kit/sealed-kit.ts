@@ -76,11 +76,12 @@ export async function readKitFile(file: string): Promise<Uint8Array> {
     return bytes;
   } catch (cause) {
     if (isHoldfastError(cause)) throw cause;
+    const code = systemCode(cause);
     throw new HoldfastError(
-      systemCode(cause) === 'EACCES' ? 'permission-denied' : 'path-missing',
-      `${file} cannot be read: ${messageOf(cause)}`,
+      code === 'EACCES' ? 'permission-denied' : 'path-missing',
+      code === 'ENOENT' ? `there is no kit at ${file}` : `${file} cannot be read: ${code ?? messageOf(cause)}`,
       {
-        hint: 'Name the file of the kit with `--kit FILE`; `holdfast kit` makes a new one.',
+        hint: 'Name the sealed file with `--kit FILE`. Where plan and repositories are still there, `holdfast kit` makes a new one.',
         context: { file },
         cause,
       },

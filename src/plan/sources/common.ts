@@ -1,9 +1,10 @@
 /** What sources of all types have alike in a plan. */
 import { z } from 'zod';
+import { parseDuration } from '../../foundation/units.ts';
 import { parseSchedule, type RetentionPolicy, type Schedule } from '../../schedule/index.ts';
 import { type TextOrReference, textOrReference } from '../reference-schema.ts';
 import { effectiveRetention, retention, retentionPolicy } from '../retention-schema.ts';
-import { description, filled, identifier, objective, objectiveMs, schedule } from '../values.ts';
+import { description, filled, identifier, objective, schedule } from '../values.ts';
 
 export const objectives = z
   .strictObject(
@@ -108,7 +109,7 @@ export function baseOf(
 
 export function buildObjectives(document: z.output<typeof objectives>): Objectives {
   const [rpoMs, rtoMs, proofMs] = [document.rpo, document.rto, document.proof].map((value) =>
-    value === undefined ? undefined : objectiveMs(value),
+    value === undefined ? undefined : parseDuration(value),
   );
   return {
     ...(rpoMs === undefined ? {} : { rpoMs }),
