@@ -31,7 +31,11 @@ const site = createServer((_, response) => response.end('up'));
 afterAll(() => void site.close());
 
 const directory = mkdtempSync(join(tmpdir(), 'away-'));
-const env = environment({ XDG_STATE_HOME: join(directory, 'state'), XDG_CACHE_HOME: join(directory, 'cache') });
+const env = environment({
+  US_PASSWORD: PASSWORD,
+  XDG_STATE_HOME: join(directory, 'state'),
+  XDG_CACHE_HOME: join(directory, 'cache'),
+});
 const run = (...words: string[]) => holdfast(directory, words, env);
 const away = (name: string): void => renameSync(join(directory, name), join(directory, `${name}-away`));
 const back = (name: string): void => renameSync(join(directory, `${name}-away`), join(directory, name));
@@ -46,7 +50,7 @@ beforeAll(async () => {
 name: regions
 repositories:
   eu: { store: ./eu, password: { env: HOLDFAST_PASSWORD } }
-  us: { store: ./us, password: { env: HOLDFAST_PASSWORD } }
+  us: { store: ./us, password: { env: US_PASSWORD } }
 sources:
   here: { type: files, paths: [${directory}/data], repository: eu, retention: { last: 1 } }
   there: { type: files, paths: [${directory}/data], repository: us, retention: { last: 1 } }
@@ -121,8 +125,18 @@ it('shows in `services` what the ledger of the other knows, and names the one th
 const listed = async (): Promise<string[]> =>
   document(await run('snapshots', '--json')).snapshots.map(({ id }: { id: string }) => id);
 
+it('goes on whatever keeps a repository from being opened', async () => {
+  const { US_PASSWORD: _, ...without } = env;
+  for (const words of [['status'], ['retain', '--dry-run'], ['retain'], ['prune']]) {
+    const ran = await holdfast(directory, [...words, '--json'], without);
+    expect(ran.exit, words.join(' ')).toBe(1);
+    expect(document(ran)).toMatchObject({ failures: [{ repository: 'us', error: { code: 'secret-unavailable' } }] });
+  }
+});
+
 it('removes what goes from the other, where that has the incidents', async () => {
-  expect(await listed()).toHaveLength(2);
+  expect((await run('backup', 'here')).exit).toBe(0);
+  expect((await listed()).length).toBeGreaterThan(1);
   expect((await run('retain')).exit).toBe(1);
   expect((await run('prune')).exit).toBe(1);
   expect(await listed()).toHaveLength(1);
