@@ -19,4 +19,4 @@ export const GOES_ON =
 
 /** The same of those that remove something. */
 export const RESTS =
-  'Where sources are kept in the one that is away, nobody knows whether an incident is open: nothing is removed elsewhere then, and --dry-run still says what would be.';
+  'While the first of the plan cannot be read, nobody can tell whether an incident is open: nothing is removed elsewhere then, and --dry-run still says what would be.';

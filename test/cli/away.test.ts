@@ -1,22 +1,34 @@
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, renameSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GOES_ON } from '../../src/cli/failure-text.ts';
 import { allCommands } from '../../src/cli/registry.ts';
-import { document, environment, holdfast, initialise } from '../support/cli.ts';
+import { openRepository } from '../../src/repository/index.ts';
+import { createLocalStore } from '../../src/store/local/index.ts';
+import { document, environment, holdfast, initialise, PASSWORD } from '../support/cli.ts';
+import { ledgerOf } from '../support/repository.ts';
 
 /** What each command shows of the repository that is there, and how the one that is away is named on its line. */
 const COMMANDS: Record<string, { shows: object; named?: string; only?: string }> = {
-  status: { shows: { sources: [{ source: 'here', repository: 'eu', snapshots: 2 }] } },
-  snapshots: { shows: { snapshots: [{ repository: 'eu' }, { repository: 'eu' }] }, named: '--repository us' },
-  check: { shows: { repositories: [{ repository: 'eu', clean: true, snapshots: 2 }] }, named: 'us' },
-  retain: { only: '--dry-run', shows: { sources: [{ source: 'here', remove: [{}] }] }, named: 'there' },
+  status: { shows: { sources: [{ source: 'here', repository: 'eu' }] } },
+  snapshots: {
+    shows: { snapshots: expect.arrayContaining([expect.objectContaining({ repository: 'eu' })]) },
+    named: '--repository us',
+  },
+  check: { shows: { repositories: [{ repository: 'eu', clean: true }] }, named: 'us' },
+  retain: { only: '--dry-run', shows: { sources: [{ source: 'here', repository: 'eu' }] }, named: 'there' },
   prune: { only: '--dry-run', shows: { repositories: [{ repository: 'eu' }] }, named: 'us' },
   'ledger verify': { shows: { repositories: [{ repository: 'eu', state: 'consistent' }] }, named: '--repository us' },
   unlock: { shows: { repositories: [{ repository: 'eu', removed: [], left: [] }] }, named: 'us' },
   'key list': { shows: { repositories: [{ repository: 'eu', keys: [{ current: true }] }] }, named: '--repository us' },
 };
+
+const site = createServer((_, response) => response.end('up'));
+afterAll(() => void site.close());
 
 const directory = mkdtempSync(join(tmpdir(), 'away-'));
 const env = environment({ XDG_STATE_HOME: join(directory, 'state'), XDG_CACHE_HOME: join(directory, 'cache') });
@@ -25,6 +37,7 @@ const away = (name: string): void => renameSync(join(directory, name), join(dire
 const back = (name: string): void => renameSync(join(directory, `${name}-away`), join(directory, name));
 
 beforeAll(async () => {
+  await once(site.listen(0, '127.0.0.1'), 'listening');
   mkdirSync(join(directory, 'data'));
   writeFileSync(join(directory, 'data', 'note.txt'), 'remember');
   writeFileSync(
@@ -32,15 +45,17 @@ beforeAll(async () => {
     `version: 1
 name: regions
 repositories:
-  us: { store: ./us, password: { env: HOLDFAST_PASSWORD } }
   eu: { store: ./eu, password: { env: HOLDFAST_PASSWORD } }
+  us: { store: ./us, password: { env: HOLDFAST_PASSWORD } }
 sources:
   here: { type: files, paths: [${directory}/data], repository: eu, retention: { last: 1 } }
-  there: { type: files, paths: [${directory}/data], repository: us }
+  there: { type: files, paths: [${directory}/data], repository: us, retention: { last: 1 } }
+services:
+  web: { http: 'http://127.0.0.1:${(site.address() as AddressInfo).port}/' }
 `,
   );
   for (const name of ['us', 'eu']) await initialise(directory, name);
-  for (const words of [['backup'], ['backup', 'here']]) expect((await run(...words)).exit).toBe(0);
+  for (const words of [['backup'], ['backup']]) expect((await run(...words)).exit).toBe(0);
   away('us');
 });
 
@@ -85,16 +100,50 @@ it.each(NAMED)('%s has the error of that one for its own', async (words) => {
   expect(ran.stderr).toContain('there is no repository');
 });
 
-it('removes nothing while the ledger that is away may have an incident that is open', async () => {
-  const before = document(await run('snapshots', '--json')).snapshots;
-  for (const words of [['retain'], ['prune'], ['prune', 'eu', 'us']]) {
-    const ran = await run(...words, '--json');
-    expect(ran.exit).toBe(1);
-    const codes = document(ran).failures.map(({ error }: { error: { code: string } }) => error.code);
-    expect(codes.sort(), words.join(' ')).toEqual(['incident-unknown', 'no-repository']);
+it('shows in `services` what the ledger of the other knows, and names the one that is away', async () => {
+  const opened = await openRepository(createLocalStore(join(directory, 'eu')), PASSWORD);
+  const yesterday = new Date(Date.now() - 24 * 3_600_000).toISOString().slice(0, 10);
+  await ledgerOf(opened).append('watch.summarised', {
+    ...{ kind: 'service', name: 'web', day: `${yesterday}T00:00:00.000Z` },
+    hours: [[4, 1, 9, 9, 9]],
+  });
+  const ran = await run('services', '--json');
+  expect(ran.exit, ran.stdout).toBe(1);
+  expect(document(ran)).toMatchObject({
+    services: [{ service: 'web', state: 'up', availability: { samples: 4, share: 0.75 } }],
+    failures: [{ repository: 'us', error: { code: 'no-repository', hint: expect.any(String) } }],
+  });
+  expect((await run('services')).stdout).toMatch(
+    /ledger of us .*there is no repository at .*\/us\n {2}Run `holdfast init`/,
+  );
+});
+
+const listed = async (): Promise<string[]> =>
+  document(await run('snapshots', '--json')).snapshots.map(({ id }: { id: string }) => id);
+
+it('removes what goes from the other, where that has the incidents', async () => {
+  expect(await listed()).toHaveLength(2);
+  expect((await run('retain')).exit).toBe(1);
+  expect((await run('prune')).exit).toBe(1);
+  expect(await listed()).toHaveLength(1);
+});
+
+it('removes nothing while the ledger that is away is the one that has the incidents', async () => {
+  back('us');
+  away('eu');
+  try {
+    for (const words of [['retain'], ['prune'], ['prune', 'us', 'eu']]) {
+      const ran = await run(...words, '--json');
+      expect(ran.exit).toBe(1);
+      const codes = document(ran).failures.map(({ error }: { error: { code: string } }) => error.code);
+      expect(codes.sort(), words.join(' ')).toEqual(['incident-unknown', 'no-repository']);
+    }
+    expect(document(await run('retain', 'there', '--json'))).toMatchObject({ error: { code: 'incident-unknown' } });
+    expect(await listed()).toHaveLength(2);
+  } finally {
+    back('eu');
+    away('us');
   }
-  expect(document(await run('retain', 'here', '--json'))).toMatchObject({ error: { code: 'incident-unknown' } });
-  expect(document(await run('snapshots', '--json')).snapshots).toEqual(before);
 });
 
 it('holds for every command whose help says so', async () => {

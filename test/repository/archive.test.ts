@@ -312,7 +312,9 @@ describe('an archive whose content must be asked for', () => {
     });
     expect(entries.map(({ path }) => path)).toContain(`${planned.directory}/data/large`);
     const request = { repositories: ['archive'], readData: false, readHeaders: false };
-    expect(await check(await planned.workspace(), request)).toMatchObject([{ clean: true, findings: [] }]);
+    expect(await check(await planned.workspace(), request)).toMatchObject({
+      repositories: [{ clean: true, findings: [] }],
+    });
     expect(cold.asked).toEqual([]);
   });
 
@@ -397,7 +399,9 @@ describe('an archive whose content must be asked for', () => {
     expect(pruned).toMatchObject({ marked: { copiedBytes: 0 } });
     expect(pruned!.leftUnusedBytes).toBeGreaterThan(3 << 20);
     const request = { repositories: ['archive'], readData: false, readHeaders: false };
-    expect(await check(await planned.workspace(), request)).toMatchObject([{ clean: true, findings: [] }]);
+    expect(await check(await planned.workspace(), request)).toMatchObject({
+      repositories: [{ clean: true, findings: [] }],
+    });
   });
 
   it('is copied back from: what is still there is not asked for, and the rest is', async () => {

@@ -157,7 +157,7 @@ describe('what comes altered over the line', () => {
     const before = digestsOf(main);
     expect(await restored({ main: line })).toMatchObject({ outcome: 'complete', notes: [] });
     const read = { ...READ, readHeaders: true };
-    expect(await check(mirroredWorkspace({ main: line }), read)).toMatchObject([{ clean: true }]);
+    expect(await check(mirroredWorkspace({ main: line }), read)).toMatchObject({ repositories: [{ clean: true }] });
     altered.clear();
     expect(await replicate(mirroredWorkspace({ main: line, eu }), [])).toMatchObject([{ outcome: 'complete' }]);
     altered.clear();

@@ -21,28 +21,28 @@ export async function isResting(workspace: Workspace): Promise<boolean> {
   return open.length > 0;
 }
 
-/** @throws incident-open while one is; incident-unknown where a ledger that may have one cannot be read */
+/** @throws incident-open while one is; incident-unknown where the ledger that has them cannot be read */
 export async function refuseWhileResting(workspace: Workspace, what: string): Promise<void> {
   const { open, failures } = await restingFor(workspace);
-  if (open.length === 0) return refuseUnknown(what, failures);
+  const [home] = workspace.homeNames;
+  const unread = failures.find(({ repository }) => repository === home);
+  if (open.length === 0 && unread !== undefined) throw unknown(what, unread);
+  if (open.length === 0) return;
   throw new HoldfastError('incident-open', `${what} rests while an incident is open: ${open.join(', ')}`, {
     hint: 'Nothing is removed that the recovery may need. It goes on by itself once the incident is closed.',
     context: { incidents: open.length },
   });
 }
 
-/** An incident is recorded in one ledger: that of the region that is gone, perhaps. */
-function refuseUnknown(what: string, failures: readonly RepositoryFailure[]): void {
-  const [first] = failures;
-  if (first === undefined) return;
-  const names = failures.map(({ repository }) => repository).join(', ');
-  throw new HoldfastError(
+/** Incidents are recorded in the ledger of the first repository that sources are kept in, and in no other's. */
+function unknown(what: string, { repository, error }: RepositoryFailure): HoldfastError {
+  return new HoldfastError(
     'incident-unknown',
-    `${what} rests while nobody can tell whether an incident is open: the ledger of ${names} cannot be read`,
+    `${what} rests while nobody can tell whether an incident is open: the ledger of ${repository} cannot be read`,
     {
-      hint: `Nothing is removed that a recovery may need. \`--dry-run\` says what would be; it is removed once ${names} can be read, or is no longer in the plan.`,
-      context: { repositories: names, reason: first.error.message },
-      cause: first.error,
+      hint: `Nothing is removed that a recovery may need. \`--dry-run\` says what would be; it is removed once ${repository} can be read, or is no longer in the plan.`,
+      context: { repository, reason: error.message },
+      cause: error,
     },
   );
 }
