@@ -7,6 +7,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GOES_ON } from '../../src/cli/failure-text.ts';
 import { allCommands } from '../../src/cli/registry.ts';
+import type { ApiContext } from '../../src/daemon/api/context.ts';
+import { listSnapshots } from '../../src/daemon/api/routes/snapshots.ts';
+import { getStatus } from '../../src/daemon/api/routes/status.ts';
+import { systemClock } from '../../src/foundation/clock.ts';
+import { noProgress } from '../../src/foundation/progress.ts';
+import { adapters } from '../../src/main/adapters.ts';
+import { Workspace } from '../../src/operations/index.ts';
+import { loadPlan } from '../../src/plan/index.ts';
 import { openRepository } from '../../src/repository/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { document, environment, holdfast, initialise, PASSWORD } from '../support/cli.ts';
@@ -121,6 +129,22 @@ it('shows in `services` what the ledger of the other knows, and names the one th
     /ledger of us .*there is no repository at .*\/us\n {2}Run `holdfast init`/,
   );
 });
+
+it.each([getStatus, listSnapshots])(
+  'is one error in the API, which leaves nothing out: $id',
+  async ({ run: answer }) => {
+    const environmentOfServe = {
+      clock: systemClock,
+      variables: env,
+      version: '0.0.0',
+      signal: new AbortController().signal,
+    };
+    const loaded = await loadPlan({ cwd: directory, env });
+    const workspace = new Workspace(loaded, { ...environmentOfServe, progress: () => noProgress, adapters });
+    const context = { daemon: { workspace: () => workspace } } as unknown as ApiContext;
+    await expect(answer({ query: {} } as never, context as never)).rejects.toMatchObject({ code: 'no-repository' });
+  },
+);
 
 const listed = async (): Promise<string[]> =>
   document(await run('snapshots', '--json')).snapshots.map(({ id }: { id: string }) => id);
