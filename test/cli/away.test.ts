@@ -7,6 +7,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GOES_ON } from '../../src/cli/failure-text.ts';
 import { allCommands } from '../../src/cli/registry.ts';
+import type { ApiContext } from '../../src/daemon/api/context.ts';
+import { listSnapshots } from '../../src/daemon/api/routes/snapshots.ts';
+import { getStatus } from '../../src/daemon/api/routes/status.ts';
+import { systemClock } from '../../src/foundation/clock.ts';
+import { noProgress } from '../../src/foundation/progress.ts';
+import { adapters } from '../../src/main/adapters.ts';
+import { Workspace } from '../../src/operations/index.ts';
+import { loadPlan } from '../../src/plan/index.ts';
 import { openRepository } from '../../src/repository/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { document, environment, holdfast, initialise, PASSWORD } from '../support/cli.ts';
@@ -31,7 +39,11 @@ const site = createServer((_, response) => response.end('up'));
 afterAll(() => void site.close());
 
 const directory = mkdtempSync(join(tmpdir(), 'away-'));
-const env = environment({ XDG_STATE_HOME: join(directory, 'state'), XDG_CACHE_HOME: join(directory, 'cache') });
+const env = environment({
+  US_PASSWORD: PASSWORD,
+  XDG_STATE_HOME: join(directory, 'state'),
+  XDG_CACHE_HOME: join(directory, 'cache'),
+});
 const run = (...words: string[]) => holdfast(directory, words, env);
 const away = (name: string): void => renameSync(join(directory, name), join(directory, `${name}-away`));
 const back = (name: string): void => renameSync(join(directory, `${name}-away`), join(directory, name));
@@ -46,7 +58,7 @@ beforeAll(async () => {
 name: regions
 repositories:
   eu: { store: ./eu, password: { env: HOLDFAST_PASSWORD } }
-  us: { store: ./us, password: { env: HOLDFAST_PASSWORD } }
+  us: { store: ./us, password: { env: US_PASSWORD } }
 sources:
   here: { type: files, paths: [${directory}/data], repository: eu, retention: { last: 1 } }
   there: { type: files, paths: [${directory}/data], repository: us, retention: { last: 1 } }
@@ -118,11 +130,37 @@ it('shows in `services` what the ledger of the other knows, and names the one th
   );
 });
 
+it.each([getStatus, listSnapshots])(
+  'is one error in the API, which leaves nothing out: $id',
+  async ({ run: answer }) => {
+    const environmentOfServe = {
+      clock: systemClock,
+      variables: env,
+      version: '0.0.0',
+      signal: new AbortController().signal,
+    };
+    const loaded = await loadPlan({ cwd: directory, env });
+    const workspace = new Workspace(loaded, { ...environmentOfServe, progress: () => noProgress, adapters });
+    const context = { daemon: { workspace: () => workspace } } as unknown as ApiContext;
+    await expect(answer({ query: {} } as never, context as never)).rejects.toMatchObject({ code: 'no-repository' });
+  },
+);
+
 const listed = async (): Promise<string[]> =>
   document(await run('snapshots', '--json')).snapshots.map(({ id }: { id: string }) => id);
 
+it('goes on whatever keeps a repository from being opened', async () => {
+  const { US_PASSWORD: _, ...without } = env;
+  for (const words of [['status'], ['retain', '--dry-run'], ['retain'], ['prune']]) {
+    const ran = await holdfast(directory, [...words, '--json'], without);
+    expect(ran.exit, words.join(' ')).toBe(1);
+    expect(document(ran)).toMatchObject({ failures: [{ repository: 'us', error: { code: 'secret-unavailable' } }] });
+  }
+});
+
 it('removes what goes from the other, where that has the incidents', async () => {
-  expect(await listed()).toHaveLength(2);
+  expect((await run('backup', 'here')).exit).toBe(0);
+  expect((await listed()).length).toBeGreaterThan(1);
   expect((await run('retain')).exit).toBe(1);
   expect((await run('prune')).exit).toBe(1);
   expect(await listed()).toHaveLength(1);

@@ -72,7 +72,8 @@ export const status: CommandDefinition = {
         hidden,
         unsigned,
         unseen,
-        failures: away,
+        // As the API has it, which has an error in its place.
+        ...(away.length > 0 && { failures: away }),
       },
       text: [
         table([heading, ...sources.map(row)]),

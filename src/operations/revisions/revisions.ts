@@ -12,6 +12,7 @@ import {
   weakenedBy,
 } from '../../plan/index.ts';
 import { type Person, requireApproval } from '../approvals/approvals.ts';
+import { eachRepository } from '../attempt-each.ts';
 import { decidingEvents } from '../deciding-events.ts';
 import { homeLedgers } from '../home-ledgers.ts';
 import type { Workspace } from '../workspace.ts';
@@ -129,7 +130,7 @@ export async function takesTwoPersons(workspace: Workspace, action: ApprovedActi
  * @throws plan-not-applied
  */
 export async function refuseUnappliedRetention(workspace: Workspace): Promise<void> {
-  const last = (await revisionsOf(workspace)).at(-1);
+  const last = (await revisionsInReach(workspace)).at(-1);
   if (last === undefined) return;
   const before = parsed(last, workspace.plan.directory);
   const shorter = weakenedBy(before.plan, workspace.plan).filter(({ kind }) => kind === 'retention');
@@ -142,6 +143,14 @@ export async function refuseUnappliedRetention(workspace: Workspace): Promise<vo
       context: { revision: last.revision },
     },
   );
+}
+
+/** Each repository knows all of them: one that is away keeps nobody from knowing. @throws what keeps all from being read */
+async function revisionsInReach(workspace: Workspace): Promise<Revision[]> {
+  const { repositories } = await eachRepository(workspace, workspace.homeNames, async (name) =>
+    decidingEvents((await workspace.open(name)).ledger),
+  );
+  return revisionsIn(repositories.flat());
 }
 
 function parsed({ text, revision }: Revision, directory: string): ReturnType<typeof parsePlan> {
