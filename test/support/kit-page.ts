@@ -36,7 +36,8 @@ export function typeLines(
     shell = 'sh -e',
   }: { directory: string; passphrase: string; env: Record<string, string>; shell?: string },
 ): { seen: string; isDone: boolean } {
-  writeFileSync(join(directory, 'by-hand.sh'), [...lines, 'echo all done'].join('\n'));
+  // A person's terminal stays open; the end of this one takes no server with it that is about to leave it.
+  writeFileSync(join(directory, 'by-hand.sh'), ["trap '' HUP", ...lines, 'echo all done'].join('\n'));
   const { stdout } = spawnSync('script', ['-qec', `${shell} by-hand.sh`, '/dev/null'], {
     ...{ cwd: directory, encoding: 'utf8', input: `${passphrase}\n`, env },
   });
