@@ -91,7 +91,7 @@ it('is taken over at once when it is old by the clock of the store, and not when
   await taken();
   age(LEASE_MS);
   expect(await take()).toHaveProperty('holder');
-  age(60_000);
+  age(60_001);
   expect(await take()).toHaveProperty('lease');
 });
 
