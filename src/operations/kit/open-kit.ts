@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, systemCode } from '../../foundation/errors.ts';
 import { sha256 } from '../../ledger/index.ts';
 import { filesOf, type KitContent, unpackKit } from './kit-content.ts';
@@ -39,7 +40,7 @@ export async function layOutKit({ file, passphrase }: Opening, to: string): Prom
   const paths: string[] = [];
   for (const each of files) {
     const path = join(to, each.path);
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeDirectories(dirname(path), 0o700);
     await writePrivate(path, each.text);
     paths.push(path);
   }
