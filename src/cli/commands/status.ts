@@ -204,10 +204,16 @@ interface Failing {
 }
 
 /** How far a mirror is behind, or why that is not known. */
-function mirrorLine({ mirror, of, lag, mirroredAt, failure, error }: MirrorStatus): string {
+function mirrorLine({ mirror, of, lag, mirroredAt, failure, alone, error }: MirrorStatus): string {
+  if (alone !== undefined) {
+    const newest = alone.newest === undefined ? '' : `, the newest of ${shownTime(alone.newest)}`;
+    return `${doubtful('mirror')} ${mirror} of ${of}: it answers, with ${counted(alone.snapshots, 'snapshot')}${newest}; read it with \`--repository ${mirror}\``;
+  }
   const when = mirroredAt === undefined ? 'never mirrored' : `last mirrored ${shownTime(mirroredAt)}`;
-  if (error !== undefined)
-    return `${bad('mirror')} ${mirror} of ${of}: ${when}; it cannot be looked at: ${error.message}`;
+  if (error !== undefined) {
+    const known = mirroredAt === undefined ? '' : `${when}; `;
+    return `${bad('mirror')} ${mirror} of ${of}: ${known}it cannot be looked at: ${error.message}`;
+  }
   const { snapshots = 0, logParts = 0, lagMs = 0 } = lag ?? {};
   const lacks = `behind by ${formatDuration(lagMs)}: ${counted(snapshots, 'snapshot')} and ${counted(logParts, 'part')} of logs`;
   const isBehind = snapshots + logParts > 0;
