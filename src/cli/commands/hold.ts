@@ -2,7 +2,7 @@ import { EXIT } from '../../foundation/errors.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { notEverywhere } from '../not-everywhere.ts';
-import { good, shortId } from '../text.ts';
+import { good, oneLine, shortId } from '../text.ts';
 import { whyOf } from '../why.ts';
 
 export const hold: CommandDefinition = {
@@ -23,7 +23,7 @@ export const hold: CommandDefinition = {
     return {
       exit: held.failures.length === 0 ? EXIT.done : EXIT.failed,
       json: { ...held, why },
-      text: [`${good('held')} ${shortId(held.snapshot)}: ${why}`, ...notEverywhere(held)].join('\n'),
+      text: [oneLine`${good('held')} ${shortId(held.snapshot)}: ${why}`, ...notEverywhere(held)].join('\n'),
     };
   },
 };
