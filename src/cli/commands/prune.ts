@@ -42,6 +42,7 @@ function describe(report: PruneOfRepository, dryRun: boolean): string {
     swept,
     foldedObjects,
     leftUnusedBytes,
+    lackingBytes,
     waitingFor,
     durationMs,
   } = report;
@@ -62,7 +63,11 @@ function describe(report: PruneOfRepository, dryRun: boolean): string {
   if (clearedVersions > 0) lines.push(`  cleared: ${counted(clearedVersions, 'old version')} that nobody needs`);
   if (swept.rescued > 0) lines.push(`  kept after all: ${counted(swept.rescued, 'pack')} that a new snapshot needs`);
   if (leftUnusedBytes > 0)
-    lines.push(`  ${formatSize(leftUnusedBytes)} stay unused in packs that are not worth copying`);
+    lines.push(
+      lackingBytes === undefined
+        ? `  ${formatSize(leftUnusedBytes)} stay unused in packs that are not worth copying`
+        : `  ${doubtful('no room')} to copy what is used of packs: ${formatSize(leftUnusedBytes)} stay unused until the disk has ${formatSize(lackingBytes)} more, and it is pruned again`,
+    );
   if (waitingFor !== undefined) {
     lines.push(oneLine`  ${doubtful('waiting')}: ${waitingFor}; the next prune removes what is marked`);
   }
