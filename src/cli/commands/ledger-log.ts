@@ -56,8 +56,14 @@ function describe(logged: readonly LoggedEvent[]): string {
 
 function shortened(body: object): string {
   const text = Object.entries(body)
-    .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .map(([name, value]) => `${name}=${shownValue(name, value)}`)
     .join(' ')
     .replaceAll(/\p{Cc}+/gu, ' ');
   return faint(text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text);
+}
+
+/** Of a time that something took, whole milliseconds are enough. */
+function shownValue(name: string, value: unknown): string {
+  if (typeof value === 'number' && name.endsWith('Ms')) return String(Math.round(value));
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

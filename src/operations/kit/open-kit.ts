@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeDirectories } from '../../foundation/directories.ts';
-import { HoldfastError, systemCode } from '../../foundation/errors.ts';
+import { HoldfastError, systemCode, systemReason } from '../../foundation/errors.ts';
 import { sha256 } from '../../ledger/index.ts';
 import { filesOf, type KitContent, unpackKit } from './kit-content.ts';
 import { passphraseIn } from './passphrase.ts';
@@ -54,7 +54,7 @@ async function makeNew(directory: string): Promise<void> {
     const isThere = systemCode(cause) === 'EEXIST';
     throw new HoldfastError(
       isThere ? 'target-not-empty' : 'target-failed',
-      isThere ? `${directory} is there already` : `${directory} cannot be made: ${systemCode(cause) ?? 'error'}`,
+      isThere ? `${directory} is there already` : `${directory} cannot be made: ${systemReason(cause)}`,
       { hint: 'Name a directory that is not there yet, in one that you may write to.', context: { directory }, cause },
     );
   }

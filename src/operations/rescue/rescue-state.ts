@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { makeDirectories } from '../../foundation/directories.ts';
-import { HoldfastError, systemCode } from '../../foundation/errors.ts';
+import { HoldfastError, systemCode, systemReason } from '../../foundation/errors.ts';
 import { removeParts } from '../../foundation/new-file.ts';
 import { writePrivate } from '../kit/sealed-kit.ts';
 
@@ -61,7 +61,7 @@ export async function readState(
     await removeParts(path);
     text = await readIfThere(path);
   } catch (cause) {
-    throw new HoldfastError('target-failed', `${directory} cannot be used: ${systemCode(cause) ?? 'error'}`, {
+    throw new HoldfastError('target-failed', `${directory} cannot be used: ${systemReason(cause)}`, {
       hint: 'Name a directory that you may write to with `--to`.',
       context: { target: directory },
       cause,
