@@ -7,6 +7,7 @@ const module_ = require('node:module');
 const { join } = require('node:path');
 const { pathToFileURL } = require('node:url');
 const v8 = require('node:v8');
+const { isBuiltOfPresent } = require('./built.cjs');
 const { complainOfDependencies, isCheckout, root } = require('./complain.cjs');
 const { hideExperimentalWarnings } = require('./warnings.cjs');
 
@@ -18,11 +19,17 @@ function run() {
   v8.setFlagsFromString('--heap-growing-percent=50');
   cacheCompiledCode();
   if (process.env.HOLDFAST_LAUNCHER_FD) require('./follow-launcher.cjs').followLauncher();
-  const main = isCheckout() ? join(root, 'src', 'main', 'main.ts') : join(root, 'dist', 'main', 'main.js');
-  import(pathToFileURL(main).href).catch((error) => {
+  import(pathToFileURL(mainModule()).href).catch((error) => {
     if (isMissingPackage(error)) complainOfDependencies();
     throw error;
   });
+}
+
+/** What was built, unless the sources beside it have changed since. */
+function mainModule() {
+  return isCheckout() && !isBuiltOfPresent(root)
+    ? join(root, 'src', 'main', 'main.ts')
+    : join(root, 'dist', 'main', 'main.js');
 }
 
 /**
