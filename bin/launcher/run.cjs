@@ -15,8 +15,8 @@ function run() {
   hideExperimentalWarnings();
   // Before any WebAssembly is loaded; src/foundation/threads.ts says why.
   v8.setFlagsFromString('--wasm-wrapper-tiering-budget=2147483647');
-  // The heap grows by half before it is collected, instead of up to four times: 30 MB less, at no cost that shows.
-  v8.setFlagsFromString('--heap-growing-percent=50');
+  // The heap doubles before it is collected, instead of growing up to four times: 25 MB less, at no cost that shows.
+  v8.setFlagsFromString('--heap-growing-percent=100');
   cacheCompiledCode();
   if (process.env.HOLDFAST_LAUNCHER_FD) require('./follow-launcher.cjs').followLauncher();
   import(pathToFileURL(mainModule()).href).catch((error) => {
