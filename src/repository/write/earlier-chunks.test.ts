@@ -90,7 +90,11 @@ describe('a large file that is read again', () => {
   let first: readonly string[];
 
   /** Backs the file up, and once more without a word of how it was before, into a repository that has nothing of it. */
-  async function backUp(content: Uint8Array, known: readonly string[] | undefined, into = repository): Promise<string[]> {
+  async function backUp(
+    content: Uint8Array,
+    known: readonly string[] | undefined,
+    into = repository,
+  ): Promise<string[]> {
     writeFileSync(path, content);
     let ids: string[] = [];
     await writeSnapshot(into, async (writer) => {
