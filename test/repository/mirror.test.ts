@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
-import { decodeIndexFile } from '../../src/format/index.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { decodeIndexFile, seal } from '../../src/format/index.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { HoldfastError } from '../../src/foundation/errors.ts';
 import {
@@ -186,10 +186,11 @@ describe('a mirror', () => {
     await expectMirrored(main, eu);
     expect(contentOf(eu)).toEqual(contentOf(main));
     const short = new FaultyStore(new MemoryStore());
-    short.put = async (key, content) => {
-      await MemoryStore.prototype.put.call(eu, `x-${key.replaceAll('/', '-')}`, content);
-    };
-    expect(await mirrored(main, short)).toMatchObject({ outcome: 'failed', error: { code: 'store-failed' } });
+    const put = short.put.bind(short);
+    short.put = (key, content, options) => put(key, (content as Uint8Array).subarray(1), options);
+    const outcome = await mirrored(main, short);
+    expect(outcome).toMatchObject({ outcome: 'failed', error: { code: 'store-failed' } });
+    expect(outcome.outcome === 'failed' && outcome.error.message).toMatch(/has \d+ bytes after \d+ were written/);
   });
 
   it.each([
@@ -272,15 +273,20 @@ describe('a mirror', () => {
     }
   });
 
-  it('is given nothing that is damaged, nor what would refer to it', async () => {
+  it.each([
+    ['data/', /^(index|snapshots)\//],
+    ['index/', /^snapshots\//],
+    ['snapshots/', /^none/],
+    ['holdfast/tail/', /^none/],
+  ])('is given nothing below %s that is damaged, nor what would refer to it', async (prefix, refers) => {
     const [main, eu] = [new MemoryStore(), new MemoryStore()];
     await lived(main);
-    const pack = [...main.objects.keys()].find((key) => key.startsWith('data/'))!;
-    main.objects.get(pack)!.bytes[7]! ^= 1;
+    const damaged = [...main.objects.keys()].find((key) => key.startsWith(prefix))!;
+    main.objects.get(damaged)!.bytes[7]! ^= 1;
     const outcome = await mirrored(main, eu);
     expect(outcome).toMatchObject({ outcome: 'failed', error: { code: 'repository-damaged' } });
-    expect(outcome.outcome === 'failed' && outcome.error.message).toContain(pack);
-    expect([...eu.objects.keys()].filter((key) => /^(index|snapshots)\//.test(key) || key === pack)).toEqual([]);
+    expect(outcome.outcome === 'failed' && outcome.error.message).toContain(damaged);
+    expect([...eu.objects.keys()].filter((key) => refers.test(key) || key === damaged)).toEqual([]);
   });
 
   it('takes no notice of what a store was tried with, and no removal of what a repair put aside for a loss', async () => {
@@ -346,6 +352,27 @@ describe('two runs at once', () => {
     await expectWhole(eu);
     await expectMirrored(main, eu);
     expect(contentOf(eu)).toEqual(contentOf(main));
+  });
+});
+
+describe('a run that another one took for dead', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  it('puts nothing more, and says so', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const [main, eu] = [new MemoryStore(), new MemoryStore()];
+    const { key: sealing } = await lived(main);
+    const taken = new FaultyStore(eu);
+    const put = taken.put.bind(taken);
+    taken.put = async (key, ...rest) => {
+      await put(key, ...rest);
+      if (!key.startsWith('index/')) return;
+      const other = { version: 1, holder: 'other', hostname: 'elsewhere', pid: 1, username: 'somebody' };
+      await eu.put('holdfast/mirror-lease', seal(sealing, Buffer.from(JSON.stringify(other))));
+      await vi.advanceTimersByTimeAsync(31_000);
+    };
+    expect(await mirrored(main, taken)).toMatchObject({ outcome: 'failed', error: { code: 'lock-lost' } });
+    expect(taken.puts.filter((key) => key.startsWith('snapshots/'))).toEqual([]);
   });
 });
 
