@@ -224,9 +224,11 @@ describe('locks', () => {
     for (const store of Object.values(bare)) {
       const { lock } = store;
       const get = store.get.bind(store);
-      const damaged = (key: string, bytes: Uint8Array) => (key.startsWith('index/') ? bytes.map((each) => ~each) : bytes);
+      const damaged = (key: string, bytes: Uint8Array) =>
+        key.startsWith('index/') ? bytes.map((each) => ~each) : bytes;
       store.get = async (key, ...rest) => damaged(key, await get(key, ...rest));
-      const getVersion: typeof lock.getVersion = async (version) => damaged(version.key, await lock.getVersion(version));
+      const getVersion: typeof lock.getVersion = async (version) =>
+        damaged(version.key, await lock.getVersion(version));
       vi.spyOn(store, 'lock', 'get').mockReturnValue({ ...lock, getVersion });
     }
     expect((await keep()).error).toBeUndefined();
