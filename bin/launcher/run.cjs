@@ -2,9 +2,9 @@
 
 /** Runs Holdfast in this process, which is Node 24 or newer. */
 
-const { statSync } = require('node:fs');
+const { mkdirSync, statSync } = require('node:fs');
 const module_ = require('node:module');
-const { join } = require('node:path');
+const { dirname, join } = require('node:path');
 const { pathToFileURL } = require('node:url');
 const v8 = require('node:v8');
 const { isBuiltOfPresent } = require('./built.cjs');
@@ -12,6 +12,7 @@ const { complainOfDependencies, isCheckout, root } = require('./complain.cjs');
 const { hideExperimentalWarnings } = require('./warnings.cjs');
 
 function run() {
+  if (process.env.HOLDFAST_OWN_ARENAS) forgetOwnArenas();
   hideExperimentalWarnings();
   // Before any WebAssembly is loaded; src/foundation/threads.ts says why.
   v8.setFlagsFromString('--wasm-wrapper-tiering-budget=2147483647');
@@ -32,6 +33,12 @@ function mainModule() {
     : join(root, 'dist', 'main', 'main.js');
 }
 
+/** The C library has read it by now. What the user set himself has no mark, and stays for the programs that are started. */
+function forgetOwnArenas() {
+  delete process.env.MALLOC_ARENA_MAX;
+  delete process.env.HOLDFAST_OWN_ARENAS;
+}
+
 /**
  * Compiled code is kept in the user's own cache. Node's default is the shared temporary directory, where somebody else
  * could lay code for a Holdfast that runs as root.
@@ -40,7 +47,20 @@ function cacheCompiledCode() {
   const home = process.env.HOME;
   const directory = process.env.XDG_CACHE_HOME || (home && join(home, '.cache'));
   if (!directory?.startsWith('/') || !isOurs(process.env.XDG_CACHE_HOME || home)) return;
-  module_.enableCompileCache(join(directory, 'holdfast', 'compiled'));
+  const compiled = join(directory, 'holdfast', 'compiled');
+  if (makeDirectories([directory, dirname(compiled), compiled])) module_.enableCompileCache(compiled);
+}
+
+/** Whether each is there afterwards. Node makes what is missing by itself, and never ends where nothing can be made, as in /proc. */
+function makeDirectories(directories) {
+  return directories.every((directory) => {
+    try {
+      mkdirSync(directory, { mode: 0o700 });
+      return true;
+    } catch (error) {
+      return error.code === 'EEXIST';
+    }
+  });
 }
 
 /** Whether a directory belongs to the user that runs this: with sudo, HOME may be somebody else's. */

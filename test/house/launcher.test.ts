@@ -130,6 +130,26 @@ describe('bin/holdfast', () => {
     expect(stderr).toContain('gone.ts');
   });
 
+  it('starts where no directory can be made for what it keeps', () => {
+    const { status, stderr } = start(checkout(MAIN), undefined, {
+      env: { ...process.env, HOME: '/proc', XDG_CACHE_HOME: undefined, NODE_COMPILE_CACHE: undefined },
+      timeout: 20_000,
+    });
+    expect([status, stderr]).toEqual([7, '']);
+  });
+
+  it.each([undefined, '', '3'])('gives programs the MALLOC_ARENA_MAX that it was given: %j', (given) => {
+    const main = `
+      import { execFileSync } from 'node:child_process';
+      console.log(JSON.stringify(execFileSync('env', { encoding: 'utf8' }).split('\\n').filter((line) => /ARENA/.test(line))));
+      import { readFileSync } from 'node:fs';
+      console.log(/MALLOC_ARENA_MAX=[^\\0]*/.exec(readFileSync('/proc/self/environ', 'latin1'))?.[0]);
+    `;
+    const { stdout } = start(checkout(main), undefined, { env: { ...process.env, MALLOC_ARENA_MAX: given } });
+    const own = given === undefined ? [] : [`MALLOC_ARENA_MAX=${given}`];
+    expect(stdout).toBe(`${JSON.stringify(own)}\nMALLOC_ARENA_MAX=${given ?? '1'}\n`);
+  });
+
   it("keeps compiled code in the user's own cache alone", () => {
     const root = checkout(MAIN);
     start(root, undefined, { env: { ...process.env, XDG_CACHE_HOME: root, NODE_COMPILE_CACHE: undefined } });
@@ -145,7 +165,11 @@ function checkout(main: string): string {
   return root;
 }
 
-function start(root: string, node: string | undefined, options: { input?: string; env?: NodeJS.ProcessEnv } = {}) {
+function start(
+  root: string,
+  node: string | undefined,
+  options: { input?: string; env?: NodeJS.ProcessEnv; timeout?: number } = {},
+) {
   const [program, args] = commandIn(root, node);
   return spawnSync(program, [...args, 'a b', "it's", ''], { encoding: 'utf8', ...options });
 }
