@@ -111,7 +111,7 @@ export interface SnapshotReader {
   /**
    * Writes the snapshot into a directory that is empty, or is made, and nowhere else. One that a restore of the same tree
    * and selection was interrupted in is gone on with. With `replace` it may hold anything.
-   * @throws target-not-empty, target-unsuitable, target-failed, disk-full, repository-damaged; path-missing when nothing is what `only` names
+   * @throws target-not-empty, target-unsuitable, target-failed, disk-full, repository-damaged; path-missing, before anything is written, where a pattern of `only` names nothing
    */
   extract(target: string, options: ExtractOptions): Promise<Extracted>;
   /**
