@@ -7,6 +7,7 @@ const module_ = require('node:module');
 const { dirname, join } = require('node:path');
 const { pathToFileURL } = require('node:url');
 const v8 = require('node:v8');
+const { isBuiltOfPresent } = require('./built.cjs');
 const { complainOfDependencies, isCheckout, root } = require('./complain.cjs');
 const { hideExperimentalWarnings } = require('./warnings.cjs');
 
@@ -15,15 +16,21 @@ function run() {
   hideExperimentalWarnings();
   // Before any WebAssembly is loaded; src/foundation/threads.ts says why.
   v8.setFlagsFromString('--wasm-wrapper-tiering-budget=2147483647');
-  // The heap grows by half before it is collected, instead of up to four times: 30 MB less, at no cost that shows.
-  v8.setFlagsFromString('--heap-growing-percent=50');
+  // The heap doubles before it is collected, instead of growing up to four times: 25 MB less, at no cost that shows.
+  v8.setFlagsFromString('--heap-growing-percent=100');
   cacheCompiledCode();
   if (process.env.HOLDFAST_LAUNCHER_FD) require('./follow-launcher.cjs').followLauncher();
-  const main = isCheckout() ? join(root, 'src', 'main', 'main.ts') : join(root, 'dist', 'main', 'main.js');
-  import(pathToFileURL(main).href).catch((error) => {
+  import(pathToFileURL(mainModule()).href).catch((error) => {
     if (isMissingPackage(error)) complainOfDependencies();
     throw error;
   });
+}
+
+/** What was built, unless the sources beside it have changed since. */
+function mainModule() {
+  return isCheckout() && !isBuiltOfPresent(root)
+    ? join(root, 'src', 'main', 'main.ts')
+    : join(root, 'dist', 'main', 'main.js');
 }
 
 /** The C library has read it by now. What the user set himself has no mark, and stays for the programs that are started. */

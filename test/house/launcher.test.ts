@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, rmSync, statSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -103,6 +103,26 @@ describe('bin/holdfast', () => {
     addFile(root, 'dist/main/main.js', 'console.log("built");');
     expect(start(root, undefined).stdout).toBe('built\n');
   });
+
+  it('runs what was built of the sources, until one of them has changed', () => {
+    const root = checkout('console.log("source");');
+    addFile(root, 'dist/main/main.js', 'console.log("built");');
+    const { mtimeMs, size } = statSync(join(root, 'src/main/main.ts'));
+    addFile(root, 'dist/built-of.json', JSON.stringify({ 'src/main/main.ts': [mtimeMs, size] }));
+    expect(start(root, undefined).stdout).toBe('built\n');
+    utimesSync(join(root, 'src/main/main.ts'), 0, mtimeMs / 1000 + 1);
+    expect(start(root, undefined).stdout).toBe('source\n');
+  });
+
+  it.each(['{"src/main/gone.ts":[0,0],', '', '{"src/main/gone.ts":[0,0]}'])(
+    'runs the sources where it cannot tell what was built of them: %j',
+    (record) => {
+      const root = checkout('console.log("source");');
+      addFile(root, 'dist/main/main.js', 'console.log("built");');
+      addFile(root, 'dist/built-of.json', record);
+      expect(start(root, undefined).stdout).toBe('source\n');
+    },
+  );
 
   it('shows a failure of the program as it is', () => {
     const { status, stderr } = start(checkout("import './gone.ts';"), undefined);
