@@ -27,7 +27,7 @@ export function describeArchive({ archive, from, sources, error, notes, nextDue,
 function describeSource(each: ArchiveOutcome['sources'][number]): string[] {
   switch (each.outcome) {
     case 'failed':
-      return [oneLine`${bad('failed')} ${each.source}: ${each.error.message}`, ...errorDetails(each.error)];
+      return [oneLine`${bad('failed')} ${each.source}: ${each.error.message}`, ...errorDetails(each.error).map(indent)];
     case 'not-due':
       return [
         faint(each.due === undefined ? `${each.source}: no schedule` : `${each.source}: due ${shownTime(each.due)}`),

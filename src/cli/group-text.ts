@@ -68,7 +68,8 @@ function pointCells(point: GroupPoint | undefined): [string, string] {
 
 function detailsOf(member: GroupMember): string[] {
   const { source } = member;
-  if (member.outcome === 'failed') return [oneLine`${source}: ${member.error.message}`, ...errorDetails(member.error)];
+  if (member.outcome === 'failed')
+    return [oneLine`${source}: ${member.error.message}`, ...errorDetails(member.error).map(indent)];
   const { notes, problems } = member.restored;
   return [
     ...notes.map((note) => oneLine`${source}: ${note}`),

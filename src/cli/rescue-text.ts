@@ -66,7 +66,8 @@ export function describeRescued(rescued: Rescued): string {
 
 function detailsOf(member: RescueMember): string[] {
   const { source } = member;
-  if (member.outcome === 'failed') return [oneLine`${source}: ${member.error.message}`, ...errorDetails(member.error)];
+  if (member.outcome === 'failed')
+    return [oneLine`${source}: ${member.error.message}`, ...errorDetails(member.error).map(indent)];
   return [...member.notes, ...member.problems].map((each) => oneLine`${source}: ${each}`);
 }
 

@@ -58,6 +58,7 @@ describe('holdfast recover, and incident', () => {
     expect(dry).toMatchObject({ exit: 0, json: { obstacles: 0, steps: [{ step: 'begin' }, {}, {}, {}] } });
     expect(dry.json.steps[0].does).toContain('recovering /new');
     expect((await run('incident', 'list')).json.incidents).toEqual([]);
+    expect((await run('incident', 'show')).json.error.message).toBe('there has been no incident yet');
 
     const stopped = await run('recover', 'gated', '--since', '10m ago', '--why', 'a test');
     expect(stopped).toMatchObject({

@@ -228,14 +228,14 @@ function describe(result: RestoreResult): string {
   if (surplus !== undefined) {
     const of = `${result.source ?? 'snapshot'} of ${shownTime(time)} (snapshot ${shortId(snapshot)})`;
     return [
-      `would make ${target} ${of}, ${items.toLocaleString('en')} items, and remove ${surplus.length.toLocaleString('en')}`,
+      oneLine`would make ${target} ${of}, ${counted(items, 'item')}, and remove ${surplus.length.toLocaleString('en')}`,
       ...[...surplus, ...result.notes].map((line) => oneLine`  ${line}`),
     ].join('\n');
   }
   const state = result.outcome === 'complete' ? good('restored') : doubtful('restored in part');
   return [
-    `${state} ${result.source ?? 'snapshot'} of ${shownTime(time)} (snapshot ${shortId(snapshot)}) to ${target}`,
-    `  ${items.toLocaleString('en')} items, ${formatSize(bytes)} in ${formatDuration(durationMs)}`,
+    oneLine`${state} ${result.source ?? 'snapshot'} of ${shownTime(time)} (snapshot ${shortId(snapshot)}) to ${target}`,
+    `  ${counted(items, 'item')}, ${formatSize(bytes)} in ${formatDuration(durationMs)}`,
     ...result.notes.map((note) => oneLine`  ${note}`),
     ...result.problems.map(({ path, message }) => oneLine`  ${path}: ${message}`),
   ].join('\n');

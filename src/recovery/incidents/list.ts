@@ -28,6 +28,11 @@ export async function findRun(record: RunRecord, id: string): Promise<RunState> 
       ? states.filter(({ kind }) => kind === 'incident').slice(0, 1)
       : states.filter((each) => each.id.startsWith(id));
   if (matching.length === 1 && id !== '') return matching[0]!;
+  if (id === 'latest') {
+    throw new HoldfastError('unknown-incident', 'there has been no incident yet', {
+      hint: '`holdfast recover RUNBOOK` opens one; of a drill, name its id.',
+    });
+  }
   const what = matching.length > 1 && id !== '' ? `${matching.length} incidents have an id` : 'no incident has an id';
   throw new HoldfastError('unknown-incident', `${what} that begins with ${JSON.stringify(id)}`, {
     hint: 'See `holdfast incident list`.',
