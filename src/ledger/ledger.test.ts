@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Shelf } from '../../test/support/shelf.ts';
 import { systemClock } from '../foundation/clock.ts';
+import { ChainWriter } from './chain-writer.ts';
 import { Ledger, type LedgerEvent } from './index.ts';
 
 function note(ledger: Ledger, source: string): Promise<void> {
@@ -32,6 +33,24 @@ describe('what a copy of the ledger lacks', () => {
     expect(listings).toBe(1);
     shelf.objects.delete(first!);
     expect(await ledger.unknownTo(new Set(), [second!])).toEqual([]);
+  });
+});
+
+describe('events that may be there already', () => {
+  it('are put once, and over no other event', async () => {
+    const { shelf, ledger } = await filled();
+    const event = {
+      kind: 'backup.failed',
+      body: { source: 'a', code: 'internal', message: 'm', durationMs: 1 },
+    } as const;
+    const chained = new ChainWriter(systemClock).add([event], {});
+    for (let time = 0; time < 2; time++) await ledger.putChained(chained);
+    const [name] = shelf.names;
+    expect(sourcesOf(await ledger.read())).toEqual(['a']);
+    shelf.edit(name!, { body: { ...event.body, source: 'forged' } });
+    const forged = shelf.objects.get(name!);
+    await expect(new Ledger(shelf, systemClock).putChained(chained)).rejects.toMatchObject(damaged);
+    expect(shelf.objects.get(name!)).toBe(forged);
   });
 });
 

@@ -174,6 +174,36 @@ describe('verifying the ledger', () => {
     expect(new Set(whole.names).difference(new Set(found))).toEqual(new Set([...ends].map(lastOf)));
   });
 
+  it('holds what is there against each figure of a checkpoint', async () => {
+    const checkpoint = checkpointOf(state);
+    const [[writer, head]] = Object.entries(checkpoint.heads) as [[string, { sequence: number; hash: string }]];
+    const heads = { ...checkpoint.heads, [writer]: { ...head, hash: 'ab'.repeat(32) } };
+    for (const [forged, what, says] of [
+      [{ events: checkpoint.events + 1 }, 'cut', /is of 13 events, and 12 of them are there/],
+      [{ digest: 'ab'.repeat(32) }, 'cut', /is of 12 events/],
+      [{ heads }, 'edited', /is another one: the checkpoint/],
+    ] as const) {
+      const { faults, untamperedUpTo } = await ledgerIn(whole).verify({ ...checkpoint, ...forged });
+      expect([faults, untamperedUpTo]).toEqual([
+        [expect.objectContaining({ what, message: expect.stringMatching(says) })],
+        undefined,
+      ]);
+    }
+  });
+
+  it('misses the end of a chain that is listed and is not there', async () => {
+    const shelf = new Shelf(whole.objects);
+    const last = whole.names.at(-1)!;
+    const list = shelf.list.bind(shelf);
+    shelf.list = async function* () {
+      yield* list();
+      yield { key: last, sizeBytes: 100, modifiedMs: 0 };
+    };
+    shelf.objects.delete(last);
+    const { faults } = await ledgerIn(shelf).verify();
+    expect(faults).toEqual([expect.objectContaining({ what: 'missing', object: last })]);
+  });
+
   it('tells what a crash left from what somebody did', async () => {
     const last = whole.names.at(-1)!;
     const torn = new Shelf(whole.objects);

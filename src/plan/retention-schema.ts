@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseSchedule, type RetentionPolicy } from '../schedule/index.ts';
+import { COUNT_RULES, parseSchedule, type RetentionPolicy, SPAN_RULES } from '../schedule/index.ts';
 import { calendarDuration, checkedCalendar, filled } from './values.ts';
 
 const COUNT_NOTATION = 'a whole number from 0, or forever';
@@ -42,25 +42,14 @@ export const retention = z
 
 export type RetentionDocument = z.output<typeof retention>;
 
-const COUNTS = ['last', 'minutely', 'hourly', 'daily', 'weekly', 'monthly', 'yearly'] as const;
-const SPANS = [
-  'within',
-  'withinMinutely',
-  'withinHourly',
-  'withinDaily',
-  'withinWeekly',
-  'withinMonthly',
-  'withinYearly',
-] as const;
-
 /** The policy that a checked document describes. */
 export function retentionPolicy(document: RetentionDocument): RetentionPolicy {
   const policy: RetentionPolicy = {};
-  for (const key of COUNTS) {
+  for (const key of COUNT_RULES) {
     const value = document[key];
     if (value !== undefined) policy[key] = value;
   }
-  for (const key of SPANS) {
+  for (const key of SPAN_RULES) {
     const value = document[key];
     if (value !== undefined) policy[key] = checkedCalendar(value);
   }
@@ -71,8 +60,8 @@ export function retentionPolicy(document: RetentionDocument): RetentionPolicy {
 /** Whether any rule of `policy` can keep a snapshot. Tags alone keep none that a backup makes by itself. */
 export function keepsSomething(policy: RetentionPolicy): boolean {
   return (
-    COUNTS.some((key) => policy[key] === 'forever' || (policy[key] ?? 0) > 0) ||
-    SPANS.some((key) => (policy[key]?.months ?? 0) > 0 || (policy[key]?.ms ?? 0) > 0)
+    COUNT_RULES.some((key) => policy[key] === 'forever' || (policy[key] ?? 0) > 0) ||
+    SPAN_RULES.some((key) => (policy[key]?.months ?? 0) > 0 || (policy[key]?.ms ?? 0) > 0)
   );
 }
 

@@ -414,14 +414,16 @@ describe('a lock that is held', () => {
     await refreshed.release();
   });
 
-  it('is given up when the machine slept, which only the wall clock knows', async () => {
+  it.each([
+    { what: 'the machine slept, which only the wall clock knows', wall: true },
+    { what: 'the wall clock was set back, and another one went on', wall: false },
+  ])('is given up when $what', async ({ wall }) => {
     const repository = await testRepository();
-    let nowMs = Date.now();
-    const lock = await lockRepository(repository, {
-      exclusive: false,
-      clock: { nowMs: () => nowMs, monotonicMs: () => 0 },
-    });
-    nowMs += 23 * MINUTE_MS;
+    const startMs = Date.now();
+    let passedMs = 0;
+    const clock = { nowMs: () => startMs + (wall ? passedMs : 0), monotonicMs: () => (wall ? 0 : passedMs) };
+    const lock = await lockRepository(repository, { exclusive: false, clock });
+    passedMs = 23 * MINUTE_MS;
     expect(() => lock.assertHeld()).toThrow(expect.objectContaining({ code: 'lock-lost' }));
     await lock.release();
   });

@@ -2,11 +2,13 @@
 export { monthsBeforeMs } from './calendar.ts';
 export { longestGapMs } from './gap.ts';
 export {
+  COUNT_RULES,
   type DatedSnapshot,
   type Judged,
   judge,
   type KeepCount,
   type KeepReason,
   type RetentionPolicy,
+  SPAN_RULES,
 } from './retention.ts';
 export { isTimezone, lastDue, nextDue, parseSchedule, SCHEDULE_NOTATION, type Schedule } from './schedule.ts';

@@ -53,8 +53,8 @@ export interface Judged<T> {
   reasons: KeepReason[];
 }
 
-/** `last` with each of its snapshots in a period of its own. */
-const COUNTED = ['last', ...PERIODS] as const;
+/** The rules of a policy that count: `last` has each of its snapshots in a period of its own. */
+export const COUNT_RULES = ['last', ...PERIODS] as const;
 
 const WITHIN = {
   minutely: 'withinMinutely',
@@ -64,6 +64,9 @@ const WITHIN = {
   monthly: 'withinMonthly',
   yearly: 'withinYearly',
 } as const satisfies Record<PeriodKind, keyof RetentionPolicy>;
+
+/** The rules of a policy that keep what is not older than so long. */
+export const SPAN_RULES = ['within', ...PERIODS.map((kind) => WITHIN[kind])] as const;
 
 /**
  * Which of a group's snapshots a policy keeps, and why, newest first. Pure.
@@ -103,7 +106,7 @@ function rulesOf(policy: RetentionPolicy, newestMs: number, timezone: string): R
   });
   const sinceOf = (span: CalendarDuration): number => monthsBeforeMs(newestMs, span.months, timezone) - span.ms;
   if (isSpan(policy.within)) rules.push(withinRule(sinceOf(policy.within)));
-  for (const kind of COUNTED) {
+  for (const kind of COUNT_RULES) {
     const count = policy[kind] ?? 0;
     if (count !== 0) rules.push(countRule(kind, count, timezone));
   }
@@ -123,7 +126,7 @@ function withinRule(sinceMs: number): Rule {
   return ({ timeMs }) => (timeMs > sinceMs ? { rule: 'within', since } : undefined);
 }
 
-function countRule(kind: (typeof COUNTED)[number], count: KeepCount, timezone: string): Rule {
+function countRule(kind: (typeof COUNT_RULES)[number], count: KeepCount, timezone: string): Rule {
   let left = count === 'forever' ? Number.POSITIVE_INFINITY : count;
   const isNext = newestOfEach(kind, timezone);
   return ({ timeMs }, isOldest) => {
@@ -148,7 +151,7 @@ function withinPeriodRule(kind: PeriodKind, sinceMs: number, timezone: string): 
 
 /** Tells of moments that come newest first whether each is the first of its period. */
 function newestOfEach(
-  kind: (typeof COUNTED)[number],
+  kind: (typeof COUNT_RULES)[number],
   timezone: string,
 ): (timeMs: number) => { period: string | undefined; isFirst: boolean } {
   let previous: Period | undefined;

@@ -316,12 +316,18 @@ describe('a source that has no backup yet', () => {
 });
 
 describe('a backup that is killed', () => {
+  /** How long it takes to get there depends on what else the machine does. */
+  async function atWork(directory: string): Promise<void> {
+    const locks = join(directory, 'repository', 'locks');
+    while (!existsSync(locks) || readdirSync(locks).length === 0) await sleep(20);
+  }
+
   it('leaves earlier snapshots whole, and the next run works', async () => {
     const directory = await prepared();
     expect((await holdfast(directory, ['backup'])).exit).toBe(0);
     writeFileSync(join(directory, 'data', 'large'), Buffer.alloc(200 * 1024 * 1024, 'not much in it, but a lot of it'));
     const { child, done } = startHoldfast(directory, ['backup']);
-    await sleep(400);
+    await atWork(directory);
     child.kill('SIGKILL');
     expect((await done).exit).toBe('SIGKILL');
     expect((await holdfast(directory, ['check', '--read-data'])).exit).toBe(0);
@@ -335,9 +341,7 @@ describe('a backup that is killed', () => {
     const directory = await prepared();
     writeFileSync(join(directory, 'data', 'large'), Buffer.alloc(400 * 1024 * 1024, 'not much in it, but a lot of it'));
     const { child, done } = startHoldfast(directory, ['backup']);
-    const locks = join(directory, 'repository', 'locks');
-    // By then it is at work; how long it takes to get there depends on what else the machine does.
-    while (!existsSync(locks) || readdirSync(locks).length === 0) await sleep(20);
+    await atWork(directory);
     child.kill('SIGINT');
     expect((await done).exit).toBe(130);
     expect(document(await holdfast(directory, ['snapshots', '--json'])).snapshots).toHaveLength(0);

@@ -40,7 +40,7 @@ describe('a recovery kit', () => {
     return { exit: ran.exit, ...document(ran) };
   };
 
-  function writePlan(more: object = {}, ofSources: object = {}): void {
+  function writePlan(more: object = {}, ofSources: object = {}, copies: object = {}): void {
     const plan = {
       version: 1,
       name: 'shop',
@@ -48,6 +48,7 @@ describe('a recovery kit', () => {
       repositories: {
         main: { store: './repository', password: { env: 'HOLDFAST_PASSWORD' } },
         second: { store: './second', mirrorOf: 'main' },
+        ...copies,
       },
       sources: { uploads: { type: 'files', paths: [join(directory, 'uploads')] }, ...ofSources },
       contacts: { oncall: { role: 'On-call engineer', phone: '+1-555-0100' } },
@@ -206,8 +207,10 @@ describe('a recovery kit', () => {
   });
 
   it('brings everything back from what answers, goes on where it was, and says what is missing', async () => {
-    writePlan({}, { late: { type: 'files', paths: [join(directory, 'late')] } });
-    expect((await run('plan', 'apply', '-m', 'one more source')).exit).toBe(0);
+    const elsewhere = { store: 's3://shop/second', mirrorOf: 'main', s3: { endpoint: 'http://127.0.0.1:9' } };
+    writePlan({}, { late: { type: 'files', paths: [join(directory, 'late')] } }, { elsewhere });
+    // No revision comes to where nobody answers.
+    expect((await run('plan', 'apply', '-m', 'one more source')).exit).toBe(3);
     renameSync(join(directory, 'second'), join(directory, 'away'));
     onTestFinished(() => renameSync(join(directory, 'away'), join(directory, 'second')));
     const place = testDirectory();
@@ -223,7 +226,11 @@ describe('a recovery kit', () => {
     const first = await rescue();
     expect(first).toMatchObject({
       ...{ exit: 3, outcome: 'partial', planFrom: expect.stringContaining('revision 1') },
-      copies: [{ name: 'main' }, { name: 'second', reason: expect.stringContaining('no repository') }],
+      copies: [
+        { name: 'main' },
+        { name: 'second', reason: expect.stringContaining('no repository') },
+        { name: 'elsewhere', reason: expect.stringMatching(/HOLDFAST_RESCUE_ENDPOINT='?http:.*127.0.0.1:9/) },
+      ],
       members: [
         { source: 'uploads', outcome: 'complete', from: 'main', isEarlier: false },
         { source: 'late', outcome: 'failed', error: { code: 'unknown-snapshot' } },
@@ -278,10 +285,12 @@ describe('a recovery kit', () => {
       expect(rescued.notes).toContainEqual(expect.stringMatching(each));
     }
     expect(readFileSync(join(place, 'back/uploads', directory, 'uploads/a'), 'utf8')).toBe(SECRET_FILE);
-    expect(await rescue('version: [')).toMatchObject({
-      exit: 2,
-      error: { code: 'plan-invalid', hint: expect.stringMatching(/9\.0\.0.*holdfast kit open/) },
-    });
+    for (const nothing of ['version: [', JSON.stringify({ ...plan, sources: { lake: plan.sources.lake } })]) {
+      expect(await rescue(nothing)).toMatchObject({
+        exit: 2,
+        error: { code: 'plan-invalid', hint: expect.stringMatching(/9\.0\.0.*holdfast kit open/) },
+      });
+    }
   });
 
   it('is outdated once the plan has changed, a repository is another one, or a key was taken away', async () => {

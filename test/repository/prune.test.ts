@@ -279,6 +279,20 @@ describe('a prune beside our own', () => {
     await expectTidy(repository);
   });
 
+  it('keeps what is marked where the copy that was made of it is cut short since', async () => {
+    const store = new MemoryStore();
+    const { repository, kept } = await partlyUsed(store);
+    const backup = await OpenWrite.begin(repository);
+    const before = new Set(await repository.documentKeys('data/'));
+    expect((await prune(repository)).waitingFor).toBeDefined();
+    const [copy] = (await repository.documentKeys('data/')).filter((key) => !before.has(key));
+    const { bytes, modifiedMs } = store.objects.get(copy!)!;
+    store.objects.set(copy!, { bytes: bytes.subarray(1), modifiedMs });
+    await backup.lock.release();
+    expect((await prune(repository)).swept.rescued).toBeGreaterThan(0);
+    await expectFiles(repository, kept, KEPT);
+  });
+
   it('lets a backup that begins after the mark build on nothing that is marked, nor be waited for', async () => {
     const { repository, kept } = await partlyUsed();
     const older = await OpenWrite.begin(repository);

@@ -248,6 +248,20 @@ describe('what went wrong', () => {
     ]);
   });
 
+  it('is said of an urgent alert that nobody was told of, also where a channel was tried and refused', () => {
+    const raised = event('alert.raised', 5, { alert: 'a', severity: 'p1', message: 'docs is gone' });
+    const noticed = (outcome: string): LedgerEvent =>
+      event('alert.notified', 5, { alerts: ['a'], channel: 'team', outcome });
+    const untold = [expect.stringMatching(/^nobody was told of the alert "docs is gone" of 2026-01-01 05:00/)];
+    expect(missing('Art. 32(1)(b)', raised)).toEqual(untold);
+    expect(missing('Art. 32(1)(b)', raised, noticed('failed'))).toEqual(untold);
+    expect(missing('Art. 32(1)(b)', raised, noticed('delivered'))).toEqual([]);
+    const remarks = (...events: LedgerEvent[]) => finding('Art. 32(1)(b)', [...everything, ...events]).remarks;
+    const open = expect.stringMatching(/^1 alert of severity p1 was not resolved/);
+    expect(remarks(raised, noticed('delivered'))).toContainEqual(open);
+    expect(remarks(raised, noticed('delivered'), event('alert.resolved', 6, { alert: 'a' }))).not.toContainEqual(open);
+  });
+
   it('is said of what ended long before the period did', () => {
     const early = [...without('backups', 'watch'), ALL['backups']![0]!, ALL['watch']![0]!];
     expect(finding('A.8.13', early).missing).toEqual([

@@ -58,10 +58,9 @@ describe('a tail that is written', () => {
     store.rule = ({ method, key }) => (method === 'put' && isTail(key) && isAway ? 'before' : undefined);
     writer.take(at(START), noise(1000));
     const drained = awaitedLater(writer.drain());
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await expect.poll(() => notes).toEqual([expect.stringContaining('the repository does not take the log')]);
     expect(writer.durable).toBeUndefined();
     expect(writer.taken).toEqual(at(START + 1000n));
-    expect(notes).toEqual([expect.stringContaining('the repository does not take the log')]);
     isAway = false;
     await drained;
     expect(writer.durable).toEqual(at(START + 1000n));

@@ -77,7 +77,7 @@ async function lockedPlan(mode: LockPolicy['mode'] = 'governance') {
   };
   const checked = async (name: string) =>
     (await check(workspace(), { ...CHECK, repositories: [name] })).repositories[0]!;
-  return { clock, directory, bare, workspace, backUp, keep, checked };
+  return { clock, directory, policies, bare, workspace, backUp, keep, checked };
 }
 
 const CHECK = { readData: false, readHeaders: false, lock: true };
@@ -202,6 +202,71 @@ describe('locks', () => {
       expect.stringContaining('no index knows this pack'),
     ]);
     expect(now.filter((each) => each.includes('could not be told'))).toEqual([]);
+  });
+
+  it('are all looked at anew once the plan locks in another way', async () => {
+    const { policies, keep, backUp, checked } = await lockedPlan();
+    await backUp('one');
+    expect((await keep()).extended).toBe(0);
+    Object.assign(policies['main']!, { mode: 'compliance' });
+    expect((await keep()).extended).toBeGreaterThan(4);
+    expect((await checked('main')).findings).toEqual([]);
+  });
+
+  it('stay on every pack as long as nobody can tell which are needed', async () => {
+    const { clock, bare, keep, backUp } = await lockedPlan();
+    await backUp('one');
+    const untilMs = async () => {
+      const packs = await versionsOf(bare.main, 'data/');
+      return Promise.all(packs.map(async (pack) => (await bare.main.lock.lockOf(pack))!.untilMs));
+    };
+    clock.advance(16 * DAY_MS);
+    for (const store of Object.values(bare)) {
+      const { lock } = store;
+      const get = store.get.bind(store);
+      const damaged = (key: string, bytes: Uint8Array) =>
+        key.startsWith('index/') ? bytes.map((each) => ~each) : bytes;
+      store.get = async (key, ...rest) => damaged(key, await get(key, ...rest));
+      const getVersion: typeof lock.getVersion = async (version) =>
+        damaged(version.key, await lock.getVersion(version));
+      vi.spyOn(store, 'lock', 'get').mockReturnValue({ ...lock, getVersion });
+    }
+    expect((await keep()).error).toBeUndefined();
+    for (const each of await untilMs()) expect(each).toBe(clock.nowMs() + 30 * DAY_MS);
+  });
+
+  it('are looked at to the end where a read has uncovered in the meantime what was hidden', async () => {
+    const { clock, bare, keep, backUp } = await lockedPlan();
+    await backUp('one');
+    clock.advance(16 * DAY_MS);
+    for (const { key } of await versionsOf(bare.main, 'index/')) await bare.main.put(key, Buffer.from('nothing'));
+    const { error, extended } = await keep();
+    expect([error, extended]).toEqual([undefined, expect.toSatisfy((count: number) => count > 4)]);
+  });
+
+  it('are told to be none where the bucket has stopped to keep versions, or to lock', async () => {
+    const { bare, backUp, checked } = await lockedPlan();
+    await backUp('one');
+    for (const [state, says] of [
+      [{ keepsVersions: false, locks: false }, /keeps no versions/],
+      [{ keepsVersions: true, locks: false }, /cannot lock objects/],
+    ] as const) {
+      const stopped = { ...bare.main.lock, state: async () => state };
+      const changed = vi.spyOn(bare.main, 'lock', 'get').mockReturnValue(stopped);
+      const { findings, clean } = await checked('main');
+      changed.mockRestore();
+      expect(findings).toMatchObject([{ severity: 'error', message: expect.stringMatching(says) }]);
+      expect(clean).toBe(false);
+    }
+  });
+
+  it('take what was written first for right, also where what lies before it is sealed as well', async () => {
+    const { clock, bare, keep, backUp } = await lockedPlan();
+    await backUp('one');
+    const [one, other] = await versionsOf(bare.main, 'holdfast/ledger/');
+    await bare.main.put(other!.key, await bare.main.get(one!.key));
+    clock.advance(62 * 60_000);
+    expect((await keep()).hidden).toEqual([other!.key]);
   });
 
   it('are looked behind by whatever writes, once an hour, until what is hidden is back', async () => {

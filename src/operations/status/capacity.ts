@@ -2,7 +2,7 @@ import { longestCalendarMs } from '../../foundation/units.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
 import type { Capacity } from '../../plan/index.ts';
 import type { Repository } from '../../repository/index.ts';
-import type { RetentionPolicy } from '../../schedule/index.ts';
+import { type RetentionPolicy, SPAN_RULES } from '../../schedule/index.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Growth is that of the last so many days. */
@@ -142,23 +142,13 @@ const PERIOD_MS = {
   yearly: 366 * DAY_MS,
 } as const;
 
-const WITHIN = [
-  'within',
-  'withinMinutely',
-  'withinHourly',
-  'withinDaily',
-  'withinWeekly',
-  'withinMonthly',
-  'withinYearly',
-] as const;
-
 /** How far back a policy keeps anything; infinite where something stays for good. `last` and `tags` know no time. */
 function retentionMs(policy: RetentionPolicy): number {
   const counted = Object.entries(PERIOD_MS).map(([rule, periodMs]) => {
     const count = policy[rule as keyof typeof PERIOD_MS] ?? 0;
     return count === 'forever' ? Number.POSITIVE_INFINITY : count * periodMs;
   });
-  const within = WITHIN.map((rule) => (policy[rule] === undefined ? 0 : longestCalendarMs(policy[rule])));
+  const within = SPAN_RULES.map((rule) => (policy[rule] === undefined ? 0 : longestCalendarMs(policy[rule])));
   const forGood = policy.last === 'forever' ? [Number.POSITIVE_INFINITY] : [];
   return Math.max(...counted, ...within, ...forGood);
 }

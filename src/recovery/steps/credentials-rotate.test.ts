@@ -1,7 +1,7 @@
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { startTestServer, type TestServer } from '../../../test/support/postgres.ts';
 import { RedisServer } from '../../../test/support/redis-server.ts';
 import { testDirectory } from '../../../test/support/repository.ts';
@@ -292,5 +292,20 @@ describe.skipIf(!requires('redis'))('users of Redis', () => {
     await expect(isolate.run(context({ users: ['default'] }))).rejects.toThrow(/would be cut off/);
     await expect(isolate.run(context({ users: ['absent'] }))).rejects.toThrow(/no users absent/);
     await expect(isolate.run(context({ allow: ['10.0.0.0/8'] }))).rejects.toThrow(/Redis knows of no addresses/);
+    await expect(isolate.run(context({}))).rejects.toThrow(/says not whom it cuts off/);
+    await expect(isolate.run(context({ source: undefined }))).rejects.toThrow(/names nothing that it could cut off/);
+    expect((await isolate.foresee(context({}))).obstacles).toEqual([expect.stringMatching(/not whom it cuts off/)]);
+  });
+
+  it('are turned off in part where the server cannot write it down', async () => {
+    const forgetful = await RedisServer.start();
+    onTestFinished(() => forgetful.stop());
+    await forgetful.call('ACL', 'SETUSER', 'app', 'on', '>app', '~*', '+@all');
+    const source = { name: 'cache', type: 'redis', url: forgetful.url };
+    const plan = { directory, sources: new Map([['cache', source]]) } as unknown as Partial<Plan>;
+    const cut = contextOf(bareWorkspace(plan), { do: 'isolate', source: 'cache', users: ['app'] });
+    expect(await isolate.run(cut)).toMatchObject({
+      ...{ outcome: 'partial', summary: expect.stringContaining('lets them in when it is started again') },
+    });
   });
 });

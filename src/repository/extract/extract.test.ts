@@ -240,6 +240,7 @@ describe('a restore that was interrupted', () => {
     closeSync(zeros);
     await extract(repository, target);
     expectWhole();
+    expect(statSync(path).mtime).toEqual(mtime);
   });
 
   it('writes through nothing that was put in its way', async () => {

@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { expect, it } from 'vitest';
 import { MovedClock } from '../../../test/support/moved-clock.ts';
 import { testRepository } from '../../../test/support/repository.ts';
+import { seal, unseal } from '../../format/index.ts';
 import { FaultyStore } from '../../store/faulty/index.ts';
 import { MemoryStore } from '../../store/memory/index.ts';
 import { LEASES_PREFIX } from '../layout.ts';
@@ -25,7 +27,7 @@ async function place() {
       if (key.startsWith(LEASES_PREFIX)) memory.objects.set(key, { ...object, modifiedMs: object.modifiedMs - ms });
     }
   };
-  return { store, memory, clock, take, taken, age };
+  return { store, memory, repository, clock, take, taken, age };
 }
 
 it('is held by one alone, who is named, until it is given back', async () => {
@@ -68,7 +70,7 @@ it('is taken over from who shows nothing for long, by the clock of who looks', a
     clock.pass(ms);
   });
   expect(got).toHaveProperty('lease');
-  expect(waitedMs).toBeGreaterThan(LEASE_MS);
+  expect(waitedMs).toBeGreaterThan(LEASE_MS + 60_000);
   await expect(first.renew()).rejects.toMatchObject({ code: 'lock-lost' });
   expect(first.isHeld).toBe(false);
 });
@@ -96,20 +98,73 @@ it('is taken over at once when it is old by the clock of the store, and not when
 });
 
 it('is left to a holder that turns out to be alive', async () => {
+  const { store, memory, take, taken, age } = await place();
+  const first = await taken();
+  const key = `${LEASES_PREFIX}daemon/0000000001`;
+  const before = memory.objects.get(key)!;
+  await first.renew();
+  const renewed = memory.objects.get(key)!;
+  memory.objects.set(key, before);
+  age(2 * LEASE_MS);
+  // It has renewed it between the look at it and the put that takes it over.
+  store.rule = (call) => {
+    if (call.method === 'put' && call.key.endsWith('2')) memory.objects.set(key, renewed);
+    return undefined;
+  };
+  expect(await take()).toMatchObject({ holder: { pid: process.pid } });
+  await first.renew();
+  expect(first.isHeld).toBe(true);
+});
+
+it('is lost to its holder where another one takes it over in the same moment', async () => {
   const { store, take, taken, age } = await place();
   const first = await taken();
   age(2 * LEASE_MS);
-  // It renews between the look at it and the put that takes it over.
-  let renewed: Promise<void> | undefined;
+  let renewing: Promise<void> | undefined;
   store.rule = ({ method, key }) => {
-    if (method === 'put' && key.endsWith('2') && renewed === undefined) renewed = first.renew();
+    if (method === 'put' && key.endsWith('2') && renewing === undefined) renewing = first.renew();
     return undefined;
   };
   const got = await take();
-  await Promise.allSettled([renewed]);
+  await Promise.allSettled([renewing]);
   store.rule = () => undefined;
   // Both at once it is never.
   expect('lease' in got && got.lease.isHeld && first.isHeld).toBe(false);
+});
+
+it('is held from when its renewal was begun, however long that took', async () => {
+  const { store, clock, taken } = await place();
+  const lease = await taken();
+  store.rule = ({ method }) => {
+    if (method === 'put') clock.pass(LEASE_MS - 1);
+    return undefined;
+  };
+  await lease.renew();
+  expect(lease.isHeld).toBe(true);
+  clock.pass(1);
+  expect(lease.isHeld).toBe(false);
+});
+
+it('is not taken for given back where a process of another machine has the number of one that is over here', async () => {
+  const { repository, memory, take, taken } = await place();
+  await taken();
+  const [key, { modifiedMs }] = [...memory.objects].find(([name]) => name.startsWith(LEASES_PREFIX))!;
+  const pid = spawnSync('true').pid;
+  const said = JSON.parse(unseal(repository.key, memory.objects.get(key)!.bytes).toString());
+  const write = (lease: object): void => {
+    const bytes = seal(repository.key, Buffer.from(JSON.stringify({ ...said, pid, ...lease })));
+    memory.objects.set(key, { bytes, modifiedMs });
+  };
+  write({ machine: 'elsewhere' });
+  expect(await take()).toMatchObject({ holder: { pid } });
+  write({});
+  expect(await take()).toHaveProperty('lease');
+});
+
+it('is nobody’s where the store cannot decide who was first', async () => {
+  const { store, take } = await place();
+  store.capabilities = async () => ({ conditionalPut: false, consistentListing: true });
+  await expect(take()).rejects.toMatchObject({ code: 'store-unsuitable' });
 });
 
 it('comes to no mirror', () => {

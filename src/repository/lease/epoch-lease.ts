@@ -167,12 +167,18 @@ export class EpochLease {
     }
     ownHolders.add(this.#holder);
     if (before !== undefined && !(await this.#read(before.epoch))?.equals(before.bytes)) {
-      await this.release();
+      await this.#withdraw();
       return false;
     }
     this.#heldUntilMs = startedMs + LEASE_MS;
     if (before !== undefined) await this.#repository.store.delete(this.#key(before.epoch));
     return true;
+  }
+
+  /** An epoch that was given back would be followed by the next one, and the holder before it is alive: it has to be as if none had been. */
+  async #withdraw(): Promise<void> {
+    await this.#repository.store.delete(this.#key(this.#epoch));
+    ownHolders.delete(this.#holder);
   }
 
   async #put(released: boolean): Promise<void> {

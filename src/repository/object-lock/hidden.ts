@@ -91,8 +91,19 @@ async function lookBehind(
     versions.findIndex(({ id }) => id === first.version.id),
   );
   if (newest!.isMarker) return { key, how: 'deleted', version: first.version, before };
-  const shown = Buffer.from(await lock.getVersion(newest!));
-  return shown.equals(first.bytes) ? undefined : { key, how: 'replaced', version: first.version, before };
+  const shown = await contentIfThere(lock, newest!);
+  // A read that met it has put it right by now.
+  if (shown === undefined || Buffer.from(shown).equals(first.bytes)) return undefined;
+  return { key, how: 'replaced', version: first.version, before };
+}
+
+async function contentIfThere(lock: ObjectLock, version: ObjectVersion): Promise<Uint8Array | undefined> {
+  try {
+    return await lock.getVersion(version);
+  } catch (error) {
+    if (isHoldfastError(error, 'object-missing')) return undefined;
+    throw error;
+  }
 }
 
 async function firstAuthentic(

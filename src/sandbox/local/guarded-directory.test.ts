@@ -10,10 +10,11 @@ import { sandboxUser } from './unprivileged-user.ts';
 describe('a guarded directory', () => {
   it('stays until every process that holds its keeper is gone', async () => {
     const directory = await openGuardedDirectory(freshDirectoryPath());
-    spawn('sleep', ['2'], { stdio: ['ignore', 'ignore', 'ignore', directory.keeper] });
+    const holder = spawn('cat', { stdio: ['pipe', 'ignore', 'ignore', directory.keeper] });
     const closed = directory.close();
     await delay(300);
     expect(existsSync(directory.path)).toBe(true);
+    holder.stdin!.end();
     await closed;
     expect(existsSync(directory.path)).toBe(false);
   });

@@ -51,7 +51,8 @@ describe.skipIf(!requires('postgresql'))('a sandbox for a data directory', () =>
   it('recovers it, with nothing of its own configuration', async () => {
     const spoil = (directory: string) => {
       writeFileSync(join(directory, 'postgresql.conf'), "listen_addresses = '*'\nnonsense = 1\n");
-      writeFileSync(join(directory, 'postgresql.auto.conf'), "primary_conninfo = 'host=db.example'\n");
+      const auto = ["primary_conninfo = 'host=db.example'", "statement_timeout = '7s'"];
+      writeFileSync(join(directory, 'postgresql.auto.conf'), `${auto.join('\n')}\n`);
       writeFileSync(join(directory, 'standby.signal'), '');
       writeFileSync(join(directory, 'pg_hba.conf'), 'local all all reject\n');
     };
@@ -60,9 +61,9 @@ describe.skipIf(!requires('postgresql'))('a sandbox for a data directory', () =>
       await client.connect();
       const { rows } = await client.query(
         `select current_setting('listen_addresses') as addresses, current_setting('primary_conninfo') as primary,
-                pg_is_in_recovery() as recovering`,
+                current_setting('statement_timeout') as timeout, pg_is_in_recovery() as recovering`,
       );
-      expect(rows).toEqual([{ addresses: '', primary: '', recovering: false }]);
+      expect(rows).toEqual([{ addresses: '', primary: '', timeout: '0', recovering: false }]);
       await client.end();
     });
   });

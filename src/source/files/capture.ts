@@ -314,7 +314,8 @@ export class FileCapture {
       if (!fstatSync(descriptor).isFile()) throw changedWhileRead();
       const sizeBytes = Number(file.seen.size);
       const onRead = (bytes: number): void => this.#context.progress.advance({ bytes });
-      const { stored } = await this.#writer.writeInParts(descriptor, sizeBytes, sizeBytes + MAX_GROWTH_BYTES, onRead);
+      const limits = { sizeBytes, limitBytes: sizeBytes + MAX_GROWTH_BYTES, before: file.before?.content ?? undefined };
+      const { stored } = await this.#writer.writeInParts(descriptor, limits, onRead);
       isReadLater = true;
       return { coming: this.#readLargeFile(file, descriptor, stored) };
     } finally {

@@ -126,7 +126,7 @@ async function connect(location: Location, options: SessionOptions): Promise<pg.
   const mode = location.parameters.get('sslmode') ?? 'prefer';
   const modes = isSocket(location.host) || mode === 'disable' ? ['disable'] : withFallback(mode);
   for (const each of modes) {
-    const client = new pg.Client({ ...clientOptions(location, each), ...replicationOption(options) });
+    const client = new pg.Client({ ...(await clientOptions(location, each)), ...replicationOption(options) });
     const stop = () => connectionOf(client).stream.destroy();
     options.signal.addEventListener('abort', stop, { once: true });
     client.on('error', () => {});
@@ -161,7 +161,7 @@ function replicationOption({ replication = false }: SessionOptions): pg.ClientCo
   return replication ? ({ replication: 'true' } as pg.ClientConfig) : {};
 }
 
-function clientOptions(location: Location, sslMode: string): pg.ClientConfig {
+async function clientOptions(location: Location, sslMode: string): Promise<pg.ClientConfig> {
   const timeoutSeconds = Number(location.parameters.get('connect_timeout') ?? 0);
   const common: pg.ClientConfig = {
     host: location.host,
@@ -175,5 +175,5 @@ function clientOptions(location: Location, sslMode: string): pg.ClientConfig {
     ...(location.password === undefined ? {} : { password: location.password }),
     ...(location.parameters.has('options') ? { options: location.parameters.get('options')! } : {}),
   };
-  return sslMode === 'disable' ? { ...common, ssl: false } : { ...common, ssl: tlsOptions(location, sslMode) };
+  return sslMode === 'disable' ? { ...common, ssl: false } : { ...common, ssl: await tlsOptions(location, sslMode) };
 }

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
-import { HoldfastError, systemCode } from '../../foundation/errors.ts';
+import { readCertificateFile } from '../certificate-file.ts';
 import type { Location } from './location.ts';
 
 /**
@@ -9,28 +8,16 @@ import type { Location } from './location.ts';
  * Source: PostgreSQL's documentation, "SSL Support" of libpq.
  * @throws source-refused when a certificate's file cannot be read
  */
-export function tlsOptions({ parameters }: Location, mode: string): ConnectionOptions {
+export async function tlsOptions({ parameters }: Location, mode: string): Promise<ConnectionOptions> {
   const root = parameters.get('sslrootcert');
   const verifies = mode === 'verify-ca' || mode === 'verify-full' || root !== undefined;
   const options: ConnectionOptions = { rejectUnauthorized: verifies };
   // `system` stands for the roots that come with the runtime, and for checking the name too.
-  if (root !== undefined && root !== 'system') options.ca = readPart(root, 'sslrootcert');
+  if (root !== undefined && root !== 'system') options.ca = await readCertificateFile(root, 'sslrootcert');
   const certificate = parameters.get('sslcert');
   const key = parameters.get('sslkey');
-  if (certificate !== undefined) options.cert = readPart(certificate, 'sslcert');
-  if (key !== undefined) options.key = readPart(key, 'sslkey');
+  if (certificate !== undefined) options.cert = await readCertificateFile(certificate, 'sslcert');
+  if (key !== undefined) options.key = await readCertificateFile(key, 'sslkey');
   if (mode !== 'verify-full' && root !== 'system') options.checkServerIdentity = () => undefined;
   return options;
-}
-
-function readPart(path: string, parameter: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new HoldfastError('source-refused', `the file that ${parameter} names cannot be read`, {
-      hint: 'See whether it is there and may be read.',
-      context: { parameter, path, reason: systemCode(error) },
-      cause: error,
-    });
-  }
 }

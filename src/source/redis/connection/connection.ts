@@ -1,5 +1,5 @@
 import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls';
 import { HoldfastError, messageOf } from '../../../foundation/errors.ts';
 import { connectFailure, lostConnection, nonsense, refusal, type Side, silent } from './failures.ts';
 import { isSocket, type Location } from './location.ts';
@@ -191,8 +191,9 @@ export class Connection {
 }
 
 async function openSocket(location: Location, { side, signal }: ConnectionOptions): Promise<Socket> {
+  const tls = location.tls && (await tlsOptions(location.tls, location.host));
   signal.throwIfAborted();
-  const socket = begin(location);
+  const socket = begin(location, tls);
   const outcome = Promise.withResolvers<void>();
   const timer = setTimeout(
     () => outcome.reject(new Error(`no answer within ${CONNECT_TIMEOUT_MS / 1000} s`)),
@@ -219,7 +220,7 @@ async function openSocket(location: Location, { side, signal }: ConnectionOption
   }
 }
 
-function begin({ host, port, tls }: Location): Socket {
+function begin({ host, port }: Location, tls: TlsOptions | undefined): Socket {
   if (isSocket(host)) return connectTcp({ path: host });
-  return tls === undefined ? connectTcp({ host, port }) : connectTls({ host, port, ...tlsOptions(tls, host) });
+  return tls === undefined ? connectTcp({ host, port }) : connectTls({ host, port, ...tls });
 }

@@ -1,29 +1,16 @@
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
-import { HoldfastError, systemCode } from '../../../foundation/errors.ts';
+import { readCertificateFile } from '../../certificate-file.ts';
 import type { TlsFiles } from './location.ts';
 
 /** @throws source-refused when a certificate's file cannot be read */
-export function tlsOptions(files: TlsFiles, host: string): ConnectionOptions {
+export async function tlsOptions(files: TlsFiles, host: string): Promise<ConnectionOptions> {
   const name = files.serverName ?? (isIP(host) === 0 ? host : undefined);
   return {
     rejectUnauthorized: files.isVerified,
     ...(name !== undefined && { servername: name }),
-    ...(files.authorities !== undefined && { ca: readPart(files.authorities, 'cacert') }),
-    ...(files.certificate !== undefined && { cert: readPart(files.certificate, 'cert') }),
-    ...(files.key !== undefined && { key: readPart(files.key, 'key') }),
+    ...(files.authorities !== undefined && { ca: await readCertificateFile(files.authorities, 'cacert') }),
+    ...(files.certificate !== undefined && { cert: await readCertificateFile(files.certificate, 'cert') }),
+    ...(files.key !== undefined && { key: await readCertificateFile(files.key, 'key') }),
   };
-}
-
-function readPart(path: string, parameter: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new HoldfastError('source-refused', `the file that ${parameter} names cannot be read`, {
-      hint: 'See whether it is there and may be read.',
-      context: { parameter, path, reason: systemCode(error) },
-      cause: error,
-    });
-  }
 }
