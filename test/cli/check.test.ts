@@ -53,6 +53,30 @@ describe('holdfast check --read-data-subset', () => {
 });
 
 describe('holdfast check', () => {
+  it('says which backups are gone that nobody recorded as removed, and is not clean without the newest', async () => {
+    const directory = scratchDirectory();
+    mkdirSync(join(directory, 'data'));
+    writePlan(directory, `  files: { type: files, paths: [${directory}/data], retention: { last: 2 } }`);
+    await initialise(directory);
+    for (let count = 0; count < 3; count++) expect((await holdfast(directory, ['backup'])).exit).toBe(0);
+    expect((await holdfast(directory, ['retain'])).exit).toBe(0);
+    const found = async () => {
+      const ran = await holdfast(directory, ['check', '--json']);
+      return [ran.exit, document(ran).repositories[0].findings];
+    };
+    expect(await found()).toEqual([0, []]);
+    const [older, newest] = document(await holdfast(directory, ['snapshots', '--json'])).snapshots as { id: string }[];
+    const remove = ({ id }: { id: string }) => rmSync(join(directory, 'repository', 'snapshots', id));
+    remove(older!);
+    expect(await found()).toEqual([
+      0,
+      [expect.objectContaining({ severity: 'note', where: `snapshots/${older!.id}` })],
+    ]);
+    remove(newest!);
+    const [exit, [, lost]] = (await found()) as [number, unknown[]];
+    expect([exit, lost]).toMatchObject([1, { severity: 'error', where: `snapshots/${newest!.id}` }]);
+  });
+
   it('reads what lies beside the snapshots of a log, and says what is missing there and of which time', async () => {
     const directory = scratchDirectory();
     writePlan(directory, `  files: { type: files, paths: [${directory}] }`);

@@ -12,6 +12,7 @@ import { revealHidden } from '../object-lock/reveal-hidden.ts';
 import { Reading } from '../reading.ts';
 import { isWal, readableSnapshots, sourceOf } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
+import { checkAcknowledged } from './check-acknowledged.ts';
 import { type CheckedLog, checkLog } from './check-log.ts';
 
 export interface CheckOfRepository extends CheckReport {
@@ -97,6 +98,7 @@ async function checkOne(workspace: Workspace, name: string, request: CheckReques
     // What could not be read any more is no damage.
     signal.throwIfAborted();
     report.findings.push(...findings);
+    report.findings.push(...(await checkAcknowledged(workspace, { ...opened, repository }, reading.notes)));
     const lock = await checkLock(workspace, { ...opened, repository }, { lock: request.lock === true, progress });
     report.findings.push(...(lock?.findings ?? []));
     const errors = report.findings.filter(({ severity }) => severity === 'error').length;
