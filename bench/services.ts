@@ -39,7 +39,7 @@ if (process.send !== undefined) {
     );
     const { signal } = new AbortController();
     const plan = planWith({ services });
-    const store = WatchStore.open(join(directory, 'watch.sqlite'), console.error);
+    const store = await WatchStore.open(join(directory, 'watch.sqlite'), console.error);
     const watch = new Watch(plan, store);
     const workspace = {
       environment: { clock: systemClock },

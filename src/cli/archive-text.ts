@@ -1,7 +1,7 @@
 import { formatDuration, formatSize } from '../foundation/units.ts';
 import type { ArchiveOutcome } from '../operations/index.ts';
 import { errorDetails, indent } from './errors.ts';
-import { bad, doubtful, faint, good, shortId, shownTime } from './text.ts';
+import { bad, doubtful, faint, good, oneLine, shortId, shownTime } from './text.ts';
 
 /** What came of copying to an archive, for people. */
 export function describeArchive({ archive, from, sources, error, notes, nextDue, durationMs }: ArchiveOutcome): string {
@@ -18,16 +18,16 @@ export function describeArchive({ archive, from, sources, error, notes, nextDue,
         : good('archived');
   return [
     `${label} ${from} to ${archive} in ${formatDuration(durationMs)}${next}`,
-    ...(error === undefined ? [] : [error.message, ...errorDetails(error)].map(indent)),
+    ...(error === undefined ? [] : [oneLine`${error.message}`, ...errorDetails(error)].map(indent)),
     ...sources.flatMap(describeSource).map(indent),
-    ...notes.map(indent),
+    ...notes.map((note) => oneLine`  ${note}`),
   ].join('\n');
 }
 
 function describeSource(each: ArchiveOutcome['sources'][number]): string[] {
   switch (each.outcome) {
     case 'failed':
-      return [`${bad('failed')} ${each.source}: ${each.error.message}`, ...errorDetails(each.error)];
+      return [oneLine`${bad('failed')} ${each.source}: ${each.error.message}`, ...errorDetails(each.error)];
     case 'not-due':
       return [
         faint(each.due === undefined ? `${each.source}: no schedule` : `${each.source}: due ${shownTime(each.due)}`),

@@ -1,6 +1,6 @@
 import { formatDuration } from '../foundation/units.ts';
 import type { Estimate } from '../source/index.ts';
-import { counted } from './text.ts';
+import { counted, oneLine } from './text.ts';
 
 /** What something would take before it is done. */
 export function describeCost(
@@ -13,5 +13,5 @@ export function describeCost(
     ...(deletes > 0 ? [counted(deletes, 'delete')] : []),
   ].join(', ');
   const figures = `${items.toLocaleString('en')} ${unit}, ${operations}, ${cost.toFixed(2)} by the plan's prices, about ${formatDuration(durationMs)}`;
-  return [`${source}: ${figures}`, ...notes.map((note) => `  ${note}`)].join('\n');
+  return [oneLine`${source}: ${figures}`, ...notes.map((note) => oneLine`  ${note}`)].join('\n');
 }

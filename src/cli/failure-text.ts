@@ -1,11 +1,11 @@
 import type { HoldfastError } from '../foundation/errors.ts';
 import type { RepositoryFailure } from '../operations/index.ts';
 import { errorDetails, indent } from './errors.ts';
-import { bad } from './text.ts';
+import { bad, oneLine } from './text.ts';
 
 /** What kept a command from one of several things that it went on without: what happened, and what to do next. */
 export function failureText(name: string, error: HoldfastError): string {
-  return [`${bad('failed')}  ${name}: ${error.message}`, ...errorDetails(error).map(indent)].join('\n');
+  return [oneLine`${bad('failed')}  ${name}: ${error.message}`, ...errorDetails(error).map(indent)].join('\n');
 }
 
 /** The same of repositories. */

@@ -1,10 +1,10 @@
 import { formatDuration, formatSize } from '../foundation/units.ts';
 import type { ForecastReport } from '../operations/index.ts';
-import { bad, doubtful, good } from './text.ts';
+import { bad, doubtful, good, oneLine } from './text.ts';
 
 /** What is to come of an RTO, in a few words. */
 export function forecastText(forecast: ForecastReport): string {
-  if (forecast.state === 'not-enough') return doubtful(`not enough to say: ${forecast.reason}`);
+  if (forecast.state === 'not-enough') return doubtful(oneLine`not enough to say: ${forecast.reason}`);
   const { nowMs, bytesPerDay, missedAt } = forecast;
   const growth = `${formatSize(bytesPerDay)} more a day`;
   const now = `${formatDuration(nowMs)} now, ${growth}`;

@@ -1,13 +1,13 @@
 import { formatDuration, formatSize } from '../foundation/units.ts';
 import type { GroupMember, GroupPoint, GroupProof, GroupRestored, MissingPoint } from '../operations/index.ts';
 import { errorDetails, indent } from './errors.ts';
-import { bad, counted, doubtful, good, shortId, shownTime, table } from './text.ts';
+import { bad, counted, doubtful, good, oneLine, shortId, shownTime, table } from './text.ts';
 
 /** Of what a group is brought back from, for a person to see before it is. */
 export function describePoints(points: readonly (GroupPoint | MissingPoint)[]): string[] {
   return points.map((point) =>
     'error' in point
-      ? `${point.source}: ${point.error.message}`
+      ? oneLine`${point.source}: ${point.error.message}`
       : `${point.source}: ${shownTime(point.time)}, ${formatDuration(point.skewMs)} before${point.isCoordinated ? ', taken together' : ''}`,
   );
 }
@@ -41,17 +41,17 @@ export function describeGroupProof({ group, at, state, members, checks, notes }:
   });
   const failed = members.flatMap((member) =>
     'error' in member
-      ? [`${member.source}: ${member.error.message}`]
+      ? [oneLine`${member.source}: ${member.error.message}`]
       : [
-          ...(member.proof.reason === undefined ? [] : [`${member.source}: ${member.proof.reason}`]),
+          ...(member.proof.reason === undefined ? [] : [oneLine`${member.source}: ${member.proof.reason}`]),
           ...member.proof.checks
             .filter(({ result }) => result !== 'passed')
-            .map(({ name, result, detail }) => `${member.source}: ${bad(result)} ${name}: ${detail}`),
+            .map(({ name, result, detail }) => oneLine`${member.source}: ${bad(result)} ${name}: ${detail}`),
         ],
   );
   const together = checks.map(({ name, result, detail }) => {
     const shown = result === 'passed' ? good(result) : bad(result);
-    return `${shown} ${name}: ${detail}`;
+    return oneLine`${shown} ${name}: ${detail}`;
   });
   return [
     `${paintState(state)}  ${group} at ${shownTime(at)}`,
@@ -68,11 +68,11 @@ function pointCells(point: GroupPoint | undefined): [string, string] {
 
 function detailsOf(member: GroupMember): string[] {
   const { source } = member;
-  if (member.outcome === 'failed') return [`${source}: ${member.error.message}`, ...errorDetails(member.error)];
+  if (member.outcome === 'failed') return [oneLine`${source}: ${member.error.message}`, ...errorDetails(member.error)];
   const { notes, problems } = member.restored;
   return [
-    ...notes.map((note) => `${source}: ${note}`),
-    ...problems.map(({ path, message }) => `${source}: ${path}: ${message}`),
+    ...notes.map((note) => oneLine`${source}: ${note}`),
+    ...problems.map(({ path, message }) => oneLine`${source}: ${path}: ${message}`),
   ];
 }
 

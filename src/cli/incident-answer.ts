@@ -1,6 +1,6 @@
 import { EXIT } from '../foundation/errors.ts';
 import type { Invocation, OptionDefinition, Outcome } from './command.ts';
-import { good } from './text.ts';
+import { good, oneLine } from './text.ts';
 
 export const ANSWERS = ['approve', 'refuse', 'done', 'again', 'skip', 'stop'] as const;
 
@@ -22,7 +22,11 @@ export async function answered(
     ...(as !== undefined && { as }),
     ...(note !== undefined && { note }),
   });
-  const who = said.as === undefined ? said.by : `${said.by} as ${said.as}`;
-  const rest = said.isEnough ? '' : `; it takes ${said.missing} more`;
-  return { exit: EXIT.done, json: said, text: `${good(answer)} ${said.step} of ${said.incident}, by ${who}${rest}` };
+  const who = said.as === undefined ? said.by : oneLine`${said.by} as ${said.as}`;
+  const rest = said.isEnough ? '' : oneLine`; it takes ${said.missing} more`;
+  return {
+    exit: EXIT.done,
+    json: said,
+    text: oneLine`${good(answer)} ${said.step} of ${said.incident}, by ${who}${rest}`,
+  };
 }

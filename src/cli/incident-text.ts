@@ -2,7 +2,7 @@
 import { EXIT, type ExitCode } from '../foundation/errors.ts';
 import { formatDuration } from '../foundation/units.ts';
 import type { ForeseenRun, ForeseenStep, RunView, StepView } from '../recovery/index.ts';
-import { bad, doubtful, faint, good, ofOthers, shownTime, strong, table } from './text.ts';
+import { bad, doubtful, faint, good, ofOthers, oneLine, shownTime, strong, table } from './text.ts';
 
 /** What a command ends with that ran the steps of an incident. */
 export function runExit({ state, outcome }: Pick<RunView, 'state' | 'outcome'>): ExitCode {
@@ -24,7 +24,7 @@ export function incidentText(view: RunView): string {
     ...(notes.length === 0
       ? []
       : ['', ...notes.map(({ time, by, text }) => `${shownTime(time)} ${ofOthers(`${by}: ${text}`)}`)]),
-    ...(standing.length === 0 ? [] : ['', 'What is left as it is:', ...standing.map((each) => `  ${each}`)]),
+    ...(standing.length === 0 ? [] : ['', 'What is left as it is:', ...standing.map((each) => oneLine`  ${each}`)]),
   ];
   lines.push(...keptLines(view));
   if (view.state !== 'closed') lines.push('', hint(view));
@@ -35,7 +35,7 @@ function keptLines({ kept: left }: RunView): string[] {
   if (left === undefined) return [];
   const { until, host, kept } = left;
   const places = kept.map(
-    ({ source, place }) => `  ${source}: ${place ?? 'not kept, since its sandbox has it in memory alone'}`,
+    ({ source, place }) => oneLine`  ${source}: ${place ?? 'not kept, since its sandbox has it in memory alone'}`,
   );
   return ['', `What was restored stays on ${host} until ${shownTime(until)}, and is removed then:`, ...places];
 }
@@ -54,7 +54,7 @@ function hint({ id, state }: RunView): string {
 function shownState({ state, outcome, why }: RunView): string {
   if (state !== 'closed') return doubtful(state);
   if (outcome === 'done') return good('done');
-  const word = `${outcome}${why === undefined ? '' : `: ${why}`}`;
+  const word = oneLine`${outcome}${why === undefined ? '' : `: ${why}`}`;
   return outcome === 'partial' || outcome === 'missed' ? doubtful(word) : bad(word);
 }
 
@@ -91,7 +91,7 @@ function stepsTable(steps: readonly StepView[]): string {
       : (durationMs ?? 0) > withinMs
         ? bad(`of ${formatDuration(withinMs)}`)
         : `of ${formatDuration(withinMs)}`,
-    `${attempt > 1 ? `${attempt}. attempt: ` : ''}${error?.message ?? summary ?? ''}`,
+    oneLine`${attempt > 1 ? `${attempt}. attempt: ` : ''}${error?.message ?? summary ?? ''}`,
   ]);
   return table([['', 'step', 'what', 'took', '', ''], ...rows]);
 }
@@ -104,7 +104,11 @@ function waitingLines({ steps }: RunView): string[] {
       of === undefined
         ? ''
         : ` (${count} of ${of.join(', ')}${agreed.length === 0 ? '' : `; agreed: ${agreed.join(', ')}`})`;
-    return ['', doubtful(`${step} waits: ${question}${who}`), ...commands.map((command) => `  ${command}`)];
+    return [
+      '',
+      doubtful(oneLine`${step} waits: ${question}${who}`),
+      ...commands.map((command) => oneLine`  ${command}`),
+    ];
   });
 }
 
@@ -120,10 +124,12 @@ export function changedLines(before: RunView | undefined, now: RunView): string[
         ? ''
         : ` after ${formatDuration(durationMs)}`;
     const what = error?.message ?? summary;
-    const line = `${step.step}: ${step.state}${took}${what === undefined ? '' : `: ${what}`}`;
+    const line = oneLine`${step.step}: ${step.state}${took}${what === undefined ? '' : `: ${what}`}`;
     return [
       line,
-      ...(waitsFor === undefined ? [] : [`  ${waitsFor.question}`, ...waitsFor.commands.map((each) => `  ${each}`)]),
+      ...(waitsFor === undefined
+        ? []
+        : [oneLine`  ${waitsFor.question}`, ...waitsFor.commands.map((each) => oneLine`  ${each}`)]),
     ];
   });
 }
@@ -148,9 +154,9 @@ function foreseenLines(step: ForeseenStep): string[] {
   ];
   return [
     '',
-    `${strong(id)}  ${title ?? kind}${times.length === 0 ? '' : `  ${times.join(', ')}`}${when === undefined ? '' : faint(`  when ${when}`)}`,
-    `  ${does}`,
-    ...obstacles.map((each) => `  ${bad('obstacle')} ${each}`),
+    oneLine`${strong(id)}  ${title ?? kind}${times.length === 0 ? '' : `  ${times.join(', ')}`}${when === undefined ? '' : faint(`  when ${when}`)}`,
+    oneLine`  ${does}`,
+    ...obstacles.map((each) => oneLine`  ${bad('obstacle')} ${each}`),
     ...byHand.map((line) => faint(`  ${line}`)),
   ];
 }

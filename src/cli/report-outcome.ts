@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { EXIT, type ExitCode } from '../foundation/errors.ts';
 import type { Invocation, OptionDefinition, Outcome } from './command.ts';
+import { oneLine } from './text.ts';
 import { writeReport } from './write-report.ts';
 
 const FORMATS = ['markdown', 'html', 'text'] as const;
@@ -25,5 +26,5 @@ export async function reportOutcome(
   if (out === undefined) return { exit, json: written.report, text: written[format] };
   const path = resolve(directory, out);
   await writeReport(path, `${written[format]}\n`);
-  return { exit, json: { ...written.report, file: path }, text: `${written.title}: ${path}` };
+  return { exit, json: { ...written.report, file: path }, text: oneLine`${written.title}: ${path}` };
 }

@@ -1,14 +1,16 @@
 import { formatDuration, formatSize } from '../foundation/units.ts';
 import type { Copy, GroupPoint, MissingPoint, Rescued, RescueMember } from '../operations/index.ts';
 import { errorDetails, indent } from './errors.ts';
-import { bad, counted, doubtful, good, shownTime, table } from './text.ts';
+import { bad, counted, doubtful, good, oneLine, shownTime, table } from './text.ts';
 
 /** Which copies answer, and which do not, and why. */
 export function describeCopies(copies: readonly Copy[], planFrom: string): string[] {
   return [
     ...copies.map(({ name, of, place, reason }) => {
       const what = of === undefined ? name : `${name}, of ${of},`;
-      return reason === undefined ? `${what} at ${place} answers` : `${what} at ${place} cannot be used: ${reason}`;
+      return reason === undefined
+        ? oneLine`${what} at ${place} answers`
+        : oneLine`${what} at ${place} cannot be used: ${reason}`;
     }),
     `going by ${planFrom}`,
   ];
@@ -17,7 +19,7 @@ export function describeCopies(copies: readonly Copy[], planFrom: string): strin
 /** What can be had, and how old it is. */
 export function describeHave(points: readonly (GroupPoint | MissingPoint)[], nowMs: number): string[] {
   return points.map((point) => {
-    if ('error' in point) return `${point.source}: cannot be had: ${point.error.message}`;
+    if ('error' in point) return oneLine`${point.source}: cannot be had: ${point.error.message}`;
     const age = formatDuration(Math.max(0, nowMs - Date.parse(point.time)));
     return `${point.source}: as it was at ${shownTime(point.time)}, ${age} ago${point.at === undefined ? '' : ', by its log'}`;
   });
@@ -26,7 +28,7 @@ export function describeHave(points: readonly (GroupPoint | MissingPoint)[], now
 export function describeMember(member: RescueMember): string[] {
   const { source, target, proof } = member;
   const proven = proof === undefined ? [] : [`${source}: ${proof.state} in a sandbox`];
-  if (member.outcome === 'failed') return [...proven, `${source}: failed: ${member.error.message}`];
+  if (member.outcome === 'failed') return [...proven, oneLine`${source}: failed: ${member.error.message}`];
   if (member.isEarlier) return [`${source}: is back already, in ${target}`];
   return [...proven, `${source}: back in ${target}, ${formatSize(member.bytes)}`];
 }
@@ -64,8 +66,8 @@ export function describeRescued(rescued: Rescued): string {
 
 function detailsOf(member: RescueMember): string[] {
   const { source } = member;
-  if (member.outcome === 'failed') return [`${source}: ${member.error.message}`, ...errorDetails(member.error)];
-  return [...member.notes, ...member.problems].map((each) => `${source}: ${each}`);
+  if (member.outcome === 'failed') return [oneLine`${source}: ${member.error.message}`, ...errorDetails(member.error)];
+  return [...member.notes, ...member.problems].map((each) => oneLine`${source}: ${each}`);
 }
 
 function paint(outcome: RescueMember['outcome']): string {

@@ -2,7 +2,7 @@ import { EXIT } from '../foundation/errors.ts';
 import type { ChangedKeys } from '../operations/index.ts';
 import type { Outcome } from './command.ts';
 import { keysTable } from './commands/evidence-keys.ts';
-import { bad, good } from './text.ts';
+import { bad, good, oneLine } from './text.ts';
 
 const SAID: Record<ChangedKeys['change'], string> = {
   rotated: 'another key signs from now on',
@@ -24,7 +24,7 @@ export function changedKeys(changed: ChangedKeys): Outcome {
     ...checkpoints.map(({ repository, outcome, errors }) =>
       outcome === 'complete'
         ? `${good('signed')} the ledger of ${repository} with the key that signs now`
-        : `${bad('not signed')} the ledger of ${repository}: ${errors.map(({ message }) => message).join('; ')}`,
+        : oneLine`${bad('not signed')} the ledger of ${repository}: ${errors.map(({ message }) => message).join('; ')}`,
     ),
     ...(change === 'revoked' ? ['Sign anew what you have handed out: `holdfast evidence export`.'] : []),
     ...(change === 'none' ? [] : ['The recovery kit has the public key of before: write it anew with `holdfast kit`.']),

@@ -63,6 +63,11 @@ export function ofOthers(text: string): string {
   return escaped(text, '');
 }
 
+/** One line of ours, which what it tells of others can neither end nor colour: oneLine`restored ${path}`. */
+export function oneLine(ours: TemplateStringsArray, ...others: readonly unknown[]): string {
+  return String.raw({ raw: ours }, ...others.map((each) => ofOthers(String(each))));
+}
+
 function escaped(text: string, kept: string): string {
   return text.replace(CONTROLS, (character, at: number) => {
     if (kept.includes(character) || text.startsWith(OWN_CSI, at)) return character;

@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { HoldfastError, systemCode } from '../foundation/errors.ts';
 import { type LoadedPlan, loadPlan } from '../plan/index.ts';
 import type { DaemonRecord } from './daemon-record.ts';
@@ -46,9 +46,8 @@ export class PlanFile {
     if (stamp === REMOVED) return 'removed';
     const { path, text } = this.#loaded;
     try {
-      if ((await readFile(path, 'utf8')) === text) return 'same';
-      await loadPlan({ path, cwd: '/', env: {} });
-      return 'changed';
+      const now = await loadPlan({ path, cwd: '/', env: {} });
+      return now.text === text ? 'same' : 'changed';
     } catch (error) {
       if (systemCode(error) === undefined && !(error instanceof HoldfastError)) throw error;
       return 'broken';

@@ -9,6 +9,7 @@ export * from './index-columns.ts';
 export * from './index-file.ts';
 export * from './key-file.ts';
 export * from './lock-file.ts';
+export * from './named-paths.ts';
 export { loadNativeCodecs, type NativeCodecs } from './native-codecs.ts';
 export * from './pack.ts';
 export * from './path-matcher.ts';

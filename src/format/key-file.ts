@@ -4,7 +4,7 @@ import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
 import { currentUser } from '../foundation/user.ts';
 import { stringifyExactJson } from './exact-json.ts';
 import { asRecord, parseJsonDocument } from './sealed-json.ts';
-import { type SealingKey, seal, unseal } from './sealing.ts';
+import { loadSodium, type SealingKey, seal, unseal } from './sealing.ts';
 import { formatTimeMs } from './time.ts';
 
 /**
@@ -30,6 +30,8 @@ async function deriveKey(password: string, salt: Buffer, { N, r, p }: KdfParamet
     scrypt(Buffer.from(password, 'utf8'), salt, 64, { N, r, p, maxmem }, (error, key) =>
       error ? reject(error) : resolve(key),
     );
+    // Needed next, whichever key it is: another thread is at work for a tenth of a second.
+    loadSodium();
   });
   return { encrypt: bytes.subarray(0, 32), macK: bytes.subarray(32, 48), macR: bytes.subarray(48, 64) };
 }

@@ -29,10 +29,14 @@ interface Sodium {
 }
 let sodium: Sodium | undefined;
 
-/** Loaded at first use: a command that neither reads nor writes a repository need not pay for it. */
-function poly1305(out: Buffer, message: Uint8Array, key: Buffer): void {
+/** Loaded at first use, or by who has time for it just then: a command that reads no repository need not pay for it. */
+export function loadSodium(): Sodium {
   sodium ??= createRequire(import.meta.url)('sodium-native') as Sodium;
-  sodium.crypto_onetimeauth(out, message, key);
+  return sodium;
+}
+
+function poly1305(out: Buffer, message: Uint8Array, key: Buffer): void {
+  loadSodium().crypto_onetimeauth(out, message, key);
 }
 
 /** Each encrypts block after block, none of which depends on another: to make one takes longer than to seal a short message. */

@@ -178,6 +178,23 @@ export function systemCode(error: unknown): string | undefined {
   return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }
 
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EDQUOT: 'no space is left of the quota',
+  EISDIR: 'it is a directory',
+  ENOENT: 'no such file or directory',
+  ENOSPC: 'no space is left',
+  ENOTDIR: 'a part of the path is no directory',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+};
+
+/** Why the system refused something, for people: in words where it is one of the usual reasons. */
+export function systemReason(error: unknown): string {
+  const code = systemCode(error);
+  return code === undefined ? messageOf(error) : (REASONS[code] ?? code);
+}
+
 /** The message of whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

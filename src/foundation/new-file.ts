@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { link, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { syncOne } from './directories.ts';
-import { HoldfastError, messageOf, systemCode } from './errors.ts';
+import { HoldfastError, systemCode, systemReason } from './errors.ts';
 import { settled } from './promises.ts';
 
 /** What is being written ends so. */
@@ -89,7 +89,7 @@ async function writeDurably(path: string, content: string | Uint8Array, mode: nu
 }
 
 function unwritable(path: string, cause: unknown): HoldfastError {
-  return new HoldfastError('target-failed', `${path} cannot be written: ${systemCode(cause) ?? messageOf(cause)}`, {
+  return new HoldfastError('target-failed', `${path} cannot be written: ${systemReason(cause)}`, {
     hint: 'Name a place that may be written to.',
     context: { path },
     cause,

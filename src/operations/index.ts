@@ -151,6 +151,7 @@ export const signLedgers = lazy(async () => (await import('./ledger/checkpoints.
 export const exportLedger = lazy(async () => (await import('./ledger/export-ledger.ts')).exportLedger);
 export const foldLedger = lazy(async () => (await import('./ledger/fold-ledger.ts')).foldLedger);
 export const ledgerLog = lazy(async () => (await import('./ledger/ledger-log.ts')).ledgerLog);
+export const reachableLog = lazy(async () => (await import('./ledger/ledger-log.ts')).reachableLog);
 export const verifyLedgers = lazy(async () => (await import('./ledger/verify-ledgers.ts')).verifyLedgers);
 export const listEntries = lazy(async () => (await import('./ls/ls.ts')).listEntries);
 export const storedEnd = lazy(async () => (await import('./log/stored-end.ts')).storedEnd);

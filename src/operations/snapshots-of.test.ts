@@ -102,6 +102,14 @@ describe('a moment', () => {
   });
 
   it('is none where it is the latest, and refused where it is no time', () => {
+    for (const text of ['2026-10-25', '2026-10-25 02:30', '2026-10-25T02:30:00']) {
+      expect(() => parseMoment(text, now)).toThrow(
+        expect.objectContaining({
+          message: expect.stringContaining('does not say in which time zone'),
+          hint: expect.stringMatching(/^Write 2026-10-25T0[02]:[03]0:00Z for UTC/),
+        }),
+      );
+    }
     expect(parseMoment('latest', now)).toBeUndefined();
     for (const text of ['soon', '1h', '5 ago', ' ago']) {
       expect(() => parseMoment(text, now)).toThrow(expect.objectContaining({ code: 'bad-usage' }));

@@ -132,6 +132,8 @@ export function newestSnapshot(
   );
 }
 
+/** A time as a clock on the wall shows it: which moment that is, nobody can tell. */
+const ZONELESS = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d)(:\d\d(?:\.\d+)?)?)?$/;
 const AGO = /^(.+?)\s+ago$/;
 
 /**
@@ -144,6 +146,12 @@ export function parseMoment(text: string, nowMs: number): number | undefined {
   const [, ago] = AGO.exec(text) ?? [];
   const moment = ago === undefined ? parseTimeMs(text.replace(' ', 'T')) : beforeMs(ago, nowMs);
   if (moment !== undefined) return moment;
+  const [, day, time = '00:00', seconds = ':00'] = ZONELESS.exec(text) ?? [];
+  if (day !== undefined) {
+    throw new HoldfastError('bad-usage', `${JSON.stringify(text)} does not say in which time zone`, {
+      hint: `Write ${day}T${time}${seconds}Z for UTC, or the offset of your clock in the place of Z, such as +02:00: where clocks go back, an hour comes twice.`,
+    });
+  }
   throw new HoldfastError('bad-usage', `${JSON.stringify(text)} is no time`, {
     hint: 'Write a time such as 2026-01-31T14:03:06Z, or `2h ago`, or `latest`.',
   });

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -54,6 +54,14 @@ describe('the plan is found', () => {
     write('a/holdfast.yaml/b/x');
     const loaded = await loadPlan({ cwd: join(directory, 'a', 'holdfast.yaml', 'b'), env: {} });
     expect(loaded.path).toBe(path);
+  });
+
+  test('by a link, whose directory relative paths start from: what it leads to may move, as it does in a ConfigMap', async () => {
+    write('..2026/holdfast.yaml');
+    mkdirSync(join(directory, 'mounted'));
+    symlinkSync('../..2026/holdfast.yaml', join(directory, 'mounted', 'holdfast.yaml'));
+    const { plan } = await loadPlan({ cwd: join(directory, 'mounted'), env: {} });
+    expect(plan.directory).toBe(join(directory, 'mounted'));
   });
 
   test('by HOLDFAST_PLAN before what is here, and by its path before both', async () => {

@@ -1,7 +1,7 @@
 /** References to values that lie outside of the plan, fetched when they are needed. No error contains a value. */
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
-import { HoldfastError, isHoldfastError, systemCode } from '../foundation/errors.ts';
+import { HoldfastError, isHoldfastError, systemCode, systemReason } from '../foundation/errors.ts';
 import { NoFileError, openGivenFile } from '../foundation/given-file.ts';
 import type { SecretReference, TextOrReference } from './reference-schema.ts';
 
@@ -107,7 +107,7 @@ async function readSecretFile(reference: { file: string }, context: ReferenceCon
   const file = await openGivenFile(path).catch((error: unknown) => {
     if (error instanceof NoFileError)
       throw unavailable(reference, 'is not a regular file', `Put the value into a file at ${path}.`, error);
-    const what = systemCode(error) === 'ENOENT' ? 'does not exist' : `cannot be read (${systemCode(error) ?? 'error'})`;
+    const what = systemCode(error) === 'ENOENT' ? 'does not exist' : `cannot be read (${systemReason(error)})`;
     throw unavailable(reference, what, `Create ${path}, readable by its owner only.`, error);
   });
   try {

@@ -266,11 +266,11 @@ export async function holdsRepository(store: ObjectStore): Promise<boolean> {
  * @throws no-repository, wrong-password, repository-damaged, repository-unsupported
  */
 export async function openRepository(store: ObjectStore, password: string): Promise<Repository> {
-  const config = store.get(CONFIG_KEY).catch((error: unknown) => {
-    throw isHoldfastError(error, 'object-missing') ? noRepository(store) : error;
-  });
   // Side by side: from afar each is a round trip.
-  const [keys, sealed] = await Promise.all([keysOf(store), config]);
+  const [keys, sealed] = await Promise.all([keysOf(store), store.get(CONFIG_KEY)]).catch((error: unknown) => {
+    const isMissing = isHoldfastError(error, 'object-missing') || isHoldfastError(error, 'no-bucket');
+    throw isMissing ? noRepository(store, error) : error;
+  });
   if (keys.length === 0) throw noRepository(store);
   let damage: unknown;
   // Read side by side, too, and tried one after the other: to try a password takes a processor for a while.
@@ -308,9 +308,12 @@ async function readKeyFile(store: ObjectStore, keyFile: string): Promise<Uint8Ar
   return bytes;
 }
 
-function noRepository(store: ObjectStore): HoldfastError {
-  return new HoldfastError('no-repository', `there is no repository at ${store.location}`, {
+/** @param missing what the store said, of which a bucket that is gone is the news */
+function noRepository(store: ObjectStore, missing?: HoldfastError): HoldfastError {
+  const what = isHoldfastError(missing, 'no-bucket') ? missing.message : `there is no repository at ${store.location}`;
+  return new HoldfastError('no-repository', what, {
     hint: 'Run `holdfast init` to make it, or check the place that the plan names.',
     context: { store: store.location },
+    ...(missing !== undefined && { cause: missing }),
   });
 }

@@ -39,6 +39,16 @@ export interface FileStream {
   abort(): void;
 }
 
+/** A file that several threads read. */
+export interface LargeFile {
+  /** As long as it is expected to be. */
+  sizeBytes: number;
+  /** As many bytes are read at most. */
+  limitBytes: number;
+  /** The ids of the blobs that it consisted of before, where much of it may be as it was. */
+  before?: readonly string[] | undefined;
+}
+
 /** Writes the files and trees of one snapshot. Nothing of it is visible before the operation saves the snapshot. */
 export interface SnapshotWriter {
   /** How many streams may be open at the same time; `openFile` waits while as many are. */
@@ -64,14 +74,12 @@ export interface SnapshotWriter {
   /**
    * The same for a large file: several threads read it, part by part. The promise resolves when all of it is on its way;
    * the descriptor must stay open until `stored` has settled.
-   * @param sizeBytes as long as it is expected to be
    * @param onRead is told of every part, for people to see
    * @throws the system's error, by `stored`, when it cannot be read
    */
   writeInParts(
     fileDescriptor: number,
-    sizeBytes: number,
-    limitBytes: number,
+    file: LargeFile,
     onRead: (bytes: number) => void,
   ): Promise<{ stored: Promise<StoredFile> }>;
   /** Whether the repository has all of these blobs, so that a file may be made of them without being read. */
@@ -103,7 +111,7 @@ export interface SnapshotReader {
   /**
    * Writes the snapshot into a directory that is empty, or is made, and nowhere else. One that a restore of the same tree
    * and selection was interrupted in is gone on with. With `replace` it may hold anything.
-   * @throws target-not-empty, target-unsuitable, target-failed, disk-full, repository-damaged; path-missing when nothing is what `only` names
+   * @throws target-not-empty, target-unsuitable, target-failed, disk-full, repository-damaged; path-missing, before anything is written, where a pattern of `only` names nothing
    */
   extract(target: string, options: ExtractOptions): Promise<Extracted>;
   /**

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -31,6 +31,10 @@ const COMMANDS: Record<string, { shows: object; named?: string; only?: string }>
   retain: { only: '--dry-run', shows: { sources: [{ source: 'here', repository: 'eu' }] }, named: 'there' },
   prune: { only: '--dry-run', shows: { repositories: [{ repository: 'eu' }] }, named: 'us' },
   'ledger verify': { shows: { repositories: [{ repository: 'eu', state: 'consistent' }] }, named: '--repository us' },
+  'ledger log': {
+    shows: { events: expect.arrayContaining([expect.objectContaining({ repository: 'eu' })]) },
+    named: '--repository us',
+  },
   unlock: { shows: { repositories: [{ repository: 'eu', removed: [], left: [] }] }, named: 'us' },
   'key list': { shows: { repositories: [{ repository: 'eu', keys: [{ current: true }] }] }, named: '--repository us' },
 };
@@ -182,6 +186,86 @@ it('removes nothing while the ledger that is away is the one that has the incide
     back('eu');
     away('us');
   }
+});
+
+describe('status, where a repository is lost', () => {
+  const lost = mkdtempSync(join(tmpdir(), 'lost-'));
+  let here: string;
+  let there: string;
+  const look = (...words: string[]) => holdfast(lost, ['status', ...words], env);
+  beforeAll(async () => {
+    writeFileSync(
+      join(lost, 'holdfast.yaml'),
+      `version: 1
+name: regions
+repositories:
+  us: { store: ./us, password: { env: US_PASSWORD } }
+  eu: { store: ./eu, password: { env: HOLDFAST_PASSWORD } }
+  copy: { store: ./copy, mirrorOf: us }
+  gone: { store: ./gone, mirrorOf: us }
+sources:
+  there: { type: files, paths: [${directory}/data], repository: us }
+  here: { type: files, paths: [${directory}/data], repository: eu }
+`,
+    );
+    for (const name of ['us', 'eu']) await initialise(lost, name);
+    for (const source of ['here', 'there']) expect((await holdfast(lost, ['backup', source], env)).exit).toBe(0);
+    const { snapshots } = document(await holdfast(lost, ['snapshots', '--json'], env));
+    const idOf = (name: string) => snapshots.find(({ repository }: { repository: string }) => repository === name).id;
+    [here, there] = [idOf('eu'), idOf('us')];
+  });
+
+  it('was meant by `latest` while it had the newest', async () => {
+    const held = await holdfast(lost, ['hold', 'latest', '--why', 'it is the newest', '--json'], env);
+    expect(document(held)).toMatchObject({ snapshot: there, failures: [] });
+  });
+
+  it('once it was opened, shows the others and names it', async () => {
+    const ledger = join(lost, 'us', 'holdfast', 'checkpoints');
+    mkdirSync(join(lost, 'us', 'holdfast'), { recursive: true });
+    writeFileSync(ledger, 'no directory');
+    const ran = await look('--json');
+    rmSync(ledger);
+    expect(ran.exit, ran.stdout).toBe(1);
+    const { sources, failures } = document(ran);
+    expect(sources).toMatchObject([{ source: 'here' }]);
+    expect(failures).toMatchObject([{ repository: 'us', sources: ['there'] }]);
+  });
+
+  it('and away, says what its mirrors hold', async () => {
+    for (const name of ['us', 'gone']) renameSync(join(lost, name), join(lost, `${name}-away`));
+    const { mirrors } = document(await look('--json'));
+    expect(mirrors).toEqual([
+      { mirror: 'copy', of: 'us', alone: { snapshots: 1, newest: expect.any(String) } },
+      { mirror: 'gone', of: 'us', error: expect.objectContaining({ code: 'no-repository' }) },
+    ]);
+    const { exit, stdout } = await look();
+    expect(exit).toBe(1);
+    expect(stdout).toMatch(/^mirror copy of us: it answers, with 1 snapshot, the newest of .*`--repository copy`$/m);
+    expect(stdout).toMatch(/^mirror gone of us: it cannot be looked at: there is no repository/m);
+  });
+
+  it('and away, is in the way of no snapshot that another one has', async () => {
+    const say = async (...words: string[]) => {
+      const ran = await holdfast(lost, [...words, '--json'], env);
+      return { exit: ran.exit, said: document(ran) };
+    };
+    const shortened = here.slice(0, 8);
+    expect((await say('ls', shortened)).exit).toBe(0);
+    expect(await say('ls', 'latest')).toMatchObject({ exit: 10, said: { error: { code: 'no-repository' } } });
+    expect((await say('ls', there)).said.error.message).toMatch(/and us cannot be: there is no repository/);
+    const failures = [{ repository: 'us', error: { code: 'no-repository' } }];
+    const marked = { exit: 1, said: { snapshot: here, repositories: ['eu'], failures } };
+    expect(await say('hold', shortened, '--why', 'a case')).toMatchObject(marked);
+    expect(await say('unhold', shortened)).toMatchObject(marked);
+    expect(await say('unhold', 'ffff')).toMatchObject({ exit: 10, said: { error: { code: 'no-repository' } } });
+    expect(await say('suspect', shortened, '--why', 'odd')).toMatchObject({ exit: 0 });
+    expect(await say('unsuspect', shortened, '--why', 'an import')).toMatchObject({ exit: 0 });
+    const unlocked = { repositories: [{ repository: 'eu' }], failures };
+    expect(await say('unlock', '--all')).toMatchObject({ exit: 1, said: unlocked });
+    const { stdout } = await holdfast(lost, ['hold', shortened, '--why', 'a case'], env);
+    expect(stdout).toMatch(/Copies of [0-9a-f]{8} in us are what they were: say the same again/);
+  });
 });
 
 it('holds for every command whose help says so', async () => {

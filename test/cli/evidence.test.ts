@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   cpSync,
   mkdirSync,
@@ -124,6 +124,15 @@ describe('evidence export', () => {
     expect(await exported()).toMatchObject([{ kind: 'incident', state: 'updated' }]);
     expect(await exported()).toMatchObject([{ kind: 'incident', state: 'kept' }]);
     expect(readFileSync(fileOf(directory, 'incident').replace('.intoto.jsonl', '.html'), 'utf8')).toContain('Anna');
+  });
+
+  it('waits for no named pipe that lies in its place', async () => {
+    const directory = copied();
+    const proof = fileOf(directory, 'proof');
+    rmSync(proof);
+    execFileSync('mkfifo', [proof]);
+    const { exit, stderr } = await run(directory, 'evidence', 'export');
+    expect([exit, stderr]).toEqual([1, expect.stringContaining('is in the way and cannot be read: it is a pipe')]);
   });
 
   it('refuses what is no period and no kind, and signs nothing without a key', async () => {

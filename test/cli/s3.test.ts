@@ -45,7 +45,7 @@ sources:
     const run = (...words: string[]) => holdfast(directory, words, env);
 
     const missing = await run('snapshots');
-    expect(missing).toMatchObject({ exit: 1, stderr: expect.stringContaining(`there is no bucket ${bucket}`) });
+    expect(missing).toMatchObject({ exit: 10, stderr: expect.stringContaining(`there is no bucket ${bucket}`) });
     const counted = /^main: \d+ requests.*, an estimated cost of [\d.e-]+$/m;
     expect(await run('init')).toMatchObject({ exit: 0, stderr: expect.stringMatching(counted) });
     expect(await run('backup')).toMatchObject({ exit: 0, stdout: expect.stringContaining('mirrored main to eu') });
@@ -106,7 +106,11 @@ sources:
 
     const lost = await removeAll(main!);
     await server.client.send(new DeleteBucketCommand({ Bucket: ours }));
-    expect(await run('replicate')).toMatchObject({ exit: 1, stdout: expect.stringContaining(`no bucket ${ours}`) });
+    expect(await run('replicate')).toMatchObject({ exit: 10, stdout: expect.stringContaining(`no bucket ${ours}`) });
+    const [found] = document(await run('doctor', '--json')).repositories[0].findings;
+    expect([found.level, found.mend.lines[0]]).toEqual(['missing', expect.stringContaining('promote eu')]);
+    expect(await run('init')).toMatchObject({ exit: 1, stderr: expect.stringContaining('promote eu') });
+    await expect(main!.stat('config')).rejects.toMatchObject({ code: 'no-bucket' });
     expect(await run('restore', 'data', '--repository', 'eu', '--to', 'back')).toMatchObject({ exit: 0 });
     expectSame(join(directory, 'back'));
     restic(urlOf(theirs), ['restore', 'latest', '--target', join(directory, 'by-restic')]);

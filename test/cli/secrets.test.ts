@@ -204,6 +204,18 @@ describe('secrets', () => {
     await run('restore', 'keys', '--to', 'secretmanager://rescue', '--only', 'gcp/omni/database');
     expect(valuesIn('rescue', 'database')).toEqual([OLD, NEW, 'somebody else', NEW]);
     expect(valuesIn('rescue', 'OMNI_TOKEN')).toEqual(['somebody else']);
+    const misspelt = await run(
+      'restore',
+      'keys',
+      '--to',
+      'secretmanager://misspelt',
+      '--only',
+      'env/*',
+      'gcp/omni/datbase',
+    );
+    expect(misspelt).toMatchObject({ exit: 1, json: { error: { code: 'path-missing' } } });
+    expect(misspelt.json.error.message).toMatch(/named by "gcp\/omni\/datbase"$/);
+    expect(valuesIn('misspelt', 'OMNI_TOKEN')).toBeUndefined();
   });
 
   it('do not become versions of a secret that has the name of a variable', async () => {

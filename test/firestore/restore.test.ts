@@ -195,6 +195,16 @@ describe('a restore to an empty database', () => {
     );
   });
 
+  it('is refused where a pattern names nothing, whatever the others name, before anything is made', async () => {
+    const { name, url } = emptyDatabase();
+    for (const only of [['user'], ['users', 'user']]) {
+      const { exit, json } = await run('restore', 'crm', '--to', url, '--only', ...only);
+      expect({ exit, error: json.error }).toMatchObject({ exit: 1, error: { code: 'path-missing' } });
+      expect(json.error.message).toMatch(/named by "user"$/);
+    }
+    expect((await contentOf(name)).size).toBe(0);
+  });
+
   it('is refused where it is not empty, and says what is there', async () => {
     const { name, url } = emptyDatabase();
     await change(name, [{ update: { name: `${name}/documents/mine/a/below/b`, fields: {} } }]);

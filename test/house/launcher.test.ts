@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, rmSync, statSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -104,10 +104,50 @@ describe('bin/holdfast', () => {
     expect(start(root, undefined).stdout).toBe('built\n');
   });
 
+  it('runs what was built of the sources, until one of them has changed', () => {
+    const root = checkout('console.log("source");');
+    addFile(root, 'dist/main/main.js', 'console.log("built");');
+    const { mtimeMs, size } = statSync(join(root, 'src/main/main.ts'));
+    addFile(root, 'dist/built-of.json', JSON.stringify({ 'src/main/main.ts': [mtimeMs, size] }));
+    expect(start(root, undefined).stdout).toBe('built\n');
+    utimesSync(join(root, 'src/main/main.ts'), 0, mtimeMs / 1000 + 1);
+    expect(start(root, undefined).stdout).toBe('source\n');
+  });
+
+  it.each(['{"src/main/gone.ts":[0,0],', '', '{"src/main/gone.ts":[0,0]}'])(
+    'runs the sources where it cannot tell what was built of them: %j',
+    (record) => {
+      const root = checkout('console.log("source");');
+      addFile(root, 'dist/main/main.js', 'console.log("built");');
+      addFile(root, 'dist/built-of.json', record);
+      expect(start(root, undefined).stdout).toBe('source\n');
+    },
+  );
+
   it('shows a failure of the program as it is', () => {
     const { status, stderr } = start(checkout("import './gone.ts';"), undefined);
     expect(status).toBe(1);
     expect(stderr).toContain('gone.ts');
+  });
+
+  it('starts where no directory can be made for what it keeps', () => {
+    const { status, stderr } = start(checkout(MAIN), undefined, {
+      env: { ...process.env, HOME: '/proc', XDG_CACHE_HOME: undefined, NODE_COMPILE_CACHE: undefined },
+      timeout: 20_000,
+    });
+    expect([status, stderr]).toEqual([7, '']);
+  });
+
+  it.each([undefined, '', '3'])('gives programs the MALLOC_ARENA_MAX that it was given: %j', (given) => {
+    const main = `
+      import { execFileSync } from 'node:child_process';
+      console.log(JSON.stringify(execFileSync('env', { encoding: 'utf8' }).split('\\n').filter((line) => /ARENA/.test(line))));
+      import { readFileSync } from 'node:fs';
+      console.log(/MALLOC_ARENA_MAX=[^\\0]*/.exec(readFileSync('/proc/self/environ', 'latin1'))?.[0]);
+    `;
+    const { stdout } = start(checkout(main), undefined, { env: { ...process.env, MALLOC_ARENA_MAX: given } });
+    const own = given === undefined ? [] : [`MALLOC_ARENA_MAX=${given}`];
+    expect(stdout).toBe(`${JSON.stringify(own)}\nMALLOC_ARENA_MAX=${given ?? '1'}\n`);
   });
 
   it("keeps compiled code in the user's own cache alone", () => {
@@ -125,7 +165,11 @@ function checkout(main: string): string {
   return root;
 }
 
-function start(root: string, node: string | undefined, options: { input?: string; env?: NodeJS.ProcessEnv } = {}) {
+function start(
+  root: string,
+  node: string | undefined,
+  options: { input?: string; env?: NodeJS.ProcessEnv; timeout?: number } = {},
+) {
   const [program, args] = commandIn(root, node);
   return spawnSync(program, [...args, 'a b', "it's", ''], { encoding: 'utf8', ...options });
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fixtureTree, projectRoot } from './fixture-tree.ts';
 
-const PROJECT_FILES = ['bin', 'scripts', 'src', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+const PROJECT_FILES = ['bin', 'scripts', 'src', 'package.json', 'package-lock.json'];
 
 describe('the package that npm pack makes', () => {
   let installed: string;
@@ -26,6 +26,20 @@ describe('the package that npm pack makes', () => {
       /\.(?:sql|sh|wasm|md)$/.test(file),
     );
     expect(besides.filter((file) => !existsSync(join(installed, 'dist', file)))).toEqual([]);
+  });
+
+  it('tells of each source what it was built of', () => {
+    const builtOf = Object.keys(JSON.parse(readFileSync(join(installed, 'dist/built-of.json'), 'utf8')) as object);
+    const sources = readdirSync(join(projectRoot, 'src'), { recursive: true, encoding: 'utf8' }).filter(
+      (file) => file.endsWith('.ts') && !file.endsWith('.test.ts'),
+    );
+    expect(sources.filter((file) => !builtOf.includes(`src/${file}`))).toEqual([]);
+  });
+
+  it('passes on the licences of what was built into it', () => {
+    expect(readFileSync(join(installed, 'dist/LICENSES.md'), 'utf8')).toMatch(
+      /^## zod [\d.]+ \(MIT\)\n\nMIT License$/m,
+    );
   });
 
   it('runs', () => {

@@ -130,6 +130,13 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a restore', () => {
     expect(await server.query('not allowed', `SELECT to_regnamespace('shop') AS schema`)).toEqual([{ schema: null }]);
   });
 
+  it('says what a login lacks that may not make the database', async () => {
+    await server.query('postgres', 'CREATE ROLE maker LOGIN');
+    const error = await failure(restore(snapshot, server.url('not made', 'maker')));
+    expect(error).toMatchObject({ code: 'target-failed', message: expect.stringContaining('permission denied') });
+    expect(error.hint).toContain('ALTER ROLE "maker" CREATEDB');
+  });
+
   it('makes roles, and joins those that own something, for a login that may make roles and is no superuser', async () => {
     await server.query('postgres', 'CREATE ROLE accounts; CREATE ROLE auditor');
     const source = await server.createDatabase('accounts');

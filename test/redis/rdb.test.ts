@@ -38,10 +38,11 @@ describe.skipIf(!requires('redis'))('the RDB of a server', () => {
 
   it('is counted by database and type, and ends with the checksum that the server wrote', () => {
     const { keys, expiring, functions, counts, checksum, sizeBytes, version, facts } = read(whole);
-    expect({ keys, expiring, functions, version }).toEqual({ keys: 24, expiring: 2, functions: 1, version: 10 });
+    expect({ keys, expiring, functions }).toEqual({ keys: 24, expiring: 2, functions: 1 });
+    expect(version).toBe(Number(/^(?:REDIS|VALKEY)(\d+)/.exec(whole.subarray(0, 9).toString('latin1'))![1]));
     expect(sizeBytes).toBe(whole.length);
     expect(checksum).toBe(Buffer.from(whole.subarray(-8)).reverse().toString('hex'));
-    expect(facts.get('redis-ver')).toMatch(/^\d+\.\d+/);
+    expect(facts.get('redis-ver') ?? facts.get('valkey-ver')).toMatch(/^\d+\.\d+/);
     expect(counts.map(({ database, type, keys: found }) => [database, type, found])).toEqual([
       [0, 'string', 10],
       [0, 'list', 2],
@@ -80,11 +81,9 @@ describe.skipIf(!requires('redis'))('the RDB of a server', () => {
     const stream = await server.run('DUMP', 'stream');
     await fillRedis(server, 4_000_000_000_000);
     await server.run('RESTORE', 'stream', 0, stream as Buffer, 'REPLACE');
-    expect([await kind('hash'), await kind('zset'), await kind('small numbers')]).toEqual([
-      'hashtable',
-      'skiplist',
-      'hashtable',
-    ]);
+    expect([await kind('hash'), await kind('zset')]).toEqual(['hashtable', 'skiplist']);
+    // Which form comes next depends on the server's version.
+    expect(await kind('small numbers')).not.toBe('intset');
     const after = read(await rdbOf(server));
     expect(after.checksum).not.toBe(before.checksum);
     expect(after.counts).toEqual(before.counts);

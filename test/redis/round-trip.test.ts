@@ -100,8 +100,30 @@ describe.skipIf(!requires('redis'))('a Redis server', () => {
     expect(json.problems).toEqual([{ path: '0:list', message: 'is there already, and was left alone' }]);
     expect(String(await target.run('GET', 'list'))).toBe('mine');
     expect(String(await target.run('HGET', 'hash', 'f'))).toBe('v');
-    const none = await runHere(plan, 'restore', 'cache', '--to', target.url, '--only', 'nothing*');
-    expect(none).toMatchObject({ exit: 1, json: { error: { code: 'path-missing' } } });
+  });
+
+  it('is not restored in part where a pattern names nothing, whatever the others name', async () => {
+    for (const patterns of [['nothing*'], ['l?st', 'nothing*']]) {
+      const none = await runHere(plan, 'restore', 'cache', '--to', target.url, '--only', ...patterns);
+      expect(none).toMatchObject({ exit: 1, json: { error: { code: 'path-missing' } } });
+      expect(none.json.error.message).toMatch(/nothing\*$/);
+      expect(await target.run('DBSIZE')).toBe(0);
+    }
+  });
+
+  it('fails where the user may restore no key, and says what the server says where it may not choose a database', async () => {
+    for (const command of ['restore', 'select']) {
+      await target.run('ACL', 'SETUSER', command, 'on', '>pw', '~*', '+@all', '-replicaof', `-${command}`);
+      const to = target.url.replace('//', `//${command}:pw@`);
+      const { exit, json } = await runHere(plan, 'restore', 'cache', '--to', to);
+      expect({ exit, error: json.error }).toMatchObject({ exit: 1, error: { code: 'target-failed' } });
+      expect(json.error.message).toContain(`NOPERM this user has no permissions to run the '${command}' command`);
+    }
+  });
+
+  it('is said not to be replaced, and how it is emptied', async () => {
+    const { exit, json } = await runHere(plan, 'restore', 'cache', '--to', target.url, '--replace', '--confirm', 'x');
+    expect({ exit, hint: json.error.hint }).toEqual({ exit: 1, hint: expect.stringContaining('FLUSHALL') });
   });
 
   it('comes back in part once more, as after a kill, where what is there is what comes', async () => {
@@ -186,6 +208,32 @@ describe.skipIf(!requires('redis'))('a Redis server', () => {
     expect(of('cache').map(({ level }: { level: string }) => level)).toEqual(expect.arrayContaining(['ok']));
     expect(JSON.stringify(of('encrypted'))).toContain('+psync');
     expect(JSON.stringify(of('scanned'))).toContain('not of one moment');
+  });
+
+  it('is looked at by doctor as a backup asks it, which begins nothing', async () => {
+    const findings = async (source: string) => (await runHere(plan, 'doctor', source)).json.sources[0].findings;
+    const saves = async () => /sync_full:\d+/.exec(String(await server.run('INFO', 'stats')))![0];
+    const before = await saves();
+    expect(await findings('encrypted')).toContainEqual(expect.objectContaining({ level: 'ok', about: 'replication' }));
+    await server.run('ACL', 'SETUSER', 'backup', '-psync');
+    const [, replication] = await findings('encrypted');
+    await server.run('ACL', 'SETUSER', 'backup', '+psync');
+    expect([replication.level, replication.message]).toEqual(['missing', expect.stringContaining("'psync' command")]);
+    expect(await saves()).toBe(before);
+  });
+
+  it('is looked at by doctor for what reading key by key takes', async () => {
+    const keys = async () => {
+      const [, found] = (await runHere(plan, 'doctor', 'scanned')).json.sources[0].findings;
+      return [found.level, found.message];
+    };
+    expect((await keys())[0]).toBe('ok');
+    for (const lacking of ['-scan', '-dump', '-function', '-select', '-pttl -pexpiretime', 'resetkeys ~list']) {
+      await server.run('ACL', 'SETUSER', 'default', ...lacking.split(' '));
+      const found = await keys();
+      await server.run('ACL', 'SETUSER', 'default', '+@all', '~*');
+      expect(found, lacking).toEqual(['missing', expect.stringContaining('NOPERM')]);
+    }
   });
 
   it('is looked at by doctor for what following its stream takes', async () => {

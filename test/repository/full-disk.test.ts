@@ -1,12 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { listSnapshots } from '../../src/repository/index.ts';
 import { sha256 } from '../../src/repository/repository.ts';
 import { CachingStore } from '../../src/store/cache/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
+import { holdfast, initialise } from '../support/cli.ts';
 import { backUpFiles, restoreFiles } from '../support/files-backup.ts';
 import { errorsOf, noise, readFiles, testDirectory, testRepository } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
@@ -73,6 +74,52 @@ describe.skipIf(!requires('tmpfs'))('on a disk that is full', () => {
     rmSync(join(disk, 'ballast'));
     await backUpFiles(repository, [source]);
     expect(await errorsOf(repository)).toEqual([]);
+  });
+
+  it('a prune says what it takes, can be tried without a lock, and frees what it can without copying', async () => {
+    const directory = dirname(disk);
+    const own = join(disk, 'repository');
+    writeFileSync(
+      join(directory, 'holdfast.yaml'),
+      `version: 1
+name: full
+repositories: { main: { store: ${own}, password: { env: HOLDFAST_PASSWORD } } }
+sources: { one: { type: files, paths: [${source}], retention: { last: 1 }, schedule: daily, objectives: { rpo: 26h } } }
+`,
+    );
+    const run = (...words: string[]) => holdfast(directory, words);
+    await initialise(disk);
+    // A pack of which a part stays used, and one that nothing will need.
+    for (let index = 0; index < 4; index++) writeFileSync(join(source, `part${index}`), noise(1_500_000, index));
+    expect((await run('backup')).exit).toBe(0);
+    rmSync(join(source, 'part0'));
+    writeFileSync(join(source, 'gone'), noise(4_000_000, 9));
+    expect((await run('backup')).exit).toBe(0);
+    rmSync(join(source, 'gone'));
+    expect((await run('backup')).exit).toBe(0);
+    expect((await run('retain')).exit).toBe(0);
+
+    writeFileSync(join(disk, 'ballast'), noise(freeBytes()));
+    for (const command of ['retain', 'prune']) {
+      const { exit, stderr } = await run(command);
+      expect([exit, stderr]).toEqual([1, expect.stringMatching(/no space is left\n {2}Before anything goes.*2 MiB/)]);
+    }
+    const tried = await run('prune', '--dry-run');
+    expect([tried.exit, tried.stdout]).toEqual([0, expect.stringMatching(/to remove: \d packs, 3\.8 MiB/)]);
+    rmSync(join(disk, 'ballast'));
+
+    writeFileSync(join(disk, 'ballast'), noise(freeBytes() - 3_000_000));
+    const before = freeBytes();
+    const cramped = await run('prune');
+    expect([cramped.exit, cramped.stderr]).toEqual([0, '']);
+    expect(cramped.stdout).toMatch(
+      /removed: \d packs, 3\.8 MiB.*\n(.*\n)* {2}no room to copy what is used of packs: 1\.4 MiB stay/,
+    );
+    expect(freeBytes() - before).toBeGreaterThan(3_500_000);
+    rmSync(join(disk, 'ballast'));
+    const roomy = await run('prune');
+    expect(roomy.stdout).toMatch(/marked: \d packs?, .* after copying/);
+    expect((await run('check', '--read-data')).exit).toBe(0);
   });
 
   it('a restore fails and says so', async () => {

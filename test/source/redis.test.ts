@@ -1,7 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe } from 'vitest';
+import { afterAll, describe, expect } from 'vitest';
 import type { Target } from '../../src/foundation/target.ts';
 import { createRedisSource } from '../../src/source/redis/index.ts';
 import { fillRedis, startRedis, type TestRedis } from '../support/redis.ts';
@@ -42,7 +42,14 @@ describe.skipIf(!requires('redis'))('a server', () => {
         return source();
       },
       gone: () => source(`redis+unix://${join(living.directory, 'not-there')}`),
-      details: { format: 'rdb', server: 'Redis', method: 'replication', keys: 24, expiring: 2, functions: 1 },
+      details: {
+        format: 'rdb',
+        server: expect.stringMatching(/^(Redis|Valkey)$/),
+        method: 'replication',
+        keys: 24,
+        expiring: 2,
+        functions: 1,
+      },
       async place() {
         await empty(target);
         return database(target.url);

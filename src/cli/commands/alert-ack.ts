@@ -1,7 +1,7 @@
 import { EXIT } from '../../foundation/errors.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { doubtful, good } from '../text.ts';
+import { doubtful, good, oneLine } from '../text.ts';
 
 export const alertAck: CommandDefinition = {
   name: 'alert ack',
@@ -22,10 +22,10 @@ export const alertAck: CommandDefinition = {
       alert: id as string,
       ...(note !== undefined && { note }),
     });
-    const what = `${alert.id}: ${alert.message}`;
+    const what = oneLine`${alert.id}: ${alert.message}`;
     const text = isNew
-      ? `${good('acknowledged')} ${what}`
-      : `${doubtful('acknowledged before')} by ${alert.acknowledgedBy}: ${what}`;
+      ? oneLine`${good('acknowledged')} ${what}`
+      : oneLine`${doubtful('acknowledged before')} by ${alert.acknowledgedBy}: ${what}`;
     return { exit: EXIT.done, json: { alert, isNew }, text };
   },
 };

@@ -2,7 +2,7 @@ import { EXIT } from '../../foundation/errors.ts';
 import type { ListedAlert, ListedAlerts } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { bad, doubtful, faint, good, shownTime, strong } from '../text.ts';
+import { bad, doubtful, faint, good, oneLine, shownTime, strong } from '../text.ts';
 
 export const alertList: CommandDefinition = {
   name: 'alert list',
@@ -26,11 +26,11 @@ export const alertList: CommandDefinition = {
 
 function describe({ alerts, mutes, unread }: ListedAlerts): string {
   const unseen = unread.map(
-    ({ repository, error }) => `${bad('unread')} ${repository}: ${error.message}: there may be more`,
+    ({ repository, error }) => oneLine`${bad('unread')} ${repository}: ${error.message}: there may be more`,
   );
   const muted = mutes.map(
     ({ rule, subject, until, why, by }) =>
-      `${doubtful('muted')} ${rule}${subject === undefined ? '' : ` of ${subject}`} until ${shownTime(until)} by ${by}: ${why}`,
+      oneLine`${doubtful('muted')} ${rule}${subject === undefined ? '' : ` of ${subject}`} until ${shownTime(until)} by ${by}: ${why}`,
   );
   if (alerts.length === 0) return [good('nothing is wrong that anybody was told of'), ...muted, ...unseen].join('\n');
   return [...alerts.map(block), ...muted, ...unseen].join('\n');
@@ -48,10 +48,10 @@ function block(alert: ListedAlert): string {
     reasons.length === 0 || refused ? bad(`${channel} (refused)`) : `${channel} (${reasons.join(', ')})`,
   );
   return [
-    `${strong(id)} ${severity} ${rule} ${subject}: ${states[state]}${by}${note}${over}${muted}`,
-    `  ${message}`,
+    oneLine`${strong(id)} ${severity} ${rule} ${subject}: ${states[state]}${by}${note}${over}${muted}`,
+    oneLine`  ${message}`,
     `  since ${shownTime(since)}; endangers ${endangers}`,
-    `  ${faint('mend')} ${command}`,
+    oneLine`  ${faint('mend')} ${command}`,
     ...(alert.runbooks.length > 0 ? [`  ${faint('runbooks')} ${alert.runbooks.join(', ')}`] : []),
     ...(channels.length > 0 ? [`  ${faint('told')} ${channels.join(', ')}`] : []),
     ...(people.length > 0 ? [`  ${faint('call')} ${people.join(', ')}`] : []),

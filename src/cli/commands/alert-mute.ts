@@ -2,7 +2,7 @@ import { EXIT, HoldfastError } from '../../foundation/errors.ts';
 import { parseDuration } from '../../foundation/units.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { doubtful, shownTime } from '../text.ts';
+import { doubtful, oneLine, shownTime } from '../text.ts';
 
 export const alertMute: CommandDefinition = {
   name: 'alert mute',
@@ -31,8 +31,12 @@ export const alertMute: CommandDefinition = {
       ...{ rule: rule as string, forMs, why },
       ...(subject !== undefined && { subject: subject as string }),
     });
-    const what = `${muted.rule}${muted.subject === undefined ? '' : ` of ${muted.subject}`}`;
-    return { exit: EXIT.done, json: muted, text: `${doubtful('muted')} ${what} until ${shownTime(muted.until)}` };
+    const what = oneLine`${muted.rule}${muted.subject === undefined ? '' : ` of ${muted.subject}`}`;
+    return {
+      exit: EXIT.done,
+      json: muted,
+      text: oneLine`${doubtful('muted')} ${what} until ${shownTime(muted.until)}`,
+    };
   },
 };
 

@@ -3,7 +3,7 @@ import { pauseUntilAborted } from '../../foundation/pause.ts';
 import type { TestedAlert } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { bad, good } from '../text.ts';
+import { bad, good, oneLine } from '../text.ts';
 
 export const alertTest: CommandDefinition = {
   name: 'alert test',
@@ -32,8 +32,10 @@ function exitOf({ channels }: TestedAlert): ExitCode {
 function describe({ alert, channels }: TestedAlert): string {
   const lines = channels.map(({ channel, reason, outcome, error }) => {
     const state = outcome === 'delivered' && error === undefined ? good('delivered') : bad(outcome);
-    return `${state} ${channel} (${reason})${error === undefined ? '' : `: ${error.message}`}`;
+    return oneLine`${state} ${channel} (${reason})${error === undefined ? '' : `: ${error.message}`}`;
   });
   const none = `${bad('nobody')} would be told: no route and no rung of the ladder takes it`;
-  return [`${alert.severity} ${alert.rule}: ${alert.message}`, ...(lines.length === 0 ? [none] : lines)].join('\n');
+  return [oneLine`${alert.severity} ${alert.rule}: ${alert.message}`, ...(lines.length === 0 ? [none] : lines)].join(
+    '\n',
+  );
 }

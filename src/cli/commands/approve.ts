@@ -2,7 +2,7 @@ import { EXIT } from '../../foundation/errors.ts';
 import type { Approval } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { good, shownTime, table } from '../text.ts';
+import { good, oneLine, shownTime, table } from '../text.ts';
 
 export const approveCommand: CommandDefinition = {
   name: 'approve',
@@ -32,5 +32,5 @@ export const approveCommand: CommandDefinition = {
 };
 
 function line({ approval, asked, by, action, subject, why }: Approval): string[] {
-  return [approval, shownTime(asked), by, `${action}: ${subject}`, why];
+  return [approval, shownTime(asked), by, oneLine`${action}: ${subject}`, why];
 }

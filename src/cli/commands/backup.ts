@@ -6,7 +6,7 @@ import type { CommandDefinition, Invocation, Outcome } from '../command.ts';
 import { errorDetails, indent } from '../errors.ts';
 import { describeCost } from '../estimate-text.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
-import { bad, counted, doubtful, good, shortId } from '../text.ts';
+import { bad, counted, doubtful, good, oneLine, shortId } from '../text.ts';
 
 export const backup: CommandDefinition = {
   name: 'backup',
@@ -88,7 +88,7 @@ function describeEstimate(estimate: EstimateOfSource): string {
   if (estimate.outcome === 'free') return `${source}: nothing is charged for reading it`;
   if (estimate.outcome === 'failed') {
     return [
-      `${bad('failed')}   ${source}: ${estimate.error.message}`,
+      oneLine`${bad('failed')}   ${source}: ${estimate.error.message}`,
       ...errorDetails(estimate.error).map(indent),
     ].join('\n');
   }
@@ -131,13 +131,15 @@ const LISTED_PROBLEMS = 20;
 function describe(outcome: SourceOutcome): string {
   if (outcome.outcome === 'failed') {
     const { error } = outcome;
-    return [`${bad('failed')}   ${outcome.source}: ${error.message}`, ...errorDetails(error).map(indent)].join('\n');
+    return [oneLine`${bad('failed')}   ${outcome.source}: ${error.message}`, ...errorDetails(error).map(indent)].join(
+      '\n',
+    );
   }
   const { source, snapshot, bytesProcessed, bytesStored, durationMs, notes, problems, suspect } = outcome;
   const figures = `${formatSize(bytesProcessed)} in ${formatDuration(durationMs)}, ${formatSize(bytesStored)} new in the repository`;
   const line = `${outcome.outcome === 'complete' ? good('complete') : doubtful('partial ')} ${source}: snapshot ${shortId(snapshot)}, ${figures}`;
   const marked = suspect === undefined ? [] : [`  ${bad('suspect')} ${suspect}`];
-  const listed = problems.slice(0, LISTED_PROBLEMS).map(({ item, error }) => `  ${item}: ${error.message}`);
+  const listed = problems.slice(0, LISTED_PROBLEMS).map(({ item, error }) => oneLine`  ${item}: ${error.message}`);
   if (problems.length > listed.length) listed.push(`  and ${counted(problems.length - listed.length, 'more problem')}`);
-  return [line, ...marked, ...notes.map((note) => `  ${note}`), ...listed].join('\n');
+  return [line, ...marked, ...notes.map((note) => oneLine`  ${note}`), ...listed].join('\n');
 }

@@ -6,7 +6,7 @@ import { AS_OF } from '../as-of.ts';
 import type { CommandDefinition, Invocation } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { failureLines, GOES_ON } from '../failure-text.ts';
-import { bad, counted, faint, good } from '../text.ts';
+import { bad, counted, faint, good, oneLine } from '../text.ts';
 
 export const check: CommandDefinition = {
   name: 'check',
@@ -71,16 +71,17 @@ function subsetOf(
 
 function describe(report: CheckOfRepository): string {
   const read = report.bytesRead > 0 ? `, ${formatSize(report.bytesRead)} read` : '';
-  const tail = report.tail.objects > 0 ? `, ${counted(report.tail.objects, 'object')} of logs` : '';
+  const tail = report.tail.objects > 0 ? oneLine`, ${counted(report.tail.objects, 'object')} of logs` : '';
   const { needed, covered } = report.lock ?? {};
-  const locked = needed === undefined ? '' : `, ${covered} of ${counted(needed, 'object')} locked`;
+  const locked = needed === undefined ? '' : oneLine`, ${covered} of ${counted(needed, 'object')} locked`;
   const figures = `${counted(report.snapshots, 'snapshot')}, ${counted(report.packs, 'pack')}, ${counted(report.blobs, 'blob')}${tail}${read}${locked} in ${formatDuration(report.durationMs)}`;
   const errors = report.findings.filter(({ severity }) => severity === 'error').length;
   return [
     `${report.clean ? good('clean') : bad(counted(errors, 'error'))}  ${report.repository}: ${figures}`,
     ...report.findings.map(
-      ({ severity, where, message }) => `  ${severity === 'error' ? bad('error') : faint('note')} ${where}: ${message}`,
+      ({ severity, where, message }) =>
+        oneLine`  ${severity === 'error' ? bad('error') : faint('note')} ${where}: ${message}`,
     ),
-    ...report.notes.map((note) => `  ${note}`),
+    ...report.notes.map((note) => oneLine`  ${note}`),
   ].join('\n');
 }

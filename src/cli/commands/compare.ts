@@ -4,7 +4,7 @@ import type { Compared } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { RECALL_OPTIONS, recallOf } from '../recall-options.ts';
-import { bad, counted, doubtful, good, shortId, shownTime } from '../text.ts';
+import { bad, counted, doubtful, good, oneLine, shortId, shownTime } from '../text.ts';
 
 export const compare: CommandDefinition = {
   name: 'compare',
@@ -70,9 +70,9 @@ function describe(result: Compared): string {
   const state = result.equal ? good('equal') : bad('different');
   const what = result.with === undefined ? source : `${result.with}, as ${source},`;
   return [
-    `${state}  ${what} and the recovery point of ${shownTime(time)} (snapshot ${shortId(snapshot)})`,
-    ...differences.map(({ item, kind, detail }) => `  ${MARKS[kind]}  ${item} ${detail}`),
-    `  ${counted(compared, 'item')} compared in ${formatDuration(durationMs)}, ${counted(differences.length, 'difference')}`,
-    ...result.notes.map((note) => `  ${note}`),
+    oneLine`${state}  ${what} and the recovery point of ${shownTime(time)} (snapshot ${shortId(snapshot)})`,
+    ...differences.map(({ item, kind, detail }) => oneLine`  ${MARKS[kind]}  ${item} ${detail}`),
+    oneLine`  ${counted(compared, 'item')} compared in ${formatDuration(durationMs)}, ${counted(differences.length, 'difference')}`,
+    ...result.notes.map((note) => oneLine`  ${note}`),
   ].join('\n');
 }

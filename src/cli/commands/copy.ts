@@ -4,7 +4,7 @@ import type { Copied } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { RECALL_OPTIONS, recallOf } from '../recall-options.ts';
-import { counted, doubtful, faint, good, shortId } from '../text.ts';
+import { counted, doubtful, faint, good, oneLine, shortId } from '../text.ts';
 
 export const copy: CommandDefinition = {
   name: 'copy',
@@ -56,7 +56,7 @@ function describe({ from, to, snapshots, tail, outcome, bytes, notes, durationMs
     ),
     ...(tail.objects === 0
       ? []
-      : [`  ${counted(tail.objects, 'object')} of the newest part of logs, ${formatSize(tail.bytes)} of log`]),
-    ...notes.map((note) => `  ${note}`),
+      : [oneLine`  ${counted(tail.objects, 'object')} of the newest part of logs, ${formatSize(tail.bytes)} of log`]),
+    ...notes.map((note) => oneLine`  ${note}`),
   ].join('\n');
 }

@@ -3,7 +3,7 @@ import { formatSize } from '../../foundation/units.ts';
 import type { Difference, ListedChange } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
-import { bad, doubtful, good, shortId } from '../text.ts';
+import { bad, doubtful, good, oneLine, shortId } from '../text.ts';
 
 /** As restic marks them. */
 const MARKS: Record<ListedChange['kind'], string> = {
@@ -35,7 +35,7 @@ export const diff: CommandDefinition = {
       after: after as string,
       ...(repository !== undefined && { repository }),
     });
-    for (const note of result.notes) tell(note);
+    for (const note of result.notes) tell(oneLine`${note}`);
     return { exit: EXIT.done, json: result, text: describe(result) };
   },
 };
@@ -52,5 +52,5 @@ function describe({ before, after, changes, summary }: Difference): string {
 function line({ kind, path, type, sizeBefore, sizeAfter }: ListedChange): string {
   const sizes = [sizeBefore, sizeAfter].filter((size) => size !== undefined).map(formatSize);
   const shown = sizes.length === 0 || kind === 'metadata' ? '' : `  ${sizes.join(' → ')}`;
-  return `${MARKS[kind]}  ${path}${type === 'dir' ? '/' : ''}${shown}`;
+  return oneLine`${MARKS[kind]}  ${path}${type === 'dir' ? '/' : ''}${shown}`;
 }

@@ -1,7 +1,7 @@
 import { EXIT } from '../../foundation/errors.ts';
 import type { Diagnosis } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
-import { bad, counted, doubtful, faint, good, strong } from '../text.ts';
+import { bad, counted, doubtful, faint, good, oneLine, strong } from '../text.ts';
 
 export const doctor: CommandDefinition = {
   name: 'doctor',
@@ -60,9 +60,14 @@ function section(heading: string, findings: readonly Finding[]): string[] {
 }
 
 function findingLines({ level, about, message, mend }: Finding): string[] {
-  const said = `  ${MARKS[level]}  ${about}: ${message}`;
+  const said = oneLine`  ${MARKS[level]}  ${about}: ${message}`;
   if (mend === undefined) return [said];
-  const note = mend.note === undefined ? [] : [`             ${faint(mend.note)}`];
+  const note = mend.note === undefined ? [] : [oneLine`             ${faint(mend.note)}`];
   // Each line stands alone, so that it can be taken over as it is.
-  return [said, `           ${PLACES[mend.place]}:`, ...mend.lines.map((line) => `             ${line}`), ...note];
+  return [
+    said,
+    oneLine`           ${PLACES[mend.place]}:`,
+    ...mend.lines.map((line) => `             ${line}`),
+    ...note,
+  ];
 }

@@ -4,7 +4,7 @@ import type { ExportedEvidence, ExportedKind } from '../../recovery/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { periodOf, periodOptions } from '../period.ts';
-import { bad, counted, doubtful, good } from '../text.ts';
+import { bad, counted, doubtful, good, oneLine } from '../text.ts';
 
 const KINDS: readonly ExportedKind[] = ['proof', 'drill', 'incident', 'compliance'];
 const DEFAULT_FROM = '365d ago';
@@ -61,14 +61,14 @@ function describe({ directory, key, evidence, notes, gaps }: ExportedEvidence): 
   return [
     evidence.length === 0
       ? `${doubtful('nothing')} was proven, drilled or recovered in this time`
-      : `${good('signed')} ${counted(made + updated + renewed, 'statement')} with the key ${key.slice(0, 16)}, in ${directory} (${shown})`,
+      : oneLine`${good('signed')} ${counted(made + updated + renewed, 'statement')} with the key ${key.slice(0, 16)}, in ${directory} (${shown})`,
     ...(kept > 0 ? [`${counted(kept, 'statement')} were there already`] : []),
     ...(updated > 0 ? [`${doubtful('anew')} ${counted(updated, 'statement')}: more is known since`] : []),
     ...(renewed > 0
       ? [`${doubtful('anew')} ${counted(renewed, 'statement')}: what was there is not to be believed`]
       : []),
     ...gaps.map((name) => `${bad('not whole')} the ledger of ${name}: see \`holdfast ledger verify\``),
-    ...notes.map((note) => `${doubtful('left out')} ${note}`),
+    ...notes.map((note) => oneLine`${doubtful('left out')} ${note}`),
     ...(evidence.length === 0
       ? []
       : ['Check it with `holdfast report verify`, or with the public key alone: docs/evidence.md.']),

@@ -2,7 +2,7 @@ import { EXIT } from '../../foundation/errors.ts';
 import type { ListedKey } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { bad, faint, good, shownTime, table } from '../text.ts';
+import { bad, faint, good, oneLine, shownTime, table } from '../text.ts';
 
 export const evidenceKeys: CommandDefinition = {
   name: 'evidence keys',
@@ -35,7 +35,7 @@ export function keysTable(keys: readonly ListedKey[]): string {
     shownTime(from),
     until === undefined ? '' : shownTime(until),
     revoked !== undefined
-      ? `${bad('revoked')} ${shownTime(revoked.at)}, others may have had it since ${shownTime(revoked.since)}: ${revoked.why}`
+      ? oneLine`${bad('revoked')} ${shownTime(revoked.at)}, others may have had it since ${shownTime(revoked.since)}: ${revoked.why}`
       : until === undefined
         ? good('signs')
         : 'replaced',

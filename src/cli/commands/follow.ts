@@ -6,7 +6,7 @@ import type { CommandDefinition, Invocation } from '../command.ts';
 import { errorDetails, indent } from '../errors.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { describeMirror } from '../mirror-text.ts';
-import { bad, counted, doubtful, good } from '../text.ts';
+import { bad, counted, doubtful, good, oneLine } from '../text.ts';
 
 const SHORTEST_MS = 1000;
 
@@ -83,7 +83,11 @@ function describe(followed: Followed): string {
   const lines = gaps.map(({ start, end }) => doubtful(`  a gap from ${start} to ${end}: take a backup`));
   if (error === undefined || error.exitCode === EXIT.interrupted)
     return [`${good('stopped')}  ${source}: ${stored}`, ...lines].join('\n');
-  const failed = [`${bad('failed')}   ${source}: ${error.message}`, ...errorDetails(error).map(indent), `  ${stored}`];
+  const failed = [
+    oneLine`${bad('failed')}   ${source}: ${error.message}`,
+    ...errorDetails(error).map(indent),
+    `  ${stored}`,
+  ];
   return [...failed, ...lines].join('\n');
 }
 

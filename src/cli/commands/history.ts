@@ -4,7 +4,7 @@ import type { History, HistoryPoint } from '../../operations/index.ts';
 import { AS_OF } from '../as-of.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
-import { bad, counted, doubtful, faint, shortId, shownTime, table } from '../text.ts';
+import { bad, counted, doubtful, faint, oneLine, shortId, shownTime, table } from '../text.ts';
 
 export const history: CommandDefinition = {
   name: 'history',
@@ -38,7 +38,7 @@ function describe({ source, item, points, losses, notes }: History): string {
     const from = `${name} ${bad(kind)} between ${shownTime(before.time)} and ${shownTime(after.time)}`;
     const amounts = `${counted(before.count, before.unit.replace(/s$/, ''))} before, ${after.count.toLocaleString('en')} after`;
     const back = returned === undefined ? '' : `; there again at ${shownTime(returned.time)}`;
-    return `${from}: ${amounts}; the last with it is snapshot ${shortId(before.snapshot)}${back}`;
+    return oneLine`${from}: ${amounts}; the last with it is snapshot ${shortId(before.snapshot)}${back}`;
   });
   const heading = ['time', 'snapshot', 'items', 'count', 'size', ''];
   return [table([heading, ...rows], { right: [2, 3, 4] }), ...lines, ...notes].join('\n');

@@ -1,7 +1,8 @@
 import { EXIT } from '../../foundation/errors.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
-import { good, shortId } from '../text.ts';
+import { notEverywhere } from '../not-everywhere.ts';
+import { good, oneLine, shortId } from '../text.ts';
 import { whyOf } from '../why.ts';
 
 export const hold: CommandDefinition = {
@@ -9,7 +10,7 @@ export const hold: CommandDefinition = {
   arguments: '<snapshot>',
   summary: 'keep a snapshot for as long as nobody releases it',
   description:
-    'Keeps a snapshot whatever the retention of the plan says, until `holdfast unhold`: with all that it needs, in its repository and its mirrors, and every copy of it in an archive of the plan. Who held it and why is recorded, and shown by `snapshots` and `retain`.',
+    'Keeps a snapshot whatever the retention of the plan says, until `holdfast unhold`: with all that it needs, in its repository and its mirrors, and every copy of it in an archive of the plan. Who held it and why is recorded, and shown by `snapshots` and `retain`. A repository that cannot be written to, as one that is away, is named and stops no other, and makes the exit code 1: say the same again once it is back.',
   options: [{ flags: '--why <text>', description: 'why it stays, for whoever comes after you' }],
   examples: [{ command: 'holdfast hold 3fa85f64 --why "evidence for case 12"', does: 'it stays until it is released' }],
   exits: LOCKING_EXITS,
@@ -19,6 +20,10 @@ export const hold: CommandDefinition = {
     const why = whyOf(options);
     const operations = await import('../../operations/index.ts');
     const held = await operations.hold(await workspace(), id as string, why);
-    return { exit: EXIT.done, json: { ...held, why }, text: `${good('held')} ${shortId(held.snapshot)}: ${why}` };
+    return {
+      exit: held.failures.length === 0 ? EXIT.done : EXIT.failed,
+      json: { ...held, why },
+      text: [oneLine`${good('held')} ${shortId(held.snapshot)}: ${why}`, ...notEverywhere(held)].join('\n'),
+    };
   },
 };

@@ -1,7 +1,7 @@
 import { EXIT } from '../../foundation/errors.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { good } from '../text.ts';
+import { good, oneLine } from '../text.ts';
 
 export const incidentAck: CommandDefinition = {
   name: 'incident ack',
@@ -17,7 +17,7 @@ export const incidentAck: CommandDefinition = {
     return {
       exit: EXIT.done,
       json: { incident, acknowledgedBy: by },
-      text: `${good('acknowledged')} ${incident} by ${by}`,
+      text: oneLine`${good('acknowledged')} ${incident} by ${by}`,
     };
   },
 };

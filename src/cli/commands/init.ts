@@ -5,7 +5,7 @@ import { errorDetails, indent } from '../errors.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { givenKitPassphrase } from '../kit-passphrase.ts';
 import { describeMadeKit } from '../kit-text.ts';
-import { bad, good } from '../text.ts';
+import { bad, good, oneLine } from '../text.ts';
 
 export const init: CommandDefinition = {
   name: 'init',
@@ -24,11 +24,13 @@ export const init: CommandDefinition = {
         ? `mirror ${name} of ${mirrorOf} is made at ${store} with the first backup`
         : created
           ? `${good('created')} repository ${name} at ${store}`
-          : `repository ${name} at ${store} exists already; it was left as it is`,
+          : oneLine`repository ${name} at ${store} exists already; it was left as it is`,
     );
     if (result.signingKey !== undefined) {
       const { file, publicFile } = result.signingKey;
-      lines.push(`${good('created')} ${file}, which signs the ledger, and ${publicFile}: keep that one elsewhere.`);
+      lines.push(
+        oneLine`${good('created')} ${file}, which signs the ledger, and ${publicFile}: keep that one elsewhere.`,
+      );
     }
     lines.push('Keep its password somewhere else as well: without it, nobody can read the repository.');
     const kit = await writeKit(invocation, workspace);
@@ -52,7 +54,7 @@ async function writeKit(invocation: Invocation, workspace: Workspace): Promise<M
 
 function notWritten(error: HoldfastError): string[] {
   return [
-    bad(`the recovery kit was not written: ${error.message}`),
+    bad(oneLine`the recovery kit was not written: ${error.message}`),
     ...errorDetails(error).map(indent),
     'Write it with `holdfast kit` once that is mended.',
   ];

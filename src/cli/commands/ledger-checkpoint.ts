@@ -2,7 +2,7 @@ import { EXIT } from '../../foundation/errors.ts';
 import type { SignedLedger } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
-import { bad, counted, good } from '../text.ts';
+import { bad, counted, good, oneLine } from '../text.ts';
 
 export const ledgerCheckpoint: CommandDefinition = {
   name: 'ledger checkpoint',
@@ -27,11 +27,11 @@ export const ledgerCheckpoint: CommandDefinition = {
 };
 
 function describe({ repository, outcome, checkpoint, events, sentTo, channels, errors }: SignedLedger): string[] {
-  const lines = errors.map(({ message }) => `  ${bad('failed')} ${message}`);
+  const lines = errors.map(({ message }) => oneLine`  ${bad('failed')} ${message}`);
   if (outcome === 'failed') return [`${repository}: ${bad('not signed')}`, ...lines];
   const copies = [
-    ...sentTo.map((place) => `  a copy is at ${place}`),
-    ...channels.map((name) => `  a copy went to ${name}`),
+    ...sentTo.map((place) => oneLine`  a copy is at ${place}`),
+    ...channels.map((name) => oneLine`  a copy went to ${name}`),
   ];
   return [`${repository}: ${good('signed')} ${counted(events ?? 0, 'event')} as ${checkpoint}`, ...copies, ...lines];
 }

@@ -2,6 +2,7 @@ import { EXIT } from '../../foundation/errors.ts';
 import type { LoggedEvent } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
+import { failureLines, GOES_ON } from '../failure-text.ts';
 import { QUERY_OPTIONS, queryOf } from '../ledger-options.ts';
 import { doubtful, faint, shownTime, table } from '../text.ts';
 
@@ -11,8 +12,7 @@ const SHOWN_LENGTH = 120;
 export const ledgerLog: CommandDefinition = {
   name: 'ledger log',
   summary: 'show what Holdfast did and saw',
-  description:
-    'Shows the events of the audit trail, oldest first: of all repositories of the plan, or of one, with those that wait on this machine because their repository was away.',
+  description: `Shows the events of the audit trail, oldest first: of all repositories of the plan, or of one, with those that wait on this machine because their repository was away. ${GOES_ON}`,
   options: QUERY_OPTIONS,
   examples: [
     { command: 'holdfast ledger log --since "1d ago"', does: 'what happened since yesterday' },
@@ -26,8 +26,13 @@ export const ledgerLog: CommandDefinition = {
   writes: false,
   async run({ options, workspace, environment }) {
     const operations = await import('../../operations/index.ts');
-    const logged = await operations.ledgerLog(await workspace(), await queryOf(options, environment.clock.nowMs()));
-    return { exit: EXIT.done, json: { events: logged.map(flat) }, text: describe(logged) };
+    const query = await queryOf(options, environment.clock.nowMs());
+    const { logged, failures } = await operations.reachableLog(await workspace(), query);
+    return {
+      exit: failures.length === 0 ? EXIT.done : EXIT.failed,
+      json: { events: logged.map(flat), failures },
+      text: [describe(logged), ...failureLines(failures)].join('\n'),
+    };
   },
 };
 
@@ -51,8 +56,14 @@ function describe(logged: readonly LoggedEvent[]): string {
 
 function shortened(body: object): string {
   const text = Object.entries(body)
-    .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .map(([name, value]) => `${name}=${shownValue(name, value)}`)
     .join(' ')
     .replaceAll(/\p{Cc}+/gu, ' ');
   return faint(text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text);
+}
+
+/** Of a time that something took, whole milliseconds are enough. */
+function shownValue(name: string, value: unknown): string {
+  if (typeof value === 'number' && name.endsWith('Ms')) return String(Math.round(value));
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -4,7 +4,7 @@ import type { LedgerVerdict } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { failureLines, GOES_ON } from '../failure-text.ts';
-import { bad, counted, doubtful, faint, good, shownTime } from '../text.ts';
+import { bad, counted, doubtful, faint, good, oneLine, shownTime } from '../text.ts';
 import { UNSIGNED } from '../unsigned.ts';
 
 /** So many faults are shown; all of them with `--json`. */
@@ -69,7 +69,7 @@ function describe(verdict: LedgerVerdict): string[] {
   const more = faults.length - SHOWN_FAULTS;
   return [
     head,
-    ...faults.slice(0, SHOWN_FAULTS).map(({ what, message }) => `  ${bad(what)} ${message}`),
+    ...faults.slice(0, SHOWN_FAULTS).map(({ what, message }) => oneLine`  ${bad(what)} ${message}`),
     ...(more > 0 ? [`  and ${counted(more, 'other fault')}`] : []),
     ...(state === 'untampered' && since > 0 ? [`  ${counted(since, 'event')} since then, consistent`] : []),
     ...(state === 'untampered' && unboundBefore > 0
@@ -78,7 +78,7 @@ function describe(verdict: LedgerVerdict): string[] {
         ]
       : []),
     ...(isUnsigned ? [`  ${doubtful('unsigned')} ${UNSIGNED}`] : []),
-    ...left.map((each) => `  ${doubtful('left by what was stopped')} ${each}`),
+    ...left.map((each) => oneLine`  ${doubtful('left by what was stopped')} ${each}`),
     ...(waiting > 0
       ? [`  ${doubtful(`${counted(waiting, 'event')} on this machine`)} for it, until it takes them`]
       : []),

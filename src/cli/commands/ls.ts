@@ -3,7 +3,7 @@ import { formatSize } from '../../foundation/units.ts';
 import { AS_OF } from '../as-of.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
-import { shownTime, table } from '../text.ts';
+import { oneLine, shownTime, table } from '../text.ts';
 
 export const ls: CommandDefinition = {
   name: 'ls',
@@ -25,7 +25,7 @@ export const ls: CommandDefinition = {
       path: (path as string | undefined) ?? '/',
       repository: options['repository'] as string | undefined,
     });
-    for (const note of notes) tell(note);
+    for (const note of notes) tell(oneLine`${note}`);
     const rows = entries.map(({ path: shown, node }) => [
       node.type,
       node.type === 'file' ? formatSize(Number(node.size ?? 0)) : '',

@@ -5,7 +5,7 @@ import type { CommandDefinition } from '../command.ts';
 import { drillTable } from '../drill-table.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { forecastText } from '../forecast-text.ts';
-import { bad, counted, doubtful, faint, good, shownTime, table } from '../text.ts';
+import { bad, counted, doubtful, faint, good, oneLine, shownTime, table } from '../text.ts';
 
 export const objectives: CommandDefinition = {
   name: 'objectives',
@@ -100,10 +100,10 @@ function repairLines({ repairs: { recoveries, alerts, restores, open } }: Object
         ? `none in ${days} days`
         : `${formatDuration(meanMs!)} on average in ${days} days (${count}, the longest ${formatDuration(longestMs!)})`,
     );
-    return `${what}: ${parts.join('; ')}`;
+    return oneLine`${what}: ${parts.join('; ')}`;
   };
   const unresolved = open.map(
-    ({ rule, subject, since }) => `${bad('open')} ${rule} of ${subject}, since ${shownTime(since)}`,
+    ({ rule, subject, since }) => oneLine`${bad('open')} ${rule} of ${subject}, since ${shownTime(since)}`,
   );
   return [
     '',

@@ -2,7 +2,7 @@ import { EXIT } from '../../foundation/errors.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { differenceText } from '../plan-text.ts';
-import { doubtful, good } from '../text.ts';
+import { doubtful, good, oneLine } from '../text.ts';
 import { whyOf } from '../why.ts';
 
 export const planApply: CommandDefinition = {
@@ -26,7 +26,7 @@ export const planApply: CommandDefinition = {
     return {
       exit: EXIT.done,
       json: applied,
-      text: [`${good('applied')} revision ${applied.revision}: ${why}`, ...before, ...without].join('\n'),
+      text: [oneLine`${good('applied')} revision ${applied.revision}: ${why}`, ...before, ...without].join('\n'),
     };
   },
 };

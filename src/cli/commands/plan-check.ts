@@ -1,6 +1,6 @@
 import { EXIT } from '../../foundation/errors.ts';
 import type { CommandDefinition } from '../command.ts';
-import { counted, doubtful, good } from '../text.ts';
+import { counted, doubtful, good, oneLine } from '../text.ts';
 
 export const planCheck: CommandDefinition = {
   name: 'plan check',
@@ -25,7 +25,7 @@ export const planCheck: CommandDefinition = {
     const repositories = [...plan.repositories.keys()];
     const lines = warnings.map((warning) => `${doubtful('warning:')} ${formatProblem(warning)}`);
     lines.push(
-      `${good('valid:')} ${path}, ${counted(sources.length, 'source')} in ${counted(repositories.length, 'repository', 'repositories')}, ${counted(warnings.length, 'warning')}`,
+      oneLine`${good('valid:')} ${path}, ${counted(sources.length, 'source')} in ${counted(repositories.length, 'repository', 'repositories')}, ${counted(warnings.length, 'warning')}`,
     );
     return {
       exit: EXIT.done,

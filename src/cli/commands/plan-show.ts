@@ -2,7 +2,7 @@ import { EXIT, HoldfastError } from '../../foundation/errors.ts';
 import type { Workspace } from '../../operations/index.ts';
 import type { CommandDefinition, Outcome } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { shownTime } from '../text.ts';
+import { oneLine, shownTime } from '../text.ts';
 
 export const planShow: CommandDefinition = {
   name: 'plan show',
@@ -36,8 +36,8 @@ async function showRevision(workspace: Workspace, wanted: string): Promise<Outco
   }
   const { by, time, why, weakened = [] } = revision;
   const about = [
-    `revision ${wanted} of ${shownTime(time)} by ${by}: ${why}`,
-    ...weakened.map((each) => `weakened: ${each}`),
+    oneLine`revision ${wanted} of ${shownTime(time)} by ${by}: ${why}`,
+    ...weakened.map((each) => oneLine`weakened: ${each}`),
   ];
   return {
     exit: EXIT.done,

@@ -4,7 +4,7 @@ import type { PruneOfRepository } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { failureLines, GOES_ON, RESTS } from '../failure-text.ts';
-import { counted, doubtful, good } from '../text.ts';
+import { counted, doubtful, good, oneLine } from '../text.ts';
 
 export const prune: CommandDefinition = {
   name: 'prune',
@@ -42,6 +42,7 @@ function describe(report: PruneOfRepository, dryRun: boolean): string {
     swept,
     foldedObjects,
     leftUnusedBytes,
+    lackingBytes,
     waitingFor,
     durationMs,
   } = report;
@@ -58,13 +59,17 @@ function describe(report: PruneOfRepository, dryRun: boolean): string {
   if (held.packs > 0) {
     lines.push(`  held: ${counted(held.packs, 'pack')}, ${formatSize(held.bytes)}, until their lock has run out`);
   }
-  if (foldedObjects > 0) lines.push(`  ledger: ${counted(foldedObjects, 'object')} put together by day`);
+  if (foldedObjects > 0) lines.push(oneLine`  ledger: ${counted(foldedObjects, 'object')} put together by day`);
   if (clearedVersions > 0) lines.push(`  cleared: ${counted(clearedVersions, 'old version')} that nobody needs`);
   if (swept.rescued > 0) lines.push(`  kept after all: ${counted(swept.rescued, 'pack')} that a new snapshot needs`);
   if (leftUnusedBytes > 0)
-    lines.push(`  ${formatSize(leftUnusedBytes)} stay unused in packs that are not worth copying`);
+    lines.push(
+      lackingBytes === undefined
+        ? `  ${formatSize(leftUnusedBytes)} stay unused in packs that are not worth copying`
+        : `  ${doubtful('no room')} to copy what is used of packs: ${formatSize(leftUnusedBytes)} stay unused until the disk has ${formatSize(lackingBytes)} more, and it is pruned again`,
+    );
   if (waitingFor !== undefined) {
-    lines.push(`  ${doubtful('waiting')}: ${waitingFor}; the next prune removes what is marked`);
+    lines.push(oneLine`  ${doubtful('waiting')}: ${waitingFor}; the next prune removes what is marked`);
   }
   return lines.join('\n');
 }

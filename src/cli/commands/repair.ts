@@ -3,7 +3,7 @@ import { formatDuration } from '../../foundation/units.ts';
 import type { Repaired } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
-import { bad, counted, good } from '../text.ts';
+import { bad, counted, good, oneLine } from '../text.ts';
 
 export const repair: CommandDefinition = {
   name: 'repair',
@@ -41,15 +41,15 @@ function describe(result: Repaired): string {
   const state = whole ? good(changes === 0 ? 'whole' : verb('repaired')) : bad('lost in part');
   return [
     `${state}  ${repository}: ${counted(result.snapshots, 'snapshot')} looked at in ${formatDuration(result.durationMs)}`,
-    ...result.healed.map(({ note }) => `  ${good('put back')}: ${note}`),
+    ...result.healed.map(({ note }) => oneLine`  ${good('put back')}: ${note}`),
     ...result.damagedIndexFiles.map((key) => `  ${verb('removed')}: ${key}, which cannot be read`),
     ...packsIndexed.map((pack) => `  ${verb('indexed')}: pack ${pack}`),
     ...packsDropped.map(
       ({ pack, reason, readable, unreadable, keptAs }) =>
-        `  ${verb('dropped from the index')}: pack ${pack}: ${reason}; ${counted(readable, 'blob')} readable, ${unreadable} not${keptAs === undefined ? '' : `; kept as ${keptAs}`}`,
+        oneLine`  ${verb('dropped from the index')}: pack ${pack}: ${reason}; ${counted(readable, 'blob')} readable, ${unreadable} not${keptAs === undefined ? '' : `; kept as ${keptAs}`}`,
     ),
     ...(blobsSalvaged > 0 ? [`  ${verb('saved from damaged packs')}: ${counted(blobsSalvaged, 'blob')}`] : []),
     ...blobsLost.map(({ id, type, pack }) => `  ${bad('lost')}: ${type} blob ${id} of pack ${pack}`),
-    ...findings.map(({ where, message }) => `  ${bad('lost')}: ${where}: ${message}`),
+    ...findings.map(({ where, message }) => oneLine`  ${bad('lost')}: ${where}: ${message}`),
   ].join('\n');
 }

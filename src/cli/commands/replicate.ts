@@ -5,7 +5,7 @@ import { describeArchive } from '../archive-text.ts';
 import type { CommandDefinition, Invocation } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { describeMirror } from '../mirror-text.ts';
-import { counted, doubtful, good, shortId } from '../text.ts';
+import { counted, doubtful, good, oneLine, shortId } from '../text.ts';
 
 /** As many objects that are no snapshots are listed. */
 const LISTED_OBJECTS = 20;
@@ -72,17 +72,17 @@ function acceptance(names: readonly string[], options: Invocation['options']) {
 
 function describeMissing({ repository, mirror, objects, bytes, snapshots, ...rest }: Missing): string {
   if (objects.length === 0) return `${good('nothing')} is missing in ${repository} that ${mirror} has`;
-  const what = `${counted(objects.length, 'object')} that ${repository} has lost, ${formatSize(bytes)} in ${mirror}, ${counted(snapshots.length, 'snapshot')} among them`;
+  const what = oneLine`${counted(objects.length, 'object')} that ${repository} has lost, ${formatSize(bytes)} in ${mirror}, ${counted(snapshots.length, 'snapshot')} among them`;
   const others = objects.filter((key) => !key.startsWith('snapshots/'));
   const more = others.length - LISTED_OBJECTS;
   const needed = rest.needsConfirmation && !rest.accepted ? [`  it takes --confirm ${mirror}`] : [];
   return [
-    `${rest.accepted ? good('accepted') : doubtful('missing')} ${what}`,
+    oneLine`${rest.accepted ? good('accepted') : doubtful('missing')} ${what}`,
     ...snapshots.map(
-      ({ id, time, paths, tags }) => `  snapshot ${shortId(id)} ${time} ${[...paths, ...tags].join(' ')}`,
+      ({ id, time, paths, tags }) => oneLine`  snapshot ${shortId(id)} ${time} ${[...paths, ...tags].join(' ')}`,
     ),
-    ...others.slice(0, LISTED_OBJECTS).map((key) => `  ${key}`),
-    ...(more > 0 ? [`  and ${counted(more, 'more object')}; --json has all`] : []),
+    ...others.slice(0, LISTED_OBJECTS).map((key) => oneLine`  ${key}`),
+    ...(more > 0 ? [oneLine`  and ${counted(more, 'more object')}; --json has all`] : []),
     ...needed,
   ].join('\n');
 }

@@ -3,6 +3,7 @@ import { EXIT, HoldfastError } from '../../foundation/errors.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { periodOf, periodOptions } from '../period.ts';
+import { oneLine } from '../text.ts';
 import { writeReport } from '../write-report.ts';
 
 const FORMATS = ['markdown', 'html', 'text'] as const;
@@ -51,7 +52,7 @@ export const reportCompliance: CommandDefinition = {
     tell(
       `it is not signed: \`holdfast evidence export --kind compliance --from ${from} --to ${until}\` signs that of the same time`,
     );
-    return { exit, json: { ...written.report, file: path }, text: `${written.title}: ${path}` };
+    return { exit, json: { ...written.report, file: path }, text: oneLine`${written.title}: ${path}` };
   },
 };
 

@@ -1,6 +1,7 @@
 import { EXIT, HoldfastError } from '../../foundation/errors.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPORT_OPTIONS, reportOutcome } from '../report-outcome.ts';
+import { oneLine } from '../text.ts';
 
 const MOST_MONTHS = 120;
 
@@ -26,7 +27,7 @@ export const reportMetrics: CommandDefinition = {
     }
     const written = await operations.reportMetrics(await workspace(), { months });
     const { unread } = written.report;
-    for (const { repository, message } of unread) tell(`${repository} could not be read: ${message}`);
+    for (const { repository, message } of unread) tell(oneLine`${repository} could not be read: ${message}`);
     const exit = unread.length > 0 ? EXIT.partial : EXIT.done;
     return reportOutcome(written, { options, directory }, exit);
   },

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { EXIT } from '../../foundation/errors.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPORT_OPTIONS, reportOutcome } from '../report-outcome.ts';
+import { oneLine } from '../text.ts';
 
 export const reportPlaybook: CommandDefinition = {
   name: 'report playbook',
@@ -22,7 +23,7 @@ export const reportPlaybook: CommandDefinition = {
       .digest('hex');
     const written = await write(await workspace(), { sha256 });
     const { unread } = written.report;
-    for (const { repository, message } of unread) tell(`${repository} could not be read: ${message}`);
+    for (const { repository, message } of unread) tell(oneLine`${repository} could not be read: ${message}`);
     const exit = unread.length > 0 ? EXIT.partial : EXIT.done;
     return reportOutcome(written, { options, directory }, exit);
   },

@@ -3,7 +3,7 @@ import { EXIT, HoldfastError, isHoldfastError } from '../../foundation/errors.ts
 import type { Believed, VerifiedEvidence } from '../../operations/index.ts';
 import type { CommandDefinition, Invocation } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { bad, counted, doubtful, faint, good, ofOthers, shownTime } from '../text.ts';
+import { bad, counted, doubtful, faint, good, ofOthers, oneLine, shownTime } from '../text.ts';
 
 export const reportVerify: CommandDefinition = {
   name: 'report verify',
@@ -42,7 +42,7 @@ export const reportVerify: CommandDefinition = {
       text: [
         ...evidence.flatMap(describe),
         ...summary(evidence),
-        ...notes.map((note) => `${doubtful('not known')} ${note}`),
+        ...notes.map((note) => oneLine`${doubtful('not known')} ${note}`),
       ].join('\n'),
     };
   },
@@ -90,15 +90,15 @@ function describe({
       : [`${kind} of ${ofOthers(plan ?? '')}, signed ${shownTime(signedAt ?? '')} by the key ${key?.slice(0, 16)}`]),
   ];
   if (verdict === 'refused') {
-    const claims = said.map((text) => faint(`  it says: ${text}`));
-    return [`${bad('REFUSED')} ${name}`, ...reasons.map((reason) => `  ${ofOthers(reason)}`), ...claims];
+    const claims = said.map((text) => faint(oneLine`  it says: ${text}`));
+    return [oneLine`${bad('REFUSED')} ${name}`, ...reasons.map((reason) => oneLine`  ${ofOthers(reason)}`), ...claims];
   }
   const about = subjects.map(({ name: subject, sha256, state }) => {
     const shown =
       state === 'same' ? good('is as it was signed') : faint(`SHA-256 ${sha256.slice(0, 16)}…, not compared`);
-    return `  about ${ofOthers(subject)}: ${shown}`;
+    return oneLine`  about ${ofOthers(subject)}: ${shown}`;
   });
-  return [`${good('verified')} ${name}`, ...said.map((text) => `  ${text}`), ...about];
+  return [oneLine`${good('verified')} ${name}`, ...said.map((text) => oneLine`  ${text}`), ...about];
 }
 
 function summary(evidence: readonly VerifiedEvidence[]): string[] {

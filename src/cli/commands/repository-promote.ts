@@ -3,7 +3,7 @@ import { formatDuration } from '../../foundation/units.ts';
 import type { Promoted } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
-import { counted, doubtful, good } from '../text.ts';
+import { counted, doubtful, good, oneLine } from '../text.ts';
 
 export const repositoryPromote: CommandDefinition = {
   name: 'repository promote',
@@ -30,7 +30,7 @@ function describe({ repository, was, store, epoch, snapshots, behind, notes }: P
       `  ${doubtful('behind')} ${was} has ${counted(behind.snapshots, 'snapshot')} and ${counted(behind.logParts, 'part')} of logs that ${repository} lacks, the oldest for ${formatDuration(behind.lagMs)}`,
     );
   }
-  lines.push(...notes.map((note) => `  ${note}`));
+  lines.push(...notes.map((note) => oneLine`  ${note}`));
   lines.push(
     `Now change the plan: give ${repository} the \`password\` of ${was} and take \`mirrorOf\` away from it, and let the sources that named ${was} name ${repository}. Keep ${was} out of the plan, or make it \`mirrorOf: ${repository}\`.`,
   );

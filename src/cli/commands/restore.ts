@@ -8,7 +8,7 @@ import { describeCost } from '../estimate-text.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { describeGroupRestored, describePoints } from '../group-text.ts';
 import { RECALL_OPTIONS, recallOf } from '../recall-options.ts';
-import { bad, counted, doubtful, good, shortId, shownTime } from '../text.ts';
+import { bad, counted, doubtful, good, oneLine, shortId, shownTime } from '../text.ts';
 
 export const restore: CommandDefinition = {
   name: 'restore',
@@ -229,15 +229,15 @@ function describe(result: RestoreResult): string {
     const of = `${result.source ?? 'snapshot'} of ${shownTime(time)} (snapshot ${shortId(snapshot)})`;
     return [
       `would make ${target} ${of}, ${items.toLocaleString('en')} items, and remove ${surplus.length.toLocaleString('en')}`,
-      ...[...surplus, ...result.notes].map((line) => `  ${line}`),
+      ...[...surplus, ...result.notes].map((line) => oneLine`  ${line}`),
     ].join('\n');
   }
   const state = result.outcome === 'complete' ? good('restored') : doubtful('restored in part');
   return [
     `${state} ${result.source ?? 'snapshot'} of ${shownTime(time)} (snapshot ${shortId(snapshot)}) to ${target}`,
     `  ${items.toLocaleString('en')} items, ${formatSize(bytes)} in ${formatDuration(durationMs)}`,
-    ...result.notes.map((note) => `  ${note}`),
-    ...result.problems.map(({ path, message }) => `  ${path}: ${message}`),
+    ...result.notes.map((note) => oneLine`  ${note}`),
+    ...result.problems.map(({ path, message }) => oneLine`  ${path}: ${message}`),
   ].join('\n');
 }
 
@@ -252,8 +252,8 @@ function describeChanges(result: RestoreResult, { missing, content, extra, equal
   const more = total - named.length;
   return [
     `would write ${counted(missing + content, 'document')} to ${result.target} (${counted(missing, 'missing one', 'missing ones')}), remove ${counted(extra, 'document')}, and leave ${counted(equal, 'document')} alone`,
-    ...named.map(({ item, kind, detail }) => `  ${CHANGES[kind] ?? ' '}  ${item} ${detail}`),
+    ...named.map(({ item, kind, detail }) => oneLine`  ${CHANGES[kind] ?? ' '}  ${item} ${detail}`),
     ...(more > 0 ? [`  and ${more.toLocaleString('en')} more`] : []),
-    ...result.notes.map((note) => `  ${note}`),
+    ...result.notes.map((note) => oneLine`  ${note}`),
   ].join('\n');
 }

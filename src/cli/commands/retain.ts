@@ -3,7 +3,7 @@ import type { DecidedSnapshot, KeepReason, RetentionOfSource } from '../../opera
 import type { CommandDefinition } from '../command.ts';
 import { LOCKING_EXITS } from '../exit-codes.ts';
 import { failureLines, GOES_ON, RESTS } from '../failure-text.ts';
-import { bad, counted, doubtful, faint, good, shortId, shownTime, table } from '../text.ts';
+import { bad, counted, doubtful, faint, good, oneLine, shortId, shownTime, table } from '../text.ts';
 
 export const retain: CommandDefinition = {
   name: 'retain',
@@ -51,7 +51,7 @@ function describe({ source, repository, isArchive, snapshots, held }: RetentionO
   const until = new Map(held.map((each) => [each.snapshot, each.until]));
   const left = held.length === 0 ? '' : `, ${held.length} held by their lock`;
   const where = isArchive ? `${source} in ${repository}` : source;
-  const heading = `${where}: ${counted(snapshots.length - going, 'snapshot')} kept, ${going - held.length} ${verb}${left}`;
+  const heading = oneLine`${where}: ${counted(snapshots.length - going, 'snapshot')} kept, ${going - held.length} ${verb}${left}`;
   if (snapshots.length === 0) return heading;
   const rows = snapshots.map((each) => [
     stays(each) ? good('keep') : until.has(each.snapshot.id) ? doubtful('held') : bad('remove'),
@@ -80,9 +80,9 @@ const WORDS: Readonly<Record<string, string>> = {
 /** `daily 2026-01-31`, `within (since 2026-01-01 00:00:00Z)`, `tag keep-me`, `the newest proven one` … */
 function reasonText(reason: KeepReason): string {
   const parts = [WORDS[reason.rule] ?? reason.rule];
-  if ('tag' in reason) return `tag ${reason.tag}`;
+  if ('tag' in reason) return oneLine`tag ${reason.tag}`;
   if ('period' in reason) parts.push(String(reason.period));
-  if ('since' in reason) parts.push(`(since ${shownTime(String(reason.since))})`);
+  if ('since' in reason) parts.push(oneLine`(since ${shownTime(String(reason.since))})`);
   if ('why' in reason) parts.push(String(reason.why));
   if ('oldest' in reason) parts.push('(the oldest)');
   return parts.join(' ');

@@ -1,6 +1,7 @@
 import { EXIT } from '../../foundation/errors.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPORT_OPTIONS, reportOutcome } from '../report-outcome.ts';
+import { oneLine } from '../text.ts';
 
 export const reviewAgenda: CommandDefinition = {
   name: 'review agenda',
@@ -19,7 +20,7 @@ export const reviewAgenda: CommandDefinition = {
     const operations = await import('../../operations/index.ts');
     const written = await operations.reviewAgenda(await workspace(), await loadPlan(), kind as string);
     const { unread } = written.report;
-    for (const { repository, message } of unread) tell(`${repository} could not be read: ${message}`);
+    for (const { repository, message } of unread) tell(oneLine`${repository} could not be read: ${message}`);
     return reportOutcome(written, { options, directory }, unread.length > 0 ? EXIT.partial : EXIT.done);
   },
 };

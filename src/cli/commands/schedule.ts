@@ -2,7 +2,7 @@ import { EXIT, HoldfastError } from '../../foundation/errors.ts';
 import type { ScheduledTask } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { bad, doubtful, faint, good, table } from '../text.ts';
+import { bad, doubtful, faint, good, oneLine, table } from '../text.ts';
 
 const DAY_MS = 86_400_000;
 const MOST_DAYS = 366;
@@ -40,7 +40,7 @@ export const schedule: CommandDefinition = {
         '',
         table([['due', 'task'], ...coming]),
         ...(more > 0 ? [faint(`and ${more} more; --json has them`)] : []),
-        ...notes.map((note) => `${doubtful('unread')} ${note}`),
+        ...notes.map((note) => oneLine`${doubtful('unread')} ${note}`),
       ].join('\n'),
     };
   },

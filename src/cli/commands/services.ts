@@ -5,7 +5,7 @@ import type { CommandDefinition } from '../command.ts';
 import { errorDetails, indent } from '../errors.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { failureText } from '../failure-text.ts';
-import { bad, doubtful, faint, good, shownTime, table } from '../text.ts';
+import { bad, doubtful, faint, good, oneLine, shownTime, table } from '../text.ts';
 
 export const services: CommandDefinition = {
   name: 'services',
@@ -33,7 +33,7 @@ const HEADING = ['service', 'state', 'since', '95 % within', 'errors', '30 days'
 
 function describe({ services: found, standbys, failures }: ServicesReport): string {
   const lines = standbys.map(({ standby, of, lagMs, seen, error }) => {
-    if (error !== undefined) return `${bad('standby')} ${standby} of ${of}: ${error}`;
+    if (error !== undefined) return oneLine`${bad('standby')} ${standby} of ${of}: ${error}`;
     if (seen === undefined || lagMs === undefined)
       return `${doubtful('standby')} ${standby} of ${of}: nobody watches it`;
     return `${good('standby')} ${standby} of ${of}: ${formatDuration(lagMs)} behind at ${shownTime(seen)}`;
@@ -47,7 +47,7 @@ function describe({ services: found, standbys, failures }: ServicesReport): stri
 
 function unknownText({ repository, error }: ServicesReport['failures'][number]): string {
   if (repository === undefined)
-    return [`${bad('unknown')} ${error.message}`, ...errorDetails(error).map(indent)].join('\n');
+    return [oneLine`${bad('unknown')} ${error.message}`, ...errorDetails(error).map(indent)].join('\n');
   return failureText(`what the ledger of ${repository} has of days gone by`, error);
 }
 

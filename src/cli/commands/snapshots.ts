@@ -5,7 +5,7 @@ import { AS_OF } from '../as-of.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { failureLines, GOES_ON } from '../failure-text.ts';
-import { bad, good, shortId, shownTime, table } from '../text.ts';
+import { bad, good, oneLine, shortId, shownTime, table } from '../text.ts';
 
 export const snapshots: CommandDefinition = {
   name: 'snapshots',
@@ -53,7 +53,7 @@ export const snapshots: CommandDefinition = {
       text: [
         text,
         ...cleanText(listed, latestClean),
-        ...damaged.map(({ message }) => `${bad('damaged')} ${message}`),
+        ...damaged.map(({ message }) => oneLine`${bad('damaged')} ${message}`),
         ...failureLines(failures),
       ].join('\n'),
     };
@@ -62,8 +62,8 @@ export const snapshots: CommandDefinition = {
 
 function marksText({ held, suspected }: ListedSnapshot): string[] {
   return [
-    ...(held === undefined ? [] : [good(`held: ${held.why}`)]),
-    ...(suspected === undefined ? [] : [bad(`suspect: ${suspected.why}`)]),
+    ...(held === undefined ? [] : [good(oneLine`held: ${held.why}`)]),
+    ...(suspected === undefined ? [] : [bad(oneLine`suspect: ${suspected.why}`)]),
   ];
 }
 

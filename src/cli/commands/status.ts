@@ -14,7 +14,7 @@ import { drillTable } from '../drill-table.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { failureText, GOES_ON } from '../failure-text.ts';
 import { forecastText } from '../forecast-text.ts';
-import { bad, counted, doubtful, faint, good, shortId, shownTime, table } from '../text.ts';
+import { bad, counted, doubtful, faint, good, oneLine, shortId, shownTime, table } from '../text.ts';
 import { UNSIGNED } from '../unsigned.ts';
 
 export const status: CommandDefinition = {
@@ -48,7 +48,7 @@ export const status: CommandDefinition = {
     const failedBackups = sources.flatMap(({ source, failure }) =>
       failure === undefined
         ? []
-        : [`${bad('failed')} ${source}: the backup of ${shownTime(failure.time)} failed: ${failure.message}`],
+        : [oneLine`${bad('failed')} ${source}: the backup of ${shownTime(failure.time)} failed: ${failure.message}`],
     );
     const ahead = sources.flatMap(({ source, ahead: time }) =>
       time === undefined
@@ -57,7 +57,7 @@ export const status: CommandDefinition = {
             `${doubtful('ahead')} ${source}: its newest snapshot is of ${shownTime(time)}, which has not come: a clock is or was wrong, and how old the snapshot is cannot be told`,
           ],
     );
-    const damage = damaged.map(({ message }) => `${bad('damaged')} ${message}; see \`holdfast check\``);
+    const damage = damaged.map(({ message }) => oneLine`${bad('damaged')} ${message}; see \`holdfast check\``);
     return {
       exit: exitOf(found),
       json: {
@@ -147,7 +147,7 @@ function unseenLine(repository: string): string {
 }
 
 function hiddenLine({ repository, objects }: { repository: string; objects: string[] }): string {
-  return `${bad('hidden')} ${repository}: somebody hid ${counted(objects.length, 'object')} of it; see \`holdfast check ${repository} --lock\``;
+  return oneLine`${bad('hidden')} ${repository}: somebody hid ${counted(objects.length, 'object')} of it; see \`holdfast check ${repository} --lock\``;
 }
 
 /** When a recovery will take too long. */
@@ -161,7 +161,7 @@ function momentLines({ source, unprovenMoment }: SourceStatus): string[] {
   const { state, target, triedAt, snapshot } = unprovenMoment;
   const what = state === 'failed' ? 'failed' : 'could not be made here';
   return [
-    `${bad(state)} ${source}: the proof of ${target}, of ${shownTime(triedAt)} from snapshot ${shortId(snapshot)}, ${what}`,
+    oneLine`${bad(state)} ${source}: the proof of ${target}, of ${shownTime(triedAt)} from snapshot ${shortId(snapshot)}, ${what}`,
   ];
 }
 
@@ -204,34 +204,40 @@ interface Failing {
 }
 
 /** How far a mirror is behind, or why that is not known. */
-function mirrorLine({ mirror, of, lag, mirroredAt, failure, error }: MirrorStatus): string {
+function mirrorLine({ mirror, of, lag, mirroredAt, failure, alone, error }: MirrorStatus): string {
+  if (alone !== undefined) {
+    const newest = alone.newest === undefined ? '' : `, the newest of ${shownTime(alone.newest)}`;
+    return `${doubtful('mirror')} ${mirror} of ${of}: it answers, with ${counted(alone.snapshots, 'snapshot')}${newest}; read it with \`--repository ${mirror}\``;
+  }
   const when = mirroredAt === undefined ? 'never mirrored' : `last mirrored ${shownTime(mirroredAt)}`;
-  if (error !== undefined)
-    return `${bad('mirror')} ${mirror} of ${of}: ${when}; it cannot be looked at: ${error.message}`;
+  if (error !== undefined) {
+    const known = mirroredAt === undefined ? '' : `${when}; `;
+    return oneLine`${bad('mirror')} ${mirror} of ${of}: ${known}it cannot be looked at: ${error.message}`;
+  }
   const { snapshots = 0, logParts = 0, lagMs = 0 } = lag ?? {};
   const lacks = `behind by ${formatDuration(lagMs)}: ${counted(snapshots, 'snapshot')} and ${counted(logParts, 'part')} of logs`;
   const isBehind = snapshots + logParts > 0;
   const state = `${isBehind ? lacks : 'has all that there is'}; ${when}`;
   if (failure !== undefined) {
-    return `${bad('mirror')} ${mirror} of ${of}: ${state}; the attempt of ${shownTime(failure.time)} failed: ${failure.message}`;
+    return oneLine`${bad('mirror')} ${mirror} of ${of}: ${state}; the attempt of ${shownTime(failure.time)} failed: ${failure.message}`;
   }
   return `${isBehind ? doubtful('mirror') : good('mirror')} ${mirror} of ${of}: ${state}`;
 }
 
 /** What was put back, and what ends this line. */
 function healedLine({ repository, objects, last }: HealedStatus): string {
-  const latest = `the last at ${shownTime(last.time)}, ${last.object} from ${last.from}, since ${last.reason}`;
-  return `${doubtful('healed')} ${repository}: ${counted(objects, 'object')} put back, ${latest}; look after its disk or store, then run \`holdfast check ${repository} --read-data\``;
+  const latest = oneLine`the last at ${shownTime(last.time)}, ${last.object} from ${last.from}, since ${last.reason}`;
+  return oneLine`${doubtful('healed')} ${repository}: ${counted(objects, 'object')} put back, ${latest}; look after its disk or store, then run \`holdfast check ${repository} --read-data\``;
 }
 
 /** What lies in an archive and when more is due, or why that is not known. */
 function archiveLines({ archive, from, sources, failure, error }: ArchiveStatus): string[] {
   const of = `archive ${archive} of ${from}`;
   return [
-    ...(error === undefined ? [] : [`${bad('failed')} ${of} cannot be looked at: ${error.message}`]),
+    ...(error === undefined ? [] : [oneLine`${bad('failed')} ${of} cannot be looked at: ${error.message}`]),
     ...(failure === undefined
       ? []
-      : [`${bad('failed')} ${of}: the copy of ${shownTime(failure.time)} failed: ${failure.message}`]),
+      : [oneLine`${bad('failed')} ${of}: the copy of ${shownTime(failure.time)} failed: ${failure.message}`]),
     ...sources.map((each) => archivedLine(archive, each)),
   ];
 }
@@ -248,7 +254,7 @@ function archivedLine(archive: string, each: ArchiveStatus['sources'][number]): 
         ? 'a copy is overdue'
         : 'copied by hand'
       : `${isOverdue ? 'a copy has been due since' : 'the next copy is due'} ${shownTime(due)}`;
-  const failed = failure === undefined ? '' : `; that of ${shownTime(failure.time)} failed: ${failure.message}`;
+  const failed = failure === undefined ? '' : oneLine`; that of ${shownTime(failure.time)} failed: ${failure.message}`;
   const label = (isOverdue || failed !== '' ? bad : newest === undefined ? doubtful : good)('archive');
   return `${label} ${archive} of ${source}: ${there}; ${next}${failed}`;
 }

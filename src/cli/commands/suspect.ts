@@ -1,7 +1,7 @@
 import { EXIT } from '../../foundation/errors.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { good, shortId } from '../text.ts';
+import { good, oneLine, shortId } from '../text.ts';
 import { whyOf } from '../why.ts';
 
 export const suspect: CommandDefinition = {
@@ -24,7 +24,7 @@ export const suspect: CommandDefinition = {
     const why = whyOf(options);
     const operations = await import('../../operations/index.ts');
     const { source, snapshot, time } = await operations.suspect(await workspace(), id as string, why);
-    const text = `${good('marked')} ${shortId(snapshot)} of ${source}, ${time}: ${why}. Nothing of ${source} from then on counts as clean`;
+    const text = oneLine`${good('marked')} ${shortId(snapshot)} of ${source}, ${time}: ${why}. Nothing of ${source} from then on counts as clean`;
     return { exit: EXIT.done, json: { source, snapshot, time, why }, text };
   },
 };

@@ -2,7 +2,7 @@ import { EXIT } from '../../foundation/errors.ts';
 import type { ListedToken } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { bad, doubtful, faint, good, shownTime, table } from '../text.ts';
+import { bad, doubtful, faint, good, oneLine, shownTime, table } from '../text.ts';
 
 const PAINTED: Record<ListedToken['state'], string> = {
   valid: good('valid'),
@@ -32,7 +32,7 @@ export const tokenList: CommandDefinition = {
     return {
       exit: damaged.length === 0 ? EXIT.done : EXIT.failed,
       json: { tokens, damaged: damaged.map(({ code, message }) => ({ code, message })) },
-      text: [listed, ...damaged.map(({ message }) => `${bad('damaged')} ${message}`)].join('\n'),
+      text: [listed, ...damaged.map(({ message }) => oneLine`${bad('damaged')} ${message}`)].join('\n'),
     };
   },
 };

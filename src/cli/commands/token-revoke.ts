@@ -1,7 +1,7 @@
 import { EXIT } from '../../foundation/errors.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { good } from '../text.ts';
+import { good, oneLine } from '../text.ts';
 
 export const tokenRevoke: CommandDefinition = {
   name: 'token revoke',
@@ -16,6 +16,6 @@ export const tokenRevoke: CommandDefinition = {
   async run({ arguments: [name], workspace }) {
     const { revokeToken } = await import('../../operations/index.ts');
     const revoked = await revokeToken(await workspace(), { name: name as string });
-    return { exit: EXIT.done, json: { revoked }, text: `${good('revoked')} ${revoked.name}` };
+    return { exit: EXIT.done, json: { revoked }, text: oneLine`${good('revoked')} ${revoked.name}` };
   },
 };

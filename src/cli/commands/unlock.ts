@@ -3,7 +3,7 @@ import type { Unlocked } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { failureLines, GOES_ON } from '../failure-text.ts';
-import { counted, doubtful, good, shortId } from '../text.ts';
+import { counted, doubtful, good, oneLine, shortId } from '../text.ts';
 
 export const unlock: CommandDefinition = {
   name: 'unlock',
@@ -40,7 +40,7 @@ export const unlock: CommandDefinition = {
 function describe({ repository, removed, left }: Unlocked, dryRun: boolean): string[] {
   const done = dryRun ? 'would remove' : good('removed');
   const line = ({ id, holder, since }: Unlocked['left'][number]): string =>
-    `  ${shortId(id)} of ${holder}${since === undefined ? '' : ` since ${since}`}`;
+    oneLine`  ${shortId(id)} of ${holder}${since === undefined ? '' : ` since ${since}`}`;
   return [
     `${done} ${counted(removed.length, 'lock')} in ${repository}`,
     ...removed.map(line),

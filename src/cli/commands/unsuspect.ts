@@ -1,7 +1,7 @@
 import { EXIT } from '../../foundation/errors.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
-import { good, shortId } from '../text.ts';
+import { good, oneLine, shortId } from '../text.ts';
 import { whyOf } from '../why.ts';
 
 export const unsuspect: CommandDefinition = {
@@ -19,7 +19,7 @@ export const unsuspect: CommandDefinition = {
     const why = whyOf(options);
     const { clearSuspicion } = await import('../../operations/index.ts');
     const { source, snapshot } = await clearSuspicion(await workspace(), id as string, why);
-    const text = `${good('cleared')} ${shortId(snapshot)} of ${source}: ${why}`;
+    const text = oneLine`${good('cleared')} ${shortId(snapshot)} of ${source}: ${why}`;
     return { exit: EXIT.done, json: { source, snapshot, why }, text };
   },
 };

@@ -7,7 +7,7 @@ import { LOCKING_EXITS } from '../exit-codes.ts';
 import { failureText } from '../failure-text.ts';
 import { describeGroupProof } from '../group-text.ts';
 import { RECALL_OPTIONS, recallOf } from '../recall-options.ts';
-import { bad, counted, doubtful, good, shortId, shownTime } from '../text.ts';
+import { bad, counted, doubtful, good, oneLine, shortId, shownTime } from '../text.ts';
 
 export const verify: CommandDefinition = {
   name: 'verify',
@@ -123,7 +123,7 @@ async function runScheduled(
   }
   const { errors: _errors, ...result } = await operations.runVerification(workspace, entry);
   const lines = result.sources.map(describeVerified);
-  const damaged = result.damaged.map((each) => `${bad('damaged')}  ${each}`);
+  const damaged = result.damaged.map((each) => oneLine`${bad('damaged')}  ${each}`);
   return { exit: EXITS_OF[result.outcome], json: result, text: [...lines, ...damaged].join('\n') };
 }
 
@@ -145,7 +145,7 @@ function describeVerified({
   const paint = state === 'proven' || state === 'checked' ? good : state === 'failed' ? bad : doubtful;
   const of =
     snapshot === undefined ? '' : ` of ${shownTime(time!)} (snapshot ${shortId(snapshot)}), ${formatSize(bytes)}`;
-  return `${paint(state.replace('-', ' '))}  ${source}${of}${message === undefined ? '' : `: ${message}`}`;
+  return oneLine`${paint(state.replace('-', ' '))}  ${source}${of}${message === undefined ? '' : `: ${message}`}`;
 }
 
 /** A failure outweighs a proof that was missed: nothing is known of that source. */
@@ -166,11 +166,11 @@ function describe(proof: Proof): string {
     `${paint(STATES[proof.state])}  ${proof.source} of ${shownTime(proof.time)} (snapshot ${shortId(proof.snapshot)})`,
     `  ${formatSize(proof.bytes)} back in ${formatDuration(proof.restoreMs)}, validated in ${formatDuration(proof.validateMs)}, ${counted(proof.checksPassed, 'check')} passed`,
   ];
-  if (proof.reason !== undefined) lines.push(`  ${proof.reason}`);
+  if (proof.reason !== undefined) lines.push(oneLine`  ${proof.reason}`);
   for (const { name, result, detail } of proof.checks)
-    if (result !== 'passed') lines.push(`  ${bad(result)} ${name}: ${detail}`);
+    if (result !== 'passed') lines.push(oneLine`  ${bad(result)} ${name}: ${detail}`);
   for (const { database, tables, rows } of proof.counts ?? [])
-    lines.push(`  ${database}: ${counted(rows, 'row')} in ${counted(tables, 'table')}`);
-  for (const note of proof.notes) lines.push(`  ${note}`);
+    lines.push(oneLine`  ${database}: ${counted(rows, 'row')} in ${counted(tables, 'table')}`);
+  for (const note of proof.notes) lines.push(oneLine`  ${note}`);
   return lines.join('\n');
 }

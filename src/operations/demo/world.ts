@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeDirectories } from '../../foundation/directories.ts';
 
 /** The place that a demo plays in: a directory with a plan, a password, the uploads and, later, the repository. */
 export interface DemoWorld {
@@ -16,7 +17,7 @@ export interface DemoWorld {
 
 /** @param parent where the directory is made; the system's temporary directory by default */
 export async function makeWorld(databaseUrl: string, parent: string = tmpdir()): Promise<DemoWorld> {
-  await mkdir(parent, { recursive: true });
+  await makeDirectories(parent, 0o755);
   const directory = await mkdtemp(join(parent, 'holdfast-demo-'));
   const world: DemoWorld = {
     directory,

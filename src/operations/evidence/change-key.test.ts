@@ -9,7 +9,8 @@ import { loadPlan } from '../../plan/index.ts';
 import { Workspace } from '../workspace.ts';
 import { rotateSigningKey } from './change-key.ts';
 import { openKeyList } from './key-list.ts';
-import { listedIn } from './key-register.ts';
+import { listedIn, listSigningKey } from './key-register.ts';
+import { readSigningKey } from './signing-key.ts';
 
 /** Two machines of one plan, each with the key that signs. */
 async function twoMachines(isDeciding: boolean): Promise<[Workspace, Workspace]> {
@@ -37,6 +38,20 @@ ledger: { signingKey: { file: signing.pem } }
   const open = async (cwd: string) => new Workspace(await loadPlan({ cwd, env: {} }), environment);
   return [await open(place.directory), await open(other)];
 }
+
+describe('two who record the first key at once', () => {
+  it.each([
+    ['a store that decides which of two was first', true],
+    ['one that does not', false],
+  ])('both have the one list that is recorded, in %s', async (_, isDeciding) => {
+    const machines = await twoMachines(isDeciding);
+    const listed = await Promise.all(
+      machines.map(async (machine) => listSigningKey(machine, await readSigningKey(machine))),
+    );
+    expect(listed[0]!.list).toEqual(listed[1]!.list);
+    expect(await listedIn(await machines[0].open('main'))).toHaveLength(1);
+  });
+});
 
 describe('two who change the signing keys at once', () => {
   it.each([

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { fingerprintOf, newSigningKey, parseSigningKey, publicKeyOf } from '../../evidence/index.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { readGivenFile } from '../../foundation/given-file.ts';
 import { replaceFile, writeFileAnew, writeNewFile } from '../../foundation/new-file.ts';
 import { hasCheckpoint, type SignedLedger, signLedgers } from '../ledger/checkpoints.ts';
 import type { Workspace } from '../workspace.ts';
@@ -15,6 +15,8 @@ import {
 } from './key-register.ts';
 import { PRIVATE_MODE, PUBLIC_MODE, readSigningKey, type SigningKey, signingKeyFile } from './signing-key.ts';
 import { changeKeysAlone } from './sole-change.ts';
+
+const LARGEST_KEY_BYTES = 64 * 1024;
 
 /** What became of the keys that sign. */
 export interface ChangedKeys {
@@ -201,7 +203,7 @@ function nextFile(file: string): string {
 async function keyIn(path: string): Promise<SigningKey | undefined> {
   let pem: string;
   try {
-    pem = await readFile(path, 'utf8');
+    pem = (await readGivenFile(path, LARGEST_KEY_BYTES)).toString('utf8');
   } catch (cause) {
     if (systemCode(cause) === 'ENOENT') return undefined;
     throw new HoldfastError('path-missing', `${path} cannot be read: ${messageOf(cause)}`, { cause });

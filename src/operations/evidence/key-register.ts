@@ -4,6 +4,10 @@ import { homeLedgers } from '../home-ledgers.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { type KeyList, newestKeyList, sealKeyList, withKey } from './key-list.ts';
 import type { SigningKey } from './signing-key.ts';
+import { changeKeysAlone } from './sole-change.ts';
+
+/** Four a second: who records a first key needs a few requests for it. */
+const FIRST_KEY_ATTEMPTS = 60;
 
 /** What the ledgers say of the keys that sign, and how far each ledger is. */
 export interface KeyRegister {
@@ -66,23 +70,48 @@ export async function recordKeyList(
 
 /**
  * Sees that the plan's key is the one that signs, and that every ledger says so; a first one is recorded as that.
+ * Of two first ones at once the second waits for what the first records.
  * @returns the keys there were, and the same as evidence
- * @throws signing-key-refused where the ledger names another one
+ * @throws signing-key-refused where the ledger names another one; repository-locked where somebody else takes long to record one
  */
 export async function listSigningKey(
   workspace: Workspace,
   own: SigningKey,
 ): Promise<{ list: KeyList; keyList: string }> {
   const register = await readKeyRegister(workspace);
+  if (register.list !== undefined) return vouched(workspace, own, { ...register, list: register.list });
+  return changeKeysAlone(
+    workspace,
+    async (confirm) => {
+      const found = await readKeyRegister(workspace);
+      if (found.list !== undefined) return vouched(workspace, own, { ...found, list: found.list });
+      return listFirst(workspace, own, found, confirm);
+    },
+    { attempts: FIRST_KEY_ATTEMPTS },
+  );
+}
+
+async function vouched(
+  workspace: Workspace,
+  own: SigningKey,
+  register: KeyRegister & { list: KeyList },
+): Promise<{ list: KeyList; keyList: string }> {
   const { list } = register;
-  if (list !== undefined) {
-    assertSigns(list, own);
-    await spreadKeyList(register);
-    return { list, keyList: sealKeyList(list, signingBy(workspace, own), [own.privateKey]) };
-  }
+  assertSigns(list, own);
+  await spreadKeyList(register);
+  return { list, keyList: sealKeyList(list, signingBy(workspace, own), [own.privateKey]) };
+}
+
+async function listFirst(
+  workspace: Workspace,
+  own: SigningKey,
+  register: KeyRegister,
+  confirm: () => Promise<void>,
+): Promise<{ list: KeyList; keyList: string }> {
   const signing = signingBy(workspace, own);
   const first = withKey(undefined, { key: own.fingerprint, publicKey: own.publicKey }, signing.signedAt);
   const envelope = sealKeyList(first, signing, [own.privateKey]);
+  await confirm();
   await recordKeyList(register, first, { change: 'recorded', key: own.fingerprint, envelope });
   return { list: first, keyList: envelope };
 }

@@ -1,10 +1,12 @@
-import { HoldfastError } from '../../foundation/errors.ts';
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { pauseUntilAborted } from '../../foundation/pause.ts';
 import { settled } from '../../foundation/promises.ts';
 import { EpochLease, type LeaseHolder } from '../../repository/index.ts';
 import { homeLedgers } from '../home-ledgers.ts';
 import { withLock } from '../locked.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
+
+const LOOK_AGAIN_MS = 250;
 
 /** Sees that nobody else has begun to change the keys meanwhile. @throws lock-lost */
 type Confirm = () => Promise<void>;
@@ -13,9 +15,26 @@ type Confirm = () => Promise<void>;
  * Work on the list of the keys that sign, which nobody else changes meanwhile, on whichever machine: two lists of one revision
  * would each leave out what the other has. A lease in the plan's first repository decides, or a lock of it where its store cannot
  * decide which of two was first.
+ * @param options `attempts`: how often it is tried, four times a second, while others are at it
  * @throws repository-locked where somebody else is at it
  */
-export async function changeKeysAlone<T>(workspace: Workspace, work: (confirm: Confirm) => Promise<T>): Promise<T> {
+export async function changeKeysAlone<T>(
+  workspace: Workspace,
+  work: (confirm: Confirm) => Promise<T>,
+  { attempts = 1 }: { attempts?: number } = {},
+): Promise<T> {
+  const pause = pauseUntilAborted(workspace.environment.signal);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await changeAlone(workspace, work);
+    } catch (error) {
+      if (!isHoldfastError(error, 'repository-locked') || attempt >= attempts) throw error;
+      await pause(LOOK_AGAIN_MS);
+    }
+  }
+}
+
+async function changeAlone<T>(workspace: Workspace, work: (confirm: Confirm) => Promise<T>): Promise<T> {
   const [home] = (await homeLedgers(workspace)).ledgers as [OpenedRepository];
   if (!(await home.repository.store.capabilities()).conditionalPut) {
     return withLock(workspace, home, { exclusive: true }, (lock) => work(() => lock.confirm()));

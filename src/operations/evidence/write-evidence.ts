@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { encodeStatement, openStatement, parseEnvelope, sealEnvelope } from '../../evidence/index.ts';
 import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
+import { readGivenFile } from '../../foundation/given-file.ts';
 import { writeFileAnew } from '../../foundation/new-file.ts';
 import type { EvidenceSigned } from '../../ledger/index.ts';
 import type { Workspace } from '../workspace.ts';
@@ -18,6 +18,8 @@ import { KEY_LIST_FILE } from './verify-evidence.ts';
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 const SIGNED_AT_ONCE = 500;
+/** What is larger is none of what is written here, and is replaced. */
+const LARGEST_FILE_BYTES = 256 * 1024 * 1024;
 
 /** What became of one statement. */
 export interface WrittenEvidence {
@@ -116,10 +118,11 @@ function saidIn(text: string): unknown {
 
 async function readIfThere(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8');
+    return (await readGivenFile(path, LARGEST_FILE_BYTES)).toString('utf8');
   } catch (cause) {
     if (systemCode(cause) === 'ENOENT') return undefined;
     throw new HoldfastError('target-failed', `${path} is in the way and cannot be read: ${messageOf(cause)}`, {
+      hint: 'Move it away, or name another directory by `--out`.',
       cause,
     });
   }

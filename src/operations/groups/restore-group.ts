@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf } from '../../foundation/errors.ts';
 import { sideBySide } from '../../foundation/promises.ts';
 import type { Group } from '../../plan/index.ts';
@@ -113,7 +113,7 @@ async function makeParent(to: string): Promise<void> {
   const target = targetOf(to);
   if (target.kind !== 'directory') return;
   try {
-    await mkdir(dirname(target.path), { recursive: true, mode: 0o755 });
+    await makeDirectories(dirname(target.path), 0o755);
   } catch (error) {
     throw new HoldfastError('target-failed', `cannot make ${dirname(target.path)}: ${messageOf(error)}`, {
       cause: error,

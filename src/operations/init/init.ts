@@ -67,7 +67,12 @@ async function lookAtMirror(
 
 async function openIfThere(workspace: Workspace, name: string): Promise<Repository | undefined> {
   const { store, password } = await workspace.storeOf(name);
-  if (!(await inBucket(store, () => holdsRepository(store)))) return undefined;
+  // Its bucket is made once it is known that nothing is in the way.
+  const holds = await holdsRepository(store).catch((error: unknown) => {
+    if (isHoldfastError(error, 'no-bucket') && store.makePlace !== undefined) return false;
+    throw error;
+  });
+  if (!holds) return undefined;
   return openRepository(store, await password());
 }
 

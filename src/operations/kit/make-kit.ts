@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { access, constants, rename, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
-import { HoldfastError, isHoldfastError, systemCode } from '../../foundation/errors.ts';
+import { HoldfastError, isHoldfastError, systemCode, systemReason } from '../../foundation/errors.ts';
 import { sha256 } from '../../ledger/index.ts';
 import { type LoadedPlan, storePlace } from '../../plan/index.ts';
 import { renderHtml, renderMarkdown } from '../../report/index.ts';
@@ -111,7 +111,7 @@ async function assertWritable(directory: string): Promise<void> {
   try {
     await access(directory, constants.W_OK);
   } catch (cause) {
-    throw new HoldfastError('target-failed', `no file can be made in ${directory}: ${systemCode(cause) ?? 'error'}`, {
+    throw new HoldfastError('target-failed', `no file can be made in ${directory}: ${systemReason(cause)}`, {
       hint: 'Name a file in a directory that you may write to with `holdfast kit --out FILE`.',
       context: { directory },
       cause,
@@ -215,7 +215,7 @@ async function putAside(file: string): Promise<string | undefined> {
     return aside;
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
-    throw new HoldfastError('target-failed', `${file} cannot be moved away: ${systemCode(error) ?? 'error'}`, {
+    throw new HoldfastError('target-failed', `${file} cannot be moved away: ${systemReason(error)}`, {
       hint: 'Name another file with `holdfast kit --out FILE`.',
       cause: error,
     });

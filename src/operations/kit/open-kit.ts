@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { HoldfastError, systemCode } from '../../foundation/errors.ts';
+import { makeDirectories } from '../../foundation/directories.ts';
+import { HoldfastError, systemCode, systemReason } from '../../foundation/errors.ts';
 import { sha256 } from '../../ledger/index.ts';
 import { filesOf, type KitContent, unpackKit } from './kit-content.ts';
 import { passphraseIn } from './passphrase.ts';
@@ -39,7 +40,7 @@ export async function layOutKit({ file, passphrase }: Opening, to: string): Prom
   const paths: string[] = [];
   for (const each of files) {
     const path = join(to, each.path);
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeDirectories(dirname(path), 0o700);
     await writePrivate(path, each.text);
     paths.push(path);
   }
@@ -53,7 +54,7 @@ async function makeNew(directory: string): Promise<void> {
     const isThere = systemCode(cause) === 'EEXIST';
     throw new HoldfastError(
       isThere ? 'target-not-empty' : 'target-failed',
-      isThere ? `${directory} is there already` : `${directory} cannot be made: ${systemCode(cause) ?? 'error'}`,
+      isThere ? `${directory} is there already` : `${directory} cannot be made: ${systemReason(cause)}`,
       { hint: 'Name a directory that is not there yet, in one that you may write to.', context: { directory }, cause },
     );
   }

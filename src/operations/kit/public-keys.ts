@@ -1,12 +1,14 @@
-import { readFile } from 'node:fs/promises';
 import { fingerprintOf, parsePublicKey } from '../../evidence/index.ts';
 import { isHoldfastError } from '../../foundation/errors.ts';
+import { readGivenFile } from '../../foundation/given-file.ts';
 import { resolveSecret } from '../../plan/index.ts';
 import type { ListedKey } from '../evidence/key-list.ts';
 import { readKeyRegister } from '../evidence/key-register.ts';
 import { signingKeyFile } from '../evidence/signing-key.ts';
 import type { Workspace } from '../workspace.ts';
 import type { KitContent } from './kit-content.ts';
+
+const LARGEST_KEY_BYTES = 64 * 1024;
 
 type PublicKeys = KitContent['publicKeys'];
 
@@ -28,9 +30,10 @@ async function keyOfPlan({ plan, references }: Workspace): Promise<Key> {
   const file = signingKeyFile(plan);
   const pem = await resolveSecret(plan.ledger.signingKey!, references).catch(async (error: unknown) => {
     if (!isHoldfastError(error) || file === undefined) throw error;
-    return readFile(`${file}.pub`, 'utf8').catch(() => {
+    const bytes = await readGivenFile(`${file}.pub`, LARGEST_KEY_BYTES).catch(() => {
       throw error;
     });
+    return bytes.toString('utf8');
   });
   const key = parsePublicKey(pem);
   return { fingerprint: fingerprintOf(key), pem: key.export({ type: 'spki', format: 'pem' }) as string };

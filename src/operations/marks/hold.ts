@@ -2,50 +2,54 @@ import { snapshotTimeMs } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { EventBodies } from '../../ledger/index.ts';
 import { lockRepository, type StoredSnapshot } from '../../repository/index.ts';
+import { eachRepository, type RepositoryFailure, refuseFailures } from '../attempt-each.ts';
 import { locate } from '../snapshots/snapshots.ts';
 import { sourceOf } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
-import { type Mark, marksOf, type Suspicion } from './marks.ts';
+import { type Mark, type Marks, marksOf, type Suspicion } from './marks.ts';
 
 export interface HeldOrReleased {
   snapshot: string;
   tree: string;
-  /** Where it is recorded: every repository and archive of the plan, since a copy is held as well. */
+  /** Where it is recorded: every repository and archive of the plan that can be written to, since a copy is held as well. */
   repositories: string[];
+  /** Where it is not: there its copies are what they were, until the same is said again. */
+  failures: RepositoryFailure[];
 }
 
 /**
  * Keeps a snapshot for as long as nobody releases it, whatever the retention says, and every copy of it in the plan's
  * repositories and archives. While a retention is at work there, it waits for nobody: it fails, and is to be said again.
  * @param id may be shortened
- * @throws unknown-snapshot; repository-locked; what keeps a repository from being written to: those before it have it then
+ * @throws unknown-snapshot; what keeps all repositories from being written to, where that is of one kind: repository-locked
  */
 export async function hold(workspace: Workspace, id: string, why: string): Promise<HeldOrReleased> {
   refuseEmpty(why);
   const { repository, snapshot } = await locateAnywhere(workspace, id);
   const { tree } = snapshot;
-  const done: string[] = [];
-  for (const name of [repository, ...others(workspace, repository)]) {
+  const names = [repository, ...others(workspace, repository)];
+  const { repositories, failures } = await eachRepository(workspace, names, async (name) => {
     const opened = await workspace.open(name);
     await withoutRetention(workspace, opened, async () => {
       if (name === repository) await locate(workspace, snapshot.id, name);
       await opened.ledger.append('snapshot.held', { snapshot: snapshot.id, tree, why });
     });
-    done.push(name);
-  }
-  return { snapshot: snapshot.id, tree, repositories: done };
+    return name;
+  });
+  return { snapshot: snapshot.id, tree, repositories, failures };
 }
 
 /** Lets a snapshot that is held go by the retention again. @throws unknown-snapshot where none is held whose id begins so */
 export async function unhold(workspace: Workspace, id: string, why?: string): Promise<HeldOrReleased> {
-  const { held } = await marksIn(workspace);
-  const [tree, { snapshot }] = markOf(held, id, 'is held');
-  const repositories = [...workspace.plan.repositories.keys()];
-  for (const name of repositories) {
+  const { held, failures: unread } = await marksIn(workspace);
+  const [tree, { snapshot }] = markOf(held, id, { what: 'is held', unread });
+  const names = workspace.plan.repositories.keys();
+  const { repositories, failures } = await eachRepository(workspace, names, async (name) => {
     const { ledger } = await workspace.open(name);
     await ledger.append('snapshot.released', { snapshot, tree, ...(why !== undefined && { why }) });
-  }
-  return { snapshot, tree, repositories };
+    return name;
+  });
+  return { snapshot, tree, repositories, failures };
 }
 
 /**
@@ -78,8 +82,8 @@ export async function suspect(
 /** Says that a snapshot which was suspected is as it should be. @throws unknown-snapshot where none is suspected whose id begins so */
 export async function clearSuspicion(workspace: Workspace, id: string, why: string): Promise<Suspicion> {
   refuseEmpty(why);
-  const { suspected } = await marksIn(workspace);
-  const [tree, suspicion] = markOf(suspected, id, 'is suspected');
+  const { suspected, failures } = await marksIn(workspace);
+  const [tree, suspicion] = markOf(suspected, id, { what: 'is suspected', unread: failures });
   const { source, snapshot } = suspicion;
   const repository = workspace.plan.sources.get(source)?.repository;
   for (const name of repository === undefined ? workspace.homeNames : [repository]) {
@@ -89,16 +93,19 @@ export async function clearSuspicion(workspace: Workspace, id: string, why: stri
   return suspicion;
 }
 
-/** What is known of snapshots in all repositories of the plan, archives among them. */
-async function marksIn(workspace: Workspace): Promise<ReturnType<typeof marksOf>> {
+/** What is known of snapshots in all repositories of the plan that can be read, archives among them. */
+async function marksIn(workspace: Workspace): Promise<Marks & { failures: RepositoryFailure[] }> {
   const held = new Map<string, Mark>();
   const suspected = new Map<string, Suspicion>();
-  for (const name of workspace.plan.repositories.keys()) {
-    const marks = marksOf(await (await workspace.open(name)).ledger.read());
+  const names = workspace.plan.repositories.keys();
+  const { repositories, failures } = await eachRepository(workspace, names, async (name) =>
+    marksOf(await (await workspace.open(name)).ledger.read()),
+  );
+  for (const marks of repositories) {
     for (const [tree, mark] of marks.held) held.set(tree, mark);
     for (const [tree, mark] of marks.suspected) suspected.set(tree, mark);
   }
-  return { held, suspected };
+  return { held, suspected, failures };
 }
 
 async function locateAnywhere(
@@ -106,15 +113,17 @@ async function locateAnywhere(
   id: string,
 ): Promise<{ repository: string; snapshot: StoredSnapshot }> {
   let unknown: unknown;
+  let unread: unknown;
   for (const name of [undefined, ...archivesOf(workspace)]) {
     try {
       return await locate(workspace, id, name);
     } catch (error) {
-      if (!(error instanceof HoldfastError) || error.code !== 'unknown-snapshot') throw error;
-      unknown ??= error;
+      if (!(error instanceof HoldfastError)) throw error;
+      if (error.code === 'unknown-snapshot') unknown ??= error;
+      else unread ??= error;
     }
   }
-  throw unknown;
+  throw unread ?? unknown;
 }
 
 function archivesOf({ plan }: Workspace): string[] {
@@ -139,9 +148,15 @@ async function withoutRetention(
   }
 }
 
-function markOf<M extends Mark>(marks: ReadonlyMap<string, M>, id: string, what: string): [string, M] {
+function markOf<M extends Mark>(
+  marks: ReadonlyMap<string, M>,
+  id: string,
+  { what, unread }: { what: string; unread: readonly RepositoryFailure[] },
+): [string, M] {
   const found = [...marks].filter(([, { snapshot }]) => snapshot.startsWith(id));
   if (found.length === 1) return found[0]!;
+  // It may be one that only a repository knows which cannot be read.
+  if (found.length === 0) refuseFailures(unread);
   const known = [...marks.values()].map(({ snapshot }) => snapshot.slice(0, 8)).join(', ');
   throw new HoldfastError(
     'unknown-snapshot',

@@ -1,6 +1,8 @@
+import { snapshotTimeMs } from '../../format/index.ts';
 import type { HoldfastError } from '../../foundation/errors.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
 import { measureLag } from '../../repository/index.ts';
+import { readableSnapshots } from '../snapshots-of.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
 
 export interface MirrorStatus {
@@ -12,6 +14,8 @@ export interface MirrorStatus {
   mirroredAt?: string;
   /** The last attempt, when it failed. */
   failure?: { time: string; code: string; message: string };
+  /** What it holds, where its primary cannot be read: how far it is behind is not known then. */
+  alone?: { snapshots: number; newest?: string };
   /** What keeps it from being looked at now. */
   error?: HoldfastError;
 }
@@ -30,6 +34,23 @@ export function mirrorStatus(
         return { ...known, lag: await measureLag(repository.store, store, workspace.environment.clock.nowMs()) };
       } catch (error) {
         return { ...known, error: reportable(error, workspace.environment.signal) };
+      }
+    }),
+  );
+}
+
+/** What the mirrors of a repository hold that cannot be read itself: they are what is left. */
+export function mirrorsAlone(workspace: Workspace, of: string): Promise<MirrorStatus[]> {
+  return Promise.all(
+    workspace.mirrorsOf(of).map(async (mirror) => {
+      try {
+        const { repository } = await workspace.openToRead(mirror);
+        const { snapshots } = await readableSnapshots(repository);
+        const newestMs = Math.max(...snapshots.map(snapshotTimeMs));
+        const newest = snapshots.length > 0 && { newest: new Date(newestMs).toISOString() };
+        return { mirror, of, alone: { snapshots: snapshots.length, ...newest } };
+      } catch (error) {
+        return { mirror, of, error: reportable(error, workspace.environment.signal) };
       }
     }),
   );

@@ -6,6 +6,7 @@ import { eachRepository, type OfRepositories } from '../attempt-each.ts';
 import { refuseWhileResting } from '../incidents/resting.ts';
 import { foldOpened } from '../ledger/fold-ledger.ts';
 import { holdsOf, lockPolicyOf, lockScope } from '../object-lock/lock-scope.ts';
+import { freeingSpace } from '../unwritable.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 
 export interface PruneOfRepository extends PruneReport {
@@ -29,7 +30,7 @@ export async function prune(
 ): Promise<OfRepositories<PruneOfRepository>> {
   for (const name of names) workspace.assertNoMirror(workspace.repositoryName(name));
   const wanted = names.length > 0 ? new Set(names) : workspace.plan.repositories.keys();
-  return eachRepository(workspace, wanted, (name) => pruneOne(workspace, name, dryRun));
+  return eachRepository(workspace, wanted, (name) => freeingSpace(() => pruneOne(workspace, name, dryRun)));
 }
 
 async function pruneOne(workspace: Workspace, name: string, dryRun: boolean): Promise<PruneOfRepository> {

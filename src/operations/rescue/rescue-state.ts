@@ -1,8 +1,9 @@
 /** What a rescue has brought back so far, beside it: a rescue that died goes on there. */
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { HoldfastError, systemCode } from '../../foundation/errors.ts';
+import { makeDirectories } from '../../foundation/directories.ts';
+import { HoldfastError, systemCode, systemReason } from '../../foundation/errors.ts';
 import { removeParts } from '../../foundation/new-file.ts';
 import { writePrivate } from '../kit/sealed-kit.ts';
 
@@ -54,19 +55,19 @@ export async function readState(
   fresh: Omit<RescueState, 'version' | 'begun' | 'sources'>,
 ): Promise<RescueState> {
   const path = join(directory, NAME);
-  let text: string;
+  let text: string | undefined;
   try {
-    await mkdir(directory, { recursive: true, mode: 0o755 });
+    await makeDirectories(directory, 0o755);
     await removeParts(path);
-    text = await readFile(path, 'utf8');
+    text = await readIfThere(path);
   } catch (cause) {
-    if (systemCode(cause) === 'ENOENT') return { version: 1, ...fresh, begun: {}, sources: {} };
-    throw new HoldfastError('target-failed', `${directory} cannot be used: ${systemCode(cause) ?? 'error'}`, {
+    throw new HoldfastError('target-failed', `${directory} cannot be used: ${systemReason(cause)}`, {
       hint: 'Name a directory that you may write to with `--to`.',
       context: { target: directory },
       cause,
     });
   }
+  if (text === undefined) return { version: 1, ...fresh, begun: {}, sources: {} };
   const parsed = state.safeParse(parsedJson(text));
   if (parsed.data?.plan === fresh.plan) return parsed.data;
   throw new HoldfastError('target-not-empty', `${path} is not of a rescue of ${fresh.plan}`, {
@@ -78,6 +79,15 @@ export async function readState(
 /** What an earlier run has brought back of a source, whatever that is called. */
 export function earlierOf({ sources }: RescueState, source: string): RescuedSource | undefined {
   return Object.hasOwn(sources, source) ? sources[source] : undefined;
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 function parsedJson(text: string): unknown {

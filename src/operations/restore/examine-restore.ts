@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { isHoldfastError, systemCode } from '../../foundation/errors.ts';
+import { isHoldfastError, systemCode, systemReason } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import { isMarked, loadIndex, Reader, type StoredSnapshot } from '../../repository/index.ts';
@@ -84,7 +84,7 @@ async function directoryObstacles(target: Target, { replace = false }: Asked): P
     return names.length === 0 || isMarked(target.path) ? [] : [`${target.path} is not empty`];
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return [];
-    return [`${target.path} cannot be read: ${systemCode(error) ?? 'error'}`];
+    return [`${target.path} cannot be read: ${systemReason(error)}`];
   }
 }
 

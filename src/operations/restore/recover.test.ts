@@ -15,7 +15,7 @@ import type { RecoveryPoint } from './recovery-point.ts';
 import type { RecoveryTarget } from './recovery-target.ts';
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
-const TIME: RecoveryTarget = { kind: 'time', timeMs: Date.UTC(2026, 0, 31) };
+const TIME: RecoveryTarget = { kind: 'time', timeMs: Date.UTC(2026, 0, 31), microseconds: 0 };
 
 /** What a recovery to a target needs. The log reaches 0/9000100. */
 async function prepare(target: RecoveryTarget, adapters: Partial<Adapters> = {}) {

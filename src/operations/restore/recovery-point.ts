@@ -260,7 +260,7 @@ function isBefore({ end, finishedMs }: Base, target: RecoveryTarget): boolean {
 /** @throws log-missing */
 function refuseUnreached({ target, reach, coveredUntilMs, baseEnd, base }: RecoveryPoint, source: string): void {
   const covered = coveredUntilMs ?? snapshotTimeMs(base);
-  if (target.kind === 'time' && covered < target.timeMs) {
+  if (target.kind === 'time' && covered < target.timeMs + target.microseconds / 1000) {
     const until = new Date(covered).toISOString();
     throw new HoldfastError(
       'log-missing',

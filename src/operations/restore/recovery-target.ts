@@ -1,3 +1,4 @@
+import { parseTime } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { lsnText, parseLsnText } from '../../repository/index.ts';
 import { parseMoment } from '../snapshots-of.ts';
@@ -5,8 +6,11 @@ import { parseMoment } from '../snapshots-of.ts';
 /** Where a recovery by a log is to end. */
 export type RecoveryTarget =
   | { kind: 'latest' }
-  /** With all that was committed by then, by the server's clock. */
-  | { kind: 'time'; timeMs: number }
+  /**
+   * With all that was committed by then, by the server's clock. PostgreSQL tells of a commit to the microsecond: what of
+   * them is beyond the millisecond is beside it, 0 to 999.
+   */
+  | { kind: 'time'; timeMs: number; microseconds: number }
   /** With all of the log before this position. */
   | { kind: 'lsn'; lsn: bigint }
   /** With this transaction. */
@@ -25,7 +29,12 @@ export function parseRecoveryTarget(at: string, nowMs: number): RecoveryTarget {
   if (xid !== undefined) return { kind: 'xid', xid };
   if (name !== undefined) return { kind: 'name', name };
   const timeMs = parseMoment(at, nowMs);
-  return timeMs === undefined ? { kind: 'latest' } : { kind: 'time', timeMs };
+  return timeMs === undefined ? { kind: 'latest' } : { kind: 'time', timeMs, microseconds: microsecondsOf(at) };
+}
+
+/** What a time has beyond milliseconds. */
+function microsecondsOf(at: string): number {
+  return Number(((parseTime(at.replace(' ', 'T')) ?? 0n) / 1000n) % 1000n);
 }
 
 /** Whether it is a position in a log, which only a source with a log has, and no moment. */
@@ -42,7 +51,7 @@ export function targetText(target: RecoveryTarget): string {
     case 'latest':
       return END_OF_LOG;
     case 'time':
-      return new Date(target.timeMs).toISOString();
+      return timeText(target);
     case 'lsn':
       return `position ${lsnText(target.lsn)}`;
     case 'xid':
@@ -61,7 +70,7 @@ export function targetSettings(target: RecoveryTarget): Record<string, string> {
     case 'latest':
       return {};
     case 'time':
-      return { recovery_target_time: serverTime(target.timeMs), recovery_target_inclusive: 'on' };
+      return { recovery_target_time: serverTime(target), recovery_target_inclusive: 'on' };
     case 'lsn':
       return { recovery_target_lsn: lsnText(target.lsn), recovery_target_inclusive: 'off' };
     case 'xid':
@@ -72,8 +81,15 @@ export function targetSettings(target: RecoveryTarget): Record<string, string> {
 }
 
 /** When a server reads its settings, it knows no time zones by their names yet, and no `Z`. */
-function serverTime(timeMs: number): string {
-  return new Date(timeMs).toISOString().replace('T', ' ').replace('Z', '+00');
+function serverTime(target: TimeTarget): string {
+  return timeText(target).replace('T', ' ').replace('Z', '+00');
+}
+
+type TimeTarget = Extract<RecoveryTarget, { kind: 'time' }>;
+
+function timeText({ timeMs, microseconds }: TimeTarget): string {
+  const text = new Date(timeMs).toISOString();
+  return microseconds === 0 ? text : text.replace('Z', `${String(microseconds).padStart(3, '0')}Z`);
 }
 
 /** @throws bad-usage */

@@ -51,10 +51,10 @@ export async function refuseReplacing(
   if (target.kind !== 'directory' || (planned?.type === 'postgres' && planned.method !== 'physical')) {
     throw new HoldfastError(
       'source-unsupported',
-      'a database cannot be replaced, only the data directory of a cluster',
-      {
-        hint: 'Restore to a database, or a directory, that is new, and let it take the place of the old one: `ALTER DATABASE … RENAME TO …`.',
-      },
+      planned?.type === 'postgres'
+        ? 'a database cannot be replaced, only the data directory of a cluster'
+        : 'only a directory can be replaced',
+      { hint: INSTEAD[planned?.type ?? ''] ?? 'Give `--to` a directory, or leave `--replace` out.' },
     );
   }
   const name = basename(target.path);
@@ -67,6 +67,14 @@ export async function refuseReplacing(
     if (isWithin(real, path)) throw unsuitable(target.path, `lies in the repository ${path}`);
   }
 }
+
+/** What to do where `--replace` does not go, by the type of the source. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  postgres:
+    'Restore to a database, or a directory, that is new, and let it take the place of the old one: `ALTER DATABASE … RENAME TO …`.',
+  redis: 'Restore to a server that is new; or empty this one first, with `FLUSHALL`, and leave `--replace` out.',
+  secrets: 'Leave `--replace` out: what differs is added as a new version, and nothing is removed.',
+};
 
 /** A database of documents may be changed while others work on it, of course only by whoever says so. */
 function refuseOverwriting(

@@ -4,6 +4,7 @@ import { refuseWhileResting } from '../incidents/resting.ts';
 import { mergeSmallIndex } from '../merge-small-index.ts';
 import { holdsOf } from '../object-lock/lock-scope.ts';
 import { refuseUnappliedRetention } from '../revisions/revisions.ts';
+import { freeingSpace } from '../unwritable.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import type { DecidedSnapshot } from './decide.ts';
 import { decideAll, type HeldSnapshot, type RetainedSource, type RetentionOfSource, retainedIn } from './decide-all.ts';
@@ -33,7 +34,7 @@ export async function retain(
   const ownOf = (repository: string) => retainedIn(plan, repository).filter(({ name }) => chosen.has(name));
   const holding = [...plan.repositories.keys()].filter((repository) => ownOf(repository).length > 0);
   const { repositories, failures } = await eachRepository(workspace, holding, async (repository) =>
-    retainIn(workspace, await workspace.open(repository), ownOf(repository), dryRun),
+    freeingSpace(async () => retainIn(workspace, await workspace.open(repository), ownOf(repository), dryRun)),
   );
   const order = [...chosen];
   const placeOf = ({ source, isArchive }: RetentionOfSource) => order.indexOf(source) + (isArchive ? order.length : 0);

@@ -120,7 +120,7 @@ export async function applyPlan(
 /** What takes two persons now: what the plan says, and what the revision before it said, until another one is applied. */
 export async function takesTwoPersons(workspace: Workspace, action: ApprovedAction): Promise<boolean> {
   if (workspace.plan.approvals.twoPersons.includes(action)) return true;
-  const last = (await revisionsOf(workspace)).at(-1);
+  const last = (await revisionsInReach(workspace)).at(-1);
   return last !== undefined && twoPersonsOf(last, workspace.plan.directory).includes(action);
 }
 

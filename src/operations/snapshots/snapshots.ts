@@ -1,4 +1,5 @@
-import { type HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import { snapshotTimeMs } from '../../format/index.ts';
+import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import { findSnapshot, type StoredSnapshot } from '../../repository/index.ts';
@@ -91,19 +92,40 @@ async function eventsOf({ ledger }: OpenedRepository): Promise<{ events: LedgerE
 }
 
 /**
- * A snapshot of the plan's repositories, or of one.
+ * A snapshot of the plan's repositories, or of one. A repository that cannot be read is in the way of no id that another one has.
  * @param id may be shortened; `latest` is the newest of all
- * @throws unknown-snapshot
+ * @throws unknown-snapshot; what keeps repositories from being read, where it may be there
  */
 export async function locate(
   workspace: Workspace,
   id: string,
   name?: string,
 ): Promise<{ repository: string; snapshot: StoredSnapshot }> {
-  const lists = await Promise.all(
-    asked(workspace, undefined, name).names.map((each) => listIn(workspace, each, undefined)),
+  const { names } = asked(workspace, undefined, name);
+  const { repositories: lists, failures } = await eachRepository(
+    workspace,
+    names,
+    (each) => listIn(workspace, each, undefined),
+    { sideBySide: true },
   );
   const all = lists.flatMap(({ snapshots }) => snapshots);
-  const found = id === 'latest' && all.length > 0 ? all.at(-1)! : findSnapshot(all, id);
+  const [unread] = failures;
+  const isThere = id !== 'latest' && all.some((each) => each.id.startsWith(id));
+  if (unread !== undefined && !isThere) throw notTold(id, unread);
+  const newest = all.toSorted((one, other) => snapshotTimeMs(one) - snapshotTimeMs(other)).at(-1);
+  const found = id === 'latest' && newest !== undefined ? newest : findSnapshot(all, id);
   return { repository: (found as ListedSnapshot).repository, snapshot: found };
+}
+
+/** Where a snapshot may be in a repository that cannot be read. */
+function notTold(id: string, { repository, error }: RepositoryFailure): HoldfastError {
+  const what =
+    id === 'latest'
+      ? `which snapshot is the newest cannot be told without ${repository}`
+      : `no snapshot ${JSON.stringify(id)} is in the repositories that can be read, and ${repository} cannot be`;
+  return new HoldfastError(error.code, `${what}: ${error.message}`, {
+    hint: `Name another repository, or a mirror, with \`--repository\`. Of ${repository}: ${error.hint ?? 'see `holdfast doctor`'}`,
+    context: error.context,
+    cause: error,
+  });
 }

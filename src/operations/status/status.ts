@@ -1,5 +1,6 @@
 import { snapshotTimeMs } from '../../format/index.ts';
 import type { HoldfastError } from '../../foundation/errors.ts';
+import { allOver } from '../../foundation/promises.ts';
 import { type LedgerEvent, mergedByTime } from '../../ledger/index.ts';
 import {
   hasLog,
@@ -9,11 +10,17 @@ import {
 } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { type ArchiveStatus, archiveStatus } from '../archives/archive-status.ts';
-import { eachRepository, type OfRepositories, type RepositoryFailure, refuseFailures } from '../attempt-each.ts';
+import {
+  attemptEach,
+  eachRepository,
+  type OfRepositories,
+  type RepositoryFailure,
+  refuseFailures,
+} from '../attempt-each.ts';
 import { hasCheckpoint } from '../ledger/checkpoints.ts';
 import { type LogStatus, logStatus } from '../log/log-status.ts';
 import { type HealedStatus, healedStatus } from '../mirrors/healed-status.ts';
-import { type MirrorStatus, mirrorStatus } from '../mirrors/mirror-status.ts';
+import { type MirrorStatus, mirrorStatus, mirrorsAlone } from '../mirrors/mirror-status.ts';
 import { moveIn, placeText } from '../moves/moves.ts';
 import { hiddenAtOnce } from '../object-lock/keep-locked.ts';
 import { type DrillTimes, drillTimes } from '../objectives/drill-times.ts';
@@ -112,18 +119,23 @@ const readStatusKinds: ReadEvents = ({ ledger }) => ledger.events({ kinds: STATU
  * @throws what keeps any of the repositories from being read
  */
 export async function status(workspace: Workspace, read = readStatusKinds): Promise<Status> {
-  const { repositories, failures } = await knownRepositories(workspace, read);
+  const { status: found, failures } = await statusOf(workspace, read);
   refuseFailures(failures);
-  return statusOf(workspace, repositories);
+  return found;
 }
 
-/** The same of the sources whose repository can be read. @throws what keeps all from it, where that is of one kind */
+/**
+ * The same of the sources whose repository can be read to the end, and of the mirrors of the others what they hold.
+ * @throws what keeps all from it, where that is of one kind
+ */
 export async function reachableStatus(workspace: Workspace): Promise<ReachableStatus> {
-  const { repositories, failures } = await knownRepositories(workspace, readStatusKinds);
+  const { status: found, failures } = await statusOf(workspace, readStatusKinds);
   const sourcesIn = (name: string): string[] =>
     [...workspace.plan.sources.values()].flatMap((source) => (source.repository === name ? [source.name] : []));
+  const left = await Promise.all(failures.map(({ repository }) => mirrorsAlone(workspace, repository)));
   return {
-    ...(await statusOf(workspace, repositories)),
+    ...found,
+    mirrors: [...found.mirrors, ...left.flat()],
     failures: failures.map((each) => ({ ...each, sources: sourcesIn(each.repository) })),
   };
 }
@@ -146,19 +158,13 @@ function knownRepositories(workspace: Workspace, read: ReadEvents): Promise<OfRe
   );
 }
 
-async function statusOf(workspace: Workspace, repositories: readonly KnownRepository[]): Promise<Status> {
+async function statusOf(
+  workspace: Workspace,
+  read: ReadEvents,
+): Promise<{ status: Status; failures: RepositoryFailure[] }> {
   const { plan } = workspace;
+  const { repositories, failures: unread } = await knownRepositories(workspace, read);
   const known = new Map(repositories.map((each) => [each.opened.name, each]));
-  const nowMs = workspace.environment.clock.nowMs();
-  const sources = await Promise.all(
-    [...plan.sources.values()].flatMap((source) => {
-      const its = known.get(source.repository);
-      return its === undefined ? [] : [statusOfSource(workspace, source, its, nowMs)];
-    }),
-  );
-  const mirrors = await Promise.all(
-    [...known.values()].map(({ opened, events }) => mirrorStatus(workspace, opened, events)),
-  );
   const archives = await Promise.all(
     [...plan.repositories.values()].flatMap(({ name, archive }) =>
       archive === undefined ? [] : [archiveStatus(workspace, name, archive, known.get(archive.from)?.events ?? [])],
@@ -166,43 +172,67 @@ async function statusOf(workspace: Workspace, repositories: readonly KnownReposi
   );
   const lookedAt = archives.flatMap(({ known: each }) => each ?? []);
   for (const each of lookedAt) known.set(each.opened.name, { ...each, snapshots: [] });
-  const limited = [...plan.repositories.values()].filter(({ capacity: limit }) => limit !== undefined);
-  const capacity = await Promise.all(
-    limited.filter(({ name }) => known.has(name)).map((each) => capacityOf(workspace, each, known.get(each.name)!)),
+  // A store may be lost after it was opened, too.
+  const { results: looked, failures: lost } = await attemptEach(
+    workspace,
+    known.values(),
+    (each) => lookInto(workspace, each),
+    { sideBySide: true },
   );
-  const damaged = [...known.values()].flatMap((each) => each.damaged);
-  const looked = await Promise.all(
-    [...known.keys()].map(async (repository) => ({
-      repository,
-      objects: (await hiddenAtOnce(workspace, repository))?.map(({ key }) => key),
-    })),
-  );
-  const hidden = looked.flatMap(({ repository, objects = [] }) =>
-    objects.length > 0 ? [{ repository, objects }] : [],
-  );
-  const unseen = looked.flatMap(({ repository, objects }) => (objects === undefined ? [repository] : []));
-  const homes = new Set(workspace.homeNames);
-  const signed = await Promise.all(
-    [...known.values()].map(
-      async ({ opened, events }) => !homes.has(opened.name) || events.length === 0 || hasCheckpoint(opened),
-    ),
-  );
-  const unsigned = [...known.keys()].filter((_, index) => !signed[index]);
-  const healed = [...known.values()].flatMap(({ events }) => healedStatus(events));
-  const forecasts = forecastsNear(plan, (name) => known.get(name)?.events ?? [], nowMs);
+  const order = [...plan.sources.keys()];
+  const inOrder = (one: SourceStatus, other: SourceStatus) => order.indexOf(one.source) - order.indexOf(other.source);
+  const named = <Name extends 'isUnsigned' | 'isUnseen'>(state: Name): string[] =>
+    looked.flatMap((each) => (each[state] ? [each.repository] : []));
+  const forecasts = forecastsNear(plan, (name) => known.get(name)?.events ?? [], workspace.environment.clock.nowMs());
   const everywhere = mergedByTime([...known.values()].map(({ events }) => events));
   return {
-    sources,
-    runbooks: drillTimes(plan.runbooks.values(), everywhere),
-    mirrors: mirrors.flat(),
-    forecasts,
-    archives: archives.map((each) => each.status),
-    healed,
-    damaged,
-    capacity,
-    hidden,
-    unsigned,
-    unseen,
+    status: {
+      sources: looked.flatMap(({ sources }) => sources).toSorted(inOrder),
+      runbooks: drillTimes(plan.runbooks.values(), everywhere),
+      mirrors: looked.flatMap(({ mirrors }) => mirrors),
+      forecasts,
+      archives: archives.map((each) => each.status),
+      healed: [...known.values()].flatMap(({ events }) => healedStatus(events)),
+      damaged: [...known.values()].flatMap((each) => each.damaged),
+      capacity: looked.flatMap(({ capacity }) => capacity ?? []),
+      hidden: looked.flatMap(({ repository, hidden }) => (hidden.length > 0 ? [{ repository, objects: hidden }] : [])),
+      unsigned: named('isUnsigned'),
+      unseen: named('isUnseen'),
+    },
+    failures: [...unread, ...lost.map(({ of, error }) => ({ repository: of.opened.name, error }))],
+  };
+}
+
+/** What is known of one repository once it was looked into. */
+interface LookedInto extends Pick<Status, 'sources' | 'mirrors'> {
+  repository: string;
+  capacity?: RepositoryCapacity;
+  /** Keys of objects. */
+  hidden: string[];
+  isUnsigned: boolean;
+  isUnseen: boolean;
+}
+
+async function lookInto(workspace: Workspace, known: KnownRepository): Promise<LookedInto> {
+  const { plan, environment, homeNames } = workspace;
+  const { opened, events } = known;
+  const { name } = opened;
+  const planned = plan.repositories.get(name);
+  const own = [...plan.sources.values()].filter(({ repository }) => repository === name);
+  const nowMs = environment.clock.nowMs();
+  const [sources, mirrors, capacity, hidden, hasSignature] = await allOver([
+    Promise.all(own.map((source) => statusOfSource(workspace, source, known, nowMs))),
+    mirrorStatus(workspace, opened, events),
+    planned?.capacity === undefined ? undefined : capacityOf(workspace, planned, known),
+    hiddenAtOnce(workspace, name),
+    !homeNames.includes(name) || events.length === 0 || hasCheckpoint(opened),
+  ]);
+  return {
+    repository: name,
+    ...{ sources, mirrors, ...(capacity && { capacity }) },
+    hidden: (hidden ?? []).map(({ key }) => key),
+    isUnsigned: !hasSignature,
+    isUnseen: hidden === undefined,
   };
 }
 

@@ -8,5 +8,5 @@ import { WatchStore, watchPath } from './watch-store.ts';
  * @throws watch-failed; bad-usage for a user without a home
  */
 export async function openWatch(workspace: Workspace, told: (message: string) => void): Promise<Watch> {
-  return new Watch(workspace.plan, WatchStore.open(watchPath(workspace), told));
+  return new Watch(workspace.plan, await WatchStore.open(watchPath(workspace), told));
 }

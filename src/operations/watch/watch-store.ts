@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf } from '../../foundation/errors.ts';
 import { userStateDirectory } from '../../foundation/user-state.ts';
 import type { Workspace } from '../workspace.ts';
@@ -36,9 +37,9 @@ export class WatchStore {
    * @param told is told so
    * @throws watch-failed where none can be made
    */
-  static open(path: string, told: (message: string) => void): WatchStore {
+  static async open(path: string, told: (message: string) => void): Promise<WatchStore> {
     try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      await makeDirectories(dirname(path), 0o700);
       return new WatchStore(opened(path));
     } catch (error) {
       if (!isDamaged(error)) throw unusable(path, error);

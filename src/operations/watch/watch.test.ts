@@ -227,13 +227,13 @@ describe('what was seen', () => {
 
   it('is there again after a restart, its hours go on, and each day is summed up once', async () => {
     const at = path();
-    const first = open(at);
+    const first = await open(at);
     const watch = new Watch(plan, first);
     for (let minute = 0; minute < 30; minute += 1) watch.add('service', 'api', sample(START + minute * MINUTE_MS));
     watch.addErrorRate('api', { timeMs: START, share: 0.5 });
     watch.write(START + 30 * MINUTE_MS);
     first.close();
-    const second = open(at);
+    const second = await open(at);
     const next = new Watch(plan, second);
     expect(next.samples().services[0]).toMatchObject({ service: 'api', errorRates: [{ share: 0.5 }] });
     for (let minute = 30; minute < 33; minute += 1)
@@ -264,8 +264,8 @@ describe('what was seen', () => {
     second.close();
   });
 
-  it('is of now where it was seen before the clock was set back, so that it grows old with it', () => {
-    const store = open(path());
+  it('is of now where it was seen before the clock was set back, so that it grows old with it', async () => {
+    const store = await open(path());
     const watch = new Watch(plan, store);
     const YEAR_MS = 365 * DAY_MS;
     for (let minute = 0; minute < 3; minute += 1) {
@@ -280,27 +280,27 @@ describe('what was seen', () => {
     store.close();
   });
 
-  it('can be deleted, and gives way to a new file where it is none, which is said', () => {
+  it('can be deleted, and gives way to a new file where it is none, which is said', async () => {
     const at = path();
-    open(at).close();
+    (await open(at)).close();
     rmSync(at);
     const told: string[] = [];
-    open(at, told).close();
+    (await open(at, told)).close();
     expect(told).toEqual([]);
     writeFileSync(at, 'no database at all, and longer than a header of one would be'.repeat(20));
     for (const end of ['-wal', '-shm']) rmSync(`${at}${end}`, { force: true });
-    const store = open(at, told);
+    const store = await open(at, told);
     expect(told).toEqual([expect.stringContaining('could not be read, and begins anew')]);
     expect(new Watch(plan, store).samples().services).toEqual([{ service: 'api', samples: [], errorRates: [] }]);
     store.close();
     expect(readFileSync(at).subarray(0, 15).toString()).toBe('SQLite format 3');
     expect(WatchStore.read(join(testDirectory(), 'none'))).toBeUndefined();
     // A file is where the directory would be.
-    expect(() => open(join(at, 'watch.sqlite'))).toThrow(expect.objectContaining({ code: 'watch-failed' }));
+    await expect(open(join(at, 'watch.sqlite'))).rejects.toMatchObject({ code: 'watch-failed' });
   });
 
   it('lasts no longer here than it takes to have it in the ledger', async () => {
-    const store = open(path());
+    const store = await open(path());
     const watch = new Watch(plan, store);
     for (let day = 0; day < 20; day += 1) {
       watch.add('service', 'api', sample(START + day * DAY_MS));

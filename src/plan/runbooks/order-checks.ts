@@ -1,6 +1,7 @@
 /** Orders of steps that cannot be right, and steps that cannot work. Pure. */
 import type { Finding } from '../problems.ts';
 import { ancestors } from './graph.ts';
+import { placeFindings, rotationFindings } from './rotation-checks.ts';
 import type { PlannedStep, Runbook } from './runbook-schema.ts';
 import { step as stepSchema } from './steps/index.ts';
 import { namesInTemplate, textsIn } from './template.ts';
@@ -27,8 +28,12 @@ export function orderFindings(plan: OrderedPlan): Finding[] {
   ]);
 }
 
+function pathOf(runbook: Runbook, index: number): PropertyKey[] {
+  return ['runbooks', runbook.name, 'steps', index];
+}
+
 function about(runbook: Runbook, index: number, key: readonly PropertyKey[], message: string): Finding {
-  return { path: ['runbooks', runbook.name, 'steps', index, ...key], at: key.length === 0 ? 'key' : 'value', message };
+  return { path: [...pathOf(runbook, index), ...key], at: key.length === 0 ? 'key' : 'value', message };
 }
 
 /** What a step uses must have ended before it begins: being written above it is not enough where steps run side by side. */
@@ -68,6 +73,7 @@ function kindFindings(plan: OrderedPlan, runbook: Runbook, { document }: Planned
     findings.push(about(runbook, index, ['count'], message));
   }
   if (document.do === 'dns.update') findings.push(...dnsFindings(runbook, document, index));
+  if (document.do === 'credentials.rotate') findings.push(...placeFindings(pathOf(runbook, index), document));
   return findings;
 }
 
@@ -92,36 +98,17 @@ function drillFindings(runbook: Runbook, { document }: PlannedStep, index: numbe
   const inDrill: Record<string, unknown> = { ...real, ...drill };
   const parsed = stepSchema.safeParse(inDrill);
   if (parsed.success) {
-    const path = ['runbooks', runbook.name, 'steps', index, 'drill'];
-    return wayFindings(document.do, path, (key) => inDrill[key] !== undefined);
+    const path = [...pathOf(runbook, index), 'drill'];
+    return [
+      ...wayFindings(document.do, path, (key) => inDrill[key] !== undefined),
+      ...(parsed.data.do === 'credentials.rotate' ? placeFindings(path, parsed.data) : []),
+    ];
   }
   return parsed.error.issues.map(({ path, code, ...issue }) => {
     const keys = code === 'unrecognized_keys' && 'keys' in issue ? issue.keys : [];
     const message =
       keys.length > 0 ? `a step of kind ${document.do} has no key "${keys[0]}"` : `expected ${issue.message}`;
     return about(runbook, index, ['drill', ...(keys.length > 0 ? [keys[0]!] : path)], message);
-  });
-}
-
-/** A restore of what holds credentials brings the old ones back: those are rotated after it. */
-function rotationFindings(plan: OrderedPlan, { name, steps }: Runbook): Finding[] {
-  return steps.flatMap(({ id, document }, index): Finding[] => {
-    if (document.do !== 'credentials.rotate') return [];
-    const later = steps.slice(index + 1).filter(({ document: other }) => {
-      if (other.do !== 'restore') return false;
-      const restored =
-        other.source === undefined ? (plan.groups.get(other.group ?? '')?.sources ?? []) : [other.source];
-      const holdsSecrets = restored.some((source) => plan.sources.get(source)?.type === 'secrets');
-      return (document.source !== undefined && restored.includes(document.source)) || holdsSecrets;
-    });
-    const restore = later[0];
-    if (restore === undefined) return [];
-    const isRotatedAgain = steps
-      .slice(steps.indexOf(restore) + 1)
-      .some(({ document: other }) => other.do === 'credentials.rotate' && other.source === document.source);
-    if (isRotatedAgain) return [];
-    const message = `rotates credentials that "${restore.id}" brings back; expected "${id}" after it`;
-    return [{ path: ['runbooks', name, 'steps', index, 'do'], at: 'value', message }];
   });
 }
 

@@ -110,7 +110,30 @@ describe('a runbook', () => {
       '{ id: a, do: credentials.rotate, source: omni-db }',
       '0: says not what is rotated; expected "users" or "secrets"',
     ],
-    ['{ id: a, do: credentials.rotate, users: [app] }', '0: says not whose users they are; expected "source" or "url"'],
+    [
+      '{ id: a, do: credentials.rotate, users: [app], into: { app: x } }',
+      '0: says not whose users they are; expected "source" or "url"',
+    ],
+    [
+      '{ id: a, do: credentials.rotate, source: omni-db, users: [app] }',
+      '0.users: says not where the new password of "app" goes; expected a file or a secret, as into: { app: projects/…/secrets/… }',
+    ],
+    [
+      '{ id: a, do: credentials.rotate, source: omni-db, users: ["${target}"] }',
+      '0.users: says not where the new passwords go; expected a file or a secret for each user under "into"',
+    ],
+    [
+      '{ id: a, do: credentials.rotate, source: omni-db, users: [app, web], into: { app: app.password } }',
+      '0.into: says not where the new password of "web" goes; expected a file or a secret, as into: { web: projects/…/secrets/… }',
+    ],
+    [
+      '{ id: a, do: credentials.rotate, source: omni-db, users: [app], into: { app: app.password, ap: x } }',
+      '0.into.ap: "ap" is none of "users", and gets no new password; expected it among them, or not here',
+    ],
+    [
+      '{ id: a, do: credentials.rotate, source: omni-db, users: [app], into: { app: x }, drill: { users: [copy] , into: {} } }',
+      '0.drill.into: says not where the new password of "copy" goes; expected a file or a secret, as into: { copy: projects/…/secrets/… }',
+    ],
     [
       '{ id: a, do: keys.revoke, exec: [revoke], drill: { http: { url: https://keys.example } } }',
       '0.drill: expected either "exec" or "http"',
@@ -132,7 +155,7 @@ describe('a runbook', () => {
 });
 
 const RESTORE = '{ id: restore, do: restore, source: omni-db, to: /srv/back }';
-const ROTATE = '{ id: rotate, do: credentials.rotate, source: omni-db, users: [app] }';
+const ROTATE = '{ id: rotate, do: credentials.rotate, source: omni-db, users: [app], into: { app: app.password } }';
 const FENCE = '{ id: fence, do: postgres.fence, source: omni-db }';
 const PROMOTE = '{ id: promote, do: postgres.promote, standby: omni-db-eu }';
 

@@ -283,15 +283,15 @@ describe('a restore that was interrupted', () => {
     await attempt({ exclude: [] });
     expectWhole();
     await rm(target, { recursive: true });
-    await interrupt({ only: ['small', 'large'], exclude: ['d/large'] });
-    for (const other of [undefined, { only: ['large', 'small'] }, { only: ['small'], exclude: ['d/large'] }]) {
+    await interrupt({ only: ['small', 'empty'], exclude: ['d/large'] });
+    for (const other of [undefined, { only: ['empty', 'small'] }, { only: ['small'], exclude: ['d/large'] }]) {
       await expect(attempt(other)).rejects.toMatchObject({
         code: 'target-not-empty',
-        hint: expect.stringContaining('--only "large" "small" --exclude "d/large"'),
+        hint: expect.stringContaining('--only "empty" "small" --exclude "d/large"'),
       });
     }
-    await attempt({ only: ['large', 'small', 'large'], exclude: ['d/large'] });
-    expect(readdirSync(target, { recursive: true }).sort()).toEqual(['d', 'd/small']);
+    await attempt({ only: ['empty', 'small', 'empty'], exclude: ['d/large'] });
+    expect(readdirSync(target, { recursive: true }).sort()).toEqual(['d', 'd/empty', 'd/small']);
   });
 
   it('is not gone on with in a directory of somebody else, of another snapshot, or where a directory is in the way', async () => {
@@ -405,9 +405,24 @@ describe('a restore of a part', () => {
     };
     await withReader(repository, (reader) => reader.extract(target, options));
     expect((readdirSync(target, { recursive: true }) as string[]).sort()).toEqual([...expected].sort());
-    await expect(
-      withReader(repository, (reader) => reader.extract(`${target}2`, { ...options, selection: { only: ['none'] } })),
-    ).rejects.toMatchObject({ code: 'path-missing' });
+    for (const misspelt of [['none'], ['/a', 'none'], ['/a', '/a/none']]) {
+      const selection = { only: misspelt };
+      await expect(
+        withReader(repository, (reader) => reader.extract(`${target}2`, { ...options, selection })),
+      ).rejects.toMatchObject({ code: 'path-missing', message: expect.stringMatching(/named by "(\/a\/)?none"$/) });
+    }
     expect(existsSync(`${target}2`)).toBe(false);
+  });
+
+  it('takes a pattern that names what lies in something that another one names', async () => {
+    const repository = await testRepository();
+    await writeSnapshot(repository, async (writer) => {
+      const subtree = await writer.saveTree([await writeFile(writer, 'f', Buffer.from('f'))]);
+      return [{ name: 'd', type: 'dir', mode: 2 ** 31 + 0o755, content: null, subtree }];
+    });
+    const target = join(testDirectory(), 'target');
+    const options = { progress: noProgress, signal: new AbortController().signal, selection: { only: ['/d', 'f'] } };
+    await withReader(repository, (reader) => reader.extract(target, options));
+    expect(readdirSync(target, { recursive: true }).sort()).toEqual(['d', 'd/f']);
   });
 });

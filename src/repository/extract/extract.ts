@@ -38,11 +38,7 @@ export async function extractTree(
   // While trees come from afar. Whoever wants a part may need no thread.
   if (!isNear && options.selection === undefined && !options.dryRun) reader.pool.start();
   const plan = await planExtract(reader, tree, Buffer.from(target), options);
-  if (options.selection?.only !== undefined && plan.files.count + plan.directories.length + plan.others.length === 0) {
-    throw new HoldfastError('path-missing', 'nothing in the snapshot is what was asked for', {
-      hint: 'List what is in it with `holdfast ls`; a pattern that begins with `/` is a whole path.',
-    });
-  }
+  plan.named?.refuseUnused(['the snapshot'], NAMES_HINT);
   try {
     const mayMark = await mayMarkFor(reader, tree);
     const isGoneOnWith = options.clearsMarked === true && mayMark && isMarked(target);
@@ -70,6 +66,9 @@ export async function extractTree(
     throw targetError(error, target);
   }
 }
+
+const NAMES_HINT =
+  'List what is in it with `holdfast ls`; a pattern that begins with `/` is a whole path. What `--exclude` leaves out is not there either.';
 
 /** Takes the mark of a restore away that has come to its end. @throws target-failed */
 export function releaseTarget(target: string, tree: string): void {

@@ -1,4 +1,4 @@
-import { byteString, bytesOf, displayName, pathMatcher, type TreeNode } from '../../format/index.ts';
+import { byteString, bytesOf, displayName, NamedPaths, pathMatcher, type TreeNode } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import type { IndexedRepository } from '../indexed.ts';
@@ -26,6 +26,8 @@ export interface ExtractPlan {
   hardLinks: { path: Buffer; existing: number }[];
   /** Plain bytes of all files. */
   bytes: number;
+  /** Where only a part is wanted: which of its patterns have named something. */
+  named: NamedPaths | undefined;
 }
 
 /** Longer ones no system takes; Linux's limit, without the NUL. */
@@ -58,7 +60,7 @@ export async function planExtract(
 class Planning {
   readonly #reader: PlanSource;
   readonly #tree: string;
-  readonly #isNamed: (path: string) => boolean;
+  readonly #named: NamedPaths | undefined;
   readonly #isExcluded: (path: string) => boolean;
   readonly #files = new FileTableBuilder();
   readonly #wanted: WantedBuilder;
@@ -74,7 +76,7 @@ class Planning {
     this.#reader = reader;
     this.#tree = tree;
     const excluded = pathMatcher(selection.exclude ?? []);
-    this.#isNamed = pathMatcher(selection.only ?? []);
+    this.#named = selection.only && new NamedPaths(selection.only);
     this.#isExcluded = (path) => leaveOut.includes(path) || excluded(path);
     this.#wanted = new WantedBuilder(reader.indexed);
   }
@@ -87,6 +89,7 @@ class Planning {
       others: this.#others,
       hardLinks: this.#hardLinks,
       bytes: this.#bytes,
+      named: this.#named,
     };
   }
 
@@ -104,7 +107,7 @@ class Planning {
     for (const node of kept) {
       const path = join(directory, node.name);
       const name = `${prefix}/${node.name}`;
-      const isNamed = isWanted || this.#isNamed(name);
+      const isNamed = this.#isNamed(name, isWanted);
       if (node.type === 'dir') {
         const index = this.#directories.push({ path, node }) - 1;
         const inside = await this.visit(await subtrees.next(), path, name, isNamed);
@@ -117,6 +120,12 @@ class Planning {
       }
     }
     return wantedAny;
+  }
+
+  #isNamed(path: string, isWanted: boolean): boolean {
+    // What lies in something that is wanted may be what another pattern names.
+    const isAsked = this.#named !== undefined && !(isWanted && this.#named.areAllUsed);
+    return (isAsked && this.#named.has(path)) || isWanted;
   }
 
   #add(node: TreeNode, path: Buffer, directory: number): void {

@@ -1,3 +1,5 @@
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Clock } from '../../foundation/clock.ts';
 import { isHoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
@@ -16,6 +18,8 @@ import { UsedBlobs } from './used.ts';
 /** restic's default. */
 const PACK_SIZE_BYTES = 16 * 1024 * 1024;
 const PARALLEL_LOOKS = 8;
+/** For locks, marks, events of the ledger and the index. */
+const ROOM_BESIDE_COPIES_BYTES = 2 * 1024 * 1024;
 
 export interface PruneOptions {
   clock: Clock;
@@ -45,6 +49,8 @@ export interface PruneReport {
   held: { packs: number; bytes: number };
   /** What stays unused in packs that stay: copying it would cost more than it frees. */
   leftUnusedBytes: number;
+  /** How much more room the disk needs to copy what is used, where it has too little: nothing was copied then. */
+  lackingBytes?: number;
   /** What was removed, of marks of this run and of earlier ones. */
   swept: Swept;
   /** Who keeps marked packs from being removed now, where somebody does: the next prune does it. */
@@ -65,13 +71,9 @@ export async function pruneRepository(repository: Repository, options: PruneOpti
   if (!options.dryRun) await assertLockable(repository);
   const used = new UsedBlobs();
   const earlier = options.dryRun ? undefined : await sweepIfFree(repository, used, options);
-  const lock = await lockRepository(repository, { exclusive: false, clock: options.clock });
-  let report: PruneReport;
-  try {
-    report = await mark(repository, used, lock, options);
-  } finally {
-    await lock.release();
-  }
+  const report = options.dryRun
+    ? await foresee(repository, used, options)
+    : await markLocked(repository, used, options);
   const later = options.dryRun || report.marked.packs === 0 ? undefined : await sweepIfFree(repository, used, options);
   const last = later ?? earlier;
   return {
@@ -81,10 +83,33 @@ export async function pruneRepository(repository: Repository, options: PruneOpti
   };
 }
 
+async function markLocked(repository: Repository, used: UsedBlobs, options: PruneOptions): Promise<PruneReport> {
+  const lock = await lockRepository(repository, { exclusive: false, clock: options.clock });
+  try {
+    return await mark(repository, used, lock, options);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** A look needs no lock where none can be written: on a disk that is full one asks just then what a prune would free. */
+async function foresee(repository: Repository, used: UsedBlobs, options: PruneOptions): Promise<PruneReport> {
+  const lock = await lockRepository(repository, { exclusive: false, clock: options.clock }).catch((error: unknown) => {
+    if (isHoldfastError(error, 'disk-full') || isHoldfastError(error, 'permission-denied')) return undefined;
+    throw error;
+  });
+  try {
+    return await mark(repository, used, lock, options);
+  } finally {
+    await lock?.release();
+  }
+}
+
+/** @param lock without it, on a dry run alone */
 async function mark(
   repository: Repository,
   used: UsedBlobs,
-  lock: HeldLock,
+  lock: HeldLock | undefined,
   { signal, progress, dryRun, heldUntil, isOffline = false, packSizeBytes = PACK_SIZE_BYTES }: PruneOptions,
 ): Promise<PruneReport> {
   progress.phase('looking for what is used');
@@ -92,11 +117,11 @@ async function mark(
   const stock = await takeStock(repository);
   const { sizes } = stock;
   await used.add(indexOf(repository, [...stock.index.values()], marked), stock.snapshots, { signal, progress });
-  const { plan, held } = await withoutHeld(
-    planPrune(stock, used, marked, isOffline ? isTreesAlone : undefined),
-    heldUntil,
-  );
-  if (!dryRun && goingOf(plan).length > 0) {
+  const wished = planPrune(stock, used, marked, isOffline ? isTreesAlone : undefined);
+  const lackingBytes = await lackOfRoom(repository, wished);
+  const isCramped = lackingBytes > 0;
+  const { plan, held } = await withoutHeld(isCramped ? planPrune(stock, used, marked, isNone) : wished, heldUntil);
+  if (lock !== undefined && !dryRun && goingOf(plan).length > 0) {
     await repack(repository, plan.repack, { lock, signal, progress, packSizeBytes });
     await lock.confirm();
     await writeMark(repository, goingOf(plan));
@@ -112,8 +137,19 @@ async function mark(
     markedBefore: [...marked].filter((pack) => sizes.has(pack)).length,
     held,
     leftUnusedBytes: plan.leftUnusedBytes,
+    ...(isCramped && { lackingBytes }),
     swept: NOTHING,
   };
+}
+
+const isNone = (): boolean => false;
+
+/** The copies, and the index anew, are written before anything is removed. Zero where it is not known. */
+async function lackOfRoom({ store }: Repository, { repack: copied }: PrunePlan): Promise<number> {
+  if (store.stagingDirectory === undefined || copied.length === 0) return 0;
+  const { bavail, bsize } = await statfs(dirname(store.stagingDirectory));
+  const neededBytes = copied.reduce((sum, { usedBytes }) => sum + usedBytes, 0);
+  return Math.max(0, neededBytes + ROOM_BESIDE_COPIES_BYTES - bavail * bsize);
 }
 
 /** To remove what is held would only hide it, or be refused. */

@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { ID_BYTES } from '../../format/index.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import type { FileToRead, ReadFile } from '../snapshot-io.ts';
 import { STATUS_WORDS, type StoredBatch } from './file-reader.ts';
-import { ID_BYTES, idsIn } from './part-reader.ts';
+import { idsIn } from './part-reader.ts';
 import type { Pipeline } from './pipeline.ts';
 
 /** So many files, or so many bytes, are worth a message. */

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { ID_BYTES } from '../../format/index.ts';
 import { messageOf, systemCode } from '../../foundation/errors.ts';
-import { ID_BYTES, type PartReader } from './part-reader.ts';
+import type { PartReader } from './part-reader.ts';
 
 /** Small files, for a worker to open, read, cut and store by itself: one after the other, since each alone is not worth a message. */
 export interface FileBatch {

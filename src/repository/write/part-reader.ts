@@ -1,6 +1,8 @@
+import { hash } from 'node:crypto';
 import { readSync } from 'node:fs';
-import { CHUNKER_DATA_OFFSET, Chunker, chunkerMemory, MAX_CHUNK_BYTES } from '../../format/index.ts';
+import { CHUNKER_DATA_OFFSET, Chunker, chunkerMemory, ID_BYTES, MAX_CHUNK_BYTES } from '../../format/index.ts';
 import { messageOf, systemCode } from '../../foundation/errors.ts';
+import { type ExpectedChunks, ExpectedCuts } from './earlier-chunks.ts';
 import type { Sealer } from './sealer.ts';
 
 /** A part of a file, for a worker to read, cut and store by itself. */
@@ -12,6 +14,8 @@ export interface FilePart {
   limitBytes: number;
   /** Where the file is expected to end, if it is: nobody asks for more once it has so many bytes and gives no more. */
   sizeBytes?: number;
+  /** How it was cut when it was stored before. */
+  expected?: ExpectedChunks;
 }
 
 export interface StoredPart {
@@ -27,12 +31,16 @@ export interface StoredPart {
 
 /** Room for the longest chunk, and for what is read behind it. */
 const ROOM_BYTES = MAX_CHUNK_BYTES + 1024 * 1024;
-export const ID_BYTES = 32;
-
 /** Ids as hexadecimal text. @param ids `ID_BYTES` each */
 export function idsIn(ids: Uint8Array): string[] {
   const hex = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength).toString('hex');
   return Array.from({ length: ids.length / ID_BYTES }, (_, index) => hex.slice(index * 64, (index + 1) * 64));
+}
+
+interface Chunk {
+  length: number;
+  /** Where it had to be found out already. */
+  id?: Buffer;
 }
 
 /** Reads parts of files in a worker. What it reads never leaves it, but for the packs. */
@@ -60,17 +68,20 @@ export class PartReader {
       fresh: { blobs: 0, bytes: 0, storedBytes: 0 },
     };
     const ids: Buffer[] = [];
-    const add = (start: number, length: number): void => {
-      const { id, fresh, storedBytes } = this.#sealer.store('data', this.#bytes.subarray(start, start + length));
+    let start = 0;
+    let end = 0;
+    const add = ({ length, id: known }: Chunk): void => {
+      const { id, fresh, storedBytes } = this.#sealer.store('data', this.#bytes.subarray(start, start + length), known);
       ids.push(id);
+      start += length;
       if (!fresh) return;
       stored.fresh.blobs++;
       stored.fresh.bytes += length;
       stored.fresh.storedBytes += storedBytes;
     };
     this.#chunker.reset();
-    let start = 0;
-    let end = 0;
+    const expected = new ExpectedCuts(part.expected);
+    const next = (): Chunk | undefined => this.#nextChunk(expected, stored.sizeBytes - (end - start), start, end);
     let isWanted = true;
     while (stored.sizeBytes < part.limitBytes && isWanted) {
       if (end === ROOM_BYTES) {
@@ -82,16 +93,27 @@ export class PartReader {
       if (read === 0) break;
       end += read;
       stored.sizeBytes += read;
-      for (let cut = this.#nextCut(start, end); cut > 0; cut = this.#nextCut(start, end)) {
-        add(start, cut);
-        start += cut;
+      for (let chunk = next(); chunk !== undefined; chunk = next()) {
+        add(chunk);
         isWanted = between();
       }
       if (stored.sizeBytes === part.sizeBytes && read < most) break;
     }
-    if (end > start) add(start, end - start);
+    while (end > start) add({ length: this.#nextCut(start, end) || end - start });
     stored.ids = new Uint8Array(Buffer.concat(ids, ids.length * ID_BYTES));
     return stored;
+  }
+
+  /** Undefined while more bytes are needed to tell. @param position of its first byte in the part */
+  #nextChunk(expected: ExpectedCuts, position: number, start: number, end: number): Chunk | undefined {
+    const expectedLength = expected.lengthAt(position);
+    if (expectedLength !== undefined) {
+      if (expectedLength > end - start) return undefined;
+      const id = hash('sha256', this.#bytes.subarray(start, start + expectedLength), 'buffer');
+      if (expected.isNext(id)) return { length: expectedLength, id };
+    }
+    const length = this.#nextCut(start, end);
+    return length > 0 ? { length } : undefined;
   }
 
   #nextCut(start: number, end: number): number {

@@ -17,6 +17,8 @@ const MIB = 1024 * 1024;
 const LARGE = noise(70 * MIB + 12_345, 'large');
 /** No limit that a test comes near. */
 const LIMIT_BYTES = 1 << 30;
+const WHOLE = { sizeBytes: LARGE.length, limitBytes: LIMIT_BYTES };
+const NOTHING = undefined as readonly string[] | undefined;
 
 function fileOf(content: Uint8Array): string {
   const path = join(testDirectory(), 'file');
@@ -28,11 +30,17 @@ function fileOf(content: Uint8Array): string {
 async function writeInParts(
   writer: SnapshotWriter,
   path: string,
-  { sizeBytes = LARGE.length, limitBytes = LIMIT_BYTES, flags = 'r', onRead = (_bytes: number): void => {} } = {},
+  {
+    sizeBytes = LARGE.length,
+    limitBytes = LIMIT_BYTES,
+    flags = 'r',
+    onRead = (_bytes: number): void => {},
+    before = NOTHING,
+  } = {},
 ): Promise<StoredFile> {
   const descriptor = openSync(path, flags);
   try {
-    const { stored } = await writer.writeInParts(descriptor, sizeBytes, limitBytes, onRead);
+    const { stored } = await writer.writeInParts(descriptor, { sizeBytes, limitBytes, before }, onRead);
     return await stored;
   } finally {
     closeSync(descriptor);
@@ -105,7 +113,7 @@ describe('a large file, read in parts by several threads', () => {
     await writeSnapshot(repository, async (writer) => {
       const failed = writeInParts(writer, fileOf(LARGE), { flags: 'r+' }).then(() => 'read');
       const unreadable = openSync(fileOf(LARGE), 'a');
-      const { stored } = await writer.writeInParts(unreadable, LARGE.length, LIMIT_BYTES, () => {});
+      const { stored } = await writer.writeInParts(unreadable, WHOLE, () => {});
       await expect(stored).rejects.toMatchObject({ code: 'EBADF', syscall: 'read' });
       closeSync(unreadable);
       expect(await failed).toBe('read');
@@ -122,7 +130,7 @@ describe('a large file, read in parts by several threads', () => {
       let isOver = false;
       const large = [];
       for (let round = 0; round < 20; round++) {
-        const { stored } = await writer.writeInParts(descriptor, LARGE.length, LIMIT_BYTES, () => {});
+        const { stored } = await writer.writeInParts(descriptor, WHOLE, () => {});
         large.push(stored);
       }
       const all = Promise.all(large).then(() => {
@@ -147,7 +155,7 @@ describe('a large file, read in parts by several threads', () => {
     const descriptor = openSync(fileOf(LARGE), 'r');
     const stopped = new Error('stopped');
     const writing = writeSnapshot(repository, async (writer, session) => {
-      const { stored } = await writer.writeInParts(descriptor, LARGE.length, LIMIT_BYTES, () => {});
+      const { stored } = await writer.writeInParts(descriptor, WHOLE, () => {});
       await session.abort(stopped);
       await stored;
       return [];

@@ -33,9 +33,12 @@ export class Sealer {
     this.#options = options;
   }
 
-  /** Stores a blob unless the repository or this run has it. */
-  store(type: BlobType, plain: Uint8Array): { id: Buffer; fresh: boolean; storedBytes: number } {
-    const id = hash('sha256', plain, 'buffer');
+  /** Stores a blob unless the repository or this run has it. @param id where it is known already */
+  store(
+    type: BlobType,
+    plain: Uint8Array,
+    id: Buffer = hash('sha256', plain, 'buffer'),
+  ): { id: Buffer; fresh: boolean; storedBytes: number } {
     const { key, table, claims, formatVersion } = this.#options;
     if (table.has(id, type) || !claims.claim(id, type)) return { id, fresh: false, storedBytes: 0 };
     this.#blobSealer ??= new BlobSealer(key);

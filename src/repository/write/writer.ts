@@ -2,7 +2,8 @@ import { hash } from 'node:crypto';
 import { encodeTree, type TreeNode } from '../../format/index.ts';
 import { awaitedLater, reachesWhoeverAwaits, settled } from '../../foundation/promises.ts';
 import type { BlobTable } from '../blob-table.ts';
-import type { FileStream, FileToRead, ReadFile, SnapshotWriter, StoredFile } from '../snapshot-io.ts';
+import type { FileStream, FileToRead, LargeFile, ReadFile, SnapshotWriter, StoredFile } from '../snapshot-io.ts';
+import { EarlierChunks } from './earlier-chunks.ts';
 import { FileBatches } from './file-batches.ts';
 import { Lane } from './lane.ts';
 import { idsIn, type StoredPart } from './part-reader.ts';
@@ -65,16 +66,17 @@ export class Writer implements SnapshotWriter {
 
   async writeInParts(
     fileDescriptor: number,
-    sizeBytes: number,
-    limitBytes: number,
+    { sizeBytes, limitBytes, before }: LargeFile,
     onRead: (bytes: number) => void,
   ): Promise<{ stored: Promise<StoredFile> }> {
+    const earlier = before && new EarlierChunks(before, this.#table, sizeBytes);
     const parts: Promise<StoredPart>[] = [];
     try {
       for (let position = 0; position < Math.max(1, sizeBytes); position += PART_BYTES) {
         const isLast = position + PART_BYTES >= sizeBytes;
+        const expected = earlier?.within(position, position + PART_BYTES);
         const part = { fileDescriptor, position, limitBytes: isLast ? limitBytes - position : PART_BYTES };
-        const { stored } = await this.#pipeline.submitPart(part);
+        const { stored } = await this.#pipeline.submitPart({ ...part, ...(expected && { expected }) });
         stored.then(({ sizeBytes: bytes }) => onRead(bytes), reachesWhoeverAwaits);
         parts.push(stored);
       }

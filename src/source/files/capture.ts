@@ -1,10 +1,17 @@
 import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, statSync } from 'node:fs';
-import { byteStringOfText, bytesOf, displayName, encodeAttribute, type TreeNode } from '../../format/index.ts';
+import {
+  byteStringOfText,
+  bytesOf,
+  displayName,
+  encodeAttribute,
+  NamedPaths,
+  type TreeNode,
+} from '../../format/index.ts';
 import { HoldfastError, isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { readAttributes } from '../../foundation/extended-attributes.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import type { ReadFile, SnapshotWriter, StoredFile } from '../../repository/index.ts';
-import { type Capture, type CaptureContext, MANIFEST_DIRECTORY, NamedPaths, type Problem } from '../index.ts';
+import { type Capture, type CaptureContext, MANIFEST_DIRECTORY, type Problem } from '../index.ts';
 import { everythingAt, type Stale } from './changes.ts';
 import { nodeOf, unlessSame } from './node-of.ts';
 import { PreviousTrees } from './previous-trees.ts';
@@ -307,7 +314,8 @@ export class FileCapture {
       if (!fstatSync(descriptor).isFile()) throw changedWhileRead();
       const sizeBytes = Number(file.seen.size);
       const onRead = (bytes: number): void => this.#context.progress.advance({ bytes });
-      const { stored } = await this.#writer.writeInParts(descriptor, sizeBytes, sizeBytes + MAX_GROWTH_BYTES, onRead);
+      const limits = { sizeBytes, limitBytes: sizeBytes + MAX_GROWTH_BYTES, before: file.before?.content ?? undefined };
+      const { stored } = await this.#writer.writeInParts(descriptor, limits, onRead);
       isReadLater = true;
       return { coming: this.#readLargeFile(file, descriptor, stored) };
     } finally {

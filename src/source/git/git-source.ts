@@ -1,6 +1,7 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatTimeMs, type TreeNode } from '../../format/index.ts';
+import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
 import type { GitAddress } from '../../plan/index.ts';
@@ -260,7 +261,7 @@ class GitSource implements Source {
       directory === undefined ? await this.#options.address() : { protocol: 'path', url: directory };
     const credentials = directory === undefined ? await this.#options.credentials() : undefined;
     const configured = join(scratchDirectory, 'remote');
-    await mkdir(configured, { mode: 0o700, recursive: true });
+    await makeDirectories(configured, 0o700);
     return {
       git: await Git.prepare({ scratchDirectory: configured, variables, signal }, address, credentials),
       address,

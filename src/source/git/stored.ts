@@ -155,7 +155,8 @@ export class RepositoryWriter {
     try {
       if (size >= LARGE_FILE_BYTES) {
         const onRead = (bytes: number): void => progress.advance({ bytes });
-        return await (await this.#writer.writeInParts(descriptor, size, size, onRead)).stored;
+        return await (await this.#writer.writeInParts(descriptor, { sizeBytes: size, limitBytes: size }, onRead))
+          .stored;
       }
       const { sizeBytes, stored } = await this.#writer.writeFrom(descriptor);
       progress.advance({ bytes: sizeBytes, items: 1 });

@@ -77,7 +77,7 @@ export function workFailure(error: unknown, location: Location, side: Side, doin
     });
   }
   return new HoldfastError(workCode(state, side), `could not ${doing}: ${reasonOf(error)}`, {
-    ...(state === undefined ? {} : { hint: workHint(state, location) }),
+    ...(state === undefined ? {} : { hint: workHint(state, location, side) }),
     retryable: state === '55P03' || state === '40001',
     context,
     cause: error,
@@ -126,8 +126,11 @@ function refusalHint(state: string): string {
   return "See whether user and password in the URL are right, and whether the server's pg_hba.conf lets them in from here.";
 }
 
-function workHint(state: string, location: Location): string {
-  if (state === '42501') return `Grant what is missing, for example: GRANT pg_read_all_data TO "${location.user}".`;
+function workHint(state: string, { user }: Location, side: Side): string {
+  if (state === '42501' && side === 'target') {
+    return `Give the role what the reason says; to make databases: ALTER ROLE "${user}" CREATEDB. Or name a database that is empty and belongs to it.`;
+  }
+  if (state === '42501') return `Grant what is missing, for example: GRANT pg_read_all_data TO "${user}".`;
   if (state === '55P03') return 'Somebody holds an exclusive lock on a table: try again when that has ended.';
   return 'See what the server says in the reason.';
 }

@@ -3,6 +3,7 @@ import { type Finding, findingOfError } from '../index.ts';
 import { Connection } from './connection/connection.ts';
 import { type Location, labelOf } from './connection/location.ts';
 import { ReplicaLink } from './replication/replica-link.ts';
+import { tryScan } from './scan/scan.ts';
 import { inspectServer } from './server.ts';
 import { lookAt } from './stream/look.ts';
 
@@ -26,7 +27,12 @@ export async function examineServer(
     if (signal.aborted || !isHoldfastError(error)) throw error;
     return [findingOfError('connection', error)];
   }
-  return [...findings, method === 'scan' ? SCANNED : await examineReplication(location, signal)];
+  return [
+    ...findings,
+    ...(method === 'scan'
+      ? [await examineKeys(location, signal), SCANNED]
+      : [await examineReplication(location, signal)]),
+  ];
 }
 
 /** Asks what a follower asks: where the stream is and what time it is there, at one moment. */
@@ -56,10 +62,28 @@ const SCANNED: Finding = {
   },
 };
 
+/** Reads the first keys as a backup does. */
+async function examineKeys(location: Location, signal: AbortSignal): Promise<Finding> {
+  const connection = await Connection.open(location, { side: 'source', signal });
+  try {
+    await tryScan(connection);
+    return { level: 'ok', about: 'keys', message: 'keys, their times to live and functions may be read' };
+  } catch (error) {
+    if (signal.aborted || !isHoldfastError(error)) throw error;
+    return findingOfError('keys', error);
+  } finally {
+    connection.destroy();
+  }
+}
+
 async function examineReplication(location: Location, signal: AbortSignal): Promise<Finding> {
   try {
     const link = await ReplicaLink.open(location, { signal, purpose: 'rdb-only' });
-    link.close();
+    try {
+      await link.tryOut();
+    } finally {
+      link.close();
+    }
     return { level: 'ok', about: 'replication', message: 'a replica is let in' };
   } catch (error) {
     if (signal.aborted || !isHoldfastError(error)) throw error;

@@ -21,6 +21,24 @@ export function anyPattern(patterns: readonly string[]): KeyMatcher {
   return (key) => matchers.some((match) => match(key));
 }
 
+/** Which keys any of the patterns means, and which of the patterns mean a key. */
+export class NamedKeys {
+  readonly #patterns: { pattern: string; means: KeyMatcher; isUsed: boolean }[];
+
+  constructor(patterns: readonly string[]) {
+    this.#patterns = patterns.map((pattern) => ({ pattern, means: keyPattern(pattern), isUsed: false }));
+  }
+
+  see(key: Uint8Array): void {
+    for (const each of this.#patterns) if (!each.isUsed) each.isUsed = each.means(key);
+  }
+
+  /** Those that meant none of the keys that were seen. */
+  get unused(): string[] {
+    return this.#patterns.filter(({ isUsed }) => !isUsed).map(({ pattern }) => pattern);
+  }
+}
+
 /** A key, fit to be shown. */
 export function shownKey(key: Uint8Array): string {
   const text = Buffer.from(key.subarray(0, LONGEST_SHOWN_BYTES)).toString('utf8');

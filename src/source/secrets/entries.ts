@@ -1,8 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { formatTimeMs, type TreeNode } from '../../format/index.ts';
+import { formatTimeMs, type NamedPaths, type TreeNode } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
-import type { NamedPaths, Problem } from '../index.ts';
+import type { Problem } from '../index.ts';
 
 /** Where secrets lie in a snapshot: `gcp/PROJECT/NAME/versions/1`, `env/NAME`, `files/etc/omni/env`. */
 export const DATA = 'data';

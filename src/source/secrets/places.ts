@@ -1,5 +1,5 @@
+import type { NamedPaths } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
-import type { NamedPaths } from '../index.ts';
 import { type Gathered, nothingGathered } from './entries.ts';
 import { type CloudPlace, gatherCloud } from './gather-cloud.ts';
 import { gatherDirectory, gatherFiles } from './gather-files.ts';

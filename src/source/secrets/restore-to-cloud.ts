@@ -1,4 +1,4 @@
-import { pathMatcher } from '../../format/index.ts';
+import { NamedPaths, pathMatcher } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
 import type { Selection } from '../../repository/index.ts';
@@ -35,7 +35,7 @@ export async function restoreToCloud(
   }: { variables: Variables } & Pick<RestoreContext, 'selection' | 'progress' | 'signal'>,
 ): Promise<Restored> {
   const restored: Restored = { bytes: 0, items: 0, notes: [], problems: [] };
-  const { own: secrets, namesakes } = partNamesakes(storedSecrets(entries).filter(isSelected(selection)));
+  const { own: secrets, namesakes } = partNamesakes(selectedOf(storedSecrets(entries), selection));
   if (secrets.length === 0) throw nothingToRestore();
   const manager = new SecretManager(project, variables);
   progress.phase('adding versions', { items: secrets.length });
@@ -129,15 +129,22 @@ function leftOut({ settings }: StoredSecret, isNew: boolean): string[] {
   ];
 }
 
-function isSelected({ only, exclude }: Selection = {}): (secret: StoredSecret) => boolean {
-  const isWanted = only === undefined ? () => true : pathMatcher(only);
+/** @throws path-missing where a pattern names nothing */
+function selectedOf(secrets: readonly StoredSecret[], { only, exclude }: Selection = {}): StoredSecret[] {
   const isExcluded = pathMatcher(exclude ?? []);
-  return ({ path }) => isWanted(`/${path}`) && !isExcluded(`/${path}`);
+  const kept = secrets.filter(({ path }) => !isExcluded(`/${path}`));
+  if (only === undefined) return kept;
+  const named = new NamedPaths(only);
+  const selected = kept.filter(({ path }) => named.has(`/${path}`));
+  named.refuseUnused(['the secrets and variables of the snapshot'], LISTED);
+  return selected;
 }
 
+const LISTED = 'List what is in it with `holdfast ls`. Files are restored to a directory.';
+
 function nothingToRestore(): HoldfastError {
-  return new HoldfastError('path-missing', 'nothing in the snapshot is a secret or a variable that was asked for', {
-    hint: 'List what is in it with `holdfast ls`. Files are restored to a directory.',
+  return new HoldfastError('path-missing', 'the snapshot has no secret and no variable that was asked for', {
+    hint: LISTED,
   });
 }
 

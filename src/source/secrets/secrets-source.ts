@@ -1,4 +1,4 @@
-import { displayName, formatTimeMs } from '../../format/index.ts';
+import { displayName, formatTimeMs, NamedPaths } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
 import { notesOf, type SnapshotReader, type SnapshotWriter } from '../../repository/index.ts';
@@ -12,7 +12,6 @@ import {
   findingOfError,
   type ItemCount,
   type Manifest,
-  NamedPaths,
   type RestoreContext,
   type Restored,
   runCommandCheck,

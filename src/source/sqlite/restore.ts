@@ -1,7 +1,8 @@
 import { constants, existsSync } from 'node:fs';
-import { chmod, chown, type FileHandle, link, mkdir, open, rm, utimes } from 'node:fs/promises';
+import { chmod, chown, type FileHandle, link, open, rm, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseTimeMs, type TreeNode } from '../../format/index.ts';
+import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { lockFile } from '../../foundation/file-lock.ts';
 import { readAt } from '../../foundation/read-at.ts';
@@ -33,7 +34,7 @@ export async function restoreSqlite(
   const problems: Restored['problems'] = [];
   progress.phase('writing the database', { bytes: Number(node.size), items: 1 });
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectories(directory, 0o700);
     refuseOccupied(path);
     await removeLeft(unfinished, path);
     const written = await open(unfinished, 'wx', 0o600);

@@ -211,7 +211,11 @@ describe.skipIf(!requires('tmpfs'))('a local store on a disk of its own', () => 
       const store = createLocalStore(directory);
       await store.put('object', Buffer.from('x'));
       spawnSync('mount', ['-o', 'remount,ro', directory]);
-      await expect(store.put('object', Buffer.from('y'))).rejects.toMatchObject({ code: 'permission-denied' });
+      await expect(store.put('object', Buffer.from('y'))).rejects.toMatchObject({
+        code: 'permission-denied',
+        message: expect.stringMatching(/the file system is read-only$/),
+        hint: expect.stringContaining('Mount it'),
+      });
       await expect(store.delete('object')).rejects.toMatchObject({ code: 'permission-denied' });
       expect(Buffer.from(await store.get('object')).toString()).toBe('x');
     }));

@@ -302,9 +302,14 @@ function storeError(error: unknown, verb: string, key: string, location: string)
       });
     case 'EACCES':
     case 'EPERM':
-    case 'EROFS':
       return new HoldfastError('permission-denied', `${what}: ${messageOf(error)}`, {
         hint: 'Give the user that runs Holdfast the right to do so.',
+        context,
+        cause: error,
+      });
+    case 'EROFS':
+      return new HoldfastError('permission-denied', `${what}: the file system is read-only`, {
+        hint: 'Mount it so that it can be written to. A system mounts a disk with errors read-only by itself: see `dmesg`. What is stored can be read meanwhile.',
         context,
         cause: error,
       });

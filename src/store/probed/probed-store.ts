@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../../foundation/clock.ts';
+import { makeDirectories } from '../../foundation/directories.ts';
 import { systemCode } from '../../foundation/errors.ts';
 import { DecoratedStore, type ObjectStore, type StoreCapabilities } from '../index.ts';
 import { probe } from './probe.ts';
@@ -67,7 +68,7 @@ async function readRecord(file: string, nowMs: number): Promise<Record | undefin
 async function writeRecord(file: string, record: Record): Promise<void> {
   const fresh = `${file}.${process.pid}-${randomBytes(4).toString('hex')}`;
   try {
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await makeDirectories(dirname(file), 0o700);
     await writeFile(fresh, JSON.stringify(record), { mode: 0o600 });
     await rename(fresh, file);
   } catch (error) {

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { hold, unhold } from '../../../operations/index.ts';
+import { type HeldOrReleased, hold, refuseFailures, unhold } from '../../../operations/index.ts';
 import { operation } from '../operation.ts';
 
 const params = z.object({ snapshot: z.string().openapi({ description: 'Its id, which may be shortened.' }) });
@@ -15,7 +15,7 @@ export const holdSnapshot = operation({
   body: z.strictObject({ why: z.string().min(1).max(1000) }),
   result: z.object({ ...held, why: z.string() }),
   run: async ({ params: { snapshot }, body: { why }, caller }, { daemon }) => ({
-    ...(await hold(daemon.workspace(), snapshot, `${why} (${caller.name})`)),
+    ...everywhere(await hold(daemon.workspace(), snapshot, `${why} (${caller.name})`)),
     why,
   }),
 });
@@ -30,5 +30,11 @@ export const releaseSnapshot = operation({
   body: z.strictObject({ why: z.string().min(1).max(1000) }),
   result: z.object(held),
   run: async ({ params: { snapshot }, body: { why }, caller }, { daemon }) =>
-    unhold(daemon.workspace(), snapshot, `${why} (${caller.name})`),
+    everywhere(await unhold(daemon.workspace(), snapshot, `${why} (${caller.name})`)),
 });
+
+/** @throws what kept it from being recorded in one of the repositories */
+function everywhere({ failures, ...done }: HeldOrReleased): Omit<HeldOrReleased, 'failures'> {
+  refuseFailures(failures);
+  return done;
+}

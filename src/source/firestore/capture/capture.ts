@@ -1,10 +1,10 @@
-import { formatTimeMs, type TreeNode } from '../../../format/index.ts';
+import { formatTimeMs, NamedPaths, type TreeNode } from '../../../format/index.ts';
 import { HoldfastError } from '../../../foundation/errors.ts';
 import type { FirestoreDatabase } from '../../../foundation/firestore-database.ts';
 import { pauseUntilAborted } from '../../../foundation/pause.ts';
 import { sideBySide } from '../../../foundation/promises.ts';
 import type { SnapshotReader, SnapshotWriter } from '../../../repository/index.ts';
-import { type Capture, type CaptureContext, type Manifest, NamedPaths } from '../../index.ts';
+import type { Capture, CaptureContext, Manifest } from '../../index.ts';
 import { DOCUMENTS_FORMAT, readFirestoreDetails } from '../codec/details.ts';
 import { CollectionDigests, DOCUMENT_DIGEST } from '../codec/digest.ts';
 import type { RawDocument } from '../codec/document-line.ts';

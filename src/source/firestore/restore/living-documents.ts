@@ -99,7 +99,7 @@ export async function topCollections(
 ): Promise<string[]> {
   try {
     return await readAgain(pause, async () => {
-      const [ids] = await client.listCollectionIds({ parent: `${database}/documents` }, callOptions);
+      const [ids] = await client.listCollectionIds({ parent: `${database}/documents` }, { ...ONCE, ...callOptions });
       return ids;
     });
   } catch (error) {

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { HoldfastError } from '../../../foundation/errors.ts';
 import type { Selection, SnapshotReader } from '../../../repository/index.ts';
+import { ONCE } from '../capture/reading.ts';
 import type { FirestoreConnection } from '../connection.ts';
 import { firestoreFailure } from '../failures.ts';
 import { fetchDocuments, type LivingContext, topCollections } from './living-documents.ts';
@@ -37,7 +38,7 @@ export async function claimDatabase(
   try {
     // Of two restores that begin at once, one finds that the other was there.
     const writes = [{ update: { name, fields }, currentDocument: { exists: false } }];
-    await readAgain(context.pause, () => client.commit({ database, writes } as object, callOptions));
+    await readAgain(context.pause, () => client.commit({ database, writes } as object, { ...ONCE, ...callOptions }));
   } catch (error) {
     throw firestoreFailure(error, database, 'target');
   }
@@ -54,7 +55,7 @@ export async function releaseDatabase(
   if ((await restoringIn(connection, context)) !== digestOf(reader, selection)) return;
   try {
     const writes = [{ delete: `${database}/${NAME}` }];
-    await readAgain(context.pause, () => client.commit({ database, writes } as object, callOptions));
+    await readAgain(context.pause, () => client.commit({ database, writes } as object, { ...ONCE, ...callOptions }));
   } catch (error) {
     throw firestoreFailure(error, database, 'target');
   }

@@ -14,7 +14,7 @@ import { estimateRestore, type OperationPrices } from './estimate.ts';
 import { type LivingContext, livingDocuments } from './living-documents.ts';
 import { claimDatabase, releaseDatabase } from './marker.ts';
 import { RampUp } from './ramp-up.ts';
-import { coverageOf, documentMatcher, type StoredDocument, storedDocuments } from './stored-lines.ts';
+import { coverageOf, documentMatcher, refuseUnnamed, type StoredDocument, storedDocuments } from './stored-lines.ts';
 
 export type DatabaseTarget = Extract<Target, { kind: 'database' }>;
 
@@ -24,7 +24,8 @@ export const NAMED = 100;
 /**
  * Brings documents of a snapshot to a database: to an empty one, which an interrupted restore goes on in, or with `diff` or
  * `replace` to one that holds anything, of which only what differs is written.
- * @throws target-not-empty, target-failed, bad-usage; repository-damaged, archive-damaged
+ * @throws target-not-empty, target-failed, bad-usage; path-missing where a pattern of the selection names nothing;
+ *   repository-damaged, archive-damaged
  */
 export async function restoreDocuments(
   reader: SnapshotReader,
@@ -34,6 +35,7 @@ export async function restoreDocuments(
 ): Promise<Restored> {
   const { selection, progress, signal, replace = false, diff = false, dryRun = false } = context;
   const details = await readFirestoreDetails(reader);
+  await refuseUnnamed(reader, selection);
   if (context.estimate === true) return estimateRestore(reader, context, { details, prices });
   const place = firestoreDatabase(target.url);
   const created = await createMissing(reader, target, context, { place, endpoint, captured: details.location });

@@ -1,4 +1,4 @@
-import { byteStringOfText, pathMatcher, type TreeNode } from '../../../format/index.ts';
+import { byteStringOfText, NamedPaths, pathMatcher, type TreeNode } from '../../../format/index.ts';
 import { releaseBuffer } from '../../../foundation/buffers.ts';
 import { HoldfastError } from '../../../foundation/errors.ts';
 import { trimMemory } from '../../../foundation/posix.ts';
@@ -42,6 +42,23 @@ export async function* storedDocuments(
     }
     trimMemory();
   }
+}
+
+/**
+ * Sees that each pattern of a selection names a document of the snapshot: what is misspelt must not pass for restored.
+ * @throws path-missing; repository-damaged, archive-damaged
+ */
+export async function refuseUnnamed(reader: SnapshotReader, { only, exclude = [] }: Selection = {}): Promise<void> {
+  if (only === undefined) return;
+  const named = new NamedPaths(only);
+  for await (const documents of storedDocuments(reader, { exclude })) {
+    for (const { name } of documents) for (const path of pathsTo(name)) named.has(path);
+    if (named.areAllUsed) return;
+  }
+  named.refuseUnused(
+    ['the snapshot'],
+    'Write `--only` with the path of a collection or document from `/` on (`/companies/acme`), or with a name at any depth. `holdfast history` counts what there is.',
+  );
 }
 
 /**

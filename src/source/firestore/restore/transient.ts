@@ -19,7 +19,11 @@ export function waitMs(attempt: number): number {
   return Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2);
 }
 
-/** Reads, and again where that failed for the moment. @throws what the last attempt threw */
+/**
+ * Reads, and again where that failed for the moment.
+ * @param read without another try of the client's own (`ONCE`): one attempt would last minutes then, in silence
+ * @throws what the last attempt threw
+ */
 export async function readAgain<T>(pause: Pause, read: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -56,7 +56,7 @@ export function refusal(error: ReplyError, location: Location, side: Side, doing
   return new HoldfastError(sided('source-refused', side), `could not ${doing}: ${error.message}`, {
     hint:
       error.kind === 'NOPERM'
-        ? 'Give the user what it lacks with ACL SETUSER; docs/redis.md lists what a backup needs.'
+        ? `Give the user what it lacks with ACL SETUSER; docs/redis.md lists what a ${side === 'source' ? 'backup' : 'restore'} needs.`
         : 'See what the server says in the reason.',
     retryable: LATER.has(error.kind),
     context,

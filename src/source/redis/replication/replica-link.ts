@@ -32,6 +32,7 @@ export interface ReplicaOptions {
 /** As long as a server that saves may be silent: it may be slow to fork. */
 const SILENCE_MS = 60_000;
 const EOF_MARK_BYTES = 40;
+const ANSWER_IS_DUE = /^-ERR .*pending output/i;
 
 /**
  * A connection on which we are a replica of the server.
@@ -90,6 +91,19 @@ export class ReplicaLink {
       kind: 'continued',
       position: { replicationId: continued[1] ?? from.replicationId, offset: from.offset },
     };
+  }
+
+  /**
+   * Sees whether the data would be sent, which costs the server a fork, without having it sent: a server refuses to begin
+   * while another answer is due, and before that whoever may not ask.
+   * @throws source-refused, source-lost, timed-out
+   */
+  async tryOut(): Promise<void> {
+    await this.#stream.write(Buffer.concat([['PING'], ['PSYNC', '?', '-1']].map((words) => encodeCommand(words))));
+    await this.#stream.readLine('wait for an answer');
+    const line = await this.#stream.readLine('wait for an answer');
+    if (line.startsWith('-') && !ANSWER_IS_DUE.test(line))
+      throw unavailable(new ReplyError(line.slice(1)), this.location);
   }
 
   /** The stream's next bytes, at least one, which are the caller's. @throws timed-out, source-lost; the reason of the signal */

@@ -2,6 +2,7 @@ import { awaitedLater } from '../../../foundation/promises.ts';
 import type { SnapshotReader } from '../../../repository/index.ts';
 import type { RestoreContext, Restored } from '../../index.ts';
 import type { Connection } from '../connection/connection.ts';
+import { refusal } from '../connection/failures.ts';
 import { encodeCommand, type Reply, ReplyError, type Word } from '../connection/resp.ts';
 import type { RedisDetails } from '../details.ts';
 import { type KeyMatcher, shownKey } from '../key-pattern.ts';
@@ -26,9 +27,9 @@ export class KeyRestore {
   readonly #waiting: Promise<void>[] = [];
   #taken: TakenKey[] = [];
   #database = 0;
+  #refused: ReplyError | undefined;
   #items = 0;
   #bytes = 0;
-  #matched = 0;
 
   constructor(connection: Connection, details: RedisDetails, isWanted: KeyMatcher | undefined) {
     this.#connection = connection;
@@ -37,12 +38,7 @@ export class KeyRestore {
     this.#database = connection.location.database;
   }
 
-  /** How many keys were wanted. */
-  get matched(): number {
-    return this.#matched;
-  }
-
-  /** The RDB must have been verified. @throws target-failed, repository-damaged */
+  /** The RDB must have been verified. @throws target-failed, also where the server takes no key at all; repository-damaged */
   async run(reader: SnapshotReader, { progress, signal }: RestoreContext): Promise<Omit<Restored, 'notes'>> {
     const isWhole = this.#isWanted === undefined;
     await readRdb(
@@ -60,13 +56,15 @@ export class KeyRestore {
       },
     );
     await this.#answers();
+    if (this.#items === 0 && this.#refused !== undefined) {
+      throw refusal(this.#refused, this.#connection.location, 'target', 'restore any key');
+    }
     return { bytes: this.#bytes, items: this.#items, problems: this.#problems };
   }
 
   #key(entry: RdbEntry): void {
     const { database, key, value, expiresMs } = entry;
     if (this.#isWanted?.(key) === false) return;
-    this.#matched++;
     const name = `${database}:${shownKey(key)}`;
     if (value === undefined) {
       this.#failed(name, `longer than ${LONGEST_VALUE_BYTES} bytes, which is too long to be restored by itself`);
@@ -96,12 +94,12 @@ export class KeyRestore {
   }
 
   #judge(name: string, reply: Reply): void {
-    if (reply instanceof ReplyError) this.#failed(name, reply.message);
+    if (reply instanceof ReplyError) this.#refusedBy(name, reply);
   }
 
   #judgeKey(taken: TakenKey, reply: Reply, bytes: number): void {
     if (reply instanceof ReplyError && reply.kind === 'BUSYKEY') this.#taken.push(taken);
-    else if (reply instanceof ReplyError) this.#failed(taken.name, reply.message);
+    else if (reply instanceof ReplyError) this.#refusedBy(taken.name, reply);
     else {
       this.#items++;
       this.#bytes += bytes;
@@ -117,6 +115,11 @@ export class KeyRestore {
     this.#items += taken.length - others.length;
     for (const { name } of others) this.#failed(name, 'is there already, and was left alone');
     await this.#connection.call('choose a database', ['SELECT', this.#database]);
+  }
+
+  #refusedBy(path: string, reply: ReplyError): void {
+    this.#refused ??= reply;
+    this.#failed(path, reply.message);
   }
 
   #failed(path: string, message: string): void {

@@ -5,7 +5,7 @@ import type { RestoreContext, Restored } from '../../index.ts';
 import { Connection } from '../connection/connection.ts';
 import { labelOf } from '../connection/location.ts';
 import { type RedisDetails, readDetails } from '../details.ts';
-import { anyPattern } from '../key-pattern.ts';
+import { anyPattern, NamedKeys } from '../key-pattern.ts';
 import { RdbDamage } from '../rdb/damage.ts';
 import type { RdbEntry } from '../rdb/reader.ts';
 import { rdbNode, readRdb, wasVerified } from '../rdb-file.ts';
@@ -156,10 +156,16 @@ async function restoreSome(
   context: RestoreContext,
 ): Promise<Restored> {
   const patterns = context.selection?.only ?? [];
-  const restore = new KeyRestore(connection, details, anyPattern(patterns));
-  const restored = await restore.run(reader, context);
-  if (restore.matched > 0) return { ...restored, notes: [] };
-  throw new HoldfastError('path-missing', `no key of the snapshot matches ${patterns.join(' or ')}`, {
+  await refuseUnmatched(reader, patterns, context.signal);
+  return { ...(await new KeyRestore(connection, details, anyPattern(patterns)).run(reader, context)), notes: [] };
+}
+
+/** What is misspelt must not pass for restored, and is found before anything is written. @throws path-missing */
+async function refuseUnmatched(reader: SnapshotReader, patterns: readonly string[], signal: AbortSignal) {
+  const named = new NamedKeys(patterns);
+  await readRdb(reader, { signal, onKey: ({ key }) => named.see(key) });
+  if (named.unused.length === 0) return;
+  throw new HoldfastError('path-missing', `no key of the snapshot matches ${named.unused.join(', nor ')}`, {
     hint: 'Patterns are those of SCAN: `session:*`, `user:[0-9]*`.',
   });
 }

@@ -1,6 +1,7 @@
 import { HoldfastError, isHoldfastError } from '../../../foundation/errors.ts';
 import { loadsRdb } from '../../../foundation/redis-programs.ts';
 import type { Connection } from '../connection/connection.ts';
+import { refusal } from '../connection/failures.ts';
 import { type Location, labelOf, parseLocation } from '../connection/location.ts';
 import { ReplyError } from '../connection/resp.ts';
 import type { RedisDetails } from '../details.ts';
@@ -74,8 +75,10 @@ async function hasLibraries(connection: Connection, { fields }: ServerFacts): Pr
 /** A server that gets keys of a database that it does not have ends itself. */
 async function refuseDatabases(connection: Connection, { counts }: RedisDetails): Promise<void> {
   const highest = counts.reduce((most, { database }) => Math.max(most, database), 0);
-  const chosen = await connection.attempt('choose a database', ['SELECT', highest]);
+  const doing = `choose database ${highest}`;
+  const chosen = await connection.attempt(doing, ['SELECT', highest]);
   if (chosen instanceof ReplyError) {
+    if (chosen.kind === 'NOPERM') throw refusal(chosen, connection.location, 'target', doing);
     throw new HoldfastError(
       'target-unsuitable',
       `the server at ${labelOf(connection.location)} has no database ${highest}, of which the backup has keys`,

@@ -2,7 +2,7 @@ import { HoldfastError } from '../../../foundation/errors.ts';
 import type { Connection } from '../connection/connection.ts';
 import { nonsense, refusal } from '../connection/failures.ts';
 import { type Reply, ReplyError } from '../connection/resp.ts';
-import { openPayload } from '../rdb/payload.ts';
+import { openPayload, type Payload } from '../rdb/payload.ts';
 import { RdbWriter } from '../rdb/writer.ts';
 import type { ServerFacts } from '../server.ts';
 import { SeenKeys } from './seen-keys.ts';
@@ -22,12 +22,7 @@ export async function* scanAsRdb(
   facts: ServerFacts,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer, void> {
-  const functions = await connection.attempt('dump the functions', ['FUNCTION', 'DUMP']);
-  // A server that does not know the command has none; one that refuses it may have some, which a backup would lack.
-  if (functions instanceof ReplyError && !UNKNOWN_COMMAND.test(functions.message)) {
-    throw refusal(functions, connection.location, 'source', 'dump the functions');
-  }
-  const libraries = Buffer.isBuffer(functions) ? openPayload(functions) : undefined;
+  const libraries = await dumpedFunctions(connection);
   const version = libraries?.version ?? (await formOf(connection));
   const writer = new RdbWriter(version, facts.server, facts.version);
   yield writer.head();
@@ -38,6 +33,28 @@ export async function* scanAsRdb(
     yield* scanDatabase(connection, writer, signal);
   }
   yield writer.end();
+}
+
+/**
+ * Asks for some keys of what a backup asks for of all, and for one value.
+ * @throws source-refused, source-lost, source-damaged, timed-out
+ */
+export async function tryScan(connection: Connection): Promise<void> {
+  await dumpedFunctions(connection);
+  await connection.call('choose database 0', ['SELECT', 0]);
+  const [, keys] = await scanned(connection, '0');
+  const [first = Buffer.from('holdfast')] = keys;
+  await connection.call('dump a key', ['DUMP', first]);
+  await Promise.all([first, ...keys].map((key) => expiryOf(connection, key)));
+}
+
+async function dumpedFunctions(connection: Connection): Promise<Payload | undefined> {
+  const functions = await connection.attempt('dump the functions', ['FUNCTION', 'DUMP']);
+  // A server that does not know the command has none; one that refuses it may have some, which a backup would lack.
+  if (functions instanceof ReplyError && !UNKNOWN_COMMAND.test(functions.message)) {
+    throw refusal(functions, connection.location, 'source', 'dump the functions');
+  }
+  return Buffer.isBuffer(functions) ? openPayload(functions) : undefined;
 }
 
 /** The version of the form in which the server dumps values. Servers before 7.0 have no functions that would say it. */

@@ -1,5 +1,5 @@
-import { pathMatcher } from '../format/index.ts';
 import { HoldfastError } from '../foundation/errors.ts';
+import { pathMatcher } from './path-matcher.ts';
 
 /** What patterns name, see `pathMatcher`, and which of them have named something. */
 export class NamedPaths {
@@ -25,6 +25,11 @@ export class NamedPaths {
     const names = path.split('/').slice(1);
     // All of them: each pattern that names one of them is used.
     return names.map((_, index) => this.has(`/${names.slice(0, index + 1).join('/')}`)).includes(true);
+  }
+
+  /** Whether each pattern has named something so far. */
+  get areAllUsed(): boolean {
+    return this.#patterns.every(({ isUsed }) => isUsed);
   }
 
   /**
