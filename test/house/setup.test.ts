@@ -61,7 +61,7 @@ describe('the dependencies', () => {
 function readyClone() {
   const root = fixtureTree({});
   const lockFile = join(root, 'package-lock.json');
-  cpSync(join(projectRoot, 'scripts'), join(root, 'scripts'), { recursive: true });
+  for (const part of ['scripts', 'bin']) cpSync(join(projectRoot, part), join(root, part), { recursive: true });
   copyFileSync(join(projectRoot, 'package-lock.json'), lockFile);
   mkdirSync(join(root, 'node_modules'));
   const record = join('node_modules', '.package-lock.json');
