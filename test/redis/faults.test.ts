@@ -71,7 +71,7 @@ async function forge(repository: Repository, rdb: Buffer, details: object): Prom
     const subtree = await writer.saveTree([await writeFile(writer, 'dump.rdb', rdb)]);
     const data = { name: 'data', type: 'dir' as const, mode: 2 ** 31 + 0o700, content: null, subtree };
     const all = { format: 'rdb', rdbVersion: 10, isValkeyRdb: false, sizeBytes: rdb.length, counts: [], ...details };
-    const more = { server: 'Redis', serverVersion: '7.0.0', keys: 3, expiring: 0, functions: 0, moduleFacts: 0 };
+    const more = { server: 'Redis', serverVersion: '7.0.0', keys: 3, expiring: 0, functions: 1, moduleFacts: 0 };
     const manifest = { version: 1, details: { ...all, ...more, notes: [], content: 'other', verifier: 1 } };
     return [data, await manifestDirectory(writer, manifest)];
   });
@@ -159,7 +159,7 @@ describe.skipIf(!requires('redis'))('a Redis server', () => {
     await forge(repository, Buffer.concat([twice, crc.digest()]), {});
     await expect(restoreTo(repository, target)).rejects.toMatchObject({ message: expect.stringContaining('twice') });
 
-    await forge(repository, rdb, { rdbVersion: 12 });
+    await forge(repository, rdb, { rdbVersion: 79 });
     await expect(restoreTo(repository, target)).rejects.toMatchObject({ code: 'target-unsuitable' });
     expect(await target.run('DBSIZE')).toBe(0);
     expect(String(await target.run('INFO', 'replication'))).toContain('role:master');

@@ -62,6 +62,9 @@ describe.skipIf(!requires('redis'))('a Redis server', () => {
     expect(await target.run('PEXPIRETIME', 'expiring')).toBe(expiresMs);
     expect(String(await target.run('FUNCTION', 'LIST'))).toContain('lib');
     expect(String(await target.run('INFO', 'replication'))).toContain('role:master');
+    // As the server's own setting has it: with functions in it, some end themselves where the RDB is loaded as it comes.
+    expect(target.log()).toContain(' to disk');
+    expect(target.log()).not.toContain(' to parser');
   });
 
   it('is proven in a sandbox, with the checks of the plan', async () => {
@@ -117,7 +120,7 @@ describe.skipIf(!requires('redis'))('a Redis server', () => {
       const to = target.url.replace('//', `//${command}:pw@`);
       const { exit, json } = await runHere(plan, 'restore', 'cache', '--to', to);
       expect({ exit, error: json.error }).toMatchObject({ exit: 1, error: { code: 'target-failed' } });
-      expect(json.error.message).toContain(`NOPERM this user has no permissions to run the '${command}' command`);
+      expect(json.error.message).toMatch(new RegExp(`NOPERM .* has no permissions to run the '${command}' command`));
     }
   });
 

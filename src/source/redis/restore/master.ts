@@ -11,6 +11,7 @@ const LONGEST_TALK_BYTES = 64 * 1024;
 /** What is sent to the replica. */
 export interface MasterData {
   sizeBytes: number;
+  hasFunctions: boolean;
   /** The RDB, in parts that are given away; what is behind a failure in it never reaches the replica. */
   rdb(): AsyncIterable<Uint8Array>;
   /** What comes behind it: commands, as a stream has them. */

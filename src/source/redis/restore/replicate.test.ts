@@ -53,7 +53,7 @@ it('is interrupted also where the server has stopped to take what is sent, and l
       yield Buffer.alloc(1_000_000);
     }
   }
-  const restoring = restoreByReplication(connection, facts, { sizeBytes: 1e12, rdb }, signal);
+  const restoring = restoreByReplication(connection, facts, { sizeBytes: 1e12, hasFunctions: false, rdb }, signal);
   const failed = expect(restoring).rejects.toThrow('enough');
   for (let before = -1; sent.bytes === 0 || sent.bytes > before; ) {
     before = sent.bytes;
@@ -71,7 +71,7 @@ it('leaves no replica where it is interrupted before the server has said that it
   const { signal } = interrupted;
   const connection = await Connection.open(parseLocation(server.url), { side: 'target', signal });
   const facts = await inspectServer(connection);
-  const data = { sizeBytes: 1, rdb: async function* () {} };
+  const data = { sizeBytes: 1, hasFunctions: false, rdb: async function* () {} };
   const failed = expect(restoreByReplication(connection, facts, data, signal)).rejects.toThrow('enough');
   await vi.waitUntil(() => server.told.length > 0, { timeout: 30_000 });
   interrupted.abort(new Error('enough'));

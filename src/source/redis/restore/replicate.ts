@@ -51,7 +51,8 @@ export async function restoreByReplication(
     let failure: unknown;
     let setting: string | undefined;
     try {
-      setting = await loadAsItComes(connection);
+      // Redis before 8.0 was ready used memory that it had freed, where functions come so, and was gone (its change 13880).
+      if (!data.hasFunctions) setting = await loadAsItComes(connection);
       return await follow(connection, master, signal);
     } catch (error) {
       failure = error;

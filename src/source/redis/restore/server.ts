@@ -95,6 +95,7 @@ async function fill(
   if (selection?.only !== undefined) return restoreSome(connection, reader, details, context);
   const data = {
     sizeBytes: details.sizeBytes,
+    hasFunctions: details.functions > 0,
     rdb: () => sentParts(reader, context),
     ...(log && { stream: () => replayedStream(log, details, context) }),
   };
