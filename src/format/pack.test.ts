@@ -80,6 +80,9 @@ describe("a pack's trailer", () => {
     };
     expect(() => read(withLength(Buffer.alloc(36)), 0)).toThrow(/malformed/);
     expect(() => read(withLength(Buffer.alloc(37, 9)), 0)).toThrow(/malformed/);
+    // Of no kind that there is, and else as it should be.
+    for (const kind of [4, 255])
+      expect(() => read(withLength(Buffer.of(kind, ...Buffer.alloc(40))), 0)).toThrow(/malformed/);
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (header) => {
         try {

@@ -51,6 +51,7 @@ describe('what is understood of a plan', () => {
   it('is nothing of what is no plan', () => {
     expect(understoodPlan('{', known, '/')).toBeUndefined();
     for (const none of [7, [], null, 'text', { sources: 3 }]) expect(understood(none)).toBeUndefined();
+    expect(understood(planOf({ sources: { lake: { type: 'lake' } } }))).toBeUndefined();
   });
 
   it('is a plan or nothing, whatever is in it', () => {

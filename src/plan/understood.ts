@@ -26,7 +26,7 @@ const ESSENTIAL_KEYS: ReadonlySet<PropertyKey | undefined> = new Set(['type', 'm
 /**
  * A plan without what this version refuses in it: a key that it does not know, a source of a kind that it does not know. What
  * must be there and is not takes with it what it is missing from.
- * @returns undefined where nothing of it can be understood
+ * @returns undefined where no source of it can be understood
  */
 export function understoodPlan(text: string, known: KnownOfPlan, directory: string): UnderstoodPlan | undefined {
   const yaml = parseYaml(text);

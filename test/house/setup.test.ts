@@ -61,9 +61,13 @@ describe('the dependencies', () => {
 function readyClone() {
   const root = fixtureTree({});
   const lockFile = join(root, 'package-lock.json');
+<<<<<<< HEAD
   for (const folder of ['scripts', join('bin', 'launcher')]) {
     cpSync(join(projectRoot, folder), join(root, folder), { recursive: true });
   }
+=======
+  for (const part of ['scripts', 'bin']) cpSync(join(projectRoot, part), join(root, part), { recursive: true });
+>>>>>>> 62d9b886ca93596dbf32a808d063a4fb26a19d61
   copyFileSync(join(projectRoot, 'package-lock.json'), lockFile);
   mkdirSync(join(root, 'node_modules'));
   const record = join('node_modules', '.package-lock.json');

@@ -127,6 +127,18 @@ describe.skipIf(!requires('postgresql'))('what a cluster must come back with', {
     expect(await validated()).toEqual([]);
   });
 
+  it('is of another cluster, or of one that did not come as far as its backup, and fails then', async () => {
+    const recovery = async (otherwise: object) =>
+      (await repository.validate(id, server.url('postgres'), otherwise)).find(({ name }) => name === 'recovery');
+    expect(await recovery({})).toMatchObject({ result: 'passed' });
+    expect(await recovery({ systemIdentifier: '1' })).toMatchObject({
+      ...{ result: 'failed', detail: expect.stringMatching(/^the cluster is \d+, and 1 was captured/) },
+    });
+    expect(await recovery({ stopLsn: 'FF/0' })).toMatchObject({
+      ...{ result: 'failed', detail: expect.stringMatching(/the backup ends at FF\/0$/) },
+    });
+  });
+
   it('is named up to a limit, and says so where there is more', async () => {
     const session = await Session.open(parseLocation(server.url('postgres')), {
       side: 'source',

@@ -48,11 +48,20 @@ export class PhysicalRepository {
     return { id, capture: captured!, addedBytes: statistics.addedBytes };
   }
 
-  /** Validates a server, which may be the living one, as what a snapshot came back as. */
-  async validate(id: string, url: string): Promise<Check[]> {
+  /**
+   * Validates a server, which may be the living one, as what a snapshot came back as.
+   * @param otherwise what the manifest is to say in its details that it does not
+   */
+  async validate(id: string, url: string, otherwise: object = {}): Promise<Check[]> {
     const context = { ...contextOf(noProgress), timeMs: 0 };
-    const work = async (reader: SnapshotReader) =>
-      (await sourceOf('').validate(reader, databaseTarget(url), context)).checks;
+    const work = async (reader: SnapshotReader) => {
+      const readWhole = reader.readWhole.bind(reader);
+      reader.readWhole = async (...given) => {
+        const manifest = JSON.parse(String(await readWhole(...given)));
+        return Buffer.from(JSON.stringify({ ...manifest, details: { ...manifest.details, ...otherwise } }));
+      };
+      return (await sourceOf('').validate(reader, databaseTarget(url), context)).checks;
+    };
     return withReader(await this.repository, work, id);
   }
 

@@ -14,7 +14,7 @@ import type { RescueMember } from './bring-back.ts';
 export function planOfKit({ plan, repositories, madeWith }: KitContent, directory: string): UnderstoodPlan {
   const known = new Map(repositories.map((each) => [each.name, asPlanned(each)]));
   const understood = understoodPlan(plan.text, { name: plan.name, repositories: known }, directory);
-  if (understood !== undefined && understood.plan.sources.size > 0) return understood;
+  if (understood !== undefined) return understood;
   throw new HoldfastError('plan-invalid', 'the plan in the kit cannot be understood by this version of Holdfast', {
     hint: `${other(madeWith)} What is in the kit lies open after \`holdfast kit open --kit FILE --to DIRECTORY\`: the page there brings everything back with restic.`,
     context: { madeWith },

@@ -69,6 +69,19 @@ describe('what becomes of the snapshots of a source', () => {
     expect([kept('tree-a'), kept('tree-gone'), kept(undefined)]).toEqual([['a'], [], []]);
   });
 
+  it('is that what somebody holds stays, of a log too, and what there is to go back to while a later one is suspected', () => {
+    const snapshots = [snapshot('a', 90), log('l', 80, [0, 100]), snapshot('b', 60), snapshot('c', 1)];
+    const knowledge = { timezone: 'UTC', nowMs: NOW, proofOf: () => undefined, startOf: () => undefined };
+    const heldWhy = (tree: string) => (tree === 'tree-a' || tree === 'tree-l' ? 'evidence' : undefined);
+    const decided = decideRetention(snapshots, { last: 1 }, { ...knowledge, heldWhy, cleanTree: 'tree-b' });
+    const reasons = Object.fromEntries(decided.map((each) => [each.snapshot.id, each.reasons]));
+    expect(reasons).toMatchObject({
+      a: [{ rule: 'held', why: 'evidence' }],
+      l: expect.arrayContaining([{ rule: 'held', why: 'evidence' }]),
+      b: [{ rule: 'latest-clean' }],
+    });
+  });
+
   it('is that the newest complete one stays, which did not fail its proof if there is one', () => {
     const snapshots = [snapshot('a', 3), snapshot('b', 2), snapshot('c', 1)];
     expect(keeping(snapshots, { last: 1 }, { b: 'failed', c: 'failed' })).toEqual({

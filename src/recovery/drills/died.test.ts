@@ -41,9 +41,10 @@ it('takes one for dead at once whose process is gone', async () => {
   const step = stalled(drilling, 'holdfast/claims/');
   const held = hold().catch((error: unknown) => error);
   await world.time.run(step.reached);
+  // Before anything else: it would renew its lease as long as it lives.
+  drilling.kill();
   world.expireLeases();
   expect(await close()).toHaveLength(1);
-  drilling.kill();
   step.wake();
   await world.time.run(held);
 });

@@ -83,7 +83,7 @@ export function openTailObject(key: SealingKey, name: string, sealed: Uint8Array
   const end = plain.subarray(0, HEADER_LIMIT_BYTES).indexOf(NEWLINE);
   if (end === -1) throw damaged(name, 'it has no header');
   const head = readHeader(name, plain.toString('utf8', 0, end));
-  const content = decompress(plain.subarray(end + 1), TAIL_OBJECT_LIMIT_BYTES);
+  const content = asDamage(name, () => decompress(plain.subarray(end + 1), TAIL_OBJECT_LIMIT_BYTES));
   const stampsBytes = head.kind === 'stream' ? head.stampsBytes : 0;
   return {
     header: head,

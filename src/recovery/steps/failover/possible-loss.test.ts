@@ -16,6 +16,15 @@ describe('what a promotion would lose', () => {
     expect(lossInWords(possibleLoss({ lsn: 0n }, [], 1))).toBe('an unknown time of commits');
   });
 
+  it('counts a moment up to which all is in the repository only where the standby has come as far', () => {
+    const stored = { lsn: 200n, ms: 90_000, isFinal: false };
+    expect(possibleLoss({ lsn: 200n }, [stored], 100_000)).toMatchObject({ bytes: 0n, ms: 10_000 });
+    const behind = possibleLoss({ lsn: 199n }, [stored], 100_000);
+    expect(behind).toEqual({ bytes: 1n, isExact: false });
+    expect(lossInWords(behind)).toBe('an unknown time of commits, at least 1 B of the log');
+    expect(possibleLoss({ lsn: 199n, replayedMs: 40_000 }, [stored], 100_000)).toMatchObject({ ms: 60_000 });
+  });
+
   it('bounds what was written between the last moment that the standby has and now', () => {
     const writes = fc.array(
       fc.record({ lsn: fc.bigInt({ min: 1n, max: 1000n }), ms: fc.integer({ min: 0, max: 1000 }) }),

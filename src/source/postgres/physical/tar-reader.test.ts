@@ -1,42 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { type CraftedHeader, tarFile, tarHeader } from '../../../../test/support/tar.ts';
 import { readTarHeader, type TarEntry } from './tar-header.ts';
 import { TarReader } from './tar-reader.ts';
-
-interface Crafted {
-  name: string;
-  type?: string;
-  size?: string | Buffer;
-  link?: string;
-  magic?: string;
-}
-
-/** A header as PostgreSQL writes it, with whatever is to be wrong with it. */
-function header({ name, type = '0', size = '00000000000', link = '', magic = 'ustar' }: Crafted): Buffer {
-  const block = Buffer.alloc(512);
-  block.write(name, 0, 'latin1');
-  block.write('0000600 0000101 0000102 ', 100);
-  if (typeof size === 'string') block.write(`${size} `, 124);
-  else size.copy(block, 124);
-  block.write('14523516000 ', 136);
-  block.write(type, 156);
-  block.write(link, 157);
-  block.write(`${magic}\0${'00'}`, 257);
-  block.write('postgres', 265);
-  return withChecksum(block);
-}
-
-function withChecksum(block: Buffer): Buffer {
-  block.write('        ', 148);
-  const sum = block.reduce((all, byte) => all + byte, 0);
-  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
-  return block;
-}
-
-function file(name: string, content: Buffer): Buffer {
-  const size = content.length.toString(8).padStart(11, '0');
-  return Buffer.concat([header({ name, size }), content, Buffer.alloc((512 - (content.length % 512)) % 512)]);
-}
 
 async function read(pieces: Buffer[]): Promise<{ path: string; type: TarEntry['type']; content: string }[]> {
   const entries: { path: string; type: TarEntry['type']; content: string }[] = [];
@@ -54,11 +20,11 @@ async function read(pieces: Buffer[]): Promise<{ path: string; type: TarEntry['t
 
 describe('a tar archive', () => {
   const archive = Buffer.concat([
-    file('backup_label', Buffer.from('START WAL')),
-    header({ name: './pg_wal/archive_status/', type: '5' }),
-    header({ name: 'pg_tblspc/16384', type: '2', link: '/srv/fast' }),
-    file('base/1/1259', Buffer.alloc(1024, 'p')),
-    file('empty', Buffer.alloc(0)),
+    tarFile('backup_label', Buffer.from('START WAL')),
+    tarHeader({ name: './pg_wal/archive_status/', type: '5' }),
+    tarHeader({ name: 'pg_tblspc/16384', type: '2', link: '/srv/fast' }),
+    tarFile('base/1/1259', Buffer.alloc(1024, 'p')),
+    tarFile('empty', Buffer.alloc(0)),
   ]);
   const entries = [
     { path: 'backup_label', type: 'file', content: 'START WAL' },
@@ -96,10 +62,13 @@ describe('a tar archive', () => {
     const size = Buffer.alloc(12);
     size[0] = 0x80;
     size.writeBigUInt64BE(10n * 1024n ** 3n, 4);
-    expect(readTarHeader(header({ name: 'base/1/2', size }))).toMatchObject({ sizeBytes: 10 * 1024 ** 3, mode: 0o600 });
+    expect(readTarHeader(tarHeader({ name: 'base/1/2', size }))).toMatchObject({
+      sizeBytes: 10 * 1024 ** 3,
+      mode: 0o600,
+    });
   });
 
-  it.each<[string, Crafted]>([
+  it.each<[string, CraftedHeader]>([
     ['an absolute path', { name: '/etc/passwd' }],
     ['a path that leads out', { name: 'base/../../x' }],
     ['a path that is a dot', { name: './.' }],
@@ -113,11 +82,11 @@ describe('a tar archive', () => {
     ['a directory with content', { name: 'x', type: '5', size: '00000001000' }],
     ['another format', { name: 'x', magic: 'other' }],
   ])('is refused with %s', (_, crafted) => {
-    expect(() => readTarHeader(header(crafted))).toThrow(expect.objectContaining({ code: 'archive-damaged' }));
+    expect(() => readTarHeader(tarHeader(crafted))).toThrow(expect.objectContaining({ code: 'archive-damaged' }));
   });
 
   it('is refused when a byte of a header is another', () => {
-    const right = header({ name: 'base/1/1259' });
+    const right = tarHeader({ name: 'base/1/1259' });
     for (const at of [0, 100, 130, 156, 160, 511]) {
       const wrong = Buffer.from(right);
       wrong[at]! ^= 1;
