@@ -7,6 +7,14 @@ import { fixtureTree, projectRoot } from './fixture-tree.ts';
 /** Stands in for npm and apt-get: tells how it was called. */
 const TELLTALE = '#!/bin/sh\necho "$(basename "$0") $*" >> "$CALLS"\n';
 
+/** Builds nothing, and says what of. */
+const STAND_IN_BUILD = `
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+const { mtimeMs, size } = statSync('src/main.ts');
+mkdirSync('dist', { recursive: true });
+writeFileSync('dist/built-of.json', JSON.stringify({ 'src/main.ts': [mtimeMs, size] }));
+`;
+
 describe('npm run setup', () => {
   it('says nothing and does nothing when all is there', () => {
     const { root } = readyClone();
@@ -41,6 +49,18 @@ describe('npm run setup', () => {
     expect(setUp(root).calls).toBe('');
   });
 
+  it('builds what the command line is run from, and again once a source has changed', () => {
+    const { root } = readyClone();
+    mkdirSync(join(root, 'node_modules', 'rolldown'));
+    mkdirSync(join(root, 'src'));
+    writeFileSync(join(root, 'src', 'main.ts'), 'first');
+    writeFileSync(join(root, 'scripts', 'build.mjs'), STAND_IN_BUILD);
+    expect(setUp(root).output).toMatch(/^setup: build …\nsetup: build: done in/);
+    expect(setUp(root)).toEqual({ status: 0, output: '', calls: '' });
+    writeFileSync(join(root, 'src', 'main.ts'), 'second');
+    expect(setUp(root).output).toContain('setup: build');
+  });
+
   it('fails when npm does', () => {
     const { root } = readyClone();
     rmSync(join(root, 'node_modules'), { recursive: true });
@@ -61,13 +81,7 @@ describe('the dependencies', () => {
 function readyClone() {
   const root = fixtureTree({});
   const lockFile = join(root, 'package-lock.json');
-<<<<<<< HEAD
-  for (const folder of ['scripts', join('bin', 'launcher')]) {
-    cpSync(join(projectRoot, folder), join(root, folder), { recursive: true });
-  }
-=======
   for (const part of ['scripts', 'bin']) cpSync(join(projectRoot, part), join(root, part), { recursive: true });
->>>>>>> 62d9b886ca93596dbf32a808d063a4fb26a19d61
   copyFileSync(join(projectRoot, 'package-lock.json'), lockFile);
   mkdirSync(join(root, 'node_modules'));
   const record = join('node_modules', '.package-lock.json');
