@@ -31,7 +31,7 @@ describe('holdfast report verification', () => {
     expect(out.stdout).toContain('week.html');
     expect(readFileSync(join(directory, 'week.html'), 'utf8')).toMatch(/^<!DOCTYPE html>.*unproven: nothing of it/s);
     const nowhere = await holdfast(directory, ['report', 'verification', '--out', 'absent/week.md']);
-    expect([nowhere.exit, nowhere.stderr]).toEqual([1, expect.stringContaining('ENOENT')]);
+    expect([nowhere.exit, nowhere.stderr]).toEqual([1, expect.stringContaining('no such file or directory')]);
     const scheduled = await holdfast(directory, ['--json', '--no-progress', 'verify', '--scheduled', 'all']);
     expect([scheduled.exit, document(scheduled)]).toMatchObject([
       0,

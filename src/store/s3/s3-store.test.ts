@@ -92,9 +92,9 @@ describe.skipIf(!requires('radosgw'))('S3', () => {
       () => store.stat('key'),
       () => store.delete('key'),
       () => store.list('')[Symbol.asyncIterator]().next(),
-      () => openRepository(store, PASSWORD),
     ];
     for (const call of calls) await expect(call()).rejects.toMatchObject({ code: 'no-bucket' });
+    await expect(openRepository(store, PASSWORD)).rejects.toMatchObject({ code: 'no-repository' });
     await store.makePlace?.();
     await store.makePlace?.();
     expect(await store.stat('key')).toBeUndefined();
