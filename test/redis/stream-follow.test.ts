@@ -132,8 +132,9 @@ describe.skipIf(!requires('redis'))('a stream that is followed', { timeout: 60_0
       const bytes = await log.read(system, { timeline, start: at, end: lsn });
       const ends = splitter.push(bytes);
       expect(ends.at(-1)).toBe(bytes.length);
-      if (bytes.includes('#')) expect(ms).toBeGreaterThanOrEqual(beganMs - 1);
-      expect(ms).toBeLessThanOrEqual(Date.now() + 1);
+      // The server's clock is known to half of the shortest round trip, which is long on a machine with much to do.
+      if (bytes.includes('#')) expect(ms).toBeGreaterThanOrEqual(beganMs - 100);
+      expect(ms).toBeLessThanOrEqual(Date.now() + 100);
       [beforeMs, at] = [ms, lsn];
     }
     expect(beforeMs).toBeGreaterThan(0);
