@@ -4,12 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { againAfterFold, StoredLog } from '../../src/operations/log/stored-log.ts';
 import { listSnapshots, openRepository, type Repository, type StoredSnapshot } from '../../src/repository/index.ts';
+import { readManifest } from '../../src/source/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { environment, initialise, PASSWORD, startHoldfast, writePlan } from '../support/cli.ts';
 import { runHere } from '../support/command-here.ts';
 import { until } from '../support/followed.ts';
 import { RedisServer } from '../support/redis-server.ts';
-import { testDirectory } from '../support/repository.ts';
+import { testDirectory, withReader } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 import { resticCheck } from '../support/restic.ts';
 
@@ -137,8 +138,9 @@ describe.skipIf(!requires('redis', 'restic'))('a Redis server with a stream', { 
     const { exit, json } = await runHere(plan, 'restore', 'cache', '--to', place, '--at', first!.time);
     // The same moment: what is listed has as many digits of a second as it needs.
     expect([exit, json.snapshot, Date.parse(json.time)]).toEqual([0, first!.id, Date.parse(first!.time)]);
-    // By the server's clock, which is not ours to the millisecond, the backup may be of a moment just before.
-    const before = new Date(Date.parse(first!.time) - 60_000).toISOString();
+    // By the server's clock, which is not ours to the millisecond, the backup may be of another moment.
+    const { log } = await withReader(repository, readManifest, first!.id);
+    const before = new Date(Math.min(Date.parse(first!.time), Date.parse(log!.time)) - 1).toISOString();
     const refused = await runHere(plan, 'restore', 'cache', '--to', `${place}-2`, '--at', before);
     expect([refused.exit, refused.json.error.code]).toEqual([1, 'unknown-snapshot']);
   });
