@@ -10,6 +10,7 @@
 
 const { spawn } = require('node:child_process');
 const { complain, complainOfDependencies } = require('./complain.cjs');
+const { engineFlags } = require('./engine.cjs');
 const { findNode24, hasNode24Package } = require('./node24.cjs');
 const { hideExperimentalWarnings } = require('./warnings.cjs');
 
@@ -22,8 +23,7 @@ function handOver(script) {
     if (hasNode24Package()) complainOfDependencies();
     complain(`it needs Node 24, and this is ${process.version}; install Node 24 or newer, then run this again`);
   }
-  // The engine's room for short-lived objects: more of it is memory, and hardly time.
-  const args = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=2', script, ...process.argv.slice(2)];
+  const args = [...engineFlags(), script, ...process.argv.slice(2)];
   if (typeof process.execve === 'function') {
     hideExperimentalWarnings();
     process.execve(node, [node, ...args], process.env);

@@ -6,6 +6,9 @@ export interface Clock {
   monotonicMs(): number;
 }
 
+/** So far may the clocks of two machines be apart, and nobody takes them for wrong. */
+export const CLOCK_TOLERANCE_MS = 5 * 60_000;
+
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),

@@ -98,7 +98,7 @@ export const ERROR_EXITS = {
   'unknown-approval': EXIT.failed,
   /** The plan's file keeps less than the revision that was applied last. */
   'plan-not-applied': EXIT.failed,
-  /** What removes something rests while one is. */
+  /** What removes something rests while one is, and nobody can look back at it. */
   'incident-open': EXIT.failed,
   /** Whether one is cannot be read. */
   'incident-unknown': EXIT.failed,
@@ -180,13 +180,20 @@ export function systemCode(error: unknown): string | undefined {
 
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
+  ECONNREFUSED: 'nothing listens there',
+  ECONNRESET: 'the connection was broken off',
   EDQUOT: 'no space is left of the quota',
+  EHOSTUNREACH: 'no way leads there',
   EISDIR: 'it is a directory',
+  ENETUNREACH: 'no way leads there',
   ENOENT: 'no such file or directory',
   ENOSPC: 'no space is left',
   ENOTDIR: 'a part of the path is no directory',
+  ENOTFOUND: 'its name is not known',
   EPERM: 'permission denied',
+  EPIPE: 'the connection was broken off',
   EROFS: 'the file system is read-only',
+  ETIMEDOUT: 'it did not answer in time',
 };
 
 /** Why the system refused something, for people: in words where it is one of the usual reasons. */

@@ -7,3 +7,8 @@ export type Target =
    * Holdfast's own, so that roles may be made there and settings that cost durability may be used.
    */
   | { kind: 'database'; url: string; label: string; sandbox: boolean };
+
+/** Whether a place is a URL; else it is the path of a directory. */
+export function isUrl(place: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:/i.test(place);
+}

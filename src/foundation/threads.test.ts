@@ -3,9 +3,10 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import os, { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Said, Wanted } from '../../test/support/example-worker.ts';
-import { endIdleThreads, runOnThread } from './threads.ts';
+import { endIdleThreads, runOnThread, startThreadsAhead } from './threads.ts';
 
 const SUPPORT = new URL('../../test/support/threads.ts', import.meta.url).href;
 
@@ -95,6 +96,58 @@ describe('a thread', () => {
     syncBuiltinESMExports();
     expect(lower).not.toBe(first);
     expect(await run({ end: 'good' })).toBe(first);
+  });
+
+  it.runIf(process.platform === 'linux')('goes behind the main thread where the process lets others go first', () => {
+    const code = `
+      const { getPriority, setPriority } = await import('node:os');
+      const { runOnThread } = await import(${JSON.stringify(new URL('./threads.ts', import.meta.url).href)});
+      const niceness = () => new Promise((resolve) => {
+        const onMessage = (said) => resolve(said.niceness - getPriority());
+        runOnThread(${JSON.stringify(SUPPORT)}, 'example-worker', { end: 'good' }, { onMessage });
+      });
+      const before = getPriority() > 0 ? 0 : await niceness();
+      setPriority(10);
+      console.log(before, await niceness());`;
+    const script = join(mkdtempSync(join(tmpdir(), 'threads-')), 'script.mjs');
+    writeFileSync(script, code);
+    const { stdout, stderr } = spawnSync(process.execPath, [script], { encoding: 'utf8', timeout: 30_000 });
+    expect([stdout, stderr]).toEqual(['0 5\n', '']);
+  });
+
+  it('that was started ahead does what comes first, and as many are there as were asked for', async () => {
+    // However long they take to start, none of them has nothing to do for too long.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const ahead: number[] = [];
+    const both = Promise.withResolvers<void>();
+    const onWorker = ({ threadId }: Worker): void => {
+      if (ahead.push(threadId) === 2) both.resolve();
+    };
+    process.on('worker', onWorker);
+    startThreadsAhead(SUPPORT, 'example-worker', 2);
+    startThreadsAhead(SUPPORT, 'example-worker', 1);
+    await both.promise;
+    const works = [begin({ end: 'asked' }), begin({ end: 'asked' })];
+    for (const { post } of works) post('end');
+    await Promise.all(works.map(({ ended }) => ended));
+    process.off('worker', onWorker);
+    expect(works.map(({ said }) => said[0]!.thread).toSorted()).toEqual(ahead.toSorted());
+  });
+
+  it('is started ahead no more once there is work for the one before it', async () => {
+    const started = vi.fn();
+    process.on('worker', started);
+    startThreadsAhead(SUPPORT, 'example-worker', 2);
+    await run({ end: 'good' });
+    process.off('worker', started);
+    expect(started).toHaveBeenCalledTimes(1);
+  });
+
+  it('that cannot load what is foreseen does other work no worse', async () => {
+    startThreadsAhead(SUPPORT, 'no-such-worker', 1);
+    const { said, errors, ended } = begin({ end: 'good' });
+    await ended;
+    expect([said.length, errors.length]).toEqual([1, 0]);
   });
 
   it('keeps no process from its end while it waits', () => {

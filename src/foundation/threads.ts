@@ -4,7 +4,7 @@ import { dirname, extname } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { MessageChannel, receiveMessageOnPort, type Transferable, Worker } from 'node:worker_threads';
 import { HoldfastError } from './errors.ts';
-import { type Assignment, END, OVER, SPENT } from './work.ts';
+import { type Assignment, END, type Foreseen, OVER, SPENT } from './work.ts';
 
 /** What a thread works on lies in shared memory; without a limit the engine lets short-lived objects take 16 MB or more. */
 const MAX_YOUNG_GENERATION_MB = 3;
@@ -12,7 +12,7 @@ const MAX_YOUNG_GENERATION_MB = 3;
 /**
  * Where a WebAssembly module calls JavaScript often, the engine compiles the way there anew, and frees the old one: with
  * several threads at it, Node 24 then ends the process ("Check failed: jit_page.has_value()"). Node's own reader of
- * TypeScript is such a module. Calls that are never often enough avoid it.
+ * TypeScript is such a module, and the only one that threads load. Calls that are never often enough avoid it.
  */
 const NO_WRAPPER_TIERING = '--wasm-wrapper-tiering-budget=2147483647';
 
@@ -87,6 +87,23 @@ export function runOnThread<Message>(
   return { post: (message, transferred = []) => port.postMessage(message, [...transferred]), ended };
 }
 
+/**
+ * Starts threads that load what they will be given to do while whoever will give it to them waits for something else: as many as
+ * are missing, one after the other, so that they take one processor. Where they are given nothing they end after a while.
+ */
+export function startThreadsAhead(callerUrl: string, name: string, count: number): void {
+  startAhead({ foreseen: siblingUrl(callerUrl, name).href }, count - idle.size);
+}
+
+function startAhead(foreseen: Foreseen, missing: number): void {
+  if (missing <= 0) return;
+  const thread = startThread();
+  thread.worker.postMessage(foreseen);
+  awaitWork(thread);
+  // Once it has work, whoever gave it to it has started the others, too.
+  thread.worker.once('online', () => idle.has(thread) && startAhead(foreseen, missing - 1));
+}
+
 /** Ends the threads that have nothing to do. They are asked, not killed: see `ReadPool.close`. */
 export function endIdleThreads(): void {
   for (const thread of idle) endThread(thread);
@@ -98,7 +115,7 @@ function siblingUrl(url: string, name: string): URL {
 
 /** What Node keeps compiled for this process serves the thread too: without it each thread would load a compiler of its own. */
 function startThread(): Thread {
-  setFlagsFromString(NO_WRAPPER_TIERING);
+  if (extname(import.meta.url) === '.ts') setFlagsFromString(NO_WRAPPER_TIERING);
   const compiled = getCompileCacheDir();
   const worker = new Worker(siblingUrl(import.meta.url, 'worker'), {
     resourceLimits: { maxYoungGenerationSizeMb: MAX_YOUNG_GENERATION_MB },

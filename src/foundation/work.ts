@@ -14,6 +14,11 @@ export interface Assignment {
   port: MessagePort;
 }
 
+/** To a thread: what it is likely to be assigned next, by its URL. */
+export interface Foreseen {
+  foreseen: string;
+}
+
 /** To a thread: there will be no more work. */
 export const END = 'end';
 /** From its work, the last message: it may be given more work, or must not. */

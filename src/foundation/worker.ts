@@ -1,7 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { parentPort } from 'node:worker_threads';
-import { type Assignment, END, OVER, SPENT, type Work } from './work.ts';
+import { awaitedLater } from './promises.ts';
+import { goBehindMainThread } from './thread-priority.ts';
+import { type Assignment, END, type Foreseen, OVER, SPENT, type Work } from './work.ts';
 
 /** What every thread runs: the work of one module after the other, until it is told to end. */
 
@@ -12,9 +14,13 @@ const WORKS_UNTIL_COLLECTION = 8;
 let restTimer: NodeJS.Timeout | undefined;
 let worksSinceCollection = 0;
 
-parentPort!.on('message', (message: Assignment | typeof END) => {
+goBehindMainThread();
+
+parentPort!.on('message', (message: Assignment | Foreseen | typeof END) => {
   clearTimeout(restTimer);
   if (message === END) parentPort!.close();
+  // That it cannot be loaded is said when there is work to do with it.
+  else if ('foreseen' in message) awaitedLater(import(message.foreseen));
   else void perform(message);
 });
 

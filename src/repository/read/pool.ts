@@ -78,7 +78,7 @@ export class ReadPool implements AsyncDisposable {
     return expected('inspected', await this.run({ kind: 'inspect', pack, sealed, wantsBlobs })).inspection;
   }
 
-  /** Opens an index file and puts down what it lists: see `IndexPlacer`. `sealed` is taken over. */
+  /** Opens an index file and puts down what it lists: see `IndexScanner`. `sealed` is taken over. */
   async placeIndexFile(
     name: string,
     sealed: Uint8Array,

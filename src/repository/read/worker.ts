@@ -10,7 +10,7 @@ import type { FileProblem } from '../extract/file-writer.ts';
 import { Filler, type SharedFilling, type UnreadRange } from '../extract/filler.ts';
 import { findRightPlaces, type PlacesOfFile } from '../extract/right-places.ts';
 import { BlobOpener } from './blob-opener.ts';
-import { IndexPlacer } from './index-placer.ts';
+import { IndexScanner } from './index-scanner.ts';
 
 /** A thread that opens sealed blobs, and either gives them back or writes them where they belong. */
 
@@ -88,7 +88,7 @@ class Jobs {
   readonly #key: SealingKey;
   #filler: Filler | undefined;
   #opener: BlobOpener | undefined;
-  #placer: IndexPlacer | undefined;
+  #scanner: IndexScanner | undefined;
   /** For the one repository that this thread's pool recodes for. */
   #recoder: Recoder | undefined;
 
@@ -116,8 +116,8 @@ class Jobs {
         return { kind: 'digested', digest: hash(job.algorithm, job.bytes) };
       case 'place': {
         const entries = BlobEntries.attach(job.entries);
-        this.#placer ??= new IndexPlacer(new BlobOpener(this.#key));
-        return { kind: 'placed', placed: this.#placer.place(job.name, job.sealed, entries) };
+        this.#scanner ??= new IndexScanner(new BlobOpener(this.#key));
+        return { kind: 'placed', placed: entries.put(this.#scanner.scan(job.name, job.sealed)) };
       }
       case 'compare':
         return { kind: 'compared', right: findRightPlaces(job.files) };

@@ -35,7 +35,8 @@ describe('the chunks that a file had', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 1, max: 3 * MIB }), { maxLength: 40 }),
-        fc.integer({ min: 1, max: 8 * MIB }),
+        // Smaller parts find nothing else, and take half a minute.
+        fc.integer({ min: MIB / 32, max: 8 * MIB }),
         fc.integer({ min: -2, max: 2 }),
         (lengths, partBytes, grown) => {
           const total = lengths.reduce((sum, length) => sum + length, 0);
@@ -79,6 +80,30 @@ describe('the chunks that a file had', () => {
       undefined,
     ]);
     expect(new ExpectedCuts(undefined).lengthAt(0)).toBeUndefined();
+  });
+});
+
+describe('how much can be read up to a cut of before', () => {
+  const expected = () =>
+    new ExpectedCuts(new EarlierChunks([idOf(0), idOf(1), idOf(2)], tableOf([5, 6, 7]), 18).within(0, 32 * MIB));
+
+  it.each([
+    ['all that follow one another', 0, 18, 18],
+    ['no more than there is room for', 0, 17, 11],
+    ['not the first one alone, where it is too long', 0, 4, 0],
+    ['from a cut in the middle on', 5, 100, 13],
+    ['nothing where none begins', 6, 100, 0],
+    ['nothing behind the last', 18, 100, 0],
+  ])('%s', (_what, start, mostBytes, bytes) => {
+    const cuts = expected();
+    expect(cuts.bytesFrom(start, mostBytes)).toBe(bytes);
+    expect(cuts.bytesFrom(start, mostBytes)).toBe(bytes);
+  });
+
+  it('ends where one is missing', () => {
+    const first = { starts: Uint32Array.of(0, 5, 20), lengths: Uint32Array.of(5, 6, 7), ids: new Uint8Array(96) };
+    expect(new ExpectedCuts(first).bytesFrom(0, 100)).toBe(11);
+    expect(new ExpectedCuts(undefined).bytesFrom(0, 100)).toBe(0);
   });
 });
 

@@ -79,8 +79,24 @@ export class ExpectedCuts {
   /** How long the chunk was that began here, undefined where none did. @param start never before that of an earlier call */
   lengthAt(start: number): number | undefined {
     const { starts, lengths } = this.#chunks ?? NONE;
-    while (this.#index < starts.length && starts[this.#index]! < start) this.#index++;
+    this.#goTo(start);
     return starts[this.#index] === start ? lengths[this.#index] : undefined;
+  }
+
+  /** How many bytes the chunks take that are expected one behind the other from `start` on, at most `mostBytes`; 0 for none. */
+  bytesFrom(start: number, mostBytes: number): number {
+    const { starts, lengths } = this.#chunks ?? NONE;
+    this.#goTo(start);
+    let end = start;
+    for (let index = this.#index; starts[index] === end && end + lengths[index]! - start <= mostBytes; index++) {
+      end += lengths[index]!;
+    }
+    return end - start;
+  }
+
+  #goTo(start: number): void {
+    const { starts } = this.#chunks ?? NONE;
+    while (this.#index < starts.length && starts[this.#index]! < start) this.#index++;
   }
 
   /** Whether this is the id of the chunk that `lengthAt` told of last, which is over with. */

@@ -89,7 +89,12 @@ export class PartReader {
         this.#bytes.copyWithin(0, start, end);
         [start, end] = [0, end - start];
       }
-      const most = Math.min(ROOM_BYTES - end, part.limitBytes - stored.sizeBytes);
+      // What was cut so before is read up to a cut, and nothing is left to be carried over.
+      const position = stored.sizeBytes - (end - start);
+      const most = Math.min(
+        Math.max(0, expected.bytesFrom(position, ROOM_BYTES - start) - (end - start)) || ROOM_BYTES - end,
+        part.limitBytes - stored.sizeBytes,
+      );
       const read = this.#read(part, end, most, stored);
       if (read === 0) break;
       end += read;
@@ -99,6 +104,7 @@ export class PartReader {
         isWanted = between();
       }
       if (stored.sizeBytes === part.sizeBytes && read < most) break;
+      if (start === end) [start, end] = [0, 0];
     }
     while (end > start) add({ length: this.#nextCut(start, end) || end - start });
     stored.ids = new Uint8Array(Buffer.concat(ids, ids.length * ID_BYTES));

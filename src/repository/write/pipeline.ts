@@ -7,7 +7,7 @@ import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import { Spare } from '../../foundation/spare.ts';
-import { runOnThread, type ThreadWork } from '../../foundation/threads.ts';
+import { runOnThread, startThreadsAhead, type ThreadWork } from '../../foundation/threads.ts';
 import type { BlobTable } from '../blob-table.ts';
 import { ClaimTable } from './claim-table.ts';
 import type { FileBatch, StoredBatch } from './file-reader.ts';
@@ -253,8 +253,7 @@ export class Pipeline {
 
   #startWorkers(): void {
     if (this.#workers.length > 0) return;
-    const threads = Math.max(1, Math.min(availableParallelism(), 8));
-    for (let index = 0; index < threads; index++) this.#startWorker();
+    for (let index = 0; index < threadCount(); index++) this.#startWorker();
   }
 
   #startWorker(): void {
@@ -404,6 +403,15 @@ export class Pipeline {
   #throwIfFailed(): void {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
+}
+
+function threadCount(): number {
+  return Math.max(1, Math.min(availableParallelism(), 8));
+}
+
+/** Starts threads of a pipeline that is to come, while another thread derives the repository's key. */
+export function startWorkersAhead(): void {
+  startThreadsAhead(import.meta.url, 'worker', threadCount());
 }
 
 function stagingError(directory: string, message: string, code: string | undefined): HoldfastError {

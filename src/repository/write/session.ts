@@ -136,8 +136,21 @@ export interface WriteSessionOptions {
 }
 
 /** Packs in index files that hold no more blobs than other readers like. */
-export function splitIndex(packs: IndexFile['packs']): IndexFile[] {
-  return inIndexFiles(packs, ({ blobs }) => blobs.length).map((file) => ({ packs: file }));
+export function splitIndex(packs: IndexFile['packs'], packsToDelete: IndexFile['packs'] = []): IndexFile[] {
+  const files = inIndexFiles(packs, ({ blobs }) => blobs.length).map((file): IndexFile => ({ packs: file }));
+  const ofThese = inIndexFiles(packsToDelete, ({ blobs }) => blobs.length);
+  return [...files, ...ofThese.map((file): IndexFile => ({ packs: [], packsToDelete: file }))];
+}
+
+/** What these files list, each pack once, in as few: but for packs that go, with all that others say of the rest. */
+export function mergedIndex(files: readonly IndexFile[], going: ReadonlySet<string> = new Set()): IndexFile[] {
+  const staying = (packs: IndexFile['packs']): IndexFile['packs'] => [
+    ...new Map(packs.flatMap((pack) => (going.has(pack.id) ? [] : [[pack.id, pack] as const]))).values(),
+  ];
+  return splitIndex(
+    staying(files.flatMap(({ packs }) => packs)),
+    staying(files.flatMap(({ packsToDelete = [] }) => packsToDelete)),
+  );
 }
 
 function inIndexFiles<Pack>(packs: readonly Pack[], blobsOf: (pack: Pack) => number): Pack[][] {
