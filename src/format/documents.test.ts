@@ -17,14 +17,18 @@ const id = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer
 const uint32 = fc.integer({ min: 1, max: 2 ** 32 - 1 });
 
 /** What is not expected must be refused as damage, and nothing else may happen. */
-function refusesOrReads(read: (document: unknown) => unknown, members: string[]): void {
+function refusesOrReads(
+  read: (document: unknown) => unknown,
+  members: string[],
+  refusals: string[] = ['repository-damaged'],
+): void {
   const value = fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constantFrom(ID, '2024-01-01T00:00:00Z', [], 0, -1));
   fc.assert(
     fc.property(fc.oneof(fc.jsonValue(), fc.dictionary(fc.constantFrom(...members), value)), (document) => {
       try {
         read(document);
       } catch (error) {
-        expect(error).toMatchObject({ code: 'repository-damaged' });
+        expect(error).toMatchObject({ code: expect.toBeOneOf(refusals) });
       }
     }),
     { numRuns: 500 },
@@ -79,7 +83,12 @@ describe('an index file', () => {
     },
     { requiredKeys: ['id', 'type', 'offset', 'length'] },
   );
-  const index = fc.record({ packs: fc.array(fc.record({ id, blobs: fc.array(blob) })) });
+  const unknown = fc.record({ time: fc.constant('2024-01-01T00:00:00.123456789+02:00'), size: uint32 });
+  const pack = fc.record({ id, blobs: fc.array(blob), unknown }, { requiredKeys: ['id', 'blobs'] });
+  const index = fc.record(
+    { packs: fc.array(pack), packsToDelete: fc.array(pack, { minLength: 1 }) },
+    { requiredKeys: ['packs'] },
+  );
 
   it('comes back', () => {
     fc.assert(
@@ -89,12 +98,20 @@ describe('an index file', () => {
     );
   });
 
+  it('keeps what rustic writes beside the blobs', () => {
+    const packs = [{ id: ID, blobs: [], time: '2024-01-01T00:00:00.123456789+02:00', size: 5 }];
+    const document = { packs, packs_to_delete: packs };
+    expect(encodeIndexFile(decodeIndexFile(document))).toEqual(document);
+  });
+
   it('may list nothing, or hold what is not known', () => {
     expect(decodeIndexFile({ packs: null, supersedes: [ID], other: 1 })).toEqual({ packs: [] });
   });
 
   it.each([
     { packs: 5 },
+    { packs: [], packs_to_delete: 5 },
+    { packs: [], packs_to_delete: [{ id: ID }] },
     { packs: [{ id: ID }] },
     { packs: [{ id: 'x', blobs: [] }] },
     { packs: [{ id: ID, blobs: [{ id: ID, type: 'door', offset: 0, length: 1 }] }] },
@@ -106,7 +123,7 @@ describe('an index file', () => {
     expect(() => decodeIndexFile(document)).toThrow(damaged);
   });
 
-  it('never crashes the reader', () => refusesOrReads(decodeIndexFile, ['packs', 'id', 'blobs']));
+  it('never crashes the reader', () => refusesOrReads(decodeIndexFile, ['packs', 'packs_to_delete', 'id', 'blobs']));
 });
 
 describe('a snapshot document', () => {
@@ -152,6 +169,13 @@ describe('a lock document', () => {
 });
 
 describe('a configuration', () => {
+  it('never crashes the reader', () => {
+    const members = ['version', 'id', 'chunker_polynomial'];
+    const read = (document: unknown) => decodeConfig(key, seal(key, Buffer.from(JSON.stringify(document))));
+    refusesOrReads(read, members, ['repository-damaged', 'repository-unsupported']);
+    refusesOrReads((document) => read({ ...Object(document), version: 2 }), members);
+  });
+
   it('comes back', () => {
     const config = newConfig();
     expect(decodeConfig(key, encodeConfig(key, config))).toEqual(config);

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeKeyFile, encodeKeyFile, newSealingKey } from './key-file.ts';
 
@@ -51,6 +52,28 @@ describe('a key file', () => {
   it('is refused when it uses what is not known', async () => {
     const file = await changed({ kdf: 'argon2' });
     await expect(decodeKeyFile(file, 'right')).rejects.toMatchObject({ code: 'repository-unsupported' });
+  });
+
+  it('never crashes the reader, whatever stands in it', async () => {
+    const members = fc.dictionary(fc.constantFrom('kdf', 'salt', 'data', 'created', 'hostname'), fc.jsonValue());
+    const parts = fc.oneof(members, fc.dictionary(fc.constantFrom('salt', 'data'), fc.base64String()));
+    const whole = JSON.parse((await encodeKeyFile(master, 'right', 0, QUICK)).toString()) as object;
+    const files = fc.oneof(
+      fc.jsonValue(),
+      parts.map((part) => ({ ...whole, ...part })),
+    );
+    await fc.assert(
+      fc.asyncProperty(files, async (file) => {
+        try {
+          const found = await decodeKeyFile(Buffer.from(JSON.stringify(file)), 'right');
+          expect(found ?? master).toEqual(master);
+        } catch (error) {
+          expect(error).toMatchObject({
+            code: expect.toBeOneOf(['repository-damaged', 'repository-unsupported']),
+          });
+        }
+      }),
+    );
   });
 
   it.each(['', 'null', '[]', '"text"', '{', '{}'])('is refused when it is %j', async (text) => {

@@ -1,6 +1,8 @@
-import { randomBytes, scrypt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
+import { awaitedLater } from '../foundation/promises.ts';
+import { isBounded, type ScryptInput, scryptKey } from '../foundation/scrypt.ts';
 import { currentUser } from '../foundation/user.ts';
 import { stringifyExactJson } from './exact-json.ts';
 import { asRecord, parseJsonDocument } from './sealed-json.ts';
@@ -20,19 +22,18 @@ export interface KdfParameters {
 
 /** What OWASP's password storage cheat sheet asks of scrypt is within a factor of two; a command must start quickly, too. */
 const KDF: KdfParameters = { N: 32768, r: 8, p: 2 };
-/** A hostile key file must not make us allocate or compute without end. */
-const KDF_MEMORY_LIMIT_BYTES = 1024 * 1024 * 1024;
-const KDF_MAX_PARALLELISATION = 64;
 
-async function deriveKey(password: string, salt: Buffer, { N, r, p }: KdfParameters): Promise<SealingKey> {
-  const bytes = await new Promise<Buffer>((resolve, reject) => {
-    const maxmem = 128 * N * r + 128 * r * p + 1024 * 1024;
-    scrypt(Buffer.from(password, 'utf8'), salt, 64, { N, r, p, maxmem }, (error, key) =>
-      error ? reject(error) : resolve(key),
-    );
-    // Needed next, whichever key it is: another thread is at work for a tenth of a second.
-    loadSodium();
-  });
+/** @param meanwhile is called once the derivation is under way, with what goes into it beside the password */
+async function deriveKey(
+  password: string,
+  input: ScryptInput,
+  meanwhile: (input: ScryptInput) => void = () => {},
+): Promise<SealingKey> {
+  const deriving = awaitedLater(scryptKey(password, input));
+  // Needed next, whichever key it is: another thread is at work for a tenth of a second.
+  loadSodium();
+  meanwhile(input);
+  const bytes = await deriving;
   return { encrypt: bytes.subarray(0, 32), macK: bytes.subarray(32, 48), macR: bytes.subarray(48, 64) };
 }
 
@@ -48,7 +49,7 @@ export async function encodeKeyFile(
   kdf: KdfParameters = KDF,
 ): Promise<Buffer> {
   const salt = randomBytes(64);
-  const derived = await deriveKey(password, salt, kdf);
+  const derived = await deriveKey(password, { salt, ...kdf });
   const data = {
     mac: { k: master.macK.toString('base64'), r: master.macR.toString('base64') },
     encrypt: master.encrypt.toString('base64'),
@@ -83,9 +84,15 @@ export function describeKeyFile(bytes: Uint8Array): KeyDescription {
 
 /**
  * The master key that a key file holds; undefined when the password is not the one of this file.
+ * @param meanwhile is called when the derivation is under way, which takes one processor for a tenth of a second or more, with
+ *   what goes into it beside the password
  * @throws repository-damaged, repository-unsupported when the file is none that can be tried
  */
-export async function decodeKeyFile(bytes: Uint8Array, password: string): Promise<SealingKey | undefined> {
+export async function decodeKeyFile(
+  bytes: Uint8Array,
+  password: string,
+  meanwhile?: (input: ScryptInput) => void,
+): Promise<SealingKey | undefined> {
   const file = asRecord(parseJsonDocument(Buffer.from(bytes).toString('utf8')), 'a key file');
   if (file['kdf'] !== 'scrypt') {
     throw new HoldfastError(
@@ -93,7 +100,7 @@ export async function decodeKeyFile(bytes: Uint8Array, password: string): Promis
       `a key file uses the unknown key derivation ${stringifyExactJson(file['kdf'])}`,
     );
   }
-  const derived = await deriveKey(password, base64(file['salt']), checkedKdf(file));
+  const derived = await deriveKey(password, { salt: base64(file['salt']), ...checkedKdf(file) }, meanwhile);
   const sealed = base64(file['data']);
   let master: Buffer;
   try {
@@ -116,15 +123,9 @@ function decodeMaster(plain: Buffer): SealingKey {
 }
 
 function checkedKdf(file: Record<string, unknown>): KdfParameters {
-  const { N, r, p } = file as { N: unknown; r: unknown; p: unknown };
-  const whole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
-  const powerOfTwo = whole(N) && Number.isInteger(Math.log2(N)) && N > 1;
-  // scrypt takes 128 r N bytes for its work and 128 r p for its blocks.
-  const bounded = powerOfTwo && whole(r) && whole(p) && 128 * r * (N + p) <= KDF_MEMORY_LIMIT_BYTES;
-  if (!bounded || p > KDF_MAX_PARALLELISATION) {
-    throw new HoldfastError('repository-damaged', 'a key file asks for impossible key derivation parameters');
-  }
-  return { N, r, p };
+  const { N, r, p } = file as { N: number; r: number; p: number };
+  if (isBounded({ N, r, p })) return { N, r, p };
+  throw new HoldfastError('repository-damaged', 'a key file asks for impossible key derivation parameters');
 }
 
 function base64(value: unknown): Buffer {

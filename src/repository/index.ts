@@ -13,8 +13,11 @@ export {
   CHECKPOINTS_PREFIX,
   CLAIMS_PREFIX,
   EPOCH_KEY,
+  indexKey,
   LEDGER_PREFIX,
   packKey,
+  SNAPSHOTS_PREFIX,
+  snapshotKey,
   TAIL_PREFIX,
   TOKENS_PREFIX,
 } from './layout.ts';
@@ -25,7 +28,7 @@ export { readEpoch, succeeds, writeNextEpoch } from './mirror/epoch.ts';
 export type { Suspect } from './mirror/heal.ts';
 export type { MirrorLag } from './mirror/lag.ts';
 export type { MirrorReport } from './mirror/mirror.ts';
-export { readAuthentic } from './mirror/objects.ts';
+export { isBulk, readAuthentic } from './mirror/objects.ts';
 export { checkCoverage, findingOfHidden } from './object-lock/coverage.ts';
 export type { ExtendOptions } from './object-lock/extend.ts';
 export { heldUntilMs } from './object-lock/held.ts';
@@ -78,6 +81,7 @@ export {
   type TailPart,
 } from './tail/tail.ts';
 export type { LogHeader } from './tail/tail-object.ts';
+export { startWorkersAhead } from './write/pipeline.ts';
 export { WriteSession } from './write/session.ts';
 
 /* What few commands do is loaded when it is first called. */
@@ -85,13 +89,14 @@ export { WriteSession } from './write/session.ts';
 export const checkPoints = lazy(async () => (await import('./check/check-points.ts')).checkPoints);
 export const checkRepository = lazy(async () => (await import('./check/check.ts')).checkRepository);
 export const copySnapshots = lazy(async () => (await import('./copy/copy.ts')).copySnapshots);
-export const copiesOfObjects = lazy(async () => (await import('./mirror/heal.ts')).copiesOfObjects);
+export const objectsIn = lazy(async () => (await import('./mirror/heal.ts')).objectsIn);
 export const findSuspects = lazy(async () => (await import('./mirror/heal.ts')).findSuspects);
 export const measureLag = lazy(async () => (await import('./mirror/lag.ts')).measureLag);
 export const assertMirrorOf = lazy(async () => (await import('./mirror/assert-mirror.ts')).assertMirrorOf);
 export const findGone = lazy(async () => (await import('./mirror/listings.ts')).findGone);
 export const mirrorLedger = lazy(async () => (await import('./mirror/mirror.ts')).mirrorLedger);
 export const mirrorRepository = lazy(async () => (await import('./mirror/mirror.ts')).mirrorRepository);
+export const putOrKeep = lazy(async () => (await import('./mirror/put-or-keep.ts')).putOrKeep);
 export const findUnopenable = lazy(async () => (await import('./mirror/opening.ts')).findUnopenable);
 export const ownerOf = lazy(async () => (await import('./mirror/opening.ts')).ownerOf);
 export const clearVersions = lazy(async () => (await import('./object-lock/clear.ts')).clearVersions);

@@ -29,6 +29,14 @@ export const TOKENS_PREFIX = 'holdfast/tokens/';
 /** Damaged packs that a repair put aside; restic does not look there. */
 export const DAMAGED_PREFIX = 'holdfast/damaged/';
 
+export function snapshotKey(id: string): string {
+  return `${SNAPSHOTS_PREFIX}${id}`;
+}
+
+export function indexKey(id: string): string {
+  return `${INDEX_PREFIX}${id}`;
+}
+
 export function packKey(id: string): string {
   return `${DATA_PREFIX}${id.slice(0, 2)}/${id}`;
 }

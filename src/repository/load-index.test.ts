@@ -4,6 +4,7 @@ import { RoundTrips } from '../../test/support/round-trips.ts';
 import { EventualStore } from '../store/eventual/index.ts';
 import { FaultyStore } from '../store/faulty/index.ts';
 import { MemoryStore } from '../store/memory/index.ts';
+import { IndexMemory } from './index-memory.ts';
 import { loadIndex } from './load-index.ts';
 import { writeMark } from './prune/marks.ts';
 import { Reader } from './read/reader.ts';
@@ -168,5 +169,59 @@ describe('a large index', () => {
     const { table } = await loadIndex(repository);
     expect(table.count).toBe(1);
     expect(table.find(noise(32, 'same'), 'data')?.offset).toBe(0);
+  });
+});
+
+describe('an index that is loaded again and again', () => {
+  /** With what is read of the index. */
+  async function asked() {
+    const { store, repository, old } = await replaceable();
+    const read: string[] = [];
+    const get = store.get.bind(store);
+    store.get = async (key, range) => {
+      if (key.startsWith('index/')) read.push(key);
+      return get(key, range);
+    };
+    return { store, bare: repository, repository: repository.rememberingIndex(), old, read };
+  }
+
+  it('has each file read once, and knows what one knows that is read anew', async () => {
+    const { bare, repository, read } = await asked();
+    await loadIndex(repository);
+    const { id } = await writeFiles(repository, { b: noise(100_000, 'b') });
+    const again = await loadIndex(repository);
+    expect(read).toHaveLength(2);
+    const anew = await loadIndex(bare);
+    expect(read).toHaveLength(4);
+    expect(again.table.count).toBe(anew.table.count);
+    expect(again.packIds.toSorted()).toEqual(anew.packIds.toSorted());
+    expect([...(await readFiles(repository, id)).keys()]).toEqual(['b']);
+  });
+
+  it('knows nothing of a file that is not listed any more', async () => {
+    const { store, repository, old } = await asked();
+    expect((await loadIndex(repository)).table.count).toBeGreaterThan(0);
+    await store.delete(old);
+    expect((await loadIndex(repository)).table.count).toBe(0);
+    expect(repository.indexMemory!.columnsOf(old)).toBeUndefined();
+  });
+
+  it('remembers nothing of a file that is damaged', async () => {
+    const { store, repository, old } = await asked();
+    const { get } = store;
+    store.get = async (key, range) => (await get.call(store, key, range)).map((byte) => byte ^ 1);
+    await expect(loadIndex(repository)).rejects.toMatchObject({ code: 'repository-damaged' });
+    expect(repository.indexMemory!.columnsOf(old)).toBeUndefined();
+  });
+
+  it('takes no more memory than it may', () => {
+    const columns = { packs: [], ids: new Uint8Array(64), fields: new Uint32Array(6), count: 2 };
+    const memory = new IndexMemory(100);
+    memory.keep('one', columns);
+    memory.keep('two', columns);
+    expect([memory.columnsOf('one')?.count, memory.columnsOf('two')]).toEqual([2, undefined]);
+    memory.forgetOthers([]);
+    memory.keep('two', columns);
+    expect(memory.columnsOf('two')?.count).toBe(2);
   });
 });

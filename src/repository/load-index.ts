@@ -1,11 +1,12 @@
 import { ID_BYTES, type IndexColumns } from '../format/index.ts';
 import { releaseBuffer } from '../foundation/buffers.ts';
+import { trimMemory } from '../foundation/posix.ts';
 import { BlobEntries } from './blob-table.ts';
 import { IndexedRepository } from './indexed.ts';
 import { INDEX_PREFIX } from './layout.ts';
 import { packsOf, readMarks } from './prune/marks.ts';
 import { BlobOpener } from './read/blob-opener.ts';
-import { IndexPlacer } from './read/index-placer.ts';
+import { IndexScanner } from './read/index-scanner.ts';
 import { ReadPool, threadCount } from './read/pool.ts';
 import { followIndex, PARALLEL_READS } from './read-index.ts';
 import type { Repository } from './repository.ts';
@@ -21,6 +22,8 @@ export async function loadIndex(repository: Repository): Promise<IndexedReposito
   // on has what it named. The listing beside them tells how much room to make, and what to begin with.
   const [marks, sizes] = await Promise.all([readMarks(repository), repository.documentSizes(INDEX_PREFIX)]);
   const { entries, packs } = await readAll(repository, sizes);
+  // What the threads needed of the system's allocator is theirs no more, and the slots of the table come now.
+  if (bytesOf(sizes) >= WORTH_THREADS_BYTES) trimMemory();
   const { packIds, ...tables } = entries.tables(packs, packsOf(marks));
   return new IndexedRepository(repository, tables, packIds);
 }
@@ -60,8 +63,18 @@ async function readEntries(
   { listed, capacity }: { listed: readonly string[]; capacity: number },
 ): Promise<ReadEntries | 'no-room' | 'replaced'> {
   const entries = BlobEntries.withCapacity(capacity);
-  const placer = new IndexPlacer(new BlobOpener(repository.key));
+  const scanner = new IndexScanner(new BlobOpener(repository.key));
+  const { indexMemory } = repository;
+  indexMemory?.forgetOthers(listed);
   const packs: IndexColumns['packs'] = [];
+  const readFile = (key: string) =>
+    repository.read(key, async (sealed) => {
+      if (pool !== undefined && !pool.isBusy) return pool.placeIndexFile(key, sealed, entries.shared);
+      const columns = scanner.scan(key, sealed);
+      releaseBuffer(sealed);
+      indexMemory?.keep(key, columns);
+      return entries.put(columns);
+    });
   let hasRoom = true;
   let isReplaced = false;
   await followIndex(repository, {
@@ -69,12 +82,8 @@ async function readEntries(
     // What waits for a thread would take memory for nothing.
     parallelReads: pool === undefined ? PARALLEL_READS : HELPERS + 1,
     read: async (key) => {
-      const placed = await repository.read(key, async (sealed) => {
-        if (pool !== undefined && !pool.isBusy) return pool.placeIndexFile(key, sealed, entries.shared);
-        const own = placer.place(key, sealed, entries);
-        releaseBuffer(sealed);
-        return own;
-      });
+      const known = indexMemory?.columnsOf(key);
+      const placed = known === undefined ? await readFile(key) : entries.put(known);
       if (placed === undefined) hasRoom = false;
       // One by one: a file may list more packs than a call can have arguments.
       for (const pack of placed ?? []) packs.push(pack);

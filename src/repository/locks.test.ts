@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { hostname } from 'node:os';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { errorsOf, movableClock, testRepository, writeFiles } from '../../test/support/repository.ts';
+import { withoutDeletion } from '../../test/support/without-deletion.ts';
 import type { LockFile } from '../format/index.ts';
 import { systemClock } from '../foundation/clock.ts';
-import { HoldfastError } from '../foundation/errors.ts';
 import { EventualStore } from '../store/eventual/index.ts';
 import { FaultyStore } from '../store/faulty/index.ts';
 import { DecoratedStore, type StoredObject } from '../store/index.ts';
@@ -218,17 +218,7 @@ describe('who cannot delete', () => {
   async function twoViews() {
     const full = new MemoryStore();
     const repository = await testRepository(full);
-    const kept = new DecoratedStore(full);
-    kept.capabilities = async () => ({ conditionalPut: true, consistentListing: true, deletes: false });
-    kept.delete = async (key) => {
-      throw new HoldfastError('permission-denied', `cannot delete ${key}`);
-    };
-    // To replace something is to delete it, in some stores.
-    kept.put = async (key, ...rest) => {
-      if (full.objects.has(key)) throw new HoldfastError('permission-denied', `cannot replace ${key}`);
-      await full.put(key, ...rest);
-    };
-    return { full, repository, writer: repository.through(kept) };
+    return { full, repository, writer: repository.through(withoutDeletion(full)) };
   }
   async function writersIn({ store }: Repository): Promise<string[]> {
     const keys: string[] = [];

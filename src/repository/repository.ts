@@ -16,7 +16,9 @@ import {
 import type { Clock } from '../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
 import { awaitedLater } from '../foundation/promises.ts';
+import type { ScryptInput } from '../foundation/scrypt.ts';
 import type { ByteRange, ObjectStore, StoredObject, Use } from '../store/index.ts';
+import { IndexMemory } from './index-memory.ts';
 import { CONFIG_KEY, DATA_PREFIX, INDEX_PREFIX, idOfKey, KEYS_PREFIX, SNAPSHOTS_PREFIX } from './layout.ts';
 import { orReadAnew } from './read-anew.ts';
 
@@ -40,22 +42,31 @@ export class Repository {
   readonly config: RepositoryConfig;
   /** The id of the key file that the password opened. */
   readonly keyId: string;
+  /** Where `loadIndex` finds what it has read before. */
+  readonly indexMemory: IndexMemory | undefined;
 
   readonly #healer: Healer | undefined;
   /** When each document was stored, by key, as far as somebody asked: it never changes. */
   readonly #storedMs = new Map<string, number>();
 
-  constructor(store: ObjectStore, key: SealingKey, config: RepositoryConfig, keyId: string, healer?: Healer) {
+  constructor(
+    store: ObjectStore,
+    key: SealingKey,
+    config: RepositoryConfig,
+    keyId: string,
+    { healer, indexMemory }: { healer?: Healer | undefined; indexMemory?: IndexMemory | undefined } = {},
+  ) {
     this.store = store;
     this.key = key;
     this.config = config;
     this.keyId = keyId;
+    this.indexMemory = indexMemory;
     this.#healer = healer;
   }
 
   /** The same repository, with another way of coming by what is damaged, or without one. */
   healedBy(healer: Healer | undefined): Repository {
-    return new Repository(this.store, this.key, this.config, this.keyId, healer);
+    return this.#with(this.store, { healer });
   }
 
   /**
@@ -81,7 +92,17 @@ export class Repository {
 
   /** The same repository, its objects had through another store. */
   through(store: ObjectStore): Repository {
-    return new Repository(store, this.key, this.config, this.keyId, this.#healer);
+    return this.#with(store);
+  }
+
+  /** The same repository, for who loads its index again and again: what it has read of it, it reads no more. */
+  rememberingIndex(): Repository {
+    return this.#with(this.store, { indexMemory: new IndexMemory() });
+  }
+
+  #with(store: ObjectStore, other: { healer?: Healer | undefined; indexMemory?: IndexMemory } = {}): Repository {
+    const { key, config, keyId, indexMemory } = this;
+    return new Repository(store, key, config, keyId, { healer: this.#healer, indexMemory, ...other });
   }
 
   /** Seals a document and stores it under the hash of what is stored. Resolves to that id once it is durable. */
@@ -263,22 +284,27 @@ export async function holdsRepository(store: ObjectStore): Promise<boolean> {
 
 /**
  * Opens a repository with any of its passwords.
+ * @param meanwhile is called for each key that is tried, see `decodeKeyFile`; for the one that opens it last
  * @throws no-repository, wrong-password, repository-damaged, repository-unsupported
  */
-export async function openRepository(store: ObjectStore, password: string): Promise<Repository> {
+export async function openRepository(
+  store: ObjectStore,
+  password: string,
+  meanwhile?: (input: ScryptInput) => void,
+): Promise<Repository> {
   // Side by side: from afar each is a round trip.
   const [keys, sealed] = await Promise.all([keysOf(store), store.get(CONFIG_KEY)]).catch((error: unknown) => {
     const isMissing = isHoldfastError(error, 'object-missing') || isHoldfastError(error, 'no-bucket');
     throw isMissing ? noRepository(store, error) : error;
   });
-  if (keys.length === 0) throw noRepository(store);
+  if (keys.length === 0) throw noKeyFile(store);
   let damage: unknown;
   // Read side by side, too, and tried one after the other: to try a password takes a processor for a while.
   const files = keys.map((keyFile) => ({ keyFile, read: awaitedLater(readKeyFile(store, keyFile)) }));
   for (const { keyFile, read } of files) {
     try {
-      const key = await decodeKeyFile(await read, password);
-      if (key !== undefined) return new Repository(store, key, decodeConfig(key, sealed), idOfKey(keyFile)!);
+      const key = await decodeKeyFile(await read, password, meanwhile);
+      if (key !== undefined) return new Repository(store, key, openConfig(key, sealed), idOfKey(keyFile)!);
     } catch (error) {
       if (!isHoldfastError(error) || error.code === 'repository-unsupported') throw error;
       // Another key file may still open the repository: only when none does is this one's damage the news.
@@ -290,6 +316,16 @@ export async function openRepository(store: ObjectStore, password: string): Prom
     hint: 'Check where the plan takes the password of this repository from.',
     context: { store: store.location },
   });
+}
+
+/** @throws repository-damaged, naming it; repository-unsupported */
+function openConfig(key: SealingKey, sealed: Uint8Array): RepositoryConfig {
+  try {
+    return decodeConfig(key, sealed);
+  } catch (error) {
+    if (!isHoldfastError(error, 'repository-damaged')) throw error;
+    throw new HoldfastError('repository-damaged', `${CONFIG_KEY} is damaged: ${error.message}`, { cause: error });
+  }
 }
 
 /** Oldest first: that of a recovery kit, which opens nothing on most days, came after that of every day. */
@@ -308,12 +344,20 @@ async function readKeyFile(store: ObjectStore, keyFile: string): Promise<Uint8Ar
   return bytes;
 }
 
+/** Its configuration is there: one that is being made has its key file first. */
+function noKeyFile(store: ObjectStore): HoldfastError {
+  return new HoldfastError('no-repository', `no key file is left of the repository at ${store.location}`, {
+    hint: 'Without one nothing that is stored can be read. Run `holdfast check --repair` where the plan has a mirror, or bring `keys/` back from another copy.',
+    context: { store: store.location },
+  });
+}
+
 /** @param missing what the store said, of which a bucket that is gone is the news */
-function noRepository(store: ObjectStore, missing?: HoldfastError): HoldfastError {
+function noRepository(store: ObjectStore, missing: HoldfastError): HoldfastError {
   const what = isHoldfastError(missing, 'no-bucket') ? missing.message : `there is no repository at ${store.location}`;
   return new HoldfastError('no-repository', what, {
     hint: 'Run `holdfast init` to make it, or check the place that the plan names.',
     context: { store: store.location },
-    ...(missing !== undefined && { cause: missing }),
+    cause: missing,
   });
 }

@@ -1,6 +1,6 @@
 import { decodeSnapshot, encodeSnapshot, type Snapshot, snapshotTimeMs } from '../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
-import { idOfKey, SNAPSHOTS_PREFIX } from './layout.ts';
+import { idOfKey, SNAPSHOTS_PREFIX, snapshotKey } from './layout.ts';
 import type { Repository } from './repository.ts';
 
 /** A snapshot that is in a repository. */
@@ -30,14 +30,14 @@ export async function listSnapshots(
     const read = await Promise.all(keys.map((key) => readIfThere(repository, key, note)));
     if (read.includes('gone') && listing < LISTINGS) continue;
     for (const damage of damages) onDamage?.(damage);
-    return inOrderOfTime(read.filter((each) => typeof each === 'object'));
+    return inOrderOfTime(read.filter((each) => typeof each === 'object').map(timed));
   }
 }
 
 /** The snapshots of a repository that is looked at again and again: a document never changes, and is read once. */
 export class KnownSnapshots {
   readonly #repository: Repository;
-  readonly #read = new Map<string, StoredSnapshot>();
+  readonly #read = new Map<string, TimedSnapshot>();
   #snapshots: StoredSnapshot[] = [];
 
   constructor(repository: Repository) {
@@ -60,17 +60,27 @@ export class KnownSnapshots {
       ),
     );
     const added = read.filter((each): each is [string, StoredSnapshot] => typeof each[1] === 'object');
-    for (const [key, snapshot] of added) this.#read.set(key, snapshot);
+    for (const [key, snapshot] of added) this.#read.set(key, timed(snapshot));
     if (gone.size + added.length > 0) this.#snapshots = inOrderOfTime([...this.#read.values()]);
     return { snapshots: this.#snapshots, damaged };
   }
 }
 
-/** Oldest first. Each time is read once: to read it takes longer than to compare it. */
-function inOrderOfTime(snapshots: readonly StoredSnapshot[]): StoredSnapshot[] {
-  const timed = snapshots.map((snapshot) => ({ snapshot, timeMs: snapshotTimeMs(snapshot) }));
-  timed.sort((a, b) => a.timeMs - b.timeMs || (a.snapshot.id < b.snapshot.id ? -1 : 1));
-  return timed.map(({ snapshot }) => snapshot);
+/** Its time is read once: to read it takes longer than to compare it. */
+interface TimedSnapshot {
+  snapshot: StoredSnapshot;
+  timeMs: number;
+}
+
+function timed(snapshot: StoredSnapshot): TimedSnapshot {
+  return { snapshot, timeMs: snapshotTimeMs(snapshot) };
+}
+
+/** Oldest first. */
+function inOrderOfTime(snapshots: readonly TimedSnapshot[]): StoredSnapshot[] {
+  return snapshots
+    .toSorted((a, b) => a.timeMs - b.timeMs || (a.snapshot.id < b.snapshot.id ? -1 : 1))
+    .map(({ snapshot }) => snapshot);
 }
 
 /** How many are read at the same time, and perhaps in vain. */
@@ -165,5 +175,5 @@ export async function saveSnapshot(repository: Repository, snapshot: Snapshot): 
 
 /** Removes a snapshot; what only it refers to stays until a prune. One that is gone already is no error. */
 export async function removeSnapshot(repository: Repository, id: string): Promise<void> {
-  await repository.store.delete(`${SNAPSHOTS_PREFIX}${id}`);
+  await repository.store.delete(snapshotKey(id));
 }

@@ -117,7 +117,8 @@ export function judgePacks(check: PackCheck, packs: readonly ReadPack[]): void {
 }
 
 /** @param listing `listingDigest` of what its header lists */
-function compareListings({ listings, report }: PackCheck, pack: string, listing: string): void {
+function compareListings({ listings, report, lost }: PackCheck, pack: string, listing: string): void {
   if (listing === (listings.get(pack) ?? listing)) return;
+  lost.addPack(pack, 'whose header says otherwise than the index');
   addError(report, packKey(pack), 'its header lists other blobs than the index');
 }

@@ -1,7 +1,9 @@
 import { type IndexFile, packTrailerBytes } from '../../format/index.ts';
+import { isHoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { awaitedLater, settled } from '../../foundation/promises.ts';
-import { DATA_PREFIX, idOfKey, packKey, SNAPSHOTS_PREFIX } from '../layout.ts';
+import { listKeys } from '../keys.ts';
+import { DATA_PREFIX, idOfKey, KEYS_PREFIX, MARKS_PREFIX, packKey, SNAPSHOTS_PREFIX } from '../layout.ts';
 import { indexOf, readIndexFiles } from '../read-index.ts';
 import type { Repository } from '../repository.ts';
 import { checkHeaders, judgePacks, listingsOf, type ReadPack, readPacks } from './check-packs.ts';
@@ -23,7 +25,7 @@ export interface CheckOptions {
 }
 
 /**
- * Checks a repository: every document is read; that every pack is there with the size that the index gives it; with
+ * Checks a repository: every document, key file and mark is read; that every pack is there with the size that the index gives it; with
  * `readHeaders` that each lists what the index says; with `readData` every byte of the packs, and that they hold what the
  * index says; every tree that a snapshot reaches, and that all that it needs is there and was not found damaged. Damage is a
  * finding, not an exception.
@@ -76,7 +78,33 @@ async function checkBeside(
     );
   }
   await checkSnapshots(indexed, snapshots, { lost, report, signal, progress });
+  await checkKeys(repository, report);
+  await checkMarks(repository, report);
   return report;
+}
+
+/** A password that opens nothing any more is found out on the day that it is needed: that of a recovery kit, say. */
+async function checkKeys(repository: Repository, report: CheckReport): Promise<void> {
+  for (const { id, damaged } of await listKeys(repository)) {
+    if (!damaged) continue;
+    const message =
+      "its content does not match its name, and its password may not open the repository any more: make another with `holdfast key add`, or `holdfast kit` where it was a kit's";
+    addError(report, `${KEYS_PREFIX}${id}`, message);
+  }
+}
+
+/** What a prune has marked and nobody can read, none removes: it takes no harm, and stays. */
+async function checkMarks(repository: Repository, report: CheckReport): Promise<void> {
+  for (const key of await repository.documentKeys(MARKS_PREFIX)) {
+    try {
+      await repository.getDocument(key);
+    } catch (error) {
+      // Swept since it was listed.
+      if (isHoldfastError(error, 'object-missing')) continue;
+      if (!isHoldfastError(error, 'repository-damaged')) throw error;
+      addError(report, key, `${error.message}; it may be deleted, and the next prune makes another`);
+    }
+  }
 }
 
 /** The packs that are there, with their sizes in bytes. */
@@ -116,8 +144,10 @@ function checkIndex(files: readonly IndexFile[], sizes: Map<string, number>, rep
     addError(report, packKey(pack.id), message);
   }
   report.packs = known.size;
+  const toDelete = new Set(files.flatMap(({ packsToDelete = [] }) => packsToDelete.map(({ id }) => id)));
   for (const id of sizes.keys()) {
     if (known.has(id)) continue;
-    addNote(report, packKey(id), 'no index knows this pack; a run that was interrupted may have left it');
+    const whose = toDelete.has(id) ? 'rustic is about to remove it' : 'a run that was interrupted may have left it';
+    addNote(report, packKey(id), `no index knows this pack; ${whose}`);
   }
 }

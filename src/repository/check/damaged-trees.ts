@@ -78,6 +78,10 @@ export class DamagedTrees {
         if (message !== undefined) visit.damage.own.push({ name: node.name, message });
         if (node.subtree !== undefined) visit.children.push({ name: node.name, tree: node.subtree });
       }
+      // It could be read by the index that there is, and by no other.
+      const reason = this.#lost.reason(tree, 'tree');
+      if (reason !== undefined)
+        visit.damage.own.push({ name: undefined, message: `the directory's tree ${tree} ${reason}` });
     } catch (error) {
       if (!isHoldfastError(error)) throw error;
       visit.damage.own.push({ name: undefined, message: `the directory cannot be read: ${error.message}` });

@@ -4,15 +4,17 @@ import type { IndexedRepository } from '../indexed.ts';
 /** What a check knows to be missing or damaged, so that it can say which files this concerns. */
 export class Lost {
   readonly #indexed: IndexedRepository;
-  readonly #packs = new Set<string>();
+  /** By id, what is wrong with each, to be said behind its name. */
+  readonly #packs = new Map<string, string>();
   readonly #blobs = new Set<string>();
 
   constructor(indexed: IndexedRepository) {
     this.#indexed = indexed;
   }
 
-  addPack(id: string): void {
-    this.#packs.add(id);
+  /** @param why of the pack, to be said behind its name */
+  addPack(id: string, why = 'which is damaged or missing'): void {
+    this.#packs.set(id, why);
   }
 
   addBlob(id: string, type: BlobType): void {
@@ -25,6 +27,7 @@ export class Lost {
     if (location === undefined) return 'is in no pack that the index knows';
     if (this.#blobs.has(`${type} ${id}`)) return 'is damaged';
     const pack = this.#indexed.packIds[location.packNumber]!;
-    return this.#packs.has(pack) ? `is in pack ${pack}, which is damaged or missing` : undefined;
+    const why = this.#packs.get(pack);
+    return why === undefined ? undefined : `is in pack ${pack}, ${why}`;
   }
 }

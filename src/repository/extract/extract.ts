@@ -93,7 +93,7 @@ async function fill(
   const { files, hardLinks } = plan;
   options.progress.phase('restoring', { bytes: plan.bytes, items: files.count });
   for (const { path } of plan.directories) makeDirectory(path);
-  const keptFiles = goesOn ? await keepStandingFiles(files, plan.wanted, reader.pool, options) : 0;
+  const keptFiles = goesOn ? await keepStandingFiles(files, plan.wanted, reader.pool, { ...options, hardLinks }) : 0;
   const isNear = reader.indexed.repository.store.fileOf !== undefined;
   const wanted = plan.wanted.finish(isNear ? NEAR_RANGES : FAR_RANGES);
   const problems = await fetchFiles(reader.indexed, reader.pool, { files, wanted }, options);

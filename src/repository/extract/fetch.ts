@@ -11,9 +11,10 @@ import type { ReadPool } from '../read/pool.ts';
 import { ReadWindow } from '../read/read-window.ts';
 import type { Repository } from '../repository.ts';
 import type { ExtractProblem } from '../snapshot-io.ts';
-import type { FileTable } from './file-table.ts';
+import { FileTable } from './file-table.ts';
 import { type FileProblem, FileWriter } from './file-writer.ts';
 import { CONTROL_CELLS, Filler, type SharedFilling, STOPPED, type UnreadRange } from './filler.ts';
+import { neededBy } from './lost-content.ts';
 import type { WantedRanges } from './wanted.ts';
 
 /**
@@ -121,7 +122,7 @@ async function fillFromFiles(
 }
 
 /** Fills what is left of a range from the store, or, where that is damaged, from wherever it may be had. */
-function fillAgain(
+async function fillAgain(
   repository: Repository,
   own: Filler,
   { filling, wanted, range }: { filling: SharedFilling; wanted: WantedRanges; range: UnreadRange },
@@ -136,7 +137,11 @@ function fillAgain(
     }
   };
   const { pack, offset, length } = wanted.range(range.number);
-  return repository.read(packKey(filling.packs[pack]!.id), fillRest, { offset, length });
+  try {
+    await repository.read(packKey(filling.packs[pack]!.id), fillRest, { offset, length });
+  } catch (error) {
+    throw neededBy(new FileTable(filling.files).path(wanted.file(wanted.blob(from).firstPlace)), error);
+  }
 }
 
 /**

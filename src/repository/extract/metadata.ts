@@ -14,7 +14,7 @@ import { makeSpecialFile, setTimes } from '../../foundation/posix.ts';
 import type { ExtractProblem } from '../snapshot-io.ts';
 import { type Attempt, applyAttributes, removeAccessLists } from './attributes.ts';
 import type { PlannedEntry } from './plan.ts';
-import { standing } from './standing.ts';
+import { isFile, standing } from './standing.ts';
 
 const SPECIAL: Partial<Record<TreeNode['type'], number>> = {
   fifo: 0o010000,
@@ -56,9 +56,9 @@ export function makeDirectory(path: Buffer): void {
   chmodSync(path, 0o700);
 }
 
+/** Makes a further name of a file, in place of what is no directory; one that it has already is left. */
 export function makeHardLink(existing: Buffer, path: Buffer): void {
-  standing(path, () => false);
-  linkSync(existing, path);
+  if (standing(path, (found) => isFile(existing, found)) === undefined) linkSync(existing, path);
 }
 
 /**

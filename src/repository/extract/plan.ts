@@ -4,6 +4,7 @@ import { awaitedLater } from '../../foundation/promises.ts';
 import type { IndexedRepository } from '../indexed.ts';
 import type { ExtractOptions, SnapshotReader } from '../snapshot-io.ts';
 import { type FileTable, FileTableBuilder } from './file-table.ts';
+import { neededBy } from './lost-content.ts';
 import { WantedBuilder } from './wanted.ts';
 
 /** What a restore of a tree to a directory will make: everything is known before the first byte is written. */
@@ -147,7 +148,11 @@ class Planning {
 
   #addContent(node: TreeNode, file: number, path: Buffer): void {
     let position = 0;
-    for (const id of node.content ?? []) position += this.#wanted.add(id, file, position);
+    try {
+      for (const id of node.content ?? []) position += this.#wanted.add(id, file, position);
+    } catch (error) {
+      throw neededBy(path, error);
+    }
     if (position !== Number(node.size ?? 0)) {
       throw new HoldfastError(
         'repository-damaged',

@@ -7,6 +7,7 @@ import { sideBySide } from '../../foundation/promises.ts';
 import type { ReadPool } from '../read/pool.ts';
 import { hasAttributes } from './attributes.ts';
 import type { FileTable } from './file-table.ts';
+import type { ExtractPlan } from './plan.ts';
 import { findRightPlaces } from './right-places.ts';
 import type { WantedBuilder } from './wanted.ts';
 
@@ -35,9 +36,9 @@ export async function keepStandingFiles(
   files: FileTable,
   wanted: WantedBuilder,
   pool: ReadPool,
-  { progress, signal }: { progress: Progress; signal: AbortSignal },
+  { hardLinks, progress, signal }: Pick<ExtractPlan, 'hardLinks'> & { progress: Progress; signal: AbortSignal },
 ): Promise<number> {
-  const stand = findStandingFiles(files, wanted, signal);
+  const stand = findStandingFiles(files, wanted, { hardLinks, signal });
   const batches = batchesOf(stand, wanted);
   // For little it is not worth to start threads.
   const threads = batches.length > 1 ? pool.threadCount : 1;
@@ -63,7 +64,12 @@ export async function keepStandingFiles(
 }
 
 /** What will not do is removed. */
-function findStandingFiles(files: FileTable, wanted: WantedBuilder, signal: AbortSignal): StandingFile[] {
+function findStandingFiles(
+  files: FileTable,
+  wanted: WantedBuilder,
+  { hardLinks, signal }: Pick<ExtractPlan, 'hardLinks'> & { signal: AbortSignal },
+): StandingFile[] {
+  const furtherNames = Map.groupBy(hardLinks, ({ existing }) => existing);
   const stand: StandingFile[] = [];
   let place = 0;
   for (let file = 0; file < files.count; file++) {
@@ -71,11 +77,23 @@ function findStandingFiles(files: FileTable, wanted: WantedBuilder, signal: Abor
     const first = place;
     while (place < wanted.count && wanted.file(place) === file) place++;
     const path = files.path(file);
-    if (standing(path, (found) => found.isFile() && found.nlink === 1n) === undefined) continue;
+    const names = furtherNames.get(file) ?? [];
+    if (standing(path, (found) => found.isFile() && hasNamesAmong(found, names)) === undefined) continue;
     letRead(path);
     stand.push({ file, path, first, end: place });
   }
   return stand;
+}
+
+/** Whether a file has no name but the one it was found by and some of these: what is written to it reaches no other file. */
+function hasNamesAmong(found: BigIntStats, further: ExtractPlan['hardLinks']): boolean {
+  return found.nlink === 1n + BigInt(further.filter(({ path }) => isFile(path, found)).length);
+}
+
+/** Whether a path is a name of this very file. */
+export function isFile(path: Buffer, { dev, ino }: BigIntStats): boolean {
+  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return found?.ino === ino && found.dev === dev;
 }
 
 /** Large files are cut, small ones are put together. */

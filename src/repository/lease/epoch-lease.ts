@@ -117,10 +117,31 @@ export class EpochLease {
     repository: Repository,
     options: LeaseOptions,
   ): Promise<{ holder: LeaseHolder | undefined } | undefined> {
+    const standing = await EpochLease.#unended(repository, options);
+    return standing === undefined || standing.isExpired ? undefined : { holder: standing.holder };
+  }
+
+  /**
+   * Whose lease has run out, and was neither given back nor is known to be of a process that is over: its holder may go on where
+   * it cannot be seen from here. Undefined where there is none such. Takes nothing. @throws the store's errors
+   */
+  static async lapsed(
+    repository: Repository,
+    options: LeaseOptions,
+  ): Promise<{ holder: LeaseHolder | undefined } | undefined> {
+    const standing = await EpochLease.#unended(repository, options);
+    return standing?.isExpired ? { holder: standing.holder } : undefined;
+  }
+
+  /** The newest lease, unless it was given back or is known to be of a process that is over. */
+  static async #unended(
+    repository: Repository,
+    options: LeaseOptions,
+  ): Promise<{ holder: LeaseHolder | undefined; isExpired: boolean } | undefined> {
     const lease = new EpochLease(repository, options, await machineIdentity());
     const standing = await lease.#newest();
     if (standing === undefined || isOver(standing, lease.#machine)) return undefined;
-    return (await lease.#isExpired(standing)) ? undefined : { holder: standing.lease };
+    return { holder: standing.lease, isExpired: await lease.#isExpired(standing) };
   }
 
   get epoch(): number {

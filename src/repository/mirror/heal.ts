@@ -19,11 +19,9 @@ export interface Suspect {
   reason: HoldfastError;
 }
 
-/** The keys of what copies of a repository hold that never changes. */
-export async function copiesOfObjects(stores: readonly ObjectStore[]): Promise<Set<string>> {
-  const keys = new Set<string>();
-  for (const store of stores) for (const key of (await listObjects(store, '')).keys()) keys.add(key);
-  return keys;
+/** The keys of what a copy of a repository holds. */
+export async function objectsIn(store: ObjectStore): Promise<Set<string>> {
+  return new Set((await listObjects(store, '')).keys());
 }
 
 /** Reads all of a repository, and says what is damaged, and what others have and it has not; what is referred to first. */

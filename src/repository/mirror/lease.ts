@@ -39,9 +39,9 @@ export interface LeaseOptions {
 
 /**
  * Keeps runs that bring the same mirror up to date from copying the same at the same time: who comes second waits, and then
- * looks at what is left. It lies in the mirror itself, and takes a store that decides a race. Where there is none, no lease
- * is taken: two runs then copy some objects twice, each as the other does, and whatever one of them removes while the other
- * puts it back is removed by the next.
+ * looks at what is left. It lies in the mirror itself, and takes a store that decides a race, and credentials that may give
+ * it back. Where these are not there, no lease is taken: two runs then copy some objects twice, each as the other does, and
+ * whatever one of them removes while the other puts it back is removed by the next.
  */
 export class MirrorLease {
   readonly #key: SealingKey;
@@ -64,7 +64,9 @@ export class MirrorLease {
    * @throws the store's errors; the signal's reason
    */
   async take(): Promise<boolean> {
-    if (this.#timer !== undefined || !(await this.#mirror.capabilities()).conditionalPut) return false;
+    if (this.#timer !== undefined) return false;
+    const { conditionalPut, deletes = true } = await this.#mirror.capabilities();
+    if (!conditionalPut || !deletes) return false;
     const { clock, progress, signal, pause = pauseUntilAborted(signal) } = this.#options;
     let seen: { bytes: Buffer; sinceMs: number } | undefined;
     ownHolders.add(this.#holder);

@@ -11,7 +11,8 @@ import { copyPacks } from './copy-packs.ts';
 import { isRecoverable, lagOf } from './lag.ts';
 import { type LeaseOptions, MirrorLease } from './lease.ts';
 import { listObjects, listReferredTo, type SizedKey } from './listings.ts';
-import { isRewritten, kindOf, type ObjectKind, readAuthentic } from './objects.ts';
+import { isBulk, isRewritten, kindOf, type ObjectKind, readAuthentic } from './objects.ts';
+import { putOrKeep } from './put-or-keep.ts';
 
 /**
  * Exact copies of a repository in another place. What refers to something is listed before it and copied after it, so that
@@ -45,6 +46,8 @@ export interface MirrorReport {
   removedObjects: number;
   /** Objects that were to be removed, and that their lock in the mirror holds: they go once it has run out. */
   heldObjects: number;
+  /** Objects that were to be removed or replaced, and that these credentials may not: that is for a run of whoever may. */
+  keptObjects: number;
   /** Keys that the mirror has and the primary has lost: nobody said that they were to be removed. They stay. */
   unexplained: string[];
   /** For how long the oldest snapshot or part of a log that it lacked had been in the primary; 0 where it lacked none. */
@@ -121,6 +124,7 @@ class MirrorRun {
     copiedBytes: 0,
     removedObjects: 0,
     heldObjects: 0,
+    keptObjects: 0,
     unexplained: [],
     lagMs: 0,
     events: new Set(),
@@ -152,6 +156,7 @@ class MirrorRun {
 
   async #pass(): Promise<void> {
     const { progress } = this.#options;
+    this.report.keptObjects = 0;
     progress.phase('looking at what is there');
     const { found, hasWaited } = await this.#look();
     // What another run did in the meantime need not be done again.
@@ -248,7 +253,7 @@ class MirrorRun {
       assertMayGoOn: () => this.#assertMayGoOn(),
       put: async (key, bytes, md5) => {
         await entrance;
-        await this.#put(key, bytes, { bulk: true, md5 });
+        await this.#put(key, bytes, { bulk: isBulk(this.#primary, key, bytes), md5 });
       },
     });
     const ledgerKeys = events.map((event) => `${LEDGER_PREFIX}${event}`);
@@ -332,7 +337,10 @@ class MirrorRun {
 
   async #put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<void> {
     const sizeBytes = bytes.byteLength;
-    await this.#mirror.put(key, bytes, options);
+    if ((await putOrKeep(this.#mirror, key, bytes, options)) === 'kept') {
+      this.report.keptObjects++;
+      return;
+    }
     this.#unconfirmed.set(key, sizeBytes);
     this.#count(sizeBytes);
   }
@@ -362,19 +370,25 @@ class MirrorRun {
     const mayGo = (key: string): boolean => free.has(key) || kindOf(key) === 'mark';
     const staying = new Set(gone.filter((key) => !mayGo(key)));
     await this.#keepWhatIsNeeded(gone.filter(mayGo), { ours, named: free, staying });
+    const { deletes = true } = await this.#mirror.capabilities();
+    if (deletes) await this.#remove(gone.filter((key) => !staying.has(key)));
+    else this.report.keptObjects += gone.filter((key) => !staying.has(key)).length;
+    const left = gone.filter((key) => staying.has(key));
+    const isHeld = (key: string): boolean => held.size > 0 && named.has(key);
+    this.report.heldObjects = left.filter(isHeld).length;
+    // What a repair put aside is a person's to remove, and no loss.
+    this.report.unexplained = left.filter((key) => !isHeld(key) && kindOf(key) !== 'damaged').sort();
+  }
+
+  async #remove(keys: readonly string[]): Promise<void> {
     for (const kind of REMOVAL_ORDER) {
-      const going = gone.filter((key) => kindOf(key) === kind && !staying.has(key));
+      const going = keys.filter((key) => kindOf(key) === kind);
       await sideBySide(going, PARALLEL, async (key) => {
         this.#assertMayGoOn();
         await this.#mirror.delete(key);
         this.report.removedObjects++;
       });
     }
-    const left = gone.filter((key) => staying.has(key));
-    const isHeld = (key: string): boolean => held.size > 0 && named.has(key);
-    this.report.heldObjects = left.filter(isHeld).length;
-    // What a repair put aside is a person's to remove, and no loss.
-    this.report.unexplained = left.filter((key) => !isHeld(key) && kindOf(key) !== 'damaged').sort();
   }
 
   /** Those of these keys that a lock in the mirror holds, and the packs that a snapshot which is held needs. */

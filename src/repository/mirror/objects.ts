@@ -1,4 +1,4 @@
-import { unseal } from '../../format/index.ts';
+import { decodePackTrailer, packTrailerLength, type SealingKey, unseal } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { type ObjectStore, PROBE_PREFIX } from '../../store/index.ts';
 import {
@@ -97,6 +97,19 @@ export function authenticate({ key: sealingKey }: Repository, key: string, bytes
     if (!isHoldfastError(error, 'repository-damaged')) throw error;
     throw damaged(key, error.message, error);
   }
+}
+
+/** Whether what an object holds is asked for by restores alone, so that it belongs on a store's cold class. @param bytes all of it, whole */
+export function isBulk({ key: sealingKey }: Repository, key: string, bytes: Uint8Array): boolean {
+  const kind = kindOf(key);
+  return kind === 'damaged' || (kind === 'pack' && !beginsWithTree(sealingKey, bytes));
+}
+
+/** Whether a pack is one of trees: none has trees and content. */
+function beginsWithTree(key: SealingKey, pack: Uint8Array): boolean {
+  const sizeBytes = pack.byteLength;
+  const trailer = Buffer.from(pack.subarray(sizeBytes - packTrailerLength(pack.subarray(-4), sizeBytes)));
+  return decodePackTrailer(key, trailer, sizeBytes)[0]?.type === 'tree';
 }
 
 function damaged(key: string, how: string, cause?: unknown): HoldfastError {

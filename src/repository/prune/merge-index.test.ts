@@ -48,6 +48,24 @@ it('makes few index files of many small ones, and says before which go', async (
   expect((await readFiles(repository)).get('file')?.toString()).toMatch(/^content \d+$/);
 });
 
+it('keeps what rustic says of packs, and which of them it is going to remove', async () => {
+  const { repository, merge, indexes } = await withSnapshots(64);
+  const [key] = await indexes();
+  const { packs } = (await repository.getDocument(key!)) as { packs: { id: string }[] };
+  const said = { time: '2024-01-01T00:00:00.123456789+02:00', size: 4711 };
+  const toDelete = [{ id: 'ab'.repeat(32), blobs: [], ...said }];
+  await repository.putDocument('index/', { packs: [{ ...packs[0], ...said }], packs_to_delete: toDelete });
+  await repository.store.delete(key!);
+  await merge();
+  const merged = (await Promise.all((await indexes()).map((each) => repository.getDocument(each)))) as {
+    packs: { id: string }[];
+    packs_to_delete?: unknown;
+  }[];
+  expect(merged.flatMap((file) => file.packs).find(({ id }) => id === packs[0]!.id)).toMatchObject(said);
+  expect(merged.flatMap((file) => file.packs_to_delete ?? [])).toEqual(toDelete);
+  expect(await errorsOf(repository)).toEqual([]);
+});
+
 it('leaves few as they are, and everything where it is while somebody else is at work', async () => {
   const few = await withSnapshots(20);
   expect(await few.merge()).toBe(0);

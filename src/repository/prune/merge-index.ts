@@ -5,7 +5,7 @@ import { INDEX_PREFIX, idOfKey } from '../layout.ts';
 import { lockRepository } from '../locks.ts';
 import { PARALLEL_READS } from '../read-index.ts';
 import type { Repository } from '../repository.ts';
-import { splitIndex } from '../write/session.ts';
+import { mergedIndex } from '../write/session.ts';
 
 /** An index file of a few packs: what a snapshot of a few files leaves. */
 const SMALL_BYTES = 16 * 1024;
@@ -27,11 +27,11 @@ export async function mergeIndex(
   const lock = await lockRepository(repository, { exclusive: true, besideOurs: [], clock });
   try {
     const keys = await smallFiles(repository);
-    const packs = new Map<string, IndexFile['packs'][number]>();
+    const files: IndexFile[] = [];
     await sideBySide(keys, PARALLEL_READS, async (key) => {
-      for (const pack of decodeIndexFile(await repository.getDocument(key)).packs) packs.set(pack.id, pack);
+      files.push(decodeIndexFile(await repository.getDocument(key)));
     });
-    for (const file of splitIndex([...packs.values()])) {
+    for (const file of mergedIndex(files)) {
       await repository.putDocument(INDEX_PREFIX, encodeIndexFile(file));
     }
     await announce(keys.map((key) => idOfKey(key)!));

@@ -6,7 +6,7 @@ import { INDEX_PREFIX, idOfKey, packKey } from '../layout.ts';
 import type { HeldLock } from '../locks.ts';
 import { indexOf } from '../read-index.ts';
 import type { Repository } from '../repository.ts';
-import { splitIndex } from '../write/session.ts';
+import { mergedIndex } from '../write/session.ts';
 import { type Mark, packsOf, removeMark } from './marks.ts';
 import { blobsOf, sizeOf } from './plan.ts';
 import { type Stock, takeStock } from './stock.ts';
@@ -126,11 +126,13 @@ function neededPacks({ packs, sizes }: Stock, marked: ReadonlySet<string>, used:
 /** The index files that name a pack which goes, and with them those that are far from full, so that they become fewer. */
 function filesToRewrite(index: ReadonlyMap<string, IndexFile>, going: ReadonlySet<string>): Map<string, IndexFile> {
   const files = [...index];
-  if (!files.some(([, { packs }]) => packs.some(({ id }) => going.has(id)))) return new Map();
+  const namesGoing = ({ packs, packsToDelete = [] }: IndexFile): boolean =>
+    [packs, packsToDelete].some((named) => named.some(({ id }) => going.has(id)));
+  if (!files.some(([, file]) => namesGoing(file))) return new Map();
   return new Map(
-    files.filter(([, { packs }]) => {
-      const blobs = packs.reduce((sum, pack) => sum + pack.blobs.length, 0);
-      return blobs < MAX_BLOBS_PER_INDEX_FILE / 2 || packs.some(({ id }) => going.has(id));
+    files.filter(([, file]) => {
+      const blobs = file.packs.reduce((sum, pack) => sum + pack.blobs.length, 0);
+      return blobs < MAX_BLOBS_PER_INDEX_FILE / 2 || namesGoing(file);
     }),
   );
 }
@@ -141,10 +143,7 @@ async function writeIndexWithout(
   going: ReadonlySet<string>,
   mayGoOn: () => Promise<void>,
 ): Promise<void> {
-  const staying = new Map(
-    files.flatMap(({ packs }) => packs.flatMap((pack) => (going.has(pack.id) ? [] : [[pack.id, pack] as const]))),
-  );
-  for (const file of splitIndex([...staying.values()])) {
+  for (const file of mergedIndex(files, going)) {
     await mayGoOn();
     await repository.putDocument(INDEX_PREFIX, encodeIndexFile(file));
   }

@@ -3,7 +3,7 @@ import type { Progress } from '../../foundation/progress.ts';
 import { checkSnapshots } from '../check/check-snapshots.ts';
 import { Lost } from '../check/lost.ts';
 import { type CheckReport, newReport } from '../check/report.ts';
-import { DAMAGED_PREFIX, INDEX_PREFIX, idOfKey, packKey, SNAPSHOTS_PREFIX } from '../layout.ts';
+import { DAMAGED_PREFIX, INDEX_PREFIX, idOfKey, indexKey, packKey, SNAPSHOTS_PREFIX } from '../layout.ts';
 import type { HeldLock } from '../locks.ts';
 
 import { indexOf } from '../read-index.ts';
@@ -71,7 +71,7 @@ async function carryOut(
   for (const file of splitIndex(plan.newEntries)) {
     const id = await repository.putDocument(INDEX_PREFIX, encodeIndexFile(file));
     // What it replaces goes only when this can be read.
-    await repository.getDocument(`${INDEX_PREFIX}${id}`);
+    await repository.getDocument(indexKey(id));
   }
   const damaged = plan.packsDropped.filter(({ reason }) => reason !== 'it is missing');
   for (const pack of damaged) pack.keptAs = await copyAside(repository, pack.pack);
@@ -104,6 +104,6 @@ async function salvage(
 /** Copies a damaged pack to where neither restic nor Holdfast takes it for one. Resolves to its new key. */
 async function copyAside(repository: Repository, pack: string): Promise<string> {
   const key = `${DAMAGED_PREFIX}${pack}`;
-  await repository.store.put(key, await repository.store.get(packKey(pack)));
+  await repository.store.put(key, await repository.store.get(packKey(pack)), { bulk: true });
   return key;
 }
