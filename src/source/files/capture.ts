@@ -285,6 +285,8 @@ export class FileCapture {
       if (attributes.length > 0) node.extended_attributes = attributes.map(encodeAttribute);
     } catch (error) {
       this.#recordProblem(path, error);
+      // Else the next backup would take the file for unchanged, and its attributes for none.
+      delete node.ctime;
     }
   }
 

@@ -237,6 +237,31 @@ describe('a second backup of files', () => {
     expect((await readFiles(repository)).get(path.slice(1))!.equals(readFileSync(path))).toBe(true);
   });
 
+  it.each<[string, object]>([
+    ['nothing', {}],
+    ['the size', { size: 4 }],
+    ['the time of its content', { mtime: '2020-01-01T00:00:00Z' }],
+    ['the time of change, which nobody can set', { ctime: '2020-01-01T00:00:00Z' }],
+    ['the inode', { inode: 1 }],
+    ['the type', { type: 'symlink' }],
+  ])('reads a file again where the previous snapshot has another one of: %s', async (what, other) => {
+    writeFileSync(join(source, 'file'), 'x');
+    await backUpFiles(repository, [source]);
+    const counts = await withReader(repository, async (previous) => {
+      const entries = previous.entries.bind(previous);
+      previous.entries = async (tree) =>
+        (await entries(tree)).map((node) => (node.name === 'file' ? { ...node, ...other } : node));
+      let counted = {};
+      await writeSnapshot(repository, async (writer) => {
+        const capture = await filesSource([source]).capture(writer, captureContext(previous));
+        counted = capture.counts;
+        return capture.roots;
+      });
+      return counted;
+    });
+    expect(counts).toMatchObject({ filesUnmodified: what === 'nothing' ? 1 : 0 });
+  });
+
   it('reads again what the repository has lost', async () => {
     writeFileSync(join(source, 'file'), noise(5000));
     await backUpFiles(repository, [source]);

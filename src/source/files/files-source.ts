@@ -69,10 +69,12 @@ class FilesSource implements Source {
     const startedMs = context.clock.nowMs();
     const isExcluded = pathMatcher(this.#options.exclude);
     const isFirst = context.previous === undefined && context.selection === undefined;
-    context.progress.phase('reading files', isFirst ? estimateFiles(this.#options.paths, isExcluded) : undefined);
+    const over = new AbortController();
+    const estimate = () => estimateFiles(this.#options.paths, isExcluded, over.signal);
+    context.progress.phase('reading files', isFirst ? estimate : undefined);
     const changed = await changesSince(context);
     const capture = new FileCapture(writer, context, { isExcluded, ...(changed && { changed }) });
-    const roots = await capture.capture(this.#options.paths);
+    const roots = await capture.capture(this.#options.paths).finally(() => over.abort());
     const { problems, counts, again } = capture;
     const manifest: Manifest = {
       version: 1,

@@ -1,7 +1,8 @@
+import { lstatSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeTree, encodeTree, type TreeNode } from '../../format/index.ts';
-import { unlessSame } from './node-of.ts';
+import { nodeOf, unlessSame } from './node-of.ts';
 
 const CONTENTS = [null, [], ['ab'.repeat(32)]];
 
@@ -37,6 +38,15 @@ const pair = fc.tuple(node, node, fc.nat(20)).map(([before, other, at]): [TreeNo
 });
 
 describe('the node of an entry', () => {
+  it('has an inode, a device and a size beyond 2^53 as they are, also as a tree gives it back', () => {
+    const path = Buffer.from(process.execPath);
+    const large = { ino: 2n ** 64n - 1n, dev: 2n ** 63n + 1n, size: 2n ** 53n + 1n };
+    const node = nodeOf('entry', path, Object.assign(lstatSync(path, { bigint: true }), large));
+    const said = { inode: large.ino, device_id: large.dev, size: large.size };
+    expect(node).toMatchObject(said);
+    expect(decodeTree(encodeTree([node]))).toMatchObject([said]);
+  });
+
   it('is that of the previous snapshot only where a tree says the same of both', () => {
     fc.assert(
       fc.property(pair, ([before, now]) => {

@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DeleteObjectCommand, PutObjectCommand, type PutObjectCommandInput } from '@aws-sdk/client-s3';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { type Mishap, startFaultyProxy } from '../../../../test/support/faulty-proxy.ts';
 import { captureContext } from '../../../../test/support/files-backup.ts';
 import { type GcsServer, gcsServer, placeIn } from '../../../../test/support/gcs-server.ts';
 import {
+  errorsOf,
   noise,
   testDirectory,
   testRepository,
@@ -174,6 +176,50 @@ describe.skipIf(!requires('radosgw'))('objects in S3', () => {
     const { manifest } = await backUp(repository, bucket, ['/a*', 'trailing']);
     expect(manifest.details['files']).toBe(HARD_KEYS.length - 3);
     expect((await listOf(repository)).map(({ key }) => key)).not.toContain('a/b');
+  });
+
+  it('come whole through a network that goes wrong, without what is gone since, and what may not be read is named', async () => {
+    const server = await s3Server();
+    const name = await server.bucket();
+    const contents = Object.fromEntries(Array.from({ length: 9 }, (_, index) => [`k${index}`, noise(40_000, index)]));
+    for (const [Key, Body] of Object.entries(contents)) {
+      await server.client.send(new PutObjectCommand({ Bucket: name, Key, Body }));
+    }
+    const proxy = await startFaultyProxy(server.endpoint);
+    onTestFinished(() => proxy.close());
+    const refusal = (status: number, code: string): Mishap => ({
+      answer: { status, body: `<Error><Code>${code}</Code></Error>` },
+    });
+    const once: Record<string, Mishap> = {
+      k0: { answer: { status: 503 } },
+      k1: { breakAnswerAfter: 30_000 },
+      k2: { shortenBy: 1 },
+      k3: { flip: 'answer' },
+      k4: { breakAnswerAfter: -1 },
+    };
+    const always: Record<string, Mishap> = { k5: refusal(403, 'AccessDenied'), k6: refusal(404, 'NoSuchKey') };
+    let listings = 0;
+    proxy.rule = ({ path }) => {
+      const key = /\/(k\d)\b/.exec(path)?.[1];
+      // The second page.
+      if (key === undefined) return listings++ === 1 ? { breakAnswerAfter: 300 } : undefined;
+      const mishap = once[key] ?? always[key];
+      delete once[key];
+      return mishap;
+    };
+    const own = await testRepository();
+    const faulty = createS3Bucket({ ...placeAt(proxy.endpoint, name), listPageSize: 5 });
+    const { problems } = await backUp(own, faulty);
+    expect(Object.keys(once)).toEqual([]);
+    expect(problems).toMatchObject([{ item: 'k5', error: { code: 'permission-denied' } }]);
+    proxy.rule = () => undefined;
+    const { k5: _, k6: __, ...rest } = contents;
+    const found = await contentsOf(own, await restored(own, faulty));
+    expect((await listOf(own)).map(({ key }) => key)).toEqual(Object.keys(rest));
+    for (const [key, bytes] of Object.entries(rest)) expect(found[key]).toBe(bytes.toString('latin1'));
+    // What was missed is there again.
+    expect(await backUp(own, faulty)).toMatchObject({ problems: [], counts: { filesNew: 2, filesUnmodified: 7 } });
+    expect(await errorsOf(own)).toEqual([]);
   });
 
   it('are told to be readable, or why not', async () => {
