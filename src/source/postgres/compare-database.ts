@@ -6,6 +6,7 @@ import { readToc } from './archive/read-toc.ts';
 import { type ArchiveToc, TOC_FILE } from './archive/toc.ts';
 import { compareSchemas, type Recovered, type SchemaComparison } from './compare-schema.ts';
 import { compareTables, digestTables, type ExpectedTable, type TableComparison } from './compare-tables.ts';
+import { comparedPart, presentPart } from './compared-part.ts';
 import { type PostgresDetails, readDetails } from './details.ts';
 import { dumpArchive, excludable, findDumpPrograms } from './dump.ts';
 import type { Side } from './failures.ts';
@@ -42,7 +43,7 @@ export async function expectedOf(reader: SnapshotReader): Promise<ExpectedDataba
   return { ...details, clockOffsetMs, toc: await storedToc(reader) };
 }
 
-/** What a database is that recovered in a sandbox: all of it is read there. */
+/** What a database is that recovered in a sandbox: all of it is read there, or the rows of a part that is asked for. @throws path-missing */
 export async function recoveredDatabase(location: Location, context: RestoreContext): Promise<ExpectedDatabase> {
   const directory = join(context.scratchDirectory, 'expected');
   return lookAt({ location, side: 'target', directory }, context, {}, async (seen) => {
@@ -54,28 +55,51 @@ export async function recoveredDatabase(location: Location, context: RestoreCont
         WHERE c.relkind = 'S' AND c.relpersistence = 'u'`,
     );
     const recovered = { unloggedSequences: sequences.map(({ name }) => name ?? '') };
-    const tables = await digestTables(seen);
+    const tables = await digestTables(partOfSeen(seen, context.selection?.only, comparedPart));
     return { toc, tables, encoding, pgDumpVersion, largeObjects, clockOffsetMs: 0, recovered };
   });
 }
 
 /**
- * Holds a database against what it is expected to be: all of it at one moment, in transactions that only read.
+ * Holds a database, or the part of it that the context selects, against what it is expected to be: all at one moment, in
+ * transactions that only read. Large objects belong to no part.
  * @param side which end the database is at: it decides what its failures are called
+ * @throws path-missing when what is selected is not in what is expected
  */
 export async function compareDatabase(
-  expected: ExpectedDatabase,
+  whole: ExpectedDatabase,
   location: Location,
   side: Side,
   context: RestoreContext,
 ): Promise<DatabaseComparison> {
   const directory = join(context.scratchDirectory, 'found');
-  return lookAt({ location, side, directory }, context, expected, async (seen) => ({
-    schema: compareSchemas(expected.toc, seen.toc, expected),
-    tables: await compareTables(expected.tables, seen),
-    largeObjects: { expected: expected.largeObjects, found: seen.largeObjects },
-    emptied: expected.tables.filter(({ isEmptied }) => isEmptied).map(({ schema, name }) => `${schema}.${name}`),
-  }));
+  const only = context.selection?.only;
+  const expected = partOfExpected(whole, only);
+  return lookAt({ location, side, directory }, context, expected, async (all) => {
+    const seen = partOfSeen(all, only, presentPart);
+    return {
+      schema: compareSchemas(expected.toc, seen.toc, expected),
+      tables: await compareTables(expected.tables, seen),
+      largeObjects: { expected: expected.largeObjects, found: seen.largeObjects },
+      emptied: expected.tables.filter(({ isEmptied }) => isEmptied).map(({ schema, name }) => `${schema}.${name}`),
+    };
+  });
+}
+
+const NO_LARGE_OBJECTS: PostgresDetails['largeObjects'] = { count: 0, bytes: 0, digest: '' };
+
+function partOfExpected(whole: ExpectedDatabase, only: readonly string[] | undefined): ExpectedDatabase {
+  if (only === undefined) return whole;
+  const { toc, hasRowsOf } = comparedPart(whole.toc, only);
+  return { ...whole, toc, tables: whole.tables.filter(hasRowsOf), largeObjects: NO_LARGE_OBJECTS };
+}
+
+/** @param choose what is a part of it */
+function partOfSeen(seen: Seen, only: readonly string[] | undefined, choose: typeof comparedPart): Seen {
+  if (only === undefined) return seen;
+  const { toc, hasRowsOf } = choose(seen.toc, only);
+  const exported = { ...seen.exported, tables: seen.exported.tables.filter(hasRowsOf) };
+  return { ...seen, toc, exported, largeObjects: NO_LARGE_OBJECTS };
 }
 
 /** A database at one moment, with everything known of it but its rows. */

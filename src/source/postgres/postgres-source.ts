@@ -40,6 +40,7 @@ import { PART_BYTES } from './table-parts.ts';
 import { validateDatabase } from './validate.ts';
 import { findMark } from './wal/find-mark.ts';
 import { followCluster } from './wal/follow.ts';
+import { guardReplay } from './wal/replay-guard.ts';
 
 export interface PostgresSourceOptions {
   name: string;
@@ -74,6 +75,7 @@ class PostgresSource implements Source {
   readonly name: string;
   readonly follow?: NonNullable<Source['follow']>;
   readonly findMark = findMark;
+  readonly guardReplay = guardReplay;
   readonly #options: PostgresSourceOptions;
 
   constructor(options: PostgresSourceOptions) {
@@ -147,7 +149,9 @@ class PostgresSource implements Source {
       throw new HoldfastError('target-unsuitable', 'a cluster can be validated only while a server runs on it');
     }
     if (target.kind === 'database') return validateDatabase(reader, target, this.#options.validate, context);
-    throw new HoldfastError('target-unsuitable', 'a database can be validated in a database only');
+    throw new HoldfastError('target-unsuitable', 'a database can be validated in a database only', {
+      hint: 'What a directory has is an archive of pg_dump: restore to the URL of a database, and have that validated.',
+    });
   }
 
   query(target: Target, sql: string, signal: AbortSignal): AsyncIterable<string | null> {

@@ -2,8 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SharedRows } from './table-load.ts';
 
+/** Each in memory of its own, as a reader gives them. */
 async function* pieces(all: readonly string[]): AsyncGenerator<Uint8Array> {
-  for (const piece of all) yield Buffer.from(piece);
+  for (const piece of all) {
+    const own = Buffer.allocUnsafeSlow(piece.length);
+    own.write(piece, 'latin1');
+    yield own;
+  }
 }
 
 /** What each of several gets, who take their turns as the scheduler lets them. */
@@ -12,8 +17,8 @@ async function sharedBy(count: number, shared: SharedRows): Promise<string[]> {
     let text = '';
     for await (const bytes of shared.share()) {
       text += Buffer.from(bytes).toString('latin1');
-      // As a socket's memory is given back: what others hold must not lie in it.
-      bytes.fill(0);
+      // As all of a piece's memory is given back: what others hold must not lie in it.
+      new Uint8Array(bytes.buffer).fill(0);
     }
     return text;
   };

@@ -126,8 +126,8 @@ export class SharedRows {
         rows.push(value);
         continue;
       }
-      // Copied, since whoever takes the rows may give their memory back.
-      this.#held = end < value.length ? [value.slice(end)] : [];
+      // Copied, since whoever takes the rows may give their memory back; a Buffer's own `slice` would not copy.
+      this.#held = end < value.length ? [new Uint8Array(value.subarray(end))] : [];
       return [...rows, value.subarray(0, end)];
     }
   }

@@ -135,7 +135,7 @@ function judgeSenders(state: ReplicationState, { slot }: PhysicalNeeds): Finding
     about: 'max_wal_senders',
     taken: state.sendersTaken,
     needed,
-    purpose: needed === 1 ? 'a backup' : 'a backup and the follower of its log',
+    purpose: needed === 1 ? 'a backup needs' : 'a backup and the follower of its log need',
   });
 }
 
@@ -148,7 +148,7 @@ function judgeSlots(state: ReplicationState, { slot }: PhysicalNeeds): Finding {
     about: 'max_replication_slots',
     taken: slotsTaken,
     needed,
-    purpose: needed === 1 ? 'a backup' : 'a backup and the log from it on',
+    purpose: needed === 1 ? 'a backup needs' : 'a backup and the log from it on need',
     ...(idle > 0 && {
       note: `Or drop one that nobody uses any more, of those that this lists: SELECT slot_name FROM pg_replication_slots WHERE NOT active;`,
     }),
@@ -172,7 +172,7 @@ function judgeCount(
   const free = `${Math.max(0, limit - taken)} of ${about} = ${limit} are free`;
   const finding = judgeSetting({
     setting: settings[about],
-    message: `${free}, and ${purpose} needs ${needed}`,
+    message: `${free}, and ${purpose} ${needed}`,
     isEnough: (value) => Number(value) - taken >= needed,
     proposed: String(limit === 0 ? USUAL_COUNT : limit + SPARE_COUNT),
     dataDirectory,

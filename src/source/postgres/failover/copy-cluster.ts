@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { chown, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { syncDirectory, syncOne } from '../../../foundation/directories.ts';
-import { HoldfastError, systemCode } from '../../../foundation/errors.ts';
+import { HoldfastError, systemReason } from '../../../foundation/errors.ts';
 import { databaseArgument, type Location, programEnvironment } from '../location.ts';
 import { runOn } from './rewind.ts';
 import { type StoppedCluster, unsuitable } from './stopped-cluster.ts';
@@ -65,7 +65,7 @@ async function putAside(directory: string, aside: string): Promise<void> {
   try {
     await rename(directory, aside);
   } catch (error) {
-    throw new HoldfastError('target-unsuitable', `${directory} cannot be put aside: ${systemCode(error)}`, {
+    throw new HoldfastError('target-unsuitable', `${directory} cannot be put aside: ${systemReason(error)}`, {
       hint: `The copy lies whole at ${copyOf(directory)}. Where ${basename(directory)} is a mount of its own, let the plan name a directory below it.`,
       context: { directory },
       cause: error,

@@ -4,6 +4,7 @@ import type { PostgresFence } from '../../failover.ts';
 import { endLateSessions } from '../late-sessions.ts';
 import { labelOf, parseLocation } from '../location.ts';
 import { Session } from '../session.ts';
+import { outlastSilent } from '../silent-connections.ts';
 import { sqlFile } from '../sql-files.ts';
 import { refusesAll } from './refusal.ts';
 import { readState } from './server-state.ts';
@@ -30,20 +31,18 @@ export async function fence(
     refuseUnlessHolding(session, before);
     if (!before.isSet) await preload(session, [FENCE_LIBRARY, ...before.others]);
     await untilRefused(application, signal);
-    await endLateSessions(session, signal);
-    const endedSessions = await endSessions(session, signal);
+    let endedSessions = 0;
+    const end = async (): Promise<void> => {
+      await endLateSessions(session, signal);
+      endedSessions += await endSessions(session, signal);
+    };
+    await end();
+    const silentMs = await outlastSilent(session, end, signal);
     const { lsn, timeline } = await readState(session);
-    const silentMs = await authenticationTimeoutMs(session);
     return { ...common, lsn, timeline, isStandby: false, endedSessions, silentMs };
   } finally {
     await session.close();
   }
-}
-
-/** A connection goes by what the server went by when it was made, and is listed nowhere before it says who it is. */
-async function authenticationTimeoutMs(session: Session): Promise<number> {
-  const sql = `SELECT setting FROM pg_catalog.pg_settings WHERE name = 'authentication_timeout'`;
-  return Number((await session.one('ask how long a login may take', sql))['setting']) * 1000;
 }
 
 /** See `PostgresFailover.unfence`. */

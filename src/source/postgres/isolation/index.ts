@@ -7,6 +7,7 @@ import { quoteIdentifier, quoteLiteral } from '../identifiers.ts';
 import { endLateSessions } from '../late-sessions.ts';
 import { labelOf } from '../location.ts';
 import type { Session } from '../session.ts';
+import { outlastSilent } from '../silent-connections.ts';
 import { sqlFile } from '../sql-files.ts';
 import { withSession } from '../with-session.ts';
 import { hasBlock, isCutShort, LOCAL, withBlock, withoutBlock } from './hba-block.ts';
@@ -105,7 +106,7 @@ async function close(
   session: Session,
   { url, allow }: { url: string; allow: readonly string[] },
   signal: AbortSignal,
-): Promise<{ label: string; endedSessions: number }> {
+): Promise<{ label: string; endedSessions: number; silentMs: number }> {
   const gate = await readGate(session);
   const { path, lines } = changeable(session, gate);
   const networks = allow.filter((each) => each !== LOCAL);
@@ -114,9 +115,14 @@ async function close(
   if (!hasBlock(lines)) await writeLines(session, `${path}${ASIDE}`, lines);
   await replaceRules(session, { path, lines, wanted: withBlock(lines, allow) });
   await untilRead(session, url, signal);
-  await endLateSessions(session, signal);
-  const endedSessions = await endOthers(session, { networks, isLocal: allow.includes(LOCAL) }, signal);
-  return { label: labelOf(session.location), endedSessions };
+  let endedSessions = 0;
+  const end = async (): Promise<void> => {
+    await endLateSessions(session, signal);
+    endedSessions += await endOthers(session, { networks, isLocal: allow.includes(LOCAL) }, signal);
+  };
+  await end();
+  const silentMs = await outlastSilent(session, end, signal);
+  return { label: labelOf(session.location), endedSessions, silentMs };
 }
 
 async function open(session: Session, url: string, signal: AbortSignal): Promise<boolean> {

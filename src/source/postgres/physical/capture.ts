@@ -24,6 +24,7 @@ import { type ContentsSeen, lastingContents, lookAtContents, MOST_TABLES } from 
 import { cutBytesFor } from './cut.ts';
 import type { Attributes, DataTree } from './data-tree.ts';
 import { type ClusterContents, DATA_DIRECTORY_FORMAT, type PhysicalDetails } from './details.ts';
+import { refuseNewTablespaces } from './new-tablespaces.ts';
 import { ClusterReceiver, SIGNAL_FILES } from './receive.ts';
 import { keepLog, openReplication } from './replication.ts';
 import { behindWhatWasSeen, lookAtStandby, momentWithin, type StandbyStart } from './standby-start.ts';
@@ -134,7 +135,11 @@ async function receiveCluster(
     const problems = await problemsOf(location, receiver, facts, context.signal);
     const lag = standby && behindWhatWasSeen(standby, parseLsnText(stop.lsnText));
     if (lag !== undefined) warnings.push(lag);
-    const contents = lag === undefined ? await contentsSince(before, location, warnings, context.signal) : undefined;
+    const afterwards = { location, warnings, signal: context.signal };
+    const contents = await lookAfterwards(afterwards, async (session) => {
+      await refuseNewTablespaces(session, receiver.startedAt.tablespaces);
+      return lag === undefined ? lastingContents(before, await lookAtContents(session, MOST_TABLES)) : undefined;
+    });
     const systemIdentifier = systemid ?? '';
     return { facts, clockOffsetMs, standby, systemIdentifier, receiver, problems, stop, warnings, contents };
   } finally {
@@ -158,23 +163,21 @@ async function problemsOf(
   }
 }
 
-/** A backup that is complete does not fail because nobody is let in any more: it names nothing then, and says so. */
-async function contentsSince(
-  before: ContentsSeen,
-  location: Location,
-  warnings: string[],
-  signal: AbortSignal,
-): Promise<ClusterContents | undefined> {
+/** A backup that is complete does not fail because nobody is let in any more: nothing is known of afterwards then, and it says so. */
+async function lookAfterwards<Result>(
+  { location, warnings, signal }: { location: Location; warnings: string[]; signal: AbortSignal },
+  look: (session: Session) => Promise<Result>,
+): Promise<Result | undefined> {
   try {
     const session = await Session.open(location, { side: 'source', signal });
     try {
-      return lastingContents(before, await lookAtContents(session, MOST_TABLES));
+      return await look(session);
     } finally {
       await session.close();
     }
   } catch (error) {
     signal.throwIfAborted();
-    if (!isHoldfastError(error)) throw error;
+    if (!isHoldfastError(error) || error.code === 'source-changed') throw error;
     warnings.push(`Holdfast could not look at what the cluster has after the backup: ${error.message}`);
     return undefined;
   }

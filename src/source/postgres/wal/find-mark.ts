@@ -52,5 +52,9 @@ async function legsOf({ from, end, readHistory }: SearchedLog): Promise<Leg[]> {
 /** A recovery stops at these: a transaction's number without its epoch, a name to the letter. */
 function isMark(record: WalRecord, mark: LogMark): boolean {
   if (record.kind === 'restore-point') return mark.kind === 'name' && record.name === mark.name;
-  return mark.kind === 'xid' && BigInt(record.xid) === BigInt.asUintN(32, BigInt(mark.xid));
+  return (
+    record.kind === 'transaction-end' &&
+    mark.kind === 'xid' &&
+    BigInt(record.xid) === BigInt.asUintN(32, BigInt(mark.xid))
+  );
 }

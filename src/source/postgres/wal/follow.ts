@@ -93,7 +93,11 @@ class Connection {
     if (position.timeline !== serverTimeline) {
       const history = parseHistory((await this.#keepHistory(session, serverTimeline)).toString('utf8'));
       const next = nextTimeline(position, serverTimeline, history);
-      if (next !== undefined) position = await this.#beginTimeline(session, next, slot.segmentBytes);
+      if (next !== undefined) {
+        const { timeline, lsn } = position;
+        if (lsn > next.lsn) await this.#sink.left({ timeline, start: next.lsn, end: lsn, next: next.timeline });
+        position = await this.#beginTimeline(session, next, slot.segmentBytes);
+      }
     }
     for (;;) {
       const next = await this.#streamTimeline(session, position, slot);
@@ -129,7 +133,7 @@ class Connection {
       const restart = segmentStart(slot.restartLsn!, slot.segmentBytes);
       const { taken } = this.#sink;
       const start = taken?.timeline === from.timeline ? taken : from;
-      if (restart <= start.lsn) throw error;
+      if (restart <= start.lsn) throw await this.#giveUpDamagedSlot(start, error);
       const reason = String(error.context['reason'] ?? messageOf(error));
       await this.#sink.gap({ timeline: from.timeline, start: start.lsn, end: restart, reason });
       throw new HoldfastError(
@@ -141,6 +145,23 @@ class Connection {
         },
       );
     }
+  }
+
+  /**
+   * The server lacks what its slot was to keep: somebody removed files of it. What the slot keeps leads nowhere then, since no
+   * backup goes on over the gap; a new one, made by the next connection, keeps the log from the server's last checkpoint on.
+   */
+  async #giveUpDamagedSlot(start: LogPosition, cause: HoldfastError): Promise<HoldfastError> {
+    await this.#ask((each) => dropUnusedSlot(each, this.#options.slot, this.#context.signal));
+    return new HoldfastError(
+      'source-lost',
+      `the server lacks a part of its log behind ${lsnText(start.lsn)} that it was to keep, and is asked from its last checkpoint on`,
+      {
+        hint: 'Run CHECKPOINT there if it does not go on, and find out who removes files in pg_wal.',
+        retryable: true,
+        cause,
+      },
+    );
   }
 
   async #stream(session: Session, from: LogPosition): Promise<LogPosition | undefined> {

@@ -2,18 +2,22 @@ import { HoldfastError } from '../../../foundation/errors.ts';
 import { lsnText } from '../../../repository/index.ts';
 
 /**
- * Reads a log's records, as far as the end of a recovery is decided by them: restore points, and the ends of transactions.
+ * Reads a log's records, as far as the end of a recovery is decided by them (restore points, and the ends of transactions),
+ * or a replay writes outside of its data directory (tablespaces).
  * Sources: PostgreSQL's src/include/access/xlog_internal.h (pages), xlogrecord.h (records), xact.h (what the end of a
- * transaction holds) and xlogrecovery.c (which of them end a recovery).
+ * transaction holds), tablespace.h, and xlogrecovery.c (which of them end a recovery).
  */
 export type WalRecord =
   | { kind: 'restore-point'; lsn: bigint; name: string }
+  /** A tablespace is made in this directory of the server. */
+  | { kind: 'tablespace'; lsn: bigint; location: string }
   /** Committed or rolled back, whether prepared before or not. */
   | { kind: 'transaction-end'; lsn: bigint; xid: number; isCommit: boolean };
 
 const [PAGE_HEADER_BYTES, LONG_PAGE_HEADER_BYTES, RECORD_HEADER_BYTES] = [24, 40, 24];
 const [FIRST_IS_CONTINUATION, LONG_HEADER] = [0x01, 0x02];
-const [RMGR_XLOG, RMGR_XACT] = [0, 1];
+const [RMGR_XLOG, RMGR_XACT, RMGR_TABLESPACE] = [0, 1, 5];
+const TABLESPACE_CREATE = 0x00;
 const RESTORE_POINT = 0x70;
 const RESTORE_POINT_BYTES = 72;
 const [XACT_COMMIT, XACT_ABORT, XACT_COMMIT_PREPARED, XACT_ABORT_PREPARED] = [0x00, 0x20, 0x30, 0x40];
@@ -92,7 +96,7 @@ export class WalRecords {
 
   #begin(lsn: bigint, part: Buffer, length: number): void {
     // The header may be cut as well.
-    const isWanted = part.length < RECORD_HEADER_BYTES || [RMGR_XLOG, RMGR_XACT].includes(part[17]!);
+    const isWanted = part.length < RECORD_HEADER_BYTES || [RMGR_XLOG, RMGR_XACT, RMGR_TABLESPACE].includes(part[17]!);
     this.#begun = { lsn, parts: isWanted ? [Buffer.from(part)] : [], missingBytes: length - part.length, isWanted };
   }
 
@@ -101,6 +105,10 @@ export class WalRecords {
     if (manager === RMGR_XLOG && (info & 0xf0) === RESTORE_POINT) {
       const text = record.subarray(record.length - RESTORE_POINT_BYTES + 8);
       this.#visit({ kind: 'restore-point', lsn, name: text.subarray(0, text.indexOf(0)).toString('utf8') });
+    } else if (manager === RMGR_TABLESPACE && (info & 0xf0) === TABLESPACE_CREATE) {
+      // Behind its oid.
+      const text = mainData(record).subarray(4);
+      this.#visit({ kind: 'tablespace', lsn, location: text.subarray(0, text.indexOf(0)).toString('utf8') });
     } else if (manager === RMGR_XACT) {
       const xid = endedTransaction(record, info, this.#magic);
       const isCommit = [XACT_COMMIT, XACT_COMMIT_PREPARED].includes(info & 0x70);
