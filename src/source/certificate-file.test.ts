@@ -22,7 +22,7 @@ it.each([
     expect((await options(file)).ca?.toString()).toBe('a certificate');
     for (const [path, says] of [
       [pipe, /it is a pipe or a device/],
-      [join(directory, 'none'), /none, which .*cannot be read: ENOENT/],
+      [join(directory, 'none'), /none, which .*cannot be read: no such file or directory/],
     ] as const) {
       await expect(options(path)).rejects.toMatchObject({
         code: 'source-refused',

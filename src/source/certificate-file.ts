@@ -1,4 +1,4 @@
-import { HoldfastError, messageOf, systemCode } from '../foundation/errors.ts';
+import { HoldfastError, systemReason } from '../foundation/errors.ts';
 import { NoFileError, readGivenFile } from '../foundation/given-file.ts';
 
 /** More than any system's whole list of authorities. */
@@ -13,7 +13,7 @@ export async function readCertificateFile(path: string, parameter: string): Prom
   try {
     return await readGivenFile(path, LARGEST_BYTES);
   } catch (cause) {
-    const reason = cause instanceof NoFileError ? cause.message : (systemCode(cause) ?? messageOf(cause));
+    const reason = cause instanceof NoFileError ? cause.message : systemReason(cause);
     throw new HoldfastError('source-refused', `the file ${path}, which ${parameter} names, cannot be read: ${reason}`, {
       hint: 'See whether it is there and may be read.',
       context: { parameter, path },

@@ -34,7 +34,7 @@ export interface PostgresFence {
   /** It follows another server, and takes no writes by itself. */
   isStandby: boolean;
   endedSessions: number;
-  /** Who had connected before, and has sent nothing yet, is seen by nobody, and may get in for so long still. */
+  /** Nothing, or where the server shows nobody who had connected before and has sent nothing: for so long they may get in. */
   silentMs: number;
   /** Transactions that wait for their second phase: nobody can end them before the fence is lifted. */
   preparedTransactions: number;

@@ -11,10 +11,15 @@ export interface AddressGate {
    * Lets nobody in any more but from these networks, and ends the sessions of all others, restarts included. How those get in
    * that are let in stays as it is. Proven when it returns: the server goes by it, and nobody else is inside.
    * @param allow addresses, networks such as 10.0.0.0/8, and `local` for the sockets of the server's machine
-   * @returns how many sessions were ended
+   * @returns how many sessions were ended; for how long who had connected before and has sent nothing may still get in, in
+   *   milliseconds, where the server does not show them
    * @throws source-refused where the role may not, or would cut itself off: before anything is changed; bad-usage
    */
-  close(url: string, allow: readonly string[], signal: AbortSignal): Promise<{ label: string; endedSessions: number }>;
+  close(
+    url: string,
+    allow: readonly string[],
+    signal: AbortSignal,
+  ): Promise<{ label: string; endedSessions: number; silentMs: number }>;
   /** @returns whether others were kept out */
   open(url: string, signal: AbortSignal): Promise<boolean>;
 }

@@ -33,6 +33,12 @@ export interface SearchedLog {
   readHistory(timeline: number): Promise<Uint8Array | undefined>;
 }
 
+/**
+ * Looks at a segment of a log that a server of this machine is about to replay; to be given all of them, in their order.
+ * @throws target-unsuitable where the replay would write over what is not its own; repository-damaged
+ */
+export type LogGuard = (segment: LogPosition & { bytes: Uint8Array }) => Promise<void>;
+
 export interface FollowContext {
   clock: Clock;
   signal: AbortSignal;
@@ -63,6 +69,17 @@ export interface LogGap {
   start: bigint;
   end: bigint;
   reason: string;
+}
+
+/** What a server wrote, and the one that took its place had not got: commits that a failover lost. */
+export interface LogLeft {
+  timeline: number;
+  /** Where the server of today left this timeline. */
+  start: bigint;
+  /** How far what was kept of it goes. */
+  end: bigint;
+  /** The timeline on which that server went on. */
+  next: number;
 }
 
 /** Takes a log and makes it durable. */
@@ -97,6 +114,8 @@ export interface LogSink {
   released(retainedBytes: number): void;
   /** The server does not have the part any more that comes next; resolves once that is recorded. */
   gap(gap: LogGap): Promise<void>;
+  /** The server goes on from before the end of what was taken; resolves once that is recorded. */
+  left(left: LogLeft): Promise<void>;
   /** A backup must lead to what is taken from here on: where there is none, one is taken while the log is followed. */
   needsBackup(from: LogPosition): void;
 }

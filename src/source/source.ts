@@ -6,7 +6,7 @@ import type { Target } from '../foundation/target.ts';
 import type { SourceType } from '../plan/index.ts';
 import type { LogPosition, LogRange, Selection, SnapshotReader, SnapshotWriter } from '../repository/index.ts';
 import type { Finding } from './finding.ts';
-import type { LogSource } from './log.ts';
+import type { LogGuard, LogSource } from './log.ts';
 import type { WatchedSource } from './watch.ts';
 
 /**
@@ -121,6 +121,8 @@ export interface Source {
   /** Only where the plan wants the source's log to be kept. */
   follow?: LogSource['follow'];
   findMark?: LogSource['findMark'];
+  /** Only where a replay of the log may write outside of what it is replayed on: begins to look at one that is to be replayed. */
+  guardReplay?(): LogGuard;
   /** Only of what can tell of its changes. */
   watch?: WatchedSource['watch'];
 }

@@ -21,7 +21,7 @@ export async function examineRepository(
       {
         level: 'ok',
         about: 'repository',
-        message: `${remote.address.url} can be read, and names ${refs.size} references`,
+        message: `${remote.address.url} can be read, and names ${refs.size} ${refs.size === 1 ? 'reference' : 'references'}`,
       },
     ];
     if (head === undefined && refs.size > 0)

@@ -43,9 +43,14 @@ const MEANINGS: readonly {
     hint: 'Set TMPDIR to a directory with space for the whole repository.',
   },
   {
-    said: /authentication failed|could not read (username|password)|permission denied|access denied|403|401|terminal prompts disabled|host key verification failed|invalid credentials/i,
+    said: /host key verification failed/i,
     code: 'source-refused',
-    hint: 'Check `credentials` of the source in the plan; over ssh also `knownHosts`.',
+    hint: 'The server is not the one that `knownHosts` names, or its key is a new one: ask who runs it for the key, and put that there.',
+  },
+  {
+    said: /authentication failed|could not read (username|password)|permission denied|access denied|403|401|terminal prompts disabled|invalid credentials/i,
+    code: 'source-refused',
+    hint: 'Check `credentials` of the source in the plan.',
   },
   {
     said: /repository corruption|is corrupt|bad object|bad pack|did not send all necessary objects|unable to read [0-9a-f]{40}|missing (blob|tree|commit|tag) object|invalid (sha1|object)/i,
@@ -53,11 +58,14 @@ const MEANINGS: readonly {
     hint: 'Run `git fsck --full` in the repository itself. The snapshots until now have what it held then.',
   },
   {
-    said: /early EOF|hung up unexpectedly|RPC failed|connection reset|broken pipe|transfer closed/i,
+    said: /early EOF|hung up unexpectedly|RPC failed|connection reset|broken pipe|transfer closed|server \S+ not responding/i,
     code: 'source-lost',
     hint: 'Run the backup again; see the server’s own log where it stays so.',
   },
 ];
+
+/** About a file that is ours and gone by then. */
+const SSH_ADVICE = /[/]known-hosts\b|^\s*remove with:/;
 
 /** A failure of git to read another repository, as what it means. */
 export function remoteError(error: unknown, { url, protocol }: GitAddress): unknown {
@@ -69,9 +77,18 @@ export function remoteError(error: unknown, { url, protocol }: GitAddress): unkn
     });
   }
   if (!isHoldfastError(error, 'program-failed')) return error;
-  const said = String(error.context['said'] ?? '').trim();
+  const said = String(error.context['said'] ?? '')
+    .split(/\r?\n/)
+    .filter((line) => !SSH_ADVICE.test(line))
+    .join('\n')
+    .trim();
+  const lines = said.split('\n');
   const meaning = MEANINGS.find((each) => each.said.test(said));
-  const reason = said.split('\n').find((line) => /^(fatal|error|remote):/i.test(line)) ?? said.split('\n').at(-1) ?? '';
+  const reason =
+    lines.find((line) => meaning?.said.test(line)) ??
+    lines.find((line) => /^(fatal|error|remote):/i.test(line)) ??
+    lines.at(-1) ??
+    '';
   return new HoldfastError(meaning?.code ?? 'source-unreachable', `the git repository ${url} cannot be read`, {
     hint:
       meaning?.hint ??

@@ -1,4 +1,5 @@
 import type { TreeNode } from '../../format/index.ts';
+import { releaseBuffer } from '../../foundation/buffers.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import type { SnapshotReader, SnapshotWriter } from '../../repository/index.ts';
@@ -12,6 +13,7 @@ export interface StoredRdb {
 
 /**
  * Stores an RDB as it comes, and reads it on the way: nothing is kept of one that is damaged.
+ * @param rdb in parts that are given away
  * @throws source-damaged, source-unsupported; what the RDB's source throws
  */
 export async function storeRdb(
@@ -26,7 +28,10 @@ export async function storeRdb(
       const written = file.write(bytes);
       reader.write(bytes);
       await written;
-      progress.advance({ bytes: bytes.length });
+      const { length } = bytes;
+      // Left to the collector, marking whatever else there is would take as long as reading the keys.
+      releaseBuffer(bytes);
+      progress.advance({ bytes: length });
     }
     const summary = reader.end();
     const { content } = await file.end();

@@ -1,3 +1,4 @@
+import { releaseBuffer } from '../../foundation/buffers.ts';
 import type { Clock } from '../../foundation/clock.ts';
 import { Connection } from './connection/connection.ts';
 import type { Side } from './connection/failures.ts';
@@ -24,7 +25,7 @@ const SCAN_MARGIN_MS = 10 * 60_000;
 
 /**
  * Reads everything that a server has.
- * @param each is awaited for every part of the RDB
+ * @param each is awaited for every part of the RDB, which is gone then
  */
 export async function readServer(
   { location, method, side }: ServerToRead,
@@ -47,6 +48,7 @@ export async function readServer(
         }
         reader.write(bytes);
         await each?.(bytes);
+        releaseBuffer(bytes);
       }
       return { summary: reader.end(), expiredBeforeMs };
     };

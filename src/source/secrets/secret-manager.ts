@@ -21,6 +21,8 @@ const READING = {
     },
   },
 };
+/** Said so, since the library's default is something else, which it warns of on the terminal with each listing. */
+const LISTING = { ...READING, autoPaginate: false };
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -75,7 +77,7 @@ export class SecretManager {
     return this.#call(`the secrets of ${this.parent}`, async () => {
       const request = { parent: this.parent, pageSize: PAGE_SIZE, ...(filter !== undefined && { filter }) };
       const secrets: SecretSettings[] = [];
-      for await (const secret of this.#client.listSecretsAsync(request, READING)) secrets.push(settingsOf(secret));
+      for await (const secret of this.#client.listSecretsAsync(request, LISTING)) secrets.push(settingsOf(secret));
       return secrets.sort((a, b) => (a.name < b.name ? -1 : 1));
     });
   }
@@ -97,7 +99,7 @@ export class SecretManager {
     return this.#call(`the versions of the secret ${name}`, async () => {
       const versions: SecretVersion[] = [];
       const request = { parent: this.#name(name), pageSize: PAGE_SIZE };
-      for await (const version of this.#client.listSecretVersionsAsync(request, READING))
+      for await (const version of this.#client.listSecretVersionsAsync(request, LISTING))
         versions.push(versionOf(version));
       return versions.sort((a, b) => Number(a.version) - Number(b.version));
     });

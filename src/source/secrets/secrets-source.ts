@@ -159,10 +159,14 @@ function summaryOf({ counts }: Gathered): string {
   const { secrets, versions, files, variables, disabled, destroyed } = counts;
   const unread = disabled + destroyed;
   return [
-    ...(secrets > 0 ? [`${secrets} secrets with ${versions} enabled versions can be read`] : []),
+    ...(secrets > 0
+      ? [
+          `${secrets} ${secrets === 1 ? 'secret' : 'secrets'} with ${versions} enabled ${versions === 1 ? 'version' : 'versions'} can be read`,
+        ]
+      : []),
     ...(unread > 0 ? [`${disabled} versions are disabled and ${destroyed} destroyed, and are not backed up`] : []),
-    ...(files > 0 ? [`${files} files can be read`] : []),
-    ...(variables > 0 ? [`${variables} variables are set`] : []),
+    ...(files > 0 ? [`${files} ${files === 1 ? 'file' : 'files'} can be read`] : []),
+    ...(variables > 0 ? [`${variables} ${variables === 1 ? 'variable is' : 'variables are'} set`] : []),
     ...(secrets + files + variables === 0 ? ['there are none that can be read'] : []),
   ].join('; ');
 }

@@ -10,7 +10,7 @@ export interface ByteFunctions {
   more(at: number, end: number): void;
   close(length: number): void;
   text(at: number, end: number): void;
-  number(low: number, high: number, to: number): void;
+  number(low: number, high: number, paper: number): void;
   isKey(): void;
   isValue(): void;
   isMember(): void;
@@ -20,6 +20,16 @@ export interface ByteFunctions {
   isScored(score: number): void;
   nextNumber(value: number): void;
   entry(to: number, type: number, database: number, expiresMs: number): void;
+  count(type: number, database: number, expiresMs: number): void;
+  entries(
+    at: number,
+    end: number,
+    room: number,
+    roomEnd: number,
+    database: number,
+    expiresMs: number,
+    expiredBeforeMs: number,
+  ): number;
   listpack(at: number, end: number, use: number): number;
   decompress(from: number, end: number, oldest: number, to: number, toEnd: number, said: number): number;
 }
@@ -38,6 +48,10 @@ export function byteFunctions(): ByteFunctions {
 export const RESULT = 16_384;
 export const PAPER = RESULT + 64;
 export const SAID = RESULT + 32;
+/** What was counted: a row for each type, of keys, of those that expire, and of digests; then how many had expired. */
+export const COUNTS = RESULT + 128;
+export const COUNT_BYTES = 24;
+export const EXPIRED = RESULT + 296;
 /** From here on the memory is whoever's it is. */
 export const FREE = 32_768;
 

@@ -197,6 +197,17 @@ export class Cursor {
     this.to = room + plain;
   }
 
+  /**
+   * Counts the keys that are next, as far as that takes one call.
+   * @param expiresMs when the first one expires, or less than zero
+   * @returns the address behind the last one
+   */
+  entries(database: number, expiresMs: number, expiredBeforeMs: number): number {
+    const room = this.room(0);
+    const { at, end } = this;
+    return this.functions.entries(at, end, room, room + this.#roomBytes, database, expiresMs, expiredBeforeMs);
+  }
+
   /** The address of so much room behind the window. */
   room(bytes: number): number {
     if (bytes > this.#roomBytes) {

@@ -68,9 +68,11 @@ export class RdbReader {
   readonly #options: RdbReaderOptions;
   readonly #cursor = new Cursor();
   readonly #value = new ValueReader(this.#cursor);
-  readonly #tally = new Tally();
+  readonly #tally = new Tally(this.#cursor.functions);
   readonly #facts = new Map<string, string>();
   readonly #entry: RdbEntry;
+  /** Keys are told of one by one. */
+  readonly #isEachWanted: boolean;
   #state: 'head' | 'entry' | 'value' | 'moduleFact' | 'end' = 'head';
   /** What is before was read, and does not come back. */
   #mark = this.#cursor.at;
@@ -89,6 +91,7 @@ export class RdbReader {
 
   constructor(options: RdbReaderOptions) {
     this.#options = options;
+    this.#isEachWanted = options.onKey !== undefined;
     const none = { database: 0, type: 'string', expiresMs: undefined, low: 0, high: 0, place: 0 } as const;
     this.#entry = { ...none, key: Buffer.alloc(0), value: undefined };
   }
@@ -125,16 +128,17 @@ export class RdbReader {
     if (this.#state !== 'end') {
       throw rdbFailure(new RdbDamage('it ends too early'), this.#options.origin, offset);
     }
+    const counts = this.#tally.counts();
     return {
       version: this.#version,
       isValkey: this.#isValkey,
       facts: this.#facts,
       checksum: this.#checksum,
       sizeBytes: offset,
-      keys: this.#tally.keys,
-      expiring: this.#tally.expiring,
-      expired: this.#expired,
-      counts: this.#tally.counts(),
+      keys: counts.reduce((sum, { keys }) => sum + keys, 0),
+      expiring: counts.reduce((sum, { expiring }) => sum + expiring, 0),
+      expired: this.#expired + this.#tally.expired,
+      counts,
       functions: this.#functions,
       functionsDigest: this.#functionsSum.toString(16).padStart(16, '0'),
       moduleFacts: this.#moduleFacts,
@@ -147,7 +151,7 @@ export class RdbReader {
         this.#head();
         break;
       case 'entry':
-        this.#next();
+        if (this.#isEachWanted || !this.#takeEntries()) this.#next();
         break;
       case 'value':
         if (this.#value.step()) this.#endKey();
@@ -173,6 +177,16 @@ export class RdbReader {
     const newest = this.#isValkey ? NEWEST_RDB.valkey : NEWEST_RDB.redis;
     if (this.#version < 1 || this.#version > newest) throw new RdbUnknown(`the version ${this.#version}`);
     this.#state = 'entry';
+  }
+
+  /** Takes what most keys are in one call, since calls are what takes the time. @returns whether there was any */
+  #takeEntries(): boolean {
+    const cursor = this.#cursor;
+    const behind = cursor.entries(this.#database, this.#expiresMs, this.#value.expiredBeforeMs);
+    if (behind === cursor.at) return false;
+    cursor.at = behind;
+    this.#expiresMs = -1;
+    return true;
   }
 
   /** An opcode, or a key. */
@@ -205,6 +219,7 @@ export class RdbReader {
         this.#end();
         break;
       case OPCODE.database:
+        this.#takeCounts();
         this.#database = cursor.length();
         if (this.#database > 0x7fffffff) throw new RdbDamage('a database of an impossible number');
         break;
@@ -282,7 +297,12 @@ export class RdbReader {
       this.#checksum = isWritten ? expected.reverse().toString('hex') : undefined;
       cursor.at += 8;
     }
+    this.#takeCounts();
     this.#state = 'end';
+  }
+
+  #takeCounts(): void {
+    if (!this.#tally.take(this.#database)) throw new RdbUnknown('more databases than 65,536, which');
   }
 
   #endKey(): void {
@@ -299,19 +319,14 @@ export class RdbReader {
 
   #count(expiresMs: number): void {
     const { functions, view, bytes, at } = this.#cursor;
-    functions.entry(RESULT, this.#type, this.#database, expiresMs);
-    const low = view.getUint32(RESULT, true);
-    const high = view.getUint32(RESULT + 4, true);
-    if (!this.#tally.add(this.#database, this.#type, expiresMs >= 0, low, high)) {
-      throw new RdbUnknown('more databases than 65,536, which');
-    }
+    functions.count(this.#type, this.#database, expiresMs);
     if (this.#options.onKey === undefined) return;
     const entry = this.#entry;
     entry.database = this.#database;
     entry.type = VALUE_TYPES[this.#type]!;
     entry.expiresMs = expiresMs >= 0 ? expiresMs : undefined;
-    entry.low = low;
-    entry.high = high;
+    entry.low = view.getUint32(RESULT, true);
+    entry.high = view.getUint32(RESULT + 4, true);
     entry.place = view.getUint32(RESULT + 8, true);
     entry.value = this.#valueAt < 0 ? undefined : this.#withKind(bytes.subarray(this.#valueAt, at));
     this.#options.onKey(entry);

@@ -1,3 +1,4 @@
+import { type ByteFunctions, COUNT_BYTES, COUNTS, EXPIRED } from './bytes.ts';
 import { VALUE_TYPES, type ValueType } from './types.ts';
 
 /** What was counted of one type of value in one database. */
@@ -14,51 +15,55 @@ export interface TypeCount {
 interface Sum {
   keys: number;
   expiring: number;
-  low: number;
-  high: number;
+  digest: bigint;
 }
 
 /** More databases than any server is set up with. */
 const MOST_DATABASES = 65_536;
 
-/** Counts keys and adds up their digests. */
+/** Adds up what `ByteFunctions.count` and `entries` have counted, by database. */
 export class Tally {
+  readonly #functions: ByteFunctions;
   readonly #databases = new Map<number, (Sum | undefined)[]>();
-  #database = -1;
-  #sums: (Sum | undefined)[] = [];
-  keys = 0;
-  expiring = 0;
 
-  /** @returns false where there are more databases than can be */
-  add(database: number, type: number, isExpiring: boolean, low: number, high: number): boolean {
-    if (database !== this.#database && !this.#enter(database)) return false;
-    let sum = this.#sums[type];
-    if (sum === undefined) {
-      sum = { keys: 0, expiring: 0, low: 0, high: 0 };
-      this.#sums[type] = sum;
-    }
-    const together = sum.low + low;
-    sum.low = together >>> 0;
-    sum.high = (sum.high + high + (together > 0xffffffff ? 1 : 0)) >>> 0;
-    sum.keys++;
-    this.keys++;
-    if (isExpiring) {
-      sum.expiring++;
-      this.expiring++;
+  constructor(functions: ByteFunctions) {
+    this.#functions = functions;
+  }
+
+  /**
+   * Takes over what was counted of one database; the next one may be counted then.
+   * @returns false where there are more databases than can be
+   */
+  take(database: number): boolean {
+    const view = new DataView(this.#functions.memory.buffer);
+    for (let type = 0; type < VALUE_TYPES.length; type++) {
+      const row = COUNTS + type * COUNT_BYTES;
+      const keys = view.getFloat64(row, true);
+      if (keys === 0) continue;
+      const sum = this.#sumOf(database, type);
+      if (sum === undefined) return false;
+      sum.keys += keys;
+      sum.expiring += view.getFloat64(row + 8, true);
+      sum.digest = BigInt.asUintN(64, sum.digest + view.getBigUint64(row + 16, true));
+      new Uint8Array(view.buffer, row, COUNT_BYTES).fill(0);
     }
     return true;
   }
 
-  #enter(database: number): boolean {
+  #sumOf(database: number, type: number): Sum | undefined {
     let sums = this.#databases.get(database);
     if (sums === undefined) {
-      if (this.#databases.size === MOST_DATABASES) return false;
+      if (this.#databases.size === MOST_DATABASES) return undefined;
       sums = [];
       this.#databases.set(database, sums);
     }
-    this.#database = database;
-    this.#sums = sums;
-    return true;
+    sums[type] ??= { keys: 0, expiring: 0, digest: 0n };
+    return sums[type];
+  }
+
+  /** Keys whose time had come, which are counted nowhere else. */
+  get expired(): number {
+    return new DataView(this.#functions.memory.buffer).getFloat64(EXPIRED, true);
   }
 
   /** By database, then by type. */
@@ -68,12 +73,8 @@ export class Tally {
       VALUE_TYPES.flatMap((type, index): TypeCount[] => {
         const sum = this.#databases.get(database)![index];
         if (sum === undefined) return [];
-        return [{ database, type, keys: sum.keys, expiring: sum.expiring, digest: digits(sum.high) + digits(sum.low) }];
+        return [{ ...sum, database, type, digest: sum.digest.toString(16).padStart(16, '0') }];
       }),
     );
   }
-}
-
-function digits(word: number): string {
-  return word.toString(16).padStart(8, '0');
 }

@@ -123,7 +123,7 @@ export class ReplicaLink {
     this.#stream.close();
   }
 
-  /** The RDB as the server sends it: of a known length, or until a mark of its choice. */
+  /** The RDB as the server sends it, in parts that are given away: of a known length, or until a mark of its choice. */
   async *#rdb(): AsyncGenerator<Buffer, void> {
     const line = await this.#stream.readLine('wait for the data');
     if (line.startsWith('-')) throw refusal(new ReplyError(line.slice(1)), this.location, 'source', 'save the data');
@@ -137,26 +137,31 @@ export class ReplicaLink {
   async *#ofLength(length: number): AsyncGenerator<Buffer, void> {
     for (let left = length; left > 0; ) {
       const chunk = await this.#stream.read('read the data');
-      this.#stream.unread(chunk.subarray(left));
-      yield chunk.subarray(0, left);
-      left -= Math.min(left, chunk.length);
+      const part = chunk.subarray(0, left);
+      // Who is given the one must not take the other along.
+      this.#stream.unread(Buffer.from(chunk.subarray(left)));
+      left -= part.length;
+      yield part;
     }
   }
 
   /** Nothing comes behind the mark before it was acknowledged: it is always the end of what is there. */
   async *#untilMark(mark: Buffer): AsyncGenerator<Buffer, void> {
-    let held: Buffer = Buffer.alloc(0);
-    for (;;) {
+    // What came last may end with a part of the mark.
+    let last: Buffer = Buffer.alloc(0);
+    while (!last.subarray(-EOF_MARK_BYTES).equals(mark)) {
       const chunk = await this.#stream.read('read the data');
-      const together = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
-      const split = Math.max(0, together.length - EOF_MARK_BYTES);
-      if (together.subarray(split).equals(mark)) {
-        if (split > 0) yield together.subarray(0, split);
-        return;
+      let settled = last;
+      if (chunk.length >= EOF_MARK_BYTES) last = chunk;
+      else {
+        const together = Buffer.concat([last, chunk]);
+        settled = together.subarray(0, -EOF_MARK_BYTES);
+        // Who is given the one must not take the other along.
+        last = Buffer.from(together.subarray(-EOF_MARK_BYTES));
       }
-      if (split > 0) yield together.subarray(0, split);
-      held = Buffer.from(together.subarray(split));
+      if (settled.length > 0) yield settled;
     }
+    if (last.length > EOF_MARK_BYTES) yield last.subarray(0, -EOF_MARK_BYTES);
   }
 }
 
