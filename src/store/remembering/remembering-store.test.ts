@@ -41,8 +41,8 @@ async function withDocument(prefix: string, { content = text(prefix), limitBytes
 }
 
 describe('what is remembered of a store', () => {
-  it.each(['index', 'snapshots'])('is the content of documents of %s, which nobody can change', async (prefix) => {
-    const { inner, store, key, content } = await withDocument(prefix);
+  it('is the content of snapshots, which nobody can change', async () => {
+    const { inner, store, key, content } = await withDocument('snapshots');
     (await store.get(key)).fill(0);
     (await store.get(key)).fill(0);
     expect(await store.get(key)).toEqual(content);
@@ -53,14 +53,14 @@ describe('what is remembered of a store', () => {
     const { inner, store, key, memory } = await withDocument('data');
     await memory.put('config', text('config'));
     for (const other of [key, 'config']) for (let time = 0; time < 2; time++) await store.get(other);
-    const document = await withDocument('index');
+    const document = await withDocument('snapshots');
     for (let time = 0; time < 2; time++) await document.store.get(document.key, { offset: 0, length: 1 });
     expect(inner.asked).toEqual([key, key, 'config', 'config']);
     expect(document.inner.asked).toHaveLength(2);
   });
 
   it('is nothing that does not match its name: it may have been read wrongly', async () => {
-    const { memory, store, key, content } = await withDocument('index');
+    const { memory, store, key, content } = await withDocument('snapshots');
     await memory.put(key, text('damaged'));
     expect(await store.get(key)).toEqual(text('damaged'));
     await memory.put(key, content);
@@ -73,19 +73,19 @@ describe('what is remembered of a store', () => {
     await memory.delete(key);
     expect(await store.names!('snapshots/')).toEqual([]);
     await expect(store.get(key)).rejects.toMatchObject({ code: 'object-missing' });
-    const other = await withDocument('index');
+    const other = await withDocument('snapshots');
     await other.store.get(other.key);
     await other.store.delete(other.key);
     await expect(other.store.get(other.key)).rejects.toMatchObject({ code: 'object-missing' });
   });
 
   it('takes no more memory than it may: what was kept first goes first', async () => {
-    const { memory, inner, store, key } = await withDocument('index', {
+    const { memory, inner, store, key } = await withDocument('snapshots', {
       content: text('a'.repeat(60)),
       limitBytes: 100,
     });
     const second = text('b'.repeat(60));
-    const secondKey = `index/${createHash('sha256').update(second).digest('hex')}`;
+    const secondKey = `snapshots/${createHash('sha256').update(second).digest('hex')}`;
     await memory.put(secondKey, second);
     for (const each of [key, secondKey, secondKey, key]) await store.get(each);
     expect(inner.asked).toEqual([key, secondKey, key]);

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { type ByteRange, DecoratedStore, type ObjectStore, type Use } from '../index.ts';
 
-/** What is read again and again, and never changes: restic's names for the index and the snapshots. */
-const KEPT_PREFIXES = ['index/', 'snapshots/'];
-const HASH = /\/[0-9a-f]{64}$/;
+/** What is read again and again, and never changes: restic's name for the snapshots. */
+const KEPT_PREFIX = 'snapshots/';
+const KEPT = /^snapshots\/[0-9a-f]{64}$/;
 /** A larger object takes so long to decode that reading it is the least of it. */
 const LARGEST_BYTES = 64 * 1024;
-/** So much is kept of each repository: the snapshots and the index of a source that is backed up hourly for months. */
+/** So much is kept of each repository: the snapshots of a source that is backed up hourly for months. */
 export const REMEMBERED_BYTES = 8 * 1024 * 1024;
 
 /**
@@ -31,7 +31,7 @@ export class RememberingStore extends DecoratedStore {
   }
 
   override async get(key: string, range?: ByteRange, use?: Use): Promise<Uint8Array> {
-    if (range !== undefined || !isKept(key)) return super.get(key, range, use);
+    if (range !== undefined || !KEPT.test(key)) return super.get(key, range, use);
     const kept = this.#contents.get(key);
     // The caller may change the buffer, or give it away.
     if (kept !== undefined) return Uint8Array.from(kept);
@@ -47,9 +47,9 @@ export class RememberingStore extends DecoratedStore {
 
   async #named(prefix: string, namesOf: (prefix: string) => Promise<string[]>): Promise<string[]> {
     const names = await namesOf(prefix);
-    if (!KEPT_PREFIXES.includes(prefix)) return names;
+    if (prefix !== KEPT_PREFIX) return names;
     const shown = new Set(names);
-    for (const key of this.#contents.keys()) if (key.startsWith(prefix) && !shown.has(key)) this.#forget(key);
+    for (const key of this.#contents.keys()) if (!shown.has(key)) this.#forget(key);
     return names;
   }
 
@@ -67,10 +67,6 @@ export class RememberingStore extends DecoratedStore {
     this.#contentBytes -= this.#contents.get(key)?.byteLength ?? 0;
     this.#contents.delete(key);
   }
-}
-
-function isKept(key: string): boolean {
-  return HASH.test(key) && KEPT_PREFIXES.some((prefix) => key.startsWith(prefix));
 }
 
 function isNamedBy(key: string, bytes: Uint8Array): boolean {

@@ -8,8 +8,9 @@ import {
 } from '@aws-sdk/client-s3';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { Bucket, BucketObject, ObjectHeaders, OpenedObject } from '../index.ts';
-import { createClient, type S3StoreOptions } from './s3-client.ts';
-import { isExpired, s3Error } from './s3-error.ts';
+import { RenewedClient } from './renewed-client.ts';
+import type { S3StoreOptions } from './s3-client.ts';
+import { s3Error } from './s3-error.ts';
 import type { Call } from './s3-lock.ts';
 
 const MD5 = /^"([0-9a-f]{32})"$/;
@@ -23,14 +24,14 @@ class S3Bucket implements Bucket {
   readonly location: string;
   readonly #options: S3StoreOptions;
   readonly #root: string;
-  #client: S3Client;
+  readonly #client: RenewedClient;
 
   constructor(options: S3StoreOptions) {
     const { bucket, prefix } = options;
     this.#options = options;
     this.#root = prefix === '' ? '' : `${prefix}/`;
     this.location = `s3://${bucket}${prefix === '' ? '' : `/${prefix}`}`;
-    this.#client = createClient(options);
+    this.#client = new RenewedClient(options);
   }
 
   async *list(after?: string): AsyncIterable<BucketObject> {
@@ -96,15 +97,9 @@ class S3Bucket implements Bucket {
     });
   }
 
-  /** Credentials that have expired are asked for anew, once. */
   async #call<T>(call: Call, send: (client: S3Client) => Promise<T>): Promise<T> {
-    const client = this.#client;
     try {
-      return await send(client).catch((error: unknown) => {
-        if (!isExpired(error)) throw error;
-        if (this.#client === client) this.#client = createClient(this.#options);
-        return send(this.#client);
-      });
+      return await this.#client.send(send);
     } catch (error) {
       throw this.#failure(error, call);
     }

@@ -128,8 +128,17 @@ describe.skipIf(!requires('radosgw', 'restic'))('S3', () => {
       proxy.rule = (_, index) => (index === 1 ? { answer: { status: 400, body } } : undefined);
       expect(await store.stat('old')).toBeDefined();
       expect(readFileSync(join(directory, 'log'), 'utf8')).toBe('asked\nasked\n');
+      // In the middle of a backup, whatever is asked.
+      proxy.rule = (_, index) => (index % 7 === 3 ? { answer: { status: 400, body } } : undefined);
+      const repository = await testRepository(store);
+      const files = { first: CONTENT, second: noise(300_000, 2) };
+      await writeFiles(repository, files, { packSizeBytes: 20_000 });
+      for (const [name, content] of await readFiles(repository)) {
+        expect(content.equals(files[name as keyof typeof files])).toBe(true);
+      }
     } finally {
       process.env = before;
     }
+    resticCheck(`s3:${server.endpoint}/${bucket}/expired`);
   });
 });

@@ -34,8 +34,9 @@ import {
   type Use,
 } from '../index.ts';
 import { FileBody } from './file-body.ts';
-import { createClient, type S3StoreOptions } from './s3-client.ts';
-import { isExpired, s3Error } from './s3-error.ts';
+import { RenewedClient } from './renewed-client.ts';
+import type { S3StoreOptions } from './s3-client.ts';
+import { s3Error } from './s3-error.ts';
 import { type Call, lockHeaders, S3Lock } from './s3-lock.ts';
 
 const MD5 = /^"?([0-9a-f]{32})"?$/;
@@ -55,12 +56,12 @@ class S3Store implements ObjectStore {
   readonly stagingDirectory = undefined;
   readonly lock: ObjectLock;
   readonly #options: S3StoreOptions;
-  #client: S3Client;
+  readonly #client: RenewedClient;
 
   constructor(options: S3StoreOptions) {
     this.#options = options;
     this.location = `s3://${options.bucket}${options.prefix === '' ? '' : `/${options.prefix}`}`;
-    this.#client = createClient(options);
+    this.#client = new RenewedClient(options);
     this.lock = new S3Lock({
       location: this.location,
       bucket: options.bucket,
@@ -296,15 +297,9 @@ class S3Store implements ObjectStore {
     return this.#options.prefix === '' ? '' : `${this.#options.prefix}/`;
   }
 
-  /** Credentials that have expired are asked for anew, once. */
   async #call<T>(call: Call, send: (client: S3Client) => Promise<T>): Promise<T> {
-    const client = this.#client;
     try {
-      return await send(client).catch((error: unknown) => {
-        if (!isExpired(error)) throw error;
-        if (this.#client === client) this.#client = createClient(this.#options);
-        return send(this.#client);
-      });
+      return await this.#client.send(send);
     } catch (error) {
       throw s3Error(error, { ...call, store: this.location, bucket: this.#options.bucket, nowMs: Date.now() });
     }
