@@ -342,6 +342,13 @@ describe('what this version cannot do is refused', () => {
     ]);
     const logical = 'the log belongs to "method: physical"; a logical backup cannot be continued by it';
     expect(linesOfSource(...POSTGRES, 'wal: stream')).toEqual([`holdfast.yaml:9:5: sources.db.wal: ${logical}`]);
+    expect(linesOfSource(...POSTGRES, 'method: physical', 'wal: stream', 'capture: { every: 1s }')).toEqual([]);
+    expect(linesOfSource(...POSTGRES, 'method: physical', 'capture: { every: 1s }')).toEqual([
+      'holdfast.yaml:10:5: sources.db.capture: "capture" belongs to "wal: stream"',
+    ]);
+    expect(linesOfSource(...POSTGRES, 'method: physical', 'wal: stream', 'capture: { every: 500ms }')).toEqual([
+      'holdfast.yaml:11:23: sources.db.capture.every: found "500ms", expected a duration such as 1s or 5s, at least 1s',
+    ]);
     expect(linesOfSource(...POSTGRES, 'method: magical')).toEqual([
       'holdfast.yaml:9:13: sources.db.method: found "magical", expected logical or physical',
     ]);

@@ -138,6 +138,10 @@ function encryptionFindings({ sound, at, repositories }: Context): Finding[] {
 /** The log continues a physical backup; nothing of a dump can be brought to a later moment by it. */
 function logFindings({ sound, at }: Context, source: string): Finding[] {
   const path = ['sources', source, 'wal'];
+  const capture = ['sources', source, 'capture'];
+  if (at(...capture) !== undefined && at(...path) === undefined) {
+    return [{ path: capture, at: 'key', message: '"capture" belongs to "wal: stream"' }];
+  }
   if (sound(...path) !== 'stream' || at('sources', source, 'method') === 'physical') return [];
   const message = 'the log belongs to "method: physical"; a logical backup cannot be continued by it';
   return [{ path, at: 'key', message }];

@@ -30,7 +30,7 @@ export async function findPlan(options: FindOptions): Promise<string> {
   throw new HoldfastError('plan-not-found', `there is no ${PLAN_NAME} here or in a parent directory`, {
     hint: (await isFile(similar))
       ? `Rename holdfast.yml to ${PLAN_NAME}.`
-      : `Go to the directory of the plan, or name it with --plan FILE or ${PLAN_VARIABLE}.`,
+      : `Go to the directory of the plan, or name it with --plan FILE or ${PLAN_VARIABLE}. To write one, begin with that of README.md.`,
     context: { directory: resolve(options.cwd) },
   });
 }

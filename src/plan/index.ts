@@ -46,6 +46,7 @@ export type { Service } from './service-schema.ts';
 export { showPlan, showPlanYaml } from './show.ts';
 export type { DatabaseCheck, Objectives, ValidateCheck } from './sources/common.ts';
 export type { FilesSource } from './sources/files.ts';
+export type { FirestoreSource } from './sources/firestore.ts';
 export type { GitCredentials } from './sources/git.ts';
 export { hasLog, isWatched, type Source, type SourceType } from './sources/index.ts';
 export type { PostgresSource } from './sources/postgres.ts';

@@ -72,6 +72,9 @@ export const duration = (description: string) =>
     DURATION_PATTERN,
   );
 
+export const absolutePath = (description: string) =>
+  text('an absolute path', description, (value) => (value.startsWith('/') && !value.includes('\0') ? undefined : {}));
+
 /** More than nothing. */
 export const size = (description: string) =>
   text(

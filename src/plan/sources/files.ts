@@ -3,21 +3,14 @@ import { z } from 'zod';
 import { type TextOrReference, textOrReference } from '../reference-schema.ts';
 import { parseStore } from '../store.ts';
 import { gcs, s3 } from '../store-schema.ts';
-import { filled, text } from '../values.ts';
+import { absolutePath, filled, text } from '../values.ts';
 import { buildCommandCheck, commandCheck, common, type SourceBase, validateDescription } from './common.ts';
 
 export const files = z
   .strictObject({
     type: z.literal('files'),
     paths: z
-      .array(
-        textOrReference(
-          text('an absolute path', 'An absolute path.', (value) =>
-            value.startsWith('/') && !value.includes('\0') ? undefined : {},
-          ),
-        ),
-        { error: () => 'a list of absolute paths' },
-      )
+      .array(textOrReference(absolutePath('An absolute path.')), { error: () => 'a list of absolute paths' })
       .min(1, { error: () => 'at least one absolute path' })
       .meta({ description: 'The directories and files to protect.' })
       .optional(),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { parseDuration } from '../../foundation/units.ts';
 import { type TextOrReference, textOrReference } from '../reference-schema.ts';
 import { duration, filled, identifier, text } from '../values.ts';
+import { buildCapture, type Capture, capture } from './capture.ts';
 import { checkName, command, common, type DatabaseCheck, type SourceBase, validateDescription } from './common.ts';
 
 /** A check with the key `required` and without the keys `refused`, as JSON Schema. */
@@ -54,6 +55,7 @@ export const postgres = z
         description:
           'stream: the log is captured continuously by `holdfast follow`, so that little is lost. With method: physical only.',
       }),
+    capture: capture.optional(),
     standby: identifier
       .meta({
         description:
@@ -98,6 +100,8 @@ export interface PostgresSource extends SourceBase {
   method: 'logical' | 'physical';
   /** Of method `physical`: the log is captured continuously. */
   wal?: 'stream';
+  /** Of a source whose log is captured. */
+  capture?: Capture;
   /** Of method `physical`: where backups and the log are taken from, instead of the server that `url` names. */
   standby?: Standby;
 }
@@ -119,6 +123,7 @@ export function buildPostgres(
     url: source.url,
     method: source.method,
     ...(source.wal === undefined ? {} : { wal: source.wal }),
+    ...(source.capture === undefined ? {} : { capture: buildCapture(source.capture) }),
     ...standbyOf(source.standby, standbys),
     validate: source.validate.map(buildDatabaseCheck),
   };

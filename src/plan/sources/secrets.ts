@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { z } from 'zod';
 import { type TextOrReference, textOrReference } from '../reference-schema.ts';
-import { filled, text } from '../values.ts';
+import { absolutePath, filled, text } from '../values.ts';
 import {
   buildCommandCheck,
   commandCheck,
@@ -12,9 +12,6 @@ import {
 } from './common.ts';
 
 const FROM_NOTATION = 'where the secrets lie, such as { gcp: { project: omni } } or { files: [/etc/omni/env] }';
-
-const absolutePath = (description: string) =>
-  text('an absolute path', description, (value) => (value.startsWith('/') && !value.includes('\0') ? undefined : {}));
 
 const named = (expected: string, pattern: RegExp) =>
   text(expected, `${expected[0]!.toUpperCase()}${expected.slice(1)}.`, (value) =>
