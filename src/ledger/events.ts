@@ -34,6 +34,7 @@ export interface EventBodies
   'follow.stopped': FollowStopped;
   'log.released': LogReleased;
   'log.gap': LogGapFound;
+  'log.left': LogLeftBehind;
   'log.folded': LogFolded;
   'log.superseded': LogSuperseded;
   'backup.failed': { source: string; only?: readonly string[]; code: string; message: string; durationMs: number };
@@ -148,6 +149,8 @@ export interface MirrorFinished {
   removedObjects: number;
   /** To be removed once their lock has run out. Earlier versions knew of none. */
   heldObjects?: number;
+  /** To be removed or replaced by credentials that may: these may not. Earlier versions knew of none. */
+  keptObjects?: number;
   /** For how long the oldest snapshot that the mirror lacked had been there, when the run began. */
   lagMs: number;
   durationMs: number;
@@ -206,6 +209,17 @@ export interface LogGapFound {
   start: string;
   end: string;
   reason: string;
+}
+
+/** A failover lost commits: what the log of a timeline has behind `start` is not in the server that went on on `next`. */
+export interface LogLeftBehind {
+  source: string;
+  system: string;
+  timeline: number;
+  /** Positions of the log. What was kept goes as far as `end`. */
+  start: string;
+  end: string;
+  next: number;
 }
 
 /**
@@ -280,6 +294,8 @@ export interface ComparisonFinished {
   tree: string;
   /** The other place; left out for the living source. */
   with?: string;
+  /** The schemas and tables that were compared, where that was not all. */
+  only?: readonly string[];
   compared: number;
   differences: number;
   durationMs: number;

@@ -1,7 +1,7 @@
 /** What was wrong, and who was told. Times are RFC 3339. */
 export interface AlertEvents {
   'alert.raised': AlertRaised;
-  'alert.updated': { alert: string; message: string; severity: string };
+  'alert.updated': AlertUpdated;
   'alert.acknowledged': { alert: string; by: string; note?: string };
   'alert.resolved': { alert: string; message?: string };
   /** `by` is whose call it was, where that is not the actor: of the API. */
@@ -19,6 +19,13 @@ export interface AlertRaised {
   endangers: string;
   command: string;
   runbooks?: string[];
+}
+
+/** What an alert says now. Earlier versions recorded neither since when, nor what it endangers, nor the command. */
+export interface AlertUpdated extends Partial<Pick<AlertRaised, 'since' | 'endangers' | 'command'>> {
+  alert: string;
+  message: string;
+  severity: string;
 }
 
 /** A channel was told, or could not be. */
