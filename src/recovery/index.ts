@@ -29,6 +29,7 @@ export const fenceReturned = lazy(async () => (await import('./fencing/fence-ret
 export const answerStep = lazy(async () => (await import('./incidents/answer.ts')).answerStep);
 export const listIncidents = lazy(async () => (await import('./incidents/list.ts')).listIncidents);
 export const processOf = lazy(async () => (await import('./incidents/runner.ts')).processOf);
+export const recordReview = lazy(async () => (await import('./incidents/record-review.ts')).recordReview);
 export const showRun = lazy(async () => (await import('./incidents/list.ts')).showRun);
 export const reportPlaybook = lazy(async () => (await import('./playbook/report-playbook.ts')).reportPlaybook);
 export const followRun = lazy(async () => (await import('./incidents/follow.ts')).followRun);

@@ -36,6 +36,30 @@ it('takes no drill for dead that has only begun, however long that takes', async
   expect((await world.time.run(held)).ended?.outcome).not.toBe('died');
 });
 
+it('takes no drill for dead that ends while somebody looks who runs it', async () => {
+  const { world, drilling, hold } = await place();
+  const step = stalled(drilling, 'holdfast/claims/');
+  const held = hold();
+  await world.time.run(step.reached);
+  const looking = world.process();
+  const { main } = looking.stores;
+  const list = main!.list.bind(main);
+  const [reached, woken] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  main!.list = async function* (prefix) {
+    if (prefix.startsWith(LEASES_PREFIX)) {
+      reached.resolve();
+      await woken.promise;
+    }
+    yield* list(prefix);
+  };
+  const closed = closeDiedDrills(looking.workspace);
+  await world.time.run(reached.promise);
+  step.wake();
+  expect((await world.time.run(held)).ended?.outcome).not.toBe('died');
+  woken.resolve();
+  expect(await world.time.run(closed)).toEqual([]);
+});
+
 it('takes one for dead at once whose process is gone', async () => {
   const { world, drilling, hold, close } = await place();
   const step = stalled(drilling, 'holdfast/claims/');

@@ -11,14 +11,20 @@ import { statesIn } from '../incidents/list.ts';
  */
 export async function closeDiedDrills(workspace: Workspace, record = new RunRecord(workspace)): Promise<string[]> {
   const { clock, signal } = workspace.environment;
-  const closed: string[] = [];
-  for (const { id, kind, ended } of statesIn(await record.read())) {
-    if (kind === 'incident' || ended !== undefined) continue;
+  const openDrills = async (): Promise<string[]> =>
+    statesIn(await record.read()).flatMap(({ id, kind, ended }) =>
+      kind === 'incident' || ended !== undefined ? [] : [id],
+    );
+  const left: string[] = [];
+  for (const id of await openDrills()) {
     // A drill holds its lease from before it is recorded that it has begun until it is recorded how it ended.
-    if ((await whoRuns({ run: id, record, clock, pause: pauseUntilAborted(signal) })) !== 'nobody') continue;
-    const why = 'its process ended in the middle, and its copies with it';
-    await record.append('drill.finished', { drill: id, outcome: 'died', why });
-    closed.push(id);
+    if ((await whoRuns({ run: id, record, clock, pause: pauseUntilAborted(signal) })) === 'nobody') left.push(id);
   }
-  return closed;
+  if (left.length === 0) return [];
+  // One that ended since it was read as open gave its lease back as well: how it ended is recorded by now.
+  const open = new Set(await openDrills());
+  const died = left.filter((id) => open.has(id));
+  const why = 'its process ended in the middle, and its copies with it';
+  for (const id of died) await record.append('drill.finished', { drill: id, outcome: 'died', why });
+  return died;
 }

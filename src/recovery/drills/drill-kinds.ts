@@ -7,7 +7,7 @@ import { restoreCopy, verifyCopy } from './copied-data.ts';
 import { type SourceServers, sourceOfServers } from './drill-servers.ts';
 import { isControl, isFaults } from './drill-steps.ts';
 import { type DrillWork, notDone } from './drill-work.ts';
-import { execInside } from './isolated-exec.ts';
+import { execInside, isByProgram } from './isolated-exec.ts';
 import { faultsOnCopies, runOnCopies } from './server-steps.ts';
 
 /** Kinds that touch nothing but what is recorded of this drill, and the clock. */
@@ -38,7 +38,7 @@ async function runInDrill(context: StepContext, real: StepKind, work: DrillWork)
   if (HARMLESS.includes(step.do)) return real.run(context);
   if (step.do === 'restore') return restoreCopy({ ...context, step }, real, work);
   if (step.do === 'verify') return verifyCopy({ ...context, step }, real, work);
-  if (step.do === 'exec') return execInside({ ...context, step }, work);
+  if (isByProgram(context)) return execInside(context, work);
   if (step.do === 'approve')
     return work.isAttended ? real.run(context) : notDone('nobody is asked in a drill by schedule');
   const source = sourceOfServers(step, work.living.plan);

@@ -1,4 +1,5 @@
 /** The steps of a runbook as a drill does them. Pure. */
+import { isUrl } from '../../foundation/target.ts';
 import { buildStep, type DrillFaults, type PlannedStep, type StepDocument, stepSchema } from '../../plan/index.ts';
 
 /** Where restores of a drill go, wherever the runbook says. */
@@ -70,7 +71,7 @@ function restoringIds(steps: readonly PlannedStep[]): string[] {
 function toSandbox(document: StepDocument): StepDocument {
   if (document.do !== 'restore') return document;
   const kept = Object.entries(document).filter(([key]) => !OF_THE_TARGET.includes(key));
-  const isDirectory = typeof document.to === 'string' && !/^[a-z][a-z0-9+.-]*:/i.test(document.to);
+  const isDirectory = typeof document.to === 'string' && !isUrl(document.to);
   return { ...Object.fromEntries(kept), to: isDirectory ? SANDBOX : SANDBOX_DATABASE } as StepDocument;
 }
 

@@ -171,8 +171,6 @@ function drillParams(runbook: Runbook, { params = {} }: DrillRequest): Record<st
 async function usualOf(runbook: Runbook, kinds: StepKinds): Promise<(kind: StepDocument['do']) => 'run' | 'skip'> {
   const usual = new Map<string, 'run' | 'skip'>();
   for (const { document } of runbook.steps) usual.set(document.do, (await loadStepKind(document.do, kinds)).inDrill);
-  // Whom an incident would keep waiting is asked only where the runbook says that it is drilled as well.
-  usual.set('approve', 'skip');
   return (kind) => usual.get(kind) ?? 'skip';
 }
 

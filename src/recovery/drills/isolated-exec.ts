@@ -10,16 +10,23 @@ import { runIsolated } from './isolation.ts';
 
 const POSTGRES_PORT = '5432';
 
+/** A step that is done by a program, of whatever kind. */
+type ProgramStep = StepOf<'exec'> | StepOf<'deploy'> | StepOf<'keys.revoke'> | StepOf<'isolate'>;
+export type ProgramContext = StepContext & { step: ProgramStep & { exec: StepOf<'exec'>['exec'] } };
+
+/** Whether a step is done by a program, and by nothing else. */
+export function isByProgram(context: StepContext): context is ProgramContext {
+  return 'exec' in context.step && context.step.exec !== undefined;
+}
+
 /** A program without network and credentials, with the copies. */
-export async function execInside(
-  context: StepContext & { step: StepOf<'exec'> },
-  work: DrillWork,
-): Promise<StepResult> {
+export async function execInside(context: ProgramContext, work: DrillWork): Promise<StepResult> {
   const { notIsolated, places, living } = work;
   const { step, run, workspace, signal } = context;
   if (notIsolated !== undefined) return notDone(`programs cannot be kept from the living here: ${notIsolated}`);
   assertFilled(step);
-  const { exec, env = {}, files } = step;
+  const { exec, env = {} } = step;
+  const files = 'files' in step ? step.files : undefined;
   const isSecret = exec.some((word) => typeof word !== 'string');
   if (isSecret)
     throw new HoldfastError('bad-usage', `an argument of ${step.id} is a secret, which everybody could see`);

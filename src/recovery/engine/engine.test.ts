@@ -23,6 +23,14 @@ describe('an engine', () => {
     expect(state.ended).toMatchObject({ outcome: 'done' });
   });
 
+  it('waits for nothing between steps that wait for nothing', async () => {
+    const world = await RecoveryWorld.of(Array.from({ length: 30 }, (_, at) => `{ id: s${at}, do: note, text: x }`));
+    const { id } = await world.open();
+    const startedMs = world.time.nowMs();
+    expect((await world.run(id)).ended?.outcome).toBe('done');
+    expect(world.time.nowMs() - startedMs).toBe(0);
+  });
+
   it('runs side by side what needs nothing of each other', async () => {
     let running = 0;
     let most = 0;
@@ -257,6 +265,18 @@ describe('an engine', () => {
     expect(ended?.standing).toEqual([
       'b: it was begun, and is failed; as far as it took effect, it stays',
       'a: it stays',
+    ]);
+  });
+
+  it('that is aborted once its process is gone says of no step that it is under way', async () => {
+    const dies = (_context: unknown, died: () => void) => Promise.resolve(died()).then(() => undefined);
+    const world = await RecoveryWorld.of(['{ id: a, do: exec, exec: [dies] }'], { scripts: { dies } });
+    const { id } = await world.open();
+    await expect(world.run(id)).rejects.toThrow();
+    world.expireLeases();
+    const { ended } = await world.time.run(abortIncident(world.process().workspace, id, { why: 'x' }));
+    expect(ended?.standing).toEqual([
+      'a: it was begun, and did not end; as far as it took effect, what dies did stands',
     ]);
   });
 

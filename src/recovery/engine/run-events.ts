@@ -1,8 +1,8 @@
 /** What the ledger says of one incident or drill. Pure. */
-import type { LedgerEvent } from '../../ledger/index.ts';
+import type { LedgerEvent, Summary } from '../../ledger/index.ts';
 
 /** The kinds of events that incidents and drills are made of. */
-export const RUN_EVENT_KINDS = [
+const RUN_EVENT_KINDS = [
   'incident.opened',
   'incident.acknowledged',
   'incident.noted',
@@ -32,6 +32,16 @@ export type RunEvent = {
 export function isRunEvent(event: Pick<LedgerEvent, 'kind'>): event is LedgerEvent & RunEvent {
   return (RUN_EVENT_KINDS as readonly string[]).includes(event.kind);
 }
+
+/** A daemon asks for them every few seconds: of a ledger of years, what is new alone is read. */
+export const runEventsSummary: Summary<LedgerEvent[]> = {
+  name: 'recoveries-1',
+  initial: () => [],
+  add(events, event) {
+    if (isRunEvent(event)) events.push(event);
+  },
+  copy: (events) => [...events],
+};
 
 /** The id of the incident or drill that an event is of. */
 export function runOf({ body }: RunEvent): string {

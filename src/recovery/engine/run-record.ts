@@ -2,7 +2,7 @@ import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import type { EventBodies, EventKind, LedgerEvent, NewEvent } from '../../ledger/index.ts';
 import { reportable, type Workspace } from '../../operations/index.ts';
-import { isRunEvent, RUN_EVENT_KINDS, type RunEvent, runOf } from './run-events.ts';
+import { isRunEvent, type RunEvent, runEventsSummary, runOf } from './run-events.ts';
 
 /** A place that was away is not asked again for so long. */
 const AWAY_MS = 30_000;
@@ -82,9 +82,10 @@ export class RunRecord {
     await this.#bringBack();
     const read: LedgerEvent[][] = [];
     for (const place of this.#places) {
-      const events = await this.#at(place, ({ ledger }) => ledger.events({ kinds: RUN_EVENT_KINDS }));
-      if (events === undefined) continue;
-      read.push(events);
+      const view = await this.#at(place, ({ ledger }) => ledger.view(runEventsSummary).read());
+      if (view === undefined) continue;
+      // It changes with the next reading.
+      read.push([...view.state]);
       // Nothing that the repository itself lacks is in its mirrors then.
       if (!place.isMirror && !this.#isAstray) break;
     }
@@ -119,6 +120,15 @@ export class RunRecord {
   /** Why the plan's first repository is not used at the moment; undefined where it is. */
   get homeError(): HoldfastError | undefined {
     return this.#isAway(this.#places[0]!) ? this.#places[0]!.error : undefined;
+  }
+
+  /** Mirrors that are not used at the moment, and why. */
+  get mirrorErrors(): Unmirrored[] {
+    return this.#places.flatMap((place) =>
+      place.isMirror && place.error !== undefined && this.#isAway(place)
+        ? [{ mirror: place.name, error: place.error }]
+        : [],
+    );
   }
 
   /**

@@ -81,4 +81,25 @@ describe('who runs an incident alone', () => {
     expect(await whoRuns({ ...looking, pause: world.pauseFor(ending.signal) })).toBe('nobody');
     await expect(take()).resolves.toBeDefined();
   });
+
+  it('is asked of a person where the one before may be at it by a mirror that cannot be seen from here', async () => {
+    const { world, take, ending } = await place(['eu']);
+    await take();
+    const apart = (): Working => {
+      const working = world.process();
+      working.stores['eu']!.rule = () => 'before';
+      return working;
+    };
+    await expect(take(apart())).rejects.toMatchObject({ code: 'incident-running' });
+    world.expireLeases();
+    const refused = { code: 'store-unsuitable', message: expect.stringMatching(/mirror eu.*made to fail/) };
+    await expect(take(apart())).rejects.toMatchObject(refused);
+    await expect(take(apart())).rejects.toMatchObject(refused);
+    // Who sees both copies sees that nobody is at it, and who ended it has said so.
+    await world.time.run((await take()).release());
+    await world.time.run((await take(apart())).release());
+    world.expireLeases();
+    await expect(take(apart(), true)).resolves.toBeDefined();
+    ending.abort(new Error('over'));
+  });
 });

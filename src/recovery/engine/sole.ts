@@ -37,6 +37,7 @@ export class Sole {
   static async take(options: SoleOptions): Promise<Sole> {
     const sole = new Sole(options);
     const { record, isAlone, isResumed } = options;
+    if (isResumed && !isAlone) await sole.#refuseOneOutOfSight();
     const taken = await sole.#take(isResumed);
     if (isAlone) return sole;
     if (!taken) throw unsuitable(options.run, 'no repository that can be reached decides who was first');
@@ -65,6 +66,24 @@ export class Sole {
     const lease = this.#lease;
     this.#lease = undefined;
     await lease?.release();
+  }
+
+  /**
+   * Whose lease ran out in the repository may have lost that alone, and go on at a mirror: where it cannot be seen, a person has to.
+   * @throws store-unsuitable
+   */
+  async #refuseOneOutOfSight(): Promise<void> {
+    const { run, record } = this.#options;
+    let lapsed: Awaited<ReturnType<typeof EpochLease.lapsed>>;
+    for await (const { repository } of record.inReach()) {
+      if (!(await repository.store.capabilities()).conditionalPut) continue;
+      lapsed ??= await EpochLease.lapsed(repository, leaseOptions(this.#options));
+    }
+    const [unseen] = record.mirrorErrors;
+    if (lapsed === undefined || unseen === undefined) return;
+    const { mirror, error } = unseen;
+    const why = `${whoIs(lapsed.holder)} has not ended it, and may be at it still by the mirror ${mirror}, which cannot be reached (${error.message})`;
+    throw unsuitable(run, why, error);
   }
 
   async #renew(): Promise<void> {
@@ -137,13 +156,15 @@ export async function runnerOf(looking: Looking): Promise<'nobody' | 'unknown' |
 }
 
 function running(run: string, holder: LeaseHolder | undefined, cause?: unknown): HoldfastError {
-  const who =
-    holder === undefined ? 'another process' : `${holder.username}@${holder.hostname} (process ${holder.pid})`;
-  return new HoldfastError('incident-running', `${who} runs the steps of ${run}`, {
+  return new HoldfastError('incident-running', `${whoIs(holder)} runs the steps of ${run}`, {
     hint: `Watch it with \`holdfast incident show ${run}\`. Once that process is gone, \`holdfast incident resume ${run}\` goes on within five minutes.`,
     context: { run },
     ...(cause !== undefined && { cause }),
   });
+}
+
+function whoIs(holder: LeaseHolder | undefined): string {
+  return holder === undefined ? 'another process' : `${holder.username}@${holder.hostname} (process ${holder.pid})`;
 }
 
 /** Nobody is known to have taken over, and somebody may have. */

@@ -3,6 +3,7 @@ import type { Workspace } from '../../operations/index.ts';
 import { RunRecord } from '../engine/run-record.ts';
 import { parsePosition } from '../steps/failover/position.ts';
 import {
+  FENCE_TIMEOUT_MS,
   ifReached,
   isSameServer,
   postgresFailoverOf,
@@ -26,9 +27,10 @@ export async function fenceReturned(workspace: Workspace, signal: AbortSignal): 
   const failures: unknown[] = [];
   for (const pending of pendingFences(await record.read(), (standby) => workspace.plan.standbys.get(standby)?.of)) {
     try {
-      const completed = await ifReached(signal, (reach) =>
-        pending.of === 'redis' ? fenceRedis(workspace, pending, reach) : fencePostgres(workspace, pending, reach),
-      );
+      const completed =
+        pending.of === 'redis'
+          ? await ifReached(signal, (reach) => fenceRedis(workspace, pending, reach))
+          : await ifReached(signal, (reach) => fencePostgres(workspace, pending, reach), FENCE_TIMEOUT_MS);
       if (completed === undefined) continue;
       await record.append('fence.completed', completed);
       done.push(completed);
@@ -42,7 +44,7 @@ export async function fenceReturned(workspace: Workspace, signal: AbortSignal): 
   return done;
 }
 
-/** @returns undefined where another server answers there by now: the new primary, by a name that leads to it, or a standby */
+/** @returns undefined where it is out of reach, or another server answers there by now: the new primary, by a name that leads to it, or a standby */
 async function fencePostgres(
   workspace: Workspace,
   pending: PendingPostgresFence,
@@ -51,8 +53,9 @@ async function fencePostgres(
   const { run, step, source, promoted } = pending;
   const failover = await postgresFailoverOf(workspace);
   const url = await urlOf(workspace, pending.url, serverOf(workspace, source, 'postgres'));
-  const { isStandby, timeline } = await failover.look(url, signal);
-  if (isStandby || (promoted !== undefined && timeline >= promoted.timeline)) return undefined;
+  const seen = await ifReached(signal, (reach) => failover.look(url, reach));
+  if (seen === undefined || seen.isStandby) return undefined;
+  if (promoted !== undefined && seen.timeline >= promoted.timeline) return undefined;
   const { label } = await failover.fence({ admin: url, application: url }, signal);
   const known = { run, step, source, server: label };
   if (promoted?.position === undefined) return known;

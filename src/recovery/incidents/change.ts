@@ -4,7 +4,7 @@ import { parseMoment, type Workspace } from '../../operations/index.ts';
 import { rpoMsOf, rtoMsOf } from '../engine/outcome.ts';
 import { RunRecord, unmirroredText } from '../engine/run-record.ts';
 import { whoRuns } from '../engine/sole.ts';
-import type { RunState } from '../engine/state.ts';
+import type { RunState, StepPhase } from '../engine/state.ts';
 import { fillStep, lookupOf } from '../engine/values.ts';
 import type { StepContext } from '../step.ts';
 import { loadStepKind, type StepKinds } from '../steps/index.ts';
@@ -136,6 +136,11 @@ async function hasEnded(looking: Parameters<typeof whoRuns>[0]): Promise<boolean
   return false;
 }
 
+/** Nobody is at it any more, whatever was recorded of it last. */
+function begunText(phase: StepPhase): string {
+  return `it was begun, and ${phase === 'running' ? 'did not end' : `is ${phase}`}`;
+}
+
 /** What is left standing, in words, the last first: of each step that was begun. */
 async function standingOf(workspace: Workspace, state: RunState, kinds?: StepKinds): Promise<string[]> {
   const standing: string[] = [];
@@ -143,7 +148,7 @@ async function standingOf(workspace: Workspace, state: RunState, kinds?: StepKin
     const { id, document } = step.plan;
     const lookup = lookupOf(state);
     const isDone = step.phase === 'done' || step.phase === 'partial';
-    const did = step.summary ?? `it was begun, and is ${step.phase}`;
+    const did = step.summary ?? begunText(step.phase);
     try {
       const kind = await loadStepKind(document.do, kinds);
       if (kind.undo === undefined && kind.leaves === undefined) {

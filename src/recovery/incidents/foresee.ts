@@ -1,9 +1,10 @@
 import { isHoldfastError } from '../../foundation/errors.ts';
+import { isUrl } from '../../foundation/target.ts';
 import { reportable, type Workspace } from '../../operations/index.ts';
 import type { PlannedStep } from '../../plan/index.ts';
 import { RunRecord } from '../engine/run-record.ts';
 import type { RunState, StepState } from '../engine/state.ts';
-import { fillStep, lookupOf } from '../engine/values.ts';
+import { fillStep, type Lookup, lookupOf } from '../engine/values.ts';
 import type { Described, Foreseen, StepContext } from '../step.ts';
 import { loadStepKind, type StepKinds } from '../steps/index.ts';
 import { statesIn } from './list.ts';
@@ -34,6 +35,10 @@ export interface ForeseenRun {
   obstacles: number;
   /** Until what people use is back, as far as steps tell; absent where one of them does not. */
   expectedMs?: number;
+  /** The same, of those that tell. */
+  knownMs: number;
+  /** The steps until then that nothing tells of, by their ids. */
+  unknown: string[];
 }
 
 /** What a runbook would do, with nothing changed. @throws unknown-runbook, bad-usage */
@@ -61,13 +66,14 @@ export async function foreseeRun(
   const { rtoMs, rpoMs } = runbook.objectives;
   const marked = runbook.steps.findLastIndex(({ restoresService }) => restoresService);
   const until = steps.slice(0, marked < 0 ? steps.length : marked + 1);
-  const expected = until.map(({ expectedMs }) => expectedMs);
-  const isKnown = expected.every((each) => each !== undefined);
+  const unknown = until.flatMap(({ step, expectedMs }) => (expectedMs === undefined ? [step] : []));
+  const knownMs = until.reduce((sum, { expectedMs = 0 }) => sum + expectedMs, 0);
   return {
     ...{ runbook: runbook.name, scenario: runbook.scenario, steps },
     objectives: { ...(rtoMs !== undefined && { rtoMs }), ...(rpoMs !== undefined && { rpoMs }) },
     obstacles: steps.reduce((sum, { obstacles }) => sum + obstacles.length, 0),
-    ...(isKnown && { expectedMs: expected.reduce<number>((sum, each) => sum + each!, 0) }),
+    ...(unknown.length === 0 && { expectedMs: knownMs }),
+    ...{ knownMs, unknown },
   };
 }
 
@@ -149,7 +155,7 @@ async function look(
 function contextOf(workspace: Workspace, state: RunState, { document }: PlannedStep, signal: AbortSignal): StepContext {
   const { clock } = workspace.environment;
   return {
-    step: fillStep(document, lookupOf(state), false),
+    step: fillStep(document, foreseenOf(workspace, state), false),
     run: {
       ...{ id: state.id, kind: 'incident', runbook: state.runbook, sinceMs: state.sinceMs },
       steps: stepsOf(workspace, state),
@@ -161,6 +167,19 @@ function contextOf(workspace: Workspace, state: RunState, { document }: PlannedS
     note: async () => {},
     ask: async () => [],
   };
+}
+
+/** What is known by now, and of a restore that is yet to come, the directory that it goes to. */
+function foreseenOf(workspace: Workspace, state: RunState): Lookup {
+  const known = lookupOf(state);
+  const directoryOf = (id: string): string | undefined => {
+    const document = stepsOf(workspace, state).find((step) => step.id === id)?.document;
+    if (document?.do !== 'restore') return undefined;
+    const { to } = fillStep(document, known, false);
+    return typeof to === 'string' && !to.includes('${') && !isUrl(to) ? to : undefined;
+  };
+  return (name) =>
+    known(name) ?? (name.endsWith('.target') ? directoryOf(name.slice(0, -'.target'.length)) : undefined);
 }
 
 /** Of a run that has not begun, those of the plan. */

@@ -19,3 +19,8 @@ export interface PlaybookFacts {
   /** Each step in words, by `RUNBOOK.STEP`. */
   steps: ReadonlyMap<string, Described>;
 }
+
+/** Whether some of what is recorded of the plan as a whole could not be read: archives have nothing of that. */
+export function isPlanUnread({ plan, record }: Pick<PlaybookFacts, 'plan' | 'record'>): boolean {
+  return record.unread.some(({ repository }) => plan.repositories.get(repository)?.archive === undefined);
+}

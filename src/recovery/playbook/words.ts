@@ -20,6 +20,11 @@ export function placeWords(place: TextOrReference): string {
   return typeof place === 'string' ? withoutPassword(place) : `named by ${describeReference(place)}`;
 }
 
+/** Behind a preposition: what a reference stands for is called by its noun. */
+export function nounWords(noun: string, place: TextOrReference): string {
+  return typeof place === 'string' ? placeWords(place) : `the ${noun} ${placeWords(place)}`;
+}
+
 /** Behind a noun: `at /srv/a, /srv/b`, or what says where. */
 export function atPlaces(places: readonly TextOrReference[]): string {
   const literal = places.filter((place) => typeof place === 'string').map(placeWords);
@@ -27,9 +32,9 @@ export function atPlaces(places: readonly TextOrReference[]): string {
   return [...(literal.length === 0 ? [] : [`at ${literal.join(', ')}`]), ...named].join(' and ');
 }
 
-/** Of an address that may hold a key, the host alone. */
+/** Of an address that may hold a key, the host alone. Behind a preposition. */
 export function hostWords(url: TextOrReference): string {
-  if (typeof url !== 'string') return placeWords(url);
+  if (typeof url !== 'string') return nounWords('address', url);
   return URL.canParse(url) ? new URL(url).host : 'an address';
 }
 

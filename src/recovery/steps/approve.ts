@@ -2,9 +2,14 @@ import type { StepContext, StepKind } from '../step.ts';
 
 /** Waits until persons agree: how is the engine's. */
 export const approve: StepKind<'approve'> = {
-  describe: ({ step, workspace }) => ({
-    does: `waits until ${step.count === 1 ? 'one' : step.count} of ${step.by.map((id) => roleOf(workspace, id)).join(', ')} agrees: ${step.ask}`,
-    byHand: [`# Call ${step.by.map((id) => reached(workspace, id)).join(', or ')}: ${step.ask}`],
+  describe: ({ step: { ask, by, count }, workspace }) => ({
+    does: `waits until ${count === 1 ? 'one' : count} of ${by.map((id) => roleOf(workspace, id)).join(', ')} ${count === 1 ? 'agrees' : 'agree'}: ${ask}`,
+    byHand: [
+      `# Call ${someOf(
+        count,
+        by.map((id) => reached(workspace, id)),
+      )}: ${ask}`,
+    ],
   }),
   foresee: async (context) => ({
     ...approve.describe(context),
@@ -15,7 +20,8 @@ export const approve: StepKind<'approve'> = {
     const by = answers.map(({ by: person, as }) => (as === undefined ? person : `${person} as ${as}`)).join(', ');
     return { outcome: 'done', summary: `${by} agreed: ${step.ask}`, outputs: { by } };
   },
-  inDrill: 'run',
+  // Whom an incident would keep waiting is asked only where the runbook says that it is drilled as well.
+  inDrill: 'skip',
 };
 
 type Asked = StepContext<'approve'>['step'];
@@ -36,4 +42,10 @@ function roleOf({ plan }: StepContext['workspace'], id: string): string {
 function reached({ plan }: StepContext['workspace'], id: string): string {
   const { role = id, name, phone, email } = plan.contacts.get(id) ?? {};
   return [role, name, phone, email].filter((each) => each !== undefined).join(', ');
+}
+
+/** Of these persons, so many. */
+function someOf(count: number, persons: readonly string[]): string {
+  if (count === 1) return persons.join(', or ');
+  return count === persons.length ? persons.join(', and ') : `${count} of ${persons.join('; ')}`;
 }

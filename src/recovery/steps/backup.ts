@@ -1,8 +1,10 @@
 import { HoldfastError } from '../../foundation/errors.ts';
 import { formatSize } from '../../foundation/units.ts';
-import { backup as backUp, moveSource, verify } from '../../operations/index.ts';
+import { backup as backUp, logStatus, moveSource, verify } from '../../operations/index.ts';
+import { hasLog } from '../../plan/index.ts';
 import type { StepContext, StepKind } from '../step.ts';
 import { type Move, moveBy } from './failover/moves.ts';
+import { logBehindText } from './log-behind.ts';
 import { workspaceOf } from './step-workspace.ts';
 import { assertFilled } from './unfilled.ts';
 
@@ -15,7 +17,7 @@ export const backup: StepKind<'backup'> = {
     const names = sources.join(', ');
     const moves = [...new Map(movesOf(context).map((move) => [move.source, whereText(move)])).values()];
     return {
-      does: `backs up ${names}${moves.length === 0 ? '' : ` (${moves.join('; ')})`}${prove ? ' and proves it in a sandbox' : ''}`,
+      does: `backs up ${names}${moves.length === 0 ? '' : ` (${moves.join('; ')})`}${prove ? ` and proves ${sources.length === 1 ? 'it' : 'them'} in a sandbox` : ''}`,
       byHand: [`holdfast backup ${sources.join(' ')}`, ...(prove ? [`holdfast verify ${sources.join(' ')}`] : [])],
     };
   },
@@ -60,9 +62,10 @@ export const backup: StepKind<'backup'> = {
     const bytes = outcomes.reduce((sum, each) => sum + (each.outcome === 'failed' ? 0 : each.bytesProcessed), 0);
     const proven = prove ? ', and it came back whole in a sandbox' : '';
     const lacking = isWhole ? '' : '; some of it could not be read';
+    const logs = prove ? await logsBehind(context, sources, snapshots) : [];
     return {
       outcome: isWhole ? 'done' : 'partial',
-      summary: `backed up ${sources.join(', ')}, ${formatSize(bytes)}${proven}${lacking}`,
+      summary: `backed up ${sources.join(', ')}, ${[`${formatSize(bytes)}${proven}${lacking}`, ...logs].join('; ')}`,
       outputs: { snapshots: snapshots.join(' '), proven: prove },
     };
   },
@@ -90,6 +93,23 @@ function movesOf({ workspace, run, step, output }: Context): KnownMove[] {
 function whereText({ source, to }: Move): string {
   if (to === 'plan') return `${source} from where the plan says`;
   return `${source} from ${'standby' in to ? to.standby : 'its replica'}, where it is by then`;
+}
+
+/** Whether the log of each source that has one goes on from its backup, in words: every moment behind that is protected only then. */
+async function logsBehind(
+  { workspace }: Context,
+  sources: readonly string[],
+  snapshots: readonly string[],
+): Promise<string[]> {
+  const said: string[] = [];
+  for (const [index, planned] of workspace.sources(sources).entries()) {
+    if (!hasLog(planned)) continue;
+    const opened = await workspace.openToRead(workspace.repositoryName(planned.repository));
+    const events = await opened.ledger.events({ kinds: ['backup.finished', 'log.gap'] });
+    const log = await logStatus(workspace, opened, planned, events);
+    said.push(logBehindText(planned.name, log, snapshots[index]));
+  }
+  return said;
 }
 
 /** @throws validation-failed, not-provable: a backup that was to be proven and is not protects nobody */

@@ -6,6 +6,7 @@ import type { AddressGate, UserSwitch } from '../../source/index.ts';
 import type { Described, Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
 import { afterDeathOfCall, describeCall, foreseeCall, runCall } from './calls/one-call.ts';
 import { obstacleOf, serverOf } from './failover/servers.ts';
+import { silentText } from './failover/silent.ts';
 import { assertFilled } from './unfilled.ts';
 
 type Context = StepContext<'isolate'>;
@@ -33,8 +34,10 @@ async function run(context: Context): Promise<StepResult> {
     isLasting = turned.isLasting;
   }
   if (allow !== undefined) {
-    const { label, endedSessions } = await gate!.close(url, allow, signal);
-    did.push(`${label} lets in ${namesOf(allow)} alone; ${endedSessions} sessions of others were ended`);
+    const { label, endedSessions, silentMs } = await gate!.close(url, allow, signal);
+    did.push(
+      `${label} lets in ${namesOf(allow)} alone; ${endedSessions} sessions of others were ended${silentText(silentMs)}`,
+    );
   }
   return { outcome: isLasting ? 'done' : 'partial', summary: did.join('; '), outputs: {} };
 }

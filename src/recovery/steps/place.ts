@@ -1,5 +1,6 @@
 /** Where a step works: a URL with all that it takes to get in, or a directory. */
 import { resolve } from 'node:path';
+import { isUrl } from '../../foundation/target.ts';
 import { withoutPassword, withPassword } from '../../foundation/url-password.ts';
 import {
   namesInTemplate,
@@ -17,7 +18,7 @@ export async function placeOf(
   { place, password }: { place: TextOrReference; password: SecretReference | undefined },
 ): Promise<string> {
   const text = await wholeText(context, key, { text: place, password });
-  return /^[a-z][a-z0-9+.-]*:/i.test(text) ? text : resolve(context.workspace.plan.directory, text);
+  return isUrl(text) ? text : resolve(context.workspace.plan.directory, text);
 }
 
 /**

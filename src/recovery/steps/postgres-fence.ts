@@ -1,9 +1,9 @@
 import { HoldfastError } from '../../foundation/errors.ts';
-import { formatDuration } from '../../foundation/units.ts';
 import { lsnText } from '../../repository/index.ts';
 import type { PostgresFence } from '../../source/index.ts';
 import type { Described, Foreseen, StepContext, StepKind, StepResult } from '../step.ts';
-import { ifReached, obstacleOf, postgresFailoverOf, serverOf, urlOf } from './failover/servers.ts';
+import { FENCE_TIMEOUT_MS, ifReached, obstacleOf, postgresFailoverOf, serverOf, urlOf } from './failover/servers.ts';
+import { silentText } from './failover/silent.ts';
 
 type Context = StepContext<'postgres.fence'>;
 
@@ -22,7 +22,10 @@ async function run(context: Context): Promise<StepResult> {
   const { step, workspace, signal } = context;
   const failover = await postgresFailoverOf(workspace);
   const servers = await urls(context);
-  const fence = await ifReached(signal, (reach) => failover.fence(servers, reach));
+  const isThere = (await ifReached(signal, (reach) => failover.look(servers.admin, reach))) !== undefined;
+  const fence = isThere
+    ? await ifReached(signal, (reach) => failover.fence(servers, reach), FENCE_TIMEOUT_MS)
+    : undefined;
   if (fence === undefined) return pending(step.source);
   if (fence.isStandby) throw notPrimary(fence);
   return {
@@ -50,7 +53,7 @@ function notPrimary({ label }: PostgresFence): HoldfastError {
 
 function inWords({ label, endedSessions, silentMs, preparedTransactions }: PostgresFence): string {
   const prepared = preparedTransactions === 0 ? '' : `; ${preparedTransactions} prepared transactions wait there`;
-  return `${label} lets nobody in any more, ${endedSessions} sessions were ended, and a login as the application was refused; only who had connected before, and has sent nothing yet, could get in within ${formatDuration(silentMs)} from then${prepared}`;
+  return `${label} lets nobody in any more, ${endedSessions} sessions were ended, and a login as the application was refused${silentText(silentMs)}${prepared}`;
 }
 
 function describe({ step }: Context): Described {

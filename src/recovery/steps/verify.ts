@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../foundation/errors.ts';
 import { shellWord } from '../../foundation/shell-word.ts';
+import { isUrl } from '../../foundation/target.ts';
 import { formatDuration } from '../../foundation/units.ts';
 import { examineRestore, verify as prove, validateAt } from '../../operations/index.ts';
 import { namesInTemplate } from '../../plan/index.ts';
@@ -40,7 +41,7 @@ export const verify: StepKind<'verify'> = {
     return {
       ...verify.describe(context),
       ...(times.length === examined.length && { expectedMs: times.reduce((sum, each) => sum + each, 0) }),
-      obstacles: [...obstacles, ...examined.flatMap((each) => each.obstacles)],
+      obstacles: [...obstacles, ...unlookable(context), ...examined.flatMap((each) => each.obstacles)],
     };
   },
   async run(context) {
@@ -52,6 +53,19 @@ export const verify: StepKind<'verify'> = {
 
 function standbyOf({ workspace, step }: Context) {
   return typeof step.against === 'string' ? workspace.plan.standbys.get(step.against) : undefined;
+}
+
+/** What a directory has no server for. A drill does not meet it: there it is restored to a sandbox. */
+function unlookable(context: Context): string[] {
+  const { step, workspace } = context;
+  const { against } = step;
+  if (typeof against !== 'string' || against.includes('${') || isUrl(against) || standbyOf(context)) return [];
+  const planned = workspace.sources(step.sources);
+  const isServed = (source: (typeof planned)[number]): boolean =>
+    source.type === 'firestore' || (source.type === 'postgres' && source.method === 'logical');
+  return planned
+    .filter(isServed)
+    .map(({ name }) => `${name} can be validated in a database only, and ${against} is a directory`);
 }
 
 function shownPlace(context: Context): string {

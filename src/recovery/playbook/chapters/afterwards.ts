@@ -1,5 +1,6 @@
 import type { Runbook } from '../../../plan/index.ts';
 import { type Block, chapter, commands, list, paragraph, part, table } from '../../../report/index.ts';
+import { isPlanUnread } from '../facts.ts';
 import type { Playbook } from '../playbook.ts';
 
 export function afterwards(playbook: Playbook): Block[] {
@@ -53,8 +54,9 @@ function hoursWords(within = '24h'): string {
   return hours === undefined ? within : `${hours} hours`;
 }
 
-function lastMeeting({ showings, record }: Playbook['facts'], runbook: string): [string, string] {
-  const otherwise = record.unread.length > 0 ? 'unknown' : 'never';
+function lastMeeting(facts: Playbook['facts'], runbook: string): [string, string] {
+  const { showings } = facts;
+  const otherwise = isPlanUnread(facts) ? 'unknown' : 'never';
   const { last } = showings.of('incident', runbook);
   const { last: held } = showings.of('meeting', runbook);
   return [last?.at.slice(0, 10) ?? otherwise, held?.at.slice(0, 10) ?? otherwise];

@@ -1,5 +1,6 @@
 import type { Framework } from '../../../plan/index.ts';
 import { type Block, chapter, list, paragraph, part, table } from '../../../report/index.ts';
+import { isPlanUnread } from '../facts.ts';
 import type { Playbook } from '../playbook.ts';
 import { minute } from '../words.ts';
 
@@ -35,10 +36,11 @@ export function compliance({ facts }: Playbook): Block[] {
   );
 }
 
-function breaches({ record }: Playbook['facts']): Block[] {
+function breaches(facts: Playbook['facts']): Block[] {
+  const { record } = facts;
   const declared = record.events.filter(({ kind }) => kind === 'breach.declared').length;
   const reported = record.events.filter(({ kind }) => kind === 'breach.reported').length;
-  if (record.unread.length > 0) return [paragraph('Whether a breach was declared is unknown.')];
+  if (isPlanUnread(facts)) return [paragraph('Whether a breach was declared is unknown.')];
   if (declared === 0)
     return [paragraph('No breach of personal data was ever declared: that it is told in time was never shown.')];
   return [
@@ -49,7 +51,8 @@ function breaches({ record }: Playbook['facts']): Block[] {
   ];
 }
 
-function auditTrail({ plan, record }: Playbook['facts']): Block[] {
+function auditTrail(facts: Playbook['facts']): Block[] {
+  const { plan, record } = facts;
   const first = record.events[0];
   const known = first === undefined ? 'Nothing was recorded yet.' : `It goes back to ${minute(first.time)}.`;
   const checkpoints = plan.ledger.checkpoints;
@@ -59,7 +62,7 @@ function auditTrail({ plan, record }: Playbook['facts']): Block[] {
       : `It is signed by schedule (${checkpoints.schedule.text}).`;
   return [
     paragraph(
-      `All that is done is recorded, each entry chained to the one before it by its hash. ${record.unread.length > 0 ? 'It could not be read.' : known} ${signed}`,
+      `All that is done is recorded, each entry chained to the one before it by its hash. ${isPlanUnread(facts) ? 'It could not be read.' : known} ${signed}`,
     ),
     ...list([
       'Backups, and what failed of them',

@@ -2,7 +2,7 @@ import { formatDuration } from '../../../foundation/units.ts';
 import type { ChannelPlan, Contact, Rung } from '../../../plan/index.ts';
 import { type Block, chapter, list, paragraph, part, table } from '../../../report/index.ts';
 import type { Playbook } from '../playbook.ts';
-import { hostWords, placeWords } from '../words.ts';
+import { hostWords, nounWords } from '../words.ts';
 import { SHOWN_COLUMNS, shownCells } from './cells.ts';
 
 export function contacts(playbook: Playbook): Block[] {
@@ -84,7 +84,7 @@ function channelWords(channel: ChannelPlan): string {
     case 'slack':
       return 'Slack';
     case 'email':
-      return `mail to ${channel.to.map(placeWords).join(', ')}`;
+      return `mail to ${channel.to.map((to) => nounWords('address', to)).join(', ')}`;
     case 'webhook':
       return `an HTTP endpoint at ${hostWords(channel.url)}`;
     case 'heartbeat':

@@ -1,6 +1,7 @@
 import { formatDuration, formatPercentage } from '../../../foundation/units.ts';
 import { RULES, type Rule, type RuleName } from '../../../plan/index.ts';
 import { type Block, chapter, paragraph, part, table } from '../../../report/index.ts';
+import { isPlanUnread } from '../facts.ts';
 import type { Playbook } from '../playbook.ts';
 import { hostWords, placeWords } from '../words.ts';
 import { SHOWN_COLUMNS, shownCells } from './cells.ts';
@@ -45,7 +46,7 @@ function rules({ facts }: Playbook, wanted: readonly Rule[]): Block[] {
     ['Alert', 'When', 'Threshold', 'Severity', 'Last raised'],
     wanted.map((rule) => {
       const raised = facts.showings.of('alert', rule.name).last;
-      const never = facts.record.unread.length > 0 ? 'unknown' : 'never';
+      const never = isPlanUnread(facts) ? 'unknown' : 'never';
       return [
         ...[rule.name, RULES[rule.name].description, thresholdWords(rule), rule.severity.toUpperCase()],
         raised === undefined ? never : `${raised.at.slice(0, 10)}: ${raised.words ?? ''}`,

@@ -15,7 +15,7 @@ export function overview(playbook: Playbook): Block[] {
     part(
       'What is in it',
       table(
-        ['Protected', 'Count'],
+        ['Of the plan', 'There are'],
         [
           ['Sources', `${plan.sources.size}: ${[...plan.sources.keys()].join(', ')}`],
           ['Scenarios', runbooks.length === 0 ? 'none' : runbooks.map(({ scenario }) => scenario).join('; ')],

@@ -1,9 +1,10 @@
 import { type Block, chapter, paragraph, table } from '../../../report/index.ts';
+import { isPlanUnread } from '../facts.ts';
 import type { Playbook } from '../playbook.ts';
 import { day } from '../words.ts';
 
 export function revisions({ facts }: Playbook): Block[] {
-  const { plan, revisions: applied, isApplied, record } = facts;
+  const { plan, revisions: applied, isApplied } = facts;
   const rows = [
     ...plan.history.map(({ version, date, change }) => [`v${version.replace(/^v/i, '')}`, date, '–', change]),
     ...applied.map(({ revision, time, by, why, weakened = [] }) => [
@@ -16,7 +17,7 @@ export function revisions({ facts }: Playbook): Block[] {
   return chapter(
     '13. Revision history',
     table(['Version', 'Date', 'By', 'Change'], rows),
-    record.unread.length > 0 ? paragraph('Revisions that were recorded could not all be read.', 'bad') : [],
+    isPlanUnread(facts) ? paragraph('Revisions that were recorded could not all be read.', 'bad') : [],
     isApplied === undefined
       ? paragraph('No revision of the plan is recorded: holdfast plan apply -m WHY records one.')
       : isApplied

@@ -2,7 +2,7 @@
 import { shellWord } from '../../../foundation/shell-word.ts';
 import { hasLog, isWatched, type Source } from '../../../plan/index.ts';
 import { describeValue } from '../../steps/calls/references.ts';
-import { atPlaces, placeWords } from '../words.ts';
+import { atPlaces, nounWords, placeWords } from '../words.ts';
 
 const FAMILIES = {
   databases: ['postgres', 'redis', 'firestore', 'sqlite'],
@@ -62,7 +62,7 @@ export function captureWords(source: Source): string {
         : 'full, as a file that a server loads';
     case 'firestore':
       return source.method === 'managed'
-        ? `by Google's own export, to ${placeWords(source.bucket ?? '')}`
+        ? `by Google's own export, to ${nounWords('bucket', source.bucket ?? '')}`
         : 'full: every document as of one moment';
     case 'sqlite':
       return 'full: the file of the database, consistent';
@@ -131,7 +131,10 @@ export function afterRestic(source: Source): string[] {
         '# Stop the server, put ./restored/data/dump.rdb where it looks for it, owned by its user, and start it.',
       ];
     case 'firestore':
-      return ['# ./restored/data/documents has a file of lines for each collection, a document each.'];
+      return [
+        '# As the page of the recovery kit has it, with the script that lies in the kit:',
+        'sh kit/write-firestore.sh ./restored/data/documents projects/PROJECT/databases/DATABASE',
+      ];
     case 'sqlite':
       return ['# ./restored/data holds the file of the database: stop what uses it, and put it in its place.'];
     case 'git':

@@ -2,7 +2,7 @@ import { formatDuration } from '../../../foundation/units.ts';
 import type { GroupCheck, Source, Verification } from '../../../plan/index.ts';
 import { type Block, chapter, list, paragraph, part, table } from '../../../report/index.ts';
 import type { Playbook } from '../playbook.ts';
-import { placeWords } from '../words.ts';
+import { counted, placeWords } from '../words.ts';
 import { SHOWN_COLUMNS, shownCells } from './cells.ts';
 
 export function testing(playbook: Playbook): Block[] {
@@ -64,10 +64,11 @@ function checkWords(check: Source['validate'][number]): string {
     case 'count': {
       const atLeast = check.atLeast === undefined ? [] : [`at least ${check.atLeast}`];
       const atMost = check.atMost === undefined ? [] : [`at most ${check.atMost}`];
-      return `${[...atLeast, ...atMost].join(', ')} documents in ${check.collection}`;
+      const noun = (check.atMost ?? check.atLeast) === 1 ? 'document' : 'documents';
+      return `${[...atLeast, ...atMost].join(', ')} ${noun} in ${check.collection}`;
     }
     case 'keys':
-      return `at least ${check.atLeast} keys ${placeWords(check.keys)}`;
+      return `at least ${counted(check.atLeast, 'key')} ${placeWords(check.keys)}`;
     case 'exec':
       return 'a program of your own must accept it';
   }

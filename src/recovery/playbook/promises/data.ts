@@ -111,7 +111,7 @@ function repositoryPromises(facts: PlaybookFacts): KeptPromise[] {
       return { kind: 'mirror', subject: name, promised: 'after every backup', ...shown };
     }),
     ...archives.map(({ name, schedule }): KeptPromise => {
-      const shown = bySchedule(facts, showings.of('archive', name), schedule);
+      const shown = bySchedule(facts, showings.of('archive', name), schedule, name);
       return { kind: 'archive', subject: name, promised: schedule?.text ?? 'by hand', ...shown };
     }),
     ...(ledger.checkpoints === undefined

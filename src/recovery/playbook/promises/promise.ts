@@ -1,7 +1,7 @@
 import { formatDuration } from '../../../foundation/units.ts';
 import type { LastShown, Showing } from '../../../operations/index.ts';
 import { nextDue, type Schedule } from '../../../schedule/index.ts';
-import type { PlaybookFacts } from '../facts.ts';
+import { isPlanUnread, type PlaybookFacts } from '../facts.ts';
 
 /**
  * What of a plan is promised. Subjects: of the first four a source; of `runbook` and `drill` a runbook; of `step`
@@ -43,7 +43,10 @@ export interface KeptPromise {
 
 /** What was not read may hold what is looked for. */
 export function absent(facts: PlaybookFacts, repository?: string): Pick<KeptPromise, 'state'> {
-  const isUnread = facts.record.unread.some((each) => repository === undefined || each.repository === repository);
+  const isUnread =
+    repository === undefined
+      ? isPlanUnread(facts)
+      : facts.record.unread.some((unread) => unread.repository === repository);
   return { state: isUnread ? 'unknown' : 'never-shown' };
 }
 

@@ -1,5 +1,5 @@
 /** Requests over HTTP that steps send. Redirections are not followed: what is secret goes where the plan says, or nowhere. */
-import { HoldfastError, isHoldfastError, messageOf, systemCode } from '../../../foundation/errors.ts';
+import { HoldfastError, isHoldfastError, systemReason } from '../../../foundation/errors.ts';
 import { isUntrusted, readBeginning, readRetryAfter } from '../../../foundation/http.ts';
 import { shellWord } from '../../../foundation/shell-word.ts';
 import { parseDuration } from '../../../foundation/units.ts';
@@ -136,7 +136,7 @@ function unanswered(label: string, error: unknown): HoldfastError {
   const { cause = error } = (error ?? {}) as { cause?: unknown };
   const { code } = (cause ?? {}) as { code?: unknown };
   const isDistrusted = typeof code === 'string' && isUntrusted(code);
-  const why = isDistrusted ? 'its certificate is not trusted' : (systemCode(cause) ?? oneLine(messageOf(cause)));
+  const why = isDistrusted ? 'its certificate is not trusted' : oneLine(systemReason(cause));
   return new HoldfastError('request-failed', `${label} did not answer: ${why}`, {
     hint: isDistrusted
       ? 'Check the URL. For an authority of your own, set NODE_EXTRA_CA_CERTS to its certificate.'

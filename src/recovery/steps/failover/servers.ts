@@ -9,6 +9,8 @@ export type FailoverContext = Omit<StepContext, 'step'> & { step: StepDocument }
 
 /** How long a server that does not answer is waited for. */
 export const REACH_TIMEOUT_MS = 15_000;
+/** How long one that answers may take to be fenced: for a minute it may let people be silent. */
+export const FENCE_TIMEOUT_MS = 120_000;
 
 export async function postgresFailoverOf({ environment }: Workspace): Promise<PostgresFailover> {
   return (await environment.adapters.postgresFailover?.()) ?? notHere();
@@ -57,8 +59,9 @@ export function isOutOfReach(error: unknown): boolean {
 export async function ifReached<T>(
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
+  timeoutMs = REACH_TIMEOUT_MS,
 ): Promise<T | undefined> {
-  const expired = AbortSignal.timeout(REACH_TIMEOUT_MS);
+  const expired = AbortSignal.timeout(timeoutMs);
   try {
     return await work(AbortSignal.any([signal, expired]));
   } catch (error) {
