@@ -77,6 +77,27 @@ describe('an alert', () => {
     expect(looks.book.open).toMatchObject([{ severity: 'p1', message: 'another thing', changes: 2 }]);
   });
 
+  it('says of what it became what that endangers and what mends it, and keeps both where nobody recorded them', () => {
+    const looks = new Looks();
+    looks.look(0, [condition('the store does not answer', { command: 'holdfast doctor', endangers: 'backups' })]);
+    const since = looks.book.open[0]!.since;
+    const damaged = { command: 'holdfast check main --repair', endangers: 'recoveries' };
+    looks.look(1, [
+      condition('a check found errors', { ...damaged, since: new Date(START + MINUTE_MS).toISOString() }),
+    ]);
+    const seen = { ...damaged, since, message: 'a check found errors' };
+    expect(AlertBook.of(looks.events).open).toMatchObject([seen]);
+    const { id: alert } = looks.book.open[0]!;
+    const body = { alert, message: 'worse', severity: 'p2' };
+    const older: AlertEvent = {
+      kind: 'alert.updated',
+      body,
+      time: new Date(START + 120_000).toISOString(),
+      actor: 'a',
+    };
+    expect(AlertBook.of([...looks.events, older]).open).toMatchObject([{ ...seen, message: 'worse' }]);
+  });
+
   it('has an id that follows from the record, so that two who raise it raise one', () => {
     const [one, other] = [new Looks(), new Looks()];
     for (const looks of [one, other]) looks.look(0, [condition()]);

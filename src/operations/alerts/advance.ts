@@ -45,12 +45,15 @@ export function advance(plan: Plan, book: AlertBook, seen: Seen, gone: Gone, now
 }
 
 function raisedOrChanged(plan: Plan, book: AlertBook, condition: Condition): NewAlertEvent[] {
-  const { rule, subject, severity, message } = condition;
+  const { rule, subject, severity, message, endangers, command } = condition;
   const open = book.openOf(rule, subject);
   if (open !== undefined) {
     const changed = worse(severity, open.severity);
     if (changed === open.severity && isAlike(open, message)) return [];
-    return [{ kind: 'alert.updated', body: { alert: open.id, message, severity: changed } }];
+    // What stands for longer than what is seen now has stood since then.
+    const since = [condition.since, open.since].toSorted()[0]!;
+    const body = { alert: open.id, message, severity: changed, since, endangers, command };
+    return [{ kind: 'alert.updated', body }];
   }
   const runbooks = runbooksFor(plan, rule);
   const body = { alert: book.nextId(condition), ...condition, ...(runbooks.length > 0 && { runbooks }) };

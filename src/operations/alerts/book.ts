@@ -248,8 +248,8 @@ function change(alert: BookedAlert, { kind, body }: Change, timeMs: number): voi
     const { by, note: said } = body;
     alert.acknowledged ??= { by, timeMs, ...(said !== undefined && { note: said }) };
   } else if (alert.message !== body.message || alert.severity !== body.severity) {
-    alert.message = body.message;
-    alert.severity = body.severity as Severity;
+    const { message, severity, since = alert.since, endangers = alert.endangers, command = alert.command } = body;
+    Object.assign(alert, { message, severity, since, endangers, command });
     alert.changes++;
   }
 }
@@ -314,9 +314,12 @@ function mutesOf({ rule, subject }: Pick<BookedAlert, 'rule' | 'subject'>, mutes
   return mutes.filter((each) => each.rule === rule && (each.subject === undefined || each.subject === subject));
 }
 
-/** For how long of the time until a moment an alert has stood and was not muted. */
+/**
+ * For how long of the time until a moment an alert has stood and was not muted. One that is recorded while somebody looks is of
+ * a moment after that look, and has stood for nothing.
+ */
 export function heardMs(alert: BookedAlert, mutes: readonly Mute[], nowMs: number): number {
-  let heard = nowMs - alert.raisedMs;
+  let heard = Math.max(0, nowMs - alert.raisedMs);
   let countedMs = alert.raisedMs;
   for (const { fromMs, untilMs } of mutesOf(alert, mutes).toSorted((a, b) => a.fromMs - b.fromMs)) {
     const [begin, end] = [Math.max(fromMs, countedMs), Math.min(untilMs, nowMs)];

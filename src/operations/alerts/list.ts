@@ -21,9 +21,14 @@ export interface ListedAlerts {
   mutes: { rule: string; subject?: string; until: string; why: string; by: string }[];
 }
 
-/** What is wrong, and what nobody is told of for now. @param all whether also what is over */
+/**
+ * What is wrong, and what nobody is told of for now.
+ * @param all whether also what is over
+ * @throws why no ledger could be read, where nothing of alerts waits on this machine either
+ */
 export async function listAlerts(workspace: Workspace, { all }: { all: boolean }): Promise<ListedAlerts> {
-  const { book, unread } = await readBook(workspace);
+  const { book, unread, away } = await readBook(workspace);
+  if (away !== undefined && book.alerts.length + book.mutes.length === 0) throw away;
   const nowMs = workspace.environment.clock.nowMs();
   const alerts = (all ? book.alerts : book.open).map((each) => listed(workspace, each, book.mutes, nowMs));
   const mutes = book.mutes

@@ -20,9 +20,11 @@ export interface ReadBook {
   book: AlertBook;
   /** Repositories whose ledger could not be read, and why: what it says of alerts is not in the book. */
   unread: { repository: string; error: HoldfastError }[];
+  /** Why no ledger could be read: then the book has no more than what waits on this machine. */
+  away?: HoldfastError;
 }
 
-/** The alerts of a plan, as the ledgers of its repositories tell them, and what waits for them on this machine. @throws why none of them could be read */
+/** The alerts of a plan, as the ledgers of its repositories tell them, and what waits for them on this machine. */
 export async function readBook(workspace: Workspace): Promise<ReadBook> {
   const records: LedgerEvent[][] = [];
   const unread: ReadBook['unread'] = [];
@@ -37,7 +39,7 @@ export async function readBook(workspace: Workspace): Promise<ReadBook> {
       }
     }),
   );
-  if (unread.length > 0 && unread.length === names.length) throw unread[0]!.error;
   records.push(await workspace.recorder().waiting());
-  return { book: AlertBook.of(mergedByTime(records)), unread };
+  const away = unread.length === names.length ? unread[0]?.error : undefined;
+  return { book: AlertBook.of(mergedByTime(records)), unread, ...(away && { away }) };
 }

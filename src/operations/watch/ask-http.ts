@@ -1,6 +1,6 @@
 import { Agent as HttpAgent, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
-import { systemCode } from '../../foundation/errors.ts';
+import { systemCode, systemReason } from '../../foundation/errors.ts';
 import { isUntrusted } from '../../foundation/http.ts';
 import { formatDuration } from '../../foundation/units.ts';
 
@@ -86,5 +86,6 @@ function get(url: URL, limitBytes: number, signal: AbortSignal): Promise<Got> {
 function problemOf(error: unknown): string {
   const { code } = error as { code?: unknown };
   if (typeof code === 'string' && isUntrusted(code)) return `has a certificate that is not trusted (${code})`;
-  return `did not answer: ${systemCode(error) ?? (typeof code === 'string' ? code : 'the connection failed')}`;
+  if (systemCode(error) !== undefined) return `did not answer: ${systemReason(error)}`;
+  return `did not answer: ${typeof code === 'string' ? code : 'the connection failed'}`;
 }

@@ -15,9 +15,9 @@ export async function sampleMirror(workspace: Workspace, { name, of }: { name: s
   });
 }
 
-/** How much a repository takes: its value is bytes, not milliseconds. It lists all of the store. */
+/** How much a repository or mirror takes: its value is bytes, not milliseconds. It lists all of the store. */
 export async function sampleRepository(workspace: Workspace, name: string): Promise<Sample> {
-  return sampled(workspace, async () => usedBytes((await workspace.open(name)).repository));
+  return sampled(workspace, async () => usedBytes((await workspace.storeOf(name)).store));
 }
 
 /** How old the newest moment is that a source's log, or else its newest complete backup, leads to. */

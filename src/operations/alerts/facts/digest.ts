@@ -1,5 +1,6 @@
 import type { EventBodies, LedgerEvent, Summary } from '../../../ledger/index.ts';
 import type { ReviewKind } from '../../../plan/index.ts';
+import { wasAttempted } from '../../restore/attempted.ts';
 import { type AlertEvent, alertEventsIn } from '../book.ts';
 import type { Attempt, ProofAttempt, RecordFacts, RunFacts, SourceFacts } from './facts.ts';
 import { kitFacts } from './kit-facts.ts';
@@ -145,7 +146,9 @@ export function backupsIn(events: readonly LedgerEvent[]): Attempt[] {
 }
 
 export function newestRestoreIn(events: readonly LedgerEvent[]): Attempt | undefined {
-  const last = events.findLast(({ kind }) => kind === 'restore.finished' || kind === 'restore.failed');
+  const last = events.findLast(
+    ({ kind, body }) => kind === 'restore.finished' || (kind === 'restore.failed' && wasAttempted(body.code)),
+  );
   if (last?.kind !== 'restore.finished' && last?.kind !== 'restore.failed') return undefined;
   const { durationMs, snapshot } = last.body;
   const outcome = last.kind === 'restore.failed' ? 'failed' : last.body.outcome;

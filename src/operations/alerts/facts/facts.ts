@@ -89,7 +89,8 @@ export interface RepositoryFacts extends Reached {
   /** What of it is damaged, in words, with the time of the first where that is known. */
   damage: readonly { what: string; timeMs?: number }[];
   healed?: HealedStatus;
-  capacity?: RepositoryCapacity;
+  /** Of itself, its mirrors and its archives, where the plan names one. */
+  capacities: readonly RepositoryCapacity[];
 }
 
 export interface StandingLockFacts {

@@ -31,6 +31,8 @@ export class FactsGatherer {
   #lookedMs = Number.NEGATIVE_INFINITY;
   /** By incident: since when nobody was seen to run it. */
   #leftAlone: ReadonlyMap<string, number> = new Map();
+  /** Of alerts, what waits in the journal of this machine: somebody may see to one while its ledger is away. */
+  #waiting: readonly AlertEvent[] = [];
   /** What came of the digests that it was made of. */
   #recorded: { of: (Digest | undefined)[]; record: RecordFacts; alertEvents: AlertEvent[] } | undefined;
 
@@ -50,6 +52,8 @@ export class FactsGatherer {
   async gather({ fresh, isAwaiting }: { fresh: boolean; isAwaiting: boolean }): Promise<Facts> {
     const { plan, environment } = this.#workspace;
     const nowMs = environment.clock.nowMs();
+    // Before the ledgers: what goes there meanwhile is seen in one of both.
+    this.#waiting = await this.#journalled();
     // A clock that was set back must not put the next look off.
     const elapsedMs = Math.abs(nowMs - this.#lookedMs);
     if (fresh || elapsedMs >= STORES_EVERY_MS) {
@@ -102,8 +106,28 @@ export class FactsGatherer {
     return record;
   }
 
-  /** What the ledgers say of alerts, as of the last look, but for what was over long ago: oldest first. */
-  alertEvents(): readonly AlertEvent[] {
-    return this.#recorded?.alertEvents ?? [];
+  /** What cannot be read of the journal, who brings it to the ledger says. */
+  async #journalled(): Promise<readonly AlertEvent[]> {
+    try {
+      return alertEventsIn(await this.#workspace.recorder().waiting());
+    } catch (error) {
+      if (!isHoldfastError(error)) throw error;
+      return this.#waiting;
+    }
   }
+
+  /**
+   * What the ledgers say of alerts, as of the last look, but for what was over long ago, and what waits for them: each once,
+   * oldest first.
+   */
+  alertEvents(): readonly AlertEvent[] {
+    const recorded = this.#recorded?.alertEvents ?? [];
+    if (this.#waiting.length === 0) return recorded;
+    const there = new Set(recorded.map(identityOf));
+    return mergedByTime([recorded, this.#waiting.filter((event) => !there.has(identityOf(event)))]);
+  }
+}
+
+function identityOf({ kind, body, time }: AlertEvent): string {
+  return JSON.stringify([kind, body, time]);
 }

@@ -1,6 +1,11 @@
 import { snapshotTimeMs } from '../../../format/index.ts';
 import { type HoldfastError, isHoldfastError } from '../../../foundation/errors.ts';
-import { hasLog, type Source as PlanSource } from '../../../plan/index.ts';
+import {
+  type Archive,
+  hasLog,
+  type Repository as PlanRepository,
+  type Source as PlanSource,
+} from '../../../plan/index.ts';
 import {
   describeHolder,
   KnownSnapshots,
@@ -8,7 +13,8 @@ import {
   type StoredSnapshot,
   standingLocks,
 } from '../../../repository/index.ts';
-import { type ArchiveStatus, archiveStatus } from '../../archives/archive-status.ts';
+import { lostNewest } from '../../acknowledged.ts';
+import { type ArchiveStatus, archiveStatus, type LookedAtArchive } from '../../archives/archive-status.ts';
 import { archiveDue } from '../../archives/due.ts';
 import { contentsOfSources } from '../../history/contents.ts';
 import type { HistoryPoint } from '../../history/losses.ts';
@@ -17,8 +23,9 @@ import { healedStatus } from '../../mirrors/healed-status.ts';
 import { type MirrorStatus, mirrorStatus } from '../../mirrors/mirror-status.ts';
 import { hiddenAtOnce } from '../../object-lock/keep-locked.ts';
 import { proofsOf } from '../../proofs.ts';
-import { isPartial, snapshotsOf } from '../../snapshots-of.ts';
-import { type RepositoryCapacity, repositoryCapacity, usedBytes } from '../../status/capacity.ts';
+import { isPartial, snapshotsBySource } from '../../snapshots-of.ts';
+import { capacitiesOf } from '../../status/capacities.ts';
+import type { RepositoryCapacity } from '../../status/capacity.ts';
 import { sourceStatus } from '../../status/status.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../../workspace.ts';
 import {
@@ -59,7 +66,7 @@ export class RepositoryView {
   #failure: { error: HoldfastError; sinceMs: number } | undefined;
   /** Of each source, those of its newest recovery points, oldest first, by what each was made of. */
   readonly #points = new Map<string, ReadonlyMap<string, SizedPoint>>();
-  #whole: { timeMs: number; capacity?: RepositoryCapacity; hidden: string[] } | undefined;
+  #whole: { timeMs: number; capacities: RepositoryCapacity[]; hidden: string[] } | undefined;
   #archives: { timeMs: number; found: ArchiveStatus[] } | undefined;
   readonly #inArchives = new Map<string, KnownSnapshots>();
   readonly #awaySinceMs = new Map<string, number>();
@@ -115,7 +122,9 @@ export class RepositoryView {
       logs.set(source.name, await logStatus(workspace, opened, source, events, list));
     }
     const seen: Seen = {
-      ...{ snapshots, damaged, digest, logs },
+      snapshots: snapshotsBySource(snapshots, workspace.plan.name),
+      ...{ listed: snapshots, damaged, digest, logs },
+      lost: await this.#lost(opened, { listed: snapshots, digest }),
       locks: await this.#locks(opened),
       mirrors: await mirrorStatus(workspace, opened, digest.own),
     };
@@ -123,6 +132,21 @@ export class RepositoryView {
     await this.#lookAtAll(opened, seen);
     await this.#lookAtArchives(seen);
     return seen;
+  }
+
+  /** Sources whose newest backup is gone unexplained. */
+  async #lost(opened: OpenedRepository, now: Pick<Seen, 'listed' | 'digest'>): Promise<Seen['lost']> {
+    const before = this.#seen;
+    // To find out takes a look at the whole ledger.
+    if (before?.listed === now.listed && before.digest === now.digest) return before.lost;
+    const { listed: snapshots, digest } = now;
+    const lost: { source: string; time: string }[] = [];
+    for (const { name } of this.#sources) {
+      const events = digest.bySource.get(name) ?? [];
+      const { time } = (await lostNewest(this.#workspace, opened, name, { events, snapshots })) ?? {};
+      if (time !== undefined) lost.push({ source: name, time });
+    }
+    return lost;
   }
 
   get #sources(): PlanSource[] {
@@ -146,9 +170,8 @@ export class RepositoryView {
 
   /** Reads how much is in the newest recovery points: in those that are new, or have a new proof that counts. */
   async #count(opened: OpenedRepository, { snapshots, digest }: Seen): Promise<void> {
-    const { plan } = this.#workspace;
     const wanted = this.#sources.flatMap((planned) => {
-      const complete = snapshotsOf(snapshots, plan.name, planned.name).filter((each) => !isPartial(each));
+      const complete = (snapshots.get(planned.name) ?? []).filter((each) => !isPartial(each));
       const proofs = proofsOf(planned.name, digest.bySource.get(planned.name) ?? []);
       const newest = new Map(
         complete.slice(-SIZED_POINTS).map((each) => [`${each.id} ${proofs.get(each.tree)?.time ?? ''}`, each]),
@@ -179,38 +202,41 @@ export class RepositoryView {
     }
   }
 
-  async #lookAtAll({ repository }: OpenedRepository, { digest }: Seen): Promise<void> {
-    const { plan, environment } = this.#workspace;
-    const nowMs = environment.clock.nowMs();
+  async #lookAtAll(opened: OpenedRepository, { digest }: Seen): Promise<void> {
+    const nowMs = this.#workspace.environment.clock.nowMs();
     if (this.#whole !== undefined && Math.abs(nowMs - this.#whole.timeMs) < WHOLE_EVERY_MS) return;
-    const planned = plan.repositories.get(this.name);
-    const { capacity } = planned ?? {};
     const hidden = (await hiddenAtOnce(this.#workspace, this.name)) ?? [];
-    const events = [...digest.bySource.values()].flat();
-    this.#whole = {
-      timeMs: nowMs,
-      hidden: hidden.map(({ key }) => key),
-      ...(capacity && {
-        capacity: repositoryCapacity(
-          { name: this.name, capacity },
-          { used: await usedBytes(repository), sources: this.#sources, events, nowMs },
-        ),
-      }),
-    };
+    const capacities = await capacitiesOf(this.#workspace, opened, [...digest.bySource.values()].flat());
+    for (const { name, archive, capacity } of this.#archivesOf()) {
+      if (capacity === undefined) continue;
+      const { known } = await this.#archived(name, archive!, digest);
+      if (known === undefined) continue;
+      // One that cannot be had is told of as such.
+      const more = await capacitiesOf(this.#workspace, known.opened, known.events).catch((error: unknown) => {
+        if (!isHoldfastError(error)) throw error;
+        return [];
+      });
+      capacities.push(...more);
+    }
+    this.#whole = { timeMs: nowMs, hidden: hidden.map(({ key }) => key), capacities };
   }
 
   async #lookAtArchives({ digest }: Seen): Promise<void> {
-    const { plan, environment } = this.#workspace;
-    const nowMs = environment.clock.nowMs();
+    const nowMs = this.#workspace.environment.clock.nowMs();
     if (this.#archives !== undefined && Math.abs(nowMs - this.#archives.timeMs) < ARCHIVES_EVERY_MS) return;
-    const own = [...plan.repositories.values()].filter(({ archive }) => archive?.from === this.name);
-    const found = await Promise.all(
-      own.map(async ({ name, archive }) => {
-        const list = (repository: Repository) => this.#snapshotsOf(name, repository);
-        return (await archiveStatus(this.#workspace, name, archive!, digest.own, list)).status;
-      }),
+    const looked = await Promise.all(
+      this.#archivesOf().map(({ name, archive }) => this.#archived(name, archive!, digest)),
     );
-    this.#archives = { timeMs: nowMs, found };
+    this.#archives = { timeMs: nowMs, found: looked.map(({ status }) => status) };
+  }
+
+  #archivesOf(): PlanRepository[] {
+    return [...this.#workspace.plan.repositories.values()].filter(({ archive }) => archive?.from === this.name);
+  }
+
+  #archived(name: string, archive: Archive, digest: Digest): Promise<LookedAtArchive> {
+    const list = (repository: Repository) => this.#snapshotsOf(name, repository);
+    return archiveStatus(this.#workspace, name, archive, digest.own, list);
   }
 
   #snapshotsOf(archive: string, repository: Repository): ReturnType<KnownSnapshots['list']> {
@@ -220,26 +246,28 @@ export class RepositoryView {
   }
 
   facts(): RepositoryFacts {
-    const { damaged = [], digest, locks = [] } = this.#seen ?? {};
+    const { damaged = [], digest, locks = [], lost = [] } = this.#seen ?? {};
     const healed = digest && healedStatus(digest.own).find(({ repository }) => repository === this.name);
-    const { capacity, hidden = [] } = this.#whole ?? {};
+    const { capacities = [], hidden = [] } = this.#whole ?? {};
     return {
-      ...{ repository: this.name, isKnown: this.#seen !== undefined, locks },
+      ...{ repository: this.name, isKnown: this.#seen !== undefined, locks, capacities },
       ...(this.#failure && { failure: this.#failure }),
       damage: [
         ...(hidden.length > 0 ? [{ what: `somebody hid ${hidden.length} of its objects` }] : []),
+        ...lost.map(({ source, time }) => ({
+          what: `the newest backup of ${source}, of ${time}, is gone, and nobody recorded that it was to be removed`,
+        })),
         ...damaged.map(({ message }) => ({ what: `a snapshot cannot be read: ${message}` })),
         ...(digest === undefined ? [] : failedCheck(digest, this.name)),
       ],
       ...(healed && { healed }),
-      ...(capacity && { capacity }),
     };
   }
 
   sourceFacts(nowMs: number): SourceFacts[] {
     const seen = this.#seen;
     if (seen === undefined) return [];
-    return this.#sources.map((source) => sourceFacts(this.#workspace.plan.name, source, seen, this.#points, nowMs));
+    return this.#sources.map((source) => sourceFacts(source, seen, this.#points, nowMs));
   }
 
   mirrorFacts(nowMs: number): MirrorFacts[] {
@@ -289,22 +317,25 @@ export class RepositoryView {
 }
 
 interface Seen {
-  snapshots: readonly StoredSnapshot[];
+  /** All snapshots, as they were listed. */
+  listed: readonly StoredSnapshot[];
+  /** Recovery points by source, oldest first. */
+  snapshots: ReadonlyMap<string, StoredSnapshot[]>;
   damaged: readonly HoldfastError[];
   digest: Digest;
   logs: ReadonlyMap<string, LogStatus>;
+  lost: readonly { source: string; time: string }[];
   locks: StandingLockFacts[];
   mirrors: MirrorStatus[];
 }
 
 function sourceFacts(
-  plan: string,
   source: PlanSource,
   { snapshots, digest, logs }: Seen,
   points: ReadonlyMap<string, ReadonlyMap<string, SizedPoint>>,
   nowMs: number,
 ): SourceFacts {
-  const own = snapshotsOf(snapshots, plan, source.name);
+  const own = snapshots.get(source.name) ?? [];
   const trees = new Set(own.map(({ tree }) => tree));
   const events = digest.bySource.get(source.name) ?? [];
   const checks = digest.own.filter(({ kind }) => kind === 'check.finished');

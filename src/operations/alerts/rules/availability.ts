@@ -26,7 +26,7 @@ function down({ service, from, samples }: ServiceSamples): Found[] {
       message: `${service} is down${place}: ${failures.at(-1)!.error}`,
       sinceMs: failures[0]!.timeMs,
       endangers: `all who use ${service}`,
-      command: 'holdfast status',
+      command: 'holdfast services',
     },
   ];
 }

@@ -30,9 +30,9 @@ function tooLong({ nowMs, record }: Facts, facts: SourceFacts, overMs: number): 
   const recentRestore =
     facts.restore && nowMs - facts.restore.timeMs < RESTORES_TOLD_FOR_MS ? facts.restore : undefined;
   const ended = [
-    { kind: 'backup', attempt: facts.backups.at(-1), command: `holdfast backup ${name} --estimate` },
-    { kind: 'restore', attempt: recentRestore, command: `holdfast status` },
-    { kind: 'proof', attempt: facts.proof, command: `holdfast status` },
+    { kind: 'backup', attempt: facts.backups.at(-1), command: `holdfast snapshots ${name}` },
+    { kind: 'restore', attempt: recentRestore, command: `holdfast objectives ${name}` },
+    { kind: 'proof', attempt: facts.proof, command: `holdfast objectives ${name}` },
   ].flatMap(({ kind, attempt, command }): Long[] => {
     if (attempt === undefined || attempt.durationMs <= overMs) return [];
     const { timeMs, durationMs } = attempt;
@@ -45,7 +45,7 @@ function tooLong({ nowMs, record }: Facts, facts: SourceFacts, overMs: number): 
       : [
           {
             what: `the backup of ${name} has been running since ${moment(runningMs)}`,
-            ...{ tookMs: nowMs - runningMs, sinceMs: runningMs + overMs, command: `holdfast status` },
+            ...{ tookMs: nowMs - runningMs, sinceMs: runningMs + overMs, command: `holdfast snapshots ${name}` },
           },
         ];
   const longest = [...running, ...ended].toSorted((a, b) => b.tookMs - a.tookMs)[0];
@@ -53,7 +53,7 @@ function tooLong({ nowMs, record }: Facts, facts: SourceFacts, overMs: number): 
   return [
     {
       subject: name,
-      message: `${longest.what}; ${formatDuration(overMs)} are usual`,
+      message: `${longest.what}; the plan allows ${formatDuration(overMs)}`,
       sinceMs: longest.sinceMs,
       endangers: `the objectives of ${name}: what takes this long comes too late`,
       command: longest.command,

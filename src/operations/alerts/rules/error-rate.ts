@@ -26,7 +26,7 @@ function failing({ service, errorRates }: ServiceSamples, nowMs: number, { overS
       message: `more than ${formatPercentage(overShare!)} of the requests to ${service} fail`,
       sinceMs,
       endangers: `the users of ${service}: some of what they do is refused, or lost`,
-      command: 'holdfast status',
+      command: 'holdfast services',
     },
   ];
 }

@@ -37,7 +37,7 @@ export function exampleSource(plan: Plan, more: Partial<Omit<SourceFacts, 'sourc
 
 export function exampleRepository(plan: Plan, more: Partial<RepositoryFacts> = {}): RepositoryFacts {
   const repository = [...plan.repositories.keys()][0] ?? 'example';
-  return { repository, isKnown: true, locks: [], damage: [], ...more };
+  return { repository, isKnown: true, locks: [], damage: [], capacities: [], ...more };
 }
 
 /** The runs of one task. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { at, DAY_MS, found, MINUTE_MS, messages, NOW, source } from '../../../../test/support/alert-facts.ts';
+import { at, DAY_MS, found, MINUTE_MS, messages, NOW, plan, source } from '../../../../test/support/alert-facts.ts';
 import type { Facts, SourceFacts } from '../facts/facts.ts';
 import { exampleSamples } from './example.ts';
 
@@ -11,7 +11,9 @@ describe('what watches the living', () => {
 
   it('calls a service down after three failures in a row', () => {
     const bad = (count: number) => [...good, ...exampleSamples(NOW, count, { error: 'refused' })];
-    expect(messages('availability', service({ samples: bad(3) }))).toEqual(['api is down: refused']);
+    expect(found('availability', service({ samples: bad(3) }))).toMatchObject([
+      { message: 'api is down: refused', command: 'holdfast services' },
+    ]);
     expect(found('availability', service({ samples: bad(2) }))).toEqual([]);
     expect(found('availability', service({ samples: [...bad(3), ...good] }))).toEqual([]);
   });
@@ -27,6 +29,12 @@ describe('what watches the living', () => {
     ]);
     const older = slow(2).map((sample) => ({ ...sample, timeMs: sample.timeMs - 6 * MINUTE_MS }));
     expect(found('latency', service({ samples: older }))).toEqual([]);
+    // Of what is asked every ten minutes three answers never come within five.
+    const seldom = [20, 10, 0].map((agoMinutes) => ({ timeMs: NOW - agoMinutes * MINUTE_MS, valueMs: 900 }));
+    const api = { name: 'api', http: 'http://api', everyMs: 10 * MINUTE_MS, timeoutMs: 10_000 };
+    const planned = { plan: { ...plan, services: new Map([['api', api]]) } };
+    expect(found('latency', { ...service({ samples: seldom }), ...planned })).toHaveLength(1);
+    expect(found('latency', { ...service({ samples: seldom.slice(1) }), ...planned })).toEqual([]);
   });
 
   it('takes an error rate for one once it has lasted', () => {
@@ -75,5 +83,7 @@ describe('log-stalled', () => {
     const gaps = [{ timeline: 1, start: '0/1', end: '0/2' }];
     expect(messages('log-stalled', logged({ time: at(0), gaps }))[0]).toContain('gone, from 0/1 to 0/2');
     expect(found('log-stalled', { sources: [source()] })).toEqual([]);
+    // A clock that was set back must not hide that nothing comes.
+    expect(messages('log-stalled', logged({ time: at(-60 * MINUTE_MS) }))[0]).toContain('which has not come');
   });
 });

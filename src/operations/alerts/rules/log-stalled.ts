@@ -1,4 +1,5 @@
-import { hasLog, type Rule } from '../../../plan/index.ts';
+import type { Rule } from '../../../plan/index.ts';
+import { logStall } from '../../log/log-stall.ts';
 import type { AlertRule, Found } from '../condition.ts';
 import type { Facts, SourceFacts } from '../facts/facts.ts';
 import { exampleFacts, exampleSource } from './example.ts';
@@ -34,10 +35,12 @@ function stalled({ nowMs }: Facts, { source, status, stopped, gapMs }: SourceFac
     const mended = { command: `holdfast backup ${name}`, endangers: `moments of ${name} behind the gap` };
     return [{ ...common, ...mended, message, sinceMs: gapMs ?? nowMs }];
   }
-  const startMs = status.last === undefined ? undefined : Date.parse(status.last.time);
-  const reachedMs = log.time === undefined ? startMs : Date.parse(log.time);
-  // Before the first backup there is nothing that a log could go on from.
-  if (reachedMs === undefined || nowMs - reachedMs <= afterMs!) return [];
-  const what = hasLog(source) && log.time === undefined ? 'nothing of the log of' : 'no more of the log of';
-  return [{ ...common, message: `${what} ${name} came since ${moment(reachedMs)}`, sinceMs: reachedMs }];
+  const stall = logStall(log, status.last?.time, { nowMs, afterMs: afterMs! });
+  if (stall === undefined) return [];
+  if (stall.kind === 'ahead') {
+    const message = `the newest moment of the log of ${name} is ${moment(stall.momentMs)}, which has not come: a clock is or was wrong, and nobody can tell whether more came`;
+    return [{ ...common, message, command: `holdfast doctor ${name}`, sinceMs: nowMs }];
+  }
+  const what = stall.isBegun ? 'no more of the log of' : 'nothing of the log of';
+  return [{ ...common, message: `${what} ${name} came since ${moment(stall.sinceMs)}`, sinceMs: stall.sinceMs }];
 }

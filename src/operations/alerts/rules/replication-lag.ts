@@ -40,7 +40,7 @@ function standbyBehind({ nowMs }: Facts, { standby, of, samples }: StandbySample
   const common = {
     subject: standby,
     endangers: `what is new in ${of}: were its server lost now, ${standby} would not have it`,
-    command: 'holdfast status',
+    command: 'holdfast services',
   };
   const goodMs = samples.findLast(({ valueMs, error }) => valueMs !== undefined && error === undefined)?.timeMs;
   if (last.error !== undefined || last.valueMs === undefined) {

@@ -30,9 +30,9 @@ describe('verification-failed', () => {
     expect(found('verification-failed', { sources: [source({ proof: proof('failed') })] })).toMatchObject([
       { message: 'snapshot 12345678 of example did not come back as it should: no rows', since: at(DAY_MS) },
     ]);
-    expect(messages('verification-failed', { sources: [source({ proof: proof('not-provable') })] })[0]).toContain(
-      'could not be proven',
-    );
+    expect(found('verification-failed', { sources: [source({ proof: proof('not-provable') })] })).toMatchObject([
+      { message: expect.stringContaining('could not be proven'), command: 'holdfast doctor example' },
+    ]);
     expect(found('verification-failed', { sources: [source({ proof: proof('proven') })] })).toEqual([]);
   });
 
@@ -106,7 +106,7 @@ describe('what is seen of repositories', () => {
     const away = (agoMs: number) => ({ failure: { error, sinceMs: NOW - agoMs } });
     expect(found('repository-unreachable', repository(away(4 * MINUTE_MS)))).toEqual([]);
     expect(messages('repository-unreachable', repository(away(HOUR_MS)))).toEqual([
-      'example cannot be had since 2026-03-10 11:00 UTC: the store does not answer',
+      'example has been out of reach since 2026-03-10 11:00 UTC: the store does not answer',
     ]);
     const mirrors = [{ mirror: 'm', of: 'main', isKnown: false, ...away(HOUR_MS) }];
     const archives = [{ archive: 'a', from: 'main', isKnown: false, overdue: [], ...away(HOUR_MS) }];
@@ -118,6 +118,11 @@ describe('what is seen of repositories', () => {
     expect(messages('repository-unreachable', repository({ damage }))).toEqual([
       'example: a check found 3 errors, and 1 more',
     ]);
+    const mirrors = new Map([['eu', { of: 'example' }]]) as unknown as Facts['plan']['mirrors'];
+    const mends = (planned: Facts['plan']) =>
+      found('repository-unreachable', { ...repository({ damage }), plan: planned }).map(({ command }) => command);
+    expect(mends(plan)).toEqual(['holdfast check example --read-data']);
+    expect(mends({ ...plan, mirrors })).toEqual(['holdfast check example --repair']);
     const healed = {
       repository: 'example',
       objects: 1,

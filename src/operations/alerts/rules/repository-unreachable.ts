@@ -3,7 +3,7 @@ import type { Rule } from '../../../plan/index.ts';
 import type { AlertRule, Found } from '../condition.ts';
 import type { ArchiveFacts, Facts, MirrorFacts, RepositoryFacts } from '../facts/facts.ts';
 import { exampleFacts, exampleRepository } from './example.ts';
-import { moment } from './words.ts';
+import { mendsDamage, moment } from './words.ts';
 
 /** A repository, a mirror or an archive cannot be looked at; or what lies there is damaged, hidden or was put back. */
 export const repositoryUnreachable: AlertRule = {
@@ -30,7 +30,7 @@ function away({ nowMs }: Facts, { afterMs }: Rule, { name, failure }: Looked): [
   return [
     {
       subject: name,
-      message: `${name} cannot be had since ${moment(failure.sinceMs)}: ${failure.error.message}`,
+      message: `${name} has been out of reach since ${moment(failure.sinceMs)}: ${failure.error.message}`,
       sinceMs: failure.sinceMs,
       endangers: `backups to ${name} and recoveries from it; nobody can tell what is wrong there`,
       command: 'holdfast doctor',
@@ -38,9 +38,9 @@ function away({ nowMs }: Facts, { afterMs }: Rule, { name, failure }: Looked): [
   ];
 }
 
-function damaged({ nowMs }: Facts, { repository, damage, healed }: RepositoryFacts): Found[] {
+function damaged({ nowMs, plan }: Facts, { repository, damage, healed }: RepositoryFacts): Found[] {
   const first = damage[0];
-  const common = { subject: repository, command: `holdfast check ${repository} --read-data` };
+  const common = { subject: repository, command: mendsDamage(plan, repository) };
   if (first !== undefined) {
     const more = damage.length > 1 ? `, and ${damage.length - 1} more` : '';
     const endangers = `recoveries from ${repository}: something of it may not come back`;

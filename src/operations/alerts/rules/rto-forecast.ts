@@ -36,7 +36,7 @@ function missedNow({ source: { name }, status, proof }: SourceFacts): Found[] {
       message: `${took}; promised are ${formatDuration(objectives.rtoMs!)}`,
       sinceMs: proof?.timeMs ?? Number.POSITIVE_INFINITY,
       endangers: `the time in which ${name} is to be back`,
-      command: `holdfast status`,
+      command: `holdfast objectives ${name}`,
     },
   ];
 }
@@ -52,6 +52,6 @@ function missedSoon({ source, nowMs: tookMs, promisedMs, missedAtMs }: RecoveryF
     message,
     sinceMs: nowMs,
     endangers: `the time in which ${source} is to be back`,
-    command: `holdfast status`,
+    command: `holdfast objectives ${source}`,
   };
 }

@@ -32,6 +32,9 @@ describe('what is to be done again and again', () => {
     expect(failed('done')).toEqual([]);
     expect(failed('failed', 'backup:db')).toEqual([]);
     expect(failed('failed', 'duty:heartbeat')).toMatchObject([{ command: 'holdfast doctor' }]);
+    expect(failed('failed', 'checkpoint:main')).toMatchObject([{ command: 'holdfast ledger checkpoint main' }]);
+    expect(failed('died', 'drill:region-failure-1')).toMatchObject([{ command: 'holdfast drill region-failure' }]);
+    expect(failed('died', 'drill:rescue-2')).toMatchObject([{ command: 'holdfast rescue --drill' }]);
     const event = (kind: string, body: object, agoMs: number) => ({ kind, body, time: at(agoMs) }) as LedgerEvent;
     const events = [
       event('run.started', { run: 'r', task: 'replicate:eu', attempt: 1 }, 3),

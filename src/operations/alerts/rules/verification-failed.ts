@@ -1,12 +1,13 @@
 import type { AlertRule, Found } from '../condition.ts';
 import type { Facts, RunFacts, SourceFacts } from '../facts/facts.ts';
 import { exampleFacts, exampleSource } from './example.ts';
+import { mendsDamage } from './words.ts';
 
 /** The newest proof of a source did not succeed, or a verification could not even begin. */
 export const verificationFailed: AlertRule = {
   basis: 'sources',
   find: (facts) => [
-    ...facts.sources.flatMap((each) => [...failedProof(each), ...failedReading(each)].slice(0, 1)),
+    ...facts.sources.flatMap((each) => [...failedProof(each), ...failedReading(facts, each)].slice(0, 1)),
     ...[...facts.record.runs.values()].flatMap((run) => failedRun(facts, run)),
   ],
   example: (plan, _rule, nowMs) =>
@@ -35,13 +36,13 @@ function failedProof({ source: { name }, proof }: SourceFacts): Found[] {
         proof.state === 'failed'
           ? `the recovery of ${name}: what is stored may not be what it was`
           : `the recovery of ${name}: nobody knows whether it comes back`,
-      command: `holdfast verify ${name}`,
+      command: proof.state === 'failed' ? `holdfast verify ${name}` : `holdfast doctor ${name}`,
     },
   ];
 }
 
 /** Of a verification that reads every byte, and restores nothing. */
-function failedReading({ source: { name, repository }, unreadable }: SourceFacts): Found[] {
+function failedReading({ plan }: Facts, { source: { name, repository }, unreadable }: SourceFacts): Found[] {
   if (unreadable === undefined) return [];
   const { snapshot, sinceMs, message } = unreadable;
   return [
@@ -49,7 +50,7 @@ function failedReading({ source: { name, repository }, unreadable }: SourceFacts
       ...{ subject: name, sinceMs },
       message: `snapshot ${snapshot.slice(0, 8)} of ${name} is not as it was stored: ${message}`,
       endangers: `the recovery of ${name}: some of what is stored cannot be read`,
-      command: `holdfast check ${repository} --read-data`,
+      command: mendsDamage(plan, repository),
     },
   ];
 }
