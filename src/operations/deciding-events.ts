@@ -27,3 +27,11 @@ export async function decidingEvents(ledger: Ledger): Promise<LedgerEvent[]> {
   const { state } = await ledger.view(summary).read();
   return [...state];
 }
+
+/** The pack that the newest check of a share of a repository ended with; undefined when there was none. */
+export function endOfLastShare(repository: string, events: readonly LedgerEvent[]): string | undefined {
+  const last = events.findLast(
+    ({ kind, body }) => kind === 'check.finished' && body.repository === repository && body.readUntil !== undefined,
+  );
+  return last?.kind === 'check.finished' ? last.body.readUntil : undefined;
+}

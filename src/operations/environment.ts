@@ -2,12 +2,14 @@ import type { Channel } from '../alert/index.ts';
 import type { DnsServer, DnsSettings } from '../dns/index.ts';
 import type { Clock } from '../foundation/clock.ts';
 import type { Progress } from '../foundation/progress.ts';
+import type { ScryptInput } from '../foundation/scrypt.ts';
 import type {
   ChannelPlan,
   LockPolicy,
   Sandbox as PlanSandbox,
   Source as PlanSource,
   ReferenceContext,
+  SecretReference,
   StorePlace,
 } from '../plan/index.ts';
 import type { Sandbox } from '../sandbox/index.ts';
@@ -39,6 +41,8 @@ export interface Environment {
   stateDirectory?: string;
   /** Holdfast's directory for what may be had again, absolute; without one, the ledger is read anew each time. */
   cacheDirectory?: string;
+  /** Told what the key of a repository that was opened was derived of: where its password is from, and what goes with it. */
+  onKeyDerived?(password: SecretReference, derived: ScryptInput): void;
   /** Where the requests to stores are counted, by the name of the repository; nowhere without it. */
   requests?: Map<string, CountedRequests>;
 }

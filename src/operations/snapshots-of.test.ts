@@ -4,7 +4,15 @@ import { SNAPSHOTS_PREFIX } from '../repository/layout.ts';
 import { saveSnapshot } from '../repository/snapshots.ts';
 import type { ObjectStore } from '../store/index.ts';
 import { MemoryStore } from '../store/memory/index.ts';
-import { parentsOf, parseMoment, sourceTag } from './snapshots-of.ts';
+import {
+  PART_TAG,
+  parentsOf,
+  parseMoment,
+  snapshotsBySource,
+  snapshotsOf,
+  sourceTag,
+  WAL_TAG,
+} from './snapshots-of.ts';
 
 const PLAN = 'plan';
 const TREE = 'ab'.repeat(32);
@@ -114,5 +122,26 @@ describe('a moment', () => {
     for (const text of ['soon', '1h', '5 ago', ' ago']) {
       expect(() => parseMoment(text, now)).toThrow(expect.objectContaining({ code: 'bad-usage' }));
     }
+  });
+});
+
+describe('the recovery points of all sources', () => {
+  it('are those of each by itself: of this plan, without its log and without parts of a source', () => {
+    const snapshots = [
+      ['a', PLAN],
+      ['b', PLAN],
+      ['a', 'another plan'],
+      ['a', PLAN, WAL_TAG],
+      ['a', PLAN, PART_TAG],
+      ['a', PLAN],
+    ].map(([source, hostname, ...tags], index) => {
+      return { ...snapshotOf(TREE), id: String(index), hostname: hostname!, tags: [...tags, sourceTag(source!)] };
+    });
+    const bySource = snapshotsBySource(snapshots, PLAN);
+    for (const source of ['a', 'b']) expect(bySource.get(source)).toEqual(snapshotsOf(snapshots, PLAN, source));
+    expect([...bySource].map(([source, own]) => [source, own.map(({ id }) => id)])).toEqual([
+      ['a', ['0', '5']],
+      ['b', ['1']],
+    ]);
   });
 });

@@ -1,7 +1,13 @@
 import { parseTimeMs, snapshotTimeMs } from '../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../foundation/errors.ts';
 import { parseCalendarDuration, parseDuration } from '../foundation/units.ts';
-import { latestSnapshots, listSnapshots, type Repository, type StoredSnapshot } from '../repository/index.ts';
+import {
+  latestSnapshots,
+  listSnapshots,
+  type Repository,
+  type StoredSnapshot,
+  snapshotKey,
+} from '../repository/index.ts';
 import { monthsBeforeMs } from '../schedule/index.ts';
 
 /** How Holdfast's snapshots are told apart: the plan's name as host, and these tags. */
@@ -62,12 +68,18 @@ export function damageNote(error: HoldfastError): string {
 
 /** Whether a snapshot that cannot be read, as this error says, has an id that begins so. */
 export function isOfId({ context }: HoldfastError, idPrefix: string): boolean {
-  return String(context['key']).startsWith(`snapshots/${idPrefix}`);
+  return String(context['key']).startsWith(snapshotKey(idPrefix));
 }
 
 /** The recovery points of a source, oldest first: not what holds its log, or only a part that somebody asked for. */
 export function snapshotsOf(snapshots: readonly StoredSnapshot[], plan: string, source: string): StoredSnapshot[] {
   return allSnapshotsOf(snapshots, plan, source).filter((snapshot) => !isWal(snapshot) && !isPart(snapshot));
+}
+
+/** The same of all sources of a plan, by name: for who goes through many snapshots again and again. */
+export function snapshotsBySource(snapshots: readonly StoredSnapshot[], plan: string): Map<string, StoredSnapshot[]> {
+  const own = snapshots.filter((each) => each.hostname === plan && !isWal(each) && !isPart(each));
+  return Map.groupBy(own, (each) => sourceOf(each) ?? '');
 }
 
 /** The snapshots that hold a source's log, oldest first: by themselves they are no recovery point. */

@@ -3,6 +3,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import type { Channel } from '../alert/index.ts';
 import { seal, unseal } from '../format/index.ts';
 import { HoldfastError, isHoldfastError, messageOf } from '../foundation/errors.ts';
+import type { ScryptInput } from '../foundation/scrypt.ts';
 import { Journal, Ledger, type LedgerStorage, Recorder } from '../ledger/index.ts';
 import {
   type Group,
@@ -47,6 +48,8 @@ export interface OpenOptions {
   uncached?: boolean;
   /** Also where somebody hid the configuration or the keys: for who brings them back. Needs `uncached`. */
   hidden?: boolean;
+  /** Called while its key is derived; not at all where it is open already. */
+  meanwhile?: () => void;
 }
 
 /** A plan at work: opens what it names, once. */
@@ -106,19 +109,25 @@ export class Workspace {
   }
 
   /** A repository of the plan or a mirror, to be read. @throws no-repository, wrong-password, secret-unavailable … */
-  openToRead(name: string, { uncached = false, hidden = false }: OpenOptions = {}): Promise<OpenedRepository> {
-    const bare = (): Promise<OpenedRepository> => once(this.#uncached, name, () => this.#open(name, hidden));
+  openToRead(name: string, { uncached = false, ...options }: OpenOptions = {}): Promise<OpenedRepository> {
+    const bare = (): Promise<OpenedRepository> => once(this.#uncached, name, () => this.#open(name, options));
     return uncached ? bare() : once(this.#opened, name, async () => this.#cached(await bare()));
   }
 
-  async #open(name: string, hidden: boolean): Promise<OpenedRepository> {
+  async #open(name: string, { hidden = false, meanwhile }: OpenOptions): Promise<OpenedRepository> {
     const { store, password } = await this.storeOf(name);
     const given = await password();
-    const repository = await openRepository(store, given).catch(async (error: unknown) => {
+    let derived: ScryptInput | undefined;
+    const deriving = (input: ScryptInput): void => {
+      derived = input;
+      meanwhile?.();
+    };
+    const repository = await openRepository(store, given, deriving).catch(async (error: unknown) => {
       const behind = await this.#openBehind(name, { store, password: given }, error);
       if (!hidden) throw entranceHidden(name, store, error);
       return behind;
     });
+    if (derived !== undefined) this.#tellOfKey(name, derived);
     const opened = this.attach(name, repository);
     this.#ready.add(name);
     const of = this.plan.mirrors.get(name)?.of;
@@ -127,12 +136,21 @@ export class Workspace {
       : { ...opened, primaryLedger: async () => (await this.open(of, { uncached: true })).ledger };
   }
 
+  #tellOfKey(name: string, derived: ScryptInput): void {
+    const { password } = this.#plannedStore(name).home;
+    if (typeof password === 'string') return;
+    const reference = 'file' in password ? { file: resolve(this.plan.directory, password.file) } : password;
+    this.environment.onKeyDerived?.(reference, derived);
+  }
+
   /** A repository whose configuration or keys somebody hid. @throws the error, where that is not why it does not open */
   async #openBehind(
     name: string,
     { store, password }: { store: ObjectStore; password: string },
     error: unknown,
   ): Promise<Repository> {
+    const { asOfMs } = this.environment;
+    if (asOfMs !== undefined && isHoldfastError(error, 'no-repository')) throw notYetThere(error, asOfMs);
     const isLost = isHoldfastError(error, 'no-repository') || isHoldfastError(error, 'repository-damaged');
     if (!isLost || this.#plannedStore(name).planned.lock === undefined || store.lock === undefined) throw error;
     try {
@@ -156,7 +174,7 @@ export class Workspace {
       variables: this.environment.variables,
       note: (message) => progress(name).note(message),
     });
-    return { ...opened, repository: repository.through(store) };
+    return { ...opened, repository: repository.through(store).rememberingIndex() };
   }
 
   attach(name: string, repository: Repository): OpenedRepository {
@@ -338,13 +356,20 @@ export class Workspace {
     return undefined;
   }
 
-  createSource(planned: PlanSource): Promise<Source> {
+  /** @param moved the URL of the server that it moved to, if it did; asked at each connection: it may move while it is followed */
+  createSource(planned: PlanSource, moved = () => this.movedUrl(planned)): Promise<Source> {
     const { version } = this.environment;
     const plan = this.plan.name;
-    // Asked at each connection: a source may move while it is followed.
-    const moved = () => this.movedUrl(planned);
     return this.environment.adapters.createSource(planned, { ...this.references, version, plan, moved });
   }
+}
+
+function notYetThere(cause: HoldfastError, asOfMs: number): HoldfastError {
+  return new HoldfastError('no-repository', `${cause.message} as of ${new Date(asOfMs).toISOString()}`, {
+    hint: 'Give `--as-of` a later time, or leave it out for the repository as it is now.',
+    context: cause.context,
+    cause,
+  });
 }
 
 function entranceHidden(name: string, { location }: ObjectStore, cause: unknown): HoldfastError {

@@ -63,8 +63,11 @@ interface Shared {
  * Captures one source into a snapshot, and records it.
  * @throws whatever the source, the store or the repository throw: then there is none
  */
-export async function backupSource(workspace: Workspace, planned: PlanSource, shared: Shared): Promise<BackupOfSource> {
-  const source = await workspace.createSource(planned);
+export async function backupSource(
+  workspace: Workspace,
+  { planned, source }: { planned: PlanSource; source: Source },
+  shared: Shared,
+): Promise<BackupOfSource> {
   const { result, event } = await takeSnapshot(workspace, { planned, source }, shared);
   await shared.opened.ledger.append('backup.finished', event);
   const suspect = await judgeChange(shared.opened, event, shared.parents.get(planned.name));

@@ -1,5 +1,5 @@
 import type { ErrorCode, HoldfastError } from '../../foundation/errors.ts';
-import { sideBySide } from '../../foundation/promises.ts';
+import { awaitedLater, sideBySide } from '../../foundation/promises.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import {
   type HeldLock,
@@ -7,7 +7,9 @@ import {
   loadIndex,
   lockRepository,
   type StoredSnapshot,
+  startWorkersAhead,
 } from '../../repository/index.ts';
+import type { Source } from '../../source/index.ts';
 import { damageNote, parentsOf } from '../snapshots-of.ts';
 import { notRecorded } from '../unrecorded.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
@@ -60,21 +62,34 @@ async function backupTo(
   const startedMs = clock.monotonicMs();
   let lock: HeldLock | undefined;
   try {
-    const opened = await workspace.open(name);
+    const created = new Map<PlanSource, Promise<Source>>();
+    const create = (source: PlanSource): Promise<Source> => {
+      const coming = created.get(source) ?? awaitedLater(workspace.createSource(source));
+      created.set(source, coming);
+      return coming;
+    };
+    const meanwhile = (): void => {
+      startWorkersAhead();
+      for (const source of sources) void create(source);
+    };
+    const opened = await workspace.open(name, { meanwhile });
     lock = await lockRepository(opened.repository, { exclusive: false, clock });
     const names = sources.map((source) => source.name);
-    const { bySource, damaged } = await parentsOf(opened.repository, workspace.plan.name, names);
+    const [{ bySource, damaged }, indexed] = await Promise.all([
+      parentsOf(opened.repository, workspace.plan.name, names),
+      loadIndex(opened.repository),
+    ]);
     const shared = {
       opened,
       lock,
-      indexed: await loadIndex(opened.repository),
+      indexed,
       parents: bySource,
       ...(only && { only }),
       ...(together && { tag: together.tag }),
       notes: damaged.map(damageNote),
     };
     return await sideBySide(sources, together === undefined ? SIDE_BY_SIDE : sources.length, (source) =>
-      backupOne(workspace, source, shared),
+      backupOne(workspace, { planned: source, coming: create(source) }, shared),
     );
   } catch (thrown) {
     const reported = reportable(thrown, workspace.environment.signal);
@@ -127,22 +142,26 @@ interface Shared {
   notes: string[];
 }
 
-async function backupOne(workspace: Workspace, source: PlanSource, shared: Shared): Promise<SourceOutcome> {
+async function backupOne(
+  workspace: Workspace,
+  { planned, coming }: { planned: PlanSource; coming: Promise<Source> },
+  shared: Shared,
+): Promise<SourceOutcome> {
   const { clock, signal } = workspace.environment;
   const startedMs = clock.monotonicMs();
   try {
-    const done = await backupSource(workspace, source, shared);
+    const done = await backupSource(workspace, { planned, source: await coming }, shared);
     return { outcome: done.problems.length === 0 ? 'complete' : 'partial', ...done, notes: shared.notes };
   } catch (error) {
     const reported = reportable(error, signal);
     const durationMs = clock.monotonicMs() - startedMs;
     await workspace.recorder(shared.opened.name).record('backup.failed', {
-      source: source.name,
+      source: planned.name,
       code: reported.code,
       message: reported.message,
       durationMs,
       ...(shared.only && { only: shared.only }),
     });
-    return { outcome: 'failed', source: source.name, durationMs, error: reported };
+    return { outcome: 'failed', source: planned.name, durationMs, error: reported };
   }
 }

@@ -1,6 +1,6 @@
 import { isHoldfastError } from '../../foundation/errors.ts';
 import type { BackupFinished, LedgerEvent } from '../../ledger/index.ts';
-import { type Repository, readRecentSnapshot, type StoredSnapshot } from '../../repository/index.ts';
+import { type Repository, readRecentSnapshot, type StoredSnapshot, snapshotKey } from '../../repository/index.ts';
 import { isPart, isPartial } from '../snapshots-of.ts';
 import type { OpenedRepository } from '../workspace.ts';
 import { anomalyOf, type BackupSize, FEWEST_BEFORE, MOST_BEFORE } from './anomaly.ts';
@@ -44,7 +44,7 @@ async function sizesOfChain(repository: Repository, parent: StoredSnapshot): Pro
 /** A retention removes them; one that is damaged is for others to tell. */
 async function readIfThere(repository: Repository, id: string): Promise<StoredSnapshot | undefined> {
   try {
-    return await readRecentSnapshot(repository, `snapshots/${id}`);
+    return await readRecentSnapshot(repository, snapshotKey(id));
   } catch (error) {
     if (isHoldfastError(error, 'object-missing') || isHoldfastError(error, 'repository-damaged')) return undefined;
     throw error;

@@ -1,8 +1,34 @@
 import { isHoldfastError } from '../../foundation/errors.ts';
-import type { BackupFinished } from '../../ledger/index.ts';
-import type { Finding } from '../../repository/index.ts';
-import { namedAsRemoved } from '../mirrors/removals.ts';
+import type { BackupFinished, Summary } from '../../ledger/index.ts';
+import { type Finding, SNAPSHOTS_PREFIX } from '../../repository/index.ts';
+import { acknowledgedKey, withoutTheirTrees } from '../acknowledged.ts';
+import { removedBy } from '../mirrors/removals.ts';
+import { readableSnapshots } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
+
+/** What the ledger says is to be in a repository. */
+interface Acknowledged {
+  /** By key: snapshots that were taken, and of which nobody recorded that they were to go. */
+  standing: Map<string, BackupFinished>;
+  /** Of each source the key of the snapshot of all of it that was taken last. */
+  newest: Map<string, string>;
+}
+
+const acknowledgedSummary: Summary<Acknowledged> = {
+  name: 'acknowledged-1',
+  initial: () => ({ standing: new Map(), newest: new Map() }),
+  add({ standing, newest }, event) {
+    if (event.kind === 'backup.finished') {
+      const { source, only } = event.body;
+      const key = acknowledgedKey(event.body);
+      standing.set(key, event.body);
+      if (only === undefined) newest.set(source, key);
+    } else for (const key of removedBy(event)) standing.delete(key);
+  },
+  copy: ({ standing, newest }) => ({ standing: new Map(standing), newest: new Map(newest) }),
+  // What this machine keeps of a ledger says nothing of what somebody may have done to it.
+  isOfThisProcess: true,
+};
 
 /**
  * Snapshots that the ledger says were taken, that are not there, and of which nobody recorded that they were to go. Other
@@ -12,47 +38,37 @@ import type { OpenedRepository, Workspace } from '../workspace.ts';
  */
 export async function checkAcknowledged(
   workspace: Workspace,
-  { name, repository, ledger }: OpenedRepository,
+  opened: OpenedRepository,
   notes: string[],
 ): Promise<Finding[]> {
+  const { name, repository, ledger } = opened;
   // A mirror's copy of the ledger may be ahead of what is copied, and another time lacks what came later.
   if (workspace.plan.mirrors.has(name) || workspace.environment.asOfMs !== undefined) return [];
   try {
-    const taken = (await ledger.events({ kinds: ['backup.finished'] })).flatMap((event) =>
-      event.kind === 'backup.finished' ? [event.body] : [],
-    );
-    // Listed after the ledger was read, so that all that it names was there; a removal is recorded before it is done.
+    const before = acknowledgedSummary.copy((await ledger.view(acknowledgedSummary).read()).state);
+    // Listed after the ledger was read, so that all that it names was there.
     const there = new Set<string>();
-    for await (const { key } of repository.store.list('snapshots/')) there.add(key);
-    const absent = taken.map(keyOf).filter((key) => !there.has(key));
+    for await (const { key } of repository.store.list(SNAPSHOTS_PREFIX)) there.add(key);
+    if ([...before.standing.keys()].every((key) => there.has(key))) return [];
+    // A removal is recorded before it is done: what went in the meantime is named by now.
+    const { standing } = (await ledger.view(acknowledgedSummary).read()).state;
+    const absent = [...before.standing].flatMap(([key, each]) => (!there.has(key) && standing.has(key) ? [each] : []));
     if (absent.length === 0) return [];
-    const removed = await namedAsRemoved(workspace, { repository, ledger }, absent);
-    const newest = new Set([...newestBySource(taken).values()].map(keyOf));
-    return taken.flatMap((backup): Finding[] => {
-      const key = keyOf(backup);
-      if (there.has(key) || removed.has(key)) return [];
-      const message = `of ${backup.source} of ${backup.time} is gone, and nobody recorded that it was to be removed`;
-      const isNewest = newest.has(key) && workspace.plan.sources.has(backup.source);
-      return [
-        {
-          severity: isNewest ? 'error' : 'note',
-          where: key,
-          message: isNewest ? `the newest backup ${message}` : `the backup ${message}`,
-        },
-      ];
+    const { snapshots } = await readableSnapshots(repository);
+    return withoutTheirTrees(absent, snapshots).map((backup): Finding => {
+      const { source, time } = backup;
+      const key = acknowledgedKey(backup);
+      const message = `of ${source} of ${time} is gone, and nobody recorded that it was to be removed`;
+      const isNewest = before.newest.get(source) === key && workspace.plan.sources.has(source);
+      return {
+        severity: isNewest ? 'error' : 'note',
+        where: key,
+        message: isNewest ? `the newest backup ${message}` : `the backup ${message}`,
+      };
     });
   } catch (error) {
     if (!isHoldfastError(error, 'repository-damaged')) throw error;
     notes.push(`which snapshots were acknowledged is not known: ${error.message}`);
     return [];
   }
-}
-
-function keyOf({ snapshot }: BackupFinished): string {
-  return `snapshots/${snapshot}`;
-}
-
-/** The last that was recorded of each source, of all of it. */
-function newestBySource(taken: readonly BackupFinished[]): Map<string, BackupFinished> {
-  return new Map(taken.flatMap((each) => (each.only === undefined ? [[each.source, each] as const] : [])));
 }

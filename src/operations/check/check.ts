@@ -3,6 +3,7 @@ import type { Progress } from '../../foundation/progress.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
 import { type CheckReport, checkRepository, listTails, type Subset, selectPacks } from '../../repository/index.ts';
 import { eachRepository, type OfRepositories } from '../attempt-each.ts';
+import { decidingEvents, endOfLastShare } from '../deciding-events.ts';
 import { openRepaired } from '../mirrors/heal-opening.ts';
 import type { Healing } from '../mirrors/healed-object.ts';
 import { copiesOf, healRepository } from '../mirrors/healing.ts';
@@ -71,7 +72,7 @@ async function checkOne(workspace: Workspace, name: string, request: CheckReques
   const reading = await Reading.begin(opened, clock, { whole: true });
   try {
     const { readData, readHeaders, subset } = request;
-    const after = subset?.kind === 'share' ? await endOfLastShare(opened, reading.notes) : undefined;
+    const after = subset?.kind === 'share' ? await beginOfShare(opened, reading.notes) : undefined;
     let readUntil: string | undefined;
     reading.notes.push(...opening.map(({ note }) => note));
     const healed =
@@ -171,15 +172,10 @@ async function checkLogs({ repository, ledger }: OpenedRepository, notes: string
   return total;
 }
 
-/** The pack that the newest check of a share ended with; undefined when there was none. */
-async function endOfLastShare({ name, ledger }: OpenedRepository, notes: string[]): Promise<string | undefined> {
+/** See `endOfLastShare`. */
+async function beginOfShare({ name, ledger }: OpenedRepository, notes: string[]): Promise<string | undefined> {
   try {
-    const events = await ledger.read();
-    const last = events.findLast(
-      (event) =>
-        event.kind === 'check.finished' && event.body.repository === name && event.body.readUntil !== undefined,
-    );
-    return last?.kind === 'check.finished' ? last.body.readUntil : undefined;
+    return endOfLastShare(name, await decidingEvents(ledger));
   } catch (error) {
     if (!isHoldfastError(error, 'repository-damaged')) throw error;
     notes.push(`where the last check ended is not known, so this one began at the first pack: ${error.message}`);

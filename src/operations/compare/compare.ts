@@ -1,3 +1,4 @@
+import { HoldfastError } from '../../foundation/errors.ts';
 import type { Target } from '../../foundation/target.ts';
 import { loadIndex, Reader } from '../../repository/index.ts';
 import { type Comparison, type Manifest, readManifest } from '../../source/index.ts';
@@ -19,6 +20,8 @@ export interface CompareRequest {
   snapshot?: string;
   /** A moment: RFC 3339, `2h ago` or `latest`. */
   at?: string;
+  /** Of a database, only these schemas or tables, as `restore` takes them. */
+  only?: readonly string[];
   /** A directory or a database URL, as given; the living source, when left out. */
   with?: string;
   /** The database of a server that runs on a copy of `with`; of a cluster in a directory one is started, when left out. */
@@ -36,6 +39,8 @@ export interface Compared extends Comparison {
   time: string;
   /** The other place, fit to be shown; left out for the living source. */
   with?: string;
+  /** What was compared, where that was not all. */
+  only?: readonly string[];
   equal: boolean;
   durationMs: number;
 }
@@ -47,6 +52,7 @@ export async function compare(workspace: Workspace, request: CompareRequest): Pr
   const planned = workspace.sources([request.source])[0]!;
   const place = request.with === undefined ? undefined : targetOf(request.with);
   const other = request.served ?? place;
+  if (request.only !== undefined && planned.type !== 'postgres') throw notInParts(planned.name);
   const repository = workspace.repositoryName(request.repository ?? planned.repository);
   const isReplayed = replaysLog(planned, request) && !isOffline(workspace, repository);
   if (!isReplayed) refuseLogTarget(request.at, planned.name);
@@ -58,10 +64,16 @@ export async function compare(workspace: Workspace, request: CompareRequest): Pr
     const point = isReplayed ? await pointOf(workspace, opened, planned, { request, snapshots }) : undefined;
     const snapshot = point?.base ?? chooseSnapshot(snapshots, workspace, request);
     await recallContent(workspace, opened, { snapshots: [snapshot], options: request.recall });
-    const asked = { planned, snapshot, point, other };
+    const { only } = request;
+    const asked = { planned, snapshot, point, other, ...(only && { only }) };
     const { compared, differences, notes, time } = await compareWith(workspace, opened, asked);
     const durationMs = clock.monotonicMs() - started;
-    const about = { source: planned.name, snapshot: snapshot.id, ...(place && { with: labelOf(place) }) };
+    const about = {
+      source: planned.name,
+      snapshot: snapshot.id,
+      ...(place && { with: labelOf(place) }),
+      ...(only && { only }),
+    };
     await reading.record('comparison.finished', {
       ...{ ...about, tree: snapshot.tree, compared },
       ...{ differences: differences.length, durationMs },
@@ -78,16 +90,24 @@ export async function compare(workspace: Workspace, request: CompareRequest): Pr
 
 interface Asked extends SandboxRequest {
   other: Target | undefined;
+  only?: readonly string[];
+}
+
+function notInParts(source: string): HoldfastError {
+  return new HoldfastError('bad-usage', `--only is for a database of PostgreSQL, and ${source} is none`, {
+    hint: 'Leave it out: all of it is compared.',
+  });
 }
 
 async function compareWith(
   workspace: Workspace,
   opened: OpenedRepository,
-  { other, ...request }: Asked,
+  { other, only, ...request }: Asked,
 ): Promise<Comparison & { time: string }> {
   const { planned, snapshot, point } = request;
   const { clock, signal } = workspace.environment;
   const progress = workspace.environment.progress(planned.name);
+  const selected = only && { selection: { only } };
   const reader = new Reader(await loadIndex(opened.repository), snapshot);
   try {
     const manifest = await readManifest(reader);
@@ -100,20 +120,22 @@ async function compareWith(
     if (!isCluster && point === undefined) {
       const source = await workspace.createSource(planned);
       const comparison = await withScratch((scratchDirectory) =>
-        source.compare(reader, other, { clock, progress, signal, scratchDirectory }),
+        source.compare(reader, other, { clock, progress, signal, scratchDirectory, ...selected }),
       );
       return { ...withNotes(comparison), time: snapshot.time };
     }
     if (isCluster && other?.kind === 'directory') {
       const copied = { path: other.path, need };
       return await onServedCopy(workspace, copied, progress, (served) =>
-        compareWith(workspace, opened, { ...request, other: served }),
+        compareWith(workspace, opened, { ...request, ...(only && { only }), other: served }),
       );
     }
     if (point !== undefined) progress.note(describePoint(point));
     return await inSandbox(workspace, opened, request, { reader, progress }, async (came) => {
       const { source, context, timeMs, recovered } = came;
-      const comparison = withNotes(await source.compare(reader, other, { ...context, sandbox: databaseOf(came) }));
+      const comparison = withNotes(
+        await source.compare(reader, other, { ...context, ...selected, sandbox: databaseOf(came) }),
+      );
       const replayed = recovered === undefined ? [] : [`its log was replayed: ${recovered.reached}`];
       const time = point === undefined ? snapshot.time : new Date(timeMs).toISOString();
       return { ...comparison, notes: [...replayed, ...comparison.notes], time };

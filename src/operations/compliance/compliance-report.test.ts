@@ -143,9 +143,9 @@ describe('each control', () => {
       time: new Date(Date.parse(each.time) + 100 * 24 * HOUR_MS).toISOString(),
     }));
     for (const events of [moved, later as LedgerEvent[]]) {
-      expect(
-        reported(events as LedgerEvent[]).findings.flatMap(({ claims, supporting }) => [...claims, ...supporting]),
-      ).toEqual([]);
+      const { findings, ledgers } = reported(events as LedgerEvent[]);
+      expect(findings.flatMap(({ claims, supporting }) => [...claims, ...supporting])).toEqual([]);
+      expect(ledgers).toMatchObject([{ events: 0 }]);
     }
   });
 

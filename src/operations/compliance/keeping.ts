@@ -1,5 +1,6 @@
 /** What was kept, where, and whether it comes back. Pure: see `Observation`. */
 import type { Schedule } from '../../schedule/index.ts';
+import { wasAttempted } from '../restore/attempted.ts';
 import type { ComplianceFacts, KnownEvent } from './facts.ts';
 import { at, claim, listed, missedDue, type Observation, type Observed, perName, span, times } from './observation.ts';
 
@@ -229,7 +230,7 @@ export const retention: Observation = (facts) => {
 /** Restores to a target, beside proofs and runbooks. */
 export const restores: Observation = (facts) => {
   const done = facts.of('restore.finished').filter(({ body }) => body.outcome === 'complete');
-  const failed = facts.of('restore.failed');
+  const failed = facts.of('restore.failed').filter(({ body }) => wasAttempted(body.code));
   return {
     claims: claim(`${times(done.length, 'restore')} to a target, complete`, done),
     missing: [],

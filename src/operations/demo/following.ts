@@ -28,10 +28,8 @@ export class Following {
       follow(this.#workspace, [source], {
         everyMs: EVERY_MS,
         foldAfterMs: NEVER_MS,
-        scanEveryMs: NEVER_MS,
         foldAfterBytes: NEVER_BYTES,
         warnRetainedBytes: NEVER_BYTES,
-        releaseRetainedBytes: NEVER_BYTES,
         lookEveryMs: NEVER_MS,
       }),
     );

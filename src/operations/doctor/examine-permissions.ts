@@ -18,14 +18,25 @@ const CONTENT = Buffer.from('doctor');
 export async function examinePermissions(workspace: Workspace, opened: OpenedRepository): Promise<Finding[]> {
   const { store } = opened.repository;
   if (store.lock === undefined) return [];
+  const withoutDeleting = 'backups do without, but not follow, retain, prune and repair';
+  return examineUse(workspace, { name: opened.name, store, withoutDeleting });
+}
+
+/**
+ * The same of any store that there is: whether it can be used as a repository or mirror of the plan.
+ * @param about.withoutDeleting what becomes of it where the credentials may not delete
+ */
+export async function examineUse(
+  workspace: Workspace,
+  { name, store, withoutDeleting }: { name: string; store: ObjectStore; withoutDeleting: string },
+): Promise<Finding[]> {
   const plain = `${PROBE_PREFIX}${randomBytes(8).toString('hex')}/plain`;
   const findings = await Examination.of(async (examination) => {
     await examination.needs('writing objects', () => store.put(plain, CONTENT));
     await examination.needs('reading objects', () => store.get(plain));
     await examination.needs('listing objects', () => first(store.list(PROBE_PREFIX)));
-    if (lockPolicyOf(workspace, opened.name) !== undefined) await examineLock(workspace, store, examination);
-    const toDelete = 'deleting objects: backups do without, but not follow, retain, prune and repair';
-    await examination.wants(toDelete, () => store.delete(plain));
+    if (lockPolicyOf(workspace, name) !== undefined) await examineLock(workspace, store, examination);
+    await examination.wants(`deleting objects: ${withoutDeleting}`, () => store.delete(plain));
   });
   await settled(store.delete(plain));
   return findings;
@@ -39,7 +50,7 @@ class Examination {
     const examination = new Examination();
     await work(examination);
     const allowed = examination.findings.length === 0;
-    if (allowed) examination.add('ok', 'the credentials may do all that is needed');
+    if (allowed) examination.add('ok', 'all that is needed is allowed');
     return examination.findings;
   }
 

@@ -6,7 +6,7 @@ import { type KeyList, newestKeyList, sealKeyList, withKey } from './key-list.ts
 import type { SigningKey } from './signing-key.ts';
 import { changeKeysAlone } from './sole-change.ts';
 
-/** Four a second: who records a first key needs a few requests for it. */
+/** About one a second: who records a first key needs a few requests for it. */
 const FIRST_KEY_ATTEMPTS = 60;
 
 /** What the ledgers say of the keys that sign, and how far each ledger is. */

@@ -6,7 +6,7 @@ import { homeLedgers } from '../home-ledgers.ts';
 import { withLock } from '../locked.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 
-const LOOK_AGAIN_MS = 250;
+const LONGEST_PAUSE_MS = 1_000;
 
 /** Sees that nobody else has begun to change the keys meanwhile. @throws lock-lost */
 type Confirm = () => Promise<void>;
@@ -15,7 +15,7 @@ type Confirm = () => Promise<void>;
  * Work on the list of the keys that sign, which nobody else changes meanwhile, on whichever machine: two lists of one revision
  * would each leave out what the other has. A lease in the plan's first repository decides, or a lock of it where its store cannot
  * decide which of two was first.
- * @param options `attempts`: how often it is tried, four times a second, while others are at it
+ * @param options `attempts`: how often it is tried, about once a second, while others are at it
  * @throws repository-locked where somebody else is at it
  */
 export async function changeKeysAlone<T>(
@@ -29,7 +29,8 @@ export async function changeKeysAlone<T>(
       return await changeAlone(workspace, work);
     } catch (error) {
       if (!isHoldfastError(error, 'repository-locked') || attempt >= attempts) throw error;
-      await pause(LOOK_AGAIN_MS);
+      // By chance: two that wait equally long would take their locks together again, and give way to each other again.
+      await pause(Math.random() * LONGEST_PAUSE_MS);
     }
   }
 }

@@ -5,7 +5,8 @@ import type { MirrorOutcome } from '../mirrors/replicate.ts';
 import { keepLockedEvery } from '../object-lock/keep-locked-every.ts';
 import { reportable, type Workspace } from '../workspace.ts';
 import { FollowedChanges } from './followed-changes.ts';
-import { type Followed, FollowedSource, type FollowSettings } from './followed-source.ts';
+import { type Followed, FollowedSource } from './followed-source.ts';
+import { type FollowSettings, foldAfterMs, settingsOf } from './settings.ts';
 
 export interface FollowOutcome {
   sources: Followed[];
@@ -16,17 +17,20 @@ export interface FollowOutcome {
 /**
  * Captures the logs of these sources and what changes in them, or in all that have a log or are watched, until the signal is
  * aborted. One that fails does not stop the others. What is stored goes to the mirrors of its repository as it comes.
+ * @param asked how, where that is not to be as the plan has it
  * @throws bad-usage when there is nothing to follow
  */
 export async function follow(
   workspace: Workspace,
   names: readonly string[],
-  settings: FollowSettings,
+  asked: Partial<FollowSettings> = {},
 ): Promise<FollowOutcome> {
   const sources = followable(workspace.sources(names), names.length > 0);
-  const mirrors = new FollowedMirrors(workspace, settings.foldAfterMs);
-  const stopKeeping = keepLockedEvery(workspace, settings.foldAfterMs);
-  const followed = await Promise.all(sources.map((source) => followOne(workspace, source, { settings, mirrors })));
+  const mirrors = new FollowedMirrors(workspace, foldAfterMs(asked));
+  const stopKeeping = keepLockedEvery(workspace, foldAfterMs(asked));
+  const followed = await Promise.all(
+    sources.map((source) => followOne(workspace, source, { settings: settingsOf(source, asked), mirrors })),
+  );
   await stopKeeping();
   return { sources: followed, mirrors: await mirrors.stop() };
 }

@@ -15,14 +15,11 @@ import { backup } from '../backup/backup.ts';
 import { followExit } from '../exits.ts';
 import { ledgerStorage } from '../workspace.ts';
 import { follow } from './follow.ts';
-import type { FollowSettings } from './followed-source.ts';
+import type { FollowSettings } from './settings.ts';
 
 const HOUR_MS = 3_600_000;
 const MIB = 1024 * 1024;
-const SETTINGS: FollowSettings = {
-  ...{ everyMs: 200, scanEveryMs: HOUR_MS, foldAfterMs: HOUR_MS, lookEveryMs: HOUR_MS },
-  ...{ foldAfterBytes: MIB, warnRetainedBytes: MIB, releaseRetainedBytes: MIB },
-};
+const SETTINGS = { everyMs: 200, scanEveryMs: HOUR_MS, foldAfterMs: HOUR_MS };
 const LONG = { timeout: 20_000, interval: 50 };
 const VERY_LONG = { timeout: 45_000, interval: 200 };
 

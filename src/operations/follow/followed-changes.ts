@@ -4,15 +4,16 @@ import { giveBackMemory } from '../../foundation/memory.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import type { EventBodies } from '../../ledger/index.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
-import { loadIndex, lockRepository, type StoredSnapshot } from '../../repository/index.ts';
+import { loadIndex, lockRepository, type StoredSnapshot, snapshotKey } from '../../repository/index.ts';
 import type { Changes, Source, Watch } from '../../source/index.ts';
 import { type Taken, takeSnapshot } from '../backup/backup-source.ts';
 import { isOutage } from '../log/outages.ts';
 import { parentsOf } from '../snapshots-of.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
 import { CaptureTimes } from './capture-times.ts';
-import type { Followed, FollowSettings } from './followed-source.ts';
+import type { Followed } from './followed-source.ts';
 import { FollowedJudge } from './judge-followed.ts';
+import type { FollowSettings } from './settings.ts';
 import { thinOut } from './thin-out.ts';
 
 /** Who has waited for so long is likely to wait for longer. */
@@ -163,7 +164,7 @@ export class FollowedChanges {
     const own = this.#newest;
     if (own === undefined || stored === undefined || stored.id === own.id) return stored;
     if (snapshotTimeMs(stored) > snapshotTimeMs(own)) return stored;
-    return (await repository.store.stat(`snapshots/${own.id}`)) === undefined ? stored : own;
+    return (await repository.store.stat(snapshotKey(own.id))) === undefined ? stored : own;
   }
 
   async #heed({ result, event, stored, again, wasScan }: Taken & { wasScan: boolean }): Promise<void> {

@@ -4,7 +4,7 @@ import { awaitedLater, settled } from '../../foundation/promises.ts';
 import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import { type LogPosition, LogTail, lsnText } from '../../repository/index.ts';
-import type { LogCluster, LogGap, Source } from '../../source/index.ts';
+import type { LogCluster, LogGap, LogLeft, Source } from '../../source/index.ts';
 import { backup } from '../backup/backup.ts';
 import { foldTail } from '../log/fold.ts';
 import { foldSnapshots } from '../log/fold-snapshots.ts';
@@ -14,24 +14,7 @@ import { TailWriter } from '../log/tail-writer.ts';
 import { readableSnapshots } from '../snapshots-of.ts';
 import { type OpenedRepository, reportable, type Workspace } from '../workspace.ts';
 import { hasLeadingBackup } from './leading-backup.ts';
-
-export interface FollowSettings {
-  /** How often what came is made durable. */
-  everyMs: number;
-  /** The tail becomes a snapshot when it is so old, or so large. */
-  foldAfterMs: number;
-  foldAfterBytes: number;
-  /** From how much on that a server keeps for us a person is told. */
-  warnRetainedBytes: number;
-  /** A directory, absolute, where the log waits while its repository is away. */
-  spool?: { path: string; limitBytes: number };
-  /** How often what the server keeps is looked at. */
-  lookEveryMs: number;
-  /** From how much on the server is told to keep nothing. */
-  releaseRetainedBytes: number;
-  /** Of what is watched: how often everything is looked at, whatever was told. */
-  scanEveryMs: number;
-}
+import type { FollowSettings } from './settings.ts';
 
 export interface Followed {
   source: string;
@@ -81,10 +64,10 @@ export class FollowedSource {
     settings: FollowSettings,
   ): Promise<FollowedSource> {
     const tail = new LogTail(opened.repository, { plan: workspace.plan.name, source: planned.name });
-    if (settings.spool === undefined) return new FollowedSource(workspace, planned, { opened, tail }, settings);
-    const { path, limitBytes } = settings.spool;
+    const { spoolDirectory: path, spoolLimitBytes } = settings;
+    if (path === undefined) return new FollowedSource(workspace, planned, { opened, tail }, settings);
     const store = await workspace.environment.adapters.openStore({ kind: 'local', path }, workspace.environment);
-    const spool = await Spool.open(store, tail.prefix, limitBytes);
+    const spool = await Spool.open(store, tail.prefix, spoolLimitBytes);
     return new FollowedSource(workspace, planned, { opened, tail, spool }, settings);
   }
 
@@ -113,6 +96,7 @@ export class FollowedSource {
       },
       recordRelease: (retainedBytes) => this.#noteRelease(retainedBytes),
       recordGap: (cluster, gap) => this.#recordGap(cluster, gap),
+      recordLeft: (cluster, left) => this.#recordLeft(cluster, left),
       note: (message) => this.#progress.note(message),
     });
   }
@@ -264,6 +248,15 @@ export class FollowedSource {
     );
   }
 
+  /** A follower that is killed before it has anything of the new timeline finds it again. */
+  async #recordLeft({ system }: LogCluster, { timeline, start, end, next }: LogLeft): Promise<void> {
+    const left = { timeline, start: lsnText(start), end: lsnText(end), next };
+    await this.#opened.ledger.append('log.left', { source: this.#planned.name, system, ...left });
+    this.#progress.note(
+      `the repository has the log of timeline ${timeline} up to ${left.end}, and the server went on from ${left.start} on timeline ${next}: what was committed in these ${formatSize(Number(end - start))} is not in it, and comes back with no restore from here on`,
+    );
+  }
+
   /** What is stored is of a history that the server does not go on with: nobody knows what happened behind its end. */
   async #recordEnd({ system, timeline, lsn }: SystemPosition): Promise<void> {
     const reason = 'the server began anew, with another history of its data';
@@ -319,7 +312,7 @@ export class FollowedSource {
   #show(): void {
     const { taken, durable, written } = this.#writer;
     if (taken === undefined) return;
-    const nowMs = this.#workspace.environment.clock.nowMs();
+    const nowMs = this.#workspace.environment.clock.monotonicMs();
     const parts = [`at ${lsnText(taken.lsn)}`];
     if (this.#server !== undefined) {
       const behind = Number(this.#server.serverLsn - (durable?.lsn ?? taken.lsn));
@@ -328,7 +321,7 @@ export class FollowedSource {
         parts.push(`${formatDuration(Math.max(0, this.#server.serverMs - written.serverMs))} behind`);
       }
     }
-    if (written.atMs > 0) parts.push(`stored ${formatDuration(Math.max(0, nowMs - written.atMs))} ago`);
+    if (Number.isFinite(written.atMs)) parts.push(`stored ${formatDuration(nowMs - written.atMs)} ago`);
     this.#progress.phase(parts.join(', '));
   }
 }

@@ -1,6 +1,6 @@
 /** How each kind of source is brought back with stock restic and its own programs: lines that a person types as they are. */
 import { shellWord } from '../../foundation/shell-word.ts';
-import { hasLog, type Source as PlanSource } from '../../plan/index.ts';
+import { type FirestoreSource, hasLog, type Source as PlanSource } from '../../plan/index.ts';
 import { type KitPlace, type KitRepository, passwordFile } from './kit-content.ts';
 import { fetchCommand, resticPlace } from './places.ts';
 
@@ -66,10 +66,7 @@ export function sourceLines(plan: string, source: PlanSource): ByHand {
     case 'secrets':
       return { lines: [newest('tree')], words: `Each value is a file below ${to}/data.` };
     case 'firestore':
-      return {
-        lines: [newest('dump')],
-        words: `A line in ${to}/data/documents is a document as Firestore's REST interface takes it; its name lacks projects/PROJECT/databases/DATABASE/ at its beginning.`,
-      };
+      return firestore(source, newest('dump'), to);
   }
 }
 
@@ -78,6 +75,22 @@ function logical(newest: string, to: string, name: string): ByHand {
     lines: [newest, `createdb ${shellWord(name)}`, `pg_restore --exit-on-error --dbname ${shellWord(name)} ${to}/data`],
     words: 'On a running server of the same major version or newer; make the roles first that own something.',
   };
+}
+
+/** Into a database of its own: what is in the old one may be needed to see what happened. */
+function firestore({ name, project, method }: FirestoreSource, newest: string, to: string): ByHand {
+  const own = typeof project === 'string' ? shellWord(project) : '"$PROJECT"';
+  const database = `restored-${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}`.slice(0, 60).replace(/-$/, '');
+  const made = `gcloud firestore databases create --project=${own} --database=${database} --location=LOCATION`;
+  const words = `Into an empty database, which is made before by ${made}; its indexes are in ${to}/data, for firebase deploy --only firestore:indexes.`;
+  if (method === 'documents') {
+    return {
+      lines: [newest, `sh kit/write-firestore.sh ${to}/data/documents projects/${own}/databases/${database}`],
+      words,
+    };
+  }
+  const place = `"$(grep -o 'gs://[^"]*' ${to}/data/export.json)"`;
+  return { lines: [newest, `gcloud firestore import ${place} --project=${own} --database=${database}`], words };
 }
 
 /** The data directory, the log that came behind it, and the newest part of that. */

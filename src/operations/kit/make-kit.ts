@@ -51,7 +51,7 @@ const KEY_KDF = { N: 4096, r: 8, p: 1 };
 /** A passphrase that a person thought of and that is shorter is named as weak. */
 const SHORTEST_OWN = 20;
 /** What the lines of the page call. */
-const SCRIPTS = ['read-tail.sh', 'join-stream.sh'];
+const SCRIPTS = ['read-tail.sh', 'join-stream.sh', 'write-firestore.sh'];
 
 /**
  * Makes the recovery kit: a sealed file and a printable page. It has a key of its own to each repository, which an earlier kit

@@ -115,7 +115,7 @@ function handBlocks({ plan, kit }: PageFacts): Block[] {
 }
 
 const TAIL_WORDS =
-  'The newest part of a log is opened by openssl and zstd. From a bucket it comes by aws or gcloud, in the last line of the copy.';
+  'The newest part of a log is opened by openssl and zstd. From a bucket it comes by aws or gcloud, in the last line of the copy, which finds nothing where no log was followed.';
 
 function sourceBlocks(plan: Plan, source: PlanSource): Block[] {
   const { lines, words } = sourceLines(plan.name, source);

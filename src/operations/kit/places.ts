@@ -49,7 +49,8 @@ export function resticPlace(place: KitPlace): string {
 export function fetchCommand(place: KitPlace, directory: string, to: string): string | undefined {
   if (place.kind === 'local') return undefined;
   const url = `${placeText(place)}/${directory}`;
-  if (place.kind === 'gcs') return `gcloud storage cp --recursive ${shellWord(`${url}/*`)} ${shellWord(`${to}/`)}`;
+  // Other than `cp`, it makes the directory.
+  if (place.kind === 'gcs') return `gcloud storage rsync --recursive ${shellWord(url)} ${shellWord(to)}`;
   const endpoint = place.endpoint === undefined ? '' : ` --endpoint-url ${shellWord(place.endpoint)}`;
   return `aws s3 cp --recursive${endpoint} ${shellWord(url)} ${shellWord(to)}`;
 }

@@ -1,5 +1,6 @@
 import { earlier, type LogPosition, type LogRange, later } from '../../repository/index.ts';
 import type { LogFiles } from '../../sandbox/index.ts';
+import type { LogGuard } from '../../source/index.ts';
 import { PatientLog } from './patient-log.ts';
 import type { StoredLog } from './stored-log.ts';
 import { segmentName, timelineDigits } from './wal-snapshots.ts';
@@ -15,14 +16,16 @@ export class StoredLogFiles implements LogFiles {
   readonly #system: string;
   readonly #segmentBytes: number;
   readonly #end: LogPosition;
+  readonly #guard: LogGuard | undefined;
 
   /**
    * @param end nothing behind it is given, even where there is more
+   * @param guard looks at every segment before it is given
    * @param reload reads again what there is: a fold moves parts of the log while they are read
    */
   constructor(
     log: StoredLog,
-    { system, segmentBytes, end }: { system: string; segmentBytes: number; end: LogPosition },
+    { system, segmentBytes, end, guard }: { system: string; segmentBytes: number; end: LogPosition; guard?: LogGuard },
     reload: () => Promise<StoredLog>,
     patience: { signal: AbortSignal; note(message: string): void },
   ) {
@@ -31,11 +34,15 @@ export class StoredLogFiles implements LogFiles {
     this.#system = system;
     this.#segmentBytes = segmentBytes;
     this.#end = end;
+    this.#guard = guard;
   }
 
   /** A repository that is away is waited for: to the server it takes longer, and nothing else. */
-  read(name: string): Promise<Uint8Array | undefined> {
-    return this.#log.read((log) => this.#read(log, name));
+  async read(name: string): Promise<Uint8Array | undefined> {
+    const bytes = await this.#log.read((log) => this.#read(log, name));
+    const segment = this.#parse(name);
+    if (bytes !== undefined && segment !== undefined) await this.#guard?.({ ...segment, bytes });
+    return bytes;
   }
 
   following(name: string): string | undefined {

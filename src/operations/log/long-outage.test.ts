@@ -58,6 +58,7 @@ describe('five minutes without the repository while the log comes in', () => {
       find: async () => undefined,
       needsBackup: () => {},
       recordGap: async () => {},
+      recordLeft: async () => {},
       recordRelease: () => {},
       note: (message) => notes.push(message),
     });

@@ -31,6 +31,7 @@ async function beginIn(repository: Repository, store: FaultyStore, more: Partial
     find: async () => undefined,
     needsBackup: () => {},
     recordGap: async (_, gap) => void gaps.push(gap),
+    recordLeft: async () => {},
     recordRelease: () => {},
     note: (message) => notes.push(message),
     ...more,
@@ -130,6 +131,20 @@ describe('a tail that is written', () => {
     await writer.drain();
     expect(await (await stored()).coveredUntilMs('7391', at(START + 1000n))).toBe(moment);
     expect(await (await stored()).coveredUntilMs('7391', at(START))).toBeUndefined();
+  });
+
+  it('goes on to say so while nothing happens, though the clock of this machine was set back', async () => {
+    let [nowMs, monotonicMs] = [Date.parse('2026-01-31T14:00:00Z'), 0];
+    const clock = { nowMs: () => nowMs, monotonicMs: () => monotonicMs };
+    const { writer, stored } = await begin(undefined, { clock, everyMs: 1000 });
+    writer.take(at(START), noise(1000));
+    await writer.drain();
+    nowMs -= 3_600_000;
+    monotonicMs += 10_000;
+    const moment = Date.parse('2026-01-31T14:00:10Z');
+    writer.covers(moment);
+    await writer.drain();
+    expect(await (await stored()).coveredUntilMs('7391', at(START + 1000n))).toBe(moment);
   });
 
   it('is found out when an object was damaged or moved', async () => {

@@ -10,7 +10,7 @@ import {
   type SealedObject,
   type Stamp,
 } from '../../repository/index.ts';
-import type { LogCluster, LogGap, LogSink } from '../../source/index.ts';
+import type { LogCluster, LogGap, LogLeft, LogSink } from '../../source/index.ts';
 import { isOutage, throughOutages } from './outages.ts';
 import type { Spool } from './spool.ts';
 
@@ -50,6 +50,7 @@ export interface TailWriterOptions {
   find: LogSink['find'];
   needsBackup: LogSink['needsBackup'];
   recordGap(cluster: LogCluster, gap: LogGap): Promise<void>;
+  recordLeft(cluster: LogCluster, left: LogLeft): Promise<void>;
   recordRelease(retainedBytes: number): void;
   note(message: string): void;
 }
@@ -68,7 +69,7 @@ export class TailWriter implements LogSink {
   /** The newest moment of which it is known that all is here, and of which position. */
   #covered: { at: LogPosition; serverMs: number } | undefined;
   /** What of that is in the repository, and since when. */
-  #written = { serverMs: 0, atMs: 0, bytes: 0 };
+  #written = { serverMs: 0, atMs: Number.NEGATIVE_INFINITY, bytes: 0 };
   /** Writes come one after the other, whoever asks. */
   #turn: Promise<void> = Promise.resolve();
   #failure: unknown;
@@ -96,7 +97,7 @@ export class TailWriter implements LogSink {
     return this.#cluster;
   }
 
-  /** When the repository last took something, on Holdfast's clock; up to which moment it holds all; how much it took. */
+  /** When the repository last took something, by the clock that never goes back; up to which moment it holds all; how much it took. */
   get written(): Readonly<{ serverMs: number; atMs: number; bytes: number }> {
     return this.#written;
   }
@@ -153,6 +154,10 @@ export class TailWriter implements LogSink {
     await this.#persist(() => this.#options.recordGap(this.#cluster!, gap));
     this.#taken = { timeline: gap.timeline, lsn: gap.end };
     this.#covered = undefined;
+  }
+
+  async left(left: LogLeft): Promise<void> {
+    await this.#persist(() => this.#options.recordLeft(this.#cluster!, left));
   }
 
   released(retainedBytes: number): void {
@@ -297,7 +302,7 @@ export class TailWriter implements LogSink {
     if (
       covered === undefined ||
       covered.serverMs <= this.#written.serverMs ||
-      clock.nowMs() - this.#written.atMs < COVERED_EVERY * everyMs
+      clock.monotonicMs() - this.#written.atMs < COVERED_EVERY * everyMs
     )
       return;
     const { timeline, lsn } = covered.at;
@@ -315,7 +320,7 @@ export class TailWriter implements LogSink {
   #wrote(serverMs: number | undefined, bytes: number): void {
     this.#written = {
       serverMs: serverMs ?? this.#written.serverMs,
-      atMs: this.#options.clock.nowMs(),
+      atMs: this.#options.clock.monotonicMs(),
       bytes: this.#written.bytes + bytes,
     };
   }

@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../foundation/errors.ts';
-import { findGone, listSnapshots } from '../../repository/index.ts';
+import { findGone, listSnapshots, snapshotKey } from '../../repository/index.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
 import { namedAsRemoved } from './removals.ts';
 
@@ -66,7 +66,7 @@ async function findMissing(workspace: Workspace, opened: OpenedRepository, mirro
   const objects = [...gone.keys()].filter((key) => !named.has(key)).sort();
   const isMissing = new Set(objects);
   const snapshots = await listSnapshots(copy);
-  const lost = snapshots.filter(({ id }) => isMissing.has(`snapshots/${id}`));
+  const lost = snapshots.filter(({ id }) => isMissing.has(snapshotKey(id)));
   return {
     repository: opened.name,
     mirror,

@@ -3,18 +3,19 @@ import { noProgress, type Progress } from '../../foundation/progress.ts';
 import { settled } from '../../foundation/promises.ts';
 import type { Ledger } from '../../ledger/index.ts';
 import {
-  copiesOfObjects,
   findHidden,
   findSuspects,
   type Healer,
+  isBulk,
   LEDGER_PREFIX,
   lockIn,
+  objectsIn,
   type Repository,
   readAuthentic,
   type Suspect,
   versionsByKey,
 } from '../../repository/index.ts';
-import type { ObjectStore } from '../../store/index.ts';
+import { attemptEach } from '../attempt-each.ts';
 import { lockPolicyOf, lockScope } from '../object-lock/lock-scope.ts';
 import { bringBack, OLDER_VERSION } from '../object-lock/reveal-hidden.ts';
 import { isUnwritable } from '../unwritable.ts';
@@ -124,7 +125,7 @@ async function putBack(
 ): Promise<Healing> {
   const what = `${key} of ${name} was taken from ${from}, since ${reason.message}`;
   try {
-    await repository.store.put(key, bytes);
+    await repository.store.put(key, bytes, { bulk: isBulk(repository, key, bytes) });
     await ledger?.append('object.healed', { repository: name, object: key, from, reason: reason.message });
     return { object: key, from, putBack: true, note: `${what}; it was put back` };
   } catch (error) {
@@ -132,6 +133,15 @@ async function putBack(
     if (!isUnwritable(error)) throw error;
     return { object: key, from, putBack: false, note: `${what}; it could not be put back: ${error.message}` };
   }
+}
+
+/** The keys of what other copies of a repository hold. One that is away keeps nobody from the others. */
+async function objectsElsewhere(workspace: Workspace, name: string, progress: Progress): Promise<Set<string>> {
+  const { results, failures } = await attemptEach(workspace, copiesOf(workspace, name), async (copy) =>
+    objectsIn((await workspace.storeOf(copy)).store),
+  );
+  for (const { of, error } of failures) progress.note(`nothing is taken from ${of}: ${error.message}`);
+  return new Set(results.flatMap((keys) => [...keys]));
 }
 
 /**
@@ -145,12 +155,10 @@ export async function healRepository(
   progress: Progress,
 ): Promise<Healing[]> {
   const { name, repository } = opened;
-  const stores: ObjectStore[] = [];
-  for (const copy of copiesOf(workspace, name)) stores.push((await workspace.storeOf(copy)).store);
-  if (stores.length === 0) return [];
+  if (copiesOf(workspace, name).length === 0) return [];
   const { signal } = workspace.environment;
   const isMirror = workspace.plan.mirrors.has(name);
-  const elsewhere = isMirror ? new Set<string>() : await copiesOfObjects(stores);
+  const elsewhere = isMirror ? new Set<string>() : await objectsElsewhere(workspace, name, progress);
   const suspects = await findSuspects(repository, elsewhere, { progress, signal });
   const ledger = (await opened.primaryLedger?.()) ?? opened.ledger;
   const healings: Healing[] = [];

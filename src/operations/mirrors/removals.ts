@@ -1,11 +1,13 @@
 import { type LedgerEvent, type LedgerFolded, removedByFold } from '../../ledger/index.ts';
 import {
+  indexKey,
   isCovered,
   LEDGER_PREFIX,
   type LogRange,
   packKey,
   parseLsnText,
   parseTailKey,
+  snapshotKey,
 } from '../../repository/index.ts';
 import { foldedRanges } from '../log/wal-snapshots.ts';
 import { readableSnapshots } from '../snapshots-of.ts';
@@ -44,15 +46,16 @@ function isFolded(body: LedgerFolded, key: string): boolean {
   return key.startsWith(LEDGER_PREFIX) && removedByFold(body, key.slice(LEDGER_PREFIX.length));
 }
 
-function removedBy({ kind, body }: LedgerEvent): string[] {
+/** The objects, by key, that an event says are to be removed, one by one. */
+export function removedBy({ kind, body }: LedgerEvent): string[] {
   switch (kind) {
     case 'retention.decided':
     case 'log.superseded':
-      return body.removed.map(({ snapshot }) => `snapshots/${snapshot}`);
+      return body.removed.map(({ snapshot }) => snapshotKey(snapshot));
     case 'prune.removing':
-      return [...body.packs.map(packKey), ...body.indexes.map((id) => `index/${id}`)];
+      return [...body.packs.map(packKey), ...body.indexes.map(indexKey)];
     case 'repair.removing':
-      return body.indexes.map((id) => `index/${id}`);
+      return body.indexes.map(indexKey);
     case 'key.removing':
     // What older versions recorded, once it was gone.
     case 'key.removed':

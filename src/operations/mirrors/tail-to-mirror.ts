@@ -1,6 +1,6 @@
 import { messageOf } from '../../foundation/errors.ts';
 import { awaitedLater, settled } from '../../foundation/promises.ts';
-import { assertMirrorOf, type Repository } from '../../repository/index.ts';
+import { assertMirrorOf, putOrKeep, type Repository } from '../../repository/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
 
 /** More than that is not kept for a mirror that does not take it: the next run copies it from the primary. */
@@ -79,7 +79,7 @@ export class TailToMirror {
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
         // Somebody may make it the primary at any time.
         await assertMirrorOf(this.#primary, store);
-        await store.put(next.key, next.bytes);
+        await putOrKeep(store, next.key, next.bytes);
       }
     } catch (error) {
       this.fallBehind();

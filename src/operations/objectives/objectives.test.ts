@@ -397,6 +397,16 @@ describe('success rates', () => {
   });
 });
 
+it('counts no restore as failed that was refused, or interrupted, before it could show anything', () => {
+  const failed = (code: string) => event('restore.failed', 1, { source: 'db', code, durationMs: 1 });
+  const refused = ['interrupted', 'bad-usage', 'unknown-source', 'target-not-empty'].map(failed);
+  expect(successRates('db', refused, NOW).restore[0]).toEqual({
+    ...{ days: 7, succeeded: 0, partial: 0, failed: 0, missed: 0 },
+  });
+  const tried = ['target-failed', 'repository-damaged', 'written by a later version'].map(failed);
+  expect(successRates('db', tried, NOW).restore[0]).toMatchObject({ failed: 3, rate: 0 });
+});
+
 describe('how long repairs take', () => {
   it('is from raised to resolved, of what was of severity p1 at any time, and names what is open', () => {
     const raised = (alert: string, daysAgo: number, severity: string) =>

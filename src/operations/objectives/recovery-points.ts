@@ -1,11 +1,9 @@
 import { snapshotTimeMs } from '../../format/index.ts';
+import { CLOCK_TOLERANCE_MS } from '../../foundation/clock.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { isPartial } from '../snapshots-of.ts';
 import type { KnownPoint } from './coverage.ts';
-
-/** So far may clocks be apart: what is of a later time was taken by a wrong one, and how old it was is not known. */
-const CLOCK_TOLERANCE_MS = 5 * 60_000;
 
 /** What could be recovered of a source, and when. */
 export interface RecoveryPoints {

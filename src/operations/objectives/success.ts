@@ -1,4 +1,5 @@
 import type { LedgerEvent } from '../../ledger/index.ts';
+import { wasAttempted } from '../restore/attempted.ts';
 
 const DAY_MS = 24 * 3_600_000;
 /** Over so many days each. */
@@ -85,7 +86,7 @@ function triedIn(source: string, event: LedgerEvent): Tried | undefined {
     case 'restore.finished':
       return of('restore', resultOf(event.body.outcome));
     case 'restore.failed':
-      return event.body.code === 'interrupted' ? undefined : of('restore', 'failed');
+      return wasAttempted(event.body.code) ? of('restore', 'failed') : undefined;
     case 'proof.recorded':
       return event.body.part ? undefined : of('verify', event.body.state === 'proven' ? 'succeeded' : 'failed');
     default:

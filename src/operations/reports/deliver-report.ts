@@ -56,7 +56,7 @@ export async function deliverReport(
   const planned = reportsOfPlan(plan).find((each) => each.name === name)?.report;
   if (planned === undefined) throw new HoldfastError('internal', `the plan has no report ${name}`);
   const { ledger } = await workspace.open(workspace.homeNames[0]!);
-  const before = (await ledger.read()).filter(isDelivered);
+  const before = (await ledger.events({ kinds: ['report.delivered'] })).filter(isDelivered);
   const report = `${name} ${due}`;
   const untold = planned.to.filter(
     (channel) => !before.some(({ body }) => body.report === report && body.channel === channel),

@@ -35,7 +35,7 @@ export async function reportVerification(workspace: Workspace, sinceMs: number):
     const { repository, ledger } = await workspace.open(name);
     const { snapshots } = await readableSnapshots(repository);
     for (const snapshot of snapshots) snapshotTimes.set(snapshot.id, snapshotTimeMs(snapshot));
-    events.push(...(await ledger.read()));
+    events.push(...(await ledger.events({ sinceMs, untilMs })));
   }
   const { sources: statuses, damaged } = await status(workspace);
   const report = verificationReport({

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { CLOCK_TOLERANCE_MS } from '../../foundation/clock.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { EventBodies } from '../../ledger/index.ts';
 import type { Plan } from '../../plan/index.ts';
@@ -140,8 +141,6 @@ async function clockNotes({ clock }: Environment, opened: readonly OpenedReposit
     `the clock of this machine is behind: it says ${new Date(clock.nowMs()).toISOString()}, and there are events of ${new Date(newest).toISOString()}. What came later than now is not looked for: set the clock, or give \`--at\``,
   ];
 }
-
-const CLOCK_TOLERANCE_MS = 5 * 60_000;
 
 /** @throws bad-usage */
 function targetsOf(plan: Plan, to: readonly string[]): { directory: string; of: Map<string, string> } {

@@ -5,7 +5,7 @@ import { shellWord } from '../../foundation/shell-word.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
 import { lsnText, parseLsnText } from '../../repository/index.ts';
 import type { LogRecovery, RecoveryEnd, Sandbox, SandboxNeed, SandboxTarget, Served } from '../../sandbox/index.ts';
-import type { Manifest } from '../../source/index.ts';
+import type { LogGuard, Manifest } from '../../source/index.ts';
 import { StoredLogFiles } from '../log/log-files.ts';
 import { StoredLog } from '../log/stored-log.ts';
 import { readableSnapshots } from '../snapshots-of.ts';
@@ -42,7 +42,7 @@ export class LogReplay {
     this.#point = point;
     this.files = new StoredLogFiles(
       log,
-      { system, segmentBytes, end: reach },
+      { system, segmentBytes, end: reach, guard: guardOf(workspace, planned) },
       () => StoredLog.read(repository, owner, async () => (await readableSnapshots(repository)).snapshots),
       { signal, note: (message) => progress.note(message) },
     );
@@ -84,6 +84,15 @@ export class LogReplay {
   #settings(target: Record<string, string>): Record<string, string> {
     return { recovery_target_timeline: String(this.#point.reach.timeline), ...target };
   }
+}
+
+/** What the source has to say of a segment before a server replays it. */
+function guardOf(workspace: Workspace, planned: PlanSource): LogGuard {
+  let guard: Promise<LogGuard | undefined> | undefined;
+  return async (segment) => {
+    guard ??= workspace.createSource(planned).then((source) => source.guardReplay?.());
+    await (await guard)?.(segment);
+  };
 }
 
 /**

@@ -23,7 +23,7 @@ import { type OpenedRepository, reportable, type Workspace } from '../workspace.
 import { findWantedPoint, momentOf, type RecoveryPoint } from './recovery-point.ts';
 import { refuseLogTarget } from './recovery-target.ts';
 import { type Replacement, refuseReplacing, refuseReplacingOrigin } from './replace.ts';
-import { SnapshotRestore, type SnapshotRestored } from './restore-snapshot.ts';
+import { type SnapshotRequest, SnapshotRestore, type SnapshotRestored } from './restore-snapshot.ts';
 
 export interface RestoreRequest extends Replacement {
   /** A source of the plan; left out, the snapshot is taken as it is, whoever wrote it. */
@@ -70,74 +70,124 @@ export interface RestoreResult extends SnapshotRestored {
 
 /** Brings a snapshot, or a part of it, back to a place that is empty or new, or that the same restore was interrupted in, or that is to be replaced. */
 export async function restore(workspace: Workspace, request: RestoreRequest): Promise<RestoreResult> {
-  const { clock, signal } = workspace.environment;
-  const started = clock.monotonicMs();
+  const { clock } = workspace.environment;
+  const startedMs = clock.monotonicMs();
+  const asked = await accepted(workspace, request);
+  const opened = await workspace.openToRead(asked.repository);
+  const reading = await Reading.begin(opened, clock);
+  try {
+    const chosen = await choose(workspace, opened, { asked, reading });
+    if (!asked.dryRun) {
+      const { planned, selection } = asked;
+      const part = planned === undefined || planned.type === 'files' ? selection : undefined;
+      const { recall: options } = request;
+      await recallContent(workspace, opened, { snapshots: [chosen.snapshot], selection: part, options });
+    }
+    const brought = await bringBack(workspace, opened, { asked, chosen, reading, startedMs });
+    return { ...brought, notes: [...brought.notes, ...reading.notes] };
+  } finally {
+    await reading.end();
+  }
+}
+
+/** A request that may be tried. */
+interface Asked {
+  request: RestoreRequest;
+  planned: PlanSource | undefined;
+  target: Target;
+  selection: Selection | undefined;
+  repository: string;
+  /** Whether what is wanted is more than one backup. */
+  isReplayed: boolean;
+  /** Nothing is written. */
+  dryRun: boolean;
+}
+
+interface Chosen {
+  snapshot: StoredSnapshot;
+  /** Of a source with a log. */
+  point: RecoveryPoint | undefined;
+}
+
+/** @throws bad-usage, unknown-source, unknown-repository, and as `refuseReplacing` */
+async function accepted(workspace: Workspace, request: RestoreRequest): Promise<Asked> {
   const planned = request.source === undefined ? undefined : workspace.sources([request.source])[0]!;
   const target = targetOf(request.to);
   const selection = selectionOf(request, planned, target);
-  const { replace = false, diff = false, estimate = false, rampUp = false, as, create } = request;
-  const dryRun = request.dryRun === true || estimate;
+  const dryRun = request.dryRun === true || request.estimate === true;
   await refuseReplacing(workspace, request, { target, planned });
   const repository = workspace.repositoryName(request.repository ?? planned?.repository);
   const isReplayed = replaysLog(planned, request) && !isOffline(workspace, repository);
   if (!isReplayed) refuseLogTarget(request.at, planned?.name);
-  const opened = await workspace.openToRead(repository);
-  const reading = await Reading.begin(opened, clock);
-  try {
-    const { snapshots, damaged } = await readableSnapshots(opened.repository);
-    reading.notes.push(...damaged.map(damageNote));
-    const point = isReplayed ? await pointOf(workspace, opened, planned!, { request, snapshots }) : undefined;
-    const snapshot = point?.base ?? chooseSnapshot(snapshots, workspace, request);
-    if (replace) refuseReplacingOrigin(target, snapshot.paths);
-    if (replace && isPart(snapshot)) throw partReplaces(snapshot);
-    if (replace && isPartial(snapshot))
-      reading.notes.push('the snapshot is partial: it lacks what could not be read then');
-    if (!dryRun) {
-      const part = planned === undefined || planned.type === 'files' ? selection : undefined;
-      await recallContent(workspace, opened, { snapshots: [snapshot], selection: part, options: request.recall });
-    }
-    const about = {
-      ...(planned && { source: planned.name }),
-      snapshot: snapshot.id,
-      target: labelOf(target),
-      ...(replace && !dryRun && { replaced: true }),
-    };
-    const how = {
-      ...{ replace, diff, dryRun, estimate, rampUp },
-      ...{ ...(selection && { selection }), ...(as !== undefined && { as }), ...(create && { create }) },
-      ...(request.begunBy !== undefined && { begunBy: request.begunBy }),
-    };
-    await using work = new SnapshotRestore(workspace, opened, { planned, snapshot, point, target, how });
-    const restored = await work.run().catch(async (error: unknown) => {
-      const { code, message } = reportable(error, signal);
-      const durationMs = clock.monotonicMs() - started;
-      if (!dryRun) await reading.record('restore.failed', { ...about, code, message, durationMs });
-      throw error;
-    });
-    const outcome = restored.problems.length === 0 ? 'complete' : 'partial';
-    const durationMs = clock.monotonicMs() - started;
-    const time =
-      point === undefined || restored.unrecovered !== undefined
-        ? snapshot.time
-        : new Date(momentOf(point, restored.recovered)).toISOString();
-    const { bytes } = restored;
-    if (dryRun) await reading.recordShown({ snapshot: snapshot.id, ...(planned && { source: planned.name }) });
-    else {
-      await recordEnd(workspace, reading, { ...about, time, bytes, durationMs, outcome }, request);
-      await request.keepEnd?.({ snapshot: snapshot.id, time, bytes, outcome });
-      await work.release();
-    }
-    return {
-      ...about,
-      ...restored,
-      notes: [...restored.notes, ...reading.notes],
-      time,
-      durationMs,
-      outcome,
-    };
-  } finally {
-    await reading.end();
+  return { request, planned, target, selection, repository, isReplayed, dryRun };
+}
+
+/** @throws unknown-snapshot, bad-usage, target-unsuitable, and as `pointOf` */
+async function choose(
+  workspace: Workspace,
+  opened: OpenedRepository,
+  { asked, reading }: { asked: Asked; reading: Reading },
+): Promise<Chosen> {
+  const { request, planned, target, isReplayed } = asked;
+  const { snapshots, damaged } = await readableSnapshots(opened.repository);
+  reading.notes.push(...damaged.map(damageNote));
+  const point = isReplayed ? await pointOf(workspace, opened, planned!, { request, snapshots }) : undefined;
+  const snapshot = point?.base ?? chooseSnapshot(snapshots, workspace, request);
+  if (request.replace !== true) return { snapshot, point };
+  refuseReplacingOrigin(target, snapshot.paths);
+  if (isPart(snapshot)) throw partReplaces(snapshot);
+  if (isPartial(snapshot)) reading.notes.push('the snapshot is partial: it lacks what could not be read then');
+  return { snapshot, point };
+}
+
+/** Does it, and records how it ended. */
+async function bringBack(
+  workspace: Workspace,
+  opened: OpenedRepository,
+  work: { asked: Asked; chosen: Chosen; reading: Reading; startedMs: number },
+): Promise<RestoreResult> {
+  const { asked, chosen, reading, startedMs } = work;
+  const { request, planned, target, dryRun } = asked;
+  const { snapshot, point } = chosen;
+  const { clock, signal } = workspace.environment;
+  const sourceName = planned && { source: planned.name };
+  const about = {
+    ...{ ...sourceName, snapshot: snapshot.id, target: labelOf(target) },
+    ...(request.replace === true && !dryRun && { replaced: true }),
+  };
+  await using attempt = new SnapshotRestore(workspace, opened, { planned, snapshot, point, target, how: howOf(asked) });
+  const restored = await attempt.run().catch(async (error: unknown) => {
+    const { code, message } = reportable(error, signal);
+    const durationMs = clock.monotonicMs() - startedMs;
+    if (!dryRun) await reading.record('restore.failed', { ...about, code, message, durationMs });
+    throw error;
+  });
+  const outcome = restored.problems.length === 0 ? 'complete' : 'partial';
+  const durationMs = clock.monotonicMs() - startedMs;
+  const time = timeOf(chosen, restored);
+  const { bytes } = restored;
+  if (dryRun) await reading.recordShown({ snapshot: snapshot.id, ...sourceName });
+  else {
+    await recordEnd(workspace, reading, { ...about, time, bytes, durationMs, outcome }, request);
+    await request.keepEnd?.({ snapshot: snapshot.id, time, bytes, outcome });
+    await attempt.release();
   }
+  return { ...about, ...restored, time, durationMs, outcome };
+}
+
+function howOf({ request, selection, dryRun }: Asked): SnapshotRequest['how'] {
+  const { replace = false, diff = false, estimate = false, rampUp = false, as, create, begunBy } = request;
+  return {
+    ...{ replace, diff, dryRun, estimate, rampUp },
+    ...{ ...(selection && { selection }), ...(as !== undefined && { as }), ...(create && { create }) },
+    ...(begunBy !== undefined && { begunBy }),
+  };
+}
+
+/** RFC 3339: the moment that came back, as far as a log was replayed. */
+function timeOf({ snapshot, point }: Chosen, { unrecovered, recovered }: SnapshotRestored): string {
+  if (point === undefined || unrecovered !== undefined) return snapshot.time;
+  return new Date(momentOf(point, recovered)).toISOString();
 }
 
 /** A run that goes on has to find the end that it came to, also where the repository takes no record: then on this machine, if it can. */

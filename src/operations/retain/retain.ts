@@ -1,4 +1,4 @@
-import { lockRepository, removeSnapshot, type StoredSnapshot } from '../../repository/index.ts';
+import { lockRepository, removeSnapshot, type StoredSnapshot, snapshotKey } from '../../repository/index.ts';
 import { eachRepository, type RepositoryFailure } from '../attempt-each.ts';
 import { refuseWhileResting } from '../incidents/resting.ts';
 import { mergeSmallIndex } from '../merge-small-index.ts';
@@ -128,7 +128,7 @@ async function heldOf(
   if (heldUntil === undefined) return [];
   const looked = await Promise.all(
     goingOf(snapshots).map(async ({ id }) => {
-      const untilMs = await heldUntil(`snapshots/${id}`);
+      const untilMs = await heldUntil(snapshotKey(id));
       return untilMs === undefined ? [] : { snapshot: id, until: new Date(untilMs).toISOString() };
     }),
   );

@@ -2,7 +2,8 @@
 import { formatDuration } from '../../foundation/units.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
 import type { Plan, PlanChange, ReviewKind } from '../../plan/index.ts';
-import { type LastShown, type Showing, Showings, type Shown, showingsIn } from '../showings/showings.ts';
+import type { Showing, Shown } from '../showings/showing.ts';
+import { type LastShown, Showings, showingsIn } from '../showings/showings.ts';
 import type { SourceStatus } from '../status/status.ts';
 
 /** What an item is about. A review looks at some of them: see `LOOKED_AT`. */

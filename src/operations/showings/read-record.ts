@@ -32,8 +32,8 @@ export interface PlanRecord {
 }
 
 /**
- * Reads events and recovery points of all repositories that sources are kept in, each from a mirror where it cannot be had
- * itself. What cannot be read is said, and stops nothing.
+ * Reads the events of all repositories, and the recovery points of those that sources are kept in, each from a mirror where
+ * it cannot be had itself. What cannot be read is said, and stops nothing.
  * @param kinds of events that are wanted, beside those that tell how sources are
  * @throws the signal's reason
  */
@@ -42,10 +42,10 @@ export async function readRecord(workspace: Workspace, kinds: readonly LedgerEve
   const events: LedgerEvent[][] = [];
   const record = { unread: [], fromMirror: [], damaged: [] } as Pick<PlanRecord, 'unread' | 'fromMirror' | 'damaged'>;
   const sources = new Map<string, KnownSource>();
-  for (const repository of workspace.homeNames) {
+  for (const repository of workspace.plan.repositories.keys()) {
     const progress = workspace.environment.progress(repository);
     progress.phase('reading what was recorded');
-    const own = await readHome(workspace, repository, wanted, record).finally(() => progress.finish());
+    const own = await readRepository(workspace, repository, wanted, record).finally(() => progress.finish());
     if (own === undefined) continue;
     events.push(own.events);
     record.damaged.push(...own.damaged);
@@ -55,44 +55,46 @@ export async function readRecord(workspace: Workspace, kinds: readonly LedgerEve
   return { events: mergedByTime(events), sources, ...record };
 }
 
-interface ReadHome {
+interface ReadRepository {
   events: LedgerEvent[];
   sources: Map<string, KnownSource>;
   damaged: string[];
 }
 
-async function readHome(
+async function readRepository(
   workspace: Workspace,
-  home: string,
+  repository: string,
   kinds: readonly string[],
   { unread, fromMirror }: Pick<PlanRecord, 'unread' | 'fromMirror'>,
-): Promise<ReadHome | undefined> {
+): Promise<ReadRepository | undefined> {
   let first: HoldfastError | undefined;
-  for (const name of [home, ...workspace.mirrorsOf(home)]) {
+  for (const name of [repository, ...workspace.mirrorsOf(repository)]) {
     try {
-      const read = await readFrom(workspace, await workspace.openToRead(name), { home, kinds });
-      if (first !== undefined) fromMirror.push({ repository: home, mirror: name, error: first });
+      const read = await readFrom(workspace, await workspace.openToRead(name), { repository, kinds });
+      if (first !== undefined) fromMirror.push({ repository, mirror: name, error: first });
       return read;
     } catch (error) {
       workspace.environment.signal.throwIfAborted();
       first ??= reportable(error, workspace.environment.signal);
     }
   }
-  unread.push({ repository: home, error: first! });
+  unread.push({ repository, error: first! });
   return undefined;
 }
 
 async function readFrom(
   workspace: Workspace,
   opened: OpenedRepository,
-  { home, kinds }: { home: string; kinds: readonly string[] },
-): Promise<ReadHome> {
+  { repository, kinds }: { repository: string; kinds: readonly string[] },
+): Promise<ReadRepository> {
   const events = await opened.ledger.events({ kinds });
+  const sources = new Map<string, KnownSource>();
+  const kept = [...workspace.plan.sources.values()].filter((source) => source.repository === repository);
+  // An archive keeps copies, which no promise of a source counts.
+  if (kept.length === 0) return { events, sources, damaged: [] };
   const { snapshots, damaged } = await readableSnapshots(opened.repository);
   const nowMs = workspace.environment.clock.nowMs();
-  const sources = new Map<string, KnownSource>();
-  for (const source of workspace.plan.sources.values()) {
-    if (source.repository !== home) continue;
+  for (const source of kept) {
     const own = snapshotsOf(snapshots, workspace.plan.name, source.name);
     const log = hasLog(source) ? await logStatus(workspace, opened, source, events) : undefined;
     const oldest = own.find((snapshot) => !isPartial(snapshot));

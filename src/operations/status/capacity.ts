@@ -1,8 +1,8 @@
 import { longestCalendarMs } from '../../foundation/units.ts';
 import type { LedgerEvent } from '../../ledger/index.ts';
 import type { Capacity } from '../../plan/index.ts';
-import type { Repository } from '../../repository/index.ts';
 import { type RetentionPolicy, SPAN_RULES } from '../../schedule/index.ts';
+import type { ObjectStore } from '../../store/index.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Growth is that of the last so many days. */
@@ -42,8 +42,8 @@ interface KeptSource {
   retention?: RetentionPolicy | undefined;
 }
 
-/** The size of everything that lies in a repository's store. It lists all of it. */
-export async function usedBytes({ store }: Repository): Promise<number> {
+/** The size of everything that lies in a store. It lists all of it. */
+export async function usedBytes(store: ObjectStore): Promise<number> {
   let sum = 0;
   for await (const { sizeBytes } of store.list('')) sum += sizeBytes;
   return sum;

@@ -4,7 +4,7 @@ import type { EventBodies, EventKind, LedgerEvent } from '../../ledger/index.ts'
 import type { Source } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
 import { healedStatus } from '../mirrors/healed-status.ts';
-import { sourceStatus } from './status.ts';
+import { sourceStatus, withStall } from './status.ts';
 
 const HOUR_MS = 3_600_000;
 const NOW = Date.parse('2026-03-01T12:00:00Z');
@@ -157,6 +157,28 @@ describe('the status of a source', () => {
     expect(missed([snapshot('a', 5), snapshot('b', 1)], [])).toEqual(['proof']);
     expect(missed([snapshot('a', 5), snapshot('b', 1)], [proof('b', 'proven', 0)])).toEqual([]);
     expect(missed([snapshot('a', 5), snapshot('b', 1)], [proof('a', 'proven', 4)])).toEqual(['proof']);
+  });
+
+  it('says of a log that it does not go on, whatever is promised, and that nobody can tell where a clock was wrong', () => {
+    const stallOf = (
+      hoursAgo: number | undefined,
+      snapshots = [snapshot('a', 1)],
+      afterMs: number | undefined = 300_000,
+    ) => {
+      const time = hoursAgo === undefined ? {} : { time: new Date(NOW - hoursAgo * HOUR_MS).toISOString() };
+      const status = sourceStatus(source(), snapshots, [], NOW, { gaps: [], ...time });
+      return withStall(status, NOW, afterMs).log?.stall;
+    };
+    const hours = (ago: number) => new Date(NOW - ago * HOUR_MS).toISOString();
+    expect(stallOf(0.05)).toBeUndefined();
+    expect(stallOf(0.1)).toEqual({ since: hours(0.1) });
+    expect(stallOf(undefined)).toEqual({ since: hours(1) });
+    expect(stallOf(undefined, [])).toBeUndefined();
+    expect(stallOf(-0.05)).toBeUndefined();
+    expect(stallOf(-2)).toEqual({ ahead: hours(-2) });
+    // Where the plan wants to hear nothing of it.
+    const status = sourceStatus(source(), [snapshot('a', 1)], [], NOW, { gaps: [] });
+    expect(withStall(status, NOW, undefined)).toBe(status);
   });
 
   it('misses RPO when there is no recovery point at all', () => {

@@ -1,14 +1,11 @@
 import { snapshotTimeMs } from '../../format/index.ts';
+import { CLOCK_TOLERANCE_MS } from '../../foundation/clock.ts';
 import type { HoldfastError } from '../../foundation/errors.ts';
 import { allOver } from '../../foundation/promises.ts';
 import { type LedgerEvent, mergedByTime } from '../../ledger/index.ts';
-import {
-  hasLog,
-  type Objectives,
-  type Repository as PlanRepository,
-  type Source as PlanSource,
-} from '../../plan/index.ts';
+import { hasLog, type Objectives, type Source as PlanSource } from '../../plan/index.ts';
 import type { StoredSnapshot } from '../../repository/index.ts';
+import { type LostBackup, lostNewest } from '../acknowledged.ts';
 import { type ArchiveStatus, archiveStatus } from '../archives/archive-status.ts';
 import {
   attemptEach,
@@ -18,6 +15,7 @@ import {
   refuseFailures,
 } from '../attempt-each.ts';
 import { hasCheckpoint } from '../ledger/checkpoints.ts';
+import { logStall } from '../log/log-stall.ts';
 import { type LogStatus, logStatus } from '../log/log-status.ts';
 import { type HealedStatus, healedStatus } from '../mirrors/healed-status.ts';
 import { type MirrorStatus, mirrorStatus, mirrorsAlone } from '../mirrors/mirror-status.ts';
@@ -28,7 +26,8 @@ import { forecastsNear, type NearForecast } from '../objectives/near-forecasts.t
 import { momentProofsOf, newestProvenMoment, type ProofEvent, proofsOf, statesOf } from '../proofs.ts';
 import { isPartial, readableSnapshots, snapshotsOf } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
-import { type RepositoryCapacity, repositoryCapacity, usedBytes } from './capacity.ts';
+import { capacitiesOf } from './capacities.ts';
+import type { RepositoryCapacity } from './capacity.ts';
 import { STATUS_KINDS } from './status-kinds.ts';
 
 /** What is known of a recovery point. */
@@ -43,6 +42,8 @@ export interface SourceStatus {
   last?: { snapshot: string; time: string; outcome: 'complete' | 'partial'; proof: ProofState };
   /** The last attempt, when it failed after the newest snapshot was taken. */
   failure?: { time: string; code: string; message: string };
+  /** The newest backup that was acknowledged, where it is gone and nobody recorded that it was to be removed. */
+  lost?: LostBackup;
   /** The newest snapshot that is proven. */
   proven?: { snapshot: string; time: string; provenAt: string };
   /** The newest moment that its log was proven to lead to, from a backup that is still there. */
@@ -65,8 +66,8 @@ export interface SourceStatus {
     /** What the last proof took, from the start of the restore until everything was validated. */
     rtoMs?: number;
   };
-  /** Of a source whose log is captured. */
-  log?: LogStatus;
+  /** Of a source whose log is captured; why it cannot be told to go on, where nothing came for as long as the plan allows. */
+  log?: LogStatus & { stall?: { since: string } | { ahead: string } };
   /** Where its server is, and since when (RFC 3339), where that is not what the plan says. */
   moved?: { to: string; since: string };
   /** The objectives that are missed now. */
@@ -85,7 +86,7 @@ export interface Status {
   archives: ArchiveStatus[];
   /** Why snapshots that there are could not be read: they count for nothing. */
   damaged: HoldfastError[];
-  /** Of the repositories that the plan names a capacity of. */
+  /** Of the repositories, mirrors and archives that the plan names a capacity of. */
   capacity: RepositoryCapacity[];
   /** Keys of objects that somebody hid, as far as a quick look tells, by repository. */
   hidden: { repository: string; objects: string[] }[];
@@ -194,7 +195,7 @@ async function statusOf(
       archives: archives.map((each) => each.status),
       healed: [...known.values()].flatMap(({ events }) => healedStatus(events)),
       damaged: [...known.values()].flatMap((each) => each.damaged),
-      capacity: looked.flatMap(({ capacity }) => capacity ?? []),
+      capacity: looked.flatMap(({ capacity }) => capacity),
       hidden: looked.flatMap(({ repository, hidden }) => (hidden.length > 0 ? [{ repository, objects: hidden }] : [])),
       unsigned: named('isUnsigned'),
       unseen: named('isUnseen'),
@@ -206,7 +207,7 @@ async function statusOf(
 /** What is known of one repository once it was looked into. */
 interface LookedInto extends Pick<Status, 'sources' | 'mirrors'> {
   repository: string;
-  capacity?: RepositoryCapacity;
+  capacity: RepositoryCapacity[];
   /** Keys of objects. */
   hidden: string[];
   isUnsigned: boolean;
@@ -217,19 +218,18 @@ async function lookInto(workspace: Workspace, known: KnownRepository): Promise<L
   const { plan, environment, homeNames } = workspace;
   const { opened, events } = known;
   const { name } = opened;
-  const planned = plan.repositories.get(name);
   const own = [...plan.sources.values()].filter(({ repository }) => repository === name);
   const nowMs = environment.clock.nowMs();
   const [sources, mirrors, capacity, hidden, hasSignature] = await allOver([
     Promise.all(own.map((source) => statusOfSource(workspace, source, known, nowMs))),
     mirrorStatus(workspace, opened, events),
-    planned?.capacity === undefined ? undefined : capacityOf(workspace, planned, known),
+    capacitiesOf(workspace, opened, events),
     hiddenAtOnce(workspace, name),
     !homeNames.includes(name) || events.length === 0 || hasCheckpoint(opened),
   ]);
   return {
     repository: name,
-    ...{ sources, mirrors, ...(capacity && { capacity }) },
+    ...{ sources, mirrors, capacity },
     hidden: (hidden ?? []).map(({ key }) => key),
     isUnsigned: !hasSignature,
     isUnseen: hidden === undefined,
@@ -242,19 +242,25 @@ async function statusOfSource(
   { opened, snapshots, events }: KnownRepository,
   nowMs: number,
 ): Promise<SourceStatus> {
-  const log = hasLog(source) ? await logStatus(workspace, opened, source, events) : undefined;
-  return sourceStatus(source, snapshotsOf(snapshots, workspace.plan.name, source.name), events, nowMs, log);
+  const [log, lost] = await Promise.all([
+    hasLog(source) ? logStatus(workspace, opened, source, events) : undefined,
+    lostNewest(workspace, opened, source.name, { events, snapshots }),
+  ]);
+  const own = snapshotsOf(snapshots, workspace.plan.name, source.name);
+  const found = { ...sourceStatus(source, own, events, nowMs, log), ...(lost && { lost }) };
+  return withStall(found, nowMs, workspace.plan.alerts.rules.get('log-stalled')?.afterMs);
 }
 
-async function capacityOf(
-  { plan, environment }: Workspace,
-  { name, capacity, archive }: PlanRepository,
-  { opened, events }: { opened: OpenedRepository; events: LedgerEvent[] },
-): Promise<RepositoryCapacity> {
-  const used = await usedBytes(opened.repository);
-  const own = [...plan.sources.values()].filter(({ repository }) => repository === name);
-  const sources = archive?.sources.map((source) => ({ name: source, retention: archive.retention })) ?? own;
-  return repositoryCapacity({ name, capacity: capacity! }, { used, sources, events, nowMs: environment.clock.nowMs() });
+/** Says of a log that does not go on that it does not, unless the plan wants to hear nothing of that. Pure. */
+export function withStall(status: SourceStatus, nowMs: number, afterMs: number | undefined): SourceStatus {
+  const { log, last } = status;
+  if (log === undefined || afterMs === undefined) return status;
+  const stall = logStall(log, last?.time, { nowMs, afterMs });
+  if (stall === undefined) return status;
+  const [key, timeMs] =
+    stall.kind === 'ahead' ? (['ahead', stall.momentMs] as const) : (['since', stall.sinceMs] as const);
+  const shown = { [key]: new Date(timeMs).toISOString() } as { since: string } | { ahead: string };
+  return { ...status, log: { ...log, stall: shown } };
 }
 
 /**
@@ -315,9 +321,6 @@ export function sourceStatus(
     missed: missedObjectives(source.objectives, actual, oldestMs),
   };
 }
-
-/** So far may clocks be apart. */
-const CLOCK_TOLERANCE_MS = 5 * 60_000;
 
 /**
  * Undefined for a time that has not come: a clock was set back, or was ahead. Taken for new until its time

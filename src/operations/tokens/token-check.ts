@@ -39,6 +39,14 @@ export class TokenCheck {
     this.#onProblem = onProblem;
   }
 
+  /**
+   * Reads the tokens, so that they are known should the repository go away before anybody calls.
+   * @throws what keeps them from being read
+   */
+  prepare(): Promise<void> {
+    return this.#refresh(FRESH_MS);
+  }
+
   /** Has what was added or revoked in this process hold at once. */
   forgetAge(): void {
     this.#readMs = Number.NEGATIVE_INFINITY;

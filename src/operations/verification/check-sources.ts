@@ -1,9 +1,9 @@
 import { snapshotTimeMs } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
-import type { LedgerEvent, SnapshotChecked, VerifiedSource } from '../../ledger/index.ts';
+import type { SnapshotChecked, VerifiedSource } from '../../ledger/index.ts';
 import { hasLog, type Source as PlanSource, type Verification } from '../../plan/index.ts';
 import { type CheckedPoints, checkPoints, type StoredSnapshot } from '../../repository/index.ts';
-import { decidingEvents } from '../deciding-events.ts';
+import { decidingEvents, endOfLastShare } from '../deciding-events.ts';
 import { Reading } from '../reading.ts';
 import { readableSnapshots, walSnapshotsOf } from '../snapshots-of.ts';
 import { pickSnapshot } from '../verify/pick-snapshot.ts';
@@ -54,7 +54,7 @@ export async function checkSources(
       return [];
     });
     const trees = new Set(points.flatMap(({ snapshot, log }) => [snapshot, ...log].map(({ tree }) => tree)));
-    const turn = { fraction: SHARE_IN_TURN.fraction, after: endOfLastTurn(name, await decidingEvents(opened.ledger)) };
+    const turn = { fraction: SHARE_IN_TURN.fraction, after: endOfLastShare(name, await decidingEvents(opened.ledger)) };
     // What is looked for is what is wrong, and not what could be had from elsewhere.
     const found = await checkPoints(opened.repository.healedBy(undefined), [...trees], { signal, progress, turn });
     const verified = await recorded(reading, points, found);
@@ -124,11 +124,4 @@ async function recorded(
     verified.push({ source, state, snapshot: id, tree, time, bytes, ...(message !== undefined && { message }) });
   }
   return verified;
-}
-
-function endOfLastTurn(repository: string, events: readonly LedgerEvent[]): string | undefined {
-  const last = events.findLast(
-    ({ kind, body }) => kind === 'check.finished' && body.repository === repository && body.readUntil !== undefined,
-  );
-  return last?.kind === 'check.finished' ? last.body.readUntil : undefined;
 }
