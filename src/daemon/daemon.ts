@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { availableParallelism, freemem, loadavg, totalmem } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { HoldfastError, messageOf } from '../foundation/errors.ts';
 import { type Pause, pauseUntilAborted } from '../foundation/pause.ts';
 import { awaitedLater, settled } from '../foundation/promises.ts';
@@ -21,6 +21,7 @@ import type { MakeDuties } from './duty.ts';
 import { Generation, type PlanAtWork } from './generation.ts';
 import { JobQueue } from './jobs/job-queue.ts';
 import type { Job } from './jobs/jobs.ts';
+import { isLoaded, machineState } from './jobs/machine-load.ts';
 import type { Log } from './log.ts';
 import { Recoveries } from './recoveries.ts';
 import { runJob } from './run.ts';
@@ -55,8 +56,6 @@ export interface DaemonOptions {
 /** At most and at least so many jobs are under way, whatever the number of processors. */
 const MOST_AT_ONCE = 4;
 const LEAST_AT_ONCE = 2;
-const LOADED_PER_PROCESSOR = 2;
-const SHORT_MEMORY = 0.05;
 /** What has not ended so long after it was told to is left: whoever starts next finds that it died. */
 const STOP_MS = 20_000;
 /** So long the repository may take to have the lease back. */
@@ -98,7 +97,7 @@ export class Daemon {
     this.#jobs = new JobQueue({
       clock,
       atOnce: options.atOnce ?? Math.min(MOST_AT_ONCE, Math.max(LEAST_AT_ONCE, availableParallelism())),
-      isLoaded: options.isLoaded ?? isMachineLoaded,
+      isLoaded: options.isLoaded ?? (() => isLoaded(machineState())),
       failed: (job, error) => log.error('a job could not be done', { job: job.id, error: messageOf(error) }),
     });
     this.recoveries = new Recoveries({ workspace: () => this.workspace, log });
@@ -351,11 +350,6 @@ export class Daemon {
       this.#options.woken?.();
     }
   }
-}
-
-function isMachineLoaded(): boolean {
-  const [lastMinute = 0] = loadavg();
-  return lastMinute > LOADED_PER_PROCESSOR * availableParallelism() || freemem() < SHORT_MEMORY * totalmem();
 }
 
 /** Everything that is wrong with a plan, a line each. */

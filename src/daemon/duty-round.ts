@@ -78,7 +78,7 @@ export class DutyRound {
     const { record, clock, log } = this.#context;
     const { code, message } = error;
     this.#failedMs.set(duty, clock.nowMs());
-    log.error('duty failed', { duty: duty.name, code, message });
+    log.error('duty failed', { duty: duty.name, code, error: message });
     // The same is not recorded again and again.
     if (record.runs.failedDuties.get(duty.name) !== code)
       await record.append('duty.failed', { duty: duty.name, code, message });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../foundation/clock.ts';
-import { backOffMs, type FollowSettings, follow, reportable, type Workspace } from '../operations/index.ts';
+import { backOffMs, follow, reportable, type Workspace } from '../operations/index.ts';
 import type { DaemonRecord } from './daemon-record.ts';
 import type { Log } from './log.ts';
 
@@ -13,7 +13,6 @@ export interface FollowersOptions {
   record: DaemonRecord;
   clock: Clock;
   log: Log;
-  settings: FollowSettings;
   /** Told when something is to be looked at again. */
   ended(): void;
 }
@@ -75,7 +74,7 @@ export class Followers {
     }
     const { code, message, retryable } = error;
     await record.append('run.finished', { run, task, outcome: 'failed', code, message, retryable, durationMs });
-    log.error('following failed', { run, source, code, message });
+    log.error('following failed', { run, source, code, error: message });
     follower.attempt = durationMs >= HEALTHY_MS ? 1 : attempt + 1;
     const failed = { attempt, endedMs: clock.nowMs(), retry: 'soon' as const };
     follower.againMs = failed.endedMs + backOffMs(task, failed);
@@ -83,10 +82,10 @@ export class Followers {
 
   /** @returns what ended it, unless it was to end */
   async #follow(source: string) {
-    const { workspace, settings } = this.#options;
+    const { workspace } = this.#options;
     const { signal } = workspace.environment;
     try {
-      const { sources } = await follow(workspace, [source], settings);
+      const { sources } = await follow(workspace, [source]);
       const error = sources[0]?.error;
       return signal.aborted ? undefined : (error ?? reportable(new Error(`following ${source} ended`), signal));
     } catch (thrown) {

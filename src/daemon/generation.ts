@@ -27,17 +27,6 @@ export interface GenerationOptions {
   woken(): void;
 }
 
-/** How often what is followed is made durable, and the rest of it, as `follow` has it without options. */
-const FOLLOW_SETTINGS = {
-  everyMs: 5000,
-  scanEveryMs: 60 * 60_000,
-  foldAfterMs: 5 * 60_000,
-  foldAfterBytes: 64 * 1024 ** 2,
-  warnRetainedBytes: 1024 ** 3,
-  lookEveryMs: 30_000,
-  releaseRetainedBytes: 64 * 1024 ** 3,
-};
-
 /** What lives as long as a version of the plan: what is made of it ends when another one takes its place. */
 export class Generation {
   readonly loaded: PlanAtWork;
@@ -65,7 +54,7 @@ export class Generation {
     const made = duties.flatMap((make) => make(context));
     this.duties = new DutyRound(made, context, woken);
     const followed = tasks.flatMap(({ kind, subject }) => (kind === 'follow' ? [subject] : []));
-    this.followers = new Followers(followed, { ...context, settings: FOLLOW_SETTINGS, ended: woken });
+    this.followers = new Followers(followed, { ...context, ended: woken });
   }
 
   /** Ends what is followed and the duties; resolves when they are over. */

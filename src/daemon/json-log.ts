@@ -1,6 +1,6 @@
 import pino from 'pino';
 import type { Clock } from '../foundation/clock.ts';
-import type { Log, LogFields } from './log.ts';
+import type { Log, LogValue } from './log.ts';
 
 export type LogFormat = 'json' | 'text';
 
@@ -42,13 +42,14 @@ function asText(line: string): string {
     time: string;
     level: string;
     message: string;
-  } & LogFields;
+    [name: string]: LogValue;
+  };
   const shown = Object.entries(fields).map(([name, value]) => `${name}=${quoted(value)}`);
   return `${[time, level.padEnd(5), quoted(message, ' '), ...shown].join(' ')}\n`;
 }
 
 /** Nothing of a value begins a line of its own, or looks like another field. */
-function quoted(value: LogFields[string], plain = ''): string {
+function quoted(value: LogValue, plain = ''): string {
   const text = Array.isArray(value) ? value.join(',') : String(value);
   const isPlain = [...text].every((character) => plain.includes(character) || /[^\s"=\p{C}]/u.test(character));
   return isPlain && text !== '' ? text : JSON.stringify(text);

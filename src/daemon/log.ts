@@ -5,4 +5,7 @@ export interface Log {
   error(message: string, fields?: LogFields): void;
 }
 
-export type LogFields = Readonly<Record<string, string | number | boolean | undefined | readonly string[]>>;
+export type LogValue = string | number | boolean | undefined | readonly string[];
+
+/** A field named as the message is would stand in the line twice, and whoever reads it would take one for the other. */
+export type LogFields = Readonly<Record<string, LogValue>> & { message?: never };

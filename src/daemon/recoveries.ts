@@ -123,7 +123,7 @@ export class Recoveries {
         const { code, message } = reportable(error, signal);
         if (code !== 'store-unreachable' && code !== 'incident-running') this.#failed.add(id);
         if (signal.aborted) log.info('an incident stays open: the next daemon goes on with it', { incident: id });
-        else log.error('the steps of an incident are not run any more', { incident: id, code, message });
+        else log.error('the steps of an incident are not run any more', { incident: id, code, error: message });
       },
     );
     return begun.promise;

@@ -29,12 +29,9 @@ export async function runJob(job: Job, work: Work, context: RunContext): Promise
   const { outcome, error } = worked;
   const message = error?.message ?? worked.message;
   const durationMs = Math.round(clock.monotonicMs() - startedMs);
-  const why = {
-    ...(error && { code: error.code, retryable: error.retryable }),
-    ...(message !== undefined && { message }),
-  };
-  await record.append('run.finished', { run, task, outcome, durationMs, ...why });
-  log[outcome === 'done' ? 'info' : 'error']('run finished', { run, task, outcome, durationMs, ...why });
+  const ended = { run, task, outcome, durationMs, ...(error && { code: error.code, retryable: error.retryable }) };
+  await record.append('run.finished', { ...ended, ...(message !== undefined && { message }) });
+  log[outcome === 'done' ? 'info' : 'error']('run finished', { ...ended, error: message });
   return worked;
 }
 

@@ -1,6 +1,13 @@
 import type { Context } from 'hono';
 import { html } from 'hono/html';
-import { acknowledgeAlert, checkAcknowledgement, listAlerts } from '../../operations/index.ts';
+import { isHoldfastError } from '../../foundation/errors.ts';
+import {
+  acknowledgeAlert,
+  checkAcknowledgement,
+  type ListedAlert,
+  listAlerts,
+  type Workspace,
+} from '../../operations/index.ts';
 import type { ApiApplication } from './api.ts';
 import type { ApiContext } from './context.ts';
 import type { Served } from './served.ts';
@@ -21,20 +28,16 @@ export function addAcknowledgement(application: ApiApplication, { daemon, record
   application.get('/acknowledge/:alert', async (c) => {
     const verdict = await judge(c);
     if (verdict !== 'valid') return refused(c, verdict);
-    const { alerts } = await listAlerts(daemon.workspace(), { all: true });
-    const alert = alerts.find(({ id }) => id === c.req.param('alert'));
+    const alert = await alertOf(daemon.workspace(), c.req.param('alert'));
     if (alert === undefined) return c.html(page('There is no such alert', html``), 404);
+    if ('unread' in alert) return c.html(page('Do you see to this alert?', askedOf(html`<p>${alert.unread}</p>`)));
     const { severity, rule, subject, message, since, state, acknowledgedBy } = alert;
     const about = html`<p>${severity} ${rule} ${subject}, since ${since}</p><p>${message}</p>`;
     if (state !== 'open') {
       const by = acknowledgedBy === undefined ? '' : ` by ${acknowledgedBy}`;
       return c.html(page(`This alert is ${state}${by}`, about));
     }
-    const form = html`${about}<form method="post">
-      <p><label>Your name <input name="by" maxlength="${LONGEST_NAME}" required /></label></p>
-      <p><button type="submit">I see to it</button></p>
-    </form>`;
-    return c.html(page('Do you see to this alert?', form));
+    return c.html(page('Do you see to this alert?', askedOf(about)));
   });
   application.post('/acknowledge/:alert', async (c) => {
     const verdict = await judge(c);
@@ -43,8 +46,27 @@ export function addAcknowledgement(application: ApiApplication, { daemon, record
     const by = `${name === '' ? 'somebody' : name}, by link`;
     const { isNew, alert } = await acknowledgeAlert(daemon.workspace(), { alert: c.req.param('alert'), by });
     await record('api.called', { method: 'POST', path: c.req.path, status: 200 });
-    return c.html(page(isNew ? 'You see to this alert' : `${alert.acknowledgedBy} sees to it already`, html``));
+    return c.html(page(isNew ? 'You see to this alert' : `${alert?.acknowledgedBy} sees to it already`, html``));
   });
+}
+
+/** What a link is about; why that cannot be read, while no ledger can be; undefined where there is no such alert. */
+async function alertOf(workspace: Workspace, id: string): Promise<ListedAlert | { unread: string } | undefined> {
+  const unread = { unread: 'What it says cannot be read now: the repository is away. You can see to it all the same.' };
+  try {
+    const listed = await listAlerts(workspace, { all: true });
+    return listed.alerts.find((alert) => alert.id === id) ?? (listed.unread.length > 0 ? unread : undefined);
+  } catch (error) {
+    if (isHoldfastError(error) && error.retryable) return unread;
+    throw error;
+  }
+}
+
+function askedOf(about: ReturnType<typeof html>) {
+  return html`${about}<form method="post">
+    <p><label>Your name <input name="by" maxlength="${LONGEST_NAME}" required /></label></p>
+    <p><button type="submit">I see to it</button></p>
+  </form>`;
 }
 
 function refused(c: Context<Served>, verdict: 'expired' | 'forged'): Response | Promise<Response> {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApi, type TestApi } from '../../../test/support/api.ts';
 import { document, holdfast } from '../../../test/support/cli.ts';
@@ -151,8 +152,22 @@ describe('what the API answers', () => {
     expect(json.components.schemas.Status.properties.sources.type).toBe('array');
   });
 
+  it('has a row for every operation in docs/api.md, and no other', async () => {
+    const page = readFileSync(new URL('../../../docs/api.md', import.meta.url), 'utf8');
+    const rows = page.split('\n').filter((line) => line.startsWith('| `'));
+    const written = rows.join('\n').replaceAll('`…/', '`POST /incidents/{incident}/');
+    const told = [...written.matchAll(/`((?:GET|POST|DELETE) \/[^`? ]*)/g)].map(([, operation]) => operation);
+    const { json } = await api.call('/openapi.json');
+    const described = Object.entries(json.paths as Record<string, object>).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/^\/api\/v1/, '')}`),
+    );
+    expect(told.sort()).toEqual(described.sort());
+  });
+
   it.each([
     ['GET', '/api/v1/nothing', undefined, 404, 'not-found'],
+    ['DELETE', '/api/v1/runs', undefined, 405, 'method-not-allowed'],
+    ['PUT', '/api/v1/incidents/ab/abort', undefined, 405, 'method-not-allowed'],
     ['GET', '/api/v1/snapshots?source=nowhere', undefined, 404, 'unknown-source'],
     ['GET', '/api/v1/schedule?within=soon', undefined, 400, 'bad-usage'],
     ['POST', '/api/v1/runs', { task: 'backup:nowhere' }, 404, 'unknown-task'],
@@ -165,6 +180,12 @@ describe('what the API answers', () => {
   ])('to %s %s with %j is an error of its own', async (method, path, body, status, code) => {
     const { json, ...answer } = await api.call(path, { method, as: 'admin', ...(body !== undefined && { body }) });
     expect([answer.status, json.code, typeof json.message]).toEqual([status, code, 'string']);
+  });
+
+  it('to a method that a path has not names those that it has', async () => {
+    const allowed = async (path: string) =>
+      (await api.call(`/api/v1/incidents${path}`, { method: 'OPTIONS' })).headers.get('allow');
+    expect([await allowed('/foresee'), await allowed('/latest')]).toEqual(['POST', 'GET, HEAD']);
   });
 
   it('takes the name of a token for a person: nobody approves what they asked for', async () => {
@@ -272,7 +293,7 @@ describe('whoever guesses tokens', () => {
     ]);
     api.clock.advance(599_000);
     expect((await api.call('/api/v1/plan', { as: newSecret() })).status).toBe(429);
-    expect((await api.call('/api/v1/plan')).status).toBe(429);
+    expect((await api.call('/api/v1/plan')).status).toBe(401);
     // Who has a right one may come from the same address, as all do behind a proxy.
     expect((await api.call('/api/v1/plan', { as: 'viewer' })).status).toBe(200);
     expect((await api.call('/api/v1/plan', { as: newSecret() })).status).toBe(429);

@@ -34,6 +34,7 @@ export function createApi(context: ApiContext): Api {
   application.use(identified(context));
   application.use(headed);
   for (const each of OPERATIONS) addOperation(application, each, { context, authentication, calls });
+  refuseOtherMethods(application);
   application.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
   application.get('/openapi.json', (c) => c.json(describeApi(application, context.version)));
   return { application, calls, authentication };
@@ -76,6 +77,21 @@ function addOperation(
     const answer = JSON.stringify(await each.run(input, context), jsonValue);
     return c.body(answer, status, { 'Content-Type': 'application/json' });
   }) as never);
+}
+
+/** What has operations and is called with a method that none of them has. */
+function refuseOtherMethods(application: ApiApplication): void {
+  // What is named comes before what a parameter may stand for.
+  const named = (path: string) => Number(path.includes('{'));
+  const paths = [...Map.groupBy(OPERATIONS, (each) => each.path)].sort(([one], [other]) => named(one) - named(other));
+  for (const [path, operations] of paths) {
+    const methods = operations.map(({ method }) => method.toUpperCase());
+    const allowed = methods.flatMap((method) => (method === 'GET' ? [method, 'HEAD'] : [method])).join(', ');
+    application.all(`${API_PATH}${path.replaceAll(/\{(\w+)\}/g, ':$1')}`, (c) => {
+      c.header('Allow', allowed);
+      return refuse(c, 'method-not-allowed', `${c.req.method} is not for this`, `Use ${allowed}; see /openapi.json.`);
+    });
+  }
 }
 
 /** Records a call once it is answered. It is no success where that cannot be recorded. */

@@ -35,16 +35,16 @@ export class Authentication {
   /** Who calls, or the answer that says why nobody does. @throws what keeps the tokens from being read */
   async identify(c: Context<Served>): Promise<Caller | Response> {
     const address = addressOf(c);
-    const refusedForMs = this.#failed.refusedForMs(address);
     const [, secret] = BEARER.exec(c.req.header('Authorization') ?? '') ?? [];
+    if (secret === undefined) return this.#challenge(c, 'a token is needed');
+    const refusedForMs = this.#failed.refusedForMs(address);
     // A right one is heard from anywhere: behind a proxy all come from one address, and nobody guesses 256 bits.
-    const caller = secret === undefined ? undefined : await this.#tokens.callerOf(secret, refusedForMs > 0);
+    const caller = await this.#tokens.callerOf(secret, refusedForMs > 0);
     if (caller !== undefined) return caller;
     if (refusedForMs > 0) {
       c.header('Retry-After', String(Math.ceil(refusedForMs / 1000)));
       return refuse(c, 'too-many-attempts', 'too many wrong tokens came from here', 'Wait, and use a right one.');
     }
-    if (secret === undefined) return this.#challenge(c, 'a token is needed');
     this.#failed.failed(address);
     await this.#calls.loginFailed(address);
     return this.#challenge(c, 'the token is wrong, expired or revoked');

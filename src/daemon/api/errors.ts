@@ -21,6 +21,7 @@ const STATUSES: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   'unknown-runbook': 404,
   'answer-refused': 409,
   'incident-exists': 409,
+  'incident-open': 409,
   'incident-running': 409,
   'approval-needed': 409,
   'approval-refused': 403,
@@ -53,12 +54,12 @@ export function answerError(error: unknown, c: Context, log: Log): Response {
   if (isHoldfastError(error) && error.code !== 'internal') {
     const status = statusOf(error);
     if (status >= 500)
-      log.error('call failed', { requestId: c.get('requestId'), code: error.code, message: error.message });
+      log.error('call failed', { requestId: c.get('requestId'), code: error.code, error: error.message });
     return c.json(errorJson(error) as object, status);
   }
   log.error('call failed', {
     requestId: c.get('requestId'),
-    message: messageOf(error),
+    error: messageOf(error),
     stack: error instanceof Error ? error.stack : undefined,
   });
   const hint = `This is a defect of Holdfast. Its log says more, under the request ${c.get('requestId')}.`;

@@ -91,7 +91,12 @@ export const foreseen = z
       }),
     ),
     obstacles: z.int(),
-    expectedMs: z.number().optional(),
+    expectedMs: z
+      .number()
+      .optional()
+      .openapi({ description: 'Until what people use is back; absent where a step does not tell.' }),
+    knownMs: z.number().openapi({ description: 'The same, of the steps that tell.' }),
+    unknown: z.array(z.string()).openapi({ description: 'The steps until then that nothing tells of.' }),
   })
   .openapi('ForeseenIncident');
 

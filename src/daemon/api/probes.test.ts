@@ -64,6 +64,16 @@ describe('metrics', () => {
     expect(metricOf(later, 'holdfast_runs_total{kind="backup",outcome="failed"}')).toBe(2);
   });
 
+  it('have the mean time to recovery of this month, or of the one that was just over', async () => {
+    for (const [incident, rtoMs] of Object.entries({ quick: 600_000, slow: 1_800_000 }))
+      await api.context.record('incident.closed', { incident, outcome: 'done', rtoMs, durationMs: 1 });
+    // So long the figures of periods are believed.
+    api.clock.advance(16 * 60_000);
+    const { text } = await api.call('/metrics', { as: 'viewer' });
+    const of = (period: string) => metricOf(text, `holdfast_period_mttr_seconds{period="${period}"}`);
+    expect([of('month'), of('previous-month')]).toContain(1200);
+  });
+
   it('go on with what is known while the repository is away, and say so', async () => {
     expect((await api.call('/readyz')).json).toEqual({ ready: true, lease: true, repository: true });
     api.faults.rule = () => 'before';

@@ -3,6 +3,7 @@ export const REFUSALS = {
   unauthenticated: 401,
   forbidden: 403,
   'not-found': 404,
+  'method-not-allowed': 405,
   'length-required': 411,
   'too-large': 413,
   'not-json': 415,

@@ -70,6 +70,9 @@ export class ApiBeside {
       clock,
       (error) => log.warn('tokens cannot be read anew; those that are known hold', { error: messageOf(error) }),
     );
+    await tokens.prepare().catch((error: unknown) => {
+      log.warn('tokens cannot be read yet; nobody is let in before', { error: messageOf(error) });
+    });
     const record = daemon.record.append.bind(daemon.record);
     const context = { daemon: handleOf(daemon, plans, holdsLease), tokens, record, clock, log, version };
     await this.listen(version);

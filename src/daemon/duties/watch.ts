@@ -126,7 +126,7 @@ function storeDuties({ workspace }: DutyContext, watch: OpenedWatch): Duty[] {
       known.add('mirror', mirror.name, await sampleMirror(workspace, mirror));
     }),
   );
-  const limited = [...repositories.values()].filter(({ capacity }) => capacity !== undefined);
+  const limited = [...repositories.values(), ...mirrors.values()].filter(({ capacity }) => capacity !== undefined);
   const full = limited.map(({ name }) =>
     duty(`capacity of ${name}`, STORE_EVERY_MS, async () => {
       const known = await watch();

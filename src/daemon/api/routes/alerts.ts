@@ -69,9 +69,17 @@ export const acknowledgeAlert = operation({
   errors: ['unknown-alert'],
   params: z.object({ alert: z.string().openapi({ description: 'Its id, which may be shortened.' }) }),
   body: z.strictObject({ note: z.string().max(1000).optional() }),
-  result: z.object({ alert, isNew: z.boolean() }),
-  run: async ({ params, body: { note }, caller }, { daemon }) =>
-    acknowledge(daemon.workspace(), { ...params, by: caller.name, ...(note !== undefined && { note }) }),
+  result: z.object({
+    id: z.string(),
+    alert: alert.optional().openapi({ description: 'Absent while no ledger can be read: its whole id is taken then.' }),
+    isNew: z.boolean(),
+    unseen: z.object({ code: z.string(), message: z.string() }).optional(),
+  }),
+  run: async ({ params, body: { note }, caller }, { daemon }) => {
+    const given = { ...params, by: caller.name, ...(note !== undefined && { note }) };
+    const { unseen, ...acknowledged } = await acknowledge(daemon.workspace(), given);
+    return { ...acknowledged, ...(unseen && { unseen: { code: unseen.code, message: unseen.message } }) };
+  },
 });
 
 export const muteAlerts = operation({
@@ -80,7 +88,7 @@ export const muteAlerts = operation({
   path: '/alerts/mutes',
   summary: 'have nobody told of what a rule finds, for a time; `0s` ends it',
   body: z.strictObject({
-    rule: z.string(),
+    rule: z.string().min(1),
     subject: z.string().optional(),
     for: z.string().openapi({ example: '2h' }),
     why: z.string().min(1).max(1000),

@@ -11,7 +11,7 @@ export const getObjectives = operation({
   errors: ['unknown-source'],
   query: z.object({
     source: z.string().optional(),
-    since: z.string().optional().openapi({ description: 'A time, or `90d ago`; 30 days ago, when left out.' }),
+    since: z.string().min(1).optional().openapi({ description: 'A time, or `90d ago`; 30 days ago, when left out.' }),
   }),
   result: z
     .looseObject({

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
-import { listReviews as list, recordReview as record } from '../../../operations/index.ts';
+import { listReviews as list } from '../../../operations/index.ts';
+import { recordReview as record } from '../../../recovery/index.ts';
 import { operation } from '../operation.ts';
 import { time } from '../schemas.ts';
 
@@ -39,14 +40,16 @@ export const recordReview = operation({
   path: '/reviews',
   summary: 'record that a review of the plan took place, and who attended',
   body: z.strictObject({
-    review: z.string(),
+    review: z.string().min(1),
     attended: z.array(z.string().min(1).max(100)).min(1).max(100),
     note: z.string().max(10_000).optional(),
   }),
   result: due,
   status: 201,
-  run: async ({ body: { review, attended, note }, caller }, { daemon }) =>
-    (await record(daemon.workspace(), { review, attended, by: caller.name, ...(note !== undefined && { note }) })) ?? {
-      ...{ review, schedule: 'after a recovery', isOverdue: false },
-    },
+  errors: ['unknown-incident', 'incident-open'],
+  run: async ({ body: { review, attended, note }, caller }, { daemon }) => {
+    const request = { review, attended, by: caller.name, ...(note !== undefined && { note }) };
+    const { review: recorded, next } = await record(daemon.workspace(), request);
+    return next ?? { review: recorded, schedule: 'after a recovery', isOverdue: false };
+  },
 });

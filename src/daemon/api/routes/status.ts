@@ -18,6 +18,7 @@ const sourceStatus = z
     snapshots: z.int(),
     last: z.object({ snapshot: z.string(), time, outcome: z.enum(['complete', 'partial']), proof }).optional(),
     failure: failure.optional().openapi({ description: 'The last attempt, when it failed after the newest snapshot.' }),
+    lost: snapshotAt.optional().openapi({ description: 'The newest backup, where its snapshot is gone unexplained.' }),
     proven: snapshotAt.extend({ provenAt: time }).optional(),
     provenMoment: snapshotAt.extend({ provenAt: time }).optional(),
     unprovenMoment: z
@@ -37,6 +38,10 @@ const sourceStatus = z
         timeline: z.int().optional(),
         lsn: z.string().optional(),
         gaps: z.array(z.object({ timeline: z.int(), start: z.string(), end: z.string() })),
+        stall: z
+          .union([z.object({ since: time }), z.object({ ahead: time })])
+          .optional()
+          .openapi({ description: 'Nothing more came since then; or a clock was wrong, and nobody can tell.' }),
       })
       .optional(),
     missed: z.array(z.enum(['rpo', 'rto', 'proof'])),

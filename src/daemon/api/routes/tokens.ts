@@ -39,9 +39,9 @@ export const addToken = operation({
   path: '/tokens',
   summary: 'make a token, which this answer shows and no other',
   body: z.strictObject({
-    name: z.string(),
+    name: z.string().min(1).max(64),
     role: z.enum(ROLES).default('viewer'),
-    expires: z.string().optional().openapi({ description: 'A duration such as `90d`, or a time.' }),
+    expires: z.string().min(1).optional().openapi({ description: 'A duration such as `90d`, or a time.' }),
   }),
   result: z.object({ token: z.string(), added: token }),
   status: 201,
