@@ -1,5 +1,5 @@
 import type { Clock } from '../foundation/clock.ts';
-import { type ErrorDetails, HoldfastError, messageOf, systemCode } from '../foundation/errors.ts';
+import { type ErrorDetails, HoldfastError, messageOf, systemCode, systemReason } from '../foundation/errors.ts';
 import { isUntrusted, plainCause, readBeginning, readRetryAfter } from '../foundation/http.ts';
 import { redactor, secretsOfUrl } from '../foundation/redaction.ts';
 
@@ -134,7 +134,7 @@ export class HttpPeer {
         cause: plain,
       });
     }
-    const reason = systemCode(cause) ?? this.#said(said.message);
+    const reason = systemCode(cause) === undefined ? this.#said(said.message) : systemReason(cause);
     return this.failed(`did not answer: ${reason}`, {
       retryable: true,
       hint: 'Check the URL and the network of this machine.',

@@ -50,13 +50,20 @@ export function factsOf(alert: Alert, { acknowledgeUrls }: Pick<AlertMessage, 'a
     acknowledgedBy === undefined ? undefined : { label: 'Acknowledged by', value: acknowledgedBy },
     state === 'resolved' ? undefined : { label: 'Endangers', value: endangers },
     state === 'resolved' ? undefined : { label: 'Do', value: command },
-    runbooks.length === 0 || state === 'resolved' ? undefined : { label: 'Runbooks', value: runbooks.join(', ') },
+    runbooks.length === 0 || state === 'resolved'
+      ? undefined
+      : { label: 'Runbooks', value: runbooks.map((runbook) => recoveryBy(runbook, id)).join(' or ') },
     contacts.length === 0 || state === 'resolved'
       ? undefined
       : { label: 'Call', value: contacts.map(called).join('; ') },
     state !== 'open' ? undefined : { label: 'Acknowledge', value: acknowledge, ...(url !== undefined && { url }) },
   ];
   return facts.filter((fact) => fact !== undefined);
+}
+
+/** What starts a runbook of which an alert is a symptom; the recovery time then counts from the alert. */
+export function recoveryBy(runbook: string, alert: string): string {
+  return `holdfast recover ${runbook} --alert ${alert}`;
 }
 
 /** `P1 rpo-breach of omni-db`. */

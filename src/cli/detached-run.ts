@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectories } from '../foundation/directories.ts';
-import { EXIT, HoldfastError } from '../foundation/errors.ts';
+import { EXIT, HoldfastError, systemReason } from '../foundation/errors.ts';
 import { pauseUntilAborted } from '../foundation/pause.ts';
 import type { Workspace } from '../operations/index.ts';
 import type { RunState } from '../recovery/index.ts';
@@ -68,7 +68,7 @@ function attemptsOf({ steps }: RunState): number {
   return steps.reduce((sum, { attempt }) => sum + attempt, 0);
 }
 
-/** Holdfast itself, as it was started, in a session of its own. */
+/** Holdfast itself, by its launcher, which sets what its process is to have; in a session of its own. */
 async function start(
   words: readonly string[],
   log: string,
@@ -76,12 +76,9 @@ async function start(
   const file = await open(log, 'a', 0o600);
   try {
     const [, program = ''] = process.argv;
-    const child = spawn(process.execPath, [...process.execArgv, program, ...words], {
-      detached: true,
-      stdio: ['ignore', file.fd, file.fd],
-    });
+    const child = spawn(program, words, { detached: true, stdio: ['ignore', file.fd, file.fd] });
     const { promise: spawned, resolve, reject } = Promise.withResolvers<void>();
-    child.once('spawn', resolve).once('error', reject);
+    child.once('spawn', resolve).once('error', (cause) => reject(unstartable(program, cause)));
     await spawned;
     const started: { pid: number; exit: number | NodeJS.Signals | undefined } = { pid: child.pid!, exit: undefined };
     child.once('exit', (status, killed) => {
@@ -92,4 +89,11 @@ async function start(
   } finally {
     await file.close();
   }
+}
+
+function unstartable(program: string, cause: Error): HoldfastError {
+  return new HoldfastError('program-failed', `${program} cannot be started: ${systemReason(cause)}`, {
+    hint: 'The incident is open: go on with `holdfast incident resume ID`; `holdfast incident list` names it.',
+    cause,
+  });
 }

@@ -134,21 +134,29 @@ export function changedLines(before: RunView | undefined, now: RunView): string[
   });
 }
 
-export function foreseenText({ runbook, scenario, objectives, steps, obstacles, expectedMs }: ForeseenRun): string {
-  const promised = objectives.rtoMs === undefined ? '' : ` of ${formatDuration(objectives.rtoMs)}`;
-  const time =
-    expectedMs === undefined
-      ? `how long it takes is not known${promised === '' ? '' : `; promised are ${promised.slice(4)}`}`
-      : `about ${formatDuration(expectedMs)}${promised}`;
+export function foreseenText({ runbook, scenario, steps, obstacles, ...told }: ForeseenRun): string {
+  const time = expectedText(told);
   const found =
     obstacles === 0 ? good('nothing is in its way') : bad(obstacles === 1 ? '1 obstacle' : `${obstacles} obstacles`);
   return [`${strong(`${runbook}: ${scenario}`)}  ${time}, ${found}`, ...steps.flatMap(foreseenLines)].join('\n');
 }
 
+function expectedText({
+  objectives: { rtoMs },
+  knownMs,
+  unknown,
+}: Pick<ForeseenRun, 'objectives' | 'knownMs' | 'unknown'>): string {
+  const promised = rtoMs === undefined ? '' : formatDuration(rtoMs);
+  if (knownMs === 0 && unknown.length > 0)
+    return `how long it takes is not known${promised === '' ? '' : `; promised are ${promised}`}`;
+  const without = unknown.length === 0 ? '' : `, and what ${unknown.join(', ')} take`;
+  return `about ${formatDuration(knownMs)}${without}${promised === '' ? '' : ` of ${promised}`}`;
+}
+
 function foreseenLines(step: ForeseenStep): string[] {
   const { step: id, do: kind, title, does, expectedMs, withinMs, obstacles, byHand, when, drilledAt } = step;
   const times = [
-    ...(expectedMs === undefined ? [] : [`about ${formatDuration(expectedMs)}`]),
+    ...(expectedMs ? [`about ${formatDuration(expectedMs)}`] : []),
     ...(withinMs === undefined ? [] : [`within ${formatDuration(withinMs)}`]),
     ...(drilledAt === undefined ? ['never drilled'] : [`drilled ${shownTime(drilledAt)}`]),
   ];

@@ -11,9 +11,13 @@ export function describeMirror(outcome: MirrorOutcome): string {
     const line = oneLine`${bad('failed')}   mirror ${mirror} of ${repository}: ${error.message}`;
     return [line, ...errorDetails(error).map(indent)].join('\n');
   }
-  const { copiedObjects, copiedBytes, removedObjects, heldObjects } = outcome;
+  const { copiedObjects, copiedBytes, removedObjects, heldObjects, keptObjects } = outcome;
   const removed = removedObjects === 0 ? '' : oneLine`, ${counted(removedObjects, 'object')} removed`;
   const held = heldObjects === 0 ? '' : oneLine`, ${counted(heldObjects, 'object')} held by their lock`;
-  const copied = oneLine`${counted(copiedObjects, 'object')} copied, ${formatSize(copiedBytes)}${removed}${held}`;
+  const kept =
+    keptObjects === 0
+      ? ''
+      : oneLine`, ${counted(keptObjects, 'object')} of what ${repository} removed or replaced kept: the credentials may not`;
+  const copied = oneLine`${counted(copiedObjects, 'object')} copied, ${formatSize(copiedBytes)}${removed}${held}${kept}`;
   return `${good('mirrored')} ${repository} to ${mirror}: ${copied} in ${formatDuration(durationMs)}`;
 }

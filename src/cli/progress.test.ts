@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { settled } from '../foundation/promises.ts';
 import { ProgressDisplay } from './progress.ts';
 
 class FakeStream {
@@ -46,7 +47,54 @@ describe('progress', () => {
     expect(stream.text).toContain('db: copying  25%  25 MiB of 100 MiB  5 MiB/s  15 s left');
     stream.text = '';
     display.stop();
-    expect(stream.text).toBe('\u001b[1A\u001b[0J');
+    expect(stream.text).toBe('\r\u001b[1A\u001b[0J');
+  });
+
+  it('has a total found out where somebody sees it, once', async () => {
+    const estimate = vi.fn(async () => ({ bytes: 100 * 1024 * 1024 }));
+    const { display, stream } = displayOn(true);
+    const progress = display.task('db');
+    progress.phase('copying', estimate);
+    progress.advance({ bytes: 25 * 1024 * 1024 });
+    vi.advanceTimersByTime(1800);
+    expect(estimate).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(2200);
+    await estimate.mock.results[0]!.value;
+    vi.advanceTimersByTime(1000);
+    expect(estimate).toHaveBeenCalledTimes(1);
+    expect(stream.text).toContain('db: copying  25 MiB  ');
+    expect(stream.text).toContain('db: copying  25%  25 MiB of 100 MiB');
+    display.stop();
+  });
+
+  it('says nothing of a total that cannot be found out, and asks for none where nothing is shown', async () => {
+    const estimate = vi.fn(async () => Promise.reject(new Error('no')));
+    const { display, stream } = displayOn(true);
+    display.task('db').phase('copying', estimate);
+    vi.advanceTimersByTime(4000);
+    await settled(estimate.mock.results[0]!.value);
+    vi.advanceTimersByTime(1000);
+    expect(stream.text).toContain('db: copying  4 s so far');
+    display.stop();
+    const hidden = displayOn(true, false).display;
+    hidden.task('db').phase('copying', estimate);
+    vi.advanceTimersByTime(4000);
+    hidden.stop();
+    expect(estimate).toHaveBeenCalledTimes(1);
+  });
+
+  it('leaves nothing of what was drawn where a person interrupts, and cuts no line in silence', () => {
+    const { display, stream } = displayOn(true);
+    display.panel(() => ['one', 'x'.repeat(300)]);
+    vi.advanceTimersByTime(200);
+    expect(stream.text).toBe(`one\n${'x'.repeat(198)}…\n`);
+    stream.text = '';
+    display.printTyped('it ends');
+    expect(stream.text.startsWith('\r\u001b[2A\u001b[0Jit ends\none\n')).toBe(true);
+    display.stop();
+    stream.text = '';
+    display.printTyped('it ends');
+    expect(stream.text).toBe('\nit ends\n');
   });
 
   it('prints a plain line now and then where there is no terminal', () => {

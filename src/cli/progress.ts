@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { systemClock } from '../foundation/clock.ts';
-import type { Progress } from '../foundation/progress.ts';
+import type { Progress, Total } from '../foundation/progress.ts';
+import { awaitedLater } from '../foundation/promises.ts';
 import { formatDuration, formatSize, formatThroughput } from '../foundation/units.ts';
 import { ofOthers, printable } from './text.ts';
 
@@ -15,8 +16,9 @@ interface Task {
   phase: string;
   startedMs: number;
   phaseStartedMs: number;
-  totalBytes: number | undefined;
-  totalItems: number | undefined;
+  total: Total;
+  /** Finds the total out, where nobody has begun to. */
+  estimate: (() => Promise<Total>) | undefined;
   bytes: number;
   items: number;
   /** When a plain line was last printed for it. */
@@ -65,6 +67,12 @@ export class ProgressDisplay {
     this.#draw();
   }
 
+  /** The same, where a person has typed something, which stands behind the cursor. */
+  printTyped(line: string): void {
+    if (this.#drawnLines === 0) this.#stream.write('\n');
+    this.print(line);
+  }
+
   /** Ends the drawing and leaves nothing of it. */
   stop(): void {
     clearInterval(this.#timer);
@@ -73,10 +81,11 @@ export class ProgressDisplay {
     this.#panel = undefined;
   }
 
-  #phase(label: string, phase: string, total: { bytes?: number; items?: number } | undefined): void {
+  #phase(label: string, phase: string, given: Total | (() => Promise<Total>) = {}): void {
     const now = systemClock.monotonicMs();
     const startedMs = this.#tasks.get(label)?.startedMs ?? now;
-    const counters = { bytes: 0, items: 0, totalBytes: total?.bytes, totalItems: total?.items };
+    const [total, estimate] = typeof given === 'function' ? [{}, given] : [given, undefined];
+    const counters = { bytes: 0, items: 0, total, estimate };
     this.#tasks.set(label, { label, phase, startedMs, phaseStartedMs: now, printedMs: now, ...counters });
     this.#keepDrawing();
   }
@@ -93,7 +102,7 @@ export class ProgressDisplay {
   }
 
   #erase(): void {
-    if (this.#drawnLines > 0) this.#stream.write(`\u001b[${this.#drawnLines}A\u001b[0J`);
+    if (this.#drawnLines > 0) this.#stream.write(`\r\u001b[${this.#drawnLines}A\u001b[0J`);
     this.#drawnLines = 0;
   }
 
@@ -101,6 +110,7 @@ export class ProgressDisplay {
     if (this.#mode !== 'terminal') return;
     const now = systemClock.monotonicMs();
     const shown = [...this.#tasks.values()].filter(({ startedMs }) => now - startedMs >= SHOW_AFTER_MS);
+    for (const task of shown) findTotal(task);
     const lines = [...(this.#panel?.() ?? []), ...shown.map((task) => describe(task, now))];
     const columns = (this.#stream.columns ?? 80) - 1;
     for (const line of lines) this.#stream.write(`${printable(cut(line, columns))}\n`);
@@ -113,6 +123,7 @@ export class ProgressDisplay {
       const isFirst = task.printedMs === task.phaseStartedMs;
       if (now - task.printedMs < (isFirst ? SHOW_AFTER_MS : PLAIN_LINE_EVERY_MS)) continue;
       task.printedMs = now;
+      findTotal(task);
       this.#stream.write(`${printable(ofOthers(describe(task, now)))}\n`);
     }
   }
@@ -122,7 +133,19 @@ export class ProgressDisplay {
 function cut(line: string, columns: number): string {
   const oneLine = ofOthers(line);
   const plain = stripVTControlCharacters(oneLine);
-  return plain.length <= columns ? oneLine : plain.slice(0, columns);
+  return plain.length <= columns ? oneLine : `${plain.slice(0, Math.max(0, columns - 1))}…`;
+}
+
+/** Until it is found, and where it cannot be, nothing is said of it. */
+function findTotal(task: Task): void {
+  const { estimate } = task;
+  if (estimate === undefined) return;
+  task.estimate = undefined;
+  awaitedLater(
+    estimate().then((total) => {
+      task.total = total;
+    }),
+  );
 }
 
 /** `uploads: reading files  45%  1.2 GiB of 2.7 GiB  312 MiB/s  5 s left` */
@@ -133,13 +156,13 @@ function describe(task: Task, now: number): string {
   if (fraction !== undefined) parts.push(`${Math.floor(fraction * 100)}%`);
   if (task.bytes > 0) {
     parts.push(
-      task.totalBytes === undefined
+      task.total.bytes === undefined
         ? formatSize(task.bytes)
-        : `${formatSize(task.bytes)} of ${formatSize(task.totalBytes)}`,
+        : `${formatSize(task.bytes)} of ${formatSize(task.total.bytes)}`,
     );
     parts.push(formatThroughput(task.bytes, elapsedMs));
   } else if (task.items > 0) {
-    parts.push(task.totalItems === undefined ? `${task.items}` : `${task.items} of ${task.totalItems}`);
+    parts.push(task.total.items === undefined ? `${task.items}` : `${task.items} of ${task.total.items}`);
   }
   parts.push(
     fraction !== undefined && fraction > 0.01 && fraction < 1
@@ -150,7 +173,7 @@ function describe(task: Task, now: number): string {
 }
 
 /** A total may be a guess: what is more than all of it says nothing. */
-function doneFraction({ bytes, items, totalBytes, totalItems }: Task): number | undefined {
-  const fraction = totalBytes ? bytes / totalBytes : totalItems ? items / totalItems : undefined;
+function doneFraction({ bytes, items, total }: Task): number | undefined {
+  const fraction = total.bytes ? bytes / total.bytes : total.items ? items / total.items : undefined;
   return fraction === undefined || fraction > 1 ? undefined : fraction;
 }

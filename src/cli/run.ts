@@ -10,6 +10,7 @@ import type { LoadedPlan } from '../plan/index.ts';
 import type { CommandDefinition, Invocation, Outcome, ServeCommand } from './command.ts';
 import { errorText } from './errors.ts';
 import { COMMON_EXITS, EXIT_MEANINGS } from './exit-codes.ts';
+import { KeyAhead } from './key-ahead.ts';
 import { describeLocks } from './lock-text.ts';
 import { describeMirror } from './mirror-text.ts';
 import { ProgressDisplay } from './progress.ts';
@@ -36,11 +37,13 @@ interface GlobalOptions {
 /** Runs one command. Resolves to the exit code, once everything is printed. */
 export async function runCommandLine(line: CommandLine): Promise<ExitCode> {
   const json = line.arguments.includes('--json');
+  const keyAhead = new KeyAhead(line.arguments.slice(0, commandAt(line.arguments) + 2), process.env);
+  keyAhead.begin(process.env);
   const interruption = listenForInterruption();
   let exit: ExitCode = EXIT.done;
   try {
     const program = buildProgram(line, await commandsFor(line.arguments), async (definition, values) => {
-      exit = await runCommand(line, definition, { ...values, ...interruption });
+      exit = await runCommand(line, definition, { ...values, ...interruption, keyAhead });
     });
     await program.parseAsync(line.arguments as string[], { from: 'user' });
     return exit;
@@ -59,11 +62,15 @@ const WORDS_OF_OPTION: ReadonlyMap<string, number> = new Map([
   ['--no-progress', 1],
 ]);
 
-/** The commands that the arguments can mean: all, where their first word does not tell, as for the help. */
-async function commandsFor(words: readonly string[]): Promise<CommandDefinition[]> {
+function commandAt(words: readonly string[]): number {
   let at = 0;
   while (WORDS_OF_OPTION.has(words[at] ?? '')) at += WORDS_OF_OPTION.get(words[at]!)!;
-  const first = words[at] ?? '';
+  return at;
+}
+
+/** The commands that the arguments can mean: all, where their first word does not tell, as for the help. */
+async function commandsFor(words: readonly string[]): Promise<CommandDefinition[]> {
+  const first = words[commandAt(words)] ?? '';
   if (first === '--version' || first === '-V') return [];
   const named = await commandsBeginningWith(first);
   return named.length > 0 ? named : allCommands();
@@ -160,11 +167,12 @@ function helpTail({ examples, exits }: CommandDefinition): string {
 async function runCommand(
   line: CommandLine,
   definition: CommandDefinition,
-  values: RunValues & Pick<Interruption, 'signal' | 'onHangup'>,
+  values: RunValues & Pick<Interruption, 'signal' | 'onHangup' | 'onInterrupted'> & { keyAhead: KeyAhead },
 ): Promise<ExitCode> {
   const { options, signal } = values;
   const json = options.json === true;
   const display = new ProgressDisplay(process.stderr, options.progress !== false);
+  values.onInterrupted((text) => display.printTyped(text));
   const cacheDirectory = userCacheDirectory(process.env);
   const stateDirectory = userStateDirectory(process.env);
   const environment: Environment = {
@@ -175,6 +183,7 @@ async function runCommand(
     progress: (label) => display.task(label),
     adapters: line.adapters,
     requests: new Map(),
+    onKeyDerived: (password, derived) => void values.keyAhead.note(password, derived),
     ...(stateDirectory !== undefined && { stateDirectory }),
     ...(cacheDirectory !== undefined && { cacheDirectory }),
   };
@@ -307,11 +316,13 @@ function print(text: string): Promise<void> {
       else resolve();
     };
     stdout.on('error', end);
-    stdout.write(text === '' ? '' : `${text}\n`, (error) => {
-      end(error);
-      // What the callback is told is emitted behind it as well.
-      setImmediate(() => stdout.off('error', end));
-    });
+    // What the callback is told is emitted behind it as well.
+    stdout.write(text === '' ? '' : `${text}\n`, (error) =>
+      setImmediate(() => {
+        stdout.off('error', end);
+        end(error);
+      }),
+    );
   });
 }
 
@@ -324,6 +335,8 @@ function unprintable(cause: Error): HoldfastError {
 
 interface Interruption {
   signal: AbortSignal;
+  /** Has what a person is told of it said by a function, instead of at once on standard error. */
+  onInterrupted(tell: (text: string) => void): void;
   /** Has SIGHUP call a function, instead of ending the work. */
   onHangup(listener: () => void): void;
   stop(): void;
@@ -332,9 +345,10 @@ interface Interruption {
 /** The first signal ends the work in good order; the second ends the process. */
 function listenForInterruption(): Interruption {
   const controller = new AbortController();
+  let told = (text: string): void => void process.stderr.write(`\n${text}\n`);
   const interrupt = (): void => {
     if (controller.signal.aborted) process.exit(EXIT.interrupted);
-    process.stderr.write('\nholdfast: ending in good order; once more to end at once\n');
+    told('holdfast: ending in good order; once more to end at once');
     controller.abort(new HoldfastError('interrupted', 'interrupted'));
   };
   let hungUp = interrupt;
@@ -343,6 +357,9 @@ function listenForInterruption(): Interruption {
   for (const [signal, listener] of Object.entries(listeners)) process.on(signal, listener);
   return {
     signal: controller.signal,
+    onInterrupted: (tell) => {
+      told = tell;
+    },
     onHangup: (listener) => {
       hungUp = listener;
     },

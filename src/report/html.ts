@@ -6,8 +6,8 @@ const STYLE = `
 @page { margin: 18mm 15mm; @bottom-right { content: counter(page) " / " counter(pages); font: 8pt system-ui, sans-serif } }
 body { font: 15px/1.45 system-ui, sans-serif; color: #111; background: #fff; max-width: 60em; margin: 2em auto; padding: 0 1em }
 h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 1.8em } h3 { font-size: 1em; margin-top: 1.4em }
-h2, h3 { break-after: avoid }
-table { border-collapse: collapse; width: 100%; font-size: 0.88em }
+h2, h3, h2 + p, h2 + p + p, h3 + p { break-after: avoid }
+table { border-collapse: collapse; width: 100%; font-size: 0.88em; margin: 0.6em 0 1em }
 thead { display: table-header-group } tr { break-inside: avoid }
 th, td { border-bottom: 1px solid #bbb; padding: 0.3em 0.6em 0.3em 0; text-align: left; vertical-align: top; overflow-wrap: break-word }
 pre { background: #f3f3f3; padding: 0.5em 0.7em; font-size: 0.8em; white-space: pre-wrap; overflow-wrap: anywhere; break-inside: avoid; margin: 0.5em 0 }

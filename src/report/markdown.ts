@@ -32,7 +32,7 @@ function rowOf(cells: readonly string[], isRule: boolean): string {
 function escaped(text: string): string {
   return onOneLine(text)
     .replace(/[\\`*_[\]<>|#~&]/g, (sign) => `\\${sign}`)
-    .replace(/^(\d+)([.)])/, '$1\\$2')
+    .replace(/^(\d+)([.)])(?=\s|$)/, '$1\\$2')
     .replace(/^([-+])/, '\\$1');
 }
 

@@ -85,8 +85,13 @@ export function nextDue(schedule: Schedule, afterMs: number, timezone: string): 
       return afterMs;
     case 'every':
       return (Math.floor(afterMs / schedule.everyMs) + 1) * schedule.everyMs;
-    case 'cron':
-      return cronOf(schedule.pattern, timezone).nextRun(new Date(afterMs))?.getTime();
+    case 'cron': {
+      const known = knownCron(schedule.pattern, timezone);
+      if (known.next?.askedMs !== afterMs) {
+        known.next = { askedMs: afterMs, dueMs: known.cron.nextRun(new Date(afterMs))?.getTime() };
+      }
+      return known.next.dueMs;
+    }
   }
 }
 
@@ -97,10 +102,15 @@ export function nextDue(schedule: Schedule, afterMs: number, timezone: string): 
 export function lastDue(schedule: Schedule, atMs: number, timezone: string): number | undefined {
   if (schedule.kind === 'continuous') return atMs;
   if (schedule.kind === 'every') return Math.floor(atMs / schedule.everyMs) * schedule.everyMs;
+  const known = knownCron(schedule.pattern, timezone);
+  if (known.last?.askedMs !== atMs)
+    known.last = { askedMs: atMs, dueMs: lastOfCron(known.cron, schedule, atMs, timezone) };
+  return known.last.dueMs;
+}
+
+function lastOfCron(cron: Cron, schedule: Schedule, atMs: number, timezone: string): number | undefined {
   // Backwards, a change of the clock is passed another way: from a few moments before on the way forward decides.
-  const before = cronOf(schedule.pattern, timezone)
-    .previousRuns(MOMENTS_BEFORE, new Date(atMs + 1))
-    .at(-1);
+  const before = cron.previousRuns(MOMENTS_BEFORE, new Date(atMs + 1)).at(-1);
   let lastMs: number | undefined;
   let nextMs = before === undefined ? undefined : nextDue(schedule, before.getTime() - 1, timezone);
   while (nextMs !== undefined && nextMs <= atMs) {
@@ -112,14 +122,30 @@ export function lastDue(schedule: Schedule, atMs: number, timezone: string): num
 
 const MOMENTS_BEFORE = 3;
 
+/** What was asked of a cron last: whoever looks at many tasks asks the same of all that are alike. */
+interface Answer {
+  askedMs: number;
+  dueMs: number | undefined;
+}
+
+interface KnownCron {
+  cron: Cron;
+  next?: Answer;
+  last?: Answer;
+}
+
 /** Plans have many schedules that are alike, and daemons ask them again and again. */
-const knownCrons = new Map<string, Cron>();
+const knownCrons = new Map<string, KnownCron>();
 const KNOWN_CRONS = 10_000;
 
 /** A cron that only answers; it starts no timer. */
 export function cronOf(pattern: string, timezone: string): Cron {
+  return knownCron(pattern, timezone).cron;
+}
+
+function knownCron(pattern: string, timezone: string): KnownCron {
   const key = `${pattern} ${timezone}`;
-  const known = knownCrons.get(key) ?? new Cron(pattern, { timezone, paused: true, mode: '5-part' });
+  const known = knownCrons.get(key) ?? { cron: new Cron(pattern, { timezone, paused: true, mode: '5-part' }) };
   if (knownCrons.size >= KNOWN_CRONS) knownCrons.clear();
   knownCrons.set(key, known);
   return known;

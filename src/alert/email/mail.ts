@@ -62,7 +62,8 @@ function idOf(parts: string[]): string {
 function alertHtml(alert: Alert, message: AlertMessage): string {
   const rows = factsOf(alert, message).map(({ label, value, url }) => {
     const link = url === undefined ? undefined : `<a href="${escapeHtml(url)}">${escapeHtml(label)}</a>`;
-    const shown = link ?? (label === 'Do' ? `<code>${escapeHtml(value)}</code>` : escapeHtml(value));
+    const shown =
+      link ?? (label === 'Do' || label === 'Runbooks' ? `<code>${escapeHtml(value)}</code>` : escapeHtml(value));
     return `<tr><th align="left" valign="top">${escapeHtml(label)}</th><td>${shown}</td></tr>`;
   });
   const heading = `<h2>${escapeHtml(`${newsOf(message)}: ${titleOf(alert)}`)}</h2>`;

@@ -71,7 +71,7 @@ function alertText(alert: Alert, message: AlertMessage): string {
 function factText({ label, value, url }: Fact): string {
   if (url !== undefined) return `<${linkable(url)}|${label}>`;
   const shown = escapedWithin(onOneLine(value), FACT_LIMIT);
-  const isCommand = label === 'Do' || label === 'Acknowledge';
+  const isCommand = label === 'Do' || label === 'Runbooks' || label === 'Acknowledge';
   return isCommand ? `*${label}*: \`${shown.replaceAll('`', 'ˋ')}\`` : `*${label}*: ${shown}`;
 }
 

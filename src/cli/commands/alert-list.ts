@@ -1,5 +1,6 @@
 import { EXIT } from '../../foundation/errors.ts';
 import type { ListedAlert, ListedAlerts } from '../../operations/index.ts';
+import { describeMending } from '../alert-text.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { bad, doubtful, faint, good, oneLine, shownTime, strong } from '../text.ts';
@@ -37,7 +38,7 @@ function describe({ alerts, mutes, unread }: ListedAlerts): string {
 }
 
 function block(alert: ListedAlert): string {
-  const { id, severity, rule, subject, state, since, message, endangers, command, contacts, told } = alert;
+  const { id, severity, rule, subject, state, message, contacts, told } = alert;
   const states = { open: bad('open'), acknowledged: doubtful('acknowledged'), resolved: good('resolved') };
   const by = alert.acknowledgedBy === undefined ? '' : ` by ${alert.acknowledgedBy}`;
   const note = alert.acknowledgedNote === undefined ? '' : `: ${alert.acknowledgedNote}`;
@@ -50,9 +51,7 @@ function block(alert: ListedAlert): string {
   return [
     oneLine`${strong(id)} ${severity} ${rule} ${subject}: ${states[state]}${by}${note}${over}${muted}`,
     oneLine`  ${message}`,
-    `  since ${shownTime(since)}; endangers ${endangers}`,
-    oneLine`  ${faint('mend')} ${command}`,
-    ...(alert.runbooks.length > 0 ? [`  ${faint('runbooks')} ${alert.runbooks.join(', ')}`] : []),
+    ...describeMending(alert),
     ...(channels.length > 0 ? [`  ${faint('told')} ${channels.join(', ')}`] : []),
     ...(people.length > 0 ? [`  ${faint('call')} ${people.join(', ')}`] : []),
   ].join('\n');

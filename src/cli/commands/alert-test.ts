@@ -1,6 +1,7 @@
 import { EXIT, type ExitCode } from '../../foundation/errors.ts';
 import { pauseUntilAborted } from '../../foundation/pause.ts';
 import type { TestedAlert } from '../../operations/index.ts';
+import { describeMending } from '../alert-text.ts';
 import type { CommandDefinition } from '../command.ts';
 import { REPOSITORY_EXITS } from '../exit-codes.ts';
 import { bad, good, oneLine } from '../text.ts';
@@ -35,7 +36,6 @@ function describe({ alert, channels }: TestedAlert): string {
     return oneLine`${state} ${channel} (${reason})${error === undefined ? '' : `: ${error.message}`}`;
   });
   const none = `${bad('nobody')} would be told: no route and no rung of the ladder takes it`;
-  return [oneLine`${alert.severity} ${alert.rule}: ${alert.message}`, ...(lines.length === 0 ? [none] : lines)].join(
-    '\n',
-  );
+  const told = [oneLine`${alert.severity} ${alert.rule}: ${alert.message}`, ...describeMending(alert)];
+  return [...told, ...(lines.length === 0 ? [none] : lines)].join('\n');
 }

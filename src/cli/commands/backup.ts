@@ -1,5 +1,6 @@
 import { EXIT, HoldfastError } from '../../foundation/errors.ts';
 import { letOthersGoFirst } from '../../foundation/priority.ts';
+import { awaitedLater } from '../../foundation/promises.ts';
 import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { EstimateOfSource, SourceOutcome, Workspace } from '../../operations/index.ts';
 import type { CommandDefinition, Invocation, Outcome } from '../command.ts';
@@ -46,15 +47,27 @@ export const backup: CommandDefinition = {
   async run({ arguments: [names], options, workspace }) {
     const operations = await import('../../operations/index.ts');
     if (options['estimate'] === true) return estimate(operations, await workspace(), names, options);
-    await letOthersGoFirst();
-    if (options['group'] !== undefined) return backupGroup(operations, await workspace(), names, options);
-    const outcomes = await operations.backup(await workspace(), (names ?? []) as string[], {
-      ...(options['only'] !== undefined && { only: options['only'] as string[] }),
-    });
-    const json = { sources: outcomes.map(shownOutcome) };
-    return { exit: operations.backupExit(outcomes), json, text: outcomes.map(describe).join('\n') };
+    // Its process goes behind others at once; the session does so a little later, and no backup waits for that.
+    const lowered = awaitedLater(letOthersGoFirst());
+    const outcome = await backUp(operations, await workspace(), names, options);
+    await lowered;
+    return outcome;
   },
 };
+
+async function backUp(
+  operations: typeof import('../../operations/index.ts'),
+  workspace: Workspace,
+  names: Invocation['arguments'][number],
+  options: Invocation['options'],
+): Promise<Outcome> {
+  if (options['group'] !== undefined) return backupGroup(operations, workspace, names, options);
+  const outcomes = await operations.backup(workspace, (names ?? []) as string[], {
+    ...(options['only'] !== undefined && { only: options['only'] as string[] }),
+  });
+  const json = { sources: outcomes.map(shownOutcome) };
+  return { exit: operations.backupExit(outcomes), json, text: outcomes.map(describe).join('\n') };
+}
 
 async function estimate(
   operations: typeof import('../../operations/index.ts'),

@@ -23,6 +23,11 @@ export const compare: CommandDefinition = {
       flags: '--with <target>',
       description: 'another database, by its URL (without a password in it: use PGPASSWORD or ~/.pgpass), or directory',
     },
+    {
+      flags: '--only <pattern...>',
+      description:
+        'of PostgreSQL, these schemas or tables, with what a restore of them brings: `sales`, `public.orders`',
+    },
     { flags: '--repository <name>', description: 'read from this repository, mirror or archive' },
     ...RECALL_OPTIONS,
   ],
@@ -32,6 +37,10 @@ export const compare: CommandDefinition = {
     {
       command: 'holdfast compare omni-db --with postgres://localhost/omni_restored',
       does: 'whether a restored database is what was captured',
+    },
+    {
+      command: 'holdfast compare omni-db --only public.orders --with postgres://localhost/omni_orders',
+      does: 'the same of one table that was restored',
     },
   ],
   exits: [...LOCKING_EXITS, EXIT.missed],
@@ -44,6 +53,7 @@ export const compare: CommandDefinition = {
       ...optional('at'),
       ...optional('snapshot'),
       ...optional('with'),
+      ...optional('only'),
       ...optional('repository'),
       ...recallOf(options),
     };
@@ -68,7 +78,8 @@ const MARKS: Record<Kind, string> = {
 function describe(result: Compared): string {
   const { source, snapshot, time, differences, compared, durationMs } = result;
   const state = result.equal ? good('equal') : bad('different');
-  const what = result.with === undefined ? source : `${result.with}, as ${source},`;
+  const part = result.only === undefined ? '' : `${result.only.join(', ')} of `;
+  const what = `${part}${result.with === undefined ? source : `${result.with}, as ${source},`}`;
   return [
     oneLine`${state}  ${what} and the recovery point of ${shownTime(time)} (snapshot ${shortId(snapshot)})`,
     ...differences.map(({ item, kind, detail }) => oneLine`  ${MARKS[kind]}  ${item} ${detail}`),

@@ -1,5 +1,5 @@
 import { basename, delimiter, dirname } from 'node:path';
-import { EXIT } from '../../foundation/errors.ts';
+import { EXIT, type ExitCode } from '../../foundation/errors.ts';
 import { formatDuration, formatSize } from '../../foundation/units.ts';
 import type { DemoReport } from '../../operations/index.ts';
 import type { CommandDefinition } from '../command.ts';
@@ -26,13 +26,15 @@ export const demo: CommandDefinition = {
     const { playDemo } = await import('../../operations/index.ts');
     const parent = options['directory'] as string | undefined;
     const report = await playDemo(environment, (chapter) => tell(`${faint('·')} ${chapter}`), parent);
-    const { actual, objectives, leftovers, verdict } = report;
-    const met = actual.rpoMs <= objectives.rpoMs && actual.rtoMs <= objectives.rtoMs;
-    const clean = leftovers.processes.length === 0 && leftovers.sockets.length === 0;
-    const exit = verdict !== 'recovered' || !met ? EXIT.missed : clean ? EXIT.done : EXIT.failed;
-    return { exit, json: report, text: describe(report) };
+    return { exit: exitOf(report), json: report, text: describe(report) };
   },
 };
+
+function exitOf({ actual, objectives, leftovers, verdict }: DemoReport): ExitCode {
+  const isInTime = actual.rpoMs <= objectives.rpoMs && actual.rtoMs <= objectives.rtoMs;
+  if (verdict !== 'recovered' || !isInTime) return EXIT.missed;
+  return leftovers.processes.length === 0 && leftovers.sockets.length === 0 ? EXIT.done : EXIT.failed;
+}
 
 function describe(report: DemoReport): string {
   return [

@@ -57,7 +57,7 @@ function cellsOf(point: HistoryPoint, item: string | undefined): string[] {
   ];
   return [
     whole.length.toLocaleString('en'),
-    `${count.toLocaleString('en')} ${whole[0]!.unit}`,
+    counted(count, whole[0]!.unit.slice(0, -1)),
     isSized ? formatSize(bytes) : '',
     doubtful(hints.join(', ')),
   ];

@@ -20,7 +20,7 @@ import { UNSIGNED } from '../unsigned.ts';
 export const status: CommandDefinition = {
   name: 'status',
   summary: 'show every source: last backup, last proof, objectives and actuals',
-  description: `Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; RTO as the last proof measured it, and where it will be missed before long, from when on; of each runbook what its drills took, with exit code 4 where the last one took longer than promised; how far each mirror is behind; and of each archive the newest copy of each source, and when the next is due: exit code 4 when one is overdue. A mirror or archive that cannot be reached, or whose last attempt failed, makes the exit code 1, and so does what was found damaged or missing and was put back, until a check has read all of that repository and found nothing. Of a repository whose capacity the plan names, it says what it takes, how it grows, and what it will take; exit code 4 from the share on that the plan warns at. Of a repository whose objects are locked, it says what somebody hid of its snapshots, keys and ledger, with exit code 1. ${GOES_ON} Nothing is known of its sources then.`,
+  description: `Shows for every source when it was last backed up and proven, and RPO and RTO as promised and as they are: RPO from the newest complete recovery point, which a log that is followed makes newer, and, beside it, from the newest proven one; a log that does not go on for as long as the plan's rule \`log-stalled\` allows (5m by default), or has a gap behind the newest backup, with exit code 4; RTO as the last proof measured it, and where it will be missed before long, from when on; of each runbook what its drills took, with exit code 4 where the last one took longer than promised; how far each mirror is behind; and of each archive the newest copy of each source, and when the next is due: exit code 4 when one is overdue. A mirror or archive that cannot be reached, or whose last attempt failed, makes the exit code 1, and so does what was found damaged or missing and was put back, until a check has read all of that repository and found nothing, and a source whose newest backup is gone although nobody recorded that it was to be removed. Of a repository whose capacity the plan names, it says what it takes, how it grows, and what it will take; exit code 4 from the share on that the plan warns at. Of a repository whose objects are locked, it says what somebody hid of its snapshots, keys and ledger, with exit code 1. ${GOES_ON} Nothing is known of its sources then.`,
   examples: [{ command: 'holdfast status', does: 'is everything all right?' }],
   exits: [...REPOSITORY_EXITS, EXIT.missed],
   writes: false,
@@ -49,6 +49,13 @@ export const status: CommandDefinition = {
       failure === undefined
         ? []
         : [oneLine`${bad('failed')} ${source}: the backup of ${shownTime(failure.time)} failed: ${failure.message}`],
+    );
+    const lost = sources.flatMap(({ source, repository, lost: gone }) =>
+      gone === undefined
+        ? []
+        : [
+            `${bad('lost')} ${source}: its newest backup, ${shortId(gone.snapshot)} of ${shownTime(gone.time)}, is gone from ${repository}, and nobody recorded that it was to be removed: find out who removed it; \`holdfast check ${repository} --repair\` puts it back where a mirror has it, else \`holdfast backup ${source}\` takes another one`,
+          ],
     );
     const ahead = sources.flatMap(({ source, ahead: time }) =>
       time === undefined
@@ -88,6 +95,7 @@ export const status: CommandDefinition = {
         ...moved,
         ...failedBackups,
         ...ahead,
+        ...lost,
         ...damage,
         ...hidden.map(hiddenLine),
         ...unsigned.map((repository) => `${doubtful('unsigned')} the ledger of ${repository}: ${UNSIGNED}`),
@@ -102,12 +110,13 @@ export const status: CommandDefinition = {
 function exitOf(found: ReachableStatus): ExitCode {
   const { sources, runbooks, mirrors, archives, healed, damaged, capacity, hidden, failures } = found;
   const isMissed =
-    sources.some(({ missed }) => missed.length > 0) ||
+    sources.some(({ missed, log }) => missed.length > 0 || log?.stall !== undefined || (log?.gaps.length ?? 0) > 0) ||
     runbooks.some((each) => each.isMissed) ||
     capacity.some(({ isReached }) => isReached) ||
     archives.some((each) => each.sources.some(({ isOverdue }) => isOverdue));
   const failing: Failing[] = [...mirrors, ...archives, ...archives.flatMap((each) => each.sources)];
   const isWrong =
+    sources.some(({ lost }) => lost !== undefined) ||
     damaged.length + healed.length + hidden.length > 0 ||
     failing.some(({ failure, error }) => (failure ?? error) !== undefined);
   if (failures.length > 0) return EXIT.failed;
@@ -191,11 +200,24 @@ function logLines({ source, log }: SourceStatus): string[] {
     ({ timeline, start, end }) =>
       `${bad('gap')} ${source}: the log from ${start} to ${end} of timeline ${timeline} is lost: take a backup`,
   );
+  const stalled = log.stall === undefined ? [] : [stallLine(source, log.stall)];
   if (log.from === undefined || log.lsn === undefined) {
-    return [`${doubtful('log')} ${source}: no backup is continued by a log; see \`holdfast follow\``, ...gaps];
+    return [
+      `${doubtful('log')} ${source}: no backup is continued by a log; see \`holdfast follow\``,
+      ...stalled,
+      ...gaps,
+    ];
   }
   const until = log.time === undefined ? `until ${log.lsn}` : `until ${shownTime(log.time)} (${log.lsn})`;
-  return [`${good('log')} ${source}: continues snapshot ${shortId(log.from)} ${until}`, ...gaps];
+  return [`${good('log')} ${source}: continues snapshot ${shortId(log.from)} ${until}`, ...stalled, ...gaps];
+}
+
+/** Of a log that does not go on, whatever is promised. */
+function stallLine(source: string, stall: NonNullable<NonNullable<SourceStatus['log']>['stall']>): string {
+  if ('ahead' in stall) {
+    return `${bad('stalled')} ${source}: its log is said to reach to ${shownTime(stall.ahead)}, which has not come: a clock is or was wrong, and nobody can tell whether more came; see \`holdfast doctor ${source}\``;
+  }
+  return `${bad('stalled')} ${source}: nothing more of its log came since ${shownTime(stall.since)}; run \`holdfast follow ${source}\``;
 }
 
 interface Failing {
