@@ -12,6 +12,8 @@ import {
   backup,
   listAlerts,
   muteAlerts,
+  replicate,
+  status,
   testAlert,
   type Watched,
   type Workspace,
@@ -21,7 +23,7 @@ import type { Repository } from '../../src/repository/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
 import { alertedWorkspace, alerting, type Told } from '../support/alerted.ts';
 import { plannedFiles } from '../support/mirrored.ts';
-import { movableClock, testDirectory, testRepository } from '../support/repository.ts';
+import { movableClock, PASSWORD, testDirectory, testRepository } from '../support/repository.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -47,9 +49,9 @@ describe('a lookout', () => {
   });
 
   /** As a process that begins, with this plan. */
-  function begin(more: Partial<Plan> = {}): void {
+  function begin(more: Partial<Plan> = {}, stores: Record<string, MemoryStore> = {}): void {
     const planned = { ...plannedFiles('files', data, { objectives: { rpoMs: 100 * HOUR_MS } }), ...more };
-    ({ workspace, told, refusing } = alertedWorkspace({ main: store }, planned, clock));
+    ({ workspace, told, refusing } = alertedWorkspace({ main: store, ...stores }, planned, clock));
     lookout = startLookout();
   }
 
@@ -166,6 +168,17 @@ describe('a lookout', () => {
     expect(await look(2 * MINUTE_MS)).toEqual(['pager resolved: told before', 'team resolved: told before']);
     lookout = startLookout();
     expect(await look(15_000)).toEqual([]);
+  });
+
+  it('tells those whose turn it is at once, in one look, by a clock that goes on while it looks', async () => {
+    const { nowMs } = clock;
+    clock.nowMs = () => {
+      clock.advance(1);
+      return nowMs();
+    };
+    rmSync(data, { recursive: true });
+    await backup(workspace, ['files']);
+    expect(await look()).toEqual(['pager raised: 0m, oncall', 'team raised: route']);
   });
 
   it('lets a slow channel stop no other, and nothing be told twice meanwhile', async () => {
@@ -362,6 +375,65 @@ describe('a lookout', () => {
     expect(idle).toBeGreaterThan(0);
     // Snapshots, events and locks are listed, and none of them is read.
     expect(idle).toBeLessThan(8);
+  });
+
+  it('raises an alarm where a repository, a mirror or an archive has less room left than the plan wants', async () => {
+    const [eu, cold] = [new MemoryStore(), new MemoryStore()];
+    await testRepository(cold);
+    const at = { s3: { pathStyle: false } };
+    const archive = { from: 'main', sources: ['files'], isOffline: false };
+    const limited = (ofBytes: number): Partial<Plan> => {
+      const capacity = { ofBytes, warnAt: 0.8 };
+      const own = { ...at, password: PASSWORD, capacity };
+      return {
+        ...plannedFiles('files', data),
+        repositories: new Map([
+          ['main', { name: 'main', store: '/main', ...own }],
+          ['cold', { name: 'cold', store: '/cold', ...own, archive }],
+        ]),
+        mirrors: new Map([['eu', { name: 'eu', store: '/eu', of: 'main', ...at, capacity }]]),
+      };
+    };
+    const seen = async (ofBytes: number) => {
+      begin(limited(ofBytes), { eu, cold });
+      await look();
+      const { capacity } = await status(workspace);
+      return {
+        open: await open(),
+        reached: capacity.filter(({ isReached }) => isReached).map((each) => each.repository),
+      };
+    };
+    begin(limited(1e9), { eu, cold });
+    await backup(workspace, ['files']);
+    await replicate(workspace, []);
+    expect(await seen(1e9)).toEqual({ open: [], reached: [] });
+    expect(await seen(100)).toEqual({
+      open: ['capacity cold', 'capacity eu', 'capacity main'],
+      reached: expect.arrayContaining(['cold', 'eu', 'main']),
+    });
+    const { alerts } = told.at(-1)!.message;
+    const commands = Object.fromEntries(alerts.map(({ subject, command }) => [subject, command]));
+    expect(commands).toEqual({ cold: 'holdfast prune cold', eu: 'holdfast prune main', main: 'holdfast prune main' });
+  });
+
+  it('raises an alarm where the newest backup is gone that nobody removed, until there is another', async () => {
+    begin(plannedFiles('files', data));
+    await backup(workspace, ['files']);
+    await look();
+    expect(await open()).toEqual([]);
+    for (const key of [...store.objects.keys()].filter((each) => each.startsWith('snapshots/'))) {
+      await store.delete(key);
+    }
+    await look(MINUTE_MS, false);
+    await look(MINUTE_MS, false);
+    expect(await open()).toEqual(['repository-unreachable main']);
+    expect(told[0]!.message.alerts[0]!.message).toMatch(
+      /^main: the newest backup of files, of .*, is gone, and nobody/,
+    );
+    await backup(workspace, ['files']);
+    await look();
+    await look(2 * MINUTE_MS);
+    expect(await open()).toEqual([]);
   });
 
   it('finds what objectives, runs and reviews say of the record', async () => {

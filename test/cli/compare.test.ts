@@ -147,6 +147,29 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('the comparison of a databas
     expect(living.stdout + living.stderr).not.toContain('s3cr3t');
   });
 
+  it('compares a part alone, as a restore of it brings it', async () => {
+    const name = `part_${copies++}`;
+    const url = server.url(name);
+    const compare = async (database: string, ...words: string[]) => {
+      const ran = await holdfast(directory, ['compare', 'db', '--json', ...words], of(database));
+      return [ran.exit, named(document(ran).differences ?? []), document(ran).error?.code];
+    };
+    const part = ['--only', 'public.orders'];
+    expect((await holdfast(directory, ['restore', 'db', '--to', url, ...part], of('shop'))).exit).toBe(0);
+    expect(await compare('shop', ...part, '--with', url)).toEqual([0, [], undefined]);
+    expect((await compare('shop', '--with', url))[0]).toBe(4);
+    await server.query(name, 'update orders set customer = 7 where id = 5; create index later on orders (customer)');
+    expect(await compare('shop', ...part, '--with', url)).toEqual([
+      4,
+      ['content table public.orders', 'extra INDEX public later'],
+      undefined,
+    ]);
+    const living = await after("drop table notes; insert into customers values (501, 'new')");
+    expect(await compare(living, ...part)).toEqual([0, [], undefined]);
+    expect(await compare(living, '--only', 'public.notes')).toEqual([4, ['missing table public.notes'], undefined]);
+    expect(await compare(living, '--only', 'public.nothing')).toEqual([1, [], 'path-missing']);
+  });
+
   it('refuses what it cannot compare with', async () => {
     const ran = await holdfast(directory, ['compare', 'db', '--with', './somewhere', '--json'], of('shop'));
     expect([ran.exit, document(ran).error.code]).toEqual([1, 'target-unsuitable']);
@@ -170,6 +193,12 @@ describe('the comparison of files with a recovery point', () => {
     expect((await holdfast(directory, ['backup'])).exit).toBe(0);
     return { directory, data };
   }
+
+  it('is of all of them', async () => {
+    const { directory } = await backedUp();
+    const ran = await holdfast(directory, ['compare', 'files', '--only', 'one', '--json']);
+    expect([ran.exit, document(ran).error.code]).toEqual([2, 'bad-usage']);
+  });
 
   it('finds them equal whatever lies beside them, and what the plan leaves out', async () => {
     const { directory, data } = await backedUp();

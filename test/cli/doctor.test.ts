@@ -58,6 +58,15 @@ describe('holdfast doctor', () => {
     ]);
   });
 
+  it('looks for a database where the plan has it while its repository cannot be opened', async () => {
+    const directory = scratchDirectory();
+    writePlan(directory, '  db: { type: postgres, url: { env: DATABASE_URL } }');
+    const { HOLDFAST_PASSWORD: _, ...without } = environment();
+    const { repository, source } = await findings(directory, without);
+    expect(repository).toMatchObject([{ message: expect.stringContaining('HOLDFAST_PASSWORD') }]);
+    expect(source).toMatchObject([{ about: 'url', message: 'the environment variable DATABASE_URL is not set' }]);
+  });
+
   it('names a repository that cannot be written to', async (context) => {
     skipWithout(context, 'immutable');
     const directory = prepared();

@@ -53,6 +53,17 @@ describe.skipIf(process.platform !== 'linux')('`follow` of files', () => {
     expect(await errorsOf(repository)).toEqual([]);
   });
 
+  it.each([
+    ['500ms', '"500ms" is too short', 'Write 1s or more: what came is made durable each time.'],
+    ['soon', '"soon" is no duration', 'Write one such as `5s` or `10m`.'],
+  ])('is refused with `--every %s`', async (every, message, hint) => {
+    const directory = scratchDirectory();
+    writePlan(directory, '  files: { type: files, paths: [/srv], schedule: continuous }');
+    const { exit, json } = await runHere(join(directory, 'holdfast.yaml'), 'follow', 'files', '--every', every);
+    expect(exit).toBe(2);
+    expect(json).toMatchObject({ error: { code: 'bad-usage', message, hint } });
+  });
+
   it('is refused for a source that has nothing to follow, and says what has', async () => {
     const directory = scratchDirectory();
     writePlan(directory, '  files: { type: files, paths: [/srv], schedule: hourly }');

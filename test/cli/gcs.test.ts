@@ -1,8 +1,10 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { LogTail, openRepository } from '../../src/repository/index.ts';
 import { createGcsStore } from '../../src/store/gcs/index.ts';
 import type { ObjectStore } from '../../src/store/index.ts';
+import { createLocalStore } from '../../src/store/local/index.ts';
 import { document, environment, holdfast, PASSWORD, scratchDirectory } from '../support/cli.ts';
 import { runHere } from '../support/command-here.ts';
 import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts';
@@ -187,6 +189,44 @@ sources:
       await expect(keyIn(store, 'holdfast/writers/')).rejects.toThrow('nothing below');
       expect((await runOn('upkeep', 'check', '--lock', '--read-data')).exit).toBe(0);
       await resticCheckCopy(store);
+    },
+  );
+
+  it.skipIf(isForeign)(
+    'is a mirror that follows a log, with credentials that can neither delete nor replace',
+    async () => {
+      const bucket = await server.bucket();
+      const directory = scratchDirectory();
+      const plan = join(directory, 'holdfast.yaml');
+      writeFileSync(
+        plan,
+        `version: 1
+name: test
+objectives: { rpo: 1h, rto: 4h }
+repositories:
+  main: { store: ./main, password: { env: HOLDFAST_PASSWORD } }
+  eu: { store: gs://${bucket}/at, mirrorOf: main, gcs: { endpoint: ${server.endpoint} } }
+sources:
+  data: { type: files, paths: [${directory}], exclude: [main] }
+`,
+      );
+      vi.stubEnv('HOLDFAST_PASSWORD', PASSWORD);
+      vi.stubEnv('XDG_CACHE_HOME', join(directory, 'cache'));
+      onTestFinished(() => {
+        server.fake.denied.clear();
+        vi.unstubAllEnvs();
+      });
+      expect(await runHere(plan, 'init')).toMatchObject({ exit: 0 });
+      server.fake.denied.add('storage.objects.delete');
+      const main = await openRepository(createLocalStore(join(directory, 'main')), PASSWORD);
+      const mirrored = async (coveredUntil: string) => {
+        const tail = new LogTail(main, { plan: 'test', source: 'db' });
+        await tail.writeCovered({ system: '7391', timeline: 1, lsn: '0/100', coveredUntil });
+        const { exit, json } = await runHere(plan, 'replicate');
+        return [exit, json.mirrors[0].outcome, json.mirrors[0].keptObjects];
+      };
+      expect(await mirrored('2026-01-31T15:00:00Z')).toEqual([0, 'complete', 0]);
+      expect(await mirrored('2026-01-31T16:00:00Z')).toEqual([0, 'complete', 1]);
     },
   );
 });

@@ -79,6 +79,9 @@ describe('holdfast recover, and incident', () => {
     ] as const) {
       expect((await run('incident', ...words)).json.error.code).toBe(code);
     }
+    const review = (of: string) => run('review', 'record', `incident-${of}`, '--attended', 'Anna');
+    expect(await review(id)).toMatchObject({ exit: 1, json: { error: { code: 'incident-open' } } });
+    expect((await review('ffff')).json.error.code).toBe('unknown-incident');
     expect(await run('incident', 'ack', id)).toMatchObject({ exit: 0 });
     expect(await run('incident', 'note', id.slice(0, 4), 'looked at it')).toMatchObject({ exit: 0 });
     expect(await run('incident', 'answer', id, 'gate', 'skip')).toMatchObject({ exit: 0, json: { step: 'gate' } });
@@ -99,6 +102,8 @@ describe('holdfast recover, and incident', () => {
       startedBy: expect.any(String),
       outcome: 'partial',
     });
+    expect(await review(id.slice(0, 4))).toMatchObject({ exit: 0, json: { review: `incident-${id}` } });
+    expect((await run('review', 'list')).json.recorded).toMatchObject([{ review: `incident-${id}` }]);
   });
 
   it('refuses what it cannot do before it does anything, and ends what a person aborts', async () => {
@@ -122,6 +127,29 @@ describe('holdfast recover, and incident', () => {
     expect(aborted).toMatchObject({ exit: 0, json: { outcome: 'aborted', why: 'a false alarm' } });
     expect(aborted.json.standing.join()).toContain('begin: recovering here');
     expect((await run('incident', 'abort', id, '--why', 'x')).json.error.code).toBe('bad-usage');
+  });
+
+  it('sees beforehand that what a restore leaves in a directory cannot be validated there', async () => {
+    const directory = scratchDirectory();
+    const url = 'url: { env: DATABASE_URL }';
+    const step = (name: string) =>
+      `${name}: { scenario: It is gone, params: { target: { required: true } }, steps: [{ id: back, do: restore, source: ${name}, to: "\${target}" }, { id: look, do: verify, sources: [${name}], against: "\${back.target}" }] }`;
+    writePlan(
+      directory,
+      `  db: { type: postgres, ${url} }\n  whole: { type: postgres, method: physical, ${url} }`,
+      `runbooks:\n  ${step('db')}\n  ${step('whole')}`,
+    );
+    await initialise(directory);
+    const seen = async (runbook: string, target: string): Promise<string[]> => {
+      const words = ['recover', runbook, '--dry-run', '--json', '--param', `target=${target}`];
+      const { steps } = document(await holdfast(directory, words));
+      return steps[1].obstacles.filter((obstacle: string) => obstacle.includes('directory'));
+    };
+    expect(await seen('db', '/srv/back')).toEqual([
+      'db can be validated in a database only, and /srv/back is a directory',
+    ]);
+    expect(await seen('db', 'postgres://localhost/back')).toEqual([]);
+    expect(await seen('whole', '/srv/back')).toEqual([]);
   });
 
   it('leaves the steps to a process of their own, which is followed from elsewhere', async () => {
@@ -150,6 +178,9 @@ describe('holdfast recover, and incident', () => {
     const ran = await detached('incident', 'resume', id.slice(0, 6));
     const { state, process: pid, log } = document(ran);
     expect([ran.exit, isProcessAlive(pid)]).toEqual([0, true]);
+    // Waits for an answer, and so is there still. The launcher has set what its memory is to be.
+    if (process.platform === 'linux')
+      expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).toContain('\0HOLDFAST_OWN_ARENAS=1\0');
     expect(['open', 'waiting']).toContain(state);
     const refused = await detached('incident', 'resume', id);
     expect([refused.exit, document(refused).error.message]).toEqual([1, expect.stringContaining('runs the steps of')]);
@@ -161,8 +192,8 @@ describe('holdfast recover, and incident', () => {
   it('says what became of a process that was to run the steps, and leaves the incident open', async () => {
     const run = await prepared();
     const [, program] = process.argv;
-    const failing = join(run.directory, 'failing.mjs');
-    writeFileSync(failing, 'console.error("no way"); process.exit(7);');
+    const failing = join(run.directory, 'failing');
+    writeFileSync(failing, '#!/bin/sh\necho no way >&2\nexit 7\n', { mode: 0o700 });
     process.argv[1] = failing;
     try {
       const { exit, json } = await run('recover', 'short', '--detach');
@@ -177,8 +208,10 @@ describe('holdfast recover, and incident', () => {
 
   it('adds little to a step, also on a busy machine', async () => {
     const run = await prepared();
+    const before = process.cpuUsage();
     const { exit, json } = await run('recover', 'long');
+    const { user, system } = process.cpuUsage(before);
     expect([exit, json.steps.length]).toEqual([0, 100]);
-    expect(json.rtoMs / 100).toBeLessThan(250);
+    expect((user + system) / 1000 / 100).toBeLessThan(50);
   });
 });

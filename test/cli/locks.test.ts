@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -53,6 +53,30 @@ async function resticHolding(repository: string, words: string[]): Promise<Child
 function ended(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve) => child.on('close', (status) => resolve(status)));
 }
+
+describe('two backups of the same at the same time', () => {
+  it('lose nothing of each other, and what both stored goes with the next prune', async () => {
+    const { directory, repository } = await prepared();
+    const both = [1, 2].map(() => startHoldfast(directory, ['--no-progress', 'backup', '--json']).done);
+    const snapshots = (await Promise.all(both)).map((ran) => {
+      expect([ran.exit, ran.stderr]).toEqual([0, '']);
+      return document(ran).sources[0].snapshot as string;
+    });
+    expect(new Set(snapshots).size).toBe(2);
+    expect(locksIn(repository)).toEqual([]);
+    for (const words of [['check'], ['prune'], ['check', '--read-data']]) {
+      expect((await holdfast(directory, words)).exit, words.join(' ')).toBe(0);
+    }
+    for (const snapshot of snapshots) {
+      const to = join(directory, snapshot);
+      expect((await holdfast(directory, ['restore', '--snapshot', snapshot, '--to', to])).exit).toBe(0);
+      for (let file = 0; file < 20; file++) {
+        expect(readFileSync(join(to, directory, 'data', `${file}`)).equals(noise(1 << 20, file))).toBe(true);
+      }
+    }
+    if (requires('restic')) resticCheck(repository);
+  });
+});
 
 describe.skipIf(!requires('restic'))('restic and holdfast on one repository', () => {
   it('back up at the same time, and nothing is lost of either', async () => {

@@ -140,6 +140,8 @@ sources:
       expect([command, (await run(...command, '--as-of', before)).exit]).toEqual([command, 0]);
     }
     expect(await run('check', '--lock', '--as-of', before)).toMatchObject({ exit: 2 });
+    const long = await run('snapshots', '--as-of', '2020-01-01T00:00:00Z');
+    expect([long.exit, long.json.error.hint]).toEqual([10, expect.stringContaining('a later time')]);
   });
 
   it('is brought back by a repair', async () => {

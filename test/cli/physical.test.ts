@@ -125,6 +125,8 @@ describe.skipIf(!requires('postgresql', 'restic'))('a cluster, from plan to proo
       'missing table public.elsewhere',
       'rows table public.orders',
     ]);
+    const part = await holdfast(directory, [...compare, '--only', 'public.elsewhere'], env);
+    expect(document(part)).toMatchObject({ compared: 1, differences: [{ item: 'table public.elsewhere' }] });
     const words = ['restore', 'db', '--to', server.url('postgres'), '--only', 'public.orders', '--as', 'orders_before'];
     const beside = await holdfast(directory, [...words, '--json'], env);
     expect([beside.exit, document(beside).items]).toEqual([0, 1]);

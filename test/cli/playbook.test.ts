@@ -30,6 +30,10 @@ describe('the playbook of an example', () => {
       texts.set(example, stdout);
     }
     expect(missingFromRendered(coverage, texts)).toEqual([]);
+    const enterprise = texts.get('omni-enterprise.yaml');
+    expect(enterprise).toContain('waits until 2 of DevOps lead, CTO agree: Open to users again?');
+    expect(enterprise).toMatch(/^# Call DevOps lead, .*, and CTO.*: Open to users again\?$/m);
+    expect(enterprise).toContain('backs up omni-db, sessions and proves them in a sandbox');
     // Each figure is looked for: without those of one chapter, the chapter is named.
     const cut = texts.get('omniflow.yaml')!.replace('| crm | daily at 02:00 |', '| crm | daily at 03:00 |');
     expect(missingFromRendered(coverage, new Map([...texts, ['omniflow.yaml', cut]]))).toEqual([
@@ -59,6 +63,7 @@ objectives: { rpo: 26h, rto: 4h, proof: 8d }
 repositories:
   main: { store: ./repository, password: { env: HOLDFAST_PASSWORD } }
   other: { store: ./mirror, mirrorOf: main }
+  cold: { store: ./cold, password: { env: HOLDFAST_PASSWORD }, copies: { from: main, sources: [orders], schedule: weekly } }
 sources:
   orders: ${source('orders')}
   notes: ${source('notes')}
@@ -89,7 +94,7 @@ describe('the playbook of a plan that is carried out', () => {
     const directory = scratchDirectory();
     const plan = platform(directory);
     writeFileSync(join(directory, 'holdfast.yaml'), plan);
-    await initialise(directory);
+    for (const repository of ['repository', 'cold']) await initialise(directory, repository);
     const env = environment(SECRETS);
     const run = (...words: string[]) => holdfast(directory, words, env);
     const states = async () => {
@@ -106,6 +111,7 @@ describe('the playbook of a plan that is carried out', () => {
       ['review', 'record', 'strategy', '--attended', 'Anna'],
       ['plan', 'apply', '-m', 'the first'],
       ['replicate'],
+      ['check', 'cold'],
     ]) {
       expect(await run(...words)).toMatchObject({ exit: words[0] === 'drill' ? expect.any(Number) : 0 });
     }
@@ -118,6 +124,7 @@ describe('the playbook of a plan that is carried out', () => {
       ...{ 'step lost.tell': 'never-shown', 'drill 1 lost': 'kept', 'drill 1 never': 'never-shown' },
       ...{ 'review strategy': 'kept', 'review audit': 'never-shown', 'mirror other': 'kept' },
       ...{ 'verification weekly': 'never-shown', 'channel hook': 'never-shown', 'check main': 'never-shown' },
+      ...{ 'archive cold': 'kept', 'check cold': 'kept' },
     });
     expect(shown.report).toMatchObject({ unread: [], revisions: [{ revision: 1, why: 'the first' }] });
     expect(shown.report.months.at(-1).sources[0]).toMatchObject({
@@ -148,6 +155,11 @@ describe('the playbook of a plan that is carried out', () => {
     expect(page).toContain('the change is not applied');
     for (const text of [stdout, page, JSON.stringify(shown.report)])
       for (const secret of [...Object.values(SECRETS), env['HOLDFAST_PASSWORD']!]) expect(text).not.toContain(secret);
+    renameSync(join(directory, 'cold'), join(directory, 'away cold'));
+    const without = await states();
+    expect([without.ran.exit, without.report.unread]).toMatchObject([3, [{ repository: 'cold' }]]);
+    expect(without.states).toEqual({ ...shown.states, 'archive cold': 'unknown', 'check cold': 'unknown' });
+    renameSync(join(directory, 'away cold'), join(directory, 'cold'));
     renameSync(join(directory, 'repository'), join(directory, 'away'));
     const mirrored = await run('report', 'playbook', '--format', 'text');
     expect(mirrored).toMatchObject({
@@ -156,9 +168,13 @@ describe('the playbook of a plan that is carried out', () => {
     });
     expect(mirrored.stdout).toMatch(/^orders +RTO +4 h +.*restored and validated/m);
     renameSync(join(directory, 'mirror'), join(directory, 'away too'));
+    renameSync(join(directory, 'cold'), join(directory, 'away cold'));
     const nothing = await states();
     expect(nothing.ran.exit).toBe(3);
     expect(new Set(Object.values(nothing.states))).toEqual(new Set(['unknown']));
-    expect(nothing.report.unread).toMatchObject([{ repository: 'main', code: 'no-repository' }]);
+    expect(nothing.report.unread).toMatchObject([
+      { repository: 'main', code: 'no-repository' },
+      { repository: 'cold' },
+    ]);
   });
 });

@@ -114,4 +114,10 @@ describe('the command line', () => {
     );
     expect(writing).toEqual(['run.ts']);
   });
+
+  it('leaves nobody listening to them behind it', async () => {
+    const before = process.stdout.listenerCount('error');
+    await holdfast(scratchDirectory(), ['plan', 'schema']);
+    expect(process.stdout.listenerCount('error')).toBe(before);
+  });
 });

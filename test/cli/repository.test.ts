@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/foundation/clock.ts';
@@ -7,6 +7,7 @@ import { lockRepository, openRepository } from '../../src/repository/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { document, holdfast, initialise, PASSWORD, scratchDirectory, writePlan } from '../support/cli.ts';
 import { requires } from '../support/requirements.ts';
+import { restic } from '../support/restic.ts';
 
 async function prepared(directory: string): Promise<void> {
   mkdirSync(join(directory, 'data'));
@@ -151,5 +152,50 @@ describe('a snapshot whose document is damaged', () => {
     expect(again.exit).toBe(0);
     expect(document(again).sources).toMatchObject([{ outcome: 'complete', notes: [note] }]);
     expect((await holdfast(directory, ['check'])).exit).toBe(1);
+  });
+});
+
+describe('snapshots that somebody deleted', () => {
+  it('are no source that was never backed up: status and check say that the newest is lost, until there is another', async () => {
+    const directory = scratchDirectory();
+    await prepared(directory);
+    writeFileSync(
+      join(directory, 'holdfast.yaml'),
+      readFileSync(join(directory, 'holdfast.yaml'), 'utf8').replace(/objectives: .*\n/, ''),
+    );
+    const status = async () => {
+      const ran = await holdfast(directory, ['status', '--json']);
+      return { exit: ran.exit, source: document(ran).sources[0] };
+    };
+    expect(await status()).toMatchObject({ exit: 0, source: { snapshots: 0 } });
+    await holdfast(directory, ['backup']);
+    const [{ snapshot, time }] = document(await holdfast(directory, ['backup', '--json'])).sources;
+    expect(await status()).toMatchObject({ exit: 0, source: { snapshots: 2 } });
+    rmSync(join(directory, 'repository', 'snapshots'), { recursive: true });
+    mkdirSync(join(directory, 'repository', 'snapshots'));
+
+    expect(await status()).toMatchObject({ exit: 1, source: { snapshots: 0, lost: { snapshot, time } } });
+    const shown = await holdfast(directory, ['status']);
+    expect(shown.stdout).toMatch(/\nlost files: its newest backup, [0-9a-f]{8} of .* is gone from main, and nobody/);
+    const checked = await holdfast(directory, ['check', '--json']);
+    expect(checked.exit).toBe(1);
+    expect(document(checked).repositories[0].findings).toMatchObject([
+      { severity: 'note' },
+      { severity: 'error', where: `snapshots/${snapshot}` },
+    ]);
+    await holdfast(directory, ['backup']);
+    expect(await status()).toMatchObject({ exit: 0, source: { snapshots: 1 } });
+    expect((await status()).source).not.toHaveProperty('lost');
+  });
+
+  it.skipIf(!requires('restic'))('are not lost where restic stored them anew with other tags', async () => {
+    const directory = scratchDirectory();
+    await prepared(directory);
+    const [{ snapshot }] = document(await holdfast(directory, ['backup', '--json'])).sources;
+    restic(join(directory, 'repository'), ['tag', '--add', 'mine', snapshot]);
+    const { sources } = document(await holdfast(directory, ['status', '--json']));
+    expect(sources[0].last.snapshot).not.toBe(snapshot);
+    expect(sources[0]).not.toHaveProperty('lost');
+    expect((await holdfast(directory, ['check'])).exit).toBe(0);
   });
 });

@@ -27,7 +27,7 @@ interface Place {
 interface Case {
   words: (place: Place) => string[];
   /** What happens to the directory before. */
-  before?: (place: Place) => void;
+  before?: (place: Place) => unknown;
   /** What opens `main` afterwards, where that is another password. */
   password?: string;
   /** Its exit code, 0 by default. */
@@ -112,7 +112,10 @@ const WRITING: Record<string, Case | { elsewhere: string }> = {
   'kit check': { elsewhere: 'it writes what hold does, an event of the ledger' },
   rescue: { elsewhere: 'it writes what `restore` does' },
   'token add': { words: () => ['token', 'add', 'ci', '--role', 'viewer'] },
-  'token revoke': { elsewhere: 'it writes what `token add` does' },
+  'token revoke': {
+    words: () => ['token', 'revoke', 'ci'],
+    before: ({ directory }) => run(directory, ['token', 'add', 'ci', '--role', 'viewer']),
+  },
   demo: { elsewhere: 'its repository is its own, and stock restic looks at it at its end' },
 };
 
@@ -190,6 +193,23 @@ describe('the table of commands that write', () => {
   });
 });
 
+describe.skipIf(!requires('restic'))('what does not say that it writes', () => {
+  it('leaves every repository as it is, byte for byte', async () => {
+    const { directory } = await prepare();
+    const before = mkdtempSync(join(tmpdir(), 'every-command-'));
+    for (const name of ['main', 'archive']) cpSync(join(directory, name), join(before, name), { recursive: true });
+    const reading = (await allCommands()).filter((each) => !each.writes && !each.arguments?.includes('<'));
+    expect(reading.length).toBeGreaterThan(15);
+    for (const { name } of reading) {
+      // Some have nothing to say of this plan, and fail.
+      await run(directory, name.split(' '));
+      for (const repository of ['main', 'archive']) {
+        expect([name, isSame(join(before, repository), join(directory, repository))]).toEqual([name, true]);
+      }
+    }
+  });
+});
+
 describe.skipIf(!requires('restic'))('stock restic finds nothing wrong', () => {
   let place: Place;
 
@@ -203,7 +223,7 @@ describe.skipIf(!requires('restic'))('stock restic finds nothing wrong', () => {
   it.each(cases)('after holdfast %s', async (_, { words, before, password = PASSWORD, exit = 0, said = /^$/ }) => {
     const directory = mkdtempSync(join(tmpdir(), 'every-command-'));
     cpSync(place.directory, directory, { recursive: true });
-    before?.({ ...place, directory });
+    await before?.({ ...place, directory });
     // On a busy machine, long work shows how far it is.
     const ran = await run(directory, ['--no-progress', ...words({ ...place, directory })]);
     expect(ran.stderr).toMatch(said);

@@ -15,6 +15,7 @@ const counts = (of: Record<string, number>): string =>
     .join(', ');
 console.log(`killed before they were done: ${counts(report.killed)}`);
 console.log(`done before they were killed: ${counts(report.finished)}`);
+console.log(`at named instants: ${counts(report.instants)}`);
 console.log(
   `${report.kills} kills: every check of stock restic clean, ${report.acknowledged} snapshots acknowledged, ${report.restored} restores byte for byte`,
 );

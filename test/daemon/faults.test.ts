@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { Driver } from '../../src/daemon/drive.ts';
 import { DUTIES } from '../../src/daemon/duties.ts';
-
+import { createLog } from '../../src/daemon/json-log.ts';
 import { keptDuties } from '../../src/daemon/kept-duty.ts';
 import type { LogFields } from '../../src/daemon/log.ts';
 import { Sole } from '../../src/daemon/sole.ts';
@@ -77,8 +77,13 @@ describe('a daemon', () => {
     const place = await DaemonPlace.with(START, { db: 'hourly' });
     let isAway = true;
     const { done, work } = noted(() => (isAway ? unreachable() : undefined));
-    const daemon = await place.daemon({ work });
+    const lines: string[] = [];
+    const log = createLog({ format: 'json', clock: place.clock, write: (line) => lines.push(line) });
+    const daemon = await place.daemon({ work, log });
     await place.run(daemon, '2026-03-02T12:10:00Z');
+    expect(lines.map((line) => JSON.parse(line))).toContainEqual(
+      expect.objectContaining({ message: 'run finished', outcome: 'failed', error: 'it is away' }),
+    );
     const ofNoon = done.filter((each) => each === 'db 03-02T12:00').length;
     expect(done.filter((each) => each === 'db 03-02T11:00').length).toBeGreaterThanOrEqual(5);
     expect(ofNoon).toBeGreaterThanOrEqual(3);

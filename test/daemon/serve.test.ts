@@ -4,6 +4,7 @@ import { expect, it, onTestFinished, vi } from 'vitest';
 import type { LogFields } from '../../src/daemon/log.ts';
 import { serve } from '../../src/daemon/serve.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
+import { addToken, Workspace } from '../../src/operations/index.ts';
 import { loadPlan } from '../../src/plan/index.ts';
 import { FaultyStore } from '../../src/store/faulty/index.ts';
 import { startHttpReceiver } from '../support/channel-servers.ts';
@@ -95,6 +96,8 @@ it('answers and alarms while the repository is away at the start, and goes on wh
   );
   const ending = new AbortController();
   let isAway = true;
+  const atFirst = new Workspace(await loadPlan({ cwd: place.directory, env: {} }), place.environment);
+  const { token } = await addToken(atFirst, { name: 'oncall', role: 'operator' });
   const said: Record<string, LogFields | undefined> = {};
   const say = (message: string, fields?: LogFields): void => {
     said[message] = fields ?? {};
@@ -130,6 +133,13 @@ it('answers and alarms while the repository is away at the start, and goes on wh
   isAway = false;
   await vi.waitUntil(async () => (await answer('/readyz'))[0] === 200, PATIENT);
   expect((await answer('/api/v1/status'))[0]).toBe(401);
+  // Who is woken by its going away again has called for nothing before.
+  isAway = true;
+  const { id } = JSON.parse(hook.requests[0]!.body).data.alerts[0];
+  const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
+  const seenTo = await fetch(`${url}/api/v1/alerts/${id}/acknowledge`, { method: 'POST', headers, body: '{}' });
+  expect([seenTo.status, await seenTo.json()]).toMatchObject([200, { id, isNew: true }]);
+  isAway = false;
   ending.abort();
   expect(Date.parse((await done).stopped)).toBeGreaterThan(0);
   expect(await place.bodies('alert.raised')).toMatchObject([{ rule: 'repository-unreachable', subject: 'main' }]);

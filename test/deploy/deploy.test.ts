@@ -1,11 +1,16 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { Metrics } from '../../src/daemon/api/metrics.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
+import { selfSigned } from '../support/certificates.ts';
 import { requires } from '../support/requirements.ts';
 
 const DEPLOY = join(import.meta.dirname, '../../deploy');
@@ -60,5 +65,39 @@ describe.skipIf(!requires('systemd-analyze'))('the unit of systemd', () => {
     expect([verified.status, verified.stderr]).toEqual([0, '']);
     const judged = analyze('security', '--offline=yes', '--no-pager', '--threshold=20');
     expect([judged.status, judged.stdout.match(/Overall exposure level.*/)?.[0]]).toEqual([0, expect.anything()]);
+  });
+});
+
+describe('the health check of a container', () => {
+  const answering =
+    (status: number): RequestListener =>
+    ({ url }, response) =>
+      void response.writeHead(url === '/healthz' ? status : 404).end();
+
+  async function checked(server: Server): Promise<number> {
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const check = spawn(process.execPath, [join(DEPLOY, 'healthcheck.mjs')], {
+      env: { HOLDFAST_LISTEN: `0.0.0.0:${port}` },
+    });
+    const [code] = await once(check, 'close');
+    server.close();
+    return code;
+  }
+
+  it('passes over HTTP and over TLS with any certificate, and fails where the daemon does not answer', async () => {
+    const { certificate, key } = selfSigned(mkdtempSync(join(tmpdir(), 'health-')));
+    const tls = { cert: readFileSync(certificate), key: readFileSync(key) };
+    expect(await checked(createServer(answering(200)))).toBe(0);
+    expect(await checked(createTlsServer(tls, answering(200)))).toBe(0);
+    expect(await checked(createServer(answering(503)))).toBe(1);
+    expect(await checked(createServer(() => undefined).on('connection', (socket) => socket.destroy()))).toBe(1);
+  });
+
+  it('comes with the image', () => {
+    const dockerfile = readFileSync(join(DEPLOY, 'Dockerfile'), 'utf8');
+    expect(dockerfile).toMatch(/^COPY deploy\/healthcheck\.mjs \.\/$/m);
+    expect(dockerfile).toMatch(/^HEALTHCHECK .* CMD \["node", "\/opt\/holdfast\/healthcheck\.mjs"\]$/m);
   });
 });

@@ -37,6 +37,18 @@ for (const [way, program, skip] of WAYS) {
       expect(status).toBe(7);
     });
 
+    const startsEngine = way !== 'node 24 bin/holdfast';
+    if (startsEngine)
+      it('bounds the memory of the engine, unless that is bounded already', () => {
+        const main = `import { getHeapStatistics } from 'node:v8';
+console.log(getHeapStatistics().heap_size_limit / 2 ** 20);`;
+        const limitMebibytes = (options: string): number =>
+          Number(start(checkout(main), program(), { env: { ...process.env, NODE_OPTIONS: options } }).stdout);
+        expect(limitMebibytes('')).toBeLessThan(2048);
+        expect(limitMebibytes('--max-old-space-size=2500')).toBeGreaterThan(2500);
+        expect(limitMebibytes('--max_old_space_size=2500')).toBeGreaterThan(2500);
+      });
+
     it('gives standard input to the program and leaves it alone otherwise', () => {
       const main = 'process.stdin.setEncoding("utf8").on("data", (text: string) => console.log(text.length));';
       const { stdout } = start(checkout(main), program(), { input: 'x'.repeat(1000) });

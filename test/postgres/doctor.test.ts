@@ -176,7 +176,7 @@ describe.skipIf(!requires('postgresql'))('what the doctor says of a server', () 
       'warning replication connection',
     ]);
     expect(found.map(({ message }) => message).join('\n')).toMatch(
-      /0 of max_replication_slots = 1 are free, .* needs 2/,
+      /0 of max_replication_slots = 1 are free, .* need 2/,
     );
     expect(found.find(({ about }) => about === 'max_replication_slots')?.mend?.note).toMatch(/WHERE NOT active/);
     await other.end();

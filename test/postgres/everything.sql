@@ -130,6 +130,17 @@ INSERT INTO public.large_value SELECT 1, string_agg(md5(n::text), '') FROM gener
 CREATE TABLE public.typed OF shop.address;
 INSERT INTO public.typed VALUES ('of a type', 1);
 
+-- As many columns as a table can have.
+DO $$ BEGIN EXECUTE (
+  SELECT pg_catalog.format('CREATE TABLE public.widest (%s)', string_agg(pg_catalog.format('c%s %s', n, (ARRAY['int', 'bool', '"char"'])[1 + n % 3]), ', '))
+  FROM generate_series(1, 1600) AS n);
+END $$;
+DO $$ BEGIN EXECUTE (
+  SELECT pg_catalog.format('INSERT INTO public.widest VALUES (%s)',
+    string_agg(CASE WHEN n % 7 = 0 THEN 'NULL' ELSE (ARRAY['7', 'true', quote_literal('x')])[1 + n % 3] END, ', '))
+  FROM generate_series(1, 1600) AS n);
+END $$;
+
 CREATE SEQUENCE shop.odd AS smallint INCREMENT -3 MINVALUE -100 MAXVALUE 100 START 50 CYCLE CACHE 5;
 SELECT nextval('shop.odd') FROM generate_series(1, 7);
 CREATE SEQUENCE shop.untouched START 42;

@@ -1,12 +1,16 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { settled } from '../../src/foundation/promises.ts';
+import { segmentName } from '../../src/operations/log/wal-snapshots.ts';
+import { parseLsnText } from '../../src/repository/index.ts';
 import { document } from '../support/cli.ts';
+import { runAsServer, serverDirectory, startDirectory } from '../support/data-directory.ts';
 import { FollowedCluster, SLOT, until } from '../support/followed.ts';
 import { requires } from '../support/requirements.ts';
 
 const DEBIAN_15 = '/usr/lib/postgresql/15/bin';
+const SEGMENT_BYTES = 1n << 20n;
 /** What waits in a spool. */
 function sealedIn(spool: string): string[] {
   if (!existsSync(spool)) return [];
@@ -19,8 +23,8 @@ const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(reso
 
 describe.skipIf(!requires('postgresql'))('following a log while things go wrong', { timeout: 180_000 }, () => {
   const clusters: FollowedCluster[] = [];
-  async function start(settings: Record<string, string> = {}): Promise<FollowedCluster> {
-    const cluster = await FollowedCluster.start(DEBIAN_15, settings);
+  async function start(settings: Record<string, string> = {}, keys: object = {}): Promise<FollowedCluster> {
+    const cluster = await FollowedCluster.start(DEBIAN_15, settings, { ...keys });
     clusters.push(cluster);
     return cluster;
   }
@@ -103,8 +107,9 @@ describe.skipIf(!requires('postgresql'))('following a log while things go wrong'
     expect(before!.end).toBe(end);
     expect(behind!.start).toBeGreaterThan(end);
 
-    const [{ log }] = document(await cluster.run('status', '--json')).sources;
-    expect(log.gaps).toHaveLength(1);
+    const status = await cluster.run('status', '--json');
+    const [{ log }] = document(status).sources;
+    expect([status.exit, log.gaps]).toEqual([4, [expect.anything()]]);
     // What lies behind the gap does not make the recovery point newer, until a backup does.
     expect(Date.parse(log.time ?? 0)).toBeLessThan(inGap.getTime());
     const within = [
@@ -119,19 +124,55 @@ describe.skipIf(!requires('postgresql'))('following a log while things go wrong'
     expect(document(await cluster.run(...within)).error).toMatchObject({ code: 'log-missing' });
     expect(existsSync(join(cluster.directory, 'restored'))).toBe(false);
     expect((await cluster.run('backup')).exit).toBe(0);
-    const again = document(await cluster.run('status', '--json')).sources[0];
-    expect(again.log.gaps).toEqual([]);
+    const mended = await cluster.run('status', '--json');
+    expect([mended.exit, document(mended).sources[0].log.gaps]).toEqual([0, []]);
     // A gap that was recorded is no damage.
     const checked = await cluster.run('check', '--json');
     expect([checked.exit, document(checked).repositories[0].findings]).toEqual([0, []]);
   });
 
+  it('records a gap when a file is missing in the middle of what the server was to keep, and goes on behind it', async () => {
+    const cluster = await start();
+    const first = cluster.follow();
+    await cluster.query('create table t as select generate_series(1, 1000) i');
+    const end = await cluster.caughtUp();
+    first.child.kill('SIGINT');
+    await first.done;
+    await cluster.query('insert into t select generate_series(1, 100000)');
+    const missing = end - (end % SEGMENT_BYTES) + SEGMENT_BYTES;
+    rmSync(join(cluster.data, 'pg_wal', segmentName(1, missing, Number(SEGMENT_BYTES))));
+    const second = cluster.follow();
+    await until(async () => {
+      await cluster.query('insert into t values (0); checkpoint');
+      return (await cluster.stored()).ranges(await cluster.system()).length === 2;
+    });
+    await cluster.caughtUp();
+    second.child.kill('SIGINT');
+    const ran = await second.done;
+    expect([ran.exit, ran.stderr]).toEqual([130, expect.stringContaining('GAP')]);
+    expect(ran.stdout).toMatch(/a gap from .* take a backup/);
+    const [before, behind] = (await cluster.stored()).ranges(await cluster.system());
+    // A server reads many pages at once: of those before the file that is gone the last ones may not come.
+    expect(before!.end).toBeGreaterThan(missing - SEGMENT_BYTES);
+    expect(before!.end).toBeLessThanOrEqual(missing);
+    expect(behind!.start).toBeGreaterThan(missing);
+    expect(await cluster.eventKinds()).toContain('log.gap');
+  });
+
   it('lets the server remove its log when the repository is away for too long, and records what that cost', async () => {
-    const cluster = await start({ wal_keep_size: '0', max_wal_size: '32MB', min_wal_size: '32MB' });
-    const { child, done } = cluster.follow('--release-at', '40MiB', '--look-every', '1s');
+    const settings = { wal_keep_size: '0', max_wal_size: '32MB', min_wal_size: '32MB' };
+    const cluster = await start(settings, { capture: { releaseAt: '40MiB', warnRetained: '4MiB' } });
+    const { child, done } = cluster.follow('--look-every', '1s');
     await cluster.query('create table t as select generate_series(1, 100000) i');
     await cluster.caughtUp();
+    const isWarned = new Promise<void>((resolve) => {
+      child.stderr!.on('data', (chunk) => {
+        if (/the server keeps .* of its log until it is in the repository/.test(String(chunk))) resolve();
+      });
+    });
     cluster.loseRepository();
+    await cluster.query('insert into t select generate_series(1, 100000)');
+    await isWarned;
     for (let segment = 0; segment < 8; segment++) {
       await cluster.query('insert into t select generate_series(1, 100000); select pg_switch_wal(); checkpoint');
     }
@@ -194,6 +235,56 @@ describe.skipIf(!requires('postgresql'))('following a log while things go wrong'
     expect(stored.ranges(system).map(({ timeline }) => timeline)).toEqual([1, 2]);
     expect(stored.histories.map(({ timeline }) => timeline)).toEqual([2]);
     expect(stored.reachFrom(system, { timeline: 1, lsn: stored.ranges(system)[0]!.start })?.timeline).toBe(2);
+  });
+
+  it('goes over to a standby that was promoted without all that is stored, says so, and restores what that one has', async () => {
+    const cluster = await start();
+    await cluster.query('create table orders (id int)');
+    const [{ snapshot }] = document(await cluster.run('backup', '--json')).sources;
+    const data = join(await serverDirectory(), 'standby');
+    expect((await cluster.run('restore', 'db', '--snapshot', snapshot, '--to', data)).exit).toBe(0);
+    const first = cluster.follow();
+    const standby = await cluster.startStandby(data);
+    await cluster.query('insert into orders values (1)');
+    await until(async () => (await standby.query('select from orders')).length === 1);
+    await standby.query("alter system set primary_conninfo = ''");
+    await standby.query('select pg_reload_conf()');
+    await until(async () => (await standby.query('select from pg_stat_wal_receiver')).length === 0);
+    // More than a segment: what the standby goes on with begins before the end of what is stored.
+    await cluster.query('insert into orders select 2 from generate_series(1, 30000)');
+    await cluster.caughtUp();
+    await cluster.server.stop();
+    first.child.kill('SIGINT');
+    await first.done;
+    expect((await runAsServer(join(DEBIAN_15, 'pg_ctl'), ['-D', data, '-w', 'promote'])).status).toBe(0);
+    cluster.server = standby;
+    const second = cluster.follow();
+    await standby.query('insert into orders values (3)');
+    const system = await cluster.system();
+    const lsn = await cluster.lsn();
+    await until(async () => {
+      const position = (await cluster.stored()).positionOf(system);
+      return position?.timeline === 2 && position.lsn >= lsn;
+    });
+    second.child.kill('SIGINT');
+    expect((await second.done).stderr).toMatch(
+      /went on from .* on timeline 2: what was committed in these .* is not in it/,
+    );
+    const exported = (await cluster.run('ledger', 'export', '--kind', 'log.left')).stdout;
+    const [left] = exported
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).body);
+    expect(left).toMatchObject({ source: 'db', system, timeline: 1, next: 2 });
+    expect(parseLsnText(left.end) - parseLsnText(left.start)).toBeGreaterThan(1_000_000n);
+    const checked = await cluster.run('check', '--json');
+    expect([checked.exit, document(checked).repositories[0].findings]).toEqual([0, []]);
+    const to = join(await serverDirectory(), 'restored');
+    const restored = await cluster.run('restore', 'db', '--to', to, '--at', 'latest');
+    expect(restored.exit, restored.stderr).toBe(0);
+    const server = await startDirectory(DEBIAN_15, to);
+    expect(await server.query('select id from orders order by id')).toEqual([{ id: 1 }, { id: 3 }]);
+    await server.stop();
   });
 
   it('refuses a server that was set back to an older state', async () => {

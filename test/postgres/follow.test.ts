@@ -1,17 +1,19 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { settled } from '../../src/foundation/promises.ts';
-import type { StoredSnapshot } from '../../src/repository/index.ts';
-import { document, initialise } from '../support/cli.ts';
+import { listSnapshots, type StoredSnapshot } from '../../src/repository/index.ts';
+import { document, initialise, startHoldfast } from '../support/cli.ts';
 import { serverDirectory } from '../support/data-directory.ts';
-import { FollowedCluster, until } from '../support/followed.ts';
+import { FollowedCluster, SLOT, until } from '../support/followed.ts';
 import { requires } from '../support/requirements.ts';
 import { restic, resticCheck } from '../support/restic.ts';
 
 /** How often a follower is killed. More by hand: HOLDFAST_TEST_KILLS=50. */
 const KILLS = Number(process.env['HOLDFAST_TEST_KILLS'] ?? 3);
+
+const isBase = ({ tags }: StoredSnapshot): boolean => tags?.includes('kind:base') === true;
 
 /** PostgreSQL 18 is followed where a restore to a point in time is tested. */
 describe.skipIf(!requires('postgresql', 'restic'))('following the log of a cluster', { timeout: 180_000 }, () => {
@@ -85,6 +87,29 @@ describe.skipIf(!requires('postgresql', 'restic'))('following the log of a clust
     resticCheck(`${cluster.directory}/repository`);
   });
 
+  it('is backed up whole by the next run where one was killed in its middle, which leaves no slot of its own', async () => {
+    const repository = `${cluster.directory}/repository`;
+    const bases = async () => (await listSnapshots(await cluster.repository)).filter(isBase).length;
+    const staged = () => readdirSync(join(repository, '.staging'));
+    const before = await bases();
+    for (let kill = 0; kill < KILLS; kill++) {
+      const leftover = new Set(staged());
+      const { child, done } = startHoldfast(cluster.directory, ['backup'], cluster.environment);
+      // The first of it is being stored.
+      await until(async () => staged().some((name) => !leftover.has(name)));
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 50));
+      child.kill('SIGKILL');
+      await done;
+    }
+    expect(await bases()).toBe(before);
+    const slots = () => cluster.query('select slot_name from pg_replication_slots');
+    await expect.poll(slots, { timeout: 20_000 }).toEqual([{ slot_name: SLOT }]);
+    expect((await cluster.run('backup')).exit).toBe(0);
+    expect(await bases()).toBe(before + 1);
+    restic(repository, ['unlock']);
+    resticCheck(repository);
+  });
+
   it('says in status up to which moment the log covers', async () => {
     const startedMs = Date.now();
     const { child, done } = cluster.follow();
@@ -95,6 +120,12 @@ describe.skipIf(!requires('postgresql', 'restic'))('following the log of a clust
     expect(actual.rpoMs).toBeLessThan(30_000);
     child.kill('SIGINT');
     await done;
+    // Nothing is promised, and silence is told all the same.
+    expect((await cluster.run('status')).exit).toBe(0);
+    cluster.alterPlan({ alerts: { rules: { 'log-stalled': { after: '1s' } } } });
+    await expect.poll(async () => (await cluster.run('status')).exit).toBe(4);
+    const told = await cluster.run('status');
+    expect(told.stdout).toMatch(/stalled db: nothing more of its log came since .*; run `holdfast follow db`/);
   });
 
   it('sends the log to a mirror as it comes, and leaves that as the repository is', async () => {

@@ -16,6 +16,7 @@ import {
 import { embeddedPostgres18BinDirectory } from '../support/embedded-postgres.ts';
 import { PhysicalRepository } from '../support/physical.ts';
 import { failure } from '../support/postgres-source.ts';
+import { inPhase } from '../support/progress.ts';
 import { requires } from '../support/requirements.ts';
 import { resticCheck } from '../support/restic.ts';
 
@@ -188,6 +189,20 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
       expect(await failure(repository.restore(id, take))).toMatchObject({ code: 'target-not-empty' });
       await server.query('drop table elsewhere');
       await server.query('drop tablespace fast');
+    });
+
+    it('is refused with a tablespace that was made meanwhile: its log would make that beside the living one', async () => {
+      const space = await serverDirectory();
+      const url = server.url('postgres');
+      const make = inPhase('receiving the cluster', () =>
+        // The server goes on while this process waits.
+        execFileSync('psql', ['-qc', `create tablespace late location '${space}'`, url]),
+      );
+      const refused = await failure(new PhysicalRepository().backup(url, make));
+      expect(refused).toMatchObject({ code: 'source-changed', retryable: true });
+      expect(refused.message).toContain('the tablespace late was made while the backup was taken');
+      await new PhysicalRepository().backup(url);
+      await server.query('drop tablespace late');
     });
 
     it('ends at once when it is interrupted, and leaves no slot behind', async () => {

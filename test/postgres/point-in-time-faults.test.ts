@@ -11,6 +11,7 @@ import { requires } from '../support/requirements.ts';
 
 const BIN = '/usr/lib/postgresql/15/bin';
 const ROWS = 400_000;
+const OUTAGE_MS = 3000;
 
 /** Command lines of what runs on a directory, or for it. */
 function processesOf(directory: string): string[] {
@@ -100,6 +101,19 @@ describe.skipIf(!requires('postgresql'))('a restore to a point in time that goes
     }
   });
 
+  it('waits for a repository that goes away while the server recovers, and ends no recovery early', async () => {
+    const directory = join(await serverDirectory(), 'restored');
+    const { done } = restart(directory, temporaryDirectory());
+    await expect.poll(() => existsSync(join(directory, 'postmaster.pid')), { interval: 4, timeout: 60_000 }).toBe(true);
+    cluster.loseRepository();
+    await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS));
+    expect(existsSync(join(directory, 'pg_wal', '00000002.history'))).toBe(false);
+    cluster.findRepository();
+    const ran = await done;
+    expect([ran.exit, ran.stderr]).toEqual([0, expect.stringMatching(/does not give the log.*trying again/)]);
+    await isWhole(directory);
+  });
+
   it('is gone on with by the next one wherever it is killed, and leaves no server', async () => {
     const temporary = temporaryDirectory();
     const directory = join(await serverDirectory(), 'restored');
@@ -128,5 +142,33 @@ describe.skipIf(!requires('postgresql'))('a restore to a point in time that goes
     expect(existsSync(join(directory, 'pg_wal', '00000003.history'))).toBe(false);
     expect(readdirSync(directory).filter((name) => name.startsWith('.'))).toEqual([]);
     await isWhole(directory);
+  });
+
+  it('is refused where the log makes a tablespace in a place that is in use on this machine, and touches nothing there', async () => {
+    const space = await serverDirectory();
+    const follower = cluster.follow();
+    await cluster.query(`create tablespace late location '${space}'`);
+    await cluster.query('create table spaced tablespace late as select generate_series(1, 1000) as i');
+    await cluster.caughtUp();
+    follower.child.kill('SIGINT');
+    await follower.done;
+    // What the log does not have: a replay would write pages as they were before.
+    await cluster.query('update spaced set i = 0; checkpoint');
+    const [row] = await cluster.query(`select pg_relation_filepath('spaced') as path`);
+    const file = join(cluster.data, String(row?.['path']));
+    const before = readFileSync(file);
+    const directory = join(await serverDirectory(), 'restored');
+    const words = [
+      ['restore', 'db', '--to', directory],
+      ['verify', 'db', '--at', 'latest'],
+    ];
+    for (const each of words) {
+      const ran = await cluster.run(...each, '--json');
+      expect([ran.exit, document(ran).error]).toMatchObject([
+        1,
+        { code: 'target-unsuitable', message: expect.stringContaining(space) },
+      ]);
+      expect(readFileSync(file).equals(before)).toBe(true);
+    }
   });
 });

@@ -213,7 +213,7 @@ for (const { version, binDirectory, isHere } of VERSIONS) {
       const [names, xids]: [string[], number[]] = [[], []];
       const records = new WalRecords((record) => {
         if (record.kind === 'restore-point') names.push(record.name);
-        else xids.push(record.xid);
+        if (record.kind === 'transaction-end') xids.push(record.xid);
       });
       const segmentBytes = (await log.segmentBytes(system))!;
       for (let at = start; at < end; at += BigInt(segmentBytes)) {

@@ -19,6 +19,7 @@ const RUNBOOKS = {
       { id: 'check', do: 'verify', sources: ['db'], against: '${back.target}' },
     ],
   },
+  over: { scenario: 'It is over', steps: [{ id: 'protect', do: 'backup', sources: ['db'], prove: true }] },
 };
 
 describe.skipIf(!requires('postgresql', 'pg_dump'))('a drill of what is followed', { timeout: 240_000 }, () => {
@@ -61,5 +62,22 @@ describe.skipIf(!requires('postgresql', 'pg_dump'))('a drill of what is followed
     expect(follower.child.exitCode).toBeNull();
     await cluster.query('insert into orders values (201)');
     await cluster.caughtUp();
+  });
+
+  it('is protected again once its backup is proven, and says whether the log goes on from there', async () => {
+    const protect = async () => {
+      const ran = await cluster.run('recover', 'over', '--json');
+      return [ran.exit, document(ran).steps[0].summary];
+    };
+    // Where the machine is busy, what the follower got comes behind the proof.
+    await expect
+      .poll(protect, { timeout: 60_000, interval: 1000 })
+      .toEqual([0, expect.stringMatching(/; the log of db goes on from there without a gap, until 20/)]);
+    follower.child.kill('SIGINT');
+    await follower.done;
+    expect(await protect()).toEqual([
+      0,
+      expect.stringMatching(/; nothing of the log of db behind it is stored yet: .*`holdfast follow db`/),
+    ]);
   });
 });

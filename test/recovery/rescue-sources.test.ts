@@ -10,6 +10,7 @@ import type { ObjectStore } from '../../src/store/index.ts';
 import { createS3Store } from '../../src/store/s3/index.ts';
 import { document, environment, holdfast, initialise, type Ran, startHoldfast } from '../support/cli.ts';
 import { AS_OWNER, everything, startFirestore, type TestFirestore } from '../support/firestore.ts';
+import { startFirestoreRest } from '../support/firestore-rest.ts';
 import { until } from '../support/followed.ts';
 import { bareRepository, commit, git } from '../support/git.ts';
 import { linesByHand, typeLines } from '../support/kit-page.ts';
@@ -151,6 +152,15 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis', 'git', 'restic', 'ag
 
     const textOf = (place: string, path: string): string => readFileSync(join(place, 'back', path), 'utf8');
 
+    async function namesIn(database: string): Promise<unknown[]> {
+      const query = { parent: `${database}/documents`, structuredQuery: everything() };
+      const names: unknown[] = [];
+      for await (const { document: each } of firestore.client.runQuery(query as object, AS_OWNER)) {
+        if (each) names.push(each.fields.name.stringValue);
+      }
+      return names;
+    }
+
     function expectContent(place: string, paths: { notes: string; keys: string; code: string; crm: string }): void {
       const database = new DatabaseSync(join(place, 'back', paths.notes), { readOnly: true });
       expect(database.prepare('select text from notes').all()).toEqual([{ text: 'remember' }]);
@@ -194,12 +204,7 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis', 'git', 'restic', 'ag
       expect(earlier.map(({ source }: Member) => source)).toEqual(expect.arrayContaining(Object.keys(before.sources)));
       expectSame(place, ['db', 'crm']);
       expect(await postgres.query('back', 'select count(*)::int from orders')).toEqual([{ count: 50 }]);
-      const query = { parent: `projects/${project}/databases/(default)/documents`, structuredQuery: everything() };
-      const names: unknown[] = [];
-      for await (const { document: each } of firestore.client.runQuery(query as object, AS_OWNER)) {
-        if (each) names.push(each.fields.name.stringValue);
-      }
-      expect(names).toEqual(['Acme']);
+      expect(await namesIn(`projects/${project}/databases/(default)`)).toEqual(['Acme']);
     }, 120_000);
 
     it('killed once all was there and before that was noted, it goes on; what it did not begin is somebody else’s', async () => {
@@ -222,6 +227,10 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis', 'git', 'restic', 'ag
       for (const name of ['main', 'logs']) rmSync(join(directory, name), { recursive: true });
       copyFileSync(join(directory, 'holdfast-kit.age'), join(place, 'holdfast-kit.age'));
       const lines = linesByHand(readFileSync(join(directory, 'holdfast-kit.md'), 'utf8'), HAS_AWS ? [] : ['logs']);
+      const restored = `projects/${firestore.project}/databases/restored-crm`;
+      firestore.server?.createDatabase(restored);
+      const rest = await startFirestoreRest(firestore);
+      onTestFinished(() => rest.close());
       // Where another server has the port of Redis, says the page, it is to be another one.
       const programs = join(place, 'programs');
       mkdirSync(programs);
@@ -229,9 +238,9 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis', 'git', 'restic', 'ag
       writeFileSync(join(programs, 'redis-server'), onSocket, { mode: 0o755 });
       const env = {
         ...{ PATH: `${programs}:${process.env['PATH']}`, HOME: place, TMPDIR: place, ...s3.variables },
-        ...{ PGHOST: postgres.socketDirectory, PGUSER: postgres.superuser },
+        ...{ PGHOST: postgres.socketDirectory, PGUSER: postgres.superuser, FIRESTORE_EMULATOR_HOST: rest.host },
       };
-      const typed = typeLines(lines, { directory: place, passphrase, env });
+      const typed = await typeLines(lines, { directory: place, passphrase, env });
       expect(typed.isDone, typed.seen).toBe(true);
       const asked = (server: string, ...words: string[]): string =>
         String(spawnSync('redis-cli', ['-s', join('back', server, 'socket'), ...words], { cwd: place }).stdout);
@@ -243,6 +252,7 @@ describe.skipIf(!requires('postgresql', 'pg_dump', 'redis', 'git', 'restic', 'ag
         await vi.waitFor(answers, { timeout: 30_000 });
       }
       expect(await postgres.query('db', 'select count(*)::int from orders')).toEqual([{ count: 50 }]);
+      expect(await namesIn(restored)).toEqual(['Acme']);
       expectContent(place, { notes: 'notes/data/notes.db', keys: 'keys/data/files', code: 'code-work', crm: 'crm' });
     }, 120_000);
   },

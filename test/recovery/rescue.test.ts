@@ -203,7 +203,7 @@ describe.skipIf(!requires('postgresql', 'redis', 'restic', 'age', 'root'))('when
     ];
     // A network of its own, in which nobody else has a port.
     const shell = `unshare --net sh -c 'ip link set lo up; exec setpriv ${asNobody.join(' ')} sh -e "$0"'`;
-    const typed = typeLines([...linesByHand(page), ...checks], {
+    const typed = await typeLines([...linesByHand(page), ...checks], {
       ...{ directory, passphrase, shell, env: bareEnvironment(directory) },
     });
     expect(typed.isDone, typed.seen).toBe(true);

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { awaitedLater } from '../../src/foundation/promises.ts';
@@ -263,11 +264,55 @@ describe.skipIf(!requires('postgresql'))('steps on servers of PostgreSQL', { tim
     try {
       const { outcome, summary } = await postgresFence.run(fence);
       expect([outcome, await late()]).toEqual(['done', 'kept out']);
-      expect(summary).toMatch(/has sent nothing yet, could get in within 1 min from then/);
+      expect(summary).toMatch(/a login as the application was refused$/);
     } finally {
       await postgresFence.undo!(fence);
     }
   });
+
+  /** Somebody who has connected, and says nothing until told to; `ended` is who got in and was ended. */
+  async function whoIsSilent(): Promise<{ speak: () => void; ended: Promise<'ended' | 'refused'> }> {
+    const socket = connect({ port: pair.primary.port, host: '127.0.0.1', localAddress: '127.0.0.3' });
+    await once(socket, 'connect');
+    let heard = '';
+    socket.on('data', (bytes) => {
+      heard += bytes.toString('latin1');
+    });
+    socket.on('error', () => {});
+    const ended = once(socket, 'close').then(() => (/C57P01/.test(heard) ? ('ended' as const) : ('refused' as const)));
+    const body = Buffer.from('\0\x03\0\0user\0app\0database\0postgres\0\0', 'latin1');
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(body.length + 4);
+    return { speak: () => void socket.write(Buffer.concat([length, body])), ended };
+  }
+
+  it.each(['fence', 'isolate'] as const)(
+    'waits for who had connected before it, and says nothing yet, and ends them: %s',
+    async (what) => {
+      const step =
+        what === 'fence'
+          ? { kind: postgresFence, context: contextOf(workspace, { do: 'postgres.fence', source: 'db' }) }
+          : {
+              kind: isolate,
+              context: contextOf(workspace, { do: 'isolate', source: 'db', allow: ['127.0.0.1'] } as { do: 'isolate' }),
+            };
+      const silent = await whoIsSilent();
+      let isOver = false;
+      const ran = step.kind.run(step.context as never).finally(() => {
+        isOver = true;
+      });
+      try {
+        await expect.poll(() => (what === 'fence' ? entersFenced() : getsIn({ from: '127.0.0.2' }))).toBe(false);
+        await pause(1000);
+        expect(isOver).toBe(false);
+        silent.speak();
+        expect([await silent.ended, (await ran).outcome]).toEqual(['ended', 'done']);
+      } finally {
+        await ran;
+        await step.kind.undo!(step.context as never);
+      }
+    },
+  );
 
   async function entersFenced(): Promise<boolean> {
     const client = new pg.Client({ connectionString: pair.primary.url('postgres', 'app') });

@@ -37,6 +37,7 @@ class Follower {
       find: async (alias) => (await stored()).find(alias),
       needsBackup: (from) => void this.backups.push(from),
       recordGap: async ({ system }, gap) => void this.gaps.push({ ...gap, system }),
+      recordLeft: async () => {},
       note: (message) => void this.notes.push(message),
     });
     const limits = { warnRetainedBytes: 1e9, releaseRetainedBytes: 1e9, lookEveryMs: 1000 };

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { TreeNode } from '../../src/format/index.ts';
+import { systemClock } from '../../src/foundation/clock.ts';
 import { isHoldfastError } from '../../src/foundation/errors.ts';
-import { loadIndex, openRepository, type Repository } from '../../src/repository/index.ts';
+import { addKey, loadIndex, openRepository, type Repository } from '../../src/repository/index.ts';
 import { packKey } from '../../src/repository/layout.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
 import { copyOfStore, cut, flip } from '../support/damage.ts';
@@ -23,6 +24,8 @@ import {
 
 const KEPT = noise(300_000, 'kept');
 const HIT = noise(300_000, 'hit');
+/** Derives its key at once. */
+const QUICK = { N: 2, r: 1, p: 1 };
 let original: MemoryStore;
 /** The key of the object of each kind that is damaged, and of another one of the same kind. */
 let victims: Record<string, { key: string; other: string }>;
@@ -48,7 +51,14 @@ beforeAll(async () => {
   const keptFile = (await repository.documentKeys('data/')).map((key) => key);
   const dataPack = await packOf(repository, hit, 'data');
   const treePack = await packOf(repository, second.tree, 'tree');
+  const spare = await addKey(repository, 'a spare password', systemClock, QUICK);
+  const mark = async (pack: string) => {
+    const id = await repository.putDocument('holdfast/prune/', { version: 1, packs: [pack.repeat(32)] });
+    return `holdfast/prune/${id}`;
+  };
   victims = {
+    mark: { key: await mark('ab'), other: await mark('cd') },
+    key: { key: `keys/${spare}`, other: `keys/${repository.keyId}` },
     'data pack': { key: dataPack, other: keptFile.find((key) => key !== dataPack && key !== treePack)! },
     'tree pack': { key: treePack, other: await packOf(repository, kept.tree, 'tree') },
     index: { key: (await keys('index/')).find((key) => key !== keptIndex)!, other: keptIndex! },
@@ -76,14 +86,20 @@ const DAMAGES: Record<string, (store: MemoryStore, key: string, other: string) =
   'changed by a bit at its end': (store, key) => flip(store, key, store.objects.get(key)!.bytes.length - 30),
   'swapped for another': (store, key, other) => void store.objects.set(key, store.objects.get(other)!),
   zeroed: (store, key) => void store.objects.get(key)!.bytes.fill(0),
+  duplicated: (store, key) => void store.objects.set(nameOfDuplicate(key), store.objects.get(key)!),
 };
 
-const CASES = ['data pack', 'tree pack', 'index', 'snapshot'].flatMap((kind) =>
+/** What is like it, under a name that its content does not have. */
+function nameOfDuplicate(key: string): string {
+  return `${key.slice(0, -8)}00000000`;
+}
+
+const CASES = ['data pack', 'tree pack', 'index', 'snapshot', 'key', 'mark'].flatMap((kind) =>
   Object.keys(DAMAGES).map((how) => [kind, how] as const),
 );
 
-/** A snapshot that is gone is one that was never there: nothing in a repository says how many there should be. */
-const IS_SEEN = CASES.filter(([kind, how]) => !(kind === 'snapshot' && how === 'missing'));
+/** What is gone of these was never there: nothing here says how many there should be. */
+const IS_SEEN = CASES.filter(([kind, how]) => !(['snapshot', 'key', 'mark'].includes(kind) && how === 'missing'));
 
 describe('a check that reads all data', () => {
   it.each(IS_SEEN)('names a %s that is %s', async (kind, how) => {
@@ -93,17 +109,27 @@ describe('a check that reads all data', () => {
     // An index that is missing shows in what nobody finds.
     if (kind === 'index' && how === 'missing')
       expect(errors.join('\n')).toContain('is in no pack that the index knows');
-    else expect(errors.join('\n')).toContain(key);
+    else expect(errors.join('\n')).toContain(how === 'duplicated' ? nameOfDuplicate(key) : key);
     // An index has no part in whether a pack is right, so that all others are still looked at.
     expect(errors.join('\n')).not.toContain(other);
   });
 
-  it.each(['missing', 'cut in half', 'changed by a bit at its start', 'zeroed'])(
+  it.each(['missing', 'cut in half', 'changed by a bit at its start', 'zeroed', 'swapped for another'])(
     'names the snapshot and the file that a %s pack concerns',
     async (how) => {
       const { key, other } = victims['data pack']!;
       const repository = await damagedCopy((store) => DAMAGES[how]!(store, key, other));
       expect((await errorsOf(repository)).join('\n')).toMatch(/snapshot [0-9a-f]{8} \/dir\/file: blob/);
+    },
+  );
+
+  it.each(['missing', 'cut in half', 'truncated', 'zeroed', 'swapped for another'])(
+    'names the snapshot and the directory that a %s pack of trees concerns',
+    async (how) => {
+      const { key, other } = victims['tree pack']!;
+      const repository = await damagedCopy((store) => DAMAGES[how]!(store, key, other));
+      const snapshot = victims['snapshot']!.key.slice('snapshots/'.length);
+      expect((await errorsOf(repository)).join('\n')).toContain(`snapshot ${snapshot.slice(0, 8)} /: the directory`);
     },
   );
 });
@@ -142,7 +168,8 @@ describe('reading and restoring what is damaged', () => {
         await extract(repository, target, id);
         expect(readFileSync(join(target, 'dir', 'file')).equals(HIT)).toBe(true);
       } else if (!(kind === 'index' && how === 'missing')) {
-        expect(named).toContain(key.slice(key.lastIndexOf('/') + 1));
+        const damaged = how === 'duplicated' ? nameOfDuplicate(key) : key;
+        expect(named).toContain(damaged.slice(damaged.lastIndexOf('/') + 1));
       }
     }
   });
@@ -172,11 +199,41 @@ describe('an index that lies', () => {
   it('is found by what the packs say', async () => {
     const repository = await damagedCopy(() => undefined);
     const { key } = victims['index']!;
-    const index = (await repository.getDocument(key)) as { packs: { blobs: { offset: number; length: number }[] }[] };
-    const blobs = index.packs.find((pack) => pack.blobs.length > 1)?.blobs ?? index.packs[0]!.blobs;
+    const index = (await repository.getDocument(key)) as { packs: { id: string; blobs: { offset: number }[] }[] };
+    const { blobs } = index.packs.find(({ id }) => victims['data pack']!.key.endsWith(id))!;
     blobs[0]!.offset += 1;
     await repository.store.delete(key);
     await repository.putDocument('index/', index);
-    expect((await errorsOf(repository)).join('\n')).toMatch(/its header lists other blobs than the index/);
+    const errors = (await errorsOf(repository)).join('\n');
+    expect(errors).toMatch(/its header lists other blobs than the index/);
+    expect(errors).toMatch(/snapshot [0-9a-f]{8} \/dir\/file: blob .* whose header says otherwise than the index/);
   });
+});
+
+describe('a key file, where no other opens the repository', () => {
+  it.each(Object.keys(DAMAGES).filter((how) => how !== 'duplicated'))('that is %s is named', async (how) => {
+    const { key: spare, other: key } = victims['key']!;
+    const opening = damagedCopy((store) => {
+      DAMAGES[how]!(store, key, spare);
+      store.objects.delete(spare);
+    });
+    await expect(opening).rejects.toMatchObject(
+      how === 'missing'
+        ? { code: 'no-repository', message: expect.stringContaining('no key file is left') }
+        : { code: 'repository-damaged', message: expect.stringContaining(key) },
+    );
+  });
+});
+
+describe('a configuration', () => {
+  it.each(Object.keys(DAMAGES).filter((how) => how !== 'duplicated' && how !== 'missing'))(
+    'that is %s is named, and nothing is opened by it',
+    async (how) => {
+      const opening = damagedCopy((store) => DAMAGES[how]!(store, 'config', victims['index']!.key));
+      await expect(opening).rejects.toMatchObject({
+        code: 'repository-damaged',
+        message: expect.stringContaining('config'),
+      });
+    },
+  );
 });

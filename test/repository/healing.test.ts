@@ -7,7 +7,7 @@ import { check, promote, prune, repair, replicate, restore } from '../../src/ope
 import type { Plan } from '../../src/plan/index.ts';
 import { addKey, openRepository, removeSnapshot } from '../../src/repository/index.ts';
 import { FaultyStore } from '../../src/store/faulty/index.ts';
-import type { ObjectStore } from '../../src/store/index.ts';
+import type { ObjectStore, PutOptions } from '../../src/store/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
 import { cloneStore, segments, writeTail } from '../support/log.ts';
@@ -22,6 +22,8 @@ const READ = { repositories: ['main'], readData: true, readHeaders: false };
 
 let mirrored: { main: MemoryStore; eu: MemoryStore };
 let snapshot: string;
+/** Of each object of the repository, whether it was written as what restores alone ask for. */
+let written: Map<string, boolean | undefined>;
 
 /** A repository and its mirror, to be damaged. */
 function copies(): { main: MemoryStore; eu: MemoryStore } {
@@ -30,11 +32,23 @@ function copies(): { main: MemoryStore; eu: MemoryStore } {
 
 beforeAll(async () => {
   mirrored = { main: new MemoryStore(), eu: new MemoryStore() };
+  written = bulkPutTo(mirrored.main);
   const repository = await testRepository(mirrored.main);
   snapshot = (await writeFiles(repository, FILES)).id;
   await writeTail(repository, segments(0, 0.5));
   await replicate(mirroredWorkspace(mirrored), []);
 });
+
+/** Of each object that is put from now on, whether it is said that restores alone will ask for it. */
+function bulkPutTo(store: MemoryStore): Map<string, boolean | undefined> {
+  const bulk = new Map<string, boolean | undefined>();
+  const put: ObjectStore['put'] = store.put.bind(store);
+  store.put = (key, content, options?: PutOptions) => {
+    bulk.set(key, options?.bulk);
+    return put(key, content, options);
+  };
+  return bulk;
+}
 
 const keysOf = (store: MemoryStore, prefix: string): string[] =>
   [...store.objects.keys()].filter((key) => key.startsWith(prefix));
@@ -127,6 +141,17 @@ describe('a restore from a repository with a mirror', () => {
     await expect(restored({ main })).rejects.toMatchObject({ code: 'repository-damaged' });
   });
 
+  it('takes from the next mirror what the first has damaged', async () => {
+    const { main, eu } = copies();
+    const us = cloneStore(eu);
+    const damaged = damage(main, 'data/');
+    damage(eu, 'data/');
+    const { notes, outcome } = await restored({ main, eu, us });
+    expect(outcome).toBe('complete');
+    expect(notes.filter((note) => note.includes('was taken from us'))).toHaveLength(damaged.length);
+    expect(await errorsOf(await openRepository(main, PASSWORD))).toEqual([]);
+  });
+
   it('does not bring back what a prune removed', async () => {
     const { main, eu } = copies();
     await removeSnapshot(await openRepository(main, PASSWORD), snapshot);
@@ -197,6 +222,34 @@ describe('a check', () => {
       repositories: [again],
     } = await check(workspace(), { ...READ, repair: true });
     expect(again).toMatchObject({ clean: true, healed: [] });
+  });
+
+  it('with repair puts packs of content where restores alone look, and those of trees where listings do', async () => {
+    const { main, eu } = copies();
+    const putBack = bulkPutTo(main);
+    const packs = damage(main, 'data/');
+    await check(mirroredWorkspace({ main, eu }), { ...READ, repair: true });
+    expect(packs.map((key) => putBack.get(key))).toEqual(packs.map((key) => written.get(key)));
+    expect(new Set(packs.map((key) => putBack.get(key)))).toEqual(new Set([true, false]));
+  });
+
+  it('with repair goes on with the other mirrors while one is away', async () => {
+    const { main, eu } = copies();
+    const us = cloneStore(eu);
+    const away = new FaultyStore(eu, () => 'before');
+    const [lost, ...others] = keysOf(main, 'data/');
+    main.objects.delete(lost!);
+    for (const key of others) main.objects.set(key, { bytes: new Uint8Array(9), modifiedMs: 0 });
+    const {
+      repositories: [report],
+    } = await check(mirroredWorkspace({ main, eu: away, us }), { ...READ, repair: true, repositories: ['main'] });
+    expect(report).toMatchObject({ clean: true });
+    expect(report!.healed.map(({ object, from }) => [object, from]).sort()).toEqual(
+      [lost!, ...others].map((key) => [key, 'us']).sort(),
+    );
+    main.objects.delete(lost!);
+    const alone = check(mirroredWorkspace({ main, eu: away }), { ...READ, repair: true, repositories: ['main'] });
+    await expect(alone).rejects.toMatchObject({ code: 'store-unreachable' });
   });
 
   it('mends a mirror from its primary', async () => {

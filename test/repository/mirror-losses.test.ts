@@ -2,14 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { acceptMissing, type MirrorOutcome, promote, prune, retain } from '../../src/operations/index.ts';
 import type { FilesSource } from '../../src/plan/index.ts';
-import { addKey, openRepository, type Repository, removeSnapshot } from '../../src/repository/index.ts';
+import { addKey, LogTail, openRepository, type Repository, removeSnapshot } from '../../src/repository/index.ts';
 import { FaultyStore } from '../../src/store/faulty/index.ts';
 import type { ObjectStore } from '../../src/store/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
 import { contentOf, expectMirrored, expectWhole, lived, mirrored, OPTIONS } from '../support/lived-mirror.ts';
-import { cloneStore } from '../support/log.ts';
+import { CLUSTER, cloneStore, OWNER } from '../support/log.ts';
 import { mirroredWorkspace } from '../support/mirrored.ts';
 import { errorsOf, noise, PASSWORD, testRepository, writeFiles } from '../support/repository.ts';
+import { withoutDeletion } from '../support/without-deletion.ts';
 
 describe('a mirror that was made the primary', () => {
   it('is overwritten by nothing that does not know of that: neither its old primary, nor another one made so', async () => {
@@ -39,6 +40,45 @@ describe('a mirror that was made the primary', () => {
     await refused(eu, main, /made the primary itself since/);
     expect(await mirrored(main, eu)).toMatchObject(diverged);
     await refused(main, us, /each of them was made the primary/);
+  });
+
+  it('succeeds what was made the primary before it, also where it had not heard of that', async () => {
+    const [main, eu] = [new MemoryStore(), new MemoryStore()];
+    await lived(main);
+    await expectMirrored(main, eu);
+    const gone = new FaultyStore(new MemoryStore(), () => 'permission-denied');
+    expect(await promote(mirroredWorkspace({ main: gone, second: main }), 'second')).toMatchObject({ epoch: 1 });
+    expect(await promote(mirroredWorkspace({ main, second: eu }), 'second')).toMatchObject({ epoch: 2 });
+    expect(await mirrored(main, eu)).toMatchObject({ error: { code: 'mirror-refused' } });
+    // The old one may become its mirror; what that has alone, of its own promotion, is named.
+    expect(await mirrored(eu, main)).toMatchObject({ error: { code: 'mirror-diverged' } });
+  });
+});
+
+describe('a mirror whose credentials may neither delete nor replace', () => {
+  it('follows a log all the same, and promises what it knew before until the next part comes', async () => {
+    const [main, eu] = [new MemoryStore(), new MemoryStore()];
+    const writer = withoutDeletion(eu);
+    const tail = new LogTail(await lived(main), OWNER);
+    const cover = (time: string) =>
+      tail.writeCovered({ system: CLUSTER.system, timeline: 1, lsn: '0/18000', coveredUntil: time });
+    await cover('2026-01-31T15:00:00Z');
+    expect(await expectMirrored(main, writer)).toMatchObject({ keptObjects: 0 });
+    await cover('2026-01-31T16:00:00Z');
+    expect(await expectMirrored(main, writer)).toMatchObject({ keptObjects: 1 });
+    const mirrored = new LogTail(await openRepository(eu, PASSWORD), OWNER);
+    expect(await mirrored.readCovered()).toMatchObject({ coveredUntil: '2026-01-31T15:00:00Z' });
+    await expectMirrored(main, eu);
+    expect(contentOf(eu)).toEqual(contentOf(main));
+  });
+
+  it('fails where something has another content than in the primary', async () => {
+    const [main, eu] = [new MemoryStore(), new MemoryStore()];
+    await lived(main);
+    await expectMirrored(main, eu);
+    const pack = [...eu.objects.keys()].find((key) => key.startsWith('data/'))!;
+    await eu.put(pack, Buffer.from('other'));
+    expect(await mirrored(main, withoutDeletion(eu))).toMatchObject({ error: { code: 'permission-denied' } });
   });
 });
 
@@ -89,6 +129,28 @@ describe('what is gone from the primary', () => {
     }
     // A snapshot, index files and the packs of one of the two.
     expect(removed).toBeGreaterThanOrEqual(4);
+  });
+
+  it('stays where the credentials may not delete, which each run says, and goes with a run of who may', async () => {
+    const [main, eu] = [new MemoryStore(), new MemoryStore()];
+    const writer = withoutDeletion(eu);
+    await twoSnapshots(main, writer);
+    expect(await expectMirrored(main, writer)).toMatchObject({ copiedObjects: 0, keptObjects: 0 });
+    expect([...eu.objects.keys()]).not.toContain('holdfast/mirror-lease');
+    await retain(planned({ main }), [], { dryRun: false });
+    await prune(planned({ main }), [], { dryRun: false });
+    const kept = await expectMirrored(main, writer);
+    expect(kept).toMatchObject({
+      copiedObjects: expect.any(Number),
+      removedObjects: 0,
+      keptObjects: expect.any(Number),
+    });
+    const { keptObjects } = kept as { keptObjects: number };
+    expect(keptObjects).toBeGreaterThanOrEqual(4);
+    expect(await expectMirrored(main, writer)).toMatchObject({ keptObjects });
+    await expectWhole(eu);
+    expect(await expectMirrored(main, eu)).toMatchObject({ removedObjects: keptObjects, keptObjects: 0 });
+    expect(contentOf(eu)).toEqual(contentOf(main));
   });
 
   it.each([
@@ -164,6 +226,14 @@ describe('what is gone from the primary', () => {
     expect(events.find(({ kind }) => kind === 'missing.accepted')).toMatchObject({
       ...{ actor: expect.stringContaining('@'), body: { mirror: 'eu', objects: [lost], why: 'Ann tidied up' } },
     });
+
+    // More than a quarter is gone, though a snapshot is left.
+    const emptied = cloneStore(main);
+    for (const key of emptied.objects.keys()) if (key.startsWith('data/')) emptied.objects.delete(key);
+    const much = { mirror: 'eu', why: 'x', dryRun: false };
+    await expect(acceptMissing(mirroredWorkspace({ main: emptied, eu }), much)).rejects.toThrow(
+      /0 of its snapshots among them/,
+    );
 
     // No snapshot is left: whoever did that may have done it to all.
     main.objects.delete(kept);

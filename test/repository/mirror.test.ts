@@ -9,7 +9,7 @@ import { FollowedMirrors } from '../../src/operations/mirrors/followed-mirrors.t
 import { mirrorStatus } from '../../src/operations/mirrors/mirror-status.ts';
 import { LogTail, listSnapshots, measureLag, openRepository } from '../../src/repository/index.ts';
 import { FaultyStore } from '../../src/store/faulty/index.ts';
-import type { ByteRange, Content, PutOptions, Use } from '../../src/store/index.ts';
+import type { ByteRange, Content, ObjectStore, PutOptions, Use } from '../../src/store/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
 import { RetryingStore } from '../../src/store/retrying/index.ts';
@@ -36,6 +36,7 @@ import {
 import { requires } from '../support/requirements.ts';
 import { resticCheck } from '../support/restic.ts';
 import { RoundTrips } from '../support/round-trips.ts';
+import { withoutDeletion } from '../support/without-deletion.ts';
 
 /** Tells of each whole object its MD5, or what is wrong for one. */
 class TellingMd5Store extends MemoryStore {
@@ -51,6 +52,16 @@ class TellingMd5Store extends MemoryStore {
     const bytes = await super.get(key, range, use);
     use?.onMd5?.(this.#isWrong(++this.#count) ? '0'.repeat(32) : hash('md5', bytes));
     return bytes;
+  }
+}
+
+/** Knows what may lie where that costs less. */
+class NotingBulkStore extends MemoryStore {
+  readonly bulk = new Set<string>();
+
+  override async put(key: string, content: Content, options?: PutOptions): Promise<void> {
+    if (options?.bulk) this.bulk.add(key);
+    await super.put(key, content, options);
   }
 }
 
@@ -230,6 +241,17 @@ describe('a mirror', () => {
     await expectMirrored(main, eu);
   });
 
+  it('has packs of trees where they are had at once, whatever class the content is to lie on', async () => {
+    const [main, eu] = [new NotingBulkStore(), new NotingBulkStore()];
+    const repository = await testRepository(main);
+    await writeFiles(repository, { large: noise(200_000), small: Buffer.from('x') }, OPTIONS);
+    await expectMirrored(main, eu);
+    const packs = [...main.objects.keys()].filter((key) => key.startsWith('data/'));
+    expect(main.bulk.size).toBeGreaterThan(0);
+    expect(packs.length).toBeGreaterThan(main.bulk.size);
+    expect([...eu.bulk].sort()).toEqual([...main.bulk].sort());
+  });
+
   it('takes no other repository for itself', async () => {
     const [main, other] = [new MemoryStore(), new MemoryStore()];
     await lived(main);
@@ -355,11 +377,11 @@ describe('while a log is followed', () => {
   const soon = <T>(look: () => T) => expect.poll(look, { timeout: 20_000 });
 
   /** A follow into a repository with a mirror that may be away. */
-  async function following({ everyMs = NEVER_MS } = {}) {
+  async function following({ everyMs = NEVER_MS, through = (eu: ObjectStore) => eu } = {}) {
     const [main, eu] = [new MemoryStore(), new MemoryStore()];
     await lived(main);
     const away = { is: false };
-    const store = new FaultyStore(eu, () => (away.is ? 'before' : undefined));
+    const store = new FaultyStore(through(eu), () => (away.is ? 'before' : undefined));
     const aborter = new AbortController();
     const workspace = mirroredWorkspace({ main, eu: store }, {}, { signal: aborter.signal });
     const mirrors = new FollowedMirrors(workspace, everyMs);
@@ -404,6 +426,21 @@ describe('while a log is followed', () => {
     await soon(() => eu.objects.has(later)).toBe(true);
     expect(await mirrors.stop()).toMatchObject([{ outcome: 'complete' }]);
     expect(contentOf(eu)).toEqual(contentOf(main));
+  });
+
+  it('goes on where nothing there may be replaced, with what was covered before', async () => {
+    const { main, eu, mirrors, repository, write } = await following({ through: withoutDeletion });
+    const first = await write(1.5, 2);
+    await soon(() => eu.objects.has(first)).toBe(true);
+    const tail = new LogTail(repository, OWNER);
+    for (const minute of [1, 2]) {
+      const position = { system: CLUSTER.system, timeline: 1, lsn: '0/20000' };
+      await tail.writeCovered({ ...position, coveredUntil: `2026-01-31T15:0${minute}:00Z` });
+    }
+    const later = await write(2, 2.5);
+    await soon(() => eu.objects.has(later)).toBe(true);
+    expect(await mirrors.stop()).toMatchObject([{ outcome: 'complete', keptObjects: 1 }]);
+    expect(await measureLag(main, eu, Date.now())).toMatchObject({ logParts: 0, lagMs: 0 });
   });
 
   it('sends nothing to a mirror that somebody has made the primary', async () => {

@@ -197,6 +197,44 @@ describe('a prune', () => {
     await expectTidy(repository);
   });
 
+  it('keeps what rustic says of the packs that stay, and removes those that rustic is about to', async () => {
+    interface Index {
+      packs: { id: string; time?: string }[];
+      packs_to_delete?: Index['packs'];
+    }
+    const indexes = async (): Promise<[string, Index][]> =>
+      Promise.all(
+        (await repository.documentKeys('index/')).map(async (key) => [
+          key,
+          (await repository.getDocument(key)) as Index,
+        ]),
+      );
+    const { repository, kept } = await partlyUsed();
+    await prune(repository);
+    const before = await repository.documentKeys('index/');
+    await removeSnapshot(repository, (await writeFiles(repository, files('z'), OPTIONS)).id);
+    const time = '2024-01-01T00:00:00.123456789+02:00';
+    const marked: string[] = [];
+    for (const [key, { packs }] of await indexes()) {
+      const said = packs.map((pack) => ({ ...pack, time }));
+      const stays = before.includes(key);
+      if (!stays) marked.push(...packs.map(({ id }) => packKey(id)));
+      await repository.putDocument('index/', stays ? { packs: said } : { packs: [], packs_to_delete: said });
+      await repository.store.delete(key);
+    }
+    const { findings } = await check(repository);
+    expect(findings.map(({ where }) => where).sort()).toEqual(marked.sort());
+    expect(findings[0]).toMatchObject({ severity: 'note', message: expect.stringContaining('rustic is about to') });
+    await prune(repository);
+    for (const [, file] of await indexes()) {
+      expect(file.packs_to_delete).toBeUndefined();
+      for (const pack of file.packs) expect(pack.time).toBe(time);
+    }
+    expect((await repository.documentKeys('data/')).filter((key) => marked.includes(key))).toEqual([]);
+    await expectFiles(repository, kept, KEPT);
+    await expectTidy(repository);
+  });
+
   it('names what it removes before it removes it', async () => {
     const store = new FaultyStore(new MemoryStore());
     const { repository } = await partlyUsed(store);

@@ -23,7 +23,7 @@ export async function omniEnterprise(world: World, startMs: number): Promise<Sce
   database.run(
     'create table customers (id integer primary key, name text); create table orders (id integer primary key, at text)',
   );
-  const redis = await RedisServer.start();
+  const redis = await RedisServer.start([], undefined, { isApart: true });
   const repository = place('repository');
   const plan = planOf(world, place, redis.url);
   const live = livingOf(place, database, redis);

@@ -7,6 +7,7 @@ import { adapters } from '../../src/main/adapters.ts';
 import { type Environment, initRepositories, makeKit, Workspace } from '../../src/operations/index.ts';
 import { type LoadedPlan, loadPlan } from '../../src/plan/index.ts';
 import { changePassword } from '../../src/repository/keys.ts';
+import type { Costs } from './costs.ts';
 import { Inspection } from './inspection.ts';
 import { dueMoments, WallClock } from './oracle.ts';
 import { People } from './people.ts';
@@ -46,6 +47,8 @@ export interface SimulationOptions {
   told(line: string): void;
   /** Once it is aborted no further day begins: what was simulated until then is what there is. */
   signal: AbortSignal;
+  /** Measures what the daemon does, and is told with the rest. */
+  costs?: Costs;
 }
 
 /** One that was made: it costs little to try. */
@@ -53,7 +56,7 @@ const KIT_PASSPHRASE = 'legal-winner-thank-year-wave-sausage-worth-useful-legal-
 
 /** Runs a plan by its daemon through simulated days, with all that goes wrong in them. */
 export async function simulate(scenario: Scenario, world: World, options: SimulationOptions): Promise<Simulated> {
-  const { startMs, days, awayOnDays } = options;
+  const { startMs, days, awayOnDays, costs } = options;
   const path = join(world.directory, `${scenario.name}.yaml`);
   writeFileSync(path, scenario.plan);
   const loaded = await loadPlan({ path, cwd: world.directory, env: world.variables });
@@ -75,9 +78,10 @@ export async function simulate(scenario: Scenario, world: World, options: Simula
   const clock = new WallClock(scenario.timezone);
   const people = new People(scenario, world, { fromMs: startMs, untilMs, clock, workspace, makeKits });
   const inspection = new Inspection(scenario, clock);
-  const report = reporter(scenario, startMs, options.told);
+  const report = reporter(scenario, options);
+  const start = (): Promise<Daemon> => started(loaded, environment, world, costs);
   const steps: number[] = [];
-  let daemon: Daemon | undefined = await started(loaded, environment, world);
+  let daemon: Daemon | undefined = await start();
   let nowMs = startMs;
   for (; nowMs < untilMs && !(nowMs % DAY_MS === 0 && options.signal.aborted); nowMs = nextStep(nowMs, people)) {
     world.clock.moveTo(nowMs);
@@ -89,7 +93,7 @@ export async function simulate(scenario: Scenario, world: World, options: Simula
       daemon = undefined;
     }
     if (!isAway) {
-      daemon ??= await started(loaded, environment, world);
+      daemon ??= await start();
       if (isEventful(scenario, clock, nowMs)) {
         await step(daemon, nowMs);
         steps.push(nowMs);
@@ -144,8 +148,14 @@ function environmentOf(world: World): Environment {
   };
 }
 
-async function started(loaded: LoadedPlan, environment: Environment, { log }: World): Promise<Daemon> {
-  const daemon = await Daemon.open({ environment, loaded, log, isLoaded: () => false });
+async function started(
+  loaded: LoadedPlan,
+  environment: Environment,
+  { log }: World,
+  costs: Costs | undefined,
+): Promise<Daemon> {
+  const measured = costs && { atOnce: 1, duties: costs.duties, work: costs.work };
+  const daemon = await Daemon.open({ environment, loaded, log, isLoaded: () => false, ...measured });
   await daemon.start();
   return daemon;
 }
@@ -160,7 +170,7 @@ async function step(daemon: Daemon, nowMs: number): Promise<void> {
 }
 
 /** Says how far it is, what the last days took, and the memory: what grows with a year is seen by that. */
-function reporter({ name }: Scenario, startMs: number, told: (line: string) => void): (nowMs: number) => void {
+function reporter({ name }: Scenario, { startMs, told, costs }: SimulationOptions): (nowMs: number) => void {
   let [begunMs, usedBefore] = [performance.now(), process.cpuUsage()];
   return (nowMs) => {
     if (nowMs === startMs || (nowMs - startMs) % (REPORTED_EVERY_DAYS * DAY_MS) !== 0) return;
@@ -173,5 +183,6 @@ function reporter({ name }: Scenario, startMs: number, told: (line: string) => v
     told(
       `${name}: ${day}: the last ${REPORTED_EVERY_DAYS} days in ${seconds} s, ${used} s of the processor, ${megabytes} MB`,
     );
+    for (const line of costs?.take() ?? []) told(`  ${line}`);
   };
 }

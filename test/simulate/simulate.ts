@@ -2,10 +2,11 @@
  * `npm run simulate -- --year`: a year of both playbooks' plans, in minutes. `--days 60` is less of it, `--plan omniflow` or
  * `--plan omni-enterprise` one of the two. Ctrl-C ends it with the day, and what there is by then is judged. With `--keep DIR`
  * all of it is left there, to be looked at with the command line: `. DIR/omniflow/variables.sh; holdfast --plan
- * DIR/omniflow/omniflow.yaml ledger log`.
+ * DIR/omniflow/omniflow.yaml ledger log`. With `--costs` it says what each thing that the daemon does takes of the processor.
  */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { Costs } from './costs.ts';
 import { judge } from './judge.ts';
 import { omniEnterprise } from './omni-enterprise.ts';
 import { omniflow } from './omniflow.ts';
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     days: { type: 'string', default: '30' },
     plan: { type: 'string' },
     keep: { type: 'string' },
+    costs: { type: 'boolean' },
   },
 });
 const days = values.year === true ? 365 : Number(values.days);
@@ -52,6 +54,7 @@ async function judged(make: typeof omniflow): Promise<{ verdict: Verdict; second
       days,
       awayOnDays: AWAY_ON_DAYS,
       signal: ending.signal,
+      ...(values.costs && { costs: new Costs() }),
       told: (line) => process.stderr.write(`${line}\n`),
     });
     // What is judged is changed a little, to see that this is found.
@@ -62,7 +65,6 @@ async function judged(make: typeof omniflow): Promise<{ verdict: Verdict; second
     };
   } finally {
     process.removeListener('SIGINT', end);
-    await scenario.close();
-    await world.close();
+    await Promise.all([scenario.close(), world.close()]);
   }
 }

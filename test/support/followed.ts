@@ -66,10 +66,17 @@ export class FollowedCluster {
 
   /** Gives the repository a mirror in a directory of this name. */
   addMirror(name: string): void {
-    const file = join(this.directory, 'holdfast.yaml');
-    const plan = JSON.parse(readFileSync(file, 'utf8')) as { repositories: Record<string, unknown> };
-    plan.repositories[name] = { store: `./${name}`, mirrorOf: 'main' };
-    writeFileSync(file, JSON.stringify(plan));
+    const { repositories } = this.#plan;
+    this.alterPlan({ repositories: { ...(repositories as object), [name]: { store: `./${name}`, mirrorOf: 'main' } } });
+  }
+
+  /** Puts these keys in place of what the plan has. */
+  alterPlan(keys: Record<string, unknown>): void {
+    writeFileSync(join(this.directory, 'holdfast.yaml'), JSON.stringify({ ...this.#plan, ...keys }));
+  }
+
+  get #plan(): Record<string, unknown> {
+    return JSON.parse(readFileSync(join(this.directory, 'holdfast.yaml'), 'utf8')) as Record<string, unknown>;
   }
 
   #writePlan(keys: Record<string, unknown>): void {

@@ -1,8 +1,9 @@
 /** The printed page of a recovery kit, followed as a person does who has a terminal, the kit and no Holdfast. */
 
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 
 const BY_HAND = '## By hand: ';
 
@@ -27,7 +28,7 @@ export function linesByHand(page: string, without: readonly string[] = []): stri
  * @param shell what runs a file of lines, as words
  * @returns what was seen on the terminal, and whether every line succeeded
  */
-export function typeLines(
+export async function typeLines(
   lines: readonly string[],
   {
     directory,
@@ -35,11 +36,11 @@ export function typeLines(
     env,
     shell = 'sh -e',
   }: { directory: string; passphrase: string; env: Record<string, string>; shell?: string },
-): { seen: string; isDone: boolean } {
+): Promise<{ seen: string; isDone: boolean }> {
   // A person's terminal stays open; the end of this one takes no server with it that is about to leave it.
   writeFileSync(join(directory, 'by-hand.sh'), ["trap '' HUP", ...lines, 'echo all done'].join('\n'));
-  const { stdout } = spawnSync('script', ['-qec', `${shell} by-hand.sh`, '/dev/null'], {
-    ...{ cwd: directory, encoding: 'utf8', input: `${passphrase}\n`, env },
-  });
-  return { seen: stdout, isDone: stdout.includes('all done') };
+  const terminal = spawn('script', ['-qec', `${shell} by-hand.sh`, '/dev/null'], { cwd: directory, env });
+  terminal.stdin.end(`${passphrase}\n`);
+  const seen = await text(terminal.stdout);
+  return { seen, isDone: seen.includes('all done') };
 }

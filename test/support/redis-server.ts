@@ -15,33 +15,42 @@ const QUICK = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', 
 
 const CONFIGURATION = 'redis.conf';
 
+interface Place {
+  port: number;
+  address: string;
+  isApart: boolean;
+}
+
 export class RedisServer {
   /** Where its files are. */
   readonly directory: string;
   readonly port: number;
   readonly address: string;
   readonly #settings: readonly string[];
+  readonly #isApart: boolean;
   #process!: ChildProcess;
   #connection: Connection | undefined;
 
-  private constructor(directory: string, place: { port: number; address: string }, settings: readonly string[]) {
+  private constructor(directory: string, place: Place, settings: readonly string[]) {
     this.directory = directory;
     this.port = place.port;
     this.address = place.address;
     this.#settings = settings;
+    this.#isApart = place.isApart;
   }
 
   /**
    * @param settings as on a command line: `--repl-backlog-size`, `16kb`
-   * @param place `hasFile`: it has a configuration file, to which it writes what it is told
+   * @param place `hasFile`: it has a configuration file, to which it writes what it is told; `isApart`: what a terminal
+   *   interrupts is not it, so that who is interrupted may still need it
    */
   static async start(
     settings: readonly string[] = [],
     directory = mkdtempSync(join(tmpdir(), 'redis-')),
-    { port, address = '127.0.0.1', hasFile = false }: { port?: number; address?: string; hasFile?: boolean } = {},
+    { port, address = '127.0.0.1', hasFile = false, isApart = false }: Partial<Place> & { hasFile?: boolean } = {},
   ): Promise<RedisServer> {
     if (hasFile) writeFileSync(join(directory, CONFIGURATION), '');
-    const place = { port: port ?? (await freePort()), address };
+    const place = { port: port ?? (await freePort()), address, isApart };
     const server = new RedisServer(directory, place, [...QUICK, ...settings]);
     await server.run();
     return server;
@@ -52,7 +61,7 @@ export class RedisServer {
     const place = ['--port', String(this.port), '--bind', this.address, '--dir', this.directory];
     const file = join(this.directory, CONFIGURATION);
     const words = [...(existsSync(file) ? [file] : []), ...place, ...this.#settings];
-    this.#process = spawn('redis-server', words, { stdio: 'ignore' });
+    this.#process = spawn('redis-server', words, { stdio: 'ignore', detached: this.#isApart });
     for (const deadline = Date.now() + 30_000; ; await sleep(20)) {
       try {
         this.#connection = await this.#open();

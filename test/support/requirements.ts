@@ -57,6 +57,7 @@ const REQUIREMENTS = {
     what: 'an S3 server (Debian: radosgw, ceph-mon and ceph-osd; or HOLDFAST_TEST_S3_ENDPOINT)',
     kind: 'server',
   },
+  gcloud: { isThere: () => hasProgram('gcloud'), what: "Google Cloud's command line", kind: 'circumstance' },
   'systemd-analyze': { isThere: () => hasProgram('systemd-analyze'), what: 'systemd-analyze', kind: 'circumstance' },
   root: { isThere: () => process.getuid?.() === 0, what: 'to run as root', kind: 'circumstance' },
   'not-root': { isThere: () => process.getuid?.() !== 0, what: 'not to run as root', kind: 'circumstance' },

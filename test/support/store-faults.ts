@@ -10,8 +10,12 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type HoldfastError, isHoldfastError } from '../../src/foundation/errors.ts';
 import type { ObjectStore } from '../../src/store/index.ts';
 import { RetryingStore } from '../../src/store/retrying/index.ts';
+import { startCuttingProxy } from './cutting-proxy.ts';
 import { type FaultyProxy, type Mishap, startFaultyProxy } from './faulty-proxy.ts';
 import { errorsOf, movableClock, noise, readFiles, testRepository, writeFiles } from './repository.ts';
+
+/** At how many bytes a line is cut, beside the first and the last, for each kind of call. */
+const CUTS = Number(process.env['HOLDFAST_TEST_CUTS'] ?? 2);
 
 /** A bucket of its own, and how a store reaches it. */
 export interface FaultyPlace {
@@ -133,6 +137,48 @@ export function describeStoreFaults(name: string, start: () => Promise<FaultyPla
       expect(proxy.calls).toHaveLength(3);
       expect(Buffer.from(await direct().get('new')).equals(CONTENT)).toBe(true);
       expect(existsSync(file)).toBe(false);
+    });
+
+    it.each(['request', 'answer'] as const)('bears a reset at any byte of a %s, its head too', async (direction) => {
+      const line = await startCuttingProxy(place.endpoint);
+      try {
+        const content = noise(3000, direction);
+        const put = (bytes: Buffer) => place.create({ endpoint: place.endpoint, prefix: 'cut' }).put('new', bytes);
+        /** Through connections of its own. */
+        const through = () => retrying({ endpoint: line.endpoint, prefix: 'cut' });
+        const calls: [name: string, call: () => Promise<unknown>][] = [
+          ['put', () => through().put('new', content)],
+          ['stat', async () => expect(await through().stat('new')).toMatchObject({ sizeBytes: 3000 })],
+          ['get', async () => expect(Buffer.from(await through().get('new')).equals(content)).toBe(true)],
+          ['list', async () => expect(await keysOf(through(), '')).toEqual(['new'])],
+          ['delete', () => through().delete('new')],
+        ];
+        await through().delete('new');
+        for (const [name, call] of calls) {
+          line.passedBytes[direction] = 0;
+          await call();
+          const totalBytes = line.passedBytes[direction];
+          expect(totalBytes).toBeGreaterThan(50);
+          const at = [
+            0,
+            1,
+            totalBytes - 1,
+            ...Array.from({ length: CUTS }, () => Math.floor(Math.random() * totalBytes)),
+          ];
+          for (const afterBytes of at) {
+            line.cut = { direction, afterBytes };
+            waits.length = 0;
+            await call().catch((error: unknown) => {
+              throw new Error(`${name} after ${afterBytes} of ${totalBytes} bytes`, { cause: error });
+            });
+            // Of what breaks at its last byte, all may have been understood.
+            if (afterBytes < totalBytes - 10) expect(waits, `${name} ${afterBytes}`).toHaveLength(1);
+            if (name === 'delete') await put(content);
+          }
+        }
+      } finally {
+        await line.close();
+      }
     });
 
     it('takes no short answer for the whole, although its length agrees', async () => {

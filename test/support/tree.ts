@@ -101,6 +101,8 @@ export function plantTree(directory: string): void {
   if (isRoot) {
     makeSpecialFile(at('special/null'), 0o020666, 0x103n);
     makeSpecialFile(at('special/block'), 0o060600, 0x700n);
+    // As an overlay marks what was deleted in it.
+    makeSpecialFile(at('special/whiteout'), 0o020000, 0n);
     makeSpecialFile(at('special/socket'), 0o140755, 0n);
     for (const [path, uid, gid] of [
       ['sizes/1', 1234, 5678],

@@ -39,10 +39,6 @@ const PREPARE = `
 /** The application has to say its password; who administers the server on this machine does not. */
 const HBA = 'host all application 127.0.0.0/8 scram-sha-256\n';
 const USERS = `user default on nopass ~* &* +@all\nuser application on >${OLD_PASSWORD} ~* &* +@all\n`;
-const FOLLOW = {
-  ...{ everyMs: 1000, scanEveryMs: 3_600_000, lookEveryMs: 30_000, foldAfterMs: 300_000, foldAfterBytes: 2 ** 26 },
-  ...{ warnRetainedBytes: 2 ** 30, releaseRetainedBytes: 2 ** 36 },
-};
 
 export class Platform {
   readonly directory = testDirectory();
@@ -140,7 +136,7 @@ export class Platform {
   async follow(): Promise<{ caughtUp(): Promise<void>; stop(): Promise<void> }> {
     const stopping = new AbortController();
     const workspace = await this.team.workspace(stopping.signal);
-    const following = follow(workspace, ['omni-db'], FOLLOW);
+    const following = follow(workspace, ['omni-db'], { everyMs: 1000 });
     const { system } = await postgresFailover.look(this.home.url(), stopping.signal);
     const reaches = async (lsn: bigint) => ((await storedEnd(workspace, 'omni-db', system))?.lsn ?? 0n) >= lsn;
     return {

@@ -60,5 +60,8 @@ describe.skipIf(!isHere)('a region that fails behind a name', { timeout: 300_000
     expect(moved['sessions']).toMatchObject({ to: 'where OMNI_EU_REDIS_URL says' });
     const report = (await team.run('report', 'incident', view.id)).stdout;
     expect(report).toContain('Complete region failure');
+    expect(report).toMatch(/RTO: [^|]*\|[^|]*\| [\d.]+ (ms|s|min)[^|]*\| yes/);
+    expect(report).toMatch(/RPO: [^|]*\|[^|]*\| [\d.]+ (ms|s|min)[^|]*\| /);
+    expect(report).toMatch(/what was lost: at most [\d.]+ (ms|s|min)/);
   });
 });

@@ -1,6 +1,7 @@
 /** An application that writes throughout, finds its servers by one name and one port, and remembers what was acknowledged. */
 import { Resolver } from 'node:dns/promises';
 import { setTimeout as pause } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import pg from 'pg';
 import { settled } from '../../../src/foundation/promises.ts';
 import { Connection } from '../../../src/source/redis/connection/connection.ts';
@@ -37,13 +38,17 @@ export class Application {
   readonly #endpoints: Endpoints;
   readonly #resolver = new Resolver({ timeout: 1000, tries: 2 });
   #isOver = false;
+  /** Why the last attempt of each writer failed. */
+  readonly #failures = new Map<string, unknown>();
   readonly #running: Promise<void>[];
 
   constructor(endpoints: Endpoints) {
     this.#endpoints = endpoints;
     this.#resolver.setServers([endpoints.nameServer]);
-    const writers = Array.from({ length: WRITERS }, (_, writer) => this.#again(() => this.#writeRows(writer)));
-    this.#running = [...writers, this.#again(() => this.#writeKeys())];
+    const writers = Array.from({ length: WRITERS }, (_, writer) =>
+      this.#again(`rows ${writer}`, () => this.#writeRows(writer)),
+    );
+    this.#running = [...writers, this.#again('keys', () => this.#writeKeys())];
   }
 
   async stop(): Promise<void> {
@@ -52,20 +57,25 @@ export class Application {
   }
 
   /** Until so many more writes of each kind were acknowledged. */
-  async goesOn(writes = 20, timeoutMs = 30_000): Promise<void> {
+  async goesOn(writes = 20, timeoutMs = 60_000): Promise<void> {
     const [rows, keys] = [this.acknowledged.length + writes, this.acknowledgedByRedis.length + writes];
     for (const deadlineMs = Date.now() + timeoutMs; ; await pause(20)) {
-      if (this.acknowledged.length >= rows && this.acknowledgedByRedis.length >= keys) return;
-      if (Date.now() > deadlineMs) throw new Error('the application cannot write');
+      const missing = { rows: rows - this.acknowledged.length, keys: keys - this.acknowledgedByRedis.length };
+      if (missing.rows <= 0 && missing.keys <= 0) return;
+      if (Date.now() > deadlineMs) {
+        const failures = [...this.#failures].map(([writer, failure]) => `${writer}: ${inspect(failure)}`);
+        throw new Error(`the application cannot write: ${inspect(missing)} missing\n${failures.join('\n')}`);
+      }
     }
   }
 
   /** What fails is begun anew, as applications do that have to go on. */
-  async #again(write: () => Promise<void>): Promise<void> {
+  async #again(writer: string, write: () => Promise<void>): Promise<void> {
     while (!this.#isOver) {
       try {
         await write();
-      } catch {
+      } catch (failure) {
+        this.#failures.set(writer, failure);
         await pause(RETRY_MS);
       }
     }

@@ -14,7 +14,7 @@ const BIN = '/usr/lib/postgresql/15/bin';
 const signal = new AbortController().signal;
 const isHere = requires('postgresql', 'redis', 'haproxy', 'bind');
 
-describe.skipIf(!isHere)('a region that fails under an application that writes', { timeout: 120_000 }, () => {
+describe.skipIf(!isHere)('a region that fails under an application that writes', { timeout: 240_000 }, () => {
   let stage: Stage | undefined;
   afterEach(() => stage?.close());
 
