@@ -119,7 +119,8 @@ async function alerting(count: number): Promise<object> {
   });
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const alerts = `alerts: { channels: { pager: { type: webhook, url: "http://127.0.0.1:${port}" } }, routes: [{ to: pager }] }\n`;
+  const alerts = `contacts: { oncall: { role: On-call, channel: pager } }
+alerts: { channels: { pager: { type: webhook, url: "http://127.0.0.1:${port}" } }, escalation: [{ after: 0m, notify: [oncall] }] }\n`;
   const { daemon, directory, wake, end } = await daemonOf(count, alerts);
   const delaysMs: number[] = [];
   for (let index = 0; index < count; index++) {

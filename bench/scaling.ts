@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { commitNow } from './commit.ts';
 import { writeMixed } from './data.ts';
 import { measure } from './measure.ts';
 import { type Plot, plot } from './plot.ts';
@@ -76,7 +77,7 @@ function bySnapshots(): Point[] {
 const size = bySize();
 const snapshots = bySnapshots();
 const pointsOf = (points: Point[]): Plot['points'] => points.map(({ x, cpuSeconds }) => ({ x, y: cpuSeconds }));
-writeFileSync(here('scaling.json'), `${JSON.stringify({ size, snapshots }, null, 1)}\n`);
+writeFileSync(here('scaling.json'), `${JSON.stringify({ commit: commitNow(), size, snapshots }, null, 1)}\n`);
 writeFileSync(
   here('scaling-data.svg'),
   plot({ title: 'First backup', x: 'MiB of mixed data', y: 'processor seconds', points: pointsOf(size) }),

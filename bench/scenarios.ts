@@ -15,7 +15,7 @@ export interface Scenario {
   atLeast: number;
   aim: number;
   /** The data it works on. */
-  data: 'mixed' | 'tree' | 'index';
+  data: 'mixed' | 'tree' | 'index' | 'small';
   /** Before anything of a data set is measured, once for every tool. */
   prepare?(tool: Tool, place: Place): void;
   /** Before a round, once for all tools. */
@@ -173,6 +173,15 @@ export const SCENARIOS: Scenario[] = [
     data: 'index',
     prepare: largeIndex,
     turn: (tool) => tool.list(),
+  },
+  {
+    name: 'snapshots',
+    title: '`snapshots` of a small repository',
+    atLeast: 1,
+    aim: 2,
+    data: 'small',
+    prepare: backedUp,
+    turn: (tool) => tool.snapshots(),
   },
 ];
 

@@ -19,6 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { type RadosgwAddress, startRadosgw } from '../test/support/radosgw.ts';
+import { commitNow } from './commit.ts';
 import { measure, processorMsOf } from './measure.ts';
 import { writeReport } from './report.ts';
 import { emptyFiles, makeData, RESTORED } from './scenarios.ts';
@@ -362,11 +363,6 @@ function placeOf(data: string): Place {
 function shown({ wallMs, cpuMs, serversCpuMs = 0, peakRssBytes, traffic }: StoreMeasurement): string {
   const [wall, own, servers] = [wallMs, cpuMs, serversCpuMs].map((ms) => (ms / 1000).toFixed(2));
   return `${wall} s, ${own} s CPU, ${servers} s CPU of servers, ${Math.round(peakRssBytes / 2 ** 20)} MiB, ${JSON.stringify(traffic)}`;
-}
-
-function commitNow(): string {
-  const { stdout } = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: here('.'), encoding: 'utf8' });
-  return stdout.trim();
 }
 
 function circumstances(): Omit<StoresResults, 'scenarios'> {

@@ -20,6 +20,7 @@ export interface Tool {
   prune(): string[];
   /** Lists a snapshot, for which the index is loaded. */
   list(): string[];
+  snapshots(): string[];
 }
 
 /** What is prepared before the verbs: where the tools work, and on what. */
@@ -52,6 +53,7 @@ function holdfast(place: Place): Tool {
     checkAllData: () => words('check', '--read-data'),
     prune: () => words('prune'),
     list: () => words('ls', 'latest'),
+    snapshots: () => words('snapshots'),
   };
 }
 
@@ -82,6 +84,7 @@ function restic({ directory, data }: Place): Tool | undefined {
     checkAllData: () => words('check', '--read-data'),
     prune: () => words('prune'),
     list: () => words('ls', 'latest'),
+    snapshots: () => words('snapshots'),
   };
 }
 
@@ -107,6 +110,7 @@ function rustic({ directory, data }: Place): Tool | undefined {
     checkAllData: () => words('check', '--read-data'),
     prune: () => words('prune', '--instant-delete'),
     list: () => words('ls', 'latest'),
+    snapshots: () => words('snapshots'),
   };
 }
 
