@@ -7,14 +7,18 @@
 
 import { cpSync, globSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, posix } from 'node:path';
+import { basename, dirname, join, posix } from 'node:path';
 import { rolldown } from 'rolldown';
 import { root } from './node24.mjs';
 
 const { RECORD, stateOf } = createRequire(import.meta.url)('../bin/launcher/built.cjs');
 
 /** What the sources start by its file name. */
-const ENTRIES = ['src/main/main.ts', 'src/**/worker.ts'];
+const MAIN = 'src/main/main.ts';
+const THREADS = 'src/**/worker.ts';
+
+/** What every command loads, but for a few that need no plan. */
+const EVERY_COMMAND = [MAIN, 'src/operations/index.ts', 'src/plan/index.ts'];
 
 /** What stands beside the sources because it is not TypeScript. */
 const ASSETS = 'src/**/*.{sql,sh,md,wasm,json,yaml,html,css,conf}';
@@ -46,14 +50,17 @@ try {
 
 /** @returns the directories of the packages that became part of it */
 async function buildInto(directory) {
-  const entries = globSync(ENTRIES).map((path) => [path.replace(/^src\/|\.ts$/g, ''), `./${path}`]);
+  const entries = globSync([MAIN, THREADS]).map((path) => [path.replace(/^src\/|\.ts$/g, ''), `./${path}`]);
   const bundle = await rolldown({
     input: Object.fromEntries(entries),
     platform: 'node',
     external: LEFT_APART,
+    // As groups of modules demand.
+    preserveEntrySignatures: 'allow-extension',
     plugins: [
       { name: 'places', transform: nameItsPlace, renderChunk: findPlaces },
       { name: 'frugal-http', resolveId: findFrugalHttp, load: loadFrugalHttp },
+      { name: 'own-messages', load: loadLocales },
     ],
     // Some commands load late what others load at once, as it should be.
     checks: { ineffectiveDynamicImport: false },
@@ -63,9 +70,38 @@ async function buildInto(directory) {
     entryFileNames: '[name].js',
     chunkFileNames: 'chunks/[name]-[hash].js',
     comments: false,
+    codeSplitting: groupsOfModules(),
   });
   const modules = output.flatMap(({ moduleIds = [] }) => moduleIds);
   return new Set(modules.flatMap((id) => PACKAGE.exec(id)?.[0] ?? []));
+}
+
+/**
+ * Groups of modules that are one file each: what every command loads, by layer or package, and apart from it what threads
+ * load as well. Left to itself, rolldown makes a file for each set of commands that share something, 70 for one to load.
+ */
+function groupsOfModules() {
+  let always;
+  let inThreads;
+  const name = (id, modules) => {
+    always ??= reachedFrom(EVERY_COMMAND, modules);
+    if (!always.has(id)) return null;
+    inThreads ??= reachedFrom(globSync(THREADS), modules);
+    return `${layerOrPackageOf(id)}${inThreads.has(id) ? '-of-threads' : ''}`;
+  };
+  return { groups: [{ name, debugName: 'layers' }], includeDependenciesRecursively: false };
+}
+
+function layerOrPackageOf(id) {
+  const path = posix.relative(root, id);
+  return path.startsWith('src/') ? path.split('/')[1] : basename(PACKAGE.exec(id)?.[0] ?? '');
+}
+
+/** The modules at these paths and all that they import at once, by their ids. */
+function reachedFrom(paths, modules) {
+  const ids = new Set(paths.map((path) => join(root, path)));
+  for (const id of ids) for (const imported of modules.getModuleInfo(id)?.importedIds ?? []) ids.add(imported);
+  return ids;
 }
 
 /** A module that looks for a file beside it finds it where the module would lie, had it a file of its own. */
@@ -90,6 +126,11 @@ function loadFrugalHttp(id) {
   return `const http = process.getBuiltinModule('node:http');
 export default http;
 export const { Agent, IncomingMessage, METHODS, STATUS_CODES, Server, ServerResponse, createServer, request } = http;`;
+}
+
+/** zod's messages in fifty languages, of which it takes one, are nearly half of it: a thirtieth of what a short command takes. */
+function loadLocales(id) {
+  return id.endsWith('/zod/v4/locales/index.js') ? `export { default as en } from './en.js';` : null;
 }
 
 /** What the licences of packages ask of who passes them on. */

@@ -13,10 +13,13 @@ const { findNode24 } = createRequire(import.meta.url)('../bin/launcher/node24.cj
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
+function installedNode24() {
+  return Number.parseInt(process.versions.node, 10) >= 24 ? process.execPath : findNode24();
+}
+
 /** The environment for a program that needs Node 24. @throws when there is none */
 export function node24Environment() {
-  const current = Number.parseInt(process.versions.node, 10) >= 24 ? process.execPath : undefined;
-  const node = current ?? findNode24();
+  const node = installedNode24();
   if (node === undefined) throw new Error('Node 24 is not installed; run "npm run setup"');
   return { ...process.env, PATH: [dirname(node), `${root}node_modules/.bin`, process.env.PATH].join(delimiter) };
 }
@@ -34,6 +37,9 @@ export function runOnNode24(program, args, options = {}) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  // In a fresh clone this is what somebody may begin with.
+  if (installedNode24() === undefined)
+    spawnSync(process.execPath, [fileURLToPath(new URL('setup.mjs', import.meta.url))], { stdio: 'inherit' });
   const [program, ...args] = process.argv.slice(2);
   process.exitCode = runOnNode24(program, args, { cwd: process.cwd() }) ? 0 : 1;
 }
