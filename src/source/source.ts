@@ -34,7 +34,7 @@ export interface Source {
    * Captures the source at one moment. Throws when there is nothing worth keeping; what could not be read beside what
    * could is returned in `problems`, and makes the backup partial.
    * @throws source-unreachable, source-refused, source-lost, program-missing, program-too-old, path-missing, also where a
-   *   pattern of the selection names nothing
+   *   pattern of the selection names nothing; the reason of the signal, also where that comes while the last of it is read
    */
   capture(writer: SnapshotWriter, context: CaptureContext): Promise<Capture>;
 

@@ -62,6 +62,7 @@ export async function captureDatabase(
   const startedMs = context.clock.nowMs();
   const captured = await readMoment(options, writer, context);
   const { nodes, problems, details, bytes } = await storeArchive(captured, writer);
+  context.signal.throwIfAborted();
   const times = timesOf(captured.timeMs);
   const data: TreeNode = {
     ...{ name: 'data', type: 'dir', mode: DIRECTORY_MODE, ...times, content: null },

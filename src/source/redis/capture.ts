@@ -43,6 +43,8 @@ export async function captureServer(
       options.method === 'scan'
         ? await scan(connection, facts, writer, context)
         : await replicate(options.location, writer, context);
+    // It may have come while the last of it was read.
+    signal.throwIfAborted();
     const manifest = manifestOf(options, { facts, clockOffsetMs, startedMs, captured }, clock.nowMs());
     return await storeTree(options, captured, writer, manifest);
   } finally {

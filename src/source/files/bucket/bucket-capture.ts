@@ -75,6 +75,7 @@ export class BucketCapture {
       const trees = renamed.isEmpty ? [data] : [data, renamed];
       const nodes = await Promise.all(trees.map((tree) => tree.finish()));
       await this.#lines;
+      this.#context.signal.throwIfAborted();
       this.counts.dirs += data.directories + renamed.directories;
       return [...nodes, await listNode(list)];
     } catch (error) {

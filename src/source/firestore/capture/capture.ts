@@ -76,6 +76,7 @@ export async function captureFirestore(
   const configuration = await captureConfiguration(admin, options, writer, context);
   const timeMs = Math.floor(reading.moment.timeMs - clockOffsetMs);
   const { root, files, bytes } = await storeTree(captured, configuration.nodes, writer, timeMs);
+  context.signal.throwIfAborted();
   const manifest: Manifest = {
     version: 1,
     source: options.source,

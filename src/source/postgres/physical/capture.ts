@@ -68,6 +68,7 @@ export async function captureCluster(
   const { receiver, clockOffsetMs, problems } = received;
   checkBackupManifest(receiver.manifestText, receiver.stored);
   const { made, roots, files, directories } = await storeTrees(received, writer);
+  context.signal.throwIfAborted();
   const timeMs = momentOf(received) ?? startedMs;
   const finishedMs = context.clock.nowMs();
   const log = logOf(received);
