@@ -179,6 +179,8 @@ export interface CaptureContext {
   selection?: { only: readonly string[] };
   /** What the source's watch told of since `previous` was captured: all else is as it is there. Without it, everything may differ. */
   changed?: ReadonlySet<string>;
+  /** Files and objects are read again, also those that the source could take over from `previous` as they are. */
+  readAll?: boolean;
 }
 
 export interface Capture {

@@ -14,7 +14,7 @@ import {
 } from '../../src/repository/index.ts';
 import { createFilesSource, type FilesSourceOptions } from '../../src/source/files/files-source.ts';
 import type { Capture, CaptureContext, Check, RestoreContext, Restored, Source } from '../../src/source/index.ts';
-import { snapshotOf, withReader, writeFile } from './repository.ts';
+import { snapshotOf, withReader, writeFile, writeSnapshot } from './repository.ts';
 
 export function filesSource(paths: string[], options: Partial<FilesSourceOptions> = {}): Source {
   return createFilesSource({ name: 'files', paths, exclude: [], validate: [], version: '0.0.0', ...options });
@@ -23,6 +23,30 @@ export function filesSource(paths: string[], options: Partial<FilesSourceOptions
 /** What a capture is given; nothing in it is ever aborted. */
 export function captureContext(previous: SnapshotReader | undefined): CaptureContext {
   return { ...context, previous };
+}
+
+/** Captures files into a snapshot of their own. */
+export async function captureFiles(
+  repository: Repository,
+  paths: string[],
+  captureContext: CaptureContext,
+): Promise<Capture> {
+  let capture: Capture | undefined;
+  await writeSnapshot(repository, async (writer) => {
+    capture = await filesSource(paths).capture(writer, captureContext);
+    return capture.roots;
+  });
+  return capture!;
+}
+
+/** Lets a snapshot seem to have one file's content in another one of the same directory, whose metadata stay as they are. */
+export function giveContentOf(one: string, other: string, previous: SnapshotReader): void {
+  const entries = previous.entries.bind(previous);
+  previous.entries = async (tree) => {
+    const nodes = await entries(tree);
+    const content = nodes.find(({ name }) => name === one)?.content ?? null;
+    return nodes.map((node) => (node.name === other ? { ...node, content } : node));
+  };
 }
 
 export interface FilesBackup extends Capture {

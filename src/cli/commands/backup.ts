@@ -27,6 +27,11 @@ export const backup: CommandDefinition = {
         'only a part, in the patterns that `restore --only` takes; it is kept like any other backup, but is no recovery point of the source: restore it by its snapshot',
     },
     {
+      flags: '--read-all',
+      description:
+        'read all files and objects again, also those whose size, times and inode, or version, say that they did not change',
+    },
+    {
       flags: '--estimate',
       description: 'only say what the backup would read and cost, of sources whose reading is charged for',
     },
@@ -39,6 +44,7 @@ export const backup: CommandDefinition = {
       command: 'holdfast backup uploads --only "/srv/uploads/2026/*.pdf"',
       does: 'keep some of the files as they are now',
     },
+    { command: 'holdfast backup uploads --read-all', does: 'also find what changed without its times' },
     { command: 'holdfast backup crm --estimate', does: 'say what a backup would read and cost' },
   ],
   exits: [...LOCKING_EXITS, EXIT.partial],
@@ -64,10 +70,21 @@ async function backUp(
   if (options['group'] !== undefined) return backupGroup(operations, workspace, names, options);
   const outcomes = await operations.backup(workspace, (names ?? []) as string[], {
     ...(options['only'] !== undefined && { only: options['only'] as string[] }),
+    ...readingOf(options),
   });
   const json = { sources: outcomes.map(shownOutcome) };
   return { exit: operations.backupExit(outcomes), json, text: outcomes.map(describe).join('\n') };
 }
+
+function readingOf(options: Invocation['options']): { readAll?: boolean } {
+  return options['readAll'] === true ? { readAll: true } : {};
+}
+
+const NOT_WITH_ESTIMATE = [
+  { key: 'group', flag: '--group' },
+  { key: 'only', flag: '--only' },
+  { key: 'readAll', flag: '--read-all' },
+];
 
 async function estimate(
   operations: typeof import('../../operations/index.ts'),
@@ -75,10 +92,10 @@ async function estimate(
   names: Invocation['arguments'][number],
   options: Invocation['options'],
 ): Promise<Outcome> {
-  const misplaced = ['group', 'only'].find((name) => options[name] !== undefined);
+  const misplaced = NOT_WITH_ESTIMATE.find(({ key }) => options[key] !== undefined)?.flag;
   if (misplaced !== undefined) {
-    throw new HoldfastError('bad-usage', `--estimate is of whole sources by their names, and takes no --${misplaced}`, {
-      hint: `Leave \`--${misplaced}\` out, and name the sources.`,
+    throw new HoldfastError('bad-usage', `--estimate is of whole sources by their names, and takes no ${misplaced}`, {
+      hint: `Leave \`${misplaced}\` out, and name the sources.`,
     });
   }
   return estimated(await operations.estimateBackups(workspace, (names ?? []) as string[]));
@@ -119,7 +136,7 @@ async function backupGroup(
       hint: 'Give the name of a group of the plan alone.',
     });
   }
-  const captured = await operations.backupGroup(workspace, options['group'] as string);
+  const captured = await operations.backupGroup(workspace, options['group'] as string, readingOf(options));
   const { group, sources, spreadMs } = captured;
   const back = sources.filter(({ outcome }) => outcome !== 'failed').length;
   const together = `${group}: ${counted(back, 'source')} of ${sources.length}, ${formatDuration(spreadMs)} from the first moment to the last`;

@@ -55,6 +55,8 @@ interface Shared {
   parents: ReadonlyMap<string, StoredSnapshot>;
   /** A part of each; everything, when left out. */
   only?: readonly string[] | undefined;
+  /** See `CaptureContext`. */
+  readAll?: boolean;
   /** What each snapshot gets, beside its usual tags. */
   tag?: string | undefined;
 }
@@ -94,7 +96,7 @@ export async function takeSnapshot(
   shared: Shared,
   changed?: ReadonlySet<string>,
 ): Promise<Taken> {
-  const { only } = shared;
+  const { only, readAll } = shared;
   if (only !== undefined && source.capturesParts !== true) throw wholeOnly(planned);
   const { clock, signal } = workspace.environment;
   const startedMs = clock.nowMs();
@@ -110,6 +112,7 @@ export async function takeSnapshot(
       source.capture(session.writer, {
         ...{ clock, progress, signal, scratchDirectory, previous },
         ...(only && { selection: { only } }),
+        ...(readAll !== undefined && { readAll }),
         ...(changed && { changed }),
       }),
     );

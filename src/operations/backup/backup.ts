@@ -25,6 +25,8 @@ const SIDE_BY_SIDE = 2;
 export interface BackupOptions {
   /** A part of each, in the patterns that its restore takes; everything, when left out. */
   only?: readonly string[];
+  /** See `CaptureContext`. */
+  readAll?: boolean;
   /** All of them begin at once, and get this tag. */
   together?: { tag: string };
 }
@@ -56,7 +58,7 @@ async function backupTo(
   workspace: Workspace,
   name: string,
   sources: PlanSource[],
-  { only, together }: BackupOptions,
+  { only, readAll, together }: BackupOptions,
 ): Promise<SourceOutcome[]> {
   const { clock } = workspace.environment;
   const startedMs = clock.monotonicMs();
@@ -85,6 +87,7 @@ async function backupTo(
       indexed,
       parents: bySource,
       ...(only && { only }),
+      ...(readAll !== undefined && { readAll }),
       ...(together && { tag: together.tag }),
       notes: damaged.map(damageNote),
     };
@@ -136,6 +139,8 @@ interface Shared {
   parents: Map<string, StoredSnapshot>;
   /** A part of each; everything, when left out. */
   only?: readonly string[];
+  /** See `CaptureContext`. */
+  readAll?: boolean;
   /** What each snapshot gets, beside its usual tags. */
   tag?: string;
   /** What everybody should know who backs up to this repository. */

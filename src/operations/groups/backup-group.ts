@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Group } from '../../plan/index.ts';
-import { backup, type SourceOutcome } from '../backup/backup.ts';
+import { type BackupOptions, backup, type SourceOutcome } from '../backup/backup.ts';
 import type { Workspace } from '../workspace.ts';
 import { coordinatedTag } from './coordinated.ts';
 import { groupOutcome } from './group-outcome.ts';
@@ -19,11 +19,15 @@ export interface GroupCaptured {
  * Backs up all sources of a group, beginning all of them together, with a tag in common: a restore of the group prefers them.
  * @throws unknown-group
  */
-export async function backupGroup(workspace: Workspace, name: string): Promise<GroupCaptured> {
+export async function backupGroup(
+  workspace: Workspace,
+  name: string,
+  options: Pick<BackupOptions, 'readAll'> = {},
+): Promise<GroupCaptured> {
   const group = workspace.group(name);
   const run = randomBytes(4).toString('hex');
   const together = { tag: coordinatedTag(name, run) };
-  const sources = await backup(workspace, group.sources, { together });
+  const sources = await backup(workspace, group.sources, { ...options, together });
   const timesMs = sources.flatMap((each) => (each.outcome === 'failed' ? [] : [Date.parse(each.time)]));
   const spreadMs = timesMs.length === 0 ? 0 : Math.max(...timesMs) - Math.min(...timesMs);
   const captured = { group: name, run, sources, spreadMs };

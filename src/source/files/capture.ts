@@ -265,6 +265,7 @@ export class FileCapture {
 
   /** Whether a file's content need not be read: it is what it was, and the repository has it. */
   #isKept(node: TreeNode, stats: BigIntStats, before: TreeNode | undefined): boolean {
+    if (this.#context.readAll === true) return false;
     if (before?.content == null || !isUnchanged(node, before) || !this.#writer.holds(before.content)) return false;
     if (this.#options.changed === undefined) return true;
     // It was told to have changed: within a tick of the system's clock, neither times nor size need show it.
@@ -300,8 +301,7 @@ export class FileCapture {
       const read = await stored;
       if (read === undefined) throw changedWhileRead();
       this.#context.progress.advance({ bytes: read.sizeBytes });
-      this.#wasRead(file, read, read.after);
-      return { ...file.node, size: read.sizeBytes, content: read.content };
+      return this.#wasRead(file, read, read.after);
     } catch (error) {
       if (!mayBeGone || systemCode(error) !== 'ENOENT') this.#recordProblem(file.path, error);
       return undefined;
@@ -332,8 +332,7 @@ export class FileCapture {
   ): Promise<TreeNode | undefined> {
     try {
       const read = await stored;
-      this.#wasRead(file, read, fstatSync(descriptor, { bigint: true }));
-      return { ...file.node, size: read.sizeBytes, content: read.content };
+      return this.#wasRead(file, read, fstatSync(descriptor, { bigint: true }));
     } catch (error) {
       this.#recordProblem(file.path, error);
       return undefined;
@@ -342,11 +341,17 @@ export class FileCapture {
     }
   }
 
-  #wasRead({ path, seen, before }: FoundFile, { sizeBytes }: StoredFile, after: ReadFile['after']): void {
+  #wasRead(
+    { path, node, seen, before }: FoundFile,
+    { content, sizeBytes }: StoredFile,
+    after: ReadFile['after'],
+  ): TreeNode {
+    const read = unlessSame({ ...node, size: sizeBytes, content }, before);
     this.counts.bytesProcessed += sizeBytes;
     this.#context.progress.advance({ items: 1 });
-    this.counts[before === undefined ? 'filesNew' : 'filesChanged']++;
+    this.counts[before === undefined ? 'filesNew' : read === before ? 'filesUnmodified' : 'filesChanged']++;
     if (hasChanged(seen, after, sizeBytes)) this.#recordProblem(path, changedWhileRead());
+    return read;
   }
 
   #list(path: string): string[] {

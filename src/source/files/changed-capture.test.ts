@@ -12,7 +12,13 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { backUpFiles, type FilesBackup } from '../../../test/support/files-backup.ts';
+import {
+  backUpFiles,
+  captureContext,
+  captureFiles,
+  type FilesBackup,
+  giveContentOf,
+} from '../../../test/support/files-backup.ts';
 import { testDirectory, testRepository, withReader } from '../../../test/support/repository.ts';
 import { pathMatcher, type TreeNode } from '../../format/index.ts';
 import type { Repository } from '../../repository/index.ts';
@@ -121,14 +127,22 @@ describe.skipIf(process.platform !== 'linux')('a capture of what a watch told of
   it('reads again what was written within a tick of the clock, though times and size do not tell', async () => {
     const { tree } = await watchedTree(() => {});
     const file = join(tree, 'file');
+    writeFileSync(join(tree, 'another'), 'two');
     let whole: FilesBackup;
     do {
       writeFileSync(file, 'one');
       whole = await backUpFiles(repository, [tree]);
       // Where this machine is busy, it may have taken longer than that.
     } while (whole.timeMs - statSync(file).ctimeMs > 900);
-    const part = await backUpFiles(repository, [tree], {}, new Set([file]));
-    expect(part.counts).toMatchObject({ filesChanged: 1, filesUnmodified: 0 });
+    const counts = await withReader(repository, async (previous) => {
+      giveContentOf('another', 'file', previous);
+      const { counts } = await captureFiles(repository, [tree], {
+        ...captureContext(previous),
+        changed: new Set([file]),
+      });
+      return counts;
+    });
+    expect(counts).toMatchObject({ filesChanged: 1 });
   });
 
   it('looks at nothing that was not told', async () => {

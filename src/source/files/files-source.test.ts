@@ -20,7 +20,9 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   backUpFiles,
   captureContext,
+  captureFiles,
   filesSource,
+  giveContentOf,
   restoreFiles,
   validateFiles,
 } from '../../../test/support/files-backup.ts';
@@ -237,6 +239,20 @@ describe('a second backup of files', () => {
     expect((await readFiles(repository)).get(path.slice(1))!.equals(readFileSync(path))).toBe(true);
   });
 
+  it('takes over a file that seems not to have changed, and reads it again where all is to be read', async () => {
+    writeFileSync(join(source, 'file'), 'as it became');
+    writeFileSync(join(source, 'old'), 'as it was ...');
+    await backUpFiles(repository, [source]);
+    const takenWith = (readAll: boolean) =>
+      withReader(repository, async (previous) => {
+        giveContentOf('old', 'file', previous);
+        return captureFiles(repository, [source], { ...captureContext(previous), readAll });
+      });
+    expect((await takenWith(false)).counts).toMatchObject({ filesUnmodified: 2, filesChanged: 0 });
+    expect((await takenWith(true)).counts).toMatchObject({ filesUnmodified: 1, filesChanged: 1 });
+    expect((await readFiles(repository)).get(join(source, 'file').slice(1))!.toString()).toBe('as it became');
+  });
+
   it.each<[string, object]>([
     ['nothing', {}],
     ['the size', { size: 4 }],
@@ -251,13 +267,7 @@ describe('a second backup of files', () => {
       const entries = previous.entries.bind(previous);
       previous.entries = async (tree) =>
         (await entries(tree)).map((node) => (node.name === 'file' ? { ...node, ...other } : node));
-      let counted = {};
-      await writeSnapshot(repository, async (writer) => {
-        const capture = await filesSource([source]).capture(writer, captureContext(previous));
-        counted = capture.counts;
-        return capture.roots;
-      });
-      return counted;
+      return (await captureFiles(repository, [source], captureContext(previous))).counts;
     });
     expect(counts).toMatchObject({ filesUnmodified: what === 'nothing' ? 1 : 0 });
   });

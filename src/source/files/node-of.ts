@@ -49,7 +49,6 @@ const PLAIN_MEMBERS = [
   'linktarget',
   'device',
   'subtree',
-  'content',
 ] as const satisfies (keyof TreeNode)[];
 
 /**
@@ -59,7 +58,14 @@ const PLAIN_MEMBERS = [
 export function unlessSame(now: TreeNode, before: TreeNode | undefined): TreeNode {
   if (before === undefined || before.unknown !== undefined) return now;
   const isSame = PLAIN_MEMBERS.every((member) => (now[member] || 0) === (before[member] || 0));
-  return isSame && isDeepStrictEqual(now.extended_attributes, before.extended_attributes) ? before : now;
+  const isContentSame = isSame && isSameContent(now.content, before.content);
+  return isContentSame && isDeepStrictEqual(now.extended_attributes, before.extended_attributes) ? before : now;
+}
+
+/** What was read again has a list of its own. */
+function isSameContent(now: TreeNode['content'], before: TreeNode['content']): boolean {
+  if (now === before || now == null || before == null) return (now ?? null) === (before ?? null);
+  return now.length === before.length && now.every((id, index) => id === before[index]);
 }
 
 function typeOf(stats: BigIntStats): NodeType {

@@ -149,23 +149,28 @@ export class BucketCapture {
   ): Promise<Taken | undefined> {
     const { line, before } = known;
     const isSame = line?.version === object.version && line.size === object.sizeBytes;
-    if (isSame && before?.content != null && this.#writer.holds(before.content)) {
+    if (isSame && this.#context.readAll !== true && before?.content != null && this.#writer.holds(before.content)) {
       this.counts.filesUnmodified++;
       this.#count(object.sizeBytes);
       return Promise.resolve({ node: { ...before, name }, line });
     }
-    const taken = awaitedLater(this.#read(object.key, name, before !== undefined));
+    const kind = isSame ? 'filesUnmodified' : before === undefined ? 'filesNew' : 'filesChanged';
+    const taken = awaitedLater(this.#read(object.key, name, kind));
     const reading = settled(taken).finally(() => this.#reading.delete(reading));
     this.#reading.add(reading);
     return taken;
   }
 
-  async #read(key: string, name: string, wasThere: boolean): Promise<Taken | undefined> {
+  async #read(
+    key: string,
+    name: string,
+    kind: 'filesNew' | 'filesChanged' | 'filesUnmodified',
+  ): Promise<Taken | undefined> {
     const pause = pauseUntilAborted(this.#context.signal);
     for (let attempt = 1; ; attempt++) {
       try {
         const taken = await this.#readOnce(key, name);
-        if (taken !== undefined) this.counts[wasThere ? 'filesChanged' : 'filesNew']++;
+        if (taken !== undefined) this.counts[kind]++;
         return taken;
       } catch (error) {
         this.#context.signal.throwIfAborted();
