@@ -1,16 +1,18 @@
 /** Times as Go's encoding/json writes them: RFC 3339 with as many digits of a second as are needed, up to nanoseconds. */
 
 const NANOSECONDS_PER_SECOND = 1_000_000_000n;
+const FIRST = -62_167_219_200n * NANOSECONDS_PER_SECOND;
+const LAST = 253_402_300_800n * NANOSECONDS_PER_SECOND - 1n;
 
 /** Nanoseconds since 1970 as text, in UTC. Times beyond the years 0 to 9999, which RFC 3339 cannot say, are brought to its ends. */
 export function formatTime(nanoseconds: bigint): string {
-  const first = -62_167_219_200n * NANOSECONDS_PER_SECOND;
-  const last = 253_402_300_800n * NANOSECONDS_PER_SECOND - 1n;
-  const time = nanoseconds < first ? first : nanoseconds > last ? last : nanoseconds;
-  const fraction = ((time % NANOSECONDS_PER_SECOND) + NANOSECONDS_PER_SECOND) % NANOSECONDS_PER_SECOND;
-  const seconds = (time - fraction) / NANOSECONDS_PER_SECOND;
-  const whole = formatSeconds(Number(seconds));
-  if (fraction === 0n) return `${whole}Z`;
+  const time = nanoseconds < FIRST ? FIRST : nanoseconds > LAST ? LAST : nanoseconds;
+  const rest = Number(time % NANOSECONDS_PER_SECOND);
+  // Before 1970 the division leaves a rest below zero.
+  const seconds = Number(time / NANOSECONDS_PER_SECOND) - (rest < 0 ? 1 : 0);
+  const fraction = rest < 0 ? rest + 1_000_000_000 : rest;
+  const whole = formatSeconds(seconds);
+  if (fraction === 0) return `${whole}Z`;
   return `${whole}.${fraction.toString().padStart(9, '0').replace(/0+$/, '')}Z`;
 }
 

@@ -1,5 +1,4 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { ID_BYTES } from '../../format/index.ts';
 import { awaitedLater } from '../../foundation/promises.ts';
 import type { FileToRead, ReadFile } from '../snapshot-io.ts';
 import { STATUS_WORDS, type StoredBatch } from './file-reader.ts';
@@ -70,21 +69,23 @@ function rejectAll(files: readonly Waiting[], error: unknown): void {
 function settle(files: readonly Waiting[], batch: StoredBatch): void {
   const { ids, blobCounts, sizesBytes, status, failures } = batch;
   const others = new Set(batch.others);
+  const content = idsIn(ids);
   let blobs = 0;
-  for (const [index, { resolve, reject }] of files.entries()) {
-    const content = idsIn(ids.subarray(blobs * ID_BYTES, (blobs + blobCounts[index]!) * ID_BYTES));
-    blobs += content.length;
+  files.forEach(({ resolve, reject }, index) => {
+    const own = content.slice(blobs, blobs + blobCounts[index]!);
+    blobs += own.length;
     const failure = failures.get(index);
-    const [device, inode, size, mtimeNs] = status.subarray(index * STATUS_WORDS, (index + 1) * STATUS_WORDS);
     if (failure !== undefined) {
       const { message, code, syscall } = failure;
       reject(Object.assign(new Error(message), { code, syscall }));
     } else if (others.has(index)) resolve(undefined);
-    else {
-      const after = { dev: unsigned(device!), ino: unsigned(inode!), size: size!, mtimeNs: mtimeNs! };
-      resolve({ content, sizeBytes: sizesBytes[index]!, after });
-    }
-  }
+    else resolve({ content: own, sizeBytes: sizesBytes[index]!, after: statusAt(status, index * STATUS_WORDS) });
+  });
+}
+
+function statusAt(status: BigInt64Array, at: number): ReadFile['after'] {
+  const [device, inode] = [status[at]!, status[at + 1]!];
+  return { dev: unsigned(device), ino: unsigned(inode), size: status[at + 2]!, mtimeNs: status[at + 3]! };
 }
 
 function unsigned(word: bigint): bigint {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { encodeTree, type TreeNode } from '../../format/index.ts';
+import { encodeTree, ID_BYTES, type TreeNode } from '../../format/index.ts';
 import { awaitedLater, reachesWhoeverAwaits, settled } from '../../foundation/promises.ts';
 import type { BlobTable } from '../blob-table.ts';
 import type { FileStream, FileToRead, LargeFile, ReadFile, SnapshotWriter, StoredFile } from '../snapshot-io.ts';
@@ -15,6 +15,14 @@ const STREAMS = Slabs.maxLanes - 2;
 
 /** A part of a large file: long enough that cutting at its ends costs no space, short enough for several workers. */
 const PART_BYTES = 32 * 1024 * 1024;
+
+/** One for all: an id is asked for each file that did not change, and none is kept. */
+const idRoom = Buffer.allocUnsafeSlow(ID_BYTES);
+
+function bytesOfId(id: string): Buffer {
+  idRoom.write(id, 'hex');
+  return idRoom;
+}
 
 /** Writes files and trees through a pipeline. */
 export class Writer implements SnapshotWriter {
@@ -89,11 +97,11 @@ export class Writer implements SnapshotWriter {
   }
 
   holds(content: readonly string[]): boolean {
-    return content.every((id) => this.#table.has(Buffer.from(id, 'hex'), 'data'));
+    return content.every((id) => this.#table.has(bytesOfId(id), 'data'));
   }
 
   holdsTree(tree: string): boolean {
-    return this.#table.has(Buffer.from(tree, 'hex'), 'tree');
+    return this.#table.has(bytesOfId(tree), 'tree');
   }
 
   async saveTree(nodes: TreeNode[]): Promise<string> {

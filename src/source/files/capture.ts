@@ -25,7 +25,16 @@ const UNNAMED_HINT =
  * async function that returned the promise itself would wait for it.
  */
 interface Coming<T> {
-  coming: Promise<T>;
+  coming: Promise<T> | T;
+}
+
+/** An entry that is found, and its node of the previous snapshot, where it has one. */
+interface FoundEntry {
+  path: string;
+  bytes: Buffer;
+  node: TreeNode;
+  stats: BigIntStats;
+  before: TreeNode | undefined;
 }
 
 /** What is to be captured below a directory: everything, or only some entries. */
@@ -123,11 +132,7 @@ export class FileCapture {
   }
 
   /** @param path a byte string, `` for the root */
-  async #entries(
-    path: string,
-    selection: Selection,
-    known: Known<Map<string, TreeNode>>,
-  ): Promise<Promise<TreeNode | undefined>[]> {
+  async #entries(path: string, selection: Selection, known: Known<Map<string, TreeNode>>): Promise<Nodes> {
     const { before, stale } = known;
     const names = this.#names(path, selection, known);
     // What leads to a path of the plan is looked at each time: who watches heeds no more of it than its name.
@@ -137,7 +142,7 @@ export class FileCapture {
     const subtrees = names.flatMap((name) => (isKept(name) ? [] : (before?.get(name)?.subtree ?? [])));
     const previous = new PreviousTrees(this.#context.previous, subtrees);
     const seen = new Set<string>();
-    const nodes: Promise<TreeNode | undefined>[] = [];
+    const nodes: Nodes = [];
     for (const name of names) {
       this.#context.signal.throwIfAborted();
       const entry = `${path}/${name}`;
@@ -146,7 +151,7 @@ export class FileCapture {
       const inside = this.#inside(selection, name, entry);
       seen.add(name);
       if (isKept(name)) {
-        nodes.push(Promise.resolve(before!.get(name)));
+        nodes.push(before!.get(name));
         continue;
       }
       const own = {
@@ -157,7 +162,10 @@ export class FileCapture {
       };
       this.#options.changed?.tally.looksAnew(own.before);
       try {
-        nodes.push(awaitedLater((await this.#entry(entry, name, inside, own, previous)).coming));
+        // To wait for what is there already would take longer than what is done with a file that did not change.
+        const begun = this.#entry(entry, name, inside, own, previous);
+        const { coming } = begun instanceof Promise ? await begun : begun;
+        nodes.push(coming instanceof Promise ? awaitedLater(coming) : coming);
       } catch (error) {
         if (!own.mayBeGone || systemCode(error) !== 'ENOENT') this.#recordProblem(entry, error);
         await this.#options.changed?.tally.dropsBelow(own.before);
@@ -199,35 +207,53 @@ export class FileCapture {
   }
 
   /** Reads one entry; its node comes when everything in it is stored. */
-  async #entry(
+  #entry(
     path: string,
     name: string,
     selection: Selection,
-    { before, stale, mayBeGone }: Known<TreeNode> & { mayBeGone: boolean },
+    known: Known<TreeNode> & { mayBeGone: boolean },
     previous: PreviousTrees,
-  ): Promise<Coming<TreeNode | undefined>> {
+  ): Coming<TreeNode | undefined> | Promise<Coming<TreeNode | undefined>> {
+    const { before, mayBeGone } = known;
     const bytes = bytesOf(path);
     // What leads to a path of the plan may be a link; what it leads to is meant, and that is in a directory of this name.
     const stats = (selection.all ? lstatSync : statSync)(bytes, { bigint: true });
-    if (!selection.isWanted && !stats.isDirectory()) return { coming: Promise.resolve(undefined) };
+    if (!selection.isWanted && !stats.isDirectory()) return { coming: undefined };
     const node = nodeOf(name, bytes, stats);
     // A file that did not change has the attributes that it had: setting one changes its ctime.
     if (node.type === 'file' && this.#isKept(node, stats, before)) return this.#keptFile(node, before!);
     this.#addAttributes(node, bytes, path);
-    if (node.type === 'dir') {
-      const known = {
-        before: await this.#before(before?.subtree, previous),
-        stale: isSameDirectory(node, before) ? stale : undefined,
-      };
-      const { coming } = await this.#directory(path, selection, { ...known, tree: before?.subtree });
-      return {
-        coming: coming.then((subtree) =>
-          subtree === undefined ? undefined : unlessSame({ ...node, subtree }, before),
-        ),
-      };
-    }
+    const found = { path, bytes, node, stats, before };
+    return node.type === 'dir'
+      ? this.#directoryEntry(found, selection, known, previous)
+      : this.#changedEntry(found, mayBeGone);
+  }
+
+  async #directoryEntry(
+    { path, node, before }: FoundEntry,
+    selection: Selection,
+    { stale }: Known<TreeNode>,
+    previous: PreviousTrees,
+  ): Promise<Coming<TreeNode | undefined>> {
+    const known = {
+      before: await this.#before(before?.subtree, previous),
+      stale: isSameDirectory(node, before) ? stale : undefined,
+    };
+    const nodes = await this.#entries(path, selection, known);
+    const saved = this.#directory(nodes, selection, { before: known.before, tree: before?.subtree });
+    const coming = saved.then((subtree) =>
+      subtree === undefined ? undefined : unlessSame({ ...node, subtree }, before),
+    );
+    return { coming };
+  }
+
+  /** Whatever is no directory, and may not be what it was. */
+  async #changedEntry(
+    { path, bytes, node, stats, before }: FoundEntry,
+    mayBeGone: boolean,
+  ): Promise<Coming<TreeNode | undefined>> {
     await this.#options.changed?.tally.dropsBelow(before);
-    if (node.type !== 'file') return { coming: Promise.resolve(unlessSame(node, before)) };
+    if (node.type !== 'file') return { coming: unlessSame(node, before) };
     // All that the system said of it would be kept for long otherwise.
     const { dev, ino, size, mtimeNs } = stats;
     const file = { path, node, seen: { dev, ino, size, mtimeNs }, before };
@@ -239,18 +265,14 @@ export class FileCapture {
 
   /** The tree comes as undefined where nothing in the directory is wanted. */
   async #directory(
-    path: string,
+    nodes: Nodes,
     selection: Selection,
-    known: Known<Map<string, TreeNode>> & { tree: string | undefined },
-  ): Promise<Coming<string | undefined>> {
-    const nodes = await this.#entries(path, selection, known);
-    const saved = async (): Promise<string | undefined> => {
-      const entries = await present(nodes);
-      if (entries.length === 0 && !selection.isWanted) return undefined;
-      this.counts.dirs++;
-      return this.#keptTree(entries, known) ?? this.#writer.saveTree(entries);
-    };
-    return { coming: saved() };
+    known: { before: Map<string, TreeNode> | undefined; tree: string | undefined },
+  ): Promise<string | undefined> {
+    const entries = await present(nodes);
+    if (entries.length === 0 && !selection.isWanted) return undefined;
+    this.counts.dirs++;
+    return this.#keptTree(entries, known) ?? this.#writer.saveTree(entries);
   }
 
   /** The tree of the previous snapshot where these are its entries and the repository has it: then it need not be made again. */
@@ -277,7 +299,8 @@ export class FileCapture {
     this.counts.bytesProcessed += Number(node.size);
     this.#context.progress.advance({ bytes: Number(node.size), items: 1 });
     if (before.extended_attributes !== undefined) node.extended_attributes = before.extended_attributes;
-    return { coming: Promise.resolve(unlessSame({ ...node, content: before.content }, before)) };
+    node.content = before.content;
+    return { coming: unlessSame(node, before) };
   }
 
   #addAttributes(node: TreeNode, bytes: Buffer, path: string): void {
@@ -410,8 +433,16 @@ function isSameDirectory(now: TreeNode, before: TreeNode | undefined): boolean {
   return before?.type === 'dir' && now.inode === before.inode && now.device_id === before.device_id;
 }
 
-async function present(nodes: Promise<TreeNode | undefined>[]): Promise<TreeNode[]> {
-  return (await Promise.all(nodes)).filter((node) => node !== undefined);
+/** The nodes of a directory, or promises of them; undefined for what is not captured. */
+type Nodes = (Promise<TreeNode | undefined> | TreeNode | undefined)[];
+
+async function present(nodes: Nodes): Promise<TreeNode[]> {
+  const entries: TreeNode[] = [];
+  for (const each of nodes) {
+    const node = each instanceof Promise ? await each : each;
+    if (node !== undefined) entries.push(node);
+  }
+  return entries;
 }
 
 const NOTHING: Stale = { isWhole: false, children: new Map() };
