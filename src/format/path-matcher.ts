@@ -12,6 +12,7 @@ import { bytesOf } from './tree-node.ts';
  */
 export function pathMatcher(patterns: readonly string[]): (path: string) => boolean {
   const compiled = patterns.map(segmentsOf);
+  if (compiled.length === 0) return () => false;
   return (path) => {
     const names = bytesOf(path).toString('utf8').split('/').slice(1);
     return compiled.some((segments) => matches(names, segments));

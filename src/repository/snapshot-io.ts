@@ -66,11 +66,12 @@ export interface SnapshotWriter {
    */
   writeFrom(fileDescriptor: number, limitBytes?: number): Promise<{ sizeBytes: number; stored: Promise<StoredFile> }>;
   /**
-   * Has a small file that is not open yet read by another thread, together with others. The promise resolves when not too
-   * many files wait before it. `stored` resolves to undefined where it is no regular file; links are not followed.
+   * Has a small file that is not open yet read by another thread, together with others. `stored` resolves to undefined where
+   * it is no regular file; links are not followed. `room`, where it is there, resolves when not too many files wait any more:
+   * the next is handed over then.
    * @throws the system's error, by `stored`, when it cannot be read
    */
-  readFile(file: FileToRead): Promise<{ stored: Promise<ReadFile | undefined> }>;
+  readFile(file: FileToRead): { stored: Promise<ReadFile | undefined>; room: Promise<void> | undefined };
   /**
    * The same for a large file: several threads read it, part by part. The promise resolves when all of it is on its way;
    * the descriptor must stay open until `stored` has settled.

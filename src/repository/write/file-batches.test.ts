@@ -31,7 +31,9 @@ async function read(
   path: string,
   { sizeBytes = 10, limitBytes = 1 << 30 } = {},
 ): Promise<{ stored: Promise<ReadFile | undefined> }> {
-  return writer.readFile({ path: Buffer.from(path), sizeBytes, limitBytes });
+  const { stored, room } = writer.readFile({ path: Buffer.from(path), sizeBytes, limitBytes });
+  await room;
+  return { stored };
 }
 
 async function nodeOf(name: string, { stored }: { stored: Promise<ReadFile | undefined> }): Promise<TreeNode> {

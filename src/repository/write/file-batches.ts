@@ -24,19 +24,21 @@ export class FileBatches {
     this.#pipeline = pipeline;
   }
 
-  /** Resolves when not too many files wait before it; `stored` as `SnapshotWriter.readFile` says. */
-  async add(file: FileToRead): Promise<{ stored: Promise<ReadFile | undefined> }> {
+  /** See `SnapshotWriter.readFile`. */
+  add(file: FileToRead): { stored: Promise<ReadFile | undefined>; room: Promise<void> | undefined } {
     const { promise, resolve, reject } = Promise.withResolvers<ReadFile | undefined>();
     this.#waiting.push({ ...file, resolve, reject });
     this.#waitingBytes += file.sizeBytes;
     // Nobody says that there are no more: what is waiting by the next turn goes as it is.
     if (this.#waiting.length === 1) setImmediate(() => void this.#send());
-    if (this.#waiting.length >= BATCH_FILES || this.#waitingBytes >= BATCH_BYTES) {
-      await this.#send();
-      // What the workers are done with is heard of, and what they do next handed out, between two turns.
-      await nextTurn();
-    }
-    return { stored: awaitedLater(promise) };
+    const isFull = this.#waiting.length >= BATCH_FILES || this.#waitingBytes >= BATCH_BYTES;
+    return { stored: awaitedLater(promise), room: isFull ? this.#makeRoom() : undefined };
+  }
+
+  async #makeRoom(): Promise<void> {
+    await this.#send();
+    // What the workers are done with is heard of, and what they do next handed out, between two turns.
+    await nextTurn();
   }
 
   async #send(): Promise<void> {

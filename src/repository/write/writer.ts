@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { encodeTree, ID_BYTES, type TreeNode } from '../../format/index.ts';
 import { awaitedLater, reachesWhoeverAwaits, settled } from '../../foundation/promises.ts';
 import type { BlobTable } from '../blob-table.ts';
-import type { FileStream, FileToRead, LargeFile, ReadFile, SnapshotWriter, StoredFile } from '../snapshot-io.ts';
+import type { FileStream, FileToRead, LargeFile, SnapshotWriter, StoredFile } from '../snapshot-io.ts';
 import { EarlierChunks } from './earlier-chunks.ts';
 import { FileBatches } from './file-batches.ts';
 import { Lane } from './lane.ts';
@@ -68,7 +68,7 @@ export class Writer implements SnapshotWriter {
     return this.#fileLane.endFile();
   }
 
-  readFile(file: FileToRead): Promise<{ stored: Promise<ReadFile | undefined> }> {
+  readFile(file: FileToRead): ReturnType<SnapshotWriter['readFile']> {
     return this.#fileBatches.add(file);
   }
 

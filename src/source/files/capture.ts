@@ -26,6 +26,8 @@ const UNNAMED_HINT =
  */
 interface Coming<T> {
   coming: Promise<T> | T;
+  /** To be waited for before the next entry is looked at. */
+  room?: Promise<void> | undefined;
 }
 
 /** An entry that is found, and its node of the previous snapshot, where it has one. */
@@ -164,8 +166,9 @@ export class FileCapture {
       try {
         // To wait for what is there already would take longer than what is done with a file that did not change.
         const begun = this.#entry(entry, name, inside, own, previous);
-        const { coming } = begun instanceof Promise ? await begun : begun;
+        const { coming, room } = begun instanceof Promise ? await begun : begun;
         nodes.push(coming instanceof Promise ? awaitedLater(coming) : coming);
+        if (room !== undefined) await room;
       } catch (error) {
         if (!own.mayBeGone || systemCode(error) !== 'ENOENT') this.#recordProblem(entry, error);
         await this.#options.changed?.tally.dropsBelow(own.before);
@@ -224,9 +227,10 @@ export class FileCapture {
     if (node.type === 'file' && this.#isKept(node, stats, before)) return this.#keptFile(node, before!);
     this.#addAttributes(node, bytes, path);
     const found = { path, bytes, node, stats, before };
-    return node.type === 'dir'
-      ? this.#directoryEntry(found, selection, known, previous)
-      : this.#changedEntry(found, mayBeGone);
+    if (node.type === 'dir') return this.#directoryEntry(found, selection, known, previous);
+    const dropped = this.#options.changed?.tally.dropsBelow(before);
+    if (dropped === undefined) return this.#changedEntry(found, mayBeGone);
+    return dropped.then(() => this.#changedEntry(found, mayBeGone));
   }
 
   async #directoryEntry(
@@ -248,19 +252,18 @@ export class FileCapture {
   }
 
   /** Whatever is no directory, and may not be what it was. */
-  async #changedEntry(
+  #changedEntry(
     { path, bytes, node, stats, before }: FoundEntry,
     mayBeGone: boolean,
-  ): Promise<Coming<TreeNode | undefined>> {
-    await this.#options.changed?.tally.dropsBelow(before);
+  ): Coming<TreeNode | undefined> | Promise<Coming<TreeNode | undefined>> {
     if (node.type !== 'file') return { coming: unlessSame(node, before) };
     // All that the system said of it would be kept for long otherwise.
     const { dev, ino, size, mtimeNs } = stats;
     const file = { path, node, seen: { dev, ino, size, mtimeNs }, before };
     if (stats.size >= LARGE_FILE_BYTES) return this.#largeFile(file);
     const limitBytes = Number(stats.size) + MAX_GROWTH_BYTES;
-    const { stored } = await this.#writer.readFile({ path: bytes, sizeBytes: Number(stats.size), limitBytes });
-    return { coming: this.#readFile(file, stored, mayBeGone) };
+    const { stored, room } = this.#writer.readFile({ path: bytes, sizeBytes: Number(stats.size), limitBytes });
+    return { coming: this.#readFile(file, stored, mayBeGone), room };
   }
 
   /** The tree comes as undefined where nothing in the directory is wanted. */
