@@ -9,7 +9,7 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,6 +22,8 @@ import { environment, installedTools, type Place, remove, type Tool } from './to
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const RESULTS = here('results.json');
+/** Linux's linux/magic.h */
+const TMPFS = 0x01021994;
 
 const { values: options } = parseArgs({
   options: {
@@ -119,6 +121,7 @@ function machine(): Pick<Results, 'time' | 'machine'> {
       node: process.version,
       mebibytes: Number(options.mebibytes),
       files: Number(options.files),
+      isInMemory: statfsSync(options.directory).type === TMPFS,
     },
   };
 }

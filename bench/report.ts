@@ -21,7 +21,15 @@ export interface ScenarioResult {
 
 export interface Results {
   time: string;
-  machine: { processors: number; model: string; memoryBytes: number; node: string; mebibytes: number; files: number };
+  machine: {
+    processors: number;
+    model: string;
+    memoryBytes: number;
+    node: string;
+    mebibytes: number;
+    files: number;
+    isInMemory?: boolean;
+  };
   tools: { name: string; version: string }[];
   scenarios: ScenarioResult[];
 }
@@ -203,7 +211,7 @@ function render(results: Results): string {
   const { machine, tools, scenarios } = results;
   return `# Benchmarks
 
-Measured ${results.time.slice(0, 10)} on ${machine.processors} × ${machine.model}, ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, Node ${machine.node.slice(1)}: ${tools.map(({ name, version }) => `${name} ${version}`).join(', ')}. Whole processes, page cache warm, \`sync\` before each; the tools take turns, and the one that begins changes from round to round. The mixed data is ${machine.mebibytes} MiB of table text, database pages, incompressible bytes and small files; the tree has ${machine.files.toLocaleString('en')} files. Run it again with \`npm run bench\`.
+Measured ${results.time.slice(0, 10)} on ${machine.processors} × ${machine.model}, ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, Node ${machine.node.slice(1)}: ${tools.map(({ name, version }) => `${name} ${version}`).join(', ')}. Whole processes, ${machine.isInMemory === true ? 'data and repositories in memory (tmpfs)' : 'page cache warm, `sync` before each'}; the tools take turns, and the one that begins changes from round to round. The mixed data is ${machine.mebibytes} MiB of table text, database pages, incompressible bytes and small files; the tree has ${machine.files.toLocaleString('en')} files. Run it again with \`npm run bench\`.
 
 A ratio is the median over the rounds of ${PEER}'s figure divided by Holdfast's: above 1, Holdfast is faster or smaller.
 

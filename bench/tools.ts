@@ -15,6 +15,8 @@ export interface Tool {
   repository: string;
   init(): string[];
   backup(): string[];
+  /** One that reads all again, also what did not change. */
+  backupReadAll(): string[];
   restore(target: string): string[];
   checkAllData(): string[];
   prune(): string[];
@@ -49,6 +51,7 @@ function holdfast(place: Place): Tool {
     repository: 'holdfast',
     init: () => words('init'),
     backup: () => words('backup'),
+    backupReadAll: () => words('backup', '--read-all'),
     restore: (target) => words('restore', 'data', '--to', target),
     checkAllData: () => words('check', '--read-data'),
     prune: () => words('prune'),
@@ -80,6 +83,7 @@ function restic({ directory, data }: Place): Tool | undefined {
     repository: 'restic',
     init: () => words('init', '--repository-version', '2'),
     backup: () => words('backup', data),
+    backupReadAll: () => words('backup', '--force', data),
     restore: (target) => words('restore', 'latest', '--target', target),
     checkAllData: () => words('check', '--read-data'),
     prune: () => words('prune'),
@@ -106,6 +110,7 @@ function rustic({ directory, data }: Place): Tool | undefined {
     repository: 'rustic',
     init: () => words('init'),
     backup: () => words('backup', data),
+    backupReadAll: () => words('backup', '--force', data),
     restore: (target) => words('restore', 'latest', target),
     checkAllData: () => words('check', '--read-data'),
     prune: () => words('prune', '--instant-delete'),

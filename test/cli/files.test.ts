@@ -13,16 +13,20 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { openRepository } from '../../src/repository/index.ts';
+import { createLocalStore } from '../../src/store/local/index.ts';
 import {
   document,
   environment,
   HOLDFAST,
   holdfast,
   initialise,
+  PASSWORD,
   scratchDirectory,
   startHoldfast,
   writePlan,
 } from '../support/cli.ts';
+import { forgeNewest } from '../support/files-backup.ts';
 import { requires } from '../support/requirements.ts';
 
 /** A directory with a plan, a few files, and a repository that was made. */
@@ -68,6 +72,19 @@ describe('a directory, from plan to proof', () => {
     const [small, large] = [await ofSize('1KB'), await ofSize('5TB')];
     expect([small.exit, large.exit]).toEqual([4, 0]);
     expect(document(small).capacity).toMatchObject([{ repository: 'main', isReached: true, ofBytes: 1000 }]);
+  });
+
+  it('is read again with --read-all, also where nothing seems to have changed', async () => {
+    const directory = await prepared();
+    writeFileSync(join(directory, 'data', 'old.txt'), 'forget');
+    await holdfast(directory, ['backup']);
+    const repository = await openRepository(createLocalStore(join(directory, 'repository')), PASSWORD);
+    await forgeNewest(repository, 'old.txt', 'note.txt');
+    const taken = async (...words: string[]) =>
+      document(await holdfast(directory, ['backup', '--json', ...words])).sources[0].files;
+    expect(await taken()).toMatchObject({ changed: 0, unmodified: 3 });
+    expect(await taken('--read-all')).toMatchObject({ changed: 1, unmodified: 2 });
+    expect((await holdfast(directory, ['backup', '--estimate', '--read-all'])).exit).toBe(2);
   });
 
   it('is backed up behind all others on the machine, which go first', async () => {

@@ -49,6 +49,28 @@ export function giveContentOf(one: string, other: string, previous: SnapshotRead
   };
 }
 
+/** Writes the newest snapshot once more, with one file's content in another one of the same directory, and takes that one away. */
+export async function forgeNewest(repository: Repository, one: string, other: string): Promise<void> {
+  const newest = (await listSnapshots(repository)).at(-1)!;
+  const lock = await lockRepository(repository, { exclusive: false, clock: systemClock });
+  const indexed = await loadIndex(repository);
+  const reader = new Reader(indexed, newest);
+  giveContentOf(one, other, reader);
+  const session = await WriteSession.begin(indexed, { lock, clock: systemClock });
+  const copied = async (tree: string): Promise<string> => {
+    const nodes = await reader.entries(tree);
+    const copies = nodes.map(async (node) =>
+      node.subtree === undefined ? node : { ...node, subtree: await copied(node.subtree) },
+    );
+    return session.writer.saveTree(await Promise.all(copies));
+  };
+  const { id, ...snapshot } = { ...newest, tree: await copied(newest.tree) };
+  await session.commit(() => snapshot);
+  await repository.store.delete(`snapshots/${id}`);
+  await reader.close();
+  await lock.release();
+}
+
 export interface FilesBackup extends Capture {
   id: string;
   bytesAdded: number;
