@@ -15,6 +15,7 @@ import { type Capture, type CaptureContext, MANIFEST_DIRECTORY, type Problem } f
 import { everythingAt, type Stale } from './changes.ts';
 import { nodeOf, unlessSame } from './node-of.ts';
 import { PreviousTrees } from './previous-trees.ts';
+import { type Selection, selectionOf } from './selection.ts';
 import type { Tally } from './tally.ts';
 
 const UNNAMED_HINT =
@@ -37,14 +38,6 @@ interface FoundEntry {
   node: TreeNode;
   stats: BigIntStats;
   before: TreeNode | undefined;
-}
-
-/** What is to be captured below a directory: everything, or only some entries. */
-interface Selection {
-  all: boolean;
-  children: Map<string, Selection>;
-  /** Whether all of that is wanted; else what is named of it, and the directories that lead there. */
-  isWanted: boolean;
 }
 
 /** What is known of an entry, or of what is in a directory, before it is looked at. */
@@ -449,25 +442,6 @@ async function present(nodes: Nodes): Promise<TreeNode[]> {
 }
 
 const NOTHING: Stale = { isWhole: false, children: new Map() };
-
-function selectionOf(paths: readonly string[]): Selection {
-  const root: Selection = { all: false, children: new Map(), isWanted: false };
-  for (const path of paths) {
-    let selection = root;
-    for (const part of byteStringOfText(path)
-      .split('/')
-      .filter((name) => name !== '')) {
-      let next = selection.children.get(part);
-      if (next === undefined) {
-        next = { all: false, children: new Map(), isWanted: false };
-        selection.children.set(part, next);
-      }
-      selection = next;
-    }
-    selection.all = true;
-  }
-  return root;
-}
 
 /** restic's rule: a file is read again unless type, size, times of change and inode are what they were. */
 function isUnchanged(now: TreeNode, before: TreeNode): boolean {
