@@ -91,7 +91,8 @@ function measureScenario(scenario: Scenario, place: Place, tools: Tool[]): Scena
     console.log(`${scenario.name} ${round + 1}: ${tools.map(({ name }) => shown(name, measured[name]!)).join('  ')}`);
   }
   const { name, title, atLeast, aim } = scenario;
-  return { name, title, atLeast, aim, commit: commitNow(), rounds };
+  const isInMemory = statfsSync(options.directory).type === TMPFS;
+  return { name, title, atLeast, aim, commit: commitNow(), isInMemory, rounds };
 }
 
 function measureTurn(scenario: Scenario, tool: Tool, place: Place, round: number) {
@@ -121,7 +122,6 @@ function machine(): Pick<Results, 'time' | 'machine'> {
       node: process.version,
       mebibytes: Number(options.mebibytes),
       files: Number(options.files),
-      isInMemory: statfsSync(options.directory).type === TMPFS,
     },
   };
 }

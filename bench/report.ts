@@ -15,6 +15,8 @@ export interface ScenarioResult {
   aim: number;
   /** The code that was measured. */
   commit: string;
+  /** Where data and repositories lay on no disk. */
+  isInMemory?: boolean;
   /** What each tool took, by its name. */
   rounds: Record<string, Measurement & { repositoryBytes: number }>[];
 }
@@ -28,7 +30,6 @@ export interface Results {
     node: string;
     mebibytes: number;
     files: number;
-    isInMemory?: boolean;
   };
   tools: { name: string; version: string }[];
   scenarios: ScenarioResult[];
@@ -211,7 +212,7 @@ function render(results: Results): string {
   const { machine, tools, scenarios } = results;
   return `# Benchmarks
 
-Measured ${results.time.slice(0, 10)} on ${machine.processors} × ${machine.model}, ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, Node ${machine.node.slice(1)}: ${tools.map(({ name, version }) => `${name} ${version}`).join(', ')}. Whole processes, ${machine.isInMemory === true ? 'data and repositories in memory (tmpfs)' : 'page cache warm, `sync` before each'}; the tools take turns, and the one that begins changes from round to round. The mixed data is ${machine.mebibytes} MiB of table text, database pages, incompressible bytes and small files; the tree has ${machine.files.toLocaleString('en')} files. Run it again with \`npm run bench\`.
+Measured ${results.time.slice(0, 10)} on ${machine.processors} × ${machine.model}, ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, Node ${machine.node.slice(1)}: ${tools.map(({ name, version }) => `${name} ${version}`).join(', ')}. Whole processes, page cache warm, \`sync\` before each; the tools take turns, and the one that begins changes from round to round. The mixed data is ${machine.mebibytes} MiB of table text, database pages, incompressible bytes and small files; the tree has ${machine.files.toLocaleString('en')} files. Run it again with \`npm run bench\`.
 
 A ratio is the median over the rounds of ${PEER}'s figure divided by Holdfast's: above 1, Holdfast is faster or smaller.
 
@@ -272,14 +273,14 @@ function memoryLine(scenarios: ScenarioResult[]): string {
   return `${mebibytes(memory)} (at most ${mebibytes(MEMORY_AT_MOST_BYTES)}, aim ${mebibytes(MEMORY_AIM_BYTES)}).`;
 }
 
-function details({ title, commit, rounds }: ScenarioResult, tools: Results['tools']): string {
+function details({ title, commit, isInMemory, rounds }: ScenarioResult, tools: Results['tools']): string {
   const names = tools.map(({ name }) => name).filter((name) => rounds.some((round) => round[name] !== undefined));
   const cell = (measured: ScenarioResult['rounds'][number][string] | undefined): string =>
     measured === undefined ? '-' : figuresText(measured);
   const lines = rounds.map(
     (round, index) => `| ${index + 1} | ${names.map((name) => cell(round[name])).join(' | ')} |`,
   );
-  return `### ${title}\n\nAt commit ${commit.slice(0, 12)}.\n\n| | ${names.join(' | ')} |\n|---|${names.map(() => '---|').join('')}\n${lines.join('\n')}`;
+  return `### ${title}\n\nAt commit ${commit.slice(0, 12)}${isInMemory === true ? ', data and repositories in memory (tmpfs)' : ''}.\n\n| | ${names.join(' | ')} |\n|---|${names.map(() => '---|').join('')}\n${lines.join('\n')}`;
 }
 
 function seconds(ms: number): string {
