@@ -5,6 +5,7 @@
  */
 
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -37,8 +38,8 @@ export function runOnNode24(program, args, options = {}) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  // In a fresh clone this is what somebody may begin with.
-  if (installedNode24() === undefined)
+  // In a fresh clone this is what somebody may begin with, also one with a Node 24 of his own.
+  if (!existsSync(`${root}node_modules`) || installedNode24() === undefined)
     spawnSync(process.execPath, [fileURLToPath(new URL('setup.mjs', import.meta.url))], { stdio: 'inherit' });
   const [program, ...args] = process.argv.slice(2);
   process.exitCode = runOnNode24(program, args, { cwd: process.cwd() }) ? 0 : 1;
