@@ -20,7 +20,8 @@ const PART_BYTES = 32 * 1024 * 1024;
 const idRoom = Buffer.allocUnsafeSlow(ID_BYTES);
 
 function bytesOfId(id: string): Buffer {
-  idRoom.write(id, 'hex');
+  // Else what was asked before would be asked again, and held.
+  if (idRoom.write(id, 'hex') !== ID_BYTES) throw new TypeError(`${id} is no id`);
   return idRoom;
 }
 
