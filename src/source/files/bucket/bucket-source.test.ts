@@ -31,12 +31,17 @@ function sourceOf(bucket: Bucket, exclude: string[] = []) {
 }
 
 /** Backs a bucket up, on the newest snapshot, and checks what came of it. */
-async function backUp(repository: Repository, bucket: Bucket, exclude: string[] = []): Promise<Capture> {
+async function backUp(
+  repository: Repository,
+  bucket: Bucket,
+  exclude: string[] = [],
+  more: Pick<CaptureContext, 'readAll'> = {},
+): Promise<Capture> {
   const newest = (await listSnapshots(repository)).at(-1);
   const previous = newest && new Reader(await loadIndex(repository), newest);
   let captured: Capture | undefined;
   await writeSnapshot(repository, async (writer) => {
-    captured = await sourceOf(bucket, exclude).capture(writer, captureContext(previous));
+    captured = await sourceOf(bucket, exclude).capture(writer, { ...captureContext(previous), ...more });
     const manifest = await writeFile(writer, 'manifest.json', Buffer.from(JSON.stringify(captured.manifest)));
     const own = await writer.saveTree([manifest]);
     const held = { name: '.holdfast', type: 'dir', mode: 2 ** 31 + 0o700, content: null, subtree: own } as const;
@@ -170,6 +175,23 @@ describe.skipIf(!requires('radosgw'))('objects in S3', () => {
     expect(found).toMatchObject({ 'a/b': 'another', new: 'new', 'a/b/c': 'content of a/b/c' });
     expect(Object.keys(found)).not.toContain('large');
     expect(await compared(repository, bucket)).toEqual([]);
+  });
+
+  it('are all read again where that is wanted', async () => {
+    const opened: string[] = [];
+    const watched: Bucket = {
+      location: bucket.location,
+      list: (after) => bucket.list(after),
+      open: (key) => {
+        opened.push(key);
+        return bucket.open(key);
+      },
+    };
+    const { counts } = await backUp(repository, watched);
+    expect(opened).toEqual([]);
+    expect(counts.filesUnmodified).toBeGreaterThan(0);
+    expect((await backUp(repository, watched, [], { readAll: true })).counts).toEqual(counts);
+    expect(opened).toHaveLength(counts.filesUnmodified);
   });
 
   it('are left out where the plan says so', async () => {
