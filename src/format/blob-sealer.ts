@@ -50,7 +50,7 @@ export class BlobSealer {
     // One byte less than it is: what is no smaller is not worth being decompressed.
     const tight = room.subarray(NONCE_BYTES, NONCE_BYTES + Math.max(0, plain.length - 1));
     const compressedBytes = options.compress ? codecs.compress(plain, tight) : undefined;
-    if (compressedBytes === undefined) room.set(plain, NONCE_BYTES);
+    if (compressedBytes === undefined) codecs.copy(plain, room.subarray(NONCE_BYTES));
     const textBytes = compressedBytes ?? plain.length;
     const nonce = this.#nonce();
     room.set(nonce);

@@ -33,25 +33,26 @@ export function gearTable(chunkerPolynomial: string): Int32Array {
   return new Int32Array(bytes);
 }
 
-interface Scan {
+interface Loops {
   hash: WebAssembly.Global;
   /** @returns the address behind the byte where the hash has none of the mask's bits, or 0 */
   scan(at: number, end: number, mask: number): number;
+  move(to: number, from: number, length: number): void;
 }
 
 /** Compiled once: a few hundred bytes, so that it is not worth a thread. */
 let compiled: WebAssembly.Module | undefined;
 
-function instantiate(memory: WebAssembly.Memory): Scan {
+function instantiate(memory: WebAssembly.Memory): Loops {
   compiled ??= new WebAssembly.Module(readFileSync(new URL('./gear/scan.wasm', import.meta.url)));
-  return new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as Scan;
+  return new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as Loops;
 }
 
 /** Finds the end of the next chunk in bytes that arrive bit by bit, in a memory of `chunkerMemory`. */
 export class Chunker {
   readonly #bytes: Uint8Array;
   readonly #gear: Int32Array;
-  readonly #scan: Scan;
+  readonly #loops: Loops;
   #hash = 0;
   /** How many bytes of the present chunk were looked at. */
   #seenBytes = 0;
@@ -61,7 +62,7 @@ export class Chunker {
     this.#bytes = new Uint8Array(memory.buffer);
     this.#gear = gear;
     new Int32Array(memory.buffer).set(gear);
-    this.#scan = instantiate(memory);
+    this.#loops = instantiate(memory);
   }
 
   /** Forgets what was seen: the next byte begins a chunk. */
@@ -86,6 +87,11 @@ export class Chunker {
     return MAX_CHUNK_BYTES;
   }
 
+  /** Moves bytes of the memory from one address to another; the places may overlap. */
+  move(to: number, from: number, lengthBytes: number): void {
+    this.#loops.move(to, from, lengthBytes);
+  }
+
   /** No cut is possible before the minimum, so the hash starts just as far before it as it remembers. */
   #warmUp(start: number, available: number): void {
     let at = Math.max(this.#seenBytes, MIN_CHUNK_BYTES - 32);
@@ -98,13 +104,13 @@ export class Chunker {
   /** Looks on up to the chunk's length `limit`. @returns the chunk's length, or 0 */
   #find(start: number, limit: number, mask: number): number {
     if (this.#seenBytes >= limit) return 0;
-    this.#scan.hash.value = this.#hash;
-    const found = this.#scan.scan(start + this.#seenBytes, start + limit, mask);
+    this.#loops.hash.value = this.#hash;
+    const found = this.#loops.scan(start + this.#seenBytes, start + limit, mask);
     if (found > 0) {
       this.reset();
       return found - start;
     }
-    this.#hash = this.#scan.hash.value;
+    this.#hash = this.#loops.hash.value;
     this.#seenBytes = limit;
     return 0;
   }

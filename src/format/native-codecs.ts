@@ -11,6 +11,8 @@ export interface NativeCodecs {
   applyCounterMode(nonce: Uint8Array, bytes: Uint8Array): void;
   /** One block of AES-128, from `block` to `into`; 16 bytes each. */
   encryptBlock(block: Uint8Array, into: Uint8Array): void;
+  /** Copies: where one of the two is shared, JavaScript copies byte by byte unless they lie alike, a tenth as fast. */
+  copy(from: Uint8Array, into: Uint8Array): void;
   /** One frame of `plain`. @returns how many bytes it has, or undefined when it wants more room */
   compress(plain: Uint8Array, room: Uint8Array): number | undefined;
   /** Decompresses whole frames. @returns how many bytes there were, or undefined when they are damaged or want more room */
@@ -25,6 +27,7 @@ interface Calls {
   begin(context: Pointer, cipher: Pointer, engine: null, key: Uint8Array | null, nonce: Uint8Array | null): number;
   setPadding(context: Pointer, padding: number): number;
   update(context: Pointer, out: Uint8Array, outBytes: Int32Array, bytes: Uint8Array, length: number): number;
+  copy(into: Uint8Array, from: Uint8Array, length: number): Pointer;
   newCompressor(): Pointer;
   setParameter(context: Pointer, parameter: number, value: number): number | bigint;
   compress(context: Pointer, room: Uint8Array, roomBytes: number, bytes: Uint8Array, length: number): number | bigint;
@@ -39,6 +42,7 @@ const DECLARATIONS: Record<keyof Calls, string> = {
   begin: 'int EVP_EncryptInit_ex(void *, void *, void *, const void *, const void *)',
   setPadding: 'int EVP_CIPHER_CTX_set_padding(void *, int)',
   update: 'int EVP_EncryptUpdate(void *, void *, int *, const void *, int)',
+  copy: 'void *memcpy(void *, const void *, size_t)',
   newCompressor: 'void *ZSTD_createCCtx()',
   setParameter: 'size_t ZSTD_CCtx_setParameter(void *, int, int)',
   compress: 'size_t ZSTD_compress2(void *, void *, size_t, const void *, size_t)',
@@ -69,6 +73,9 @@ export function loadNativeCodecs(key: { encrypt: Uint8Array; macK: Uint8Array })
     encryptBlock(from, into) {
       demand(calls.update(block, into, written, from, from.length));
       demand(written[0] === from.length ? 1 : 0);
+    },
+    copy(from, into) {
+      calls.copy(into, from, Math.min(from.length, into.length));
     },
     compress: (plain, room) => sizeIn(room, calls.compress(compressor, room, room.length, plain, plain.length)),
     decompress: (compressed, room) =>

@@ -98,7 +98,7 @@ export class Lane {
     const fresh = await this.#pipeline.slabs.take();
     const carriedBytes = this.#position - this.#chunkStart;
     if (full !== undefined) {
-      fresh.bytes.set(full.bytes.subarray(this.#chunkStart, this.#position));
+      this.#chunker.move(fresh.offset, full.offset + this.#chunkStart, carriedBytes);
       full.release();
     }
     this.#slab = fresh;

@@ -86,7 +86,7 @@ export class PartReader {
     let isWanted = true;
     while (stored.sizeBytes < part.limitBytes && isWanted) {
       if (end === ROOM_BYTES) {
-        this.#bytes.copyWithin(0, start, end);
+        this.#chunker.move(CHUNKER_DATA_OFFSET, CHUNKER_DATA_OFFSET + start, end - start);
         [start, end] = [0, end - start];
       }
       // What was cut so before is read up to a cut, and nothing is left to be carried over.
