@@ -1,12 +1,8 @@
+import type { ExtendedAttribute } from '../foundation/extended-attributes.ts';
 import type { TreeNode } from './tree-node.ts';
 
 /** One of a node's extended attributes, as JSON has it. Access control lists are attributes too: `system.posix_acl_access`. */
 export type NodeAttribute = NonNullable<TreeNode['extended_attributes']>[number];
-
-export interface ExtendedAttribute {
-  name: Buffer;
-  value: Buffer;
-}
 
 /**
  * A name that is not UTF-8 stands in a member of its own as well, as base64, as link targets do: JSON has no such text, and

@@ -81,6 +81,7 @@ export {
   type TailPart,
 } from './tail/tail.ts';
 export type { LogHeader } from './tail/tail-object.ts';
+export { LARGE_FILE_BYTES, MAX_GROWTH_BYTES } from './write/file-reader.ts';
 export { startWorkersAhead } from './write/pipeline.ts';
 export { WriteSession } from './write/session.ts';
 

@@ -1,4 +1,5 @@
 import type { TreeNode } from '../format/index.ts';
+import type { ExtendedAttribute } from '../foundation/extended-attributes.ts';
 import type { Progress } from '../foundation/progress.ts';
 
 /**
@@ -12,19 +13,37 @@ export interface StoredFile {
   sizeBytes: number;
 }
 
-/** A file to be read, by its path. */
-export interface FileToRead {
-  path: Uint8Array;
-  /** As long as it is expected to be. */
-  sizeBytes: number;
-  /** As many are read at most: a file may grow faster than it is read. */
-  limitBytes: number;
+/** What the system says of an entry. Times are nanoseconds since 1970; what may be larger than 2^53 is exact. */
+export interface FileStatus {
+  dev: number | bigint;
+  ino: number | bigint;
+  /** Type and permissions, as the system has them. */
+  mode: number | bigint;
+  nlink: number | bigint;
+  uid: number | bigint;
+  gid: number | bigint;
+  size: bigint;
+  mtimeNs: bigint;
+  ctimeNs: bigint;
 }
 
-/** A file that was read by its path, and what the system says of it once it was. */
+/** A file that was read by its path. */
 export interface ReadFile extends StoredFile {
-  after: { dev: bigint; ino: bigint; size: bigint; mtimeNs: bigint };
+  /** What the system said of it before it was read. */
+  status: FileStatus;
+  /** The error of the system where they could not be read. */
+  attributes: readonly ExtendedAttribute[] | Error;
+  /** While it was read: what is stored may be a mixture of before and after. */
+  hasChanged: boolean;
 }
+
+/** What became of a file that was to be read by its path. */
+export type FileOutcome =
+  | { kind: 'read'; file: ReadFile }
+  /** Nothing was read: it is for `writeInParts`, or it is no regular file. */
+  | { kind: 'large' | 'other' }
+  /** The system's error, or why nothing can be stored any more. */
+  | { kind: 'failed'; error: Error };
 
 /** One file's bytes on their way into the repository. */
 export interface FileStream {
@@ -66,12 +85,11 @@ export interface SnapshotWriter {
    */
   writeFrom(fileDescriptor: number, limitBytes?: number): Promise<{ sizeBytes: number; stored: Promise<StoredFile> }>;
   /**
-   * Has a small file that is not open yet read by another thread, together with others. `stored` resolves to undefined where
-   * it is no regular file; links are not followed. `room`, where it is there, resolves when not too many files wait any more:
-   * the next is handed over then.
-   * @throws the system's error, by `stored`, when it cannot be read
+   * Has a small file that is not open yet read by another thread, together with others. Links are not followed.
+   * @param onDone is told once what became of it; it must not throw
+   * @returns where it is there, it resolves when not too many files wait any more: the next is handed over then
    */
-  readFile(file: FileToRead): { stored: Promise<ReadFile | undefined>; room: Promise<void> | undefined };
+  readFile(path: Uint8Array, onDone: (outcome: FileOutcome) => void): Promise<void> | undefined;
   /**
    * The same for a large file: several threads read it, part by part. The promise resolves when all of it is on its way;
    * the descriptor must stay open until `stored` has settled.

@@ -11,7 +11,9 @@ import {
   writeSnapshot,
 } from '../../../test/support/repository.ts';
 import type { TreeNode } from '../../format/index.ts';
-import type { ReadFile, SnapshotWriter } from '../index.ts';
+import { setAttribute } from '../../foundation/extended-attributes.ts';
+import type { FileOutcome, ReadFile, SnapshotWriter } from '../index.ts';
+import { LARGE_FILE_BYTES } from './file-reader.ts';
 
 let directory: string;
 
@@ -25,20 +27,21 @@ function fileOf(name: string, content: Uint8Array): string {
   return path;
 }
 
-/** Has a file read that should have so many bytes. */
-async function read(
-  writer: SnapshotWriter,
-  path: string,
-  { sizeBytes = 10, limitBytes = 1 << 30 } = {},
-): Promise<{ stored: Promise<ReadFile | undefined> }> {
-  const { stored, room } = writer.readFile({ path: Buffer.from(path), sizeBytes, limitBytes });
-  await room;
-  return { stored };
+/** Has a file read, and says what became of it. */
+async function read(writer: SnapshotWriter, path: string): Promise<{ done: Promise<FileOutcome> }> {
+  const { promise, resolve } = Promise.withResolvers<FileOutcome>();
+  await writer.readFile(Buffer.from(path), resolve);
+  return { done: promise };
 }
 
-async function nodeOf(name: string, { stored }: { stored: Promise<ReadFile | undefined> }): Promise<TreeNode> {
-  const { content, sizeBytes } = (await stored)!;
+async function nodeOf(name: string, { done }: { done: Promise<FileOutcome> }): Promise<TreeNode> {
+  const { content, sizeBytes } = fileIn(await done);
   return { name, type: 'file', mode: 0o600, size: sizeBytes, content };
+}
+
+function fileIn(outcome: FileOutcome): ReadFile {
+  if (outcome.kind !== 'read') throw new Error(`it was not read: ${outcome.kind}`);
+  return outcome.file;
 }
 
 describe('small files, read by other threads', () => {
@@ -49,7 +52,7 @@ describe('small files, read by other threads', () => {
     await writeSnapshot(repository, async (writer) => {
       const nodes: Promise<TreeNode>[] = [];
       for (const [index, path] of paths.entries()) {
-        nodes.push(nodeOf(`${index}`, await read(writer, path, { sizeBytes: sizes[index]! })));
+        nodes.push(nodeOf(`${index}`, await read(writer, path)));
       }
       return Promise.all(nodes);
     });
@@ -58,46 +61,51 @@ describe('small files, read by other threads', () => {
     expect(await errorsOf(repository)).toEqual([]);
   });
 
-  it('come with what the system says of each once it was read', async () => {
+  it('come with what the system said of each, and with its attributes', async () => {
     const path = fileOf('file', noise(5000));
+    setAttribute(Buffer.from(path), Buffer.from('user.a'), Buffer.from('1'));
     await writeSnapshot(await testRepository(), async (writer) => {
-      const file = await (await read(writer, path)).stored;
-      const { dev, ino, size, mtimeNs } = statSync(path, { bigint: true });
-      expect(file!.after).toEqual({ dev, ino, size, mtimeNs });
+      const { status, attributes, hasChanged } = fileIn(await (await read(writer, path)).done);
+      const { mode, nlink, uid, gid, size, mtimeNs, ctimeNs, dev, ino } = statSync(path, { bigint: true });
+      expect({ ...status, dev: BigInt(status.dev), ino: BigInt(status.ino) }).toEqual({
+        ...{ mode: Number(mode), nlink: Number(nlink), uid: Number(uid), gid: Number(gid) },
+        ...{ dev, ino, size, mtimeNs, ctimeNs },
+      });
+      expect(attributes).toEqual([{ name: Buffer.from('user.a'), value: Buffer.from('1') }]);
+      expect(hasChanged).toBe(false);
       return [];
     });
   });
 
-  it('are read to their end where they are not as long as expected, and never beyond the limit', async () => {
+  it('are read to their end where that is not where the system says', async () => {
     const repository = await testRepository();
-    const content = noise(2_000_000);
-    const path = fileOf('file', content);
-    await writeSnapshot(repository, async (writer) => [
-      await nodeOf('longer', await read(writer, path, { sizeBytes: 1000 })),
-      await nodeOf('shorter', await read(writer, path, { sizeBytes: 3_000_000 })),
-      await nodeOf('limited', await read(writer, path, { sizeBytes: 1000, limitBytes: 1_234_567 })),
-    ]);
-    const files = await readFiles(repository);
-    expect(files.get('longer')!.equals(content)).toBe(true);
-    expect(files.get('shorter')!.equals(content)).toBe(true);
-    expect(files.get('limited')!.equals(content.subarray(0, 1_234_567))).toBe(true);
+    // The system gives such files no size.
+    const path = '/proc/version';
+    await writeSnapshot(repository, async (writer) => {
+      const begun = await read(writer, path);
+      expect(fileIn(await begun.done).hasChanged).toBe(true);
+      return [await nodeOf('version', begun)];
+    });
+    expect((await readFiles(repository)).get('version')!.equals(readFileSync(path))).toBe(true);
   });
 
-  it('that are gone, or no files any more, are said to be so, and the others are stored', async () => {
+  it('that are gone, no files or no small ones are said to be so, and the others are stored', async () => {
     const repository = await testRepository();
     const file = fileOf('file', noise(100));
     symlinkSync(file, join(directory, 'link'));
     mkdirSync(join(directory, 'directory'));
     execFileSync('mkfifo', [join(directory, 'fifo')]);
+    fileOf('large', noise(LARGE_FILE_BYTES));
     await writeSnapshot(repository, async (writer) => {
-      const begun = async (name: string) => (await read(writer, join(directory, name))).stored;
-      const [gone, link, inner, fifo, good] = ['gone', 'link', 'directory', 'fifo', 'file'].map(begun);
-      await expect(gone).rejects.toMatchObject({ code: 'ENOENT', syscall: 'open' });
-      await expect(link).rejects.toMatchObject({ code: 'ELOOP', syscall: 'open' });
-      expect(await inner).toBeUndefined();
+      const begun = async (name: string) => (await read(writer, join(directory, name))).done;
+      const [gone, link, inner, fifo, large, good] = ['gone', 'link', 'directory', 'fifo', 'large', 'file'].map(begun);
+      expect(await gone).toMatchObject({ kind: 'failed', error: { code: 'ENOENT', syscall: 'open' } });
+      expect(await link).toEqual({ kind: 'other' });
+      expect(await inner).toEqual({ kind: 'other' });
       // Nobody writes to it: who waited for that would wait for ever.
-      expect(await fifo).toBeUndefined();
-      return [await nodeOf('file', { stored: good! })];
+      expect(await fifo).toEqual({ kind: 'other' });
+      expect(await large).toEqual({ kind: 'large' });
+      return [await nodeOf('file', { done: good! })];
     });
     expect([...(await readFiles(repository)).keys()]).toEqual(['file']);
     expect(await errorsOf(repository)).toEqual([]);
@@ -109,9 +117,9 @@ describe('small files, read by other threads', () => {
     const writing = writeSnapshot(await testRepository(), async (writer, session) => {
       const before = await read(writer, path);
       const aborted = session.abort(stopped);
-      const after = read(writer, path).then(({ stored }) => stored);
-      await expect(before.stored).rejects.toBe(stopped);
-      await expect(after).rejects.toBe(stopped);
+      const after = read(writer, path).then(({ done }) => done);
+      expect(await before.done).toEqual({ kind: 'failed', error: stopped });
+      expect(await after).toEqual({ kind: 'failed', error: stopped });
       await aborted;
       rmSync(path);
       throw stopped;

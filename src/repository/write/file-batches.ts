@@ -1,38 +1,37 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { awaitedLater } from '../../foundation/promises.ts';
-import type { FileToRead, ReadFile } from '../snapshot-io.ts';
-import { STATUS_WORDS, type StoredBatch } from './file-reader.ts';
+import type { ExtendedAttribute } from '../../foundation/extended-attributes.ts';
+import type { FileOutcome, FileStatus } from '../snapshot-io.ts';
+import { OUTCOMES, STATUS_WORDS, type StoredBatch } from './file-reader.ts';
 import { idsIn } from './part-reader.ts';
 import type { Pipeline } from './pipeline.ts';
 
-/** So many files, or so many bytes, are worth a message. */
+/** So many files are worth a message. */
 const BATCH_FILES = 64;
-const BATCH_BYTES = 8 * 1024 * 1024;
 
-interface Waiting extends FileToRead {
-  resolve: (file: ReadFile | undefined) => void;
-  reject: (error: unknown) => void;
+interface Waiting {
+  path: Uint8Array;
+  onDone: (outcome: FileOutcome) => void;
 }
 
 /** Collects small files into batches for the workers. */
 export class FileBatches {
   readonly #pipeline: Pipeline;
   #waiting: Waiting[] = [];
-  #waitingBytes = 0;
 
   constructor(pipeline: Pipeline) {
     this.#pipeline = pipeline;
   }
 
   /** See `SnapshotWriter.readFile`. */
-  add(file: FileToRead): { stored: Promise<ReadFile | undefined>; room: Promise<void> | undefined } {
-    const { promise, resolve, reject } = Promise.withResolvers<ReadFile | undefined>();
-    this.#waiting.push({ ...file, resolve, reject });
-    this.#waitingBytes += file.sizeBytes;
+  add(path: Uint8Array, onDone: (outcome: FileOutcome) => void): Promise<void> | undefined {
+    this.#add([{ path, onDone }]);
+    return this.#waiting.length >= BATCH_FILES ? this.#makeRoom() : undefined;
+  }
+
+  #add(files: Waiting[]): void {
     // Nobody says that there are no more: what is waiting by the next turn goes as it is.
-    if (this.#waiting.length === 1) setImmediate(() => void this.#send());
-    const isFull = this.#waiting.length >= BATCH_FILES || this.#waitingBytes >= BATCH_BYTES;
-    return { stored: awaitedLater(promise), room: isFull ? this.#makeRoom() : undefined };
+    if (this.#waiting.length === 0) setImmediate(() => void this.#send());
+    this.#waiting.push(...files);
   }
 
   async #makeRoom(): Promise<void> {
@@ -45,51 +44,79 @@ export class FileBatches {
     const files = this.#waiting;
     if (files.length === 0) return;
     this.#waiting = [];
-    this.#waitingBytes = 0;
     try {
       const { stored } = await this.#pipeline.submitBatch({
+        count: files.length,
         paths: new Uint8Array(Buffer.concat(files.flatMap(({ path }) => [path, NUL]))),
-        sizesBytes: Float64Array.from(files, ({ sizeBytes }) => sizeBytes),
-        limitsBytes: Float64Array.from(files, ({ limitBytes }) => limitBytes),
       });
       stored.then(
-        (batch) => settle(files, batch),
-        (error: unknown) => rejectAll(files, error),
+        (batch) => {
+          tell(files, batch);
+          if (batch.count < files.length) this.#add(files.slice(batch.count));
+        },
+        (error: Error) => tellAll(files, error),
       );
     } catch (error) {
-      rejectAll(files, error);
+      tellAll(files, error as Error);
     }
   }
 }
 
 const NUL = Buffer.of(0);
 
-function rejectAll(files: readonly Waiting[], error: unknown): void {
-  for (const { reject } of files) reject(error);
+function tellAll(files: readonly Waiting[], error: Error): void {
+  for (const { onDone } of files) onDone({ kind: 'failed', error });
 }
 
-function settle(files: readonly Waiting[], batch: StoredBatch): void {
-  const { ids, blobCounts, sizesBytes, status, failures } = batch;
-  const others = new Set(batch.others);
-  const content = idsIn(ids);
+function tell(files: readonly Waiting[], batch: StoredBatch): void {
+  const content = idsIn(batch.ids);
   let blobs = 0;
-  files.forEach(({ resolve, reject }, index) => {
-    const own = content.slice(blobs, blobs + blobCounts[index]!);
+  for (let index = 0; index < batch.count; index++) {
+    const own = content.slice(blobs, blobs + batch.blobCounts[index]!);
     blobs += own.length;
-    const failure = failures.get(index);
-    if (failure !== undefined) {
-      const { message, code, syscall } = failure;
-      reject(Object.assign(new Error(message), { code, syscall }));
-    } else if (others.has(index)) resolve(undefined);
-    else resolve({ content: own, sizeBytes: sizesBytes[index]!, after: statusAt(status, index * STATUS_WORDS) });
-  });
+    files[index]!.onDone(outcomeOf(batch, index, own));
+  }
 }
 
-function statusAt(status: BigInt64Array, at: number): ReadFile['after'] {
-  const [device, inode] = [status[at]!, status[at + 1]!];
-  return { dev: unsigned(device), ino: unsigned(inode), size: status[at + 2]!, mtimeNs: status[at + 3]! };
+function outcomeOf(batch: StoredBatch, index: number, content: string[]): FileOutcome {
+  const kind = OUTCOMES[batch.outcomes[index]!]!;
+  if (kind === 'failed') return { kind, error: errorOf(batch.failures.get(index)!) };
+  if (kind === 'large' || kind === 'other') return { kind };
+  const sizeBytes = batch.sizesBytes[index]!;
+  const status = statusAt(batch.status, index * STATUS_WORDS);
+  const attributes = attributesOf(batch.attributes.get(index));
+  return { kind: 'read', file: { content, sizeBytes, status, attributes, hasChanged: kind === 'changed' } };
 }
 
-function unsigned(word: bigint): bigint {
-  return BigInt.asUintN(64, word);
+const NO_ATTRIBUTES: readonly never[] = [];
+
+function attributesOf(said: ReturnType<StoredBatch['attributes']['get']>): readonly ExtendedAttribute[] | Error {
+  if (said === undefined) return NO_ATTRIBUTES;
+  if ('code' in said) return errorOf(said);
+  // A Buffer comes out of a message as its bytes.
+  return said.map(({ name, value }) => ({ name: Buffer.from(name), value: Buffer.from(value) }));
+}
+
+function errorOf({ message, code, syscall }: { message: string; code: string | undefined; syscall: string }): Error {
+  return Object.assign(new Error(message), { code, syscall });
+}
+
+function statusAt(words: BigInt64Array, at: number): FileStatus {
+  return {
+    dev: unsigned(words[at]!),
+    ino: unsigned(words[at + 1]!),
+    mode: Number(words[at + 2]!),
+    nlink: unsigned(words[at + 3]!),
+    uid: Number(words[at + 4]!),
+    gid: Number(words[at + 5]!),
+    size: words[at + 6]!,
+    mtimeNs: words[at + 7]!,
+    ctimeNs: words[at + 8]!,
+  };
+}
+
+/** A number where it is exact. */
+function unsigned(word: bigint): number | bigint {
+  const number = Number(word);
+  return number >= 0 && number <= Number.MAX_SAFE_INTEGER ? number : BigInt.asUintN(64, word);
 }

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { encodeTree, ID_BYTES, type TreeNode } from '../../format/index.ts';
 import { awaitedLater, reachesWhoeverAwaits, settled } from '../../foundation/promises.ts';
 import type { BlobTable } from '../blob-table.ts';
-import type { FileStream, FileToRead, LargeFile, SnapshotWriter, StoredFile } from '../snapshot-io.ts';
+import type { FileOutcome, FileStream, LargeFile, SnapshotWriter, StoredFile } from '../snapshot-io.ts';
 import { EarlierChunks } from './earlier-chunks.ts';
 import { FileBatches } from './file-batches.ts';
 import { Lane } from './lane.ts';
@@ -69,8 +69,8 @@ export class Writer implements SnapshotWriter {
     return this.#fileLane.endFile();
   }
 
-  readFile(file: FileToRead): ReturnType<SnapshotWriter['readFile']> {
-    return this.#fileBatches.add(file);
+  readFile(path: Uint8Array, onDone: (outcome: FileOutcome) => void): Promise<void> | undefined {
+    return this.#fileBatches.add(path, onDone);
   }
 
   async writeInParts(

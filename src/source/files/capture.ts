@@ -1,4 +1,4 @@
-import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, statSync } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, statSync } from 'node:fs';
 import {
   byteStringOfText,
   bytesOf,
@@ -7,13 +7,23 @@ import {
   NamedPaths,
   type TreeNode,
 } from '../../format/index.ts';
-import { HoldfastError, isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
-import { readAttributes } from '../../foundation/extended-attributes.ts';
-import { awaitedLater } from '../../foundation/promises.ts';
-import type { ReadFile, SnapshotWriter, StoredFile } from '../../repository/index.ts';
+import { HoldfastError, systemCode } from '../../foundation/errors.ts';
+import { type ExtendedAttribute, readAttributes } from '../../foundation/extended-attributes.ts';
+import {
+  type FileOutcome,
+  type FileStatus,
+  LARGE_FILE_BYTES,
+  MAX_GROWTH_BYTES,
+  type ReadFile,
+  type SnapshotWriter,
+  type StoredFile,
+} from '../../repository/index.ts';
 import { type Capture, type CaptureContext, MANIFEST_DIRECTORY, type Problem } from '../index.ts';
 import { everythingAt, type Stale } from './changes.ts';
-import { nodeOf, unlessSame } from './node-of.ts';
+import { Entries } from './entries.ts';
+import { changedWhileRead, errorOfEntry } from './entry-errors.ts';
+import { type Listing, listDirectory, NO_FILES } from './listing.ts';
+import { isSameDirectory, isUnchanged, nodeOf, unlessSame } from './node-of.ts';
 import { PreviousTrees } from './previous-trees.ts';
 import { type Selection, selectionOf } from './selection.ts';
 import type { Tally } from './tally.ts';
@@ -21,23 +31,15 @@ import type { Tally } from './tally.ts';
 const UNNAMED_HINT =
   'Write `--only` with a name (`*.pdf`), the end of a path (`2026/*.pdf`) or a whole path from `/` on. What `exclude` leaves out is not there either.';
 
-/**
- * Something on its way: reading it is over, and its node comes when everything in it is stored. It is wrapped, since an
- * async function that returned the promise itself would wait for it.
- */
-interface Coming<T> {
-  coming: Promise<T> | T;
-  /** To be waited for before the next entry is looked at. */
-  room?: Promise<void> | undefined;
-}
-
-/** An entry that is found, and its node of the previous snapshot, where it has one. */
-interface FoundEntry {
+/** An entry on its way into its directory. */
+interface Entry {
   path: string;
-  bytes: Buffer;
-  node: TreeNode;
-  stats: BigIntStats;
+  name: string;
+  into: Entries;
+  /** What it was in the previous snapshot. */
   before: TreeNode | undefined;
+  /** What was told to have changed may be gone; what was listed was there a moment ago. */
+  mayBeGone: boolean;
 }
 
 /** What is known of an entry, or of what is in a directory, before it is looked at. */
@@ -67,6 +69,8 @@ export class FileCapture {
   readonly #context: CaptureContext;
   readonly #options: FileCaptureOptions;
   readonly #wanted: NamedPaths | undefined;
+  /** What turned out not to be a small file is looked at one after the other. */
+  #lookingAgain: Promise<void> = Promise.resolve();
 
   constructor(writer: SnapshotWriter, context: CaptureContext, options: FileCaptureOptions) {
     this.#writer = writer;
@@ -85,7 +89,8 @@ export class FileCapture {
     const root = selectionOf(this.#present(paths));
     const { previous } = this.#context;
     const before = await this.#before(previous?.tree, new PreviousTrees(previous, []));
-    const nodes = await present(await this.#entries('', root, { before, stale: this.#options.changed?.stale }));
+    const entries = await this.#entries('', root, { before, stale: this.#options.changed?.stale });
+    const nodes = await entries.all();
     // It may have come while the last files were read.
     this.#context.signal.throwIfAborted();
     this.#wanted?.refuseUnused(paths, UNNAMED_HINT);
@@ -126,10 +131,13 @@ export class FileCapture {
     this.problems.push({ item: displayName(byteStringOfText(path)), error });
   }
 
-  /** @param path a byte string, `` for the root */
-  async #entries(path: string, selection: Selection, known: Known<Map<string, TreeNode>>): Promise<Nodes> {
+  /**
+   * Looks at all entries of a directory. Some of them may still be on their way when that is over.
+   * @param path a byte string, `` for the root
+   */
+  async #entries(path: string, selection: Selection, known: Known<Map<string, TreeNode>>): Promise<Entries> {
     const { before, stale } = known;
-    const names = this.#names(path, selection, known);
+    const { names, files } = this.#names(path, selection, known);
     // What leads to a path of the plan is looked at each time: who watches heeds no more of it than its name.
     const isInside = (name: string): boolean => selection.all || selection.children.get(name)!.all;
     const isKept = (name: string): boolean =>
@@ -137,38 +145,40 @@ export class FileCapture {
     const subtrees = names.flatMap((name) => (isKept(name) ? [] : (before?.get(name)?.subtree ?? [])));
     const previous = new PreviousTrees(this.#context.previous, subtrees);
     const seen = new Set<string>();
-    const nodes: Nodes = [];
+    const into = new Entries();
     for (const name of names) {
       this.#context.signal.throwIfAborted();
-      const entry = `${path}/${name}`;
+      const place = `${path}/${name}`;
       // What the plan names, and what leads to it, no pattern takes away.
-      if (selection.all && this.#options.isExcluded(entry)) continue;
-      const inside = this.#inside(selection, name, entry);
+      if (selection.all && this.#options.isExcluded(place)) continue;
+      const inside = this.#inside(selection, name, place);
       seen.add(name);
       if (isKept(name)) {
-        nodes.push(before!.get(name));
+        into.add(before!.get(name));
         continue;
       }
-      const own = {
-        before: before?.get(name),
-        stale: isPart(known) ? (stale!.children.get(name) ?? NOTHING) : undefined,
-        // What was told to have changed may be gone; what was listed was there a moment ago.
-        mayBeGone: selection.all && isPart(known),
-      };
-      this.#options.changed?.tally.looksAnew(own.before);
+      const mayBeGone = selection.all && isPart(known);
+      const entry = { path: place, name, into, before: before?.get(name), mayBeGone };
+      this.#options.changed?.tally.looksAnew(entry.before);
       try {
+        const isRead = files.has(name) && inside.isWanted && this.#isReadAnyhow(entry.before);
+        const staleInside = isPart(known) ? (stale!.children.get(name) ?? NOTHING) : undefined;
         // To wait for what is there already would take longer than what is done with a file that did not change.
-        const begun = this.#entry(entry, name, inside, own, previous);
-        const { coming, room } = begun instanceof Promise ? await begun : begun;
-        nodes.push(coming instanceof Promise ? awaitedLater(coming) : coming);
+        const room = isRead ? this.#read(entry, false) : this.#lookAt(entry, inside, staleInside, previous);
         if (room !== undefined) await room;
       } catch (error) {
-        if (!own.mayBeGone || systemCode(error) !== 'ENOENT') this.#recordProblem(entry, error);
-        await this.#options.changed?.tally.dropsBelow(own.before);
+        this.#recordUnlessGone(entry, error);
+        await this.#options.changed?.tally.dropsBelow(entry.before);
       }
     }
     await this.#countGone(path, before, seen);
-    return nodes;
+    return into;
+  }
+
+  /** Whether a file is read whatever its times are, by who asks for these as well. Of a large one more is to be known. */
+  #isReadAnyhow(before: TreeNode | undefined): boolean {
+    if (before?.type !== 'file') return before === undefined;
+    return this.#context.readAll === true && (before.size ?? 0) < LARGE_FILE_BYTES;
   }
 
   #inside(selection: Selection, name: string, path: string): Selection {
@@ -178,20 +188,23 @@ export class FileCapture {
     return inside.isWanted || !(selection.isWanted || isNamed) ? inside : { ...inside, isWanted: true };
   }
 
-  #names(path: string, selection: Selection, known: Known<Map<string, TreeNode>>): string[] {
-    const names = selection.all ? this.#allNames(path, known) : [...selection.children.keys()].sort();
-    if (path !== '' || !names.includes(MANIFEST_DIRECTORY)) return names;
+  /** What is to be looked at in a directory, and what of it is known to be regular files. */
+  #names(path: string, selection: Selection, known: Known<Map<string, TreeNode>>): Listing {
+    const { names, files } = selection.all
+      ? this.#allNames(path, known)
+      : { names: [...selection.children.keys()].sort(), files: NO_FILES };
+    if (path !== '' || !names.includes(MANIFEST_DIRECTORY)) return { names, files };
     this.problems.push({
       item: `/${MANIFEST_DIRECTORY}`,
       error: new HoldfastError('source-unsupported', "was not backed up: in a snapshot this place is the manifest's"),
     });
-    return names.filter((name) => name !== MANIFEST_DIRECTORY);
+    return { names: names.filter((name) => name !== MANIFEST_DIRECTORY), files };
   }
 
   /** In the root, the previous snapshot has what is not of the files. */
-  #allNames(path: string, known: Known<Map<string, TreeNode>>): string[] {
+  #allNames(path: string, known: Known<Map<string, TreeNode>>): Listing {
     if (path === '' || !isPart(known)) return this.#list(path);
-    return [...new Set([...known.before!.keys(), ...known.stale!.children.keys()])].sort();
+    return { names: [...new Set([...known.before!.keys(), ...known.stale!.children.keys()])].sort(), files: NO_FILES };
   }
 
   async #countGone(path: string, before: Map<string, TreeNode> | undefined, seen: ReadonlySet<string>): Promise<void> {
@@ -202,73 +215,74 @@ export class FileCapture {
     }
   }
 
-  /** Reads one entry; its node comes when everything in it is stored. */
-  #entry(
-    path: string,
-    name: string,
+  /**
+   * Looks at one entry, which comes when everything in it is stored.
+   * @returns where it is there, what is to be waited for before the next one
+   */
+  #lookAt(
+    entry: Entry,
     selection: Selection,
-    known: Known<TreeNode> & { mayBeGone: boolean },
+    stale: Stale | undefined,
     previous: PreviousTrees,
-  ): Coming<TreeNode | undefined> | Promise<Coming<TreeNode | undefined>> {
-    const { before, mayBeGone } = known;
+  ): Promise<void> | undefined {
+    const { path, name, into, before } = entry;
     const bytes = bytesOf(path);
     // What leads to a path of the plan may be a link; what it leads to is meant, and that is in a directory of this name.
     const stats = (selection.all ? lstatSync : statSync)(bytes, { bigint: true });
-    if (!selection.isWanted && !stats.isDirectory()) return { coming: undefined };
+    if (!selection.isWanted && !stats.isDirectory()) return undefined;
     const node = nodeOf(name, bytes, stats);
     // A file that did not change has the attributes that it had: setting one changes its ctime.
-    if (node.type === 'file' && this.#isKept(node, stats, before)) return this.#keptFile(node, before!);
-    this.#addAttributes(node, bytes, path);
-    const found = { path, bytes, node, stats, before };
-    if (node.type === 'dir') return this.#directoryEntry(found, selection, known, previous);
-    const dropped = this.#options.changed?.tally.dropsBelow(before);
-    if (dropped === undefined) return this.#changedEntry(found, mayBeGone);
-    return dropped.then(() => this.#changedEntry(found, mayBeGone));
+    if (node.type === 'file' && this.#isKept(node, stats, before)) {
+      into.add(this.#keptFile(node, before!));
+      return undefined;
+    }
+    if (node.type === 'file' && stats.size < LARGE_FILE_BYTES) {
+      return this.#afterDropping(before, () => this.#read(entry, true));
+    }
+    this.#addAttributes(node, path, attributesAt(bytes));
+    if (node.type === 'dir') return this.#directory(entry, node, selection, stale, previous);
+    return this.#afterDropping(before, () => {
+      if (node.type === 'file') return this.#readLarge(entry, node, stats);
+      into.add(unlessSame(node, before));
+      return undefined;
+    });
   }
 
-  async #directoryEntry(
-    { path, node, before }: FoundEntry,
+  /** Goes on when it is counted that what was below a directory of the previous snapshot is not there any more. */
+  #afterDropping(before: TreeNode | undefined, goOn: () => Promise<void> | undefined): Promise<void> | undefined {
+    const dropped = this.#options.changed?.tally.dropsBelow(before);
+    return dropped === undefined ? goOn() : dropped.then(goOn);
+  }
+
+  async #directory(
+    { path, into, before }: Entry,
+    node: TreeNode,
     selection: Selection,
-    { stale }: Known<TreeNode>,
+    stale: Stale | undefined,
     previous: PreviousTrees,
-  ): Promise<Coming<TreeNode | undefined>> {
+  ): Promise<void> {
     const known = {
       before: await this.#before(before?.subtree, previous),
       stale: isSameDirectory(node, before) ? stale : undefined,
     };
-    const nodes = await this.#entries(path, selection, known);
-    const saved = this.#directory(nodes, selection, { before: known.before, tree: before?.subtree });
-    const coming = saved.then((subtree) =>
-      subtree === undefined ? undefined : unlessSame({ ...node, subtree }, before),
+    const entries = await this.#entries(path, selection, known);
+    into.expect();
+    this.#saved(entries, selection, { before: known.before, tree: before?.subtree }).then(
+      (subtree) => into.came(subtree === undefined ? undefined : unlessSame({ ...node, subtree }, before)),
+      (error: unknown) => into.failed(error),
     );
-    return { coming };
-  }
-
-  /** Whatever is no directory, and may not be what it was. */
-  #changedEntry(
-    { path, bytes, node, stats, before }: FoundEntry,
-    mayBeGone: boolean,
-  ): Coming<TreeNode | undefined> | Promise<Coming<TreeNode | undefined>> {
-    if (node.type !== 'file') return { coming: unlessSame(node, before) };
-    // All that the system said of it would be kept for long otherwise.
-    const { dev, ino, size, mtimeNs } = stats;
-    const file = { path, node, seen: { dev, ino, size, mtimeNs }, before };
-    if (stats.size >= LARGE_FILE_BYTES) return this.#largeFile(file);
-    const limitBytes = Number(stats.size) + MAX_GROWTH_BYTES;
-    const { stored, room } = this.#writer.readFile({ path: bytes, sizeBytes: Number(stats.size), limitBytes });
-    return { coming: this.#readFile(file, stored, mayBeGone), room };
   }
 
   /** The tree comes as undefined where nothing in the directory is wanted. */
-  async #directory(
-    nodes: Nodes,
+  async #saved(
+    entries: Entries,
     selection: Selection,
     known: { before: Map<string, TreeNode> | undefined; tree: string | undefined },
   ): Promise<string | undefined> {
-    const entries = await present(nodes);
-    if (entries.length === 0 && !selection.isWanted) return undefined;
+    const nodes = await entries.all();
+    if (nodes.length === 0 && !selection.isWanted) return undefined;
     this.counts.dirs++;
-    return this.#keptTree(entries, known) ?? this.#writer.saveTree(entries);
+    return this.#keptTree(nodes, known) ?? this.#writer.saveTree(nodes);
   }
 
   /** The tree of the previous snapshot where these are its entries and the repository has it: then it need not be made again. */
@@ -290,70 +304,105 @@ export class FileCapture {
     return stats.ctimeMs < BigInt(Math.floor(this.#context.previous!.timeMs)) - TICK_MS;
   }
 
-  #keptFile(node: TreeNode, before: TreeNode): Coming<TreeNode> {
+  #keptFile(node: TreeNode, before: TreeNode): TreeNode {
     this.counts.filesUnmodified++;
     this.counts.bytesProcessed += Number(node.size);
     this.#context.progress.advance({ bytes: Number(node.size), items: 1 });
     if (before.extended_attributes !== undefined) node.extended_attributes = before.extended_attributes;
     node.content = before.content;
-    return { coming: unlessSame(node, before) };
+    return unlessSame(node, before);
   }
 
-  #addAttributes(node: TreeNode, bytes: Buffer, path: string): void {
-    try {
-      const attributes = readAttributes(bytes);
-      if (attributes.length > 0) node.extended_attributes = attributes.map(encodeAttribute);
-    } catch (error) {
-      this.#recordProblem(path, error);
+  /** @param attributes or why they could not be read */
+  #addAttributes(node: TreeNode, path: string, attributes: readonly ExtendedAttribute[] | Error): void {
+    if (attributes instanceof Error) {
+      this.#recordProblem(path, attributes);
       // Else the next backup would take the file for unchanged, and its attributes for none.
       delete node.ctime;
-    }
+    } else if (attributes.length > 0) node.extended_attributes = attributes.map(encodeAttribute);
   }
 
-  /** The node comes as undefined where the file turned out not to be readable. */
-  async #readFile(
-    file: FoundFile,
-    stored: Promise<ReadFile | undefined>,
-    mayBeGone: boolean,
-  ): Promise<TreeNode | undefined> {
+  /**
+   * Has a file read by another thread, which leaves alone what is large or no file.
+   * @param wasLookedAt it was a file when it was looked at
+   */
+  #read(entry: Entry, wasLookedAt: boolean): Promise<void> | undefined {
+    entry.into.expect();
+    return this.#writer.readFile(bytesOf(entry.path), (outcome) => {
+      try {
+        if (outcome.kind === 'read') entry.into.came(this.#wasReadWhole(entry, outcome.file));
+        else this.#wasNotRead(entry, outcome, wasLookedAt);
+      } catch (error) {
+        entry.into.failed(error);
+      }
+    });
+  }
+
+  #wasReadWhole(entry: Entry, file: ReadFile): TreeNode {
+    const node = nodeOf(entry.name, NO_PATH, file.status);
+    this.#addAttributes(node, entry.path, file.attributes);
+    this.#context.progress.advance({ bytes: file.sizeBytes });
+    return this.#wasRead(entry, node, file, file.hasChanged);
+  }
+
+  #wasNotRead(entry: Entry, outcome: Exclude<FileOutcome, { kind: 'read' }>, wasLookedAt: boolean): void {
+    if (outcome.kind === 'large' || (outcome.kind === 'other' && !wasLookedAt)) {
+      this.#lookingAgain = this.#lookingAgain.then(() => this.#lookAgain(entry));
+      return;
+    }
+    this.#recordUnlessGone(entry, outcome.kind === 'failed' ? outcome.error : changedWhileRead());
+    entry.into.came(undefined);
+  }
+
+  /** Takes the place of what another thread left alone. */
+  async #lookAgain(entry: Entry): Promise<void> {
     try {
-      const read = await stored;
-      if (read === undefined) throw changedWhileRead();
-      this.#context.progress.advance({ bytes: read.sizeBytes });
-      return this.#wasRead(file, read, read.after);
+      await this.#lookAt(entry, EVERYTHING, undefined, new PreviousTrees(this.#context.previous, []));
+      entry.into.came(undefined);
     } catch (error) {
-      if (!mayBeGone || systemCode(error) !== 'ENOENT') this.#recordProblem(file.path, error);
-      return undefined;
+      try {
+        this.#recordUnlessGone(entry, error);
+        entry.into.came(undefined);
+      } catch (fatal) {
+        entry.into.failed(fatal);
+      }
     }
   }
 
   /** Begins to read a large file, which stays open until that is over. */
-  async #largeFile(file: FoundFile): Promise<Coming<TreeNode | undefined>> {
-    const descriptor = openSync(bytesOf(file.path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  async #readLarge(entry: Entry, node: TreeNode, seen: FileStatus): Promise<void> {
+    const { path, into, before } = entry;
+    const descriptor = openSync(bytesOf(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     let isReadLater = false;
     try {
       if (!fstatSync(descriptor).isFile()) throw changedWhileRead();
-      const sizeBytes = Number(file.seen.size);
+      const sizeBytes = Number(seen.size);
       const onRead = (bytes: number): void => this.#context.progress.advance({ bytes });
-      const limits = { sizeBytes, limitBytes: sizeBytes + MAX_GROWTH_BYTES, before: file.before?.content ?? undefined };
+      const limits = { sizeBytes, limitBytes: sizeBytes + MAX_GROWTH_BYTES, before: before?.content ?? undefined };
       const { stored } = await this.#writer.writeInParts(descriptor, limits, onRead);
       isReadLater = true;
-      return { coming: this.#readLargeFile(file, descriptor, stored) };
+      into.expect();
+      this.#readInParts(entry, { node, seen, descriptor }, stored).then(
+        (read) => into.came(read),
+        (error: unknown) => into.failed(error),
+      );
     } finally {
       if (!isReadLater) closeSync(descriptor);
     }
   }
 
-  async #readLargeFile(
-    file: FoundFile,
-    descriptor: number,
+  /** The node comes as undefined where the file turned out not to be readable. */
+  async #readInParts(
+    entry: Entry,
+    { node, seen, descriptor }: { node: TreeNode; seen: FileStatus; descriptor: number },
     stored: Promise<StoredFile>,
   ): Promise<TreeNode | undefined> {
     try {
       const read = await stored;
-      return this.#wasRead(file, read, fstatSync(descriptor, { bigint: true }));
+      const after = fstatSync(descriptor, { bigint: true });
+      return this.#wasRead(entry, node, read, hasChanged(seen, after, read.sizeBytes));
     } catch (error) {
-      this.#recordProblem(file.path, error);
+      this.#recordProblem(entry.path, error);
       return undefined;
     } finally {
       closeSync(descriptor);
@@ -361,60 +410,48 @@ export class FileCapture {
   }
 
   #wasRead(
-    { path, node, seen, before }: FoundFile,
+    { path, before }: Entry,
+    node: TreeNode,
     { content, sizeBytes }: StoredFile,
-    after: ReadFile['after'],
+    changedMeanwhile: boolean,
   ): TreeNode {
-    const read = unlessSame({ ...node, size: sizeBytes, content }, before);
+    node.size = sizeBytes;
+    node.content = content;
+    const read = unlessSame(node, before);
     this.counts.bytesProcessed += sizeBytes;
     this.#context.progress.advance({ items: 1 });
     this.counts[before === undefined ? 'filesNew' : read === before ? 'filesUnmodified' : 'filesChanged']++;
-    if (hasChanged(seen, after, sizeBytes)) this.#recordProblem(path, changedWhileRead());
+    if (changedMeanwhile) this.#recordProblem(path, changedWhileRead());
     return read;
   }
 
-  #list(path: string): string[] {
+  #list(path: string): Listing {
     try {
-      // One character for each byte, which is what a byte string is.
-      return readdirSync(path === '' ? '/' : bytesOf(path), { encoding: 'latin1' }).sort();
+      return listDirectory(bytesOf(path === '' ? '/' : path));
     } catch (error) {
       this.#recordProblem(path, error);
-      return [];
+      return { names: [], files: NO_FILES };
     }
+  }
+
+  /** What was told to have changed may be gone by now. */
+  #recordUnlessGone({ path, mayBeGone }: Entry, error: unknown): void {
+    if (!mayBeGone || systemCode(error) !== 'ENOENT') this.#recordProblem(path, error);
   }
 
   /** What concerns one entry makes the backup partial; what concerns the repository ends it. */
   #recordProblem(path: string, error: unknown): void {
     const item = displayName(path);
     this.again.push(everythingAt(path));
-    if (isHoldfastError(error, 'source-lost')) {
-      this.problems.push({ item, error });
-      return;
-    }
-    const code = systemCode(error);
-    const syscall = (error as { syscall?: unknown }).syscall;
-    if (code === undefined || syscall === undefined || code === 'ENOSPC') throw error;
-    const message = code === 'ENOENT' ? 'vanished while the backup was running' : `cannot be read: ${messageOf(error)}`;
-    const kind = code === 'EACCES' || code === 'EPERM' ? 'permission-denied' : 'source-lost';
-    this.problems.push({ item, error: new HoldfastError(kind, message, { cause: error }) });
+    this.problems.push({ item, error: errorOfEntry(error) });
   }
 }
 
-/** A file that is to be read. */
-interface FoundFile {
-  path: string;
-  node: TreeNode;
-  /** What the system said of it before it was read. */
-  seen: ReadFile['after'];
-  /** What it was in the previous snapshot. */
-  before: TreeNode | undefined;
-}
+/** What a place in a directory that is looked at again is selected by: it was wanted already. */
+const EVERYTHING: Selection = { all: true, children: new Map(), isWanted: true };
 
-/** From this size on, several threads read a file, while this one goes on with the next. */
-const LARGE_FILE_BYTES = 4n * 1024n * 1024n;
-
-/** A file that grows while it is read is followed for so long: it might grow for ever. */
-const MAX_GROWTH_BYTES = 64 * 1024 * 1024;
+/** A regular file's node needs no path. */
+const NO_PATH = Buffer.alloc(0);
 
 /** No system's clock, by which files are stamped, ticks more rarely. */
 const TICK_MS = 1000n;
@@ -424,37 +461,9 @@ function isPart({ before, stale }: Known<Map<string, TreeNode>>): boolean {
   return before !== undefined && stale !== undefined && !stale.isWhole;
 }
 
-/** Another one may have taken its place: then nothing in it is as it was. */
-function isSameDirectory(now: TreeNode, before: TreeNode | undefined): boolean {
-  return before?.type === 'dir' && now.inode === before.inode && now.device_id === before.device_id;
-}
-
-/** The nodes of a directory, or promises of them; undefined for what is not captured. */
-type Nodes = (Promise<TreeNode | undefined> | TreeNode | undefined)[];
-
-async function present(nodes: Nodes): Promise<TreeNode[]> {
-  const entries: TreeNode[] = [];
-  for (const each of nodes) {
-    const node = each instanceof Promise ? await each : each;
-    if (node !== undefined) entries.push(node);
-  }
-  return entries;
-}
-
 const NOTHING: Stale = { isWhole: false, children: new Map() };
 
-/** restic's rule: a file is read again unless type, size, times of change and inode are what they were. */
-function isUnchanged(now: TreeNode, before: TreeNode): boolean {
-  return (
-    before.type === 'file' &&
-    now.size === (before.size ?? 0) &&
-    now.mtime === before.mtime &&
-    now.ctime === before.ctime &&
-    now.inode === before.inode
-  );
-}
-
-function hasChanged(before: ReadFile['after'], after: ReadFile['after'], readBytes: number): boolean {
+function hasChanged(before: FileStatus, after: FileStatus, readBytes: number): boolean {
   return (
     before.ino !== after.ino ||
     before.dev !== after.dev ||
@@ -464,12 +473,11 @@ function hasChanged(before: ReadFile['after'], after: ReadFile['after'], readByt
   );
 }
 
-function changedWhileRead(): HoldfastError {
-  return new HoldfastError(
-    'source-lost',
-    'changed while it was read: what was stored may be a mixture of before and after',
-    {
-      hint: 'Back up again when nobody writes to it, or take the backup from a snapshot of the file system.',
-    },
-  );
+function attributesAt(path: Buffer): readonly ExtendedAttribute[] | Error {
+  try {
+    return readAttributes(path);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return error as Error;
+  }
 }

@@ -293,9 +293,9 @@ describe('a backup of files that change', () => {
       openFile: (cut) => writer.openFile(cut),
       saveTree: (nodes) => writer.saveTree(nodes),
       writeFrom: () => Promise.reject(new Error('files are not opened here')),
-      readFile: (file) => {
+      readFile: (...file) => {
         happen();
-        return writer.readFile(file);
+        return writer.readFile(...file);
       },
       writeInParts: (...file) => {
         happen();
@@ -327,28 +327,56 @@ describe('a backup of files that change', () => {
     expect(await errorsOf(repository)).toEqual([]);
   });
 
-  it.each([1_000_000, 6_000_000])(
-    'comes to an end though a file of %i bytes grows faster than it is read',
-    async (sizeBytes) => {
-      const path = join(source, 'growing');
-      writeFileSync(path, noise(sizeBytes));
-      const items: string[] = [];
-      await writeSnapshot(repository, async (writer) => {
-        const { problems, roots } = await filesSource([source]).capture(
+  it('comes to an end though a large file grows faster than it is read', async () => {
+    const path = join(source, 'growing');
+    writeFileSync(path, noise(6_000_000));
+    const items: string[] = [];
+    await writeSnapshot(repository, async (writer) => {
+      const growing: SnapshotWriter = {
+        ...beforeReading(writer, () => {}),
+        writeInParts: (...file) => {
           // As with a writer that is always ahead: however much is read, the end is not in sight. Zeros take no space.
-          beforeReading(writer, () => truncateSync(path, 2 ** 40)),
-          captureContext(undefined),
-        );
-        items.push(...problems.map(({ item }) => item));
-        return roots;
+          truncateSync(path, 2 ** 40);
+          return writer.writeInParts(...file);
+        },
+      };
+      const { problems, roots } = await filesSource([source]).capture(growing, captureContext(undefined));
+      items.push(...problems.map(({ item }) => item));
+      return roots;
+    });
+    expect(items).toEqual([path]);
+    const stored = await withReader(repository, (reader) => reader.find(path));
+    expect(stored!.size).toBeGreaterThan(6_000_000);
+    expect(stored!.size).toBeLessThan(1 << 30);
+    expect(await errorsOf(repository)).toEqual([]);
+  });
+
+  it('has what took the place of a file between its listing and its reading', async () => {
+    for (const name of ['link', 'directory', 'large']) writeFileSync(join(source, name), 'small');
+    let isReplaced = false;
+    await writeSnapshot(repository, async (writer) => {
+      const replaced = beforeReading(writer, () => {
+        if (isReplaced) return;
+        isReplaced = true;
+        for (const name of ['link', 'directory']) rmSync(join(source, name));
+        symlinkSync('elsewhere', join(source, 'link'));
+        mkdirSync(join(source, 'directory'));
+        writeFileSync(join(source, 'directory', 'inside'), 'inside');
+        writeFileSync(join(source, 'large'), noise(9_000_000));
       });
-      expect(items).toEqual([path]);
-      const stored = await withReader(repository, (reader) => reader.find(path));
-      expect(stored!.size).toBeGreaterThan(sizeBytes);
-      expect(stored!.size).toBeLessThan(1 << 30);
-      expect(await errorsOf(repository)).toEqual([]);
-    },
-  );
+      const { problems, roots } = await filesSource([source]).capture(replaced, captureContext(undefined));
+      expect(problems).toEqual([]);
+      return roots;
+    });
+    const types = await withReader(repository, async (reader) =>
+      Promise.all(['link', 'directory', 'large'].map(async (name) => (await reader.find(join(source, name)))?.type)),
+    );
+    expect(types).toEqual(['symlink', 'dir', 'file']);
+    const files = await readFiles(repository);
+    expect(files.get(join(source, 'large').slice(1))!.equals(noise(9_000_000))).toBe(true);
+    expect(files.get(join(source, 'directory', 'inside').slice(1))!.toString()).toBe('inside');
+    expect(await errorsOf(repository)).toEqual([]);
+  });
 
   it('survives files and directories that come and go', async () => {
     for (let index = 0; index < 300; index++) writeFileSync(join(source, `kept${index}`), noise(20_000, index));
@@ -378,12 +406,13 @@ describe('a backup of files that change', () => {
       saveTree: async () => 'ab'.repeat(32),
       writeInParts: () => Promise.reject(new Error('no large files here')),
       writeFrom: () => Promise.reject(new Error('files are not opened here')),
-      readFile: ({ path, limitBytes }) => {
-        // However fast it grows, reading it comes to an end.
-        expect(limitBytes).toBeLessThan(1 << 30);
-        const after = statSync(path as Buffer, { bigint: true });
+      readFile: (path, onDone) => {
+        const status = statSync(path as Buffer, { bigint: true, throwIfNoEntry: false });
         rmSync(join(source, 'b'), { force: true });
-        return { stored: Promise.resolve({ content: [], sizeBytes: 1, after }), room: undefined };
+        const gone = Object.assign(new Error('ENOENT: open'), { code: 'ENOENT', syscall: 'open' });
+        const read = { content: [], sizeBytes: 1, attributes: [], hasChanged: false };
+        onDone(status ? { kind: 'read', file: { ...read, status } } : { kind: 'failed', error: gone });
+        return undefined;
       },
     };
     const { problems, counts } = await filesSource([source]).capture(writer, captureContext(undefined));

@@ -1,34 +1,55 @@
-import { type BigIntStats, readFileSync, readlinkSync } from 'node:fs';
+import { constants, readFileSync, readlinkSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { byteString, formatTime, goMode, type NodeType, type TreeNode } from '../../format/index.ts';
 import { systemCode } from '../../foundation/errors.ts';
+import type { FileStatus } from '../../repository/index.ts';
 
-/** What a file system says of an entry, as a node of a tree. Content and subtree are the caller's. */
-export function nodeOf(name: string, path: Buffer, stats: BigIntStats): TreeNode {
-  const type = typeOf(stats);
-  const mtime = formatTime(stats.mtimeNs);
+/**
+ * What a file system says of an entry, as a node of a tree. Content and subtree are the caller's.
+ * @param path for what its status does not say: where a link leads
+ */
+export function nodeOf(name: string, path: Buffer, status: FileStatus & { rdev?: bigint }): TreeNode {
+  const mode = Number(status.mode);
+  const type = typeOf(mode);
+  const mtime = formatTime(status.mtimeNs);
   const node: TreeNode = {
     name,
     type,
-    mode: goMode(Number(stats.mode)),
+    mode: goMode(mode),
     mtime,
     // As restic does by default: a time that every backup changes would make every tree a new one.
     atime: mtime,
-    ctime: stats.ctimeNs === stats.mtimeNs ? mtime : formatTime(stats.ctimeNs),
-    uid: Number(stats.uid),
-    gid: Number(stats.gid),
-    user: userName(Number(stats.uid)),
-    group: groupName(Number(stats.gid)),
-    inode: exact(stats.ino),
-    device_id: exact(stats.dev),
+    ctime: status.ctimeNs === status.mtimeNs ? mtime : formatTime(status.ctimeNs),
+    uid: Number(status.uid),
+    gid: Number(status.gid),
+    user: userName(Number(status.uid)),
+    group: groupName(Number(status.gid)),
+    inode: exact(status.ino),
+    device_id: exact(status.dev),
     content: null,
   };
   if (type === 'dir') return node;
-  node.links = exact(stats.nlink);
-  if (type === 'file') node.size = exact(stats.size);
+  node.links = exact(status.nlink);
+  if (type === 'file') node.size = exact(status.size);
   if (type === 'symlink') node.linktarget = byteString(readlinkSync(path, { encoding: 'buffer' }));
-  if (type === 'dev' || type === 'chardev') node.device = exact(stats.rdev);
+  if (type === 'dev' || type === 'chardev') node.device = exact(status.rdev ?? 0);
   return node;
+}
+
+/** Another one may have taken its place: then nothing in it is as it was. */
+export function isSameDirectory(now: TreeNode, before: TreeNode | undefined): boolean {
+  return before?.type === 'dir' && now.inode === before.inode && now.device_id === before.device_id;
+}
+
+/** restic's rule: a file is read again unless type, size, times of change and inode are what they were. */
+export function isUnchanged(now: TreeNode, before: TreeNode): boolean {
+  return (
+    before.type === 'file' &&
+    now.size === (before.size ?? 0) &&
+    now.mtime === before.mtime &&
+    now.ctime === before.ctime &&
+    now.inode === before.inode
+  );
 }
 
 /** What a node says besides its name, and what says it in a tree only where it is not zero or empty. */
@@ -68,18 +89,23 @@ function isSameContent(now: TreeNode['content'], before: TreeNode['content']): b
   return now.length === before.length && now.every((id, index) => id === before[index]);
 }
 
-function typeOf(stats: BigIntStats): NodeType {
-  if (stats.isFile()) return 'file';
-  if (stats.isDirectory()) return 'dir';
-  if (stats.isSymbolicLink()) return 'symlink';
-  if (stats.isBlockDevice()) return 'dev';
-  if (stats.isCharacterDevice()) return 'chardev';
-  if (stats.isFIFO()) return 'fifo';
-  return stats.isSocket() ? 'socket' : 'irregular';
+const { S_IFMT, S_IFREG, S_IFDIR, S_IFLNK, S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK } = constants;
+const TYPES = new Map<number, NodeType>([
+  [S_IFREG, 'file'],
+  [S_IFDIR, 'dir'],
+  [S_IFLNK, 'symlink'],
+  [S_IFBLK, 'dev'],
+  [S_IFCHR, 'chardev'],
+  [S_IFIFO, 'fifo'],
+  [S_IFSOCK, 'socket'],
+]);
+
+function typeOf(mode: number): NodeType {
+  return TYPES.get(mode & S_IFMT) ?? 'irregular';
 }
 
-function exact(value: bigint): number | bigint {
-  return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+function exact(value: number | bigint): number | bigint {
+  return value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
 }
 
 const userName = namesOf('/etc/passwd');

@@ -5,12 +5,11 @@ import {
   bytesOf,
   decodeAttribute,
   displayName,
-  type ExtendedAttribute,
   systemPermissions,
   type TreeNode,
 } from '../../format/index.ts';
 import { isHoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
-import { readAttributes } from '../../foundation/extended-attributes.ts';
+import { type ExtendedAttribute, readAttributes } from '../../foundation/extended-attributes.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { readAt } from '../../foundation/read-at.ts';
 import type { SnapshotReader } from '../../repository/index.ts';
