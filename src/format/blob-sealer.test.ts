@@ -46,6 +46,11 @@ describe.each([
     expect(sealed(sealer, Buffer.alloc(100_000), false).compressed).toBe(false);
   });
 
+  it('refuses a place that is too small for what cannot be compressed', () => {
+    const noise = randomBytes(1000);
+    expect(() => sealer.seal(noise, Buffer.alloc(1000), { compress: true })).toThrow(RangeError);
+  });
+
   it('draws a nonce of its own for each blob, and reads shared memory', () => {
     const plain = new Uint8Array(new SharedArrayBuffer(64)).fill(7);
     const nonces = Array.from({ length: 600 }, () => sealed(sealer, plain).bytes.toString('hex', 0, 16));

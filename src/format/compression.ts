@@ -3,9 +3,9 @@ import { HoldfastError, messageOf } from '../foundation/errors.ts';
 
 /**
  * How zstd compresses: the strategy of its level 3, with tables that stay in a processor's caches (that of short matches in
- * the first), and matches of 5 bytes and more. On table text, database pages, JSON, sources and programs that is 1.25 to 1.5
- * times as fast as level 3 and at most 5 % larger: of table text smaller than restic's default makes of it, of pages, JSON and
- * sources within 1 % of that.
+ * the first), and matches of 5 bytes and more. On table text, database pages, JSON, sources and programs that is 1.2 to 1.5
+ * times as fast as level 3 and at most 5 % larger. Beside what restic's default makes of them, table text is smaller, pages,
+ * JSON and sources are within 1 % of it, and programs 3 % larger.
  */
 export const COMPRESSION_PARAMETERS: Readonly<Record<number, number>> = {
   [constants.ZSTD_c_compressionLevel]: 3,

@@ -11,7 +11,7 @@ export interface NativeCodecs {
   applyCounterMode(nonce: Uint8Array, bytes: Uint8Array): void;
   /** One block of AES-128, from `block` to `into`; 16 bytes each. */
   encryptBlock(block: Uint8Array, into: Uint8Array): void;
-  /** Copies: where one of the two is shared, JavaScript copies byte by byte unless they lie alike, a tenth as fast. */
+  /** Copies: where one of the two is shared, JavaScript copies byte by byte unless they lie alike, a tenth as fast. @throws RangeError where there is no room */
   copy(from: Uint8Array, into: Uint8Array): void;
   /** One frame of `plain`. @returns how many bytes it has, or undefined when it wants more room */
   compress(plain: Uint8Array, room: Uint8Array): number | undefined;
@@ -75,7 +75,9 @@ export function loadNativeCodecs(key: { encrypt: Uint8Array; macK: Uint8Array })
       demand(written[0] === from.length ? 1 : 0);
     },
     copy(from, into) {
-      calls.copy(into, from, Math.min(from.length, into.length));
+      // C would write beyond its end.
+      if (from.length > into.length) throw new RangeError(`${from.length} bytes have no room in ${into.length}`);
+      calls.copy(into, from, from.length);
     },
     compress: (plain, room) => sizeIn(room, calls.compress(compressor, room, room.length, plain, plain.length)),
     decompress: (compressed, room) =>

@@ -30,7 +30,7 @@ export class Entries {
     this.#tell();
   }
 
-  /** All of them, once nothing is on its way any more. Nothing may be added after it was called. @throws what failed first */
+  /** All of them, once nothing is on its way any more. What is on its way may bring more with it. @throws what failed first */
   all(): Promise<TreeNode[]> {
     return new Promise((resolve, reject) => {
       this.#whoWaits = { resolve, reject };
