@@ -56,10 +56,11 @@ export class BlobOpener {
   /**
    * A blob's plain bytes, valid until the next call.
    * @param sealed is used up; it must not be shared memory
+   * @param sha256 for who has something else to hash along with them
    * @throws repository-damaged
    */
-  open(sealed: Uint8Array, blob: OpenableBlob): Buffer {
-    const plain = this.#codecs === null ? undefined : this.#open(this.#codecs, sealed, blob);
+  open(sealed: Uint8Array, blob: OpenableBlob, sha256: (plain: Uint8Array) => Buffer = hashOf): Buffer {
+    const plain = this.#codecs === null ? undefined : this.#open(this.#codecs, sealed, blob, sha256);
     if (plain !== undefined) return plain;
     const id = Buffer.from(blob.id).toString('hex');
     return openBlob(this.#key, sealed, { id, uncompressedLength: blob.uncompressedLength || undefined }, blob.pack);
@@ -81,11 +82,16 @@ export class BlobOpener {
   }
 
   /** Undefined when it is damaged: `sealed` is as it was then. */
-  #open(codecs: NativeCodecs, sealed: Uint8Array, { id, uncompressedLength }: OpenableBlob): Buffer | undefined {
+  #open(
+    codecs: NativeCodecs,
+    sealed: Uint8Array,
+    { id, uncompressedLength }: OpenableBlob,
+    sha256: (plain: Uint8Array) => Buffer,
+  ): Buffer | undefined {
     const text = this.#unseal(codecs, sealed);
     if (text === undefined) return undefined;
     const plain = uncompressedLength === 0 ? text : this.#decompress(codecs, text, uncompressedLength);
-    if (plain !== undefined && timingSafeEqual(hash('sha256', plain, 'buffer'), id)) {
+    if (plain !== undefined && timingSafeEqual(sha256(plain), id)) {
       return Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength);
     }
     codecs.applyCounterMode(sealed.subarray(0, NONCE_BYTES), text);
@@ -113,6 +119,10 @@ export class BlobOpener {
     const found = codecs.decompress(compressed, this.#room.subarray(0, length));
     return found === length ? this.#room.subarray(0, length) : undefined;
   }
+}
+
+function hashOf(plain: Uint8Array): Buffer {
+  return hash('sha256', plain, 'buffer');
 }
 
 /** Doubled, so that blobs that grow have it made anew a few times at most. */

@@ -81,6 +81,17 @@ describe('the chunks that a file had', () => {
     ]);
     expect(new ExpectedCuts(undefined).lengthAt(0)).toBeUndefined();
   });
+
+  it('are told of together with what follows right behind', () => {
+    const chunks = { starts: Uint32Array.of(0, 15, 21), lengths: Uint32Array.of(5, 6, 7), ids: new Uint8Array(96) };
+    const cuts = new ExpectedCuts(chunks);
+    const told = [0, 15, 21].map((start) => [cuts.lengthAt(start), cuts.lengthBehind()]);
+    expect(told).toEqual([
+      [5, undefined],
+      [6, 7],
+      [7, undefined],
+    ]);
+  });
 });
 
 describe('how much can be read up to a cut of before', () => {
@@ -88,8 +99,8 @@ describe('how much can be read up to a cut of before', () => {
     new ExpectedCuts(new EarlierChunks([idOf(0), idOf(1), idOf(2)], tableOf([5, 6, 7]), 18).within(0, 32 * MIB));
 
   it.each([
-    ['all that follow one another', 0, 18, 18],
-    ['no more than there is room for', 0, 17, 11],
+    ['two that follow one another', 0, 18, 11],
+    ['no more than there is room for', 0, 10, 5],
     ['not the first one alone, where it is too long', 0, 4, 0],
     ['from a cut in the middle on', 5, 100, 13],
     ['nothing where none begins', 6, 100, 0],
@@ -101,8 +112,9 @@ describe('how much can be read up to a cut of before', () => {
   });
 
   it('ends where one is missing', () => {
-    const first = { starts: Uint32Array.of(0, 5, 20), lengths: Uint32Array.of(5, 6, 7), ids: new Uint8Array(96) };
-    expect(new ExpectedCuts(first).bytesFrom(0, 100)).toBe(11);
+    const first = { starts: Uint32Array.of(0, 15, 21), lengths: Uint32Array.of(5, 6, 7), ids: new Uint8Array(96) };
+    expect(new ExpectedCuts(first).bytesFrom(0, 100)).toBe(5);
+    expect(new ExpectedCuts(first).bytesFrom(15, 100)).toBe(13);
     expect(new ExpectedCuts(undefined).bytesFrom(0, 100)).toBe(0);
   });
 });

@@ -83,13 +83,20 @@ export class ExpectedCuts {
     return starts[this.#index] === start ? lengths[this.#index] : undefined;
   }
 
-  /** How many bytes the chunks take that are expected one behind the other from `start` on, at most `mostBytes`; 0 for none. */
+  /** How long the chunk was that began right behind the one that `lengthAt` told of last, undefined where none did. */
+  lengthBehind(): number | undefined {
+    const { starts, lengths } = this.#chunks ?? NONE;
+    const next = this.#index + 1;
+    return starts[next] === starts[this.#index]! + lengths[this.#index]! ? lengths[next] : undefined;
+  }
+
+  /** How many bytes the two chunks take, or the one, that are expected from `start` on, at most `mostBytes`; 0 for none. */
   bytesFrom(start: number, mostBytes: number): number {
     const { starts, lengths } = this.#chunks ?? NONE;
     this.#goTo(start);
     let end = start;
-    for (let index = this.#index; starts[index] === end && end + lengths[index]! - start <= mostBytes; index++) {
-      end += lengths[index]!;
+    for (let index = this.#index; index < this.#index + 2; index++) {
+      if (starts[index] === end && end + lengths[index]! - start <= mostBytes) end += lengths[index]!;
     }
     return end - start;
   }

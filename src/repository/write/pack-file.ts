@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash, type Hash, hash } from 'node:crypto';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import {
   columnsOf,
@@ -7,6 +7,7 @@ import {
   type PackedBlob,
   type SealingKey,
 } from '../../format/index.ts';
+import { hashAlongside, runningSha256 } from '../../foundation/sha256.ts';
 
 /** A pack that is complete and waits in the staging directory for its place in the store. */
 export interface FinishedPack {
@@ -21,6 +22,9 @@ export interface FinishedPack {
 
 /** So much is collected before it is written: small blobs cost no system call each. */
 const WRITE_AT_BYTES = 1024 * 1024;
+
+/** Of smaller blobs many are appended before any are hashed: each call has its price. */
+const ALONGSIDE_FROM_BYTES = 64 * 1024;
 
 /** Memory in which packs are filled, one after the other. It grows to what the largest blob needs. */
 export class PackBuffer {
@@ -37,12 +41,13 @@ export class PackFile {
   readonly #file: string;
   readonly #descriptor: number;
   readonly #buffer: PackBuffer;
-  readonly #hash: Hash = createHash('sha256');
+  readonly #hash = runningSha256();
   readonly #md5: Hash | undefined;
   readonly #blobs: PackedBlob[] = [];
   #sizeBytes = 0;
-  /** How many bytes of the buffer are not written yet. */
+  /** How many bytes of the buffer are not written yet, and how many of these the hash has. */
   #bufferedBytes = 0;
+  #hashedBytes = 0;
 
   /** @param buffer nobody else's until this pack is finished */
   constructor(file: string, buffer: PackBuffer, { wantsMd5 }: { wantsMd5: boolean }) {
@@ -58,7 +63,8 @@ export class PackFile {
 
   /** Where the next sealed blob goes: so many bytes, to be filled before `append`. */
   room(sizeBytes: number): Uint8Array {
-    if (this.#bufferedBytes + sizeBytes > this.#buffer.bytes.length) this.#flush();
+    const isFull = this.#bufferedBytes + sizeBytes > this.#buffer.bytes.length;
+    if (isFull || this.#bufferedBytes >= WRITE_AT_BYTES) this.#flush();
     const bytes = this.#buffer.atLeast(Math.max(sizeBytes, WRITE_AT_BYTES));
     return bytes.subarray(this.#bufferedBytes, this.#bufferedBytes + sizeBytes);
   }
@@ -68,16 +74,24 @@ export class PackFile {
     this.#blobs.push({ ...blob, offset: this.#sizeBytes });
     this.#sizeBytes += blob.length;
     this.#bufferedBytes += blob.length;
-    if (this.#bufferedBytes >= WRITE_AT_BYTES) this.#flush();
+  }
+
+  /** The hash of a blob, while what was appended is hashed along with it: two take hardly longer than one. */
+  hashAlongside(plain: Uint8Array): Buffer {
+    if (plain.length < ALONGSIDE_FROM_BYTES) return hash('sha256', plain, 'buffer');
+    const appended = this.#unhashed();
+    this.#hashedBytes = this.#bufferedBytes;
+    return hashAlongside(plain, this.#hash, appended);
   }
 
   finish(key: SealingKey): FinishedPack {
     this.#flush();
     const trailer = encodePackTrailer(key, this.#blobs);
     this.#write(trailer);
+    this.#hash.update(trailer);
     this.#sizeBytes += trailer.length;
     closeSync(this.#descriptor);
-    const id = this.#hash.digest('hex');
+    const id = this.#hash.digest().toString('hex');
     const listing = columnsOf({ packs: [{ id, blobs: this.#blobs }] });
     const md5 = this.#md5?.digest('hex');
     return { id, file: this.#file, sizeBytes: this.#sizeBytes, ...(md5 !== undefined && { md5 }), listing };
@@ -88,15 +102,20 @@ export class PackFile {
     rmSync(this.#file, { force: true });
   }
 
+  #unhashed(): Uint8Array {
+    return this.#buffer.bytes.subarray(this.#hashedBytes, this.#bufferedBytes);
+  }
+
   #flush(): void {
+    this.#hash.update(this.#unhashed());
     this.#write(this.#buffer.bytes.subarray(0, this.#bufferedBytes));
     this.#bufferedBytes = 0;
+    this.#hashedBytes = 0;
   }
 
   /** A short write is legal; a full disk then says so at the next one. */
   #write(bytes: Uint8Array): void {
     for (let done = 0; done < bytes.length; ) done += writeSync(this.#descriptor, bytes, done);
-    this.#hash.update(bytes);
     this.#md5?.update(bytes);
   }
 }

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { CHUNKER_DATA_OFFSET, Chunker, chunkerMemory, ID_BYTES, MAX_CHUNK_BYTES } from '../../format/index.ts';
 import { messageOf, systemCode } from '../../foundation/errors.ts';
+import { hashBoth } from '../../foundation/sha256.ts';
 import { type ExpectedChunks, ExpectedCuts } from './earlier-chunks.ts';
 import type { Sealer } from './sealer.ts';
 
@@ -30,7 +31,7 @@ export interface StoredPart {
 }
 
 /** Room for the longest chunk, and for what is read behind it. */
-const ROOM_BYTES = MAX_CHUNK_BYTES + 1024 * 1024;
+const ROOM_BYTES = 2 * MAX_CHUNK_BYTES;
 
 /** Ids as hexadecimal text. @param ids `ID_BYTES` each */
 export function idsIn(ids: Uint8Array): string[] {
@@ -46,11 +47,13 @@ interface Chunk {
 
 /** Reads parts of files in a worker. What it reads never leaves it, but for the packs. */
 export class PartReader {
-  readonly #sealer: Sealer;
+  readonly #sealer: Pick<Sealer, 'store'>;
   readonly #bytes: Uint8Array;
   readonly #chunker: Chunker;
+  /** What was hashed along with the chunk before it in the same part. */
+  #idAhead: { position: number; length: number; id: Buffer } | undefined;
 
-  constructor(sealer: Sealer, gear: Int32Array) {
+  constructor(sealer: Pick<Sealer, 'store'>, gear: Int32Array) {
     this.#sealer = sealer;
     const memory = chunkerMemory(ROOM_BYTES);
     this.#bytes = new Uint8Array(memory.buffer, CHUNKER_DATA_OFFSET, ROOM_BYTES);
@@ -81,6 +84,7 @@ export class PartReader {
       stored.fresh.storedBytes += storedBytes;
     };
     this.#chunker.reset();
+    this.#idAhead = undefined;
     const expected = new ExpectedCuts(part.expected);
     const next = (): Chunk | undefined => this.#nextChunk(expected, stored.sizeBytes - (end - start), start, end);
     let isWanted = true;
@@ -116,11 +120,25 @@ export class PartReader {
     const expectedLength = expected.lengthAt(position);
     if (expectedLength !== undefined) {
       if (expectedLength > end - start) return undefined;
-      const id = hash('sha256', this.#bytes.subarray(start, start + expectedLength), 'buffer');
+      const id = this.#expectedId(expected, expectedLength, position, start, end);
       if (expected.isNext(id)) return { length: expectedLength, id };
     }
     const length = this.#nextCut(start, end);
     return length > 0 ? { length } : undefined;
+  }
+
+  /** Of the bytes where a chunk is expected. Those where the next one is are hashed along with them. */
+  #expectedId(expected: ExpectedCuts, length: number, position: number, start: number, end: number): Buffer {
+    const behind = start + length;
+    const ahead = this.#idAhead;
+    this.#idAhead = undefined;
+    if (ahead?.position === position && ahead.length === length) return ahead.id;
+    const lengthBehind = expected.lengthBehind();
+    const bytes = this.#bytes.subarray(start, behind);
+    if (lengthBehind === undefined || lengthBehind > end - behind) return hash('sha256', bytes, 'buffer');
+    const [id, idBehind] = hashBoth(bytes, this.#bytes.subarray(behind, behind + lengthBehind));
+    this.#idAhead = { position: position + length, length: lengthBehind, id: idBehind };
+    return id;
   }
 
   #nextCut(start: number, end: number): number {

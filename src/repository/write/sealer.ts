@@ -37,7 +37,7 @@ export class Sealer {
   store(
     type: BlobType,
     plain: Uint8Array,
-    id: Buffer = hash('sha256', plain, 'buffer'),
+    id: Buffer = this.#packs.get(type)?.hashAlongside(plain) ?? hash('sha256', plain, 'buffer'),
   ): { id: Buffer; fresh: boolean; storedBytes: number } {
     const { key, table, claims, formatVersion } = this.#options;
     if (table.has(id, type) || !claims.claim(id, type)) return { id, fresh: false, storedBytes: 0 };

@@ -1,0 +1,47 @@
+import { createHash, hash } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { hashAlongside, hashBoth, runningSha256 } from './sha256.ts';
+
+/** Around the edges of blocks, and around the length from which two are hashed at once. */
+const lengths = fc.oneof(
+  fc.integer({ min: 0, max: 200 }),
+  fc.integer({ min: 4000, max: 4400 }),
+  fc.integer({ min: 0, max: 100_000 }),
+);
+const messages = lengths.chain((length) =>
+  fc.tuple(fc.integer({ min: 1, max: 255 }), fc.integer({ min: 0, max: 70 })).map(([factor, offset]) => {
+    const bytes = new Uint8Array(new SharedArrayBuffer(length + offset));
+    return bytes.map((_, index) => (index * factor) ^ (index >> 8)).subarray(offset);
+  }),
+);
+const hashOf = (...bytes: Uint8Array[]) => hash('sha256', Buffer.concat(bytes), 'hex');
+
+describe('SHA-256 of two messages at once', () => {
+  it('is what it is one after the other', () => {
+    fc.assert(
+      fc.property(messages, messages, (first, second) => {
+        expect(hashBoth(first, second).map((digest) => digest.toString('hex'))).toEqual([
+          hashOf(first),
+          hashOf(second),
+        ]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('is what it is piece by piece, whatever is hashed along with the pieces', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(messages, fc.option(messages)), { maxLength: 6 }), (pieces) => {
+        for (const running of [runningSha256(), createHash('sha256')]) {
+          for (const [piece, message] of pieces) {
+            if (message === null) running.update(piece);
+            else expect(hashAlongside(message, running, piece).toString('hex')).toBe(hashOf(message));
+          }
+          expect(running.digest().toString('hex')).toBe(hashOf(...pieces.map(([piece]) => piece)));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
