@@ -31,7 +31,7 @@ export interface StoredPart {
 }
 
 /** Room for the longest chunk, and for what is read behind it. */
-const ROOM_BYTES = 2 * MAX_CHUNK_BYTES;
+const ROOM_BYTES = MAX_CHUNK_BYTES + 1024 * 1024;
 
 /** Ids as hexadecimal text. @param ids `ID_BYTES` each */
 export function idsIn(ids: Uint8Array): string[] {
