@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import type { SealingKey } from '../../format/index.ts';
 import { isHoldfastError } from '../../foundation/errors.ts';
 import { readAt } from '../../foundation/read-at.ts';
-import { BlobOpener } from '../read/blob-opener.ts';
+import { BlobOpener, type SealedBlob } from '../read/blob-opener.ts';
 import { FileTable, type SharedFileTable } from './file-table.ts';
 import { type FileProblem, FileWriter } from './file-writer.ts';
 import { type SharedRanges, type WantedBlob, WantedRanges } from './wanted.ts';
@@ -126,13 +126,26 @@ export class Filler {
    */
   fill({ number, from }: UnreadRange, sealed: Uint8Array): void {
     const { pack, offset, endBlob } = this.#wanted.range(number);
-    let written = 0;
-    for (let at = from; at < endBlob; at++) {
-      this.at = at;
+    const packId = this.#shared.packs[pack]!.id;
+    const sealedBlob = (at: number): (SealedBlob & { blob: WantedBlob }) | undefined => {
+      if (at === endBlob) return undefined;
       const blob = this.#wanted.blob(at);
-      this.present = Buffer.from(blob.id).toString('hex');
       const start = blob.offset - offset;
-      written += this.#place(blob, sealed.subarray(start, start + blob.length), this.#shared.packs[pack]!.id);
+      return { sealed: sealed.subarray(start, start + blob.length), blob: { ...blob, pack: packId } };
+    };
+    let written = 0;
+    const place = (blob: WantedBlob, open: () => Buffer): void => {
+      this.present = Buffer.from(blob.id).toString('hex');
+      written += this.#place(blob, open());
+      this.at++;
+    };
+    this.at = from;
+    for (let first = sealedBlob(from); first !== undefined; ) {
+      const [one, second] = [first, sealedBlob(this.at + 1)];
+      const both = second && this.#opener.openBoth(one, second);
+      place(one.blob, () => both?.[0] ?? this.#opener.open(one.sealed, one.blob));
+      if (both) place(second.blob, () => both[1]);
+      first = both ? sealedBlob(this.at) : second;
     }
     this.present = undefined;
     Atomics.add(this.#shared.writtenBytes, 0, BigInt(written));
@@ -143,8 +156,7 @@ export class Filler {
     this.#writer.closeAll();
   }
 
-  #place(blob: WantedBlob, sealed: Uint8Array, pack: string): number {
-    const plain = this.#opener.open(sealed, { id: blob.id, uncompressedLength: blob.uncompressedLength, pack });
+  #place(blob: WantedBlob, plain: Buffer): number {
     const zero = isZero(plain);
     for (let place = blob.firstPlace; place < blob.endPlace; place++) {
       const file = this.#wanted.file(place);

@@ -47,6 +47,57 @@ describe.each([
     }
   });
 
+  it('opens two at once, in the order in which they were given', () => {
+    const one = opener();
+    for (const [size, other] of [
+      [100_000, 1_000_000],
+      [2_000_000, 20_000],
+    ] as const) {
+      for (const [first, second] of [
+        [sealed(noise(size, 1), true), sealed(noise(other, 2), true)],
+        [sealed(noise(size, 1), false), sealed(noise(other, 2), true)],
+        [sealed(noise(size, 1), true), sealed(noise(other, 2), false)],
+      ].map((pair) => pair.map(({ bytes, blob }) => ({ sealed: bytes, blob })))) {
+        const both = one.openBoth(first!, second!) ?? [];
+        // Without the codecs it leaves them to be opened one by one.
+        expect(both.map((plain) => hash('sha256', plain))).toEqual(
+          codecs === undefined ? [] : [first, second].map((each) => Buffer.from(each!.blob.id).toString('hex')),
+        );
+      }
+    }
+  });
+
+  it.each([
+    ['the first is damaged', 0, 5000],
+    ['the second is damaged', 1, 5000],
+    ['the last byte of the second is', 1, 49_000],
+  ])('opens none of two where %s, and leaves them as they were', (_what, which, at) => {
+    const one = opener();
+    for (const isCompressed of [true, false]) {
+      const pair = [1, 2].map((seed) => {
+        const { bytes, blob } = sealed(noise(50_000, seed), isCompressed);
+        return { sealed: bytes, blob };
+      });
+      pair[which]!.sealed[at]! ^= 1;
+      const before = pair.map((each) => Buffer.from(each.sealed));
+      expect(one.openBoth(pair[0]!, pair[1]!)).toBeUndefined();
+      expect(pair.every((each, index) => each.sealed.equals(before[index]!))).toBe(true);
+    }
+  });
+
+  it.each([0, 1])('opens none of two where number %d is of other bytes than its id promises', (which) => {
+    const one = opener();
+    for (const isCompressed of [true, false]) {
+      const pair = [1, 2].map((seed, at) => {
+        const { bytes, blob } = sealed(noise(50_000, seed), isCompressed);
+        return { sealed: bytes, blob: at === which ? { ...blob, id: hash('sha256', 'other', 'buffer') } : blob };
+      });
+      const before = pair.map((each) => Buffer.from(each.sealed));
+      expect(one.openBoth(pair[0]!, pair[1]!)).toBeUndefined();
+      expect(pair.every((each, index) => each.sealed.equals(before[index]!))).toBe(true);
+    }
+  });
+
   it.each([0, 8, 16, 500, 1015, 1031])('refuses a blob with a bit changed at byte %d, and goes on', (at) => {
     const one = opener();
     const { bytes, blob } = sealed(noise(1000), false);
