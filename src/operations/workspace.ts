@@ -3,6 +3,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import type { Channel } from '../alert/index.ts';
 import { seal, unseal } from '../format/index.ts';
 import { HoldfastError, isHoldfastError, messageOf } from '../foundation/errors.ts';
+import { awaitedLater } from '../foundation/promises.ts';
 import type { ScryptInput } from '../foundation/scrypt.ts';
 import { Journal, Ledger, type LedgerStorage, Recorder } from '../ledger/index.ts';
 import {
@@ -50,6 +51,8 @@ export interface OpenOptions {
   hidden?: boolean;
   /** Called while its key is derived; not at all where it is open already. */
   meanwhile?: () => void;
+  /** It is locked next: what its store can do, which from afar takes a while to find out, is looked for meanwhile. */
+  willLock?: boolean;
 }
 
 /** A plan at work: opens what it names, once. */
@@ -114,12 +117,13 @@ export class Workspace {
     return uncached ? bare() : once(this.#opened, name, async () => this.#cached(await bare()));
   }
 
-  async #open(name: string, { hidden = false, meanwhile }: OpenOptions): Promise<OpenedRepository> {
+  async #open(name: string, { hidden = false, meanwhile, willLock = false }: OpenOptions): Promise<OpenedRepository> {
     const { store, password } = await this.storeOf(name);
     const given = await password();
     let derived: ScryptInput | undefined;
     const deriving = (input: ScryptInput): void => {
       derived = input;
+      if (willLock && !this.plan.mirrors.has(name)) void awaitedLater(store.capabilities());
       meanwhile?.();
     };
     const repository = await openRepository(store, given, deriving).catch(async (error: unknown) => {

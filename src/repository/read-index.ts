@@ -1,6 +1,6 @@
 import { columnsOf, decodeIndexFile, type IndexFile } from '../format/index.ts';
 import { type HoldfastError, isHoldfastError } from '../foundation/errors.ts';
-import { sideBySide } from '../foundation/promises.ts';
+import { awaitedLater, sideBySide } from '../foundation/promises.ts';
 import { BlobEntries } from './blob-table.ts';
 import { IndexedRepository } from './indexed.ts';
 import { INDEX_PREFIX } from './layout.ts';
@@ -94,12 +94,17 @@ export async function followIndex(
   };
   // A listing is not one moment: it may show neither an old file nor the new one that replaces it. Two that are equal do.
   let before: string | undefined;
-  for (let given = use.listed; ; given = undefined) {
-    const listed = given ?? (await repository.documentKeys(INDEX_PREFIX));
+  let next = use.listed === undefined ? undefined : Promise.resolve(use.listed);
+  for (;;) {
+    const listed = await (next ?? repository.documentKeys(INDEX_PREFIX));
     const fresh = listed.filter((key) => !known.has(key));
     if (listed.join() === before && fresh.length === 0) return;
     before = listed.join();
+    // The next listing while they are read. Where one was gone, only a later one tells what took its place.
+    next = awaitedLater(repository.documentKeys(INDEX_PREFIX));
+    const missed = missing.size;
     await sideBySide(fresh, use.parallelReads ?? PARALLEL_READS, read);
+    if (missing.size > missed) next = undefined;
     const isListed = new Set(listed);
     for (const key of known) {
       if (isListed.has(key)) continue;

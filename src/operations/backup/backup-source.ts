@@ -1,5 +1,6 @@
 import { formatTimeMs, type Snapshot, type TreeNode } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
+import { awaitedLater } from '../../foundation/promises.ts';
 import { currentUser } from '../../foundation/user.ts';
 import type { BackupFinished } from '../../ledger/index.ts';
 import type { Source as PlanSource } from '../../plan/index.ts';
@@ -16,7 +17,7 @@ import { type Capture, MANIFEST_DIRECTORY, MANIFEST_NAME, type Problem, type Sou
 import { withScratch } from '../scratch.ts';
 import { HOLDFAST_TAG, PART_TAG, PARTIAL_TAG, sourceTag } from '../snapshots-of.ts';
 import type { OpenedRepository, Workspace } from '../workspace.ts';
-import { judgeChange } from './judge-change.ts';
+import { judgeChange, sizesOfChain } from './judge-change.ts';
 
 export interface BackupOfSource {
   source: string;
@@ -70,9 +71,11 @@ export async function backupSource(
   { planned, source }: { planned: PlanSource; source: Source },
   shared: Shared,
 ): Promise<BackupOfSource> {
+  const parent = shared.only === undefined ? shared.parents.get(planned.name) : undefined;
+  const before = parent && awaitedLater(sizesOfChain(shared.opened.repository, parent));
   const { result, event } = await takeSnapshot(workspace, { planned, source }, shared);
   await shared.opened.ledger.append('backup.finished', event);
-  const suspect = await judgeChange(shared.opened, event, shared.parents.get(planned.name));
+  const suspect = await judgeChange(shared.opened, event, before);
   return { ...result, ...(suspect !== undefined && { suspect }) };
 }
 

@@ -74,7 +74,7 @@ async function backupTo(
       startWorkersAhead();
       for (const source of sources) void create(source);
     };
-    const opened = await workspace.open(name, { meanwhile });
+    const opened = await workspace.open(name, { meanwhile, willLock: true });
     lock = await lockRepository(opened.repository, { exclusive: false, clock });
     const names = sources.map((source) => source.name);
     const [{ bySource, damaged }, indexed] = await Promise.all([

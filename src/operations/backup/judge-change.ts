@@ -9,18 +9,18 @@ import { anomalyOf, type BackupSize, FEWEST_BEFORE, MOST_BEFORE } from './anomal
  * Holds what a backup found against the backups before it, and marks its snapshot as suspect where that is far from what is
  * usual. What was usual is read from the snapshots that it builds on, and from the ledger where a retention left too few of
  * them, so that a backup costs the same after many as after few.
- * @param parent what the backup was built on
+ * @param chain `sizesOfChain` of what the backup was built on
  * @returns why it is suspect, if it is
  */
 export async function judgeChange(
-  { repository, ledger }: OpenedRepository,
+  { ledger }: OpenedRepository,
   finished: BackupFinished,
-  parent: StoredSnapshot | undefined,
+  chain: Promise<BackupSize[]> | undefined,
 ): Promise<string | undefined> {
-  if (finished.only !== undefined || finished.outcome !== 'complete' || parent === undefined) return undefined;
-  const chain = await sizesOfChain(repository, parent);
+  if (finished.only !== undefined || finished.outcome !== 'complete' || chain === undefined) return undefined;
+  const sizes = await chain;
   const before =
-    chain.length >= FEWEST_BEFORE ? chain : sizesIn(await ledger.events({ kinds: ['backup.finished'] }), finished);
+    sizes.length >= FEWEST_BEFORE ? sizes : sizesIn(await ledger.events({ kinds: ['backup.finished'] }), finished);
   const why = anomalyOf(finished, before);
   if (why === undefined) return undefined;
   const { source, snapshot, tree, time } = finished;
@@ -28,7 +28,8 @@ export async function judgeChange(
   return why;
 }
 
-async function sizesOfChain(repository: Repository, parent: StoredSnapshot): Promise<BackupSize[]> {
+/** What the last backups found, newest first. They are read one after the other, so that whoever has something else to do meanwhile begins early. */
+export async function sizesOfChain(repository: Repository, parent: StoredSnapshot): Promise<BackupSize[]> {
   const sizes: BackupSize[] = [];
   for (let next: StoredSnapshot | undefined = parent; next !== undefined && sizes.length < MOST_BEFORE; ) {
     const { summary } = next;

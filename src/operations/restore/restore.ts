@@ -73,7 +73,7 @@ export async function restore(workspace: Workspace, request: RestoreRequest): Pr
   const { clock } = workspace.environment;
   const startedMs = clock.monotonicMs();
   const asked = await accepted(workspace, request);
-  const opened = await workspace.openToRead(asked.repository);
+  const opened = await workspace.openToRead(asked.repository, { willLock: true });
   const reading = await Reading.begin(opened, clock);
   try {
     const chosen = await choose(workspace, opened, { asked, reading });
