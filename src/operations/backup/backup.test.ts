@@ -1,0 +1,26 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { mirroredWorkspace, plannedFiles } from '../../../test/support/mirrored.ts';
+import { testDirectory, testRepository } from '../../../test/support/repository.ts';
+import { RoundTrips } from '../../../test/support/round-trips.ts';
+import { MemoryStore } from '../../store/memory/index.ts';
+import { backup } from './backup.ts';
+
+it('waits for nothing of the backups before once its own snapshot is stored', async () => {
+  const store = new MemoryStore();
+  await testRepository(store);
+  const directory = testDirectory();
+  const backUp = async (trips: RoundTrips) => {
+    writeFileSync(join(directory, 'file'), `${Math.random()}`);
+    const workspace = mirroredWorkspace({ main: trips.to(store) }, plannedFiles('files', directory));
+    expect(await backup(workspace, [])).toMatchObject([{ outcome: 'complete' }]);
+  };
+  for (let before = 0; before < 4; before++) await backUp(new RoundTrips());
+  const trips = new RoundTrips();
+  await backUp(trips);
+  const calls = trips.asked.flat();
+  const stored = calls.findLastIndex((call) => call.startsWith('put snapshots/'));
+  expect(calls.slice(0, stored).filter((call) => call.startsWith('get snapshots/'))).toHaveLength(4);
+  expect(calls.slice(stored).filter((call) => call.startsWith('get snapshots/'))).toEqual([]);
+});
