@@ -1,7 +1,7 @@
 /** What is measured. Each scenario prepares, untimed, what one tool then does, timed. */
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, truncateSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { edit, touch, writeMixed, writeSmallFiles } from './data.ts';
@@ -35,6 +35,14 @@ function backedUp(tool: Tool, place: Place): void {
   run(tool.backup(), place);
 }
 
+/** Edits at places where there were none: data of an earlier run has had as many as are noted beside it. */
+function editAnew({ directory, data }: Place): void {
+  const noted = join(directory, 'edits');
+  const edits = existsSync(noted) ? Number(readFileSync(noted, 'utf8')) : 0;
+  edit(data, edits);
+  writeFileSync(noted, `${edits + 1}\n`);
+}
+
 const ROUNDS_BEFORE_PRUNE = 4;
 
 /** A repository of restic's making with several backups, all but the last of them forgotten: every tool prunes a copy of it. */
@@ -44,7 +52,7 @@ function forgotten(tool: Tool, place: Place): void {
   remove(place, tool.repository);
   run(tool.init(), place);
   for (let round = 0; round < ROUNDS_BEFORE_PRUNE; round++) {
-    edit(place.data, 100 + round);
+    editAnew(place);
     run(tool.backup(), place);
   }
   forgetAllButLast(place);
@@ -128,7 +136,7 @@ export const SCENARIOS: Scenario[] = [
     aim: 2,
     data: 'mixed',
     prepare: backedUp,
-    round: ({ data }, round) => edit(data, round),
+    round: editAnew,
     turn: (tool) => tool.backup(),
   },
   {
