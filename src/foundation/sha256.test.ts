@@ -1,4 +1,5 @@
 import { createHash, hash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hashAlongside, hashBoth, runningSha256 } from './sha256.ts';
@@ -16,6 +17,12 @@ const messages = lengths.chain((length) =>
   }),
 );
 const hashOf = (...bytes: Uint8Array[]) => hash('sha256', Buffer.concat(bytes), 'hex');
+
+it('is had of Node’s own binary where the processor has instructions for it, so that this is tested', () => {
+  const has =
+    process.arch === 'x64' && existsSync('/proc/cpuinfo') && / sha_ni /.test(readFileSync('/proc/cpuinfo', 'utf8'));
+  expect(runningSha256() instanceof createHash('sha256').constructor).toBe(!has);
+});
 
 describe('SHA-256 of two messages at once', () => {
   it('is what it is one after the other', () => {

@@ -157,10 +157,14 @@ function loadCalls(): Calls | undefined {
   const one = nativeFunctionIfThere<Calls['one']>('void sha256_block_data_order(void *, const void *, size_t)');
   const several = nativeFunctionIfThere<Calls['several']>('void sha256_multi_block(void *, const void *, int)');
   const address = nativeFunctionIfThere<Calls['address']>('uint64_t memcpy(void *, const void *, size_t)');
-  if (one === undefined || several === undefined || address === undefined || !hasInstructions()) return undefined;
+  const isKnown = KNOWN_VERSIONS.test(process.versions.openssl ?? '') && hasInstructions();
+  if (one === undefined || several === undefined || address === undefined || !isKnown) return undefined;
   const calls = { one, several, address };
   return isRight(calls) ? calls : undefined;
 }
+
+/** These functions are no part of its interface: another version's may take other arguments. */
+const KNOWN_VERSIONS = /^3\./;
 
 /** OPENSSL_INFO_CPU_SETTINGS. */
 const CPU_SETTINGS = 1008;
@@ -173,7 +177,7 @@ function hasInstructions(): boolean {
   return words !== null && (BigInt(words[1]!) & SHA_BIT) !== 0n;
 }
 
-/** These are OpenSSL's own functions, which it may change: what they say is believed where they say what `hash` does. */
+/** What they say is believed where they say what `hash` does. */
 function isRight(calls: Calls): boolean {
   const [first, second] = [sample(LEAST_BYTES + 1, 3), sample(LEAST_BYTES + 100, 5)];
   const running = new NativeSha256(calls);
