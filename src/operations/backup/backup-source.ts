@@ -72,10 +72,12 @@ export async function backupSource(
   shared: Shared,
 ): Promise<BackupOfSource> {
   const parent = shared.only === undefined ? shared.parents.get(planned.name) : undefined;
-  const before = parent && awaitedLater(sizesOfChain(shared.opened.repository, parent));
+  const readBefore = parent && (() => sizesOfChain(shared.opened.repository, parent));
+  const before = readBefore && awaitedLater(readBefore());
   const { result, event } = await takeSnapshot(workspace, { planned, source }, shared);
   await shared.opened.ledger.append('backup.finished', event);
-  const suspect = await judgeChange(shared.opened, event, before);
+  // What could not be read meanwhile may be there by now.
+  const suspect = await judgeChange(shared.opened, event, before?.catch(readBefore));
   return { ...result, ...(suspect !== undefined && { suspect }) };
 }
 

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { mirroredWorkspace, plannedFiles } from '../../../test/support/mirrored.ts';
 import { testDirectory, testRepository } from '../../../test/support/repository.ts';
 import { RoundTrips } from '../../../test/support/round-trips.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
 import { MemoryStore } from '../../store/memory/index.ts';
 import { backup } from './backup.ts';
 
@@ -26,4 +27,24 @@ it('waits for nothing of the backups before once its own snapshot is stored', as
   const stored = calls.findLastIndex((call) => call.startsWith('put snapshots/'));
   expect(calls.slice(0, stored).filter((call) => call.startsWith('get snapshots/'))).toHaveLength(BEFORE);
   expect(calls.slice(stored).filter((call) => call.startsWith('get snapshots/'))).toEqual([]);
+});
+
+it('is no failure where a backup before could not be read for a moment', async () => {
+  const store = new MemoryStore();
+  await testRepository(store);
+  const directory = testDirectory();
+  const backUp = async () => {
+    writeFileSync(join(directory, 'file'), `${Math.random()}`);
+    return backup(mirroredWorkspace({ main: store }, plannedFiles('files', directory)), []);
+  };
+  const oldest = (await backUp())[0] as { snapshot: string };
+  for (let before = 1; before < BEFORE; before++) await backUp();
+  const get = store.get.bind(store);
+  let failures = 0;
+  store.get = async (key, ...how) => {
+    if (key !== `snapshots/${oldest.snapshot}` || failures++ > 0) return get(key, ...how);
+    throw new HoldfastError('store-failed', 'the store is busy');
+  };
+  expect(await backUp()).toMatchObject([{ outcome: 'complete' }]);
+  expect(failures).toBe(2);
 });
