@@ -2,7 +2,7 @@ import { createHash, hash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hashAlongside, hashBoth, runningSha256 } from './sha256.ts';
+import { hashAlongside, hashBoth, hashInRoom, PADDING_BYTES, runningSha256 } from './sha256.ts';
 
 /** Around the edges of blocks, and around the length from which two are hashed at once. */
 const lengths = fc.oneof(
@@ -51,4 +51,21 @@ describe('SHA-256 of two messages at once', () => {
       { numRuns: 300 },
     );
   });
+});
+
+it('SHA-256 of what lies at the beginning of a room is what it is, and nothing behind the padding is touched', () => {
+  fc.assert(
+    fc.property(messages, (message) => {
+      const room = new Uint8Array(message.length + PADDING_BYTES + 100).fill(7);
+      room.set(message);
+      expect(hashInRoom(room, message.length).toString('hex')).toBe(hashOf(message));
+      expect(Buffer.compare(room.subarray(0, message.length), message)).toBe(0);
+      expect(room.subarray(message.length + PADDING_BYTES).every((byte) => byte === 7)).toBe(true);
+      // It fits exactly.
+      expect(hashInRoom(room.subarray(0, message.length + PADDING_BYTES), message.length).toString('hex')).toBe(
+        hashOf(message),
+      );
+    }),
+    { numRuns: 300 },
+  );
 });

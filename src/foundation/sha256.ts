@@ -40,6 +40,26 @@ export function hashAlongside(message: Uint8Array, running: RunningSha256, more:
 }
 
 const BLOCK_BYTES = 64;
+/** What of a room behind a message `hashInRoom` writes to, at most. */
+export const PADDING_BYTES = BLOCK_BYTES + 8;
+
+/**
+ * The hash of what lies at the beginning of a room, at the cost of one call: what the specification puts behind a message is
+ * put into the room, over what was there.
+ * @param length bytes, and `PADDING_BYTES` less than the room has at most
+ */
+export function hashInRoom(room: Uint8Array, length: number): Buffer {
+  const calls = findCalls();
+  if (calls === undefined) return hash('sha256', room.subarray(0, length), 'buffer');
+  const end = Math.ceil((length + 9) / BLOCK_BYTES) * BLOCK_BYTES;
+  room.fill(0, length + 1, end - 8);
+  room[length] = 0x80;
+  putSize(room, end, length);
+  roomState.set(FIRST_STATE);
+  calls.one(roomState, room, end / BLOCK_BYTES);
+  return digestOf(roomState);
+}
+
 /** Shorter ones are not worth the calls. Also, the engine may move the smallest arrays while their addresses are held. */
 const LEAST_BYTES = 4096;
 
@@ -55,6 +75,23 @@ interface Calls {
   several(states: Uint32Array, places: Uint8Array, fours: number): void;
   /** Copies nothing, and says where `bytes` lie. */
   address(bytes: Uint8Array, same: Uint8Array, length: number): number | bigint;
+}
+
+const roomState = Uint32Array.from(FIRST_STATE);
+
+/** In the last eight bytes before `end`: the size in bits, big-endian. */
+function putSize(bytes: Uint8Array, end: number, sizeBytes: number): void {
+  const [high, low] = [Math.floor(sizeBytes / 2 ** 29), (sizeBytes * 8) >>> 0];
+  for (let at = 0; at < 4; at++) {
+    bytes[end - 8 + at] = high >>> (24 - 8 * at);
+    bytes[end - 4 + at] = low >>> (24 - 8 * at);
+  }
+}
+
+function digestOf(state: Uint32Array): Buffer {
+  const digest = Buffer.allocUnsafe(4 * FIRST_STATE.length);
+  for (let word = 0; word < FIRST_STATE.length; word++) digest.writeUInt32BE(state[word]!, word * 4);
+  return digest;
 }
 
 /** What `several` is given, for two: it has room for eight states, and takes four at least. */
@@ -97,12 +134,9 @@ class NativeSha256 implements RunningSha256 {
     const blocks = this.#restBytes + 9 > BLOCK_BYTES ? 2 : 1;
     rest.fill(0, this.#restBytes);
     rest[this.#restBytes] = 0x80;
-    const view = new DataView(rest.buffer);
-    view.setBigUint64(blocks * BLOCK_BYTES - 8, BigInt(this.#sizeBytes) * 8n);
+    putSize(rest, blocks * BLOCK_BYTES, this.#sizeBytes);
     this.#calls.one(this.#state, rest, blocks);
-    const digest = Buffer.allocUnsafe(32);
-    for (const [word, value] of this.#state.entries()) digest.writeUInt32BE(value, word * 4);
-    return digest;
+    return digestOf(this.#state);
   }
 
   /** Fills the block that was begun. @returns how many bytes that took */

@@ -1,5 +1,6 @@
 import type { TreeNode } from '../format/index.ts';
 import type { ExtendedAttribute } from '../foundation/extended-attributes.ts';
+import type { FileStatus } from '../foundation/file-status.ts';
 import type { Progress } from '../foundation/progress.ts';
 
 /**
@@ -11,20 +12,6 @@ export interface StoredFile {
   /** Blob ids (hex) in order. The contents of two files set one after the other are a file too. */
   content: string[];
   sizeBytes: number;
-}
-
-/** What the system says of an entry. Times are nanoseconds since 1970; what may be larger than 2^53 is exact. */
-export interface FileStatus {
-  dev: number | bigint;
-  ino: number | bigint;
-  /** Type and permissions, as the system has them. */
-  mode: number | bigint;
-  nlink: number | bigint;
-  uid: number | bigint;
-  gid: number | bigint;
-  size: bigint;
-  mtimeNs: bigint;
-  ctimeNs: bigint;
 }
 
 /** A file that was read by its path. */

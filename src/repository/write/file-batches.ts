@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ExtendedAttribute } from '../../foundation/extended-attributes.ts';
-import type { FileOutcome, FileStatus } from '../snapshot-io.ts';
-import { OUTCOMES, STATUS_WORDS, type StoredBatch } from './file-reader.ts';
+import { STATUS_BYTES, statusAt } from '../../foundation/file-status.ts';
+import type { FileOutcome } from '../snapshot-io.ts';
+import { OUTCOMES, type StoredBatch } from './file-reader.ts';
 import { idsIn } from './part-reader.ts';
 import type { Pipeline } from './pipeline.ts';
 
@@ -83,7 +84,7 @@ function outcomeOf(batch: StoredBatch, index: number, content: string[]): FileOu
   if (kind === 'failed') return { kind, error: errorOf(batch.failures.get(index)!) };
   if (kind === 'large' || kind === 'other') return { kind };
   const sizeBytes = batch.sizesBytes[index]!;
-  const status = statusAt(batch.status, index * STATUS_WORDS);
+  const status = statusAt(batch.status, index * STATUS_BYTES);
   const attributes = attributesOf(batch.attributes.get(index));
   return { kind: 'read', file: { content, sizeBytes, status, attributes, hasChanged: kind === 'changed' } };
 }
@@ -99,24 +100,4 @@ function attributesOf(said: ReturnType<StoredBatch['attributes']['get']>): reado
 
 function errorOf({ message, code, syscall }: { message: string; code: string | undefined; syscall: string }): Error {
   return Object.assign(new Error(message), { code, syscall });
-}
-
-function statusAt(words: BigInt64Array, at: number): FileStatus {
-  return {
-    dev: unsigned(words[at]!),
-    ino: unsigned(words[at + 1]!),
-    mode: Number(words[at + 2]!),
-    nlink: unsigned(words[at + 3]!),
-    uid: Number(words[at + 4]!),
-    gid: Number(words[at + 5]!),
-    size: words[at + 6]!,
-    mtimeNs: words[at + 7]!,
-    ctimeNs: words[at + 8]!,
-  };
-}
-
-/** A number where it is exact. */
-function unsigned(word: bigint): number | bigint {
-  const number = Number(word);
-  return number >= 0 && number <= Number.MAX_SAFE_INTEGER ? number : BigInt.asUintN(64, word);
 }

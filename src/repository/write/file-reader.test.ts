@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import { statSync, truncateSync, writeFileSync } from 'node:fs';
+import { hash, randomBytes } from 'node:crypto';
+import { appendFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { testDirectory } from '../../../test/support/repository.ts';
-import { gearTable } from '../../format/index.ts';
-import { LARGE_FILE_BYTES, OUTCOMES, type StoredBatch, storeBatch } from './file-reader.ts';
+import { gearTable, MIN_CHUNK_BYTES } from '../../format/index.ts';
+import { FileReader, LARGE_FILE_BYTES, OUTCOMES, type StoredBatch } from './file-reader.ts';
 import { PartReader } from './part-reader.ts';
 import type { Sealer } from './sealer.ts';
 
@@ -21,12 +21,25 @@ vi.mock('../../foundation/extended-attributes.ts', async (original) => {
   };
 });
 
+/** What happens to a file once it is examined. */
+const content = vi.hoisted(() => ({ beforeReading: () => {} }));
+
+vi.mock('../../foundation/file-calls.ts', async (original) => {
+  const calls = (await original<typeof import('../../foundation/file-calls.ts')>()).fileCalls();
+  const read: typeof calls.read = (descriptor, room, mostBytes) => {
+    content.beforeReading();
+    return calls.read(descriptor, room, mostBytes);
+  };
+  return { fileCalls: () => ({ ...calls, read }) };
+});
+
 const MIB = 1024 * 1024;
 let directory: string;
 
 beforeEach(() => {
   directory = testDirectory();
   unreadable.path = '';
+  content.beforeReading = () => {};
 });
 
 function fileOf(name: string, sizeBytes: number): string {
@@ -35,12 +48,25 @@ function fileOf(name: string, sizeBytes: number): string {
   return path;
 }
 
-/** Reads files as a worker does; what it finds goes nowhere. */
+function writtenAs(name: string, content: Uint8Array): string {
+  const path = join(directory, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+/** The blobs that a batch gave to be stored. */
+const blobs: Buffer[] = [];
+
+/** Reads files as a worker does. */
 function read(paths: readonly string[], between: () => boolean = () => true): StoredBatch {
-  const store = () => ({ id: randomBytes(32), fresh: true, storedBytes: 1 });
+  blobs.length = 0;
+  const store: Sealer['store'] = (_type, plain, id = hash('sha256', plain, 'buffer')) => {
+    blobs.push(Buffer.from(plain));
+    return { id, fresh: true, storedBytes: 1 };
+  };
   const reader = new PartReader({ store } as unknown as Sealer, gearTable('3da3358b4dc173'));
   const batch = { number: 1, count: paths.length, paths: Buffer.from(paths.map((path) => `${path}\0`).join('')) };
-  return storeBatch(batch, reader, between);
+  return new FileReader(reader).store(batch, between);
 }
 
 function outcomesOf({ outcomes, count }: StoredBatch): string[] {
@@ -87,6 +113,46 @@ describe('a batch of files', () => {
     const stored = read([path]);
     expect(outcomesOf(stored)).toEqual(['read']);
     expect(stored.attributes.get(0)).toEqual({ message: 'EIO: flistxattr', code: 'EIO', syscall: 'flistxattr' });
+  });
+
+  it('stores each file as the blobs that its content has, whose ids are theirs', () => {
+    const sizes = [0, 1, 55, 56, 63, 64, 65, 4096, MIN_CHUNK_BYTES - 1, MIN_CHUNK_BYTES, MIN_CHUNK_BYTES + 1];
+    const contents = sizes.map((size) => randomBytes(size));
+    const stored = read(contents.map((content, index) => writtenAs(`${index}`, content)));
+    expect([...stored.blobCounts]).toEqual(sizes.map((size) => (size === 0 ? 0 : 1)));
+    expect([...stored.sizesBytes]).toEqual(sizes);
+    expect(Buffer.concat(blobs).equals(Buffer.concat(contents))).toBe(true);
+    expect(Buffer.from(stored.ids)).toEqual(Buffer.concat(blobs.map((blob) => hash('sha256', blob, 'buffer'))));
+    expect(stored.fresh).toEqual({ blobs: sizes.length - 1, bytes: Buffer.concat(contents).length, storedBytes: 10 });
+  });
+
+  it.each<[string, (path: string) => void, string]>([
+    ['longer', (path) => appendFileSync(path, 'more'), 'file and more'],
+    ['shorter', (path) => truncateSync(path, 4), 'file'],
+    ['empty', (path) => truncateSync(path, 0), ''],
+  ])('stores what is there of a file that is %s once it is read, and says that it changed', (_, change, left) => {
+    const path = writtenAs('growing', Buffer.from('file and '));
+    content.beforeReading = () => {
+      content.beforeReading = () => {};
+      change(path);
+    };
+    const stored = read([path]);
+    expect(outcomesOf(stored)).toEqual(['changed']);
+    expect(Buffer.concat(blobs).toString()).toBe(left);
+    expect(stored.sizesBytes[0]).toBe(left.length);
+  });
+
+  it('says why a file could not be read, and goes on with the next', () => {
+    const paths = [writtenAs('bad', Buffer.from('x')), '/proc/self/mem', writtenAs('good', Buffer.from('y'))];
+    let failing = 1;
+    content.beforeReading = () => {
+      if (failing-- > 0) throw Object.assign(new Error('EIO: read'), { code: 'EIO', syscall: 'read' });
+    };
+    const stored = read(paths);
+    // What failed once is read again; what is no memory of anybody never can be.
+    expect(outcomesOf(stored)).toEqual(['read', 'failed', 'read']);
+    expect(stored.failures.get(1)).toMatchObject({ code: 'EIO', syscall: 'read' });
+    expect(Buffer.concat(blobs).toString()).toBe('xy');
   });
 
   it('ends where nobody wants it any more', () => {

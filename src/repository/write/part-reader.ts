@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { CHUNKER_DATA_OFFSET, Chunker, chunkerMemory, ID_BYTES, MAX_CHUNK_BYTES } from '../../format/index.ts';
 import { messageOf, systemCode } from '../../foundation/errors.ts';
-import { hashBoth } from '../../foundation/sha256.ts';
+import { hashBoth, hashInRoom } from '../../foundation/sha256.ts';
 import { type ExpectedChunks, ExpectedCuts } from './earlier-chunks.ts';
 import type { Sealer } from './sealer.ts';
 
@@ -30,6 +30,8 @@ export interface StoredPart {
   failure?: { message: string; code: string | undefined };
 }
 
+const NONE_FRESH = { blobs: 0, bytes: 0, storedBytes: 0 } as const;
+
 /** Room for the longest chunk, and for what is read behind it. */
 const ROOM_BYTES = MAX_CHUNK_BYTES + 1024 * 1024;
 
@@ -52,6 +54,11 @@ export class PartReader {
   readonly #chunker: Chunker;
   /** What was hashed along with the chunk before it in the same part. */
   #idAhead: { position: number; length: number; id: Buffer } | undefined;
+
+  /** What is read into it is good until something else is. */
+  get room(): Uint8Array {
+    return this.#bytes;
+  }
 
   constructor(sealer: Pick<Sealer, 'store'>, gear: Int32Array) {
     this.#sealer = sealer;
@@ -139,6 +146,16 @@ export class PartReader {
     const [id, idBehind] = hashBoth(bytes, this.#bytes.subarray(behind, behind + lengthBehind));
     this.#idAhead = { position: position + length, length: lengthBehind, id: idBehind };
     return id;
+  }
+
+  /**
+   * Stores what was read to the beginning of the room, and is all of a file: it is shorter than the shortest chunk.
+   * @throws what the sealer throws
+   */
+  storeShort(sizeBytes: number): Omit<StoredPart, 'number'> {
+    const plain = this.#bytes.subarray(0, sizeBytes);
+    const { id, fresh, storedBytes } = this.#sealer.store('data', plain, hashInRoom(this.#bytes, sizeBytes));
+    return { ids: id, sizeBytes, fresh: fresh ? { blobs: 1, bytes: sizeBytes, storedBytes } : NONE_FRESH };
   }
 
   #nextCut(start: number, end: number): number {

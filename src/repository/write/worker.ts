@@ -3,7 +3,7 @@ import type { SealingKey } from '../../format/index.ts';
 import { messageOf, systemCode } from '../../foundation/errors.ts';
 import { BlobTable, type SharedBlobTable } from '../blob-table.ts';
 import { ClaimTable, type SharedClaimTable } from './claim-table.ts';
-import { type FileBatch, type StoredBatch, storeBatch } from './file-reader.ts';
+import { type FileBatch, FileReader, type StoredBatch } from './file-reader.ts';
 import type { FinishedPack } from './pack-file.ts';
 import { type FilePart, PartReader, type StoredPart } from './part-reader.ts';
 import { Sealer } from './sealer.ts';
@@ -71,17 +71,20 @@ export function work(input: WorkerInput, port: MessagePort): boolean {
     const { id, fresh, storedBytes } = sealer.store(type === 1 ? 'tree' : 'data', plain);
     tickets.finish(number, id, fresh, storedBytes);
   };
-  let reader: PartReader | undefined;
+  let parts: PartReader | undefined;
+  let files: FileReader | undefined;
   const between = (): boolean => {
     // Nobody else may have time for what the main thread reads meanwhile.
     for (let ticket = tickets.takeIfThere(); ticket !== undefined; ticket = tickets.takeIfThere()) seal(ticket);
     return !tickets.isGivenUp;
   };
   const readPart = (): void => {
-    reader ??= new PartReader(sealer, input.gear);
+    parts ??= new PartReader(sealer, input.gear);
     const received = receivedPart(port);
-    if ('paths' in received) post(port, { kind: 'batch', batch: storeBatch(received, reader, between) });
-    else post(port, { kind: 'part', part: reader.store(received, between) });
+    if ('paths' in received) {
+      files ??= new FileReader(parts);
+      post(port, { kind: 'batch', batch: files.store(received, between) });
+    } else post(port, { kind: 'part', part: parts.store(received, between) });
   };
   let partsDone = 0;
   try {

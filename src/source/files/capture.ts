@@ -1,19 +1,11 @@
-import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, statSync } from 'node:fs';
-import {
-  byteStringOfText,
-  bytesOf,
-  displayName,
-  encodeAttribute,
-  NamedPaths,
-  type TreeNode,
-} from '../../format/index.ts';
+import { type BigIntStats, lstatSync, statSync } from 'node:fs';
+import { bytesOf, displayName, encodeAttribute, NamedPaths, type TreeNode } from '../../format/index.ts';
 import { HoldfastError, systemCode } from '../../foundation/errors.ts';
 import { type ExtendedAttribute, readAttributes } from '../../foundation/extended-attributes.ts';
+import type { FileStatus } from '../../foundation/file-status.ts';
 import {
   type FileOutcome,
-  type FileStatus,
   LARGE_FILE_BYTES,
-  MAX_GROWTH_BYTES,
   type ReadFile,
   type SnapshotWriter,
   type StoredFile,
@@ -22,8 +14,10 @@ import { type Capture, type CaptureContext, MANIFEST_DIRECTORY, type Problem } f
 import { everythingAt, type Stale } from './changes.ts';
 import { Entries } from './entries.ts';
 import { changedWhileRead, errorOfEntry } from './entry-errors.ts';
+import { type ReadLargeFile, readLargeFile } from './large-file.ts';
 import { type Listing, listDirectory, NO_FILES } from './listing.ts';
 import { isSameDirectory, isUnchanged, nodeOf, unlessSame } from './node-of.ts';
+import { presentPaths } from './present-paths.ts';
 import { PreviousTrees } from './previous-trees.ts';
 import { type Selection, selectionOf } from './selection.ts';
 import type { Tally } from './tally.ts';
@@ -36,18 +30,30 @@ interface Entry {
   path: string;
   name: string;
   into: Entries;
-  /** What it was in the previous snapshot. */
+  /** What it was in the previous snapshot; undefined where it was not there, or `later`. */
   before: TreeNode | undefined;
+  /** What the directory that it is in was, where it is compared with that as a whole. */
+  later: Later | undefined;
   /** What was told to have changed may be gone; what was listed was there a moment ago. */
   mayBeGone: boolean;
 }
 
-/** What is known of an entry, or of what is in a directory, before it is looked at. */
-interface Known<Before> {
-  /** What the previous snapshot has; undefined where it has nothing. */
-  before: Before | undefined;
+/** What the previous snapshot has of a directory of which nothing needs to be known before all in it is read. */
+interface Later {
+  tree: string;
+  /** Undefined where it cannot be read. */
+  entries: () => Promise<Map<string, TreeNode> | undefined>;
+}
+
+/** What is known of a directory before what is in it is looked at. */
+interface Known {
+  /** What the previous snapshot has of it; undefined where it has nothing, or where that is not looked at yet. */
+  before: Map<string, TreeNode> | undefined;
   /** What is to be looked at anew; everything, where it is not known. */
   stale: Stale | undefined;
+  /** What is in it, where that was listed already. */
+  listing?: Listing | undefined;
+  later?: Later | undefined;
 }
 
 export interface FileCaptureOptions {
@@ -86,7 +92,9 @@ export class FileCapture {
    *   not change cannot be taken over
    */
   async capture(paths: readonly string[]): Promise<TreeNode[]> {
-    const root = selectionOf(this.#present(paths));
+    const { present, problems } = presentPaths(paths);
+    this.problems.push(...problems);
+    const root = selectionOf(present);
     const { previous } = this.#context;
     const before = await this.#before(previous?.tree, new PreviousTrees(previous, []));
     const entries = await this.#entries('', root, { before, stale: this.#options.changed?.stale });
@@ -107,35 +115,11 @@ export class FileCapture {
     return new Map((await this.#context.previous!.entries(tree)).map((node) => [node.name, node]));
   }
 
-  #present(paths: readonly string[]): string[] {
-    const missing = paths.filter((path) => lstatSync(path, { throwIfNoEntry: false }) === undefined);
-    const errors = missing.map(
-      (path) =>
-        new HoldfastError('path-missing', `${path} does not exist`, {
-          hint: 'Correct the path in the plan, or mount what should be there.',
-          context: { path },
-        }),
-    );
-    if (missing.length === paths.length) throw errors[0]!;
-    for (const error of errors) this.problems.push({ item: String(error.context['path']), error });
-    const present = paths.filter((path) => !missing.includes(path));
-    for (const path of present) if (lstatSync(path).isSymbolicLink()) this.#recordLink(path);
-    return present;
-  }
-
-  /** A link alone is hardly what somebody wants to protect. */
-  #recordLink(path: string): void {
-    const error = new HoldfastError('source-unsupported', 'is a symbolic link: what it leads to was not backed up', {
-      hint: 'Name the place that the link leads to in the plan.',
-    });
-    this.problems.push({ item: displayName(byteStringOfText(path)), error });
-  }
-
   /**
    * Looks at all entries of a directory. Some of them may still be on their way when that is over.
    * @param path a byte string, `` for the root
    */
-  async #entries(path: string, selection: Selection, known: Known<Map<string, TreeNode>>): Promise<Entries> {
+  async #entries(path: string, selection: Selection, known: Known): Promise<Entries> {
     const { before, stale } = known;
     const { names, files } = this.#names(path, selection, known);
     // What leads to a path of the plan is looked at each time: who watches heeds no more of it than its name.
@@ -158,7 +142,7 @@ export class FileCapture {
         continue;
       }
       const mayBeGone = selection.all && isPart(known);
-      const entry = { path: place, name, into, before: before?.get(name), mayBeGone };
+      const entry = { path: place, name, into, before: before?.get(name), later: known.later, mayBeGone };
       this.#options.changed?.tally.looksAnew(entry.before);
       try {
         const isRead = files.has(name) && inside.isWanted && this.#isReadAnyhow(entry.before);
@@ -189,7 +173,7 @@ export class FileCapture {
   }
 
   /** What is to be looked at in a directory, and what of it is known to be regular files. */
-  #names(path: string, selection: Selection, known: Known<Map<string, TreeNode>>): Listing {
+  #names(path: string, selection: Selection, known: Known): Listing {
     const { names, files } = selection.all
       ? this.#allNames(path, known)
       : { names: [...selection.children.keys()].sort(), files: NO_FILES };
@@ -202,8 +186,8 @@ export class FileCapture {
   }
 
   /** In the root, the previous snapshot has what is not of the files. */
-  #allNames(path: string, known: Known<Map<string, TreeNode>>): Listing {
-    if (path === '' || !isPart(known)) return this.#list(path);
+  #allNames(path: string, known: Known): Listing {
+    if (path === '' || !isPart(known)) return known.listing ?? this.#list(path);
     return { names: [...new Set([...known.before!.keys(), ...known.stale!.children.keys()])].sort(), files: NO_FILES };
   }
 
@@ -255,40 +239,83 @@ export class FileCapture {
   }
 
   async #directory(
-    { path, into, before }: Entry,
+    entry: Entry,
     node: TreeNode,
     selection: Selection,
     stale: Stale | undefined,
     previous: PreviousTrees,
   ): Promise<void> {
-    const known = {
-      before: await this.#before(before?.subtree, previous),
-      stale: isSameDirectory(node, before) ? stale : undefined,
-    };
+    const { path, into, before } = entry;
+    const known = await this.#known(entry, node, selection, stale, previous);
     const entries = await this.#entries(path, selection, known);
     into.expect();
-    this.#saved(entries, selection, { before: known.before, tree: before?.subtree }).then(
+    this.#saved(entries, selection, known, before?.subtree).then(
       (subtree) => into.came(subtree === undefined ? undefined : unlessSame({ ...node, subtree }, before)),
       (error: unknown) => into.failed(error),
     );
+  }
+
+  /**
+   * Where all of a directory is read whatever it was, and there are only files in it, it is compared as a whole: to look at
+   * each of its entries in the previous snapshot takes longer than to make its tree anew, which tells whether any is another
+   * one.
+   */
+  async #known(
+    { path, before }: Entry,
+    node: TreeNode,
+    selection: Selection,
+    stale: Stale | undefined,
+    previous: PreviousTrees,
+  ): Promise<Known> {
+    const tree = before?.subtree;
+    const isAllRead = this.#context.readAll === true && this.#options.changed === undefined && selection.all;
+    const listing = isAllRead ? this.#list(path) : undefined;
+    const entries = (): Promise<Map<string, TreeNode> | undefined> => this.#before(tree, previous);
+    if (tree !== undefined && listing !== undefined && listing.files.size === listing.names.length) {
+      return { before: undefined, stale: undefined, listing, later: { tree, entries } };
+    }
+    return { before: await entries(), stale: isSameDirectory(node, before) ? stale : undefined, listing };
   }
 
   /** The tree comes as undefined where nothing in the directory is wanted. */
   async #saved(
     entries: Entries,
     selection: Selection,
-    known: { before: Map<string, TreeNode> | undefined; tree: string | undefined },
+    { before, later }: Known,
+    tree: string | undefined,
   ): Promise<string | undefined> {
     const nodes = await entries.all();
     if (nodes.length === 0 && !selection.isWanted) return undefined;
     this.counts.dirs++;
-    return this.#keptTree(nodes, known) ?? this.#writer.saveTree(nodes);
+    if (later === undefined) return this.#keptTree(nodes, before, tree) ?? this.#writer.saveTree(nodes);
+    const saved = await this.#writer.saveTree(nodes);
+    await this.#countAll(nodes, saved, later);
+    return saved;
+  }
+
+  /** Counts the files of a directory that is compared as a whole. */
+  async #countAll(nodes: readonly TreeNode[], saved: string, later: Later): Promise<void> {
+    const files = nodes.filter(({ type }) => type === 'file');
+    if (saved === later.tree) this.counts.filesUnmodified += files.length;
+    else {
+      const before = await later.entries();
+      for (const file of files) {
+        const known = before?.get(file.name);
+        this.#count(unlessSame(file, known), known);
+      }
+    }
+  }
+
+  /** @param file the node of the previous snapshot itself where nothing changed */
+  #count(file: TreeNode, before: TreeNode | undefined): void {
+    this.counts[before === undefined ? 'filesNew' : file === before ? 'filesUnmodified' : 'filesChanged']++;
   }
 
   /** The tree of the previous snapshot where these are its entries and the repository has it: then it need not be made again. */
   #keptTree(
     entries: readonly TreeNode[],
-    { before, tree }: { before: Map<string, TreeNode> | undefined; tree: string | undefined },
+    before: Map<string, TreeNode> | undefined,
+    tree: string | undefined,
   ): string | undefined {
     if (tree === undefined || before?.size !== entries.length) return undefined;
     const isSame = entries.every((entry) => entry === before.get(entry.name));
@@ -355,8 +382,10 @@ export class FileCapture {
   }
 
   /** Takes the place of what another thread left alone. */
-  async #lookAgain(entry: Entry): Promise<void> {
+  async #lookAgain(found: Entry): Promise<void> {
+    const entry = { ...found };
     try {
+      entry.before ??= (await entry.later?.entries())?.get(entry.name);
       await this.#lookAt(entry, EVERYTHING, undefined, new PreviousTrees(this.#context.previous, []));
       entry.into.came(undefined);
     } catch (error) {
@@ -369,48 +398,35 @@ export class FileCapture {
     }
   }
 
-  /** Begins to read a large file, which stays open until that is over. */
+  /** Resolves when all of it is on its way. */
   async #readLarge(entry: Entry, node: TreeNode, seen: FileStatus): Promise<void> {
     const { path, into, before } = entry;
-    const descriptor = openSync(bytesOf(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    let isReadLater = false;
-    try {
-      if (!fstatSync(descriptor).isFile()) throw changedWhileRead();
-      const sizeBytes = Number(seen.size);
-      const onRead = (bytes: number): void => this.#context.progress.advance({ bytes });
-      const limits = { sizeBytes, limitBytes: sizeBytes + MAX_GROWTH_BYTES, before: before?.content ?? undefined };
-      const { stored } = await this.#writer.writeInParts(descriptor, limits, onRead);
-      isReadLater = true;
-      into.expect();
-      this.#readInParts(entry, { node, seen, descriptor }, stored).then(
-        (read) => into.came(read),
-        (error: unknown) => into.failed(error),
-      );
-    } finally {
-      if (!isReadLater) closeSync(descriptor);
-    }
+    const { read } = await readLargeFile(bytesOf(path), {
+      writer: this.#writer,
+      seen,
+      before: before?.content ?? undefined,
+      onRead: (bytes) => this.#context.progress.advance({ bytes }),
+    });
+    into.expect();
+    this.#wasReadInParts(entry, node, read).then(
+      (file) => into.came(file),
+      (error: unknown) => into.failed(error),
+    );
   }
 
   /** The node comes as undefined where the file turned out not to be readable. */
-  async #readInParts(
-    entry: Entry,
-    { node, seen, descriptor }: { node: TreeNode; seen: FileStatus; descriptor: number },
-    stored: Promise<StoredFile>,
-  ): Promise<TreeNode | undefined> {
+  async #wasReadInParts(entry: Entry, node: TreeNode, read: Promise<ReadLargeFile>): Promise<TreeNode | undefined> {
     try {
-      const read = await stored;
-      const after = fstatSync(descriptor, { bigint: true });
-      return this.#wasRead(entry, node, read, hasChanged(seen, after, read.sizeBytes));
+      const file = await read;
+      return this.#wasRead(entry, node, file, file.hasChanged);
     } catch (error) {
       this.#recordProblem(entry.path, error);
       return undefined;
-    } finally {
-      closeSync(descriptor);
     }
   }
 
   #wasRead(
-    { path, before }: Entry,
+    { path, before, later }: Entry,
     node: TreeNode,
     { content, sizeBytes }: StoredFile,
     changedMeanwhile: boolean,
@@ -420,7 +436,7 @@ export class FileCapture {
     const read = unlessSame(node, before);
     this.counts.bytesProcessed += sizeBytes;
     this.#context.progress.advance({ items: 1 });
-    this.counts[before === undefined ? 'filesNew' : read === before ? 'filesUnmodified' : 'filesChanged']++;
+    if (later === undefined) this.#count(read, before);
     if (changedMeanwhile) this.#recordProblem(path, changedWhileRead());
     return read;
   }
@@ -457,21 +473,11 @@ const NO_PATH = Buffer.alloc(0);
 const TICK_MS = 1000n;
 
 /** Whether only a part of a directory is to be looked at. */
-function isPart({ before, stale }: Known<Map<string, TreeNode>>): boolean {
+function isPart({ before, stale }: Known): boolean {
   return before !== undefined && stale !== undefined && !stale.isWhole;
 }
 
 const NOTHING: Stale = { isWhole: false, children: new Map() };
-
-function hasChanged(before: FileStatus, after: FileStatus, readBytes: number): boolean {
-  return (
-    before.ino !== after.ino ||
-    before.dev !== after.dev ||
-    after.size !== BigInt(readBytes) ||
-    before.size !== after.size ||
-    before.mtimeNs !== after.mtimeNs
-  );
-}
 
 function attributesAt(path: Buffer): readonly ExtendedAttribute[] | Error {
   try {

@@ -22,7 +22,7 @@ import {
   captureContext,
   captureFiles,
   filesSource,
-  giveContentOf,
+  forgeNewest,
   restoreFiles,
   validateFiles,
 } from '../../../test/support/files-backup.ts';
@@ -37,8 +37,15 @@ import {
   writeSnapshot,
 } from '../../../test/support/repository.ts';
 import { ACCESS_LIST, describeTree, parentsOf, pathIn, plantTree, restoredAt } from '../../../test/support/tree.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
 import { readAttributes, setAttribute } from '../../foundation/extended-attributes.ts';
-import { listSnapshots, openRepository, type Repository, type SnapshotWriter } from '../../repository/index.ts';
+import {
+  listSnapshots,
+  openRepository,
+  type Repository,
+  type SnapshotReader,
+  type SnapshotWriter,
+} from '../../repository/index.ts';
 import { createLocalStore } from '../../store/local/index.ts';
 
 const BACKUP_PROCESS = new URL('../../../test/support/backup-process.ts', import.meta.url).pathname;
@@ -243,14 +250,86 @@ describe('a second backup of files', () => {
     writeFileSync(join(source, 'file'), 'as it became');
     writeFileSync(join(source, 'old'), 'as it was ...');
     await backUpFiles(repository, [source]);
+    await forgeNewest(repository, 'old', 'file');
     const takenWith = (readAll: boolean) =>
-      withReader(repository, async (previous) => {
-        giveContentOf('old', 'file', previous);
-        return captureFiles(repository, [source], { ...captureContext(previous), readAll });
-      });
+      withReader(repository, (previous) =>
+        captureFiles(repository, [source], { ...captureContext(previous), readAll }),
+      );
     expect((await takenWith(false)).counts).toMatchObject({ filesUnmodified: 2, filesChanged: 0 });
     expect((await takenWith(true)).counts).toMatchObject({ filesUnmodified: 1, filesChanged: 1 });
     expect((await readFiles(repository)).get(join(source, 'file').slice(1))!.toString()).toBe('as it became');
+  });
+
+  describe('of which all is read', () => {
+    const takenAgain = (spy: (previous: SnapshotReader) => void = () => {}) =>
+      withReader(repository, (previous) => {
+        spy(previous);
+        return captureFiles(repository, [source], { ...captureContext(previous), readAll: true });
+      });
+    const fill = () => {
+      for (let index = 0; index < 5; index++) writeFileSync(join(source, `${index}`), noise(1000, index));
+    };
+
+    it('looks at nothing of a directory of files in the previous snapshot, where nothing changed', async () => {
+      fill();
+      const { id } = await backUpFiles(repository, [source]);
+      const asked: string[] = [];
+      const again = await takenAgain((previous) => {
+        const entries = previous.entries.bind(previous);
+        previous.entries = (tree) => {
+          asked.push(tree);
+          return entries(tree);
+        };
+      });
+      expect(again.counts).toMatchObject({ filesNew: 0, filesChanged: 0, filesUnmodified: 5 });
+      expect(asked).not.toContain(await treeOf(id));
+    });
+
+    it('counts what is new, changed and as it was in it', async () => {
+      fill();
+      await backUpFiles(repository, [source]);
+      writeFileSync(join(source, '2'), noise(1000, 'changed'));
+      writeFileSync(join(source, 'new'), 'new');
+      rmSync(join(source, '3'));
+      expect((await takenAgain()).counts).toMatchObject({ filesNew: 1, filesChanged: 1, filesUnmodified: 3 });
+    });
+
+    it('counts a directory as new whose tree cannot be read any more', async () => {
+      fill();
+      const { id } = await backUpFiles(repository, [source]);
+      const tree = await treeOf(id);
+      writeFileSync(join(source, 'new'), 'new');
+      const { counts, problems } = await takenAgain((previous) => {
+        const entries = previous.entries.bind(previous);
+        previous.entries = (asked) =>
+          asked === tree ? Promise.reject(new HoldfastError('repository-damaged', 'damaged')) : entries(asked);
+      });
+      expect(counts).toMatchObject({ filesNew: 6, filesUnmodified: 0 });
+      expect(problems).toEqual([]);
+    });
+
+    it('knows how a large file beside others was cut before', async () => {
+      fill();
+      writeFileSync(join(source, 'large'), noise(9_000_000));
+      await backUpFiles(repository, [source]);
+      const before: unknown[] = [];
+      const counts = await withReader(repository, async (previous) => {
+        await writeSnapshot(repository, async (writer) => {
+          const { writeInParts } = writer;
+          writer.writeInParts = (descriptor, file, onRead) => {
+            before.push(file.before);
+            return writeInParts.call(writer, descriptor, file, onRead);
+          };
+          const capture = await filesSource([source]).capture(writer, { ...captureContext(previous), readAll: true });
+          before.push(capture.counts);
+          return capture.roots;
+        });
+        return before.pop();
+      });
+      const { content } = (await withReader(repository, (reader) => reader.find(join(source, 'large'))))!;
+      expect(before).toEqual([content]);
+      expect(counts).toMatchObject({ filesUnmodified: 6, filesNew: 0, filesChanged: 0 });
+    });
   });
 
   it.each<[string, object]>([

@@ -2,7 +2,7 @@ import { constants, readFileSync, readlinkSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { byteString, formatTime, goMode, type NodeType, type TreeNode } from '../../format/index.ts';
 import { systemCode } from '../../foundation/errors.ts';
-import type { FileStatus } from '../../repository/index.ts';
+import type { FileStatus } from '../../foundation/file-status.ts';
 
 /**
  * What a file system says of an entry, as a node of a tree. Content and subtree are the caller's.
