@@ -30,7 +30,7 @@ const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 /** By Node alone. */
 export const portableFileCalls: FileCalls = {
   open: (path) => openSync(Buffer.from(path.buffer, path.byteOffset, path.byteLength), FLAGS),
-  examine: (descriptor, { bytes }) => putStats(bytes, fstatSync(descriptor, { bigint: true })),
+  examine: (descriptor, record) => putStats(record, fstatSync(descriptor, { bigint: true })),
   read: (descriptor, room, mostBytes) => readSync(descriptor, room, 0, mostBytes, null),
   close: closeSync,
 };
@@ -107,7 +107,7 @@ function saysWhatNodeSays(calls: FileCalls): boolean {
     } finally {
       calls.close(descriptor);
     }
-    return isDeepStrictEqual(statusAt(said.bytes, 0), statusAt(known.bytes, 0));
+    return isDeepStrictEqual(statusAt(said.words), statusAt(known.words));
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
     return false;

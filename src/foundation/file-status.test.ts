@@ -14,8 +14,8 @@ it('a record says what was put into it, however large it is', () => {
   fc.assert(
     fc.property(statuses, (status) => {
       const record = new StatusRecord();
-      putStats(record.bytes, status as BigIntStats);
-      const said = Object.entries(statusAt(record.bytes, 0));
+      putStats(record, status as BigIntStats);
+      const said = Object.entries(statusAt(record.words));
       expect(Object.fromEntries(said.map(([name, value]) => [name, BigInt(value)]))).toEqual(status);
       // What is no BigInt is exact.
       for (const [, value] of said) expect(typeof value === 'bigint' || Number.isSafeInteger(value)).toBe(true);

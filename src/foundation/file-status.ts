@@ -1,8 +1,7 @@
-import type { BigIntStats } from 'node:fs';
-import { constants } from 'node:fs';
+import { type BigIntStats, constants } from 'node:fs';
 
 /**
- * What a system says of a file, as a record of bytes: to put it down, send it to another thread and compare it takes no
+ * What a system says of a file, as a record of words: to put it down, compare it and send it to another thread takes no
  * object. Laid out as Linux's `struct statx` (include/uapi/linux/stat.h), which is the same on every processor; other
  * systems' answers are put into the same places.
  */
@@ -22,96 +21,120 @@ export interface FileStatus {
 }
 
 /** As long as the system's own is. */
-export const STATUS_BYTES = 256;
+const STRUCT_BYTES = 256;
+/** What of it says anything here, in words of four bytes. */
+export const STATUS_WORDS = 36;
 
-/** Where in it something lies. */
-const NLINK = 16;
-const UID = 20;
-const GID = 24;
-const MODE = 28;
-const INO = 32;
-const SIZE = 40;
-const CTIME = 96;
-const MTIME = 112;
-const DEVICE_MAJOR = 136;
-const DEVICE_MINOR = 140;
-/** Of a time: seconds come first, in eight bytes. */
-const NANOSECONDS = 8;
+/** At which of these words something lies: the lower one, of two. */
+const NLINK = 4;
+const UID = 5;
+const GID = 6;
+const MODE = 7;
+const INO = 8;
+const SIZE = 10;
+const CTIME = 24;
+const MTIME = 28;
+const DEVICE_MAJOR = 34;
+const DEVICE_MINOR = 35;
+/** Of a time: behind the seconds, which are two words. */
+const NANOSECONDS = 2;
+/** Two bytes follow it that say nothing. */
+const MODE_BITS = 0xffff;
 
 const NS_PER_SECOND = 1_000_000_000n;
+const WORD = 2 ** 32;
+/** A number of 64 bits is exact as long as its upper word is less. */
+const EXACT_UPPER = 2 ** 21;
 
-/** One record, and what is asked of it again and again. */
+/** One record, and what is asked of it again and again. Words are little-endian, as the processors are that Node runs on. */
 export class StatusRecord {
-  readonly bytes = new Uint8Array(new ArrayBuffer(STATUS_BYTES));
-  readonly #view = new DataView(this.bytes.buffer);
+  readonly bytes = new Uint8Array(new ArrayBuffer(STRUCT_BYTES));
+  readonly words = new Uint32Array(this.bytes.buffer, 0, STATUS_WORDS);
 
   get isFile(): boolean {
-    return (this.#view.getUint16(MODE, true) & constants.S_IFMT) === constants.S_IFREG;
+    return (this.words[MODE]! & constants.S_IFMT) === constants.S_IFREG;
   }
 
   /** Exact up to 2^53. */
   get sizeBytes(): number {
-    return this.#view.getUint32(SIZE, true) + this.#view.getUint32(SIZE + 4, true) * 2 ** 32;
+    return this.words[SIZE]! + this.words[SIZE + 1]! * WORD;
   }
 
   /** Whether size and time of the last change are the same. */
-  tellsSameContent(other: StatusRecord): boolean {
-    for (const at of [SIZE, SIZE + 4, MTIME, MTIME + 4, MTIME + NANOSECONDS]) {
-      if (this.#view.getUint32(at, true) !== other.#view.getUint32(at, true)) return false;
-    }
-    return true;
+  tellsSameContent({ words }: StatusRecord): boolean {
+    const own = this.words;
+    return (
+      own[SIZE] === words[SIZE] &&
+      own[SIZE + 1] === words[SIZE + 1] &&
+      own[MTIME] === words[MTIME] &&
+      own[MTIME + 1] === words[MTIME + 1] &&
+      own[MTIME + NANOSECONDS] === words[MTIME + NANOSECONDS]
+    );
   }
 }
 
-/** What a record says. @param at where in the bytes it begins */
-export function statusAt(records: Uint8Array, at: number): FileStatus {
-  const view = new DataView(records.buffer, records.byteOffset + at, STATUS_BYTES);
+/** What a record says. @param at which of the words is its first */
+export function statusAt(words: Uint32Array, at = 0): FileStatus {
   return {
-    dev: unsigned(deviceOf(view.getUint32(DEVICE_MAJOR, true), view.getUint32(DEVICE_MINOR, true))),
-    ino: unsigned(view.getBigUint64(INO, true)),
-    mode: view.getUint16(MODE, true),
-    nlink: view.getUint32(NLINK, true),
-    uid: view.getUint32(UID, true),
-    gid: view.getUint32(GID, true),
-    size: view.getBigUint64(SIZE, true),
-    mtimeNs: timeAt(view, MTIME),
-    ctimeNs: timeAt(view, CTIME),
+    dev: deviceOf(words[at + DEVICE_MAJOR]!, words[at + DEVICE_MINOR]!),
+    ino: unsignedAt(words, at + INO),
+    mode: words[at + MODE]! & MODE_BITS,
+    nlink: words[at + NLINK]!,
+    uid: words[at + UID]!,
+    gid: words[at + GID]!,
+    size: BigInt(unsignedAt(words, at + SIZE)),
+    mtimeNs: timeAt(words, at + MTIME),
+    ctimeNs: timeAt(words, at + CTIME),
   };
 }
 
 /** Puts down what Node says of a file. */
-export function putStats(record: Uint8Array, stats: BigIntStats): void {
-  const view = new DataView(record.buffer, record.byteOffset, STATUS_BYTES);
-  view.setUint32(NLINK, Number(stats.nlink), true);
-  view.setUint32(UID, Number(stats.uid), true);
-  view.setUint32(GID, Number(stats.gid), true);
-  view.setUint16(MODE, Number(stats.mode), true);
-  view.setBigUint64(INO, stats.ino, true);
-  view.setBigUint64(SIZE, stats.size, true);
-  putTime(view, CTIME, stats.ctimeNs);
-  putTime(view, MTIME, stats.mtimeNs);
-  view.setUint32(DEVICE_MAJOR, Number(((stats.dev >> 32n) & 0xfffff000n) | ((stats.dev >> 8n) & 0xfffn)), true);
-  view.setUint32(DEVICE_MINOR, Number(((stats.dev >> 12n) & 0xffffff00n) | (stats.dev & 0xffn)), true);
+export function putStats({ words }: StatusRecord, stats: BigIntStats): void {
+  words[NLINK] = Number(stats.nlink);
+  words[UID] = Number(stats.uid);
+  words[GID] = Number(stats.gid);
+  words[MODE] = Number(stats.mode);
+  putWords(words, INO, stats.ino);
+  putWords(words, SIZE, stats.size);
+  putTime(words, CTIME, stats.ctimeNs);
+  putTime(words, MTIME, stats.mtimeNs);
+  words[DEVICE_MAJOR] = Number(((stats.dev >> 32n) & 0xfffff000n) | ((stats.dev >> 8n) & 0xfffn));
+  words[DEVICE_MINOR] = Number(((stats.dev >> 12n) & 0xffffff00n) | (stats.dev & 0xffn));
 }
 
-/** The device's number as stat(2) has it: glibc's `gnu_dev_makedev`. */
-function deviceOf(major: number, minor: number): bigint {
-  if (major < 2 ** 12 && minor < 2 ** 8) return BigInt((major << 8) | minor);
+/** The device's number as stat(2) has it: glibc's `gnu_dev_makedev`. A number where it is exact. */
+function deviceOf(major: number, minor: number): number | bigint {
+  if (major < 2 ** 12 && minor < 2 ** 8) return (major << 8) | minor;
   const [high, low] = [BigInt(major), BigInt(minor)];
-  return ((high & 0xfffff000n) << 32n) | ((high & 0xfffn) << 8n) | ((low & 0xffffff00n) << 12n) | (low & 0xffn);
-}
-
-function timeAt(view: DataView, at: number): bigint {
-  return view.getBigInt64(at, true) * NS_PER_SECOND + BigInt(view.getUint32(at + NANOSECONDS, true));
-}
-
-function putTime(view: DataView, at: number, timeNs: bigint): void {
-  const fraction = ((timeNs % NS_PER_SECOND) + NS_PER_SECOND) % NS_PER_SECOND;
-  view.setBigInt64(at, (timeNs - fraction) / NS_PER_SECOND, true);
-  view.setUint32(at + NANOSECONDS, Number(fraction), true);
+  return unsigned(
+    ((high & 0xfffff000n) << 32n) | ((high & 0xfffn) << 8n) | ((low & 0xffffff00n) << 12n) | (low & 0xffn),
+  );
 }
 
 /** A number where it is exact. */
+function unsignedAt(words: Uint32Array, at: number): number | bigint {
+  const [lower, upper] = [words[at]!, words[at + 1]!];
+  return upper < EXACT_UPPER ? upper * WORD + lower : (BigInt(upper) << 32n) | BigInt(lower);
+}
+
 function unsigned(value: bigint): number | bigint {
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+}
+
+function timeAt(words: Uint32Array, at: number): bigint {
+  const [lower, upper, nanoseconds] = [words[at]!, words[at + 1]! | 0, words[at + NANOSECONDS]!];
+  const isExact = Math.abs(upper) < EXACT_UPPER;
+  const seconds = isExact ? BigInt(upper * WORD + lower) : (BigInt(upper) << 32n) | BigInt(lower);
+  return seconds * NS_PER_SECOND + BigInt(nanoseconds);
+}
+
+function putTime(words: Uint32Array, at: number, timeNs: bigint): void {
+  const fraction = ((timeNs % NS_PER_SECOND) + NS_PER_SECOND) % NS_PER_SECOND;
+  putWords(words, at, (timeNs - fraction) / NS_PER_SECOND);
+  words[at + NANOSECONDS] = Number(fraction);
+}
+
+function putWords(words: Uint32Array, at: number, value: bigint): void {
+  words[at] = Number(value & 0xffffffffn);
+  words[at + 1] = Number((value >> 32n) & 0xffffffffn);
 }

@@ -64,9 +64,9 @@ export function hashInRoom(room: Uint8Array, length: number): Buffer {
 const LEAST_BYTES = 4096;
 
 /** FIPS 180-4, section 5.3.3. */
-const FIRST_STATE = [
+const FIRST_STATE = new Uint32Array([
   0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
-] as const;
+]);
 
 interface Calls {
   /** Adds whole blocks to one state. */
@@ -81,16 +81,20 @@ const roomState = Uint32Array.from(FIRST_STATE);
 
 /** In the last eight bytes before `end`: the size in bits, big-endian. */
 function putSize(bytes: Uint8Array, end: number, sizeBytes: number): void {
-  const [high, low] = [Math.floor(sizeBytes / 2 ** 29), (sizeBytes * 8) >>> 0];
-  for (let at = 0; at < 4; at++) {
-    bytes[end - 8 + at] = high >>> (24 - 8 * at);
-    bytes[end - 4 + at] = low >>> (24 - 8 * at);
-  }
+  putBigEndian(bytes, end - 8, Math.floor(sizeBytes / 2 ** 29));
+  putBigEndian(bytes, end - 4, (sizeBytes * 8) >>> 0);
+}
+
+function putBigEndian(bytes: Uint8Array, at: number, word: number): void {
+  bytes[at] = word >>> 24;
+  bytes[at + 1] = word >>> 16;
+  bytes[at + 2] = word >>> 8;
+  bytes[at + 3] = word;
 }
 
 function digestOf(state: Uint32Array): Buffer {
   const digest = Buffer.allocUnsafe(4 * FIRST_STATE.length);
-  for (let word = 0; word < FIRST_STATE.length; word++) digest.writeUInt32BE(state[word]!, word * 4);
+  for (let word = 0; word < FIRST_STATE.length; word++) putBigEndian(digest, word * 4, state[word]!);
   return digest;
 }
 

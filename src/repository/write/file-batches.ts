@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ExtendedAttribute } from '../../foundation/extended-attributes.ts';
-import { STATUS_BYTES, statusAt } from '../../foundation/file-status.ts';
+import { STATUS_WORDS, statusAt } from '../../foundation/file-status.ts';
 import type { FileOutcome } from '../snapshot-io.ts';
 import { OUTCOMES, type StoredBatch } from './file-reader.ts';
 import { idsIn } from './part-reader.ts';
@@ -84,7 +84,7 @@ function outcomeOf(batch: StoredBatch, index: number, content: string[]): FileOu
   if (kind === 'failed') return { kind, error: errorOf(batch.failures.get(index)!) };
   if (kind === 'large' || kind === 'other') return { kind };
   const sizeBytes = batch.sizesBytes[index]!;
-  const status = statusAt(batch.status, index * STATUS_BYTES);
+  const status = statusAt(batch.status, index * STATUS_WORDS);
   const attributes = attributesOf(batch.attributes.get(index));
   return { kind: 'read', file: { content, sizeBytes, status, attributes, hasChanged: kind === 'changed' } };
 }

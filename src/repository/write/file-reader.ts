@@ -2,7 +2,7 @@ import { ID_BYTES, MIN_CHUNK_BYTES } from '../../format/index.ts';
 import { messageOf, systemCode } from '../../foundation/errors.ts';
 import { type ExtendedAttribute, readOpenFileAttributes } from '../../foundation/extended-attributes.ts';
 import { fileCalls } from '../../foundation/file-calls.ts';
-import { STATUS_BYTES, StatusRecord } from '../../foundation/file-status.ts';
+import { STATUS_WORDS, StatusRecord } from '../../foundation/file-status.ts';
 import type { PartReader, StoredPart } from './part-reader.ts';
 
 /** Small files, for a worker to open, read, cut and store by itself: one after the other, since each alone is not worth a message. */
@@ -34,8 +34,8 @@ export interface StoredBatch {
   ids: Uint8Array;
   blobCounts: Uint32Array;
   sizesBytes: Float64Array;
-  /** What the system said of each before it was read: a record of `STATUS_BYTES` for each. */
-  status: Uint8Array;
+  /** What the system said of each before it was read: a record of `STATUS_WORDS` for each. */
+  status: Uint32Array;
   /** By their places in the batch: the attributes of those that have any, or why these could not be read. */
   attributes: Map<number, readonly ExtendedAttribute[] | Failure>;
   /** By their places, why a file could not be read. */
@@ -100,7 +100,7 @@ export class FileReader {
       if (!before.isFile) return 'other';
       const { sizeBytes } = before;
       if (sizeBytes >= LARGE_FILE_BYTES) return 'large';
-      stored.status.set(before.bytes, stored.count * STATUS_BYTES);
+      stored.status.set(before.words, stored.count * STATUS_WORDS);
       putAttributes(stored, descriptor, path);
       const file = this.#storeContent(descriptor, sizeBytes, between);
       const isExamined = this.#examine(descriptor, this.#after, stored);
@@ -161,7 +161,7 @@ function emptyBatch({ number, count }: FileBatch): StoredBatch {
     ids: new Uint8Array(0),
     blobCounts: new Uint32Array(count),
     sizesBytes: new Float64Array(count),
-    status: new Uint8Array(count * STATUS_BYTES),
+    status: new Uint32Array(count * STATUS_WORDS),
     attributes: new Map(),
     failures: new Map(),
     fresh: { blobs: 0, bytes: 0, storedBytes: 0 },
