@@ -45,6 +45,14 @@ describe('a tree', () => {
     );
   });
 
+  it('keeps what it does not know, whatever that is called', () => {
+    const other = { 'a "b" <c>\\': { d: [1, null] } };
+    const tree = treeOf({ name: 'a', type: 'file', content: [], ...other });
+    const [node] = decodeTree(tree);
+    expect(node!.unknown).toEqual(other);
+    expect(decodeTree(encodeTree([node!]))).toEqual([expect.objectContaining({ unknown: other })]);
+  });
+
   it('is an empty list for an empty directory', () => {
     expect(encodeTree([]).toString()).toBe('{"nodes":[]}\n');
     expect(decodeTree(Buffer.from('{"nodes":[]}\n'))).toEqual([]);

@@ -52,42 +52,49 @@ export function encodeTree(nodes: readonly TreeNode[]): Buffer {
 
 function encodeNode(node: TreeNode): string {
   let text = `{"name":${goJsonString(goQuote(node.name))},"type":"${node.type}"`;
-  const add = (key: string, value: unknown): void => {
-    text += `,"${key}":${stringifyExactJson(value)}`;
-  };
-  const addUnlessZero = (key: string, value: number | bigint | string | undefined): void => {
-    if (value !== undefined && value !== 0 && value !== 0n && value !== '') add(key, value);
-  };
-  addUnlessZero('mode', node.mode);
-  add('mtime', node.mtime ?? ZERO_TIME);
-  add('atime', node.atime ?? ZERO_TIME);
-  add('ctime', node.ctime ?? ZERO_TIME);
-  add('uid', node.uid ?? 0);
-  add('gid', node.gid ?? 0);
-  addUnlessZero('user', node.user);
-  addUnlessZero('group', node.group);
-  addUnlessZero('inode', node.inode);
-  addUnlessZero('device_id', node.device_id);
-  addUnlessZero('size', node.size);
-  addUnlessZero('links', node.links);
-  if (node.linktarget !== undefined) addLinkTarget(node.linktarget, add);
-  if (node.extended_attributes?.length) add('extended_attributes', node.extended_attributes);
-  addUnlessZero('device', node.device);
-  text += node.content === null ? ',"content":null' : `,"content":[${node.content.map((id) => `"${id}"`).join(',')}]`;
-  addUnlessZero('subtree', node.subtree);
-  for (const [key, value] of Object.entries(node.unknown ?? {})) add(key, value);
+  text += unlessZero('mode', node.mode);
+  const mtime = goJsonString(node.mtime ?? ZERO_TIME);
+  const atime = node.atime === node.mtime ? mtime : goJsonString(node.atime ?? ZERO_TIME);
+  const ctime = node.ctime === node.mtime ? mtime : goJsonString(node.ctime ?? ZERO_TIME);
+  text += `,"mtime":${mtime},"atime":${atime},"ctime":${ctime},"uid":${node.uid ?? 0},"gid":${node.gid ?? 0}`;
+  if (node.user) text += `,"user":${goJsonString(node.user)}`;
+  if (node.group) text += `,"group":${goJsonString(node.group)}`;
+  text += unlessZero('inode', node.inode);
+  text += unlessZero('device_id', node.device_id);
+  text += unlessZero('size', node.size);
+  text += unlessZero('links', node.links);
+  if (node.linktarget !== undefined) text += encodeLinkTarget(node.linktarget);
+  if (node.extended_attributes?.length)
+    text += `,"extended_attributes":${stringifyExactJson(node.extended_attributes)}`;
+  text += unlessZero('device', node.device);
+  text += node.content === null ? ',"content":null' : `,"content":${encodeIds(node.content)}`;
+  if (node.subtree) text += `,"subtree":${goJsonString(node.subtree)}`;
+  for (const [key, value] of Object.entries(node.unknown ?? NONE_UNKNOWN))
+    text += `,${goJsonString(key)}:${stringifyExactJson(value)}`;
   return `${text}}`;
+}
+
+const NONE_UNKNOWN = {};
+
+function unlessZero(key: string, value: number | bigint | undefined): string {
+  return value ? `,"${key}":${value}` : '';
+}
+
+function encodeIds(ids: readonly string[]): string {
+  if (ids.length === 0) return '[]';
+  return ids.length === 1 ? `["${ids[0]}"]` : `["${ids.join('","')}"]`;
 }
 
 /** What Go writes for a time that was never set. */
 const ZERO_TIME = '0001-01-01T00:00:00Z';
 
 /** A target that is not UTF-8 stands in a member of its own as well, as base64: restic 0.16 and newer read it there. */
-function addLinkTarget(target: string, add: (key: string, value: string) => void): void {
+function encodeLinkTarget(target: string): string {
   const bytes = bytesOf(target);
   const text = bytes.toString('utf8');
-  add('linktarget', text);
-  if (!Buffer.from(text, 'utf8').equals(bytes)) add('linktarget_raw', bytes.toString('base64'));
+  const member = `,"linktarget":${goJsonString(text)}`;
+  if (Buffer.from(text, 'utf8').equals(bytes)) return member;
+  return `${member},"linktarget_raw":"${bytes.toString('base64')}"`;
 }
 
 /** Whether a name may stand in a directory: a hostile tree must not lead anywhere else. */
