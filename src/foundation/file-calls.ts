@@ -20,7 +20,7 @@ export interface FileCalls {
   open(path: Uint8Array): number;
   /** Puts down what the system says of an open file. */
   examine(descriptor: number, record: StatusRecord): void;
-  /** Reads on from where the last call ended, to the beginning of `room`. @returns how many bytes: none at the end */
+  /** Reads on from where the last call ended, into `room` and never beyond. @returns how many bytes: none at the end */
   read(descriptor: number, room: Uint8Array, mostBytes: number): number;
   close(descriptor: number): void;
 }
@@ -31,7 +31,7 @@ const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 export const portableFileCalls: FileCalls = {
   open: (path) => openSync(Buffer.from(path.buffer, path.byteOffset, path.byteLength), FLAGS),
   examine: (descriptor, record) => putStats(record, fstatSync(descriptor, { bigint: true })),
-  read: (descriptor, room, mostBytes) => readSync(descriptor, room, 0, mostBytes, null),
+  read: (descriptor, room, mostBytes) => readSync(descriptor, room, 0, Math.min(mostBytes, room.length), null),
   close: closeSync,
 };
 

@@ -22,3 +22,23 @@ it('a record says what was put into it, however large it is', () => {
     }),
   );
 });
+
+it('two records tell the same content where size and time of change are the same, and only there', () => {
+  const some = fc.record({
+    size: fc.constantFrom(0n, 1n, 2n ** 32n, 2n ** 32n + 1n),
+    mtimeNs: fc.constantFrom(0n, 1n, 1_000_000_000n, 1_000_000_001n, -1n, 2n ** 32n * 1_000_000_000n),
+  });
+  const recordOf = (status: object): StatusRecord => {
+    const record = new StatusRecord();
+    const rest = { dev: 1n, ino: 2n, mode: 3n, nlink: 4n, uid: 5n, gid: 6n, ctimeNs: 7n };
+    putStats(record, { ...rest, ...status } as BigIntStats);
+    return record;
+  };
+  fc.assert(
+    fc.property(some, some, (one, other) => {
+      const isSame = one.size === other.size && one.mtimeNs === other.mtimeNs;
+      expect(recordOf(one).tellsSameContent(recordOf({ ...other, ctimeNs: 8n }))).toBe(isSame);
+    }),
+    { numRuns: 1000 },
+  );
+});

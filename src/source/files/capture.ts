@@ -270,11 +270,13 @@ export class FileCapture {
     const tree = before?.subtree;
     const isAllRead = this.#context.readAll === true && this.#options.changed === undefined && selection.all;
     const listing = isAllRead ? this.#list(path) : undefined;
-    const entries = (): Promise<Map<string, TreeNode> | undefined> => this.#before(tree, previous);
     if (tree !== undefined && listing !== undefined && listing.files.size === listing.names.length) {
+      previous.passOver(tree);
+      const entries = () => new PreviousTrees(this.#context.previous, []).entries(tree);
       return { before: undefined, stale: undefined, listing, later: { tree, entries } };
     }
-    return { before: await entries(), stale: isSameDirectory(node, before) ? stale : undefined, listing };
+    const stillStale = isSameDirectory(node, before) ? stale : undefined;
+    return { before: await this.#before(tree, previous), stale: stillStale, listing };
   }
 
   /** The tree comes as undefined where nothing in the directory is wanted. */

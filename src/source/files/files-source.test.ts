@@ -7,6 +7,8 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
+  readlinkSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -270,9 +272,14 @@ describe('a second backup of files', () => {
       for (let index = 0; index < 5; index++) writeFileSync(join(source, `${index}`), noise(1000, index));
     };
 
-    it('looks at nothing of a directory of files in the previous snapshot, where nothing changed', async () => {
-      fill();
-      const { id } = await backUpFiles(repository, [source]);
+    it('looks at nothing of directories of files in the previous snapshot, where nothing changed', async () => {
+      const directories = ['a', 'b', 'c', 'with a link'].map((name) => join(source, name));
+      for (const directory of directories) {
+        mkdirSync(directory);
+        writeFileSync(join(directory, 'file'), noise(1000, directory));
+      }
+      symlinkSync('file', join(directories[3]!, 'link'));
+      await backUpFiles(repository, [source]);
       const asked: string[] = [];
       const again = await takenAgain((previous) => {
         const entries = previous.entries.bind(previous);
@@ -281,8 +288,22 @@ describe('a second backup of files', () => {
           return entries(tree);
         };
       });
-      expect(again.counts).toMatchObject({ filesNew: 0, filesChanged: 0, filesUnmodified: 5 });
-      expect(asked).not.toContain(await treeOf(id));
+      expect(again.counts).toMatchObject({ filesNew: 0, filesChanged: 0, filesUnmodified: 4 });
+      const trees = await withReader(repository, async (reader) =>
+        Promise.all(directories.map(async (directory) => (await reader.find(directory))!.subtree)),
+      );
+      expect(trees.map((tree) => asked.includes(tree!))).toEqual([false, false, false, true]);
+    });
+
+    it('leaves no large file open', async () => {
+      const path = join(source, 'large');
+      writeFileSync(path, noise(5_000_000));
+      await backUpFiles(repository, [source]);
+      const links = readdirSync('/proc/self/fd').map((name) => join('/proc/self/fd', name));
+      // The directory that was listed is closed by now.
+      const open = links.filter((link) => lstatSync(link, { throwIfNoEntry: false })).map((link) => readlinkSync(link));
+      expect(open).not.toContain(realpathSync(path));
+      expect(open.length).toBeGreaterThan(2);
     });
 
     it('counts what is new, changed and as it was in it', async () => {
@@ -428,6 +449,25 @@ describe('a backup of files that change', () => {
     expect(stored!.size).toBeGreaterThan(6_000_000);
     expect(stored!.size).toBeLessThan(1 << 30);
     expect(await errorsOf(repository)).toEqual([]);
+  });
+
+  it('names a large file that was written anew while it was read, as long as it was', async () => {
+    const path = join(source, 'anew');
+    writeFileSync(path, noise(6_000_000));
+    const items: string[] = [];
+    await writeSnapshot(repository, async (writer) => {
+      const writing: SnapshotWriter = {
+        ...beforeReading(writer, () => {}),
+        writeInParts: (...file) => {
+          writeFileSync(path, noise(6_000_000, 'anew'));
+          return writer.writeInParts(...file);
+        },
+      };
+      const { problems, roots } = await filesSource([source]).capture(writing, captureContext(undefined));
+      items.push(...problems.map(({ item, error }) => `${item} ${error.message.slice(0, 22)}`));
+      return roots;
+    });
+    expect(items).toEqual([`${path} changed while it was r`]);
   });
 
   it('has what took the place of a file between its listing and its reading', async () => {

@@ -13,7 +13,7 @@ export class PreviousTrees {
   readonly #coming = new Map<string, Promise<Map<string, TreeNode> | undefined>>();
   #begun = 0;
 
-  /** @param trees in the order in which they will be asked for, or most of them */
+  /** @param trees in the order in which they will be asked for or passed over, or most of them */
   constructor(reader: SnapshotReader | undefined, trees: string[]) {
     this.#reader = reader;
     this.#trees = trees;
@@ -29,6 +29,11 @@ export class PreviousTrees {
     if (coming === undefined) return this.#read(tree);
     this.#coming.delete(tree!);
     return coming;
+  }
+
+  /** For a directory that nobody will ask for: the next ones are read ahead in its place. */
+  passOver(tree: string): void {
+    if (!this.#coming.delete(tree) && this.#trees[this.#begun] === tree) this.#begun++;
   }
 
   /** Entries that cannot be read only mean that everything is read again. */
