@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { noProgress } from '../../src/foundation/progress.ts';
 import {
+  addKey,
   type HeldLock,
   loadIndex,
   lockRepository,
@@ -30,6 +31,9 @@ import {
 } from '../support/repository.ts';
 import { requires } from '../support/requirements.ts';
 import { restic } from '../support/restic.ts';
+
+/** For the keys of tests. */
+const QUICK = { N: 2, r: 1, p: 1 };
 
 /** One repository is made; every test damages a copy of it. Two snapshots, each with files and trees of its own. */
 
@@ -105,6 +109,15 @@ describe('a repair', () => {
       findings: [],
     });
     expect([...store.objects.keys()].sort()).toEqual(before);
+  });
+
+  it('names a key file that is damaged, which nobody but who knows its password can make anew', async () => {
+    const store = copied(() => {});
+    const spare = await addKey(await openRepository(store, PASSWORD), 'a spare password', systemClock, QUICK);
+    flip(store, `keys/${spare}`, 40);
+    const { findings } = await repaired(await openRepository(store, PASSWORD));
+    expect(findings).toMatchObject([{ severity: 'error', where: `keys/${spare}` }]);
+    expect(store.objects.has(`keys/${spare}`)).toBe(true);
   });
 
   it.each([

@@ -2,10 +2,10 @@ import { type IndexFile, packTrailerBytes } from '../../format/index.ts';
 import { isHoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { awaitedLater, settled } from '../../foundation/promises.ts';
-import { listKeys } from '../keys.ts';
-import { DATA_PREFIX, idOfKey, KEYS_PREFIX, MARKS_PREFIX, packKey, SNAPSHOTS_PREFIX } from '../layout.ts';
+import { DATA_PREFIX, idOfKey, MARKS_PREFIX, packKey, SNAPSHOTS_PREFIX } from '../layout.ts';
 import { indexOf, readIndexFiles } from '../read-index.ts';
 import type { Repository } from '../repository.ts';
+import { checkKeys } from './check-keys.ts';
 import { checkHeaders, judgePacks, listingsOf, type ReadPack, readPacks } from './check-packs.ts';
 import { checkSnapshots } from './check-snapshots.ts';
 import { Lost } from './lost.ts';
@@ -81,16 +81,6 @@ async function checkBeside(
   await checkKeys(repository, report);
   await checkMarks(repository, report);
   return report;
-}
-
-/** A password that opens nothing any more is found out on the day that it is needed: that of a recovery kit, say. */
-async function checkKeys(repository: Repository, report: CheckReport): Promise<void> {
-  for (const { id, damaged } of await listKeys(repository)) {
-    if (!damaged) continue;
-    const message =
-      "its content does not match its name, and its password may not open the repository any more: make another with `holdfast key add`, or `holdfast kit` where it was a kit's";
-    addError(report, `${KEYS_PREFIX}${id}`, message);
-  }
 }
 
 /** What a prune has marked and nobody can read, none removes: it takes no harm, and stays. */

@@ -1,11 +1,11 @@
 import { encodeIndexFile } from '../../format/index.ts';
 import type { Progress } from '../../foundation/progress.ts';
+import { checkKeys } from '../check/check-keys.ts';
 import { checkSnapshots } from '../check/check-snapshots.ts';
 import { Lost } from '../check/lost.ts';
 import { type CheckReport, newReport } from '../check/report.ts';
 import { DAMAGED_PREFIX, INDEX_PREFIX, idOfKey, indexKey, packKey, SNAPSHOTS_PREFIX } from '../layout.ts';
 import type { HeldLock } from '../locks.ts';
-
 import { indexOf } from '../read-index.ts';
 import type { Repository } from '../repository.ts';
 import { BlobPacker } from '../write/blob-packer.ts';
@@ -58,6 +58,7 @@ async function whatStaysLost(
   const report = newReport();
   const snapshots = await repository.documentKeys(SNAPSHOTS_PREFIX);
   await checkSnapshots(future, snapshots, { lost: new Lost(future), report, signal, progress });
+  await checkKeys(repository, report);
   return report;
 }
 

@@ -14,7 +14,7 @@ export interface RepairReport {
   /** Blobs that are nowhere any more. */
   blobsLost: LostBlob[];
   snapshots: number;
-  /** The errors: what stays lost, by snapshot and path. Snapshots are never altered. */
+  /** The errors: what stays lost, by snapshot and path, and key files that may open nothing. Neither is ever altered. */
   findings: Finding[];
 }
 
