@@ -51,6 +51,12 @@ describe.skipIf(!requires('restic'))('holdfast copy', () => {
     expect(again.snapshots.map(({ existed }: { existed: boolean }) => existed)).toEqual([true, true]);
     const [{ id }] = document(await run('snapshots', '--json', '--repository', 'archive')).snapshots;
     expect((await run('restore', '--snapshot', id, '--repository', 'archive', '--to', 'ours')).exit).toBe(0);
+    // Which of the repositories has it need not be said.
+    expect((await run('restore', '--snapshot', id, '--to', 'found')).exit).toBe(0);
+    expect(await run('restore', '--snapshot', 'abcdef', '--to', 'nothing')).toMatchObject({
+      exit: 1,
+      stderr: expect.stringContaining('abcdef'),
+    });
     // restic's own copy, the way back, knows them for what they are copies of.
     const copied = restic(
       archive,

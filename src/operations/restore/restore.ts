@@ -8,6 +8,7 @@ import { hasLog, type Source as PlanSource } from '../../plan/index.ts';
 import { findSnapshot, type Selection, type StoredSnapshot } from '../../repository/index.ts';
 import { isOffline, type RecallOptions, recallContent } from '../archives/recall.ts';
 import { Reading } from '../reading.ts';
+import { locate } from '../snapshots/snapshots.ts';
 import {
   damageNote,
   isPart,
@@ -116,10 +117,21 @@ async function accepted(workspace: Workspace, request: RestoreRequest): Promise<
   const selection = selectionOf(request, planned, target);
   const dryRun = request.dryRun === true || request.estimate === true;
   await refuseReplacing(workspace, request, { target, planned });
-  const repository = workspace.repositoryName(request.repository ?? planned?.repository);
+  const repository = await repositoryOf(workspace, request, planned);
   const isReplayed = replaysLog(planned, request) && !isOffline(workspace, repository);
   if (!isReplayed) refuseLogTarget(request.at, planned?.name);
   return { request, planned, target, selection, repository, isReplayed, dryRun };
+}
+
+/** A snapshot alone is found in whichever repository has it. @throws unknown-repository, unknown-snapshot, bad-usage */
+async function repositoryOf(
+  workspace: Workspace,
+  { repository, snapshot }: RestoreRequest,
+  planned: PlanSource | undefined,
+): Promise<string> {
+  const named = repository ?? planned?.repository;
+  const isAnywhere = named === undefined && snapshot !== undefined && workspace.homeNames.length > 1;
+  return isAnywhere ? (await locate(workspace, snapshot)).repository : workspace.repositoryName(named);
 }
 
 /** @throws unknown-snapshot, bad-usage, target-unsuitable, and as `pointOf` */
