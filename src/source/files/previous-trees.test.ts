@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest';
 import type { TreeNode } from '../../format/index.ts';
 import { HoldfastError } from '../../foundation/errors.ts';
-import type { SnapshotReader } from '../../repository/index.ts';
 import { PreviousTrees } from './previous-trees.ts';
 
 const ALL = Array.from({ length: 30 }, (_, index) => `tree ${index}`);
@@ -14,7 +13,7 @@ function trees(failing?: Error) {
     if (failing !== undefined) throw failing;
     return [{ name: tree, type: 'file', content: [] }];
   };
-  return { read, previous: new PreviousTrees({ entries } as unknown as SnapshotReader, ALL) };
+  return { read, previous: new PreviousTrees({ entries }, ALL) };
 }
 
 it('reads each tree once, and some ahead', async () => {

@@ -8,13 +8,13 @@ const AHEAD = 8;
 
 /** What the previous snapshot says of the directories in one directory, read before it is needed. */
 export class PreviousTrees {
-  readonly #reader: SnapshotReader | undefined;
+  readonly #reader: Pick<SnapshotReader, 'entries'> | undefined;
   readonly #trees: string[];
   readonly #coming = new Map<string, Promise<Map<string, TreeNode> | undefined>>();
   #begun = 0;
 
   /** @param trees in the order in which they will be asked for or passed over, or most of them */
-  constructor(reader: SnapshotReader | undefined, trees: string[]) {
+  constructor(reader: Pick<SnapshotReader, 'entries'> | undefined, trees: string[]) {
     this.#reader = reader;
     this.#trees = trees;
   }
