@@ -2,7 +2,7 @@ import { createHash, hash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hashAlongside, hashBoth, hashInRoom, PADDING_BYTES, runningSha256 } from './sha256.ts';
+import { hashAlongside, hashEach, hashInRoom, PADDING_BYTES, runningSha256 } from './sha256.ts';
 
 /** Around the edges of blocks, and around the length from which two are hashed at once. */
 const lengths = fc.oneof(
@@ -24,16 +24,23 @@ it('is had of Node’s own binary where the processor has instructions for it, s
   expect(runningSha256() instanceof createHash('sha256').constructor).toBe(!has);
 });
 
-describe('SHA-256 of two messages at once', () => {
+describe('SHA-256 of several messages, two at once', () => {
   it('is what it is one after the other', () => {
     fc.assert(
-      fc.property(messages, messages, (first, second) => {
-        expect(hashBoth(first, second).map((digest) => digest.toString('hex'))).toEqual([
-          hashOf(first),
-          hashOf(second),
-        ]);
+      fc.property(fc.array(messages, { maxLength: 5 }), (several) => {
+        const digests = hashEach(several).map((digest) => digest.toString('hex'));
+        expect(digests).toEqual(several.map((message) => hashOf(message)));
       }),
       { numRuns: 500 },
+    );
+  });
+
+  it('is what it is though they are long, and some much longer than others', () => {
+    const several = [4096, 1_000_000, 4097, 300_000, 300_063, 5000].map((length, index) =>
+      new Uint8Array(length).map((_, at) => at * (2 * index + 1)),
+    );
+    expect(hashEach(several).map((digest) => digest.toString('hex'))).toEqual(
+      several.map((message) => hashOf(message)),
     );
   });
 

@@ -11,7 +11,7 @@ import {
   unsealJsonText,
 } from '../../format/index.ts';
 import { releaseBuffer } from '../../foundation/buffers.ts';
-import { hashBoth } from '../../foundation/sha256.ts';
+import { hashEach } from '../../foundation/sha256.ts';
 import { openBlob } from '../indexed.ts';
 
 export interface OpenableBlob {
@@ -89,8 +89,8 @@ export class BlobOpener {
     if (plain === undefined) return undefined;
     const other = this.#plain(codecs, second.sealed, second.blob, 1);
     if (other !== undefined) {
-      const [id, otherId] = hashBoth(plain, other);
-      const isRight = timingSafeEqual(id, first.blob.id) && timingSafeEqual(otherId, second.blob.id);
+      const ids = hashEach([plain, other]);
+      const isRight = timingSafeEqual(ids[0]!, first.blob.id) && timingSafeEqual(ids[1]!, second.blob.id);
       if (isRight) return [bufferOf(plain), bufferOf(other)];
       sealAgain(codecs, second.sealed);
     }

@@ -85,11 +85,11 @@ describe('the chunks that a file had', () => {
   it('are told of together with what follows right behind', () => {
     const chunks = { starts: Uint32Array.of(0, 15, 21), lengths: Uint32Array.of(5, 6, 7), ids: new Uint8Array(96) };
     const cuts = new ExpectedCuts(chunks);
-    const told = [0, 15, 21].map((start) => [cuts.lengthAt(start), cuts.lengthBehind()]);
+    const told = [0, 15, 21].map((start) => [cuts.lengthAt(start), cuts.lengthsWithin(start === 15 ? 13 : 12)]);
     expect(told).toEqual([
-      [5, undefined],
-      [6, 7],
-      [7, undefined],
+      [5, [5]],
+      [6, [6, 7]],
+      [7, [7]],
     ]);
   });
 });
@@ -99,8 +99,8 @@ describe('how much can be read up to a cut of before', () => {
     new ExpectedCuts(new EarlierChunks([idOf(0), idOf(1), idOf(2)], tableOf([5, 6, 7]), 18).within(0, 32 * MIB));
 
   it.each([
-    ['two that follow one another', 0, 18, 11],
-    ['no more than there is room for', 0, 10, 5],
+    ['all that follow one another', 0, 18, 18],
+    ['as many as there is room for', 0, 17, 11],
     ['not the first one alone, where it is too long', 0, 4, 0],
     ['from a cut in the middle on', 5, 100, 13],
     ['nothing where none begins', 6, 100, 0],
@@ -109,6 +109,12 @@ describe('how much can be read up to a cut of before', () => {
     const cuts = expected();
     expect(cuts.bytesFrom(start, mostBytes)).toBe(bytes);
     expect(cuts.bytesFrom(start, mostBytes)).toBe(bytes);
+  });
+
+  it('ends where enough is to be hashed together', () => {
+    const lengths = Uint32Array.of(3 * MIB, 2 * MIB, MIB);
+    const long = { starts: Uint32Array.of(0, 3 * MIB, 5 * MIB), lengths, ids: new Uint8Array(96) };
+    expect(new ExpectedCuts(long).bytesFrom(0, 9 * MIB)).toBe(5 * MIB);
   });
 
   it('ends where one is missing', () => {

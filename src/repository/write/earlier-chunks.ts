@@ -83,22 +83,25 @@ export class ExpectedCuts {
     return starts[this.#index] === start ? lengths[this.#index] : undefined;
   }
 
-  /** How long the chunk was that began right behind the one that `lengthAt` told of last, undefined where none did. */
-  lengthBehind(): number | undefined {
+  /** How long the chunks were that follow one another from the one on that `lengthAt` told of last, in so many bytes at most. */
+  lengthsWithin(mostBytes: number): number[] {
     const { starts, lengths } = this.#chunks ?? NONE;
-    const next = this.#index + 1;
-    return starts[next] === starts[this.#index]! + lengths[this.#index]! ? lengths[next] : undefined;
+    const within: number[] = [];
+    let end = starts[this.#index]!;
+    const limit = end + mostBytes;
+    for (let index = this.#index; starts[index] === end && end + lengths[index]! <= limit; index++) {
+      within.push(lengths[index]!);
+      end += lengths[index]!;
+    }
+    return within;
   }
 
-  /** How many bytes the two chunks take, or the one, that are expected from `start` on, at most `mostBytes`; 0 for none. */
+  /** How many bytes the chunks take that are expected from `start` on, at most `mostBytes`; 0 for none. */
   bytesFrom(start: number, mostBytes: number): number {
-    const { starts, lengths } = this.#chunks ?? NONE;
-    this.#goTo(start);
-    let end = start;
-    for (let index = this.#index; index < this.#index + 2; index++) {
-      if (starts[index] === end && end + lengths[index]! - start <= mostBytes) end += lengths[index]!;
-    }
-    return end - start;
+    if (this.lengthAt(start) === undefined) return 0;
+    let bytes = 0;
+    for (const length of this.lengthsWithin(mostBytes)) if (bytes < AT_ONCE_BYTES) bytes += length;
+    return bytes;
   }
 
   #goTo(start: number): void {
@@ -112,5 +115,8 @@ export class ExpectedCuts {
     return id.equals((this.#chunks ?? NONE).ids.subarray(at, at + ID_BYTES));
   }
 }
+
+/** Of chunks that are read and hashed together: of several, two can be under way nearly all the time. */
+const AT_ONCE_BYTES = 4 * 1024 * 1024;
 
 const NONE: ExpectedChunks = { starts: new Uint32Array(0), lengths: new Uint32Array(0), ids: new Uint8Array(0) };

@@ -1,8 +1,7 @@
-import { hash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { CHUNKER_DATA_OFFSET, Chunker, chunkerMemory, ID_BYTES, MAX_CHUNK_BYTES } from '../../format/index.ts';
 import { messageOf, systemCode } from '../../foundation/errors.ts';
-import { hashBoth, hashInRoom } from '../../foundation/sha256.ts';
+import { hashEach, hashInRoom } from '../../foundation/sha256.ts';
 import { type ExpectedChunks, ExpectedCuts } from './earlier-chunks.ts';
 import type { Sealer } from './sealer.ts';
 
@@ -52,8 +51,8 @@ export class PartReader {
   readonly #sealer: Pick<Sealer, 'store'>;
   readonly #bytes: Uint8Array;
   readonly #chunker: Chunker;
-  /** What was hashed along with the chunk before it in the same part. */
-  #idAhead: { position: number; length: number; id: Buffer } | undefined;
+  /** Of chunks of the same part that were hashed along with one before them, by their positions in it. */
+  readonly #idsAhead = new Map<number, Buffer>();
 
   /** What is read into it is good until something else is. */
   get room(): Uint8Array {
@@ -91,7 +90,7 @@ export class PartReader {
       stored.fresh.storedBytes += storedBytes;
     };
     this.#chunker.reset();
-    this.#idAhead = undefined;
+    this.#idsAhead.clear();
     const expected = new ExpectedCuts(part.expected);
     const next = (): Chunk | undefined => this.#nextChunk(expected, stored.sizeBytes - (end - start), start, end);
     let isWanted = true;
@@ -127,25 +126,23 @@ export class PartReader {
     const expectedLength = expected.lengthAt(position);
     if (expectedLength !== undefined) {
       if (expectedLength > end - start) return undefined;
-      const id = this.#expectedId(expected, expectedLength, position, start, end);
+      const id = this.#idsAhead.get(position) ?? this.#expectedId(expected, position, start, end);
       if (expected.isNext(id)) return { length: expectedLength, id };
     }
     const length = this.#nextCut(start, end);
     return length > 0 ? { length } : undefined;
   }
 
-  /** Of the bytes where a chunk is expected. Those where the next one is are hashed along with them. */
-  #expectedId(expected: ExpectedCuts, length: number, position: number, start: number, end: number): Buffer {
-    const behind = start + length;
-    const ahead = this.#idAhead;
-    this.#idAhead = undefined;
-    if (ahead?.position === position && ahead.length === length) return ahead.id;
-    const lengthBehind = expected.lengthBehind();
-    const bytes = this.#bytes.subarray(start, behind);
-    if (lengthBehind === undefined || lengthBehind > end - behind) return hash('sha256', bytes, 'buffer');
-    const [id, idBehind] = hashBoth(bytes, this.#bytes.subarray(behind, behind + lengthBehind));
-    this.#idAhead = { position: position + length, length: lengthBehind, id: idBehind };
-    return id;
+  /** Of the bytes where a chunk is expected. Those where others are, as far as they are there, are hashed along with them. */
+  #expectedId(expected: ExpectedCuts, position: number, start: number, end: number): Buffer {
+    const lengths = expected.lengthsWithin(end - start);
+    const begins = [0];
+    for (const length of lengths) begins.push(begins.at(-1)! + length);
+    const ids = hashEach(
+      lengths.map((length, at) => this.#bytes.subarray(start + begins[at]!, start + begins[at]! + length)),
+    );
+    for (const [at, id] of ids.entries()) this.#idsAhead.set(position + begins[at]!, id);
+    return ids[0]!;
   }
 
   /**
