@@ -26,16 +26,30 @@ const STRUCT_BYTES = 256;
 export const STATUS_WORDS = 36;
 
 /** At which of these words something lies: the lower one, of two. */
-const NLINK = 4;
-const UID = 5;
-const GID = 6;
-const MODE = 7;
-const INO = 8;
-const SIZE = 10;
-const CTIME = 24;
-const MTIME = 28;
-const DEVICE_MAJOR = 34;
-const DEVICE_MINOR = 35;
+export const STATUS_PLACES = {
+  nlink: 4,
+  uid: 5,
+  gid: 6,
+  mode: 7,
+  inode: 8,
+  size: 10,
+  ctime: 24,
+  mtime: 28,
+  deviceMajor: 34,
+  deviceMinor: 35,
+} as const;
+const {
+  nlink: NLINK,
+  uid: UID,
+  gid: GID,
+  mode: MODE,
+  inode: INO,
+  size: SIZE,
+  ctime: CTIME,
+  mtime: MTIME,
+  deviceMajor: DEVICE_MAJOR,
+  deviceMinor: DEVICE_MINOR,
+} = STATUS_PLACES;
 /** Of a time: behind the seconds, which are two words. */
 const NANOSECONDS = 2;
 /** Two bytes follow it that say nothing. */
@@ -103,7 +117,7 @@ export function putStats({ words }: StatusRecord, stats: BigIntStats): void {
 }
 
 /** The device's number as stat(2) has it: glibc's `gnu_dev_makedev`. A number where it is exact. */
-function deviceOf(major: number, minor: number): number | bigint {
+export function deviceOf(major: number, minor: number): number | bigint {
   if (major < 2 ** 12 && minor < 2 ** 8) return (major << 8) | minor;
   const [high, low] = [BigInt(major), BigInt(minor)];
   return unsigned(
@@ -112,7 +126,7 @@ function deviceOf(major: number, minor: number): number | bigint {
 }
 
 /** A number where it is exact. */
-function unsignedAt(words: Uint32Array, at: number): number | bigint {
+export function unsignedAt(words: Uint32Array, at: number): number | bigint {
   const [lower, upper] = [words[at]!, words[at + 1]!];
   return upper < EXACT_UPPER ? upper * WORD + lower : (BigInt(upper) << 32n) | BigInt(lower);
 }
@@ -121,7 +135,8 @@ function unsigned(value: bigint): number | bigint {
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 }
 
-function timeAt(words: Uint32Array, at: number): bigint {
+/** Nanoseconds since 1970. */
+export function timeAt(words: Uint32Array, at: number): bigint {
   const [lower, upper, nanoseconds] = [words[at]!, words[at + 1]! | 0, words[at + NANOSECONDS]!];
   const isExact = Math.abs(upper) < EXACT_UPPER;
   const seconds = isExact ? BigInt(upper * WORD + lower) : (BigInt(upper) << 32n) | BigInt(lower);

@@ -12,8 +12,6 @@ export interface LaidMessage extends Stretch {
   end?: Stretch;
 }
 
-const NOTHING: Stretch = { address: 0, blocks: 0 };
-
 /** One message after the other, each beginning where the one before it has ended. */
 class Lane {
   readonly column: number;
@@ -51,10 +49,13 @@ export class TwoLanes {
     let next = 0;
     const goOn = (lane: Lane): void => {
       if (lane.blocks > 0) return;
-      if (lane.end !== undefined) return lane.goTo(lane.end);
+      if (lane.end !== undefined) {
+        lane.goTo(lane.end);
+        return;
+      }
       if (lane.message !== undefined) digests[lane.message] = this.#digest(lane);
       lane.message = next < messages.length ? next++ : undefined;
-      if (lane.message === undefined) return lane.goTo(NOTHING);
+      if (lane.message === undefined) return;
       this.#pair.set(lane.column, FIRST_STATE);
       const message = messages[lane.message]!;
       lane.goTo(message, message.end);

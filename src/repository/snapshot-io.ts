@@ -32,6 +32,23 @@ export type FileOutcome =
   /** The system's error, or why nothing can be stored any more. */
   | { kind: 'failed'; error: Error };
 
+/** A directory that has nothing but files. */
+export interface DirectoryOfFiles {
+  /** A byte string, as are the names, which are in their order. */
+  path: string;
+  names: readonly string[];
+  /** The id of the tree that it had, which the repository has. */
+  tree: string;
+}
+
+/** Is told what became of the files of a directory: neither must throw. */
+export interface FilesOfDirectory {
+  /** They and what the system says of them are what they were: told once, and nothing else is. */
+  onSame: (sizeBytes: number) => void;
+  /** Else: told once of each. */
+  onDone: (name: string, outcome: FileOutcome) => void;
+}
+
 /** One file's bytes on their way into the repository. */
 export interface FileStream {
   /**
@@ -77,6 +94,11 @@ export interface SnapshotWriter {
    * @returns where it is there, it resolves when not too many files wait any more: the next is handed over then
    */
   readFile(path: Uint8Array, onDone: (outcome: FileOutcome) => void): Promise<void> | undefined;
+  /**
+   * Has small files read that are all that is in a directory, by one thread, which holds them against what they were.
+   * @returns resolves when not too many files wait any more
+   */
+  readFilesOf(directory: DirectoryOfFiles, told: FilesOfDirectory): Promise<void>;
   /**
    * The same for a large file: several threads read it, part by part. The promise resolves when all of it is on its way;
    * the descriptor must stay open until `stored` has settled.

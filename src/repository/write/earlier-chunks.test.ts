@@ -111,10 +111,13 @@ describe('how much can be read up to a cut of before', () => {
     expect(cuts.bytesFrom(start, mostBytes)).toBe(bytes);
   });
 
-  it('ends where enough is to be hashed together', () => {
-    const lengths = Uint32Array.of(3 * MIB, 2 * MIB, MIB);
+  it.each([
+    ['ends where enough is to be hashed together', [3, 2, 3], 5],
+    ['leaves no little rest, which would be hashed alone', [3, 2, 1], 6],
+  ])('%s', (_what, mebibytes, expectedMebibytes) => {
+    const lengths = Uint32Array.from(mebibytes, (length) => length * MIB);
     const long = { starts: Uint32Array.of(0, 3 * MIB, 5 * MIB), lengths, ids: new Uint8Array(96) };
-    expect(new ExpectedCuts(long).bytesFrom(0, 9 * MIB)).toBe(5 * MIB);
+    expect(new ExpectedCuts(long).bytesFrom(0, 9 * MIB)).toBe(expectedMebibytes * MIB);
   });
 
   it('ends where one is missing', () => {

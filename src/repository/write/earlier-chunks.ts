@@ -99,8 +99,15 @@ export class ExpectedCuts {
   /** How many bytes the chunks take that are expected from `start` on, at most `mostBytes`; 0 for none. */
   bytesFrom(start: number, mostBytes: number): number {
     if (this.lengthAt(start) === undefined) return 0;
+    const lengths = this.lengthsWithin(mostBytes);
+    let left = sum(lengths);
     let bytes = 0;
-    for (const length of this.lengthsWithin(mostBytes)) if (bytes < AT_ONCE_BYTES) bytes += length;
+    for (const length of lengths) {
+      // One that is left alone at the end is hashed alone.
+      if (bytes >= AT_ONCE_BYTES && left > AT_ONCE_BYTES / 2) break;
+      bytes += length;
+      left -= length;
+    }
     return bytes;
   }
 
@@ -118,5 +125,9 @@ export class ExpectedCuts {
 
 /** Of chunks that are read and hashed together: of several, two can be under way nearly all the time. */
 const AT_ONCE_BYTES = 4 * 1024 * 1024;
+
+function sum(lengths: readonly number[]): number {
+  return lengths.reduce((total, length) => total + length, 0);
+}
 
 const NONE: ExpectedChunks = { starts: new Uint32Array(0), lengths: new Uint32Array(0), ids: new Uint8Array(0) };

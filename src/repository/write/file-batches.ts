@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { bytesOf } from '../../format/index.ts';
 import type { ExtendedAttribute } from '../../foundation/extended-attributes.ts';
 import { STATUS_WORDS, statusAt } from '../../foundation/file-status.ts';
-import type { FileOutcome } from '../snapshot-io.ts';
-import { OUTCOMES, type StoredBatch } from './file-reader.ts';
+import type { DirectoryOfFiles, FileOutcome, FilesOfDirectory } from '../snapshot-io.ts';
+import { OUTCOMES, type StoredBatch } from './file-batch.ts';
 import { idsIn } from './part-reader.ts';
 import type { Pipeline } from './pipeline.ts';
 
@@ -29,6 +30,18 @@ export class FileBatches {
     return this.#waiting.length >= BATCH_FILES ? this.#makeRoom() : undefined;
   }
 
+  /** See `SnapshotWriter.readFilesOf`. */
+  async addDirectory({ path, names, tree }: DirectoryOfFiles, { onSame, onDone }: FilesOfDirectory): Promise<void> {
+    const paths = bytesOf(names.map((name) => `${path}/${name}\0`).join(''));
+    const files = () =>
+      names.map((name) => ({
+        path: bytesOf(`${path}/${name}`),
+        onDone: (outcome: FileOutcome) => onDone(name, outcome),
+      }));
+    await this.#submit({ count: names.length, paths, tree }, files, onSame);
+    await nextTurn();
+  }
+
   #add(files: Waiting[]): void {
     // Nobody says that there are no more: what is waiting by the next turn goes as it is.
     if (this.#waiting.length === 0) setImmediate(() => void this.#send());
@@ -45,20 +58,29 @@ export class FileBatches {
     const files = this.#waiting;
     if (files.length === 0) return;
     this.#waiting = [];
+    const paths = Buffer.concat(files.flatMap(({ path }) => [path, NUL]));
+    await this.#submit({ count: files.length, paths }, () => files);
+  }
+
+  async #submit(
+    { count, paths, tree }: { count: number; paths: Buffer; tree?: string },
+    files: () => Waiting[],
+    onSame?: (sizeBytes: number) => void,
+  ): Promise<void> {
     try {
-      const { stored } = await this.#pipeline.submitBatch({
-        count: files.length,
-        paths: new Uint8Array(Buffer.concat(files.flatMap(({ path }) => [path, NUL]))),
-      });
+      const batch = { count, paths: new Uint8Array(paths), ...(tree !== undefined && { tree }) };
+      const { stored } = await this.#pipeline.submitBatch(batch);
       stored.then(
-        (batch) => {
-          tell(files, batch);
-          if (batch.count < files.length) this.#add(files.slice(batch.count));
+        (done) => {
+          if (done.isSameTree) return onSame?.(done.sizesBytes.reduce((sum, sizeBytes) => sum + sizeBytes, 0));
+          const told = files();
+          tell(told, done);
+          if (done.count < count) this.#add(told.slice(done.count));
         },
-        (error: Error) => tellAll(files, error),
+        (error: Error) => tellAll(files(), error),
       );
     } catch (error) {
-      tellAll(files, error as Error);
+      tellAll(files(), error as Error);
     }
   }
 }

@@ -1,10 +1,11 @@
 import { hash, randomBytes } from 'node:crypto';
-import { appendFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { testDirectory } from '../../../test/support/repository.ts';
-import { gearTable, MIN_CHUNK_BYTES } from '../../format/index.ts';
-import { FileReader, LARGE_FILE_BYTES, OUTCOMES, type StoredBatch } from './file-reader.ts';
+import { encodeFileTree, gearTable, MIN_CHUNK_BYTES } from '../../format/index.ts';
+import { OUTCOMES, type StoredBatch } from './file-batch.ts';
+import { FileReader, LARGE_FILE_BYTES } from './file-reader.ts';
 import { PartReader } from './part-reader.ts';
 import type { Sealer } from './sealer.ts';
 
@@ -58,15 +59,24 @@ function writtenAs(name: string, content: Uint8Array): string {
 const blobs: Buffer[] = [];
 
 /** Reads files as a worker does. */
-function read(paths: readonly string[], between: () => boolean = () => true): StoredBatch {
+function read(paths: readonly string[], between: () => boolean = () => true, tree?: string): StoredBatch {
   blobs.length = 0;
   const store: Sealer['store'] = (_type, plain, id = hash('sha256', plain, 'buffer')) => {
     blobs.push(Buffer.from(plain));
     return { id, fresh: true, storedBytes: 1 };
   };
   const reader = new PartReader({ store } as unknown as Sealer, gearTable('3da3358b4dc173'));
-  const batch = { number: 1, count: paths.length, paths: Buffer.from(paths.map((path) => `${path}\0`).join('')) };
+  const batch = { number: 1, count: paths.length, paths: joined(paths), ...(tree !== undefined && { tree }) };
   return new FileReader(reader).store(batch, between);
+}
+
+function joined(paths: readonly string[]): Buffer {
+  return Buffer.from(paths.map((path) => `${path}\0`).join(''));
+}
+
+/** The tree that files make which were read. */
+function treeOf(paths: readonly string[]): string {
+  return hash('sha256', encodeFileTree({ ...read(paths), paths: joined(paths) }));
 }
 
 function outcomesOf({ outcomes, count }: StoredBatch): string[] {
@@ -158,5 +168,46 @@ describe('a batch of files', () => {
   it('ends where nobody wants it any more', () => {
     const paths = [fileOf('a', 10), fileOf('b', 10)];
     expect(read(paths, () => false).count).toBe(1);
+  });
+});
+
+describe('a batch of all files of a directory', () => {
+  const filesOf = () => ['a', 'b', 'c'].map((name) => writtenAs(name, Buffer.from(name)));
+
+  it('tells nothing of each where they make the tree that they made before', () => {
+    const paths = filesOf();
+    const tree = treeOf(paths);
+    const stored = read(paths, undefined, tree);
+    expect(stored).toMatchObject({ isSameTree: true, count: 3, sizesBytes: Float64Array.of(1, 1, 1) });
+    expect(stored.status).toHaveLength(0);
+    writeFileSync(paths[1]!, 'B');
+    const changed = read(paths, undefined, tree);
+    expect([changed.isSameTree, outcomesOf(changed)]).toEqual([false, ['read', 'read', 'read']]);
+  });
+
+  it('tells of each where one changed while it was read, though what was read makes the same tree', () => {
+    const paths = filesOf();
+    const tree = treeOf(paths);
+    let isFirst = true;
+    content.beforeReading = () => {
+      if (!isFirst) utimesSync(paths[1]!, 1, 1);
+      isFirst = false;
+    };
+    const stored = read(paths, undefined, tree);
+    expect([stored.isSameTree, outcomesOf(stored)]).toEqual([false, ['read', 'changed', 'read']]);
+  });
+
+  it('tells of each where the attributes of one cannot be read, though the others make the same tree', () => {
+    const paths = filesOf();
+    const tree = treeOf(paths);
+    unreadable.path = paths[1]!;
+    const stored = read(paths, undefined, tree);
+    expect([stored.isSameTree, stored.attributes.size]).toEqual([false, 1]);
+  });
+
+  it('tells of each where it ends before its end, though those make the same tree', () => {
+    const paths = filesOf();
+    const stored = read(paths, () => false, treeOf(paths.slice(0, 1)));
+    expect([stored.isSameTree, outcomesOf(stored)]).toEqual([false, ['read']]);
   });
 });

@@ -1,47 +1,19 @@
 import { ID_BYTES, MIN_CHUNK_BYTES } from '../../format/index.ts';
 import { messageOf, systemCode } from '../../foundation/errors.ts';
-import { type ExtendedAttribute, readOpenFileAttributes } from '../../foundation/extended-attributes.ts';
+import { readOpenFileAttributes } from '../../foundation/extended-attributes.ts';
 import { fileCalls } from '../../foundation/file-calls.ts';
 import { STATUS_WORDS, StatusRecord } from '../../foundation/file-status.ts';
+import {
+  emptyBatch,
+  type Failure,
+  type FileBatch,
+  makesTree,
+  OUTCOMES,
+  type Outcome,
+  type StoredBatch,
+  withoutFiles,
+} from './file-batch.ts';
 import type { PartReader, StoredPart } from './part-reader.ts';
-
-/** Small files, for a worker to open, read, cut and store by itself: one after the other, since each alone is not worth a message. */
-export interface FileBatch {
-  number: number;
-  count: number;
-  /** Each ended by a NUL. */
-  paths: Uint8Array;
-}
-
-/** What became of a file of a batch. */
-export const OUTCOMES = ['failed', 'other', 'large', 'read', 'changed'] as const;
-type Outcome = (typeof OUTCOMES)[number];
-
-interface Failure {
-  message: string;
-  code: string | undefined;
-  syscall: string;
-}
-
-/** What became of the files of a batch, in its order. */
-export interface StoredBatch {
-  number: number;
-  /** How many of its files were looked at, from the first on: the others are to be handed out again. */
-  count: number;
-  /** Places in OUTCOMES. */
-  outcomes: Uint8Array;
-  /** The ids of their blobs, 32 bytes each, and how many of them each file has. */
-  ids: Uint8Array;
-  blobCounts: Uint32Array;
-  sizesBytes: Float64Array;
-  /** What the system said of each before it was read: a record of `STATUS_WORDS` for each. */
-  status: Uint32Array;
-  /** By their places in the batch: the attributes of those that have any, or why these could not be read. */
-  attributes: Map<number, readonly ExtendedAttribute[] | Failure>;
-  /** By their places, why a file could not be read. */
-  failures: Map<number, Failure>;
-  fresh: { blobs: number; bytes: number; storedBytes: number };
-}
 
 /** From this size on, several threads read a file. */
 export const LARGE_FILE_BYTES = 4 * 1024 * 1024;
@@ -86,7 +58,7 @@ export class FileReader {
       goOn();
     }
     stored.ids = new Uint8Array(Buffer.concat(ids));
-    return stored;
+    return makesTree(batch, stored) ? withoutFiles(stored) : stored;
   }
 
   /** Stores the next file of a batch, and puts down all but what became of it. */
@@ -151,21 +123,6 @@ export class FileReader {
       return false;
     }
   }
-}
-
-function emptyBatch({ number, count }: FileBatch): StoredBatch {
-  return {
-    number,
-    count: 0,
-    outcomes: new Uint8Array(count),
-    ids: new Uint8Array(0),
-    blobCounts: new Uint32Array(count),
-    sizesBytes: new Float64Array(count),
-    status: new Uint32Array(count * STATUS_WORDS),
-    attributes: new Map(),
-    failures: new Map(),
-    fresh: { blobs: 0, bytes: 0, storedBytes: 0 },
-  };
 }
 
 function putStored(stored: StoredBatch, { ids, sizeBytes, fresh, failure }: Omit<StoredPart, 'number'>): void {

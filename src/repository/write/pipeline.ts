@@ -10,7 +10,7 @@ import { Spare } from '../../foundation/spare.ts';
 import { runOnThread, startThreadsAhead, type ThreadWork } from '../../foundation/threads.ts';
 import type { BlobTable } from '../blob-table.ts';
 import { ClaimTable } from './claim-table.ts';
-import type { FileBatch, StoredBatch } from './file-reader.ts';
+import type { FileBatch, StoredBatch } from './file-batch.ts';
 import type { FinishedPack } from './pack-file.ts';
 import type { FilePart, StoredPart } from './part-reader.ts';
 import { Sealer } from './sealer.ts';

@@ -2,7 +2,15 @@ import { hash } from 'node:crypto';
 import { encodeTree, ID_BYTES, type TreeNode } from '../../format/index.ts';
 import { awaitedLater, reachesWhoeverAwaits, settled } from '../../foundation/promises.ts';
 import type { BlobTable } from '../blob-table.ts';
-import type { FileOutcome, FileStream, LargeFile, SnapshotWriter, StoredFile } from '../snapshot-io.ts';
+import type {
+  DirectoryOfFiles,
+  FileOutcome,
+  FileStream,
+  FilesOfDirectory,
+  LargeFile,
+  SnapshotWriter,
+  StoredFile,
+} from '../snapshot-io.ts';
 import { EarlierChunks } from './earlier-chunks.ts';
 import { FileBatches } from './file-batches.ts';
 import { Lane } from './lane.ts';
@@ -71,6 +79,10 @@ export class Writer implements SnapshotWriter {
 
   readFile(path: Uint8Array, onDone: (outcome: FileOutcome) => void): Promise<void> | undefined {
     return this.#fileBatches.add(path, onDone);
+  }
+
+  readFilesOf(directory: DirectoryOfFiles, told: FilesOfDirectory): Promise<void> {
+    return this.#fileBatches.addDirectory(directory, told);
   }
 
   async writeInParts(

@@ -1,7 +1,7 @@
 import { type BigIntStats, lstatSync, statSync } from 'node:fs';
 import { bytesOf, displayName, encodeAttribute, NamedPaths, type TreeNode } from '../../format/index.ts';
 import { HoldfastError, systemCode } from '../../foundation/errors.ts';
-import { type ExtendedAttribute, readAttributes } from '../../foundation/extended-attributes.ts';
+import type { ExtendedAttribute } from '../../foundation/extended-attributes.ts';
 import type { FileStatus } from '../../foundation/file-status.ts';
 import {
   type FileOutcome,
@@ -14,12 +14,13 @@ import { type Capture, type CaptureContext, MANIFEST_DIRECTORY, type Problem } f
 import { everythingAt, type Stale } from './changes.ts';
 import { Entries } from './entries.ts';
 import { changedWhileRead, errorOfEntry } from './entry-errors.ts';
+import { isForOneThread, isPart, type Known, type Later, NOTHING } from './known-directory.ts';
 import { type ReadLargeFile, readLargeFile } from './large-file.ts';
 import { type Listing, listDirectory, NO_FILES } from './listing.ts';
-import { isSameDirectory, isUnchanged, nodeOf, unlessSame } from './node-of.ts';
+import { attributesAt, isSameDirectory, isUnchanged, nodeOf, unlessSame } from './node-of.ts';
 import { presentPaths } from './present-paths.ts';
 import { PreviousTrees } from './previous-trees.ts';
-import { type Selection, selectionOf } from './selection.ts';
+import { EVERYTHING, type Selection, selectionOf } from './selection.ts';
 import type { Tally } from './tally.ts';
 
 const UNNAMED_HINT =
@@ -36,24 +37,6 @@ interface Entry {
   later: Later | undefined;
   /** What was told to have changed may be gone; what was listed was there a moment ago. */
   mayBeGone: boolean;
-}
-
-/** What the previous snapshot has of a directory of which nothing needs to be known before all in it is read. */
-interface Later {
-  tree: string;
-  /** Undefined where it cannot be read. */
-  entries: () => Promise<Map<string, TreeNode> | undefined>;
-}
-
-/** What is known of a directory before what is in it is looked at. */
-interface Known {
-  /** What the previous snapshot has of it; undefined where it has nothing, or where that is not looked at yet. */
-  before: Map<string, TreeNode> | undefined;
-  /** What is to be looked at anew; everything, where it is not known. */
-  stale: Stale | undefined;
-  /** What is in it, where that was listed already. */
-  listing?: Listing | undefined;
-  later?: Later | undefined;
 }
 
 export interface FileCaptureOptions {
@@ -247,12 +230,10 @@ export class FileCapture {
   ): Promise<void> {
     const { path, into, before } = entry;
     const known = await this.#known(entry, node, selection, stale, previous);
+    if (this.#canBeReadTogether(path, selection, known)) return this.#readTogether(entry, node, selection, known);
     const entries = await this.#entries(path, selection, known);
     into.expect();
-    this.#saved(entries, selection, known, before?.subtree).then(
-      (subtree) => into.came(subtree === undefined ? undefined : unlessSame({ ...node, subtree }, before)),
-      (error: unknown) => into.failed(error),
-    );
+    this.#comes(entry, node, this.#saved(entries, selection, known, before?.subtree));
   }
 
   /**
@@ -277,6 +258,51 @@ export class FileCapture {
     }
     const stillStale = isSameDirectory(node, before) ? stale : undefined;
     return { before: await this.#before(tree, previous), stale: stillStale, listing };
+  }
+
+  /** Whether all of its files are wanted, and one thread is to read them: see `isForOneThread`. */
+  #canBeReadTogether(path: string, selection: Selection, known: Known): boolean {
+    if (!isForOneThread(known) || !selection.isWanted || this.#wanted !== undefined) return false;
+    const { listing, later } = known;
+    return (
+      !listing!.names.some((name) => this.#options.isExcluded(`${path}/${name}`)) && this.#writer.holdsTree(later!.tree)
+    );
+  }
+
+  /** Has all files of a directory read by one thread, which tells of each only where the directory is not what it was. */
+  #readTogether(directory: Entry, node: TreeNode, selection: Selection, known: Known): Promise<void> {
+    const { path, into, before } = directory;
+    const { names } = known.listing!;
+    const later = known.later!;
+    const entries = new Entries(names.length);
+    into.expect();
+    let isToBeSaved = true;
+    return this.#writer.readFilesOf(
+      { path, names, tree: later.tree },
+      {
+        onSame: (bytes) => {
+          this.counts.dirs++;
+          this.counts.filesUnmodified += names.length;
+          this.counts.bytesProcessed += bytes;
+          this.#context.progress.advance({ bytes, items: names.length });
+          into.came(unlessSame({ ...node, subtree: later.tree }, before));
+        },
+        onDone: (name, outcome) => {
+          if (isToBeSaved) this.#comes(directory, node, this.#saved(entries, selection, known, later.tree));
+          isToBeSaved = false;
+          const entry = { path: `${path}/${name}`, name, into: entries, before: undefined, later, mayBeGone: false };
+          this.#wasRead(entry, outcome, false);
+        },
+      },
+    );
+  }
+
+  /** Adds a directory, which is expected, once its tree is saved. */
+  #comes({ into, before }: Entry, node: TreeNode, saved: Promise<string | undefined>): void {
+    saved.then(
+      (subtree) => into.came(subtree === undefined ? undefined : unlessSame({ ...node, subtree }, before)),
+      (error: unknown) => into.failed(error),
+    );
   }
 
   /** The tree comes as undefined where nothing in the directory is wanted. */
@@ -357,21 +383,23 @@ export class FileCapture {
    */
   #read(entry: Entry, wasLookedAt: boolean): Promise<void> | undefined {
     entry.into.expect();
-    return this.#writer.readFile(bytesOf(entry.path), (outcome) => {
-      try {
-        if (outcome.kind === 'read') entry.into.came(this.#wasReadWhole(entry, outcome.file));
-        else this.#wasNotRead(entry, outcome, wasLookedAt);
-      } catch (error) {
-        entry.into.failed(error);
-      }
-    });
+    return this.#writer.readFile(bytesOf(entry.path), (outcome) => this.#wasRead(entry, outcome, wasLookedAt));
+  }
+
+  #wasRead(entry: Entry, outcome: FileOutcome, wasLookedAt: boolean): void {
+    try {
+      if (outcome.kind === 'read') entry.into.came(this.#wasReadWhole(entry, outcome.file));
+      else this.#wasNotRead(entry, outcome, wasLookedAt);
+    } catch (error) {
+      entry.into.failed(error);
+    }
   }
 
   #wasReadWhole(entry: Entry, file: ReadFile): TreeNode {
     const node = nodeOf(entry.name, NO_PATH, file.status);
     this.#addAttributes(node, entry.path, file.attributes);
     this.#context.progress.advance({ bytes: file.sizeBytes });
-    return this.#wasRead(entry, node, file, file.hasChanged);
+    return this.#nodeOfRead(entry, node, file, file.hasChanged);
   }
 
   #wasNotRead(entry: Entry, outcome: Exclude<FileOutcome, { kind: 'read' }>, wasLookedAt: boolean): void {
@@ -420,14 +448,14 @@ export class FileCapture {
   async #wasReadInParts(entry: Entry, node: TreeNode, read: Promise<ReadLargeFile>): Promise<TreeNode | undefined> {
     try {
       const file = await read;
-      return this.#wasRead(entry, node, file, file.hasChanged);
+      return this.#nodeOfRead(entry, node, file, file.hasChanged);
     } catch (error) {
       this.#recordProblem(entry.path, error);
       return undefined;
     }
   }
 
-  #wasRead(
+  #nodeOfRead(
     { path, before, later }: Entry,
     node: TreeNode,
     { content, sizeBytes }: StoredFile,
@@ -465,27 +493,8 @@ export class FileCapture {
   }
 }
 
-/** What a place in a directory that is looked at again is selected by: it was wanted already. */
-const EVERYTHING: Selection = { all: true, children: new Map(), isWanted: true };
-
 /** A regular file's node needs no path. */
 const NO_PATH = Buffer.alloc(0);
 
 /** No system's clock, by which files are stamped, ticks more rarely. */
 const TICK_MS = 1000n;
-
-/** Whether only a part of a directory is to be looked at. */
-function isPart({ before, stale }: Known): boolean {
-  return before !== undefined && stale !== undefined && !stale.isWhole;
-}
-
-const NOTHING: Stale = { isWhole: false, children: new Map() };
-
-function attributesAt(path: Buffer): readonly ExtendedAttribute[] | Error {
-  try {
-    return readAttributes(path);
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return error as Error;
-  }
-}

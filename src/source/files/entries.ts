@@ -3,16 +3,21 @@ import type { TreeNode } from '../../format/index.ts';
 /** The entries of a directory: some are known at once, others when what is in them is stored. In no order. */
 export class Entries {
   readonly #nodes: TreeNode[] = [];
-  #coming = 0;
+  #coming: number;
   #failure: { error: unknown } | undefined;
   #whoWaits: { resolve: (nodes: TreeNode[]) => void; reject: (error: unknown) => void } | undefined;
+
+  /** @param coming how many come later, by `came` or `failed` */
+  constructor(coming = 0) {
+    this.#coming = coming;
+  }
 
   /** @param node undefined for what is not captured */
   add(node: TreeNode | undefined): void {
     if (node !== undefined) this.#nodes.push(node);
   }
 
-  /** One more comes later: by `came` or `failed`. */
+  /** One more comes later. */
   expect(): void {
     this.#coming++;
   }

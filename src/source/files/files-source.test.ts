@@ -393,6 +393,10 @@ describe('a backup of files that change', () => {
       openFile: (cut) => writer.openFile(cut),
       saveTree: (nodes) => writer.saveTree(nodes),
       writeFrom: () => Promise.reject(new Error('files are not opened here')),
+      readFilesOf: (...directory) => {
+        happen();
+        return writer.readFilesOf(...directory);
+      },
       readFile: (...file) => {
         happen();
         return writer.readFile(...file);
@@ -524,6 +528,7 @@ describe('a backup of files that change', () => {
       openFile: () => Promise.reject(new Error('no streams here')),
       saveTree: async () => 'ab'.repeat(32),
       writeInParts: () => Promise.reject(new Error('no large files here')),
+      readFilesOf: () => Promise.reject(new Error('nothing was there before')),
       writeFrom: () => Promise.reject(new Error('files are not opened here')),
       readFile: (path, onDone) => {
         const status = statSync(path as Buffer, { bigint: true, throwIfNoEntry: false });

@@ -1,7 +1,8 @@
-import { constants, readFileSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
-import { byteString, formatTime, goMode, type NodeType, type TreeNode } from '../../format/index.ts';
+import { byteString, nodeOfStatus, type TreeNode } from '../../format/index.ts';
 import { systemCode } from '../../foundation/errors.ts';
+import { type ExtendedAttribute, readAttributes } from '../../foundation/extended-attributes.ts';
 import type { FileStatus } from '../../foundation/file-status.ts';
 
 /**
@@ -9,30 +10,8 @@ import type { FileStatus } from '../../foundation/file-status.ts';
  * @param path for what its status does not say: where a link leads
  */
 export function nodeOf(name: string, path: Buffer, status: FileStatus & { rdev?: bigint }): TreeNode {
-  const mode = Number(status.mode);
-  const type = typeOf(mode);
-  const mtime = formatTime(status.mtimeNs);
-  const node: TreeNode = {
-    name,
-    type,
-    mode: goMode(mode),
-    mtime,
-    // As restic does by default: a time that every backup changes would make every tree a new one.
-    atime: mtime,
-    ctime: status.ctimeNs === status.mtimeNs ? mtime : formatTime(status.ctimeNs),
-    uid: Number(status.uid),
-    gid: Number(status.gid),
-    user: userName(Number(status.uid)),
-    group: groupName(Number(status.gid)),
-    inode: exact(status.ino),
-    device_id: exact(status.dev),
-    content: null,
-  };
-  if (type === 'dir') return node;
-  node.links = exact(status.nlink);
-  if (type === 'file') node.size = exact(status.size);
-  if (type === 'symlink') node.linktarget = byteString(readlinkSync(path, { encoding: 'buffer' }));
-  if (type === 'dev' || type === 'chardev') node.device = exact(status.rdev ?? 0);
+  const node = nodeOfStatus(name, status);
+  if (node.type === 'symlink') node.linktarget = byteString(readlinkSync(path, { encoding: 'buffer' }));
   return node;
 }
 
@@ -89,44 +68,12 @@ function isSameContent(now: TreeNode['content'], before: TreeNode['content']): b
   return now.length === before.length && now.every((id, index) => id === before[index]);
 }
 
-const { S_IFMT, S_IFREG, S_IFDIR, S_IFLNK, S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK } = constants;
-const TYPES = new Map<number, NodeType>([
-  [S_IFREG, 'file'],
-  [S_IFDIR, 'dir'],
-  [S_IFLNK, 'symlink'],
-  [S_IFBLK, 'dev'],
-  [S_IFCHR, 'chardev'],
-  [S_IFIFO, 'fifo'],
-  [S_IFSOCK, 'socket'],
-]);
-
-function typeOf(mode: number): NodeType {
-  return TYPES.get(mode & S_IFMT) ?? 'irregular';
-}
-
-function exact(value: number | bigint): number | bigint {
-  return value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
-}
-
-const userName = namesOf('/etc/passwd');
-const groupName = namesOf('/etc/group');
-
-/** Names by number, from a file of `name:password:number:…` lines, read once. Without such a file there are no names. */
-function namesOf(file: string): (id: number) => string {
-  let names: Map<number, string> | undefined;
-  return (id) => {
-    names ??= readNames(file);
-    return names.get(id) ?? '';
-  };
-}
-
-function readNames(file: string): Map<number, string> {
-  let text = '';
+/** The attributes of an entry, or why they could not be read. */
+export function attributesAt(path: Buffer): readonly ExtendedAttribute[] | Error {
   try {
-    text = readFileSync(file, 'utf8');
+    return readAttributes(path);
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
+    return error as Error;
   }
-  const lines = text.split('\n').map((line) => line.split(':'));
-  return new Map(lines.filter((fields) => fields.length > 2).map(([name = '', , id]) => [Number(id), name]));
 }

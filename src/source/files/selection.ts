@@ -27,3 +27,6 @@ export function selectionOf(paths: readonly string[]): Selection {
   }
   return root;
 }
+
+/** What a place in a directory that is looked at again is selected by: it was wanted already. */
+export const EVERYTHING: Selection = { all: true, children: new Map(), isWanted: true };
