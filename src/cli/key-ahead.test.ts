@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import * as derivations from '../foundation/scrypt.ts';
-import { KeyAhead, OPENING_COMMANDS } from './key-ahead.ts';
-import { allCommands } from './registry.ts';
+import { KeyAhead } from './key-ahead.ts';
 
 vi.mock('../foundation/scrypt.ts', { spy: true });
 
@@ -16,17 +15,15 @@ let cache: string;
 const variables = (more: Record<string, string> = {}) => ({ XDG_CACHE_HOME: cache, PASSWORD: 'secret\n', ...more });
 const notes = () => readdirSync(join(cache, 'holdfast', 'keys')).map((name) => join(cache, 'holdfast', 'keys', name));
 
-function note(password: Parameters<KeyAhead['note']>[0], words = WORDS, plan?: string[]): boolean {
-  return new KeyAhead({ words, ...(plan && { plan }) }, variables()).note(password, INPUT);
+function note(password: Parameters<KeyAhead['note']>[0], words = WORDS): boolean {
+  return new KeyAhead(words, variables()).note(password, INPUT);
 }
 
 /** Of what a key is derived when the command starts again. */
-function begun(words = WORDS, more: Record<string, string> = {}, plan?: string[]): unknown[] | undefined {
+function begun(words = WORDS, more: Record<string, string> = {}): unknown[] | undefined {
   vi.mocked(derivations.beginScrypt).mockClear();
-  new KeyAhead({ words, ...(plan && { plan }) }, variables(more)).begin(variables(more));
-  const { calls } = vi.mocked(derivations.beginScrypt).mock;
-  expect(calls.length).toBeLessThanOrEqual(1);
-  return calls[0];
+  new KeyAhead(words, variables(more)).begin(variables(more));
+  return vi.mocked(derivations.beginScrypt).mock.calls[0];
 }
 
 beforeEach(() => {
@@ -51,23 +48,6 @@ describe('a key that is derived ahead', () => {
     const elsewhere = vi.spyOn(process, 'cwd').mockReturnValue('/elsewhere');
     expect(begun()).toBeUndefined();
     elsewhere.mockRestore();
-  });
-
-  it('is that of another command of the same plan, where this one was never run', () => {
-    const other = { ...INPUT, salt: randomBytes(64) };
-    note({ env: 'PASSWORD' }, WORDS, ['--plan', 'a.yaml']);
-    expect(begun(['snapshots'], {}, ['--plan', 'a.yaml'])).toEqual(['secret', INPUT]);
-    expect(begun(['snapshots'], {}, ['--plan', 'b.yaml'])).toBeUndefined();
-    expect(begun(['snapshots'])).toBeUndefined();
-    // What the command itself opened goes before.
-    new KeyAhead({ words: ['snapshots'] }, variables()).note({ env: 'PASSWORD' }, other);
-    expect(begun(['snapshots'], {}, ['--plan', 'a.yaml'])).toEqual(['secret', other]);
-    expect(begun(['ls'], {}, ['--plan', 'a.yaml'])).toEqual(['secret', INPUT]);
-  });
-
-  it('is looked for by commands that there are', async () => {
-    const names = new Set((await allCommands()).map(({ name }) => name));
-    for (const command of OPENING_COMMANDS) expect([command, names.has(command)]).toEqual([command, true]);
   });
 
   it('is begun for nobody in a directory that is gone', () => {
@@ -130,16 +110,6 @@ describe('a key that is derived ahead', () => {
       writeFileSync(path, text);
       expect([text, begun()]).toEqual([text, undefined]);
     }
-  });
-
-  it('is noted anew only where it is another one', () => {
-    note({ env: 'PASSWORD' }, WORDS, []);
-    const before = notes().map((path) => statSync(path).ino);
-    const again = new KeyAhead({ words: WORDS, plan: [] }, variables());
-    again.begin(variables());
-    expect(again.note({ env: 'PASSWORD' }, INPUT)).toBe(true);
-    expect(notes().map((path) => statSync(path).ino)).toEqual(before);
-    expect(before).toHaveLength(2);
   });
 
   it('is noted for so many commands only', () => {

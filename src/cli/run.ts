@@ -10,7 +10,7 @@ import type { LoadedPlan } from '../plan/index.ts';
 import type { CommandDefinition, Invocation, Outcome, ServeCommand } from './command.ts';
 import { errorText } from './errors.ts';
 import { COMMON_EXITS, EXIT_MEANINGS } from './exit-codes.ts';
-import { type CommandToBegin, KeyAhead, OPENING_COMMANDS } from './key-ahead.ts';
+import { KeyAhead } from './key-ahead.ts';
 import { describeLocks } from './lock-text.ts';
 import { describeMirror } from './mirror-text.ts';
 import { ProgressDisplay } from './progress.ts';
@@ -37,7 +37,7 @@ interface GlobalOptions {
 /** Runs one command. Resolves to the exit code, once everything is printed. */
 export async function runCommandLine(line: CommandLine): Promise<ExitCode> {
   const json = line.arguments.includes('--json');
-  const keyAhead = new KeyAhead(commandToBegin(line.arguments), process.env);
+  const keyAhead = new KeyAhead(line.arguments.slice(0, commandAt(line.arguments) + 2), process.env);
   keyAhead.begin(process.env);
   const interruption = listenForInterruption();
   let exit: ExitCode = EXIT.done;
@@ -53,13 +53,6 @@ export async function runCommandLine(line: CommandLine): Promise<ExitCode> {
   } finally {
     interruption.stop();
   }
-}
-
-function commandToBegin(words: readonly string[]): CommandToBegin {
-  const at = commandAt(words);
-  const opens = OPENING_COMMANDS.has(words[at] ?? '') && !words.some((word) => word === '--help' || word === '-h');
-  const plan = words.slice(0, at).filter((word) => WORDS_OF_OPTION.get(word) !== 1);
-  return { words: words.slice(0, at + 2), ...(opens && { plan }) };
 }
 
 /** How many words the options take that may stand before the command. */
