@@ -28,7 +28,7 @@ export function decodeConfig(key: SealingKey, sealed: Uint8Array): RepositoryCon
   if (version !== 1 && version !== 2) {
     throw new HoldfastError(
       'repository-unsupported',
-      `the repository has format ${String(version)}; 1 and 2 are known`,
+      `the repository has ${typeof version === 'number' ? `format ${version}` : 'a format that is no number'}; 1 and 2 are known`,
       {
         hint: 'A newer version of Holdfast may know it.',
       },

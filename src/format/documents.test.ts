@@ -181,8 +181,8 @@ describe('a configuration', () => {
     expect(decodeConfig(key, encodeConfig(key, config))).toEqual(config);
   });
 
-  it('is refused when its version is not known', () => {
-    const sealed = seal(key, Buffer.from(JSON.stringify({ version: 3, id: ID, chunker_polynomial: '3' })));
+  it.each([3, { toString: null }, [2 ** 53]])('is refused when its version is not known: %j', (version) => {
+    const sealed = seal(key, Buffer.from(JSON.stringify({ version, id: ID, chunker_polynomial: '3' })));
     expect(() => decodeConfig(key, sealed)).toThrow(expect.objectContaining({ code: 'repository-unsupported' }));
   });
 
