@@ -1,6 +1,6 @@
 import { HoldfastError } from '../foundation/errors.ts';
 import { nativeFunctionIfThere } from '../foundation/native-library.ts';
-import { COMPRESSION_PARAMETERS } from './compression.ts';
+import { STRATEGIES, type Strategy, strategyFor } from './compression.ts';
 
 /**
  * OpenSSL's AES and zstd, as Node's own binary holds them, called where the bytes lie. Node's interfaces make a context, a
@@ -62,7 +62,9 @@ export function loadNativeCodecs(key: { encrypt: Uint8Array; macK: Uint8Array })
     calls.setPadding(block, 0) === 1;
   if (!isReady) return undefined;
   zstd ??= zstdContexts(calls);
-  const { compressor, decompressor } = zstd;
+  const { compressors, decompressor } = zstd;
+  const compressBy = (plain: Uint8Array, room: Uint8Array, strategy: Strategy): number =>
+    Number(calls.compress(compressors[strategy], room, room.length, plain, plain.length));
   const written = new Int32Array(1);
   return {
     applyCounterMode(nonce, bytes) {
@@ -79,21 +81,30 @@ export function loadNativeCodecs(key: { encrypt: Uint8Array; macK: Uint8Array })
       if (from.length > into.length) throw new RangeError(`${from.length} bytes have no room in ${into.length}`);
       calls.copy(into, from, from.length);
     },
-    compress: (plain, room) => sizeIn(room, calls.compress(compressor, room, room.length, plain, plain.length)),
+    compress(plain, room) {
+      const strategy = strategyFor(plain, (sample, each) => compressBy(sample, room, each));
+      return sizeIn(room, compressBy(plain, room, strategy));
+    },
     decompress: (compressed, room) =>
-      sizeIn(room, calls.decompress(decompressor, room, room.length, compressed, compressed.length)),
+      sizeIn(room, Number(calls.decompress(decompressor, room, room.length, compressed, compressed.length))),
   };
 }
 
 /** This thread's, whatever the key: nothing frees them, and each call begins anew. */
 let zstd: ReturnType<typeof zstdContexts> | undefined;
 
-function zstdContexts(calls: Calls): { compressor: Pointer; decompressor: Pointer } {
-  const compressor = calls.newCompressor();
-  for (const [parameter, value] of Object.entries(COMPRESSION_PARAMETERS)) {
-    calls.setParameter(compressor, Number(parameter), value);
-  }
-  return { compressor, decompressor: calls.newDecompressor() };
+function zstdContexts(calls: Calls): { compressors: Record<Strategy, Pointer>; decompressor: Pointer } {
+  const compressorOf = (strategy: Strategy): Pointer => {
+    const compressor = calls.newCompressor();
+    for (const [parameter, value] of Object.entries(STRATEGIES[strategy])) {
+      calls.setParameter(compressor, Number(parameter), value);
+    }
+    return compressor;
+  };
+  return {
+    compressors: { dfast: compressorOf('dfast'), fast: compressorOf('fast') },
+    decompressor: calls.newDecompressor(),
+  };
 }
 
 /** What was not encrypted must never pass for it. */
@@ -102,8 +113,7 @@ function demand(result: number): void {
 }
 
 /** zstd's errors are sizes that no memory has. */
-function sizeIn(room: Uint8Array, result: number | bigint): number | undefined {
-  const bytes = Number(result);
+function sizeIn(room: Uint8Array, bytes: number): number | undefined {
   return bytes <= room.length ? bytes : undefined;
 }
 
