@@ -1,11 +1,30 @@
+import { readFileSync } from 'node:fs';
 import { systemCode } from './errors.ts';
 
-/** Whether there is a process of this number on this machine, whoever's it is. */
+/**
+ * Whether a process of this number runs on this machine, whoever's it is. One that has ended does nothing any more, though its
+ * number is kept until its parent asks how: in a container nobody may.
+ */
 export function isProcessAlive(pid: number): boolean {
+  return isProcessThere(pid) && !hasEnded(pid);
+}
+
+/** Whether the number is taken on this machine: also by a process that has ended, whose children may still be at work. */
+export function isProcessThere(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
     return systemCode(error) !== 'ESRCH';
+  }
+}
+
+/** Source: proc_pid_stat(5). The state follows the program's name, which may hold anything. False where nobody can tell. */
+function hasEnded(pid: number): boolean {
+  try {
+    const said = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return /^[ZX]/.test(said.slice(said.lastIndexOf(')') + 2));
+  } catch {
+    return false;
   }
 }

@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { errorsOf, movableClock, testRepository, writeFiles } from '../../test/support/repository.ts';
+import { withUnreapedProcess } from '../../test/support/unreaped.ts';
 import { withoutDeletion } from '../../test/support/without-deletion.ts';
 import type { LockFile } from '../format/index.ts';
 import { systemClock } from '../foundation/clock.ts';
@@ -35,6 +37,14 @@ function put(repository: Repository, lock: Partial<LockFile>): Promise<string> {
 
 function deadPid(): number {
   return spawnSync('true').pid;
+}
+
+async function bindsNobody(lock: Partial<LockFile>): Promise<void> {
+  const repository = await testRepository();
+  await put(repository, lock);
+  const owner = await lockRepository(repository, exclusive);
+  expect(await locksIn(repository)).toHaveLength(1);
+  await owner.release();
 }
 
 describe('a lock', () => {
@@ -91,11 +101,11 @@ describe('a lock', () => {
     ['a process that is dead on this machine', () => ({ hostname: hostname(), pid: deadPid() })],
     ['half an hour ago', () => ({ time: new Date(Date.now() - 31 * MINUTE_MS).toISOString() })],
   ])('of %s binds nobody, and is removed', async (_, lock) => {
-    const repository = await testRepository();
-    await put(repository, lock());
-    const owner = await lockRepository(repository, exclusive);
-    expect(await locksIn(repository)).toHaveLength(1);
-    await owner.release();
+    await bindsNobody(lock());
+  });
+
+  it.runIf(existsSync('/proc/self/stat'))('of a process whose end nobody asked about binds nobody', async () => {
+    await withUnreapedProcess((pid) => bindsNobody({ hostname: hostname(), pid }));
   });
 
   it.each([

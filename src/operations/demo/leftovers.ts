@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { systemCode } from '../../foundation/errors.ts';
-import { isProcessAlive } from '../../foundation/process-alive.ts';
+import { isProcessThere } from '../../foundation/process-alive.ts';
 import type { DemoServer } from '../workspace.ts';
 
 /** Looks, from outside, for processes that know of the server's directory and for the directory itself. */
@@ -9,7 +9,7 @@ export async function findLeftovers({
   socketDirectory,
 }: DemoServer): Promise<{ processes: number[]; sockets: string[] }> {
   const processes = processesNaming(socketDirectory);
-  if (isProcessAlive(pid)) processes.push(pid);
+  if (isProcessThere(pid)) processes.push(pid);
   return { processes: [...new Set(processes)], sockets: existsSync(socketDirectory) ? [socketDirectory] : [] };
 }
 

@@ -1,7 +1,7 @@
 import { cp, lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError, systemCode } from '../../foundation/errors.ts';
-import { isProcessAlive } from '../../foundation/process-alive.ts';
+import { isProcessThere } from '../../foundation/process-alive.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import type { Target } from '../../foundation/target.ts';
 import type { SandboxNeed } from '../../sandbox/index.ts';
@@ -56,7 +56,7 @@ async function refuseServed(path: string): Promise<void> {
     throw error;
   });
   const pid = Number.parseInt(file, 10);
-  if (pid > 0 && isProcessAlive(pid)) throw unsuitable(path, `has a server that runs, with the process id ${pid}`);
+  if (pid > 0 && isProcessThere(pid)) throw unsuitable(path, `has a server that runs, with the process id ${pid}`);
 }
 
 function unsuitable(path: string, what: string): HoldfastError {

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError, systemCode } from '../../../foundation/errors.ts';
-import { isProcessAlive } from '../../../foundation/process-alive.ts';
+import { isProcessThere } from '../../../foundation/process-alive.ts';
 
 /** A data directory whose server does not run. */
 export interface StoppedCluster {
@@ -58,7 +58,7 @@ const [SHUT_DOWN, SHUT_DOWN_IN_RECOVERY] = [1, 2];
 async function refuseRunning(directory: string): Promise<void> {
   const file = await readIfThere(join(directory, 'postmaster.pid'));
   const pid = Number.parseInt(file?.toString('latin1') ?? '', 10);
-  if (!(pid > 0) || !isProcessAlive(pid)) return;
+  if (!(pid > 0) || !isProcessThere(pid)) return;
   throw unsuitable(
     directory,
     `has a server that runs, with the process id ${pid}`,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { systemPermissions, type TreeNode } from '../../../format/index.ts';
 import { syncDirectory, syncOne } from '../../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../../foundation/errors.ts';
-import { isProcessAlive } from '../../../foundation/process-alive.ts';
+import { isProcessThere } from '../../../foundation/process-alive.ts';
 import type { Target } from '../../../foundation/target.ts';
 import { type Extracted, isMarked, notesOf, type SnapshotReader } from '../../../repository/index.ts';
 import type { RestoreContext, Restored } from '../../index.ts';
@@ -116,7 +116,7 @@ function surplusOf(extracted: readonly Extracted[], directory: string, { tablesp
 async function refuseRunning(directory: string): Promise<void> {
   const path = join(directory, 'postmaster.pid');
   const pid = Number.parseInt(await readIfThere(path), 10);
-  if (Number.isNaN(pid) || !isProcessAlive(pid)) return;
+  if (Number.isNaN(pid) || !isProcessThere(pid)) return;
   throw new HoldfastError('target-unsuitable', `a server with the process id ${pid} runs on ${directory}`, {
     hint: `Stop it with \`pg_ctl -D ${directory} stop\`. If that process is no server, remove ${path}.`,
     context: { target: directory, pid },
