@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { isProcessAlive } from '../../src/foundation/process-alive.ts';
+import { isProcessThere } from '../../src/foundation/process-alive.ts';
 import { settled } from '../../src/foundation/promises.ts';
 import {
   initialiseDirectory,
@@ -64,7 +64,7 @@ export class PairedServer {
     process.kill(pid, 'SIGSTOP');
     const all = [...childrenOf(pid), pid];
     for (const each of all) process.kill(each, 'SIGKILL');
-    await until(async () => !all.some(isProcessAlive));
+    await until(async () => !all.some(isProcessThere));
   }
 
   async stop(): Promise<void> {
