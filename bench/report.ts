@@ -158,7 +158,7 @@ function renderPostgres(results: PostgresResults): string {
   return `
 ## PostgreSQL
 
-Measured ${time.slice(0, 10)} on the same machine, with ${server} and ${pgbackrest}: a cluster of ${mebibytes(clusterBytes)} of orders with two indexes, with page checksums; the single database has ${mebibytes(databaseBytes)}. pgBackRest with two processes, zstd 3, encrypted and bundled, as Holdfast compresses and encrypts; what is compared with \`pg_dump\` is compressed less there, and not encrypted. Run it again with \`npm run bench:postgres\`.
+Last measured ${time.slice(0, 10)}, some rows earlier, on the same machine, with ${server} and ${pgbackrest}: a cluster of ${mebibytes(clusterBytes)} of orders with two indexes, with page checksums; the single database has ${mebibytes(databaseBytes)}. pgBackRest with two processes, zstd 3, encrypted and bundled, as Holdfast compresses and encrypts; what is compared with \`pg_dump\` is compressed less there, and not encrypted. Run it again with \`npm run bench:postgres\`.
 
 | | beside | rounds | time | at least | aim | processor time | stored |
 |---|---|---|---|---|---|---|---|

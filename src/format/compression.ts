@@ -34,8 +34,8 @@ const MOST_OF_DFAST = 1.01;
 /**
  * The strategy that suits `plain`, by a sample from its middle. Table text, logs, WAL, Redis's RDB and most database pages are
  * compressed 1.2 to 1.6 times as fast by `fast`, to between 2 % less and 1 % more; JSON would become 4 % larger by it, programs
- * 7 % and sources 19 %, and is not much sooner done. A sample tells these apart but for one chunk in eight of JSON and programs,
- * which makes them half a per cent larger, and costs 0.2 ms a MiB.
+ * 7 % and sources 19 %. A sample tells these apart but for one chunk in eight of JSON and one in six of programs, which makes
+ * them half a per cent larger, and costs 0.2 ms a MiB.
  * @param sizeOf how many bytes a sample has once it is compressed
  */
 export function strategyFor(plain: Uint8Array, sizeOf: (sample: Uint8Array, strategy: Strategy) => number): Strategy {
