@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import { existsSync, readFileSync } from 'node:fs';
+import { expect, it, vi } from 'vitest';
 import { withUnreapedProcess } from '../../test/support/unreaped.ts';
 import { isProcessAlive, isProcessThere } from './process-alive.ts';
 
@@ -24,4 +24,18 @@ it.runIf(existsSync('/proc/self/stat'))('is there, but not alive, once it has en
     expect(isProcessAlive(pid)).toBe(false);
     expect(isProcessThere(pid)).toBe(true);
   });
+});
+
+const EXIT = { x64: 60, arm64: 93 }[process.arch as string];
+
+it.runIf(existsSync('/proc/self/stat') && EXIT !== undefined)('is alive while any of its threads runs', async () => {
+  const endsOwnThread = `require('koffi').load(null).func('long syscall(long, long)')(${EXIT}, 0)`;
+  const child = spawn(process.execPath, ['-e', endsOwnThread], { cwd: import.meta.dirname, stdio: 'ignore' });
+  try {
+    const state = () => readFileSync(`/proc/${child.pid}/stat`, 'latin1');
+    await vi.waitFor(() => expect(state()).toContain(') Z '), 5000);
+    expect(isProcessAlive(child.pid!)).toBe(true);
+  } finally {
+    child.kill('SIGKILL');
+  }
 });

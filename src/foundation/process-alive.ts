@@ -19,11 +19,19 @@ export function isProcessThere(pid: number): boolean {
   }
 }
 
-/** Source: proc_pid_stat(5). The state follows the program's name, which may hold anything. False where nobody can tell. */
+/** In the text behind the program's name. */
+const STATE = 0;
+const THREADS = 17;
+
+/**
+ * Whether none of its threads runs any more; false where nobody can tell. That of the process's own number may end before others.
+ * Source: proc_pid_stat(5), whose fields follow the program's name, which may hold anything.
+ */
 function hasEnded(pid: number): boolean {
   try {
     const said = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return /^[ZX]/.test(said.slice(said.lastIndexOf(')') + 2));
+    const fields = said.slice(said.lastIndexOf(')') + 2).split(' ');
+    return /^[ZX]$/.test(fields[STATE]!) && Number(fields[THREADS]) <= 1;
   } catch {
     return false;
   }
