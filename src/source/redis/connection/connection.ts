@@ -1,4 +1,4 @@
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls';
 import { HoldfastError, messageOf } from '../../../foundation/errors.ts';
 import { connectFailure, lostConnection, nonsense, refusal, type Side, silent } from './failures.ts';
@@ -17,6 +17,8 @@ export interface ConnectionOptions {
 const CONNECT_TIMEOUT_MS = 15_000;
 const SILENCE_MS = 30_000;
 const KEEPALIVE_DELAY_MS = 10_000;
+/** As much as a server's socket holds: what comes fast is read at once, and not in pieces of 64 KiB. */
+const ROOM_BYTES = 256 * 1024;
 /** The longest string that a server stores, and something around it. */
 const LONGEST_REPLY_BYTES = 600 * 1024 * 1024;
 
@@ -220,7 +222,21 @@ async function openSocket(location: Location, { side, signal }: ConnectionOption
   }
 }
 
+/** All connections read into it, and take a copy of what came. */
+const room = Buffer.allocUnsafeSlow(ROOM_BYTES);
+
 function begin({ host, port }: Location, tls: TlsOptions | undefined): Socket {
-  if (isSocket(host)) return connectTcp({ path: host });
-  return tls === undefined ? connectTcp({ host, port }) : connectTls({ host, port, ...tls });
+  const onread: OnReadOpts = {
+    buffer: room,
+    callback: (length, bytes) => {
+      socket.emit('data', Buffer.from(bytes.subarray(0, length)));
+      return true;
+    },
+  };
+  const socket = isSocket(host)
+    ? connectTcp({ path: host, onread })
+    : tls === undefined
+      ? connectTcp({ host, port, onread })
+      : connectTls({ host, port, ...tls, onread } as TlsOptions);
+  return socket;
 }

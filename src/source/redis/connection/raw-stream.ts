@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { HoldfastError } from '../../../foundation/errors.ts';
 import { lostConnection, nonsense, type Side, silent } from './failures.ts';
 import type { Location } from './location.ts';
@@ -16,6 +17,10 @@ export interface RawStreamOptions {
 /** As much is read ahead. */
 const WAITING_BYTES = 1024 * 1024;
 const LONGEST_LINE_BYTES = 64 * 1024;
+/** Servers send an RDB in pieces of 16 KiB, one in a quarter of a millisecond. */
+const GATHERING_MS = 1;
+/** What is longer was waiting already: at most as much as the smallest socket holds lies there then. */
+const GATHERED_BYTES = 96 * 1024;
 
 /** The bytes of a connection, as they are asked for. While nobody asks, the server has to wait. */
 export class RawStream {
@@ -24,6 +29,9 @@ export class RawStream {
   readonly #chunks: Buffer[] = [];
   #waitingBytes = 0;
   #wake: (() => void) | undefined;
+  /** Nothing is read until it is over. */
+  #gathering: NodeJS.Timeout | undefined;
+  #isGathered = false;
   #end: { error: unknown } | undefined;
   readonly #onAbort: () => void;
 
@@ -58,16 +66,19 @@ export class RawStream {
    * @param doing completes "while", should the server be lost
    * @throws timed-out, source-lost; target-failed on the other side; the reason of the signal
    */
-  async read(doing: string): Promise<Buffer> {
-    if (this.#chunks.length === 0 && this.#end === undefined) await this.#more();
-    const chunk = this.#chunks.shift();
-    if (chunk === undefined) {
-      if (this.#options.signal.aborted) throw this.#options.signal.reason;
-      throw lostConnection(this.#end?.error, this.#options.location, this.#options.side, doing);
-    }
-    this.#waitingBytes -= chunk.length;
-    if (this.#waitingBytes < WAITING_BYTES / 2 && this.#socket.isPaused()) this.#socket.resume();
-    return chunk;
+  read(doing: string): Promise<Buffer> {
+    this.#isGathered = false;
+    return this.#next(doing);
+  }
+
+  /**
+   * As `read`, for those who want much at once rather than soon: what comes is left in the socket for a moment. To be woken for
+   * each piece takes a third of this thread, and some of the server's.
+   */
+  readGathered(doing: string): Promise<Buffer> {
+    // What is encrypted comes a record at a time, however much there is.
+    this.#isGathered = !(this.#socket instanceof TLSSocket);
+    return this.#next(doing);
   }
 
   /** Puts bytes back before those that come. */
@@ -119,11 +130,37 @@ export class RawStream {
     this.#finish(new Error('the connection was closed'));
   }
 
+  async #next(doing: string): Promise<Buffer> {
+    if (this.#chunks.length === 0 && this.#end === undefined) await this.#more();
+    const chunk = this.#chunks.shift();
+    if (chunk === undefined) {
+      if (this.#options.signal.aborted) throw this.#options.signal.reason;
+      throw lostConnection(this.#end?.error, this.#options.location, this.#options.side, doing);
+    }
+    this.#waitingBytes -= chunk.length;
+    this.#readOn();
+    return chunk;
+  }
+
   #take(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#waitingBytes += chunk.length;
     if (this.#waitingBytes >= WAITING_BYTES) this.#socket.pause();
+    else if (this.#isGathered && chunk.length < GATHERED_BYTES) this.#gather();
     this.#wake?.();
+  }
+
+  #gather(): void {
+    this.#socket.pause();
+    this.#gathering ??= setTimeout(() => {
+      this.#gathering = undefined;
+      this.#readOn();
+    }, GATHERING_MS);
+  }
+
+  #readOn(): void {
+    if (this.#gathering !== undefined || !this.#socket.isPaused()) return;
+    if (this.#waitingBytes < WAITING_BYTES / 2) this.#socket.resume();
   }
 
   async #more(): Promise<void> {
@@ -139,6 +176,7 @@ export class RawStream {
   #finish(error: unknown): void {
     if (this.#end !== undefined) return;
     this.#end = { error };
+    clearTimeout(this.#gathering);
     this.#options.signal.removeEventListener('abort', this.#onAbort);
     this.#socket.destroy();
     this.#wake?.();

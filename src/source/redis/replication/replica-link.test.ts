@@ -17,7 +17,7 @@ async function received(
   announced: string,
   sent: Buffer,
   lengths: readonly number[],
-): Promise<{ rdb: Buffer; next: Buffer | undefined }> {
+): Promise<{ rdb: Buffer; parts: number; next: Buffer | undefined }> {
   const server = createServer((socket) => {
     socket.setNoDelay(true).on('error', () => socket.destroy());
     socket.on('data', async (bytes) => {
@@ -48,7 +48,7 @@ async function received(
       releaseBuffer(bytes);
     }
     const next = announced.startsWith('$EOF') ? undefined : await link.read();
-    return { rdb: Buffer.concat(parts), next };
+    return { rdb: Buffer.concat(parts), parts: parts.length, next };
   } finally {
     link.close();
     server.close();
@@ -75,5 +75,12 @@ describe('the link of a replica', () => {
     );
     expect(rdb.equals(long)).toBe(true);
     expect(next?.toString()).toBe('the stream');
+  });
+
+  it('is not woken for each of the pieces that come one shortly after the other', async () => {
+    const data = Buffer.alloc(200_000, RDB);
+    const { rdb, parts } = await received(`$EOF:${MARK}`, Buffer.concat([data, Buffer.from(MARK)]), [100]);
+    expect(rdb.equals(data)).toBe(true);
+    expect(parts).toBeLessThan(1000);
   });
 });

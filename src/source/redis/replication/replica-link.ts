@@ -136,7 +136,7 @@ export class ReplicaLink {
 
   async *#ofLength(length: number): AsyncGenerator<Buffer, void> {
     for (let left = length; left > 0; ) {
-      const chunk = await this.#stream.read('read the data');
+      const chunk = await this.#stream.readGathered('read the data');
       const part = chunk.subarray(0, left);
       // Who is given the one must not take the other along.
       this.#stream.unread(Buffer.from(chunk.subarray(left)));
@@ -150,7 +150,7 @@ export class ReplicaLink {
     // What came last may end with a part of the mark.
     let last: Buffer = Buffer.alloc(0);
     while (!last.subarray(-EOF_MARK_BYTES).equals(mark)) {
-      const chunk = await this.#stream.read('read the data');
+      const chunk = await this.#stream.readGathered('read the data');
       let settled = last;
       if (chunk.length >= EOF_MARK_BYTES) last = chunk;
       else {
