@@ -168,6 +168,11 @@ export interface ExtractOptions {
    * until then.
    */
   isSyncedAfterwards?: boolean;
+  /**
+   * What the repository has lost is left out and named, and all else is restored: of a directory whose list of entries is lost,
+   * what is in it; of a file any of whose content is, the file. Left out, a loss ends the restore.
+   */
+  leavesOutLost?: boolean;
   /** With `replace`: nothing is changed, and what would be removed is said. */
   dryRun?: boolean;
   /**
@@ -198,9 +203,11 @@ export interface Extracted {
   removedEntries?: number;
   /** What would be removed, where it is a dry run: absolute paths, fit to be shown. */
   surplus?: string[];
+  /** How many entries were left out because the repository has lost what they need. */
+  lost: number;
   /**
-   * Owners, permissions and times that could not be set, devices that could not be made, and what could not be removed. The
-   * contents are right.
+   * Owners, permissions and times that could not be set, devices that could not be made, what could not be removed, and what
+   * was left out. The contents of what is there are right.
    */
   problems: ExtractProblem[];
 }

@@ -101,7 +101,7 @@ async function extract(
       hint: 'Name the source: `holdfast restore SOURCE --snapshot ID --to URL`.',
     });
   }
-  const extracted = await reader.extract(target.path, { progress, signal, ...how });
+  const extracted = await reader.extract(target.path, { progress, signal, ...how, leavesOutLost: true });
   const { bytes, files, directories, others, problems, surplus } = extracted;
   const items = files + directories + others;
   return { bytes, items, notes: notesOf(extracted), problems, ...(surplus && { surplus }) };

@@ -13,6 +13,8 @@ export interface ClearingOptions {
   selection: Selection;
   /** A name in the target itself that is left alone. */
   marker: string | undefined;
+  /** Directories of which everything that is in them is left alone: paths in the snapshot. */
+  leftAlone: readonly string[];
   signal: AbortSignal;
 }
 
@@ -42,7 +44,8 @@ export class Clearing {
     this.#options = options;
     this.#isAllMeant = only === undefined;
     this.#isNamed = pathMatcher(only ?? []);
-    this.#isExcluded = pathMatcher(exclude);
+    const [excluded, leftAlone] = [pathMatcher(exclude), new Set(options.leftAlone)];
+    this.#isExcluded = (path) => excluded(path) || leftAlone.has(path.slice(0, path.lastIndexOf('/')));
   }
 
   /**

@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
+import { byteString } from '../../format/index.ts';
 import { makeDirectories } from '../../foundation/directories.ts';
 import { HoldfastError, messageOf, systemCode } from '../../foundation/errors.ts';
 import type { IndexedRepository } from '../indexed.ts';
 import type { ReadPool } from '../read/pool.ts';
-import type { Extracted, ExtractOptions, SnapshotReader } from '../snapshot-io.ts';
+import type { Extracted, ExtractOptions, ExtractProblem, SnapshotReader } from '../snapshot-io.ts';
 import { givesAccessLists } from './attributes.ts';
 import { Clearing } from './clearing.ts';
 import { fetchFiles } from './fetch.ts';
@@ -38,7 +39,8 @@ export async function extractTree(
   // While trees come from afar. Whoever wants a part may need no thread.
   if (!isNear && options.selection === undefined && !options.dryRun) reader.pool.start();
   const plan = await planExtract(reader, tree, Buffer.from(target), options);
-  plan.named?.refuseUnused(['the snapshot'], NAMES_HINT);
+  const isWhole = plan.lost.directories.length === 0;
+  plan.named?.refuseUnused([isWhole ? 'the snapshot' : 'what is left of the snapshot'], NAMES_HINT);
   try {
     const mayMark = await mayMarkFor(reader, tree);
     const isGoneOnWith = options.clearsMarked === true && mayMark && isMarked(target);
@@ -46,7 +48,15 @@ export async function extractTree(
     const clearing = clearingOf(target, plan, options, { mayMark, clears });
     if (options.dryRun) {
       if (existsSync(target)) clearing.look();
-      return { ...counts(plan), keptFiles: 0, removedEntries: 0, surplus: clearing.surplus, problems: [] };
+      const problems = lostOf(plan);
+      return {
+        ...counts(plan),
+        keptFiles: 0,
+        removedEntries: 0,
+        surplus: clearing.surplus,
+        lost: problems.length,
+        problems,
+      };
     }
     if (replaces) {
       await makeDirectories(target, 0o700);
@@ -96,10 +106,14 @@ async function fill(
   const keptFiles = goesOn ? await keepStandingFiles(files, plan.wanted, reader.pool, { ...options, hardLinks }) : 0;
   const isNear = reader.indexed.repository.store.fileOf !== undefined;
   const wanted = plan.wanted.finish(isNear ? NEAR_RANGES : FAR_RANGES);
-  const problems = await fetchFiles(reader.indexed, reader.pool, { files, wanted }, options);
+  const lost = options.leavesOutLost === true ? plan.lost : undefined;
+  const problems = await fetchFiles(reader.indexed, reader.pool, { files, wanted }, { ...options, lost });
   // Whoever stopped it with the last of the bytes gets no restore that says it is complete.
   options.signal.throwIfAborted();
-  for (const { path, existing } of hardLinks) makeHardLink(files.path(existing), path);
+  for (const { path, existing } of hardLinks) {
+    if (!plan.lost.hasFile(existing)) makeHardLink(files.path(existing), path);
+    else if (!files.isLeftAlone(existing)) rmSync(path, { force: true });
+  }
   const others = plan.others.map((entry) => ({ entry, problem: makeOther(entry) }));
   const made = others.filter(({ problem }) => problem === undefined).map(({ entry }) => entry);
   problems.push(...others.flatMap(({ problem }) => problem ?? []));
@@ -107,8 +121,11 @@ async function fill(
   problems.push(...clearing.problems);
   // Directories last, and the innermost first: what is made in one changes its times.
   problems.push(...[...made, ...plan.directories.toReversed()].flatMap(applyMetadata));
+  const lostEntries = lostOf(plan);
+  problems.push(...lostEntries);
   return {
     ...counts(plan),
+    lost: lostEntries.length,
     others: made.length,
     keptFiles,
     ...(options.replace && { removedEntries: clearing.removed }),
@@ -116,19 +133,23 @@ async function fill(
   };
 }
 
-function counts({
-  files,
-  hardLinks,
-  directories,
-  others,
-  bytes,
-}: ExtractPlan): Omit<Extracted, 'keptFiles' | 'problems'> {
+/** What is there afterwards of what was planned. */
+function counts(plan: ExtractPlan): Omit<Extracted, 'keptFiles' | 'problems' | 'lost'> {
+  const { files, hardLinks, directories, others, lost } = plan;
+  let { bytes } = plan;
+  // Those that were lost to the plan are none of its bytes.
+  for (const file of lost.files) if (!files.isLeftAlone(file)) bytes -= files.sizeBytes(file);
+  const lostNames = hardLinks.filter(({ existing }) => lost.hasFile(existing)).length;
   return {
-    files: files.count + hardLinks.length,
+    files: files.count + hardLinks.length - lost.fileCount - lostNames,
     directories: directories.length,
     others: others.length,
     bytes,
   };
+}
+
+function lostOf({ lost, files, hardLinks }: ExtractPlan): ExtractProblem[] {
+  return lost.problems((file) => files.path(file), hardLinks);
 }
 
 function clearingOf(
@@ -143,6 +164,8 @@ function clearingOf(
     planned,
     selection: clears ? selection : {},
     marker: mayMark ? MARKER_NAME : undefined,
+    // Nobody knows what is to be in them.
+    leftAlone: plan.lost.directories.map((path) => byteString(path.subarray(Buffer.byteLength(target)))),
     signal,
   });
 }

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { byteString, displayName } from '../../format/index.ts';
 import { isHoldfastError } from '../../foundation/errors.ts';
@@ -14,7 +15,7 @@ import type { ExtractProblem } from '../snapshot-io.ts';
 import { FileTable } from './file-table.ts';
 import { type FileProblem, FileWriter } from './file-writer.ts';
 import { CONTROL_CELLS, Filler, type SharedFilling, STOPPED, type UnreadRange } from './filler.ts';
-import { neededBy } from './lost-content.ts';
+import { isLoss, type LostContent, neededBy } from './lost-content.ts';
 import type { WantedRanges } from './wanted.ts';
 
 /**
@@ -37,18 +38,21 @@ interface Watching {
 
 export interface FetchOptions extends Watching {
   isSyncedAfterwards?: boolean;
+  /** Takes what the repository has lost; left out, that ends it. */
+  lost: LostContent | undefined;
 }
 
 /**
  * Makes the files and fills them: by packs, each read in large ranges and once, several at a time. A file is finished, with
  * its owner, permissions and times, by whoever writes the last of it.
+ * Of a file that lacks some of its content nothing is left.
  * @returns what could not be set on files
  */
 export async function fetchFiles(
   indexed: IndexedRepository,
   pool: ReadPool,
   { files, wanted }: { files: FileTable; wanted: WantedRanges },
-  { isSyncedAfterwards = false, ...watching }: FetchOptions,
+  { isSyncedAfterwards = false, lost, ...watching }: FetchOptions,
 ): Promise<ExtractProblem[]> {
   const missing = countMissing(files, wanted);
   if (wanted.count > 0) trimMemory();
@@ -56,21 +60,27 @@ export async function fetchFiles(
   const problems: FileProblem[] = [];
   if (wanted.count > 0) {
     const filling = { ...shareFilling(indexed, files, wanted, missing), isSyncedAfterwards };
-    problems.push(...(await fill(indexed, pool, filling, wanted, { ...watching, making })));
+    problems.push(...(await fill(indexed, pool, { filling, wanted, lost }, { ...watching, making })));
   }
-  return [...(await making), ...problems].map(({ file, message }) => ({
-    path: displayName(byteString(files.path(file))),
-    message,
-  }));
+  const all = [...(await making), ...problems];
+  for (const file of lost?.files ?? []) if (!files.isLeftAlone(file)) rmSync(files.path(file), { force: true });
+  return all.map(({ file, message }) => ({ path: displayName(byteString(files.path(file))), message }));
+}
+
+/** What is to be filled. */
+interface Work {
+  filling: SharedFilling;
+  wanted: WantedRanges;
+  lost: LostContent | undefined;
 }
 
 async function fill(
   indexed: IndexedRepository,
   pool: ReadPool,
-  filling: SharedFilling,
-  wanted: WantedRanges,
+  work: Work,
   { progress, signal, making }: Watching & { making: Promise<unknown> },
 ): Promise<FileProblem[]> {
+  const { filling } = work;
   const stop = (): void => void Atomics.store(filling.control, STOPPED, 1);
   const endProgress = tellProgress(filling, progress);
   const own = new Filler(indexed.repository.key, filling, true);
@@ -82,8 +92,8 @@ async function fill(
   signal.addEventListener('abort', stop);
   try {
     if (signal.aborted) stop();
-    if (indexed.repository.store.fileOf === undefined) await fillFromStore(indexed, pool, own, filling, wanted, making);
-    else await making.then(() => fillFromFiles(indexed, pool, own, filling, wanted));
+    if (indexed.repository.store.fileOf === undefined) await fillFromStore(indexed, pool, own, { ...work, making });
+    else await making.then(() => fillFromFiles(indexed, pool, own, work));
     signal.throwIfAborted();
   } catch (error) {
     stop();
@@ -103,9 +113,9 @@ async function fillFromFiles(
   { repository }: IndexedRepository,
   pool: ReadPool,
   own: Filler,
-  filling: SharedFilling,
-  wanted: WantedRanges,
+  work: Work,
 ): Promise<void> {
+  const { filling, wanted } = work;
   const helpers = wanted.count < RANGES_WORTH_A_THREAD ? 0 : pool.threadCount - 1;
   const helping = awaitedLater(
     pool.runOnAll({ kind: 'begin-fill', filling }, helpers).then(() => pool.runOnAll({ kind: 'fill-all' }, helpers)),
@@ -118,30 +128,51 @@ async function fillFromFiles(
     await settled(helping);
   }
   unread.push(...(await helping).flatMap((answer) => (answer.kind === 'filled' ? answer.unread : [])));
-  for (const range of unread) await fillAgain(repository, own, { filling, wanted, range });
+  for (const range of unread) await fillAgain(repository, own, work, range);
 }
 
-/** Fills what is left of a range from the store, or, where that is damaged, from wherever it may be had. */
+/**
+ * Fills what is left of a range from the store, or, where that is damaged, from wherever it may be had. What cannot be had
+ * from anywhere is lost: a damaged blob alone, or all that is left where a pack is missing or ends too early.
+ */
 async function fillAgain(
   repository: Repository,
   own: Filler,
-  { filling, wanted, range }: { filling: SharedFilling; wanted: WantedRanges; range: UnreadRange },
+  { filling, wanted, lost }: Work,
+  { number, from: first }: UnreadRange,
 ): Promise<void> {
-  let { from } = range;
-  const fillRest = (sealed: Uint8Array): void => {
-    own.at = from;
+  const { pack, endBlob } = wanted.range(number);
+  const key = packKey(filling.packs[pack]!.id);
+  let isEachAlone = false;
+  for (let from = first; from < endBlob; ) {
+    const part = wanted.part(number, from, isEachAlone ? from + 1 : endBlob);
+    let isRead = false;
+    const fillRest = (sealed: Uint8Array): void => {
+      isRead = true;
+      own.at = from;
+      try {
+        own.fill({ number, from }, sealed, part);
+      } finally {
+        from = own.at;
+      }
+    };
     try {
-      own.fill({ number: range.number, from }, sealed);
-    } finally {
-      from = own.at;
+      await repository.read(key, fillRest, part);
+    } catch (error) {
+      const neededFirst = new FileTable(filling.files).path(wanted.file(wanted.blob(from).firstPlace));
+      if (lost === undefined || !isLoss(error)) throw neededBy(neededFirst, error);
+      const isAllLost = !isRead && (isEachAlone || error.code === 'object-missing');
+      isEachAlone ||= !isRead;
+      if (!isRead && !isAllLost) continue;
+      const endLost = isAllLost ? endBlob : from + 1;
+      for (; from < endLost; from++) loseBlob(lost, wanted, from, error);
     }
-  };
-  const { pack, offset, length } = wanted.range(range.number);
-  try {
-    await repository.read(packKey(filling.packs[pack]!.id), fillRest, { offset, length });
-  } catch (error) {
-    throw neededBy(new FileTable(filling.files).path(wanted.file(wanted.blob(from).firstPlace)), error);
   }
+}
+
+function loseBlob(lost: LostContent, wanted: WantedRanges, number: number, error: Error): void {
+  const { firstPlace, endPlace } = wanted.blob(number);
+  for (let place = firstPlace; place < endPlace; place++) lost.addFile(wanted.file(place), error);
 }
 
 /**
@@ -152,10 +183,9 @@ async function fillFromStore(
   { repository }: IndexedRepository,
   pool: ReadPool,
   own: Filler,
-  filling: SharedFilling,
-  wanted: WantedRanges,
-  making: Promise<unknown>,
+  { making, ...work }: Work & { making: Promise<unknown> },
 ): Promise<void> {
+  const { filling, wanted } = work;
   const ready = awaitedLater(allOver([making, pool.runOnAll({ kind: 'begin-fill', filling }, pool.threadCount)]));
   const unread: UnreadRange[] = [];
   const window = new ReadWindow(AHEAD_BYTES);
@@ -177,7 +207,7 @@ async function fillFromStore(
     }
   });
   await ready;
-  for (const range of unread) await fillAgain(repository, own, { filling, wanted, range });
+  for (const range of unread) await fillAgain(repository, own, work, range);
 }
 
 /** Undefined when the pack is missing or too short: it may be had from somewhere else. */

@@ -5,7 +5,7 @@ import { readAt } from '../../foundation/read-at.ts';
 import { BlobOpener, type SealedBlob } from '../read/blob-opener.ts';
 import { FileTable, type SharedFileTable } from './file-table.ts';
 import { type FileProblem, FileWriter } from './file-writer.ts';
-import { type SharedRanges, type WantedBlob, WantedRanges } from './wanted.ts';
+import { type SharedRanges, type WantedBlob, type WantedRange, WantedRanges } from './wanted.ts';
 
 /** What the threads that fill files share. */
 export interface SharedFilling {
@@ -122,10 +122,13 @@ export class Filler {
   /**
    * Opens the blobs of a range and writes them where they belong. After a failure, `at` is the blob that it came to: those
    * before it are done, and must not be done again.
-   * @param sealed the range's bytes, used up
+   * @param sealed the bytes of the range, or of the part of it that `from` is in, used up
    */
-  fill({ number, from }: UnreadRange, sealed: Uint8Array): void {
-    const { pack, offset, endBlob } = this.#wanted.range(number);
+  fill(
+    { number, from }: UnreadRange,
+    sealed: Uint8Array,
+    { pack, offset, endBlob }: WantedRange = this.#wanted.range(number),
+  ): void {
     const packId = this.#shared.packs[pack]!.id;
     const sealedBlob = (at: number): (SealedBlob & { blob: WantedBlob }) | undefined => {
       if (at === endBlob) return undefined;

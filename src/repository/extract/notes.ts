@@ -1,7 +1,21 @@
 import type { Extracted } from '../snapshot-io.ts';
 
 /** What a person should know of a restore to a directory. */
-export function notesOf({ keptFiles, removedEntries, surplus }: Extracted): string[] {
+export function notesOf(extracted: Extracted): string[] {
+  return [...progressNotes(extracted), ...lossNotes(extracted)];
+}
+
+function lossNotes({ lost, surplus }: Extracted): string[] {
+  if (lost === 0) return [];
+  const entries = lost === 1 ? '1 entry' : `${lost.toLocaleString('en')} entries`;
+  const what = surplus === undefined ? 'is left out' : 'would be left out';
+  return [
+    `LOST: the repository has no longer what ${entries} need${lost === 1 ? 's' : ''}, which ${what}`,
+    '`holdfast check --repair` puts back what a mirror has, and the same restore with `--replace` then brings the rest',
+  ];
+}
+
+function progressNotes({ keptFiles, removedEntries, surplus }: Extracted): string[] {
   if (surplus !== undefined) return [];
   const kept = `${keptFiles.toLocaleString('en')} ${keptFiles === 1 ? 'file was' : 'files were'} right already`;
   if (removedEntries === undefined) {

@@ -4,7 +4,7 @@ import { awaitedLater } from '../../foundation/promises.ts';
 import type { IndexedRepository } from '../indexed.ts';
 import type { ExtractOptions, SnapshotReader } from '../snapshot-io.ts';
 import { type FileTable, FileTableBuilder } from './file-table.ts';
-import { neededBy } from './lost-content.ts';
+import { isLoss, LostContent, neededBy } from './lost-content.ts';
 import { WantedBuilder } from './wanted.ts';
 
 /** What a restore of a tree to a directory will make: everything is known before the first byte is written. */
@@ -29,6 +29,8 @@ export interface ExtractPlan {
   bytes: number;
   /** Where only a part is wanted: which of its patterns have named something. */
   named: NamedPaths | undefined;
+  /** What is not made, where that is asked for. */
+  lost: LostContent;
 }
 
 /** Longer ones no system takes; Linux's limit, without the NUL. */
@@ -39,7 +41,7 @@ const MAX_ENTRIES = 100_000_000;
 /** How many trees of a directory are read ahead. */
 const TREES_AHEAD = 8;
 
-type Choice = Pick<ExtractOptions, 'selection' | 'leaveOut'>;
+type Choice = Pick<ExtractOptions, 'selection' | 'leaveOut' | 'leavesOutLost'>;
 
 export type PlanSource = Pick<SnapshotReader, 'entries'> & { indexed: IndexedRepository };
 
@@ -70,12 +72,15 @@ class Planning {
   readonly #hardLinks: ExtractPlan['hardLinks'] = [];
   /** The first names of files that have several, by what makes two names one file. */
   readonly #firstNames = new Map<string, number>();
+  readonly #leavesOutLost: boolean;
+  readonly #lost = new LostContent();
   #bytes = 0;
   #isCounted = false;
 
-  constructor(reader: PlanSource, tree: string, { selection = {}, leaveOut = [] }: Choice) {
+  constructor(reader: PlanSource, tree: string, { selection = {}, leaveOut = [], leavesOutLost = false }: Choice) {
     this.#reader = reader;
     this.#tree = tree;
+    this.#leavesOutLost = leavesOutLost;
     const excluded = pathMatcher(selection.exclude ?? []);
     this.#named = selection.only && new NamedPaths(selection.only);
     this.#isExcluded = (path) => leaveOut.includes(path) || excluded(path);
@@ -83,14 +88,17 @@ class Planning {
   }
 
   finish(): ExtractPlan {
+    const files = this.#files.finish();
+    for (const file of this.#lost.files) files.setLeftAlone(file);
     return {
       directories: this.#directories,
-      files: this.#files.finish(),
+      files,
       wanted: this.#wanted,
       others: this.#others,
       hardLinks: this.#hardLinks,
       bytes: this.#bytes,
       named: this.#named,
+      lost: this.#lost,
     };
   }
 
@@ -111,7 +119,7 @@ class Planning {
       const isNamed = this.#isNamed(name, isWanted);
       if (node.type === 'dir') {
         const index = this.#directories.push({ path, node }) - 1;
-        const inside = await this.visit(await subtrees.next(), path, name, isNamed);
+        const inside = await this.visit(await this.#orLost(subtrees.next(), path), path, name, isNamed);
         if (inside || isNamed) wantedAny = true;
         else this.#directories.length = index;
       } else if (isNamed) {
@@ -148,10 +156,14 @@ class Planning {
 
   #addContent(node: TreeNode, file: number, path: Buffer): void {
     let position = 0;
+    const first = this.#wanted.count;
     try {
       for (const id of node.content ?? []) position += this.#wanted.add(id, file, position);
     } catch (error) {
-      throw neededBy(path, error);
+      if (!this.#leavesOutLost || !isLoss(error)) throw neededBy(path, error);
+      this.#wanted.leaveOut(first);
+      this.#lost.addFile(file, error);
+      return;
     }
     if (position !== Number(node.size ?? 0)) {
       throw new HoldfastError(
@@ -160,6 +172,17 @@ class Planning {
       );
     }
     this.#bytes += position;
+  }
+
+  /** What is in a directory; nothing, where the repository has lost that, and goes on without. */
+  async #orLost(entries: Promise<TreeNode[]>, path: Buffer): Promise<TreeNode[]> {
+    try {
+      return await entries;
+    } catch (error) {
+      if (!this.#leavesOutLost || !isLoss(error)) throw error;
+      this.#lost.addDirectory(path, error);
+      return [];
+    }
   }
 
   /** The entries of directories in order, several of them read at the same time. */
@@ -181,7 +204,13 @@ class Planning {
     const entries = this.#files.count + this.#directories.length + this.#others.length;
     if (this.#isCounted || entries < COUNTED_FROM) return;
     this.#isCounted = true;
-    if ((await countEntries(this.#reader, this.#tree, new Map())) <= MAX_ENTRIES) return;
+    // What is lost is found out again when its turn comes.
+    const orNone = (error: unknown): TreeNode[] => {
+      if (this.#leavesOutLost && isLoss(error)) return [];
+      throw error;
+    };
+    const readable = { entries: (tree: string) => this.#reader.entries(tree).catch(orNone) };
+    if ((await countEntries(readable, this.#tree, new Map())) <= MAX_ENTRIES) return;
     throw new HoldfastError('target-failed', `the snapshot has more than ${MAX_ENTRIES} entries`);
   }
 }

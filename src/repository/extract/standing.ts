@@ -76,6 +76,8 @@ function findStandingFiles(
     signal.throwIfAborted();
     const first = place;
     while (place < wanted.count && wanted.file(place) === file) place++;
+    // What the repository has lost cannot be made right.
+    if (files.isLeftAlone(file)) continue;
     const path = files.path(file);
     const names = furtherNames.get(file) ?? [];
     if (standing(path, (found) => found.isFile() && hasNamesAmong(found, names)) === undefined) continue;

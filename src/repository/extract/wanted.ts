@@ -74,16 +74,20 @@ export class WantedRanges {
   }
 
   range(number: number): WantedRange {
-    const { ranges, blobs } = this.shared;
+    const { ranges } = this.shared;
     const at = number * RANGE_WORDS;
-    const firstBlob = ranges[at + FIRST_BLOB]!;
-    const endBlob = ranges[at + RANGE_WORDS + FIRST_BLOB]!;
+    return this.part(number, ranges[at + FIRST_BLOB]!, ranges[at + RANGE_WORDS + FIRST_BLOB]!);
+  }
+
+  /** Some blobs of a range, which follow each other. */
+  part(number: number, firstBlob: number, endBlob: number): WantedRange {
+    const { ranges, blobs } = this.shared;
     const offset = blobs[firstBlob * BLOB_WORDS + OFFSET]!;
     let end = offset;
     for (let blob = firstBlob; blob < endBlob; blob++) {
       end = Math.max(end, blobs[blob * BLOB_WORDS + OFFSET]! + blobs[blob * BLOB_WORDS + LENGTH]!);
     }
-    return { pack: ranges[at + PACK]!, offset, length: end - offset, firstBlob, endBlob };
+    return { pack: ranges[number * RANGE_WORDS + PACK]!, offset, length: end - offset, firstBlob, endBlob };
   }
 
   blob(number: number): WantedBlob {
@@ -175,6 +179,11 @@ export class WantedBuilder {
   keep(first: number, right: Uint8Array): number {
     this.#kept.values.set(right, first);
     return this.keptBytes(first, first + right.length);
+  }
+
+  /** Of the places from `first` on, none is wanted any more. */
+  leaveOut(first: number): void {
+    this.keep(first, new Uint8Array(this.count - first).fill(1));
   }
 
   keptBytes(first: number, end: number): number {

@@ -129,12 +129,8 @@ export class Reader implements SnapshotReader {
    * @param selection as `extract` takes it
    */
   async contentPacks(selection?: Selection): Promise<string[]> {
-    const { wanted } = await planExtract(
-      this,
-      this.tree,
-      Buffer.from('/'),
-      selection === undefined ? {} : { selection },
-    );
+    const part = selection === undefined ? {} : { selection };
+    const { wanted } = await planExtract(this, this.tree, Buffer.from('/'), { ...part, leavesOutLost: true });
     return [...wanted.packNumbers].map((number) => this.indexed.packIds[number]!);
   }
 

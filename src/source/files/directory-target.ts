@@ -35,7 +35,11 @@ export async function restoreToDirectory(
   target: Target,
   context: RestoreContext,
 ): Promise<Restored> {
-  const extracted = await reader.extract(directoryOf(target), { ...context, leaveOut: [`/${MANIFEST_DIRECTORY}`] });
+  const extracted = await reader.extract(directoryOf(target), {
+    ...context,
+    leaveOut: [`/${MANIFEST_DIRECTORY}`],
+    leavesOutLost: true,
+  });
   return {
     bytes: extracted.bytes,
     items: extracted.files + extracted.directories + extracted.others,
