@@ -1,18 +1,27 @@
 import { hash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { check, promote, prune, repair, replicate, restore } from '../../src/operations/index.ts';
 import type { Plan } from '../../src/plan/index.ts';
-import { addKey, openRepository, removeSnapshot } from '../../src/repository/index.ts';
+import { addKey, loadIndex, openRepository, removeSnapshot } from '../../src/repository/index.ts';
+import { packKey } from '../../src/repository/layout.ts';
 import { FaultyStore } from '../../src/store/faulty/index.ts';
 import type { ObjectStore, PutOptions } from '../../src/store/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
 import { cloneStore, segments, writeTail } from '../support/log.ts';
 import { mirroredWorkspace } from '../support/mirrored.ts';
-import { errorsOf, noise, PASSWORD, testDirectory, testRepository, writeFiles } from '../support/repository.ts';
+import {
+  errorsOf,
+  movableClock,
+  noise,
+  PASSWORD,
+  testDirectory,
+  testRepository,
+  writeFiles,
+} from '../support/repository.ts';
 
 const FILES: Record<string, Buffer> = {
   ...{ small: Buffer.from('some words'), large: noise(3_000_000, 1), empty: Buffer.alloc(0) },
@@ -22,6 +31,7 @@ const READ = { repositories: ['main'], readData: true, readHeaders: false };
 
 let mirrored: { main: MemoryStore; eu: MemoryStore };
 let snapshot: string;
+let tree: string;
 /** Of each object of the repository, whether it was written as what restores alone ask for. */
 let written: Map<string, boolean | undefined>;
 
@@ -34,7 +44,7 @@ beforeAll(async () => {
   mirrored = { main: new MemoryStore(), eu: new MemoryStore() };
   written = bulkPutTo(mirrored.main);
   const repository = await testRepository(mirrored.main);
-  snapshot = (await writeFiles(repository, FILES)).id;
+  ({ id: snapshot, tree } = await writeFiles(repository, FILES));
   await writeTail(repository, segments(0, 0.5));
   await replicate(mirroredWorkspace(mirrored), []);
 });
@@ -139,6 +149,29 @@ describe('a restore from a repository with a mirror', () => {
     await expect(restored({ main, eu })).rejects.toMatchObject({ code: 'repository-damaged' });
     for (const key of keysOf(kept, 'data/')) expect(digestsOf(main)[key]).toBe(digestsOf(kept)[key]);
     await expect(restored({ main })).rejects.toMatchObject({ code: 'repository-damaged' });
+  });
+
+  it('leaves out what no copy has, having looked everywhere once', async () => {
+    const { main, eu } = copies();
+    const treePack = packKey((await loadIndex(await openRepository(main, PASSWORD))).locate(tree, 'tree').pack);
+    const packs = keysOf(main, 'data/').filter((key) => key !== treePack);
+    for (const store of [main, eu]) {
+      for (const key of packs) store.objects.get(key)!.bytes = store.objects.get(key)!.bytes.subarray(0, 5);
+    }
+    const watched = new FaultyStore(eu);
+    const clock = movableClock();
+    const workspace = mirroredWorkspace({ main, eu: watched }, {}, { clock });
+    const request = { snapshot, to: join(testDirectory(), 'back'), repository: 'main' };
+    const { outcome, problems, notes } = await restore(workspace, request);
+    expect(outcome).toBe('partial');
+    expect(notes.join('\n')).toContain('LOST: 4 entries are left out');
+    expect(problems.map(({ path }) => path).sort()).toEqual(
+      ['large', 'other', 'small', 'zeros'].map((name) => join(request.to, name)),
+    );
+    expect(readdirSync(request.to)).toEqual(['empty']);
+    const asked = watched.calls.filter(({ method, key }) => method === 'get' && packs.includes(key));
+    // What came wrong is read a second time.
+    expect(asked.length).toBe(2 * packs.length);
   });
 
   it('takes from the next mirror what the first has damaged', async () => {

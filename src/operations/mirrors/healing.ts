@@ -23,6 +23,9 @@ import type { OpenedRepository, Workspace } from '../workspace.ts';
 import type { Healing } from './healed-object.ts';
 import { namedAsRemoved } from './removals.ts';
 
+/** So long what no copy has is not looked for again. */
+const SOUGHT_AGAIN_MS = 60_000;
+
 /** The other copies of a repository, by name: its mirrors, or of a mirror its primary and the others of that. */
 export function copiesOf(workspace: Workspace, name: string): string[] {
   const of = workspace.plan.mirrors.get(name)?.of;
@@ -41,7 +44,12 @@ export function createHealer(
   told: (healing: Healing) => void,
 ): Healer {
   let turn: Promise<unknown> = Promise.resolve();
+  const { clock } = workspace.environment;
+  /** When it was found of an object that no copy has it. */
+  const soughtMs = new Map<string, number>();
   const heal: Healer = async (key, reason) => {
+    // All blobs of a lost pack are missed one after the other, and to look everywhere takes reading whole packs.
+    if (clock.monotonicMs() - (soughtMs.get(key) ?? Number.NEGATIVE_INFINITY) < SOUGHT_AGAIN_MS) return undefined;
     try {
       // Somebody else may have put it back by now; and what came wrong over the line comes right the second time.
       return await readAuthentic(repository, repository.store, key);
@@ -59,7 +67,11 @@ export function createHealer(
       return readAuthentic(repository, repository.store, key);
     }
     const found = await findCopy(workspace, { name, repository }, key);
-    if (found === undefined) return undefined;
+    if (found === undefined) {
+      soughtMs.set(key, clock.monotonicMs());
+      return undefined;
+    }
+    soughtMs.delete(key);
     told(await putBack({ name, repository, ledger }, { key, reason }, found));
     return found.bytes;
   };

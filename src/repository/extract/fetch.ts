@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { byteString, displayName } from '../../format/index.ts';
-import { isHoldfastError } from '../../foundation/errors.ts';
+import { type HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import { trimMemory } from '../../foundation/posix.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { allOver, awaitedLater, settled, sideBySide } from '../../foundation/promises.ts';
@@ -16,7 +16,7 @@ import { FileTable } from './file-table.ts';
 import { type FileProblem, FileWriter } from './file-writer.ts';
 import { CONTROL_CELLS, Filler, type SharedFilling, STOPPED, type UnreadRange } from './filler.ts';
 import { isLoss, type LostContent, neededBy } from './lost-content.ts';
-import type { WantedRanges } from './wanted.ts';
+import type { WantedRange, WantedRanges } from './wanted.ts';
 
 /**
  * So much of a store whose objects are no files of this machine is on its way at once, or waits for a thread: what a line of
@@ -133,40 +133,59 @@ async function fillFromFiles(
 
 /**
  * Fills what is left of a range from the store, or, where that is damaged, from wherever it may be had. What cannot be had
- * from anywhere is lost: a damaged blob alone, or all that is left where a pack is missing or ends too early.
+ * from anywhere is lost: a damaged blob alone, or all that is left where the pack is missing. Where a range cannot be read (the
+ * pack ends too early, a disk has a bad sector), each blob of it is read alone.
  */
 async function fillAgain(
   repository: Repository,
   own: Filler,
-  { filling, wanted, lost }: Work,
+  work: Work,
   { number, from: first }: UnreadRange,
 ): Promise<void> {
-  const { pack, endBlob } = wanted.range(number);
-  const key = packKey(filling.packs[pack]!.id);
+  const { filling, wanted, lost } = work;
+  const { endBlob } = wanted.range(number);
   let isEachAlone = false;
   for (let from = first; from < endBlob; ) {
     const part = wanted.part(number, from, isEachAlone ? from + 1 : endBlob);
-    let isRead = false;
-    const fillRest = (sealed: Uint8Array): void => {
-      isRead = true;
-      own.at = from;
-      try {
-        own.fill({ number, from }, sealed, part);
-      } finally {
-        from = own.at;
-      }
-    };
-    try {
-      await repository.read(key, fillRest, part);
-    } catch (error) {
-      const neededFirst = new FileTable(filling.files).path(wanted.file(wanted.blob(from).firstPlace));
-      if (lost === undefined || !isLoss(error)) throw neededBy(neededFirst, error);
-      const isAllLost = !isRead && (isEachAlone || error.code === 'object-missing');
-      isEachAlone ||= !isRead;
-      if (!isRead && !isAllLost) continue;
-      const endLost = isAllLost ? endBlob : from + 1;
-      for (; from < endLost; from++) loseBlob(lost, wanted, from, error);
+    const { at, isRead, loss } = await fillPart(repository, own, work, { number, part });
+    from = at;
+    if (loss === undefined) continue;
+    if (lost === undefined) {
+      throw neededBy(new FileTable(filling.files).path(wanted.file(wanted.blob(from).firstPlace)), loss);
     }
+    if (!isRead && !isEachAlone && loss.code !== 'object-missing') {
+      isEachAlone = true;
+      continue;
+    }
+    const end = loss.code === 'object-missing' ? endBlob : from + 1;
+    for (; from < end; from++) loseBlob(lost, wanted, from, loss);
+  }
+}
+
+/** @returns the blob that it came to, whether any bytes came, and what is lost of them */
+async function fillPart(
+  repository: Repository,
+  own: Filler,
+  { filling }: Work,
+  { number, part }: { number: number; part: WantedRange },
+): Promise<{ at: number; isRead: boolean; loss?: HoldfastError }> {
+  let at = part.firstBlob;
+  let isRead = false;
+  const fillRest = (sealed: Uint8Array): void => {
+    isRead = true;
+    own.at = at;
+    try {
+      own.fill({ number, from: at }, sealed, part);
+    } finally {
+      at = own.at;
+    }
+  };
+  try {
+    await repository.read(packKey(filling.packs[part.pack]!.id), fillRest, part);
+    return { at, isRead };
+  } catch (error) {
+    if (!isLoss(error)) throw error;
+    return { at, isRead, loss: error };
   }
 }
 

@@ -10,7 +10,9 @@ import {
   testRepository,
   withReader,
 } from '../../../test/support/repository.ts';
+import { HoldfastError } from '../../foundation/errors.ts';
 import { noProgress } from '../../foundation/progress.ts';
+import type { ByteRange } from '../../store/index.ts';
 import { createLocalStore } from '../../store/local/index.ts';
 import { MemoryStore } from '../../store/memory/index.ts';
 import { packKey } from '../layout.ts';
@@ -225,5 +227,30 @@ describe.each(['local', 'memory'] as const)('a restore from a %s store that goes
     writeFileSync(join(target, '03'), 'half');
     writeFileSync(join(target, 'all'), 'half');
     expectLost(await extract(), ['03', 'all'], /^its content is lost/);
+  });
+});
+
+describe('a restore from a disk with a bad sector', () => {
+  /** Cannot read any range that a byte of an object is in. */
+  class WornStore extends MemoryStore {
+    readonly bad = new Map<string, number>();
+
+    override get(key: string, range?: ByteRange): Promise<Uint8Array> {
+      const at = this.bad.get(key) ?? Number.POSITIVE_INFINITY;
+      if (range !== undefined && range.offset <= at && at < range.offset + range.length) {
+        return Promise.reject(new HoldfastError('repository-damaged', `cannot read ${key}: EIO`));
+      }
+      return super.get(key, range);
+    }
+  }
+
+  it('brings back all but what lies there', async () => {
+    target = join(testDirectory(), 'target');
+    const store = new WornStore();
+    repository = await testRepository(store);
+    await craft(PLAIN);
+    const { key, offset } = await placeOf(4);
+    store.bad.set(key, offset + 100);
+    expectLost(await extract(), ['04', 'all'], /^its content is lost: cannot read .*EIO/);
   });
 });

@@ -66,7 +66,8 @@ export class LostContent {
       problems.push({ path: displayName(byteString(path)), message });
     };
     for (const { path, reason } of this.#directories) add(path, `what was in it is lost: ${reason}`);
-    for (const [file, reason] of this.#files) add(pathOf(file), `its content is lost: ${reason}`);
+    for (const [file, reason] of [...this.#files].sort(([one], [other]) => one - other))
+      add(pathOf(file), `its content is lost: ${reason}`);
     for (const { path, existing } of furtherNames) {
       const reason = this.#files.get(existing);
       if (reason !== undefined) add(path, `its content is lost: ${reason}`);

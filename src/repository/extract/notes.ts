@@ -7,11 +7,11 @@ export function notesOf(extracted: Extracted): string[] {
 
 function lossNotes({ lost, surplus }: Extracted): string[] {
   if (lost === 0) return [];
-  const entries = lost === 1 ? '1 entry' : `${lost.toLocaleString('en')} entries`;
-  const what = surplus === undefined ? 'is left out' : 'would be left out';
+  const one = surplus === undefined ? '1 entry is' : '1 entry would be';
+  const several = `${lost.toLocaleString('en')} entries ${surplus === undefined ? 'are' : 'would be'}`;
   return [
-    `LOST: the repository has no longer what ${entries} need${lost === 1 ? 's' : ''}, which ${what}`,
-    '`holdfast check --repair` puts back what a mirror has, and the same restore with `--replace` then brings the rest',
+    `LOST: ${lost === 1 ? one : several} left out, since the repository no longer has what is needed`,
+    '`holdfast check --repair` puts back what a mirror has; a restore with `--replace` then brings the rest',
   ];
 }
 
