@@ -28,8 +28,14 @@ export const STORE_NOTATION = 'a path, a file:// URL, s3://bucket/prefix or gs:/
 const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
 /** What is told from others by the scheme alone: what its buckets may be called, and where credentials come from. */
 const BUCKETS = {
-  s3: { kind: 's3', tools: "AWS's", key: 's3', bucket: /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/ },
-  gs: { kind: 'gcs', tools: "Google's", key: 'gcs', bucket: /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/ },
+  s3: {
+    ...{ kind: 's3', tools: "AWS's", key: 's3' },
+    ...{ bucket: /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, names: '3 to 63 of a-z, 0-9, "." and "-"' },
+  },
+  gs: {
+    ...{ kind: 'gcs', tools: "Google's", key: 'gcs' },
+    ...{ bucket: /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/, names: '3 to 222 of a-z, 0-9, ".", "_" and "-"' },
+  },
 } as const;
 const PREFIX = /^[\w=+@.-]+(?:\/[\w=+@.-]+)*$/;
 const LONGEST_PREFIX = 400;
@@ -65,7 +71,7 @@ function parseFileUrl(store: string): LocalPlace | { problem: string } {
 }
 
 function parseBucketUrl(store: string, scheme: 's3' | 'gs'): S3Address | GcsAddress | { problem: string } {
-  const { kind, tools, key, bucket: name } = BUCKETS[scheme];
+  const { kind, tools, key, bucket: name, names } = BUCKETS[scheme];
   const expected = `expected ${scheme}://bucket/prefix, and the endpoint under "${key}"`;
   const [, bucket = '', rest = ''] = /^\w+:\/\/([^/]*)(?:\/(.*))?$/s.exec(store) ?? [];
   if (bucket.includes('@')) {
@@ -73,7 +79,7 @@ function parseBucketUrl(store: string, scheme: 's3' | 'gs'): S3Address | GcsAddr
       problem: `credentials are never written in the plan, they come from where ${tools} tools take them; ${expected}`,
     };
   }
-  if (!name.test(bucket)) return { problem: `not the name of a bucket; ${expected}` };
+  if (!name.test(bucket)) return { problem: `not the name of a bucket (${names}); ${expected}` };
   const prefix = rest.replace(/\/$/, '');
   const isPrefix = PREFIX.test(prefix) && prefix.length <= LONGEST_PREFIX && !/(?:^|\/)\.{1,2}(?:\/|$)/.test(prefix);
   if (prefix !== '' && !isPrefix) {
