@@ -28,7 +28,7 @@ test.each([
   ['gs://key:secret@bucket/x', /^credentials are never written in the plan, they come from where Google's tools/],
   [
     'gs:bucket:/x',
-    /^not the name of a bucket \(3 to 63 of .*\); expected gs:\/\/bucket\/prefix, and the endpoint under "gcs"$/,
+    /^not the name of a bucket \(3 to 222 of .*\); expected gs:\/\/bucket\/prefix, and the endpoint under "gcs"$/,
   ],
   ['gs://Bucket/x', /^not the name of a bucket/],
   ['gs://bucket/../b', /^not a prefix/],

@@ -29,12 +29,18 @@ const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
 /** What is told from others by the scheme alone: what its buckets may be called, and where credentials come from. */
 const BUCKETS = {
   s3: {
-    ...{ kind: 's3', tools: "AWS's", key: 's3' },
-    ...{ bucket: /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, names: '3 to 63 of a-z, 0-9, "." and "-"' },
+    kind: 's3',
+    tools: "AWS's",
+    key: 's3',
+    bucket: /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
+    names: '3 to 63 of a-z, 0-9, "." and "-"',
   },
   gs: {
-    ...{ kind: 'gcs', tools: "Google's", key: 'gcs' },
-    ...{ bucket: /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/, names: '3 to 222 of a-z, 0-9, ".", "_" and "-"' },
+    kind: 'gcs',
+    tools: "Google's",
+    key: 'gcs',
+    bucket: /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/,
+    names: '3 to 222 of a-z, 0-9, ".", "_" and "-"',
   },
 } as const;
 const PREFIX = /^[\w=+@.-]+(?:\/[\w=+@.-]+)*$/;
