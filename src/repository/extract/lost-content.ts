@@ -15,7 +15,6 @@ export function neededBy(path: Buffer, error: unknown): unknown {
   if (!isLoss(error)) return error;
   const file = displayName(byteString(path));
   return new HoldfastError(error.code, `${error.message}; ${file} needs it`, {
-    hint: '`holdfast check` names all that this concerns. Restore another recovery point, or from a copy with `--repository`.',
     context: { ...error.context, path: file },
     cause: error,
   });
