@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { isHoldfastError } from '../../foundation/errors.ts';
 import type { ProofRecorded } from '../../ledger/index.ts';
 import { loadIndex, Reader } from '../../repository/index.ts';
-import type { Check, Validation } from '../../source/index.ts';
+import type { Check, Restored, Validation } from '../../source/index.ts';
 import { type InSandbox, inSandbox, type SandboxRequest } from '../restore/in-sandbox.ts';
 import { describePoint, type RecoveryPoint } from '../restore/recovery-point.ts';
 import { targetText } from '../restore/recovery-target.ts';
@@ -55,10 +55,7 @@ export async function prove(
   try {
     if (point !== undefined) progress.note(describePoint(point));
     const found = await inSandbox(workspace, { repository }, provable, { reader, progress }, validated);
-    const problems = found.restored.problems.map(
-      ({ path, message }): Check => ({ name: `restore ${path}`, result: 'failed', detail: message }),
-    );
-    return conclude(found, [...problems, ...found.validation.checks]);
+    return conclude(found, [...problemChecks(found.restored), ...found.validation.checks]);
   } catch (error) {
     if (isHoldfastError(error, 'not-provable')) return conclude({}, [], error.message);
     // A snapshot that does not restore is what this is there to find: it is a failed proof, not a failed command.
@@ -70,6 +67,16 @@ export async function prove(
     progress.finish();
     await reader.close();
   }
+}
+
+const NAMED_PROBLEMS = 20;
+
+/** What was restored but not as it was, or not at all: a proof is kept for years, and need not name each of many thousands. */
+function problemChecks({ problems }: Restored): Check[] {
+  const failed = (name: string, detail: string): Check => ({ name, result: 'failed', detail });
+  const named = problems.slice(0, NAMED_PROBLEMS).map(({ path, message }) => failed(`restore ${path}`, message));
+  const more = problems.length - named.length;
+  return more > 0 ? [...named, failed('restore', `and ${more.toLocaleString('en')} more like these`)] : named;
 }
 
 function proofOf(

@@ -58,6 +58,15 @@ describe('a proof', () => {
     expect(restored).toMatchObject({ state: 'failed', checksFailed: ['restore /lost'] });
   });
 
+  it('names some of many things that did not come back, and says how many there are', async () => {
+    const problems = Array.from({ length: 1021 }, (_, number) => ({ path: `/lost/${number}`, message: 'it is gone' }));
+    const restored = await proven((source) => ({
+      restore: async (...given) => ({ ...(await source.restore(...given)), problems }),
+    }));
+    expect(restored?.checksFailed).toEqual([...problems.slice(0, 20).map(({ path }) => `restore ${path}`), 'restore']);
+    expect(restored?.checks).toContainEqual({ name: 'restore', result: 'failed', detail: 'and 1,001 more like these' });
+  });
+
   it('is none where a check failed, or could not be made', async () => {
     expect(await proven(validates('failed'))).toMatchObject({ state: 'failed', checksFailed: ['rows'] });
     expect(await proven(validates('not-provable'))).toMatchObject({ state: 'not-provable', checksFailed: [] });

@@ -110,6 +110,7 @@ async function fill(
   const problems = await fetchFiles(reader.indexed, reader.pool, { files, wanted }, { ...options, lost });
   // Whoever stopped it with the last of the bytes gets no restore that says it is complete.
   options.signal.throwIfAborted();
+  refuseNothing(plan);
   for (const { path, existing } of hardLinks) {
     if (!plan.lost.hasFile(existing)) makeHardLink(files.path(existing), path);
     else if (!files.isLeftAlone(existing)) rmSync(path, { force: true });
@@ -131,6 +132,19 @@ async function fill(
     ...(options.replace && { removedEntries: clearing.removed }),
     problems,
   };
+}
+
+/** A restore of which nothing comes back is a failure, and no part of a success. @throws repository-damaged, object-missing */
+function refuseNothing(plan: ExtractPlan): void {
+  const { firstReason } = plan.lost;
+  const { bytes, others } = counts(plan);
+  if (firstReason === undefined || bytes > 0 || others > 0) return;
+  const { code, message, context } = firstReason;
+  const [first, ...rest] = lostOf(plan);
+  const who =
+    rest.length === 0 ? `${first!.path} needs` : `${first!.path} and ${rest.length.toLocaleString('en')} more need`;
+  const what = `nothing of it can be restored: ${message}; ${who} it`;
+  throw new HoldfastError(code, what, { context: { ...context, path: first!.path }, cause: firstReason });
 }
 
 /** What is there afterwards of what was planned. */

@@ -189,9 +189,9 @@ async function fillPart(
   }
 }
 
-function loseBlob(lost: LostContent, wanted: WantedRanges, number: number, error: Error): void {
+function loseBlob(lost: LostContent, wanted: WantedRanges, number: number, reason: HoldfastError): void {
   const { firstPlace, endPlace } = wanted.blob(number);
-  for (let place = firstPlace; place < endPlace; place++) lost.addFile(wanted.file(place), error);
+  for (let place = firstPlace; place < endPlace; place++) lost.addFile(wanted.file(place), reason);
 }
 
 /**

@@ -104,9 +104,27 @@ describe.each(['local', 'memory'] as const)('a restore from a %s store that goes
   });
 
   it('leaves out all that needs a pack that is missing', async () => {
+    const rest = dataBlob('in another pack');
+    await craftSnapshot(repository, [rest, rawTreeBlob([])]);
+    await craft([...PLAIN, file('rest', rest)]);
+    await repository.store.delete((await placeOf(0)).key);
+    const { problems } = await extract();
+    expect(readdirSync(target)).toEqual(['rest']);
+    expect(problems).toEqual(
+      NAMES.map((name) => ({
+        path: join(target, name),
+        message: expect.stringMatching(/^its content is lost: data\/.* is /),
+      })),
+    );
+  });
+
+  it('fails where nothing comes back', async () => {
     await craft(PLAIN);
     await repository.store.delete((await placeOf(0)).key);
-    expectLost(await extract(), NAMES, /^its content is lost: data\/.* is /);
+    await expect(extract()).rejects.toMatchObject({
+      code: 'object-missing',
+      message: expect.stringMatching(/^nothing of it can be restored: data\/.*; .*\/00 and 13 more need it$/),
+    });
   });
 
   it('brings back what lies before the end of a pack that ends too early', async () => {
@@ -129,12 +147,13 @@ describe.each(['local', 'memory'] as const)('a restore from a %s store that goes
   it('leaves out all names of a file, and what is in a directory whose tree is lost', async () => {
     const linked = { inode: 7, device_id: 1, links: 2 };
     const lostDirectory = { name: 'lost', type: 'dir', mode: 2 ** 31 + 0o750, content: null, subtree: NEVER_STORED.id };
-    await craft([{ ...file('a', blobs[1]!), ...linked }, { ...file('b', blobs[1]!), ...linked }, lostDirectory]);
+    const link = { name: 'link', type: 'symlink', linktarget: 'a' };
+    await craft([{ ...file('a', blobs[1]!), ...linked }, { ...file('b', blobs[1]!), ...linked }, link, lostDirectory]);
     await damage(1);
     const extracted = await extract();
-    expect(readdirSync(target)).toEqual(['lost']);
+    expect(readdirSync(target).sort()).toEqual(['link', 'lost']);
     expect(readdirSync(join(target, 'lost'))).toEqual([]);
-    expect(extracted).toMatchObject({ lost: 3, files: 0, directories: 1, bytes: 0 });
+    expect(extracted).toMatchObject({ lost: 3, files: 0, directories: 1, others: 1, bytes: 0 });
     expect(extracted.problems).toEqual([
       { path: join(target, 'lost'), message: expect.stringMatching(/^what was in it is lost: /) },
       ...['a', 'b'].map((name) => ({ path: join(target, name), message: expect.stringMatching(/^its content/) })),
@@ -208,13 +227,14 @@ describe.each(['local', 'memory'] as const)('a restore from a %s store that goes
     await craft([
       { ...file('a', ...blobs), ...linked },
       { ...file('b', ...blobs), ...linked },
+      file('small', blobs[0]!),
     ]);
     await damage(6);
     mkdirSync(target);
     writeFileSync(join(target, 'a'), 'from before');
     linkSync(join(target, 'a'), join(target, 'b'));
     const extracted = await extract({ replace: true });
-    expect(readdirSync(target)).toEqual([]);
+    expect(readdirSync(target)).toEqual(['small']);
     expect(extracted.lost).toBe(2);
   });
 

@@ -23,8 +23,8 @@ export function neededBy(path: Buffer, error: unknown): unknown {
 /** What a restore leaves out because the repository has lost it, and goes on. */
 export class LostContent {
   /** Why the content of a file cannot be had, by the file's number. */
-  readonly #files = new Map<number, string>();
-  readonly #directories: { path: Buffer; reason: string }[] = [];
+  readonly #files = new Map<number, HoldfastError>();
+  readonly #directories: { path: Buffer; reason: HoldfastError }[] = [];
 
   /** The numbers of files. */
   get files(): Iterable<number> {
@@ -44,12 +44,17 @@ export class LostContent {
     return this.#directories.map(({ path }) => path);
   }
 
-  addFile(file: number, { message }: Error): void {
-    if (!this.#files.has(file)) this.#files.set(file, message);
+  addFile(file: number, reason: HoldfastError): void {
+    if (!this.#files.has(file)) this.#files.set(file, reason);
   }
 
-  addDirectory(path: Buffer, { message }: Error): void {
-    this.#directories.push({ path, reason: message });
+  addDirectory(path: Buffer, reason: HoldfastError): void {
+    this.#directories.push({ path, reason });
+  }
+
+  /** Why the first of it cannot be had; undefined when nothing is lost. */
+  get firstReason(): HoldfastError | undefined {
+    return this.#directories[0]?.reason ?? this.#files.values().next().value;
   }
 
   /**
@@ -64,12 +69,12 @@ export class LostContent {
     const add = (path: Buffer, message: string): void => {
       problems.push({ path: displayName(byteString(path)), message });
     };
-    for (const { path, reason } of this.#directories) add(path, `what was in it is lost: ${reason}`);
+    for (const { path, reason } of this.#directories) add(path, `what was in it is lost: ${reason.message}`);
     for (const [file, reason] of [...this.#files].sort(([one], [other]) => one - other))
-      add(pathOf(file), `its content is lost: ${reason}`);
+      add(pathOf(file), `its content is lost: ${reason.message}`);
     for (const { path, existing } of furtherNames) {
       const reason = this.#files.get(existing);
-      if (reason !== undefined) add(path, `its content is lost: ${reason}`);
+      if (reason !== undefined) add(path, `its content is lost: ${reason.message}`);
     }
     return problems;
   }
