@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { addFile, copyOfProject, fixtureTree, projectRoot } from './fixture-tree.ts';
 
 /** A small tree in which every import goes the right way. */
@@ -65,16 +65,26 @@ describe('the layers, as npm run lint keeps them', () => {
     expect(await lint(goodTree())).toEqual({ code: 0, output: expect.stringContaining('no dependency violations') });
   });
 
-  it.concurrent.each(BAD)('%s: %s', async (rule, _what, path, text) => {
-    const root = goodTree();
-    addFile(root, 'src/helpers/index.ts', 'export const helper = 1;\n');
-    addFile(root, 'src/plan/other.ts', "import { plan } from './index.ts';\nexport const other = () => plan;\n");
-    addFile(root, path, text);
-    const { code, output } = await lint(root);
-    expect(code).toBe(1);
-    expect(output).toContain(`error ${rule}: ${path} → `);
-    // One bad file, one finding: the rules do not get in each other's way.
-    expect(output.match(/error [\w-]+: /g)).toHaveLength(1);
+  describe('of a tree with one file against each', () => {
+    let linted: { code: number; findings: string[] };
+
+    beforeAll(async () => {
+      const root = goodTree();
+      addFile(root, 'src/helpers/index.ts', 'export const helper = 1;\n');
+      addFile(root, 'src/plan/other.ts', "import { plan } from './index.ts';\nexport const other = () => plan;\n");
+      for (const [, , path, text] of BAD) addFile(root, path, text);
+      const { code, output } = await lint(root);
+      linted = { code, findings: output.match(/error [\w-]+: \S+ → /g) ?? [] };
+    });
+
+    it.each(BAD)('%s: %s', (rule, _what, path) => {
+      expect(linted.findings.filter((finding) => finding === `error ${rule}: ${path} → `)).toHaveLength(1);
+    });
+
+    it("fails, and finds each once: the rules do not get in each other's way", () => {
+      expect(linted.code).toBe(1);
+      expect(linted.findings).toHaveLength(BAD.length);
+    });
   });
 
   it('sees one bad file among the real ones', async () => {
