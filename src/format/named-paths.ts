@@ -1,11 +1,15 @@
 import { HoldfastError } from '../foundation/errors.ts';
-import { pathMatcher } from './path-matcher.ts';
+import { matchesBelow, pathMatcher } from './path-matcher.ts';
 
 /** What patterns name, see `pathMatcher`, and which of them have named something. */
 export class NamedPaths {
   readonly #patterns: { pattern: string; names: (path: string) => boolean; isUsed: boolean }[];
 
+  /** Whether something below a directory may be named. @param path a byte string */
+  readonly mayNameBelow: (path: string) => boolean;
+
   constructor(patterns: readonly string[]) {
+    this.mayNameBelow = matchesBelow(patterns);
     this.#patterns = patterns.map((pattern) => ({ pattern, names: pathMatcher([pattern]), isUsed: false }));
   }
 

@@ -1,6 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { byteStringOfText } from './index.ts';
-import { pathMatcher } from './path-matcher.ts';
+import { matchesBelow, pathMatcher } from './path-matcher.ts';
 
 describe('a pattern of what is left out', () => {
   it.each([
@@ -45,5 +46,36 @@ describe('a pattern of what is left out', () => {
     pathMatcher(['**/x/**/y/**/z', '**/**/**/z'])('/x/y'.repeat(1000));
     const { user, system } = process.cpuUsage(begun);
     expect((user + system) / 1000).toBeLessThan(1000);
+  });
+});
+
+describe('what may be named below a directory', () => {
+  it.each([
+    ['/srv/a/*.log', ['', '/srv', '/srv/a'], ['/srv/a/b', '/srv/b', '/x', '/srv/a.log']],
+    ['/srv/*/x', ['', '/srv', '/srv/anything'], ['/srv/a/x', '/x']],
+    ['/srv/**/tmp', ['', '/srv', '/srv/a/b'], ['/x']],
+    ['*.log', ['', '/srv', '/a/b/c'], []],
+    ['logs/a', ['', '/srv', '/logs'], []],
+  ])('by %s', (pattern, open, closed) => {
+    const isOpen = matchesBelow([pattern]);
+    for (const path of open) expect(isOpen(path), path).toBe(true);
+    for (const path of closed) expect(isOpen(path), path).toBe(false);
+  });
+
+  it('has each directory open that leads to what is named', () => {
+    const name = fc.constantFrom('a', 'b', 'ab', '.x');
+    const segment = fc.oneof(name, fc.constantFrom('*', '**', '?', 'a*', '{a,b}', '[!a]'));
+    const pattern = fc.tuple(fc.boolean(), fc.array(segment, { minLength: 1, maxLength: 4 }));
+    const names = fc.array(name, { minLength: 1, maxLength: 5 });
+    fc.assert(
+      fc.property(pattern, names, ([isWhole, segments], path) => {
+        const text = `${isWhole ? '/' : ''}${segments.join('/')}`;
+        fc.pre(pathMatcher([text])(`/${path.join('/')}`));
+        const isOpen = matchesBelow([text]);
+        for (let length = 1; length < path.length; length++) {
+          expect(isOpen(`/${path.slice(0, length).join('/')}`)).toBe(true);
+        }
+      }),
+    );
   });
 });

@@ -14,9 +14,34 @@ export function pathMatcher(patterns: readonly string[]): (path: string) => bool
   const compiled = patterns.map(segmentsOf);
   if (compiled.length === 0) return () => false;
   return (path) => {
-    const names = bytesOf(path).toString('utf8').split('/').slice(1);
+    const names = namesOf(path);
     return compiled.some((segments) => matches(names, segments));
   };
+}
+
+/**
+ * Whether something below a directory may be what one of the patterns names: where not, nobody has to look into it.
+ * @returns a test of the directory's path as a byte string
+ */
+export function matchesBelow(patterns: readonly string[]): (path: string) => boolean {
+  const compiled = patterns.map(segmentsOf);
+  return (path) => {
+    const names = namesOf(path);
+    return compiled.some((segments) => mayMatchBelow(names, segments));
+  };
+}
+
+function namesOf(path: string): string[] {
+  return bytesOf(path).toString('utf8').split('/').slice(1);
+}
+
+function mayMatchBelow(names: readonly string[], segments: readonly Segment[]): boolean {
+  for (const [at, name] of names.entries()) {
+    const segment = segments[at];
+    if (segment === '**') return true;
+    if (segment === undefined || !segment.test(name)) return false;
+  }
+  return segments.length > names.length;
 }
 
 /** A name's expression, or any number of names. */

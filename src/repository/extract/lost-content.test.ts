@@ -174,6 +174,17 @@ describe.each(['local', 'memory'] as const)('a restore from a %s store that goes
     await expect(extract()).rejects.toMatchObject({ code: 'repository-damaged' });
   });
 
+  it('looks nowhere that nothing may lie which is wanted', async () => {
+    const lost = { name: 'lost', type: 'dir', mode: 2 ** 31 + 0o750, content: null, subtree: NEVER_STORED.id };
+    await craft([...PLAIN, lost]);
+    const extracted = await extract({ selection: { only: ['/01', '/0[2-3]'] }, leavesOutLost: false });
+    expect(readdirSync(target)).toEqual(['01', '02', '03']);
+    expect(extracted).toMatchObject({ files: 3, directories: 0, lost: 0, problems: [] });
+    await expect(extract({ selection: { only: ['/*/x'] }, leavesOutLost: false })).rejects.toMatchObject({
+      code: 'repository-damaged',
+    });
+  });
+
   it('does not say of what was lost that it is not in the snapshot', async () => {
     await craft([{ name: 'lost', type: 'dir', mode: 2 ** 31 + 0o750, content: null, subtree: NEVER_STORED.id }]);
     await expect(extract({ selection: { only: ['inside'] } })).rejects.toMatchObject({

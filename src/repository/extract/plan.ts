@@ -109,14 +109,12 @@ class Planning {
    */
   async visit(nodes: TreeNode[], directory: Buffer, prefix: string, isWanted: boolean): Promise<boolean> {
     await this.#refuseEndless();
-    const kept = nodes.filter(({ name }) => !this.#isExcluded(`${prefix}/${name}`));
-    const subtrees = this.#readAhead(kept.filter(({ type }) => type === 'dir'));
+    const kept = nodes.flatMap((node) => this.#choose(node, `${prefix}/${node.name}`, isWanted));
+    const subtrees = this.#readAhead(kept.filter(({ node }) => node.type === 'dir').map(({ node }) => node));
     let wantedAny = false;
     let number: number | undefined;
-    for (const node of kept) {
+    for (const { node, name, isNamed } of kept) {
       const path = join(directory, node.name);
-      const name = `${prefix}/${node.name}`;
-      const isNamed = this.#isNamed(name, isWanted);
       if (node.type === 'dir') {
         const index = this.#directories.push({ path, node }) - 1;
         const inside = await this.visit(await this.#orLost(subtrees.next(), path), path, name, isNamed);
@@ -129,6 +127,14 @@ class Planning {
       }
     }
     return wantedAny;
+  }
+
+  /** Nothing, where neither the entry is wanted nor anything that may be in it. */
+  #choose(node: TreeNode, name: string, isWanted: boolean): { node: TreeNode; name: string; isNamed: boolean }[] {
+    if (this.#isExcluded(name)) return [];
+    const isNamed = this.#isNamed(name, isWanted);
+    const isLookedInto = node.type === 'dir' && this.#named?.mayNameBelow(name) === true;
+    return isNamed || isLookedInto ? [{ node, name, isNamed }] : [];
   }
 
   #isNamed(path: string, isWanted: boolean): boolean {
