@@ -1,4 +1,4 @@
-import type { ErrorCode, HoldfastError } from '../foundation/errors.ts';
+import type { HoldfastError } from '../foundation/errors.ts';
 
 /** An error as the command line shows it. */
 
@@ -13,11 +13,15 @@ export function errorText(error: HoldfastError, debug: boolean): string {
 const ELSEWHERE =
   '`holdfast check --read-data` names all that this concerns, and `--repair` puts back what a mirror has. Another recovery point, or a copy that `--repository` names, may have what is needed.';
 
-/** What to do next where whoever threw could not know: of what is read in many places. */
-const HINTS: Partial<Record<ErrorCode, string>> = { 'repository-damaged': ELSEWHERE, 'object-missing': ELSEWHERE };
+/** What to do next where whoever threw could not know: of what a repository has lost, which is read in many places. */
+function hintFor({ code, context }: HoldfastError): string | undefined {
+  const isPack = String(context['key']).startsWith('data/');
+  return code === 'repository-damaged' || (code === 'object-missing' && isPack) ? ELSEWHERE : undefined;
+}
 
 /** What a person needs beside the message: the reason or the words of another program, and what to do next. */
-export function errorDetails({ code, message, hint = HINTS[code], context }: HoldfastError): string[] {
+export function errorDetails(error: HoldfastError): string[] {
+  const { message, hint = hintFor(error), context } = error;
   const given = [context['reason'], context['said']].filter((text) => typeof text === 'string');
   return [...given, hint].filter(
     (text): text is string => text !== undefined && text !== '' && !message.includes(text),

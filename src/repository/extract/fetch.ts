@@ -133,8 +133,8 @@ async function fillFromFiles(
 
 /**
  * Fills what is left of a range from the store, or, where that is damaged, from wherever it may be had. What cannot be had
- * from anywhere is lost: a damaged blob alone, or all that is left where the pack is missing. Where a range cannot be read (the
- * pack ends too early, a disk has a bad sector), each blob of it is read alone.
+ * from anywhere is lost: a damaged blob alone, or all that is left where the pack is missing. Where a range cannot be had, since
+ * the pack ends too early, each blob of it is read alone.
  */
 async function fillAgain(
   repository: Repository,

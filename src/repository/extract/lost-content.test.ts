@@ -31,7 +31,7 @@ let snapshot: string;
 
 type Node = Record<string, unknown> & { name: string };
 
-function file(name: string, ...content: (typeof blobs)[number][]): Node {
+function file(name: string, ...content: (typeof blobs)[number][]): Node & { content: string[] } {
   const size = content.reduce((sum, { plain }) => sum + plain.length, 0);
   return { name, type: 'file', mode: 0o640, size, content: content.map(({ id }) => id) };
 }
@@ -81,7 +81,7 @@ function extract(options: Partial<ExtractOptions> = {}): Promise<Extracted> {
 function expectLost(extracted: Extracted, lost: string[], reason: RegExp): void {
   expect(readdirSync(target).sort()).toEqual(NAMES.filter((name) => !lost.includes(name)).sort());
   for (const name of readdirSync(target)) {
-    const { content } = PLAIN.find((node) => node.name === name) as unknown as { content: string[] };
+    const { content } = PLAIN.find((node) => node.name === name)!;
     const expected = Buffer.concat(content.map((id) => Buffer.from(blobs.find((blob) => blob.id === id)!.plain)));
     expect(readFileSync(join(target, name)).equals(expected), name).toBe(true);
   }
@@ -261,27 +261,27 @@ describe.each(['local', 'memory'] as const)('a restore from a %s store that goes
   });
 });
 
-describe('a restore from a disk with a bad sector', () => {
-  /** Cannot read any range that a byte of an object is in. */
+describe('a restore of a range that cannot be had as a whole', () => {
+  /** Has no range that a byte of an object is in. */
   class WornStore extends MemoryStore {
     readonly bad = new Map<string, number>();
 
     override get(key: string, range?: ByteRange): Promise<Uint8Array> {
       const at = this.bad.get(key) ?? Number.POSITIVE_INFINITY;
       if (range !== undefined && range.offset <= at && at < range.offset + range.length) {
-        return Promise.reject(new HoldfastError('repository-damaged', `cannot read ${key}: EIO`));
+        return Promise.reject(new HoldfastError('repository-damaged', `${key} has a hole`));
       }
       return super.get(key, range);
     }
   }
 
-  it('brings back all but what lies there', async () => {
+  it('brings back all but what lies in its hole', async () => {
     target = join(testDirectory(), 'target');
     const store = new WornStore();
     repository = await testRepository(store);
     await craft(PLAIN);
     const { key, offset } = await placeOf(4);
     store.bad.set(key, offset + 100);
-    expectLost(await extract(), ['04', 'all'], /^its content is lost: cannot read .*EIO/);
+    expectLost(await extract(), ['04', 'all'], /^its content is lost: .* has a hole$/);
   });
 });

@@ -180,18 +180,6 @@ describe('a local store', () => {
     expect(Buffer.from(await store.get('data/object')).toString()).toBe('y');
   });
 
-  it('says of what the disk cannot read that it is damaged, since a copy may have it', async () => {
-    const directory = testDirectory();
-    const store = createLocalStore(directory);
-    mkdirSync(join(directory, 'data', 'ab'), { recursive: true });
-    // The system answers a read of what no program has mapped as it does one of a bad sector.
-    symlinkSync('/proc/self/mem', join(directory, 'data', 'ab', 'object'));
-    await expect(store.get('data/ab/object', { offset: 0, length: 10 })).rejects.toMatchObject({
-      code: 'repository-damaged',
-      message: expect.stringContaining('EIO'),
-    });
-  });
-
   it('says what stands in the way of a directory', async () => {
     const directory = testDirectory();
     writeFileSync(join(directory, 'file'), '');

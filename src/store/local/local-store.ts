@@ -313,16 +313,6 @@ function storeError(error: unknown, verb: string, key: string, location: string)
         context,
         cause: error,
       });
-    case 'EIO':
-    case 'EUCLEAN':
-    case 'EBADMSG':
-      if (verb !== 'read') break;
-      // A bad sector, or a check sum of the file system's own: what it held is gone, whatever else is there.
-      return new HoldfastError('repository-damaged', `${what}: ${messageOf(error)}`, {
-        hint: 'The disk, or its file system, may be failing: see `dmesg`. `holdfast check --repair` puts back what a mirror has.',
-        context,
-        cause: error,
-      });
     default:
   }
   return new HoldfastError('store-failed', `${what}: ${messageOf(error)}`, { context, cause: error });
