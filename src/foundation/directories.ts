@@ -1,5 +1,7 @@
-import { mkdir, open, readdir } from 'node:fs/promises';
+import { closeSync, fsync, openSync } from 'node:fs';
+import { mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { systemCode } from './errors.ts';
 import { sideBySide } from './promises.ts';
 
@@ -46,10 +48,11 @@ export async function syncDirectory(path: string): Promise<void> {
 
 /** Makes one file durable, or the list of what is in a directory. @throws the system's error */
 export async function syncOne(path: string): Promise<void> {
-  const file = await open(path, 'r');
+  // Only the disk is waited for: a file handle would take as long again, where there are thousands of files.
+  const descriptor = openSync(path, 'r');
   try {
-    await file.sync();
+    await promisify(fsync)(descriptor);
   } finally {
-    await file.close();
+    closeSync(descriptor);
   }
 }

@@ -13,8 +13,6 @@ interface Calls {
   utimensat(directory: number, path: Uint8Array, times: BigInt64Array, flags: number): number;
   futimens(descriptor: number, times: BigInt64Array): number;
   mknod(path: Uint8Array, mode: number, device: bigint): number;
-  /** Linux's alone. */
-  syncFileRange: ((descriptor: number, offset: number, length: number, flags: number) => number) | undefined;
   /** glibc's alone. */
   mallocTrim: ((keptBytes: number) => number) | undefined;
   /** glibc's alone. */
@@ -29,7 +27,6 @@ function calls(): Calls {
     mknod: nativeFunction(
       `int mknod(const void *, unsigned int, ${process.platform === 'darwin' ? 'int' : 'uint64_t'})`,
     ),
-    syncFileRange: nativeFunctionIfThere('int sync_file_range(int, int64_t, int64_t, unsigned int)'),
     mallocTrim: nativeFunctionIfThere('int malloc_trim(size_t)'),
     mallopt: nativeFunctionIfThere('int mallopt(int, int)'),
   };
@@ -55,16 +52,6 @@ export function setOpenFileTimes(descriptor: number, times: BigInt64Array): void
 /** Makes a device, FIFO or socket. @param systemMode `st_mode`: type and permissions */
 export function makeSpecialFile(path: Uint8Array, systemMode: number, device: bigint): void {
   check(calls().mknod(cString(path), systemMode, device), 'mknod', path);
-}
-
-const SYNC_FILE_RANGE_WRITE = 2;
-
-/**
- * Lets the system begin to write what was written to a file, which it would leave for later: whoever syncs it in the end
- * has little left to wait for. Nothing is durable by this alone, so that a system that cannot do it is no failure.
- */
-export function beginWriteback(descriptor: number): void {
-  calls().syncFileRange?.(descriptor, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
 /**

@@ -52,6 +52,7 @@ const FILES: Record<string, Buffer> = {
   small: Buffer.from('small'),
   large: noise(30_000_000),
   'same as large': noise(30_000_000),
+  'large and compressed': Buffer.from(noise(8_000_000, 'y').toString('hex')),
   zeros: Buffer.alloc(20_000_000),
   'zeros, then something': Buffer.concat([Buffer.alloc(12_000_000), Buffer.from('end')]),
   'something, then zeros': Buffer.concat([noise(3_000_000, 'x'), Buffer.alloc(12_000_000)]),

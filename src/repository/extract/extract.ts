@@ -77,6 +77,9 @@ export async function extractTree(
   }
 }
 
+/** For so much, threads are started while files are made. */
+const BYTES_WORTH_A_THREAD = 16 * 2 ** 20;
+
 const NAMES_HINT =
   'List what is in it with `holdfast ls`; a pattern that begins with `/` is a whole path. What `--exclude` leaves out is not there either.';
 
@@ -105,6 +108,8 @@ async function fill(
   for (const { path } of plan.directories) makeDirectory(path);
   const keptFiles = goesOn ? await keepStandingFiles(files, plan.wanted, reader.pool, { ...options, hardLinks }) : 0;
   const isNear = reader.indexed.repository.store.fileOf !== undefined;
+  // This thread fills files too.
+  if (isNear && plan.bytes >= BYTES_WORTH_A_THREAD) reader.pool.start(reader.pool.threadCount - 1);
   const wanted = plan.wanted.finish(isNear ? NEAR_RANGES : FAR_RANGES);
   const lost = options.leavesOutLost === true ? plan.lost : undefined;
   const problems = await fetchFiles(reader.indexed, reader.pool, { files, wanted }, { ...options, lost });

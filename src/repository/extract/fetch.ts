@@ -16,6 +16,7 @@ import { FileTable } from './file-table.ts';
 import { type FileProblem, FileWriter } from './file-writer.ts';
 import { CONTROL_CELLS, Filler, type SharedFilling, STOPPED, type UnreadRange } from './filler.ts';
 import { isLoss, type LostContent, neededBy } from './lost-content.ts';
+import { shareToSync, syncAlong } from './sync-along.ts';
 import type { WantedRange, WantedRanges } from './wanted.ts';
 
 /**
@@ -59,8 +60,14 @@ export async function fetchFiles(
   const making = awaitedLater(makeFiles(files, wanted, missing));
   const problems: FileProblem[] = [];
   if (wanted.count > 0) {
-    const filling = { ...shareFilling(indexed, files, wanted, missing), isSyncedAfterwards };
-    problems.push(...(await fill(indexed, pool, { filling, wanted, lost }, { ...watching, making })));
+    const toSync = isSyncedAfterwards ? shareToSync(files) : undefined;
+    const filling = { ...shareFilling(indexed, files, wanted, missing), toSync };
+    const endSyncing = toSync && syncAlong(files, toSync);
+    try {
+      problems.push(...(await fill(indexed, pool, { filling, wanted, lost }, { ...watching, making })));
+    } finally {
+      await endSyncing?.();
+    }
   }
   const all = [...(await making), ...problems];
   for (const file of lost?.files ?? []) if (!files.isLeftAlone(file)) rmSync(files.path(file), { force: true });
@@ -289,7 +296,7 @@ function shareFilling(
   files: FileTable,
   wanted: WantedRanges,
   missing: Int32Array,
-): Omit<SharedFilling, 'isSyncedAfterwards'> {
+): Omit<SharedFilling, 'toSync'> {
   const { store } = repository;
   return {
     files: files.shared,

@@ -1,17 +1,16 @@
-import { closeSync, constants, fchmodSync, fchownSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fchownSync, ftruncateSync, openSync } from 'node:fs';
 import { messageOf } from '../../foundation/errors.ts';
-import { beginWriteback, setOpenFileTimes } from '../../foundation/posix.ts';
+import { setOpenFileTimes } from '../../foundation/posix.ts';
+import { writeAt } from '../../foundation/write-at.ts';
 import { type Attempt, addAttributes, applyAttributes } from './attributes.ts';
 import type { FileTable } from './file-table.ts';
+import type { SyncTeller } from './sync-along.ts';
 
 /** Something that could not be set on a file whose content is right. */
 export interface FileProblem {
   file: number;
   message: string;
 }
-
-/** So much of a file is worth asking the system to write it. */
-const WRITEBACK_BYTES = 8 << 20;
 
 /** As many files are kept open by a thread, so that one spread over many ranges is not opened anew for each. */
 const KEPT_OPEN = 128;
@@ -22,15 +21,13 @@ export class FileWriter {
   readonly #files: FileTable;
   /** Descriptors by file; the one opened last is last in the map's order. */
   readonly #open = new Map<number, number>();
-  readonly #isSyncedAfterwards: boolean;
-  /** Bytes by file that the system has not been asked to write to the disk, where it is asked. */
-  readonly #unasked = new Map<number, number>();
+  readonly #toSync: SyncTeller | undefined;
   readonly #isRoot = process.getuid?.() === 0;
 
-  /** @param isSyncedAfterwards whether the system is to begin at once to write to the disk */
-  constructor(files: FileTable, isSyncedAfterwards = false) {
+  /** @param toSync is told what is written, where the system is to begin at once to write it to the disk */
+  constructor(files: FileTable, toSync?: SyncTeller) {
     this.#files = files;
-    this.#isSyncedAfterwards = isSyncedAfterwards;
+    this.#toSync = toSync;
   }
 
   /** Makes a file of its full length, which must not exist: whatever leads elsewhere (a link) is refused by the system. */
@@ -38,18 +35,19 @@ export class FileWriter {
     this.#stand(file, this.#make(file));
   }
 
-  /** Writes bytes that belong at a position of a file. Where they are zeros, a new file has them already, and no space is taken. */
-  write(file: number, position: number, bytes: Buffer, isZero: boolean): void {
+  /**
+   * Writes pieces that follow each other from a position of a file on. Where they are zeros, a new file has them already, and no
+   * space is taken.
+   */
+  write(file: number, position: number, pieces: readonly Buffer[], isZero: boolean): void {
     const stands = this.#files.stands(file);
     const descriptor = this.#open.get(file) ?? (stands ? this.#reopen(file) : this.#make(file));
     if (isZero && !this.#files.hadContent(file)) {
       if (!stands) ftruncateSync(descriptor, this.#files.sizeBytes(file));
       return;
     }
-    for (let done = 0; done < bytes.length; ) {
-      done += writeSync(descriptor, bytes, done, bytes.length - done, position + done);
-    }
-    if (this.#isSyncedAfterwards) this.#askForWriteback(file, descriptor, bytes.length);
+    const sizeBytes = writeAt(descriptor, pieces, position);
+    this.#toSync?.written(file, sizeBytes);
   }
 
   /** Sets a file's owner, permissions and times, which nothing may touch from then on, and closes it. */
@@ -65,7 +63,7 @@ export class FileWriter {
     if (this.#files.mayHaveAttributes(file)) applyAttributes(this.#files.path(file), attributes, attempt);
     else if (attributes.length > 0) addAttributes(this.#files.path(file), attributes, attempt);
     this.#attempt(file, 'its permissions', () => fchmodSync(descriptor, mode));
-    if (this.#isSyncedAfterwards) this.#askForWriteback(file, descriptor, WRITEBACK_BYTES);
+    this.#toSync?.finished(file);
     if (times !== undefined) this.#attempt(file, 'its times', () => setOpenFileTimes(descriptor, times));
     this.#open.delete(file);
     closeSync(descriptor);
@@ -79,16 +77,6 @@ export class FileWriter {
   closeAll(): void {
     for (const descriptor of this.#open.values()) closeSync(descriptor);
     this.#open.clear();
-  }
-
-  #askForWriteback(file: number, descriptor: number, sizeBytes: number): void {
-    const unaskedBytes = (this.#unasked.get(file) ?? 0) + sizeBytes;
-    if (unaskedBytes < WRITEBACK_BYTES) {
-      this.#unasked.set(file, unaskedBytes);
-      return;
-    }
-    this.#unasked.delete(file);
-    beginWriteback(descriptor);
   }
 
   #attempt(file: number, what: string, work: () => void): void {

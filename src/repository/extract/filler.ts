@@ -2,16 +2,18 @@ import { closeSync, openSync } from 'node:fs';
 import type { SealingKey } from '../../format/index.ts';
 import { isHoldfastError } from '../../foundation/errors.ts';
 import { readAt } from '../../foundation/read-at.ts';
-import { BlobOpener, type SealedBlob } from '../read/blob-opener.ts';
+import { BlobOpener, type OpenableBlob, type SealedBlob } from '../read/blob-opener.ts';
 import { FileTable, type SharedFileTable } from './file-table.ts';
 import { type FileProblem, FileWriter } from './file-writer.ts';
+import { GatheredWrites } from './gathered-writes.ts';
+import { type SharedToSync, SyncTeller } from './sync-along.ts';
 import { type SharedRanges, type WantedBlob, type WantedRange, WantedRanges } from './wanted.ts';
 
 /** What the threads that fill files share. */
 export interface SharedFilling {
   files: SharedFileTable;
-  /** See `ExtractOptions`. */
-  isSyncedAfterwards: boolean;
+  /** Where the system is to begin at once to write files to the disk. */
+  toSync: SharedToSync | undefined;
   wanted: SharedRanges;
   /** How many places of each file are still to be written: who writes the last one finishes the file. */
   missing: Int32Array;
@@ -42,7 +44,10 @@ export class Filler {
   readonly #wanted: WantedRanges;
   readonly #opener: BlobOpener;
   readonly #writer: FileWriter;
+  readonly #gathered: GatheredWrites;
   #room = Buffer.alloc(0);
+  /** The one that was read last. */
+  #pack: { path: string; descriptor: number } | undefined;
   /** The blob at work, for errors. */
   present: string | undefined;
   /** The number of the blob at work: up to it a range is done. */
@@ -59,7 +64,8 @@ export class Filler {
     this.#fromEnd = fromEnd;
     this.#wanted = new WantedRanges(shared.wanted);
     this.#opener = new BlobOpener(key);
-    this.#writer = new FileWriter(new FileTable(shared.files), shared.isSyncedAfterwards);
+    this.#writer = new FileWriter(new FileTable(shared.files), shared.toSync && new SyncTeller(shared.toSync));
+    this.#gathered = new GatheredWrites(this.#writer, shared.missing);
   }
 
   /** What could not be set on files. */
@@ -143,12 +149,17 @@ export class Filler {
       this.at++;
     };
     this.at = from;
-    for (let first = sealedBlob(from); first !== undefined; ) {
-      const [one, second] = [first, sealedBlob(this.at + 1)];
-      const both = second && this.#opener.openBoth(one, second);
-      place(one.blob, () => both?.[0] ?? this.#opener.open(one.sealed, one.blob));
-      if (both) place(second.blob, () => both[1]);
-      first = both ? sealedBlob(this.at) : second;
+    try {
+      for (let first = sealedBlob(from); first !== undefined; ) {
+        const [one, second] = [first, sealedBlob(this.at + 1)];
+        this.#reserve(one.blob, second?.blob);
+        const both = second && this.#opener.openBoth(one, second);
+        place(one.blob, () => both?.[0] ?? this.#opener.open(one.sealed, one.blob));
+        if (both) place(second.blob, () => both[1]);
+        first = both ? sealedBlob(this.at) : second;
+      }
+    } finally {
+      this.#gathered.flush();
     }
     this.present = undefined;
     Atomics.add(this.#shared.writtenBytes, 0, BigInt(written));
@@ -156,15 +167,21 @@ export class Filler {
 
   /** Closes what is open. */
   end(): void {
+    this.#closePack();
     this.#writer.closeAll();
+  }
+
+  #reserve(...blobs: (OpenableBlob | undefined)[]): void {
+    const rooms = this.#gathered.reserve(blobs.map((blob) => blob?.uncompressedLength ?? 0));
+    for (const [at, blob] of blobs.entries()) if (blob) blob.into = rooms[at];
   }
 
   #place(blob: WantedBlob, plain: Buffer): number {
     const zero = isZero(plain);
     for (let place = blob.firstPlace; place < blob.endPlace; place++) {
-      const file = this.#wanted.file(place);
-      this.#writer.write(file, this.#wanted.position(place), plain, zero);
-      if (Atomics.sub(this.#shared.missing, file, 1) === 1) this.#writer.finish(file);
+      const [file, position] = [this.#wanted.file(place), this.#wanted.position(place)];
+      if (zero) this.#gathered.addZeros(file, position, plain);
+      else this.#gathered.add(file, position, plain);
     }
     return plain.length * (blob.endPlace - blob.firstPlace);
   }
@@ -173,16 +190,25 @@ export class Filler {
   #read(path: string, offset: number, length: number): Uint8Array | undefined {
     if (this.#room.length < length) this.#room = Buffer.allocUnsafeSlow(length);
     try {
-      const descriptor = openSync(path, 'r');
-      try {
-        const bytes = readAt(descriptor, this.#room.subarray(0, length), offset);
-        return bytes.length === length ? bytes : undefined;
-      } finally {
-        closeSync(descriptor);
-      }
+      const bytes = readAt(this.#openPack(path), this.#room.subarray(0, length), offset);
+      return bytes.length === length ? bytes : undefined;
     } catch {
       return undefined;
     }
+  }
+
+  /** The ranges of a pack follow each other. */
+  #openPack(path: string): number {
+    if (this.#pack?.path !== path) {
+      this.#closePack();
+      this.#pack = { path, descriptor: openSync(path, 'r') };
+    }
+    return this.#pack.descriptor;
+  }
+
+  #closePack(): void {
+    if (this.#pack !== undefined) closeSync(this.#pack.descriptor);
+    this.#pack = undefined;
   }
 }
 

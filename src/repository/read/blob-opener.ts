@@ -20,6 +20,8 @@ export interface OpenableBlob {
   /** 0 when it is not compressed. */
   uncompressedLength: number;
   pack: string;
+  /** Where its plain bytes go if it is compressed, as many as there are; left out, into memory that is used again. */
+  into?: Uint8Array | undefined;
 }
 
 /** What `openBoth` takes. */
@@ -107,7 +109,7 @@ export class BlobOpener {
     const text = this.#codecs === null ? undefined : this.#unseal(this.#codecs, sealed);
     if (this.#codecs === null || text === undefined) return unsealJsonText(this.#key, sealed);
     const plainLength = plainLengthOfText(text);
-    const plain = plainLength && this.#decompress(this.#codecs, text.subarray(1), plainLength, 0);
+    const plain = plainLength && this.#decompress(this.#codecs, text.subarray(1), this.#room(0, plainLength));
     if (plain) return plain;
     sealAgain(this.#codecs, sealed);
     return unsealJsonText(this.#key, sealed);
@@ -131,12 +133,12 @@ export class BlobOpener {
   #plain(
     codecs: NativeCodecs,
     sealed: Uint8Array,
-    { uncompressedLength }: OpenableBlob,
+    { uncompressedLength, into }: OpenableBlob,
     room: 0 | 1,
   ): Uint8Array | undefined {
     const text = this.#unseal(codecs, sealed);
     if (text === undefined || uncompressedLength === 0) return text;
-    const plain = this.#decompress(codecs, text, uncompressedLength, room);
+    const plain = this.#decompress(codecs, text, into ?? this.#room(room, uncompressedLength));
     if (plain === undefined) sealAgain(codecs, sealed);
     return plain;
   }
@@ -153,14 +155,18 @@ export class BlobOpener {
     return text;
   }
 
-  #decompress(codecs: NativeCodecs, compressed: Uint8Array, length: number, room: 0 | 1): Uint8Array | undefined {
+  /** Undefined when it is damaged, or there is no room for it. */
+  #decompress(codecs: NativeCodecs, compressed: Uint8Array, into: Uint8Array | undefined): Uint8Array | undefined {
+    return into !== undefined && codecs.decompress(compressed, into) === into.length ? into : undefined;
+  }
+
+  #room(number: 0 | 1, length: number): Uint8Array | undefined {
     if (length > MAX_ROOM_BYTES) return undefined;
-    if (this.#rooms[room]!.length < length) {
-      releaseBuffer(this.#rooms[room]!);
-      this.#rooms[room] = Buffer.allocUnsafeSlow(roomFor(length));
+    if (this.#rooms[number]!.length < length) {
+      releaseBuffer(this.#rooms[number]!);
+      this.#rooms[number] = Buffer.allocUnsafeSlow(roomFor(length));
     }
-    const bytes = this.#rooms[room]!.subarray(0, length);
-    return codecs.decompress(compressed, bytes) === length ? bytes : undefined;
+    return this.#rooms[number]!.subarray(0, length);
   }
 }
 

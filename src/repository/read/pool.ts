@@ -40,8 +40,8 @@ export class ReadPool implements AsyncDisposable {
   }
 
   /** Starts the threads ahead of their first job: that takes a while, in which something else may be waited for. */
-  start(): void {
-    while (this.#threads.length < this.threadCount) this.#startThread();
+  start(count = this.threadCount): void {
+    while (this.#threads.length < count) this.#startThread();
   }
 
   /** Opens a blob and gives its plain bytes back. `sealed` is taken over. @throws repository-damaged */
@@ -97,7 +97,7 @@ export class ReadPool implements AsyncDisposable {
    * @throws the first failure, when all have ended
    */
   async runOnAll(job: Job, atLeast = 0): Promise<Done[]> {
-    while (this.#threads.length < atLeast) this.#startThread();
+    this.start(atLeast);
     const results = await Promise.allSettled(this.#threads.map((thread) => this.#runOn(thread, job)));
     return results.map((result) => {
       if (result.status === 'rejected') throw result.reason;
