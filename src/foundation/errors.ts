@@ -60,6 +60,8 @@ export const ERROR_EXITS = {
   'no-bucket': EXIT.failed,
   'store-unreachable': EXIT.failed,
   'store-failed': EXIT.failed,
+  /** One object that a store cannot read while it reads others: a bad sector. */
+  'object-unreadable': EXIT.failed,
   /** What the store does not honour, and the work cannot do without. */
   'store-unsuitable': EXIT.failed,
   'disk-full': EXIT.failed,

@@ -20,7 +20,7 @@ import type { ScryptInput } from '../foundation/scrypt.ts';
 import type { ByteRange, ObjectStore, StoredObject, Use } from '../store/index.ts';
 import { IndexMemory } from './index-memory.ts';
 import { CONFIG_KEY, DATA_PREFIX, INDEX_PREFIX, idOfKey, KEYS_PREFIX, SNAPSHOTS_PREFIX } from './layout.ts';
-import { orReadAnew } from './read-anew.ts';
+import { isUnusable, orReadAnew } from './read-anew.ts';
 
 /** How long a key without a configuration may be that of somebody who is about to write one. */
 const RIVAL_FOR_MS = 30 * 60_000;
@@ -71,7 +71,7 @@ export class Repository {
 
   /**
    * Makes something of an object's bytes, or of a range of them. Where they are damaged they are read once more; where they
-   * are so again, or a pack is missing, and there is another copy, it is made of that. What else is missing was listed
+   * are so again, or cannot be read, or a pack is missing, and there is another copy, it is made of that. What else is missing was listed
    * before and is gone since, which is no damage.
    * @param make throws repository-damaged when the bytes are not what they should be, and may be called three times
    */
@@ -80,7 +80,7 @@ export class Repository {
       return await orReadAnew(async () => make(await this.store.get(key, range, use)));
     } catch (error) {
       const isMissingPack = isHoldfastError(error, 'object-missing') && key.startsWith(DATA_PREFIX);
-      if (!isMissingPack && !isHoldfastError(error, 'repository-damaged')) throw error;
+      if (!isMissingPack && !isUnusable(error)) throw error;
       const whole = await this.#healer?.(key, error);
       if (whole === undefined) throw error;
       // A copy of its own, as a store gives it.

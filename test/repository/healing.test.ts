@@ -1,8 +1,18 @@
 import { hash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/foundation/clock.ts';
+import { HoldfastError } from '../../src/foundation/errors.ts';
 import { check, promote, prune, repair, replicate, restore } from '../../src/operations/index.ts';
 import type { Plan } from '../../src/plan/index.ts';
 import { addKey, loadIndex, openRepository, removeSnapshot } from '../../src/repository/index.ts';
@@ -11,6 +21,7 @@ import { FaultyStore } from '../../src/store/faulty/index.ts';
 import type { ObjectStore, PutOptions } from '../../src/store/index.ts';
 import { createLocalStore } from '../../src/store/local/index.ts';
 import { MemoryStore } from '../../src/store/memory/index.ts';
+import { BAD_SECTOR } from '../support/damage.ts';
 import { cloneStore, segments, writeTail } from '../support/log.ts';
 import { mirroredWorkspace } from '../support/mirrored.ts';
 import {
@@ -112,8 +123,8 @@ describe('a restore from a repository with a mirror', () => {
     expect((await healedObjects(main)).sort()).toEqual(damaged.sort());
   });
 
-  it('fetches packs that are missing, cut short, or damaged, from files of this machine as from any store', async () => {
-    for (const harm of ['missing', 'short', 'flipped'] as const) {
+  it('fetches packs that are missing, cut short, damaged, or cannot be read, from files of this machine as from any store', async () => {
+    for (const harm of ['missing', 'short', 'flipped', 'unreadable'] as const) {
       const directory = join(testDirectory(), 'main');
       const local = createLocalStore(directory);
       for (const [key, { bytes }] of mirrored.main.objects) await local.put(key, new Uint8Array(bytes));
@@ -121,11 +132,13 @@ describe('a restore from a repository with a mirror', () => {
       for (const file of packs) {
         const bytes = readFileSync(file);
         bytes[damagedByte(bytes)]! ^= 1;
-        if (harm === 'missing') rmSync(file);
-        else writeFileSync(file, harm === 'short' ? bytes.subarray(0, damagedByte(bytes)) : bytes);
+        if (harm === 'missing' || harm === 'unreadable') rmSync(file);
+        if (harm === 'unreadable') symlinkSync(BAD_SECTOR, file);
+        else if (harm !== 'missing')
+          writeFileSync(file, harm === 'short' ? bytes.subarray(0, damagedByte(bytes)) : bytes);
       }
       expect((await restored({ main: local, eu: cloneStore(mirrored.eu) })).outcome).toBe('complete');
-      expect(packs.filter((file) => !existsSync(file))).toEqual([]);
+      expect(packs.filter((file) => !existsSync(file) || lstatSync(file).isSymbolicLink())).toEqual([]);
       expect(await errorsOf(await openRepository(local, PASSWORD))).toEqual([]);
     }
   });
@@ -258,6 +271,23 @@ describe('a check', () => {
       repositories: [again],
     } = await check(workspace(), { ...READ, repair: true });
     expect(again).toMatchObject({ clean: true, healed: [] });
+  });
+
+  it('with repair puts back what the disk cannot read', async () => {
+    const { main, eu } = copies();
+    const [bad] = keysOf(main, 'data/');
+    const [get, put] = [main.get.bind(main), main.put.bind(main)];
+    let isBad = true;
+    main.get = async (key, range) => {
+      if (isBad && key === bad) throw new HoldfastError('object-unreadable', `cannot read ${key}: EIO`);
+      return get(key, range);
+    };
+    main.put = (key, content, options) => {
+      isBad &&= key !== bad;
+      return put(key, content, options);
+    };
+    const { repositories } = await check(mirroredWorkspace({ main, eu }), { ...READ, repair: true });
+    expect(repositories).toMatchObject([{ clean: true, healed: [{ object: bad }] }]);
   });
 
   it('with repair puts packs of content where restores alone look, and those of trees where listings do', async () => {

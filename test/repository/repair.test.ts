@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/foundation/clock.ts';
+import { HoldfastError } from '../../src/foundation/errors.ts';
 import { noProgress } from '../../src/foundation/progress.ts';
 import {
   addKey,
@@ -239,6 +240,19 @@ describe('a repair', () => {
       await expect(repaired(repository, { readData: true })).rejects.toMatchObject({ code: 'store-unreachable' });
     }
     faulty.rule = () => undefined;
+    expect([...store.objects.keys()].sort()).toEqual(before);
+  });
+
+  it('drops no pack that its disk cannot read', async () => {
+    const store = copied(() => {});
+    const before = [...store.objects.keys()].sort();
+    const get = store.get.bind(store);
+    store.get = async (key, range) => {
+      if (key === packOf['a']) throw new HoldfastError('object-unreadable', `cannot read ${key}: EIO`);
+      return get(key, range);
+    };
+    const repository = await openRepository(store, PASSWORD);
+    await expect(repaired(repository, { readData: true })).rejects.toMatchObject({ code: 'object-unreadable' });
     expect([...store.objects.keys()].sort()).toEqual(before);
   });
 

@@ -21,3 +21,6 @@ export function cut(store: MemoryStore, key: string, length: number): void {
   const object = store.objects.get(key)!;
   object.bytes = object.bytes.subarray(0, length);
 }
+
+/** What a link to it holds cannot be read: the system answers for memory that no program has as it does for a bad sector. */
+export const BAD_SECTOR = '/proc/self/mem';

@@ -126,6 +126,7 @@ function intendedMs({ target, coveredUntilMs }: RecoveryPoint): number | undefin
 const FAILS_PROOF: ReadonlySet<string> = new Set([
   'repository-damaged',
   'object-missing',
+  'object-unreadable',
   'target-failed',
   'program-failed',
 ]);

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { byteString, displayName } from '../../format/index.ts';
-import { type HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import type { HoldfastError } from '../../foundation/errors.ts';
 import { trimMemory } from '../../foundation/posix.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { allOver, awaitedLater, settled, sideBySide } from '../../foundation/promises.ts';
@@ -247,7 +247,7 @@ async function readRange(
   try {
     return await store.get(packKey(packs[pack]!.id), { offset, length }, { into });
   } catch (error) {
-    if (isHoldfastError(error, 'object-missing') || isHoldfastError(error, 'repository-damaged')) return undefined;
+    if (isLoss(error)) return undefined;
     throw error;
   }
 }

@@ -1,6 +1,16 @@
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { BAD_SECTOR } from '../../../test/support/damage.ts';
 import {
   craftSnapshot,
   dataBlob,
@@ -258,6 +268,24 @@ describe.each(['local', 'memory'] as const)('a restore from a %s store that goes
     writeFileSync(join(target, '03'), 'half');
     writeFileSync(join(target, 'all'), 'half');
     expectLost(await extract(), ['03', 'all'], /^its content is lost/);
+  });
+});
+
+describe('a restore from a disk with a bad sector', () => {
+  it('leaves out what it cannot read, and brings back the rest', async () => {
+    target = join(testDirectory(), 'target');
+    const directory = testDirectory();
+    repository = await testRepository(createLocalStore(directory));
+    const rest = dataBlob('in another pack');
+    await craftSnapshot(repository, [rest, rawTreeBlob([])]);
+    await craft([...PLAIN, file('rest', rest)]);
+    const { key } = await placeOf(0);
+    rmSync(join(directory, key));
+    symlinkSync(BAD_SECTOR, join(directory, key));
+    const { problems } = await extract();
+    expect(readdirSync(target)).toEqual(['rest']);
+    expect(problems).toHaveLength(NAMES.length);
+    expect(problems[0]!.message).toMatch(/^its content is lost: cannot read data\/.*: EIO/);
   });
 });
 

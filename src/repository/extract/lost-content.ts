@@ -1,10 +1,11 @@
 import { byteString, displayName } from '../../format/index.ts';
 import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
+import { isUnusable } from '../read-anew.ts';
 import type { ExtractProblem } from '../snapshot-io.ts';
 
 /** Whether content cannot be had because the repository has lost it, and not because something is away. */
 export function isLoss(error: unknown): error is HoldfastError {
-  return isHoldfastError(error, 'object-missing') || isHoldfastError(error, 'repository-damaged');
+  return isHoldfastError(error, 'object-missing') || isUnusable(error);
 }
 
 /**

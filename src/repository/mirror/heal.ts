@@ -2,6 +2,7 @@ import { HoldfastError, isHoldfastError } from '../../foundation/errors.ts';
 import type { Progress } from '../../foundation/progress.ts';
 import { sideBySide } from '../../foundation/promises.ts';
 import type { ObjectStore } from '../../store/index.ts';
+import { isUnusable } from '../read-anew.ts';
 import type { Repository } from '../repository.ts';
 import { listObjects } from './listings.ts';
 import { isRewritten, kindOf, type ObjectKind, readAuthentic } from './objects.ts';
@@ -15,7 +16,7 @@ const HEALING_ORDER: readonly ObjectKind[] = ['ledger', 'checkpoint', 'key', 'pa
 /** An object that is not as it should be. */
 export interface Suspect {
   key: string;
-  /** repository-damaged, or object-missing. */
+  /** repository-damaged, object-unreadable, or object-missing. */
   reason: HoldfastError;
 }
 
@@ -44,10 +45,9 @@ export async function findSuspects(
     try {
       await readAuthentic(repository, store, key);
     } catch (error) {
-      if (!isHoldfastError(error, 'repository-damaged')) {
-        // Gone since it was listed.
-        if (!isHoldfastError(error, 'object-missing')) throw error;
-      } else suspects.push({ key, reason: error });
+      if (isUnusable(error)) suspects.push({ key, reason: error });
+      // Gone since it was listed.
+      else if (!isHoldfastError(error, 'object-missing')) throw error;
     }
     progress.advance({ items: 1, bytes: sizeBytes });
   });

@@ -11,8 +11,9 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { BAD_SECTOR } from '../../../test/support/damage.ts';
 import { testDirectory } from '../../../test/support/repository.ts';
 import { requires } from '../../../test/support/requirements.ts';
 import { describeObjectStore } from '../../../test/support/store-conformance.ts';
@@ -178,6 +179,40 @@ describe('a local store', () => {
     await expect(store.put('data/object', Buffer.from('x'))).rejects.toMatchObject({ code: 'store-failed' });
     await store.put('data/object', Buffer.from('y'));
     expect(Buffer.from(await store.get('data/object')).toString()).toBe('y');
+  });
+
+  describe('of which an object cannot be read', () => {
+    const badObject = (directory: string, key: string): void => {
+      mkdirSync(dirname(join(directory, key)), { recursive: true });
+      symlinkSync(BAD_SECTOR, join(directory, key));
+    };
+    const range = { offset: 0, length: 10 };
+
+    it('says so of that one, with what to do, while others can', async () => {
+      const directory = testDirectory();
+      const store = createLocalStore(directory);
+      await store.put('config', Buffer.from('x'));
+      await store.get('config');
+      badObject(directory, 'data/ab/object');
+      await expect(store.get('data/ab/object', range)).rejects.toMatchObject({
+        code: 'object-unreadable',
+        message: expect.stringMatching(/^cannot read data\/ab\/object in .*: EIO/),
+        hint: expect.stringContaining('`dmesg`'),
+      });
+    });
+
+    it('is a store that fails where the others cannot be read either, or none was', async () => {
+      const directory = testDirectory();
+      const store = createLocalStore(directory);
+      badObject(directory, 'data/ab/object');
+      await expect(store.get('data/ab/object', range)).rejects.toMatchObject({ code: 'store-failed' });
+      await store.put('config', Buffer.from('x'));
+      await store.get('config');
+      rmSync(join(directory, 'config'));
+      badObject(directory, 'config');
+      await expect(store.get('data/ab/object', range)).rejects.toMatchObject({ code: 'store-failed' });
+      await expect(store.get('config', range)).rejects.toMatchObject({ code: 'store-failed' });
+    });
   });
 
   it('says what stands in the way of a directory', async () => {

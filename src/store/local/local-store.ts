@@ -45,6 +45,9 @@ const MOST_MOVES = 20;
 /** A staged file that nobody wrote to for so long belongs to a writer that is dead, on whichever machine. */
 const ABANDONED_AFTER_MS = 7 * 24 * 60 * 60 * 1000;
 
+/** What the system says of a bad sector, and of what a file system's own check sums show to be damaged. */
+const BAD_SECTOR: ReadonlySet<string | undefined> = new Set(['EIO', 'EUCLEAN', 'EBADMSG']);
+
 /** By their numbers: closing a `FileHandle` takes another thread each time. */
 const openDescriptor = promisify(openWithCallback);
 const readDescriptor = promisify(readWithCallback);
@@ -269,6 +272,8 @@ class LocalStore implements ObjectStore {
         this.#made.clear();
         await this.#place.assertThere();
       }
+      const isBad = verb === 'read' && BAD_SECTOR.has(systemCode(error));
+      if (isBad && (await this.#place.canStillRead())) throw unreadable(error, key, this.location);
       throw storeError(error, verb, key, this.location);
     }
   }
@@ -316,6 +321,15 @@ function storeError(error: unknown, verb: string, key: string, location: string)
     default:
   }
   return new HoldfastError('store-failed', `${what}: ${messageOf(error)}`, { context, cause: error });
+}
+
+/** What it held may be gone, and all else is there: where the whole disk, or its server, is away, the system says the same. */
+function unreadable(error: unknown, key: string, location: string): HoldfastError {
+  return new HoldfastError('object-unreadable', `cannot read ${key} in ${location}: ${messageOf(error)}`, {
+    hint: 'The disk, or its file system, may be failing: see `dmesg`, and copy the repository to another disk. A restore brings back what can be read, and `holdfast check --repair` puts back what a mirror has.',
+    context: { key, store: location },
+    cause: error,
+  });
 }
 
 async function readExactly(descriptor: number, offset: number, length: number, what: string): Promise<Uint8Array> {

@@ -1,5 +1,5 @@
 import { type Stats, statSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { HoldfastError, systemCode } from '../../foundation/errors.ts';
 
 /**
@@ -27,6 +27,19 @@ export class Place {
   /** @throws store-unreachable where it was there and is not, or is another directory without what was read in it */
   async assertThere(): Promise<void> {
     await this.#assertSame(await statIfThere(this.#directory));
+  }
+
+  /** Whether what was read once can be read still: then the disk is there. */
+  async canStillRead(): Promise<boolean> {
+    if (this.#witness === undefined) return false;
+    // Opened anew: a file system of the network asks its server then, whatever it remembers.
+    try {
+      await using file = await open(this.#witness, 'r');
+      return (await file.read(Buffer.alloc(1), 0, 1, 0)).bytesRead === 1;
+    } catch {
+      // Whoever asks has the error that matters.
+      return false;
+    }
   }
 
   /** The same on this thread: for who was just told something else of it. @throws as `assertThere` */
