@@ -2,8 +2,9 @@ import type { Sample } from '../alerts/facts/samples.ts';
 
 /** After so many failures in a row a service is down; one good answer brings it back. */
 const FAILURES = 3;
-/** Nobody looked for so long: what was before says nothing of now. */
+/** Nobody looked for so long, or for so many times in a row: what was before says nothing of now. */
 const LONGEST_GAP_MS = 30 * 60_000;
+const MISSED = 3;
 
 /** Whether a service is up, as far as was seen. Times are milliseconds since 1970. */
 export interface ServiceState {
@@ -19,10 +20,18 @@ export interface ServiceState {
   error?: string;
 }
 
-/** What is known after one more sample. Pure. A sample that is older than what is known changes nothing. */
-export function advanceService(known: ServiceState | undefined, { timeMs, error }: Sample): ServiceState {
+/**
+ * What is known after one more sample. Pure. A sample that is older than what is known changes nothing.
+ * @param everyMs how often it is asked
+ */
+export function advanceService(
+  known: ServiceState | undefined,
+  { timeMs, error }: Sample,
+  everyMs: number,
+): ServiceState {
   if (known !== undefined && timeMs < known.askedMs && known.askedMs - timeMs < LONGEST_GAP_MS) return known;
-  const before = known !== undefined && Math.abs(timeMs - known.askedMs) <= LONGEST_GAP_MS ? known : undefined;
+  const gapMs = Math.max(LONGEST_GAP_MS, MISSED * everyMs);
+  const before = known !== undefined && Math.abs(timeMs - known.askedMs) <= gapMs ? known : undefined;
   if (error === undefined) {
     const isBack = before === undefined || before.isDown;
     return { isDown: false, sinceMs: isBack ? timeMs : before.sinceMs, askedMs: timeMs, failures: 0 };

@@ -117,7 +117,7 @@ function seenNow({ samples, errorRates, state }: Seen, nowMs: number): Known {
 /** By one answer nobody is down. */
 function askedNow(sample: Sample | undefined): Known {
   if (sample === undefined) return { state: 'unknown' };
-  const { failures, error } = advanceService(undefined, sample);
+  const { failures, error } = advanceService(undefined, sample, 0);
   return { state: failures > 0 ? 'failing' : 'up', ...(error !== undefined && { error }) };
 }
 

@@ -117,8 +117,8 @@ describe('the answer of Prometheus', () => {
 });
 
 describe('the state of a service', () => {
-  const through = (samples: Sample[], known?: ServiceState) =>
-    samples.reduce<ServiceState | undefined>((state, sample) => advanceService(state, sample), known)!;
+  const through = (samples: Sample[], known?: ServiceState, everyMs = 30_000) =>
+    samples.reduce<ServiceState | undefined>((state, sample) => advanceService(state, sample, everyMs), known)!;
   const good = (minute: number): Sample => ({ timeMs: START + minute * MINUTE_MS, valueMs: 10 });
   const bad = (minute: number): Sample => ({ timeMs: START + minute * MINUTE_MS, error: 'it answered 503' });
   const minute = (state: ServiceState) => (state.sinceMs - START) / MINUTE_MS;
@@ -141,6 +141,13 @@ describe('the state of a service', () => {
     expect([gap.isDown, gap.failures, minute(gap)]).toEqual([false, 1, 40]);
     const late = through([good(10), bad(9)]);
     expect([late.isDown, late.failures]).toEqual([false, 0]);
+  });
+
+  it('is down after three failures of a service that is asked seldom, too', () => {
+    const hourly = through([good(0), bad(60), bad(120), bad(180)], undefined, HOUR_MS);
+    expect([hourly.isDown, minute(hourly)]).toEqual([true, 60]);
+    const gap = through([good(0), bad(60), bad(120), bad(301)], undefined, HOUR_MS);
+    expect([gap.isDown, gap.failures]).toEqual([false, 1]);
   });
 });
 
@@ -223,6 +230,16 @@ describe('what was seen', () => {
     timeMs,
     valueMs: 100,
     ...(error !== undefined && { error }),
+  });
+
+  it('of a service that the plan has asked once an hour is that it is down after three failures', async () => {
+    const store = await open(path());
+    const [name, hourly] = service('api');
+    const watch = new Watch(planWith({ services: new Map([[name, { ...hourly, everyMs: HOUR_MS }]]) }), store);
+    for (const hour of [0, 1, 2]) watch.add('service', 'api', sample(START + hour * HOUR_MS, 'bad'));
+    watch.write(START + 2 * HOUR_MS);
+    expect(store.seen('service', 'api').state).toMatchObject({ isDown: true, sinceMs: START });
+    store.close();
   });
 
   it('is there again after a restart, its hours go on, and each day is summed up once', async () => {

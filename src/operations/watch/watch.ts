@@ -42,7 +42,8 @@ export class Watch {
    */
   add(kind: WatchedKind, name: string, sample: Sample, isFailure = sample.error !== undefined): void {
     const { seen } = this.#of(kind, name);
-    if (kind === 'service' || kind === 'standby') addSample(kind, seen, sample);
+    if (kind === 'service') addSample(seen, sample, this.#plan.services.get(name)?.everyMs ?? 0);
+    if (kind === 'standby') addSample(seen, sample);
     addToHour(this.#hourOf(kind, name, sample.timeMs), sample.valueMs, isFailure);
     this.#unwritten.add(keyOf(kind, name));
   }

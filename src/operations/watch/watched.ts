@@ -41,11 +41,11 @@ function notAhead<T extends { timeMs: number }>(known: readonly T[], timeMs: num
   return known.map((each) => (each.timeMs > timeMs + OVERTAKEN_MS ? { ...each, timeMs } : each));
 }
 
-/** Takes a sample to what is known. */
-export function addSample(kind: WatchedKind, seen: Seen, sample: Sample): void {
+/** Takes a sample to what is known. @param everyMs of a service: how often it is asked */
+export function addSample(seen: Seen, sample: Sample, everyMs?: number): void {
   if (isBehind(seen.samples, sample)) seen.samples = notAhead(seen.samples, sample.timeMs);
   seen.samples.push(sample);
-  if (kind === 'service') seen.state = advanceService(seen.state, sample);
+  if (everyMs !== undefined) seen.state = advanceService(seen.state, sample, everyMs);
 }
 
 /** Takes the share of requests that failed. */

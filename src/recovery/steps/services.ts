@@ -43,7 +43,7 @@ export class ServiceWatch {
   async ask(): Promise<{ sample: Sample; state: ServiceState }> {
     const { workspace, signal } = this.#context;
     const sample = await askService(this.service, workspace, signal);
-    this.#state = advanceService(this.#state, sample);
+    this.#state = advanceService(this.#state, sample, this.service.everyMs);
     this.asked++;
     if (sample.error !== undefined) this.#failed++;
     return { sample, state: this.#state };
